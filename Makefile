@@ -1,0 +1,181 @@
+# pgkeep - one non-recursive Makefile; `make help` lists the targets.
+# Variables: BUILD=folder  SANITIZE=address,undefined|thread  WERROR=1  PREFIX DESTDIR SYSCONFDIR
+
+VERSION    := 0.1.0
+BUILD      ?= build
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+CC         ?= cc
+PKG        := libcurl libxml-2.0 libpq sqlite3 zlib libssl libcrypto libconfig libisal libzstd jansson
+TEST_PKG   := check
+
+# Layers, lowest first, and what each may see (scripts/check-layers reads these lines too).
+LAYERS         := base s3 retention stream config postgres store catalog backup cmd
+SEES_base      :=
+SEES_s3        := base
+SEES_retention := base
+SEES_stream    := base
+SEES_config    := base stream
+SEES_postgres  := base stream
+SEES_store     := base s3
+SEES_catalog   := base
+SEES_backup    := base s3 retention stream config postgres store catalog
+SEES_cmd       := base s3 retention stream config postgres store catalog backup
+FOLDER_s3        := s3
+FOLDER_retention := retention
+folder = $(or $(FOLDER_$1),src/$1)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Wformat=2 -Wundef -Wcast-qual -Wwrite-strings -Wvla -Wswitch-enum \
+        -Wimplicit-fallthrough
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection
+endif
+OPTIMIZE := -O2 -g
+ifdef SANITIZE
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -DPGKEEP_POISON
+else
+HARDEN += -D_FORTIFY_SOURCE=3
+endif
+ifdef COVERAGE
+OPTIMIZE := -O0 -g --coverage
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) $(TEST_PKG) 2>/dev/null | sed 's/-I/-isystem /g')
+PKG_LIBS   := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lbz2 -pthread
+TEST_LIBS  := $(shell pkg-config --libs $(TEST_PKG) 2>/dev/null)
+CFLAGS_ALL := -std=c11 -D_POSIX_C_SOURCE=200809L -DPGKEEP_VERSION='"$(VERSION)"' \
+              -DPGKEEP_SYSCONFDIR='"$(SYSCONFDIR)"' -Isrc -I. $(OPTIMIZE) $(HARDEN) $(WARN) $(PKG_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPTIMIZE) $(LDFLAGS)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(call folder,$1)/*.c))
+archive = $(BUILD)/lib$1.a
+archives = $(foreach l,$1,$(call archive,$l))
+group    = -Wl,--start-group $1 -Wl,--end-group
+
+PROGRAM   := $(BUILD)/pgkeep
+UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+TOOLS     := $(patsubst tests/support/bin_%.c,$(BUILD)/tests/%,$(wildcard tests/support/bin_*.c))
+BENCHES   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
+FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+SUPPORT   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(wildcard tests/support/bin_*.c),$(wildcard tests/support/*.c)))
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.SUFFIXES:
+
+## all: the program
+all: $(PROGRAM)
+
+$(PROGRAM): $(BUILD)/obj/src/main.o $(BUILD)/obj/src/cli.o $(call archives,$(LAYERS))
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(PKG_LIBS)
+
+define layer_rule
+$(call archive,$1): $(call objects,$1)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$l)))
+
+$(BUILD)/libsupport.a: $(SUPPORT)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# A unit test links the layer of the module it is named after and what that layer may see.
+module_layer = $(firstword $(foreach l,$(LAYERS),$(if $(wildcard $(call folder,$l)/$1.c),$l)))
+test_layers  = $(if $(call module_layer,$1),$(call module_layer,$1) $(SEES_$(call module_layer,$1)),$(LAYERS))
+define test_rule
+$(BUILD)/tests/$1: $(BUILD)/obj/$2/$1.o $(BUILD)/libsupport.a $(call archives,$(sort s3 base $(call test_layers,$3)))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) -o $$@ $$< $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
+endef
+$(foreach t,$(notdir $(UNIT)),$(eval $(call test_rule,$t,tests/unit,$(patsubst test_%,%,$t))))
+$(foreach t,$(notdir $(BENCHES)),$(eval $(call test_rule,$t,tests/bench,-)))
+$(foreach t,$(notdir $(FUZZERS)),$(eval $(call test_rule,$t,tests/fuzz,-)))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/support/bin_%.o $(BUILD)/libsupport.a $(call archives,$(LAYERS))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $< $(call group,$(filter %.a,$^)) $(TEST_LIBS) $(PKG_LIBS)
+
+# Rebuild everything when the flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(subst ','\'',$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL))' | cmp -s - $@ || echo '$(subst ','\'',$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL))' > $@
+FORCE:
+
+## tests: build all test programs
+tests: $(PROGRAM) $(UNIT) $(TOOLS) $(BENCHES) $(FUZZERS)
+
+## check: what needs no server (layers, unit tests, fuzz corpus)
+check: layers check-unit
+
+## check-unit: unit tests; a summary line at the end
+check-unit: tests
+	@scripts/run-unit $(BUILD)/tests
+
+## check-integration: against a real PostgreSQL and real S3 services on loopback
+check-integration: tests
+	@scripts/run-integration $(BUILD) integration
+
+## check-fault: fail the n-th step, for every n
+check-fault: tests
+	@scripts/run-integration $(BUILD) fault
+
+## bench: tables of measured ratios; no thresholds
+bench: tests
+	@tests/bench/run $(BUILD)
+
+## fuzz: run each fuzz harness over its corpus and random mutations (FUZZ_SECONDS=10 each)
+fuzz: tests
+	@scripts/run-fuzz $(BUILD)
+
+## coverage: line coverage of the unit tests
+coverage:
+	$(MAKE) BUILD=build/coverage COVERAGE=1 check-unit
+	lcov --quiet --capture --directory build/coverage --output-file build/coverage/lcov.info && lcov --list build/coverage/lcov.info
+
+## layers: nothing includes what its layer may not see
+layers:
+	@scripts/check-layers
+
+SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+## lint: clang-tidy, shellcheck, layers
+lint: layers
+	@scripts/lint $(CFLAGS_ALL)
+
+## format-check: clang-format would change nothing
+format-check:
+	@clang-format --dry-run -Werror $(SOURCES)
+
+## install: program, manual page, example configuration
+install: $(PROGRAM)
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/pgkeep
+	install -D -m 644 conf/pgkeep.1 $(DESTDIR)$(PREFIX)/share/man/man1/pgkeep.1
+	install -D -m 644 conf/pgkeep.conf.example $(DESTDIR)$(PREFIX)/share/doc/pgkeep/pgkeep.conf.example
+
+## uninstall: removes what install put there
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/pgkeep $(DESTDIR)$(PREFIX)/share/man/man1/pgkeep.1
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pgkeep
+
+## dist: a source archive of HEAD
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=pgkeep-$(VERSION)/ -o $(BUILD)/pgkeep-$(VERSION).tar.gz HEAD
+
+## clean: removes build/
+clean:
+	rm -rf build
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+.PHONY: all tests check check-unit check-integration check-fault bench fuzz coverage layers lint format-check install uninstall dist clean help FORCE
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,34 @@
+/*
+ * file - files and folders, private by default (0600, 0700), O_CLOEXEC always, whole or not at all.
+ *
+ * Errors are ERR_SYSTEM with the path and the reason; "absent" is an out-parameter where it is a
+ * normal answer. Any thread.
+ */
+#ifndef PGKEEP_BASE_FILE_H
+#define PGKEEP_BASE_FILE_H
+
+#include "base/err.h"
+#include "base/text.h"
+
+#include <sys/types.h>
+
+/* Reads a whole file into `out` (initialised by the caller; its ceiling is the limit).
+ * absent may be NULL: then a missing file is ERR_NOT_FOUND. */
+int file_read(const char *path, struct text *out, bool *absent, struct err *err) MUST_USE;
+/* Temp name beside it + fsync + rename + fsync of the folder. mode 0600 unless given. */
+int file_write(const char *path, const void *data, size_t size, struct err *err) MUST_USE;
+int file_sync_folder_of(const char *path, struct err *err) MUST_USE;
+/* mkdir -p with 0700; folders that exist stay as they are. */
+int file_make_folders(const char *path, struct err *err) MUST_USE;
+int file_make_folders_of(const char *path, struct err *err) MUST_USE; /* of its parent */
+/* write/pwrite until done; EINTR and short writes are handled. errno is kept for the caller. */
+int file_write_all(int fd, const void *data, size_t size) MUST_USE;
+/* read until `size` bytes or end of file; bytes read, or -1 with errno. */
+ssize_t file_read_all(int fd, void *data, size_t size) MUST_USE;
+bool file_exists(const char *path);
+/* The folder part of a path ("." when it has none), heap. */
+char *file_folder(const char *path) MUST_USE;
+char *file_join(const char *folder, const char *name) MUST_USE; /* heap */
+void file_close(int *fd); /* closes if >= 0, sets -1, keeps errno */
+
+#endif

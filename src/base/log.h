@@ -1,0 +1,29 @@
+/*
+ * log - lines on stderr: text, JSON lines or journal priorities; and one live line on a terminal.
+ *
+ * The only module with global state besides cancel. Any thread; lines never mix. Control characters
+ * in messages are escaped, so that a database name cannot drive a terminal.
+ */
+#ifndef PGKEEP_BASE_LOG_H
+#define PGKEEP_BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_JOURNAL };
+
+void log_setup(enum log_level level, enum log_format format); /* once, before threads */
+bool log_enabled(enum log_level level);
+void log_error(const char *format, ...) PRINTF(1, 2);
+void log_warning(const char *format, ...) PRINTF(1, 2);
+void log_info(const char *format, ...) PRINTF(1, 2);
+void log_debug(const char *format, ...) PRINTF(1, 2);
+/* "pgkeep: TEXT" and, on its own line, the hint. In JSON: {"level":"error","kind":...,"message":...}. */
+void log_err(const struct err *err);
+/* The live line: drawn below the log, replaced by the next; NULL or "" removes it. */
+void log_live(const char *line);
+bool log_is_terminal(void); /* stderr is one */
+/* One raw line on stderr (JSON progress). */
+void log_raw(const char *line);
+
+#endif

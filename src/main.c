@@ -1,0 +1,7 @@
+/* main - process set-up: nothing else. */
+#include "base/err.h"
+
+int main(void)
+{
+    return 0;
+}
