@@ -39,7 +39,7 @@ struct err {
 };
 
 #define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF(string_index, first) __attribute__((format(printf, string_index, first)))
 
 /* Empties it. A zeroed struct err is empty too. */
 void err_clear(struct err *err);
