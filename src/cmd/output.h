@@ -1,0 +1,60 @@
+/*
+ * output - results on stdout: padded text tables, lines of "label: value", one JSON document.
+ *
+ * Everything that came from a database, a bucket or a user goes through output_table_cell or
+ * output_field, which escape control characters and invalid UTF-8, so that a name cannot drive the
+ * terminal. Errors and logs are base/log.h's, on stderr. stdout is flushed and checked by cli.c at
+ * the end (output_finish). One thread.
+ */
+#ifndef PGKEEP_CMD_OUTPUT_H
+#define PGKEEP_CMD_OUTPUT_H
+
+#include "base/err.h"
+#include "base/text.h"
+
+#include <jansson.h>
+
+enum output_align { OUTPUT_LEFT, OUTPUT_RIGHT };
+
+/* A heading and how its column is padded; the last column of a table is never padded. */
+struct output_column {
+    const char *heading;
+    enum output_align align;
+};
+
+struct output_table {
+    const struct output_column *columns; /* borrowed */
+    size_t column_count;
+    struct strlist cells;
+};
+
+/*     output_table_init -> output_table_cell, column after column, row after row
+ *     -> output_table_print (whole rows only; asserted) -> output_table_release              */
+void output_table_init(struct output_table *table, const struct output_column *columns,
+                       size_t column_count);
+void output_table_cell(struct output_table *table, const char *text); /* NULL: "-" */
+void output_table_cellf(struct output_table *table, const char *format, ...) PRINTF(2, 3);
+/* Headings and rows; nothing at all when there is no row. Width counts UTF-8 characters. */
+void output_table_print(const struct output_table *table);
+void output_table_release(struct output_table *table);
+
+/* "label            value"; nothing when the value is NULL or empty. */
+void output_field(const char *label, const char *value);
+void output_fieldf(const char *label, const char *format, ...) PRINTF(2, 3);
+/* One line, escaped like a cell. */
+void output_linef(const char *format, ...) PRINTF(1, 2);
+/* Text that is already ours (help, examples), as it is. */
+void output_text(const char *text);
+
+/* One document, indented by 2, and a newline. Steals the reference. */
+void output_json(json_t *document);
+
+/* Times as "2026-11-21 02:00:07Z" (UTC), "-" when 0; sizes as "1.2 GiB (1288490189 bytes)" with
+ * `exact`, else "1.2 GiB". Return out. For durations: text_duration. */
+const char *output_time(char out[32], int64_t seconds);
+const char *output_size(char out[64], uint64_t bytes, bool exact);
+
+/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full, closed pipe). */
+int output_finish(struct err *err) MUST_USE;
+
+#endif
