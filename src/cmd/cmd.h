@@ -1,12 +1,15 @@
 /*
- * cmd - one file per command, cmd_<name>.c, exporting one `const struct command cmd_<name>`.
+ * cmd - one file per command, cmd_<name>.c, exporting one `const struct command
+ * cmd_<name>`.
  *
- * cli.c parses the command line, loads the settings (unless the command needs none), sets the log up
- * and calls run(). A command reads ctx->args and ctx->settings, makes its one call into backup/,
- * catalog/ or retention/, and prints the result with output.h. It never prints an error itself:
- * it fills err and returns -1, and cli.c logs that once and turns its kind into the exit status.
+ * cli.c parses the command line, loads the settings (unless the command needs none), sets
+ * the log up and calls run(). A command reads ctx->args and ctx->settings, makes its one
+ * call into backup/, catalog/ or retention/, and prints the result with output.h. It never
+ * prints an error itself: it fills err and returns -1, and cli.c logs that once and turns
+ * its kind into the exit status.
  *
- * Which options a command takes stands in config/option_table.c (column `commands`), not here.
+ * Which options a command takes stands in config/option_table.c (column `commands`), not
+ * here.
  */
 #ifndef PGKEEP_CMD_CMD_H
 #define PGKEEP_CMD_CMD_H
@@ -27,20 +30,23 @@ struct command;
 struct cmd_context {
     const struct command *command;
     const struct config_args *args;
-    struct settings *settings;             /* const but for settings_resolve_*; NULL: CMD_NO_SETTINGS */
+    struct settings *settings; /* const but for settings_resolve_*; NULL: CMD_NO_SETTINGS */
     const struct command *const *commands; /* the whole table, for help */
     size_t command_count;
 };
 
 struct command {
     const char *name;
-    const char *usage;    /* what stands behind "pgkeep NAME": "[options] ID --to CONNINFO" */
-    const char *summary;  /* one line for the list of commands: begins with a verb, no full stop */
-    const char *about;    /* help: what it does and does not do, then examples; wrapped at 78 columns */
-    size_t min_args, max_args; /* arguments that are no options; checked before run (exit 2) */
-    unsigned flags;       /* enum cmd_flag */
-    /* An exit status (enum cmd_status, or an error kind's when the reason was logged already),
-     * or -1 with err. */
+    const char *usage; /* what stands behind "pgkeep NAME": "[options] ID --to CONNINFO" */
+    const char
+        *summary; /* one line for the list of commands: begins with a verb, no full stop */
+    const char *about; /* help: what it does and does not do, then examples; wrapped at 78
+                          columns */
+    size_t min_args,
+        max_args;   /* arguments that are no options; checked before run (exit 2) */
+    unsigned flags; /* enum cmd_flag */
+    /* An exit status (enum cmd_status, or an error kind's when the reason was logged
+     * already), or -1 with err. */
     int (*run)(struct cmd_context *ctx, struct err *err);
 };
 

@@ -1,10 +1,11 @@
 /*
- * output - results on stdout: padded text tables, lines of "label: value", one JSON document.
+ * output - results on stdout: padded text tables, lines of "label: value", one JSON
+ * document.
  *
- * Everything that came from a database, a bucket or a user goes through output_table_cell or
- * output_field, which escape control characters and invalid UTF-8, so that a name cannot drive the
- * terminal. Errors and logs are base/log.h's, on stderr. stdout is flushed and checked by cli.c at
- * the end (output_finish). One thread.
+ * Everything that came from a database, a bucket or a user goes through output_table_cell
+ * or output_field, which escape control characters and invalid UTF-8, so that a name cannot
+ * drive the terminal. Errors and logs are base/log.h's, on stderr. stdout is flushed and
+ * checked by cli.c at the end (output_finish). One thread.
  */
 #ifndef PGKEEP_CMD_OUTPUT_H
 #define PGKEEP_CMD_OUTPUT_H
@@ -29,7 +30,7 @@ struct output_table {
 };
 
 /*     output_table_init -> output_table_cell, column after column, row after row
- *     -> output_table_print (whole rows only; asserted) -> output_table_release              */
+ *     -> output_table_print (whole rows only; asserted) -> output_table_release */
 void output_table_init(struct output_table *table, const struct output_column *columns,
                        size_t column_count);
 void output_table_cell(struct output_table *table, const char *text); /* NULL: "-" */
@@ -49,12 +50,13 @@ void output_text(const char *text);
 /* One document, indented by 2, and a newline. Steals the reference. */
 void output_json(json_t *document);
 
-/* Times as "2026-11-21 02:00:07Z" (UTC), "-" when 0; sizes as "1.2 GiB (1288490189 bytes)" with
- * `exact`, else "1.2 GiB". Return out. For durations: text_duration. */
+/* Times as "2026-11-21 02:00:07Z" (UTC), "-" when 0; sizes as "1.2 GiB (1288490189 bytes)"
+ * with `exact`, else "1.2 GiB". Return out. For durations: text_duration. */
 const char *output_time(char out[32], int64_t seconds);
 const char *output_size(char out[64], uint64_t bytes, bool exact);
 
-/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full, closed pipe). */
+/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full, closed pipe).
+ */
 int output_finish(struct err *err) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * config_env - PGKEEP_<KEY> variables of top-level keys into a layer. Other PGKEEP_ names that look
- * like a misspelled key are warned about once; the rest are left alone, as scripts have their own.
+ * config_env - PGKEEP_<KEY> variables of top-level keys into a layer. Other PGKEEP_ names
+ * that look like a misspelled key are warned about once; the rest are left alone, as
+ * scripts have their own.
  */
 #ifndef PGKEEP_CONFIG_CONFIG_ENV_H
 #define PGKEEP_CONFIG_CONFIG_ENV_H

@@ -1,13 +1,14 @@
 /*
- * config_example - conf/pgkeep.conf.example and the option part of `pgkeep help`, from the table.
+ * config_example - conf/pgkeep.conf.example and the option part of `pgkeep help`, from the
+ * table.
  */
 #ifndef PGKEEP_CONFIG_CONFIG_EXAMPLE_H
 #define PGKEEP_CONFIG_CONFIG_EXAMPLE_H
 
 #include "base/text.h"
 
-/* A commented file that loads as it is: what must be given stands there, the rest as comments with
- * an example value and the default. */
+/* A commented file that loads as it is: what must be given stands there, the rest as
+ * comments with an example value and the default. */
 void config_example_print(struct text *out);
 
 #endif

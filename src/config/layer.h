@@ -1,7 +1,9 @@
 /*
- * layer - what one place (file, environment, command line, defaults) says, as texts with origins.
+ * layer - what one place (file, environment, command line, defaults) says, as texts with
+ * origins.
  *
- *     layer_init -> layer_put, layer_section … -> layer_merge into another -> layer_release (wipes)
+ *     layer_init -> layer_put, layer_section … -> layer_merge into another -> layer_release
+ * (wipes)
  *
  * Values keep the order in which they were first put. One owner, no locking.
  */
@@ -12,9 +14,11 @@
 
 struct layer_value {
     const struct option *option;
-    char *section;        /* name of the source, store, …; NULL: top level, arguments, every section */
+    char *section; /* name of the source, store, …; NULL: top level, arguments, every
+                      section */
     struct strlist items; /* one for a plain value; none for an empty list */
-    char *origin;         /* "/etc/pgkeep/pgkeep.conf:12", "PGKEEP_CATALOG", "--catalog", "default" */
+    char *
+        origin; /* "/etc/pgkeep/pgkeep.conf:12", "PGKEEP_CATALOG", "--catalog", "default" */
 };
 
 /* A source, store, policy or job that exists, even without a value. */
@@ -34,8 +38,8 @@ struct layer {
 void layer_init(struct layer *layer);
 void layer_release(struct layer *layer); /* wipes every text, as some are secrets */
 
-/* A value of this option and section with no items yet, replacing one that is there. Valid until
- * the next call that adds. */
+/* A value of this option and section with no items yet, replacing one that is there. Valid
+ * until the next call that adds. */
 struct layer_value *layer_put(struct layer *layer, const struct option *option,
                               const char *section, const char *origin);
 void layer_add_item(struct layer_value *value, const char *text);
@@ -53,11 +57,12 @@ const struct layer_section *layer_find_section(const struct layer *layer,
                                                enum option_scope scope, const char *name);
 
 /* Lays `upper` over `lower`: its values win; its tags are added, one per key; a value of a
- * source, store or job without a section (an argument) goes to every section of that scope. */
+ * source, store or job without a section (an argument) goes to every section of that scope.
+ */
 void layer_merge(struct layer *lower, const struct layer *upper);
 
-/* The value for a reader: items joined by ", ", secrets as "(hidden)", passwords in connection
- * strings and URLs as "***". */
+/* The value for a reader: items joined by ", ", secrets as "(hidden)", passwords in
+ * connection strings and URLs as "***". */
 void layer_display(const struct layer_value *value, struct text *out);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * option - the one table of everything a user can set, and the one way a text becomes a value.
+ * option - the one table of everything a user can set, and the one way a text becomes a
+ * value.
  *
- * A row of option_table[] (option_table.c) describes a key of the configuration file, its environment
- * variable, its command-line option, its type, range, default, help and example. Files, environment
- * and arguments only collect texts (layer.h); option_check says whether a text is a value of the
- * row's type, option_assign stores it. Help, `config --example`, `config` and the tests read the
- * same rows. Rows are const: any thread.
+ * A row of option_table[] (option_table.c) describes a key of the configuration file, its
+ * environment variable, its command-line option, its type, range, default, help and
+ * example. Files, environment and arguments only collect texts (layer.h); option_check says
+ * whether a text is a value of the row's type, option_assign stores it. Help, `config
+ * --example`, `config` and the tests read the same rows. Rows are const: any thread.
  */
 #ifndef PGKEEP_CONFIG_OPTION_H
 #define PGKEEP_CONFIG_OPTION_H
@@ -61,14 +62,16 @@ enum option_only { OPTION_ANY, OPTION_ONLY_DIR, OPTION_ONLY_S3 };
 
 struct option {
     enum option_scope scope;
-    const char *key;      /* in the file; NULL for OPTION_ARGUMENT */
+    const char *key; /* in the file; NULL for OPTION_ARGUMENT */
     enum option_type type;
-    const char *initial;  /* default as text; NULL: none, or decided when settings are built */
-    size_t offset;        /* of the field in the struct of settings.h; OPTION_NO_FIELD */
+    const char
+        *initial;  /* default as text; NULL: none, or decided when settings are built */
+    size_t offset; /* of the field in the struct of settings.h; OPTION_NO_FIELD */
     size_t offset_values; /* OPTION_MAP: of the second list */
-    int64_t min, max;     /* OPTION_INT, OPTION_PERCENT, OPTION_SPAN; both 0: no limit but >= 0 */
-    const char *words;    /* "a|b|c" */
-    unsigned flags;       /* enum option_flag */
+    int64_t min,
+        max; /* OPTION_INT, OPTION_PERCENT, OPTION_SPAN; both 0: no limit but >= 0 */
+    const char *words; /* "a|b|c" */
+    unsigned flags;    /* enum option_flag */
     enum option_only only;
     const char *argument; /* long option without dashes; NULL: none */
     char letter;          /* short option, 0: none */
@@ -88,7 +91,8 @@ const struct option *option_find(enum option_scope scope, const char *key);
 /* The row of a long option for a command (NULL: global ones only), or NULL. */
 const struct option *option_find_argument(const char *command, const char *name);
 const struct option *option_find_letter(char letter);
-bool option_for_command(const struct option *option, const char *command); /* not the global ones */
+bool option_for_command(const struct option *option,
+                        const char *command); /* not the global ones */
 bool option_is_global(const struct option *option);
 /* The nearest known key or long option, or NULL. */
 const char *option_nearest_key(enum option_scope scope, const char *word);
@@ -96,24 +100,27 @@ const char *option_nearest_argument(const char *command, const char *word);
 
 bool option_is_flag(const struct option *option); /* takes no value: OPTION_BOOL */
 bool option_is_list(const struct option *option); /* LIST, TAGS, MAP, and what repeats */
-/* "sources" "stores" "policies" "jobs" for the groups of a file, "" for the rest; and "source" … */
+/* "sources" "stores" "policies" "jobs" for the groups of a file, "" for the rest; and
+ * "source" … */
 const char *option_scope_group(enum option_scope scope);
 const char *option_scope_name(enum option_scope scope);
-/* What a value looks like, for help: "N", "DURATION", "gzip|zstd". Returns buffer or a constant. */
+/* What a value looks like, for help: "N", "DURATION", "gzip|zstd". Returns buffer or a
+ * constant. */
 const char *option_value_name(const struct option *option);
 /* The file's word for the type, for errors: "a whole number", "true or false", "a text". */
 const char *option_type_phrase(const struct option *option);
 
-/* Is `text` a value (of a list: an item)? 0, or -1 with ERR_USAGE: a phrase that begins with the
- * key in quotes and never holds a secret. Callers add where it stands and change the kind. */
+/* Is `text` a value (of a list: an item)? 0, or -1 with ERR_USAGE: a phrase that begins
+ * with the key in quotes and never holds a secret. Callers add where it stands and change
+ * the kind. */
 int option_check(const struct option *option, const char *text, struct err *err) MUST_USE;
-/* Checks, then writes into the struct of the row's scope: `target` points at a source_settings,
- * store_settings, policy_settings, job_settings or settings. Lists grow by one item; other values
- * replace. The row must have a field. */
+/* Checks, then writes into the struct of the row's scope: `target` points at a
+ * source_settings, store_settings, policy_settings, job_settings or settings. Lists grow by
+ * one item; other values replace. The row must have a field. */
 int option_assign(const struct option *option, void *target, const char *text,
                   struct err *err) MUST_USE;
-/* The field as text again: exactly what option_assign would read. Secrets are left out. Returns
- * false (nothing added) for empty texts, lists and secrets. */
+/* The field as text again: exactly what option_assign would read. Secrets are left out.
+ * Returns false (nothing added) for empty texts, lists and secrets. */
 bool option_print(const struct option *option, const void *target, struct text *out);
 
 #endif

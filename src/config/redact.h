@@ -1,7 +1,7 @@
 /*
- * redact - passwords inside connection strings and URLs: are there any, and the text without them.
- * Connection strings are read by libpq itself, so both forms (key=value and postgresql://) work as
- * they do there. Any thread.
+ * redact - passwords inside connection strings and URLs: are there any, and the text
+ * without them. Connection strings are read by libpq itself, so both forms (key=value and
+ * postgresql://) work as they do there. Any thread.
  */
 #ifndef PGKEEP_CONFIG_REDACT_H
 #define PGKEEP_CONFIG_REDACT_H
@@ -10,7 +10,8 @@
 #include "base/text.h"
 
 /* 0 when libpq can read it: key=value words, a postgresql:// URI, or a bare database name.
- * ERR_USAGE; the text never holds any part of a string that seems to have a password in it. */
+ * ERR_USAGE; the text never holds any part of a string that seems to have a password in it.
+ */
 int redact_conninfo_check(const char *conninfo, struct err *err) MUST_USE;
 /* True for password= and sslpassword=, and (to be safe) for what cannot be read. */
 bool redact_conninfo_has_password(const char *conninfo);

@@ -1,12 +1,14 @@
 /*
  * settings - the effective configuration as plain structs: built once, then const.
  *
- *     settings_load -> settings_require_* -> settings_resolve_* of what is used -> settings_release
+ *     settings_load -> settings_require_* -> settings_resolve_* of what is used ->
+ * settings_release
  *
- * default < file < environment (PGKEEP_<KEY>, top-level keys only) < command line; every value knows
- * its origin. The rows of option_table.c say which keys exist; nothing else does. Options of the command line that
- * stand for keys of sources, stores and jobs (--compress, --table …) are already in every source, store and job.
- * Secrets are struct secret and never printed. Threads: const after settings_resolve_*, then any.
+ * default < file < environment (PGKEEP_<KEY>, top-level keys only) < command line; every
+ * value knows its origin. The rows of option_table.c say which keys exist; nothing else
+ * does. Options of the command line that stand for keys of sources, stores and jobs
+ * (--compress, --table …) are already in every source, store and job. Secrets are struct
+ * secret and never printed. Threads: const after settings_resolve_*, then any.
  */
 #ifndef PGKEEP_CONFIG_SETTINGS_H
 #define PGKEEP_CONFIG_SETTINGS_H
@@ -20,30 +22,32 @@
 #include "stream/codec.h"
 
 struct source_settings {
-    char *name;                     /* "adhoc" for --source */
+    char *name; /* "adhoc" for --source */
     struct secret conninfo;
-    struct secret password;         /* also from the two below (resolve); empty: libpq's own places */
+    struct secret
+        password; /* also from the two below (resolve); empty: libpq's own places */
     char *password_file, *password_env;
-    struct strlist databases;       /* empty: the conninfo's; "*": all */
+    struct strlist databases; /* empty: the conninfo's; "*": all */
     struct strlist exclude_databases;
     bool globals;
     struct strlist schemas, exclude_schemas, tables, exclude_tables, exclude_table_data;
-    int64_t lock_wait_timeout_s;    /* 60 */
-    int64_t stall_timeout_s;        /* 0: never */
+    int64_t lock_wait_timeout_s; /* 60 */
+    int64_t stall_timeout_s;     /* 0: never */
 };
 
 enum store_type { STORE_DIR, STORE_S3 };
 
 struct store_settings {
-    char *name;                     /* ad hoc: the URL without its query */
+    char *name; /* ad hoc: the URL without its query */
     enum store_type type;
-    char *path;                     /* dir: absolute */
-    char *bucket, *prefix;          /* s3; prefix "" or ending in '/' */
+    char *path;            /* dir: absolute */
+    char *bucket, *prefix; /* s3; prefix "" or ending in '/' */
     char *endpoint, *region, *provider, *profile, *ca_file, *proxy;
-    char *style;                    /* "auto" "path" "virtual" */
-    bool path_style;                /* the older way to say style = "path"; already in `style` */
+    char *style;     /* "auto" "path" "virtual" */
+    bool path_style; /* the older way to say style = "path"; already in `style` */
     bool allow_insecure;
-    struct secret access_key, secret_key, session_token; /* also from *_env, *_file (resolve) */
+    struct secret access_key, secret_key,
+        session_token; /* also from *_env, *_file (resolve) */
     char *access_key_env, *secret_key_env, *session_token_env;
     char *access_key_file, *secret_key_file, *session_token_file;
     char *payload_signing, *storage_class, *sse, *sse_kms_key, *sse_c_key_file, *tagging;
@@ -51,91 +55,111 @@ struct store_settings {
     int64_t object_lock_s;
     bool legal_hold;
     int64_t list_version, max_parts, max_connections;
-    int64_t retry_time_s;           /* 1800 */
-    int64_t connect_timeout_s;      /* 10 */
-    uint64_t limit_rate;            /* bytes/s; 0 none */
+    int64_t retry_time_s;      /* 1800 */
+    int64_t connect_timeout_s; /* 10 */
+    uint64_t limit_rate;       /* bytes/s; 0 none */
 };
 
 /* Policies are checked and kept as key/value texts; retention/policy.h parses them. */
 struct policy_settings {
     char *name;
-    struct strlist keys, values;    /* same count */
+    struct strlist keys, values; /* same count */
 };
 
 struct job_settings {
     char *name;
-    char *source;                   /* name of a source */
-    struct strlist stores;          /* names */
-    char *type, *format;            /* "full" "plain" */
+    char *source;          /* name of a source */
+    struct strlist stores; /* names */
+    char *type, *format;   /* "full" "plain" */
     struct codec_choice codec;
-    int64_t parallel;               /* codec threads; 0: cores, at most 4 */
-    int64_t min_copies;             /* 1 */
-    char *retention;                /* name of a policy; NULL: "default" if there is one */
+    int64_t parallel;   /* codec threads; 0: cores, at most 4 */
+    int64_t min_copies; /* 1 */
+    char *retention;    /* name of a policy; NULL: "default" if there is one */
     struct strlist store_retention_stores, store_retention_policies; /* same count */
     bool prune_after_backup;
-    double anomaly_shrink;          /* percent, 50 */
-    char *anomaly;                  /* "warn" "fail" */
+    double anomaly_shrink; /* percent, 50 */
+    char *anomaly;         /* "warn" "fail" */
     char *description;
-    struct strlist tags;            /* KEY=VALUE */
+    struct strlist tags; /* KEY=VALUE */
 };
 
 /* One effective value as a reader may see it (secrets hidden), for `config`. */
 struct settings_value {
     const struct option *option;
-    char *section;                  /* NULL: top level */
+    char *section; /* NULL: top level */
     char *text;
-    char *origin;                   /* "default" "FILE:LINE" "PGKEEP_KEY" "--option" */
+    char *origin; /* "default" "FILE:LINE" "PGKEEP_KEY" "--option" */
 };
 
 struct settings {
-    char *catalog;                  /* path */
-    char *pg_bin_dir;               /* NULL: search */
-    uint64_t part_budget;           /* bytes of part buffers; 128 MiB */
+    char *catalog;        /* path */
+    char *pg_bin_dir;     /* NULL: search */
+    uint64_t part_budget; /* bytes of part buffers; 128 MiB */
     enum log_level log_level;
     enum log_format log_format;
     bool json, quiet;
-    char *progress;                 /* "auto" "json" "none" */
-    char *config_file;              /* the one read, NULL: none */
-    struct source_settings *sources; size_t source_count;
-    struct store_settings *stores;   size_t store_count;
-    struct policy_settings *policies; size_t policy_count;
-    struct job_settings *jobs;       size_t job_count;
-    bool adhoc;                     /* `backup --source … --store …`: source and job "adhoc", its stores */
-    struct settings_value *values;   size_t value_count; /* top, sources, stores, policies, jobs */
+    char *progress;    /* "auto" "json" "none" */
+    char *config_file; /* the one read, NULL: none */
+    struct source_settings *sources;
+    size_t source_count;
+    struct store_settings *stores;
+    size_t store_count;
+    struct policy_settings *policies;
+    size_t policy_count;
+    struct job_settings *jobs;
+    size_t job_count;
+    bool adhoc; /* `backup --source … --store …`: source and job "adhoc", its stores */
+    struct settings_value *values;
+    size_t value_count; /* top, sources, stores, policies, jobs */
 };
 
-#define SETTINGS_ADHOC "adhoc"      /* reserved as a name of sources and jobs */
+#define SETTINGS_ADHOC "adhoc" /* reserved as a name of sources and jobs */
 
-/* Reads file, environment and arguments, checks everything and each against each (a job's source, stores and policies exist,
- * min_copies can be met, keys fit the store's type). ERR_CONFIG with FILE:LINE, or ERR_USAGE for arguments.
- * No secret is fetched from files or variables yet. Release it after an error too. */
-int settings_load(struct settings *settings, const struct config_args *args, struct err *err) MUST_USE;
+/* Reads file, environment and arguments, checks everything and each against each (a job's
+ * source, stores and policies exist, min_copies can be met, keys fit the store's type).
+ * ERR_CONFIG with FILE:LINE, or ERR_USAGE for arguments. No secret is fetched from files or
+ * variables yet. Release it after an error too. */
+int settings_load(struct settings *settings, const struct config_args *args,
+                  struct err *err) MUST_USE;
 void settings_release(struct settings *settings); /* wipes secrets; NULL-safe */
-/* Default catalog: /var/lib/pgkeep/catalog.db for root, else $XDG_STATE_HOME/pgkeep/catalog.db (~/.local/state). Heap. */
+/* Default catalog: /var/lib/pgkeep/catalog.db for root, else
+ * $XDG_STATE_HOME/pgkeep/catalog.db (~/.local/state). Heap. */
 char *settings_default_catalog(void) MUST_USE;
 
-/* The section of that name, or ERR_CONFIG `no job "nigthly" in FILE` with the nearest or all known names as a hint. */
-const struct source_settings *settings_require_source(const struct settings *settings, const char *name,
+/* The section of that name, or ERR_CONFIG `no job "nigthly" in FILE` with the nearest or
+ * all known names as a hint. */
+const struct source_settings *settings_require_source(const struct settings *settings,
+                                                      const char *name,
                                                       struct err *err) MUST_USE;
-const struct store_settings *settings_require_store(const struct settings *settings, const char *name,
+const struct store_settings *settings_require_store(const struct settings *settings,
+                                                    const char *name,
                                                     struct err *err) MUST_USE;
-const struct policy_settings *settings_require_policy(const struct settings *settings, const char *name,
+const struct policy_settings *settings_require_policy(const struct settings *settings,
+                                                      const char *name,
                                                       struct err *err) MUST_USE;
-const struct job_settings *settings_require_job(const struct settings *settings, const char *name,
-                                                struct err *err) MUST_USE;
+const struct job_settings *settings_require_job(const struct settings *settings,
+                                                const char *name, struct err *err) MUST_USE;
 
-/* Fetches the secrets that *_file and *_env name into `password`, `access_key` …; once before the section is used (again is
- * harmless), before threads. ERR_CONFIG names the variable or file and what is wrong with it. */
-int settings_resolve_source(struct settings *settings, const char *name, struct err *err) MUST_USE;
-int settings_resolve_store(struct settings *settings, const char *name, struct err *err) MUST_USE;
+/* Fetches the secrets that *_file and *_env name into `password`, `access_key` …; once
+ * before the section is used (again is harmless), before threads. ERR_CONFIG names the
+ * variable or file and what is wrong with it. */
+int settings_resolve_source(struct settings *settings, const char *name,
+                            struct err *err) MUST_USE;
+int settings_resolve_store(struct settings *settings, const char *name,
+                           struct err *err) MUST_USE;
 /* NULL when there is none of that name. */
-const struct source_settings *settings_source(const struct settings *settings, const char *name);
-const struct store_settings *settings_store(const struct settings *settings, const char *name);
-const struct policy_settings *settings_policy(const struct settings *settings, const char *name);
+const struct source_settings *settings_source(const struct settings *settings,
+                                              const char *name);
+const struct store_settings *settings_store(const struct settings *settings,
+                                            const char *name);
+const struct policy_settings *settings_policy(const struct settings *settings,
+                                              const char *name);
 const struct job_settings *settings_job(const struct settings *settings, const char *name);
-/* s3://bucket/prefix?endpoint=…&region=…&path_style=true or dir:/path; query keys are the store keys of the option
- * table. ERR_USAGE when malformed. Release with store_settings_release. */
-int store_settings_from_url(const char *url, struct store_settings *out, struct err *err) MUST_USE;
+/* s3://bucket/prefix?endpoint=…&region=…&path_style=true or dir:/path; query keys are the
+ * store keys of the option table. ERR_USAGE when malformed. Release with
+ * store_settings_release. */
+int store_settings_from_url(const char *url, struct store_settings *out,
+                            struct err *err) MUST_USE;
 /* The URL again, without secrets: what the catalog keeps. Heap. */
 char *store_settings_url(const struct store_settings *store) MUST_USE;
 void store_settings_release(struct store_settings *store);
