@@ -1,0 +1,112 @@
+#include "stream/assemble.h"
+
+#include "base/cancel.h"
+#include "base/memory.h"
+
+#include <assert.h>
+
+void assemble_init(struct assemble *assemble, size_t count, struct chan *idle,
+                   struct index_writer *index)
+{
+    *assemble = (struct assemble){
+        .count = count,
+        .expected = UINT64_MAX,
+        .idle = idle,
+        .index = index,
+    };
+    pthread_mutex_init(&assemble->lock, NULL);
+    pthread_cond_init(&assemble->changed, NULL);
+    assemble->slots = memory_array(count, sizeof(struct chunk *));
+    digest_init(&assemble->sha256, DIGEST_SHA256);
+}
+
+void assemble_put(struct assemble *assemble, struct chunk *chunk)
+{
+    pthread_mutex_lock(&assemble->lock);
+    /* Numbers in flight differ by less than the chunks in circulation, so a slot is never
+     * taken twice. */
+    assert(assemble->slots[chunk->number % assemble->count] == NULL);
+    assemble->slots[chunk->number % assemble->count] = chunk;
+    pthread_cond_signal(&assemble->changed);
+    pthread_mutex_unlock(&assemble->lock);
+}
+
+void assemble_expect(struct assemble *assemble, uint64_t chunks)
+{
+    pthread_mutex_lock(&assemble->lock);
+    assemble->expected = chunks;
+    pthread_cond_signal(&assemble->changed);
+    pthread_mutex_unlock(&assemble->lock);
+}
+
+void assemble_stop(struct assemble *assemble)
+{
+    pthread_mutex_lock(&assemble->lock);
+    assemble->stopped = true;
+    pthread_cond_signal(&assemble->changed);
+    pthread_mutex_unlock(&assemble->lock);
+}
+
+/* The next chunk of the order. NULL when all are through, or when stopped. */
+static struct chunk *take_next(struct assemble *assemble, bool *stopped)
+{
+    struct chunk **slot = &assemble->slots[assemble->next % assemble->count];
+
+    pthread_mutex_lock(&assemble->lock);
+    while (!assemble->stopped && *slot == NULL && assemble->next < assemble->expected)
+        pthread_cond_wait(&assemble->changed, &assemble->lock);
+    *stopped = assemble->stopped;
+    struct chunk *chunk = *stopped ? NULL : *slot;
+    if (chunk != NULL)
+        *slot = NULL;
+    pthread_mutex_unlock(&assemble->lock);
+    return chunk;
+}
+
+static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
+                       struct err *err)
+{
+    bool plain = chunk->encoded == NULL;
+    const unsigned char *data = plain ? chunk->raw : chunk->encoded;
+    size_t size = plain ? chunk->raw_size : chunk->encoded_size;
+
+    if (cancel_check(err) < 0)
+        return -1;
+    digest_add(&assemble->sha256, data, size);
+    if (assemble->sink.write(assemble->sink.context, data, size, err) != 0)
+        return -1;
+    if (assemble->meter != NULL)
+        atomic_fetch_add(&assemble->meter->stored_bytes, size);
+    if (index_writer_add(assemble->index, chunk, assemble->stored_bytes, size, err) < 0)
+        return -1;
+    assemble->stored_bytes += size;
+    return 0;
+}
+
+int assemble_run(struct assemble *assemble, struct err *err)
+{
+    bool stopped = false;
+    struct chunk *chunk;
+
+    while ((chunk = take_next(assemble, &stopped)) != NULL) {
+        int result = write_chunk(assemble, chunk, err);
+        assemble->next++;
+        chunk_reset(chunk);
+        if (!chan_push(assemble->idle, chunk))
+            stopped = true;
+        if (result < 0)
+            return -1;
+    }
+    return stopped ? 1 : 0;
+}
+
+void assemble_release(struct assemble *assemble)
+{
+    if (assemble->slots == NULL)
+        return;
+    pthread_cond_destroy(&assemble->changed);
+    pthread_mutex_destroy(&assemble->lock);
+    free(assemble->slots);
+    assemble->slots = NULL;
+    digest_release(&assemble->sha256);
+}

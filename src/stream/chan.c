@@ -1,0 +1,65 @@
+#include "stream/chan.h"
+
+#include "base/memory.h"
+
+void chan_init(struct chan *chan, size_t capacity)
+{
+    pthread_mutex_init(&chan->lock, NULL);
+    pthread_cond_init(&chan->changed, NULL);
+    chan->items = memory_array(capacity, sizeof *chan->items);
+    chan->capacity = capacity;
+    chan->first = 0;
+    chan->count = 0;
+    chan->closed = false;
+}
+
+bool chan_push(struct chan *chan, void *item)
+{
+    pthread_mutex_lock(&chan->lock);
+    while (chan->count == chan->capacity && !chan->closed)
+        pthread_cond_wait(&chan->changed, &chan->lock);
+    bool open = !chan->closed;
+    if (open) {
+        chan->items[(chan->first + chan->count) % chan->capacity] = item;
+        chan->count++;
+        /* Producers and consumers wait on one condition: wake all, not the wrong one. */
+        pthread_cond_broadcast(&chan->changed);
+    }
+    pthread_mutex_unlock(&chan->lock);
+    return open;
+}
+
+void *chan_pop(struct chan *chan)
+{
+    void *item = NULL;
+
+    pthread_mutex_lock(&chan->lock);
+    while (chan->count == 0 && !chan->closed)
+        pthread_cond_wait(&chan->changed, &chan->lock);
+    if (chan->count > 0) {
+        item = chan->items[chan->first];
+        chan->first = (chan->first + 1) % chan->capacity;
+        chan->count--;
+        pthread_cond_broadcast(&chan->changed);
+    }
+    pthread_mutex_unlock(&chan->lock);
+    return item;
+}
+
+void chan_close(struct chan *chan)
+{
+    pthread_mutex_lock(&chan->lock);
+    chan->closed = true;
+    pthread_cond_broadcast(&chan->changed);
+    pthread_mutex_unlock(&chan->lock);
+}
+
+void chan_release(struct chan *chan)
+{
+    if (chan->items == NULL)
+        return;
+    pthread_cond_destroy(&chan->changed);
+    pthread_mutex_destroy(&chan->lock);
+    free(chan->items);
+    chan->items = NULL;
+}

@@ -1,0 +1,116 @@
+#include "stream/chunk.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+
+static const char *const section_names[SECTION_COUNT] = {
+    [SECTION_PRE_DATA] = "pre-data",
+    [SECTION_DATA] = "data",
+    [SECTION_POST_DATA] = "post-data",
+};
+
+const char *section_name(enum section section)
+{
+    return section_names[section];
+}
+
+bool section_from_name(const char *name, enum section *out)
+{
+    for (unsigned i = SECTION_PRE_DATA; i < SECTION_COUNT; i++) {
+        if (strcmp(name, section_names[i]) == 0) {
+            *out = (enum section)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct chunk_table *chunk_table_new(const char *schema, const char *name,
+                                    struct strlist *columns)
+{
+    struct chunk_table *table = memory_zalloc(sizeof *table);
+
+    table->schema = memory_strdup(schema);
+    table->name = memory_strdup(name);
+    table->columns = *columns;
+    *columns = (struct strlist){0};
+    atomic_init(&table->references, 1);
+    return table;
+}
+
+struct chunk_table *chunk_table_ref(struct chunk_table *table)
+{
+    atomic_fetch_add(&table->references, 1);
+    return table;
+}
+
+void chunk_table_release(struct chunk_table *table)
+{
+    if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
+        return;
+    free(table->schema);
+    free(table->name);
+    strlist_release(&table->columns);
+    free(table);
+}
+
+struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity, struct err *err)
+{
+    struct chunk *chunk = memory_zalloc(sizeof *chunk);
+
+    chunk->raw_capacity = raw_capacity;
+    chunk->encoded_capacity = encoded_capacity;
+    chunk->raw = memory_try(raw_capacity, err);
+    if (chunk->raw != NULL && encoded_capacity > 0)
+        chunk->encoded = memory_try(encoded_capacity, err);
+    if (chunk->raw == NULL || (encoded_capacity > 0 && chunk->encoded == NULL)) {
+        chunk_free(chunk);
+        return NULL;
+    }
+    return chunk;
+}
+
+void chunk_reset(struct chunk *chunk)
+{
+    chunk_table_release(chunk->table);
+    *chunk = (struct chunk){
+        .raw = chunk->raw,
+        .raw_capacity = chunk->raw_capacity,
+        .encoded = chunk->encoded,
+        .encoded_capacity = chunk->encoded_capacity,
+    };
+}
+
+void chunk_append(struct chunk *chunk, const void *data, size_t size)
+{
+    assert(size <= chunk->raw_capacity - chunk->raw_size);
+    memcpy(chunk->raw + chunk->raw_size, data, size);
+    chunk->raw_size += size;
+}
+
+void chunk_split(struct chunk *chunk, struct chunk *next)
+{
+    size_t at = chunk->border > 0 ? chunk->border : chunk->raw_size;
+
+    assert(next->raw_size == 0);
+    next->raw_offset = chunk->raw_offset + at;
+    if (chunk->border == 0 && at > 0)
+        next->flags |= CHUNK_CONTINUED;
+    chunk_append(next, chunk->raw + at, chunk->raw_size - at);
+    chunk->raw_size = at;
+    if (chunk->data_from > at)
+        chunk->data_from = at;
+    if (chunk->data_to > at)
+        chunk->data_to = at;
+}
+
+void chunk_free(struct chunk *chunk)
+{
+    if (chunk == NULL)
+        return;
+    chunk_table_release(chunk->table);
+    free(chunk->raw);
+    free(chunk->encoded);
+    free(chunk);
+}

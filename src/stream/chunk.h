@@ -1,0 +1,83 @@
+/*
+ * chunk - a piece of the dump on its way: filled by the reader, encoded by a codec thread,
+ * written by the assembler, then used again. One owner at a time, so no lock.
+ *
+ * A chunk begins at a border (the end of a statement or of a row) unless it is `continued`:
+ * then the row or statement is larger than a chunk and this is a later piece of it.
+ *
+ * Layout of a chunk of table data; the first one of a table also has the statement, the
+ * last one the end:
+ *
+ *     [ blank lines, comments, COPY t (a, b) FROM stdin;\n ] [ rows ] [ \.\n ]
+ *     0                                             data_from       data_to
+ */
+#ifndef PGKEEP_STREAM_CHUNK_H
+#define PGKEEP_STREAM_CHUNK_H
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdatomic.h>
+
+/* As pg_dump's --section knows them. SECTION_NONE: an opaque stream (custom format). */
+enum section {
+    SECTION_NONE,
+    SECTION_PRE_DATA,
+    SECTION_DATA,
+    SECTION_POST_DATA,
+    SECTION_COUNT
+};
+const char *section_name(enum section section); /* "pre-data"; NULL for SECTION_NONE */
+bool section_from_name(const char *name, enum section *out);
+
+/* The target of one COPY statement: names unquoted, in the dump's encoding. */
+struct chunk_table {
+    char *schema; /* "" when the statement names none */
+    char *name;
+    struct strlist columns; /* empty: the statement has no column list */
+    atomic_uint references;
+};
+/* One reference. Takes the contents of columns over. */
+struct chunk_table *chunk_table_new(const char *schema, const char *name,
+                                    struct strlist *columns) MUST_USE;
+struct chunk_table *chunk_table_ref(struct chunk_table *table);
+void chunk_table_release(struct chunk_table *table); /* NULL-safe; any thread */
+
+enum chunk_flag {
+    CHUNK_CONTINUED = 1, /* begins inside a row or statement */
+    CHUNK_STATE =
+        2, /* holds SET or set_config lines, which a restore of a part must carry */
+    CHUNK_RESTRICT = 4 /* holds \restrict or \unrestrict lines */
+};
+
+struct chunk {
+    unsigned char *raw;
+    size_t raw_size;
+    size_t raw_capacity;
+    size_t border; /* offset behind the last border in raw; 0: none since its begin */
+    unsigned char *encoded; /* NULL for the codec none: the stored bytes are the raw ones */
+    size_t encoded_size;
+    size_t encoded_capacity;
+    uint64_t number; /* from 0, in the order of the dump */
+    uint64_t raw_offset;
+    uint64_t rows; /* rows that end in this chunk */
+    enum section section;
+    struct chunk_table *table; /* a reference; NULL: no table data */
+    size_t data_from, data_to; /* rows in raw, when table is set */
+    unsigned flags;            /* enum chunk_flag */
+    unsigned char raw_sha256[SHA256_SIZE];
+};
+
+/* encoded_capacity 0: none. NULL and ERR_SYSTEM when there is no memory. */
+struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity,
+                        struct err *err) MUST_USE;
+void chunk_reset(struct chunk *chunk); /* for the next use; drops the table */
+/* The caller has checked that there is room. */
+void chunk_append(struct chunk *chunk, const void *data, size_t size);
+/* Moves what is behind the last border to the empty chunk `next`, which begins there. With
+ * no border in it the chunk is cut where it ends, and `next` is continued. */
+void chunk_split(struct chunk *chunk, struct chunk *next);
+void chunk_free(struct chunk *chunk); /* NULL-safe */
+
+#endif

@@ -1,0 +1,440 @@
+#include "stream/index.h"
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "stream/codec.h"
+
+#define ZLIB_CONST /* next_in takes what is const */
+#include <zlib.h>
+
+/* 64 bytes of hash do not compress: a terabyte of dump makes about 15 MiB of index. */
+enum { INDEX_CEILING = 256 << 20, LINE_CEILING = 16 << 20, BUFFER = 64 * 1024 };
+enum { VERSION = 1 };
+
+static const struct {
+    enum chunk_flag flag;
+    const char *name;
+} flag_names[] = {
+    {CHUNK_CONTINUED, "continued"},
+    {CHUNK_STATE, "state"},
+    {CHUNK_RESTRICT, "restrict"},
+};
+enum { FLAGS = sizeof flag_names / sizeof *flag_names };
+
+struct index_writer {
+    z_stream zlib;
+    struct text out;
+    uint64_t chunks, raw_bytes, stored_bytes;
+    unsigned char buffer[BUFFER];
+};
+
+static int deflate_bytes(struct index_writer *writer, const char *data, size_t size,
+                         int flush, struct err *err)
+{
+    z_stream *z = &writer->zlib;
+    int status;
+
+    z->next_in = (const Bytef *)data;
+    z->avail_in = (uInt)size;
+    do {
+        z->next_out = writer->buffer;
+        z->avail_out = sizeof writer->buffer;
+        status = deflate(z, flush);
+        if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
+            return err_set(err, ERR_SYSTEM, "writing the chunk index: zlib error %d",
+                           status);
+        text_add_bytes(&writer->out, writer->buffer, sizeof writer->buffer - z->avail_out);
+    } while (z->avail_in > 0 || z->avail_out == 0);
+    return text_check(&writer->out, "the chunk index", err);
+}
+
+/* Takes the reference. */
+static int write_line(struct index_writer *writer, json_t *line, struct err *err)
+{
+    char *text = json_text(line, false);
+    int result = deflate_bytes(writer, text, strlen(text), Z_NO_FLUSH, err);
+
+    if (result == 0)
+        result = deflate_bytes(writer, "\n", 1, Z_NO_FLUSH, err);
+    free(text);
+    json_decref(line);
+    return result;
+}
+
+struct index_writer *index_writer_new(const char *format, const char *codec,
+                                      struct err *err)
+{
+    struct index_writer *writer = memory_zalloc(sizeof *writer);
+
+    text_init(&writer->out, INDEX_CEILING);
+    /* 16 + window bits: a gzip header and trailer (zlib.h, deflateInit2). */
+    if (deflateInit2(&writer->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8,
+                     Z_DEFAULT_STRATEGY) != Z_OK) {
+        err_set(err, ERR_SYSTEM, "no memory for the chunk index");
+        text_release(&writer->out);
+        free(writer);
+        return NULL;
+    }
+    json_t *line = json_object();
+    json_object_set_new(line, "pgkeep_index", json_integer(VERSION));
+    json_object_set_new(line, "format", json_string(format));
+    json_object_set_new(line, "codec", json_string(codec));
+    if (write_line(writer, line, err) < 0) {
+        index_writer_free(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+static json_t *range(uint64_t from, uint64_t to)
+{
+    json_t *array = json_array();
+
+    json_array_append_new(array, json_integer((json_int_t)from));
+    json_array_append_new(array, json_integer((json_int_t)to));
+    return array;
+}
+
+static void add_table(json_t *line, const struct chunk *chunk)
+{
+    const struct chunk_table *table = chunk->table;
+
+    json_object_set_new(line, "schema", json_bytes(table->schema));
+    json_object_set_new(line, "table", json_bytes(table->name));
+    if (table->columns.count > 0) {
+        json_t *columns = json_array();
+        for (size_t i = 0; i < table->columns.count; i++)
+            json_array_append_new(columns, json_bytes(table->columns.items[i]));
+        json_object_set_new(line, "columns", columns);
+    }
+    json_object_set_new(line, "rows", json_integer((json_int_t)chunk->rows));
+    json_object_set_new(line, "data", range(chunk->data_from, chunk->data_to));
+}
+
+int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
+                     uint64_t stored_offset, uint64_t stored_size, struct err *err)
+{
+    json_t *line = json_object();
+    char hex[SHA256_HEX];
+    uint64_t raw_end = chunk->raw_offset + chunk->raw_size;
+    uint64_t stored_end = stored_offset + stored_size;
+
+    if (chunk->section != SECTION_NONE)
+        json_object_set_new(line, "section", json_string(section_name(chunk->section)));
+    if (chunk->table != NULL)
+        add_table(line, chunk);
+    json_object_set_new(line, "raw", range(chunk->raw_offset, raw_end));
+    json_object_set_new(line, "stored", range(stored_offset, stored_end));
+    for (size_t i = 0; i < FLAGS; i++) {
+        if ((chunk->flags & flag_names[i].flag) != 0)
+            json_object_set_new(line, flag_names[i].name, json_true());
+    }
+    json_object_set_new(line, "sha256",
+                        json_string(digest_hex(chunk->raw_sha256, SHA256_SIZE, hex)));
+    writer->chunks++;
+    writer->raw_bytes = raw_end;
+    writer->stored_bytes = stored_end;
+    return write_line(writer, line, err);
+}
+
+int index_writer_finish(struct index_writer *writer, const char *encoding, struct text *out,
+                        struct err *err)
+{
+    json_t *line = json_object();
+
+    json_object_set_new(line, "chunks", json_integer((json_int_t)writer->chunks));
+    json_object_set_new(line, "raw_bytes", json_integer((json_int_t)writer->raw_bytes));
+    json_object_set_new(line, "stored_bytes",
+                        json_integer((json_int_t)writer->stored_bytes));
+    json_object_set_new(line, "encoding",
+                        encoding != NULL ? json_bytes(encoding) : json_null());
+    if (write_line(writer, line, err) < 0 ||
+        deflate_bytes(writer, "", 0, Z_FINISH, err) < 0)
+        return -1;
+    *out = writer->out;
+    text_init(&writer->out, INDEX_CEILING);
+    return 0;
+}
+
+void index_writer_free(struct index_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    deflateEnd(&writer->zlib);
+    text_release(&writer->out);
+    free(writer);
+}
+
+struct index_reader {
+    struct decoder *decoder;
+    const unsigned char *in;
+    size_t in_size;
+    unsigned char buffer[BUFFER];
+    size_t from, to; /* what of buffer is still to be read */
+    struct text line;
+    char *format, *codec, *encoding;
+    uint64_t chunks, raw_bytes, stored_bytes;
+};
+
+/* Fills the buffer: 1, or 0 at the end of the index, or -1. */
+static int refill(struct index_reader *reader, struct err *err)
+{
+    reader->from = reader->to = 0;
+    while (reader->to == 0) {
+        size_t size = sizeof reader->buffer;
+        bool last = reader->in_size == 0;
+        if (decoder_step(reader->decoder, &reader->in, &reader->in_size, reader->buffer,
+                         &size, err) < 0)
+            return err_context(err, "chunk index");
+        reader->to = size;
+        if (size == 0 && last)
+            return 0;
+    }
+    return 1;
+}
+
+/* The next line without its newline: 1, 0 at the end, -1. */
+static int next_line(struct index_reader *reader, struct err *err)
+{
+    text_clear(&reader->line);
+    for (;;) {
+        if (reader->from == reader->to) {
+            int more = refill(reader, err);
+            if (more <= 0)
+                return more;
+        }
+        const unsigned char *start = reader->buffer + reader->from;
+        size_t size = reader->to - reader->from;
+        const unsigned char *newline = memchr(start, '\n', size);
+        if (newline != NULL)
+            size = (size_t)(newline - start);
+        text_add_bytes(&reader->line, start, size);
+        reader->from += size + (newline != NULL);
+        if (newline != NULL)
+            break;
+    }
+    if (reader->line.overflowed)
+        return err_set(err, ERR_CORRUPT, "chunk index: a line is too long");
+    return 1;
+}
+
+/* The next line as an object: NULL on an error and at the end, which is one. */
+static json_t *next_object(struct index_reader *reader, struct err *err)
+{
+    int more = next_line(reader, err);
+
+    if (more == 0)
+        err_set(err, ERR_CORRUPT, "chunk index: it is cut");
+    if (more <= 0)
+        return NULL;
+    json_t *object = json_parse(reader->line.data, reader->line.length, err);
+    if (object == NULL)
+        err_context(err, "chunk index");
+    return object;
+}
+
+static int read_first(struct index_reader *reader, struct err *err)
+{
+    struct json_reader json;
+    json_t *object = next_object(reader, err);
+
+    if (object == NULL)
+        return -1;
+    json_reader_init(&json, object, "chunk index", err);
+    (void)json_read_int(&json, "pgkeep_index", VERSION, VERSION, false);
+    reader->format = json_read_string(&json, "format", false);
+    reader->codec = json_read_string(&json, "codec", false);
+    int result = json_reader_finish(&json, false);
+    json_decref(object);
+    return result;
+}
+
+struct index_reader *index_reader_new(const void *data, size_t size, struct err *err)
+{
+    struct index_reader *reader = memory_zalloc(sizeof *reader);
+
+    text_init(&reader->line, LINE_CEILING);
+    reader->in = data;
+    reader->in_size = size;
+    reader->decoder = decoder_new(CODEC_GZIP, err);
+    if (reader->decoder == NULL || read_first(reader, err) < 0) {
+        index_reader_free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+const char *index_reader_format(const struct index_reader *reader)
+{
+    return reader->format;
+}
+
+const char *index_reader_codec(const struct index_reader *reader)
+{
+    return reader->codec;
+}
+
+const char *index_reader_encoding(const struct index_reader *reader)
+{
+    return reader->encoding;
+}
+
+static void fail(struct json_reader *json, const char *key)
+{
+    if (!json->failed)
+        err_set(json->err, ERR_CORRUPT, "chunk index: \"%s\" is not what it should be",
+                key);
+    json->failed = true;
+}
+
+static void read_range(struct json_reader *json, const char *key, bool optional,
+                       struct index_range *out)
+{
+    const json_t *array = json_read_array(json, key, optional);
+
+    if (array == NULL)
+        return;
+    const json_t *from = json_array_get(array, 0);
+    const json_t *to = json_array_get(array, 1);
+    if (json_array_size(array) != 2 || !json_is_integer(from) || !json_is_integer(to) ||
+        json_integer_value(from) < 0 || json_integer_value(to) < json_integer_value(from)) {
+        fail(json, key);
+        return;
+    }
+    out->from = (uint64_t)json_integer_value(from);
+    out->to = (uint64_t)json_integer_value(to);
+}
+
+/* Each column goes through json_read_bytes in an object of its own, so that {"hex"} is read
+ * in one place. */
+static void read_columns(struct json_reader *json, struct strlist *columns)
+{
+    const json_t *array = json_read_array(json, "columns", true);
+
+    for (size_t i = 0; array != NULL && i < json_array_size(array); i++) {
+        json_t *object = json_object();
+        struct json_reader one;
+        json_object_set(object, "column", json_array_get(array, i));
+        json_reader_init(&one, object, "chunk index", json->err);
+        char *name = json_read_bytes(&one, "column", false);
+        if (json_reader_finish(&one, false) < 0)
+            json->failed = true;
+        else
+            strlist_add(columns, name);
+        free(name);
+        json_decref(object);
+    }
+}
+
+static void read_hash(struct json_reader *json, struct index_entry *entry)
+{
+    char *hex = json_read_string(json, "sha256", false);
+
+    if (hex != NULL && digest_from_hex(hex, entry->sha256, SHA256_SIZE) < 0)
+        fail(json, "sha256");
+    free(hex);
+}
+
+static int read_entry(const json_t *object, struct index_entry *entry, struct err *err)
+{
+    struct json_reader json;
+
+    json_reader_init(&json, object, "chunk index", err);
+    char *section = json_read_string(&json, "section", true);
+    if (section != NULL && !section_from_name(section, &entry->section))
+        fail(&json, "section");
+    free(section);
+    entry->schema = json_read_bytes(&json, "schema", true);
+    entry->table = json_read_bytes(&json, "table", true);
+    read_columns(&json, &entry->columns);
+    entry->rows = (uint64_t)json_read_int(&json, "rows", 0, INT64_MAX, true);
+    read_range(&json, "data", true, &entry->data);
+    read_range(&json, "raw", false, &entry->raw);
+    read_range(&json, "stored", false, &entry->stored);
+    for (size_t i = 0; i < FLAGS; i++) {
+        if (json_read_bool(&json, flag_names[i].name, true))
+            entry->flags |= flag_names[i].flag;
+    }
+    read_hash(&json, entry);
+    if ((entry->table == NULL) != (entry->schema == NULL))
+        fail(&json, "schema");
+    if (entry->data.to > entry->raw.to - entry->raw.from)
+        fail(&json, "data");
+    return json_reader_finish(&json, false);
+}
+
+static int read_last(struct index_reader *reader, const json_t *object, struct err *err)
+{
+    struct json_reader json;
+
+    json_reader_init(&json, object, "chunk index", err);
+    int64_t chunks = json_read_int(&json, "chunks", 0, INT64_MAX, false);
+    int64_t raw = json_read_int(&json, "raw_bytes", 0, INT64_MAX, false);
+    int64_t stored = json_read_int(&json, "stored_bytes", 0, INT64_MAX, false);
+    reader->encoding = json_read_bytes(&json, "encoding", true);
+    if (json_reader_finish(&json, false) < 0)
+        return -1;
+    if ((uint64_t)chunks != reader->chunks || (uint64_t)raw != reader->raw_bytes ||
+        (uint64_t)stored != reader->stored_bytes)
+        return err_set(err, ERR_CORRUPT,
+                       "chunk index: its last line does not fit the others");
+    int more = next_line(reader, err);
+    if (more > 0 || (more == 0 && reader->line.length > 0))
+        return err_set(err, ERR_CORRUPT, "chunk index: something follows its last line");
+    if (more == 0 && !decoder_at_end(reader->decoder))
+        return err_set(err, ERR_CORRUPT, "chunk index: it is cut");
+    return more;
+}
+
+/* Chunks follow each other without gaps, in both counts. */
+static int check_order(struct index_reader *reader, const struct index_entry *entry,
+                       struct err *err)
+{
+    if (entry->raw.from != reader->raw_bytes || entry->stored.from != reader->stored_bytes)
+        return err_set(err, ERR_CORRUPT,
+                       "chunk index: chunk %llu does not follow the one before",
+                       (unsigned long long)reader->chunks);
+    reader->chunks++;
+    reader->raw_bytes = entry->raw.to;
+    reader->stored_bytes = entry->stored.to;
+    return 1;
+}
+
+int index_reader_next(struct index_reader *reader, struct index_entry *entry,
+                      struct err *err)
+{
+    json_t *object = next_object(reader, err);
+    int result = -1;
+
+    *entry = (struct index_entry){0};
+    if (object == NULL)
+        return -1;
+    if (json_object_get(object, "chunks") != NULL)
+        result = read_last(reader, object, err);
+    else if (read_entry(object, entry, err) == 0)
+        result = check_order(reader, entry, err);
+    json_decref(object);
+    if (result != 1)
+        index_entry_release(entry);
+    return result;
+}
+
+void index_entry_release(struct index_entry *entry)
+{
+    free(entry->schema);
+    free(entry->table);
+    strlist_release(&entry->columns);
+    *entry = (struct index_entry){0};
+}
+
+void index_reader_free(struct index_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    decoder_free(reader->decoder);
+    text_release(&reader->line);
+    free(reader->format);
+    free(reader->codec);
+    free(reader->encoding);
+    free(reader);
+}

@@ -1,0 +1,67 @@
+/*
+ * index - the chunk index that lies beside the data: JSON lines, gzipped while they are
+ * written.
+ *
+ * First line   {"pgkeep_index":1,"format":"plain","codec":"gzip"}
+ * Each chunk
+ * {"section":"data","schema":"public","table":"t","columns":["a","b"],"rows":1000,
+ *               "raw":[FROM,TO],"stored":[FROM,TO],"data":[FROM,TO],"sha256":"…"} and, when
+ * true, "continued" "state" "restrict" (see chunk.h). Ranges are half open, bytes; raw and
+ * stored count from the begin of the stream, data (the rows) from the begin of the chunk.
+ *               schema, table, columns and data stand only on table data; columns only if
+ * the COPY statement has a list. Names that are no UTF-8 are {"hex":"…"}. Last line
+ * {"chunks":N,"raw_bytes":N,"stored_bytes":N,"encoding":"UTF8"}; without it the index is
+ * cut.
+ */
+#ifndef PGKEEP_STREAM_INDEX_H
+#define PGKEEP_STREAM_INDEX_H
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "stream/chunk.h"
+
+struct index_writer;
+struct index_writer *index_writer_new(const char *format, const char *codec,
+                                      struct err *err) MUST_USE;
+/* stored_offset and stored_size: where the encoded chunk lies. */
+int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
+                     uint64_t stored_offset, uint64_t stored_size,
+                     struct err *err) MUST_USE;
+/* encoding may be NULL. The gzipped index goes to `out` (uninitialised; the caller's to
+ * release). */
+int index_writer_finish(struct index_writer *writer, const char *encoding, struct text *out,
+                        struct err *err) MUST_USE;
+void index_writer_free(struct index_writer *writer); /* NULL-safe */
+
+struct index_range {
+    uint64_t from, to;
+};
+
+struct index_entry {
+    enum section section;
+    char *schema; /* NULL: no table data */
+    char *table;
+    struct strlist columns;
+    uint64_t rows;
+    struct index_range raw, stored, data;
+    unsigned flags; /* enum chunk_flag */
+    unsigned char sha256[SHA256_SIZE];
+};
+void index_entry_release(struct index_entry *entry); /* of a zeroed or read one */
+
+/* Reads a gzipped index from memory, which must outlive the reader. */
+struct index_reader;
+struct index_reader *index_reader_new(const void *data, size_t size,
+                                      struct err *err) MUST_USE;
+const char *index_reader_format(const struct index_reader *reader); /* of the first line */
+const char *index_reader_codec(const struct index_reader *reader);
+/* 1: *entry is filled, release it. 0: whole index read, counts and ranges fit together. -1:
+ * ERR_CORRUPT. */
+int index_reader_next(struct index_reader *reader, struct index_entry *entry,
+                      struct err *err) MUST_USE;
+const char *
+index_reader_encoding(const struct index_reader *reader); /* after 0; NULL if none */
+void index_reader_free(struct index_reader *reader);      /* NULL-safe */
+
+#endif

@@ -1,0 +1,13 @@
+#include "stream/meter.h"
+
+#include "base/clock.h"
+
+void meter_init(struct meter *meter, uint64_t estimate)
+{
+    atomic_init(&meter->raw_bytes, 0);
+    atomic_init(&meter->stored_bytes, 0);
+    atomic_init(&meter->rows, 0);
+    atomic_init(&meter->tables, 0);
+    meter->estimate = estimate;
+    meter->started_ms = clock_monotonic_ms();
+}

@@ -1,0 +1,295 @@
+#include "stream/reader.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+static const char archive_magic[READER_MAGIC_SIZE + 1] = "PGDMP";
+
+enum outcome { GOING, WOKEN };
+
+int reader_init(struct reader *reader, const struct stream_spec *spec, struct chan *idle,
+                struct chan *work, int wake_fd, struct err *err)
+{
+    *reader = (struct reader){
+        .spec = spec,
+        .idle = idle,
+        .work = work,
+        .wake_fd = wake_fd,
+        .section = spec->format == STREAM_PLAIN ? SECTION_PRE_DATA : SECTION_NONE,
+    };
+    scan_init(&reader->scan);
+    digest_init(&reader->sha256, DIGEST_SHA256);
+    reader->buffer = memory_try(READER_BUFFER, err);
+    return reader->buffer != NULL ? 0 : -1;
+}
+
+/* Waits for bytes. WOKEN: somebody else ended the stream. */
+static int wait_readable(const struct reader *reader, struct err *err)
+{
+    struct pollfd fds[] = {
+        {.fd = reader->spec->fd, .events = POLLIN},
+        {.fd = cancel_fd(), .events = POLLIN},
+        {.fd = reader->wake_fd, .events = POLLIN},
+    };
+    int64_t limit = reader->spec->stall_timeout_ms;
+    int64_t start = clock_monotonic_ms();
+
+    for (;;) {
+        int64_t left = limit > 0 ? limit - (clock_monotonic_ms() - start) : -1;
+        if (limit > 0 && left <= 0) {
+            char span[32];
+            err_set(err, ERR_DATABASE, "the dump sent no byte for %s",
+                    text_duration(span, limit));
+            return err_hint(err, "look for a lock or a stalled connection on the server");
+        }
+        int ready = poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
+        if (ready < 0 && errno != EINTR)
+            return err_errno(err, ERR_SYSTEM, "waiting for the dump");
+        if (cancel_check(err) < 0)
+            return -1;
+        if (ready > 0 && fds[2].revents != 0)
+            return WOKEN;
+        if (ready > 0 && fds[0].revents != 0)
+            return GOING;
+    }
+}
+
+/* An idle chunk that begins where the last one ended. False when the queue was closed. */
+static bool open_chunk(struct reader *reader, struct chunk **out)
+{
+    struct chunk *chunk = chan_pop(reader->idle);
+
+    if (chunk == NULL)
+        return false;
+    chunk_reset(chunk);
+    *out = chunk;
+    return true;
+}
+
+static bool send_chunk(struct reader *reader, struct chunk *chunk)
+{
+    chunk->number = reader->chunks++;
+    chunk->section = reader->section;
+    return chan_push(reader->work, chunk);
+}
+
+/* Ends the current chunk at its last border (see chunk_split) and begins the next. Does
+ * nothing when the chunk begins at that border. */
+static bool cut(struct reader *reader)
+{
+    struct chunk *next;
+    struct chunk *full = reader->chunk;
+
+    if (full->border == 0 && full->raw_size < full->raw_capacity)
+        return true;
+    if (!open_chunk(reader, &next))
+        return false;
+    chunk_split(full, next);
+    if (full->table != NULL) {
+        next->table = chunk_table_ref(full->table);
+        next->data_to = next->raw_size;
+    }
+    reader->chunk = next;
+    return send_chunk(reader, full);
+}
+
+static struct stream_table *last_table(struct reader *reader)
+{
+    return &reader->tables[reader->table_count - 1];
+}
+
+static void begin_table(struct reader *reader)
+{
+    const struct chunk_table *table = reader->scan.table;
+    struct meter *meter = reader->spec->meter;
+
+    memory_grow(&reader->tables, &reader->table_capacity, reader->table_count + 1,
+                sizeof *reader->tables);
+    reader->tables[reader->table_count++] = (struct stream_table){
+        .schema = memory_strdup(table->schema),
+        .name = memory_strdup(table->name),
+    };
+    if (meter != NULL)
+        atomic_fetch_add(&meter->tables, 1);
+}
+
+/* The span ended with a COPY statement's line: that statement begins a chunk. */
+static bool on_table(struct reader *reader)
+{
+    if (!cut(reader))
+        return false;
+    struct chunk *chunk = reader->chunk;
+    chunk->table = chunk_table_ref(reader->scan.table);
+    chunk->data_from = chunk->raw_size;
+    chunk->data_to = chunk->raw_size;
+    chunk->border = chunk->raw_size;
+    reader->section = SECTION_DATA;
+    begin_table(reader);
+    return true;
+}
+
+static bool on_table_end(struct reader *reader)
+{
+    struct chunk *chunk = reader->chunk;
+
+    chunk->data_to = chunk->raw_size - strlen("\\.\n");
+    last_table(reader)->raw_bytes -= strlen("\\.\n");
+    if (!cut(reader))
+        return false;
+    chunk_table_release(reader->chunk->table);
+    reader->chunk->table = NULL;
+    reader->chunk->data_to = 0;
+    return true;
+}
+
+/* The statement at the end of the span begins a section, and so a chunk. */
+static bool on_section(struct reader *reader)
+{
+    if (!cut(reader))
+        return false;
+    reader->section = reader->scan.section;
+    reader->chunk->border = reader->chunk->raw_size;
+    return true;
+}
+
+/* Adds a span to the chunk, which has room for it. */
+static void add_span(struct reader *reader, const unsigned char *data,
+                     const struct scan_span *span)
+{
+    struct chunk *chunk = reader->chunk;
+
+    if (span->border > 0)
+        chunk->border = chunk->raw_size + span->border;
+    chunk_append(chunk, data, span->size);
+    chunk->rows += span->rows;
+    chunk->flags |= span->flags;
+    if (chunk->table != NULL) {
+        chunk->data_to = chunk->raw_size;
+        last_table(reader)->rows += span->rows;
+        last_table(reader)->raw_bytes += span->size;
+    }
+    if (span->rows > 0 && reader->spec->meter != NULL)
+        atomic_fetch_add(&reader->spec->meter->rows, span->rows);
+}
+
+static int scan_bytes(struct reader *reader, const unsigned char *data, size_t size,
+                      struct err *err)
+{
+    while (size > 0) {
+        if (reader->chunk->raw_size == reader->chunk->raw_capacity && !cut(reader))
+            return WOKEN;
+        size_t room = reader->chunk->raw_capacity - reader->chunk->raw_size;
+        struct scan_span span;
+        if (scan_step(&reader->scan, data, size < room ? size : room, &span, err) < 0)
+            return -1;
+        add_span(reader, data, &span);
+        bool open = true;
+        if (span.event == SCAN_TABLE)
+            open = on_table(reader);
+        else if (span.event == SCAN_TABLE_END)
+            open = on_table_end(reader);
+        else if (span.event == SCAN_SECTION)
+            open = on_section(reader);
+        if (!open)
+            return WOKEN;
+        data += span.size;
+        size -= span.size;
+    }
+    return GOING;
+}
+
+/* Custom format: cut by size alone. */
+static int copy_bytes(struct reader *reader, const unsigned char *data, size_t size)
+{
+    for (size_t i = 0; i < size && reader->magic_size < READER_MAGIC_SIZE; i++)
+        reader->magic[reader->magic_size++] = (char)data[i];
+    while (size > 0) {
+        struct chunk *chunk = reader->chunk;
+        size_t room = chunk->raw_capacity - chunk->raw_size;
+        if (room == 0) {
+            chunk->border = chunk->raw_size;
+            if (!cut(reader))
+                return WOKEN;
+            continue;
+        }
+        size_t part = size < room ? size : room;
+        chunk_append(chunk, data, part);
+        data += part;
+        size -= part;
+    }
+    return GOING;
+}
+
+static int take_bytes(struct reader *reader, size_t size, struct err *err)
+{
+    struct meter *meter = reader->spec->meter;
+
+    digest_add(&reader->sha256, reader->buffer, size);
+    reader->raw_bytes += size;
+    if (meter != NULL)
+        atomic_fetch_add(&meter->raw_bytes, size);
+    if (reader->spec->format == STREAM_CUSTOM)
+        return copy_bytes(reader, reader->buffer, size);
+    return scan_bytes(reader, reader->buffer, size, err);
+}
+
+static int finish(struct reader *reader)
+{
+    struct chunk *last = reader->chunk;
+
+    reader->chunk = NULL;
+    if (last->raw_size == 0 && reader->chunks > 0) {
+        chunk_reset(last);
+        return chan_push(reader->idle, last) ? 0 : WOKEN;
+    }
+    return send_chunk(reader, last) ? 0 : WOKEN;
+}
+
+int reader_run(struct reader *reader, struct err *err)
+{
+    if (!open_chunk(reader, &reader->chunk))
+        return WOKEN;
+    for (;;) {
+        int state = wait_readable(reader, err);
+        if (state != GOING)
+            return state;
+        ssize_t got = read(reader->spec->fd, reader->buffer, READER_BUFFER);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (got < 0)
+            return err_errno(err, ERR_SYSTEM, "reading the dump");
+        if (got == 0)
+            return finish(reader);
+        state = take_bytes(reader, (size_t)got, err);
+        if (state != GOING)
+            return state;
+    }
+}
+
+bool reader_ended_well(const struct reader *reader)
+{
+    if (reader->spec->format == STREAM_PLAIN)
+        return scan_ended_well(&reader->scan);
+    return reader->magic_size == READER_MAGIC_SIZE &&
+           memcmp(reader->magic, archive_magic, READER_MAGIC_SIZE) == 0;
+}
+
+void reader_release(struct reader *reader)
+{
+    if (reader->spec == NULL)
+        return;
+    scan_release(&reader->scan);
+    digest_release(&reader->sha256);
+    free(reader->buffer);
+    for (size_t i = 0; i < reader->table_count; i++) {
+        free(reader->tables[i].schema);
+        free(reader->tables[i].name);
+    }
+    free(reader->tables);
+    reader->spec = NULL;
+}

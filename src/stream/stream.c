@@ -1,0 +1,295 @@
+#include "stream/stream.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "stream/assemble.h"
+#include "stream/chan.h"
+#include "stream/chunk.h"
+#include "stream/index.h"
+#include "stream/reader.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    DEFAULT_CHUNK = 4 << 20,
+    MIN_CHUNK = 64,
+    MAX_CHUNK = 1 << 30,
+    MAX_THREADS = 64,
+    SPARE_CHUNKS =
+        2 /* one being filled, one being written; the others are with the codec threads */
+};
+
+struct stream {
+    struct stream_spec spec;
+    struct chunk **chunks; /* all of them, wherever they are */
+    size_t chunk_count;
+    struct chan idle, work;
+    struct encoder **encoders; /* one per codec thread */
+    struct index_writer *index;
+    struct assemble assemble;
+    struct reader reader;
+    int wake_fd;
+    struct stream_result result;
+    atomic_bool failed;
+    pthread_mutex_t lock;
+    struct err first; /* guarded by lock: the cause, once failed is set */
+};
+
+struct worker {
+    struct stream *stream;
+    struct encoder *encoder;
+    pthread_t thread;
+};
+
+static struct stream_spec settled(const struct stream_spec *spec)
+{
+    struct stream_spec out = *spec;
+
+    if (out.chunk_size == 0)
+        out.chunk_size = DEFAULT_CHUNK;
+    return out;
+}
+
+static size_t encoded_capacity(const struct stream_spec *spec)
+{
+    /* Without compression the raw bytes are stored: no second buffer, no copy. */
+    return spec->codec.kind == CODEC_NONE ? 0 : codec_bound(spec->codec, spec->chunk_size);
+}
+
+uint64_t stream_memory(const struct stream_spec *spec)
+{
+    struct stream_spec s = settled(spec);
+    uint64_t chunk = s.chunk_size + encoded_capacity(&s) + sizeof(struct chunk);
+
+    return (s.threads + SPARE_CHUNKS) * chunk +
+           s.threads * encoder_memory(s.codec, s.chunk_size) + READER_BUFFER +
+           sizeof(struct stream);
+}
+
+static int check_spec(const struct stream_spec *spec, struct err *err)
+{
+    if (spec->threads < 1 || spec->threads > MAX_THREADS)
+        return err_set(err, ERR_USAGE, "%u threads: 1 to %d are possible", spec->threads,
+                       MAX_THREADS);
+    if (spec->chunk_size < MIN_CHUNK || spec->chunk_size > MAX_CHUNK)
+        return err_set(err, ERR_USAGE, "chunks of %zu bytes: %d to %d are possible",
+                       spec->chunk_size, MIN_CHUNK, MAX_CHUNK);
+    return 0;
+}
+
+static int new_chunks(struct stream *stream, struct err *err)
+{
+    const struct stream_spec *spec = &stream->spec;
+    size_t count = spec->threads + SPARE_CHUNKS;
+
+    stream->chunks = memory_array(count, sizeof(struct chunk *));
+    chan_init(&stream->idle, count);
+    chan_init(&stream->work, count);
+    while (stream->chunk_count < count) {
+        struct chunk *chunk = chunk_new(spec->chunk_size, encoded_capacity(spec), err);
+        if (chunk == NULL)
+            return -1;
+        stream->chunks[stream->chunk_count++] = chunk;
+        if (!chan_push(&stream->idle, chunk))
+            return -1;
+    }
+    return 0;
+}
+
+static int new_encoders(struct stream *stream, struct err *err)
+{
+    const struct stream_spec *spec = &stream->spec;
+
+    stream->encoders = memory_array(spec->threads, sizeof(struct encoder *));
+    for (unsigned i = 0; i < spec->threads; i++) {
+        stream->encoders[i] = encoder_new(spec->codec, spec->chunk_size, err);
+        if (stream->encoders[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_stream(struct stream *stream, struct err *err)
+{
+    const struct stream_spec *spec = &stream->spec;
+
+    if (new_chunks(stream, err) < 0 || new_encoders(stream, err) < 0)
+        return -1;
+    stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (stream->wake_fd < 0)
+        return err_errno(err, ERR_SYSTEM, "eventfd");
+    stream->index = index_writer_new(spec->format == STREAM_PLAIN ? "plain" : "custom",
+                                     codec_name(spec->codec.kind), err);
+    if (stream->index == NULL)
+        return -1;
+    assemble_init(&stream->assemble, stream->chunk_count, &stream->idle, stream->index);
+    stream->assemble.sink = spec->sink;
+    stream->assemble.meter = spec->meter;
+    return reader_init(&stream->reader, spec, &stream->idle, &stream->work, stream->wake_fd,
+                       err);
+}
+
+struct stream *stream_new(const struct stream_spec *spec, struct err *err)
+{
+    struct stream_spec s = settled(spec);
+
+    if (check_spec(&s, err) < 0)
+        return NULL;
+    struct stream *stream = memory_zalloc(sizeof *stream);
+    stream->spec = s;
+    stream->wake_fd = -1;
+    atomic_init(&stream->failed, false);
+    pthread_mutex_init(&stream->lock, NULL);
+    if (open_stream(stream, err) < 0) {
+        stream_free(stream);
+        return NULL;
+    }
+    return stream;
+}
+
+/* Keeps the first error and makes every thread leave. */
+static void fail(struct stream *stream, const struct err *err)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&stream->lock);
+    if (!atomic_load(&stream->failed)) {
+        stream->first = *err;
+        atomic_store(&stream->failed, true);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    chan_close(&stream->idle);
+    chan_close(&stream->work);
+    assemble_stop(&stream->assemble);
+    /* It can only fail when it is readable already. */
+    if (write(stream->wake_fd, &one, sizeof one) < 0)
+        return;
+}
+
+static void *codec_thread(void *argument)
+{
+    struct worker *worker = argument;
+    struct stream *stream = worker->stream;
+    struct chunk *chunk;
+    struct err err = {0};
+
+    while ((chunk = chan_pop(&stream->work)) != NULL) {
+        if (atomic_load(&stream->failed))
+            continue;
+        digest_sha256(chunk->raw, chunk->raw_size, chunk->raw_sha256);
+        chunk->encoded_size = chunk->encoded_capacity;
+        if (chunk->encoded != NULL &&
+            encoder_chunk(worker->encoder, chunk->raw, chunk->raw_size, chunk->encoded,
+                          &chunk->encoded_size, &err) < 0) {
+            fail(stream, &err);
+            continue;
+        }
+        assemble_put(&stream->assemble, chunk);
+    }
+    return NULL;
+}
+
+static void *reader_thread(void *argument)
+{
+    struct stream *stream = argument;
+    struct err err = {0};
+    int result = reader_run(&stream->reader, &err);
+
+    if (result < 0)
+        fail(stream, &err);
+    else if (result == 0)
+        assemble_expect(&stream->assemble, stream->reader.chunks);
+    chan_close(&stream->work);
+    return NULL;
+}
+
+static int start(struct stream *stream, void *(*routine)(void *), void *argument,
+                 pthread_t *thread)
+{
+    struct err err = {0};
+    int error = pthread_create(thread, NULL, routine, argument);
+
+    if (error == 0)
+        return 0;
+    err_set(&err, ERR_SYSTEM, "cannot start a thread: %s", strerror(error));
+    fail(stream, &err);
+    return -1;
+}
+
+static int finish(struct stream *stream, struct err *err)
+{
+    struct stream_result *result = &stream->result;
+    struct reader *reader = &stream->reader;
+    const char *encoding = reader->scan.encoding;
+
+    if (index_writer_finish(stream->index, *encoding != '\0' ? encoding : NULL,
+                            &result->index_gz, err) < 0)
+        return -1;
+    result->encoding = *encoding != '\0' ? memory_strdup(encoding) : NULL;
+    result->raw_bytes = reader->raw_bytes;
+    result->chunks = reader->chunks;
+    result->stored_bytes = stream->assemble.stored_bytes;
+    digest_finish(&reader->sha256, result->raw_sha256);
+    digest_finish(&stream->assemble.sha256, result->stored_sha256);
+    result->tables = reader->tables;
+    result->table_count = reader->table_count;
+    result->ended_well = reader_ended_well(reader);
+    return 0;
+}
+
+int stream_run(struct stream *stream, struct err *err)
+{
+    unsigned threads = stream->spec.threads;
+    struct worker *workers = memory_array(threads, sizeof *workers);
+    pthread_t reading;
+    unsigned running = 0;
+
+    for (; running < threads; running++) {
+        struct worker *worker = &workers[running];
+        *worker = (struct worker){.stream = stream, .encoder = stream->encoders[running]};
+        if (start(stream, codec_thread, worker, &worker->thread) < 0)
+            break;
+    }
+    bool reads = running == threads && start(stream, reader_thread, stream, &reading) == 0;
+    if (reads && assemble_run(&stream->assemble, err) < 0)
+        fail(stream, err);
+    if (reads)
+        pthread_join(reading, NULL);
+    for (unsigned i = 0; i < running; i++)
+        pthread_join(workers[i].thread, NULL);
+    free(workers);
+    if (atomic_load(&stream->failed)) {
+        *err = stream->first;
+        return -1;
+    }
+    return finish(stream, err);
+}
+
+const struct stream_result *stream_result(const struct stream *stream)
+{
+    return &stream->result;
+}
+
+void stream_free(struct stream *stream)
+{
+    if (stream == NULL)
+        return;
+    for (size_t i = 0; i < stream->chunk_count; i++)
+        chunk_free(stream->chunks[i]);
+    free(stream->chunks);
+    for (unsigned i = 0; stream->encoders != NULL && i < stream->spec.threads; i++)
+        encoder_free(stream->encoders[i]);
+    free(stream->encoders);
+    reader_release(&stream->reader);
+    assemble_release(&stream->assemble);
+    index_writer_free(stream->index);
+    chan_release(&stream->idle);
+    chan_release(&stream->work);
+    file_close(&stream->wake_fd);
+    text_release(&stream->result.index_gz);
+    free(stream->result.encoding);
+    pthread_mutex_destroy(&stream->lock);
+    free(stream);
+}

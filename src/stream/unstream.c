@@ -1,0 +1,90 @@
+#include "stream/stream.h"
+
+#include "base/memory.h"
+
+enum { OUT_SIZE = 256 * 1024 };
+
+struct unstream {
+    struct decoder *decoder;
+    struct stream_sink sink;
+    unsigned char *out;
+    struct digest raw, stored;
+    uint64_t raw_bytes, stored_bytes;
+    unsigned char raw_sha256[SHA256_SIZE], stored_sha256[SHA256_SIZE];
+};
+
+struct unstream *unstream_new(enum codec_kind codec, struct stream_sink sink,
+                              struct err *err)
+{
+    struct unstream *unstream = memory_zalloc(sizeof *unstream);
+
+    unstream->sink = sink;
+    unstream->out = memory_alloc(OUT_SIZE);
+    digest_init(&unstream->raw, DIGEST_SHA256);
+    digest_init(&unstream->stored, DIGEST_SHA256);
+    unstream->decoder = decoder_new(codec, err);
+    if (unstream->decoder == NULL) {
+        unstream_free(unstream);
+        return NULL;
+    }
+    return unstream;
+}
+
+int unstream_push(struct unstream *unstream, const void *data, size_t size, struct err *err)
+{
+    const unsigned char *in = data;
+    size_t left = size;
+    size_t got = OUT_SIZE;
+
+    if (size == 0)
+        return 0;
+    digest_add(&unstream->stored, data, size);
+    unstream->stored_bytes += size;
+    /* Output that fills the buffer may not be all there is. */
+    while (left > 0 || got == OUT_SIZE) {
+        size_t before = left;
+        got = OUT_SIZE;
+        if (decoder_step(unstream->decoder, &in, &left, unstream->out, &got, err) < 0)
+            return -1;
+        if (got == 0 && left == before && left > 0)
+            return err_set(err, ERR_CORRUPT, "the stored data cannot be decoded further");
+        if (got == 0)
+            continue;
+        digest_add(&unstream->raw, unstream->out, got);
+        unstream->raw_bytes += got;
+        if (unstream->sink.write(unstream->sink.context, unstream->out, got, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int unstream_finish(struct unstream *unstream, struct err *err)
+{
+    if (!decoder_at_end(unstream->decoder))
+        return err_set(err, ERR_CORRUPT, "the stored data is cut: it ends after %llu bytes",
+                       (unsigned long long)unstream->stored_bytes);
+    digest_finish(&unstream->raw, unstream->raw_sha256);
+    digest_finish(&unstream->stored, unstream->stored_sha256);
+    return 0;
+}
+
+void unstream_sums(const struct unstream *unstream, uint64_t *raw_bytes,
+                   unsigned char raw_sha256[SHA256_SIZE], uint64_t *stored_bytes,
+                   unsigned char stored_sha256[SHA256_SIZE])
+{
+    *raw_bytes = unstream->raw_bytes;
+    *stored_bytes = unstream->stored_bytes;
+    memcpy(raw_sha256, unstream->raw_sha256, SHA256_SIZE);
+    memcpy(stored_sha256, unstream->stored_sha256, SHA256_SIZE);
+}
+
+void unstream_free(struct unstream *unstream)
+{
+    if (unstream == NULL)
+        return;
+    decoder_free(unstream->decoder);
+    digest_release(&unstream->raw);
+    digest_release(&unstream->stored);
+    free(unstream->out);
+    free(unstream);
+}
