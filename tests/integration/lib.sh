@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# lib.sh - what the integration tests share; to be sourced by a bash script that prove runs.
+#
+# TAP:      ok NAME COMMAND…   is NAME GOT WANT   like NAME GOT REGEX   isnt_there NAME PATH
+#           pass NAME   fail NAME   diag TEXT   skip_all REASON (ends the script)   finished (the plan, at the end)
+# Run:      run COMMAND…       sets $status, $out and $err (also files $work/out, $work/err)
+# Servers:  pg_up [NAME]       PostgreSQL in a temp folder: exports PGHOST (socket folder), PGPORT, PGUSER=postgres;
+#                              over 127.0.0.1 it wants the password $pg_password. pg_use NAME switches back.
+#           pg_down [NAME]     pg_kill [NAME] (SIGQUIT: as a crash)
+#           rgw_up             Ceph's S3: exports AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY, sets $rgw_endpoint;
+#                              rgw_gateway stop|start; rgw_down
+# Folder:   $work, removed at the end. $top the checkout, $build its build folder, $pgkeep the program.
+# All that was started is stopped by pid when the script ends, however it ends.
+
+set -uo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${BUILD:-$top/build}
+case $build in /*) ;; *) build=$top/$build ;; esac
+# shellcheck disable=SC2034 # for the tests
+pgkeep=$build/pgkeep
+pg_password=only-a-test
+export LC_ALL=C.UTF-8 TZ=UTC
+# Nothing of the caller's set-up may reach a test.
+unset "${!PG@}" "${!AWS_@}" "${!PGKEEP_@}" http_proxy https_proxy all_proxy
+export AWS_EC2_METADATA_DISABLED=true
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/pgkeep-test.XXXXXX") || exit 1
+chmod 711 "$work"
+export HOME=$work/home XDG_STATE_HOME=$work/home/state XDG_CONFIG_HOME=$work/home/config
+mkdir -p "$HOME"
+pg_names=() rgw_folder="" tests=0 failures=0 at_exit=()
+
+clean_up() {
+    local result=$? name
+    trap - EXIT
+    for name in "${at_exit[@]:-}"; do [ -z "$name" ] || eval "$name"; done
+    for name in "${pg_names[@]:-}"; do [ -z "$name" ] || pg_down "$name"; done
+    rgw_down
+    if [ -n "${KEEP_WORK:-}" ]; then echo "# kept: $work"; else rm -rf "$work"; fi
+    [ "$failures" = 0 ] || [ "$result" != 0 ] || result=1
+    exit "$result"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+diag() { printf "# %s\n" "${*//$'\n'/$'\n# '}" >&2; }
+pass() {
+    tests=$((tests + 1))
+    echo "ok $tests - $1"
+}
+fail() {
+    tests=$((tests + 1)) failures=$((failures + 1))
+    echo "not ok $tests - $1"
+}
+ok() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then pass "$name"; else
+        fail "$name"
+        diag "$* ended with $?: ${output: -2000}"
+    fi
+}
+is() {
+    if [ "$2" = "$3" ]; then pass "$1"; else
+        fail "$1"
+        diag "got:    ${2:0:2000}"
+        diag "wanted: ${3:0:2000}"
+    fi
+}
+like() {
+    if [[ $2 =~ $3 ]]; then pass "$1"; else
+        fail "$1"
+        diag "got:          ${2:0:2000}"
+        diag "does not fit: $3"
+    fi
+}
+isnt_there() {
+    if [ -e "$2" ]; then fail "$1" && diag "there is $2"; else pass "$1"; fi
+}
+skip_all() {
+    echo "1..0 # SKIP $*"
+    exit 0
+}
+finished() { echo "1..$tests"; }
+
+run() {
+    "$@" >"$work/out" 2>"$work/err" </dev/null
+    # shellcheck disable=SC2034 # for the tests
+    status=$? out=$(tr -d '\0' <"$work/out") err=$(tr -d '\0' <"$work/err")
+}
+
+free_port() { # one in front of the range that the kernel gives out to clients
+    local port
+    while :; do
+        port=$((10000 + RANDOM % 10000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+# PostgreSQL refuses to run as root.
+as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+
+pg_find() {
+    pg_bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+    [ -x "${pg_bin:-}/initdb" ] || skip_all "no PostgreSQL server is installed (package postgresql)"
+    PATH=$pg_bin:$PATH
+}
+
+pg_use() {
+    export PGHOST=$work/pg-$1 PGUSER=postgres PGDATABASE=postgres
+    PGPORT=$(cat "$PGHOST/port")
+    export PGPORT
+}
+
+pg_start() { # pg_start NAME: one that was made before
+    local folder=$work/pg-$1
+    as_postgres "$pg_bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $(cat "$folder/port")" start >/dev/null
+}
+
+pg_up() {
+    local name=${1:-main} tries
+    local folder=$work/pg-$name
+    pg_find
+    mkdir "$folder"
+    echo "$pg_password" >"$folder/password"
+    [ "$(id -u)" != 0 ] || chown -R postgres "$folder"
+    as_postgres "$pg_bin/initdb" -D "$folder/data" -U postgres --no-sync -E UTF8 --locale=C.UTF-8 \
+        --auth-local=trust --auth-host=scram-sha-256 --pwfile="$folder/password" >"$work/initdb" 2>&1 ||
+        { diag "$(cat "$work/initdb")" && exit 1; }
+    cat >>"$folder/data/postgresql.conf" <<END
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$folder'
+fsync = off
+full_page_writes = off
+max_connections = 60
+max_wal_size = 4GB
+log_timezone = 'UTC'
+timezone = 'UTC'
+END
+    pg_names+=("$name")
+    for tries in 1 2 3 4 5; do
+        free_port >"$folder/port"
+        pg_start "$name" && break
+        [ "$tries" -lt 5 ] || { diag "$(tail -n 5 "$folder/log")" && exit 1; }
+    done
+    pg_use "$name"
+}
+
+pg_stop() { # pg_stop NAME MODE
+    [ ! -e "$work/pg-$1/data/postmaster.pid" ] ||
+        as_postgres "$pg_bin/pg_ctl" -D "$work/pg-$1/data" -m "$2" -w -t 60 stop >/dev/null
+}
+pg_down() { pg_stop "${1:-main}" fast; }
+pg_kill() { pg_stop "${1:-main}" immediate; }
+
+rgw_up() {
+    local answer result
+    rgw_folder=$work/rgw
+    answer=$("$top/tests/support/rgw" start "$rgw_folder" 2>"$work/rgw-error")
+    result=$?
+    [ "$result" != 77 ] || skip_all "$(cat "$work/rgw-error")"
+    [ "$result" = 0 ] || { diag "$(cat "$work/rgw-error")" && exit 1; }
+    # shellcheck disable=SC2034 # for the tests
+    rgw_endpoint=$(sed -n 's/^endpoint //p' <<<"$answer")
+    AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key //p' <<<"$answer")
+    AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_key //p' <<<"$answer")
+    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+}
+rgw_gateway() { "$top/tests/support/rgw" gateway "$rgw_folder" "$1"; }
+rgw_down() {
+    [ -z "$rgw_folder" ] || "$top/tests/support/rgw" kill "$rgw_folder"
+    rgw_folder=""
+}
