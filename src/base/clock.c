@@ -1,0 +1,276 @@
+#include "base/clock.h"
+
+#include "base/cancel.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define DAY 86400
+
+static int64_t read_ms(clockid_t which)
+{
+    struct timespec now;
+    clock_gettime(which, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_now(void)
+{
+    return read_ms(CLOCK_REALTIME) / 1000;
+}
+
+int64_t clock_now_ms(void)
+{
+    return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic_ms(void)
+{
+    return read_ms(CLOCK_MONOTONIC);
+}
+
+bool clock_sleep_ms(int64_t milliseconds)
+{
+    int64_t end = clock_monotonic_ms() + milliseconds;
+    struct pollfd cancel = {.fd = cancel_fd(), .events = POLLIN};
+    for (;;) {
+        if (cancel_requested())
+            return false;
+        int64_t left = end - clock_monotonic_ms();
+        if (left <= 0)
+            return true;
+        /* Without cancel_install nothing can wake us: then cancel is polled. */
+        int64_t step = cancel.fd >= 0 ? 60000 : 50;
+        poll(&cancel, cancel.fd >= 0 ? 1 : 0, (int)(left < step ? left : step));
+    }
+}
+
+/* Days since 1970-01-01, counted in years that begin in March: the leap day comes last. */
+static int64_t days_from_civil(int64_t year, int month, int day)
+{
+    int64_t shifted = month <= 2 ? year - 1 : year;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400;
+    int64_t year_of_era = shifted - era * 400;
+    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+int64_t clock_from_civil(int64_t year, int month, int day, int hour, int minute, int second)
+{
+    return days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
+}
+
+struct civil {
+    int year, month, day, hour, minute, second;
+};
+
+static struct civil to_civil(int64_t seconds)
+{
+    int64_t days = seconds / DAY - (seconds % DAY < 0 ? 1 : 0);
+    int64_t rest = seconds - days * DAY;
+    int64_t shifted = days + 719468;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t doe = shifted - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t month = (5 * doy + 2) / 153;
+    struct civil civil = {
+        .year = (int)(yoe + era * 400 + (month >= 10 ? 1 : 0)),
+        .month = (int)(month < 10 ? month + 3 : month - 9),
+        .day = (int)(doy - (153 * month + 2) / 5 + 1),
+        .hour = (int)(rest / 3600),
+        .minute = (int)(rest / 60 % 60),
+        .second = (int)(rest % 60),
+    };
+    return civil;
+}
+
+/* Outside of the years 0-9999 the texts would not sort any more: clamp. */
+static int64_t clamp(int64_t seconds)
+{
+    const int64_t first = -62167219200;
+    const int64_t last = 253402300799;
+    return seconds < first ? first : seconds > last ? last : seconds;
+}
+
+const char *clock_rfc3339(char out[32], int64_t seconds)
+{
+    struct civil c = to_civil(clamp(seconds));
+    snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour,
+             c.minute, c.second);
+    return out;
+}
+
+const char *clock_rfc3339_ms(char out[32], int64_t milliseconds)
+{
+    int64_t fraction = milliseconds % 1000;
+    if (fraction < 0)
+        fraction += 1000;
+    struct civil c = to_civil(clamp((milliseconds - fraction) / 1000));
+    snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day, c.hour,
+             c.minute, c.second, (int)fraction);
+    return out;
+}
+
+const char *clock_compact(char out[32], int64_t seconds)
+{
+    struct civil c = to_civil(clamp(seconds));
+    snprintf(out, 32, "%04d%02d%02dT%02d%02d%02dZ", c.year, c.month, c.day, c.hour,
+             c.minute, c.second);
+    return out;
+}
+
+/* Takes exactly `count` digits; -1 when they are not there. */
+static int digits(const char **text, int count)
+{
+    int value = 0;
+    for (int i = 0; i < count; i++, (*text)++) {
+        if (**text < '0' || **text > '9')
+            return -1;
+        value = value * 10 + (**text - '0');
+    }
+    return value;
+}
+
+static bool take(const char **text, char wanted)
+{
+    if (**text != wanted)
+        return false;
+    (*text)++;
+    return true;
+}
+
+static bool is_date(const struct civil *c)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
+    if (c->year < 0 || c->month < 1 || c->month > 12 || c->day < 1)
+        return false;
+    return c->day <= days[c->month - 1] + (leap && c->month == 2 ? 1 : 0);
+}
+
+/* RFC 3339 allows second 60, and HTTP too: it counts as the first of the next minute. */
+static bool is_time(const struct civil *c)
+{
+    return c->hour >= 0 && c->hour <= 23 && c->minute >= 0 && c->minute <= 59 &&
+           c->second >= 0 && c->second <= 60;
+}
+
+static int64_t civil_seconds(const struct civil *c)
+{
+    return clock_from_civil(c->year, c->month, c->day, c->hour, c->minute, c->second);
+}
+
+static bool parse_date(const char **text, struct civil *c)
+{
+    c->year = digits(text, 4);
+    if (c->year < 0 || !take(text, '-'))
+        return false;
+    c->month = digits(text, 2);
+    if (!take(text, '-'))
+        return false;
+    c->day = digits(text, 2);
+    return is_date(c);
+}
+
+static bool parse_time(const char **text, struct civil *c, bool seconds_required)
+{
+    c->hour = digits(text, 2);
+    if (!take(text, ':'))
+        return false;
+    c->minute = digits(text, 2);
+    if (take(text, ':'))
+        c->second = digits(text, 2);
+    else if (seconds_required)
+        return false;
+    return is_time(c);
+}
+
+static bool skip_fraction(const char **text)
+{
+    if (!take(text, '.'))
+        return true;
+    if (digits(text, 1) < 0)
+        return false;
+    while (**text >= '0' && **text <= '9')
+        (*text)++;
+    return true;
+}
+
+/* "Z", "+02:00", "-00:00": seconds to subtract. */
+static bool parse_offset(const char **text, int *offset)
+{
+    *offset = 0;
+    if (take(text, 'Z') || take(text, 'z'))
+        return true;
+    int sign = **text == '-' ? -1 : 1;
+    if (!take(text, '+') && !take(text, '-'))
+        return false;
+    int hours = digits(text, 2);
+    if (hours < 0 || hours > 23 || !take(text, ':'))
+        return false;
+    int minutes = digits(text, 2);
+    *offset = sign * (hours * 3600 + minutes * 60);
+    return minutes >= 0 && minutes <= 59;
+}
+
+static bool parse_any(const char *text, int64_t *seconds)
+{
+    struct civil c = {0};
+    int offset = 0;
+    if (!parse_date(&text, &c))
+        return false;
+    if (take(&text, 'T') || take(&text, 't')) {
+        if (!parse_time(&text, &c, true) || !skip_fraction(&text) ||
+            !parse_offset(&text, &offset))
+            return false;
+    } else if (take(&text, ' ')) {
+        if (!parse_time(&text, &c, false))
+            return false;
+    }
+    *seconds = civil_seconds(&c) - offset;
+    return *text == '\0';
+}
+
+int clock_parse(const char *text, int64_t *seconds, struct err *err)
+{
+    int64_t parsed = 0;
+    if (!parse_any(text, &parsed)) {
+        err_set(err, ERR_USAGE, "\"%s\" is no time", text);
+        return err_hint(err,
+                        "write 2026-11-21, \"2026-11-21 02:00\" or 2026-11-21T02:00:00Z");
+    }
+    *seconds = parsed;
+    return 0;
+}
+
+static int month_number(const char *name)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    for (int i = 0; i < 12; i++)
+        if (strncmp(months + (ptrdiff_t)3 * i, name, 3) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* Only the fixed form of RFC 9110 5.6.7; the two obsolete ones are not sent by any S3
+ * service. */
+int clock_parse_http(const char *text, int64_t *seconds)
+{
+    struct civil c = {0};
+    if (strnlen(text, 30) != 29 || text[3] != ',' || text[4] != ' ' || text[7] != ' ' ||
+        text[11] != ' ' || text[16] != ' ' || strcmp(text + 25, " GMT") != 0)
+        return -1;
+    const char *day = text + 5;
+    const char *year = text + 12;
+    const char *time = text + 17;
+    c.day = digits(&day, 2);
+    c.month = month_number(text + 8);
+    c.year = digits(&year, 4);
+    if (!is_date(&c) || !parse_time(&time, &c, true))
+        return -1;
+    *seconds = civil_seconds(&c);
+    return 0;
+}

@@ -1,0 +1,56 @@
+/* CRC-64/NVME of digest.h: eight tables, so that eight bytes cost eight look-ups and no
+ * shifts. */
+#include "base/digest.h"
+
+#include <pthread.h>
+
+#define REFLECTED 0x9A6C9329AC4BC9B5U
+#define SLICES 8
+
+static struct {
+    pthread_once_t once;
+    uint64_t table[SLICES][256];
+} crc = {.once = PTHREAD_ONCE_INIT};
+
+static void fill_tables(void)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        uint64_t value = byte;
+        for (int bit = 0; bit < 8; bit++)
+            value = (value >> 1) ^ ((value & 1) != 0 ? REFLECTED : 0);
+        crc.table[0][byte] = value;
+    }
+    for (unsigned slice = 1; slice < SLICES; slice++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            uint64_t before = crc.table[slice - 1][byte];
+            crc.table[slice][byte] = (before >> 8) ^ crc.table[0][before & 255];
+        }
+}
+
+static uint64_t load_little_endian(const unsigned char *p)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 8; i++)
+        value |= (uint64_t)p[i] << (8 * i);
+    return value;
+}
+
+static uint64_t eight_bytes(uint64_t mixed)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < SLICES; i++)
+        value ^= crc.table[SLICES - 1 - i][mixed >> (8 * i) & 255];
+    return value;
+}
+
+uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    uint64_t value = ~start;
+    pthread_once(&crc.once, fill_tables);
+    for (; size >= 8; size -= 8, p += 8)
+        value = eight_bytes(value ^ load_little_endian(p));
+    for (; size > 0; size--, p++)
+        value = (value >> 8) ^ crc.table[0][(value ^ *p) & 255];
+    return ~value;
+}

@@ -1,0 +1,177 @@
+#include "base/err.h"
+
+#include "base/cancel.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+static const struct kind_row {
+    const char *name;
+    int exit_status;
+} kinds[] = {
+    [ERR_NONE] = {"none", 0},
+    [ERR_USAGE] = {"usage", 2},
+    [ERR_CONFIG] = {"config", 3},
+    [ERR_SYSTEM] = {"system", 1},
+    [ERR_DATABASE] = {"database", 4},
+    [ERR_TRANSIENT] = {"transient", 5},
+    [ERR_DENIED] = {"denied", 5},
+    [ERR_STORE] = {"store", 5},
+    [ERR_NOT_FOUND] = {"not-found", 1},
+    [ERR_CORRUPT] = {"corrupt", 6},
+    [ERR_UNSAFE] = {"unsafe", 9},
+    [ERR_BUSY] = {"busy", 7},
+    [ERR_CANCELLED] = {"cancelled", 130},
+};
+
+#define HINT_MARK "\nhint: "
+#define HINT_MARK_LENGTH (sizeof HINT_MARK - 1)
+
+/* A text cut in the middle of a UTF-8 sequence would be no UTF-8 any more, and JSON needs
+ * it. */
+static size_t utf8_cut(const char *text, size_t length)
+{
+    size_t start = length;
+    while (start > 0 && length - start < 4 &&
+           ((unsigned char)text[start - 1] & 0xC0) == 0x80)
+        start--;
+    if (start == 0 || (unsigned char)text[start - 1] < 0xC0)
+        return length;
+    unsigned char lead = (unsigned char)text[start - 1];
+    size_t wanted = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    return length - (start - 1) < wanted ? start - 1 : length;
+}
+
+static void clean(char *text)
+{
+    for (char *p = text; *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c >= 0x20 && c != 0x7F)
+            continue;
+        if (c == '\n' && strncmp(p, HINT_MARK, HINT_MARK_LENGTH) == 0)
+            continue;
+        *p = c == '\n' || c == '\t' || c == '\r' ? ' ' : '?';
+    }
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+}
+
+/* Formats into a buffer of its own, so that the arguments may point into the old text. */
+static void format_into(char *out, size_t size, const char *format, va_list arguments)
+    PRINTF(3, 0);
+static void format_into(char *out, size_t size, const char *format, va_list arguments)
+{
+    int length = vsnprintf(out, size, format, arguments);
+    if (length < 0)
+        out[0] = '\0';
+    else if ((size_t)length >= size)
+        out[utf8_cut(out, size - 1)] = '\0';
+    clean(out);
+}
+
+/*
+ * Writes head and tail. When both do not fit, the head is cut first, but to no less than
+ * half of the room: the reason or the hint at the end is worth more than the end of a long
+ * name.
+ */
+static void join(struct err *err, const char *head, const char *tail)
+{
+    size_t room = sizeof err->text - 1;
+    size_t head_length = strlen(head);
+    size_t tail_length = strlen(tail);
+    size_t head_least = head_length < room / 2 ? head_length : room / 2;
+    if (tail_length > room - head_least)
+        tail_length = utf8_cut(tail, room - head_least);
+    if (head_length > room - tail_length)
+        head_length = utf8_cut(head, room - tail_length);
+    memcpy(err->text, head, head_length);
+    memcpy(err->text + head_length, tail, tail_length);
+    err->text[head_length + tail_length] = '\0';
+}
+
+void err_clear(struct err *err)
+{
+    err->kind = ERR_NONE;
+    err->text[0] = '\0';
+}
+
+int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+{
+    char text[sizeof err->text];
+    va_list arguments;
+    va_start(arguments, format);
+    format_into(text, sizeof text, format, arguments);
+    va_end(arguments);
+    err->kind = kind;
+    join(err, text, "");
+    return -1;
+}
+
+int err_errno(struct err *err, enum err_kind kind, const char *format, ...)
+{
+    int number = errno;
+    char text[sizeof err->text];
+    char reason[128] = ": ";
+    va_list arguments;
+    va_start(arguments, format);
+    format_into(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (strerror_r(number, reason + 2, sizeof reason - 2) != 0)
+        snprintf(reason, sizeof reason, ": error %d", number);
+    err->kind = kind;
+    join(err, text, reason);
+    errno = number;
+    return -1;
+}
+
+int err_context(struct err *err, const char *format, ...)
+{
+    char head[sizeof err->text];
+    char body[sizeof err->text];
+    char hint[sizeof err->text] = "";
+    char *mark = strstr(err->text, HINT_MARK);
+    if (mark != NULL) {
+        memcpy(hint, mark, strlen(mark) + 1);
+        *mark = '\0';
+    }
+    memcpy(body, err->text, strlen(err->text) + 1);
+    va_list arguments;
+    va_start(arguments, format);
+    format_into(head, sizeof head - 2, format, arguments);
+    va_end(arguments);
+    memcpy(head + strlen(head), ": ", sizeof ": ");
+    join(err, head, body);
+    if (hint[0] != '\0') {
+        memcpy(body, err->text, strlen(err->text) + 1);
+        join(err, body, hint);
+    }
+    return -1;
+}
+
+int err_hint(struct err *err, const char *format, ...)
+{
+    if (strstr(err->text, HINT_MARK) != NULL)
+        return -1;
+    char body[sizeof err->text];
+    char hint[sizeof err->text] = HINT_MARK;
+    va_list arguments;
+    va_start(arguments, format);
+    format_into(hint + HINT_MARK_LENGTH, sizeof hint - HINT_MARK_LENGTH, format, arguments);
+    va_end(arguments);
+    memcpy(body, err->text, strlen(err->text) + 1);
+    join(err, body, hint);
+    return -1;
+}
+
+int err_exit_status(enum err_kind kind)
+{
+    if (kind == ERR_CANCELLED && cancel_signal() > 0)
+        return 128 + cancel_signal();
+    return kinds[kind].exit_status;
+}
+
+const char *err_kind_name(enum err_kind kind)
+{
+    return kinds[kind].name;
+}

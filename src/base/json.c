@@ -1,0 +1,200 @@
+#include "base/json.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/memory.h"
+
+json_t *json_parse(const char *data, size_t size, struct err *err)
+{
+    json_error_t problem;
+    json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &problem);
+    if (value == NULL)
+        err_set(err, ERR_CORRUPT, "no valid JSON: line %d: %s", problem.line, problem.text);
+    return value;
+}
+
+static void *must(void *memory)
+{
+    if (memory == NULL) {
+        fputs("pgkeep: out of memory\n", stderr);
+        exit(1);
+    }
+    return memory;
+}
+
+char *json_text(const json_t *value, bool indent)
+{
+    return must(
+        json_dumps(value, JSON_ENCODE_ANY | (indent ? JSON_INDENT(2) : JSON_COMPACT)));
+}
+
+json_t *json_bytes(const char *string)
+{
+    if (string == NULL)
+        return json_null();
+    size_t length = strlen(string);
+    if (text_is_utf8(string, length))
+        return must(json_stringn_nocheck(string, length));
+    char *hex = memory_alloc(2 * length + 1);
+    json_t *object = must(json_pack("{s:s}", "hex", digest_hex(string, length, hex)));
+    free(hex);
+    return object;
+}
+
+json_t *json_time(int64_t seconds)
+{
+    char text[32];
+    return seconds == 0 ? json_null() : must(json_string(clock_rfc3339(text, seconds)));
+}
+
+static void fail(struct json_reader *reader, const char *key, const char *problem)
+{
+    if (!reader->failed)
+        err_set(reader->err, ERR_CORRUPT, "%s: \"%s\" %s", reader->what, key, problem);
+    reader->failed = true;
+}
+
+void json_reader_init(struct json_reader *reader, const json_t *object, const char *what,
+                      struct err *err)
+{
+    *reader = (struct json_reader){.object = object, .what = what, .err = err};
+    if (!json_is_object(object)) {
+        err_set(err, ERR_CORRUPT, "%s is no JSON object", what);
+        reader->failed = true;
+    }
+}
+
+/* The value of a key, or NULL when absent, null (both only where optional) or after a
+ * failure. */
+static const json_t *find(struct json_reader *reader, const char *key, bool optional)
+{
+    if (reader->failed)
+        return NULL;
+    strlist_add(&reader->seen, key);
+    const json_t *value = json_object_get(reader->object, key);
+    if (value != NULL && !json_is_null(value))
+        return value;
+    if (!optional)
+        fail(reader, key, "is missing");
+    return NULL;
+}
+
+char *json_read_string(struct json_reader *reader, const char *key, bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    if (value == NULL)
+        return NULL;
+    if (!json_is_string(value)) {
+        fail(reader, key, "is no string");
+        return NULL;
+    }
+    return memory_strdup(json_string_value(value));
+}
+
+/* The bytes of {"hex": "..."}, heap; NULL when it is anything else or holds a NUL. */
+static char *from_hex(const json_t *value)
+{
+    const char *hex = json_string_value(json_object_get(value, "hex"));
+    if (hex == NULL || json_object_size(value) != 1 || strlen(hex) % 2 != 0)
+        return NULL;
+    size_t length = strlen(hex) / 2;
+    char *bytes = memory_zalloc(length + 1);
+    if (digest_from_hex(hex, (unsigned char *)bytes, length) < 0 ||
+        strlen(bytes) != length) {
+        free(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
+char *json_read_bytes(struct json_reader *reader, const char *key, bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    if (value == NULL)
+        return NULL;
+    char *bytes =
+        json_is_string(value) ? memory_strdup(json_string_value(value)) : from_hex(value);
+    if (bytes == NULL)
+        fail(reader, key, "is neither a string nor {\"hex\": ...}");
+    return bytes;
+}
+
+int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, int64_t max,
+                      bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    if (value == NULL)
+        return 0;
+    if (!json_is_integer(value)) {
+        fail(reader, key, "is no whole number");
+        return 0;
+    }
+    int64_t number = json_integer_value(value);
+    if (number < min || number > max) {
+        fail(reader, key, "is out of range");
+        return 0;
+    }
+    return number;
+}
+
+bool json_read_bool(struct json_reader *reader, const char *key, bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    if (value != NULL && !json_is_boolean(value))
+        fail(reader, key, "is neither true nor false");
+    return value != NULL && json_is_true(value);
+}
+
+int64_t json_read_time(struct json_reader *reader, const char *key, bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    int64_t seconds = 0;
+    struct err reason = {0};
+    if (value == NULL)
+        return 0;
+    if (!json_is_string(value) ||
+        clock_parse(json_string_value(value), &seconds, &reason) < 0) {
+        fail(reader, key, "is no time");
+        return 0;
+    }
+    return seconds;
+}
+
+const json_t *json_read_array(struct json_reader *reader, const char *key, bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    if (value != NULL && !json_is_array(value)) {
+        fail(reader, key, "is no array");
+        return NULL;
+    }
+    return value;
+}
+
+const json_t *json_read_object(struct json_reader *reader, const char *key, bool optional)
+{
+    const json_t *value = find(reader, key, optional);
+    if (value != NULL && !json_is_object(value)) {
+        fail(reader, key, "is no object");
+        return NULL;
+    }
+    return value;
+}
+
+static void refuse_unknown_keys(struct json_reader *reader)
+{
+    /* jansson's iterators take a pointer that is not const, though they change nothing. */
+    json_t *object = json_copy((json_t *)(uintptr_t)reader->object);
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach(object, key, value) if (!strlist_has(&reader->seen, key))
+        fail(reader, key, "is unknown to this version");
+    json_decref(object);
+}
+
+int json_reader_finish(struct json_reader *reader, bool lenient)
+{
+    if (!lenient && !reader->failed)
+        refuse_unknown_keys(reader);
+    strlist_release(&reader->seen);
+    return reader->failed ? -1 : 0;
+}

@@ -1,0 +1,256 @@
+#define _DEFAULT_SOURCE /* struct winsize */
+
+#include "base/log.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define MESSAGE_SIZE 8192
+#define HINT_MARK "\nhint: "
+#define ERASE_LINE "\r\033[K"
+
+static const struct level_row {
+    const char *name;
+    const char *prefix;
+    char priority; /* sd-daemon(3) */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", "pgkeep: ", '3'},
+    [LOG_LEVEL_WARNING] = {"warning", "pgkeep: warning: ", '4'},
+    [LOG_LEVEL_INFO] = {"info", "pgkeep: ", '6'},
+    [LOG_LEVEL_DEBUG] = {"debug", "pgkeep: debug: ", '7'},
+};
+
+/* level and format are set before threads start; lock guards the live line and the writing.
+ */
+static struct {
+    enum log_level level;
+    enum log_format format;
+    pthread_mutex_t lock;
+    char *live;
+} state = {.level = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+void log_setup(enum log_level level, enum log_format format)
+{
+    state.level = level;
+    state.format = format;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= state.level;
+}
+
+bool log_is_terminal(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+        return 80;
+    return size.ws_col;
+}
+
+/* Counts characters, not bytes, and stops before the last column: no terminal may wrap. */
+static void add_live(struct text *out)
+{
+    if (state.live == NULL)
+        return;
+    size_t width = terminal_width() - 1;
+    size_t end = 0;
+    while (state.live[end] != '\0' && width > 0) {
+        end++;
+        while (((unsigned char)state.live[end] & 0xC0) == 0x80)
+            end++;
+        width--;
+    }
+    text_add_bytes(out, state.live, end);
+}
+
+/* One write, so that lines of several processes on one terminal or file do not mix either.
+ */
+static void write_lines(const char *lines)
+{
+    struct text out;
+    text_init(&out, SIZE_MAX / 2);
+    pthread_mutex_lock(&state.lock);
+    if (state.live != NULL)
+        text_add(&out, ERASE_LINE);
+    text_add(&out, lines);
+    add_live(&out);
+    int ignored = file_write_all(STDERR_FILENO, out.data, out.length);
+    (void)ignored; /* nobody is left to tell */
+    pthread_mutex_unlock(&state.lock);
+    text_release(&out);
+}
+
+static void add_clean(struct text *out, const char *message)
+{
+    const char *hint = strstr(message, HINT_MARK);
+    size_t length = hint == NULL ? strlen(message) : (size_t)(hint - message);
+    text_add_printable(out, message, length);
+    if (hint == NULL)
+        return;
+    text_add(out, "; ");
+    text_add_printable(out, hint + 1, strlen(hint + 1));
+}
+
+static void add_text_line(struct text *out, enum log_level level, const char *message)
+{
+    if (state.format == LOG_FORMAT_JOURNAL)
+        text_addf(out, "<%c>", levels[level].priority);
+    text_add(out, levels[level].prefix);
+    add_clean(out, message);
+    text_add_char(out, '\n');
+}
+
+static json_t *utf8_string(const char *string, size_t length)
+{
+    struct text clean;
+    text_init(&clean, SIZE_MAX / 2);
+    if (text_is_utf8(string, length))
+        text_add_bytes(&clean, string, length);
+    else
+        text_add_printable(&clean, string, length);
+    json_t *value = json_bytes(clean.data);
+    text_release(&clean);
+    return value;
+}
+
+static void write_json(enum log_level level, const char *kind, const char *message)
+{
+    char time[32];
+    const char *hint = strstr(message, HINT_MARK);
+    size_t length = hint == NULL ? strlen(message) : (size_t)(hint - message);
+    json_t *line = json_object();
+    json_object_set_new(line, "time", json_bytes(clock_rfc3339_ms(time, clock_now_ms())));
+    json_object_set_new(line, "level", json_bytes(levels[level].name));
+    if (kind != NULL)
+        json_object_set_new(line, "kind", json_bytes(kind));
+    json_object_set_new(line, "message", utf8_string(message, length));
+    if (hint != NULL) {
+        hint += sizeof HINT_MARK - 1;
+        json_object_set_new(line, "hint", utf8_string(hint, strlen(hint)));
+    }
+    char *text = json_text(line, false);
+    log_raw(text);
+    free(text);
+    json_decref(line);
+}
+
+static void write_message(enum log_level level, const char *format, va_list arguments)
+    PRINTF(2, 0);
+static void write_message(enum log_level level, const char *format, va_list arguments)
+{
+    char message[MESSAGE_SIZE];
+    if (!log_enabled(level))
+        return;
+    if (vsnprintf(message, sizeof message, format, arguments) < 0)
+        return;
+    if (state.format == LOG_FORMAT_JSON) {
+        write_json(level, NULL, message);
+        return;
+    }
+    struct text line;
+    text_init(&line, (size_t)8 * MESSAGE_SIZE);
+    add_text_line(&line, level, message);
+    write_lines(line.data);
+    text_release(&line);
+}
+
+void log_error(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_message(LOG_LEVEL_ERROR, format, arguments);
+    va_end(arguments);
+}
+
+void log_warning(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_message(LOG_LEVEL_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+void log_info(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_message(LOG_LEVEL_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void log_debug(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_message(LOG_LEVEL_DEBUG, format, arguments);
+    va_end(arguments);
+}
+
+void log_err(const struct err *err)
+{
+    if (state.format == LOG_FORMAT_JSON) {
+        write_json(LOG_LEVEL_ERROR, err_kind_name(err->kind), err->text);
+        return;
+    }
+    const char *hint = strstr(err->text, HINT_MARK);
+    const char *priority = state.format == LOG_FORMAT_JOURNAL ? "<3>" : "";
+    struct text lines;
+    text_init(&lines, (size_t)8 * MESSAGE_SIZE);
+    text_addf(&lines, "%spgkeep: ", priority);
+    text_add_printable(&lines, err->text,
+                       hint == NULL ? strlen(err->text) : (size_t)(hint - err->text));
+    text_add_char(&lines, '\n');
+    if (hint != NULL) {
+        text_add(&lines, priority);
+        text_add_printable(&lines, hint + 1, strlen(hint + 1));
+        text_add_char(&lines, '\n');
+    }
+    write_lines(lines.data);
+    text_release(&lines);
+}
+
+void log_live(const char *line)
+{
+    struct text clean;
+    if (!log_is_terminal())
+        return;
+    text_init(&clean, MESSAGE_SIZE);
+    if (line != NULL)
+        text_add_printable(&clean, line, strlen(line));
+    pthread_mutex_lock(&state.lock);
+    bool was = state.live != NULL;
+    free(state.live);
+    state.live = clean.length > 0 ? memory_strdup(clean.data) : NULL;
+    text_clear(&clean);
+    if (was || state.live != NULL)
+        text_add(&clean, ERASE_LINE);
+    add_live(&clean);
+    int ignored = file_write_all(STDERR_FILENO, clean.data, clean.length);
+    (void)ignored;
+    pthread_mutex_unlock(&state.lock);
+    text_release(&clean);
+}
+
+void log_raw(const char *line)
+{
+    struct text out;
+    text_init(&out, SIZE_MAX / 2);
+    text_add(&out, line);
+    text_add_char(&out, '\n');
+    write_lines(out.data);
+    text_release(&out);
+}

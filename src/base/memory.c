@@ -1,0 +1,108 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static void *checked(void *memory)
+{
+    if (memory != NULL)
+        return memory;
+    static const char line[] = "pgkeep: out of memory\n";
+    ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)ignored;
+    _exit(1);
+}
+
+void *memory_alloc(size_t size)
+{
+    return checked(malloc(size > 0 ? size : 1));
+}
+
+void *memory_zalloc(size_t size)
+{
+    return checked(calloc(1, size > 0 ? size : 1));
+}
+
+void *memory_array(size_t count, size_t size)
+{
+    return checked(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
+}
+
+void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t size)
+{
+    if (needed <= *capacity)
+        return;
+    size_t wanted = *capacity > SIZE_MAX / 2 ? SIZE_MAX : *capacity * 2;
+    if (wanted < 8)
+        wanted = 8;
+    if (wanted < needed)
+        wanted = needed;
+    /* The pointer is copied as bytes: a void ** would break the aliasing rules for T **. */
+    void *items;
+    memcpy(&items, items_pointer, sizeof items);
+    items = checked(wanted > SIZE_MAX / size ? NULL : realloc(items, wanted * size));
+    memcpy(items_pointer, &items, sizeof items);
+    *capacity = wanted;
+}
+
+char *memory_strdup(const char *text)
+{
+    return text == NULL ? NULL : memory_strndup(text, strlen(text));
+}
+
+char *memory_strndup(const char *text, size_t length)
+{
+    length = strnlen(text, length);
+    char *copy = memory_alloc(length + 1);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *memory_format(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = checked(length < 0 ? NULL : malloc((size_t)length + 1));
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void *memory_try(size_t size, struct err *err)
+{
+    void *memory = NULL;
+    if (size == 0 || size > SIZE_MAX - PAGE || posix_memalign(&memory, PAGE, size) != 0) {
+        err_set(err, ERR_SYSTEM, "not enough memory for a buffer of %zu bytes", size);
+        return NULL;
+    }
+    return memory;
+}
+
+void memory_wipe(void *data, size_t size)
+{
+    if (size == 0)
+        return;
+    memset(data, 0, size);
+    __asm__ __volatile__("" : : "r"(data) : "memory");
+}
+
+void secret_set(struct secret *secret, const char *text)
+{
+    char *copy = memory_strdup(text);
+    secret_release(secret);
+    secret->text = copy;
+}
+
+void secret_release(struct secret *secret)
+{
+    if (secret->text != NULL)
+        memory_wipe(secret->text, strlen(secret->text));
+    free(secret->text);
+    secret->text = NULL;
+}

@@ -1,0 +1,160 @@
+#include "base/parse.h"
+
+#include "base/text.h"
+
+#include <strings.h>
+
+#define HOUR 3600
+#define DAY (24 * HOUR)
+
+/* Decimal digits at *text; false when there are none or the value passes `max`. */
+static bool take_number(const char **text, uint64_t max, uint64_t *out)
+{
+    const char *p = *text;
+    uint64_t value = 0;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        unsigned digit = (unsigned)(*p - '0');
+        if (value > (max - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (p == *text)
+        return false;
+    *text = p;
+    *out = value;
+    return true;
+}
+
+int parse_int(const char *text, int64_t min, int64_t max, int64_t *out, struct err *err)
+{
+    const char *p = text;
+    bool negative = *p == '-';
+    uint64_t value = 0;
+    if (negative)
+        p++;
+    bool whole = take_number(&p, INT64_MAX, &value) && *p == '\0';
+    int64_t number = negative ? -(int64_t)value : (int64_t)value;
+    if (!whole || number < min || number > max)
+        return err_set(err, ERR_USAGE, "\"%s\" is no whole number from %lld to %lld", text,
+                       (long long)min, (long long)max);
+    *out = number;
+    return 0;
+}
+
+int parse_size(const char *text, uint64_t *out, struct err *err)
+{
+    static const struct unit {
+        const char *name;
+        uint64_t bytes;
+    } units[] = {
+        {"", 1},
+        {"B", 1},
+        {"KiB", UINT64_C(1) << 10},
+        {"MiB", UINT64_C(1) << 20},
+        {"GiB", UINT64_C(1) << 30},
+        {"TiB", UINT64_C(1) << 40},
+        {"KB", 1000},
+        {"MB", 1000000},
+        {"GB", 1000000000},
+        {"TB", 1000000000000},
+    };
+    const char *p = text;
+    uint64_t value = 0;
+    if (take_number(&p, INT64_MAX, &value))
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+            if (strcasecmp(p, units[i].name) == 0 && value <= INT64_MAX / units[i].bytes) {
+                *out = value * units[i].bytes;
+                return 0;
+            }
+    return err_set(err, ERR_USAGE, "\"%s\" is no size such as 512MiB or 10GB", text);
+}
+
+int parse_bool(const char *text, bool *out, struct err *err)
+{
+    static const struct word {
+        const char *name;
+        bool value;
+    } words[] = {{"true", true},   {"yes", true}, {"on", true},   {"1", true},
+                 {"false", false}, {"no", false}, {"off", false}, {"0", false}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(text, words[i].name) == 0) {
+            *out = words[i].value;
+            return 0;
+        }
+    return err_set(err, ERR_USAGE, "\"%s\" is neither true nor false", text);
+}
+
+struct step {
+    const char *name;
+    int64_t months;
+    int64_t seconds;
+    bool small;
+};
+
+/* In the order in which they must stand. */
+static const struct step steps[] = {
+    {"y", 12, 0, false},  {"mo", 1, 0, false},   {"w", 0, 7 * DAY, false},
+    {"d", 0, DAY, false}, {"h", 0, HOUR, false}, {"min", 0, 60, true},
+    {"s", 0, 1, true},
+};
+
+static size_t unit_length(const char *text)
+{
+    size_t length = 0;
+    while (text[length] >= 'a' && text[length] <= 'z')
+        length++;
+    return length;
+}
+
+/* The row of the unit at *text at or behind `from`; the count when there is none. */
+static size_t take_unit(const char **text, size_t from, bool small)
+{
+    const size_t count = sizeof steps / sizeof *steps;
+    size_t length = unit_length(*text);
+    size_t i = from;
+    while (i < count &&
+           (strlen(steps[i].name) != length || strncmp(steps[i].name, *text, length) != 0 ||
+            (steps[i].small && !small)))
+        i++;
+    *text += length;
+    return i;
+}
+
+static bool read_duration(const char *text, bool small, struct duration *out)
+{
+    const size_t count = sizeof steps / sizeof *steps;
+    int64_t months = 0;
+    int64_t seconds = 0;
+    size_t row = 0;
+    do {
+        uint64_t number = 0;
+        if (!take_number(&text, 1000000, &number))
+            return false;
+        row = take_unit(&text, row, small);
+        if (row == count)
+            return false;
+        months += (int64_t)number * steps[row].months;
+        seconds += (int64_t)number * steps[row].seconds;
+        row++;
+    } while (*text != '\0');
+    *out = (struct duration){.months = (int32_t)months, .seconds = seconds};
+    return true;
+}
+
+int parse_duration(const char *text, bool small, struct duration *out, struct err *err)
+{
+    if (read_duration(text, small, out))
+        return 0;
+    return err_set(err, ERR_USAGE, "\"%s\" is no duration such as %s", text,
+                   small ? "30min, 36h or 7d" : "36h, 7d or 1y6mo");
+}
+
+int parse_seconds(const char *text, int64_t *out, struct err *err)
+{
+    struct duration duration = {0};
+    if (!read_duration(text, true, &duration) || duration.months != 0)
+        return err_set(err, ERR_USAGE,
+                       "\"%s\" is no length of time such as 90s, 30min or 36h", text);
+    *out = duration.seconds;
+    return 0;
+}

@@ -1,0 +1,192 @@
+#include "base/part.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+/* How often a waiting producer looks at the cancel flag. */
+#define LOOK_MS 200
+
+struct part_pool {
+    pthread_mutex_t lock; /* guards everything below, and the private fields of the parts */
+    pthread_cond_t idle_came;
+    struct part *idle;
+    size_t existing; /* idle and out */
+    size_t count;
+    size_t size;
+    int64_t waited_ms;
+    bool stopped;
+};
+
+struct part_pool *part_pool_new(size_t count, size_t size, struct err *err)
+{
+    pthread_condattr_t attributes;
+    if (count == 0 || size == 0) {
+        err_set(err, ERR_SYSTEM, "a pool of %zu buffers of %zu bytes is no use", count,
+                size);
+        return NULL;
+    }
+    struct part_pool *pool = memory_zalloc(sizeof *pool);
+    pool->count = count;
+    pool->size = size;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->idle_came, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return pool;
+}
+
+static void drop(struct part_pool *pool, struct part *part)
+{
+    pool->existing--;
+    free(part->data);
+    free(part);
+}
+
+static struct part *pop_idle(struct part_pool *pool)
+{
+    struct part *part = pool->idle;
+    if (part != NULL)
+        pool->idle = part->next;
+    return part;
+}
+
+/* An idle part, or a new one while fewer than `count` exist. NULL without an error: wait.
+ */
+static struct part *take_or_make(struct part_pool *pool, struct err *err)
+{
+    struct part *part = pop_idle(pool);
+    if (part != NULL || pool->existing >= pool->count)
+        return part;
+    void *data = memory_try(pool->size, err);
+    if (data == NULL)
+        return NULL;
+    part = memory_zalloc(sizeof *part);
+    part->data = data;
+    part->capacity = pool->size;
+    part->pool = pool;
+    pool->existing++;
+    return part;
+}
+
+static void wait_a_little(struct part_pool *pool)
+{
+    int64_t start = clock_monotonic_ms();
+    int64_t until = start + LOOK_MS;
+    struct timespec deadline = {.tv_sec = (time_t)(until / 1000),
+                                .tv_nsec = (long)(until % 1000) * 1000000};
+    pthread_cond_timedwait(&pool->idle_came, &pool->lock, &deadline);
+    pool->waited_ms += clock_monotonic_ms() - start;
+}
+
+struct part *part_pool_get(struct part_pool *pool, struct err *err)
+{
+    struct part *part = NULL;
+    err_clear(err);
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        if (cancel_check(err) < 0)
+            break;
+        if (pool->stopped) {
+            err_set(err, ERR_CANCELLED, "the stream was stopped");
+            break;
+        }
+        part = take_or_make(pool, err);
+        if (part != NULL || err->kind != ERR_NONE)
+            break;
+        wait_a_little(pool);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (part == NULL)
+        return NULL;
+    part->size = 0;
+    part->offset = 0;
+    part->number = 0;
+    part->last = false;
+    part->references = 1;
+    part->next = NULL;
+    return part;
+}
+
+void part_pool_resize(struct part_pool *pool, size_t count, size_t size)
+{
+    assert(count > 0 && size > 0);
+    pthread_mutex_lock(&pool->lock);
+    pool->count = count;
+    if (pool->size != size)
+        for (struct part *part = pop_idle(pool); part != NULL; part = pop_idle(pool))
+            drop(pool, part);
+    pool->size = size;
+    while (pool->existing > count && pool->idle != NULL)
+        drop(pool, pop_idle(pool));
+    pthread_cond_broadcast(&pool->idle_came);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void part_pool_stop(struct part_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->stopped = true;
+    pthread_cond_broadcast(&pool->idle_came);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int64_t part_pool_waited_ms(struct part_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    int64_t waited = pool->waited_ms;
+    pthread_mutex_unlock(&pool->lock);
+    return waited;
+}
+
+void part_pool_free(struct part_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    for (struct part *part = pop_idle(pool); part != NULL; part = pop_idle(pool))
+        drop(pool, part);
+    assert(pool->existing == 0);
+    pthread_cond_destroy(&pool->idle_came);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+struct part *part_ref(struct part *part)
+{
+    pthread_mutex_lock(&part->pool->lock);
+    assert(part->references > 0);
+    part->references++;
+    pthread_mutex_unlock(&part->pool->lock);
+    return part;
+}
+
+/* Called with the lock held and no reference left. */
+static void go_idle(struct part_pool *pool, struct part *part)
+{
+#ifdef PGKEEP_POISON
+    memset(part->data, 0xDB, part->capacity);
+#endif
+    if (part->capacity != pool->size || pool->existing > pool->count) {
+        drop(pool, part);
+    } else {
+        part->next = pool->idle;
+        pool->idle = part;
+    }
+    pthread_cond_signal(&pool->idle_came);
+}
+
+void part_release(struct part *part)
+{
+    if (part == NULL)
+        return;
+    struct part_pool *pool = part->pool;
+    pthread_mutex_lock(&pool->lock);
+    assert(part->references > 0);
+    if (--part->references == 0)
+        go_idle(pool, part);
+    pthread_mutex_unlock(&pool->lock);
+}

@@ -1,0 +1,499 @@
+#define _GNU_SOURCE /* pipe2, F_SETPIPE_SZ, close_range, pidfd_open, sigabbrev_np */
+
+#include "base/process.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PIPE_SIZE (1 << 20)
+#define LINE_SIZE 4096
+#define LAST_WORDS 4
+#define GRACE_MS 5000 /* between SIGTERM and SIGKILL */
+
+struct process {
+    char *name;
+    pid_t pid;
+    int pidfd; /* -1 where the kernel has none: then the end is polled for */
+    int stdin_fd;
+    int stdout_fd;
+    int status; /* -1 until reaped */
+    int raw_status;
+    struct listener {
+        pthread_t thread;
+        bool running;
+        int fd;
+        int stop[2]; /* closing [1] tells the thread that the child is gone */
+        void (*on_line)(void *context, const char *line);
+        void *context;
+        char line[LINE_SIZE + 1];
+        size_t length;
+        char *last[LAST_WORDS]; /* oldest first; read only after the thread was joined */
+        size_t last_count;
+    } listener;
+    char *last_words;
+};
+
+/* Everything the child needs between fork and exec, where nothing may be allocated. */
+struct launch {
+    char *path;
+    const char *const *argv;
+    struct strlist env;
+    char **envp;
+    int fds[3];    /* what becomes 0, 1, 2 */
+    int report[2]; /* the errno of a failed exec; closed by a good one */
+    int null_fd;
+    pid_t parent;
+};
+
+char *process_find(const char *name)
+{
+    const char *path = getenv("PATH");
+    if (strchr(name, '/') != NULL)
+        return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
+    while (path != NULL && *path != '\0') {
+        size_t length = strcspn(path, ":");
+        char *folder = memory_strndup(path, length);
+        char *candidate = file_join(length > 0 ? folder : ".", name);
+        free(folder);
+        if (access(candidate, X_OK) == 0)
+            return candidate;
+        free(candidate);
+        path += length + (path[length] == ':' ? 1 : 0);
+    }
+    return NULL;
+}
+
+/* True when one of the changes names the variable of this NAME=value. */
+static bool is_changed(const char *variable, const char *const *changes)
+{
+    size_t length = strcspn(variable, "=");
+    for (; changes != NULL && *changes != NULL; changes++)
+        if (strcspn(*changes, "=") == length && strncmp(*changes, variable, length) == 0)
+            return true;
+    return false;
+}
+
+static void build_env(struct strlist *env, const char *const *changes)
+{
+    for (char **variable = environ; *variable != NULL; variable++)
+        if (!is_changed(*variable, changes))
+            strlist_add(env, *variable);
+    for (; changes != NULL && *changes != NULL; changes++)
+        if (strchr(*changes, '=') != NULL)
+            strlist_add(env, *changes);
+}
+
+/* Runs in the child: only async-signal-safe calls. */
+static void fail_child(const struct launch *launch)
+{
+    int reason = errno;
+    ssize_t ignored = write(launch->report[1], &reason, sizeof reason);
+    (void)ignored;
+    _exit(127);
+}
+
+static void run_child(const struct launch *launch)
+{
+    struct sigaction normal = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+        fail_child(launch);
+    /* The parent may have died before prctl; then its signal never comes. */
+    if (getppid() != launch->parent)
+        _exit(127);
+    for (int target = 0; target < 3; target++)
+        if (dup2(launch->fds[target], target) < 0)
+            fail_child(launch);
+    /* Libraries of ours may hold descriptors without O_CLOEXEC. */
+    close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+    sigaction(SIGPIPE, &normal, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(launch->path, (char *const *)(uintptr_t)launch->argv, launch->envp);
+    fail_child(launch);
+}
+
+/* A pipe whose ends are not 0, 1 or 2, so that dup2 in the child cannot hit one of them. */
+static int make_pipe(int ends[2])
+{
+    int raw[2];
+    ends[0] = ends[1] = -1;
+    if (pipe2(raw, O_CLOEXEC) < 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = raw[i] > 2 ? raw[i] : fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
+        if (raw[i] <= 2)
+            close(raw[i]);
+    }
+    return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
+}
+
+static void note_line(struct listener *listener)
+{
+    listener->line[listener->length] = '\0';
+    if (listener->length > 0 && listener->line[listener->length - 1] == '\r')
+        listener->line[--listener->length] = '\0';
+    if (listener->length == 0)
+        return;
+    if (listener->on_line != NULL)
+        listener->on_line(listener->context, listener->line);
+    if (listener->last_count == LAST_WORDS) {
+        free(listener->last[0]);
+        memmove(listener->last, listener->last + 1,
+                (LAST_WORDS - 1) * sizeof *listener->last);
+        listener->last_count--;
+    }
+    listener->last[listener->last_count++] = memory_strdup(listener->line);
+    listener->length = 0;
+}
+
+static void take_bytes(struct listener *listener, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n')
+            note_line(listener);
+        else if (listener->length < LINE_SIZE)
+            listener->line[listener->length++] = bytes[i] == '\0' ? '?' : bytes[i];
+    }
+}
+
+/* Ends at end of file, or when the child is gone and nothing is left to read: a grandchild
+ * that keeps stderr open must not hold us. */
+static void *listen_to_stderr(void *argument)
+{
+    struct listener *listener = argument;
+    struct pollfd fds[2] = {{.fd = listener->fd, .events = POLLIN},
+                            {.fd = listener->stop[0], .events = POLLIN}};
+    char buffer[LINE_SIZE];
+    for (;;) {
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[0].revents == 0)
+            break;
+        ssize_t got = read(listener->fd, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        take_bytes(listener, buffer, (size_t)got);
+    }
+    note_line(listener);
+    return NULL;
+}
+
+static int start_listener(struct process *process, const struct process_spec *spec,
+                          struct err *err)
+{
+    struct listener *listener = &process->listener;
+    listener->on_line = spec->on_stderr;
+    listener->context = spec->context;
+    if (make_pipe(listener->stop) < 0)
+        return err_errno(err, ERR_SYSTEM, "cannot make a pipe");
+    errno = pthread_create(&listener->thread, NULL, listen_to_stderr, listener);
+    if (errno != 0)
+        return err_errno(err, ERR_SYSTEM, "cannot start a thread");
+    listener->running = true;
+    return 0;
+}
+
+static void join_listener(struct process *process)
+{
+    struct listener *listener = &process->listener;
+    file_close(&listener->stop[1]);
+    if (listener->running)
+        pthread_join(listener->thread, NULL);
+    listener->running = false;
+    file_close(&listener->stop[0]);
+    file_close(&listener->fd);
+}
+
+/* Gives `ours` one end of a new pipe and `theirs` the other. */
+static int connect_pipe(int *ours, int *theirs, bool we_write)
+{
+    int ends[2];
+    if (make_pipe(ends) < 0) {
+        file_close(&ends[0]);
+        file_close(&ends[1]);
+        return -1;
+    }
+    *ours = ends[we_write ? 1 : 0];
+    *theirs = ends[we_write ? 0 : 1];
+    return 0;
+}
+
+static int prepare(struct process *process, const struct process_spec *spec,
+                   struct launch *launch, struct err *err)
+{
+    launch->path = process_find(spec->argv[0]);
+    if (launch->path == NULL)
+        return err_set(err, ERR_SYSTEM, "%s: no such program", spec->argv[0]);
+    launch->argv = spec->argv;
+    build_env(&launch->env, spec->env);
+    launch->envp = strlist_argv(&launch->env);
+    launch->parent = getpid();
+    launch->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (launch->null_fd < 0)
+        return err_errno(err, ERR_SYSTEM, "cannot open /dev/null");
+    bool good = make_pipe(launch->report) == 0 &&
+                connect_pipe(&process->listener.fd, &launch->fds[2], false) == 0;
+    if (good && spec->pipe_stdin)
+        good = connect_pipe(&process->stdin_fd, &launch->fds[0], true) == 0;
+    if (good && spec->pipe_stdout)
+        good = connect_pipe(&process->stdout_fd, &launch->fds[1], false) == 0;
+    if (!good)
+        return err_errno(err, ERR_SYSTEM, "cannot make a pipe");
+    /* Best effort: /proc/sys/fs/pipe-max-size or the user's quota may forbid it. */
+    if (spec->pipe_stdout)
+        (void)fcntl(process->stdout_fd, F_SETPIPE_SZ, PIPE_SIZE);
+    if (spec->pipe_stdin)
+        (void)fcntl(process->stdin_fd, F_SETPIPE_SZ, PIPE_SIZE);
+    return 0;
+}
+
+/* Forks and waits until the child has become the program, or has said why not. */
+static int launch_child(struct process *process, const struct process_spec *spec,
+                        const struct launch *launch, struct err *err)
+{
+    struct launch child = *launch;
+    const int given[3] = {spec->stdin_fd, spec->stdout_fd, -1};
+    for (int i = 0; i < 3; i++)
+        if (child.fds[i] < 0)
+            child.fds[i] = given[i] > 0 ? given[i] : child.null_fd;
+    process->pid = fork();
+    if (process->pid < 0)
+        return err_errno(err, ERR_SYSTEM, "cannot start a process");
+    if (process->pid == 0)
+        run_child(&child);
+    process->pidfd = pidfd_open(process->pid, 0);
+    return 0;
+}
+
+static int await_exec(struct process *process, struct launch *launch, struct err *err)
+{
+    int reason = 0;
+    file_close(&launch->report[1]);
+    if (file_read_all(launch->report[0], &reason, sizeof reason) != (ssize_t)sizeof reason)
+        return 0;
+    errno = reason;
+    return err_errno(err, ERR_SYSTEM, "cannot run %s", process->name);
+}
+
+static void release_launch(struct launch *launch)
+{
+    for (int i = 0; i < 3; i++)
+        file_close(&launch->fds[i]);
+    file_close(&launch->report[0]);
+    file_close(&launch->report[1]);
+    file_close(&launch->null_fd);
+    strlist_release(&launch->env);
+    free(launch->path);
+}
+
+struct process *process_start(const struct process_spec *spec, struct err *err)
+{
+    struct launch launch = {.fds = {-1, -1, -1}, .report = {-1, -1}, .null_fd = -1};
+    struct process *process = memory_zalloc(sizeof *process);
+    const char *slash = strrchr(spec->argv[0], '/');
+    process->name = memory_strdup(slash == NULL ? spec->argv[0] : slash + 1);
+    process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
+    process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
+    int result = prepare(process, spec, &launch, err);
+    if (result == 0)
+        result = launch_child(process, spec, &launch, err);
+    for (int i = 0; i < 3; i++)
+        file_close(&launch.fds[i]); /* else we would never see the end of file */
+    if (result == 0)
+        result = await_exec(process, &launch, err);
+    if (result == 0)
+        result = start_listener(process, spec, err);
+    release_launch(&launch);
+    if (result < 0) {
+        process_free(process);
+        return NULL;
+    }
+    return process;
+}
+
+int process_stdin(const struct process *process)
+{
+    return process->stdin_fd;
+}
+
+int process_stdout(const struct process *process)
+{
+    return process->stdout_fd;
+}
+
+void process_close_stdin(struct process *process)
+{
+    file_close(&process->stdin_fd);
+}
+
+void process_close_stdout(struct process *process)
+{
+    file_close(&process->stdout_fd);
+}
+
+int process_pid(const struct process *process)
+{
+    return process->pid;
+}
+
+int process_status(const struct process *process)
+{
+    return process->status;
+}
+
+const char *process_last_words(const struct process *process)
+{
+    return process->last_words == NULL ? "" : process->last_words;
+}
+
+void process_signal(struct process *process, int signal_number)
+{
+    if (process->pid > 0 && process->status < 0)
+        kill(process->pid, signal_number);
+}
+
+static bool reap(struct process *process)
+{
+    int raw = 0;
+    if (waitpid(process->pid, &raw, WNOHANG) != process->pid)
+        return false;
+    process->raw_status = raw;
+    process->status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+    return true;
+}
+
+/* Waits for the end of the child at most until `deadline` (monotonic ms; < 0: no limit),
+ * and only as long as nobody cancels when `heed_cancel`. True when it has been reaped. */
+static bool await_end(struct process *process, int64_t deadline, bool heed_cancel)
+{
+    struct pollfd fds[2] = {{.fd = process->pidfd, .events = POLLIN},
+                            {.fd = heed_cancel ? cancel_fd() : -1, .events = POLLIN}};
+    int64_t step = process->pidfd >= 0 ? 1000 : 20;
+    while (!reap(process)) {
+        int64_t left = deadline < 0 ? step : deadline - clock_monotonic_ms();
+        if (left <= 0 || (heed_cancel && cancel_requested()))
+            return false;
+        poll(fds, 2, (int)(left < step ? left : step));
+    }
+    return true;
+}
+
+static void end_child(struct process *process)
+{
+    process_signal(process, SIGTERM);
+    if (await_end(process, clock_monotonic_ms() + GRACE_MS, false))
+        return;
+    process_signal(process, SIGKILL);
+    await_end(process, -1, false);
+}
+
+static void collect_last_words(struct process *process)
+{
+    struct text words;
+    text_init(&words, (size_t)LAST_WORDS * (LINE_SIZE + 2));
+    for (size_t i = 0; i < process->listener.last_count; i++)
+        text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last[i]);
+    free(process->last_words);
+    process->last_words = text_take(&words);
+    text_release(&words);
+}
+
+static int describe_end(const struct process *process, struct err *err)
+{
+    const struct listener *listener = &process->listener;
+    const char *last =
+        listener->last_count > 0 ? listener->last[listener->last_count - 1] : "";
+    const char *colon = *last != '\0' ? ": " : "";
+    if (WIFEXITED(process->raw_status))
+        return err_set(err, ERR_SYSTEM, "%s ended with exit status %d%s%s", process->name,
+                       process->status, colon, last);
+    int number = WTERMSIG(process->raw_status);
+    const char *name = sigabbrev_np(number);
+    return err_set(err, ERR_SYSTEM, "%s was ended by signal %d (%s)%s%s", process->name,
+                   number, name == NULL ? "?" : name, colon, last);
+}
+
+int process_finish(struct process *process, struct err *err)
+{
+    bool cancelled = false;
+    if (process->status < 0 && !await_end(process, -1, true)) {
+        cancelled = true;
+        end_child(process);
+    }
+    join_listener(process);
+    collect_last_words(process);
+    if (cancelled)
+        return cancel_check(err);
+    return process->status == 0 ? 0 : describe_end(process, err);
+}
+
+void process_free(struct process *process)
+{
+    if (process == NULL)
+        return;
+    process_close_stdin(process);
+    process_close_stdout(process);
+    if (process->pid > 0 && process->status < 0)
+        end_child(process);
+    join_listener(process);
+    file_close(&process->pidfd);
+    for (size_t i = 0; i < process->listener.last_count; i++)
+        free(process->listener.last[i]);
+    free(process->last_words);
+    free(process->name);
+    free(process);
+}
+
+/* Reads stdout to its end. Waits with poll, so that a cancel is seen while the child is
+ * silent. */
+static int read_output(struct process *process, struct text *out, struct err *err)
+{
+    char buffer[16384];
+    struct pollfd fds[2] = {{.fd = process->stdout_fd, .events = POLLIN},
+                            {.fd = cancel_fd(), .events = POLLIN}};
+    for (;;) {
+        if (cancel_check(err) < 0)
+            return -1;
+        if (poll(fds, 2, 1000) <= 0 || fds[0].revents == 0)
+            continue;
+        ssize_t got = read(process->stdout_fd, buffer, sizeof buffer);
+        if (got == 0)
+            return 0;
+        if (got < 0 && errno != EINTR)
+            return err_errno(err, ERR_SYSTEM, "cannot read from %s", process->name);
+        if (got > 0)
+            text_add_bytes(out, buffer, (size_t)got);
+        if (text_check(out, "what the program printed", err) < 0)
+            return err_context(err, "%s", process->name);
+    }
+}
+
+int process_run(const struct process_spec *spec, struct text *out, struct err *err)
+{
+    struct process_spec own = *spec;
+    own.pipe_stdout = out != NULL;
+    struct process *process = process_start(&own, err);
+    if (process == NULL)
+        return -1;
+    int result = out == NULL ? 0 : read_output(process, out, err);
+    if (result == 0)
+        result = process_finish(process, err);
+    process_free(process);
+    return result;
+}

@@ -1,0 +1,256 @@
+#include "base/text.h"
+
+#include "base/memory.h"
+
+#include <stdarg.h>
+
+void text_init(struct text *text, size_t ceiling)
+{
+    *text = (struct text){.data = memory_zalloc(16), .capacity = 16, .ceiling = ceiling};
+}
+
+void text_release(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+void text_clear(struct text *text)
+{
+    text->length = 0;
+    text->overflowed = false;
+    text->data[0] = '\0';
+}
+
+void text_add(struct text *text, const char *string)
+{
+    text_add_bytes(text, string, strlen(string));
+}
+
+void text_add_bytes(struct text *text, const void *data, size_t size)
+{
+    size_t room = text->ceiling - text->length;
+    if (size > room) {
+        text->overflowed = true;
+        size = room;
+    }
+    if (size == 0)
+        return;
+    memory_grow(&text->data, &text->capacity, text->length + size + 1, 1);
+    memcpy(text->data + text->length, data, size);
+    text->length += size;
+    text->data[text->length] = '\0';
+}
+
+void text_add_char(struct text *text, char c)
+{
+    text_add_bytes(text, &c, 1);
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+    char small[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(small, sizeof small, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        text->overflowed = true;
+        return;
+    }
+    if ((size_t)length < sizeof small) {
+        text_add_bytes(text, small, (size_t)length);
+        return;
+    }
+    char *large = memory_alloc((size_t)length + 1);
+    va_start(arguments, format);
+    vsnprintf(large, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text_add_bytes(text, large, (size_t)length);
+    free(large);
+}
+
+char *text_take(struct text *text)
+{
+    char *taken = text->data;
+    text_init(text, text->ceiling);
+    return taken;
+}
+
+int text_check(const struct text *text, const char *what, struct err *err)
+{
+    if (!text->overflowed)
+        return 0;
+    return err_set(err, ERR_SYSTEM, "%s is larger than %zu bytes", what, text->ceiling);
+}
+
+/* Length of the valid UTF-8 sequence at data (RFC 3629: shortest form, no surrogates), or
+ * 0. */
+static size_t utf8_sequence(const char *data, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    if (p[0] < 0x80)
+        return 1;
+    size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+    if (p[0] < 0xC2 || p[0] > 0xF4 || length > size)
+        return 0;
+    unsigned char low = p[0] == 0xE0 ? 0xA0 : p[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xED ? 0x9F : p[0] == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
+static bool is_control(const char *data, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    if (length == 1)
+        return p[0] < 0x20 || p[0] == 0x7F;
+    return length == 2 && p[0] == 0xC2 && p[1] < 0xA0; /* U+0080-U+009F: C1 */
+}
+
+void text_add_printable(struct text *text, const char *data, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t length = utf8_sequence(data + i, size - i);
+        if (length > 0 && !is_control(data + i, length)) {
+            text_add_bytes(text, data + i, length);
+            i += length;
+            continue;
+        }
+        size_t bad = length > 0 ? length : 1;
+        for (size_t end = i + bad; i < end; i++)
+            text_addf(text, "\\x%02X", (unsigned)(unsigned char)data[i]);
+    }
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void text_add_percent(struct text *text, const char *data, size_t size, bool keep_slash)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (is_unreserved(data[i]) || (keep_slash && data[i] == '/'))
+            text_add_char(text, data[i]);
+        else
+            text_addf(text, "%%%02X", (unsigned)(unsigned char)data[i]);
+    }
+}
+
+void text_add_hex(struct text *text, const void *data, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+        text_add_bytes(text, pair, sizeof pair);
+    }
+}
+
+bool text_is_utf8(const char *data, size_t size)
+{
+    while (size > 0) {
+        size_t length = utf8_sequence(data, size);
+        if (length == 0)
+            return false;
+        data += length;
+        size -= length;
+    }
+    return true;
+}
+
+bool text_starts_with(const char *string, const char *prefix)
+{
+    return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+bool text_ends_with(const char *string, const char *suffix)
+{
+    size_t length = strlen(string);
+    size_t suffix_length = strlen(suffix);
+    return length >= suffix_length && strcmp(string + length - suffix_length, suffix) == 0;
+}
+
+const char *text_size(char out[32], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    double value = (double)bytes;
+    while (value >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, 32, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return out;
+}
+
+const char *text_duration(char out[32], int64_t milliseconds)
+{
+    int64_t seconds = milliseconds / 1000;
+    if (milliseconds < 0)
+        snprintf(out, 32, "0.0s");
+    else if (milliseconds < 9950)
+        snprintf(out, 32, "%.1fs", (double)milliseconds / 1000);
+    else if (seconds < 60)
+        snprintf(out, 32, "%ds", (int)seconds);
+    else if (seconds < 3600)
+        snprintf(out, 32, "%dm%02ds", (int)(seconds / 60), (int)(seconds % 60));
+    else if (seconds < 2 * 86400)
+        snprintf(out, 32, "%dh%02dm", (int)(seconds / 3600), (int)(seconds / 60 % 60));
+    else
+        snprintf(out, 32, "%lldd%02dh", (long long)(seconds / 86400),
+                 (int)(seconds / 3600 % 24));
+    return out;
+}
+
+#define NEAREST_WORD 64 /* longer words are no misspelt names */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein distance with one row; both words are shorter than NEAREST_WORD. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[NEAREST_WORD];
+    size_t length = strlen(b);
+    for (size_t j = 0; j <= length; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < length; j++) {
+            size_t above = row[j + 1];
+            size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
+            row[j + 1] = smaller(change, smaller(above, row[j]) + 1);
+            diagonal = above;
+        }
+    }
+    return row[length];
+}
+
+const char *text_nearest(const char *word, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t length = strlen(word);
+    size_t limit = smaller(4, length); /* distance must stay below */
+    if (length >= NEAREST_WORD)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(names[i]) >= NEAREST_WORD)
+            continue;
+        size_t distance = edit_distance(word, names[i]);
+        if (distance < limit) {
+            limit = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
