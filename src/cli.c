@@ -1,1 +1,169 @@
-#include "base/err.h"
+#include "cli.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "s3/s3.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* In the order of `pgkeep help`. A command stands here once its file exists. */
+static const struct command *const commands[] = {
+    &cmd_config,
+    &cmd_help,
+};
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+/* Everything we create is private; a closed 0, 1 or 2 would become some file of ours and
+ * get its messages. */
+static int prepare_process(struct err *err)
+{
+    int fd;
+    (void)umask(077);
+    do {
+        fd = open("/dev/null", O_RDWR);
+        if (fd < 0)
+            return err_errno(err, ERR_SYSTEM, "/dev/null");
+    } while (fd <= STDERR_FILENO);
+    (void)close(fd);
+    return 0;
+}
+
+static enum log_format format_from_args(const struct config_args *args)
+{
+    static const char *const names[] = {[LOG_FORMAT_TEXT] = "text",
+                                        [LOG_FORMAT_JSON] = "json",
+                                        [LOG_FORMAT_JOURNAL] = "journal"};
+    const char *given = config_args_text(args, "log-format");
+    for (size_t i = 0; given && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], given) == 0)
+            return (enum log_format)i;
+    }
+    return LOG_FORMAT_TEXT;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static int parse(struct config_args *args, int argc, char **argv, struct err *err)
+{
+    const char *names[COMMAND_COUNT];
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i]->name;
+    return config_args_parse(args, argc, argv, names, COMMAND_COUNT, err);
+}
+
+/* `pgkeep --help`, `pgkeep COMMAND --help`. */
+static void turn_into_help(struct config_args *args)
+{
+    strlist_release(&args->positional);
+    args->positional = (struct strlist){0};
+    if (args->command)
+        strlist_add(&args->positional, args->command);
+    free(args->command);
+    args->command = memory_strdup("help");
+}
+
+static void print_version(const struct config_args *args)
+{
+    if (config_args_flag(args, "json"))
+        output_json(json_pack("{s:s}", "version", PGKEEP_VERSION));
+    else
+        output_linef("pgkeep %s", PGKEEP_VERSION);
+}
+
+static int check_count(const struct cmd_context *ctx, struct err *err)
+{
+    const struct command *command = ctx->command;
+    size_t count = ctx->args->positional.count;
+    if (count > command->max_args)
+        return cmd_usage(ctx, err, "unexpected argument \"%.80s\": usage: pgkeep %s %s",
+                         ctx->args->positional.items[command->max_args], command->name,
+                         command->usage);
+    if (count < command->min_args)
+        return cmd_usage(ctx, err, "an argument is missing: usage: pgkeep %s %s",
+                         command->name, command->usage);
+    return 0;
+}
+
+static int run_with_settings(struct cmd_context *ctx, struct err *err)
+{
+    struct settings settings;
+    int status = -1;
+    ctx->settings = &settings;
+    if (settings_load(&settings, ctx->args, err) < 0)
+        goto cleanup;
+    log_setup(settings.log_level, settings.log_format);
+    if (cancel_install(err) < 0 || s3_global_init(err) < 0)
+        goto cleanup;
+    status = ctx->command->run(ctx, err);
+    s3_global_release();
+cleanup:
+    settings_release(&settings);
+    ctx->settings = NULL;
+    return status;
+}
+
+/* An exit status, or -1 with err. */
+static int dispatch(const struct config_args *args, struct err *err)
+{
+    struct cmd_context ctx = {
+        .args = args, .commands = commands, .command_count = COMMAND_COUNT};
+    if (!args->command) {
+        err_set(err, ERR_USAGE,
+                "no command given: usage: pgkeep COMMAND [options] [arguments]");
+        return err_hint(err, "`pgkeep help` lists the commands");
+    }
+    ctx.command = find_command(args->command);
+    if (check_count(&ctx, err) < 0)
+        return -1;
+    if (ctx.command->flags & CMD_NO_SETTINGS)
+        return ctx.command->run(&ctx, err);
+    return run_with_settings(&ctx, err);
+}
+
+static int run(struct config_args *args, int argc, char **argv, struct err *err)
+{
+    int parsed = parse(args, argc, argv, err);
+    log_setup(LOG_LEVEL_INFO, format_from_args(args));
+    if (parsed < 0)
+        return -1;
+    config_args_hide(args, argc, argv);
+    if (config_args_flag(args, "help"))
+        turn_into_help(args);
+    if (config_args_flag(args, "version") && !config_args_flag(args, "help")) {
+        print_version(args);
+        return CMD_DONE;
+    }
+    return dispatch(args, err);
+}
+
+int cli_run(int argc, char **argv)
+{
+    struct config_args args = {0};
+    struct err err = {0};
+    int status = prepare_process(&err);
+    if (status == 0)
+        status = run(&args, argc, argv, &err);
+    if (status < 0) {
+        log_err(&err);
+        status = err_exit_status(err.kind);
+    }
+    err_clear(&err);
+    if (output_finish(&err) < 0) {
+        log_err(&err);
+        status = status == CMD_DONE ? err_exit_status(err.kind) : status;
+    }
+    config_args_release(&args);
+    return status;
+}

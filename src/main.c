@@ -1,7 +1,7 @@
-/* main - process set-up: nothing else. */
-#include "base/err.h"
+/* main - nothing else: tests link everything but this file. */
+#include "cli.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    return 0;
+    return cli_run(argc, argv);
 }

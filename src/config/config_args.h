@@ -28,9 +28,10 @@ int config_args_parse(struct config_args *args, int argc, char *const *argv,
                       struct err *err) MUST_USE;
 void config_args_release(struct config_args *args);
 
-/* Overwrites with 'x' the passwords of connection strings in argv, so that `ps` does not
- * show them for the hours a backup takes. Call after parsing; the parsed copies stay. */
-void config_args_hide(int argc, char **argv);
+/* Overwrites with 'x' those words of argv that hold a password (connection strings), so
+ * that `ps` does not show them for the hours a backup takes. After parsing; the parsed
+ * copies stay. */
+void config_args_hide(const struct config_args *args, int argc, char **argv);
 
 bool config_args_has(const struct config_args *args, const char *name);
 bool config_args_flag(const struct config_args *args, const char *name);

@@ -38,14 +38,18 @@ struct layer {
 void layer_init(struct layer *layer);
 void layer_release(struct layer *layer); /* wipes every text, as some are secrets */
 
-/* A value of this option and section with no items yet, replacing one that is there. Valid
- * until the next call that adds. */
+/* The value of this option and section, made empty (whatever it held). Valid until the next
+ * call that adds a value. */
 struct layer_value *layer_put(struct layer *layer, const struct option *option,
                               const char *section, const char *origin);
+/* One more item; the value must be layer_put's. */
 void layer_add_item(struct layer_value *value, const char *text);
-/* layer_put and one item. */
+/* layer_put and one item: replaces. */
 void layer_set(struct layer *layer, const struct option *option, const char *section,
                const char *text, const char *origin);
+/* One more item, keeping those that are there. */
+void layer_append(struct layer *layer, const struct option *option, const char *section,
+                  const char *text, const char *origin);
 /* Adds a section unless it is there. */
 void layer_add_section(struct layer *layer, enum option_scope scope, const char *name,
                        const char *origin);
@@ -56,9 +60,7 @@ const struct layer_value *layer_find(const struct layer *layer, const struct opt
 const struct layer_section *layer_find_section(const struct layer *layer,
                                                enum option_scope scope, const char *name);
 
-/* Lays `upper` over `lower`: its values win; its tags are added, one per key; a value of a
- * source, store or job without a section (an argument) goes to every section of that scope.
- */
+/* Lays `upper` over `lower`: its values win, and its tags are added, one per key. */
 void layer_merge(struct layer *lower, const struct layer *upper);
 
 /* The value for a reader: items joined by ", ", secrets as "(hidden)", passwords in

@@ -26,9 +26,11 @@ enum option_scope {
 
 /* What a text must look like, and (in brackets) the field option_assign writes. */
 enum option_type {
-    OPTION_TEXT,      /* anything but control characters (char *) */
+    OPTION_TEXT,      /* UTF-8 without control characters (char *) */
     OPTION_NAME,      /* of a section: letters, digits, '-' and '_' (char *) */
     OPTION_VARIABLE,  /* name of an environment variable (char *) */
+    OPTION_BUCKET,    /* letters, digits, '.', '-', '_' (char *) */
+    OPTION_PREFIX,    /* segments joined by '/'; stored as "" or ending in '/' (char *) */
     OPTION_PATH,      /* absolute path (char *) */
     OPTION_URL,       /* may hold user:password@, which is never shown (char *) */
     OPTION_WORD,      /* one of `words` (char *) */
@@ -52,9 +54,9 @@ enum option_type {
 };
 
 enum option_flag {
-    OPTION_REQUIRED = 1, /* a section of this scope must have it */
+    OPTION_REQUIRED = 1, /* a section of this scope, or the command, must have it */
     OPTION_SHOWN = 2,    /* stands uncommented in the example file */
-    OPTION_REPEATS = 4   /* argument that may be given several times */
+    OPTION_REPEATS = 4   /* an argument that may be given several times, as lists may */
 };
 
 /* Which stores a store key is for. */
@@ -62,26 +64,23 @@ enum option_only { OPTION_ANY, OPTION_ONLY_DIR, OPTION_ONLY_S3 };
 
 struct option {
     enum option_scope scope;
-    const char *key; /* in the file; NULL for OPTION_ARGUMENT */
+    const char *key; /* in the file; NULL: OPTION_ARGUMENT */
     enum option_type type;
-    const char
-        *initial;  /* default as text; NULL: none, or decided when settings are built */
-    size_t offset; /* of the field in the struct of settings.h; OPTION_NO_FIELD */
-    size_t offset_values; /* OPTION_MAP: of the second list */
-    int64_t min,
-        max; /* OPTION_INT, OPTION_PERCENT, OPTION_SPAN; both 0: no limit but >= 0 */
-    const char *words; /* "a|b|c" */
-    unsigned flags;    /* enum option_flag */
+    const char *initial;  /* default; NULL: none, or decided in settings_load */
+    size_t offset;        /* of the field in its struct of settings.h */
+    size_t offset_values; /* OPTION_MAP: of the list of values */
+    int64_t min;          /* INT, PERCENT, SIZE (bytes), SPAN (seconds) */
+    int64_t max;          /* 0: no limit */
+    const char *words;    /* WORD, CHOICE: "a|b|c" */
+    unsigned flags;       /* enum option_flag */
     enum option_only only;
     const char *argument; /* long option without dashes; NULL: none */
-    char letter;          /* short option, 0: none */
-    const char *commands; /* "backup doctor": who takes it; "*": global; NULL: nobody */
-    const char *value;    /* what help calls the value: "FILE"; NULL: by type */
+    char letter;          /* short option; 0: none */
+    const char *commands; /* who takes it: "backup doctor"; "*": global */
+    const char *value;    /* help's word for the value; NULL: by type */
     const char *help;     /* a phrase without full stop */
-    const char *example;  /* a value for the example file; lists: items separated by '|' */
+    const char *example;  /* for the example file; list items joined by '|' */
 };
-
-#define OPTION_NO_FIELD SIZE_MAX
 
 extern const struct option option_table[];
 extern const size_t option_table_count;
@@ -91,32 +90,31 @@ const struct option *option_find(enum option_scope scope, const char *key);
 /* The row of a long option for a command (NULL: global ones only), or NULL. */
 const struct option *option_find_argument(const char *command, const char *name);
 const struct option *option_find_letter(char letter);
-bool option_for_command(const struct option *option,
-                        const char *command); /* not the global ones */
 bool option_is_global(const struct option *option);
+/* Takes it, globals aside. */
+bool option_for_command(const struct option *option, const char *command);
 /* The nearest known key or long option, or NULL. */
 const char *option_nearest_key(enum option_scope scope, const char *word);
 const char *option_nearest_argument(const char *command, const char *word);
 
 bool option_is_flag(const struct option *option); /* takes no value: OPTION_BOOL */
-bool option_is_list(const struct option *option); /* LIST, TAGS, MAP, and what repeats */
-/* "sources" "stores" "policies" "jobs" for the groups of a file, "" for the rest; and
- * "source" … */
+bool option_is_list(const struct option *option); /* OPTION_LIST, _TAGS, _MAP */
+/* Holds what only some may see: OPTION_SECRET, or a password inside this text. */
+bool option_is_secret(const struct option *option, const char *text);
+/* The group of a file, "sources" …, and one of it, "source" …; "" outside groups. */
 const char *option_scope_group(enum option_scope scope);
 const char *option_scope_name(enum option_scope scope);
-/* What a value looks like, for help: "N", "DURATION", "gzip|zstd". Returns buffer or a
- * constant. */
+/* Help's word for a value: "N", "DURATION", "plain|custom". */
 const char *option_value_name(const struct option *option);
-/* The file's word for the type, for errors: "a whole number", "true or false", "a text". */
-const char *option_type_phrase(const struct option *option);
 
-/* Is `text` a value (of a list: an item)? 0, or -1 with ERR_USAGE: a phrase that begins
- * with the key in quotes and never holds a secret. Callers add where it stands and change
- * the kind. */
-int option_check(const struct option *option, const char *text, struct err *err) MUST_USE;
-/* Checks, then writes into the struct of the row's scope: `target` points at a
- * source_settings, store_settings, policy_settings, job_settings or settings. Lists grow by
- * one item; other values replace. The row must have a field. */
+/* Is `text` a value (of a list: an item)? 0, or -1 with ERR_USAGE: one sentence that begins
+ * with `label` ("\"keep_last\"", "--limit") and never holds a secret. Callers add where it
+ * stands. */
+int option_check(const struct option *option, const char *label, const char *text,
+                 struct err *err) MUST_USE;
+/* Checks, then writes into the struct of the row's scope: `target` points at a settings,
+ * source_settings, store_settings, policy_settings or job_settings. Lists grow by one item
+ * (a tag replaces one with the same KEY), other values replace. Not for OPTION_ARGUMENT. */
 int option_assign(const struct option *option, void *target, const char *text,
                   struct err *err) MUST_USE;
 /* The field as text again: exactly what option_assign would read. Secrets are left out.

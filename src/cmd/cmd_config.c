@@ -1,0 +1,95 @@
+#include "cmd/cmd.h"
+#include "base/memory.h"
+#include "cmd/output.h"
+#include "config/config_example.h"
+
+enum { EXAMPLE_MAX = 1 << 20 };
+
+static char *full_key(const struct settings_value *value)
+{
+    const struct option *option = value->option;
+    if (!value->section)
+        return memory_strdup(option->key);
+    return memory_format("%s.%s.%s", option_scope_group(option->scope), value->section,
+                         option->key);
+}
+
+static void print_table(const struct settings *settings)
+{
+    static const struct output_column columns[] = {
+        {"SETTING", OUTPUT_LEFT}, {"VALUE", OUTPUT_LEFT}, {"FROM", OUTPUT_LEFT}};
+    struct output_table table;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < settings->value_count; i++) {
+        const struct settings_value *value = &settings->values[i];
+        char *key = full_key(value);
+        output_table_cell(&table, key);
+        output_table_cell(&table, *value->text ? value->text : "\"\"");
+        output_table_cell(&table, value->origin);
+        free(key);
+    }
+    output_linef("configuration file: %s",
+                 settings->config_file ? settings->config_file : "none");
+    output_text("\n");
+    output_table_print(&table);
+    output_table_release(&table);
+}
+
+static void print_json(const struct settings *settings)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < settings->value_count; i++) {
+        const struct settings_value *value = &settings->values[i];
+        const char *group = option_scope_group(value->option->scope);
+        (void)json_array_append_new(
+            list, json_pack("{s:s?, s:s?, s:s, s:s, s:s}", "group", *group ? group : NULL,
+                            "name", value->section, "key", value->option->key, "value",
+                            value->text, "origin", value->origin));
+    }
+    output_json(
+        json_pack("{s:s?, s:o}", "config_file", settings->config_file, "settings", list));
+}
+
+static void print_example(void)
+{
+    struct text text;
+    text_init(&text, EXAMPLE_MAX);
+    config_example_print(&text);
+    output_text(text.data);
+    text_release(&text);
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    struct settings settings;
+    if (config_args_flag(ctx->args, "example")) {
+        print_example();
+        return CMD_DONE;
+    }
+    int result = settings_load(&settings, ctx->args, err);
+    if (result == 0 && settings.json)
+        print_json(&settings);
+    else if (result == 0)
+        print_table(&settings);
+    settings_release(&settings);
+    return result;
+}
+
+/* Loads the settings itself: the example must come even when the present file is broken. */
+const struct command cmd_config = {
+    .name = "config",
+    .usage = "[--example]",
+    .summary = "show the effective settings and where each comes from",
+    .about =
+        "Reads the configuration as every command does (default, file, environment, "
+        "command\n"
+        "line: the later wins), checks all of it, and prints each value with its origin.\n"
+        "Secrets are hidden. Exit status 3 with file and line when something is wrong: a "
+        "good\n"
+        "last step after every change of the file.\n"
+        "\n"
+        "  pgkeep config\n"
+        "  pgkeep config --example > /etc/pgkeep/pgkeep.conf\n",
+    .flags = CMD_NO_SETTINGS,
+    .run = run,
+};

@@ -1,0 +1,198 @@
+#include "cmd/output.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+
+enum { CELL_MAX = 65536, GAP = 2, LABEL_WIDTH = 16 };
+
+static char *format_list(const char *format, va_list list) PRINTF(1, 0);
+
+static char *format_list(const char *format, va_list list)
+{
+    va_list again;
+    va_copy(again, list);
+    int length = vsnprintf(NULL, 0, format, list);
+    assert(length >= 0);
+    char *result = memory_alloc((size_t)length + 1);
+    (void)vsnprintf(result, (size_t)length + 1, format, again);
+    va_end(again);
+    return result;
+}
+
+static void escape(struct text *out, const char *text)
+{
+    text_init(out, CELL_MAX);
+    text_add_printable(out, text, strlen(text));
+}
+
+/* ---- tables ---- */
+
+void output_table_init(struct output_table *table, const struct output_column *columns,
+                       size_t column_count)
+{
+    *table = (struct output_table){columns, column_count, {0}};
+}
+
+void output_table_cell(struct output_table *table, const char *text)
+{
+    struct text escaped;
+    escape(&escaped, text ? text : "-");
+    strlist_add(&table->cells, escaped.data);
+    text_release(&escaped);
+}
+
+void output_table_cellf(struct output_table *table, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    char *text = format_list(format, list);
+    va_end(list);
+    output_table_cell(table, text);
+    free(text);
+}
+
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xC0) != 0x80;
+    return width;
+}
+
+static void print_padding(size_t count)
+{
+    for (; count > 0; count--)
+        (void)putchar(' ');
+}
+
+static void print_cell(const struct output_column *column, const char *text, size_t width,
+                       bool last)
+{
+    size_t padding = width - width_of(text);
+    if (column->align == OUTPUT_RIGHT)
+        print_padding(padding);
+    (void)fputs(text, stdout);
+    if (column->align == OUTPUT_LEFT && !last)
+        print_padding(padding);
+    if (last)
+        (void)putchar('\n');
+    else
+        print_padding(GAP);
+}
+
+void output_table_print(const struct output_table *table)
+{
+    size_t columns = table->column_count;
+    assert(table->cells.count % columns == 0);
+    if (table->cells.count == 0)
+        return;
+    size_t *widths = memory_array(columns, sizeof(*widths));
+    for (size_t i = 0; i < columns; i++)
+        widths[i] = width_of(table->columns[i].heading);
+    for (size_t i = 0; i < table->cells.count; i++) {
+        size_t width = width_of(table->cells.items[i]);
+        if (width > widths[i % columns])
+            widths[i % columns] = width;
+    }
+    for (size_t i = 0; i < columns; i++)
+        print_cell(&table->columns[i], table->columns[i].heading, widths[i],
+                   i + 1 == columns);
+    for (size_t i = 0; i < table->cells.count; i++) {
+        size_t column = i % columns;
+        print_cell(&table->columns[column], table->cells.items[i], widths[column],
+                   column + 1 == columns);
+    }
+    free(widths);
+}
+
+void output_table_release(struct output_table *table)
+{
+    strlist_release(&table->cells);
+    table->cells = (struct strlist){0};
+}
+
+/* ---- lines ---- */
+
+void output_field(const char *label, const char *value)
+{
+    struct text escaped;
+    if (!value || !*value)
+        return;
+    escape(&escaped, value);
+    (void)printf("%-*s %s\n", LABEL_WIDTH, label, escaped.data);
+    text_release(&escaped);
+}
+
+void output_fieldf(const char *label, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    char *text = format_list(format, list);
+    va_end(list);
+    output_field(label, text);
+    free(text);
+}
+
+void output_linef(const char *format, ...)
+{
+    struct text escaped;
+    va_list list;
+    va_start(list, format);
+    char *text = format_list(format, list);
+    va_end(list);
+    escape(&escaped, text);
+    (void)printf("%s\n", escaped.data);
+    text_release(&escaped);
+    free(text);
+}
+
+void output_text(const char *text)
+{
+    (void)fputs(text, stdout);
+}
+
+void output_json(json_t *document)
+{
+    char *text = json_text(document, true);
+    (void)printf("%s\n", text);
+    free(text);
+    json_decref(document);
+}
+
+/* ---- values ---- */
+
+const char *output_time(char out[32], int64_t seconds)
+{
+    if (seconds == 0) {
+        (void)snprintf(out, 32, "-");
+        return out;
+    }
+    clock_rfc3339(out, seconds);
+    char *separator = strchr(out, 'T');
+    if (separator)
+        *separator = ' ';
+    return out;
+}
+
+const char *output_size(char out[64], uint64_t bytes, bool exact)
+{
+    char size[32];
+    text_size(size, bytes);
+    if (exact)
+        (void)snprintf(out, 64, "%s (%llu bytes)", size, (unsigned long long)bytes);
+    else
+        (void)snprintf(out, 64, "%s", size);
+    return out;
+}
+
+int output_finish(struct err *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return err_errno(err, ERR_SYSTEM, "cannot write the result to stdout");
+}

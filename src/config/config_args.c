@@ -1,0 +1,246 @@
+#include "config/config_args.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/parse.h"
+
+#include <assert.h>
+
+/* The words still to be read, and what stands where. */
+struct cursor {
+    int argc;
+    char *const *argv;
+    int next;
+};
+
+static void hint_help(const struct config_args *args, struct err *err)
+{
+    if (args->command)
+        err_hint(err, "see `pgkeep help %s`", args->command);
+    else
+        err_hint(err, "see `pgkeep help`");
+}
+
+static int unknown_command(const char *word, const char *const *commands, size_t count,
+                           struct err *err)
+{
+    const char *nearest = text_nearest(word, commands, count);
+    err_set(err, ERR_USAGE, "unknown command \"%.80s\"", word);
+    if (nearest)
+        return err_hint(err, "did you mean \"%s\"?", nearest);
+    return err_hint(err, "`pgkeep help` lists the commands");
+}
+
+static int unknown_option(const struct config_args *args, const char *name, struct err *err)
+{
+    const char *nearest = option_nearest_argument(args->command, name);
+    if (args->command)
+        err_set(err, ERR_USAGE, "unknown option \"--%.80s\" of %s", name, args->command);
+    else
+        err_set(err, ERR_USAGE, "unknown global option \"--%.80s\"", name);
+    if (nearest)
+        return err_hint(err, "did you mean \"--%s\"?", nearest);
+    for (size_t i = 0; i < option_table_count && !args->command; i++) {
+        const char *argument = option_table[i].argument;
+        if (argument && strcmp(argument, name) == 0)
+            return err_hint(err, "options of a command stand behind it");
+    }
+    hint_help(args, err);
+    return -1;
+}
+
+static bool is_known_option(const struct config_args *args, const char *word)
+{
+    if (!text_starts_with(word, "--"))
+        return false;
+    char *name = memory_strndup(word + 2, strcspn(word + 2, "="));
+    bool known = option_find_argument(args->command, name) != NULL;
+    free(name);
+    return known;
+}
+
+/* The value of an option that is not written with '='. */
+static const char *next_value(const struct config_args *args, const struct option *option,
+                              struct cursor *cursor, struct err *err)
+{
+    if (option_is_flag(option))
+        return "true";
+    if (cursor->next < cursor->argc && !is_known_option(args, cursor->argv[cursor->next]))
+        return cursor->argv[cursor->next++];
+    err_set(err, ERR_USAGE, "--%s needs a value: %s", option->argument,
+            option_value_name(option));
+    hint_help(args, err);
+    return NULL;
+}
+
+static int put(struct config_args *args, const struct option *option, const char *value,
+               struct err *err)
+{
+    char *label = memory_format("--%s", option->argument);
+    int result = option_check(option, label, value, err);
+    if (result == 0 && (option_is_list(option) || option->flags & OPTION_REPEATS))
+        layer_append(&args->layer, option, NULL, value, label);
+    else if (result == 0)
+        layer_set(&args->layer, option, NULL, value, label);
+    free(label);
+    return result;
+}
+
+static int parse_long(struct config_args *args, const char *word, struct cursor *cursor,
+                      struct err *err)
+{
+    const char *equals = strchr(word, '=');
+    char *name =
+        equals ? memory_strndup(word, (size_t)(equals - word)) : memory_strdup(word);
+    const struct option *option = option_find_argument(args->command, name);
+    int result = -1;
+    if (!option) {
+        unknown_option(args, name, err);
+        goto cleanup;
+    }
+    const char *value = equals ? equals + 1 : next_value(args, option, cursor, err);
+    if (value)
+        result = put(args, option, value, err);
+cleanup:
+    free(name);
+    return result;
+}
+
+static int parse_letters(struct config_args *args, const char *letters, struct err *err)
+{
+    for (; *letters; letters++) {
+        const struct option *option = option_find_letter(*letters);
+        if (!option) {
+            err_set(err, ERR_USAGE, "unknown option \"-%c\"", *letters);
+            hint_help(args, err);
+            return -1;
+        }
+        if (put(args, option, "true", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_required(const struct config_args *args, struct err *err)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        if (option->scope != OPTION_ARGUMENT || (option->flags & OPTION_REQUIRED) == 0 ||
+            !option_for_command(option, args->command) ||
+            layer_find(&args->layer, option, NULL))
+            continue;
+        err_set(err, ERR_USAGE, "%s needs --%s %s", args->command, option->argument,
+                option_value_name(option));
+        hint_help(args, err);
+        return -1;
+    }
+    return 0;
+}
+
+int config_args_parse(struct config_args *args, int argc, char *const *argv,
+                      const char *const *commands, size_t command_count, struct err *err)
+{
+    struct cursor cursor = {argc, argv, 1};
+    bool ended = false;
+    *args = (struct config_args){0};
+    layer_init(&args->layer);
+    while (cursor.next < argc) {
+        const char *word = argv[cursor.next++];
+        if (!ended && strcmp(word, "--") == 0) {
+            ended = true;
+        } else if (!ended && text_starts_with(word, "--")) {
+            if (parse_long(args, word + 2, &cursor, err) < 0)
+                return -1;
+        } else if (!ended && word[0] == '-' && word[1]) {
+            if (parse_letters(args, word + 1, err) < 0)
+                return -1;
+        } else if (args->command) {
+            strlist_add(&args->positional, word);
+        } else {
+            bool known = false;
+            for (size_t i = 0; i < command_count; i++)
+                known = known || strcmp(commands[i], word) == 0;
+            if (!known)
+                return unknown_command(word, commands, command_count, err);
+            args->command = memory_strdup(word);
+        }
+    }
+    if (config_args_flag(args, "help") || config_args_flag(args, "version"))
+        return 0;
+    return check_required(args, err);
+}
+
+void config_args_release(struct config_args *args)
+{
+    free(args->command);
+    args->command = NULL;
+    strlist_release(&args->positional);
+    layer_release(&args->layer);
+}
+
+void config_args_hide(const struct config_args *args, int argc, char **argv)
+{
+    for (size_t i = 0; i < args->layer.count; i++) {
+        const struct layer_value *value = &args->layer.values[i];
+        for (size_t j = 0; j < value->items.count; j++) {
+            const char *item = value->items.items[j];
+            for (int k = 1; k < argc && option_is_secret(value->option, item); k++) {
+                char *at = strstr(argv[k], item);
+                if (at)
+                    memset(at, 'x', strlen(item));
+            }
+        }
+    }
+}
+
+static const struct layer_value *find(const struct config_args *args, const char *name)
+{
+    const struct option *option = option_find_argument(args->command, name);
+    assert(option);
+    return layer_find(&args->layer, option, NULL);
+}
+
+bool config_args_has(const struct config_args *args, const char *name)
+{
+    return find(args, name) != NULL;
+}
+
+bool config_args_flag(const struct config_args *args, const char *name)
+{
+    const char *text = config_args_text(args, name);
+    struct err err = {0};
+    bool value = false;
+    return text && parse_bool(text, &value, &err) == 0 && value;
+}
+
+const char *config_args_text(const struct config_args *args, const char *name)
+{
+    const struct layer_value *value = find(args, name);
+    return value ? value->items.items[value->items.count - 1] : NULL;
+}
+
+const struct strlist *config_args_list(const struct config_args *args, const char *name)
+{
+    static const struct strlist empty = {0};
+    const struct layer_value *value = find(args, name);
+    return value ? &value->items : &empty;
+}
+
+int64_t config_args_number(const struct config_args *args, const char *name, int64_t absent)
+{
+    const struct layer_value *value = find(args, name);
+    struct err err = {0};
+    int64_t number = absent;
+    if (!value)
+        return absent;
+    const char *text = value->items.items[value->items.count - 1];
+    int result = -1;
+    if (value->option->type == OPTION_INT)
+        result = parse_int(text, INT64_MIN, INT64_MAX, &number, &err);
+    else if (value->option->type == OPTION_SPAN)
+        result = parse_seconds(text, &number, &err);
+    else if (value->option->type == OPTION_TIME)
+        result = clock_parse(text, &number, &err);
+    assert(result == 0);
+    (void)result;
+    return number;
+}

@@ -1,0 +1,151 @@
+#include "config/config_example.h"
+#include "config/option.h"
+
+enum { WIDTH = 90 };
+
+/* One group of the example: a scope, the name it gets, and for stores which type. */
+struct sample {
+    enum option_scope scope;
+    const char *name;
+    enum option_only only;
+};
+
+static void add_comment(struct text *out, const char *indent, const char *words)
+{
+    size_t used = WIDTH;
+    for (const char *at = words; *at;) {
+        size_t size = strcspn(at, " ");
+        if (used + 1 + size > WIDTH) {
+            text_addf(out, "%s%s#", used == WIDTH ? "" : "\n", indent);
+            used = strlen(indent) + 1;
+        }
+        text_add_char(out, ' ');
+        text_add_bytes(out, at, size);
+        used += size + 1;
+        at += size + (at[size] == ' ');
+    }
+    text_add_char(out, '\n');
+}
+
+static void add_quoted(struct text *out, const char *text, size_t size)
+{
+    text_add_char(out, '"');
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '"' || text[i] == '\\')
+            text_add_char(out, '\\');
+        text_add_char(out, text[i]);
+    }
+    text_add_char(out, '"');
+}
+
+static void add_list(struct text *out, const char *items)
+{
+    text_add(out, "[ ");
+    for (const char *at = items; *at;) {
+        size_t size = strcspn(at, "|");
+        if (at != items)
+            text_add(out, ", ");
+        add_quoted(out, at, size);
+        at += size + (at[size] == '|');
+    }
+    text_add(out, " ]");
+}
+
+static void add_map(struct text *out, const char *pair)
+{
+    size_t size = strcspn(pair, "=");
+    text_add(out, "{ ");
+    text_add_bytes(out, pair, size);
+    text_add(out, " = ");
+    add_quoted(out, pair + size + 1, strlen(pair + size + 1));
+    text_add(out, "; }");
+}
+
+static void add_value(struct text *out, const struct option *option, const char *text)
+{
+    bool bare = option->type == OPTION_BOOL || option->type == OPTION_INT ||
+                option->type == OPTION_PERCENT;
+    if (option->type == OPTION_MAP)
+        add_map(out, text);
+    else if (option_is_list(option))
+        add_list(out, text);
+    else if (bare)
+        text_add(out, text);
+    else
+        add_quoted(out, text, strlen(text));
+}
+
+static void add_option(struct text *out, const struct option *option,
+                       const struct sample *sample, const char *indent)
+{
+    struct text help;
+    text_init(&help, 4096);
+    text_add(&help, option->help);
+    if (option->words)
+        text_addf(&help, ": %s", option->words);
+    if (option->initial && *option->initial)
+        text_addf(&help, " (default: %s)", option->initial);
+    add_comment(out, indent, help.data);
+    text_release(&help);
+    const char *example = option->example;
+    if (!example)
+        example = sample->only == OPTION_ONLY_DIR ? "dir" : "s3";
+    text_addf(out, "%s%s%s = ", indent, option->flags & OPTION_SHOWN ? "" : "#",
+              option->key);
+    add_value(out, option, example);
+    text_add(out, ";\n");
+}
+
+static void add_rows(struct text *out, const struct sample *sample, const char *indent)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        bool fits = sample->only == OPTION_ANY || option->only == OPTION_ANY ||
+                    option->only == sample->only;
+        if (option->scope == sample->scope && fits)
+            add_option(out, option, sample, indent);
+    }
+}
+
+static void add_group(struct text *out, const char *comment, const struct sample *samples,
+                      size_t count)
+{
+    text_add_char(out, '\n');
+    add_comment(out, "", comment);
+    text_addf(out, "%s: {\n", option_scope_group(samples[0].scope));
+    for (size_t i = 0; i < count; i++) {
+        text_addf(out, "    %s: {\n", samples[i].name);
+        add_rows(out, &samples[i], "        ");
+        text_add(out, "    };\n");
+    }
+    text_add(out, "};\n");
+}
+
+void config_example_print(struct text *out)
+{
+    static const struct sample top = {OPTION_TOP, NULL, OPTION_ANY};
+    static const struct sample sources[] = {{OPTION_SOURCE, "shop", OPTION_ANY}};
+    static const struct sample stores[] = {{OPTION_STORE, "nas", OPTION_ONLY_DIR},
+                                           {OPTION_STORE, "offsite", OPTION_ONLY_S3}};
+    static const struct sample policies[] = {{OPTION_POLICY, "standard", OPTION_ANY}};
+    static const struct sample jobs[] = {{OPTION_JOB, "nightly", OPTION_ANY}};
+    text_add(
+        out,
+        "# pgkeep.conf - made by `pgkeep config --example`; check a changed file with "
+        "`pgkeep config`.\n"
+        "# Looked for in --config, $PGKEEP_CONFIG, "
+        "$XDG_CONFIG_HOME/pgkeep/pgkeep.conf,\n"
+        "# /etc/pgkeep/pgkeep.conf. A file that holds a secret must not be readable by "
+        "others.\n"
+        "# Top-level keys may also stand in the environment: catalog is "
+        "PGKEEP_CATALOG.\n\n");
+    add_rows(out, &top, "");
+    add_group(out, "What to back up: a database, or all of a server.", sources,
+              sizeof(sources) / sizeof(sources[0]));
+    add_group(out, "Where backups are kept.", stores, sizeof(stores) / sizeof(stores[0]));
+    add_group(out,
+              "What is kept how long. Absent is off; a policy in which nothing is on keeps "
+              "everything. `pgkeep prune` shows what would go and why.",
+              policies, sizeof(policies) / sizeof(policies[0]));
+    add_group(out, "What `pgkeep backup NAME` does.", jobs, sizeof(jobs) / sizeof(jobs[0]));
+}

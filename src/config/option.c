@@ -1,0 +1,235 @@
+#include "config/option.h"
+#include "base/memory.h"
+#include "config/redact.h"
+#include "config/settings.h"
+#include "config/value.h"
+
+enum { NAMES_MAX = 128 };
+
+/* ---- looking rows up ---- */
+
+static const struct {
+    const char *group, *name;
+} scope_names[OPTION_SCOPE_COUNT] = {
+    [OPTION_TOP] = {"", ""},
+    [OPTION_SOURCE] = {"sources", "source"},
+    [OPTION_STORE] = {"stores", "store"},
+    [OPTION_POLICY] = {"policies", "policy"},
+    [OPTION_JOB] = {"jobs", "job"},
+    [OPTION_ARGUMENT] = {"", ""},
+};
+
+const char *option_scope_group(enum option_scope scope)
+{
+    return scope_names[scope].group;
+}
+
+const char *option_scope_name(enum option_scope scope)
+{
+    return scope_names[scope].name;
+}
+
+const struct option *option_find(enum option_scope scope, const char *key)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        if (option->scope == scope && option->key && strcmp(option->key, key) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+bool option_is_global(const struct option *option)
+{
+    return option->commands && strcmp(option->commands, "*") == 0;
+}
+
+bool option_for_command(const struct option *option, const char *command)
+{
+    return option->commands && command && value_word(option->commands, ' ', command) >= 0;
+}
+
+static bool visible(const struct option *option, const char *command)
+{
+    return option->argument &&
+           (option_is_global(option) || option_for_command(option, command));
+}
+
+const struct option *option_find_argument(const char *command, const char *name)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        if (visible(option, command) && strcmp(option->argument, name) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+const struct option *option_find_letter(char letter)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        if (option_table[i].letter && option_table[i].letter == letter)
+            return &option_table[i];
+    }
+    return NULL;
+}
+
+const char *option_nearest_key(enum option_scope scope, const char *word)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < option_table_count && count < NAMES_MAX; i++) {
+        if (option_table[i].scope == scope && option_table[i].key)
+            names[count++] = option_table[i].key;
+    }
+    return text_nearest(word, names, count);
+}
+
+const char *option_nearest_argument(const char *command, const char *word)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < option_table_count && count < NAMES_MAX; i++) {
+        if (visible(&option_table[i], command))
+            names[count++] = option_table[i].argument;
+    }
+    return text_nearest(word, names, count);
+}
+
+bool option_is_flag(const struct option *option)
+{
+    return option->type == OPTION_BOOL;
+}
+
+bool option_is_list(const struct option *option)
+{
+    return option->type == OPTION_LIST || option->type == OPTION_TAGS ||
+           option->type == OPTION_MAP;
+}
+
+bool option_is_secret(const struct option *option, const char *text)
+{
+    if (option->type == OPTION_CONNINFO)
+        return redact_conninfo_has_password(text);
+    if (option->type == OPTION_URL)
+        return redact_url_has_password(text);
+    return option->type == OPTION_SECRET;
+}
+
+const char *option_value_name(const struct option *option)
+{
+    if (option->value)
+        return option->value;
+    const char *name = value_types[option->type].name;
+    return name ? name : option->words;
+}
+
+/* ---- texts into values ---- */
+
+static void describe_words(const char *words, struct text *out)
+{
+    for (const char *at = words; *at;) {
+        size_t size = strcspn(at, "|");
+        const char *next = at[size] ? at + size + 1 : at + size;
+        if (at != words)
+            text_add(out, strchr(next, '|') || *next ? ", " : " or ");
+        text_add_bytes(out, at, size);
+        at = next;
+    }
+}
+
+static void describe_limit(const struct option *option, int64_t value, struct text *out)
+{
+    char size[32];
+    if (option->type == OPTION_SIZE)
+        text_add(out, text_size(size, (uint64_t)value));
+    else if (option->type == OPTION_SPAN)
+        text_add(out, text_duration(size, value * 1000));
+    else
+        text_addf(out, "%lld", (long long)value);
+}
+
+static void describe(const struct option *option, struct text *out)
+{
+    if (option->words) {
+        describe_words(option->words, out);
+        return;
+    }
+    text_add(out, value_types[option->type].phrase);
+    if (option->max != 0) {
+        text_add(out, " from ");
+        describe_limit(option, option->min, out);
+        text_add(out, " to ");
+        describe_limit(option, option->max, out);
+    }
+}
+
+static void hint_nearest_word(const struct option *option, const char *text,
+                              struct err *err)
+{
+    char *words = memory_strdup(option->words);
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (char *at = words; at && count < NAMES_MAX;) {
+        names[count++] = at;
+        at = strchr(at, '|');
+        if (at)
+            *at++ = '\0';
+    }
+    const char *nearest = text_nearest(text, names, count);
+    if (nearest)
+        err_hint(err, "did you mean \"%s\"?", nearest);
+    free(words);
+}
+
+int option_check(const struct option *option, const char *label, const char *text,
+                 struct err *err)
+{
+    struct err reason = {0};
+    bool may_be_empty = option->initial && *option->initial == '\0';
+    if (may_be_empty && *text == '\0')
+        return 0;
+    if (value_types[option->type].fits(option, text, &reason))
+        return 0;
+    if (reason.kind != ERR_NONE) {
+        *err = reason;
+        return err_context(err, "%s", label);
+    }
+    struct text what;
+    text_init(&what, sizeof(err->text));
+    describe(option, &what);
+    bool hide = *text == '\0' || option_is_secret(option, text);
+    err_set(err, ERR_USAGE, "%s must be %s%s%.80s%s", label, what.data,
+            hide ? "" : ", not \"", hide ? "" : text, hide ? "" : "\"");
+    text_release(&what);
+    if (option->words)
+        hint_nearest_word(option, text, err);
+    return -1;
+}
+
+int option_assign(const struct option *option, void *target, const char *text,
+                  struct err *err)
+{
+    char *label = memory_format("\"%s\"", option->key);
+    int result = option_check(option, label, text, err);
+    free(label);
+    if (result < 0)
+        return -1;
+    if (option->scope == OPTION_POLICY) {
+        struct policy_settings *policy = target;
+        strlist_add(&policy->keys, option->key);
+        strlist_add(&policy->values, text);
+    } else {
+        value_types[option->type].store(option, target, text);
+    }
+    return 0;
+}
+
+bool option_print(const struct option *option, const void *target, struct text *out)
+{
+    size_t before = out->length;
+    bool has_field = option->scope != OPTION_POLICY && option->scope != OPTION_ARGUMENT;
+    if (has_field && value_types[option->type].print)
+        value_types[option->type].print(option, target, out);
+    return out->length > before;
+}

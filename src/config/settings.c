@@ -1,0 +1,489 @@
+#include "config/settings.h"
+#include "base/file.h"
+#include "config/config_env.h"
+#include "config/config_file.h"
+#include "config/resolve.h"
+#include "config/section.h"
+#include "config/settings_check.h"
+#include "config/store_settings.h"
+
+#include <unistd.h>
+
+enum { DISPLAY_MAX = 16384 };
+
+/* ---- layers ---- */
+
+static const struct option *row(enum option_scope scope, const char *key)
+{
+    return option_find(scope, key);
+}
+
+/* --quiet and its like are short for top-level keys. */
+static int read_short_forms(const struct config_args *args, struct layer *out,
+                            struct err *err)
+{
+    static const struct {
+        const char *flag, *key, *text;
+    } forms[] = {
+        {"quiet", "log_level", "warning"},
+        {"quiet", "progress", "none"},
+        {"verbose", "log_level", "debug"},
+        {"no-progress", "progress", "none"},
+    };
+    if (config_args_flag(args, "quiet") && config_args_flag(args, "verbose"))
+        return err_set(err, ERR_USAGE, "--quiet and --verbose exclude each other");
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        char *origin = memory_format("--%s", forms[i].flag);
+        if (config_args_flag(args, forms[i].flag))
+            layer_set(out, row(OPTION_TOP, forms[i].key), NULL, forms[i].text, origin);
+        free(origin);
+    }
+    return 0;
+}
+
+/* The jobs that this run is about: those named behind the command, or the ad-hoc one. Only
+ * they take the options of the command line; another job need not fit them. */
+static bool is_meant(const struct config_args *args, const struct layer_section *section)
+{
+    return section->scope != OPTION_JOB || strcmp(section->name, SETTINGS_ADHOC) == 0 ||
+           strlist_has(&args->positional, section->name);
+}
+
+static bool fits_store(const struct option *option, const struct layer *sections,
+                       const struct layer_section *section)
+{
+    const struct layer_value *type =
+        layer_find(sections, row(OPTION_STORE, "type"), section->name);
+    bool dir = type && strcmp(type->items.items[0], "dir") == 0;
+    return option->only == OPTION_ANY || (option->only == OPTION_ONLY_DIR) == dir;
+}
+
+/* --compress and its like: into every section of their scope that is meant. */
+static void spread_arguments(const struct config_args *args, const struct layer *sections,
+                             struct layer *out)
+{
+    for (size_t i = 0; i < args->layer.count; i++) {
+        const struct layer_value *value = &args->layer.values[i];
+        enum option_scope scope = value->option->scope;
+        if (scope == OPTION_TOP)
+            layer_set(out, value->option, NULL, value->items.items[0], value->origin);
+        for (size_t s = 0; s < sections->section_count; s++) {
+            const struct layer_section *section = &sections->sections[s];
+            if (section->scope != scope || !is_meant(args, section) ||
+                !fits_store(value->option, sections, section))
+                continue;
+            for (size_t j = 0; j < value->items.count; j++)
+                layer_append(out, value->option, section->name, value->items.items[j],
+                             value->origin);
+        }
+    }
+}
+
+/* --store URL: a section each; --source: section "adhoc"; both and no job: a job "adhoc".
+ */
+static int read_adhoc(const struct config_args *args, struct layer *out, struct err *err)
+{
+    const struct strlist *urls = config_args_list(args, "store");
+    const char *conninfo = config_args_text(args, "source");
+    struct strlist names = {0};
+    int result = -1;
+    for (size_t i = 0; i < urls->count; i++) {
+        char *name = NULL;
+        int read = store_settings_read(urls->items[i], "--store", out, &name, err);
+        bool twice = name && strlist_has(&names, name);
+        if (name)
+            strlist_add(&names, name);
+        if (read == 0 && twice)
+            read = err_set(err, ERR_USAGE, "--store: %s is given twice", name);
+        free(name);
+        if (read < 0)
+            goto cleanup;
+    }
+    if (conninfo) {
+        layer_add_section(out, OPTION_SOURCE, SETTINGS_ADHOC, "--source");
+        layer_set(out, row(OPTION_SOURCE, "conninfo"), SETTINGS_ADHOC, conninfo,
+                  "--source");
+    }
+    if (conninfo && names.count > 0) {
+        layer_add_section(out, OPTION_JOB, SETTINGS_ADHOC, "--source");
+        layer_set(out, row(OPTION_JOB, "source"), SETTINGS_ADHOC, SETTINGS_ADHOC,
+                  "--source");
+        for (size_t i = 0; i < names.count; i++)
+            layer_append(out, row(OPTION_JOB, "stores"), SETTINGS_ADHOC, names.items[i],
+                         "--store");
+    }
+    result = 0;
+cleanup:
+    strlist_release(&names);
+    return result;
+}
+
+/* Commands whose --store is a URL are those that have --source. */
+static bool takes_adhoc(const struct config_args *args)
+{
+    return args->command && option_find_argument(args->command, "source") &&
+           (config_args_has(args, "source") || config_args_has(args, "store"));
+}
+
+static int check_adhoc(const struct config_args *args, struct err *err)
+{
+    if (strcmp(args->command, "backup") != 0)
+        return 0;
+    if (args->positional.count > 0)
+        return err_set(err, ERR_USAGE, "either jobs or --source and --store, not both");
+    if (config_args_has(args, "source") && config_args_has(args, "store"))
+        return 0;
+    return err_set(err, ERR_USAGE, "--source and --store are needed together");
+}
+
+static void add_defaults(struct layer *merged)
+{
+    char *catalog = settings_default_catalog();
+    const struct option *type = row(OPTION_STORE, "type");
+    const struct option *option = row(OPTION_TOP, "catalog");
+    if (!layer_find(merged, option, NULL))
+        layer_set(merged, option, NULL, catalog, "default");
+    free(catalog);
+    section_defaults(merged, OPTION_TOP, NULL, OPTION_ANY);
+    for (size_t i = 0; i < merged->section_count; i++) {
+        const struct layer_section *section = &merged->sections[i];
+        enum option_only only = OPTION_ANY;
+        if (section->scope == OPTION_POLICY)
+            continue;
+        if (section->scope == OPTION_STORE) {
+            const struct layer_value *value = layer_find(merged, type, section->name);
+            bool dir = value && strcmp(value->items.items[0], "dir") == 0;
+            only = dir ? OPTION_ONLY_DIR : OPTION_ONLY_S3;
+        }
+        section_defaults(merged, section->scope, section->name, only);
+    }
+}
+
+static int gather(struct settings *settings, const struct config_args *args,
+                  struct layer *merged, struct err *err)
+{
+    struct layer upper;
+    int result = -1;
+    layer_init(&upper);
+    settings->config_file = config_file_locate(config_args_text(args, "config"));
+    if (settings->config_file && config_file_read(settings->config_file, merged, err) < 0)
+        goto cleanup;
+    settings->adhoc = takes_adhoc(args);
+    if (settings->adhoc &&
+        (check_adhoc(args, err) < 0 || read_adhoc(args, merged, err) < 0))
+        goto cleanup;
+    if (config_env_read(&upper, err) < 0)
+        goto cleanup;
+    spread_arguments(args, merged, &upper);
+    if (read_short_forms(args, &upper, err) < 0)
+        goto cleanup;
+    layer_merge(merged, &upper);
+    add_defaults(merged);
+    result = settings_check_all(merged, err);
+cleanup:
+    layer_release(&upper);
+    return result;
+}
+
+/* ---- structs ---- */
+
+/* The array of a kind of section. The name is the first field of every element. */
+struct array {
+    void *items;
+    size_t count, size;
+};
+
+_Static_assert(offsetof(struct source_settings, name) == 0, "name first");
+_Static_assert(offsetof(struct store_settings, name) == 0, "name first");
+_Static_assert(offsetof(struct policy_settings, name) == 0, "name first");
+_Static_assert(offsetof(struct job_settings, name) == 0, "name first");
+
+static struct array array_of(const struct settings *settings, enum option_scope scope)
+{
+    switch (scope) {
+    case OPTION_SOURCE:
+        return (struct array){settings->sources, settings->source_count,
+                              sizeof(*settings->sources)};
+    case OPTION_STORE:
+        return (struct array){settings->stores, settings->store_count,
+                              sizeof(*settings->stores)};
+    case OPTION_POLICY:
+        return (struct array){settings->policies, settings->policy_count,
+                              sizeof(*settings->policies)};
+    case OPTION_JOB:
+        return (struct array){settings->jobs, settings->job_count, sizeof(*settings->jobs)};
+    case OPTION_TOP:
+    case OPTION_ARGUMENT:
+    case OPTION_SCOPE_COUNT:
+        break;
+    }
+    return (struct array){0};
+}
+
+static void *item_of(const struct array *array, size_t i)
+{
+    return (char *)array->items + i * array->size;
+}
+
+static const char *name_of(const struct array *array, size_t i)
+{
+    char *const *name = item_of(array, i);
+    return *name;
+}
+
+static size_t count_sections(const struct layer *merged, enum option_scope scope)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < merged->section_count; i++)
+        count += merged->sections[i].scope == scope;
+    return count;
+}
+
+static void allocate(struct settings *settings, const struct layer *merged)
+{
+    settings->source_count = count_sections(merged, OPTION_SOURCE);
+    settings->store_count = count_sections(merged, OPTION_STORE);
+    settings->policy_count = count_sections(merged, OPTION_POLICY);
+    settings->job_count = count_sections(merged, OPTION_JOB);
+    settings->sources = memory_array(settings->source_count, sizeof(*settings->sources));
+    settings->stores = memory_array(settings->store_count, sizeof(*settings->stores));
+    settings->policies = memory_array(settings->policy_count, sizeof(*settings->policies));
+    settings->jobs = memory_array(settings->job_count, sizeof(*settings->jobs));
+}
+
+static int fill_sections(struct settings *settings, const struct layer *merged,
+                         enum option_scope scope, struct err *err)
+{
+    struct array array = array_of(settings, scope);
+    size_t next = 0;
+    for (size_t i = 0; i < merged->section_count; i++) {
+        const struct layer_section *section = &merged->sections[i];
+        if (section->scope != scope)
+            continue;
+        void *item = item_of(&array, next++);
+        char **name = item;
+        *name = memory_strdup(section->name);
+        if (section_assign(merged, scope, section->name, item, err) < 0)
+            return -1;
+        if (scope == OPTION_STORE)
+            store_settings_settle(item);
+    }
+    return 0;
+}
+
+static void add_value(struct settings *settings, const struct layer_value *value)
+{
+    struct text text;
+    text_init(&text, DISPLAY_MAX);
+    layer_display(value, &text);
+    settings->values[settings->value_count++] = (struct settings_value){
+        .option = value->option,
+        .section = memory_strdup(value->section),
+        .text = memory_strdup(text.data),
+        .origin = memory_strdup(value->origin),
+    };
+    text_release(&text);
+}
+
+static void add_values(struct settings *settings, const struct layer *merged,
+                       enum option_scope scope, const char *section)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct layer_value *value = layer_find(merged, &option_table[i], section);
+        if (value && option_table[i].scope == scope)
+            add_value(settings, value);
+    }
+}
+
+/* In the order of the table and of the file, not of the layers. */
+static void fill_values(struct settings *settings, const struct layer *merged)
+{
+    settings->values = memory_array(merged->count, sizeof(*settings->values));
+    add_values(settings, merged, OPTION_TOP, NULL);
+    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
+        struct array array = array_of(settings, (enum option_scope)scope);
+        for (size_t i = 0; i < array.count; i++)
+            add_values(settings, merged, (enum option_scope)scope, name_of(&array, i));
+    }
+}
+
+static int build(struct settings *settings, const struct layer *merged, struct err *err)
+{
+    allocate(settings, merged);
+    if (section_assign(merged, OPTION_TOP, NULL, settings, err) < 0)
+        return -1;
+    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
+        if (fill_sections(settings, merged, (enum option_scope)scope, err) < 0)
+            return -1;
+    }
+    fill_values(settings, merged);
+    return 0;
+}
+
+int settings_load(struct settings *settings, const struct config_args *args,
+                  struct err *err)
+{
+    struct layer merged;
+    *settings = (struct settings){0};
+    layer_init(&merged);
+    int result = gather(settings, args, &merged, err);
+    if (result == 0)
+        result = build(settings, &merged, err);
+    layer_release(&merged);
+    settings->json = config_args_flag(args, "json");
+    settings->quiet = config_args_flag(args, "quiet");
+    return result;
+}
+
+void settings_release(struct settings *settings)
+{
+    if (!settings)
+        return;
+    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
+        struct array array = array_of(settings, (enum option_scope)scope);
+        for (size_t i = 0; i < array.count; i++) {
+            char **name = item_of(&array, i);
+            section_release((enum option_scope)scope, item_of(&array, i));
+            free(*name);
+        }
+        free(array.items);
+    }
+    section_release(OPTION_TOP, settings);
+    for (size_t i = 0; i < settings->value_count; i++) {
+        free(settings->values[i].section);
+        free(settings->values[i].text);
+        free(settings->values[i].origin);
+    }
+    free(settings->values);
+    free(settings->config_file);
+    *settings = (struct settings){0};
+}
+
+char *settings_default_catalog(void)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    if (geteuid() == 0)
+        return memory_strdup("/var/lib/pgkeep/catalog.db");
+    if (state && *state == '/')
+        return file_join(state, "pgkeep/catalog.db");
+    return file_join(home && *home == '/' ? home : "/", ".local/state/pgkeep/catalog.db");
+}
+
+/* ---- looking up ---- */
+
+static void *find(const struct settings *settings, enum option_scope scope,
+                  const char *name)
+{
+    struct array array = array_of(settings, scope);
+    for (size_t i = 0; i < array.count; i++) {
+        if (strcmp(name_of(&array, i), name) == 0)
+            return item_of(&array, i);
+    }
+    return NULL;
+}
+
+static void hint_names(const struct array *array, const char *name, enum option_scope scope,
+                       struct err *err)
+{
+    struct strlist names = {0};
+    struct text all;
+    text_init(&all, sizeof(err->text) / 2);
+    for (size_t i = 0; i < array->count; i++) {
+        strlist_add(&names, name_of(array, i));
+        text_addf(&all, "%s%s", i > 0 ? ", " : "", name_of(array, i));
+    }
+    const char *nearest = text_nearest(name, (const char *const *)names.items, names.count);
+    if (nearest)
+        err_hint(err, "did you mean \"%s\"?", nearest);
+    else if (names.count > 0)
+        err_hint(err, "known %s: %s", option_scope_group(scope), all.data);
+    text_release(&all);
+    strlist_release(&names);
+}
+
+static void *require(const struct settings *settings, enum option_scope scope,
+                     const char *name, struct err *err)
+{
+    struct array array = array_of(settings, scope);
+    void *found = find(settings, scope, name);
+    if (found)
+        return found;
+    if (settings->config_file)
+        err_set(err, ERR_CONFIG, "no %s \"%.80s\" in %s", option_scope_name(scope), name,
+                settings->config_file);
+    else
+        err_set(err, ERR_CONFIG, "no %s \"%.80s\": there is no configuration file",
+                option_scope_name(scope), name);
+    hint_names(&array, name, scope, err);
+    if (!settings->config_file)
+        err_hint(err, "pgkeep config --example > %s/pgkeep/pgkeep.conf", PGKEEP_SYSCONFDIR);
+    return NULL;
+}
+
+const struct source_settings *settings_source(const struct settings *settings,
+                                              const char *name)
+{
+    return find(settings, OPTION_SOURCE, name);
+}
+
+const struct store_settings *settings_store(const struct settings *settings,
+                                            const char *name)
+{
+    return find(settings, OPTION_STORE, name);
+}
+
+const struct policy_settings *settings_policy(const struct settings *settings,
+                                              const char *name)
+{
+    return find(settings, OPTION_POLICY, name);
+}
+
+const struct job_settings *settings_job(const struct settings *settings, const char *name)
+{
+    return find(settings, OPTION_JOB, name);
+}
+
+const struct source_settings *settings_require_source(const struct settings *settings,
+                                                      const char *name, struct err *err)
+{
+    return require(settings, OPTION_SOURCE, name, err);
+}
+
+const struct store_settings *settings_require_store(const struct settings *settings,
+                                                    const char *name, struct err *err)
+{
+    return require(settings, OPTION_STORE, name, err);
+}
+
+const struct policy_settings *settings_require_policy(const struct settings *settings,
+                                                      const char *name, struct err *err)
+{
+    return require(settings, OPTION_POLICY, name, err);
+}
+
+const struct job_settings *settings_require_job(const struct settings *settings,
+                                                const char *name, struct err *err)
+{
+    return require(settings, OPTION_JOB, name, err);
+}
+
+/* ---- secrets ---- */
+
+int settings_resolve_source(struct settings *settings, const char *name, struct err *err)
+{
+    struct source_settings *source = require(settings, OPTION_SOURCE, name, err);
+    if (!source)
+        return -1;
+    struct resolve_secret password = {&source->password, source->password_env,
+                                      source->password_file, "password"};
+    if (resolve_secret(&password, err) < 0)
+        return err_context(err, "source \"%s\"", name);
+    return 0;
+}
+
+int settings_resolve_store(struct settings *settings, const char *name, struct err *err)
+{
+    struct store_settings *store = require(settings, OPTION_STORE, name, err);
+    return store ? store_settings_resolve(store, err) : -1;
+}

@@ -1,0 +1,282 @@
+#include "config/settings_check.h"
+#include "base/memory.h"
+#include "base/parse.h"
+#include "config/section.h"
+
+enum { NAMES_MAX = 256 };
+
+/* One section under check. */
+struct subject {
+    const struct layer *layer;
+    enum option_scope scope;
+    const char *name;
+    struct err *err;
+};
+
+static const struct layer_value *value_of(const struct subject *subject, const char *key)
+{
+    const struct option *option = option_find(subject->scope, key);
+    const struct layer_value *value = layer_find(subject->layer, option, subject->name);
+    return value && value->items.count > 0 ? value : NULL;
+}
+
+static bool given(const struct subject *subject, const char *key)
+{
+    const struct layer_value *value = value_of(subject, key);
+    return value && strcmp(value->origin, "default") != 0;
+}
+
+static bool equals(const struct subject *subject, const char *key, const char *text)
+{
+    const struct layer_value *value = value_of(subject, key);
+    return value && strcmp(value->items.items[0], text) == 0;
+}
+
+/* "ORIGIN: store "x": SENTENCE"; the origin is that of the key, else that of the section.
+ */
+static int refuse(const struct subject *subject, const char *key, const char *sentence)
+{
+    const struct layer_value *value = key ? value_of(subject, key) : NULL;
+    const struct layer_section *section =
+        layer_find_section(subject->layer, subject->scope, subject->name);
+    const char *origin = value ? value->origin : section->origin;
+    err_set(subject->err, ERR_CONFIG, "%s \"%s\": %s", option_scope_name(subject->scope),
+            subject->name, sentence);
+    return section_blame(origin, subject->err);
+}
+
+static bool fits_store(const struct option *option, bool dir)
+{
+    return option->only == OPTION_ANY || (option->only == OPTION_ONLY_DIR) == dir;
+}
+
+static int check_required(const struct subject *subject)
+{
+    bool dir = equals(subject, "type", "dir");
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        if (option->scope != subject->scope || !(option->flags & OPTION_REQUIRED) ||
+            value_of(subject, option->key))
+            continue;
+        if (subject->scope == OPTION_STORE && !fits_store(option, dir))
+            continue;
+        char *sentence = memory_format("\"%s\" is missing", option->key);
+        int result = refuse(
+            subject, layer_find(subject->layer, option, subject->name) ? option->key : NULL,
+            sentence);
+        free(sentence);
+        return result;
+    }
+    return 0;
+}
+
+/* Keys that exclude each other (or, `together`, need each other). */
+struct rule {
+    const char *a, *b;
+    bool together;
+};
+
+static int check_rules(const struct subject *subject, const struct rule *rules,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *rule = &rules[i];
+        bool a = given(subject, rule->a), b = given(subject, rule->b);
+        if (rule->together ? !a || b : !a || !b)
+            continue;
+        char *sentence = memory_format(
+            rule->together ? "\"%s\" needs \"%s\"" : "\"%s\" and \"%s\" exclude each other",
+            rule->a, rule->b);
+        int result = refuse(subject, rule->a, sentence);
+        free(sentence);
+        return result;
+    }
+    return 0;
+}
+
+int settings_check_source(const struct layer *layer, const char *name, struct err *err)
+{
+    static const struct rule rules[] = {
+        {"password", "password_file", false},
+        {"password", "password_env", false},
+        {"password_file", "password_env", false},
+        {"exclude_databases", "databases", true},
+    };
+    struct subject subject = {layer, OPTION_SOURCE, name, err};
+    if (check_required(&subject) < 0)
+        return -1;
+    return check_rules(&subject, rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+/* A key with _env and _file: how many of the three are given? */
+static int count_ways(const struct subject *subject, const char *key)
+{
+    static const char *const suffixes[] = {"", "_env", "_file"};
+    int ways = 0;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char *full = memory_format("%s%s", key, suffixes[i]);
+        ways += given(subject, full);
+        free(full);
+    }
+    return ways;
+}
+
+static int check_keys(const struct subject *subject)
+{
+    static const char *const keys[] = {"access_key", "secret_key", "session_token"};
+    int ways[3];
+    for (size_t i = 0; i < 3; i++) {
+        ways[i] = count_ways(subject, keys[i]);
+        if (ways[i] > 1) {
+            char *sentence = memory_format("only one of %s, %s_env and %s_file", keys[i],
+                                           keys[i], keys[i]);
+            int result = refuse(subject, NULL, sentence);
+            free(sentence);
+            return result;
+        }
+    }
+    if (ways[0] != ways[1])
+        return refuse(subject, NULL, "an access key needs a secret key, and the other way");
+    if (ways[2] > ways[0])
+        return refuse(subject, NULL, "a session token needs an access key");
+    return 0;
+}
+
+static int check_foreign_keys(const struct subject *subject)
+{
+    bool dir = equals(subject, "type", "dir");
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        if (option->scope != OPTION_STORE || fits_store(option, dir) ||
+            !given(subject, option->key))
+            continue;
+        char *sentence = memory_format("\"%s\" is not a key of a store of type \"%s\"",
+                                       option->key, dir ? "dir" : "s3");
+        int result = refuse(subject, option->key, sentence);
+        free(sentence);
+        return result;
+    }
+    return 0;
+}
+
+int settings_check_store(const struct layer *layer, const char *name, struct err *err)
+{
+    static const struct rule rules[] = {
+        {"object_lock_mode", "object_lock", true},
+        {"object_lock", "object_lock_mode", true},
+        {"sse_kms_key", "sse", true},
+        {"sse", "sse_c_key_file", false},
+    };
+    struct subject subject = {layer, OPTION_STORE, name, err};
+    if (check_required(&subject) < 0 || check_foreign_keys(&subject) < 0 ||
+        check_rules(&subject, rules, sizeof(rules) / sizeof(rules[0])) < 0 ||
+        check_keys(&subject) < 0)
+        return -1;
+    const struct layer_value *endpoint = value_of(&subject, "endpoint");
+    if (endpoint && option_is_secret(endpoint->option, endpoint->items.items[0]))
+        return refuse(&subject, "endpoint", "no user name or password in an endpoint");
+    if (equals(&subject, "path_style", "true") && equals(&subject, "style", "virtual"))
+        return refuse(&subject, "path_style", "style is \"virtual\" at the same time");
+    return 0;
+}
+
+/* Does a section of that name exist? Else an error with the nearest. */
+static int check_name(const struct subject *subject, const char *key, const char *name,
+                      enum option_scope scope)
+{
+    if (layer_find_section(subject->layer, scope, name))
+        return 0;
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < subject->layer->section_count && count < NAMES_MAX; i++) {
+        if (subject->layer->sections[i].scope == scope)
+            names[count++] = subject->layer->sections[i].name;
+    }
+    char *sentence = memory_format("there is no %s \"%s\"", option_scope_name(scope), name);
+    refuse(subject, key, sentence);
+    free(sentence);
+    const char *nearest = text_nearest(name, names, count);
+    if (nearest)
+        err_hint(subject->err, "did you mean \"%s\"?", nearest);
+    return -1;
+}
+
+static int check_stores(const struct subject *subject)
+{
+    const struct layer_value *stores = value_of(subject, "stores");
+    int64_t min_copies = 0;
+    for (size_t i = 0; i < stores->items.count; i++) {
+        const char *name = stores->items.items[i];
+        if (check_name(subject, "stores", name, OPTION_STORE) < 0)
+            return -1;
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(stores->items.items[j], name) == 0)
+                return refuse(subject, "stores", "the same store twice");
+        }
+    }
+    const struct layer_value *copies = value_of(subject, "min_copies");
+    if (copies &&
+        parse_int(copies->items.items[0], 0, INT64_MAX, &min_copies, subject->err) < 0)
+        return -1;
+    if ((uint64_t)min_copies > stores->items.count)
+        return refuse(subject, "min_copies",
+                      "\"min_copies\" is more than there are stores");
+    return 0;
+}
+
+static int check_store_retention(const struct subject *subject)
+{
+    const struct layer_value *map = value_of(subject, "store_retention");
+    const struct layer_value *stores = value_of(subject, "stores");
+    for (size_t i = 0; map && i < map->items.count; i++) {
+        const char *equals_sign = strchr(map->items.items[i], '=');
+        char *store = memory_strndup(map->items.items[i],
+                                     (size_t)(equals_sign - map->items.items[i]));
+        int result = 0;
+        if (!strlist_has(&stores->items, store)) {
+            char *sentence =
+                memory_format("\"store_retention\" names \"%s\", which is none "
+                              "of its stores",
+                              store);
+            result = refuse(subject, "store_retention", sentence);
+            free(sentence);
+        }
+        free(store);
+        if (result < 0 ||
+            check_name(subject, "store_retention", equals_sign + 1, OPTION_POLICY) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int settings_check_job(const struct layer *layer, const char *name, struct err *err)
+{
+    struct subject subject = {layer, OPTION_JOB, name, err};
+    if (check_required(&subject) < 0)
+        return -1;
+    const struct layer_value *source = value_of(&subject, "source");
+    if (check_name(&subject, "source", source->items.items[0], OPTION_SOURCE) < 0 ||
+        check_stores(&subject) < 0)
+        return -1;
+    const struct layer_value *policy = value_of(&subject, "retention");
+    if (policy &&
+        check_name(&subject, "retention", policy->items.items[0], OPTION_POLICY) < 0)
+        return -1;
+    return check_store_retention(&subject);
+}
+
+int settings_check_all(const struct layer *layer, struct err *err)
+{
+    static int (*const checks[OPTION_SCOPE_COUNT])(const struct layer *, const char *,
+                                                   struct err *) = {
+        [OPTION_SOURCE] = settings_check_source,
+        [OPTION_STORE] = settings_check_store,
+        [OPTION_JOB] = settings_check_job,
+    };
+    for (size_t i = 0; i < layer->section_count; i++) {
+        const struct layer_section *section = &layer->sections[i];
+        if (checks[section->scope] && checks[section->scope](layer, section->name, err) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,314 @@
+#include "config/store_settings.h"
+#include "base/file.h"
+#include "config/resolve.h"
+#include "config/section.h"
+#include "config/settings_check.h"
+#include "config/value.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+enum { URL_MAX = 8192 };
+
+/* What is being read: values go into a section of `out`. */
+struct reader {
+    struct layer *out;
+    const char *section;
+    const char *origin;
+};
+
+/* ---- URL -> layer ---- */
+
+static int malformed(struct err *err, const char *what)
+{
+    err_set(err, ERR_USAGE, "store URL: %s", what);
+    return err_hint(err, "as s3://BUCKET/PREFIX?endpoint=URL&region=NAME or dir:/FOLDER");
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Heap; NULL for a bad %XX or an encoded NUL. */
+static char *decode(const char *text, size_t size)
+{
+    struct text out;
+    text_init(&out, URL_MAX);
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        if (c == '%') {
+            int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
+            int low = i + 2 < size ? hex_digit(text[i + 2]) : -1;
+            if (high < 0 || low < 0 || high + low == 0) {
+                text_release(&out);
+                return NULL;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        text_add_char(&out, c);
+    }
+    char *result = text_take(&out);
+    text_release(&out);
+    return result;
+}
+
+static int put(const struct reader *reader, const char *key, const char *value,
+               struct err *err)
+{
+    const struct option *option = option_find(OPTION_STORE, key);
+    char *label = memory_format("store URL: \"%s\"", key);
+    int result = option_check(option, label, value, err);
+    if (result == 0)
+        layer_set(reader->out, option, reader->section, value, reader->origin);
+    free(label);
+    return result;
+}
+
+static int check_key(const struct reader *reader, const char *key, struct err *err)
+{
+    const struct option *option = option_find(OPTION_STORE, key);
+    if (!option) {
+        const char *nearest = option_nearest_key(OPTION_STORE, key);
+        err_set(err, ERR_USAGE, "store URL: unknown key \"%.60s\"", key);
+        return nearest ? err_hint(err, "did you mean \"%s\"?", nearest) : -1;
+    }
+    if (option->type == OPTION_SECRET) {
+        err_set(err, ERR_USAGE,
+                "store URL: \"%s\" may not stand there: every user can see it", key);
+        return err_hint(err, "use %s_env or %s_file, the AWS_* variables or a profile", key,
+                        key);
+    }
+    if (layer_find(reader->out, option, reader->section)) {
+        err_set(err, ERR_USAGE, "store URL: \"%s\" is there already", key);
+        return -1;
+    }
+    return 0;
+}
+
+static int read_pair(const struct reader *reader, const char *pair, size_t size,
+                     struct err *err)
+{
+    const char *equals = memchr(pair, '=', size);
+    if (!equals)
+        return malformed(err, "a key without a value behind the '?'");
+    char *key = decode(pair, (size_t)(equals - pair));
+    char *value = decode(equals + 1, size - (size_t)(equals - pair) - 1);
+    int result = -1;
+    if (!key || !value)
+        malformed(err, "bad %XX");
+    else if (check_key(reader, key, err) == 0)
+        result = put(reader, key, value, err);
+    free(key);
+    free(value);
+    return result;
+}
+
+static int read_query(const struct reader *reader, const char *query, struct err *err)
+{
+    for (const char *at = query; *at;) {
+        size_t size = strcspn(at, "&");
+        if (size > 0 && read_pair(reader, at, size, err) < 0)
+            return -1;
+        at += size + (at[size] == '&');
+    }
+    return 0;
+}
+
+/* Bucket and prefix without slashes at the end; 0 or -1. */
+static int split_s3(const char *rest, char **bucket, char **prefix, struct err *err)
+{
+    size_t end = strcspn(rest, "?");
+    size_t slash = strcspn(rest, "/?");
+    *bucket = decode(rest, slash);
+    while (end > slash && rest[end - 1] == '/')
+        end--;
+    *prefix = end > slash ? decode(rest + slash + 1, end - slash - 1) : memory_strdup("");
+    return *bucket && *prefix ? 0 : malformed(err, "bad %XX");
+}
+
+static int read_s3(const char *rest, struct reader *reader, char **name, struct err *err)
+{
+    char *bucket, *prefix;
+    int result = -1;
+    *name = NULL;
+    if (split_s3(rest, &bucket, &prefix, err) < 0)
+        goto cleanup;
+    struct text text;
+    text_init(&text, URL_MAX);
+    text_add(&text, "s3://");
+    text_add_percent(&text, bucket, strlen(bucket), false);
+    if (*prefix)
+        text_add_char(&text, '/');
+    text_add_percent(&text, prefix, strlen(prefix), true);
+    reader->section = *name = text_take(&text);
+    text_release(&text);
+    const char *query = strchr(rest, '?');
+    if (put(reader, "type", "s3", err) == 0 && put(reader, "bucket", bucket, err) == 0 &&
+        put(reader, "prefix", prefix, err) == 0)
+        result = read_query(reader, query ? query + 1 : "", err);
+cleanup:
+    free(bucket);
+    free(prefix);
+    return result;
+}
+
+static int read_dir(const char *rest, struct reader *reader, char **name, struct err *err)
+{
+    char folder[PATH_MAX] = "";
+    if (*rest == '\0')
+        return malformed(err, "no folder");
+    while (rest[0] == '/' && rest[1] == '/')
+        rest++;
+    if (*rest != '/' && !getcwd(folder, sizeof(folder)))
+        return err_errno(err, ERR_SYSTEM, "current folder");
+    char *path = *rest == '/' ? memory_strdup(rest) : file_join(folder, rest);
+    for (size_t length = strlen(path); length > 1 && path[length - 1] == '/';)
+        path[--length] = '\0';
+    reader->section = *name = memory_format("dir:%s", path);
+    int result = put(reader, "type", "dir", err);
+    if (result == 0)
+        result = put(reader, "path", path, err);
+    free(path);
+    return result;
+}
+
+int store_settings_read(const char *url, const char *origin, struct layer *out, char **name,
+                        struct err *err)
+{
+    struct reader reader = {out, NULL, origin};
+    int result;
+    *name = NULL;
+    if (text_starts_with(url, "s3://"))
+        result = read_s3(url + strlen("s3://"), &reader, name, err);
+    else if (text_starts_with(url, "dir:"))
+        result = read_dir(url + strlen("dir:"), &reader, name, err);
+    else
+        result = malformed(err, "it must begin with s3:// or dir:");
+    if (result == 0)
+        layer_add_section(out, OPTION_STORE, *name, origin);
+    return result;
+}
+
+void store_settings_settle(struct store_settings *store)
+{
+    if (!store->path_style)
+        return;
+    free(store->style);
+    store->style = memory_strdup("path");
+}
+
+int store_settings_from_url(const char *url, struct store_settings *out, struct err *err)
+{
+    struct layer layer;
+    int result = -1;
+    *out = (struct store_settings){0};
+    layer_init(&layer);
+    if (store_settings_read(url, "store URL", &layer, &out->name, err) < 0)
+        goto cleanup;
+    bool dir = text_starts_with(out->name, "dir:");
+    section_defaults(&layer, OPTION_STORE, out->name,
+                     dir ? OPTION_ONLY_DIR : OPTION_ONLY_S3);
+    if (settings_check_store(&layer, out->name, err) < 0 ||
+        section_assign(&layer, OPTION_STORE, out->name, out, err) < 0)
+        goto cleanup;
+    store_settings_settle(out);
+    result = 0;
+cleanup:
+    if (result < 0) {
+        err->kind = ERR_USAGE;
+        store_settings_release(out);
+    }
+    layer_release(&layer);
+    return result;
+}
+
+/* ---- struct -> URL ---- */
+
+/* type, path, bucket and prefix are the URL itself; path_style is in `style` already. */
+static bool stands_in_query(const struct option *option)
+{
+    static const char words[] = "type path bucket prefix path_style";
+    return option->scope == OPTION_STORE && value_word(words, ' ', option->key) < 0;
+}
+
+static bool is_default(const struct option *option, const char *text)
+{
+    struct store_settings unset = {0};
+    struct err err = {0};
+    struct text initial;
+    text_init(&initial, URL_MAX);
+    if (option->initial && option_assign(option, &unset, option->initial, &err) == 0)
+        (void)option_print(option, &unset, &initial);
+    bool same = strcmp(text, initial.data) == 0;
+    section_release(OPTION_STORE, &unset);
+    text_release(&initial);
+    return same;
+}
+
+static void add_query(const struct store_settings *store, struct text *url)
+{
+    struct text value;
+    char separator = '?';
+    text_init(&value, URL_MAX);
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        text_clear(&value);
+        if (!stands_in_query(option) || !option_print(option, store, &value) ||
+            is_default(option, value.data) || option_is_secret(option, value.data))
+            continue;
+        text_addf(url, "%c%s=", separator, option->key);
+        text_add_percent(url, value.data, value.length, true);
+        separator = '&';
+    }
+    text_release(&value);
+}
+
+char *store_settings_url(const struct store_settings *store)
+{
+    struct text url;
+    text_init(&url, URL_MAX);
+    if (store->type == STORE_DIR) {
+        text_addf(&url, "dir:%s", store->path);
+    } else {
+        text_add(&url, "s3://");
+        text_add_percent(&url, store->bucket, strlen(store->bucket), false);
+        size_t length = strlen(store->prefix);
+        if (length > 0) {
+            text_add_char(&url, '/');
+            text_add_percent(&url, store->prefix, length - 1, true);
+        }
+        add_query(store, &url);
+    }
+    char *result = text_take(&url);
+    text_release(&url);
+    return result;
+}
+
+int store_settings_resolve(struct store_settings *store, struct err *err)
+{
+    struct resolve_secret secrets[] = {
+        {&store->access_key, store->access_key_env, store->access_key_file, "access_key"},
+        {&store->secret_key, store->secret_key_env, store->secret_key_file, "secret_key"},
+        {&store->session_token, store->session_token_env, store->session_token_file,
+         "session_token"},
+    };
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (resolve_secret(&secrets[i], err) < 0)
+            return err_context(err, "store \"%s\"", store->name);
+    }
+    return 0;
+}
+
+void store_settings_release(struct store_settings *store)
+{
+    section_release(OPTION_STORE, store);
+    free(store->name);
+    store->name = NULL;
+}
