@@ -138,15 +138,28 @@ static void describe_words(const char *words, struct text *out)
     }
 }
 
+/* A limit as the user would write it: in the largest unit that divides it. */
 static void describe_limit(const struct option *option, int64_t value, struct text *out)
 {
-    char size[32];
-    if (option->type == OPTION_SIZE)
-        text_add(out, text_size(size, (uint64_t)value));
-    else if (option->type == OPTION_SPAN)
-        text_add(out, text_duration(size, value * 1000));
-    else
-        text_addf(out, "%lld", (long long)value);
+    static const struct {
+        enum option_type type;
+        int64_t factor;
+        const char *unit;
+    } units[] = {
+        {OPTION_SIZE, INT64_C(1) << 30, "GiB"},
+        {OPTION_SIZE, INT64_C(1) << 20, "MiB"},
+        {OPTION_SPAN, 86400, "d"},
+        {OPTION_SPAN, 3600, "h"},
+        {OPTION_SPAN, 60, "min"},
+        {OPTION_SPAN, 1, "s"},
+    };
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (units[i].type == option->type && value % units[i].factor == 0) {
+            text_addf(out, "%lld%s", (long long)(value / units[i].factor), units[i].unit);
+            return;
+        }
+    }
+    text_addf(out, "%lld", (long long)value);
 }
 
 static void describe(const struct option *option, struct text *out)
@@ -156,7 +169,10 @@ static void describe(const struct option *option, struct text *out)
         return;
     }
     text_add(out, value_types[option->type].phrase);
-    if (option->max != 0) {
+    if (option->max != 0 && option->min == 0 && option->type == OPTION_SPAN) {
+        text_add(out, ", at most ");
+        describe_limit(option, option->max, out);
+    } else if (option->max != 0) {
         text_add(out, " from ");
         describe_limit(option, option->min, out);
         text_add(out, " to ");

@@ -36,7 +36,9 @@ static bool equals(const struct subject *subject, const char *key, const char *t
  */
 static int refuse(const struct subject *subject, const char *key, const char *sentence)
 {
-    const struct layer_value *value = key ? value_of(subject, key) : NULL;
+    const struct option *option = key ? option_find(subject->scope, key) : NULL;
+    const struct layer_value *value =
+        option ? layer_find(subject->layer, option, subject->name) : NULL;
     const struct layer_section *section =
         layer_find_section(subject->layer, subject->scope, subject->name);
     const char *origin = value ? value->origin : section->origin;
@@ -61,9 +63,7 @@ static int check_required(const struct subject *subject)
         if (subject->scope == OPTION_STORE && !fits_store(option, dir))
             continue;
         char *sentence = memory_format("\"%s\" is missing", option->key);
-        int result = refuse(
-            subject, layer_find(subject->layer, option, subject->name) ? option->key : NULL,
-            sentence);
+        int result = refuse(subject, option->key, sentence);
         free(sentence);
         return result;
     }
