@@ -296,6 +296,11 @@ int config_file_parse(const char *path, const char *text, unsigned mode, struct 
     config_t config;
     int result = -1;
     config_init(&config);
+    /* libconfig's scanner would print it to stdout. */
+    if (text_ends_with(text, "\\")) {
+        err_set(err, ERR_CONFIG, "%s: ends in a backslash", path);
+        goto cleanup;
+    }
     /* No file can be below /dev/null: every @include fails. libconfig's scanner would call
      * exit() on an included folder, and the secret check would have to follow each file. */
     config_set_include_dir(&config, "/dev/null");
