@@ -60,7 +60,8 @@ static int parse(struct config_args *args, int argc, char **argv, struct err *er
     const char *names[COMMAND_COUNT];
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         names[i] = commands[i]->name;
-    return config_args_parse(args, argc, argv, names, COMMAND_COUNT, err);
+    struct config_args_line line = {argc, argv, names, COMMAND_COUNT};
+    return config_args_parse(args, &line, err);
 }
 
 /* `pgkeep --help`, `pgkeep COMMAND --help`. */

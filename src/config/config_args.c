@@ -20,10 +20,16 @@ static void hint_help(const struct config_args *args, struct err *err)
         err_hint(err, "see `pgkeep help`");
 }
 
-static int unknown_command(const char *word, const char *const *commands, size_t count,
-                           struct err *err)
+static int read_command(struct config_args *args, const struct config_args_line *line,
+                        const char *word, struct err *err)
 {
-    const char *nearest = text_nearest(word, commands, count);
+    for (size_t i = 0; i < line->command_count; i++) {
+        if (strcmp(line->commands[i], word) == 0) {
+            args->command = memory_strdup(word);
+            return 0;
+        }
+    }
+    const char *nearest = text_nearest(word, line->commands, line->command_count);
     err_set(err, ERR_USAGE, "unknown command \"%.80s\"", word);
     if (nearest)
         return err_hint(err, "did you mean \"%s\"?", nearest);
@@ -136,36 +142,29 @@ static int check_required(const struct config_args *args, struct err *err)
     return 0;
 }
 
-int config_args_parse(struct config_args *args, int argc, char *const *argv,
-                      const char *const *commands, size_t command_count, struct err *err)
+int config_args_parse(struct config_args *args, const struct config_args_line *line,
+                      struct err *err)
 {
-    struct cursor cursor = {argc, argv, 1};
+    struct cursor cursor = {line->argc, line->argv, 1};
     bool ended = false;
+    int result = 0;
     *args = (struct config_args){0};
     layer_init(&args->layer);
-    while (cursor.next < argc) {
-        const char *word = argv[cursor.next++];
-        if (!ended && strcmp(word, "--") == 0) {
+    while (result == 0 && cursor.next < cursor.argc) {
+        const char *word = cursor.argv[cursor.next++];
+        if (!ended && strcmp(word, "--") == 0)
             ended = true;
-        } else if (!ended && text_starts_with(word, "--")) {
-            if (parse_long(args, word + 2, &cursor, err) < 0)
-                return -1;
-        } else if (!ended && word[0] == '-' && word[1]) {
-            if (parse_letters(args, word + 1, err) < 0)
-                return -1;
-        } else if (args->command) {
+        else if (!ended && text_starts_with(word, "--"))
+            result = parse_long(args, word + 2, &cursor, err);
+        else if (!ended && word[0] == '-' && word[1]) /* "-" alone is stdout */
+            result = parse_letters(args, word + 1, err);
+        else if (!args->command)
+            result = read_command(args, line, word, err);
+        else
             strlist_add(&args->positional, word);
-        } else {
-            bool known = false;
-            for (size_t i = 0; i < command_count; i++)
-                known = known || strcmp(commands[i], word) == 0;
-            if (!known)
-                return unknown_command(word, commands, command_count, err);
-            args->command = memory_strdup(word);
-        }
     }
-    if (config_args_flag(args, "help") || config_args_flag(args, "version"))
-        return 0;
+    if (result < 0 || config_args_flag(args, "help") || config_args_flag(args, "version"))
+        return result;
     return check_required(args, err);
 }
 

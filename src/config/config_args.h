@@ -20,11 +20,18 @@ struct config_args {
     struct layer layer;
 };
 
-/* `commands`: the names that exist. ERR_USAGE with the nearest name and where help is.
- * Release it after an error too: what was read before the error stays (so that --json is
- * known). */
-int config_args_parse(struct config_args *args, int argc, char *const *argv,
-                      const char *const *commands, size_t command_count,
+/* What to parse: main's words (argv[0] is skipped) and the names of the commands that
+ * exist. */
+struct config_args_line {
+    int argc;
+    char *const *argv;
+    const char *const *commands;
+    size_t command_count;
+};
+
+/* ERR_USAGE with the nearest name and where help is. Release it after an error too: what
+ * was read before the error stays (so that --log-format is known). */
+int config_args_parse(struct config_args *args, const struct config_args_line *line,
                       struct err *err) MUST_USE;
 void config_args_release(struct config_args *args);
 

@@ -15,8 +15,9 @@ static int parse(struct config_args *args, const char *const *words, struct err 
     argv[argc++] = memory_strdup("pgkeep");
     for (; words[argc - 1]; argc++)
         argv[argc] = memory_strdup(words[argc - 1]);
-    int result = config_args_parse(args, argc, argv, commands,
-                                   sizeof(commands) / sizeof(commands[0]), err);
+    struct config_args_line line = {argc, argv, commands,
+                                    sizeof(commands) / sizeof(commands[0])};
+    int result = config_args_parse(args, &line, err);
     for (int i = 0; i < argc; i++)
         free(argv[i]);
     return result;
@@ -190,13 +191,15 @@ START_TEST(a_password_is_wiped_from_argv_and_nothing_else)
     struct err err = {0};
     for (size_t i = 0; i < COUNT; i++)
         argv[i] = words[i];
-    ck_assert_int_eq(config_args_parse(&args, COUNT - 1, argv, commands, 2, &err), 0);
+    struct config_args_line line = {COUNT - 1, argv, commands, 2};
+    ck_assert_int_eq(config_args_parse(&args, &line, &err), 0);
     config_args_hide(&args, COUNT - 1, argv);
     ck_assert_ptr_null(strstr(words[3], "hunter2"));
     ck_assert_str_eq(words[5], "dir:/srv");
     ck_assert_str_eq(config_args_text(&args, "source"), "host=h password=hunter2");
     config_args_release(&args);
-    ck_assert_int_eq(config_args_parse(&args, COUNT, argv, commands, 2, &err), 0);
+    line.argc = COUNT;
+    ck_assert_int_eq(config_args_parse(&args, &line, &err), 0);
     config_args_hide(&args, COUNT, argv);
     ck_assert_ptr_null(strstr(words[6], "hunter2"));
     ck_assert(text_starts_with(words[6], "--source=xxx"));

@@ -45,7 +45,8 @@ static int load(struct settings *settings, const char *text, const char *const *
     }
     for (size_t i = 0; words[i]; i++)
         argv[argc++] = memory_strdup(words[i]);
-    int result = config_args_parse(&args, argc, argv, commands, 4, err);
+    struct config_args_line line = {argc, argv, commands, 4};
+    int result = config_args_parse(&args, &line, err);
     if (result == 0)
         result = settings_load(settings, &args, err);
     else
