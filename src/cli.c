@@ -33,6 +33,8 @@ static int prepare_process(struct err *err)
     return 0;
 }
 
+/* Before the settings: errors of reading them should already come in the form that was
+ * asked for. */
 static enum log_format format_from_args(const struct config_args *args)
 {
     static const char *const names[] = {[LOG_FORMAT_TEXT] = "text",
@@ -83,6 +85,7 @@ static void print_version(const struct config_args *args)
         output_linef("pgkeep %s", PGKEEP_VERSION);
 }
 
+/* Every command says how many arguments it takes, so none needs to count. */
 static int check_count(const struct cmd_context *ctx, struct err *err)
 {
     const struct command *command = ctx->command;
@@ -97,6 +100,7 @@ static int check_count(const struct cmd_context *ctx, struct err *err)
     return 0;
 }
 
+/* Signals are caught only from here on: help and config have nothing to clean up. */
 static int run_with_settings(struct cmd_context *ctx, struct err *err)
 {
     struct settings settings;
@@ -149,6 +153,7 @@ static int run(struct config_args *args, int argc, char **argv, struct err *err)
     return dispatch(args, err);
 }
 
+/* The only place that prints an error and the only one that knows exit statuses. */
 int cli_run(int argc, char **argv)
 {
     struct config_args args = {0};

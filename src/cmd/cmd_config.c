@@ -1,3 +1,4 @@
+/* What a value is and where it came from; the settings hand both over already redacted. */
 #include "cmd/cmd.h"
 #include "base/memory.h"
 #include "cmd/output.h"
@@ -5,6 +6,7 @@
 
 enum { EXAMPLE_MAX = 1 << 20 };
 
+/* As one would write it in a sentence: jobs.nightly.compress */
 static char *full_key(const struct settings_value *value)
 {
     const struct option *option = value->option;

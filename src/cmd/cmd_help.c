@@ -1,3 +1,7 @@
+/*
+ * Everything here is read from the command table and the option table, so help cannot fall
+ * behind what the parser takes.
+ */
 #include "cmd/cmd.h"
 #include "base/memory.h"
 #include "cmd/output.h"
@@ -30,6 +34,7 @@ static void add_wrapped(struct text *out, const char *help, size_t column)
     text_add_char(out, '\n');
 }
 
+/* Long names push their text to the next line instead of the whole column to the right. */
 static void add_option(struct text *out, const struct option *option)
 {
     struct text left;
@@ -111,6 +116,7 @@ static json_t *command_json(const struct command *command)
                      "summary", command->summary, "options", options);
 }
 
+/* For completion scripts and documentation. */
 static void print_json(const struct cmd_context *ctx, const struct command *only)
 {
     json_t *commands = json_array();
@@ -121,6 +127,8 @@ static void print_json(const struct cmd_context *ctx, const struct command *only
     output_json(json_pack("{s:s, s:o}", "version", PGKEEP_VERSION, "commands", commands));
 }
 
+/* The parser checks the command itself; the word behind `help` is only an argument to it.
+ */
 static const struct command *find(const struct cmd_context *ctx, const char *name,
                                   struct err *err)
 {

@@ -1,3 +1,7 @@
+/*
+ * Writes are not checked one by one: stdio remembers a failure, and output_finish asks once
+ * at the end.
+ */
 #include "cmd/output.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -23,6 +27,7 @@ static char *format_list(const char *format, va_list list)
     return result;
 }
 
+/* The one gate between foreign text and the terminal. */
 static void escape(struct text *out, const char *text)
 {
     text_init(out, CELL_MAX);
@@ -55,6 +60,8 @@ void output_table_cellf(struct output_table *table, const char *format, ...)
     free(text);
 }
 
+/* Characters, not bytes: continuation bytes of UTF-8 are not counted. Double-width scripts
+ * are a column off; a table of all of Unicode would not be worth that. */
 static size_t width_of(const char *text)
 {
     size_t width = 0;
@@ -69,6 +76,7 @@ static void print_padding(size_t count)
         (void)putchar(' ');
 }
 
+/* No blanks at the end of a line: they get into copied text. */
 static void print_cell(const struct output_column *column, const char *text, size_t width,
                        bool last)
 {
@@ -189,6 +197,7 @@ const char *output_size(char out[64], uint64_t bytes, bool exact)
     return out;
 }
 
+/* A result that did not arrive is a failure, whatever the command itself did. */
 int output_finish(struct err *err)
 {
     errno = 0;

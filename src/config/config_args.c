@@ -1,3 +1,7 @@
+/*
+ * Words are taken one by one: an option with its value, the command, an argument. The
+ * command decides which options there are, so options before it can only be global ones.
+ */
 #include "config/config_args.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -12,6 +16,7 @@ struct cursor {
     int next;
 };
 
+/* Behind every error that has no better hint: where the right form stands. */
 static void hint_help(const struct config_args *args, struct err *err)
 {
     if (args->command)
@@ -36,6 +41,8 @@ static int read_command(struct config_args *args, const struct config_args_line 
     return err_hint(err, "`pgkeep help` lists the commands");
 }
 
+/* A typo is answered with the nearest option of this command. In front of the command the
+ * likelier mistake is the place. */
 static int unknown_option(const struct config_args *args, const char *name, struct err *err)
 {
     const char *nearest = option_nearest_argument(args->command, name);
@@ -54,6 +61,7 @@ static int unknown_option(const struct config_args *args, const char *name, stru
     return -1;
 }
 
+/* "--store --type full" has lost a value; "--description --dashes--" has not. */
 static bool is_known_option(const struct config_args *args, const char *word)
 {
     if (!text_starts_with(word, "--"))
@@ -78,6 +86,8 @@ static const char *next_value(const struct config_args *args, const struct optio
     return NULL;
 }
 
+/* Values are checked where they are read, so that the error names the option as it was
+ * typed; the origin is the same label, for `pgkeep config`. */
 static int put(struct config_args *args, const struct option *option, const char *value,
                struct err *err)
 {
@@ -111,6 +121,7 @@ cleanup:
     return result;
 }
 
+/* -qv is -q -v; every letter is a flag. */
 static int parse_letters(struct config_args *args, const char *letters, struct err *err)
 {
     for (; *letters; letters++) {
@@ -126,6 +137,7 @@ static int parse_letters(struct config_args *args, const char *letters, struct e
     return 0;
 }
 
+/* After everything was read, because options may stand in any order. */
 static int check_required(const struct config_args *args, struct err *err)
 {
     for (size_t i = 0; i < option_table_count; i++) {
@@ -176,6 +188,8 @@ void config_args_release(struct config_args *args)
     layer_release(&args->layer);
 }
 
+/* The kernel shows the bytes of argv themselves, so they are overwritten in place and keep
+ * their length. */
 void config_args_hide(const struct config_args *args, int argc, char **argv)
 {
     for (size_t i = 0; i < args->layer.count; i++) {
@@ -191,6 +205,7 @@ void config_args_hide(const struct config_args *args, int argc, char **argv)
     }
 }
 
+/* An option that the command does not have would silently read as "not given". */
 static const struct layer_value *find(const struct config_args *args, const char *name)
 {
     const struct option *option = option_find_argument(args->command, name);

@@ -1,3 +1,7 @@
+/*
+ * Only top-level keys: a variable per source or store would need their names in it, and
+ * secrets have their own way (*_env).
+ */
 #include "config/config_env.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -6,6 +10,7 @@
 
 extern char **environ;
 
+/* catalog -> PGKEEP_CATALOG */
 static void variable_name(const struct option *option, struct text *out)
 {
     text_add(out, "PGKEEP_");
@@ -13,6 +18,8 @@ static void variable_name(const struct option *option, struct text *out)
         text_add_char(out, (char)toupper((unsigned char)*at));
 }
 
+/* Empty counts as not set, as for PG* and AWS_*: `VAR= command` is how shells switch one
+ * off. */
 static int read_option(const struct option *option, struct layer *out, struct err *err)
 {
     struct text name;

@@ -1,3 +1,8 @@
+/*
+ * The example shows every key once. What a first configuration needs stands there ready to
+ * be edited, all else as a comment, so that the file loads as it is and no default is
+ * frozen into it.
+ */
 #include "config/config_example.h"
 #include "config/option.h"
 
@@ -10,6 +15,7 @@ struct sample {
     enum option_only only;
 };
 
+/* Wrapped at words; each line gets its own "#". */
 static void add_comment(struct text *out, const char *indent, const char *words)
 {
     size_t used = WIDTH;
@@ -38,6 +44,7 @@ static void add_quoted(struct text *out, const char *text, size_t size)
     text_add_char(out, '"');
 }
 
+/* The items of an example are joined by |, as no example needs one itself. */
 static void add_list(struct text *out, const char *items)
 {
     text_add(out, "[ ");
@@ -61,6 +68,7 @@ static void add_map(struct text *out, const char *pair)
     text_add(out, "; }");
 }
 
+/* In the syntax of the file: numbers and truth values bare, all else quoted. */
 static void add_value(struct text *out, const struct option *option, const char *text)
 {
     bool bare = option->type == OPTION_BOOL || option->type == OPTION_INT ||
@@ -96,6 +104,7 @@ static void add_option(struct text *out, const struct option *option,
     text_add(out, ";\n");
 }
 
+/* In the order of the table, which is the order in which a reader needs them. */
 static void add_rows(struct text *out, const struct sample *sample, const char *indent)
 {
     for (size_t i = 0; i < option_table_count; i++) {

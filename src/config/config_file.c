@@ -1,3 +1,8 @@
+/*
+ * libconfig gives a tree; every node of it is looked up in the option table. What the table
+ * does not know is an error here, not silently ignored: a misspelled keep_daily must not
+ * mean "keep nothing".
+ */
 #include "config/config_file.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -44,6 +49,7 @@ static const struct form *form_of(const struct option *option)
     return forms[option->type] ? forms[option->type] : &form_text;
 }
 
+/* What stands there instead, in the words of the form table. */
 static const char *type_name(const config_setting_t *setting)
 {
     static const char *const names[] = {
@@ -69,6 +75,8 @@ static int located(const struct reader *reader, const config_setting_t *setting)
                        config_setting_source_line(setting));
 }
 
+/* Types are strict: 7.5 days or "yes" as a truth value are more likely a mistake than
+ * meant. */
 static int wrong_form(const struct reader *reader, const config_setting_t *setting,
                       const char *label, const struct form *form)
 {
@@ -77,6 +85,8 @@ static int wrong_form(const struct reader *reader, const config_setting_t *setti
     return located(reader, setting);
 }
 
+/* As text, because the same check and assignment serve the environment and the command
+ * line. */
 static void scalar_text(const config_setting_t *setting, struct text *out)
 {
     switch (config_setting_type(setting)) {
@@ -95,6 +105,7 @@ static void scalar_text(const config_setting_t *setting, struct text *out)
     }
 }
 
+/* Asked value by value, so that the error can name the line that should not be there. */
 static int check_hidden(const struct reader *reader, const config_setting_t *setting,
                         const struct option *option, const char *label, const char *text)
 {
@@ -128,6 +139,7 @@ static int read_item(const struct reader *reader, const config_setting_t *settin
     return result;
 }
 
+/* [ ... ], ( ... ) or, for a map, the members of a group. An empty list is a value too. */
 static int read_items(const struct reader *reader, const config_setting_t *setting,
                       struct layer_value *value, const char *label)
 {
@@ -170,6 +182,8 @@ cleanup:
     return result;
 }
 
+/* libconfig keeps the order of the file, so the first wrong line is the one that is named.
+ */
 static int unknown_key(const struct reader *reader, const config_setting_t *setting,
                        const char *where, const char *nearest)
 {
@@ -182,6 +196,9 @@ static int unknown_key(const struct reader *reader, const config_setting_t *sett
     return located(reader, setting);
 }
 
+/* Names become folders in stores and names of lock files. "adhoc" is taken: it groups the
+ * backups that were made without a configuration, which retention must not mix with a
+ * job's. */
 static int check_section_name(const struct reader *reader, const config_setting_t *section,
                               enum option_scope scope)
 {
@@ -275,6 +292,7 @@ static int read_top(const struct reader *reader, const config_setting_t *setting
     return read_value(reader, setting, option, NULL);
 }
 
+/* libconfig itself refuses doubled names; its words for that are clear enough. */
 static int syntax_error(const struct reader *reader, const config_t *config)
 {
     const char *text = config_error_text(config);
@@ -348,6 +366,7 @@ cleanup:
     return result;
 }
 
+/* XDG says: only absolute paths count. Without a home there is no such file. */
 static char *below_home(const char *variable, const char *fallback, const char *rest)
 {
     const char *folder = getenv(variable);

@@ -1,3 +1,7 @@
+/*
+ * A layer is a plain list and every look-up walks it: a configuration has some hundred
+ * values, and order is worth more than speed here.
+ */
 #include "config/layer.h"
 #include "base/memory.h"
 #include "config/redact.h"
@@ -7,6 +11,7 @@ void layer_init(struct layer *layer)
     *layer = (struct layer){0};
 }
 
+/* Any text may be a secret, or a conninfo with one inside. */
 static void wipe_items(struct strlist *items)
 {
     for (size_t i = 0; i < items->count; i++)
@@ -34,6 +39,7 @@ void layer_release(struct layer *layer)
     layer_init(layer);
 }
 
+/* NULL is the top level and equals only itself. */
 static bool same_section(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -130,6 +136,8 @@ void layer_add_section(struct layer *layer, enum option_scope scope, const char 
     };
 }
 
+/* Lists are replaced as a whole, as everything is: `--table x` means x, not x and what the
+ * file says. Tags are labels, and one more does not take the others away. */
 static void merge_value(struct layer *lower, const struct layer_value *upper)
 {
     const struct layer_value *there = find(lower, upper->option, upper->section);
@@ -157,6 +165,7 @@ void layer_merge(struct layer *lower, const struct layer *upper)
         merge_value(lower, &upper->values[i]);
 }
 
+/* The only place where values turn into something to read; nothing else prints them. */
 static void display_item(const struct option *option, const char *item, struct text *out)
 {
     if (option->type == OPTION_CONNINFO)

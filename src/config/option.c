@@ -1,3 +1,7 @@
+/*
+ * Look-ups in the table, and the one way from a text to a value. The types themselves are
+ * in value.c.
+ */
 #include "config/option.h"
 #include "base/memory.h"
 #include "config/redact.h"
@@ -49,6 +53,7 @@ bool option_for_command(const struct option *option, const char *command)
     return option->commands && command && value_word(option->commands, ' ', command) >= 0;
 }
 
+/* To this command: its own options and the global ones. */
 static bool visible(const struct option *option, const char *command)
 {
     return option->argument &&
@@ -107,6 +112,8 @@ bool option_is_list(const struct option *option)
            option->type == OPTION_MAP;
 }
 
+/* By content for connection strings and URLs: most hold no password, and then they are
+ * worth showing and may stand in a file that others read. */
 bool option_is_secret(const struct option *option, const char *text)
 {
     if (option->type == OPTION_CONNINFO)
@@ -162,6 +169,7 @@ static void describe_limit(const struct option *option, int64_t value, struct te
     text_addf(out, "%lld", (long long)value);
 }
 
+/* What would have been right, for the sentence "LABEL must be …". */
 static void describe(const struct option *option, struct text *out)
 {
     if (option->words) {
@@ -198,6 +206,7 @@ static void hint_nearest_word(const struct option *option, const char *text,
     free(words);
 }
 
+/* The wrong text is quoted, unless it may be a secret; then only the rule is told. */
 int option_check(const struct option *option, const char *label, const char *text,
                  struct err *err)
 {
@@ -223,6 +232,9 @@ int option_check(const struct option *option, const char *label, const char *tex
     return -1;
 }
 
+/* Policies have no fields: retention/ parses their texts itself and is the one to know what
+ * they mean. Here they are only held against type and range, so that the error has a line.
+ */
 int option_assign(const struct option *option, void *target, const char *text,
                   struct err *err)
 {

@@ -1,3 +1,7 @@
+/*
+ * libpq reads connection strings here, not we: its rules for quotes, escapes, URIs and
+ * their queries are long, and a password that a second reader misses would be shown.
+ */
 #include "config/redact.h"
 #include "base/memory.h"
 
@@ -22,6 +26,8 @@ static bool is_password(const PQconninfoOption *option)
            strcmp(option->keyword, "sslpassword") == 0;
 }
 
+/* libpq's messages quote the word that it could not read, which may be the tail of a
+ * password with a space in it. So they are passed on only where no password can be near. */
 static bool mentions_password(const char *conninfo)
 {
     for (const char *at = conninfo; *at; at++) {
@@ -71,6 +77,7 @@ bool redact_conninfo_has_password(const char *conninfo)
     return found;
 }
 
+/* libpq's quoting: backslash before quotes and backslashes, quotes around blanks. */
 static void add_word(const char *keyword, const char *value, struct text *out)
 {
     if (out->length > 0)
@@ -88,6 +95,8 @@ static void add_word(const char *keyword, const char *value, struct text *out)
         text_add_char(out, '\'');
 }
 
+/* Rebuilt from the parsed words: cutting a password out of the text itself would have to
+ * know where it ends. */
 void redact_conninfo(const char *conninfo, struct text *out)
 {
     if (!redact_conninfo_has_password(conninfo)) {

@@ -3,6 +3,8 @@
 
 enum { SECRET_MAX = 65536 };
 
+/* An empty variable is as wrong as a missing one: an empty password never is what is meant.
+ */
 static int from_env(const struct resolve_secret *secret, struct err *err)
 {
     const char *value = getenv(secret->env);
@@ -14,6 +16,9 @@ static int from_env(const struct resolve_secret *secret, struct err *err)
                    secret->key, value ? "empty" : "not set");
 }
 
+/* The first line without its end: editors and `echo` add a newline, which is no part of a
+ * password. The mode is not looked at: secrets that a container mounts are often readable
+ * by all in it. */
 static int from_file(const struct resolve_secret *secret, struct err *err)
 {
     struct text text;

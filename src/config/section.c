@@ -21,6 +21,7 @@ int section_blame(const char *origin, struct err *err)
     return err_context(err, "%s", origin);
 }
 
+/* Top-level values have no section; a section's name is only unique within its scope. */
 static bool belongs(const struct layer_value *value, enum option_scope scope,
                     const char *section)
 {
@@ -44,6 +45,7 @@ int section_assign(const struct layer *layer, enum option_scope scope, const cha
     return 0;
 }
 
+/* Its rows have no fields, so the table cannot free them. */
 static void release_policy(struct policy_settings *policy)
 {
     strlist_release(&policy->keys);

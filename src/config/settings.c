@@ -1,3 +1,8 @@
+/*
+ * Three steps: gather (each place into a layer, the later laid over the earlier), check
+ * (values against each other, while they still know their origin), build (plain structs).
+ * After that nothing of the layers is left but the list of values for `pgkeep config`.
+ */
 #include "config/settings.h"
 #include "base/file.h"
 #include "config/config_env.h"
@@ -49,6 +54,7 @@ static bool is_meant(const struct config_args *args, const struct layer_section 
            strlist_has(&args->positional, section->name);
 }
 
+/* --limit-rate is for S3 stores; a directory beside them is no reason to refuse it. */
 static bool fits_store(const struct option *option, const struct layer *sections,
                        const struct layer_section *section)
 {
@@ -125,6 +131,7 @@ static bool takes_adhoc(const struct config_args *args)
            (config_args_has(args, "source") || config_args_has(args, "store"));
 }
 
+/* doctor may look at a source or a store alone; a backup needs both. */
 static int check_adhoc(const struct config_args *args, struct err *err)
 {
     if (strcmp(args->command, "backup") != 0)
@@ -136,6 +143,8 @@ static int check_adhoc(const struct config_args *args, struct err *err)
     return err_set(err, ERR_USAGE, "--source and --store are needed together");
 }
 
+/* Last, so that a default never hides that nobody said anything: the checks ask for what
+ * was given. */
 static void add_defaults(struct layer *merged)
 {
     char *catalog = settings_default_catalog();
@@ -159,6 +168,7 @@ static void add_defaults(struct layer *merged)
     }
 }
 
+/* File, then environment, then arguments; ad-hoc sections count as the file's. */
 static int gather(struct settings *settings, const struct config_args *args,
                   struct layer *merged, struct err *err)
 {
@@ -198,6 +208,8 @@ _Static_assert(offsetof(struct store_settings, name) == 0, "name first");
 _Static_assert(offsetof(struct policy_settings, name) == 0, "name first");
 _Static_assert(offsetof(struct job_settings, name) == 0, "name first");
 
+/* The four kinds of sections differ only in their structs; this keeps the loops below one
+ * each. */
 static struct array array_of(const struct settings *settings, enum option_scope scope)
 {
     switch (scope) {
@@ -239,6 +251,8 @@ static size_t count_sections(const struct layer *merged, enum option_scope scope
     return count;
 }
 
+/* Once and exactly: pointers into the arrays stay valid for as long as the settings live.
+ */
 static void allocate(struct settings *settings, const struct layer *merged)
 {
     settings->source_count = count_sections(merged, OPTION_SOURCE);
@@ -320,6 +334,7 @@ static int build(struct settings *settings, const struct layer *merged, struct e
     return 0;
 }
 
+/* json and quiet are known even after an error, for whoever has to report it. */
 int settings_load(struct settings *settings, const struct config_args *args,
                   struct err *err)
 {
@@ -359,6 +374,8 @@ void settings_release(struct settings *settings)
     *settings = (struct settings){0};
 }
 
+/* root's catalog is the machine's; anybody else has one of their own. Relative paths in XDG
+ * variables are invalid by its specification. */
 char *settings_default_catalog(void)
 {
     const char *state = getenv("XDG_STATE_HOME");
@@ -383,6 +400,7 @@ static void *find(const struct settings *settings, enum option_scope scope,
     return NULL;
 }
 
+/* The nearest name, else all of them: with a handful of jobs that is the quickest help. */
 static void hint_names(const struct array *array, const char *name, enum option_scope scope,
                        struct err *err)
 {
@@ -402,6 +420,8 @@ static void hint_names(const struct array *array, const char *name, enum option_
     strlist_release(&names);
 }
 
+/* ERR_CONFIG, not ERR_NOT_FOUND: an unknown job is a mistake in the configuration or its
+ * use (exit 3). */
 static void *require(const struct settings *settings, enum option_scope scope,
                      const char *name, struct err *err)
 {

@@ -1,3 +1,7 @@
+/*
+ * Rules between values. Each error begins with where the value came from, so the user need
+ * not search; a rule about something that is missing points at the section.
+ */
 #include "config/settings_check.h"
 #include "base/memory.h"
 #include "base/parse.h"
@@ -20,12 +24,14 @@ static const struct layer_value *value_of(const struct subject *subject, const c
     return value && value->items.count > 0 ? value : NULL;
 }
 
+/* By the user: defaults are there always and break no rule. */
 static bool given(const struct subject *subject, const char *key)
 {
     const struct layer_value *value = value_of(subject, key);
     return value && strcmp(value->origin, "default") != 0;
 }
 
+/* Of single values. */
 static bool equals(const struct subject *subject, const char *key, const char *text)
 {
     const struct layer_value *value = value_of(subject, key);
@@ -47,6 +53,7 @@ static int refuse(const struct subject *subject, const char *key, const char *se
     return section_blame(origin, subject->err);
 }
 
+/* A key of the other type would be ignored for ever, unnoticed. */
 static bool fits_store(const struct option *option, bool dir)
 {
     return option->only == OPTION_ANY || (option->only == OPTION_ONLY_DIR) == dir;
@@ -121,6 +128,8 @@ static int count_ways(const struct subject *subject, const char *key)
     return ways;
 }
 
+/* Half a pair of keys would fall back to the AWS chain and write with somebody else's
+ * rights. */
 static int check_keys(const struct subject *subject)
 {
     static const char *const keys[] = {"access_key", "secret_key", "session_token"};
@@ -201,6 +210,8 @@ static int check_name(const struct subject *subject, const char *key, const char
     return -1;
 }
 
+/* min_copies beyond the number of stores is a backup that can only fail; better said before
+ * the first night. */
 static int check_stores(const struct subject *subject)
 {
     const struct layer_value *stores = value_of(subject, "stores");
@@ -224,6 +235,8 @@ static int check_stores(const struct subject *subject)
     return 0;
 }
 
+/* A policy for a store that the job does not use would never apply, and look as if it did.
+ */
 static int check_store_retention(const struct subject *subject)
 {
     const struct layer_value *map = value_of(subject, "store_retention");
@@ -265,6 +278,7 @@ int settings_check_job(const struct layer *layer, const char *name, struct err *
     return check_store_retention(&subject);
 }
 
+/* In the order of the file. Policies have nothing that one key says about another. */
 int settings_check_all(const struct layer *layer, struct err *err)
 {
     static int (*const checks[OPTION_SCOPE_COUNT])(const struct layer *, const char *,

@@ -1,3 +1,9 @@
+/*
+ * A store's URL and its settings are the same thing twice: what is read from a URL goes
+ * through the option table like a section of the file, and what is written is every key
+ * that differs from its default. Secrets are neither read nor written: URLs stand in argv,
+ * logs and the catalog.
+ */
 #include "config/store_settings.h"
 #include "base/file.h"
 #include "config/resolve.h"
@@ -59,6 +65,7 @@ static char *decode(const char *text, size_t size)
     return result;
 }
 
+/* As from the file: same check, same layer. */
 static int put(const struct reader *reader, const char *key, const char *value,
                struct err *err)
 {
@@ -71,6 +78,7 @@ static int put(const struct reader *reader, const char *key, const char *value,
     return result;
 }
 
+/* Known, no secret, not there yet (type, bucket and prefix are). */
 static int check_key(const struct reader *reader, const char *key, struct err *err)
 {
     const struct option *option = option_find(OPTION_STORE, key);
@@ -133,6 +141,8 @@ static int split_s3(const char *rest, char **bucket, char **prefix, struct err *
     return *bucket && *prefix ? 0 : malformed(err, "bad %XX");
 }
 
+/* The name is made anew from the parts, so that every way to write a URL gives the same
+ * one. */
 static int read_s3(const char *rest, struct reader *reader, char **name, struct err *err)
 {
     char *bucket, *prefix;
@@ -159,6 +169,8 @@ cleanup:
     return result;
 }
 
+/* Raw, not percent-decoded: people write paths here, and a path may hold any of %, ? and &.
+ * Relative to where we are, because the catalog keeps it for runs that start elsewhere. */
 static int read_dir(const char *rest, struct reader *reader, char **name, struct err *err)
 {
     char folder[PATH_MAX] = "";
@@ -204,6 +216,8 @@ void store_settings_settle(struct store_settings *store)
     store->style = memory_strdup("path");
 }
 
+/* The same checks as for a section of the file; only the kind differs: a URL is a word of
+ * the user. */
 int store_settings_from_url(const char *url, struct store_settings *out, struct err *err)
 {
     struct layer layer;
@@ -238,6 +252,7 @@ static bool stands_in_query(const struct option *option)
     return option->scope == OPTION_STORE && value_word(words, ' ', option->key) < 0;
 }
 
+/* As stored: "30min" and "1800s" are the same default. */
 static bool is_default(const struct option *option, const char *text)
 {
     struct store_settings unset = {0};
@@ -270,6 +285,7 @@ static void add_query(const struct store_settings *store, struct text *url)
     text_release(&value);
 }
 
+/* Reads back as the same settings, and writes again as the same text. */
 char *store_settings_url(const struct store_settings *store)
 {
     struct text url;

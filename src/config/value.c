@@ -1,3 +1,7 @@
+/*
+ * One row per type at the end; above it what the rows are made of. A text that `fits` can
+ * be stored without another error, so only one function of each type has to say no.
+ */
 #include "config/value.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -42,6 +46,7 @@ static bool only_of(const char *text, const char *extra, size_t max)
     return true;
 }
 
+/* These end up in HTTP headers, file names and terminals. */
 static bool fits_text(const struct option *option, const char *text, struct err *err)
 {
     (void)option;
@@ -53,6 +58,7 @@ static bool fits_text(const struct option *option, const char *text, struct err 
     return *text && text_is_utf8(text, strlen(text));
 }
 
+/* Patterns and names of databases: PostgreSQL allows any character, newlines too. */
 static bool fits_item(const struct option *option, const char *text, struct err *err)
 {
     (void)option;
@@ -81,6 +87,8 @@ static bool fits_bucket(const struct option *option, const char *text, struct er
     return only_of(text, ".-_", BUCKET_LENGTH) && isalnum((unsigned char)*text);
 }
 
+/* "." and ".." as segments mean something else to file systems, proxies and some S3
+ * services. */
 static bool fits_prefix(const struct option *option, const char *text, struct err *err)
 {
     if (*text == '\0')
@@ -107,6 +115,8 @@ static bool fits_word(const struct option *option, const char *text, struct err 
     return value_word(option->words, '|', text) >= 0;
 }
 
+/* The parsers of base/ explain themselves, but the phrase of the row says more about this
+ * option. */
 static bool fits_bool(const struct option *option, const char *text, struct err *err)
 {
     bool value;
@@ -129,6 +139,7 @@ static bool fits_int(const struct option *option, const char *text, struct err *
     return fits && in_range(option, value);
 }
 
+/* strtod would also take hex, inf and nan. */
 static bool read_percent(const char *text, double *value)
 {
     char *end;
@@ -146,6 +157,7 @@ static bool fits_percent(const struct option *option, const char *text, struct e
            value <= (double)option->max;
 }
 
+/* Beyond INT64_MAX nothing of ours could count it. */
 static bool fits_size(const struct option *option, const char *text, struct err *err)
 {
     uint64_t value;
@@ -180,6 +192,8 @@ static bool fits_time(const struct option *option, const char *text, struct err 
     return fits;
 }
 
+/* glibc silently takes an unknown zone for UTC, so the database of zones is asked. No way
+ * out of its folder: dots are not allowed. */
 static bool fits_zone(const struct option *option, const char *text, struct err *err)
 {
     (void)option;
@@ -208,6 +222,7 @@ static bool fits_conninfo(const struct option *option, const char *text, struct 
     return redact_conninfo_check(text, err) == 0;
 }
 
+/* An empty value is allowed: a tag may be just a mark. */
 static bool fits_pair(const struct option *option, const char *text, struct err *err)
 {
     const char *equals = strchr(text, '=');
@@ -220,6 +235,7 @@ static bool fits_pair(const struct option *option, const char *text, struct err 
     return fits;
 }
 
+/* Both sides are names of sections. */
 static bool fits_map(const struct option *option, const char *text, struct err *err)
 {
     const char *equals = strchr(text, '=');
@@ -319,6 +335,7 @@ static void store_item(const struct option *option, void *target, const char *te
     strlist_add(field_of(option, target), text);
 }
 
+/* One value per key: the later one. */
 static void store_tag(const struct option *option, void *target, const char *text)
 {
     struct strlist *list = field_of(option, target);
@@ -380,6 +397,7 @@ static void print_string(const struct option *option, const void *target, struct
         text_add(out, *field);
 }
 
+/* Back from the index to its word. */
 static void print_choice(const struct option *option, const void *target, struct text *out)
 {
     const char *word = option->words;
