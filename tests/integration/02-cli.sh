@@ -1,61 +1,56 @@
 #!/usr/bin/env bash
 # Goal: the command line and the configuration explain themselves, and every mistake ends with one
 # clear sentence, a way on, and the right exit status. Needs no server.
-# shellcheck source=tests/support/tap.sh
-. "$(dirname "$0")/../support/tap.sh"
-
-# Nothing of the caller's own configuration.
-export HOME=$TMP/home XDG_CONFIG_HOME=$TMP/xdg XDG_STATE_HOME=$TMP/state
-mkdir -p "$HOME"
-for name in ${!PGKEEP_@}; do unset "$name"; done
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$top" || exit 1
+file=$work/pgkeep.conf
 
 # config TEXT [MODE]: writes the file and runs `config` on it.
 config() {
-    printf '%s\n' "$1" >"$TMP/c"
-    chmod "${2:-600}" "$TMP/c"
-    run --config "$TMP/c" config
+    printf '%s\n' "$1" >"$file"
+    chmod "${2:-600}" "$file"
+    run "$pgkeep" --config "$file" config
 }
 
-# refused NAME TEXT SENTENCE [MODE]
+# refused NAME TEXT SENTENCE [MODE]: exit 3 and the sentence, behind the path
 refused() {
     config "$2" "${4:-600}"
-    is "$status $err" "3 pgkeep: $TMP/c$3" "config: $1"
+    is "config: $1" "$status $out$err" "3 pgkeep: $file$3"
 }
 
 # usage NAME SENTENCE WORD...: exit 2, nothing on stdout
 usage() {
     local name=$1 sentence=$2
     shift 2
-    run "$@"
-    is "$status $out$err" "2 pgkeep: $sentence" "usage: $name"
+    run "$pgkeep" "$@"
+    is "usage: $name" "$status $out$err" "2 pgkeep: $sentence"
 }
 
 # ---- help and version ----
-run --version
-is "$status" 0 "--version succeeds"
-like "$out" '^pgkeep [0-9]+\.[0-9]+\.[0-9]+$' "--version prints name and number"
-run --version --json
-like "$out" '"version": "[0-9.]+"' "--version --json"
-run help
-is "$status" 0 "help succeeds"
-is "$err" "" "help writes nothing to stderr"
+run "$pgkeep" --version
+is "--version succeeds" "$status" 0
+like "--version prints name and number" "$out" '^pgkeep [0-9]+\.[0-9]+\.[0-9]+$'
+run "$pgkeep" --version --json
+like "--version --json" "$out" '"version": "[0-9.]+"'
+run "$pgkeep" help
+is "help succeeds and writes nothing to stderr" "$status $err" "0 "
 overview=$out
 commands=$(sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<<"$overview")
-like "$commands" 'config.*help' "help lists commands"
-run --help
-is "$out" "$overview" "--help is help"
+like "help lists commands" "$commands" 'config.*help'
+run "$pgkeep" --help
+is "--help is help" "$out" "$overview"
 for command in $commands; do
-    run help "$command"
-    like "$status $out" "^0 pgkeep $command - .*usage: pgkeep $command" "help $command"
+    run "$pgkeep" help "$command"
+    like "help $command" "$status $out" "^0 pgkeep $command - .*usage: pgkeep $command"
     text=$out
-    run "$command" --help
-    is "$status $out" "0 $text" "$command --help is the same"
+    run "$pgkeep" "$command" --help
+    is "$command --help is the same" "$status $out" "0 $text"
 done
-run help --json
-is "$status" 0 "help --json"
-like "$out" '"commands": \[' "help --json is a document"
-run help bakcup
-is "$status" 2 "help of an unknown command"
+run "$pgkeep" help --json
+like "help --json is a document" "$status $out" '^0 \{.*"commands": \['
+run "$pgkeep" help cofnig
+is "help of an unknown command" "$status $err" $'2 pgkeep: unknown command "cofnig"\nhint: did you mean "config"?'
 
 # ---- usage errors: exit 2, nothing on stdout ----
 usage "no command" $'no command given: usage: pgkeep COMMAND [options] [arguments]\nhint: `pgkeep help` lists the commands'
@@ -68,40 +63,38 @@ usage "option without value" $'--config needs a value: FILE\nhint: see `pgkeep h
 usage "wrong word" $'--log-format must be text, json or journal, not "jso"\nhint: did you mean "json"?' --log-format jso config
 usage "too many arguments" $'unexpected argument "x": usage: pgkeep config [--example]\nhint: see `pgkeep help config`' config x
 usage "contradiction" '--quiet and --verbose exclude each other' -q -v config
-run --log-format json confgi
-is "$status" 2 "errors in JSON keep the exit status"
-like "$err" '^\{.*"message".*confgi.*\}$' "with --log-format json the error is one JSON object"
-run config --json --exampel
-is "$out" "" "with --json errors stay on stderr"
+usage "wrong value" '--catalog must be a path that begins with /, not "relative.db"' config --catalog relative.db
+run "$pgkeep" --log-format json confgi
+is "errors in JSON keep the exit status" "$status" 2
+like "with --log-format json the error is one JSON object" "$err" '^\{.*"message".*confgi.*\}$'
+run "$pgkeep" config --json --exampel
+is "with --json errors stay on stderr" "$out" ""
 
 # ---- config ----
-run config --example
-is "$status" 0 "config --example"
-is "$out" "$(cat conf/pgkeep.conf.example)" "conf/pgkeep.conf.example is up to date"
+run "$pgkeep" config --example
+is "config --example succeeds" "$status" 0
+is "conf/pgkeep.conf.example is up to date" "$out" "$(cat conf/pgkeep.conf.example)"
 config "$out" 644
-is "$status" 0 "the example is a valid file"
-run config
-is "$status" 0 "config needs no file"
-like "$out" 'configuration file: none' "and says that there is none"
+is "the example is a valid file" "$status" 0
+run "$pgkeep" config
+like "config needs no file and says that there is none" "$status $out" '^0 configuration file: none'
 mkdir -p "$XDG_CONFIG_HOME/pgkeep"
 echo 'catalog = "/from-file.db";' >"$XDG_CONFIG_HOME/pgkeep/pgkeep.conf"
-run config
-like "$out" "catalog +/from-file.db +$XDG_CONFIG_HOME/pgkeep/pgkeep.conf:1" "the user's file is found"
-PGKEEP_CATALOG=/from-env.db run config
-like "$out" 'catalog +/from-env.db +PGKEEP_CATALOG' "the environment beats the file"
-PGKEEP_CATALOG=/from-env.db run config --catalog=/from-args.db
-like "$out" 'catalog +/from-args.db +--catalog' "the command line beats the environment"
-PGKEEP_CATALGO=/x run config
-like "$status $err" '^0 .*PGKEEP_CATALGO is not known; did you mean PGKEEP_CATALOG' "a misspelled variable is mentioned"
-echo 'catalog = "/other.db";' >"$TMP/other"
-PGKEEP_CONFIG=$TMP/other run config
-like "$out" "catalog +/other.db +$TMP/other:1" "PGKEEP_CONFIG names another file"
-run config --json
-like "$out" '"origin": "default"' "config --json has origins"
-run config --catalog relative.db
-is "$status $err" '2 pgkeep: --catalog must be a path that begins with /, not "relative.db"' "a wrong argument is a usage error"
-PGKEEP_PART_BUDGET=lots run config
-is "$status $err" '3 pgkeep: PGKEEP_PART_BUDGET must be a size as 512MiB or 20GiB from 16MiB to 64GiB, not "lots"' "a wrong variable is a configuration error"
+run "$pgkeep" config
+like "the user's file is found" "$out" "catalog +/from-file.db +$XDG_CONFIG_HOME/pgkeep/pgkeep.conf:1"
+PGKEEP_CATALOG=/from-env.db run "$pgkeep" config
+like "the environment beats the file" "$out" 'catalog +/from-env.db +PGKEEP_CATALOG'
+PGKEEP_CATALOG=/from-env.db run "$pgkeep" config --catalog=/from-args.db
+like "the command line beats the environment" "$out" 'catalog +/from-args.db +--catalog'
+PGKEEP_CATALGO=/x run "$pgkeep" config
+like "a misspelled variable is mentioned" "$status $err" '^0 .*PGKEEP_CATALGO is not known; did you mean PGKEEP_CATALOG'
+echo 'catalog = "/other.db";' >"$work/other"
+PGKEEP_CONFIG=$work/other run "$pgkeep" config
+like "PGKEEP_CONFIG names another file" "$out" "catalog +/other.db +$work/other:1"
+run "$pgkeep" config --json
+like "config --json has origins" "$out" '"origin": "default"'
+PGKEEP_PART_BUDGET=lots run "$pgkeep" config
+is "a wrong variable is a configuration error" "$status $err" '3 pgkeep: PGKEEP_PART_BUDGET must be a size as 512MiB or 20GiB from 16MiB to 64GiB, not "lots"'
 
 # ---- configuration errors: exit 3, one sentence with file and line ----
 refused "unknown key" $'\ncatalgo = "/x";' $':2: unknown key "catalgo"\nhint: did you mean "catalog"?'
@@ -122,50 +115,41 @@ refused "half a key" 'stores: { s: { type = "s3"; bucket = "b"; secret_key_env =
 secret='sources: { s: { conninfo = "host=h password=hunter2"; }; t: { conninfo = "d"; password = "hunter2"; }; };
 stores: { o: { type = "s3"; bucket = "b"; access_key = "AKhunter2"; secret_key = "hunter2"; }; };'
 for mode in 644 604; do
-    config "$secret" $mode
-    is "$status" 3 "a secret in a file that others can read is refused ($mode)"
-    is "$err" "pgkeep: $TMP/c:1: \"conninfo\" of source \"s\" holds a secret, but every user can read this file (mode 0$mode)
-hint: chmod o-rwx $TMP/c" "and the sentence says how to mend it ($mode)"
+    refused "a secret that others can read ($mode)" "$secret" ":1: \"conninfo\" of source \"s\" holds a secret, but every user can read this file (mode 0$mode)
+hint: chmod o-rwx $file" $mode
 done
-refused "password in a URI" 'sources: { s: { conninfo = "postgresql://u:hunter2@h/d"; }; };' ":1: \"conninfo\" of source \"s\" holds a secret, but every user can read this file (mode 0644)
-hint: chmod o-rwx $TMP/c" 644
+refused "a password in a URI that others can read" 'sources: { s: { conninfo = "postgresql://u:hunter2@h/d"; }; };' ":1: \"conninfo\" of source \"s\" holds a secret, but every user can read this file (mode 0644)
+hint: chmod o-rwx $file" 644
 for mode in 600 640; do
     config "$secret" $mode
-    is "$status" 0 "a secret in a private file is fine ($mode)"
-    unlike "$out$err" 'hunter2' "and never shown ($mode)"
+    is "a secret in a private file is fine ($mode)" "$status" 0
+    unlike "and never shown ($mode)" "$out$err" 'hunter2'
 done
-run --config "$TMP/c" config --json
-unlike "$out$err" 'hunter2' "nor in JSON"
+run "$pgkeep" --config "$file" config --json
+unlike "nor in JSON" "$out$err" 'hunter2'
 config 'sources: { s: { conninfo = "host=h"; password_env = "X"; }; };' 644
-is "$status" 0 "others may read a file that only names where a secret is"
+is "others may read a file that only names where a secret is" "$status" 0
 
 # ---- files that cannot be read ----
-run --config "$TMP/absent" config
-is "$status" 3 "an absent file is a configuration error"
-like "$err" "$TMP/absent" "that names it"
-run --config "$TMP" config
-is "$status" 3 "a folder is none"
-echo 'catalog = "/x";' >"$TMP/c"
-chmod 000 "$TMP/c"
+run "$pgkeep" --config "$work/absent" config
+like "an absent file is a configuration error" "$status $err" "^3 pgkeep: .*$work/absent"
+run "$pgkeep" --config "$work" config
+is "a folder is no file" "$status" 3
+echo 'catalog = "/x";' >"$file"
+chmod 000 "$file"
 if [ "$(id -u)" != 0 ]; then
-    run --config "$TMP/c" config
-    is "$status" 3 "an unreadable file is a configuration error"
-    like "$err" 'Permission denied' "that says why"
-elif command -v setpriv >/dev/null; then
-    chmod 755 "$TMP"
-    cp "$PGKEEP" "$TMP/pgkeep"
-    chmod 755 "$TMP/pgkeep"
-    err=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$TMP/pgkeep" --config "$TMP/c" config 2>&1)
-    is "$?" 3 "an unreadable file is a configuration error"
-    like "$err" 'Permission denied' "that says why"
+    run "$pgkeep" --config "$file" config
 else
-    skip "an unreadable file" "root reads everything and setpriv is absent"
+    cp "$pgkeep" "$work/pgkeep"
+    chmod 755 "$work/pgkeep"
+    run setpriv --reuid=65534 --regid=65534 --clear-groups "$work/pgkeep" --config "$file" config
 fi
+like "an unreadable file is a configuration error" "$status $err" '^3 pgkeep: .*Permission denied'
 
 # ---- output that goes nowhere ----
-"$PGKEEP" help >/dev/full 2>"$TMP/.err"
-is "$? $(cat "$TMP/.err")" '1 pgkeep: cannot write the result to stdout: No space left on device' "a full disk behind stdout is an error"
-"$PGKEEP" config >&- 2>"$TMP/.err"
-is "$?" 0 "a closed stdout does not crash"
+"$pgkeep" help >/dev/full 2>"$work/err"
+is "a full disk behind stdout is an error" "$? $(cat "$work/err")" '1 pgkeep: cannot write the result to stdout: No space left on device'
+"$pgkeep" config >&- 2>"$work/err"
+is "a closed stdout does not crash" "$?" 0
 
-finish
+finished

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # lib.sh - what the integration tests share; to be sourced by a bash script that prove runs.
 #
-# TAP:      ok NAME COMMAND…   is NAME GOT WANT   like NAME GOT REGEX   isnt_there NAME PATH
-#           pass NAME   fail NAME   diag TEXT   skip_all REASON (ends the script)   finished (the plan, at the end)
+# TAP:      ok NAME COMMAND…   is NAME GOT WANT   like NAME GOT REGEX   unlike NAME GOT REGEX
+#           isnt_there NAME PATH   pass NAME   fail NAME   skip NAME REASON   diag TEXT   skip_all REASON (ends the script)   finished (the plan, at the end)
 # Run:      run COMMAND…       sets $status, $out and $err (also files $work/out, $work/err)
 # Servers:  pg_up [NAME]       PostgreSQL in a temp folder: exports PGHOST (socket folder), PGPORT, PGUSER=postgres;
 #                              over 127.0.0.1 it wants the password $pg_password. pg_use NAME switches back.
@@ -74,6 +74,17 @@ like() {
         diag "got:          ${2:0:2000}"
         diag "does not fit: $3"
     fi
+}
+unlike() {
+    if [[ $2 =~ $3 ]]; then
+        fail "$1"
+        diag "got:             ${2:0:2000}"
+        diag "should not have: $3"
+    else pass "$1"; fi
+}
+skip() { # skip NAME REASON
+    tests=$((tests + 1))
+    echo "ok $tests - $1 # SKIP $2"
 }
 isnt_there() {
     if [ -e "$2" ]; then fail "$1" && diag "there is $2"; else pass "$1"; fi
