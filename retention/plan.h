@@ -80,15 +80,15 @@ enum retention_reason {
     RETENTION_BY_DAYS = 2 * RETENTION_RULES,
     RETENTION_BY_OLDEST,
     RETENTION_BY_ALL, /* no rule is on */
+    RETENTION_BY_UNKNOWN_TIME,
+    RETENTION_BY_FUTURE,
+    RETENTION_BY_MARK, /* quarantined by an earlier plan */
     RETENTION_BY_MIN_KEEP,
     RETENTION_BY_VERIFIED, /* newest verified */
     RETENTION_BY_SEQUENCE, /* newest by seq */
     RETENTION_BY_PIN,
     RETENTION_BY_LEASE,
     RETENTION_BY_PENDING,
-    RETENTION_BY_UNKNOWN_TIME,
-    RETENTION_BY_FUTURE,
-    RETENTION_BY_MARK, /* quarantined by an earlier plan */
     RETENTION_BY_SIZE, /* prune: max_total_size; the rules that kept it stay in the bits */
     RETENTION_BY_NOTHING, /* prune: no rule keeps it */
     RETENTION_BY_STATE,   /* ignore: what its state says */
@@ -120,7 +120,7 @@ struct retention_place {
     const char *group;
     int64_t time; /* INT64_MIN when unknown */
     int64_t seq;
-    uint32_t index; /* of the artifact */
+    const struct retention_artifact *artifact; /* retention_plan_index says which */
 };
 
 struct retention_group {
@@ -156,7 +156,11 @@ struct retention_plan *retention_plan_new(const struct retention_policy *policy,
                                           size_t count, struct err *err) MUST_USE;
 void retention_plan_free(struct retention_plan *plan); /* NULL-safe */
 
-/* A word of the catalog ("complete", "damaged") for a state; NULL-safe lookup in return. */
+/* Index of the artifact at a place of plan->order: its decision is plan->decisions[index].
+ */
+size_t retention_plan_index(const struct retention_plan *plan, size_t place);
+
+/* The catalog's word for a state: "complete", "damaged" … */
 const char *retention_state_name(enum retention_state state);
 
 /* Is this one set aside now, and was it not before? Then the mark must be stored: an

@@ -78,7 +78,7 @@ void retention_policy_init(struct retention_policy *policy);
 void retention_policy_release(struct retention_policy *policy);
 
 /* Sets one key from text. 0, or -1 with ERR_CONFIG and one sentence that names the key; the
- * policy is then unchanged. Unknown keys, negative numbers, unknown units and zones are
+ * policy must then not be used. Unknown keys, negative numbers, unknown units and zones are
  * errors. */
 int retention_policy_set(struct retention_policy *policy, const char *key,
                          const char *value, struct err *err) MUST_USE;

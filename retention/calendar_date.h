@@ -1,0 +1,29 @@
+/*
+ * calendar_date - days and dates of the proleptic Gregorian calendar, private to
+ * retention/.
+ *
+ * Days count from 1970-01-01; years before 1 are 0, -1, … Pure; valid for years within
+ * +-30,000,000, far more than a time that calendar.c lets through.
+ */
+#ifndef PGKEEP_RETENTION_CALENDAR_DATE_H
+#define PGKEEP_RETENTION_CALENDAR_DATE_H
+
+#include "base/err.h"
+
+#define RETENTION_DAY_SECONDS 86400
+
+struct retention_date {
+    int64_t year;
+    int month, day; /* 1..12, 1..31 */
+};
+
+/* Towards minus infinity; divisor > 0. */
+int64_t retention_floor_div(int64_t dividend, int64_t divisor);
+int64_t retention_floor_mod(int64_t dividend, int64_t divisor);
+
+struct retention_date retention_date_of(int64_t day);
+int64_t retention_date_day(struct retention_date date);
+int retention_date_month_length(int64_t year, int month);
+int retention_date_weekday(int64_t day); /* 0 Sunday .. 6 Saturday */
+
+#endif

@@ -1,0 +1,206 @@
+#include "retention/calendar_zone.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+/* Where every Linux distribution keeps it (hier(7), tzfile(5)). */
+static const char zone_folder[] = "/usr/share/zoneinfo/";
+
+#define ZONE_FILE_MAX (256 * 1024)
+#define ZONE_NAME_MAX 64
+#define OFFSET_MAX (26 * 3600) /* RFC 8536 3.2: offsets are within -25 h and +26 h */
+#define HEADER_SIZE 44
+#define TYPE_SIZE 6
+
+/* The rest of a TZif file that is not read yet. */
+struct cursor {
+    const unsigned char *at;
+    size_t left;
+};
+
+struct header {
+    int version; /* 1 to 4 */
+    size_t ut, standard, leaps, times, types, characters;
+};
+
+static uint32_t big_endian32(const unsigned char *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Two's complement of 4 or 8 bytes without a cast that depends on the compiler. */
+static int64_t big_endian_signed(const unsigned char *at, size_t size)
+{
+    int64_t value = (at[0] & 0x80) != 0 ? -1 : 0;
+    for (size_t i = 0; i < size; i++)
+        value = value * 256 + at[i];
+    return value;
+}
+
+static const unsigned char *take(struct cursor *cursor, size_t size)
+{
+    if (cursor->left < size)
+        return NULL;
+    const unsigned char *at = cursor->at;
+    cursor->at += size;
+    cursor->left -= size;
+    return at;
+}
+
+static bool read_header(struct cursor *cursor, struct header *header)
+{
+    const unsigned char *at = take(cursor, HEADER_SIZE);
+    if (at == NULL || memcmp(at, "TZif", 4) != 0)
+        return false;
+    header->version = at[4] == 0 ? 1 : at[4] - '0';
+    size_t *fields[] = {&header->ut,    &header->standard, &header->leaps,
+                        &header->times, &header->types,    &header->characters};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        *fields[i] = big_endian32(at + 20 + 4 * i);
+        if (*fields[i] > ZONE_FILE_MAX)
+            return false;
+    }
+    return header->version >= 1 && header->types >= 1 && header->types <= 256;
+}
+
+static size_t block_size(const struct header *header, size_t time_size)
+{
+    return header->times * (time_size + 1) + header->types * TYPE_SIZE +
+           header->characters + header->leaps * (time_size + 4) + header->standard +
+           header->ut;
+}
+
+static bool read_block(struct cursor *cursor, const struct header *header, size_t time_size,
+                       struct retention_zone *zone)
+{
+    const unsigned char *times = take(cursor, block_size(header, time_size));
+    if (times == NULL ||
+        header->leaps > 0) /* "right" zones count leap seconds; we do not */
+        return false;
+    const unsigned char *index = times + header->times * time_size;
+    const unsigned char *types = index + header->times;
+    int32_t offsets[256];
+    for (size_t i = 0; i < header->types; i++) {
+        offsets[i] = (int32_t)big_endian_signed(types + i * TYPE_SIZE, 4);
+        if (offsets[i] < -OFFSET_MAX || offsets[i] > OFFSET_MAX)
+            return false;
+    }
+    zone->first = offsets[0];
+    zone->count = header->times;
+    zone->times = memory_array(zone->count + 1, sizeof(*zone->times));
+    zone->offsets = memory_array(zone->count + 1, sizeof(*zone->offsets));
+    for (size_t i = 0; i < zone->count; i++) {
+        zone->times[i] = big_endian_signed(times + i * time_size, time_size);
+        if (index[i] >= header->types || (i > 0 && zone->times[i] <= zone->times[i - 1]))
+            return false;
+        zone->offsets[i] = offsets[index[i]];
+    }
+    return true;
+}
+
+/* A line of its own behind the 64-bit block. */
+static bool read_footer(struct cursor *cursor, struct retention_zone_rule *rule)
+{
+    const unsigned char *begin = take(cursor, 1);
+    if (begin == NULL || *begin != '\n')
+        return false;
+    const unsigned char *end = memchr(cursor->at, '\n', cursor->left);
+    if (end == NULL)
+        return false;
+    char text[128];
+    size_t length = (size_t)(end - cursor->at);
+    if (length >= sizeof(text))
+        return false;
+    memcpy(text, cursor->at, length);
+    text[length] = '\0';
+    return retention_rule_parse(text, rule);
+}
+
+static bool read_zone(struct cursor cursor, struct retention_zone *zone)
+{
+    struct header header;
+    if (!read_header(&cursor, &header))
+        return false;
+    if (header.version == 1)
+        return read_block(&cursor, &header, 4, zone);
+    if (take(&cursor, block_size(&header, 4)) == NULL || !read_header(&cursor, &header))
+        return false;
+    return read_block(&cursor, &header, 8, zone) && read_footer(&cursor, &zone->rule);
+}
+
+struct retention_zone *retention_zone_parse(const char *name, const void *data, size_t size,
+                                            struct err *err)
+{
+    struct retention_zone *zone = memory_zalloc(sizeof(*zone));
+    zone->name = memory_strdup(name);
+    struct cursor cursor = {data, size};
+    if (read_zone(cursor, zone))
+        return zone;
+    retention_zone_free(zone);
+    err_set(err, ERR_CORRUPT, "time zone \"%s\": not a TZif file", name);
+    return NULL;
+}
+
+void retention_zone_free(struct retention_zone *zone)
+{
+    if (zone == NULL)
+        return;
+    free(zone->name);
+    free(zone->times);
+    free(zone->offsets);
+    free(zone);
+}
+
+const char *retention_zone_name(const struct retention_zone *zone)
+{
+    return zone->name;
+}
+
+/* Names of the database hold nothing else; so no name can leave its folder. */
+static bool is_plain_name(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789_+-/";
+    size_t length = strlen(name);
+    return length > 0 && length <= ZONE_NAME_MAX && strspn(name, allowed) == length &&
+           name[0] != '/' && name[length - 1] != '/' && strstr(name, "//") == NULL;
+}
+
+/* Files of the same folder that are not zones of the database. */
+static bool is_foreign(const char *name)
+{
+    static const char *const files[] = {"localtime", "posixrules"};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (strcmp(name, files[i]) == 0)
+            return true;
+    }
+    return text_starts_with(name, "posix/") || text_starts_with(name, "right/");
+}
+
+struct retention_zone *retention_zone_load(const char *name, struct err *err)
+{
+    struct retention_zone *zone = NULL;
+    if (strcmp(name, "UTC") == 0) {
+        zone = memory_zalloc(sizeof(*zone));
+        zone->name = memory_strdup(name);
+        return zone;
+    }
+    if (is_plain_name(name) && !is_foreign(name)) {
+        struct text path;
+        text_init(&path, sizeof(zone_folder) + ZONE_NAME_MAX);
+        text_add(&path, zone_folder);
+        text_add(&path, name);
+        struct text data;
+        text_init(&data, ZONE_FILE_MAX);
+        struct err ignored = {0}; /* whatever it is, the zone is not to be had */
+        if (file_read(path.data, &data, NULL, &ignored) == 0)
+            zone = retention_zone_parse(name, data.data, data.length, &ignored);
+        text_release(&data);
+        text_release(&path);
+    }
+    if (zone == NULL) {
+        err_set(err, ERR_CONFIG, "time zone \"%.*s\" does not exist", ZONE_NAME_MAX, name);
+        err_hint(err, "names look like \"Europe/Berlin\"; the package tzdata has them");
+    }
+    return zone;
+}

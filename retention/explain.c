@@ -1,0 +1,339 @@
+#include "retention/explain.h"
+
+#include "base/clock.h"
+
+/* What a text about one copy is made from. */
+struct subject {
+    const struct retention_plan *plan;
+    const struct retention_artifact *artifact;
+    const struct retention_decision *decision;
+    const struct retention_style *style;
+};
+
+static struct subject subject_of(const struct retention_plan *plan, size_t index,
+                                 const struct retention_style *style)
+{
+    struct subject subject = {plan, &plan->artifacts[index], &plan->decisions[index],
+                              style};
+    return subject;
+}
+
+static bool has_reason(const struct subject *subject, unsigned reason)
+{
+    return (subject->decision->reasons & 1u << reason) != 0;
+}
+
+static bool has_rule(const struct subject *subject)
+{
+    return (subject->decision->reasons & ((1u << (RETENTION_BY_ALL + 1)) - 1)) != 0;
+}
+
+static void add_id(const struct subject *subject, const char *id, struct text *out)
+{
+    if (subject->style != NULL && subject->style->add_id != NULL)
+        subject->style->add_id(subject->style->context, id, out);
+    else
+        text_add(out, id);
+}
+
+/* "2026-11-21 02:00", 16 characters; years beyond 9999 look strange, which they are. */
+static void add_minute(int64_t time, struct text *out)
+{
+    char full[32];
+    clock_rfc3339(full, time);
+    text_addf(out, "%.10s %.5s", full, full + 11);
+}
+
+static void add_date(int64_t time, struct text *out)
+{
+    char full[32];
+    text_addf(out, "%.10s", clock_rfc3339(full, time));
+}
+
+/* "daily 3/7"; the names are those of the keys behind "keep_". */
+static void explain_count(const struct subject *subject, unsigned reason, struct text *out)
+{
+    text_addf(out, "%s %u/%lld", retention_policy_keys[reason].name + strlen("keep_"),
+              subject->decision->slot[reason],
+              (long long)subject->plan->policy->keep[reason]);
+}
+
+static void explain_within(const struct subject *subject, unsigned reason, struct text *out)
+{
+    text_addf(out, "%s ", retention_policy_keys[reason].name + strlen("keep_"));
+    retention_duration_text(subject->plan->policy->within[reason - RETENTION_BY_WITHIN],
+                            out);
+}
+
+static void explain_days(const struct subject *subject, unsigned reason, struct text *out)
+{
+    (void)reason;
+    text_addf(out, "days %lld", (long long)subject->plan->policy->keep_days);
+}
+
+static void explain_min_keep(const struct subject *subject, unsigned reason,
+                             struct text *out)
+{
+    (void)reason;
+    text_addf(out, "min_keep %u/%lld", subject->decision->floor_slot,
+              (long long)subject->plan->policy->min_keep);
+}
+
+static void explain_pin(const struct subject *subject, unsigned reason, struct text *out)
+{
+    (void)reason;
+    const struct retention_artifact *artifact = subject->artifact;
+    text_add(out, "pinned");
+    if (artifact->pin_reason != NULL && artifact->pin_reason[0] != '\0') {
+        text_add(out, " \"");
+        text_add_printable(out, artifact->pin_reason, strlen(artifact->pin_reason));
+        text_add(out, "\"");
+    }
+    if (artifact->pin_until != 0) {
+        text_add(out, " until ");
+        add_date(artifact->pin_until, out);
+    }
+}
+
+static void explain_lease(const struct subject *subject, unsigned reason, struct text *out)
+{
+    (void)reason;
+    text_add(out, "leased");
+    if (subject->artifact->lease != NULL)
+        text_addf(out, ": %s", subject->artifact->lease);
+}
+
+static void explain_pending(const struct subject *subject, unsigned reason,
+                            struct text *out)
+{
+    (void)reason;
+    text_add(out, "pending copy to ");
+    for (size_t i = 0; subject->artifact->pending[i] != NULL; i++) {
+        const char *store = subject->artifact->pending[i];
+        text_add(out, i == 0 ? "" : ", ");
+        text_add_printable(out, store, strlen(store));
+    }
+}
+
+static void explain_future(const struct subject *subject, unsigned reason, struct text *out)
+{
+    (void)reason;
+    text_add(out, "quarantined: dated ");
+    add_minute(subject->artifact->time, out);
+    text_add(out, ", in the future");
+}
+
+static void explain_state(const struct subject *subject, unsigned reason, struct text *out)
+{
+    (void)reason;
+    const struct retention_artifact *artifact = subject->artifact;
+    if (artifact->state != RETENTION_LOCKED) {
+        text_add(out, retention_state_name(artifact->state));
+    } else if (artifact->locked_until == 0) {
+        text_add(out, "object lock: legal hold");
+    } else {
+        text_add(out, "object lock until ");
+        add_date(artifact->locked_until, out);
+    }
+}
+
+static void explain_size(const struct subject *subject, unsigned reason, struct text *out);
+
+/* "no rule keeps it (week 2026-W45 is 01JC...Q7)" */
+static void explain_nothing(const struct subject *subject, unsigned reason,
+                            struct text *out)
+{
+    (void)reason;
+    const struct retention_decision *decision = subject->decision;
+    text_add(out, "no rule keeps it");
+    if (decision->winner == RETENTION_NOBODY)
+        return;
+    struct retention_calendar calendar;
+    retention_calendar_init(&calendar, subject->plan->policy->zone);
+    text_add(out, " (");
+    retention_calendar_name(&calendar, (enum retention_period)decision->winner_period,
+                            subject->artifact->time, out);
+    text_add(out, " is ");
+    add_id(subject, subject->plan->artifacts[decision->winner].id, out);
+    text_add(out, ")");
+}
+
+/* Either a constant text or a function. */
+struct wording {
+    const char *text;
+    void (*explain)(const struct subject *subject, unsigned reason, struct text *out);
+};
+
+static struct wording wording_of(unsigned reason)
+{
+    static const struct wording table[RETENTION_REASONS] = {
+        [RETENTION_BY_DAYS] = {NULL, explain_days},
+        [RETENTION_BY_OLDEST] = {"oldest", NULL},
+        [RETENTION_BY_ALL] = {"no rule is on", NULL},
+        [RETENTION_BY_MIN_KEEP] = {NULL, explain_min_keep},
+        [RETENTION_BY_VERIFIED] = {"newest verified", NULL},
+        [RETENTION_BY_SEQUENCE] = {"newest by sequence", NULL},
+        [RETENTION_BY_PIN] = {NULL, explain_pin},
+        [RETENTION_BY_LEASE] = {NULL, explain_lease},
+        [RETENTION_BY_PENDING] = {NULL, explain_pending},
+        [RETENTION_BY_UNKNOWN_TIME] = {"quarantined: time unknown", NULL},
+        [RETENTION_BY_FUTURE] = {NULL, explain_future},
+        [RETENTION_BY_MARK] = {"quarantined: set aside earlier", NULL},
+        [RETENTION_BY_SIZE] = {NULL, explain_size},
+        [RETENTION_BY_NOTHING] = {NULL, explain_nothing},
+        [RETENTION_BY_STATE] = {NULL, explain_state},
+    };
+    struct wording count = {NULL, explain_count}, within = {NULL, explain_within};
+    if (reason < RETENTION_BY_WITHIN)
+        return count;
+    return reason < RETENTION_BY_DAYS ? within : table[reason];
+}
+
+static void add_reason(const struct subject *subject, unsigned reason, struct text *out)
+{
+    struct wording wording = wording_of(reason);
+    if (wording.explain != NULL)
+        wording.explain(subject, reason, out);
+    else
+        text_add(out, wording.text);
+}
+
+/* "max_total_size (was: daily 3/7; weekly 1/4)" */
+static void explain_size(const struct subject *subject, unsigned reason, struct text *out)
+{
+    (void)reason;
+    const char *between = "max_total_size (was: ";
+    for (unsigned rule = 0; rule <= RETENTION_BY_ALL; rule++) {
+        if (!has_reason(subject, rule))
+            continue;
+        text_add(out, between);
+        add_reason(subject, rule, out);
+        between = "; ";
+    }
+    text_add(out, ")");
+}
+
+/* What the size cap took has its rules inside that reason; floors are named where they
+ * decide. */
+static bool is_named(const struct subject *subject, unsigned reason)
+{
+    if (!has_reason(subject, reason))
+        return false;
+    if (has_reason(subject, RETENTION_BY_SIZE))
+        return reason == RETENTION_BY_SIZE;
+    if (reason == RETENTION_BY_MIN_KEEP || reason == RETENTION_BY_SEQUENCE)
+        return !has_rule(subject);
+    return true;
+}
+
+void retention_explain_list(const struct retention_plan *plan, size_t index,
+                            const struct retention_style *style, struct strlist *out)
+{
+    struct subject subject = subject_of(plan, index, style);
+    for (unsigned reason = 0; reason < RETENTION_REASONS; reason++) {
+        if (!is_named(&subject, reason))
+            continue;
+        struct text text;
+        text_init(&text, 64 * 1024);
+        add_reason(&subject, reason, &text);
+        strlist_add(out, text.data);
+        text_release(&text);
+    }
+}
+
+void retention_explain_text(const struct retention_plan *plan, size_t index,
+                            const struct retention_style *style, struct text *out)
+{
+    struct subject subject = subject_of(plan, index, style);
+    const char *between = "";
+    for (unsigned reason = 0; reason < RETENTION_REASONS; reason++) {
+        if (!is_named(&subject, reason))
+            continue;
+        text_add(out, between);
+        add_reason(&subject, reason, out);
+        between = "; ";
+    }
+}
+
+const char *retention_explain_verdict(const struct retention_plan *plan, size_t index)
+{
+    const struct retention_decision *decision = &plan->decisions[index];
+    if (decision->verdict == RETENTION_KEEP)
+        return "KEEP";
+    if (decision->verdict == RETENTION_PRUNE)
+        return decision->is_held ? "HELD" : "PRUNE";
+    return plan->artifacts[index].state == RETENTION_LOCKED ? "LOCKED" : "IGNORE";
+}
+
+void retention_explain_header(const struct retention_plan *plan,
+                              const struct retention_group *group, const char *store,
+                              const char *policy_name, struct text *out)
+{
+    text_add(out, "group ");
+    text_add_printable(out, group->name, strlen(group->name));
+    text_addf(out, "  store %s  policy %s (", store, policy_name);
+    retention_policy_text(plan->policy, out);
+    if (!group->has_anchor) {
+        text_add(out, ")  nothing complete\n");
+        return;
+    }
+    char anchor[32];
+    text_addf(out, ")  anchor %.16sZ\n", clock_rfc3339(anchor, group->anchor));
+}
+
+void retention_explain_row(const struct retention_plan *plan, size_t index,
+                           const struct retention_style *style, struct text *out)
+{
+    struct subject subject = subject_of(plan, index, style);
+    const struct retention_artifact *artifact = subject.artifact;
+    text_addf(out, "%-6s  ", retention_explain_verdict(plan, index));
+    add_id(&subject, artifact->id, out);
+    text_add(out, "  ");
+    if (artifact->has_time)
+        add_minute(artifact->time, out);
+    else
+        text_addf(out, "%-16s", "unknown");
+    char size[32];
+    text_addf(out, "  %9s  ", text_size(size, artifact->size));
+    retention_explain_text(plan, index, style, out);
+    text_add_char(out, '\n');
+}
+
+void retention_summary_add(struct retention_summary *summary,
+                           const struct retention_plan *plan)
+{
+    for (size_t i = 0; i < plan->group_count; i++) {
+        const struct retention_group *group = &plan->groups[i];
+        summary->complete += group->complete;
+        summary->kept += group->kept;
+        summary->pruned += group->pruned - group->held;
+        summary->held += group->held;
+        summary->guards |= retention_guard_group(plan, group);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct retention_decision *decision = &plan->decisions[i];
+        if (decision->verdict == RETENTION_PRUNE && !decision->is_held)
+            summary->freed_bytes += plan->artifacts[i].size;
+    }
+}
+
+void retention_explain_summary(const struct retention_summary *summary, const char *hash,
+                               struct text *out)
+{
+    char size[32];
+    size_t percent = summary->complete == 0 ? 0 : 100 * summary->pruned / summary->complete;
+    text_addf(out, "plan %s  keep %zu  prune %zu (%zu %%)", hash, summary->kept,
+              summary->pruned, percent);
+    if (summary->held > 0)
+        text_addf(out, "  held %zu", summary->held);
+    text_addf(out, "  frees %s  guards", text_size(size, summary->freed_bytes));
+    if (summary->guards == 0)
+        text_add(out, " ok");
+    static const enum retention_guard guards[] = {RETENTION_GUARD_MANY,
+                                                  RETENTION_GUARD_SUSPECT};
+    for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
+        if ((summary->guards & guards[i]) != 0)
+            text_addf(out, " %s", retention_guard_name(guards[i]));
+    }
+    text_add_char(out, '\n');
+}

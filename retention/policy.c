@@ -1,0 +1,244 @@
+#include "retention/policy.h"
+
+#include "base/memory.h"
+
+/* The order is that of retention_policy_text. The rows of a rule stand in the order of enum
+ * retention_rule, because explain and the plan name rules by it. */
+const struct retention_key retention_policy_keys[] = {
+    {"keep_last", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, keep[RETENTION_LAST]), RETENTION_NO_SWITCH},
+    {"keep_hourly", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, keep[RETENTION_HOURLY]), RETENTION_NO_SWITCH},
+    {"keep_daily", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, keep[RETENTION_DAILY]), RETENTION_NO_SWITCH},
+    {"keep_weekly", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, keep[RETENTION_WEEKLY]), RETENTION_NO_SWITCH},
+    {"keep_monthly", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, keep[RETENTION_MONTHLY]), RETENTION_NO_SWITCH},
+    {"keep_yearly", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, keep[RETENTION_YEARLY]), RETENTION_NO_SWITCH},
+    {"keep_within", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, within[RETENTION_LAST]),
+     offsetof(struct retention_policy, has_within[RETENTION_LAST])},
+    {"keep_within_hourly", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, within[RETENTION_HOURLY]),
+     offsetof(struct retention_policy, has_within[RETENTION_HOURLY])},
+    {"keep_within_daily", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, within[RETENTION_DAILY]),
+     offsetof(struct retention_policy, has_within[RETENTION_DAILY])},
+    {"keep_within_weekly", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, within[RETENTION_WEEKLY]),
+     offsetof(struct retention_policy, has_within[RETENTION_WEEKLY])},
+    {"keep_within_monthly", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, within[RETENTION_MONTHLY]),
+     offsetof(struct retention_policy, has_within[RETENTION_MONTHLY])},
+    {"keep_within_yearly", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, within[RETENTION_YEARLY]),
+     offsetof(struct retention_policy, has_within[RETENTION_YEARLY])},
+    {"keep_days", RETENTION_KIND_COUNT, 1, offsetof(struct retention_policy, keep_days),
+     RETENTION_NO_SWITCH},
+    {"keep_oldest", RETENTION_KIND_FLAG, 0, offsetof(struct retention_policy, keep_oldest),
+     RETENTION_NO_SWITCH},
+    {"max_total_size", RETENTION_KIND_SIZE, 0,
+     offsetof(struct retention_policy, max_total_size), RETENTION_NO_SWITCH},
+    {"min_keep", RETENTION_KIND_COUNT, 1, offsetof(struct retention_policy, min_keep),
+     RETENTION_NO_SWITCH},
+    {"future_tolerance", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, future_tolerance), RETENTION_NO_SWITCH},
+    {"failed_keep", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, failed_keep), RETENTION_NO_SWITCH},
+    {"damaged_keep", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, damaged_keep), RETENTION_NO_SWITCH},
+    {"delete_grace", RETENTION_KIND_DURATION, 0,
+     offsetof(struct retention_policy, delete_grace), RETENTION_NO_SWITCH},
+    {"guard_percent", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, guard_percent), RETENTION_NO_SWITCH},
+    {"guard_min_count", RETENTION_KIND_COUNT, 0,
+     offsetof(struct retention_policy, guard_min_count), RETENTION_NO_SWITCH},
+    {"timezone", RETENTION_KIND_ZONE, 0, offsetof(struct retention_policy, zone),
+     RETENTION_NO_SWITCH},
+};
+const size_t retention_policy_key_count =
+    sizeof(retention_policy_keys) / sizeof(retention_policy_keys[0]);
+
+const struct retention_key *retention_policy_key(const char *name)
+{
+    for (size_t i = 0; i < retention_policy_key_count; i++) {
+        if (strcmp(retention_policy_keys[i].name, name) == 0)
+            return &retention_policy_keys[i];
+    }
+    return NULL;
+}
+
+static void set_defaults(struct retention_policy *policy)
+{
+    memset(policy, 0, sizeof(*policy));
+    policy->min_keep = 1;
+    policy->future_tolerance.seconds = 15 * 60;
+    policy->failed_keep.seconds = 7 * 86400;
+    policy->damaged_keep.seconds = 30 * 86400;
+    policy->guard_percent = 50;
+    policy->guard_min_count = 3;
+}
+
+void retention_policy_init(struct retention_policy *policy)
+{
+    set_defaults(policy);
+    struct err err = {0};
+    policy->zone = retention_zone_load("UTC", &err); /* needs no file */
+}
+
+void retention_policy_release(struct retention_policy *policy)
+{
+    retention_zone_free(policy->zone);
+    policy->zone = NULL;
+}
+
+static int set_zone(struct retention_zone **zone, const char *value, struct err *err)
+{
+    struct retention_zone *loaded = retention_zone_load(value, err);
+    if (loaded == NULL)
+        return -1;
+    retention_zone_free(*zone);
+    *zone = loaded;
+    return 0;
+}
+
+static int set_field(const struct retention_key *key, void *field, const char *value,
+                     struct err *err)
+{
+    switch (key->kind) {
+    case RETENTION_KIND_COUNT:
+        return parse_int(value, key->min, INT64_MAX, field, err);
+    case RETENTION_KIND_DURATION:
+        return parse_duration(value, true, field, err);
+    case RETENTION_KIND_FLAG:
+        return parse_bool(value, field, err);
+    case RETENTION_KIND_SIZE:
+        return parse_size(value, field, err);
+    case RETENTION_KIND_ZONE:
+        return set_zone(field, value, err);
+    }
+    return err_set(err, ERR_CONFIG, "unknown kind of key");
+}
+
+static int unknown_key(const char *name, struct err *err)
+{
+    const char *names[sizeof(retention_policy_keys) / sizeof(retention_policy_keys[0])];
+    for (size_t i = 0; i < retention_policy_key_count; i++)
+        names[i] = retention_policy_keys[i].name;
+    err_set(err, ERR_CONFIG, "unknown policy key \"%s\"", name);
+    const char *nearest = text_nearest(name, names, retention_policy_key_count);
+    return nearest == NULL ? -1 : err_hint(err, "did you mean \"%s\"?", nearest);
+}
+
+int retention_policy_set(struct retention_policy *policy, const char *key,
+                         const char *value, struct err *err)
+{
+    const struct retention_key *row = retention_policy_key(key);
+    if (row == NULL)
+        return unknown_key(key, err);
+    if (set_field(row, (char *)policy + row->offset, value, err) < 0) {
+        err->kind = ERR_CONFIG;
+        return err_context(err, "%s", key);
+    }
+    if (row->switch_offset != RETENTION_NO_SWITCH)
+        *(bool *)((char *)policy + row->switch_offset) = true;
+    return 0;
+}
+
+bool retention_policy_is_on(const struct retention_policy *policy)
+{
+    for (int rule = 0; rule < RETENTION_RULES; rule++) {
+        if (policy->keep[rule] > 0 || policy->has_within[rule])
+            return true;
+    }
+    return policy->keep_days > 0;
+}
+
+static int64_t add_units(int64_t amount, int64_t unit, const char *name, struct text *out)
+{
+    if (amount >= unit)
+        text_addf(out, "%lld%s", (long long)(amount / unit), name);
+    return amount % unit;
+}
+
+void retention_duration_text(struct duration duration, struct text *out)
+{
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{7 * 86400, "w"}, {86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    if (duration.months == 0 && duration.seconds == 0)
+        text_add(out, "0h");
+    add_units(add_units(duration.months, 12, "y", out), 1, "mo", out);
+    int64_t rest = duration.seconds;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        rest = add_units(rest, units[i].seconds, units[i].name, out);
+}
+
+/* Exact, so that the text names the very policy. */
+static void add_size(uint64_t bytes, struct text *out)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (unit + 1 < sizeof(units) / sizeof(units[0]) && bytes > 0 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    text_addf(out, "%llu%s", (unsigned long long)bytes, units[unit]);
+}
+
+static void add_value(const struct retention_key *key, const void *field, struct text *out)
+{
+    if (key->kind == RETENTION_KIND_COUNT)
+        text_addf(out, "%lld", (long long)*(const int64_t *)field);
+    else if (key->kind == RETENTION_KIND_DURATION)
+        retention_duration_text(*(const struct duration *)field, out);
+    else if (key->kind == RETENTION_KIND_SIZE)
+        add_size(*(const uint64_t *)field, out);
+    else
+        text_add(out, *(const bool *)field ? "true" : "false");
+}
+
+static bool is_default(const struct retention_key *key, const void *field,
+                       const void *initial)
+{
+    switch (key->kind) {
+    case RETENTION_KIND_COUNT:
+        return *(const int64_t *)field == *(const int64_t *)initial;
+    case RETENTION_KIND_SIZE:
+        return *(const uint64_t *)field == *(const uint64_t *)initial;
+    case RETENTION_KIND_FLAG:
+        return *(const bool *)field == *(const bool *)initial;
+    case RETENTION_KIND_DURATION: {
+        const struct duration *one = field, *other = initial;
+        return one->months == other->months && one->seconds == other->seconds;
+    }
+    case RETENTION_KIND_ZONE:
+        break;
+    }
+    return false;
+}
+
+void retention_policy_text(const struct retention_policy *policy, struct text *out)
+{
+    struct retention_policy initial;
+    set_defaults(&initial);
+    for (size_t i = 0; i < retention_policy_key_count; i++) {
+        const struct retention_key *key = &retention_policy_keys[i];
+        const char *field = (const char *)policy + key->offset;
+        bool is_shown = !is_default(key, field, (const char *)&initial + key->offset);
+        if (key->switch_offset != RETENTION_NO_SWITCH)
+            is_shown = *(const bool *)((const char *)policy + key->switch_offset);
+        if (key->offset == offsetof(struct retention_policy, min_keep))
+            is_shown = true;
+        if (key->kind == RETENTION_KIND_ZONE || !is_shown)
+            continue;
+        text_add(out, key->name + (text_starts_with(key->name, "keep_") ? 5 : 0));
+        text_add_char(out, '=');
+        add_value(key, field, out);
+        text_add_char(out, ' ');
+    }
+    text_add(out, retention_zone_name(policy->zone));
+}
