@@ -99,8 +99,9 @@ void rows_scan(struct rows *rows, const unsigned char *data, size_t size,
 {
     *span = (struct rows_span){0};
     while (span->size < size && !span->ended) {
-        /* Blocks may begin inside a line only: `\.` at their first byte would go unseen. */
-        if (rows->state == ROWS_IN_LINE) {
+        /* A block must not begin with the end mark, which has no newline in front of it there. */
+        if (rows->state == ROWS_IN_LINE ||
+            (rows->state == ROWS_LINE_START && data[span->size] != '\\')) {
             size_t skipped =
                 skip_blocks(data + span->size, size - span->size, &span->count);
             span->size += skipped;
