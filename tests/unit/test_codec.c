@@ -27,10 +27,10 @@ static void fill(unsigned char *data, size_t size, enum content content)
 }
 
 static const struct codec_choice choices[] = {
-    {CODEC_GZIP, 0},  {CODEC_GZIP, 1},  {CODEC_GZIP, 2},  {CODEC_GZIP, 3},  {CODEC_GZIP, 4},
-    {CODEC_GZIP, 6},  {CODEC_GZIP, 9},  {CODEC_ZSTD, 0},  {CODEC_ZSTD, 1},  {CODEC_ZSTD, 3},
-    {CODEC_ZSTD, 12}, {CODEC_ZSTD, 19}, {CODEC_BZIP2, 0}, {CODEC_BZIP2, 1}, {CODEC_BZIP2, 9},
-    {CODEC_NONE, 0},
+    {CODEC_GZIP, 0},  {CODEC_GZIP, 1},  {CODEC_GZIP, 2},  {CODEC_GZIP, 3},
+    {CODEC_GZIP, 4},  {CODEC_GZIP, 6},  {CODEC_GZIP, 9},  {CODEC_ZSTD, 0},
+    {CODEC_ZSTD, 1},  {CODEC_ZSTD, 3},  {CODEC_ZSTD, 12}, {CODEC_ZSTD, 19},
+    {CODEC_BZIP2, 0}, {CODEC_BZIP2, 1}, {CODEC_BZIP2, 9}, {CODEC_NONE, 0},
 };
 enum { CHOICES = sizeof choices / sizeof *choices };
 
@@ -41,12 +41,14 @@ static void encode(struct encoder *encoder, const void *raw, size_t size, struct
     size_t room = encoder_bound(encoder);
     unsigned char *buffer = malloc(room);
 
-    ck_assert_msg(encoder_chunk(encoder, raw, size, buffer, &room, &err) == 0, "%s", err.text);
+    ck_assert_msg(encoder_chunk(encoder, raw, size, buffer, &room, &err) == 0, "%s",
+                  err.text);
     text_add_bytes(out, buffer, room);
     free(buffer);
 }
 
-/* Decodes with input in pieces of `in` bytes and room for `out` bytes: 0, or the error's kind. */
+/* Decodes with input in pieces of `in` bytes and room for `out` bytes: 0, or the error's
+ * kind. */
 static enum err_kind decode(enum codec_kind kind, const struct text *stored, size_t in,
                             size_t out, struct text *raw)
 {
@@ -131,7 +133,8 @@ START_TEST(a_chunk_encodes_to_the_same_bytes_every_time)
     encode(second, data, RAW, &c);
     ck_assert_uint_eq(a.length, b.length);
     ck_assert_uint_eq(a.length, c.length);
-    ck_assert(memcmp(a.data, b.data, a.length) == 0 && memcmp(a.data, c.data, a.length) == 0);
+    ck_assert(memcmp(a.data, b.data, a.length) == 0 &&
+              memcmp(a.data, c.data, a.length) == 0);
     text_release(&a);
     text_release(&b);
     text_release(&c);
@@ -145,8 +148,8 @@ static const struct {
     struct codec_choice choice;
     const char *program;
 } programs[] = {
-    {{CODEC_GZIP, 1}, "gzip"},  {{CODEC_GZIP, 3}, "gzip"},  {{CODEC_GZIP, 9}, "gzip"},
-    {{CODEC_ZSTD, 1}, "zstd"},  {{CODEC_ZSTD, 19}, "zstd"}, {{CODEC_BZIP2, 9}, "bzip2"},
+    {{CODEC_GZIP, 1}, "gzip"}, {{CODEC_GZIP, 3}, "gzip"},  {{CODEC_GZIP, 9}, "gzip"},
+    {{CODEC_ZSTD, 1}, "zstd"}, {{CODEC_ZSTD, 19}, "zstd"}, {{CODEC_BZIP2, 9}, "bzip2"},
 };
 
 START_TEST(the_standard_program_decodes_the_concatenation)
@@ -209,8 +212,8 @@ static void two_members(struct codec_choice choice, struct text *stored, struct 
     encoder_free(encoder);
 }
 
-/* Bytes of a gzip header that carry no data (RFC 1952): time, extra flags, system. zstd and bzip2
- * have their own spare bits. Then the decoded bytes must be right all the same. */
+/* Bytes of a gzip header that carry no data (RFC 1952): time, extra flags, system. zstd and
+ * bzip2 have their own spare bits. Then the decoded bytes must be right all the same. */
 START_TEST(a_flipped_bit_is_found_or_changes_nothing)
 {
     struct text stored, raw, got;
@@ -315,7 +318,8 @@ START_TEST(noise_fits_into_the_announced_bound)
     ck_assert_uint_eq(bound, codec_bound(choices[_i], size));
     ck_assert_uint_le(bound, size + size / 50);
     if (codec_effective_level(choices[_i]) < 10) /* the others are slow */
-        ck_assert_msg(encoder_chunk(encoder, data, size, out, &bound, &err) == 0, "%s", err.text);
+        ck_assert_msg(encoder_chunk(encoder, data, size, out, &bound, &err) == 0, "%s",
+                      err.text);
     size_t small = 10;
     ck_assert_int_lt(encoder_chunk(encoder, data, 1000, out, &small, &err), 0);
     ck_assert_int_lt(encoder_chunk(encoder, data, size + 1, out, &bound, &err), 0);
@@ -391,16 +395,19 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, every_level_gives_back_what_went_in_chunk_after_chunk, 0, CHOICES);
+    tcase_add_loop_test(tcase, every_level_gives_back_what_went_in_chunk_after_chunk, 0,
+                        CHOICES);
     tcase_add_loop_test(tcase, a_chunk_encodes_to_the_same_bytes_every_time, 0, CHOICES);
     tcase_add_loop_test(tcase, the_standard_program_decodes_the_concatenation, 0,
                         (int)(sizeof programs / sizeof *programs));
     tcase_add_loop_test(tcase, a_flipped_bit_is_found_or_changes_nothing, 0, DAMAGED);
-    tcase_add_loop_test(tcase, a_cut_at_any_byte_is_corrupt_except_between_members, 0, DAMAGED);
+    tcase_add_loop_test(tcase, a_cut_at_any_byte_is_corrupt_except_between_members, 0,
+                        DAMAGED);
     tcase_add_loop_test(tcase, what_follows_a_member_must_be_a_member, 0, DAMAGED);
     tcase_add_test(tcase, no_bytes_at_all_are_no_file_of_any_codec_but_none);
     tcase_add_loop_test(tcase, noise_fits_into_the_announced_bound, 0, CHOICES);
-    tcase_add_loop_test(tcase, compression_is_parsed_with_its_level_or_refused_with_a_reason, 0,
+    tcase_add_loop_test(tcase,
+                        compression_is_parsed_with_its_level_or_refused_with_a_reason, 0,
                         (int)(sizeof texts / sizeof *texts));
     tcase_add_test(tcase, names_and_suffixes_are_those_of_the_stores);
     suite_add_tcase(suite, tcase);

@@ -21,11 +21,23 @@ static void write_three(struct text *out)
     struct index_writer *writer = index_writer_new("plain", "gzip", &err);
     struct chunk_table *table = odd_table();
     struct chunk chunks[] = {
-        {.raw_size = 100, .section = SECTION_PRE_DATA, .flags = CHUNK_STATE | CHUNK_RESTRICT},
-        {.raw_offset = 100, .raw_size = 50, .section = SECTION_DATA, .table = table, .rows = 7,
-         .data_from = 20, .data_to = 50, .raw_sha256 = {1, 2, 255}},
-        {.raw_offset = 150, .raw_size = 30, .section = SECTION_DATA, .table = table,
-         .data_to = 27, .flags = CHUNK_CONTINUED},
+        {.raw_size = 100,
+         .section = SECTION_PRE_DATA,
+         .flags = CHUNK_STATE | CHUNK_RESTRICT},
+        {.raw_offset = 100,
+         .raw_size = 50,
+         .section = SECTION_DATA,
+         .table = table,
+         .rows = 7,
+         .data_from = 20,
+         .data_to = 50,
+         .raw_sha256 = {1, 2, 255}},
+        {.raw_offset = 150,
+         .raw_size = 30,
+         .section = SECTION_DATA,
+         .table = table,
+         .data_to = 27,
+         .flags = CHUNK_CONTINUED},
     };
     uint64_t stored = 0;
 
@@ -127,7 +139,8 @@ static void gzip(const char *lines, struct text *out)
 }
 
 #define FIRST "{\"pgkeep_index\":1,\"format\":\"plain\",\"codec\":\"gzip\"}\n"
-#define HASH "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\""
+#define HASH                                                                               \
+    "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\""
 #define CHUNK "{\"section\":\"data\",\"raw\":[0,5],\"stored\":[0,9]," HASH "}\n"
 #define LAST "{\"chunks\":1,\"raw_bytes\":5,\"stored_bytes\":9,\"encoding\":null}\n"
 
@@ -141,13 +154,18 @@ static const struct {
     {FIRST CHUNK LAST "x", "follows"},
     {FIRST CHUNK LAST "\n", "follows"},
     {FIRST CHUNK LAST LAST, "follows"},
-    {FIRST CHUNK "{\"chunks\":2,\"raw_bytes\":5,\"stored_bytes\":9,\"encoding\":null}\n", "fit"},
-    {FIRST CHUNK "{\"chunks\":1,\"raw_bytes\":6,\"stored_bytes\":9,\"encoding\":null}\n", "fit"},
-    {FIRST CHUNK "{\"chunks\":1,\"raw_bytes\":5,\"stored_bytes\":8,\"encoding\":null}\n", "fit"},
+    {FIRST CHUNK "{\"chunks\":2,\"raw_bytes\":5,\"stored_bytes\":9,\"encoding\":null}\n",
+     "fit"},
+    {FIRST CHUNK "{\"chunks\":1,\"raw_bytes\":6,\"stored_bytes\":9,\"encoding\":null}\n",
+     "fit"},
+    {FIRST CHUNK "{\"chunks\":1,\"raw_bytes\":5,\"stored_bytes\":8,\"encoding\":null}\n",
+     "fit"},
     {FIRST CHUNK CHUNK LAST, "follow"},
     {CHUNK LAST, "pgkeep_index"},
-    {"{\"pgkeep_index\":2,\"format\":\"plain\",\"codec\":\"gzip\"}\n" CHUNK LAST, "pgkeep_index"},
-    {FIRST "{\"section\":\"dat\",\"raw\":[0,5],\"stored\":[0,9]," HASH "}\n" LAST, "section"},
+    {"{\"pgkeep_index\":2,\"format\":\"plain\",\"codec\":\"gzip\"}\n" CHUNK LAST,
+     "pgkeep_index"},
+    {FIRST "{\"section\":\"dat\",\"raw\":[0,5],\"stored\":[0,9]," HASH "}\n" LAST,
+     "section"},
     {FIRST "{\"raw\":[5,0],\"stored\":[0,9]," HASH "}\n" LAST, "raw"},
     {FIRST "{\"raw\":[0],\"stored\":[0,9]," HASH "}\n" LAST, "raw"},
     {FIRST "{\"raw\":[0,5],\"stored\":[0,\"9\"]," HASH "}\n" LAST, "stored"},
@@ -174,8 +192,8 @@ START_TEST(only_a_whole_and_consistent_index_is_read)
     } else {
         ck_assert_int_eq(result, -1);
         ck_assert_int_eq(err.kind, ERR_CORRUPT);
-        ck_assert_msg(strstr(err.text, cases[_i].says) != NULL, "\"%s\" lacks \"%s\"", err.text,
-                      cases[_i].says);
+        ck_assert_msg(strstr(err.text, cases[_i].says) != NULL, "\"%s\" lacks \"%s\"",
+                      err.text, cases[_i].says);
     }
     text_release(&gz);
 }
@@ -190,8 +208,12 @@ START_TEST(an_index_larger_than_the_buffers_is_read)
     struct index_writer *writer = index_writer_new("plain", "none", &err);
 
     for (uint64_t i = 0; i < CHUNKS; i++) {
-        struct chunk chunk = {.raw_offset = i * 9, .raw_size = 9, .table = table,
-                              .section = SECTION_DATA, .data_to = 9, .rows = i};
+        struct chunk chunk = {.raw_offset = i * 9,
+                              .raw_size = 9,
+                              .table = table,
+                              .section = SECTION_DATA,
+                              .data_to = 9,
+                              .rows = i};
         digest_sha256(&i, sizeof i, chunk.raw_sha256);
         ck_assert_int_eq(index_writer_add(writer, &chunk, i * 4, 4, &err), 0);
     }

@@ -49,9 +49,10 @@ static void check_same(const unsigned char *data, size_t size, size_t piece)
     scan_in_pieces(data, size, piece, &got);
     ck_assert_msg(got.size == want.size && got.border == want.border &&
                       got.count == want.count && got.ended == want.ended,
-                  "size %zu in pieces of %zu: got %zu %zu %llu %d, want %zu %zu %llu %d", size,
-                  piece, got.size, got.border, (unsigned long long)got.count, got.ended,
-                  want.size, want.border, (unsigned long long)want.count, want.ended);
+                  "size %zu in pieces of %zu: got %zu %zu %llu %d, want %zu %zu %llu %d",
+                  size, piece, got.size, got.border, (unsigned long long)got.count,
+                  got.ended, want.size, want.border, (unsigned long long)want.count,
+                  want.ended);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -99,17 +100,17 @@ static const struct {
     uint64_t count;
     bool ended;
 } cases[] = {
-    {"\\.\n", 3, 0, true},             /* a table without rows */
-    {"\n\n\n\\.\n", 6, 3, true},       /* without columns: empty lines are rows */
-    {"1\n\\\\.\n\\.\n", 9, 2, true},   /* a value `\.` is written `\\.` */
-    {"\\N\n\\.\n", 6, 1, true},        /* NULL begins with a backslash too */
-    {"a\\.\n\\.\n", 7, 1, true},       /* not at the begin of a line */
-    {"\\.x\n\\.\n", 7, 1, true},       /* not the whole line */
+    {"\\.\n", 3, 0, true},           /* a table without rows */
+    {"\n\n\n\\.\n", 6, 3, true},     /* without columns: empty lines are rows */
+    {"1\n\\\\.\n\\.\n", 9, 2, true}, /* a value `\.` is written `\\.` */
+    {"\\N\n\\.\n", 6, 1, true},      /* NULL begins with a backslash too */
+    {"a\\.\n\\.\n", 7, 1, true},     /* not at the begin of a line */
+    {"\\.x\n\\.\n", 7, 1, true},     /* not the whole line */
     {"\\.\\.\n\\.\n", 8, 1, true},
     {"\\..\n", 4, 1, false},
-    {"1\t2\n3\t4", 7, 1, false},       /* cut */
+    {"1\t2\n3\t4", 7, 1, false}, /* cut */
     {"1\n\\.", 4, 1, false},
-    {"1\n\\.\n--\nrest", 5, 1, true},  /* what follows is not its business */
+    {"1\n\\.\n--\nrest", 5, 1, true}, /* what follows is not its business */
 };
 
 START_TEST(lines_are_counted_and_the_end_is_told_from_data)

@@ -2,8 +2,8 @@
 
 #include <check.h>
 
-/* Inputs are SQL in which `~` marks each place where a chunk may be cut. Behind a semicolon that
- * ends a statement a newline makes a second place, which is not marked. */
+/* Inputs are SQL in which `~` marks each place where a chunk may be cut. Behind a semicolon
+ * that ends a statement a newline makes a second place, which is not marked. */
 struct input {
     unsigned char *data;
     size_t size;
@@ -80,7 +80,8 @@ static void trace_span(struct trace *trace, const struct scan *scan,
     }
 }
 
-/* Scans in pieces of `piece` bytes, the first one of `first`. Returns whether it ended well. */
+/* Scans in pieces of `piece` bytes, the first one of `first`. Returns whether it ended
+ * well. */
 static bool scan_pieces(const unsigned char *data, size_t size, size_t first, size_t piece,
                         struct trace *trace)
 {
@@ -94,7 +95,8 @@ static bool scan_pieces(const unsigned char *data, size_t size, size_t first, si
         if (end > size)
             end = size;
         while (trace->offset < end) {
-            if (scan_step(&scan, data + trace->offset, end - trace->offset, &span, &err) < 0) {
+            if (scan_step(&scan, data + trace->offset, end - trace->offset, &span, &err) <
+                0) {
                 trace->refused = true;
                 scan_release(&scan);
                 return false;
@@ -120,7 +122,7 @@ static void trace_init(struct trace *trace, bool *borders)
 }
 
 #define HEADER                                                                             \
-    "--\n-- PostgreSQL database dump\n--\n\n"                                               \
+    "--\n-- PostgreSQL database dump\n--\n\n"                                              \
     "SET client_encoding = 'UTF8';~\nSET standard_conforming_strings = on;~\n"
 #define CLOSING "--\n-- PostgreSQL database dump complete\n--\n\n"
 
@@ -147,7 +149,8 @@ static const struct {
     {"line comments", "SELECT 1 -- ; ' \" $$ /*\n;~\n-- ; '\nSELECT 2;~\n"},
     {"a comment behind an operator", "SELECT 1--;\n+2;~ SELECT 3-1;~ SELECT 6/2;~\n"},
     {"block comments nest", "SELECT /* ; /* ; */ ; ' */ 1;~\n/* a; *//**/SELECT 2;~\n"},
-    {"stars and slashes in comments", "/*/ ; */;~ /***;**/;~ /*//*;*/*/;~ SELECT 1 */2;~\n"},
+    {"stars and slashes in comments",
+     "/*/ ; */;~ /***;**/;~ /*//*;*/*/;~ SELECT 1 */2;~\n"},
     {"carriage return ends a comment", "-- a\rSELECT 1;~\n"},
     {"rules with several actions",
      "CREATE RULE r AS ON INSERT TO t DO INSTEAD ( INSERT INTO a VALUES (1);\n"
@@ -167,12 +170,13 @@ static const struct {
      "\\restrict abc;'\"\n~SELECT 1;~\n\\connect -reuse-previous=on \"dbname='a;b'\"\n~"
      "\\unrestrict abc;'\"\n~"},
     {"a backslash inside a statement is not one", "SELECT 1 \\ ;~\n"},
-    {"a table", HEADER "COPY public.t (a, b) FROM stdin;\n~1\t2\n~\\N\t\\\\.\n~\\.\n~" CLOSING},
+    {"a table",
+     HEADER "COPY public.t (a, b) FROM stdin;\n~1\t2\n~\\N\t\\\\.\n~\\.\n~" CLOSING},
     {"a table without columns", "COPY public.z  FROM stdin;\n~\n~\n~\\.\n~SELECT 1;~\n"},
     {"a table without rows", "COPY z (a) FROM stdin;\n~\\.\n~\n"},
-    {"names over lines",
-     "COPY \"s;\n\\.\n\".\"t\"\"x\n\\.\n\" (\"a\n;\", \"b,)\", \"FROM stdin;\") FROM stdin;\n"
-     "~1\t2\t3\n~\\.\n~SELECT 1;~\n"},
+    {"names over lines", "COPY \"s;\n\\.\n\".\"t\"\"x\n\\.\n\" (\"a\n;\", \"b,)\", \"FROM "
+                         "stdin;\") FROM stdin;\n"
+                         "~1\t2\t3\n~\\.\n~SELECT 1;~\n"},
     {"names in bytes that are no UTF-8",
      "COPY \"\xff\".\"\xe9t\xe9\" (\xc4, b$1) FROM stdin;\n~\xff\n~\\.\n~"},
     {"a dump as data",
@@ -181,15 +185,16 @@ static const struct {
     {"comments cannot forge a table",
      "-- Data for Name: COPY evil (a) FROM stdin; Type: TABLE DATA; Schema: public\n"
      "SELECT 1;~\n"},
-    {"a copy that is none",
-     "COPY t TO stdout;~\nCOPY (SELECT 1) TO stdout;~\nCOPY t FROM 'f';~\nSELECT 'COPY t FROM "
-     "stdin;';~\nCOPYING x FROM stdin;~\n"},
+    {"a copy that is none", "COPY t TO stdout;~\nCOPY (SELECT 1) TO stdout;~\nCOPY t FROM "
+                            "'f';~\nSELECT 'COPY t FROM "
+                            "stdin;';~\nCOPYING x FROM stdin;~\n"},
     {"lower case and options", "copy t from STDIN WITH (FORMAT text);\n~1\n~\\.\n~"},
     {"rows as statements",
      "INSERT INTO public.t VALUES ('a;', E'\\\\;');~\nINSERT INTO t VALUES (1), (2);~\n"},
     {"large objects",
      "SELECT pg_catalog.lo_create('1');~\nBEGIN;~\n\nSELECT pg_catalog.lo_open('1', 1);~\n"
-     "SELECT pg_catalog.lowrite(0, '\\x3b');~\nCOMMIT;~\nALTER TABLE t ADD CHECK (true);~\n"},
+     "SELECT pg_catalog.lowrite(0, '\\x3b');~\nCOMMIT;~\nALTER TABLE t ADD CHECK "
+     "(true);~\n"},
     {"strings without standard_conforming_strings",
      "SET standard_conforming_strings = off;~\nSELECT 'it\\'s;';~\nSELECT B'\\';~\n"},
     {"a second statement behind a table", "COPY t FROM stdin; SELECT 1;\n~1\n~\\.\n~"},
@@ -221,8 +226,8 @@ static void check_split(const struct input *input, size_t first, size_t piece,
     trace_init(&trace, NULL);
     (void)scan_pieces(input->data, input->size, first, piece, &trace);
     ck_assert_msg(strcmp(trace.text.data, want->text.data) == 0,
-                  "%s in pieces %zu, %zu:\n%s\nwant\n%s", name, first, piece, trace.text.data,
-                  want->text.data);
+                  "%s in pieces %zu, %zu:\n%s\nwant\n%s", name, first, piece,
+                  trace.text.data, want->text.data);
     text_release(&trace.text);
 }
 
@@ -283,8 +288,8 @@ static const char *const broken_dumps[] = {
     CLOSING "/* more */",
     CLOSING "/*",
     CLOSING "\\connect x\n\n",
-    CLOSING "\\unrestrict abc\n\n",                /* was never restricted */
-    "\\restrict abc\n" CLOSING,                    /* not lifted */
+    CLOSING "\\unrestrict abc\n\n",                    /* was never restricted */
+    "\\restrict abc\n" CLOSING,                        /* not lifted */
     "\\restrict abc\n" CLOSING "\\unrestrict abd\n\n", /* by another token */
     "\\restrict abc\n" CLOSING "\\unrestrict\n\n",
     "SELECT '\n" CLOSING,
@@ -296,7 +301,7 @@ static const char *const broken_dumps[] = {
     "/*\n" CLOSING,
     "/* /* */\n" CLOSING,
     "SELECT 1\n" CLOSING,
-    "COPY t (a) FROM stdin;\n" CLOSING,            /* the words are a row */
+    "COPY t (a) FROM stdin;\n" CLOSING, /* the words are a row */
     "COPY t (a\n" CLOSING,
     "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;\n" CLOSING,
     "-- PostgreSQL database dump complete\n--\n\n", /* no line above it */
@@ -346,7 +351,8 @@ static const struct {
     enum section want;
 } sections[] = {
     {"CREATE TABLE t (a int);", SECTION_PRE_DATA},
-    {"ALTER TABLE ONLY public.t ATTACH PARTITION public.p FOR VALUES IN (1);", SECTION_PRE_DATA},
+    {"ALTER TABLE ONLY public.t ATTACH PARTITION public.p FOR VALUES IN (1);",
+     SECTION_PRE_DATA},
     {"ALTER TABLE t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY ();", SECTION_PRE_DATA},
     {"SELECT pg_catalog.lo_create('1');", SECTION_PRE_DATA},
     {"SELECT pg_catalog.setval('s', 1, true);", SECTION_DATA},
@@ -362,7 +368,8 @@ static const struct {
     {"CREATE INDEX i ON t (a);\nCREATE VIEW v AS SELECT 1;", SECTION_POST_DATA},
     {"-- Name: CREATE INDEX; Type: INDEX\nCREATE TABLE t ();", SECTION_PRE_DATA},
     {"SELECT 'x' /* CREATE INDEX */;", SECTION_PRE_DATA},
-    {"CREATE INDEX i ON t (a);\nSELECT * FROM pg_catalog.pg_restore_relation_stats('a', 1);",
+    {"CREATE INDEX i ON t (a);\nSELECT * FROM pg_catalog.pg_restore_relation_stats('a', "
+     "1);",
      SECTION_POST_DATA},
     {"SELECT * FROM pg_catalog.pg_restore_relation_stats('a', 1);", SECTION_DATA},
 };
@@ -460,13 +467,15 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_loop_test(tcase, borders_stand_where_they_must_and_nowhere_else, 0, INPUTS);
-    tcase_add_loop_test(tcase, how_the_bytes_are_cut_into_pieces_changes_nothing, 0, INPUTS);
+    tcase_add_loop_test(tcase, how_the_bytes_are_cut_into_pieces_changes_nothing, 0,
+                        INPUTS);
     tcase_add_loop_test(tcase, a_dump_cut_at_any_byte_never_ends_well, 0,
                         (int)(sizeof whole_dumps / sizeof *whole_dumps));
     tcase_add_loop_test(tcase, what_only_looks_like_the_end_does_not_end_well, 0,
                         (int)(sizeof broken_dumps / sizeof *broken_dumps));
-    tcase_add_loop_test(tcase, tables_and_columns_come_from_the_copy_statement_without_quotes,
-                        0, (int)(sizeof tables / sizeof *tables));
+    tcase_add_loop_test(tcase,
+                        tables_and_columns_come_from_the_copy_statement_without_quotes, 0,
+                        (int)(sizeof tables / sizeof *tables));
     tcase_add_loop_test(tcase, sections_come_from_statements, 0,
                         (int)(sizeof sections / sizeof *sections));
     tcase_add_test(tcase, state_and_restrict_lines_are_marked);
