@@ -64,8 +64,8 @@ enum option_only { OPTION_ANY, OPTION_ONLY_DIR, OPTION_ONLY_S3 };
 
 struct option {
     enum option_scope scope;
-    const char *key; /* in the file; NULL: OPTION_ARGUMENT */
     enum option_type type;
+    const char *key;      /* in the file; NULL: OPTION_ARGUMENT */
     const char *initial;  /* default; NULL: none, or decided in settings_load */
     size_t offset;        /* of the field in its struct of settings.h */
     size_t offset_values; /* OPTION_MAP: of the list of values */
