@@ -6,6 +6,8 @@
 
 #define HOUR 3600
 #define DAY (24 * HOUR)
+/* Of one number of a duration; the sum of all units then fits in 64 bits. */
+#define DURATION_MAX 1000000000000
 
 /* Decimal digits at *text; false when there are none or the value passes `max`. */
 static bool take_number(const char **text, uint64_t max, uint64_t *out)
@@ -128,7 +130,7 @@ static bool read_duration(const char *text, bool small, struct duration *out)
     size_t row = 0;
     do {
         uint64_t number = 0;
-        if (!take_number(&text, 1000000, &number))
+        if (!take_number(&text, DURATION_MAX, &number))
             return false;
         row = take_unit(&text, row, small);
         if (row == count)
@@ -137,7 +139,9 @@ static bool read_duration(const char *text, bool small, struct duration *out)
         seconds += (int64_t)number * steps[row].seconds;
         row++;
     } while (*text != '\0');
-    *out = (struct duration){.months = (int32_t)months, .seconds = seconds};
+    /* Months beyond the field reach before every date anyway. */
+    out->months = months > INT32_MAX ? INT32_MAX : (int32_t)months;
+    out->seconds = seconds;
     return true;
 }
 
