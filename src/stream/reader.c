@@ -12,6 +12,8 @@ static const char archive_magic[READER_MAGIC_SIZE + 1] = "PGDMP";
 
 enum outcome { GOING, WOKEN };
 
+enum { END_MARK = 3 }; /* the line that ends the rows: backslash, dot, newline */
+
 int reader_init(struct reader *reader, const struct stream_spec *spec, struct chan *idle,
                 struct chan *work, int wake_fd, struct err *err)
 {
@@ -23,6 +25,7 @@ int reader_init(struct reader *reader, const struct stream_spec *spec, struct ch
         .section = spec->format == STREAM_PLAIN ? SECTION_PRE_DATA : SECTION_NONE,
     };
     scan_init(&reader->scan);
+    tables_init(&reader->tables);
     digest_init(&reader->sha256, DIGEST_SHA256);
     reader->buffer = memory_try(READER_BUFFER, err);
     return reader->buffer != NULL ? 0 : -1;
@@ -98,26 +101,6 @@ static bool cut(struct reader *reader)
     return send_chunk(reader, full);
 }
 
-static struct stream_table *last_table(struct reader *reader)
-{
-    return &reader->tables[reader->table_count - 1];
-}
-
-static void begin_table(struct reader *reader)
-{
-    const struct chunk_table *table = reader->scan.table;
-    struct meter *meter = reader->spec->meter;
-
-    memory_grow(&reader->tables, &reader->table_capacity, reader->table_count + 1,
-                sizeof *reader->tables);
-    reader->tables[reader->table_count++] = (struct stream_table){
-        .schema = memory_strdup(table->schema),
-        .name = memory_strdup(table->name),
-    };
-    if (meter != NULL)
-        atomic_fetch_add(&meter->tables, 1);
-}
-
 /* The span ended with a COPY statement's line: that statement begins a chunk. */
 static bool on_table(struct reader *reader)
 {
@@ -129,7 +112,9 @@ static bool on_table(struct reader *reader)
     chunk->data_to = chunk->raw_size;
     chunk->border = chunk->raw_size;
     reader->section = SECTION_DATA;
-    begin_table(reader);
+    tables_begin(&reader->tables, chunk->table->schema, chunk->table->name);
+    if (reader->spec->meter != NULL)
+        atomic_fetch_add(&reader->spec->meter->tables, 1);
     return true;
 }
 
@@ -137,8 +122,7 @@ static bool on_table_end(struct reader *reader)
 {
     struct chunk *chunk = reader->chunk;
 
-    chunk->data_to = chunk->raw_size - strlen("\\.\n");
-    last_table(reader)->raw_bytes -= strlen("\\.\n");
+    chunk->data_to = chunk->raw_size - END_MARK;
     if (!cut(reader))
         return false;
     chunk_table_release(reader->chunk->table);
@@ -170,8 +154,8 @@ static void add_span(struct reader *reader, const unsigned char *data,
     chunk->flags |= span->flags;
     if (chunk->table != NULL) {
         chunk->data_to = chunk->raw_size;
-        last_table(reader)->rows += span->rows;
-        last_table(reader)->raw_bytes += span->size;
+        size_t mark = span->event == SCAN_TABLE_END ? END_MARK : 0;
+        tables_add(&reader->tables, span->rows, span->size - mark);
     }
     if (span->rows > 0 && reader->spec->meter != NULL)
         atomic_fetch_add(&reader->spec->meter->rows, span->rows);
@@ -286,10 +270,6 @@ void reader_release(struct reader *reader)
     scan_release(&reader->scan);
     digest_release(&reader->sha256);
     free(reader->buffer);
-    for (size_t i = 0; i < reader->table_count; i++) {
-        free(reader->tables[i].schema);
-        free(reader->tables[i].name);
-    }
-    free(reader->tables);
+    tables_release(&reader->tables);
     reader->spec = NULL;
 }

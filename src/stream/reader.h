@@ -15,6 +15,7 @@
 #include "stream/chunk.h"
 #include "stream/scan.h"
 #include "stream/stream.h"
+#include "stream/tables.h"
 
 enum { READER_BUFFER = 256 * 1024, READER_MAGIC_SIZE = 5 };
 
@@ -29,8 +30,7 @@ struct reader {
     uint64_t raw_bytes;
     uint64_t chunks;      /* handed over */
     enum section section; /* of the chunk being filled */
-    struct stream_table *tables;
-    size_t table_count, table_capacity;
+    struct tables tables;
     char magic[READER_MAGIC_SIZE]; /* custom format: how the archive begins */
     size_t magic_size;
 };

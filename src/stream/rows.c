@@ -99,7 +99,8 @@ void rows_scan(struct rows *rows, const unsigned char *data, size_t size,
 {
     *span = (struct rows_span){0};
     while (span->size < size && !span->ended) {
-        /* A block must not begin with the end mark, which has no newline in front of it there. */
+        /* A block must not begin with the end mark, which has no newline in front of it
+         * there. */
         if (rows->state == ROWS_IN_LINE ||
             (rows->state == ROWS_LINE_START && data[span->size] != '\\')) {
             size_t skipped =

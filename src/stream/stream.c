@@ -233,8 +233,9 @@ static int finish(struct stream *stream, struct err *err)
     result->stored_bytes = stream->assemble.stored_bytes;
     digest_finish(&reader->sha256, result->raw_sha256);
     digest_finish(&stream->assemble.sha256, result->stored_sha256);
-    result->tables = reader->tables;
-    result->table_count = reader->table_count;
+    tables_merge(&reader->tables);
+    result->tables = reader->tables.items;
+    result->table_count = reader->tables.count;
     result->ended_well = reader_ended_well(reader);
     return 0;
 }
