@@ -70,6 +70,7 @@ static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
     const unsigned char *data = plain ? chunk->raw : chunk->encoded;
     size_t size = plain ? chunk->raw_size : chunk->encoded_size;
 
+    /* A sink that never blocks would not notice. */
     if (cancel_check(err) < 0)
         return -1;
     digest_add(&assemble->sha256, data, size);
@@ -77,6 +78,7 @@ static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
         return -1;
     if (assemble->meter != NULL)
         atomic_fetch_add(&assemble->meter->stored_bytes, size);
+    /* Only what the sink has taken is indexed. */
     if (index_writer_add(assemble->index, chunk, assemble->stored_bytes, size, err) < 0)
         return -1;
     assemble->stored_bytes += size;
@@ -91,6 +93,8 @@ int assemble_run(struct assemble *assemble, struct err *err)
     while ((chunk = take_next(assemble, &stopped)) != NULL) {
         int result = write_chunk(assemble, chunk, err);
         assemble->next++;
+        /* Drops the table as well, whose names might otherwise outlive their use by a whole
+         * round. */
         chunk_reset(chunk);
         if (!chan_push(assemble->idle, chunk))
             stopped = true;

@@ -73,6 +73,7 @@ struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity, struct err
 
 void chunk_reset(struct chunk *chunk)
 {
+    /* The buffers stay, their contents too: nobody reads beyond the sizes. */
     chunk_table_release(chunk->table);
     *chunk = (struct chunk){
         .raw = chunk->raw,
@@ -93,6 +94,7 @@ void chunk_split(struct chunk *chunk, struct chunk *next)
 {
     size_t at = chunk->border > 0 ? chunk->border : chunk->raw_size;
 
+    /* Rows that have ended lie in front of the border, so their count stays where it is. */
     assert(next->raw_size == 0);
     next->raw_offset = chunk->raw_offset + at;
     if (chunk->border == 0 && at > 0)

@@ -120,7 +120,10 @@ int encoder_chunk(struct encoder *encoder, const void *raw, size_t raw_size, voi
     if (raw_size > encoder->max_raw)
         return err_set(err, ERR_SYSTEM, "a chunk of %zu bytes is too large to encode",
                        raw_size);
-    return encoder->ops->encode(encoder->state, raw, raw_size, out, out_size, err);
+    struct codec_io io = {raw, raw_size, out, *out_size};
+    int result = encoder->ops->encode(encoder->state, &io, err);
+    *out_size -= io.out_size;
+    return result;
 }
 
 void encoder_free(struct encoder *encoder)
@@ -143,6 +146,7 @@ struct decoder *decoder_new(enum codec_kind kind, struct err *err)
 
     decoder->ops = codecs[kind];
     decoder->state = decoder->ops->decoder_new(err);
+    /* No bytes are a whole file only where there is no format. */
     decoder->at_end = kind == CODEC_NONE;
     if (decoder->state == NULL) {
         free(decoder);

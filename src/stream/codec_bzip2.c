@@ -4,6 +4,7 @@
 
 #include <bzlib.h>
 
+/* bzlib allocates for each stream anew; there is nothing to keep but the level. */
 struct bzip2_encoder {
     int level;
 };
@@ -31,22 +32,21 @@ static void *bzip2_encoder_new(int level, size_t max_raw, struct err *err)
     return encoder;
 }
 
-static int bzip2_encode(void *state, const void *raw, size_t raw_size, void *out,
-                        size_t *out_size, struct err *err)
+static int bzip2_encode(void *state, struct codec_io *io, struct err *err)
 {
     const struct bzip2_encoder *encoder = state;
     char *source;
-    unsigned size = (unsigned)*out_size;
+    unsigned size = (unsigned)io->out_size;
 
-    if (raw_size > UINT32_MAX || *out_size > UINT32_MAX)
+    if (io->in_size > UINT32_MAX || io->out_size > UINT32_MAX)
         return err_set(err, ERR_SYSTEM, "bzip2: a chunk is larger than 4 GiB");
     /* bzlib reads through a pointer that is not const. */
-    memcpy(&source, &raw, sizeof raw);
-    int status = BZ2_bzBuffToBuffCompress(out, &size, source, (unsigned)raw_size,
-                                          encoder->level, 0, 0);
+    memcpy(&source, &io->in, sizeof io->in);
+    int status = BZ2_bzBuffToBuffCompress((char *)io->out, &size, source,
+                                          (unsigned)io->in_size, encoder->level, 0, 0);
     if (status != BZ_OK)
         return err_set(err, ERR_SYSTEM, "bzip2 level %d: error %d", encoder->level, status);
-    *out_size = size;
+    io->out_size -= size;
     return 0;
 }
 
@@ -80,6 +80,7 @@ static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct e
     struct bzip2_decoder *decoder = state;
     bz_stream *bz = &decoder->bz;
 
+    /* Once more without input: decoded bytes may still wait for room. */
     do {
         if (!decoder->in_stream) {
             if (io->in_size == 0)

@@ -23,17 +23,6 @@ static void *none_encoder_new(int level, size_t max_raw, struct err *err)
     return &nothing;
 }
 
-static int none_encode(void *state, const void *raw, size_t raw_size, void *out,
-                       size_t *out_size, struct err *err)
-{
-    (void)state;
-    if (*out_size < raw_size)
-        return err_set(err, ERR_SYSTEM, "no room for a chunk of %zu bytes", raw_size);
-    memcpy(out, raw, raw_size);
-    *out_size = raw_size;
-    return 0;
-}
-
 static void none_free(void *state)
 {
     (void)state;
@@ -45,17 +34,30 @@ static void *none_decoder_new(struct err *err)
     return &nothing;
 }
 
-static int none_decode(void *state, struct codec_io *io, bool *at_end, struct err *err)
+static void copy(struct codec_io *io, size_t size)
 {
-    size_t size = io->in_size < io->out_size ? io->in_size : io->out_size;
-
-    (void)state;
-    (void)err;
     memcpy(io->out, io->in, size);
     io->in += size;
     io->in_size -= size;
     io->out += size;
     io->out_size -= size;
+}
+
+static int none_encode(void *state, struct codec_io *io, struct err *err)
+{
+    (void)state;
+    if (io->out_size < io->in_size)
+        return err_set(err, ERR_SYSTEM, "no room for a chunk of %zu bytes", io->in_size);
+    copy(io, io->in_size);
+    return 0;
+}
+
+/* Any number of bytes is whole, so this codec cannot tell a cut: sizes and hashes must. */
+static int none_decode(void *state, struct codec_io *io, bool *at_end, struct err *err)
+{
+    (void)state;
+    (void)err;
+    copy(io, io->in_size < io->out_size ? io->in_size : io->out_size);
     *at_end = true;
     return 0;
 }

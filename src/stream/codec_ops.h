@@ -9,7 +9,8 @@
 
 #include "base/err.h"
 
-/* Input and output of one decoding step; each side moves forward. */
+/* Where a step reads and writes. Both sides move forward: what is left is left in the
+ * sizes. */
 struct codec_io {
     const unsigned char *in;
     size_t in_size;
@@ -25,9 +26,8 @@ struct codec_ops {
     uint64_t (*memory)(int level, size_t max_raw); /* of one encoder */
 
     void *(*encoder_new)(int level, size_t max_raw, struct err *err);
-    /* out_size: in the room, out what was written. */
-    int (*encode)(void *state, const void *raw, size_t raw_size, void *out,
-                  size_t *out_size, struct err *err);
+    /* All of in becomes one member; no room for it is an error. */
+    int (*encode)(void *state, struct codec_io *io, struct err *err);
     void (*encoder_free)(void *state);
 
     void *(*decoder_new)(struct err *err);

@@ -1,5 +1,7 @@
 #include "stream/copy_statement.h"
 
+#include "stream/sqlchar.h"
+
 #include <strings.h>
 
 struct cursor {
@@ -8,7 +10,7 @@ struct cursor {
 
 static void skip_space(struct cursor *cursor)
 {
-    while (cursor->at < cursor->end && strchr(" \t\r\n\v\f", *cursor->at) != NULL)
+    while (cursor->at < cursor->end && sqlchar_is_space((unsigned char)*cursor->at))
         cursor->at++;
 }
 
@@ -36,12 +38,6 @@ static bool take_quoted(struct cursor *cursor, struct text *name)
     return false;
 }
 
-static bool is_bare(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '$' || (unsigned char)c >= 0x80;
-}
-
 /* Empties name first. */
 static bool take_name(struct cursor *cursor, struct text *name)
 {
@@ -49,13 +45,14 @@ static bool take_name(struct cursor *cursor, struct text *name)
     skip_space(cursor);
     if (cursor->at < cursor->end && *cursor->at == '"')
         return take_quoted(cursor, name);
-    while (cursor->at < cursor->end && is_bare(*cursor->at))
+    while (cursor->at < cursor->end && sqlchar_is_name((unsigned char)*cursor->at))
         text_add_char(name, *cursor->at++);
     return name->length > 0;
 }
 
 static bool take_columns(struct cursor *cursor, struct text *name, struct strlist *columns)
 {
+    /* No list: a table without columns, or with generated ones only. */
     if (!take(cursor, '('))
         return true;
     do {
@@ -81,6 +78,7 @@ struct chunk_table *copy_statement_parse(const char *body, size_t size)
     text_init(&schema, size);
     text_init(&table, size);
     text_init(&name, size);
+    /* `COPY (SELECT …)`, `COPY t TO …` and `COPY t FROM 'file'` fail one of these steps. */
     bool ok = take_name(&cursor, &table);
     if (ok && take(&cursor, '.')) {
         text_add_bytes(&schema, table.data, table.length);

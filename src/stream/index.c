@@ -21,6 +21,8 @@ static const struct {
 };
 enum { FLAGS = sizeof flag_names / sizeof *flag_names };
 
+/* zlib and not the codecs of the stream: lines are small and come one by one, and the index
+ * should not depend on the codec that was chosen for the data. */
 struct index_writer {
     z_stream zlib;
     struct text out;
@@ -176,7 +178,9 @@ struct index_reader {
     uint64_t chunks, raw_bytes, stored_bytes;
 };
 
-/* Fills the buffer: 1, or 0 at the end of the index, or -1. */
+/* The decoder may hold output back when there is no input left, so the end is only there
+ * when it has nothing to give either. Fills the buffer: 1, or 0 at the end of the index, or
+ * -1. */
 static int refill(struct index_reader *reader, struct err *err)
 {
     reader->from = reader->to = 0;
@@ -233,6 +237,7 @@ static json_t *next_object(struct index_reader *reader, struct err *err)
     return object;
 }
 
+/* A later version may mean other things by the same words, so it is not read at all. */
 static int read_first(struct index_reader *reader, struct err *err)
 {
     struct json_reader json;
@@ -378,6 +383,7 @@ static int read_last(struct index_reader *reader, const json_t *object, struct e
         (uint64_t)stored != reader->stored_bytes)
         return err_set(err, ERR_CORRUPT,
                        "chunk index: its last line does not fit the others");
+    /* The gzip member has to end here too: its checksum covers every line. */
     int more = next_line(reader, err);
     if (more > 0 || (more == 0 && reader->line.length > 0))
         return err_set(err, ERR_CORRUPT, "chunk index: something follows its last line");

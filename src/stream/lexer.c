@@ -1,49 +1,32 @@
 #include "stream/lexer.h"
 
+#include "stream/sqlchar.h"
+
+/* A tag longer than this, or a COPY statement, is no work of pg_dump's: 1,600 columns of 63
+ * bytes in quotes, each byte doubled, make 200 KB. */
 enum { TAG_CEILING = 1 << 20, BODY_CEILING = 4 << 20 };
 
+/* What the next byte belongs to. States, not look-ahead, because a piece may end behind any
+ * byte. */
 enum state {
-    TOP,
-    WORD,
-    DOLLAR, /* behind `$`: a tag, a parameter, or nothing special */
-    DOLLAR_BODY,
-    STRING,      /* '…' */
-    STRING_END,  /* behind a quote: the end, or the first of two */
-    ESCAPED,     /* E'…' */
-    ESCAPED_ANY, /* behind a backslash in it */
-    ESCAPED_END,
-    ESCAPED_GAP, /* behind a newline behind E'…': another quote continues the same string */
-    QUOTED,      /* "…" */
-    QUOTED_END,
-    DASH,
-    SLASH,
+    TOP,          /* between tokens, in a statement or not */
+    WORD,         /* keyword, bare identifier, number */
+    DOLLAR,       /* behind `$`: a tag, a parameter, or nothing special */
+    DOLLAR_BODY,  /* between $tag$ and $tag$ */
+    QUOTE,        /* inside '…', E'…' or "…": lexer->quote, lexer->escapes */
+    QUOTE_ESCAPE, /* behind a backslash in E'…' */
+    QUOTE_END,    /* behind a quote: the end, or the first of two */
+    QUOTE_SPACE,  /* behind E'…' and blanks */
+    QUOTE_GAP, /* behind E'…' and a newline: one more quote goes on with the same string */
+    DASH,      /* behind `-`: a comment or an operator */
+    SLASH,     /* behind `/`: the same */
     LINE_COMMENT,
-    BLOCK,
+    BLOCK, /* inside a block comment, of lexer->comment_depth levels */
     BLOCK_STAR,
     BLOCK_SLASH,
-    META,
+    META, /* a psql line */
     STATE_COUNT
 };
-
-static bool is_space(unsigned char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_digit(unsigned char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
-}
-
-static char upper(unsigned char c)
-{
-    return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-}
 
 /* memchr that answers with a length: all of it when c is not there. */
 static size_t length_to(const unsigned char *data, size_t size, int c)
@@ -52,22 +35,15 @@ static size_t length_to(const unsigned char *data, size_t size, int c)
     return found != NULL ? (size_t)(found - data) : size;
 }
 
-static void head_add(struct lexer *lexer, char c)
-{
-    if (lexer->head_size < LEXER_HEAD_SIZE - 1)
-        lexer->head[lexer->head_size++] = c;
-}
-
 static void begin_token(struct lexer *lexer)
 {
-    if (lexer->head_size > 0 && !lexer->head_joins)
-        head_add(lexer, ' ');
-    lexer->head_joins = false;
+    head_token(&lexer->head);
     lexer->in_statement = true;
     lexer->after_begin = false;
     lexer->word_size = 0;
 }
 
+/* Comments and psql lines are told by how they begin; the rest is cut. */
 static void line_add(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t room = LEXER_LINE_SIZE - 1 - lexer->line_size;
@@ -92,6 +68,13 @@ static size_t enter(struct lexer *lexer, enum state state)
     return 1;
 }
 
+static size_t begin_quote(struct lexer *lexer, unsigned char quote, bool escapes)
+{
+    lexer->quote = quote;
+    lexer->escapes = escapes;
+    return enter(lexer, QUOTE);
+}
+
 /* Consumes one byte, which ends something. */
 static size_t report(struct lexer *lexer, enum lexer_event event)
 {
@@ -109,7 +92,7 @@ static bool head_creates_routine(const struct lexer *lexer)
     };
 
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-        if (lexer_head_matches(lexer, patterns[i]))
+        if (head_matches(&lexer->head, patterns[i]))
             return true;
     }
     return false;
@@ -123,11 +106,14 @@ static bool word_is(const struct lexer *lexer, const char *word)
 
 static void end_word(struct lexer *lexer)
 {
-    bool after_begin = lexer->after_begin;
+    bool after_begin = lexer->after_begin; /* nothing may stand between the two words */
 
     lexer->after_begin = false;
-    if (lexer->head_size == 4 && word_is(lexer, "COPY"))
+    /* Only COPY's whole text is kept: names in it may be of any length and hold anything.
+     */
+    if (lexer->head.size == 4 && word_is(lexer, "COPY"))
         lexer->in_copy = true;
+    /* CASE and END in brackets are balanced there. */
     if (lexer->parens > 0)
         return;
     /* psql counts every BEGIN; a column of that name, which pg_dump writes bare, would
@@ -145,25 +131,22 @@ static void end_word(struct lexer *lexer)
 
 static void add_word(struct lexer *lexer, const unsigned char *data, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        head_add(lexer, upper(data[i]));
-        if (lexer->word_size < LEXER_WORD_SIZE)
-            lexer->word[lexer->word_size++] = upper(data[i]);
-    }
+    head_add_upper(&lexer->head, data, size);
+    for (size_t i = 0; i < size && lexer->word_size < LEXER_WORD_SIZE; i++)
+        lexer->word[lexer->word_size++] = sqlchar_upper(data[i]);
 }
 
 /* One byte that is a token by itself. */
 static size_t punctuation(struct lexer *lexer, unsigned char c)
 {
     if (c == '.') {
-        lexer->head_joins = true;
         lexer->in_statement = true;
         lexer->after_begin = false;
-        head_add(lexer, '.');
+        head_dot(&lexer->head);
         return enter(lexer, TOP);
     }
     begin_token(lexer);
-    head_add(lexer, (char)c);
+    head_add(&lexer->head, (char)c);
     if (c == '(')
         lexer->parens++;
     else if (c == ')' && lexer->parens > 0)
@@ -173,9 +156,10 @@ static size_t punctuation(struct lexer *lexer, unsigned char c)
 
 static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size)
 {
-    (void)size;
     unsigned char c = *data;
-    if (is_space(c))
+
+    (void)size;
+    if (sqlchar_is_space(c))
         return c == '\n' && !lexer->in_statement ? report(lexer, LEXER_NEWLINE) : 1;
     if (c == ';' && lexer->parens == 0 && lexer->begins == 0)
         return report(lexer, LEXER_STATEMENT);
@@ -187,21 +171,16 @@ static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size
         line_add(lexer, data, 1);
         return enter(lexer, META);
     }
-    if (is_letter(c) || is_digit(c)) {
+    if (sqlchar_is_letter(c) || sqlchar_is_digit(c)) {
         bool after_begin = lexer->after_begin;
         begin_token(lexer);
         lexer->after_begin = after_begin;
         return leave(lexer, WORD);
     }
-    if (c == '\'') {
+    if (c == '\'' || c == '"') {
         begin_token(lexer);
-        head_add(lexer, '\'');
-        return enter(lexer, lexer->standard_strings ? STRING : ESCAPED);
-    }
-    if (c == '"') {
-        begin_token(lexer);
-        head_add(lexer, '"');
-        return enter(lexer, QUOTED);
+        head_add(&lexer->head, (char)c);
+        return begin_quote(lexer, c, c == '\'' && !lexer->standard_strings);
     }
     if (c == '$') {
         begin_token(lexer);
@@ -215,9 +194,12 @@ static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size
 static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = 0;
+    bool number =
+        sqlchar_is_digit(lexer->word_size > 0 ? (unsigned char)*lexer->word : *data);
 
-    while (length < size && (is_letter(data[length]) || is_digit(data[length]) ||
-                             (data[length] == '$' && lexer->word_size + length > 0)))
+    /* Dollars go on in a name; behind a number or a parameter one begins a quote. */
+    while (length < size && sqlchar_is_name(data[length]) &&
+           !(number && data[length] == '$'))
         length++;
     add_word(lexer, data, length);
     if (length == size)
@@ -225,10 +207,8 @@ static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t siz
     lexer->state = TOP;
     if (data[length] == '\'' && lexer->word_size == 1 &&
         strchr("EBX", lexer->word[0]) != NULL) {
-        /* E'' has backslash escapes whatever standard_conforming_strings says; B'' and X''
-         * never. */
-        lexer->state = lexer->word[0] == 'E' ? ESCAPED : STRING;
-        return length + 1;
+        /* E'' has escapes whatever standard_conforming_strings says; B'' and X'' never. */
+        return length + begin_quote(lexer, '\'', lexer->word[0] == 'E');
     }
     end_word(lexer);
     return length;
@@ -238,8 +218,9 @@ static size_t in_dollar(struct lexer *lexer, const unsigned char *data, size_t s
 {
     size_t length = 0;
 
-    while (length < size && (is_letter(data[length]) ||
-                             (is_digit(data[length]) && lexer->tag.length + length > 1)))
+    while (length < size &&
+           (sqlchar_is_letter(data[length]) ||
+            (sqlchar_is_digit(data[length]) && lexer->tag.length + length > 1)))
         length++;
     text_add_bytes(&lexer->tag, data, length);
     if (length == size)
@@ -261,6 +242,7 @@ static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, siz
 {
     const char *tag = lexer->tag.data;
 
+    /* Function bodies are long and dollars rare. */
     if (lexer->tag_matched == 0) {
         size_t length = length_to(data, size, '$');
         if (length == size)
@@ -279,87 +261,54 @@ static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, siz
     return 1;
 }
 
-static void add_to_string(struct lexer *lexer, const unsigned char *data, size_t size)
+static size_t in_quote(struct lexer *lexer, const unsigned char *data, size_t size)
 {
-    for (size_t i = 0; i < size && lexer->head_size < LEXER_HEAD_SIZE - 1; i++)
-        head_add(lexer, (char)data[i]);
-}
+    size_t length = length_to(data, size, lexer->quote);
 
-static size_t in_string(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    size_t length = length_to(data, size, '\'');
-
-    add_to_string(lexer, data, length);
+    if (lexer->escapes)
+        length = length_to(data, length, '\\');
+    /* A quoted identifier may be anything, so the head says only that there is one. */
+    if (lexer->quote == '\'')
+        head_add_bytes(&lexer->head, data, length);
     if (length == size)
         return size;
-    lexer->state = STRING_END;
+    lexer->state = data[length] == lexer->quote ? QUOTE_END : QUOTE_ESCAPE;
     return length + 1;
 }
 
-static size_t in_string_end(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    (void)size;
-    head_add(lexer, '\'');
-    return *data == '\'' ? enter(lexer, STRING) : leave(lexer, TOP);
-}
-
-static size_t in_escaped(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    size_t length = length_to(data, size, '\'');
-
-    length = length_to(data, length, '\\');
-    add_to_string(lexer, data, length);
-    if (length == size)
-        return size;
-    lexer->state = data[length] == '\'' ? ESCAPED_END : ESCAPED_ANY;
-    return length + 1;
-}
-
-static size_t in_escaped_any(struct lexer *lexer, const unsigned char *data, size_t size)
+static size_t in_quote_escape(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)data;
     (void)size;
-    return enter(lexer, ESCAPED);
+    return enter(lexer, QUOTE);
 }
 
-static size_t in_escaped_end(struct lexer *lexer, const unsigned char *data, size_t size)
+static size_t in_quote_end(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
-    if (*data == '\'')
-        return enter(lexer, ESCAPED);
+    if (*data == lexer->quote)
+        return enter(lexer, QUOTE);
+    if (lexer->quote == '\'')
+        head_add(&lexer->head, '\'');
+    return leave(lexer, lexer->escapes ? QUOTE_SPACE : TOP);
+}
+
+/* Strings that follow each other on two lines are one (SQL's oddest rule, manual 4.1.2.1).
+ * It matters only for E'', whose escapes stay in force. */
+static size_t in_quote_space(struct lexer *lexer, const unsigned char *data, size_t size)
+{
+    (void)size;
     if (*data == '\n')
-        return enter(lexer, ESCAPED_GAP);
-    if (is_space(*data))
-        return 1;
-    head_add(lexer, '\'');
-    return leave(lexer, TOP);
+        return enter(lexer, QUOTE_GAP);
+    return sqlchar_is_space(*data) ? 1 : leave(lexer, TOP);
 }
 
-static size_t in_escaped_gap(struct lexer *lexer, const unsigned char *data, size_t size)
+static size_t in_quote_gap(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
-    if (*data == '\'')
-        return enter(lexer, ESCAPED);
-    if (is_space(*data))
-        return 1;
-    head_add(lexer, '\'');
-    return leave(lexer, TOP);
-}
-
-static size_t in_quoted(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    size_t length = length_to(data, size, '"');
-
-    if (length == size)
-        return size;
-    lexer->state = QUOTED_END;
-    return length + 1;
-}
-
-static size_t in_quoted_end(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    (void)size;
-    return *data == '"' ? enter(lexer, QUOTED) : leave(lexer, TOP);
+    if (*data == lexer->quote)
+        return enter(lexer, QUOTE);
+    return sqlchar_is_space(*data) ? 1 : leave(lexer, TOP);
 }
 
 static size_t in_dash(struct lexer *lexer, const unsigned char *data, size_t size)
@@ -370,6 +319,7 @@ static size_t in_dash(struct lexer *lexer, const unsigned char *data, size_t siz
         line_add(lexer, (const unsigned char *)"--", 2);
         return enter(lexer, LINE_COMMENT);
     }
+    /* The dash was an operator; this byte is still to be looked at. */
     (void)punctuation(lexer, '-');
     return leave(lexer, TOP);
 }
@@ -390,6 +340,7 @@ static size_t in_meta(struct lexer *lexer, const unsigned char *data, size_t siz
     size_t length = length_to(data, size, '\n');
 
     line_add(lexer, data, length);
+    /* Outside of statements psql reads such a line to its end, quotes or not. */
     return length < size ? length + report(lexer, LEXER_META) : length;
 }
 
@@ -417,6 +368,7 @@ static size_t in_block(struct lexer *lexer, const unsigned char *data, size_t si
     return 1;
 }
 
+/* Comments nest in PostgreSQL, unlike in C. */
 static size_t in_block_star(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
@@ -428,6 +380,7 @@ static size_t in_block_star(struct lexer *lexer, const unsigned char *data, size
         return enter(lexer, BLOCK);
     if (lexer->in_statement)
         return enter(lexer, TOP);
+    /* Told only so that the closing comment is no longer the last thing. */
     lexer->line_size = 0;
     line_add(lexer, (const unsigned char *)"/*", 2);
     return report(lexer, LEXER_COMMENT);
@@ -452,14 +405,11 @@ static size_t (*const handlers[STATE_COUNT])(struct lexer *, const unsigned char
     [WORD] = in_word,
     [DOLLAR] = in_dollar,
     [DOLLAR_BODY] = in_dollar_body,
-    [STRING] = in_string,
-    [STRING_END] = in_string_end,
-    [ESCAPED] = in_escaped,
-    [ESCAPED_ANY] = in_escaped_any,
-    [ESCAPED_END] = in_escaped_end,
-    [ESCAPED_GAP] = in_escaped_gap,
-    [QUOTED] = in_quoted,
-    [QUOTED_END] = in_quoted_end,
+    [QUOTE] = in_quote,
+    [QUOTE_ESCAPE] = in_quote_escape,
+    [QUOTE_END] = in_quote_end,
+    [QUOTE_SPACE] = in_quote_space,
+    [QUOTE_GAP] = in_quote_gap,
     [DASH] = in_dash,
     [SLASH] = in_slash,
     [LINE_COMMENT] = in_line_comment,
@@ -512,8 +462,7 @@ void lexer_next(struct lexer *lexer)
     lexer->after_begin = false;
     lexer->parens = 0;
     lexer->begins = 0;
-    lexer->head_size = 0;
-    lexer->head_joins = false;
+    head_clear(&lexer->head);
     lexer->word_size = 0;
     lexer->line_size = 0;
     text_clear(&lexer->body);
@@ -522,26 +471,4 @@ void lexer_next(struct lexer *lexer)
 bool lexer_is_idle(const struct lexer *lexer)
 {
     return lexer->state == TOP && !lexer->in_statement;
-}
-
-bool lexer_head_matches(const struct lexer *lexer, const char *pattern)
-{
-    const char *head = lexer->head;
-    const char *end = head + lexer->head_size;
-
-    while (*pattern != '\0') {
-        if (*pattern == '*') {
-            if (head == end)
-                return false;
-            while (head < end && *head != ' ')
-                head++;
-            pattern++;
-        } else if (head < end && *head == *pattern) {
-            head++;
-            pattern++;
-        } else {
-            return false;
-        }
-    }
-    return head == end || *head == ' ';
 }

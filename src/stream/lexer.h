@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "stream/head.h"
 
 enum lexer_event {
     LEXER_NOTHING,   /* all bytes consumed */
@@ -25,7 +26,7 @@ enum lexer_event {
     LEXER_NEWLINE  /* any other newline outside of statements */
 };
 
-enum { LEXER_HEAD_SIZE = 256, LEXER_LINE_SIZE = 256, LEXER_WORD_SIZE = 16 };
+enum { LEXER_LINE_SIZE = 256, LEXER_WORD_SIZE = 16 };
 
 struct lexer {
     unsigned state; /* enum in lexer.c */
@@ -33,17 +34,14 @@ struct lexer {
     bool in_statement;
     bool standard_strings; /* standard_conforming_strings; the caller sets it */
     bool failed;           /* sticky: a COPY statement or a dollar tag beyond its ceiling */
+    unsigned char quote;   /* of the quoted token: ' or " */
+    bool escapes;          /* a backslash means something in it */
     unsigned parens;
     unsigned begins; /* BEGIN ATOMIC and CASE that are open */
     unsigned comment_depth;
     size_t tag_matched;
-    struct text tag; /* $tag$ of the dollar quote */
-    /* The start of the statement: words in upper case, a quoted identifier as one `"`,
-     * strings as they are, one space between tokens, none around dots: `ALTER TABLE ONLY
-     * PUBLIC." ADD CONSTRAINT` */
-    char head[LEXER_HEAD_SIZE];
-    size_t head_size;
-    bool head_joins;            /* the next token follows a dot */
+    struct text tag;            /* $tag$ of the dollar quote */
+    struct head head;           /* of the statement */
     char word[LEXER_WORD_SIZE]; /* current or last word, upper case, cut */
     size_t word_size;
     bool after_begin;
@@ -65,8 +63,5 @@ void lexer_next(struct lexer *lexer); /* forgets the statement or line that was 
 /* Whether the last byte was outside of everything: no statement, string, comment or line is
  * open. */
 bool lexer_is_idle(const struct lexer *lexer);
-/* Whether head begins with the space-separated words of pattern; `*` stands for any one
- * word. */
-bool lexer_head_matches(const struct lexer *lexer, const char *pattern);
 
 #endif

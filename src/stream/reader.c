@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* F_GETPIPE_SZ */
 #include "stream/reader.h"
 
 #include "base/cancel.h"
@@ -5,8 +6,14 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
+
+/* pg_dump writes 4 KiB at a time. Waking up for each costs more processor time than all
+ * else here, so a large pipe is given a moment to fill; it holds what comes in that moment
+ * many times over. */
+enum { SMALL_READ = 64 * 1024, LARGE_PIPE = 512 * 1024, MOMENT_MS = 1 };
 
 static const char archive_magic[READER_MAGIC_SIZE + 1] = "PGDMP";
 
@@ -27,11 +34,14 @@ int reader_init(struct reader *reader, const struct stream_spec *spec, struct ch
     scan_init(&reader->scan);
     tables_init(&reader->tables);
     digest_init(&reader->sha256, DIGEST_SHA256);
+    reader->large_pipe = fcntl(spec->fd, F_GETPIPE_SZ) >= LARGE_PIPE;
     reader->buffer = memory_try(READER_BUFFER, err);
     return reader->buffer != NULL ? 0 : -1;
 }
 
 /* Waits for bytes. WOKEN: somebody else ended the stream. */
+/* The time that back-pressure takes is not in it: the clock starts when we are ready to
+ * read. */
 static int wait_readable(const struct reader *reader, struct err *err)
 {
     struct pollfd fds[] = {
@@ -62,6 +72,15 @@ static int wait_readable(const struct reader *reader, struct err *err)
     }
 }
 
+static void let_fill(const struct reader *reader)
+{
+    struct pollfd fds[] = {
+        {.fd = cancel_fd(), .events = POLLIN},
+        {.fd = reader->wake_fd, .events = POLLIN},
+    };
+    (void)poll(fds, 2, MOMENT_MS);
+}
+
 /* An idle chunk that begins where the last one ended. False when the queue was closed. */
 static bool open_chunk(struct reader *reader, struct chunk **out)
 {
@@ -74,6 +93,8 @@ static bool open_chunk(struct reader *reader, struct chunk **out)
     return true;
 }
 
+/* Numbers give the order of the bytes, so they are given here, on the one thread that knows
+ * it. */
 static bool send_chunk(struct reader *reader, struct chunk *chunk)
 {
     chunk->number = reader->chunks++;
@@ -88,11 +109,13 @@ static bool cut(struct reader *reader)
     struct chunk *next;
     struct chunk *full = reader->chunk;
 
+    /* Begun at the border and still growing: there is nothing to cut off. */
     if (full->border == 0 && full->raw_size < full->raw_capacity)
         return true;
     if (!open_chunk(reader, &next))
         return false;
     chunk_split(full, next);
+    /* Both halves belong to the table; its rows go on at the very begin of the next. */
     if (full->table != NULL) {
         next->table = chunk_table_ref(full->table);
         next->data_to = next->raw_size;
@@ -118,6 +141,8 @@ static bool on_table(struct reader *reader)
     return true;
 }
 
+/* The line `\.` was the last of the span. What follows is no longer the table's: it begins
+ * a chunk, so that the chunks of a table can be taken without anything else. */
 static bool on_table_end(struct reader *reader)
 {
     struct chunk *chunk = reader->chunk;
@@ -167,6 +192,8 @@ static int scan_bytes(struct reader *reader, const unsigned char *data, size_t s
     while (size > 0) {
         if (reader->chunk->raw_size == reader->chunk->raw_capacity && !cut(reader))
             return WOKEN;
+        /* Never more than fits: so the border that the scan reports last is the one to cut
+         * at, and where chunks are cut depends on the dump alone, not on how it came in. */
         size_t room = reader->chunk->raw_capacity - reader->chunk->raw_size;
         struct scan_span span;
         if (scan_step(&reader->scan, data, size < room ? size : room, &span, err) < 0)
@@ -213,6 +240,8 @@ static int take_bytes(struct reader *reader, size_t size, struct err *err)
 {
     struct meter *meter = reader->spec->meter;
 
+    /* Hashed here and not per chunk: SHA-256 of the whole has to go in order, and the bytes
+     * are still in the cache. */
     digest_add(&reader->sha256, reader->buffer, size);
     reader->raw_bytes += size;
     if (meter != NULL)
@@ -227,6 +256,8 @@ static int finish(struct reader *reader)
     struct chunk *last = reader->chunk;
 
     reader->chunk = NULL;
+    /* An empty chunk is made only of an empty dump: no member at all would be no gzip file.
+     */
     if (last->raw_size == 0 && reader->chunks > 0) {
         chunk_reset(last);
         return chan_push(reader->idle, last) ? 0 : WOKEN;
@@ -243,6 +274,7 @@ int reader_run(struct reader *reader, struct err *err)
         if (state != GOING)
             return state;
         ssize_t got = read(reader->spec->fd, reader->buffer, READER_BUFFER);
+        /* EAGAIN: the caller's descriptor may be a non-blocking one. */
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
@@ -252,6 +284,8 @@ int reader_run(struct reader *reader, struct err *err)
         state = take_bytes(reader, (size_t)got, err);
         if (state != GOING)
             return state;
+        if (reader->large_pipe && got < SMALL_READ)
+            let_fill(reader);
     }
 }
 

@@ -22,7 +22,8 @@ enum { READER_BUFFER = 256 * 1024, READER_MAGIC_SIZE = 5 };
 struct reader {
     const struct stream_spec *spec;
     struct chan *idle, *work; /* empty chunks come from idle, full ones go to work */
-    int wake_fd;              /* readable: stop */
+    bool large_pipe;
+    int wake_fd; /* readable: stop */
     struct scan scan;
     struct digest sha256;
     unsigned char *buffer;

@@ -78,7 +78,7 @@ static enum section section_of_statement(const struct scan *scan)
     enum section here = scan->section;
 
     for (size_t i = 0; i < sizeof statement_kinds / sizeof *statement_kinds; i++) {
-        if (!lexer_head_matches(&scan->lexer, statement_kinds[i].head))
+        if (!head_matches(&scan->lexer.head, statement_kinds[i].head))
             continue;
         switch (statement_kinds[i].effect) {
         case STAYS:
@@ -91,28 +91,27 @@ static enum section section_of_statement(const struct scan *scan)
             return here == SECTION_POST_DATA ? here : SECTION_DATA;
         }
     }
+    /* pg_dump writes nothing else between the data: grants, constraints, triggers come
+     * behind it. */
     return here == SECTION_DATA ? SECTION_POST_DATA : here;
 }
 
 /* SET client_encoding = 'NAME' and SET standard_conforming_strings = off. */
 static int take_setting(struct scan *scan, struct err *err)
 {
-    const struct lexer *lexer = &scan->lexer;
-    const char *value = memchr(lexer->head, '=', lexer->head_size);
+    static const char encoding[] = "SET CLIENT_ENCODING = '";
+    const struct head *head = &scan->lexer.head;
+    size_t from = sizeof encoding - 1;
 
-    if (value == NULL || lexer->head + lexer->head_size - value < 3)
+    if (head_matches(head, "SET STANDARD_CONFORMING_STRINGS"))
+        scan->lexer.standard_strings =
+            !head_matches(head, "SET STANDARD_CONFORMING_STRINGS = OFF");
+    if (head->size < from + 2 || memcmp(head->text, encoding, from) != 0 ||
+        head->size - from > sizeof scan->encoding)
         return 0;
-    value += 2;
-    size_t size = (size_t)(lexer->head + lexer->head_size - value);
-    if (lexer_head_matches(lexer, "SET STANDARD_CONFORMING_STRINGS =")) {
-        scan->lexer.standard_strings = !(size == 3 && memcmp(value, "OFF", 3) == 0);
-        return 0;
-    }
-    if (!lexer_head_matches(lexer, "SET CLIENT_ENCODING =") || size < 2 || *value != '\'' ||
-        size - 2 >= sizeof scan->encoding)
-        return 0;
-    memcpy(scan->encoding, value + 1, size - 2);
-    scan->encoding[size - 2] = '\0';
+    size_t size = head->size - from - 1; /* without the quote behind it */
+    memcpy(scan->encoding, head->text + from, size);
+    scan->encoding[size] = '\0';
     for (size_t i = 0; i < sizeof unsafe_encodings / sizeof *unsafe_encodings; i++) {
         if (strcasecmp(scan->encoding, unsafe_encodings[i]) == 0)
             return err_set(
@@ -126,8 +125,10 @@ static int take_setting(struct scan *scan, struct err *err)
 
 static int take_statement(struct scan *scan, struct scan_span *span, struct err *err)
 {
-    struct lexer *lexer = &scan->lexer;
+    const struct lexer *lexer = &scan->lexer;
+    const struct head *head = &lexer->head;
 
+    /* The rows begin behind this line, whatever else the line holds. */
     if (lexer->in_copy) {
         struct chunk_table *table =
             copy_statement_parse(lexer->body.data, lexer->body.length);
@@ -139,13 +140,14 @@ static int take_statement(struct scan *scan, struct scan_span *span, struct err 
             return 0;
         }
     }
-    if (lexer_head_matches(lexer, "SET") ||
-        lexer_head_matches(lexer, "SELECT PG_CATALOG.SET_CONFIG")) {
+    if (head_matches(head, "SET") || head_matches(head, "SELECT PG_CATALOG.SET_CONFIG")) {
         span->flags |= CHUNK_STATE;
         if (take_setting(scan, err) < 0)
             return -1;
     }
     enum section section = section_of_statement(scan);
+    /* The border behind a statement that begins a section is set by who cuts there: the one
+     * to cut at lies in front of it. */
     scan->border_grows = true;
     if (section == scan->section) {
         span->border = span->size;
@@ -170,6 +172,7 @@ static void take_comment(struct scan *scan)
         scan->closing = complete && scan->closing == RULE ? COMPLETE : NONE;
 }
 
+/* An empty line; the one that ends a comment or a psql line is not seen here. */
 static void take_newline(struct scan *scan)
 {
     if (scan->closing >= RULE_AFTER)
@@ -188,6 +191,9 @@ static void take_meta(struct scan *scan, struct scan_span *span)
 
     if (text_starts_with(line, "\\restrict ")) {
         span->flags |= CHUNK_RESTRICT;
+        /* psql asks for the same token again before it leaves the restricted mode, so data
+         * cannot forge the end (CVE-2025-8714). A token cut here would not match: that is
+         * safe. */
         snprintf(scan->restrict_token, sizeof scan->restrict_token, "%s", token);
     } else if (text_starts_with(line, "\\unrestrict ")) {
         span->flags |= CHUNK_RESTRICT;
@@ -233,6 +239,8 @@ static int step_sql(struct scan *scan, const unsigned char *data, size_t size,
 {
     while (span->size < size && span->event == SCAN_NOTHING && scan->state == SQL) {
         enum lexer_event event;
+        /* One newline behind a semicolon belongs to the statement, so that chunks begin at
+         * lines. */
         bool directly = scan->border_grows && data[span->size] == '\n';
         span->size +=
             lexer_step(&scan->lexer, data + span->size, size - span->size, &event);

@@ -43,6 +43,7 @@ struct worker {
     pthread_t thread;
 };
 
+/* With the defaults filled in. */
 static struct stream_spec settled(const struct stream_spec *spec)
 {
     struct stream_spec out = *spec;
@@ -79,6 +80,8 @@ static int check_spec(const struct stream_spec *spec, struct err *err)
     return 0;
 }
 
+/* All buffers, before anything runs: a machine without the memory says so at once, not in
+ * the middle of a dump. */
 static int new_chunks(struct stream *stream, struct err *err)
 {
     const struct stream_spec *spec = &stream->spec;
@@ -154,6 +157,7 @@ static void fail(struct stream *stream, const struct err *err)
 {
     uint64_t one = 1;
 
+    /* What fails later is mostly a consequence: the first error is the one to tell. */
     pthread_mutex_lock(&stream->lock);
     if (!atomic_load(&stream->failed)) {
         stream->first = *err;
@@ -176,6 +180,7 @@ static void *codec_thread(void *argument)
     struct err err = {0};
 
     while ((chunk = chan_pop(&stream->work)) != NULL) {
+        /* A closed queue still hands out what it holds; nobody waits for that any more. */
         if (atomic_load(&stream->failed))
             continue;
         digest_sha256(chunk->raw, chunk->raw_size, chunk->raw_sha256);
@@ -197,6 +202,7 @@ static void *reader_thread(void *argument)
     struct err err = {0};
     int result = reader_run(&stream->reader, &err);
 
+    /* 1 means that another thread has failed and has the error. */
     if (result < 0)
         fail(stream, &err);
     else if (result == 0)
@@ -247,6 +253,7 @@ int stream_run(struct stream *stream, struct err *err)
     pthread_t reading;
     unsigned running = 0;
 
+    /* From here on every way out joins what was started: no thread outlives the call. */
     for (; running < threads; running++) {
         struct worker *worker = &workers[running];
         *worker = (struct worker){.stream = stream, .encoder = stream->encoders[running]};
@@ -254,6 +261,7 @@ int stream_run(struct stream *stream, struct err *err)
             break;
     }
     bool reads = running == threads && start(stream, reader_thread, stream, &reading) == 0;
+    /* The sink runs here, on the caller's own thread. */
     if (reads && assemble_run(&stream->assemble, err) < 0)
         fail(stream, err);
     if (reads)

@@ -2,15 +2,18 @@
  * stream - a dump in, the stored object out: scan, cut into chunks, compress on several
  * threads, hash, keep the order, index. Knows neither S3 nor PostgreSQL's programs.
  *
- *     stream_new -> stream_run (blocks until the input ends or something fails) ->
- * stream_result -> stream_free
+ *     backup:   stream_new -> stream_run -> stream_result -> stream_free
+ *     restore:  unstream_new -> unstream_push -> unstream_finish -> unstream_sums
  *
  * stream_run says only that all bytes that came were read, understood, compressed and
  * handed to the sink. Whether the source ended well is the caller's next question; nothing
  * may be committed before.
  *
- * Memory: stream_memory() bytes, allocated up front; a row larger than a chunk passes in
- * pieces.
+ * How it works inside (one header each): the reader thread fills chunks (reader, scan), N
+ * codec threads encode them (codec), the caller's thread puts them in order, hashes, writes
+ * and indexes them (assemble, index). Chunks circulate idle -> work -> slots -> idle; there
+ * are N + 2 of them, and each queue can hold all, so only an empty queue makes a thread
+ * wait.
  */
 #ifndef PGKEEP_STREAM_STREAM_H
 #define PGKEEP_STREAM_STREAM_H
@@ -21,70 +24,89 @@
 #include "stream/codec.h"
 #include "stream/meter.h"
 
-enum stream_format { STREAM_PLAIN, STREAM_CUSTOM };
+enum stream_format {
+    STREAM_PLAIN, /* pg_dump's SQL: scanned, cut at rows and statements */
+    STREAM_CUSTOM /* pg_dump -Fc -Z0: opaque, cut every chunk_size bytes */
+};
 
-/* Where the stored bytes go, in order, on one thread of the stream. Non-zero ends the
- * stream with err. */
+/* Where bytes go, in order. Called on the thread that runs the stream, or that pushes.
+ * Not 0: it failed and filled err, which ends the stream with just that error. */
 struct stream_sink {
     int (*write)(void *context, const void *data, size_t size, struct err *err);
     void *context;
 };
 
 struct stream_spec {
-    int fd; /* read to its end; stays the caller's */
-    enum stream_format
-        format; /* STREAM_CUSTOM is opaque: no scan, cut every chunk_size bytes */
+    /* Read to its end; stays the caller's. A pipe of 1 MiB (see process.h) saves a third of
+     * the processor time against one of 64 KiB. */
+    int fd;
+    enum stream_format format;
     struct codec_choice codec;
-    unsigned threads;         /* codec threads, 1-64 */
-    size_t chunk_size;        /* raw bytes; 0: 4 MiB */
-    int64_t stall_timeout_ms; /* no byte for this long is an error; 0: never */
+    unsigned threads;         /* codec threads, 1-64; two more run besides */
+    size_t chunk_size;        /* raw bytes, 64 to 1 GiB; 0: 4 MiB */
+    int64_t stall_timeout_ms; /* no byte for this long is ERR_DATABASE; 0: never */
     struct stream_sink sink;
-    struct meter *meter; /* counts raw and stored bytes, rows, tables; may be NULL */
+    struct meter *meter; /* counted while it runs; may be NULL */
 };
 
-/* A table seen in COPY (or INSERT) data, in the dump's encoding, as written in the COPY
- * statement but unquoted. */
+/* A table whose rows the dump holds in COPY statements; names unquoted, in the dump's
+ * encoding, schema "" when the statement names none. Each name stands once. */
 struct stream_table {
     char *schema;
     char *name;
     uint64_t rows;
-    uint64_t raw_bytes;
+    uint64_t raw_bytes; /* of the rows alone */
 };
 
+/* Belongs to the stream, and so do its members. */
 struct stream_result {
     uint64_t raw_bytes;
     uint64_t stored_bytes;
     uint64_t chunks;
     unsigned char raw_sha256[SHA256_SIZE];
     unsigned char stored_sha256[SHA256_SIZE];
-    struct stream_table *tables;
+    struct stream_table *tables; /* in the order of the dump */
     size_t table_count;
-    char *encoding;  /* client_encoding the plain dump declares; NULL if none */
-    bool ended_well; /* plain: pg_dump's closing comment is the last thing at top level.
-                        custom: the archive's magic is there (its end is the caller's
-                        question) */
-    struct text index_gz; /* gzip of the chunk index, JSON lines (see index.h) */
+    char *encoding; /* client_encoding that a plain dump declares; NULL if none */
+    /* plain: a whole dump to the last newline (see scan.h).
+     * custom: it begins as an archive; its end is the caller's question. */
+    bool ended_well;
+    struct text index_gz; /* the chunk index, see index.h */
 };
 
 struct stream;
-struct stream *stream_new(const struct stream_spec *spec, struct err *err) MUST_USE;
-uint64_t stream_memory(const struct stream_spec *spec); /* bytes it will hold at most */
-int stream_run(struct stream *stream, struct err *err) MUST_USE;
-const struct stream_result *stream_result(const struct stream *stream);
-void stream_free(struct stream *stream); /* NULL-safe; joins threads */
 
-/* The mirror: stored bytes pushed in, raw bytes come out through the sink, both hashed. */
+/* Allocates all buffers. The spec is copied, the sink's context and the meter must outlive
+ * the stream. NULL: ERR_USAGE for a spec out of range, ERR_SYSTEM for no memory. */
+struct stream *stream_new(const struct stream_spec *spec, struct err *err) MUST_USE;
+
+/* Bytes that a stream holds at most, whatever the size of the dump or of a row in it; 48
+ * MiB for gzip on 4 threads. The index comes on top: 15 MiB for a dump of 1 TiB. */
+uint64_t stream_memory(const struct stream_spec *spec);
+
+/* Once. Blocks until the input has ended and is written, or something failed: the first
+ * error of any thread. All threads are gone when it returns. A cancelled run returns
+ * ERR_CANCELLED as soon as the sink lets go. */
+int stream_run(struct stream *stream, struct err *err) MUST_USE;
+
+/* After stream_run returned 0. */
+const struct stream_result *stream_result(const struct stream *stream);
+void stream_free(struct stream *stream); /* NULL-safe */
+
+/* The mirror: stored bytes pushed in, raw bytes come out through the sink, both hashed.
+ * For one thread. */
 struct unstream;
 struct unstream *unstream_new(enum codec_kind codec, struct stream_sink sink,
                               struct err *err) MUST_USE;
+/* Pieces of any size. ERR_CORRUPT for damage, and for what follows a member and is none. */
 int unstream_push(struct unstream *unstream, const void *data, size_t size,
                   struct err *err) MUST_USE;
-/* End of input: a member that is cut is ERR_CORRUPT. */
+/* End of input: a member that is cut is ERR_CORRUPT. Once. */
 int unstream_finish(struct unstream *unstream, struct err *err) MUST_USE;
-/* After finish. */
+/* After unstream_finish returned 0: compare them before saying "done". */
 void unstream_sums(const struct unstream *unstream, uint64_t *raw_bytes,
                    unsigned char raw_sha256[SHA256_SIZE], uint64_t *stored_bytes,
                    unsigned char stored_sha256[SHA256_SIZE]);
-void unstream_free(struct unstream *unstream);
+void unstream_free(struct unstream *unstream); /* NULL-safe */
 
 #endif

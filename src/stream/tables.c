@@ -51,6 +51,8 @@ static void free_names(struct stream_table *table)
 
 void tables_merge(struct tables *tables)
 {
+    /* Sorted by pointers: the order of the dump is the one to keep, and comparing each with
+     * each is no way for 100,000 tables. */
     struct stream_table **sorted = memory_array(tables->count + 1, sizeof *sorted);
     size_t first = 0, kept = 0;
 

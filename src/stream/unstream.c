@@ -19,6 +19,7 @@ struct unstream *unstream_new(enum codec_kind codec, struct stream_sink sink,
     struct unstream *unstream = memory_zalloc(sizeof *unstream);
 
     unstream->sink = sink;
+    /* Small enough for the cache: decoded, hashed and written while it is there. */
     unstream->out = memory_alloc(OUT_SIZE);
     digest_init(&unstream->raw, DIGEST_SHA256);
     digest_init(&unstream->stored, DIGEST_SHA256);
@@ -42,7 +43,8 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
     unstream->stored_bytes += size;
     /* Output that fills the buffer may not be all there is. */
     while (left > 0 || got == OUT_SIZE) {
-        size_t before = left;
+        size_t before =
+            left; /* a decoder that neither takes nor gives would loop for ever */
         got = OUT_SIZE;
         if (decoder_step(unstream->decoder, &in, &left, unstream->out, &got, err) < 0)
             return -1;

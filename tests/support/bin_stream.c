@@ -6,6 +6,7 @@
  * Writes FOLDER/data and FOLDER/index.gz; prints `ended well` or `ended badly`, hashes, and
  * a line `table ROWS HEX-OF-SCHEMA HEX-OF-NAME` for each table. CHUNK_SIZE 0: the default.
  */
+#define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "stream/stream.h"
 
 #include "base/file.h"
@@ -95,6 +96,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: stream CODEC THREADS CHUNK_SIZE FOLDER <DUMP\n");
         return 2;
     }
+    /* As process_start makes them; a file instead of a pipe has no such size. */
+    (void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, 1 << 20);
     if (parse_spec(argv, &spec, &err) < 0 || run(&spec, argv[4], &err) < 0) {
         fprintf(stderr, "stream: %s\n", err.text);
         return 1;

@@ -145,6 +145,8 @@ static const struct {
     {"the tag in its own beginning", "SELECT $ab$ ; $a$ab$;~\nSELECT $x$;$$x$;~\n"},
     {"tags with digits and high bytes", "SELECT $t\xc3\xa4g1$ ; $t\xc3\xa4g1$;~\n"},
     {"parameters are no tags", "SELECT $1;~ SELECT $1$;~\n"},
+    {"a number ends in front of a dollar quote", "SELECT 1$$;$$;~ SELECT $1$a$;$a$;~\n"},
+    {"an escape string ends on its line", "SELECT E'a' '\\';~\nSELECT 1;~\n"},
     {"dollars in identifiers", "SELECT a$b$c;~ SELECT a$$;~\n"},
     {"line comments", "SELECT 1 -- ; ' \" $$ /*\n;~\n-- ; '\nSELECT 2;~\n"},
     {"a comment behind an operator", "SELECT 1--;\n+2;~ SELECT 3-1;~ SELECT 6/2;~\n"},
