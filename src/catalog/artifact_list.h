@@ -1,0 +1,84 @@
+/*
+ * artifact_list - reading artifacts: one by id, prefix or "latest", many by filter, and the
+ * rows the planner wants.
+ */
+#ifndef PGKEEP_CATALOG_ARTIFACT_LIST_H
+#define PGKEEP_CATALOG_ARTIFACT_LIST_H
+
+#include "base/text.h"
+#include "catalog/artifacts.h"
+
+/* What to load besides the row, its tags and filters. */
+enum catalog_with { CATALOG_WITH_COPIES = 1, CATALOG_WITH_TABLES = 2 };
+
+struct catalog_artifacts {
+    struct catalog_artifact *items;
+    size_t count, capacity;
+};
+void catalog_artifacts_release(struct catalog_artifacts *artifacts);
+
+/* The full id for what a user wrote: an id or any unique prefix of one (either case),
+ * "latest" or "latest:JOB" (newest complete by time, seq, id). Deleted ones answer only
+ * where no other does. ERR_NOT_FOUND; ERR_USAGE when it is ambiguous, with the matches in
+ * the text. */
+int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULID_SIZE],
+                          struct err *err) MUST_USE;
+/* The shortest prefix that no other id has, at least 10 characters. */
+int catalog_artifact_short(struct catalog *catalog, const char *id, char out[ULID_SIZE],
+                           struct err *err) MUST_USE;
+
+/* By its full id; ERR_NOT_FOUND. `with`: bits of enum catalog_with. Release it also after
+ * an error. */
+int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
+                          struct catalog_artifact *out, struct err *err) MUST_USE;
+
+/* What to list. Zero: everything but the deleted. */
+struct catalog_filter {
+    const char *job, *source, *database, *type, *store; /* NULL: any; store: has a copy
+                                                           there that is not deleted */
+    unsigned statuses;    /* bits 1u << enum catalog_status; 0: all but deleted */
+    int64_t since, until; /* since <= time < until; 0: open */
+    const struct catalog_pair *tags; /* all of them */
+    size_t tag_count;
+    int64_t limit, offset; /* limit 0: all */
+};
+/* Newest first: time, seq, id. */
+int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter *filter,
+                           unsigned with, struct catalog_artifacts *out,
+                           struct err *err) MUST_USE;
+/* How many there are without limit and offset. */
+int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter *filter,
+                            int64_t *count, struct err *err) MUST_USE;
+/* Status running, with copies; owner_state tells whether somebody is still at it. */
+int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts *out,
+                              struct err *err) MUST_USE;
+
+/* A copy as the planner wants it; every state but deleted. */
+struct catalog_plan_row {
+    char artifact[ULID_SIZE];
+    int64_t copy, store_id;
+    char *group; /* catalog_artifact_group */
+    char *job, *source;
+    int64_t seq, time;
+    uint64_t bytes;
+    enum catalog_status status;
+    enum catalog_copy_state state;
+    bool proven; /* by a full verification or a drill */
+    bool pinned; /* pin_until is still to be held against the time of the plan */
+    int64_t pin_until;
+    char *pin_reason;
+    bool suspect, quarantined;
+    char *lease; /* purpose of a lease in force; NULL: none */
+    int64_t first_marked, locked_until;
+};
+struct catalog_plan_rows {
+    struct catalog_plan_row *items;
+    size_t count, capacity;
+};
+/* By group, store, time and seq, newest first. store_id 0, job NULL: all. now: for leases.
+ */
+int catalog_plan_rows(struct catalog *catalog, int64_t store_id, const char *job,
+                      int64_t now, struct catalog_plan_rows *out, struct err *err) MUST_USE;
+void catalog_plan_rows_release(struct catalog_plan_rows *rows);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * artifacts - the rows of artifacts: one backup of one database.
+ *
+ *     catalog_artifact_init -> fill -> catalog_artifact_insert (status running, our process
+ * is the owner)
+ *     -> catalog_artifact_progress … -> catalog_artifact_finish
+ *
+ * Reading is artifact_list.h. All pointers of a struct catalog_artifact are heap and its
+ * own; catalog_artifact_release frees them.
+ */
+#ifndef PGKEEP_CATALOG_ARTIFACTS_H
+#define PGKEEP_CATALOG_ARTIFACTS_H
+
+#include "base/owner.h"
+#include "base/ulid.h"
+#include "catalog/catalog.h"
+#include "catalog/copies.h"
+
+/* Tags (KEY, VALUE; a key once) and filters (option name as in the configuration, PATTERN).
+ */
+struct catalog_pair {
+    char *name, *value;
+};
+struct catalog_pairs {
+    struct catalog_pair *items;
+    size_t count, capacity;
+};
+void catalog_pairs_add(struct catalog_pairs *pairs, const char *name, const char *value);
+void catalog_pairs_release(struct catalog_pairs *pairs);
+
+#define CATALOG_UNKNOWN_ROWS (-1) /* custom format: the rows are not counted */
+
+struct catalog_table {
+    char *schema, *name;
+    int64_t rows; /* CATALOG_UNKNOWN_ROWS */
+    uint64_t raw_bytes;
+};
+
+/* How far a running one is. */
+struct catalog_progress {
+    char *phase; /* "dump", "finish" … any word; borrowed in catalog_artifact_progress */
+    uint64_t raw_bytes, stored_bytes;
+    uint64_t estimate; /* of raw_bytes; 0: none */
+    int64_t updated;   /* set by the catalog */
+};
+
+struct catalog_artifact {
+    char id[ULID_SIZE];
+    int64_t seq; /* ascends in the order of insertion; breaks ties of time; 0: insert gives
+                    one */
+    char *job;   /* "" for none */
+    char *source, *database; /* database "": globals */
+    char *type, *format;     /* "full" "schema" "data" "globals"; "plain" "custom" */
+    char *compression;       /* "gzip" "zstd" "bzip2" "none" */
+    int64_t level;
+    enum catalog_status status;
+    int64_t time;              /* of the dump's snapshot; until that is known, the start */
+    int64_t started, finished; /* finished 0: still running */
+    int64_t created, updated;  /* of the row; set by the catalog */
+    int64_t duration_ms;
+    uint64_t raw_bytes, stored_bytes;
+    char *sha256;     /* of the stored object, hex */
+    char *raw_sha256; /* of the raw stream, hex */
+    char *name, *description;
+    char *error_code, *error_message; /* err_kind_name and one sentence; NULL: none */
+    int64_t tries;
+    char *server_version, *pg_dump_version, *pgkeep_version;
+    char *hostname;
+    struct catalog_progress progress;
+    bool pinned;
+    int64_t pin_until; /* the pin ends when now reaches it; 0: never */
+    char *pin_reason;
+    int64_t pin_changed; /* when it was last pinned or unpinned; the later of two wins */
+    bool suspect;        /* by the anomaly gate */
+    bool quarantined; /* was from the future or of unknown time; only the user clears it */
+    char *owner;      /* owner_text of the process that takes it */
+    int64_t table_count,
+        row_count; /* of `tables`; row_count CATALOG_UNKNOWN_ROWS if any is */
+
+    struct catalog_pairs tags, filters;
+    struct catalog_table *tables; /* CATALOG_WITH_TABLES */
+    size_t tables_count, tables_capacity;
+    struct catalog_copy *copies; /* CATALOG_WITH_COPIES; by name of the store */
+    size_t copy_count;
+    enum owner_state
+        owner_state; /* read: of a running one, now; OWNER_DEAD for all others */
+};
+
+void catalog_artifact_init(struct catalog_artifact *artifact); /* zero, "" where not NULL */
+void catalog_artifact_release(struct catalog_artifact *artifact);
+void catalog_artifact_add_table(struct catalog_artifact *artifact, const char *schema,
+                                const char *name, int64_t rows, uint64_t raw_bytes);
+/* "JOB/DATABASE/TYPE" (the source's name where there is no job): what retention plans
+ * together. Heap. */
+char *catalog_artifact_group(const struct catalog_artifact *artifact) MUST_USE;
+/* Is the pin in force at `now`? */
+bool catalog_artifact_is_pinned(const struct catalog_artifact *artifact, int64_t now);
+
+/* A new row in status running, owned by our process: everything but what finish writes. id
+ * must be set and new. Gives seq, created, updated, owner. Put it and its copies into one
+ * transaction. */
+int catalog_artifact_insert(struct catalog *catalog, struct catalog_artifact *artifact,
+                            struct err *err) MUST_USE;
+
+/* Facts that become known while it runs: time, tries, versions, progress.estimate,
+ * hostname. ERR_UNSAFE when it is no longer running. */
+int catalog_artifact_update(struct catalog *catalog, struct catalog_artifact *artifact,
+                            struct err *err) MUST_USE;
+
+/* Cheap, and never a reason to fail a backup: at most once a second per artifact (a new
+ * phase is written at once), not synced, and skipped when the catalog is busy or cannot be
+ * written. True when it was written. Not inside a transaction of the caller: skipped. */
+bool catalog_artifact_progress(struct catalog *catalog, const char *id,
+                               const struct catalog_progress *progress);
+
+/* The end: status complete, failed or cancelled, and the facts above, finished, duration,
+ * sizes, hashes, tables, error_*. ERR_UNSAFE when it is no longer running (a recovery took
+ * us for dead). */
+int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *artifact,
+                            struct err *err) MUST_USE;
+
+/* Ends a running one whose owner is gone: failed, with this error. ERR_UNSAFE when its
+ * owner lives, or is unknown and the caller does not vouch (because it holds the job's
+ * lock) that it is gone. */
+int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouched,
+                             const char *reason, struct err *err) MUST_USE;
+
+/* A failed or cancelled one without copies that are not deleted: deleted. (The others
+ * become deleted with their last copy.) ERR_UNSAFE otherwise. */
+int catalog_artifact_forget(struct catalog *catalog, const char *id,
+                            struct err *err) MUST_USE;
+
+/* From a manifest (rebuild, sync): a complete one, with its own id, seq, times, pins and
+ * marks. One that is there already stays as it is: *existed. Later sequences go on behind
+ * the highest seq imported. */
+int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *artifact,
+                            bool *existed, struct err *err) MUST_USE;
+
+/* Pins a complete one (another status: ERR_USAGE) and clears `suspect`. reason may be NULL.
+ */
+int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
+                         const char *reason, struct err *err) MUST_USE;
+int catalog_artifact_unpin(struct catalog *catalog, const char *id,
+                           struct err *err) MUST_USE;
+/* What a state file in a store says: pinned, pin_until, pin_reason, pin_changed of `from`
+ * are taken when its pin_changed is later than ours. *changed may be NULL. */
+int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_artifact *from,
+                               bool *changed, struct err *err) MUST_USE;
+
+int catalog_artifact_set_suspect(struct catalog *catalog, const char *id, bool suspect,
+                                 struct err *err) MUST_USE;
+int catalog_artifact_set_quarantined(struct catalog *catalog, const char *id,
+                                     bool quarantined, struct err *err) MUST_USE;
+
+/* What is normal for a group: medians of its last `limit` complete ones before `before_seq`
+ * (0: all) that are not suspect themselves - else a broken source would soon be normal. */
+struct catalog_group {
+    const char *job, *source, *database, *type; /* source counts only where job is "" */
+};
+struct catalog_normal {
+    size_t count; /* how many there were; 0: the rest is 0 */
+    uint64_t raw_bytes;
+    int64_t table_count;
+    int64_t row_count; /* CATALOG_UNKNOWN_ROWS when none was counted */
+};
+int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,
+                            int64_t before_seq, size_t limit, struct catalog_normal *out,
+                            struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * verifications - the history of checks of each copy, and what a check does to the copy's
+ * state.
+ */
+#ifndef PGKEEP_CATALOG_VERIFICATIONS_H
+#define PGKEEP_CATALOG_VERIFICATIONS_H
+
+#include "catalog/copies.h"
+
+enum catalog_result {
+    CATALOG_GOOD,          /* missing | damaged -> complete; complete stays */
+    CATALOG_FOUND_MISSING, /* complete | damaged -> missing */
+    CATALOG_FOUND_DAMAGED, /* complete | missing -> damaged */
+    CATALOG_UNDECIDED      /* could not be checked (store away): the state stays */
+};
+/* "good" "missing" "damaged" "undecided" */
+const char *catalog_result_name(enum catalog_result result);
+
+struct catalog_verification {
+    int64_t id;
+    int64_t copy;
+    char *store;  /* its name; read only */
+    int64_t run;  /* of runs.h; 0: none */
+    int64_t time; /* when it ended */
+    enum catalog_level level;
+    enum catalog_result result;
+    char *message; /* what was wrong; NULL: nothing */
+    int64_t duration_ms;
+    uint64_t bytes; /* read */
+};
+struct catalog_verifications {
+    struct catalog_verification *items;
+    size_t count, capacity;
+};
+void catalog_verifications_release(struct catalog_verifications *verifications);
+
+/* Adds it to the history and, in the same transaction, updates the copy: state, verified*,
+ * proven* (a good check of level full or drill proves it, and clears `suspect` of the
+ * artifact; being found missing or damaged unproves it). ERR_UNSAFE when the copy is
+ * neither complete, missing nor damaged any more. Gives id. */
+int catalog_verification_add(struct catalog *catalog,
+                             struct catalog_verification *verification,
+                             struct err *err) MUST_USE;
+/* All of an artifact's copies, newest first. limit 0: all. */
+int catalog_verifications_of(struct catalog *catalog, const char *artifact, int64_t limit,
+                             struct catalog_verifications *out, struct err *err) MUST_USE;
+
+#endif
