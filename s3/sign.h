@@ -3,7 +3,7 @@
  *
  *     s3_signer_new once per client
  *     s3_sign -> send exactly these headers, nothing signed may change on the way
- *     s3_presign -> a query that carries the signature
+ *     s3_sign_query -> a query that carries the signature (s3_presign of s3.h builds on it)
  *     s3_signer_free
  *
  * Sign again for every attempt: the date is part of the signature, and a retry with an old
@@ -89,9 +89,10 @@ void s3_sign_lines_release(struct strlist *lines); /* wipes and releases */
  * `query`. seconds is 1..S3_PRESIGN_MAX_SECONDS, else ERR_USAGE. Whoever uses the URL must
  * send the signed headers: with none given that is Host alone. It dies with the
  * credentials. */
-int s3_presign(struct s3_signer *signer, const struct s3_credentials *credentials,
-               const struct s3_sign_request *request, int64_t seconds, struct text *query,
-               struct s3_sign_trace *trace, struct err *err) MUST_USE;
+int s3_sign_query(struct s3_signer *signer, const struct s3_credentials *credentials,
+                  const struct s3_sign_request *request, int64_t seconds,
+                  struct text *query, struct s3_sign_trace *trace,
+                  struct err *err) MUST_USE;
 
 /* False for the headers that are never signed. Any case. */
 bool s3_sign_is_signable(const char *header_name);
