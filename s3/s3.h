@@ -144,8 +144,8 @@ int s3_bucket_check(struct s3_client *client, struct err *err) MUST_USE;
  */
 struct s3_part_rules {
     uint64_t min_size;  /* of a part that is not the last; bytes */
-    uint64_t max_size;
-    unsigned max_parts;
+    uint64_t max_size;  /* 0: none */
+    unsigned max_parts; /* 0: none */
     bool uniform;       /* all parts but the last of equal size (R2) */
 };
 struct s3_part_rules s3_client_part_rules(const struct s3_client *client);
