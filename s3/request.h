@@ -1,0 +1,134 @@
+/*
+ * request - one request of the S3 protocol from its first attempt to its last.
+ *
+ *     s3_request_init -> s3_query_add(&request.query, ...), s3_request_header, body, sink,
+ * rules s3_request_run, or s3_request_submit ... s3_request_wait (or on_done) read
+ * request.answer -> s3_request_release
+ *
+ * Every attempt is signed anew, by the engine thread of the client. The engine repeats
+ * until the answer is final or the time budget is used up: transport failures (on a fresh
+ * connection), 5xx, throttling (which halves what is in flight), clock skew, expired
+ * credentials, a wrong region, BadDigest after the body was hashed again, 200 with an
+ * <Error> inside. A body is memory, so each attempt begins it at byte 0; a ranged answer
+ * goes on where the last attempt was cut.
+ *
+ * Repeating is safe for everything but the ones that create: for these answer.uncertain
+ * tells that an earlier attempt may have been carried out, so that a 404 NoSuchUpload or a
+ * 412 that came later may be the echo of a success (S3.md 1.7). Attempts of one request
+ * never overlap, and the connection of a failed one is closed before the next begins.
+ */
+#ifndef PGKEEP_S3_REQUEST_H
+#define PGKEEP_S3_REQUEST_H
+
+#include "base/digest.h"
+#include "s3/s3.h"
+#include "s3/uri.h"
+
+enum { S3_ACCEPT_MAX = 4 };
+
+/* What the last attempt brought. Header values that were not sent (or are too long to be
+ * true) are "" or 0. Of a request that failed it says why, too. */
+struct s3_answer {
+    int status;        /* HTTP; 0: no answer */
+    char code[64];     /* S3's <Code>; "" without one */
+    char message[256]; /* S3's <Message> */
+    char request_id[128];
+    bool uncertain; /* an attempt ended without a clear answer after it may have arrived */
+    unsigned tries;
+    int64_t elapsed_ms; /* from the start of the first attempt */
+
+    uint64_t received; /* body bytes in `out` or `buffer` */
+    int64_t date;      /* seconds UTC; Date */
+    int64_t modified;  /* Last-Modified */
+    bool has_length;
+    uint64_t length; /* Content-Length: the object's size after HEAD */
+    bool has_range;
+    uint64_t range_first, range_last, range_total; /* Content-Range */
+    char etag[256];                                /* with its quotes */
+    char version_id[1025];
+    bool delete_marker;
+    char token[128]; /* x-amz-meta-pgkeep-token */
+    char storage_class[64];
+    int64_t retain_until; /* x-amz-object-lock-retain-until-date */
+    bool legal_hold;
+    char checksum_crc64nvme[32]; /* base64 */
+    char checksum_type[32];
+    char bucket_region[64];
+};
+
+struct s3_task; /* the engine's part of a request */
+
+/* Strings of the caller (method, content_type, ...) and the body live until it is done. */
+struct s3_request {
+    const char *method;     /* "GET" "HEAD" "PUT" "POST" "DELETE" */
+    char *key;              /* owned copy; NULL: the bucket */
+    struct s3_query query;  /* subresource and parameters */
+    struct strlist headers; /* "Name: value", all signed; s3_request_header adds */
+    const char *what;       /* noun for errors ("part 7"); NULL: method and key */
+
+    /* Body of PUT and POST. Content-Length always; Content-MD5 always, and the payload's
+     * SHA-256 where the client signs it: both are computed in s3_request_submit, on the
+     * caller's thread, unless has_md5 says that md5 is filled in already. */
+    const void *body;
+    size_t body_size;
+    bool has_md5;
+    unsigned char
+        md5[MD5_SIZE]; /* of the body, after submit (zeros when MD5 is unavailable) */
+
+    /* Where the body of a 2xx answer goes: one of these, or nowhere. */
+    struct text
+        *out; /* appended; beyond its ceiling: ERR_STORE. A repeated attempt begins anew */
+    void *buffer; /* with `ranged`: last - first + 1 bytes */
+    /* Sends Range: bytes=first-last and demands 206 with that Content-Range (its end may be
+     * the object's) and exactly so many bytes. What is cut is asked for from there on. */
+    bool ranged;
+    uint64_t first, last;
+
+    int accept[S3_ACCEPT_MAX]; /* statuses beside 2xx that are normal answers here (404,
+                                  412, 416). Never NoSuchBucket, never a 412 or 404 that may
+                                  be repaired by another attempt */
+    const char
+        *root; /* root element a 2xx body must have, else: <Error> is classified by its
+                  Code, anything else is no clear answer (uncertain) and repeated */
+    int64_t retry_time_ms; /* 0: the client's; a running attempt of a large body is not cut
+                              off */
+    bool once;             /* no repetition at all */
+    bool patient;          /* the service may think for 15 minutes (Complete) */
+    bool despite_cancel; /* goes on although the process is cancelled (Abort): set a budget
+                          */
+
+    const void *group; /* for s3_requests_cancel; NULL: none */
+    /* When set: called once on the engine thread when the request is done, and the last
+     * thing done with it (it may release and free the request, and submit others). It must
+     * not block, and must not wait for other requests. err holds the failure, kind ERR_NONE
+     * after success. */
+    void (*on_done)(void *context, struct s3_request *request, const struct err *err);
+    void *context;
+
+    struct s3_answer answer; /* stable once done */
+    struct s3_task *task;    /* private */
+};
+
+/* Zeroes and copies the key; then fill in the rest. Literals for method. */
+void s3_request_init(struct s3_request *request, const char *method, const char *key);
+void s3_request_header(struct s3_request *request, const char *name, const char *format,
+                       ...) PRINTF(3, 4);
+/* Not while it is submitted. */
+void s3_request_release(struct s3_request *request);
+
+/* Runs it to the end. 0 when the answer is 2xx or accepted. */
+int s3_request_run(struct s3_client *client, struct s3_request *request,
+                   struct err *err) MUST_USE;
+
+/* Hands it to the engine and returns (after hashing the body). Requests start in the order
+ * of submission, as many at a time as the client's window allows. Any thread, also on_done.
+ */
+void s3_request_submit(struct s3_client *client, struct s3_request *request);
+/* Waits until it is done (without on_done only; once). 0 or -1 as s3_request_run. */
+int s3_request_wait(struct s3_client *client, struct s3_request *request,
+                    struct err *err) MUST_USE;
+/* Ends all requests of a group, queued and running, with ERR_CANCELLED, and returns when
+ * the last on_done of the group has returned. Not from on_done. */
+void s3_requests_cancel(struct s3_client *client, const void *group);
+
+#endif
