@@ -1,0 +1,254 @@
+#include "cmd/progress.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cmd/progress_view.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+enum { LINE_MAX_BYTES = 1024 };
+
+static const int64_t intervals_ms[] = {
+    [PROGRESS_NONE] = 0,
+    [PROGRESS_LIVE] = 500,
+    [PROGRESS_LOG] = 30000,
+    [PROGRESS_JSON] = 1000,
+};
+
+struct progress {
+    enum progress_style style;
+    struct progress_hooks hooks;
+    pthread_t thread;
+    pthread_cond_t changed;
+    pthread_mutex_t lock; /* guards all that follows */
+    bool stop;
+    bool redraw;               /* a new phase */
+    const struct meter *meter; /* NULL: nothing is shown */
+    char *what, *name, *id, *phase;
+    struct progress_view view;
+    int64_t next_ms;
+};
+
+enum progress_style progress_style(const struct settings *settings)
+{
+    if (strcmp(settings->progress, "none") == 0)
+        return PROGRESS_NONE;
+    if (strcmp(settings->progress, "json") == 0)
+        return PROGRESS_JSON;
+    return log_is_terminal() && settings->log_format == LOG_FORMAT_TEXT ? PROGRESS_LIVE
+                                                                        : PROGRESS_LOG;
+}
+
+static int64_t real_now_ms(void *context)
+{
+    (void)context;
+    return clock_monotonic_ms();
+}
+
+static void real_draw(void *context, enum progress_style style, const char *line)
+{
+    (void)context;
+    if (style == PROGRESS_LIVE)
+        log_live(line);
+    else if (style == PROGRESS_LOG)
+        log_info("%s", line);
+    else if (style == PROGRESS_JSON)
+        log_raw(line);
+}
+
+/* ---- with the lock held ---- */
+
+static void sample(struct progress *progress)
+{
+    const struct meter *meter = progress->meter;
+    struct progress_sample now = {
+        .at_ms = progress->hooks.now_ms(progress->hooks.context),
+        .raw_bytes = atomic_load_explicit(&meter->raw_bytes, memory_order_relaxed),
+        .stored_bytes = atomic_load_explicit(&meter->stored_bytes, memory_order_relaxed),
+    };
+    progress->view.phase = progress->phase;
+    progress_view_sample(&progress->view, now);
+}
+
+static void draw(struct progress *progress, bool done)
+{
+    struct text line;
+    text_init(&line, LINE_MAX_BYTES);
+    if (progress->style == PROGRESS_JSON) {
+        json_t *object = progress_view_json(&progress->view, done);
+        char *json = json_text(object, false);
+        progress->hooks.draw(progress->hooks.context, progress->style, json);
+        free(json);
+        json_decref(object);
+    } else {
+        progress_view_text(&progress->view, &line);
+        progress->hooks.draw(progress->hooks.context, progress->style, line.data);
+    }
+    text_release(&line);
+}
+
+/* pthread_cond_timedwait takes a point of the clock that `changed` was made with. */
+static void wait_until(struct progress *progress, int64_t left_ms)
+{
+    int64_t end_ms = clock_monotonic_ms() + left_ms;
+    struct timespec end = {.tv_sec = (time_t)(end_ms / 1000),
+                           .tv_nsec = (long)(end_ms % 1000) * 1000000};
+    (void)pthread_cond_timedwait(&progress->changed, &progress->lock, &end);
+}
+
+/* Log lines keep their distance whatever the phase; a live line shows it at once. */
+static void step(struct progress *progress)
+{
+    int64_t now = progress->hooks.now_ms(progress->hooks.context);
+    bool due = now >= progress->next_ms;
+    bool redraw = progress->redraw && progress->style == PROGRESS_LIVE;
+    progress->redraw = false;
+    if (!due && !redraw) {
+        /* Samples are taken more often than lines are drawn, for a rate that is of now. */
+        int64_t left = progress->next_ms - now;
+        wait_until(progress, left < PROGRESS_SAMPLE_MS ? left : PROGRESS_SAMPLE_MS);
+        if (progress->meter && !progress->stop)
+            sample(progress);
+        return;
+    }
+    if (due)
+        progress->next_ms = now + progress->hooks.interval_ms;
+    sample(progress);
+    draw(progress, false);
+}
+
+static void *run(void *argument)
+{
+    struct progress *progress = argument;
+    (void)pthread_mutex_lock(&progress->lock);
+    while (!progress->stop) {
+        if (progress->meter)
+            step(progress);
+        else
+            (void)pthread_cond_wait(&progress->changed, &progress->lock);
+    }
+    (void)pthread_mutex_unlock(&progress->lock);
+    return NULL;
+}
+
+/* ---- the calls ---- */
+
+static int init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    int result = pthread_condattr_init(&attributes);
+    if (result == 0)
+        result = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (result == 0)
+        result = pthread_cond_init(condition, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return result;
+}
+
+static void fill_hooks(struct progress *progress, const struct progress_hooks *hooks)
+{
+    if (hooks)
+        progress->hooks = *hooks;
+    if (!progress->hooks.now_ms)
+        progress->hooks.now_ms = real_now_ms;
+    if (!progress->hooks.draw)
+        progress->hooks.draw = real_draw;
+    if (progress->hooks.interval_ms == 0)
+        progress->hooks.interval_ms = intervals_ms[progress->style];
+}
+
+struct progress *progress_new(enum progress_style style, const struct progress_hooks *hooks,
+                              struct err *err)
+{
+    struct progress *progress = memory_zalloc(sizeof(*progress));
+    progress->style = style;
+    fill_hooks(progress, hooks);
+    if (style == PROGRESS_NONE)
+        return progress;
+    errno = pthread_mutex_init(&progress->lock, NULL);
+    if (errno == 0)
+        errno = init_condition(&progress->changed);
+    if (errno == 0)
+        errno = pthread_create(&progress->thread, NULL, run, progress);
+    if (errno == 0)
+        return progress;
+    err_errno(err, ERR_SYSTEM, "cannot start the thread that shows progress");
+    free(progress);
+    return NULL;
+}
+
+void progress_begin(struct progress *progress, const char *what, const char *name,
+                    const char *id, const struct meter *meter)
+{
+    if (!progress || progress->style == PROGRESS_NONE)
+        return;
+    progress_finish(progress);
+    (void)pthread_mutex_lock(&progress->lock);
+    progress->what = memory_strdup(what);
+    progress->name = memory_strdup(name);
+    progress->id = memory_strdup(id);
+    progress->view = (struct progress_view){.what = progress->what,
+                                            .name = progress->name,
+                                            .id = progress->id,
+                                            .estimate = meter->estimate};
+    progress->view.started_ms = progress->hooks.now_ms(progress->hooks.context);
+    progress_view_init(&progress->view);
+    progress->meter = meter;
+    /* A log line at the very beginning would say nothing; the others show life at once. */
+    progress->next_ms = progress->view.started_ms +
+                        (progress->style == PROGRESS_LOG ? progress->hooks.interval_ms : 0);
+    (void)pthread_cond_signal(&progress->changed);
+    (void)pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_phase(struct progress *progress, const char *phase)
+{
+    if (!progress || progress->style == PROGRESS_NONE)
+        return;
+    (void)pthread_mutex_lock(&progress->lock);
+    free(progress->phase);
+    progress->phase = memory_strdup(phase);
+    progress->redraw = true;
+    (void)pthread_cond_signal(&progress->changed);
+    (void)pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_finish(struct progress *progress)
+{
+    if (!progress || progress->style == PROGRESS_NONE)
+        return;
+    (void)pthread_mutex_lock(&progress->lock);
+    if (progress->meter) {
+        if (progress->style == PROGRESS_JSON) {
+            sample(progress);
+            draw(progress, true);
+        } else if (progress->style == PROGRESS_LIVE)
+            progress->hooks.draw(progress->hooks.context, progress->style, NULL);
+        progress->meter = NULL;
+    }
+    free(progress->what);
+    free(progress->name);
+    free(progress->id);
+    free(progress->phase);
+    progress->what = progress->name = progress->id = progress->phase = NULL;
+    progress->view.phase = NULL;
+    (void)pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_free(struct progress *progress)
+{
+    if (!progress)
+        return;
+    if (progress->style != PROGRESS_NONE) {
+        progress_finish(progress);
+        (void)pthread_mutex_lock(&progress->lock);
+        progress->stop = true;
+        (void)pthread_cond_signal(&progress->changed);
+        (void)pthread_mutex_unlock(&progress->lock);
+        (void)pthread_join(progress->thread, NULL);
+        (void)pthread_cond_destroy(&progress->changed);
+        (void)pthread_mutex_destroy(&progress->lock);
+    }
+    free(progress);
+}
