@@ -1,0 +1,396 @@
+#include "cmd/artifact_text.h"
+
+#include "cmd/output.h"
+
+enum {
+    REMARKS_MAX = 1 << 16,
+    REASON_WIDTH = 100 /* bytes of an error in a row of `list`; `show` has all of it */
+};
+
+#define FOREVER "for ever"
+
+const char *artifact_text_database(const struct catalog_artifact *artifact)
+{
+    return *artifact->database ? artifact->database : "(globals)";
+}
+
+const char *artifact_text_job(const struct catalog_artifact *artifact)
+{
+    return *artifact->job ? artifact->job : artifact->source;
+}
+
+static bool filled(const char *text)
+{
+    return text && *text;
+}
+
+/* Between the parts of an enumeration. */
+static void add_separator(struct text *out, const char *separator)
+{
+    if (out->length > 0)
+        text_add(out, separator);
+}
+
+/* ---- list ---- */
+
+/* Cut at a character; the first line only, without the hint. */
+static void add_reason(struct text *out, const char *reason)
+{
+    size_t size = strcspn(reason, "\n");
+    if (size <= REASON_WIDTH) {
+        text_add_bytes(out, reason, size);
+        return;
+    }
+    for (size = REASON_WIDTH; size > 0 && ((unsigned char)reason[size] & 0xC0) == 0x80;)
+        size--;
+    text_add_bytes(out, reason, size);
+    text_add(out, "...");
+}
+
+static const char *trouble_of(const struct catalog_copy *copy)
+{
+    return copy->verified_error ? copy->verified_error : copy->error;
+}
+
+/* Deleted copies only matter where nothing else is left. */
+static bool is_shown(const struct catalog_artifact *artifact,
+                     const struct catalog_copy *copy)
+{
+    return copy->state != CATALOG_COPY_DELETED || artifact->status == CATALOG_DELETED;
+}
+
+static void add_copies(struct text *out, const struct catalog_artifact *artifact)
+{
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        if (!is_shown(artifact, copy))
+            continue;
+        add_separator(out, ", ");
+        text_add(out, copy->store);
+        if (copy->state != CATALOG_COPY_COMPLETE)
+            text_addf(out, " %s", catalog_copy_state_name(copy->state));
+    }
+}
+
+static void add_marks(struct text *out, const struct catalog_artifact *artifact,
+                      int64_t now)
+{
+    const struct {
+        bool set;
+        const char *word;
+    } marks[] = {
+        {catalog_artifact_is_pinned(artifact, now), "pinned"},
+        {artifact->suspect, "suspect"},
+        {artifact->quarantined, "quarantined"},
+        {artifact->status == CATALOG_RUNNING && artifact->owner_state == OWNER_DEAD,
+         "its process is gone"},
+    };
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        if (!marks[i].set)
+            continue;
+        add_separator(out, "; ");
+        text_add(out, marks[i].word);
+    }
+}
+
+/* A store's own trouble is told only where the artifact's error does not tell it already.
+ */
+static void add_troubles(struct text *out, const struct catalog_artifact *artifact)
+{
+    if (artifact->error_message) {
+        add_separator(out, "; ");
+        add_reason(out, artifact->error_message);
+    }
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        const char *trouble = trouble_of(copy);
+        if (!trouble || !is_shown(artifact, copy) ||
+            (artifact->error_message && strcmp(trouble, artifact->error_message) == 0))
+            continue;
+        add_separator(out, "; ");
+        text_addf(out, "%s: ", copy->store);
+        add_reason(out, trouble);
+    }
+}
+
+static void cell_size(struct output_table *table, uint64_t bytes)
+{
+    char size[64];
+    output_table_cell(table, bytes > 0 ? output_size(size, bytes, false) : NULL);
+}
+
+static void cell_text(struct output_table *table, struct text *text)
+{
+    output_table_cell(table, text->length > 0 ? text->data : NULL);
+    text_clear(text);
+}
+
+static void add_row(struct output_table *table, const struct catalog_artifact *artifact,
+                    const char *short_id, int64_t now)
+{
+    char time[32];
+    struct text text;
+    bool running = artifact->status == CATALOG_RUNNING;
+    text_init(&text, REMARKS_MAX);
+    output_table_cell(table, short_id);
+    output_table_cell(table, output_time(time, artifact->time));
+    output_table_cell(table, artifact_text_job(artifact));
+    output_table_cell(table, artifact_text_database(artifact));
+    output_table_cell(table, artifact->type);
+    cell_size(table, running ? artifact->progress.stored_bytes : artifact->stored_bytes);
+    output_table_cell(table, catalog_status_name(artifact->status));
+    add_copies(&text, artifact);
+    cell_text(table, &text);
+    add_marks(&text, artifact, now);
+    if (filled(artifact->name)) {
+        add_separator(&text, "; ");
+        text_addf(&text, "\"%s\"", artifact->name);
+    }
+    add_troubles(&text, artifact);
+    if (text.length == 0) /* the last column: no dash for nothing to say */
+        output_table_cell(table, "");
+    else
+        cell_text(table, &text);
+    text_release(&text);
+}
+
+int artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
+                       int64_t now, struct err *err)
+{
+    static const struct output_column columns[] = {
+        {"ID", OUTPUT_LEFT},       {"TIME", OUTPUT_LEFT},   {"JOB", OUTPUT_LEFT},
+        {"DATABASE", OUTPUT_LEFT}, {"TYPE", OUTPUT_LEFT},   {"SIZE", OUTPUT_RIGHT},
+        {"STATUS", OUTPUT_LEFT},   {"COPIES", OUTPUT_LEFT}, {"REMARKS", OUTPUT_LEFT}};
+    struct output_table table;
+    int result = 0;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < artifacts->count && result == 0; i++) {
+        char short_id[ULID_SIZE];
+        const struct catalog_artifact *artifact = &artifacts->items[i];
+        result = catalog_artifact_short(catalog, artifact->id, short_id, err);
+        if (result == 0)
+            add_row(&table, artifact, short_id, now);
+    }
+    if (result == 0)
+        output_table_print(&table);
+    output_table_release(&table);
+    return result;
+}
+
+/* ---- the page ---- */
+
+static void field_time(const char *label, int64_t seconds)
+{
+    char time[32];
+    if (seconds != 0)
+        output_field(label, output_time(time, seconds));
+}
+
+static void field_size(const char *label, uint64_t bytes)
+{
+    char size[64];
+    if (bytes > 0)
+        output_field(label, output_size(size, bytes, true));
+}
+
+static void print_what(const struct catalog_artifact *artifact)
+{
+    output_field("id", artifact->id);
+    output_field("status", catalog_status_name(artifact->status));
+    output_field("job", artifact->job);
+    output_field("source", artifact->source);
+    output_field("database", artifact_text_database(artifact));
+    output_fieldf("type", "%s, %s format", artifact->type, artifact->format);
+    if (artifact->level > 0)
+        output_fieldf("compression", "%s:%lld", artifact->compression,
+                      (long long)artifact->level);
+    else
+        output_field("compression", artifact->compression);
+    output_field("name", artifact->name);
+    output_field("description", artifact->description);
+    for (size_t i = 0; i < artifact->tags.count; i++)
+        output_fieldf("tag", "%s=%s", artifact->tags.items[i].name,
+                      artifact->tags.items[i].value);
+    for (size_t i = 0; i < artifact->filters.count; i++)
+        output_fieldf("filter", "%s %s", artifact->filters.items[i].name,
+                      artifact->filters.items[i].value);
+}
+
+static void print_result(const struct catalog_artifact *artifact)
+{
+    char duration[32];
+    field_time("time", artifact->time);
+    field_time("started", artifact->started);
+    field_time("finished", artifact->finished);
+    if (artifact->finished)
+        output_field("duration", text_duration(duration, artifact->duration_ms));
+    if (artifact->tries > 1)
+        output_fieldf("tries", "%lld", (long long)artifact->tries);
+    field_size("raw size", artifact->raw_bytes);
+    field_size("stored size", artifact->stored_bytes);
+    if (artifact->raw_bytes > 0 && artifact->stored_bytes > 0)
+        output_fieldf("ratio", "%.1f : 1",
+                      (double)artifact->raw_bytes / (double)artifact->stored_bytes);
+    output_field("sha256", artifact->sha256);
+    output_field("raw sha256", artifact->raw_sha256);
+    output_field("server", artifact->server_version);
+    output_field("pg_dump", artifact->pg_dump_version);
+    output_field("pgkeep", artifact->pgkeep_version);
+    output_field("host", artifact->hostname);
+}
+
+static void print_progress(const struct catalog_artifact *artifact)
+{
+    const struct catalog_progress *progress = &artifact->progress;
+    char raw[32], stored[32], time[32];
+    static const char *const owners[] = {
+        [OWNER_DEAD] = "its process is gone; the next backup or `pgkeep sweep` clears it",
+        [OWNER_ALIVE] = "its process is alive",
+        [OWNER_UNKNOWN] = "taken by another machine or container",
+    };
+    if (artifact->status != CATALOG_RUNNING)
+        return;
+    output_fieldf("progress", "%s: %s raw, %s stored",
+                  filled(progress->phase) ? progress->phase : "started",
+                  text_size(raw, progress->raw_bytes),
+                  text_size(stored, progress->stored_bytes));
+    if (progress->estimate > 0)
+        output_fieldf("estimate", "%s raw", text_size(raw, progress->estimate));
+    if (progress->updated)
+        output_fieldf("as of", "%s", output_time(time, progress->updated));
+    output_field("owner", owners[artifact->owner_state]);
+}
+
+static void print_marks(const struct catalog_artifact *artifact, int64_t now)
+{
+    char time[32];
+    if (catalog_artifact_is_pinned(artifact, now)) {
+        const char *until =
+            artifact->pin_until ? output_time(time, artifact->pin_until) : NULL;
+        output_fieldf("pinned", "%s%s", until ? "until " : "", until ? until : FOREVER);
+        output_field("pin reason", artifact->pin_reason);
+    }
+    if (artifact->suspect)
+        output_field("suspect", "much smaller than usual: nothing of its group is pruned "
+                                "until it is pinned or verified");
+    if (artifact->quarantined)
+        output_field("quarantined", "its time was in the future or unknown: no rule of "
+                                    "retention counts it");
+    if (artifact->error_message)
+        output_fieldf("error", "%s: %s", artifact->error_code ? artifact->error_code : "-",
+                      artifact->error_message);
+}
+
+static void print_check(const struct catalog_copy *copy)
+{
+    char time[32];
+    if (copy->proven)
+        output_fieldf("  verified", "%s (%s)", output_time(time, copy->proven),
+                      catalog_level_name(copy->proven_level));
+    if (copy->verified && copy->verified != copy->proven)
+        output_fieldf("  last check", "%s (%s): %s", output_time(time, copy->verified),
+                      catalog_level_name(copy->verified_level),
+                      copy->verified_error ? copy->verified_error : "good");
+}
+
+static void print_removal(const struct catalog_copy *copy)
+{
+    char time[32];
+    field_time("  deleted", copy->deleted);
+    if (copy->state == CATALOG_COPY_DELETED || !copy->marked)
+        return;
+    field_time("  to go since", copy->marked);
+    output_field("  because", copy->delete_reason);
+    if (copy->state == CATALOG_COPY_LOCKED)
+        output_field("  locked until", copy->locked_until
+                                           ? output_time(time, copy->locked_until)
+                                           : "a legal hold is lifted");
+    if (copy->attempts > 0)
+        output_fieldf("  tries", "%lld", (long long)copy->attempts);
+    field_time("  next try", copy->next_try);
+}
+
+static void print_copy(const struct catalog_copy *copy)
+{
+    output_text("\n");
+    output_field("copy in", copy->store);
+    output_field("  state", catalog_copy_state_name(copy->state));
+    output_field("  key", copy->key);
+    output_field("  index", copy->index_key);
+    field_size("  size", copy->bytes);
+    output_field("  version", copy->version);
+    if (copy->state == CATALOG_COPY_UPLOADING)
+        output_fieldf("  upload", "%s, its process: %s",
+                      copy->upload  ? copy->upload
+                      : copy->begun ? "begun"
+                                    : "not begun",
+                      owner_state_name(copy->owner_state));
+    print_check(copy);
+    output_field("  error", copy->error);
+    print_removal(copy);
+}
+
+static void print_tables(const struct catalog_artifact *artifact)
+{
+    static const struct output_column columns[] = {
+        {"TABLE", OUTPUT_LEFT}, {"ROWS", OUTPUT_RIGHT}, {"RAW SIZE", OUTPUT_RIGHT}};
+    struct output_table table;
+    if (artifact->tables_count == 0)
+        return;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < artifact->tables_count; i++) {
+        const struct catalog_table *one = &artifact->tables[i];
+        char size[64];
+        bool counted = one->rows != CATALOG_UNKNOWN_ROWS;
+        output_table_cellf(&table, "%s%s%s", one->schema, *one->schema ? "." : "",
+                           one->name);
+        if (counted)
+            output_table_cellf(&table, "%lld", (long long)one->rows);
+        else
+            output_table_cell(&table, NULL);
+        output_table_cell(&table,
+                          counted ? output_size(size, one->raw_bytes, false) : NULL);
+    }
+    output_text("\n");
+    output_table_print(&table);
+    output_table_release(&table);
+}
+
+static void print_verifications(const struct catalog_verifications *verifications)
+{
+    static const struct output_column columns[] = {{"VERIFIED", OUTPUT_LEFT},
+                                                   {"STORE", OUTPUT_LEFT},
+                                                   {"LEVEL", OUTPUT_LEFT},
+                                                   {"TOOK", OUTPUT_RIGHT},
+                                                   {"RESULT", OUTPUT_LEFT}};
+    struct output_table table;
+    if (verifications->count == 0)
+        return;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < verifications->count; i++) {
+        const struct catalog_verification *one = &verifications->items[i];
+        char time[32], took[32];
+        output_table_cell(&table, output_time(time, one->time));
+        output_table_cell(&table, one->store);
+        output_table_cell(&table, catalog_level_name(one->level));
+        output_table_cell(&table, text_duration(took, one->duration_ms));
+        output_table_cellf(&table, "%s%s%s", catalog_result_name(one->result),
+                           one->message ? ": " : "", one->message ? one->message : "");
+    }
+    output_text("\n");
+    output_table_print(&table);
+    output_table_release(&table);
+}
+
+void artifact_text_page(const struct catalog_artifact *artifact,
+                        const struct catalog_verifications *verifications, int64_t now)
+{
+    print_what(artifact);
+    print_result(artifact);
+    print_progress(artifact);
+    print_marks(artifact, now);
+    for (size_t i = 0; i < artifact->copy_count; i++)
+        print_copy(&artifact->copies[i]);
+    print_tables(artifact);
+    print_verifications(verifications);
+}

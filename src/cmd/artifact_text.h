@@ -1,0 +1,28 @@
+/*
+ * artifact_text - artifacts for people: the rows of `list`, the page of `show`. All text is
+ * escaped by output.h. One thread.
+ */
+#ifndef PGKEEP_CMD_ARTIFACT_TEXT_H
+#define PGKEEP_CMD_ARTIFACT_TEXT_H
+
+#include "catalog/artifact_list.h"
+#include "catalog/verifications.h"
+
+/* A table with one row each: short id, time, job, database, type, stored size, status,
+ * copies ("nas, offsite failed": a store's name alone is a good copy), and remarks: pins,
+ * marks, the artifact's name, and what went wrong. Loaded with copies. now: for pins. -1
+ * when the catalog cannot be read. */
+int artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
+                       int64_t now, struct err *err) MUST_USE;
+
+/* The page: fields, then a block per copy, tables with their rows, the history of
+ * verifications. Loaded with copies and tables. */
+void artifact_text_page(const struct catalog_artifact *artifact,
+                        const struct catalog_verifications *verifications, int64_t now);
+
+/* "shop", "(globals)"; borrowed. */
+const char *artifact_text_database(const struct catalog_artifact *artifact);
+/* The job's name; the source's where there is none; borrowed. */
+const char *artifact_text_job(const struct catalog_artifact *artifact);
+
+#endif

@@ -1,0 +1,140 @@
+#include "base/clock.h"
+#include "base/memory.h"
+#include "cmd/artifact_json.h"
+#include "cmd/artifact_text.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+
+enum { TEXT_LIMIT = 50 };
+
+/* KEY=VALUE texts; what is before and behind the first '='. */
+static void read_tags(struct catalog_pairs *pairs, const struct strlist *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        const char *equals = strchr(tags->items[i], '=');
+        char *name = memory_strndup(tags->items[i], (size_t)(equals - tags->items[i]));
+        catalog_pairs_add(pairs, name, equals + 1);
+        free(name);
+    }
+}
+
+static unsigned read_status(const char *name)
+{
+    enum catalog_status status;
+    return name && catalog_status_from_name(name, &status) ? 1u << status : 0;
+}
+
+static struct catalog_filter read_filter(const struct cmd_context *ctx,
+                                         const struct catalog_pairs *tags)
+{
+    const struct config_args *args = ctx->args;
+    return (struct catalog_filter){
+        .job = config_args_text(args, "job"),
+        .store = config_args_text(args, "store"),
+        .statuses = read_status(config_args_text(args, "status")),
+        .since = config_args_number(args, "since", 0),
+        .until = config_args_number(args, "until", 0),
+        .tags = tags->items,
+        .tag_count = tags->count,
+        .limit = config_args_number(args, "limit", ctx->settings->json ? 0 : TEXT_LIMIT),
+        .offset = config_args_number(args, "offset", 0),
+    };
+}
+
+static void print_json(const struct catalog_artifacts *artifacts, int64_t now)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < artifacts->count; i++)
+        (void)json_array_append_new(list, artifact_json(&artifacts->items[i], now));
+    output_json(json_pack("{s:o}", "artifacts", list));
+}
+
+/* Nobody should have to wonder whether the backups are gone or only not asked for. */
+static void print_none(const struct settings *settings, int64_t total, int64_t all)
+{
+    if (total > 0)
+        output_linef("none on this page: %lld match in all", (long long)total);
+    else if (all > 0)
+        output_linef("none of the %lld artifacts in %s match", (long long)all,
+                     settings->catalog);
+    else
+        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one",
+                     settings->catalog);
+}
+
+static int print_text(struct catalog *catalog, const struct settings *settings,
+                      const struct catalog_filter *filter,
+                      const struct catalog_artifacts *artifacts, int64_t now,
+                      struct err *err)
+{
+    static const struct catalog_filter everything = {0};
+    int64_t total = 0, all = 0;
+    if (catalog_artifacts_count(catalog, filter, &total, err) < 0 ||
+        catalog_artifacts_count(catalog, &everything, &all, err) < 0)
+        return -1;
+    if (artifacts->count == 0) {
+        print_none(settings, total, all);
+        return 0;
+    }
+    if (artifact_text_list(catalog, artifacts, now, err) < 0)
+        return -1;
+    int64_t shown = filter->offset + (int64_t)artifacts->count;
+    if (total > shown)
+        output_linef("%lld more: --offset %lld", (long long)(total - shown),
+                     (long long)shown);
+    return 0;
+}
+
+static int list(const struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+{
+    struct catalog_pairs tags = {0};
+    struct catalog_artifacts artifacts = {0};
+    int64_t now = clock_now();
+    read_tags(&tags, config_args_list(ctx->args, "tag"));
+    struct catalog_filter filter = read_filter(ctx, &tags);
+    int result =
+        catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
+    if (result == 0 && ctx->settings->json)
+        print_json(&artifacts, now);
+    else if (result == 0)
+        result = print_text(catalog, ctx->settings, &filter, &artifacts, now, err);
+    catalog_artifacts_release(&artifacts);
+    catalog_pairs_release(&tags);
+    return result;
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    static const struct catalog_artifacts none = {0};
+    bool absent;
+    struct catalog *catalog = catalog_for_reading(ctx->settings, &absent, err);
+    int result = -1;
+    if (absent) {
+        if (ctx->settings->json)
+            print_json(&none, 0);
+        else
+            print_none(ctx->settings, 0, 0);
+        return CMD_DONE;
+    }
+    if (catalog)
+        result = list(ctx, catalog, err);
+    catalog_close(catalog);
+    return result;
+}
+
+const struct command cmd_list = {
+    .name = "list",
+    .usage = "[options]",
+    .summary = "list artifacts, newest first",
+    .about =
+        "One line per artifact, with its copies: the name of a store alone is a good copy\n"
+        "there, any other state is written behind it. Deleted ones are hidden unless\n"
+        "--status deleted asks for them. Only the catalog is read, no store: `pgkeep "
+        "verify`\n"
+        "looks whether it is still true.\n"
+        "\n"
+        "  pgkeep list --job nightly --since 2026-11-01\n"
+        "  pgkeep list --status failed --json\n",
+    .run = run,
+};

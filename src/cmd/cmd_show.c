@@ -1,0 +1,54 @@
+#include "base/clock.h"
+#include "cmd/artifact_json.h"
+#include "cmd/artifact_text.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+
+static int show(const struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+{
+    char id[ULID_SIZE];
+    struct catalog_artifact artifact;
+    struct catalog_verifications verifications = {0};
+    int64_t now = clock_now();
+    catalog_artifact_init(&artifact);
+    int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
+    if (result == 0)
+        result = catalog_artifact_load(
+            catalog, id, CATALOG_WITH_COPIES | CATALOG_WITH_TABLES, &artifact, err);
+    if (result == 0)
+        result = catalog_verifications_of(catalog, id, 0, &verifications, err);
+    if (result == 0 && ctx->settings->json)
+        output_json(artifact_json_detail(&artifact, &verifications, now));
+    else if (result == 0)
+        artifact_text_page(&artifact, &verifications, now);
+    catalog_verifications_release(&verifications);
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_READ, err);
+    if (!catalog)
+        return -1;
+    int result = show(ctx, catalog, err);
+    catalog_close(catalog);
+    return result;
+}
+
+const struct command cmd_show = {
+    .name = "show",
+    .usage = "ID",
+    .summary = "show everything known about one artifact",
+    .about =
+        "Sizes, hashes, versions, copies with their keys, tables with their rows, and\n"
+        "every verification. A key is relative to the store: with it the artifact can\n"
+        "be fetched and restored without pgkeep.\n"
+        "\n"
+        "  pgkeep show latest\n"
+        "  pgkeep show 01JD7XK2M4 --json\n",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

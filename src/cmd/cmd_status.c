@@ -1,0 +1,308 @@
+#include "base/clock.h"
+#include "cmd/artifact_text.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/health_json.h"
+#include "cmd/output.h"
+
+enum { REMARKS_MAX = 1 << 12 };
+
+/* Puts a short id into the cell; a catalog that went away meanwhile costs only the short
+ * form. */
+static void cell_id(struct output_table *table, struct catalog *catalog, const char *id)
+{
+    struct err ignored = {0};
+    char short_id[ULID_SIZE];
+    bool known = catalog_artifact_short(catalog, id, short_id, &ignored) == 0;
+    output_table_cell(table, known ? short_id : id);
+}
+
+static void cell_age(struct output_table *table, int64_t now, int64_t since)
+{
+    char age[32];
+    int64_t passed = now > since ? now - since : 0;
+    output_table_cell(table, since ? text_duration(age, passed * 1000) : NULL);
+}
+
+/* ---- running ---- */
+
+static void add_running(struct output_table *table, struct catalog *catalog,
+                        const struct catalog_artifact *artifact, int64_t now)
+{
+    const struct catalog_progress *progress = &artifact->progress;
+    char size[32];
+    cell_id(table, catalog, artifact->id);
+    output_table_cell(table, artifact_text_job(artifact));
+    output_table_cell(table, artifact_text_database(artifact));
+    output_table_cell(table, progress->phase && *progress->phase ? progress->phase : NULL);
+    output_table_cell(table, text_size(size, progress->raw_bytes));
+    output_table_cell(table, text_size(size, progress->stored_bytes));
+    if (progress->estimate > 0 && progress->raw_bytes <= progress->estimate)
+        output_table_cellf(table, "%.0f %%",
+                           100.0 * (double)progress->raw_bytes /
+                               (double)progress->estimate);
+    else
+        output_table_cell(table, NULL);
+    cell_age(table, now, artifact->started);
+    cell_age(table, now, progress->updated);
+    output_table_cell(table, owner_state_name(artifact->owner_state));
+}
+
+static void print_running(struct catalog *catalog, const struct health *health)
+{
+    static const struct output_column columns[] = {
+        {"RUNNING", OUTPUT_LEFT}, {"JOB", OUTPUT_LEFT},  {"DATABASE", OUTPUT_LEFT},
+        {"PHASE", OUTPUT_LEFT},   {"RAW", OUTPUT_RIGHT}, {"STORED", OUTPUT_RIGHT},
+        {"DONE", OUTPUT_RIGHT},   {"FOR", OUTPUT_RIGHT}, {"SEEN BEFORE", OUTPUT_RIGHT},
+        {"PROCESS", OUTPUT_LEFT}};
+    struct output_table table;
+    if (health->running_count == 0)
+        return;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < health->running_count; i++)
+        add_running(&table, catalog, health->running[i], health->now);
+    output_table_print(&table);
+    output_text("\n");
+    output_table_release(&table);
+}
+
+/* ---- jobs ---- */
+
+static void add_remark(struct text *out, const char *remark)
+{
+    if (out->length > 0)
+        text_add(out, "; ");
+    text_add(out, remark);
+}
+
+static void cell_remarks(struct output_table *table, const struct health_job *job,
+                         const struct health_group *group)
+{
+    struct text text;
+    text_init(&text, REMARKS_MAX);
+    if (group ? group->too_old : job->too_old)
+        add_remark(&text, "too old");
+    if (!group)
+        add_remark(&text, "never ran");
+    else if (group->tried && group->tried != group->good) {
+        const struct catalog_artifact *tried = group->tried;
+        add_remark(&text, "the last one: ");
+        text_add(&text, tried->suspect ? "suspect" : catalog_status_name(tried->status));
+        if (tried->error_message)
+            text_addf(&text, ": %.200s", tried->error_message);
+    }
+    if (!job->configured)
+        add_remark(&text, "not configured");
+    output_table_cell(table, text.data);
+    text_release(&text);
+}
+
+static void add_group(struct output_table *table, const struct health *health,
+                      const struct health_job *job, const struct health_group *group)
+{
+    const struct catalog_artifact *good = group ? group->good : NULL;
+    char time[32], size[32];
+    output_table_cell(table, job->name);
+    output_table_cell(table, !group             ? NULL
+                             : *group->database ? group->database
+                                                : "(globals)");
+    output_table_cell(table, group ? group->type : NULL);
+    output_table_cell(table, good ? output_time(time, good->time) : NULL);
+    cell_age(table, health->now, good ? good->time : 0);
+    output_table_cell(table, good ? text_size(size, good->stored_bytes) : NULL);
+    cell_remarks(table, job, group);
+}
+
+static void print_jobs(const struct health *health)
+{
+    static const struct output_column columns[] = {
+        {"JOB", OUTPUT_LEFT},       {"DATABASE", OUTPUT_LEFT}, {"TYPE", OUTPUT_LEFT},
+        {"LAST GOOD", OUTPUT_LEFT}, {"AGE", OUTPUT_RIGHT},     {"SIZE", OUTPUT_RIGHT},
+        {"REMARKS", OUTPUT_LEFT}};
+    struct output_table table;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < health->job_count; i++) {
+        const struct health_job *job = &health->jobs[i];
+        if (job->group_count == 0)
+            add_group(&table, health, job, NULL);
+        for (size_t j = 0; j < job->group_count; j++)
+            add_group(&table, health, job, &job->groups[j]);
+    }
+    output_table_print(&table);
+    output_table_release(&table);
+}
+
+/* ---- problems ---- */
+
+/* What to do about it, or what it waits for. */
+static const char *advice(enum health_what what)
+{
+    static const char *const rows[HEALTH_WHATS] = {
+        [HEALTH_ABANDONED] = "its process is gone: `pgkeep sweep`",
+        [HEALTH_SUSPECT] = "much smaller than usual: look at it, then `pgkeep pin` or "
+                           "`pgkeep verify`",
+        [HEALTH_QUARANTINED] = "its time is in the future or unknown",
+        [HEALTH_FAILED] = "`pgkeep copy` brings it there",
+        [HEALTH_MISSING] = "`pgkeep copy` brings it back",
+        [HEALTH_DAMAGED] = "`pgkeep copy` replaces it",
+        [HEALTH_DELETING] = "the next prune or sweep tries again",
+        [HEALTH_LOCKED] = "object lock",
+        [HEALTH_BLOCKED] = "the store refuses to delete it",
+    };
+    return rows[what];
+}
+
+static void add_problem(struct output_table *table, struct catalog *catalog,
+                        const struct health *health, const struct health_problem *problem)
+{
+    char time[32];
+    cell_id(table, catalog, problem->artifact->id);
+    output_table_cell(table, artifact_text_job(problem->artifact));
+    output_table_cell(table, artifact_text_database(problem->artifact));
+    output_table_cell(table, problem->copy ? problem->copy->store : NULL);
+    output_table_cell(table, health_what_name(problem->what));
+    cell_age(table, health->now, problem->since);
+    if (problem->what == HEALTH_LOCKED)
+        output_table_cellf(table, "%s until %s", advice(problem->what),
+                           problem->until ? output_time(time, problem->until)
+                                          : "a legal hold is lifted");
+    else
+        output_table_cellf(table, "%.300s%s%s", problem->reason ? problem->reason : "",
+                           problem->reason ? "; " : "", advice(problem->what));
+}
+
+static void print_problems(struct catalog *catalog, const struct health *health)
+{
+    static const struct output_column columns[] = {
+        {"LOOK AT", OUTPUT_LEFT}, {"JOB", OUTPUT_LEFT},  {"DATABASE", OUTPUT_LEFT},
+        {"STORE", OUTPUT_LEFT},   {"WHAT", OUTPUT_LEFT}, {"FOR", OUTPUT_RIGHT},
+        {"REMARKS", OUTPUT_LEFT}};
+    struct output_table table;
+    if (health->problem_count == 0)
+        return;
+    output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < health->problem_count; i++)
+        add_problem(&table, catalog, health, &health->problems[i]);
+    output_text("\n");
+    output_table_print(&table);
+    output_table_release(&table);
+}
+
+/* ---- the command ---- */
+
+/* For monitoring: on stderr, with --quiet too. */
+static void complain(const struct health *health, const struct health_job *job)
+{
+    char age[32], limit[32];
+    text_duration(limit, health->max_age_s * 1000);
+    if (!job->good) {
+        log_error("job \"%s\" has no good backup", job->name);
+        return;
+    }
+    for (size_t i = 0; i < job->group_count; i++) {
+        const struct health_group *group = &job->groups[i];
+        const char *database = *group->database ? group->database : "(globals)";
+        if (!group->too_old)
+            continue;
+        if (group->good)
+            log_error("job \"%s\": the last good backup of \"%s\" is %s old, more than %s",
+                      job->name, database,
+                      text_duration(age, health_age(health, group->good) * 1000), limit);
+        else
+            log_error("job \"%s\": there is no good backup of \"%s\"", job->name, database);
+    }
+}
+
+static int verdict(const struct health *health, const struct settings *settings)
+{
+    bool said = false;
+    if (!health->too_old)
+        return CMD_DONE;
+    for (size_t i = 0; i < health->job_count; i++) {
+        if (!health->jobs[i].too_old)
+            continue;
+        complain(health, &health->jobs[i]);
+        said = true;
+    }
+    if (!said)
+        log_error("there is no backup in %s", settings->catalog);
+    return CMD_TOO_OLD;
+}
+
+static void print_text(struct catalog *catalog, const struct health *health,
+                       const struct settings *settings)
+{
+    if (health->job_count == 0) {
+        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one",
+                     settings->catalog);
+        return;
+    }
+    print_running(catalog, health);
+    print_jobs(health);
+    print_problems(catalog, health);
+}
+
+/* A name that neither the configuration nor the catalog knows is a slip of the pen. */
+static int check_job(const struct cmd_context *ctx, const struct health *health,
+                     struct err *err)
+{
+    const char *job = config_args_text(ctx->args, "job");
+    if (!job || health->job_count > 0)
+        return 0;
+    return settings_require_job(ctx->settings, job, err) ? 0 : -1;
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    static const struct catalog_filter everything = {0};
+    const struct settings *settings = ctx->settings;
+    struct catalog_artifacts artifacts = {0};
+    struct health health = {0};
+    struct health_spec spec = {
+        .settings = settings,
+        .job = config_args_text(ctx->args, "job"),
+        .max_age_s = config_args_number(ctx->args, "max-age", HEALTH_NO_LIMIT),
+        .now = clock_now(),
+    };
+    bool absent;
+    int result = -1;
+    struct catalog *catalog = catalog_for_reading(settings, &absent, err);
+    if (!catalog && !absent)
+        goto cleanup;
+    if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
+                                          &artifacts, err) < 0)
+        goto cleanup;
+    health_init(&health, &artifacts, &spec);
+    if (check_job(ctx, &health, err) < 0)
+        goto cleanup;
+    if (settings->json)
+        output_json(health_json(&health));
+    else if (!settings->quiet)
+        print_text(catalog, &health, settings);
+    result = verdict(&health, settings);
+cleanup:
+    health_release(&health);
+    catalog_artifacts_release(&artifacts);
+    catalog_close(catalog);
+    return result;
+}
+
+const struct command cmd_status = {
+    .name = "status",
+    .usage = "[--max-age DURATION] [--job NAME]",
+    .summary = "show running backups, the age of the last good ones, and problems",
+    .about =
+        "Good is a complete backup with a complete copy that is neither suspect (much\n"
+        "smaller than usual) nor from the future. Jobs that never ran are listed too, and\n"
+        "what somebody should look at: copies missing, damaged, locked or blocked, "
+        "deletions\n"
+        "that are stuck, runs whose process is gone. Only the catalog is read.\n"
+        "\n"
+        "With --max-age the exit status is 10 when a job has no good backup, or a "
+        "database\n"
+        "of it only one that is older; --quiet then prints the reason alone.\n"
+        "\n"
+        "  pgkeep status\n"
+        "  pgkeep -q status --max-age 26h || notify-somebody\n",
+    .run = run,
+};

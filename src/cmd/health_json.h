@@ -1,0 +1,20 @@
+/* health_json - what `status --json` prints; keys as in artifact_json.h a contract. */
+#ifndef PGKEEP_CMD_HEALTH_JSON_H
+#define PGKEEP_CMD_HEALTH_JSON_H
+
+#include "cmd/health.h"
+
+#include <jansson.h>
+
+/*     time max_age_seconds too_old
+ *     running[{id,job,source,database,type,started,phase,raw_bytes,stored_bytes,
+ *     estimate_bytes,updated,owner}]           owner: "alive" "dead" "unknown"
+ *     jobs[{job,configured,too_old,last_good,age_seconds,
+ *     databases[{database,type,id,last_good,age_seconds,stored_bytes,last_tried,
+ *     last_status,last_error,too_old}]}]      null: there is none
+ *     problems[{what,id,job,database,store,since,reason,until}]  store null: the artifact
+ *
+ * A new reference. */
+json_t *health_json(const struct health *health) MUST_USE;
+
+#endif
