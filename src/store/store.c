@@ -1,0 +1,270 @@
+#include "store/store.h"
+
+#include "base/memory.h"
+#include "store/store_ops.h"
+
+enum { SEGMENT_MAX = 255 };
+
+static bool is_segment(const char *segment, size_t length)
+{
+    if (length == 0 || length > SEGMENT_MAX)
+        return false;
+    if (segment[0] == '.' && (length == 1 || (length == 2 && segment[1] == '.')))
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)segment[i] < 0x20 || segment[i] == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+int store_check_key(const char *key, bool prefix, struct err *err)
+{
+    const char *segment = key;
+    while (!(prefix && *segment == '\0')) {
+        size_t length = strcspn(segment, "/");
+        if (!is_segment(segment, length))
+            return err_set(err, ERR_STORE, "\"%s\" is no key of a store", key);
+        segment += length;
+        if (*segment == '\0')
+            break;
+        segment++;
+    }
+    return 0;
+}
+
+bool store_prefix_matches(const char *prefix, const char *key)
+{
+    if (*prefix == '\0')
+        return true;
+    return text_ends_with(prefix, "/") ? text_starts_with(key, prefix)
+                                       : strcmp(key, prefix) == 0;
+}
+
+static int named(const struct store *store, int result, struct err *err)
+{
+    if (result < 0)
+        err_context(err, "store \"%s\"", store->name);
+    return result;
+}
+
+void store_close(struct store *store)
+{
+    if (store != NULL)
+        store->ops->close(store);
+}
+
+const char *store_name(const struct store *store)
+{
+    return store->name;
+}
+
+const char *store_type_name(const struct store *store)
+{
+    return store->ops->type;
+}
+
+int store_check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
+{
+    return named(store, store->ops->check(store, create, timeout_ms, err), err);
+}
+
+void store_set_retry_time(struct store *store, int64_t retry_time_ms)
+{
+    if (store->ops->set_retry_time != NULL)
+        store->ops->set_retry_time(store, retry_time_ms);
+}
+
+int64_t store_clock_offset(struct store *store, bool *known)
+{
+    *known = false;
+    return store->ops->clock_offset != NULL ? store->ops->clock_offset(store, known) : 0;
+}
+
+int store_put(struct store *store, const char *key, const void *data, size_t size,
+              bool overwrite, struct err *err)
+{
+    int result = store_check_key(key, false, err);
+    if (result == 0)
+        result = store->ops->put(store, key, data, size, overwrite, err);
+    return named(store, result, err);
+}
+
+int store_get(struct store *store, const char *key, struct text *out, bool *absent,
+              struct err *err)
+{
+    *absent = false;
+    int result = store_check_key(key, false, err);
+    if (result == 0)
+        result = store->ops->get(store, key, out, absent, err);
+    return named(store, result, err);
+}
+
+void store_object_release(struct store_object *object)
+{
+    free(object->key);
+    free(object->etag);
+    free(object->version);
+    *object = (struct store_object){0};
+}
+
+int store_stat(struct store *store, const char *key, struct store_object *out, bool *absent,
+               struct err *err)
+{
+    *absent = false;
+    *out = (struct store_object){0};
+    int result = store_check_key(key, false, err);
+    if (result == 0)
+        result = store->ops->stat(store, key, out, absent, err);
+    return named(store, result, err);
+}
+
+int store_list(struct store *store, const char *prefix, store_each each, void *context,
+               struct err *err)
+{
+    int result = store_check_key(prefix, true, err);
+    if (result == 0)
+        result = store->ops->list(store, prefix, each, context, err);
+    return named(store, result, err);
+}
+
+int store_remove(struct store *store, const char *key, struct store_removed *out,
+                 struct err *err)
+{
+    /* Not STORE_GONE: what nobody filled must not read as removed. */
+    *out = (struct store_removed){.result = STORE_REFUSED};
+    int result = store_check_key(key, false, err);
+    if (result == 0)
+        result = store->ops->remove(store, key, out, err);
+    return named(store, result, err);
+}
+
+struct store_upload *store_upload_begin(struct store *store,
+                                        const struct store_upload_spec *spec,
+                                        struct err *err)
+{
+    struct store_upload *upload = NULL;
+    if (store_check_key(spec->key, false, err) == 0)
+        upload = store->ops->upload_begin(store, spec, err);
+    named(store, upload == NULL ? -1 : 0, err);
+    return upload;
+}
+
+struct store_upload *store_upload_resume(struct store *store,
+                                         const struct store_upload_spec *spec,
+                                         const char *handle, uint64_t *offset,
+                                         unsigned *next_number, struct err *err)
+{
+    struct store_upload *upload = NULL;
+    if (store_check_key(spec->key, false, err) == 0)
+        upload = store->ops->upload_resume(store, spec, handle, offset, next_number, err);
+    named(store, upload == NULL ? -1 : 0, err);
+    return upload;
+}
+
+int store_upload_part(struct store_upload *upload, struct part *part, struct err *err)
+{
+    struct store *store = upload->store;
+    return named(store, store->ops->upload_part(upload, part, err), err);
+}
+
+int store_upload_wait(struct store_upload *upload, struct err *err)
+{
+    struct store *store = upload->store;
+    return named(store, store->ops->upload_wait(upload, err), err);
+}
+
+int store_upload_finish(struct store_upload *upload, struct store_object *out,
+                        struct err *err)
+{
+    struct store *store = upload->store;
+    struct store_object object = {0};
+    int result = store->ops->upload_finish(upload, &object, err);
+    if (out != NULL)
+        *out = object;
+    else
+        store_object_release(&object);
+    return named(store, result, err);
+}
+
+void store_upload_free(struct store_upload *upload)
+{
+    if (upload != NULL)
+        upload->store->ops->upload_free(upload);
+}
+
+uint64_t store_upload_sent(struct store_upload *upload)
+{
+    return upload->store->ops->upload_sent(upload);
+}
+
+struct s3_part_rules store_part_rules(const struct store *store)
+{
+    struct s3_part_rules none = {0};
+    return store->ops->part_rules != NULL ? store->ops->part_rules(store) : none;
+}
+
+int store_list_pending(struct store *store, const char *prefix, store_each_pending each,
+                       void *context, struct err *err)
+{
+    int result = store_check_key(prefix, true, err);
+    if (result == 0)
+        result = store->ops->list_pending(store, prefix, each, context, err);
+    return named(store, result, err);
+}
+
+int store_abort_pending(struct store *store, const char *key, const char *handle,
+                        struct err *err)
+{
+    int result = store_check_key(key, false, err);
+    if (result == 0)
+        result = store->ops->abort_pending(store, key, handle, err);
+    return named(store, result, err);
+}
+
+struct store_download *store_download_begin(struct store *store, const char *key,
+                                            uint64_t offset, uint64_t length,
+                                            struct err *err)
+{
+    struct store_download *download = NULL;
+    if (store_check_key(key, false, err) == 0)
+        download = store->ops->download_begin(store, key, offset, length, err);
+    named(store, download == NULL ? -1 : 0, err);
+    return download;
+}
+
+uint64_t store_download_size(const struct store_download *download)
+{
+    return download->store->ops->download_size(download);
+}
+
+ssize_t store_download_read(struct store_download *download, void *buffer, size_t size,
+                            struct err *err)
+{
+    ssize_t got = download->store->ops->download_read(download, buffer, size, err);
+    named(download->store, got < 0 ? -1 : 0, err);
+    return got;
+}
+
+void store_download_free(struct store_download *download)
+{
+    if (download != NULL)
+        download->store->ops->download_free(download);
+}
+
+char *store_presign(struct store *store, const char *key, int64_t seconds, int64_t *expires,
+                    struct err *err)
+{
+    char *url = NULL;
+    if (store->ops->presign == NULL)
+        err_set(err, ERR_USAGE, "a %s store has no URLs to hand out", store->ops->type);
+    else if (store_check_key(key, false, err) == 0)
+        url = store->ops->presign(store, key, seconds, expires, err);
+    named(store, url == NULL ? -1 : 0, err);
+    return url;
+}
+
+struct s3_client *store_s3_client(struct store *store)
+{
+    return store->ops->s3_client != NULL ? store->ops->s3_client(store) : NULL;
+}
