@@ -2,8 +2,12 @@
  * server - what pgkeep asks a PostgreSQL server through libpq before a dump or a restore.
  *
  * One struct server per connection and thread. Sessions are opened with application_name pgkeep,
- * keepalives, statement_timeout, lock_timeout, idle_in_transaction_session_timeout (and
- * transaction_timeout from 17) off, client_encoding UTF8 unless the database is SQL_ASCII-like.
+ * keepalives, an empty search_path, statement_timeout, lock_timeout, idle_in_transaction_session_timeout
+ * (and transaction_timeout from 17) off, client_encoding UTF8 unless the database has none (SQL_ASCII,
+ * MULE_INTERNAL): then texts are the stored bytes. Nothing is sent at start-up but application_name:
+ * poolers refuse other parameters. A pooler that shares sessions (PgBouncer in transaction or statement
+ * mode, Supabase port 6543) is refused before the session is changed in any way, because what pg_dump
+ * sets would stay on connections of the application.
  * Errors are ERR_DATABASE, one sentence and a hint; a password never stands in them.
  */
 #ifndef PGKEEP_POSTGRES_SERVER_H
@@ -13,6 +17,7 @@
 #include "base/text.h"
 
 struct server;
+struct dump_filters; /* postgres/dump.h */
 
 /* conninfo: libpq key=value string or URI, or just a database name; settings it lacks come from PG*, service files and
  * ~/.pgpass. database (may be NULL) overrides its dbname. Bounded by connect_timeout (default 15 s). */
@@ -24,7 +29,7 @@ const char *server_database(const struct server *server);
 const char *server_host(const struct server *server);     /* host or socket folder */
 const char *server_user(const struct server *server);
 
-/* What pg_dump's text does not hold of a database. Strings in the server's encoding, heap, may be NULL. */
+/* What pg_dump's text does not hold of a database. Heap, may be NULL. */
 struct server_properties {
     char *encoding, *collate, *ctype, *locale_provider, *icu_locale, *owner, *comment;
     bool is_template, allow_connections;
@@ -40,16 +45,18 @@ int server_size(struct server *server, uint64_t *bytes, struct err *err) MUST_US
 int server_databases(struct server *server, const struct strlist *include, const struct strlist *exclude,
                      struct strlist *out, struct err *err) MUST_USE;
 /* Errors (ERR_DATABASE, with a hint naming BYPASSRLS or pg_read_all_data) when this role could not dump every row:
- * row-level security that applies to it, or tables it may not read. Respects the table filters only roughly: a table named
- * by exclude filters is not looked at. Also refuses transaction pooling (PgBouncer) where it can tell. */
-int server_preflight(struct server *server, struct err *err) MUST_USE;
+ * row-level security that applies to it, tables, sequences or large objects it may not read. Only what the filters (may
+ * be NULL) leave in is looked at, by pg_dump's own pattern rules; without data (type schema) rows do not matter. */
+int server_preflight(struct server *server, const struct dump_filters *filters, bool with_data,
+                     struct err *err) MUST_USE;
 /* Number of user tables (not pg_catalog, information_schema, extension members). */
 int server_user_tables(struct server *server, uint64_t *count, struct err *err) MUST_USE;
 int server_database_exists(struct server *server, const char *name, bool *exists, struct err *err) MUST_USE;
-/* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a warning), comment, settings, rights. */
+/* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a warning), comment. */
 int server_create_database(struct server *server, const char *name, const struct server_properties *properties,
                            struct err *err) MUST_USE;
-/* Settings and rights of the database that need its data first (ALTER DATABASE … SET, GRANT): after the restore. */
+/* After the restore: ALTER DATABASE … SET (per role too), rights, limits. What this server refuses (a role or an
+ * extension is missing here) is logged as a warning; only a lost connection is an error. */
 int server_apply_properties(struct server *server, const char *name, const struct server_properties *properties,
                             struct err *err) MUST_USE;
 

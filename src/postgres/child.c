@@ -1,0 +1,178 @@
+#include "postgres/child.h"
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/process.h"
+#include "postgres/hint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+struct child {
+    struct process *process;
+    char *name; /* of the program */
+    char *database;
+    enum err_kind kind;
+    /* Written by process's thread for stderr, read after process_finish has joined it. */
+    char *error;  /* the first line that is an error */
+    char *detail; /* what the server said, when the error line does not hold it */
+    const char *hint;
+};
+
+static bool is_error(const char *line)
+{
+    static const char *const marks[] = {
+        "error: ", "ERROR: ", "FATAL: ", "PANIC: ", "fatal: "};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strstr(line, marks[i]) != NULL)
+            return true;
+    return false;
+}
+
+static void note_line(void *context, const char *line)
+{
+    struct child *child = context;
+    if (child->database != NULL)
+        log_warning("database \"%s\": %s", child->database, line);
+    if (child->error == NULL && is_error(line))
+        child->error = memory_strdup(line);
+    else if (child->error != NULL && child->detail == NULL &&
+             strstr(line, "detail: Error message from server: ") != NULL)
+        child->detail = memory_strdup(strstr(line, "server: ") + strlen("server: "));
+    if (child->hint == NULL && (child->error != NULL || strstr(line, "psql:") == line))
+        child->hint = hint_find(line);
+}
+
+struct child *child_start(const struct child_spec *spec, struct err *err)
+{
+    struct child *child = memory_zalloc(sizeof *child);
+    struct strlist env = {0};
+    const char *slash = strrchr(spec->argv->items[0], '/');
+    child->name = memory_strdup(slash == NULL ? spec->argv->items[0] : slash + 1);
+    child->database = memory_strdup(spec->database);
+    child->kind = spec->kind;
+    for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
+        strlist_add(&env, spec->env->items[i]);
+    struct process_spec process = {
+        .argv = (const char *const *)strlist_argv(spec->argv),
+        .env = (const char *const *)strlist_argv(&env),
+        .pipe_stdin = spec->reads,
+        .pipe_stdout = spec->writes,
+        .on_stderr = note_line,
+        .context = child,
+    };
+    child->process = process_start(&process, err);
+    for (size_t i = 0; i < env.count; i++)
+        memory_wipe(env.items[i], strlen(env.items[i]));
+    strlist_release(&env);
+    if (child->process == NULL) {
+        err->kind = ERR_DATABASE;
+        child_free(child);
+        return NULL;
+    }
+    /* So that a child that reads nothing cannot hold us when the user cancels. */
+    if (spec->reads) {
+        int fd = process_stdin(child->process);
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    }
+    return child;
+}
+
+int child_fd(const struct child *child)
+{
+    return process_stdout(child->process);
+}
+
+int child_pid(const struct child *child)
+{
+    return process_pid(child->process);
+}
+
+/* "pg_dump ended with exit status 1: ERROR…": how it ended, then its first error. */
+static int describe(const struct child *child, struct err *err)
+{
+    int status = process_status(child->process);
+    const char *words =
+        child->error != NULL ? child->error : process_last_words(child->process);
+    if (text_starts_with(words, child->name) && words[strlen(child->name)] == ':')
+        words += strlen(child->name) + 1;
+    while (*words == ' ')
+        words++;
+    const char *colon = *words != '\0' ? ": " : "";
+    if (status > 128)
+        err_set(err, child->kind, "%s was ended by signal %d%s%s", child->name,
+                status - 128, colon, words);
+    else
+        err_set(err, child->kind, "%s ended with exit status %d%s%s", child->name, status,
+                colon, words);
+    if (child->detail != NULL) {
+        char head[sizeof err->text];
+        memcpy(head, err->text, sizeof head);
+        err_set(err, child->kind, "%s: %s", head, child->detail);
+    }
+    if (child->hint != NULL)
+        err_hint(err, "%s", child->hint);
+    return -1;
+}
+
+int child_finish(struct child *child, struct err *err)
+{
+    struct err own = {0};
+    process_close_stdin(child->process);
+    if (process_finish(child->process, &own) == 0)
+        return 0;
+    if (own.kind != ERR_CANCELLED)
+        return describe(child, err);
+    *err = own;
+    return -1;
+}
+
+static int await_room(int fd, struct err *err)
+{
+    struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT},
+                            {.fd = cancel_fd(), .events = POLLIN}};
+    if (cancel_check(err) < 0)
+        return -1;
+    if (poll(fds, 2, 1000) < 0 && errno != EINTR)
+        return err_errno(err, ERR_SYSTEM, "poll");
+    return 0;
+}
+
+int child_write(struct child *child, const void *data, size_t size, struct err *err)
+{
+    int fd = process_stdin(child->process);
+    const char *at = data;
+    while (size > 0) {
+        ssize_t put = write(fd, at, size);
+        if (put > 0) {
+            at += put;
+            size -= (size_t)put;
+        } else if (put < 0 && errno == EAGAIN) {
+            if (await_room(fd, err) < 0)
+                return -1;
+        } else if (put < 0 && errno == EPIPE) {
+            if (child_finish(child, err) < 0)
+                return -1;
+            return err_set(err, child->kind, "%s ended before it had read all",
+                           child->name);
+        } else if (put < 0 && errno != EINTR) {
+            return err_errno(err, ERR_SYSTEM, "cannot write to %s", child->name);
+        }
+    }
+    return 0;
+}
+
+void child_free(struct child *child)
+{
+    if (child == NULL)
+        return;
+    process_free(child->process);
+    free(child->error);
+    free(child->detail);
+    free(child->database);
+    free(child->name);
+    free(child);
+}

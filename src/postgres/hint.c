@@ -1,0 +1,106 @@
+#include "postgres/hint.h"
+
+#include "base/text.h"
+
+/* The first row whose part occurs counts: special causes stand before general ones. */
+static const struct hint_row {
+    const char *part;
+    const char *hint;
+} rows[] = {
+    {"conflict with recovery",
+     "the standby ended the query to apply changes: set hot_standby_feedback = on or raise "
+     "max_standby_streaming_delay there, or dump from the primary"},
+    {"row-level security policy",
+     "let the role bypass it: ALTER ROLE … BYPASSRLS, or exclude the table"},
+    {"pg_authid", "roles with their passwords are for superusers only: use such a role for "
+                  "globals, or set globals = false"},
+    {"server version mismatch",
+     "pg_dump must not be older than the server: install its package or set pg_bin_dir"},
+    {"invalid command \\restrict", "psql is older than the dump: install the newest minor "
+                                   "release of the client package"},
+    {"unsupported version",
+     "the archive is newer than this pg_restore: set pg_bin_dir to a "
+     "newer client"},
+    {"LOCK TABLE",
+     "another session holds a lock (see pg_locks); try when it is gone, or raise "
+     "lock_wait_timeout"},
+    {"lock timeout", "another session holds a lock (see pg_locks); try when it is gone, or "
+                     "raise lock_wait_timeout"},
+    {"statement timeout", "a statement_timeout of the role or a pooler ended it"},
+    {"idle-in-transaction timeout",
+     "set idle_in_transaction_session_timeout = 0 for the role"},
+    {"transaction timeout", "set transaction_timeout = 0 for the role"},
+    {"No space left on device", "a disk is full: the server's, if the message is its"},
+    {"permission denied for large object", "dump as their owner or as a superuser"},
+    {"permission denied",
+     "give the role what it needs, for a dump with GRANT pg_read_all_data"},
+    {"must be owner of", "use --no-owner, or a role that is a member of the owner"},
+    {"invalid page in block",
+     "the database itself is damaged: do not remove older backups"},
+    {"could not read block", "the database itself is damaged: do not remove older backups"},
+    {"missing chunk number", "the database itself is damaged: do not remove older backups"},
+    {"invalid memory alloc request",
+     "a row is too large or damaged: find it with COPY of parts of the table"},
+    {"no matching", "patterns are pg_dump's: lower case unless in double quotes, "
+                    "schema.table"},
+    {"cross-database references", "a pattern with two dots names a database: quote names "
+                                  "that hold dots"},
+    {"password authentication failed",
+     "check the role and its password (~/.pgpass, PGPASSWORD, password_file)"},
+    {"no password supplied",
+     "give the password by ~/.pgpass, PGPASSWORD, password_file or the connection string"},
+    {"Peer authentication failed", "the socket takes only the operating system's user of "
+                                   "that name; use host=127.0.0.1 or "
+                                   "another user"},
+    {"no pg_hba.conf entry", "the server's pg_hba.conf does not let this role, database, "
+                             "address or encryption in"},
+    {"too many clients", "the server has no free connection"},
+    {"too many connections", "the server has no free connection for this role or database"},
+    {"remaining connection slots", "the server has no free connection"},
+    {"Max client connections", "the pooler has no free connection: raise its pool size or "
+                               "connect directly"},
+    {"unsupported startup parameter", "the pooler refuses a start-up parameter: remove it, "
+                                      "or see ignore_startup_parameters"},
+    {"prepared statement",
+     "the pooler shares sessions: use session mode or connect directly"},
+    {"current transaction is aborted", "see the server's log for the first error"},
+    {"certificate verify failed", "give the server's CA by sslrootcert=FILE"},
+    {"root certificate file", "give the server's CA by sslrootcert=FILE"},
+    {"does not support SSL", "the server has no TLS: sslmode=prefer would go without"},
+    {"could not translate host name", "check the host name and the resolver"},
+    {"Network is unreachable", "no route to that address; a host with only an IPv6 address "
+                               "needs IPv6 here"},
+    {"Connection refused",
+     "is the server running, at this host and port, and does it listen "
+     "there (listen_addresses)?"},
+    {"No such file or directory", "no server at that socket: check host and port"},
+    {"timeout expired", "no answer within connect_timeout: a firewall, or a wrong address"},
+    {"starting up", "the server has just been started: try again"},
+    {"shutting down", "the server is being stopped: try again later"},
+    {"administrator command", "somebody or something ended the session "
+                              "(pg_terminate_backend, a restart): run it again"},
+    {"another server process",
+     "the server crashed and restarts: see its log, run it again"},
+    {"server closed the connection",
+     "the server or something between dropped the connection: "
+     "see the server's log, run it again"},
+    {"could not receive data from server", "the connection broke: run it again"},
+    {"SSL SYSCALL error", "the connection broke: run it again"},
+    {"SSL connection has been closed", "the connection broke: run it again"},
+    {"connection not open", "the connection broke: run it again"},
+    {"already exists", "the target holds such an object: restore into an empty database"},
+    {"is not available", "install the extension on the target server"},
+    {"could not open extension control file", "install the extension on the target server"},
+    {"unrecognized configuration parameter", "the target server is older, or lacks the "
+                                             "extension that defines it"},
+    {"invalid locale name", "the target's operating system lacks that locale: add it with "
+                            "locale-gen, or create the database yourself"},
+};
+
+const char *hint_find(const char *message)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strstr(message, rows[i].part) != NULL)
+            return rows[i].hint;
+    return NULL;
+}

@@ -1,0 +1,14 @@
+/*
+ * hint - what to do about well-known messages of PostgreSQL, of its programs and of
+ * poolers.
+ *
+ * One table, searched by parts of the message. The messages are English: children run with
+ * LC_ALL=C, and a server that speaks another language only loses its hint.
+ */
+#ifndef PGKEEP_POSTGRES_HINT_H
+#define PGKEEP_POSTGRES_HINT_H
+
+/* A sentence for a hint: line, static; NULL when the message is not known. */
+const char *hint_find(const char *message);
+
+#endif

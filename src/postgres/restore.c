@@ -1,0 +1,95 @@
+#include "postgres/restore.h"
+
+#include "base/memory.h"
+#include "postgres/child.h"
+#include "postgres/server.h"
+
+struct restore {
+    struct child *child;
+};
+
+static void add_psql(struct strlist *argv, const struct restore_spec *spec,
+                     const char *connection)
+{
+    strlist_add(argv, spec->programs->psql);
+    strlist_add(argv, "-X");
+    strlist_add(argv, "-q");
+    strlist_add(argv, "--set=ON_ERROR_STOP=1");
+    strlist_add(argv, "--no-password");
+    strlist_addf(argv, "--dbname=%s", connection);
+    strlist_add(argv, "--file=-"); /* messages carry line numbers */
+}
+
+static void add_each(struct strlist *argv, const char *option, const struct strlist *names)
+{
+    for (size_t i = 0; names != NULL && i < names->count; i++)
+        strlist_addf(argv, "--%s=%s", option, names->items[i]);
+}
+
+static void add_pg_restore(struct strlist *argv, const struct restore_spec *spec,
+                           const char *connection)
+{
+    strlist_add(argv, spec->programs->pg_restore);
+    strlist_add(argv, "--exit-on-error");
+    strlist_add(argv, "--no-password");
+    strlist_addf(argv, "--dbname=%s", connection);
+    add_each(argv, "table", spec->tables);
+    add_each(argv, "schema", spec->schemas);
+    if (spec->section != NULL)
+        strlist_addf(argv, "--section=%s", spec->section);
+    if (spec->no_owner)
+        strlist_add(argv, "--no-owner");
+    if (spec->no_privileges)
+        strlist_add(argv, "--no-privileges");
+}
+
+struct restore *restore_start(const struct restore_spec *spec, struct err *err)
+{
+    struct server_child connection;
+    struct strlist argv = {0};
+    struct child *child = NULL;
+    char *database = spec->database != NULL ? memory_strdup(spec->database)
+                                            : server_conninfo_database(spec->conninfo, err);
+    if (database == NULL)
+        return NULL;
+    if (server_child(spec->conninfo, database, &connection, err) == 0) {
+        if (spec->format == DUMP_PLAIN)
+            add_psql(&argv, spec, connection.argument);
+        else
+            add_pg_restore(&argv, spec, connection.argument);
+        struct child_spec child_spec = {
+            .argv = &argv,
+            .env = &connection.env,
+            .database = database,
+            .reads = true,
+            .kind = ERR_DATABASE,
+        };
+        child = child_start(&child_spec, err);
+        server_child_release(&connection);
+    }
+    strlist_release(&argv);
+    free(database);
+    if (child == NULL)
+        return NULL;
+    struct restore *restore = memory_zalloc(sizeof *restore);
+    restore->child = child;
+    return restore;
+}
+
+int restore_write(struct restore *restore, const void *data, size_t size, struct err *err)
+{
+    return child_write(restore->child, data, size, err);
+}
+
+int restore_finish(struct restore *restore, struct err *err)
+{
+    return child_finish(restore->child, err);
+}
+
+void restore_free(struct restore *restore)
+{
+    if (restore == NULL)
+        return;
+    child_free(restore->child);
+    free(restore);
+}

@@ -1,0 +1,251 @@
+/*
+ * Settings and rights of a restored database. The data is in by now, so that one that
+ * cannot be applied (a role or an extension is missing here) is a warning that names it,
+ * and the others follow.
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "postgres/server.h"
+#include "postgres/server_query.h"
+
+#include <ctype.h>
+
+enum { SQL_MAX = 256 * 1024 };
+
+/* 0 also when the statement failed but the connection lives. */
+static int try_statement(struct server *server, const struct text *sql, const char *what,
+                         struct err *err)
+{
+    struct err own = {0};
+    if (text_check(sql, what, &own) == 0 &&
+        server_execute(server, what, sql->data, &own) == 0)
+        return 0;
+    if (PQstatus(server->conn) == CONNECTION_OK) {
+        log_warning("not applied: %s", own.text);
+        return 0;
+    }
+    *err = own;
+    return -1;
+}
+
+static bool is_setting_char(char c)
+{
+    return isalnum((unsigned char)c) || strchr("_.$-", c) != NULL || (c & 0x80) != 0;
+}
+
+/* "ROLE\tname=value", where ROLE and value may hold tabs: the first tab that is followed by
+ * a name and '='. */
+static const char *find_setting(const char *entry)
+{
+    for (const char *tab = strchr(entry, '\t'); tab != NULL; tab = strchr(tab + 1, '\t')) {
+        const char *at = tab + 1;
+        while (*at != '\0' && is_setting_char(*at))
+            at++;
+        if (at > tab + 1 && *at == '=')
+            return tab + 1;
+    }
+    return NULL;
+}
+
+/* Their values are lists of quoted identifiers; a list in one pair of quotes would be one
+ * name (src/backend/utils/misc/guc: GUC_LIST_QUOTE). */
+static bool is_quoted_list(const char *name)
+{
+    static const char *const names[] = {
+        "local_preload_libraries",   "restrict_nonsystem_relation_kind", "search_path",
+        "session_preload_libraries", "shared_preload_libraries",         "temp_tablespaces",
+        "unix_socket_directories"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The next element of `"$user", public`, without its quotes; moves *at behind it. */
+static void take_element(const char **at, struct text *element)
+{
+    bool quoted = false;
+    text_clear(element);
+    while (**at == ' ' || **at == ',')
+        (*at)++;
+    for (; **at != '\0' && (quoted || **at != ','); (*at)++) {
+        if (**at == '"' && quoted && (*at)[1] == '"')
+            text_add_char(element, *(*at)++);
+        else if (**at == '"')
+            quoted = !quoted;
+        else
+            text_add_char(element, **at);
+    }
+}
+
+static void add_list(struct server *server, struct text *sql, const char *value)
+{
+    struct text element;
+    text_init(&element, SQL_MAX);
+    for (bool first = true; first || *value != '\0'; first = false) {
+        take_element(&value, &element);
+        text_add(sql, first ? "" : ", ");
+        server_add_literal(server, sql, element.data);
+    }
+    text_release(&element);
+}
+
+/* In "my.setting" each part between dots is a name of its own. */
+static void add_setting_name(struct server *server, struct text *sql, const char *name)
+{
+    while (*name != '\0') {
+        size_t length = strcspn(name, ".");
+        char *part = memory_strndup(name, length);
+        server_add_name(server, sql, part);
+        free(part);
+        name += length;
+        if (*name == '.')
+            text_add_char(sql, *name++);
+    }
+}
+
+static int apply_setting(struct server *server, const char *database, const char *entry,
+                         struct err *err)
+{
+    const char *setting = find_setting(entry);
+    if (setting == NULL) {
+        log_warning("not applied: a setting that cannot be read");
+        return 0;
+    }
+    char *role = memory_strndup(entry, (size_t)(setting - entry) - 1);
+    char *name = memory_strndup(setting, strcspn(setting, "="));
+    const char *value = setting + strlen(name) + 1;
+    char *what =
+        memory_format("setting %s%s%s", name, *role != '\0' ? " of role " : "", role);
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, *role != '\0' ? "ALTER ROLE " : "ALTER DATABASE ");
+    if (*role != '\0') {
+        server_add_name(server, &sql, role);
+        text_add(&sql, " IN DATABASE ");
+    }
+    server_add_name(server, &sql, database);
+    text_add(&sql, " SET ");
+    add_setting_name(server, &sql, name);
+    text_add(&sql, " TO ");
+    if (is_quoted_list(name))
+        add_list(server, &sql, value);
+    else
+        server_add_literal(server, &sql, value);
+    int result = try_statement(server, &sql, what, err);
+    text_release(&sql);
+    free(what);
+    free(name);
+    free(role);
+    return result;
+}
+
+/* The grantee in front of '=' ("" is PUBLIC), and where the letters begin; NULL when it is
+ * no aclitem. A name of other than letters, digits and _ stands in double quotes. */
+static const char *parse_grantee(const char *item, struct text *grantee)
+{
+    bool quoted = false;
+    text_clear(grantee);
+    for (; *item != '\0' && (quoted || *item != '='); item++) {
+        if (*item == '"' && quoted && item[1] == '"')
+            text_add_char(grantee, *item++);
+        else if (*item == '"')
+            quoted = !quoted;
+        else
+            text_add_char(grantee, *item);
+    }
+    return *item == '=' ? item + 1 : NULL;
+}
+
+static void add_grantee(struct server *server, struct text *sql, const char *grantee)
+{
+    if (*grantee == '\0')
+        text_add(sql, "PUBLIC");
+    else
+        server_add_name(server, sql, grantee);
+}
+
+static const char *privilege_name(char letter)
+{
+    return letter == 'C'   ? "CREATE"
+           : letter == 'T' ? "TEMPORARY"
+           : letter == 'c' ? "CONNECT"
+                           : NULL;
+}
+
+/* One GRANT for each letter: grant options differ from letter to letter. */
+static int apply_acl_item(struct server *server, const char *database, const char *item,
+                          struct err *err)
+{
+    struct text grantee, sql;
+    int result = 0;
+    text_init(&grantee, 4096);
+    text_init(&sql, SQL_MAX);
+    const char *letter = parse_grantee(item, &grantee);
+    for (; result == 0 && letter != NULL && *letter != '\0' && *letter != '/'; letter++) {
+        const char *privilege = privilege_name(*letter);
+        if (privilege == NULL)
+            continue;
+        text_clear(&sql);
+        text_addf(&sql, "GRANT %s ON DATABASE ", privilege);
+        server_add_name(server, &sql, database);
+        text_add(&sql, " TO ");
+        add_grantee(server, &sql, grantee.data);
+        if (letter[1] == '*')
+            text_add(&sql, " WITH GRANT OPTION");
+        result = try_statement(server, &sql, sql.data, err);
+    }
+    text_release(&sql);
+    text_release(&grantee);
+    return result;
+}
+
+/* An acl replaces the default rights of PUBLIC; the owner keeps all of his. */
+static int apply_acl(struct server *server, const char *database, const struct strlist *acl,
+                     struct err *err)
+{
+    struct text sql;
+    if (acl->count == 0)
+        return 0;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "REVOKE ALL ON DATABASE ");
+    server_add_name(server, &sql, database);
+    text_add(&sql, " FROM PUBLIC");
+    int result = try_statement(server, &sql, "rights of the database", err);
+    text_release(&sql);
+    for (size_t i = 0; i < acl->count && result == 0; i++)
+        result = apply_acl_item(server, database, acl->items[i], err);
+    return result;
+}
+
+static int apply_limits(struct server *server, const char *database,
+                        const struct server_properties *properties, struct err *err)
+{
+    struct text sql;
+    if (!properties->is_template && properties->allow_connections &&
+        properties->connection_limit < 0)
+        return 0;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "ALTER DATABASE ");
+    server_add_name(server, &sql, database);
+    text_addf(&sql, " CONNECTION LIMIT %d IS_TEMPLATE %s ALLOW_CONNECTIONS %s",
+              properties->connection_limit < 0 ? -1 : properties->connection_limit,
+              properties->is_template ? "true" : "false",
+              properties->allow_connections ? "true" : "false");
+    int result = try_statement(server, &sql, "limits of the database", err);
+    text_release(&sql);
+    return result;
+}
+
+int server_apply_properties(struct server *server, const char *name,
+                            const struct server_properties *properties, struct err *err)
+{
+    int result = 0;
+    for (size_t i = 0; i < properties->settings.count && result == 0; i++)
+        result = apply_setting(server, name, properties->settings.items[i], err);
+    if (result == 0)
+        result = apply_acl(server, name, &properties->acl, err);
+    if (result == 0)
+        result = apply_limits(server, name, properties, err);
+    return result < 0 ? err_context(err, "database \"%s\"", name) : 0;
+}

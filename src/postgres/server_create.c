@@ -1,0 +1,113 @@
+#include "base/log.h"
+#include "base/memory.h"
+#include "postgres/server.h"
+#include "postgres/server_query.h"
+
+enum { SQL_MAX = 256 * 1024 };
+
+static int run(struct server *server, struct text *sql, const char *what, struct err *err)
+{
+    if (text_check(sql, what, err) < 0)
+        return -1;
+    return server_execute(server, what, sql->data, err);
+}
+
+static int role_exists(struct server *server, const char *role, bool *exists,
+                       struct err *err)
+{
+    uint64_t count = 0;
+    const char *params[] = {role};
+    int result = server_query_count(
+        server, "roles",
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname = $1", 1, params,
+        &count, err);
+    *exists = count > 0;
+    return result;
+}
+
+static void add_option(struct server *server, struct text *sql, const char *keyword,
+                       const char *value)
+{
+    if (value == NULL)
+        return;
+    text_addf(sql, " %s ", keyword);
+    server_add_literal(server, sql, value);
+}
+
+/* LOCALE_PROVIDER exists from 15 on, the builtin one from 17. */
+static void add_locale(struct server *server, struct text *sql,
+                       const struct server_properties *from)
+{
+    add_option(server, sql, "LC_COLLATE", from->collate);
+    add_option(server, sql, "LC_CTYPE", from->ctype);
+    const char *provider = from->locale_provider;
+    if (provider == NULL || server_version(server) < 150000) {
+        if (provider != NULL && strcmp(provider, "libc") != 0)
+            log_warning(
+                "the server has no locale provider \"%s\": the new database sorts by "
+                "the operating system's \"%s\"",
+                provider, from->collate == NULL ? "C" : from->collate);
+        return;
+    }
+    add_option(server, sql, "LOCALE_PROVIDER", provider);
+    if (strcmp(provider, "icu") == 0)
+        add_option(server, sql, "ICU_LOCALE", from->icu_locale);
+    else if (strcmp(provider, "builtin") == 0)
+        add_option(server, sql, "BUILTIN_LOCALE", from->icu_locale);
+}
+
+static int add_owner(struct server *server, struct text *sql, const char *name,
+                     const char *owner, struct err *err)
+{
+    bool exists = false;
+    if (owner == NULL)
+        return 0;
+    if (role_exists(server, owner, &exists, err) < 0)
+        return -1;
+    if (!exists) {
+        log_warning(
+            "database \"%s\": its owner \"%s\" is no role of this server; it belongs "
+            "to \"%s\" now",
+            name, owner, server_user(server));
+        return 0;
+    }
+    text_add(sql, " OWNER ");
+    server_add_name(server, sql, owner);
+    return 0;
+}
+
+static int set_comment(struct server *server, const char *name, const char *comment,
+                       struct err *err)
+{
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "COMMENT ON DATABASE ");
+    server_add_name(server, &sql, name);
+    text_add(&sql, " IS ");
+    server_add_literal(server, &sql, comment);
+    int result = run(server, &sql, "comment of the database", err);
+    text_release(&sql);
+    return result;
+}
+
+int server_create_database(struct server *server, const char *name,
+                           const struct server_properties *properties, struct err *err)
+{
+    struct text sql;
+    int result = 0;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "CREATE DATABASE ");
+    server_add_name(server, &sql, name);
+    text_add(&sql, " TEMPLATE template0");
+    if (properties != NULL) {
+        add_option(server, &sql, "ENCODING", properties->encoding);
+        add_locale(server, &sql, properties);
+        result = add_owner(server, &sql, name, properties->owner, err);
+    }
+    if (result == 0)
+        result = run(server, &sql, "creating the database", err);
+    text_release(&sql);
+    if (result == 0 && properties != NULL && properties->comment != NULL)
+        result = set_comment(server, name, properties->comment, err);
+    return result < 0 ? err_context(err, "database \"%s\"", name) : 0;
+}

@@ -1,0 +1,190 @@
+/*
+ * What pg_dump would trip over an hour later: rows that row-level security hides, and
+ * tables, sequences and large objects that the role may not read.
+ */
+#include "base/memory.h"
+#include "postgres/dump.h"
+#include "postgres/server.h"
+#include "postgres/server_pattern.h"
+#include "postgres/server_query.h"
+
+enum { SQL_MAX = 1024 * 1024, NAMES_SHOWN = 3 };
+
+/* What pg_dump dumps: nothing of the system's, and of an extension only its
+ * configuration. */
+#define DUMPED                                                                             \
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
+    "WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "                     \
+    "AND (NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' "           \
+    "AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid) "     \
+    "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))) "
+
+static const char select_names[] =
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) ";
+
+static const char hidden_rows[] =
+    "AND c.relkind = 'r' AND pg_catalog.row_security_active(c.oid) ";
+
+static const char unreadable[] =
+    "AND c.relkind IN ('r', 'p') AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT') "
+    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ";
+
+static const char unreadable_sequences[] =
+    "AND c.relkind = 'S' AND NOT (pg_catalog.has_sequence_privilege(c.oid, 'SELECT') "
+    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ";
+
+static const char large_objects[] =
+    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata m "
+    "WHERE pg_catalog.current_setting('lo_compat_privileges') = 'off' "
+    "AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE') AND NOT EXISTS ("
+    "SELECT FROM pg_catalog.aclexplode(m.lomacl) a WHERE a.privilege_type = 'SELECT' "
+    "AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))";
+
+static const char large_objects_18[] =
+    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata m "
+    "WHERE NOT pg_catalog.has_largeobject_privilege(m.oid, 'SELECT')";
+
+static void add_match(struct server *server, struct text *sql, const char *column,
+                      const char *expression)
+{
+    text_addf(sql, "%s ~ ", column);
+    server_add_literal(server, sql, expression);
+}
+
+static void add_pattern(struct server *server, struct text *sql, const char *pattern,
+                        bool of_schema)
+{
+    struct server_pattern parsed;
+    server_pattern_parse(pattern, &parsed);
+    text_add_char(sql, '(');
+    if (of_schema) {
+        add_match(server, sql, "n.nspname", parsed.name);
+    } else {
+        if (parsed.schema != NULL) {
+            add_match(server, sql, "n.nspname", parsed.schema);
+        } else {
+            text_add(sql, "n.nspname = ANY (");
+            server_add_literal(server, sql, server->search_path);
+            text_add(sql, "::pg_catalog.name[])");
+        }
+        text_add(sql, " AND ");
+        add_match(server, sql, "c.relname", parsed.name);
+    }
+    text_add_char(sql, ')');
+    server_pattern_release(&parsed);
+}
+
+static void add_patterns(struct server *server, struct text *sql, const char *before,
+                         const struct strlist *patterns, bool of_schema)
+{
+    if (patterns->count == 0)
+        return;
+    text_addf(sql, "%s (", before);
+    for (size_t i = 0; i < patterns->count; i++) {
+        if (i > 0)
+            text_add(sql, " OR ");
+        add_pattern(server, sql, patterns->items[i], of_schema);
+    }
+    text_add(sql, ") ");
+}
+
+/* With --table, pg_dump does not look at the schema filters. */
+static void add_filters(struct server *server, struct text *sql,
+                        const struct dump_filters *filters, bool of_data)
+{
+    if (filters == NULL)
+        return;
+    if (filters->tables.count == 0) {
+        add_patterns(server, sql, "AND", &filters->schemas, true);
+        add_patterns(server, sql, "AND NOT", &filters->exclude_schemas, true);
+    }
+    add_patterns(server, sql, "AND", &filters->tables, false);
+    add_patterns(server, sql, "AND NOT", &filters->exclude_tables, false);
+    if (of_data)
+        add_patterns(server, sql, "AND NOT", &filters->exclude_table_data, false);
+}
+
+struct finding {
+    const char *condition;
+    bool of_data;
+    const char *what;   /* after `role "x" ` and before the number of relations */
+    const char *remedy; /* before the role's name */
+    const char *otherwise;
+};
+
+static int report(struct server *server, const struct finding *finding,
+                  const PGresult *rows, struct err *err)
+{
+    int count = PQntuples(rows);
+    struct text names;
+    text_init(&names, 300);
+    for (int i = 0; i < count && i < NAMES_SHOWN; i++)
+        text_addf(&names, "%s%s", i > 0 ? ", " : "", PQgetvalue(rows, i, 0));
+    if (count > NAMES_SHOWN)
+        text_add(&names, ", …");
+    err_set(err, ERR_DATABASE, "database \"%s\": role \"%s\" %s %d: %s",
+            server_database(server), server_user(server), finding->what, count, names.data);
+    text_release(&names);
+    return err_hint(err, "%s \"%s\"%s", finding->remedy, server_user(server),
+                    finding->otherwise);
+}
+
+static int look_for(struct server *server, const struct finding *finding,
+                    const struct dump_filters *filters, struct err *err)
+{
+    struct text sql;
+    PGresult *rows = NULL;
+    text_init(&sql, SQL_MAX);
+    text_addf(&sql, "%s" DUMPED "%s", select_names, finding->condition);
+    add_filters(server, &sql, filters, finding->of_data);
+    text_add(&sql, "ORDER BY n.nspname, c.relname");
+    int result = text_check(&sql, "the query for the filters", err);
+    if (result == 0)
+        rows = server_query(server, "checking the privileges", sql.data, 0, NULL, err);
+    if (rows == NULL)
+        result = -1;
+    else if (PQntuples(rows) > 0)
+        result = report(server, finding, rows, err);
+    PQclear(rows);
+    text_release(&sql);
+    return result;
+}
+
+/* pg_dump leaves large objects out when schemas or tables are chosen. */
+static int check_large_objects(struct server *server, const struct dump_filters *filters,
+                               struct err *err)
+{
+    uint64_t count = 0;
+    const char *sql = server_version(server) < 180000 ? large_objects : large_objects_18;
+    if (filters != NULL && filters->schemas.count + filters->tables.count > 0)
+        return 0;
+    if (server_query_count(server, "checking the privileges", sql, 0, NULL, &count, err) <
+        0)
+        return -1;
+    if (count == 0)
+        return 0;
+    err_set(err, ERR_DATABASE,
+            "database \"%s\": role \"%s\" may not read %llu large objects",
+            server_database(server), server_user(server), (unsigned long long)count);
+    return err_hint(err, "dump as their owner or as a superuser, or choose schemas");
+}
+
+int server_preflight(struct server *server, const struct dump_filters *filters,
+                     bool with_data, struct err *err)
+{
+    bool has_read_all = server_version(server) >= 140000;
+    const char *grant = has_read_all ? "GRANT pg_read_all_data TO"
+                                     : "GRANT SELECT on them and USAGE on their schemas TO";
+    const struct finding findings[] = {
+        {unreadable, false, "may not read all tables; not", grant, ", or exclude them"},
+        {unreadable_sequences, true, "may not read all sequences; not", grant,
+         ", or exclude them"},
+        {hidden_rows, true, "would not see every row, because of row-level security, of",
+         "ALTER ROLE", " BYPASSRLS, or exclude the tables"},
+    };
+    for (size_t i = 0; i < sizeof findings / sizeof *findings; i++)
+        if ((with_data || !findings[i].of_data) &&
+            look_for(server, &findings[i], filters, err) < 0)
+            return -1;
+    return with_data ? check_large_objects(server, filters, err) : 0;
+}

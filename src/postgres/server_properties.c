@@ -1,0 +1,111 @@
+#include "base/memory.h"
+#include "postgres/server.h"
+#include "postgres/server_query.h"
+
+/* The columns for locale providers came with 15 and were renamed in 17. */
+static const struct locale_row {
+    int from_version;
+    const char *columns;
+} locale_rows[] = {
+    {170000, "d.datlocprovider, d.datlocale"},
+    {150000, "d.datlocprovider, d.daticulocale"},
+    {0, "'c'::pg_catalog.\"char\", NULL::pg_catalog.text"},
+};
+
+static const char *locale_columns(int version)
+{
+    const struct locale_row *row = locale_rows;
+    while (version < row->from_version)
+        row++;
+    return row->columns;
+}
+
+static char *provider_name(const char *letter)
+{
+    return memory_strdup(*letter == 'i' ? "icu" : *letter == 'b' ? "builtin" : "libc");
+}
+
+static int read_database(struct server *server, struct server_properties *out,
+                         struct err *err)
+{
+    struct text sql;
+    text_init(&sql, 4096);
+    text_addf(
+        &sql,
+        "SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, %s, "
+        "pg_catalog.pg_get_userbyid(d.datdba), "
+        "pg_catalog.shobj_description(d.oid, 'pg_database'), "
+        "d.datistemplate, d.datallowconn, d.datconnlimit FROM pg_catalog.pg_database d "
+        "WHERE d.datname = pg_catalog.current_database()",
+        locale_columns(server_version(server)));
+    PGresult *row =
+        server_query(server, "properties of the database", sql.data, 0, NULL, err);
+    text_release(&sql);
+    if (row == NULL)
+        return -1;
+    if (PQntuples(row) != 1) {
+        PQclear(row);
+        return err_set(err, ERR_DATABASE, "the database has been renamed or dropped");
+    }
+    out->encoding = server_take_value(row, 0, 0);
+    out->collate = server_take_value(row, 0, 1);
+    out->ctype = server_take_value(row, 0, 2);
+    out->locale_provider = provider_name(PQgetvalue(row, 0, 3));
+    out->icu_locale = server_take_value(row, 0, 4);
+    out->owner = server_take_value(row, 0, 5);
+    out->comment = server_take_value(row, 0, 6);
+    out->is_template = *PQgetvalue(row, 0, 7) == 't';
+    out->allow_connections = *PQgetvalue(row, 0, 8) == 't';
+    out->connection_limit = (int)strtol(PQgetvalue(row, 0, 9), NULL, 10);
+    PQclear(row);
+    return 0;
+}
+
+static int read_list(struct server *server, const char *sql, struct strlist *out,
+                     struct err *err)
+{
+    PGresult *rows = server_query(server, "properties of the database", sql, 0, NULL, err);
+    if (rows == NULL)
+        return -1;
+    for (int i = 0; i < PQntuples(rows); i++)
+        strlist_add(out, PQgetvalue(rows, i, 0));
+    PQclear(rows);
+    return 0;
+}
+
+int server_properties(struct server *server, struct server_properties *out, struct err *err)
+{
+    static const char settings[] = "SELECT pg_catalog.concat(r.rolname, E'\\t', v.setting) "
+                                   "FROM pg_catalog.pg_db_role_setting s "
+                                   "JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase "
+                                   "LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole "
+                                   "CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH "
+                                   "ORDINALITY v(setting, place) "
+                                   "WHERE d.datname = pg_catalog.current_database() "
+                                   "ORDER BY r.rolname NULLS FIRST, v.place";
+    static const char acl[] =
+        "SELECT v.item::pg_catalog.text FROM pg_catalog.pg_database d "
+        "CROSS JOIN LATERAL pg_catalog.unnest(d.datacl) WITH ORDINALITY v(item, place) "
+        "WHERE d.datname = pg_catalog.current_database() ORDER BY v.place";
+    *out = (struct server_properties){0};
+    if (read_database(server, out, err) == 0 &&
+        read_list(server, settings, &out->settings, err) == 0 &&
+        read_list(server, acl, &out->acl, err) == 0)
+        return 0;
+    server_properties_release(out);
+    return -1;
+}
+
+void server_properties_release(struct server_properties *properties)
+{
+    free(properties->encoding);
+    free(properties->collate);
+    free(properties->ctype);
+    free(properties->locale_provider);
+    free(properties->icu_locale);
+    free(properties->owner);
+    free(properties->comment);
+    strlist_release(&properties->settings);
+    strlist_release(&properties->acl);
+    *properties = (struct server_properties){0};
+}

@@ -1,0 +1,98 @@
+#include "postgres/server_query.h"
+
+#include "base/memory.h"
+#include "base/parse.h"
+#include "postgres/hint.h"
+
+void server_add_message(struct text *out, const char *message)
+{
+    bool space = false;
+    for (const char *at = message; *at != '\0'; at++) {
+        bool blank = *at == '\n' || *at == '\t' || *at == ' ';
+        if (!blank && space && out->length > 0)
+            text_add_char(out, ' ');
+        if (!blank)
+            text_add_char(out, *at);
+        space = blank;
+    }
+}
+
+static int fail(const char *what, const char *message, struct err *err)
+{
+    struct text line;
+    text_init(&line, 4096);
+    server_add_message(&line, message);
+    err_set(err, ERR_DATABASE, "%s: %s", what, line.data);
+    const char *hint = hint_find(line.data);
+    if (hint != NULL)
+        err_hint(err, "%s", hint);
+    text_release(&line);
+    return -1;
+}
+
+static bool is_good(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+PGresult *server_query(struct server *server, const char *what, const char *sql, int count,
+                       const char *const *params, struct err *err)
+{
+    PGresult *result = PQexecParams(server->conn, sql, count, NULL, params, NULL, NULL, 0);
+    if (is_good(result))
+        return result;
+    const char *message = PQresultErrorMessage(result);
+    fail(what, *message != '\0' ? message : PQerrorMessage(server->conn), err);
+    PQclear(result);
+    return NULL;
+}
+
+int server_execute(struct server *server, const char *what, const char *sql,
+                   struct err *err)
+{
+    PGresult *result = server_query(server, what, sql, 0, NULL, err);
+    PQclear(result);
+    return result == NULL ? -1 : 0;
+}
+
+int server_query_count(struct server *server, const char *what, const char *sql, int count,
+                       const char *const *params, uint64_t *out, struct err *err)
+{
+    int64_t number = 0;
+    PGresult *result = server_query(server, what, sql, count, params, err);
+    if (result == NULL)
+        return -1;
+    bool good = PQntuples(result) == 1 &&
+                parse_int(PQgetvalue(result, 0, 0), 0, INT64_MAX, &number, err) == 0;
+    PQclear(result);
+    *out = (uint64_t)number;
+    return good ? 0 : err_set(err, ERR_DATABASE, "%s: unexpected answer", what);
+}
+
+/* What cannot be quoted must not go out unquoted: the text is marked as overflowed. */
+static void add_quoted(struct text *out, char *quoted)
+{
+    if (quoted == NULL)
+        out->overflowed = true;
+    else
+        text_add(out, quoted);
+    PQfreemem(quoted);
+}
+
+void server_add_name(struct server *server, struct text *out, const char *name)
+{
+    add_quoted(out, PQescapeIdentifier(server->conn, name, strlen(name)));
+}
+
+void server_add_literal(struct server *server, struct text *out, const char *value)
+{
+    add_quoted(out, PQescapeLiteral(server->conn, value, strlen(value)));
+}
+
+char *server_take_value(const PGresult *result, int row, int column)
+{
+    if (PQgetisnull(result, row, column))
+        return NULL;
+    return memory_strdup(PQgetvalue(result, row, column));
+}

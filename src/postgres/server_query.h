@@ -1,0 +1,43 @@
+/*
+ * server_query - SQL on a struct server, for the other files of this module only.
+ *
+ * Values go as text parameters; names that cannot be parameters go through server_add_name
+ * and server_add_literal. Every name of the system is qualified: the search_path is empty.
+ */
+#ifndef PGKEEP_POSTGRES_SERVER_QUERY_H
+#define PGKEEP_POSTGRES_SERVER_QUERY_H
+
+#include "postgres/server.h"
+
+#include <libpq-fe.h>
+
+struct server {
+    PGconn *conn;
+    char *
+        search_path; /* text of the name[] that unqualified patterns of pg_dump look into */
+};
+
+/* Rows, for PQclear; NULL and ERR_DATABASE "WHAT: the server's message". params may be
+ * NULL. */
+PGresult *server_query(struct server *server, const char *what, const char *sql, int count,
+                       const char *const *params, struct err *err) MUST_USE;
+/* The same without rows and parameters. */
+int server_execute(struct server *server, const char *what, const char *sql,
+                   struct err *err) MUST_USE;
+int server_query_count(struct server *server, const char *what, const char *sql, int count,
+                       const char *const *params, uint64_t *out, struct err *err) MUST_USE;
+/* One-line text of a libpq message: no line breaks, no doubled "server" chatter. */
+void server_add_message(struct text *out, const char *message);
+/* "name", 'literal'; texts that are not valid in the connection's encoding overflow the
+ * text. */
+void server_add_name(struct server *server, struct text *out, const char *name);
+void server_add_literal(struct server *server, struct text *out, const char *value);
+/* A column's value, NULL for SQL NULL, heap. */
+char *server_take_value(const PGresult *result, int row, int column) MUST_USE;
+
+/* ERR_DATABASE when a pooler stands between that gives the server's sessions to others. */
+int server_pooler_check(PGconn *conn, struct err *err) MUST_USE;
+/* True for Supabase's shared and dedicated poolers in transaction mode. */
+bool server_pooler_is_supabase(const char *host, const char *port);
+
+#endif
