@@ -13,8 +13,8 @@
 #include "base/text.h"
 
 /* Called at the end of every element. `path` is below the root ("Contents/Key", "" for the
- * root itself), text what stood directly in it, entities resolved. Non-zero ends the walk
- * and is returned. Strings are good during the call only. */
+ * root itself), text what stood in it if it has no elements, entities resolved. Non-zero
+ * ends the walk and is returned. Strings are good during the call only. */
 typedef int (*s3_xml_each)(void *context, const char *path, const char *text,
                            struct err *err);
 int s3_xml_walk(const char *data, size_t size, const char *root, s3_xml_each each,
