@@ -49,11 +49,15 @@ struct s3_answer {
     bool delete_marker;
     char token[128]; /* x-amz-meta-pgkeep-token */
     char storage_class[64];
+    char encryption[32];  /* x-amz-server-side-encryption */
     int64_t retain_until; /* x-amz-object-lock-retain-until-date */
     bool legal_hold;
     char checksum_crc64nvme[32]; /* base64 */
     char checksum_type[32];
-    char bucket_region[64];
+    char bucket_region[64];   /* also from the <Error> */
+    char location[1200];      /* of a redirect */
+    char retry_after[48];     /* Retry-After */
+    uint64_t amz_retry_after; /* x-amz-retry-after, ms */
 };
 
 struct s3_task; /* the engine's part of a request */

@@ -1,0 +1,75 @@
+#include "s3/s3.h"
+
+#include "base/memory.h"
+#include "s3/client.h"
+#include "s3/xml.h"
+
+enum { MAX_ANSWER = 64 << 10 };
+
+/* HEAD has no <Error>: asked again by GET, the service says why. */
+static int explain(struct s3_client *client, struct err *err)
+{
+    struct s3_request request;
+    struct text answer;
+    struct err why = {0};
+
+    text_init(&answer, MAX_ANSWER * 16);
+    s3_request_init(&request, "GET", NULL);
+    s3_query_add(&request.query, "max-keys", "1");
+    request.out = &answer;
+    request.once = true;
+    /* A key may be allowed to list and not to ask for the bucket's head. */
+    int result = s3_request_run(client, &request, &why);
+    if (result < 0 && why.kind != ERR_TRANSIENT && why.kind != ERR_CANCELLED)
+        *err = why;
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}
+
+int s3_bucket_check(struct s3_client *client, struct err *err)
+{
+    struct s3_request request;
+
+    s3_request_init(&request, "HEAD", NULL);
+    int result = s3_request_run(client, &request, err);
+    int status = request.answer.status;
+    s3_request_release(&request);
+    if (result == 0 || status < 400 || status >= 500)
+        return result;
+    if (explain(client, err) == 0) {
+        err_clear(err);
+        return 0;
+    }
+    if (err->kind == ERR_NOT_FOUND)
+        err->kind = ERR_STORE;
+    return -1;
+}
+
+int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, struct err *err)
+{
+    struct s3_request request;
+    struct text answer;
+    char *status = NULL;
+
+    text_init(&answer, MAX_ANSWER);
+    s3_request_init(&request, "GET", NULL);
+    s3_query_add(&request.query, "versioning", NULL);
+    request.out = &answer;
+    request.accept[0] = 501;
+    request.what = "the bucket's versioning";
+    *out = S3_VERSIONING_OFF;
+    int result = s3_request_run(client, &request, err);
+    /* A service without versions (Supabase, Garage) says so, one way or another. */
+    if (result == 0 && request.answer.status != 501)
+        result = s3_xml_find(answer.data, answer.length, "VersioningConfiguration",
+                             "Status", &status, err);
+    if (status != NULL && strcmp(status, "Enabled") == 0)
+        *out = S3_VERSIONING_ON;
+    else if (status != NULL && strcmp(status, "Suspended") == 0)
+        *out = S3_VERSIONING_SUSPENDED;
+    free(status);
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}

@@ -1,0 +1,324 @@
+#include "s3/engine.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "s3/answer.h"
+
+enum { NOTHING_DUE_MS = 60000, SKEW_SECONDS = 300 };
+
+/* ---- the list of tasks */
+
+static void unlink_task(struct s3_client *client, struct s3_task *task)
+{
+    struct s3_task **place = &client->tasks;
+
+    pthread_mutex_lock(&client->lock);
+    while (*place != task)
+        place = &(*place)->next;
+    *place = task->next;
+    pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->lock);
+}
+
+void s3_task_free(struct s3_task *task)
+{
+    if (task->redirected)
+        s3_endpoint_release(&task->redirect);
+    free(task);
+}
+
+/* ---- the end of a request */
+
+/* The waiter, or on_done, may free the request: it is not touched afterwards. */
+static void finish(struct s3_task *task, const struct err *err)
+{
+    struct s3_client *client = task->client;
+    struct s3_request *request = task->request;
+
+    s3_attempt_release(task);
+    task->state = S3_DONE;
+    if (request->on_done != NULL) {
+        request->task = NULL;
+        request->on_done(request->context, request, err);
+        unlink_task(client, task);
+        s3_task_free(task);
+        return;
+    }
+    unlink_task(client, task);
+    pthread_mutex_lock(&client->lock);
+    task->err = *err;
+    task->done = true;
+    pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void describe(const struct s3_task *task, struct text *out)
+{
+    const struct s3_request *request = task->request;
+
+    if (request->what != NULL) {
+        text_add(out, request->what);
+        return;
+    }
+    text_addf(out, "%s %s", request->method, request->key == NULL ? "bucket " : "\"");
+    const char *name = request->key == NULL ? task->client->bucket : request->key;
+    text_add_printable(out, name, strlen(name));
+    if (request->key != NULL)
+        text_add_char(out, '"');
+}
+
+static void fail(struct s3_task *task, const struct s3_verdict *verdict, const char *words)
+{
+    const struct s3_answer *answer = &task->request->answer;
+    struct text what;
+    struct err err = {0};
+
+    text_init(&what, 200);
+    describe(task, &what);
+    if (task->own.kind != ERR_NONE) {
+        err = task->own;
+        err_context(&err, "%s", what.data);
+    } else {
+        struct s3_failure failure = {.what = what.data,
+                                     .transport = words,
+                                     .status = answer->status,
+                                     .code = answer->code,
+                                     .message = answer->message,
+                                     .request_id = answer->request_id,
+                                     .tries = answer->tries,
+                                     .elapsed_ms = answer->elapsed_ms};
+        s3_error_set(&err, verdict, &failure);
+    }
+    text_release(&what);
+    finish(task, &err);
+}
+
+/* ---- after an attempt */
+
+static void note_clock(struct s3_client *client, int64_t date)
+{
+    pthread_mutex_lock(&client->lock);
+    client->clock_offset = date - clock_now();
+    client->clock_known = true;
+    int64_t drift = client->clock_offset - client->clock_applied;
+    /* Small differences are the age of the answer; they do no harm to a signature. */
+    if (drift > SKEW_SECONDS || drift < -SKEW_SECONDS)
+        client->clock_applied = client->clock_offset;
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void note_window(struct s3_task *task, bool throttled)
+{
+    struct s3_client *client = task->client;
+    int64_t now = clock_monotonic_ms();
+
+    pthread_mutex_lock(&client->lock);
+    if (throttled)
+        s3_window_throttled(&client->window, task->attempt_ms, now);
+    else
+        s3_window_succeeded(&client->window, now);
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void log_retry(const struct s3_task *task, const char *words, int64_t delay)
+{
+    const struct s3_answer *answer = &task->request->answer;
+    struct text what;
+
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    text_init(&what, 200);
+    describe(task, &what);
+    log_debug("%s: try %u ended with %d %s %s; again in %lld ms", what.data, answer->tries,
+              answer->status, answer->code, words != NULL ? words : "", (long long)delay);
+    text_release(&what);
+}
+
+/* Queues the next try; false when there is to be none. */
+static bool repeat(struct s3_task *task, enum s3_class class_, const char *words)
+{
+    struct s3_client *client = task->client;
+    struct s3_seam *seam = &client->seam;
+    int64_t now = clock_monotonic_ms();
+    int64_t after = s3_answer_retry_after_ms(&task->request->answer);
+    int64_t delay = 0;
+
+    task->retry.reached = client->reached;
+    if (task->request->once ||
+        !s3_retry_next(&task->retry, class_, now, after, seam->random(seam->context),
+                       &delay) ||
+        !s3_attempt_repair(task, class_))
+        return false;
+    log_retry(task, words, delay);
+    s3_attempt_release(task);
+    task->due_ms = now + seam->delay(seam->context, delay);
+    task->state = S3_QUEUED;
+    return true;
+}
+
+static void judge(struct s3_task *task)
+{
+    struct s3_request *request = task->request;
+    struct s3_verdict verdict = {.class_ = S3_CLASS_PERMANENT};
+    const char *words = NULL;
+    struct err none = {0};
+
+    bool good = s3_attempt_judge(task, &verdict, &words);
+    if (good) {
+        note_window(task, false);
+        finish(task, &none);
+        return;
+    }
+    if (verdict.class_ == S3_CLASS_THROTTLE)
+        note_window(task, true);
+    if (verdict.uncertain && strcmp(request->method, "GET") != 0 &&
+        strcmp(request->method, "HEAD") != 0)
+        request->answer.uncertain = true;
+    if (task->own.kind == ERR_NONE && repeat(task, verdict.class_, words))
+        return;
+    fail(task, &verdict, words);
+}
+
+/* The HEAD that asks for the bucket's region: whatever its status. */
+static void discovered(struct s3_task *task)
+{
+    struct s3_answer *answer = &task->request->answer;
+
+    task->discovering = false;
+    if (!s3_attempt_repair(task, S3_CLASS_REDIRECT)) {
+        *answer = task->before;
+        struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);
+        fail(task, &verdict, NULL);
+        return;
+    }
+    s3_attempt_release(task);
+    task->state = S3_QUEUED;
+    task->due_ms = 0;
+}
+
+static void attempt_ended(void *context, struct s3_exchange *exchange)
+{
+    struct s3_task *task = context;
+    struct s3_answer *answer = &task->request->answer;
+
+    (void)exchange;
+    task->client->running--;
+    answer->elapsed_ms = clock_monotonic_ms() - task->retry.started_ms;
+    task->fresh = false;
+    if (answer->status != 0)
+        task->client->reached = true;
+    if (text_starts_with(answer->encryption, "aws:kms"))
+        atomic_store(&task->client->kms_seen, true);
+    if (answer->date != 0)
+        note_clock(task->client, answer->date);
+    if (task->discovering)
+        discovered(task);
+    else
+        judge(task);
+}
+
+/* ---- a turn */
+
+static void start_clock(struct s3_task *task)
+{
+    struct s3_client *client = task->client;
+
+    if (task->retry.started_ms != 0)
+        return;
+    task->retry.started_ms = clock_monotonic_ms();
+    pthread_mutex_lock(&client->lock);
+    task->retry.budget_ms = task->request->retry_time_ms > 0 ? task->request->retry_time_ms
+                                                             : client->retry_time_ms;
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void start(struct s3_task *task)
+{
+    struct err err = {0};
+
+    start_clock(task);
+    task->state = S3_RUNNING;
+    task->attempt_ms = clock_monotonic_ms();
+    if (!task->discovering)
+        task->request->answer.tries++;
+    if (s3_attempt_prepare(task, &err) < 0) {
+        /* Credentials that cannot be had at the moment. */
+        if (err.kind == ERR_TRANSIENT && repeat(task, S3_CLASS_TRANSIENT, err.text))
+            return;
+        finish(task, &err);
+        return;
+    }
+    task->exchange.on_end = attempt_ended;
+    task->client->running++;
+    s3_http_start(task->client->http, &task->exchange);
+}
+
+static void give_up(struct s3_task *task)
+{
+    struct err err = {0};
+
+    if (task->state == S3_RUNNING) {
+        s3_http_cancel(task->client->http, &task->exchange);
+        task->client->running--;
+        task->request->answer.uncertain = true;
+    }
+    if (cancel_check(&err) == 0)
+        err_set(&err, ERR_CANCELLED, "given up");
+    finish(task, &err);
+}
+
+static bool must_end(const struct s3_task *task)
+{
+    return task->given_up || (cancel_requested() && !task->request->despite_cancel);
+}
+
+static bool may_start(const struct s3_task *task, int64_t now)
+{
+    return task->state == S3_QUEUED && task->due_ms <= now &&
+           task->client->running < task->client->window.limit;
+}
+
+/* The first task with something to do, and what. */
+static struct s3_task *next_task(struct s3_client *client, bool *ends)
+{
+    int64_t now = clock_monotonic_ms();
+    struct s3_task *task;
+
+    pthread_mutex_lock(&client->lock);
+    for (task = client->tasks; task != NULL; task = task->next) {
+        *ends = must_end(task);
+        if (*ends || may_start(task, now))
+            break;
+    }
+    pthread_mutex_unlock(&client->lock);
+    return task;
+}
+
+static int64_t time_to_next(struct s3_client *client)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t wait = NOTHING_DUE_MS;
+
+    pthread_mutex_lock(&client->lock);
+    for (struct s3_task *task = client->tasks; task != NULL; task = task->next)
+        if (task->state == S3_QUEUED && task->due_ms > now && task->due_ms - now < wait)
+            wait = task->due_ms - now;
+    pthread_mutex_unlock(&client->lock);
+    return wait;
+}
+
+int64_t s3_engine_turn(void *context)
+{
+    struct s3_client *client = context;
+    bool ends = false;
+
+    for (struct s3_task *task; (task = next_task(client, &ends)) != NULL;) {
+        if (ends)
+            give_up(task);
+        else
+            start(task);
+    }
+    return time_to_next(client);
+}

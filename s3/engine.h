@@ -1,0 +1,108 @@
+/*
+ * engine - private to client.c, request.c and engine.c: what a client and a request under
+ * way are.
+ *
+ * A task's states, all moves made by the engine's thread but the first:
+ *
+ *     (submit) -> QUEUED -> RUNNING -> (final) DONE
+ *                   ^          |
+ *                   |          +-> WAITING until due_ms, then as QUEUED
+ *                   +-- (region found) <- DISCOVERING: a HEAD of the bucket asks for its
+ * region
+ *
+ * QUEUED and WAITING tasks start in the order of submission while fewer than window.limit
+ * run.
+ */
+#ifndef PGKEEP_S3_ENGINE_H
+#define PGKEEP_S3_ENGINE_H
+
+#include "s3/client.h"
+#include "s3/http.h"
+#include "s3/retry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum s3_state { S3_QUEUED, S3_RUNNING, S3_DONE };
+
+struct s3_client {
+    /* Constant after s3_client_new. */
+    char *bucket;
+    bool virtual_host, tls, signs_payload;
+    struct s3_provider row;
+    struct strlist object_headers; /* "Name: value" of what creates objects */
+    struct strlist key_headers;    /* SSE-C; wiped */
+    char *lock_mode;
+    int64_t lock_seconds;
+    bool etag_is_md5;
+    atomic_bool kms_seen; /* an answer said that its object is under KMS */
+    int64_t connect_timeout_ms;
+    struct s3_credentials_source *credentials;
+    struct s3_signer *signer;
+    struct s3_http *http;
+    struct s3_seam seam;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a task is done, or has left the list */
+    /* Guarded by lock: */
+    struct s3_endpoint endpoint;
+    char *region;
+    struct s3_task *tasks; /* in the order of submission, until they are done */
+    int64_t retry_time_ms;
+    int64_t clock_offset; /* last seen: server minus ours, s */
+    bool clock_known;
+    int64_t clock_applied; /* what we sign with */
+    struct s3_window window;
+
+    /* The engine's thread alone: */
+    unsigned running;
+    bool reached; /* the service has answered */
+};
+
+struct s3_task {
+    struct s3_client *client;
+    struct s3_request *request;
+    char payload[SHA256_HEX]; /* hex SHA-256 of the body, or UNSIGNED-PAYLOAD */
+    /* Guarded by the client's lock: */
+    struct s3_task *next;
+    const void *group;
+    bool given_up; /* s3_requests_cancel */
+    bool done;     /* for s3_request_wait, with err */
+    struct err err;
+
+    /* The engine's thread alone: */
+    enum s3_state state;
+    int64_t due_ms; /* QUEUED: not before */
+    int64_t attempt_ms;
+    struct s3_retry retry;
+    struct s3_exchange exchange;
+    struct s3_credentials signed_with;
+    struct strlist lines; /* of the attempt; wiped */
+    char *url;
+    bool fresh;       /* the next attempt on a new connection */
+    bool discovering; /* the running attempt is a HEAD of the bucket */
+    bool discovered;
+    struct s3_answer before; /* the one that made us ask */
+    bool redirected;         /* to `redirect`, whose base path is the whole path */
+    struct s3_endpoint redirect;
+    struct text error_body;
+    size_t out_start; /* length of request->out before */
+    uint64_t got;     /* bytes of a range so far */
+    char range_etag[256];
+    const char *refused; /* why our own callbacks ended the attempt */
+    struct err own;      /* a failure of ours: final */
+};
+
+/* One turn of the engine: s3_http_config.on_turn. */
+int64_t s3_engine_turn(void *client);
+/* Sets up the exchange of an attempt: address, headers, signature. s3_attempt_release may
+ * be called at any time, twice, and after a failure. */
+int s3_attempt_prepare(struct s3_task *task, struct err *err) MUST_USE;
+void s3_attempt_release(struct s3_task *task);
+/* What the ended attempt means; true: it is the answer. *words may be set for the error. */
+bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const char **words);
+/* Repairs what the class asks for before the next attempt; false: cannot be repaired. */
+bool s3_attempt_repair(struct s3_task *task, enum s3_class class_);
+void s3_task_free(struct s3_task *task);
+
+#endif
