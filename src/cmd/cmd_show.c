@@ -8,10 +8,9 @@
 static int show(const struct cmd_context *ctx, struct catalog *catalog, struct err *err)
 {
     char id[ULID_SIZE];
-    struct catalog_artifact artifact;
+    struct catalog_artifact artifact = {0};
     struct catalog_verifications verifications = {0};
     int64_t now = clock_now();
-    catalog_artifact_init(&artifact);
     int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
     if (result == 0)
         result = catalog_artifact_load(

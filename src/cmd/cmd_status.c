@@ -44,7 +44,13 @@ static void add_running(struct output_table *table, struct catalog *catalog,
     else
         output_table_cell(table, NULL);
     cell_age(table, now, artifact->started);
-    cell_age(table, now, progress->updated);
+    if (progress->updated)
+        output_table_cellf(
+            table, "%s ago",
+            text_duration(size,
+                          1000 * (now > progress->updated ? now - progress->updated : 0)));
+    else
+        output_table_cell(table, NULL);
     output_table_cell(table, owner_state_name(artifact->owner_state));
 }
 
@@ -53,7 +59,7 @@ static void print_running(struct catalog *catalog, const struct health *health)
     static const struct output_column columns[] = {
         {"RUNNING", OUTPUT_LEFT}, {"JOB", OUTPUT_LEFT},  {"DATABASE", OUTPUT_LEFT},
         {"PHASE", OUTPUT_LEFT},   {"RAW", OUTPUT_RIGHT}, {"STORED", OUTPUT_RIGHT},
-        {"DONE", OUTPUT_RIGHT},   {"FOR", OUTPUT_RIGHT}, {"SEEN BEFORE", OUTPUT_RIGHT},
+        {"DONE", OUTPUT_RIGHT},   {"FOR", OUTPUT_RIGHT}, {"UPDATED", OUTPUT_RIGHT},
         {"PROCESS", OUTPUT_LEFT}};
     struct output_table table;
     if (health->running_count == 0)

@@ -76,7 +76,6 @@ static void print_padding(size_t count)
         (void)putchar(' ');
 }
 
-/* No blanks at the end of a line: they get into copied text. */
 static void print_cell(const struct output_column *column, const char *text, size_t width,
                        bool last)
 {
@@ -86,10 +85,20 @@ static void print_cell(const struct output_column *column, const char *text, siz
     (void)fputs(text, stdout);
     if (column->align == OUTPUT_LEFT && !last)
         print_padding(padding);
-    if (last)
-        (void)putchar('\n');
-    else
+    if (!last)
         print_padding(GAP);
+}
+
+/* No blanks at the end of a line: they get into copied text. */
+static void print_row(const struct output_table *table, const char *const *cells,
+                      const size_t *widths)
+{
+    size_t count = table->column_count;
+    while (count > 0 && !*cells[count - 1])
+        count--;
+    for (size_t i = 0; i < count; i++)
+        print_cell(&table->columns[i], cells[i], widths[i], i + 1 == count);
+    (void)putchar('\n');
 }
 
 void output_table_print(const struct output_table *table)
@@ -106,14 +115,13 @@ void output_table_print(const struct output_table *table)
         if (width > widths[i % columns])
             widths[i % columns] = width;
     }
+    const char **headings = memory_array(columns, sizeof(*headings));
     for (size_t i = 0; i < columns; i++)
-        print_cell(&table->columns[i], table->columns[i].heading, widths[i],
-                   i + 1 == columns);
-    for (size_t i = 0; i < table->cells.count; i++) {
-        size_t column = i % columns;
-        print_cell(&table->columns[column], table->cells.items[i], widths[column],
-                   column + 1 == columns);
-    }
+        headings[i] = table->columns[i].heading;
+    print_row(table, headings, widths);
+    for (size_t i = 0; i < table->cells.count; i += columns)
+        print_row(table, (const char *const *)&table->cells.items[i], widths);
+    free(headings);
     free(widths);
 }
 

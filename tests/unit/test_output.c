@@ -55,6 +55,30 @@ START_TEST(columns_are_padded_by_characters_not_bytes)
 }
 END_TEST
 
+static void print_empty_cells(void)
+{
+    struct output_table table;
+    output_table_init(&table, columns, 3);
+    output_table_cell(&table, "01JD");
+    output_table_cell(&table, "7 B");
+    output_table_cell(&table, "");
+    output_table_cell(&table, "01JE");
+    output_table_cell(&table, "");
+    output_table_cell(&table, "");
+    output_table_print(&table);
+    output_table_release(&table);
+}
+
+START_TEST(no_line_ends_in_blanks)
+{
+    char *text = captured(print_empty_cells);
+    ck_assert_str_eq(text, "ID    SIZE  NAME\n"
+                           "01JD   7 B\n"
+                           "01JE\n");
+    free(text);
+}
+END_TEST
+
 static void print_empty_table(void)
 {
     struct output_table table;
@@ -143,6 +167,7 @@ int main(void)
     Suite *suite = suite_create("output");
     TCase *tcase = tcase_create("output");
     tcase_add_test(tcase, columns_are_padded_by_characters_not_bytes);
+    tcase_add_test(tcase, no_line_ends_in_blanks);
     tcase_add_test(tcase, a_table_without_rows_prints_nothing);
     tcase_add_test(tcase, a_name_cannot_drive_the_terminal);
     tcase_add_test(tcase, fields_line_up_and_empty_ones_are_left_out);
