@@ -1,12 +1,13 @@
 /*
  * artifacts - the rows of artifacts: one backup of one database.
  *
- *     catalog_artifact_init -> fill -> catalog_artifact_insert (status running, our process
- * is the owner)
+ *     catalog_artifact_init -> fill
+ *     -> catalog_artifact_insert (status running, our process is the owner)
  *     -> catalog_artifact_progress … -> catalog_artifact_finish
  *
  * Reading is artifact_list.h. All pointers of a struct catalog_artifact are heap and its
- * own; catalog_artifact_release frees them.
+ * own; catalog_artifact_release frees them. job, source, database, type, format and
+ * compression are never NULL when read; other texts are NULL where they are unknown.
  */
 #ifndef PGKEEP_CATALOG_ARTIFACTS_H
 #define PGKEEP_CATALOG_ARTIFACTS_H

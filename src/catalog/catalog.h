@@ -3,13 +3,16 @@
  * (uploads and deletions under way). It is an index: the manifests in the stores are the
  * truth, and `pgkeep catalog rebuild` makes it anew from them.
  *
- *     catalog_open -> the functions of artifacts.h, artifact_list.h, copies.h, deletions.h,
- *     verifications.h, leases.h, runs.h, stores.h -> catalog_close
+ *     catalog_open
+ *     -> artifacts.h, artifact_list.h, copies.h, deletions.h, verifications.h, leases.h,
+ *        runs.h, stores.h
+ *     -> catalog_close
  *
- * All SQL lives in this folder. Several processes may use one catalog at once: WAL, every
- * change is one short BEGIN IMMEDIATE transaction on disk (synchronous=FULL) when the
- * function returns 0. Who finds it locked waits up to 30 s, ending early when cancelled;
- * then ERR_BUSY.
+ * All SQL lives in this folder; README.md shows the schema. Several processes may use one
+ * catalog at once: WAL, every change is one short BEGIN IMMEDIATE transaction on disk
+ * (synchronous=FULL) when the function returns 0. Who finds it locked waits up to 30 s, or
+ * up to 2 s once cancelled (what was cancelled still wants to write that down); then
+ * ERR_BUSY or ERR_CANCELLED.
  *
  * Threads: a handle belongs to one thread at a time; open one per thread. After fork() a
  * child must open its own and must not close its parent's.
@@ -19,43 +22,57 @@
  * forbid, because another process was there first). A function that failed changed nothing.
  *
  * Times are seconds UTC, 0: none. Texts are bytes: names that are no UTF-8 come back as
- * they went in.
+ * they went in. Lists are appended to and released by the caller, also after an error.
  *
  * ---- artifact: one backup of one database ----
- * running    being dumped by its owner; nothing of it is visible in a store
- * complete   at least one copy was committed; its manifest says what it is
- * failed     the dump or too many stores failed; no manifest anywhere
- * cancelled  the same, because somebody asked for it
- * deleted    its last copy is gone; the row stays for a while (tombstone)
  *
- *     running -> complete | failed | cancelled        complete | failed | cancelled ->
- * deleted
+ *     running    being dumped by its owner; nothing of it is visible in a store
+ *     complete   at least one copy was committed; its manifest says what it is
+ *     failed     the dump or too many stores failed; no manifest anywhere
+ *     cancelled  the same, because somebody asked for it
+ *     deleted    its last copy is gone; the row stays for a while (tombstone)
+ *
+ *     from       to
+ *     ---------  ----------------------------
+ *     running    complete  failed  cancelled
+ *     complete   deleted
+ *     failed     deleted
+ *     cancelled  deleted
+ *     deleted    complete                      (an import finds one more copy of it)
  *
  * ---- copy: an artifact in one store ----
- * uploading  data and index may lie there in part or whole, or an upload is open; no
- * manifest, or one written a moment before a crash: then everything it names is there
- * complete   manifest, index and data are there
- * failed     gave up; no manifest; when `begun` is still set, remains of the upload may lie
- * there missing    verify found the manifest or the data absent damaged    verify found
- * other bytes than the manifest says deleting   decided: it goes. The manifest goes first,
- * so what is left is no backup any more locked     the same; the store refuses until
- * locked_until (object lock; 0: a legal hold) blocked    the same; the store refuses for
- * another reason, to be looked at by somebody deleted    nothing of it is left; the row
- * stays for a while (tombstone)
  *
- *     uploading -> complete | failed | deleting       (deleting: its owner is dead)
- *     complete  -> deleting | missing | damaged
- *     missing   -> complete | damaged | uploading | deleting
- *     damaged   -> complete | missing | uploading | deleting
- *     failed    -> uploading | deleting | deleted     (deleted: nothing was ever begun)
- *     deleting  -> deleted | locked | blocked
- *     locked    -> deleting                           (a new try, when it is due)
- *     blocked   -> deleting
- *     deleted   -> uploading                          (`pgkeep copy` brings it back)
+ *     uploading  data and index may lie there in part or whole, or an upload is open; no
+ *                manifest, or one written a moment before a crash: then everything it
+ *                names is there
+ *     complete   manifest, index and data are there
+ *     failed     gave up; no manifest; when `begun` is still set, remains of the upload may
+ *                lie there
+ *     missing    verify found the manifest or the data absent
+ *     damaged    verify found other bytes than the manifest says
+ *     deleting   decided: it goes. The manifest goes first, so what is left is no backup
+ *                any more
+ *     locked     the same; the store refuses until locked_until (object lock; 0: a legal
+ *                hold)
+ *     blocked    the same; the store refuses for another reason, to be looked at by
+ *                somebody
+ *     deleted    nothing of it is left; the row stays for a while (tombstone)
+ *
+ *     from       to
+ *     ---------  ---------------------------------------
+ *     uploading  complete  failed  deleting             (deleting: its owner is dead)
+ *     complete   missing  damaged  deleting
+ *     missing    complete  damaged  uploading  deleting
+ *     damaged    complete  missing  uploading  deleting
+ *     failed     uploading  deleting  deleted           (deleted: nothing was ever begun)
+ *     deleting   deleted  locked  blocked
+ *     locked     deleting                               (a new try, when it is due)
+ *     blocked    deleting
+ *     deleted    uploading                              (`pgkeep copy` brings it back)
  *
  * Every move has one function; it names the states it starts from in the WHERE of its
- * UPDATE, so that two processes cannot both make it, and a trigger in the file refuses all
- * others.
+ * UPDATE, so that two processes cannot both make it, and a trigger in the file, made from
+ * the same tables in states.c, refuses all others.
  */
 #ifndef PGKEEP_CATALOG_CATALOG_H
 #define PGKEEP_CATALOG_CATALOG_H

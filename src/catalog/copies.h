@@ -1,8 +1,8 @@
 /*
  * copies - the rows of copies: an artifact in one store. States and moves: catalog.h.
  *
- *     catalog_copy_insert (uploading) -> catalog_copy_begun (before the first byte goes
- * out)
+ *     catalog_copy_insert (uploading)
+ *     -> catalog_copy_begun (before the first byte goes out)
  *     -> catalog_copy_complete (after its manifest was written) or catalog_copy_fail
  *
  * Verification is verifications.h, deletion deletions.h, leases leases.h. A copy is named

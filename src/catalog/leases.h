@@ -1,8 +1,9 @@
 /*
  * leases - "this copy is being read": no deletion is marked while a lease is in force.
  *
- *     catalog_lease_take -> (every CATALOG_LEASE_REFRESH_S) catalog_lease_refresh ->
- * catalog_lease_end
+ *     catalog_lease_take
+ *     -> catalog_lease_refresh (every CATALOG_LEASE_REFRESH_S)
+ *     -> catalog_lease_end
  *
  * Taking one and the check that the copy may be read are one serialized transaction, as are
  * the marks of a deletion: whoever comes second sees the other. A lease is in force while

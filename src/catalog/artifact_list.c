@@ -1,0 +1,185 @@
+#include "catalog/artifact_list.h"
+
+#include "base/memory.h"
+#include "catalog/artifact_row.h"
+#include "catalog/states.h"
+
+#define TEXT_LIMIT 65536
+
+void catalog_artifacts_release(struct catalog_artifacts *artifacts)
+{
+    for (size_t i = 0; i < artifacts->count; i++)
+        catalog_artifact_release(&artifacts->items[i]);
+    free(artifacts->items);
+    *artifacts = (struct catalog_artifacts){0};
+}
+
+/* The row a question stands on: number, then all columns. */
+static int64_t read_row(struct sql *sql, struct catalog_artifact *out)
+{
+    *out = (struct catalog_artifact){.owner_state = OWNER_DEAD};
+    int64_t number = sql_int(sql);
+    record_read(sql, &artifact_row, out);
+    if (out->status == CATALOG_RUNNING)
+        out->owner_state = owner_text_state(out->owner);
+    return number;
+}
+
+static void add_select(struct text *text)
+{
+    text_add(text, "SELECT number, ");
+    record_add_columns(text, &artifact_row, "");
+    text_add(text, " FROM artifacts a");
+}
+
+static int load(struct catalog *catalog, const char *id, unsigned with,
+                struct catalog_artifact *out, struct err *err)
+{
+    struct sql sql;
+    struct text text;
+    int64_t number = 0;
+    text_init(&text, TEXT_LIMIT);
+    add_select(&text);
+    text_add(&text, " WHERE id = ?");
+    sql_prepare(&sql, catalog, text.data, err);
+    sql_bind_text(&sql, id);
+    if (sql_row(&sql))
+        number = read_row(&sql, out);
+    int result = sql_end(&sql);
+    text_release(&text);
+    if (result < 0)
+        return -1;
+    if (number == 0)
+        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
+    return artifact_row_load_children(catalog, number, with, out, err);
+}
+
+int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
+                          struct catalog_artifact *out, struct err *err)
+{
+    *out = (struct catalog_artifact){0};
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
+    return sql_finish_reading(catalog, load(catalog, id, with, out, err), err);
+}
+
+/* One condition of a filter on a text column. */
+struct condition {
+    const char *sql;
+    size_t offset; /* of the text in struct catalog_filter */
+};
+static const struct condition conditions[] = {
+    {" AND a.job = ?", offsetof(struct catalog_filter, job)},
+    {" AND a.source = ?", offsetof(struct catalog_filter, source)},
+    {" AND a.database = ?", offsetof(struct catalog_filter, database)},
+    {" AND a.type = ?", offsetof(struct catalog_filter, type)},
+    {" AND EXISTS (SELECT 1 FROM copies c JOIN stores s ON s.id = c.store"
+     " WHERE c.artifact = a.number AND c.state <> 'deleted' AND s.name = ?)",
+     offsetof(struct catalog_filter, store)},
+};
+#define CONDITIONS (sizeof conditions / sizeof *conditions)
+
+static const char *value_of(const struct catalog_filter *filter, size_t condition)
+{
+    const char *value;
+    memcpy(&value, (const char *)filter + conditions[condition].offset, sizeof value);
+    return value;
+}
+
+static void add_where(struct text *text, const struct catalog_filter *filter)
+{
+    if (filter->statuses == 0) {
+        text_add(text, " WHERE a.status <> 'deleted'");
+    } else {
+        text_add(text, " WHERE a.status IN (");
+        states_add_statuses(text, filter->statuses);
+        text_add(text, ")");
+    }
+    for (size_t i = 0; i < CONDITIONS; i++)
+        if (value_of(filter, i) != NULL)
+            text_add(text, conditions[i].sql);
+    if (filter->since != 0)
+        text_add(text, " AND a.time >= ?");
+    if (filter->until != 0)
+        text_add(text, " AND a.time < ?");
+    for (size_t i = 0; i < filter->tag_count; i++)
+        text_add(text, " AND EXISTS (SELECT 1 FROM tags t WHERE t.artifact = a.number"
+                       " AND t.name = ? AND t.value = ?)");
+}
+
+static void bind_where(struct sql *sql, const struct catalog_filter *filter)
+{
+    for (size_t i = 0; i < CONDITIONS; i++)
+        if (value_of(filter, i) != NULL)
+            sql_bind_text(sql, value_of(filter, i));
+    if (filter->since != 0)
+        sql_bind_int(sql, filter->since);
+    if (filter->until != 0)
+        sql_bind_int(sql, filter->until);
+    for (size_t i = 0; i < filter->tag_count; i++) {
+        sql_bind_text(sql, filter->tags[i].name);
+        sql_bind_text(sql, filter->tags[i].value);
+    }
+}
+
+static int read_rows(struct sql *sql, unsigned with, struct catalog_artifacts *out)
+{
+    while (sql_row(sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_artifact *artifact = &out->items[out->count++];
+        int64_t number = read_row(sql, artifact);
+        if (!sql->failed &&
+            artifact_row_load_children(sql->catalog, number, with, artifact, sql->err) < 0)
+            sql->failed = true;
+    }
+    return sql_end(sql);
+}
+
+static int list(struct catalog *catalog, const struct catalog_filter *filter, unsigned with,
+                struct catalog_artifacts *out, struct err *err)
+{
+    struct sql sql;
+    struct text text;
+    text_init(&text, TEXT_LIMIT);
+    add_select(&text);
+    add_where(&text, filter);
+    text_add(&text, " ORDER BY a.time DESC, a.seq DESC, a.id DESC LIMIT ? OFFSET ?");
+    sql_prepare(&sql, catalog, text.data, err);
+    bind_where(&sql, filter);
+    sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
+    sql_bind_int(&sql, filter->offset);
+    int result = read_rows(&sql, with, out);
+    text_release(&text);
+    return result;
+}
+
+int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter *filter,
+                           unsigned with, struct catalog_artifacts *out, struct err *err)
+{
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
+    return sql_finish_reading(catalog, list(catalog, filter, with, out, err), err);
+}
+
+int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter *filter,
+                            int64_t *count, struct err *err)
+{
+    struct sql sql;
+    struct text text;
+    text_init(&text, TEXT_LIMIT);
+    text_add(&text, "SELECT count(*) FROM artifacts a");
+    add_where(&text, filter);
+    sql_prepare(&sql, catalog, text.data, err);
+    bind_where(&sql, filter);
+    *count = sql_row(&sql) ? sql_int(&sql) : 0;
+    int result = sql_end(&sql);
+    text_release(&text);
+    return result;
+}
+
+int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts *out,
+                              struct err *err)
+{
+    struct catalog_filter filter = {.statuses = 1u << CATALOG_RUNNING};
+    return catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, out, err);
+}

@@ -1,0 +1,215 @@
+#include "catalog/artifact_row.h"
+
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/states.h"
+
+#define INSERT ARTIFACT_ROW_INSERT
+#define UPDATE ARTIFACT_ROW_UPDATE
+#define FINISH ARTIFACT_ROW_FINISH
+#define IMPORT ARTIFACT_ROW_IMPORT
+#define NEW (INSERT | IMPORT)
+#define LATE (INSERT | UPDATE | FINISH | IMPORT)
+#define END (FINISH | IMPORT)
+#define AT(field) offsetof(struct catalog_artifact, field)
+
+static const struct record_column columns[] = {
+    {"id", RECORD_CHARS, AT(id), NEW, ULID_SIZE, NULL},
+    {"seq", RECORD_INT, AT(seq), NEW, 0, NULL},
+    {"job", RECORD_FILLED, AT(job), NEW, 0, NULL},
+    {"source", RECORD_FILLED, AT(source), NEW, 0, NULL},
+    {"database", RECORD_FILLED, AT(database), NEW, 0, NULL},
+    {"type", RECORD_FILLED, AT(type), NEW, 0, NULL},
+    {"format", RECORD_FILLED, AT(format), NEW, 0, NULL},
+    {"compression", RECORD_FILLED, AT(compression), NEW, 0, NULL},
+    {"level", RECORD_INT, AT(level), NEW, 0, NULL},
+    {"status", RECORD_WORD, AT(status), NEW | FINISH, CATALOG_STATUSES, states_statuses},
+    {"time", RECORD_INT, AT(time), LATE, 0, NULL},
+    {"started", RECORD_INT, AT(started), NEW, 0, NULL},
+    {"finished", RECORD_INT, AT(finished), END, 0, NULL},
+    {"created", RECORD_INT, AT(created), NEW, 0, NULL},
+    {"updated", RECORD_INT, AT(updated), LATE, 0, NULL},
+    {"duration_ms", RECORD_INT, AT(duration_ms), END, 0, NULL},
+    {"raw_bytes", RECORD_SIZE, AT(raw_bytes), END, 0, NULL},
+    {"stored_bytes", RECORD_SIZE, AT(stored_bytes), END, 0, NULL},
+    {"sha256", RECORD_TEXT, AT(sha256), END, 0, NULL},
+    {"raw_sha256", RECORD_TEXT, AT(raw_sha256), END, 0, NULL},
+    {"name", RECORD_TEXT, AT(name), NEW, 0, NULL},
+    {"description", RECORD_TEXT, AT(description), NEW, 0, NULL},
+    {"error_code", RECORD_TEXT, AT(error_code), END, 0, NULL},
+    {"error_message", RECORD_TEXT, AT(error_message), END, 0, NULL},
+    {"tries", RECORD_INT, AT(tries), LATE, 0, NULL},
+    {"server_version", RECORD_TEXT, AT(server_version), LATE, 0, NULL},
+    {"pg_dump_version", RECORD_TEXT, AT(pg_dump_version), LATE, 0, NULL},
+    {"pgkeep_version", RECORD_TEXT, AT(pgkeep_version), LATE, 0, NULL},
+    {"hostname", RECORD_TEXT, AT(hostname), LATE, 0, NULL},
+    {"phase", RECORD_TEXT, AT(progress.phase), 0, 0, NULL},
+    {"progress_raw", RECORD_SIZE, AT(progress.raw_bytes), 0, 0, NULL},
+    {"progress_stored", RECORD_SIZE, AT(progress.stored_bytes), 0, 0, NULL},
+    {"progress_estimate", RECORD_SIZE, AT(progress.estimate), INSERT | UPDATE, 0, NULL},
+    {"progress_updated", RECORD_INT, AT(progress.updated), 0, 0, NULL},
+    {"pinned", RECORD_BOOL, AT(pinned), NEW, 0, NULL},
+    {"pin_until", RECORD_INT, AT(pin_until), NEW, 0, NULL},
+    {"pin_reason", RECORD_TEXT, AT(pin_reason), NEW, 0, NULL},
+    {"pin_changed", RECORD_INT, AT(pin_changed), NEW, 0, NULL},
+    {"suspect", RECORD_BOOL, AT(suspect), NEW, 0, NULL},
+    {"quarantined", RECORD_BOOL, AT(quarantined), NEW, 0, NULL},
+    {"owner", RECORD_TEXT, AT(owner), INSERT, 0, NULL},
+    {"table_count", RECORD_INT, AT(table_count), END, 0, NULL},
+    {"row_count", RECORD_INT, AT(row_count), END, 0, NULL},
+};
+const struct record artifact_row = {columns, sizeof columns / sizeof *columns};
+
+int artifact_row_number(struct catalog *catalog, const char *id, int64_t *number,
+                        struct err *err)
+{
+    struct sql sql;
+    *number = 0;
+    sql_prepare(&sql, catalog, "SELECT number FROM artifacts WHERE id = ?", err);
+    sql_bind_text(&sql, id);
+    if (sql_row(&sql))
+        *number = sql_int(&sql);
+    if (sql_end(&sql) < 0)
+        return -1;
+    if (*number == 0)
+        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
+    return 0;
+}
+
+static int add_tag(struct catalog *catalog, int64_t number, const struct catalog_pair *tag,
+                   struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "INSERT INTO tags (artifact, name, value) VALUES (?, ?, ?)",
+                err);
+    sql_bind_int(&sql, number);
+    sql_bind_text(&sql, tag->name);
+    sql_bind_text(&sql, tag->value);
+    return sql_run(&sql, NULL);
+}
+
+static int add_filter(struct catalog *catalog, int64_t number, size_t position,
+                      const struct catalog_pair *filter, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "INSERT INTO filters (artifact, position, name, value) VALUES (?, ?, ?, ?)",
+                err);
+    sql_bind_int(&sql, number);
+    sql_bind_int(&sql, (int64_t)position);
+    sql_bind_text(&sql, filter->name);
+    sql_bind_text(&sql, filter->value);
+    return sql_run(&sql, NULL);
+}
+
+int artifact_row_add_tags(struct catalog *catalog, int64_t number,
+                          const struct catalog_artifact *artifact, struct err *err)
+{
+    for (size_t i = 0; i < artifact->tags.count; i++)
+        if (add_tag(catalog, number, &artifact->tags.items[i], err) < 0)
+            return err_context(err, "tag \"%s\"", artifact->tags.items[i].name);
+    for (size_t i = 0; i < artifact->filters.count; i++)
+        if (add_filter(catalog, number, i, &artifact->filters.items[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+int artifact_row_add_tables(struct catalog *catalog, int64_t number,
+                            const struct catalog_artifact *artifact, struct err *err)
+{
+    for (size_t i = 0; i < artifact->tables_count; i++) {
+        const struct catalog_table *table = &artifact->tables[i];
+        struct sql sql;
+        sql_prepare(&sql, catalog,
+                    "INSERT INTO tables (artifact, position, schema, name, rows, raw_bytes)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    err);
+        sql_bind_int(&sql, number);
+        sql_bind_int(&sql, (int64_t)i);
+        sql_bind_text(&sql, table->schema);
+        sql_bind_text(&sql, table->name);
+        sql_bind_int(&sql, table->rows);
+        sql_bind_size(&sql, table->raw_bytes);
+        if (sql_run(&sql, NULL) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int load_pairs(struct catalog *catalog, const char *question, int64_t number,
+                      struct catalog_pairs *pairs, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, question, err);
+    sql_bind_int(&sql, number);
+    while (sql_row(&sql)) {
+        char *name = sql_text(&sql);
+        char *value = sql_text(&sql);
+        catalog_pairs_add(pairs, name, value);
+        free(name);
+        free(value);
+    }
+    return sql_end(&sql);
+}
+
+static int load_tables(struct catalog *catalog, int64_t number,
+                       struct catalog_artifact *artifact, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "SELECT schema, name, rows, raw_bytes FROM tables WHERE artifact = ?"
+                " ORDER BY position",
+                err);
+    sql_bind_int(&sql, number);
+    while (sql_row(&sql)) {
+        char *schema = sql_text(&sql);
+        char *name = sql_text(&sql);
+        int64_t rows = sql_int(&sql);
+        catalog_artifact_add_table(artifact, schema, name, rows, (uint64_t)sql_int(&sql));
+        free(schema);
+        free(name);
+    }
+    return sql_end(&sql);
+}
+
+static int load_copies(struct catalog *catalog, struct catalog_artifact *artifact,
+                       struct err *err)
+{
+    struct catalog_copies copies = {0};
+    int result = catalog_copies_of(catalog, artifact->id, &copies, err);
+    artifact->copies = copies.items;
+    artifact->copy_count = copies.count;
+    return result;
+}
+
+int artifact_row_load_children(struct catalog *catalog, int64_t number, unsigned with,
+                               struct catalog_artifact *artifact, struct err *err)
+{
+    if (load_pairs(catalog, "SELECT name, value FROM tags WHERE artifact = ? ORDER BY name",
+                   number, &artifact->tags, err) < 0 ||
+        load_pairs(catalog,
+                   "SELECT name, value FROM filters WHERE artifact = ? ORDER BY position",
+                   number, &artifact->filters, err) < 0)
+        return -1;
+    if ((with & CATALOG_WITH_TABLES) != 0 &&
+        load_tables(catalog, number, artifact, err) < 0)
+        return -1;
+    if ((with & CATALOG_WITH_COPIES) != 0 && load_copies(catalog, artifact, err) < 0)
+        return -1;
+    return 0;
+}
+
+void artifact_row_count_tables(struct catalog_artifact *artifact)
+{
+    if (artifact->tables_count == 0)
+        return;
+    artifact->table_count = (int64_t)artifact->tables_count;
+    artifact->row_count = 0;
+    for (size_t i = 0; i < artifact->tables_count; i++) {
+        if (artifact->tables[i].rows == CATALOG_UNKNOWN_ROWS) {
+            artifact->row_count = CATALOG_UNKNOWN_ROWS;
+            return;
+        }
+        artifact->row_count += artifact->tables[i].rows;
+    }
+}

@@ -1,0 +1,167 @@
+#include "catalog/catalog.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "catalog/schema.h"
+#include "catalog/sql.h"
+
+/* An empty file is an empty catalog; made by us so that it is private from the start. */
+static int make_file(const char *path, struct err *err)
+{
+    if (file_make_folders_of(path, err) < 0)
+        return err_context(err, "catalog %s", path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(err, ERR_SYSTEM, "cannot make the catalog %s", path);
+    file_close(&fd);
+    return file_sync_folder_of(path, err);
+}
+
+static int check_file(const char *path, enum catalog_mode mode, struct err *err)
+{
+    struct stat status;
+    if (stat(path, &status) == 0)
+        return S_ISREG(status.st_mode)
+                   ? 0
+                   : err_set(err, ERR_SYSTEM, "catalog %s is no file", path);
+    if (errno != ENOENT)
+        return err_errno(err, ERR_SYSTEM, "cannot reach the catalog %s", path);
+    if (mode == CATALOG_CREATE)
+        return make_file(path, err);
+    return err_set(err, ERR_NOT_FOUND, "there is no catalog %s", path);
+}
+
+/* WAL needs the whole file for a moment, and SQLite does not wait for that by itself. Where
+ * it cannot be had (a network file system) the older journal does, only slower. */
+static int set_journal(struct catalog *catalog, struct err *err)
+{
+    for (int count = 0;; count++) {
+        int code = sqlite3_exec(catalog->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        if (code == SQLITE_OK)
+            return 0;
+        if ((code & 0xFF) != SQLITE_BUSY || sql_wait(catalog, count) == 0)
+            return sql_error(catalog, err);
+    }
+}
+
+static int prepare_for_writing(struct catalog *catalog, struct err *err)
+{
+    if (sqlite3_db_readonly(catalog->db, "main") != 0)
+        return err_set(err, ERR_SYSTEM, "catalog %s may not be written", catalog->path);
+    return set_journal(catalog, err);
+}
+
+static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *err)
+{
+    static const char settings[] = "PRAGMA foreign_keys = ON;"
+                                   "PRAGMA synchronous = FULL;"
+                                   "PRAGMA trusted_schema = OFF;"
+                                   "PRAGMA cell_size_check = ON;"
+                                   "PRAGMA cache_size = -16000;"
+                                   "PRAGMA journal_size_limit = 16777216;";
+    bool current = false;
+    if (sql_exec(catalog, settings, err) < 0 || schema_look(catalog, &current, err) < 0)
+        return -1;
+    if ((mode != CATALOG_READ || !current) && prepare_for_writing(catalog, err) < 0)
+        return -1;
+    if (!current && schema_migrate(catalog, err) < 0)
+        return -1;
+    catalog->read_only = mode == CATALOG_READ;
+    return catalog->read_only ? sql_exec(catalog, "PRAGMA query_only = ON", err) : 0;
+}
+
+struct catalog *catalog_open(const char *path, enum catalog_mode mode, struct err *err)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (check_file(path, mode, err) < 0)
+        return NULL;
+    struct catalog *catalog = memory_zalloc(sizeof *catalog);
+    catalog->path = memory_strdup(path);
+    if (sqlite3_open_v2(path, &catalog->db, flags, NULL) != SQLITE_OK) {
+        err_set(err, ERR_SYSTEM, "cannot open the catalog %s: %s", path,
+                catalog->db == NULL ? "no memory" : sqlite3_errmsg(catalog->db));
+        goto failed;
+    }
+    sqlite3_busy_handler(catalog->db, sql_wait, catalog);
+    sqlite3_db_config(catalog->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+    if (prepare(catalog, mode, err) == 0)
+        return catalog;
+failed:
+    catalog_close(catalog);
+    return NULL;
+}
+
+void catalog_close(struct catalog *catalog)
+{
+    if (catalog == NULL)
+        return;
+    sql_release(catalog);
+    sqlite3_close(catalog->db);
+    free(catalog->path);
+    free(catalog);
+}
+
+const char *catalog_path(const struct catalog *catalog)
+{
+    return catalog->path;
+}
+
+static int check(struct catalog *catalog, const char *pragma, bool wants_ok,
+                 struct err *err)
+{
+    struct sql sql;
+    char found[200] = "";
+    sql_prepare(&sql, catalog, pragma, err);
+    if (sql_row(&sql))
+        sql_chars(&sql, found, sizeof found);
+    if (sql_end(&sql) < 0)
+        return -1;
+    if (strcmp(found, wants_ok ? "ok" : "") == 0)
+        return 0;
+    err_set(err, ERR_CORRUPT, "catalog %s is damaged: %s%s", catalog->path,
+            wants_ok ? "" : "a row without the one it belongs to, in ", found);
+    return err_hint(
+        err, "move it away and make it anew from the stores: pgkeep catalog rebuild");
+}
+
+int catalog_check(struct catalog *catalog, struct err *err)
+{
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
+    int result = check(catalog, "PRAGMA integrity_check(1)", true, err);
+    if (result == 0)
+        result = check(catalog, "PRAGMA foreign_key_check", false, err);
+    return sql_finish_reading(catalog, result, err);
+}
+
+int catalog_begin(struct catalog *catalog, struct err *err)
+{
+    assert(catalog->depth == 0);
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    catalog->callers = true;
+    return 0;
+}
+
+int catalog_commit(struct catalog *catalog, struct err *err)
+{
+    assert(catalog->callers && catalog->depth == 1);
+    catalog->callers = false;
+    return sql_finish(catalog, 0, err);
+}
+
+void catalog_rollback(struct catalog *catalog)
+{
+    struct err ignored = {0};
+    if (!catalog->callers)
+        return;
+    catalog->callers = false;
+    int result = sql_finish(catalog, -1, &ignored);
+    (void)result;
+}

@@ -1,0 +1,278 @@
+#include "catalog/copies.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/copy_row.h"
+
+/* What a store may hold belongs to an artifact that is being made or is good. */
+#define LIVE                                                                               \
+    " artifact IN (SELECT number FROM artifacts"                                           \
+    " WHERE status IN ('running', 'complete'))"
+
+const char *catalog_level_name(enum catalog_level level)
+{
+    static const char *const names[] = {"none", "quick", "full", "drill"};
+    return names[level];
+}
+
+/* The text of our owner; returns -1 with err. */
+static int self(char out[OWNER_SIZE], struct err *err)
+{
+    struct owner owner;
+    if (owner_self(&owner, err) < 0)
+        return -1;
+    owner_text(out, &owner);
+    return 0;
+}
+
+static int refuse_artifact(struct catalog *catalog, const char *artifact, struct err *err)
+{
+    struct sql sql;
+    char status[32] = "";
+    sql_prepare(&sql, catalog, "SELECT status FROM artifacts WHERE id = ?", err);
+    sql_bind_text(&sql, artifact);
+    if (sql_row(&sql))
+        sql_chars(&sql, status, sizeof status);
+    if (sql_end(&sql) < 0)
+        return -1;
+    if (status[0] == '\0')
+        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", artifact);
+    return err_set(err, ERR_UNSAFE, "artifact %s is %s: it gets no more copies", artifact,
+                   status);
+}
+
+static int insert(struct catalog *catalog, struct catalog_copy *copy, const char *owner,
+                  struct err *err)
+{
+    struct sql sql;
+    int64_t changed = 0;
+    copy->created = copy->updated = clock_now();
+    sql_prepare(&sql, catalog,
+                "INSERT INTO copies (artifact, store, key, index_key, state, owner,"
+                " created, updated) SELECT number, ?1, ?2, ?3, 'uploading', ?4, ?5, ?5"
+                " FROM artifacts WHERE id = ?6 AND status IN ('running', 'complete')",
+                err);
+    sql_bind_int(&sql, copy->store_id);
+    sql_bind_text(&sql, copy->key);
+    sql_bind_text(&sql, copy->index_key);
+    sql_bind_text(&sql, owner);
+    sql_bind_int(&sql, copy->created);
+    sql_bind_text(&sql, copy->artifact);
+    if (sql_run(&sql, &changed) < 0)
+        return -1;
+    copy->id = sqlite3_last_insert_rowid(catalog->db);
+    return changed > 0 ? 0 : refuse_artifact(catalog, copy->artifact, err);
+}
+
+int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, struct err *err)
+{
+    char owner[OWNER_SIZE];
+    if (self(owner, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    int result = sql_finish(catalog, insert(catalog, copy, owner, err), err);
+    if (result < 0)
+        return -1;
+    free(copy->owner);
+    copy->owner = memory_strdup(owner);
+    copy->state = CATALOG_COPY_UPLOADING;
+    copy->owner_state = OWNER_ALIVE;
+    return 0;
+}
+
+int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
+                       struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET begun = 1, upload = ?, updated = ? WHERE id = ?"
+                " AND state = 'uploading'",
+                err);
+    sql_bind_text(&sql, handle);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, id);
+    return sql_finish(catalog, copy_row_change(&sql, id, "it is not being uploaded"), err);
+}
+
+/* New bytes: what checks said about the old ones is void. */
+static int complete(struct catalog *catalog, const struct catalog_copy *copy,
+                    struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = 'complete', bytes = ?1, etag = ?2, version = ?3,"
+                " completed = ?4, updated = ?4, upload = NULL, owner = NULL, error = NULL,"
+                " verified = 0, verified_level = 0, verified_error = NULL, proven = 0,"
+                " proven_level = 0, damage_level = 0, first_marked = 0"
+                " WHERE id = ?5 AND state IN ('uploading', 'missing', 'damaged') AND" LIVE,
+                err);
+    sql_bind_size(&sql, copy->bytes);
+    sql_bind_text(&sql, copy->etag);
+    sql_bind_text(&sql, copy->version);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy->id);
+    return copy_row_change(&sql, copy->id, "it cannot become complete");
+}
+
+int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *copy,
+                          struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, complete(catalog, copy, err), err);
+}
+
+int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bool clean,
+                      struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = 'failed', error = ?1, updated = ?2,"
+                " owner = NULL, begun = iif(?3, 0, begun), upload = iif(?3, NULL, upload)"
+                " WHERE id = ?4 AND state = 'uploading'",
+                err);
+    sql_bind_text(&sql, error);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, clean ? 1 : 0);
+    sql_bind_int(&sql, id);
+    return sql_finish(catalog, copy_row_change(&sql, id, "it is not being uploaded"), err);
+}
+
+/* Of an uploading one only when nobody is at it any more. */
+static int check_reopened(struct catalog *catalog, int64_t id, struct err *err)
+{
+    struct catalog_copy copy;
+    int result = catalog_copy_load(catalog, id, &copy, err);
+    if (result == 0 && copy.state == CATALOG_COPY_UPLOADING &&
+        copy.owner_state != OWNER_DEAD)
+        result = err_set(err, ERR_UNSAFE, "copy of %s in store \"%s\" is being uploaded",
+                         copy.artifact, copy.store);
+    catalog_copy_release(&copy);
+    return result;
+}
+
+/* What is missing or damaged has left something in the store, so that remains are to be
+ * looked for should this fail; what was deleted has not. */
+static int reopen(struct catalog *catalog, int64_t id, const char *owner, struct err *err)
+{
+    struct sql sql;
+    if (check_reopened(catalog, id, err) < 0)
+        return -1;
+    sql_prepare(
+        &sql, catalog,
+        "UPDATE copies SET state = 'uploading', owner = ?1, updated = ?2, error = NULL,"
+        " begun = CASE state WHEN 'deleted' THEN 0 WHEN 'missing' THEN 1"
+        " WHEN 'damaged' THEN 1 ELSE begun END,"
+        " upload = iif(state = 'uploading', upload, NULL), first_marked = 0,"
+        " delete_run = NULL, delete_reason = NULL, marked = 0, attempts = 0, next_try = 0,"
+        " locked_until = 0, gone = 0, deleted = 0"
+        " WHERE id = ?3 AND state IN ('uploading', 'failed', 'missing', 'damaged',"
+        " 'deleted') AND" LIVE,
+        err);
+    sql_bind_text(&sql, owner);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, id);
+    return copy_row_change(&sql, id, "it cannot be uploaded again");
+}
+
+int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
+{
+    char owner[OWNER_SIZE];
+    if (self(owner, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, reopen(catalog, id, owner, err), err);
+}
+
+static int import_row(struct catalog *catalog, const struct catalog_copy *copy,
+                      int64_t *changed, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "INSERT INTO copies (artifact, store, key, index_key, state, bytes, begun,"
+                " etag, version, created, updated, completed, verified, verified_level,"
+                " verified_error, proven, proven_level, first_marked)"
+                " SELECT number, ?1, ?2, ?3, 'complete', ?4, 1, ?5, ?6, ?7, ?7, ?8, ?9,"
+                " ?10, ?11, ?12, ?13, ?14 FROM artifacts WHERE id = ?15"
+                " ON CONFLICT (artifact, store) DO NOTHING",
+                err);
+    sql_bind_int(&sql, copy->store_id);
+    sql_bind_text(&sql, copy->key);
+    sql_bind_text(&sql, copy->index_key);
+    sql_bind_size(&sql, copy->bytes);
+    sql_bind_text(&sql, copy->etag);
+    sql_bind_text(&sql, copy->version);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy->completed);
+    sql_bind_int(&sql, copy->verified);
+    sql_bind_int(&sql, copy->verified_level);
+    sql_bind_text(&sql, copy->verified_error);
+    sql_bind_int(&sql, copy->proven);
+    sql_bind_int(&sql, copy->proven_level);
+    sql_bind_int(&sql, copy->first_marked);
+    sql_bind_text(&sql, copy->artifact);
+    return sql_run(&sql, changed);
+}
+
+/* An artifact whose last known copy was deleted, and another store has one after all. */
+static int revive(struct catalog *catalog, const char *artifact, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "UPDATE artifacts SET status = 'complete', updated = ? WHERE id = ?"
+                " AND status = 'deleted'",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_text(&sql, artifact);
+    return sql_run(&sql, NULL);
+}
+
+static int import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
+                  struct err *err)
+{
+    struct catalog_copy known;
+    bool absent = false;
+    int64_t changed = 0;
+    if (import_row(catalog, copy, &changed, err) < 0)
+        return -1;
+    *existed = changed == 0;
+    if (!*existed) {
+        copy->id = sqlite3_last_insert_rowid(catalog->db);
+        copy->state = CATALOG_COPY_COMPLETE;
+        return revive(catalog, copy->artifact, err);
+    }
+    int result =
+        catalog_copy_find(catalog, copy->artifact, copy->store_id, &known, &absent, err);
+    if (result == 0 && absent)
+        result =
+            err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", copy->artifact);
+    copy->id = known.id;
+    copy->state = known.state;
+    catalog_copy_release(&known);
+    return result;
+}
+
+int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
+                        struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, import(catalog, copy, existed, err), err);
+}
+
+int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t time,
+                                  struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET first_marked = iif(?1 = 0 OR first_marked = 0, ?1,"
+                " first_marked) WHERE id = ?2 AND state = 'complete'",
+                err);
+    sql_bind_int(&sql, time);
+    sql_bind_int(&sql, id);
+    return sql_finish(catalog, copy_row_change(&sql, id, "no plan is about it"), err);
+}

@@ -1,0 +1,105 @@
+#include "catalog/copy_row.h"
+
+#include "base/memory.h"
+#include "catalog/states.h"
+
+#define AT(field) offsetof(struct catalog_copy, field)
+
+static const struct record_column columns[] = {
+    {"c.id", RECORD_INT, AT(id), 0, 0, NULL},
+    {"a.id", RECORD_CHARS, AT(artifact), 0, ULID_SIZE, NULL},
+    {"c.store", RECORD_INT, AT(store_id), 0, 0, NULL},
+    {"s.name", RECORD_TEXT, AT(store), 0, 0, NULL},
+    {"c.key", RECORD_TEXT, AT(key), 0, 0, NULL},
+    {"c.index_key", RECORD_TEXT, AT(index_key), 0, 0, NULL},
+    {"c.state", RECORD_WORD, AT(state), 0, CATALOG_COPY_STATES, states_copies},
+    {"c.bytes", RECORD_SIZE, AT(bytes), 0, 0, NULL},
+    {"c.begun", RECORD_BOOL, AT(begun), 0, 0, NULL},
+    {"c.upload", RECORD_TEXT, AT(upload), 0, 0, NULL},
+    {"c.owner", RECORD_TEXT, AT(owner), 0, 0, NULL},
+    {"c.etag", RECORD_TEXT, AT(etag), 0, 0, NULL},
+    {"c.version", RECORD_TEXT, AT(version), 0, 0, NULL},
+    {"c.created", RECORD_INT, AT(created), 0, 0, NULL},
+    {"c.updated", RECORD_INT, AT(updated), 0, 0, NULL},
+    {"c.completed", RECORD_INT, AT(completed), 0, 0, NULL},
+    {"c.error", RECORD_TEXT, AT(error), 0, 0, NULL},
+    {"c.verified", RECORD_INT, AT(verified), 0, 0, NULL},
+    {"c.verified_level", RECORD_ENUM, AT(verified_level), 0, 0, NULL},
+    {"c.verified_error", RECORD_TEXT, AT(verified_error), 0, 0, NULL},
+    {"c.proven", RECORD_INT, AT(proven), 0, 0, NULL},
+    {"c.proven_level", RECORD_ENUM, AT(proven_level), 0, 0, NULL},
+    {"c.first_marked", RECORD_INT, AT(first_marked), 0, 0, NULL},
+    {"c.delete_run", RECORD_INT, AT(delete_run), 0, 0, NULL},
+    {"c.delete_reason", RECORD_TEXT, AT(delete_reason), 0, 0, NULL},
+    {"c.marked", RECORD_INT, AT(marked), 0, 0, NULL},
+    {"c.attempts", RECORD_INT, AT(attempts), 0, 0, NULL},
+    {"c.next_try", RECORD_INT, AT(next_try), 0, 0, NULL},
+    {"c.locked_until", RECORD_INT, AT(locked_until), 0, 0, NULL},
+    {"c.gone", RECORD_ENUM, AT(gone), 0, 0, NULL},
+    {"c.deleted", RECORD_INT, AT(deleted), 0, 0, NULL},
+};
+static const struct record record = {columns, sizeof columns / sizeof *columns};
+
+void catalog_copy_release(struct catalog_copy *copy)
+{
+    record_release(&record, copy);
+}
+
+void catalog_copies_release(struct catalog_copies *copies)
+{
+    for (size_t i = 0; i < copies->count; i++)
+        catalog_copy_release(&copies->items[i]);
+    free(copies->items);
+    *copies = (struct catalog_copies){0};
+}
+
+void copy_row_add_select(struct text *text)
+{
+    text_add(text, "SELECT ");
+    record_add_columns(text, &record, "");
+    text_add(text, " FROM copies c JOIN artifacts a ON a.number = c.artifact"
+                   " JOIN stores s ON s.id = c.store ");
+}
+
+static void read_row(struct sql *sql, struct catalog_copy *out)
+{
+    *out = (struct catalog_copy){.owner_state = OWNER_DEAD};
+    record_read(sql, &record, out);
+    if (out->state == CATALOG_COPY_UPLOADING)
+        out->owner_state = owner_text_state(out->owner);
+}
+
+int copy_row_list(struct sql *sql, struct catalog_copies *out)
+{
+    while (sql_row(sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        read_row(sql, &out->items[out->count++]);
+    }
+    return sql_end(sql);
+}
+
+int copy_row_take(struct sql *sql, struct catalog_copy *out, bool *absent)
+{
+    *out = (struct catalog_copy){0};
+    *absent = !sql_row(sql);
+    if (!*absent)
+        read_row(sql, out);
+    return sql_end(sql);
+}
+
+int copy_row_change(struct sql *sql, int64_t id, const char *what)
+{
+    struct catalog *catalog = sql->catalog;
+    struct err *err = sql->err;
+    struct catalog_copy copy;
+    int64_t changed = 0;
+    if (sql_run(sql, &changed) < 0)
+        return -1;
+    if (changed > 0)
+        return 0;
+    if (catalog_copy_load(catalog, id, &copy, err) == 0)
+        err_set(err, ERR_UNSAFE, "copy of %s in store \"%s\" is %s: %s", copy.artifact,
+                copy.store, catalog_copy_state_name(copy.state), what);
+    catalog_copy_release(&copy);
+    return -1;
+}

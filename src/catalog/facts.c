@@ -1,0 +1,88 @@
+#include "catalog/facts.h"
+
+#include "base/memory.h"
+#include "catalog/runs.h"
+
+int facts_number(struct catalog *catalog, const char *key, int64_t *out, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "SELECT CAST(value AS INTEGER) FROM settings WHERE key = ?",
+                err);
+    sql_bind_text(&sql, key);
+    *out = sql_row(&sql) ? sql_int(&sql) : 0;
+    return sql_end(&sql);
+}
+
+static int set(struct catalog *catalog, const char *key, const char *value, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "INSERT INTO settings (key, value) VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                err);
+    sql_bind_text(&sql, key);
+    sql_bind_text(&sql, value);
+    return sql_run(&sql, NULL);
+}
+
+static int set_number(struct catalog *catalog, const char *key, int64_t value,
+                      struct err *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return set(catalog, key, text, err);
+}
+
+int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct err *err)
+{
+    int64_t known = 0;
+    if (facts_number(catalog, key, &known, err) < 0)
+        return -1;
+    return value > known ? set_number(catalog, key, value, err) : 0;
+}
+
+static int unset(struct catalog *catalog, const char *key, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "DELETE FROM settings WHERE key = ?", err);
+    sql_bind_text(&sql, key);
+    return sql_run(&sql, NULL);
+}
+
+int catalog_setting_get(struct catalog *catalog, const char *key, char **value,
+                        struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "SELECT value FROM settings WHERE key = ?", err);
+    sql_bind_text(&sql, key);
+    *value = sql_row(&sql) ? sql_text(&sql) : NULL;
+    return sql_end(&sql);
+}
+
+int catalog_setting_set(struct catalog *catalog, const char *key, const char *value,
+                        struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    int result = value == NULL ? unset(catalog, key, err) : set(catalog, key, value, err);
+    return sql_finish(catalog, result, err);
+}
+
+int catalog_time_highest(struct catalog *catalog, int64_t *highest, struct err *err)
+{
+    return facts_number(catalog, FACTS_TIME, highest, err);
+}
+
+int catalog_time_seen(struct catalog *catalog, int64_t now, struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, facts_raise(catalog, FACTS_TIME, now, err), err);
+}
+
+int catalog_time_reset(struct catalog *catalog, int64_t now, struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, set_number(catalog, FACTS_TIME, now, err), err);
+}

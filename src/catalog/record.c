@@ -1,0 +1,159 @@
+#include "catalog/record.h"
+
+#include "base/memory.h"
+
+void record_add_columns(struct text *text, const struct record *record, const char *prefix)
+{
+    for (size_t i = 0; i < record->count; i++)
+        text_addf(text, "%s%s%s", i > 0 ? ", " : "", prefix, record->columns[i].name);
+}
+
+/* The names of the columns that `write` writes, each as FORMAT; how many. */
+static void add_each(struct text *text, const struct record *record, unsigned write,
+                     const char *behind)
+{
+    const char *comma = "";
+    for (size_t i = 0; i < record->count; i++) {
+        if ((record->columns[i].writes & write) == 0)
+            continue;
+        text_addf(text, "%s%s%s", comma, record->columns[i].name, behind);
+        comma = ", ";
+    }
+}
+
+void record_add_insert(struct text *text, const struct record *record, unsigned write,
+                       const char *table)
+{
+    const char *comma = "";
+    text_addf(text, "INSERT INTO %s (", table);
+    add_each(text, record, write, "");
+    text_add(text, ") VALUES (");
+    for (size_t i = 0; i < record->count; i++) {
+        if ((record->columns[i].writes & write) == 0)
+            continue;
+        text_addf(text, "%s?", comma);
+        comma = ", ";
+    }
+    text_add(text, ")");
+}
+
+void record_add_assignments(struct text *text, const struct record *record, unsigned write)
+{
+    add_each(text, record, write, " = ?");
+}
+
+static void bind_one(struct sql *sql, const struct record_column *column, const char *field)
+{
+    int64_t number = 0;
+    uint64_t size = 0;
+    unsigned word = 0;
+    char *text = NULL;
+    switch (column->kind) {
+    case RECORD_INT:
+        memcpy(&number, field, sizeof number);
+        sql_bind_int(sql, number);
+        break;
+    case RECORD_SIZE:
+        memcpy(&size, field, sizeof size);
+        sql_bind_size(sql, size);
+        break;
+    case RECORD_BOOL:
+        sql_bind_int(sql, *(const bool *)field ? 1 : 0);
+        break;
+    case RECORD_ENUM:
+        memcpy(&word, field, sizeof word);
+        sql_bind_int(sql, word);
+        break;
+    case RECORD_WORD:
+        memcpy(&word, field, sizeof word);
+        sql_bind_text(sql, word < column->size ? column->words[word] : NULL);
+        break;
+    case RECORD_TEXT:
+    case RECORD_FILLED:
+        memcpy(&text, field, sizeof text);
+        sql_bind_text(sql, text == NULL && column->kind == RECORD_FILLED ? "" : text);
+        break;
+    case RECORD_CHARS:
+        sql_bind_text(sql, *field == '\0' ? NULL : field);
+        break;
+    }
+}
+
+void record_bind(struct sql *sql, const struct record *record, unsigned write,
+                 const void *from)
+{
+    for (size_t i = 0; i < record->count; i++)
+        if ((record->columns[i].writes & write) != 0)
+            bind_one(sql, &record->columns[i],
+                     (const char *)from + record->columns[i].offset);
+}
+
+static void read_word(struct sql *sql, const struct record_column *column, char *field)
+{
+    char name[32];
+    unsigned word = 0;
+    sql_chars(sql, name, sizeof name);
+    while (word < column->size && strcmp(column->words[word], name) != 0)
+        word++;
+    if (word < column->size) {
+        memcpy(field, &word, sizeof word);
+        return;
+    }
+    if (!sql->failed)
+        err_set(sql->err, ERR_CORRUPT, "catalog %s: \"%s\" is no %s", sql->catalog->path,
+                name, column->name);
+    sql->failed = true;
+}
+
+static void read_one(struct sql *sql, const struct record_column *column, char *field)
+{
+    int64_t number = 0;
+    unsigned word = 0;
+    char *text = NULL;
+    switch (column->kind) {
+    case RECORD_INT:
+    case RECORD_SIZE:
+        number = sql_int(sql);
+        memcpy(field, &number, sizeof number);
+        break;
+    case RECORD_BOOL:
+        *(bool *)field = sql_int(sql) != 0;
+        break;
+    case RECORD_ENUM:
+        word = (unsigned)sql_int(sql);
+        memcpy(field, &word, sizeof word);
+        break;
+    case RECORD_WORD:
+        read_word(sql, column, field);
+        break;
+    case RECORD_TEXT:
+    case RECORD_FILLED:
+        text = sql_text(sql);
+        memcpy(field, &text, sizeof text);
+        break;
+    case RECORD_CHARS:
+        sql_chars(sql, field, column->size);
+        break;
+    }
+}
+
+void record_read(struct sql *sql, const struct record *record, void *out)
+{
+    for (size_t i = 0; i < record->count; i++)
+        read_one(sql, &record->columns[i], (char *)out + record->columns[i].offset);
+}
+
+void record_release(const struct record *record, void *of)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        enum record_kind kind = record->columns[i].kind;
+        char *text = NULL;
+        if (kind != RECORD_TEXT && kind != RECORD_FILLED)
+            continue;
+        char *field = (char *)of + record->columns[i].offset;
+        memcpy(&text, field, sizeof text);
+        free(text);
+        text = NULL;
+        memcpy(field, &text, sizeof text);
+    }
+}

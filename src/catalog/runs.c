@@ -1,0 +1,117 @@
+#include "catalog/runs.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/record.h"
+
+static const struct record_column columns[] = {
+    {"id", RECORD_INT, offsetof(struct catalog_run, id), 0, 0, NULL},
+    {"kind", RECORD_TEXT, offsetof(struct catalog_run, kind), 0, 0, NULL},
+    {"job", RECORD_TEXT, offsetof(struct catalog_run, job), 0, 0, NULL},
+    {"started", RECORD_INT, offsetof(struct catalog_run, started), 0, 0, NULL},
+    {"ended", RECORD_INT, offsetof(struct catalog_run, ended), 0, 0, NULL},
+    {"owner", RECORD_TEXT, offsetof(struct catalog_run, owner), 0, 0, NULL},
+    {"exit_status", RECORD_INT, offsetof(struct catalog_run, exit_status), 0, 0, NULL},
+    {"message", RECORD_TEXT, offsetof(struct catalog_run, message), 0, 0, NULL},
+};
+static const struct record record = {columns, sizeof columns / sizeof *columns};
+
+void catalog_runs_release(struct catalog_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        record_release(&record, &runs->items[i]);
+    free(runs->items);
+    *runs = (struct catalog_runs){0};
+}
+
+static int insert(struct catalog *catalog, const char *kind, const char *job,
+                  const char *owner, int64_t *id, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "INSERT INTO runs (kind, job, started, ended, owner, exit_status)"
+                " VALUES (?, ?, ?, 0, ?, -1)",
+                err);
+    sql_bind_text(&sql, kind);
+    sql_bind_text(&sql, job);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_text(&sql, owner);
+    int result = sql_run(&sql, NULL);
+    *id = sqlite3_last_insert_rowid(catalog->db);
+    return result;
+}
+
+int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job,
+                      int64_t *id, struct err *err)
+{
+    char owner[OWNER_SIZE];
+    struct owner self;
+    if (owner_self(&self, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    owner_text(owner, &self);
+    return sql_finish(catalog, insert(catalog, kind, job, owner, id, err), err);
+}
+
+static int end(struct catalog *catalog, int64_t id, int exit_status, const char *message,
+               struct err *err)
+{
+    struct sql sql;
+    int64_t changed = 0;
+    sql_prepare(&sql, catalog,
+                "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?"
+                " WHERE id = ? AND ended = 0",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, exit_status);
+    sql_bind_text(&sql, message);
+    sql_bind_int(&sql, id);
+    if (sql_run(&sql, &changed) < 0)
+        return -1;
+    return changed > 0
+               ? 0
+               : err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
+}
+
+int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
+                    const char *message, struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, end(catalog, id, exit_status, message, err), err);
+}
+
+int catalog_runs_list(struct catalog *catalog, const char *kind, const char *job,
+                      int64_t limit, struct catalog_runs *out, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "SELECT id, kind, job, started, ended, owner, exit_status, message"
+                " FROM runs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR job = ?2)"
+                " ORDER BY id DESC LIMIT ?3",
+                err);
+    sql_bind_text(&sql, kind);
+    sql_bind_text(&sql, job);
+    sql_bind_int(&sql, limit > 0 ? limit : -1);
+    while (sql_row(&sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_run *run = &out->items[out->count++];
+        *run = (struct catalog_run){0};
+        record_read(&sql, &record, run);
+        run->owner_state = run->ended == 0 ? owner_text_state(run->owner) : OWNER_DEAD;
+    }
+    return sql_end(&sql);
+}
+
+int catalog_runs_purge(struct catalog *catalog, int64_t before, struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "DELETE FROM runs WHERE ended > 0 AND ended < ?"
+                " AND NOT EXISTS (SELECT 1 FROM copies WHERE delete_run = runs.id)"
+                " AND NOT EXISTS (SELECT 1 FROM verifications WHERE run = runs.id)",
+                err);
+    sql_bind_int(&sql, before);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
+}

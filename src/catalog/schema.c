@@ -1,0 +1,194 @@
+#include "catalog/schema.h"
+
+#include "catalog/states.h"
+
+/*
+ * Version 1. Children name artifacts by `number`, which is shorter than the id. Booleans
+ * are 0 or 1, times seconds UTC with 0 for none, sizes bytes. Texts hold bytes as they
+ * came. Ids of rows that are named from outside of their transaction are never used again
+ * (AUTOINCREMENT).
+ */
+static const char *const version_1[] = {
+    "CREATE TABLE settings ("
+    " key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;\n",
+
+    "CREATE TABLE stores ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    " uuid TEXT UNIQUE," /* NULL: its mark was never seen */
+    " type TEXT NOT NULL, url TEXT NOT NULL, adhoc INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;\n",
+
+    "CREATE TABLE runs ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, job TEXT,"
+    " started INTEGER NOT NULL, ended INTEGER NOT NULL, owner TEXT NOT NULL,"
+    " exit_status INTEGER NOT NULL, message TEXT) STRICT;\n",
+
+    "CREATE TABLE artifacts ("
+    " number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE CHECK (length(id) = 26),"
+    " seq INTEGER NOT NULL, job TEXT NOT NULL, source TEXT NOT NULL,"
+    " database TEXT NOT NULL, type TEXT NOT NULL, format TEXT NOT NULL,"
+    " compression TEXT NOT NULL, level INTEGER NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN"
+    " ('running', 'complete', 'failed', 'cancelled', 'deleted')),"
+    " time INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0,"
+    " created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    " duration_ms INTEGER NOT NULL DEFAULT 0, raw_bytes INTEGER NOT NULL DEFAULT 0,"
+    " stored_bytes INTEGER NOT NULL DEFAULT 0, sha256 TEXT, raw_sha256 TEXT,"
+    " name TEXT, description TEXT, error_code TEXT, error_message TEXT,"
+    " tries INTEGER NOT NULL DEFAULT 0, server_version TEXT, pg_dump_version TEXT,"
+    " pgkeep_version TEXT, hostname TEXT,"
+    " phase TEXT, progress_raw INTEGER NOT NULL DEFAULT 0,"
+    " progress_stored INTEGER NOT NULL DEFAULT 0,"
+    " progress_estimate INTEGER NOT NULL DEFAULT 0,"
+    " progress_updated INTEGER NOT NULL DEFAULT 0,"
+    " pinned INTEGER NOT NULL DEFAULT 0, pin_until INTEGER NOT NULL DEFAULT 0,"
+    " pin_reason TEXT, pin_changed INTEGER NOT NULL DEFAULT 0,"
+    " suspect INTEGER NOT NULL DEFAULT 0, quarantined INTEGER NOT NULL DEFAULT 0,"
+    " owner TEXT, table_count INTEGER NOT NULL DEFAULT 0,"
+    " row_count INTEGER NOT NULL DEFAULT 0) STRICT;\n",
+    "CREATE INDEX artifacts_by_time ON artifacts (time, seq, id);\n"
+    "CREATE INDEX artifacts_by_job ON artifacts (job, time, seq, id);\n"
+    "CREATE INDEX artifacts_by_group ON artifacts (database, job, type, seq);\n"
+    "CREATE INDEX artifacts_unusual ON artifacts (status) WHERE status <> 'complete';\n"
+
+    "CREATE TABLE tags ("
+    " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
+    " name TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (artifact, name)) STRICT, WITHOUT ROWID;\n",
+    "CREATE TABLE filters ("
+    " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
+    " position INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (artifact, position)) STRICT, WITHOUT ROWID;\n",
+    "CREATE TABLE tables ("
+    " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
+    " position INTEGER NOT NULL, schema TEXT NOT NULL, name TEXT NOT NULL,"
+    " rows INTEGER NOT NULL, raw_bytes INTEGER NOT NULL," /* rows -1: not counted */
+    " PRIMARY KEY (artifact, position)) STRICT, WITHOUT ROWID;\n",
+
+    "CREATE TABLE copies ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
+    " store INTEGER NOT NULL REFERENCES stores ON DELETE RESTRICT,"
+    " key TEXT NOT NULL, index_key TEXT,"
+    " state TEXT NOT NULL CHECK (state IN ('uploading', 'complete', 'failed', 'missing',"
+    " 'damaged', 'deleting', 'locked', 'blocked', 'deleted')),"
+    " bytes INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0, upload TEXT,"
+    " owner TEXT, etag TEXT, version TEXT,"
+    " created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    " completed INTEGER NOT NULL DEFAULT 0, error TEXT,"
+    " verified INTEGER NOT NULL DEFAULT 0, verified_level INTEGER NOT NULL DEFAULT 0,"
+    " verified_error TEXT, proven INTEGER NOT NULL DEFAULT 0,"
+    " proven_level INTEGER NOT NULL DEFAULT 0,"
+    " damage_level INTEGER NOT NULL DEFAULT 0," /* the level that found it damaged */
+    " first_marked INTEGER NOT NULL DEFAULT 0,"
+    " delete_run INTEGER REFERENCES runs ON DELETE RESTRICT, delete_reason TEXT,"
+    " marked INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
+    " next_try INTEGER NOT NULL DEFAULT 0, locked_until INTEGER NOT NULL DEFAULT 0,"
+    " gone INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE (artifact, store)) STRICT;\n",
+    "CREATE INDEX copies_by_key ON copies (store, key);\n"
+    "CREATE INDEX copies_by_index_key ON copies (store, index_key)"
+    " WHERE index_key IS NOT NULL;\n"
+    "CREATE INDEX copies_by_run ON copies (delete_run) WHERE delete_run IS NOT NULL;\n"
+    "CREATE INDEX copies_unfinished ON copies (state) WHERE state <> 'complete'"
+    " AND state <> 'deleted';\n"
+    "CREATE INDEX copies_deleted ON copies (deleted) WHERE state = 'deleted';\n"
+
+    "CREATE TABLE leases ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " copy INTEGER NOT NULL REFERENCES copies ON DELETE RESTRICT,"
+    " purpose TEXT NOT NULL, owner TEXT NOT NULL, taken INTEGER NOT NULL,"
+    " refreshed INTEGER NOT NULL) STRICT;\n",
+    "CREATE INDEX leases_by_copy ON leases (copy);\n"
+
+    "CREATE TABLE verifications ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " copy INTEGER NOT NULL REFERENCES copies ON DELETE RESTRICT,"
+    " run INTEGER REFERENCES runs ON DELETE RESTRICT, time INTEGER NOT NULL,"
+    " level INTEGER NOT NULL, result TEXT NOT NULL CHECK (result IN"
+    " ('good', 'missing', 'damaged', 'undecided')), message TEXT,"
+    " duration_ms INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;\n",
+    "CREATE INDEX verifications_by_copy ON verifications (copy, time);\n"
+    "CREATE INDEX verifications_by_run ON verifications (run) WHERE run IS NOT NULL;\n",
+    NULL};
+
+/* One step up each. `triggers`: the moves of states.h changed, or are made for the first
+ * time. */
+static const struct migration {
+    const char *const *sql; /* NULL at the end */
+    bool triggers;
+} migrations[] = {
+    {version_1, true},
+};
+
+int64_t schema_version(void)
+{
+    return (int64_t)(sizeof migrations / sizeof *migrations);
+}
+
+static int refuse_newer(struct catalog *catalog, int64_t version, struct err *err)
+{
+    err_set(err, ERR_SYSTEM,
+            "catalog %s is of a newer pgkeep: its schema is version %lld, this program "
+            "knows %lld",
+            catalog->path, (long long)version, (long long)schema_version());
+    return err_hint(err, "install the newer pgkeep here too");
+}
+
+static int look(struct catalog *catalog, int64_t *version, struct err *err)
+{
+    int64_t application = 0;
+    int64_t objects = 0;
+    if (sql_number(catalog, "PRAGMA application_id", &application, err) < 0 ||
+        sql_number(catalog, "PRAGMA user_version", version, err) < 0 ||
+        sql_number(catalog, "SELECT count(*) FROM sqlite_schema", &objects, err) < 0)
+        return -1;
+    bool empty = application == 0 && *version == 0 && objects == 0;
+    if (!empty && (application != SCHEMA_APPLICATION_ID || *version < 1))
+        return err_set(err, ERR_SYSTEM,
+                       "%s is no catalog of pgkeep but a file of another program",
+                       catalog->path);
+    return *version > schema_version() ? refuse_newer(catalog, *version, err) : 0;
+}
+
+int schema_look(struct catalog *catalog, bool *current, struct err *err)
+{
+    int64_t version = 0;
+    if (look(catalog, &version, err) < 0)
+        return -1;
+    *current = version == schema_version();
+    return 0;
+}
+
+static int migrate_from(struct catalog *catalog, int64_t version, struct err *err)
+{
+    struct text sql;
+    text_init(&sql, 1 << 20);
+    for (size_t i = (size_t)version; i < sizeof migrations / sizeof *migrations; i++) {
+        for (const char *const *p = migrations[i].sql; *p != NULL; p++)
+            text_add(&sql, *p);
+        if (!migrations[i].triggers)
+            continue;
+        text_add(&sql, "DROP TRIGGER IF EXISTS artifact_moves;\n"
+                       "DROP TRIGGER IF EXISTS copy_moves;\n");
+        states_add_triggers(&sql);
+    }
+    text_addf(&sql, "PRAGMA application_id = %d;\nPRAGMA user_version = %lld;\n",
+              SCHEMA_APPLICATION_ID, (long long)schema_version());
+    int result = text_check(&sql, "the schema", err);
+    if (result == 0)
+        result = sql_exec(catalog, sql.data, err);
+    text_release(&sql);
+    return result;
+}
+
+int schema_migrate(struct catalog *catalog, struct err *err)
+{
+    int64_t version = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    int result = look(catalog, &version, err);
+    if (result == 0 && version < schema_version())
+        result = migrate_from(catalog, version, err);
+    return sql_finish(catalog, result, err);
+}

@@ -1,0 +1,289 @@
+#include "catalog/sql.h"
+
+#include <assert.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#define WAIT_MS 30000
+#define WAIT_CANCELLED_MS 2000 /* what was cancelled still wants to write that down */
+#define CACHE_LIMIT 96
+
+struct sql_cached {
+    sqlite3_stmt *statement;
+    bool busy;
+};
+
+int sql_wait(void *context, int count)
+{
+    static const int steps_ms[] = {1, 2, 5, 10, 20, 25, 50};
+    const int last = (int)(sizeof steps_ms / sizeof *steps_ms) - 1;
+    struct catalog *catalog = context;
+    int64_t now = clock_monotonic_ms();
+    if (count == 0)
+        catalog->busy_since = now;
+    int64_t limit = cancel_requested() ? WAIT_CANCELLED_MS : WAIT_MS;
+    if (catalog->impatient || now - catalog->busy_since >= limit)
+        return 0;
+    struct timespec step = {.tv_nsec = steps_ms[count < last ? count : last] * 1000000L};
+    nanosleep(&step, NULL);
+    return 1;
+}
+
+static enum err_kind kind_of(int code)
+{
+    static const struct row {
+        int code;
+        enum err_kind kind;
+    } rows[] = {
+        {SQLITE_BUSY, ERR_BUSY},
+        {SQLITE_LOCKED, ERR_BUSY},
+        {SQLITE_CORRUPT, ERR_CORRUPT},
+        {SQLITE_NOTADB, ERR_CORRUPT},
+        {SQLITE_CONSTRAINT_TRIGGER, ERR_UNSAFE},
+        {SQLITE_CONSTRAINT_UNIQUE, ERR_UNSAFE},
+        {SQLITE_CONSTRAINT_PRIMARYKEY, ERR_UNSAFE},
+        {SQLITE_CONSTRAINT_FOREIGNKEY, ERR_UNSAFE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].code == code || rows[i].code == (code & 0xFF))
+            return rows[i].kind;
+    return ERR_SYSTEM;
+}
+
+int sql_error(struct catalog *catalog, struct err *err)
+{
+    int code = sqlite3_extended_errcode(catalog->db);
+    enum err_kind kind = kind_of(code);
+    if (kind == ERR_BUSY && cancel_check(err) < 0)
+        return err_context(err, "catalog %s is locked", catalog->path);
+    if (kind == ERR_BUSY)
+        return err_set(err, kind, "catalog %s has been locked by another process for 30 s",
+                       catalog->path);
+    err_set(err, kind, "catalog %s: %s", catalog->path, sqlite3_errmsg(catalog->db));
+    if (kind == ERR_CORRUPT)
+        err_hint(err, "move it away and make it anew from the stores: pgkeep catalog "
+                      "rebuild");
+    if ((code & 0xFF) == SQLITE_FULL)
+        err_hint(err, "free some space in its folder");
+    return -1;
+}
+
+static int fail(struct sql *sql)
+{
+    if (!sql->failed)
+        sql_error(sql->catalog, sql->err);
+    sql->failed = true;
+    return -1;
+}
+
+/* The kept statement of this text, unless it is being used. */
+static bool find_cached(struct sql *sql, const char *text)
+{
+    struct catalog *catalog = sql->catalog;
+    for (size_t i = 0; i < catalog->cached_count; i++) {
+        struct sql_cached *cached = &catalog->cached[i];
+        if (cached->busy || strcmp(sqlite3_sql(cached->statement), text) != 0)
+            continue;
+        cached->busy = true;
+        sql->statement = cached->statement;
+        sql->cached = i + 1;
+        return true;
+    }
+    return false;
+}
+
+static void keep(struct sql *sql)
+{
+    struct catalog *catalog = sql->catalog;
+    if (catalog->cached_count >= CACHE_LIMIT)
+        return;
+    memory_grow(&catalog->cached, &catalog->cached_capacity, catalog->cached_count + 1,
+                sizeof *catalog->cached);
+    catalog->cached[catalog->cached_count++] =
+        (struct sql_cached){.statement = sql->statement, .busy = true};
+    sql->cached = catalog->cached_count;
+}
+
+void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
+                 struct err *err)
+{
+    *sql = (struct sql){.catalog = catalog, .err = err};
+    if (find_cached(sql, text))
+        return;
+    if (sqlite3_prepare_v3(catalog->db, text, -1, SQLITE_PREPARE_PERSISTENT,
+                           &sql->statement, NULL) != SQLITE_OK)
+        fail(sql);
+    else
+        keep(sql);
+}
+
+void sql_bind_int(struct sql *sql, int64_t value)
+{
+    if (!sql->failed &&
+        sqlite3_bind_int64(sql->statement, ++sql->parameter, value) != SQLITE_OK)
+        fail(sql);
+}
+
+void sql_bind_size(struct sql *sql, uint64_t value)
+{
+    sql_bind_int(sql, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
+void sql_bind_text(struct sql *sql, const char *value)
+{
+    if (!sql->failed && sqlite3_bind_text(sql->statement, ++sql->parameter, value, -1,
+                                          SQLITE_STATIC) != SQLITE_OK)
+        fail(sql);
+}
+
+bool sql_row(struct sql *sql)
+{
+    if (sql->failed)
+        return false;
+    sql->column = 0;
+    int code = sqlite3_step(sql->statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        fail(sql);
+    return code == SQLITE_ROW;
+}
+
+int64_t sql_int(struct sql *sql)
+{
+    return sqlite3_column_int64(sql->statement, sql->column++);
+}
+
+char *sql_text(struct sql *sql)
+{
+    return memory_strdup((const char *)sqlite3_column_text(sql->statement, sql->column++));
+}
+
+void sql_chars(struct sql *sql, char *out, size_t size)
+{
+    const char *text = (const char *)sqlite3_column_text(sql->statement, sql->column++);
+    snprintf(out, size, "%s", text == NULL ? "" : text);
+}
+
+int sql_end(struct sql *sql)
+{
+    if (sql->cached > 0) {
+        /* Its result is that of the last step, which was looked at. */
+        sqlite3_reset(sql->statement);
+        sqlite3_clear_bindings(sql->statement);
+        sql->catalog->cached[sql->cached - 1].busy = false;
+    } else {
+        sqlite3_finalize(sql->statement);
+    }
+    sql->statement = NULL;
+    return sql->failed ? -1 : 0;
+}
+
+int sql_run(struct sql *sql, int64_t *changed)
+{
+    while (sql_row(sql))
+        continue;
+    if (changed != NULL)
+        *changed = sql->failed ? 0 : sqlite3_changes64(sql->catalog->db);
+    return sql_end(sql);
+}
+
+int sql_exec(struct catalog *catalog, const char *text, struct err *err)
+{
+    if (sqlite3_exec(catalog->db, text, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_error(catalog, err);
+    return 0;
+}
+
+int sql_number(struct catalog *catalog, const char *text, int64_t *out, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, text, err);
+    *out = sql_row(&sql) ? sql_int(&sql) : 0;
+    return sql_end(&sql);
+}
+
+void sql_release(struct catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->cached_count; i++)
+        sqlite3_finalize(catalog->cached[i].statement);
+    free(catalog->cached);
+    catalog->cached = NULL;
+    catalog->cached_count = catalog->cached_capacity = 0;
+}
+
+/* A full disk makes SQLite roll everything back by itself. What is called afterwards must
+ * not become a transaction of its own. */
+static int check_open(struct catalog *catalog, struct err *err)
+{
+    if (catalog->depth == 0 || sqlite3_get_autocommit(catalog->db) == 0)
+        return 0;
+    return err_set(err, ERR_SYSTEM,
+                   "catalog %s: an earlier error has ended the transaction", catalog->path);
+}
+
+static int step(struct catalog *catalog, const char *text, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, text, err);
+    return sql_run(&sql, NULL);
+}
+
+int sql_begin(struct catalog *catalog, struct err *err)
+{
+    if (catalog->read_only)
+        return err_set(err, ERR_SYSTEM, "catalog %s was opened for reading only",
+                       catalog->path);
+    if (check_open(catalog, err) < 0 ||
+        step(catalog, catalog->depth == 0 ? "BEGIN IMMEDIATE" : "SAVEPOINT step", err) < 0)
+        return -1;
+    catalog->depth++;
+    return 0;
+}
+
+/* Whatever goes wrong here is less than the error that led here. */
+static void undo(struct catalog *catalog)
+{
+    struct err ignored = {0};
+    if (sqlite3_get_autocommit(catalog->db) != 0)
+        return;
+    int result = catalog->depth == 0
+                     ? step(catalog, "ROLLBACK", &ignored)
+                     : sql_exec(catalog, "ROLLBACK TO step; RELEASE step", &ignored);
+    (void)result;
+}
+
+int sql_finish(struct catalog *catalog, int result, struct err *err)
+{
+    assert(catalog->depth > 0);
+    if (result == 0)
+        result = check_open(catalog, err);
+    catalog->depth--;
+    if (result == 0)
+        result = step(catalog, catalog->depth == 0 ? "COMMIT" : "RELEASE step", err);
+    if (result < 0)
+        undo(catalog);
+    return result;
+}
+
+int sql_begin_reading(struct catalog *catalog, struct err *err)
+{
+    if (check_open(catalog, err) < 0 ||
+        (catalog->depth == 0 && step(catalog, "BEGIN", err) < 0))
+        return -1;
+    catalog->depth++;
+    return 0;
+}
+
+int sql_finish_reading(struct catalog *catalog, int result, struct err *err)
+{
+    assert(catalog->depth > 0);
+    catalog->depth--;
+    if (catalog->depth > 0)
+        return result;
+    struct err ignored = {0};
+    if (step(catalog, "COMMIT", result == 0 ? err : &ignored) == 0)
+        return result;
+    undo(catalog);
+    return -1;
+}

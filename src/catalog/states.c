@@ -1,0 +1,145 @@
+#include "catalog/states.h"
+
+#define TO(state) (1u << (state))
+
+const char *const states_statuses[CATALOG_STATUSES] = {
+    [CATALOG_RUNNING] = "running", [CATALOG_COMPLETE] = "complete",
+    [CATALOG_FAILED] = "failed",   [CATALOG_CANCELLED] = "cancelled",
+    [CATALOG_DELETED] = "deleted",
+};
+
+const char *const states_copies[CATALOG_COPY_STATES] = {
+    [CATALOG_COPY_UPLOADING] = "uploading", [CATALOG_COPY_COMPLETE] = "complete",
+    [CATALOG_COPY_FAILED] = "failed",       [CATALOG_COPY_MISSING] = "missing",
+    [CATALOG_COPY_DAMAGED] = "damaged",     [CATALOG_COPY_DELETING] = "deleting",
+    [CATALOG_COPY_LOCKED] = "locked",       [CATALOG_COPY_BLOCKED] = "blocked",
+    [CATALOG_COPY_DELETED] = "deleted",
+};
+
+static const unsigned status_moves[CATALOG_STATUSES] = {
+    [CATALOG_RUNNING] = TO(CATALOG_COMPLETE) | TO(CATALOG_FAILED) | TO(CATALOG_CANCELLED),
+    [CATALOG_COMPLETE] = TO(CATALOG_DELETED),
+    [CATALOG_FAILED] = TO(CATALOG_DELETED),
+    [CATALOG_CANCELLED] = TO(CATALOG_DELETED),
+    [CATALOG_DELETED] = TO(CATALOG_COMPLETE),
+};
+
+static const unsigned copy_moves[CATALOG_COPY_STATES] = {
+    [CATALOG_COPY_UPLOADING] =
+        TO(CATALOG_COPY_COMPLETE) | TO(CATALOG_COPY_FAILED) | TO(CATALOG_COPY_DELETING),
+    [CATALOG_COPY_COMPLETE] =
+        TO(CATALOG_COPY_DELETING) | TO(CATALOG_COPY_MISSING) | TO(CATALOG_COPY_DAMAGED),
+    [CATALOG_COPY_MISSING] = TO(CATALOG_COPY_COMPLETE) | TO(CATALOG_COPY_DAMAGED) |
+                             TO(CATALOG_COPY_UPLOADING) | TO(CATALOG_COPY_DELETING),
+    [CATALOG_COPY_DAMAGED] = TO(CATALOG_COPY_COMPLETE) | TO(CATALOG_COPY_MISSING) |
+                             TO(CATALOG_COPY_UPLOADING) | TO(CATALOG_COPY_DELETING),
+    [CATALOG_COPY_FAILED] =
+        TO(CATALOG_COPY_UPLOADING) | TO(CATALOG_COPY_DELETING) | TO(CATALOG_COPY_DELETED),
+    [CATALOG_COPY_DELETING] =
+        TO(CATALOG_COPY_DELETED) | TO(CATALOG_COPY_LOCKED) | TO(CATALOG_COPY_BLOCKED),
+    [CATALOG_COPY_LOCKED] = TO(CATALOG_COPY_DELETING),
+    [CATALOG_COPY_BLOCKED] = TO(CATALOG_COPY_DELETING),
+    [CATALOG_COPY_DELETED] = TO(CATALOG_COPY_UPLOADING),
+};
+
+static bool find(const char *const *words, unsigned count, const char *name, unsigned *out)
+{
+    for (*out = 0; *out < count; (*out)++)
+        if (strcmp(words[*out], name) == 0)
+            return true;
+    return false;
+}
+
+const char *catalog_status_name(enum catalog_status status)
+{
+    return states_statuses[status];
+}
+
+bool catalog_status_from_name(const char *name, enum catalog_status *out)
+{
+    unsigned found = 0;
+    if (!find(states_statuses, CATALOG_STATUSES, name, &found))
+        return false;
+    *out = (enum catalog_status)found;
+    return true;
+}
+
+const char *catalog_copy_state_name(enum catalog_copy_state state)
+{
+    return states_copies[state];
+}
+
+bool catalog_copy_state_from_name(const char *name, enum catalog_copy_state *out)
+{
+    unsigned found = 0;
+    if (!find(states_copies, CATALOG_COPY_STATES, name, &found))
+        return false;
+    *out = (enum catalog_copy_state)found;
+    return true;
+}
+
+bool catalog_status_move_allowed(enum catalog_status from, enum catalog_status to)
+{
+    return (status_moves[from] & TO(to)) != 0;
+}
+
+bool catalog_copy_move_allowed(enum catalog_copy_state from, enum catalog_copy_state to)
+{
+    return (copy_moves[from] & TO(to)) != 0;
+}
+
+static void add_words(struct text *sql, const char *const *words, unsigned count,
+                      unsigned bits)
+{
+    const char *comma = "";
+    for (unsigned i = 0; i < count; i++) {
+        if ((bits & TO(i)) == 0)
+            continue;
+        text_addf(sql, "%s'%s'", comma, words[i]);
+        comma = ", ";
+    }
+}
+
+void states_add_copies(struct text *sql, unsigned states)
+{
+    add_words(sql, states_copies, CATALOG_COPY_STATES, states);
+}
+
+void states_add_statuses(struct text *sql, unsigned statuses)
+{
+    add_words(sql, states_statuses, CATALOG_STATUSES, statuses);
+}
+
+struct machine {
+    const char *trigger, *table, *column, *message;
+    const char *const *words;
+    const unsigned *moves;
+    unsigned count;
+};
+
+static void add_trigger(struct text *sql, const struct machine *machine)
+{
+    text_addf(sql,
+              "CREATE TRIGGER %s BEFORE UPDATE OF %s ON %s WHEN NEW.%s <> OLD.%s AND NOT (",
+              machine->trigger, machine->column, machine->table, machine->column,
+              machine->column);
+    for (unsigned from = 0; from < machine->count; from++) {
+        text_addf(sql, "%s(OLD.%s = '%s' AND NEW.%s IN (", from > 0 ? " OR " : "",
+                  machine->column, machine->words[from], machine->column);
+        add_words(sql, machine->words, machine->count, machine->moves[from]);
+        text_add(sql, "))");
+    }
+    text_addf(sql, ") BEGIN SELECT RAISE(ABORT, '%s'); END;\n", machine->message);
+}
+
+void states_add_triggers(struct text *sql)
+{
+    static const struct machine machines[] = {
+        {"artifact_moves", "artifacts", "status", "an artifact may not make this move",
+         states_statuses, status_moves, CATALOG_STATUSES},
+        {"copy_moves", "copies", "state", "a copy may not make this move", states_copies,
+         copy_moves, CATALOG_COPY_STATES},
+    };
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
+        add_trigger(sql, &machines[i]);
+}

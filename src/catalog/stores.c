@@ -1,0 +1,367 @@
+#include "catalog/stores.h"
+
+#include <ctype.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/record.h"
+
+enum { DECLARE = 1 };
+
+static const struct record_column columns[] = {
+    {"id", RECORD_INT, offsetof(struct catalog_store, id), 0, 0, NULL},
+    {"name", RECORD_TEXT, offsetof(struct catalog_store, name), DECLARE, 0, NULL},
+    {"uuid", RECORD_CHARS, offsetof(struct catalog_store, uuid), DECLARE,
+     sizeof((struct catalog_store *)0)->uuid, NULL},
+    {"type", RECORD_TEXT, offsetof(struct catalog_store, type), DECLARE, 0, NULL},
+    {"url", RECORD_TEXT, offsetof(struct catalog_store, url), DECLARE, 0, NULL},
+    {"adhoc", RECORD_BOOL, offsetof(struct catalog_store, adhoc), DECLARE, 0, NULL},
+    {"created", RECORD_INT, offsetof(struct catalog_store, created), DECLARE, 0, NULL},
+    {"seen", RECORD_INT, offsetof(struct catalog_store, seen), DECLARE, 0, NULL},
+};
+static const struct record record = {columns, sizeof columns / sizeof *columns};
+
+#define STORE_SELECT "SELECT id, name, uuid, type, url, adhoc, created, seen FROM stores "
+#define SQL_DECLARED "UPDATE stores SET type = ?, url = ?, adhoc = ? WHERE id = ?"
+
+void catalog_store_release(struct catalog_store *store)
+{
+    record_release(&record, store);
+}
+
+void catalog_stores_release(struct catalog_stores *stores)
+{
+    for (size_t i = 0; i < stores->count; i++)
+        catalog_store_release(&stores->items[i]);
+    free(stores->items);
+    *stores = (struct catalog_stores){0};
+}
+
+/* What a URL looks like to those who decode it: %40 is '@'. Heap. */
+static char *decoded(const char *url)
+{
+    char *out = memory_strdup(url);
+    size_t length = 0;
+    for (const char *p = url; *p != '\0'; length++) {
+        char digits[3] = "";
+        if (p[0] == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2])) {
+            memcpy(digits, p + 1, 2);
+            out[length] = (char)strtol(digits, NULL, 16);
+            p += 3;
+        } else {
+            out[length] = *p++;
+        }
+    }
+    out[length] = '\0';
+    return out;
+}
+
+/* "://user:password@" anywhere, so also in an endpoint inside of the query. */
+static bool has_user_info(const char *url)
+{
+    for (const char *p = strstr(url, "://"); p != NULL; p = strstr(p, "://")) {
+        p += 3;
+        size_t length = strcspn(p, "/?#&");
+        if (memchr(p, '@', length) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* NAME=… in the query where NAME is that of a secret, but not the name of the variable or
+ * the file it is in. */
+static bool is_secret_name(const char *name, size_t length)
+{
+    static const char *const words[] = {"password", "secret", "token", "signature",
+                                        "credential"};
+    char lower[64];
+    if (length >= sizeof lower)
+        return true;
+    for (size_t i = 0; i < length; i++)
+        lower[i] = (char)tolower((unsigned char)name[i]);
+    lower[length] = '\0';
+    if (text_ends_with(lower, "_env") || text_ends_with(lower, "_file"))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(lower, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+static bool has_secret_parameter(const char *url)
+{
+    const char *p = strchr(url, '?');
+    while (p != NULL) {
+        p++;
+        size_t length = strcspn(p, "=&");
+        if (p[length] == '=' && is_secret_name(p, length))
+            return true;
+        p = strpbrk(p, "&?");
+    }
+    return false;
+}
+
+static int check_url(const struct catalog_store *store, struct err *err)
+{
+    char *url = decoded(store->url);
+    bool secret = has_user_info(url) || has_secret_parameter(url);
+    free(url);
+    if (!secret)
+        return 0;
+    return err_set(err, ERR_USAGE,
+                   "the URL of a store holds a password; the catalog keeps none");
+}
+
+/* The row of a question; *absent when it has none. */
+static int take(struct sql *sql, struct catalog_store *out, bool *absent)
+{
+    *out = (struct catalog_store){0};
+    *absent = !sql_row(sql);
+    if (!*absent)
+        record_read(sql, &record, out);
+    return sql_end(sql);
+}
+
+static int find_text(struct catalog *catalog, const char *question, const char *value,
+                     struct catalog_store *out, bool *absent, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, question, err);
+    sql_bind_text(&sql, value);
+    return take(&sql, out, absent);
+}
+
+static int find_name(struct catalog *catalog, const char *name, struct catalog_store *out,
+                     bool *absent, struct err *err)
+{
+    return find_text(catalog, STORE_SELECT "WHERE name = ?", name, out, absent, err);
+}
+
+static int find_uuid(struct catalog *catalog, const char *uuid, struct catalog_store *out,
+                     bool *absent, struct err *err)
+{
+    return find_text(catalog, STORE_SELECT "WHERE uuid = ?", uuid, out, absent, err);
+}
+
+int catalog_store_find(struct catalog *catalog, const char *name, struct catalog_store *out,
+                       bool *absent, struct err *err)
+{
+    if (find_name(catalog, name, out, absent, err) < 0)
+        return -1;
+    return *absent ? find_uuid(catalog, name, out, absent, err) : 0;
+}
+
+int catalog_store_load(struct catalog *catalog, int64_t id, struct catalog_store *out,
+                       struct err *err)
+{
+    struct sql sql;
+    bool absent = false;
+    sql_prepare(&sql, catalog, STORE_SELECT "WHERE id = ?", err);
+    sql_bind_int(&sql, id);
+    if (take(&sql, out, &absent) < 0)
+        return -1;
+    return absent ? err_set(err, ERR_NOT_FOUND, "the catalog knows no store %lld",
+                            (long long)id)
+                  : 0;
+}
+
+int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
+                        struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, STORE_SELECT "ORDER BY name", err);
+    while (sql_row(&sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_store *store = &out->items[out->count++];
+        *store = (struct catalog_store){0};
+        record_read(&sql, &record, store);
+    }
+    return sql_end(&sql);
+}
+
+static int insert(struct catalog *catalog, struct catalog_store *store, struct err *err)
+{
+    struct sql sql;
+    struct text text;
+    store->created = clock_now();
+    text_init(&text, 4096);
+    record_add_insert(&text, &record, DECLARE, "stores");
+    sql_prepare(&sql, catalog, text.data, err);
+    record_bind(&sql, &record, DECLARE, store);
+    int result = sql_run(&sql, NULL);
+    store->id = sqlite3_last_insert_rowid(catalog->db);
+    text_release(&text);
+    return result;
+}
+
+/* type, url, adhoc of a row. */
+static int refresh(struct catalog *catalog, const struct catalog_store *store, int64_t id,
+                   struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, SQL_DECLARED, err);
+    sql_bind_text(&sql, store->type);
+    sql_bind_text(&sql, store->url);
+    sql_bind_int(&sql, store->adhoc ? 1 : 0);
+    sql_bind_int(&sql, id);
+    return sql_run(&sql, NULL);
+}
+
+static int declare(struct catalog *catalog, struct catalog_store *store, struct err *err)
+{
+    struct catalog_store known;
+    bool absent = false;
+    int result = find_name(catalog, store->name, &known, &absent, err);
+    if (result == 0 && absent) {
+        store->uuid[0] = '\0';
+        store->seen = 0;
+        result = insert(catalog, store, err);
+    } else if (result == 0) {
+        result = refresh(catalog, store, known.id, err);
+        store->id = known.id;
+        memcpy(store->uuid, known.uuid, sizeof store->uuid);
+        store->seen = known.seen;
+        store->created = known.created;
+    }
+    catalog_store_release(&known);
+    return result;
+}
+
+int catalog_store_declare(struct catalog *catalog, struct catalog_store *store,
+                          struct err *err)
+{
+    if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, declare(catalog, store, err), err);
+}
+
+static int set_seen(struct catalog *catalog, struct catalog_store *store, int64_t id,
+                    int64_t now, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ?, seen = ? WHERE id = ?", err);
+    sql_bind_text(&sql, store->uuid);
+    sql_bind_int(&sql, now);
+    sql_bind_int(&sql, id);
+    store->id = id;
+    store->seen = now;
+    return sql_run(&sql, NULL);
+}
+
+/* The row that was made for a name before it was known whose name it is. */
+static int drop_declared(struct catalog *catalog, const struct catalog_store *declared,
+                         struct err *err)
+{
+    struct sql sql;
+    struct err reason = {0};
+    sql_prepare(&sql, catalog, "DELETE FROM stores WHERE id = ?", &reason);
+    sql_bind_int(&sql, declared->id);
+    if (sql_run(&sql, NULL) == 0)
+        return 0;
+    if (reason.kind != ERR_UNSAFE) {
+        *err = reason;
+        return -1;
+    }
+    return err_set(err, ERR_UNSAFE,
+                   "store \"%s\" turns out to be one that is known by another name, but "
+                   "the catalog has copies under both names",
+                   declared->name);
+}
+
+static int rename_to(struct catalog *catalog, const struct catalog_store *store, int64_t id,
+                     struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "UPDATE stores SET name = ? WHERE id = ?", err);
+    sql_bind_text(&sql, store->name);
+    sql_bind_int(&sql, id);
+    if (sql_run(&sql, NULL) < 0)
+        return -1;
+    return refresh(catalog, store, id, err);
+}
+
+/* The mark is known under another name, and `named` (absent: id 0) has none. */
+static int join(struct catalog *catalog, const struct catalog_store *store,
+                const struct catalog_store *known, const struct catalog_store *named,
+                struct err *err)
+{
+    if (named->id != 0 && drop_declared(catalog, named, err) < 0)
+        return -1;
+    if (store->adhoc && !known->adhoc)
+        return 0;
+    return rename_to(catalog, store, known->id, err);
+}
+
+static int identify(struct catalog *catalog, struct catalog_store *store,
+                    const struct catalog_store *known, const struct catalog_store *named,
+                    int64_t now, struct err *err)
+{
+    if (named->id != 0 && named->uuid[0] != '\0' && strcmp(named->uuid, store->uuid) != 0) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\" is another store than expected: its mark is %s, not %s",
+                store->name, store->uuid, named->uuid);
+        return err_hint(err, "is the right disk mounted, the right bucket named? If it was "
+                             "replaced on purpose: pgkeep doctor --adopt");
+    }
+    if (known->id == 0 && named->id == 0) {
+        store->seen = now;
+        return insert(catalog, store, err);
+    }
+    if (known->id != 0 && known->id != named->id &&
+        join(catalog, store, known, named, err) < 0)
+        return -1;
+    int64_t id = known->id != 0 ? known->id : named->id;
+    store->created = known->id != 0 ? known->created : named->created;
+    return set_seen(catalog, store, id, now, err);
+}
+
+int catalog_store_identify(struct catalog *catalog, struct catalog_store *store,
+                           int64_t now, struct err *err)
+{
+    struct catalog_store known = {0};
+    struct catalog_store named = {0};
+    bool absent = false;
+    if (store->uuid[0] == '\0')
+        return err_set(err, ERR_SYSTEM, "store \"%s\" has no mark", store->name);
+    if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    int result = find_uuid(catalog, store->uuid, &known, &absent, err);
+    if (result == 0)
+        result = find_name(catalog, store->name, &named, &absent, err);
+    if (result == 0)
+        result = identify(catalog, store, &known, &named, now, err);
+    result = sql_finish(catalog, result, err);
+    catalog_store_release(&known);
+    catalog_store_release(&named);
+    return result;
+}
+
+static int adopt(struct catalog *catalog, int64_t id, const char *uuid, struct err *err)
+{
+    struct catalog_store known;
+    struct sql sql;
+    bool absent = false;
+    int64_t changed = 0;
+    int result = find_uuid(catalog, uuid, &known, &absent, err);
+    if (result == 0 && !absent && known.id != id)
+        result = err_set(err, ERR_UNSAFE, "this mark is that of store \"%s\"", known.name);
+    catalog_store_release(&known);
+    if (result < 0)
+        return -1;
+    sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ? WHERE id = ?", err);
+    sql_bind_text(&sql, uuid);
+    sql_bind_int(&sql, id);
+    if (sql_run(&sql, &changed) < 0)
+        return -1;
+    return changed > 0 ? 0
+                       : err_set(err, ERR_NOT_FOUND, "the catalog knows no store %lld",
+                                 (long long)id);
+}
+
+int catalog_store_adopt(struct catalog *catalog, int64_t id, const char *uuid,
+                        struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, adopt(catalog, id, uuid, err), err);
+}
