@@ -275,8 +275,9 @@ static bool merge_marks(struct state_file *into, const struct state_file *from)
     into->changed = from->changed;
     into->suspect = from->suspect || (tie && before.suspect);
     into->quarantined = from->quarantined || (tie && before.quarantined);
-    into->first_marked =
-        tie && from->first_marked == 0 ? before.first_marked : from->first_marked;
+    into->first_marked = tie && before.first_marked > from->first_marked
+                             ? before.first_marked
+                             : from->first_marked;
     return into->changed != before.changed || into->suspect != before.suspect ||
            into->quarantined != before.quarantined ||
            into->first_marked != before.first_marked;
