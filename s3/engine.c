@@ -54,44 +54,69 @@ static void finish(struct s3_task *task, const struct err *err)
     pthread_mutex_unlock(&client->lock);
 }
 
-static void describe(const struct s3_task *task, struct text *out)
+static void describe(const struct s3_client *client, const struct s3_request *request,
+                     struct text *out)
 {
-    const struct s3_request *request = task->request;
-
     if (request->what != NULL) {
         text_add(out, request->what);
         return;
     }
     text_addf(out, "%s %s", request->method, request->key == NULL ? "bucket " : "\"");
-    const char *name = request->key == NULL ? task->client->bucket : request->key;
+    const char *name = request->key == NULL ? client->bucket : request->key;
     text_add_printable(out, name, strlen(name));
     if (request->key != NULL)
         text_add_char(out, '"');
 }
 
-static void fail(struct s3_task *task, const struct s3_verdict *verdict, const char *words)
+struct failure {
+    const struct s3_client *client;
+    const struct s3_request *request;
+    const struct s3_verdict *verdict;
+    const char *words; /* of curl, or ours; may be NULL */
+    const struct err *own;
+};
+
+static void explain(const struct failure *failure, struct err *err)
 {
-    const struct s3_answer *answer = &task->request->answer;
+    const struct s3_answer *answer = &failure->request->answer;
     struct text what;
-    struct err err = {0};
 
     text_init(&what, 200);
-    describe(task, &what);
-    if (task->own.kind != ERR_NONE) {
-        err = task->own;
-        err_context(&err, "%s", what.data);
+    describe(failure->client, failure->request, &what);
+    if (failure->own != NULL && failure->own->kind != ERR_NONE) {
+        *err = *failure->own;
+        err_context(err, "%s", what.data);
     } else {
-        struct s3_failure failure = {.what = what.data,
-                                     .transport = words,
-                                     .status = answer->status,
-                                     .code = answer->code,
-                                     .message = answer->message,
-                                     .request_id = answer->request_id,
-                                     .tries = answer->tries,
-                                     .elapsed_ms = answer->elapsed_ms};
-        s3_error_set(&err, verdict, &failure);
+        struct s3_failure told = {.what = what.data,
+                                  .transport = failure->words,
+                                  .status = answer->status,
+                                  .code = answer->code,
+                                  .message = answer->message,
+                                  .request_id = answer->request_id,
+                                  .tries = answer->tries,
+                                  .elapsed_ms = answer->elapsed_ms};
+        s3_error_set(err, failure->verdict, &told);
     }
     text_release(&what);
+}
+
+int s3_request_fail(const struct s3_client *client, const struct s3_request *request,
+                    struct err *err)
+{
+    struct s3_verdict verdict =
+        s3_error_of_answer(request->answer.status, request->answer.code);
+    struct failure failure = {client, request, &verdict, NULL, NULL};
+
+    explain(&failure, err);
+    return -1;
+}
+
+static void fail(struct s3_task *task, const struct s3_verdict *verdict, const char *words)
+{
+    struct failure failure = {task->client, task->request, verdict, words, &task->own};
+    struct err err = {0};
+
+    explain(&failure, &err);
     finish(task, &err);
 }
 
@@ -130,7 +155,7 @@ static void log_retry(const struct s3_task *task, const char *words, int64_t del
     if (!log_enabled(LOG_LEVEL_DEBUG))
         return;
     text_init(&what, 200);
-    describe(task, &what);
+    describe(task->client, task->request, &what);
     log_debug("%s: try %u ended with %d %s %s; again in %lld ms", what.data, answer->tries,
               answer->status, answer->code, words != NULL ? words : "", (long long)delay);
     text_release(&what);
