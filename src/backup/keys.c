@@ -203,6 +203,22 @@ static enum keys_kind parse_leaf(const char *leaf, const char *database,
     return KEYS_KIND_OTHER;
 }
 
+/* What encode could have made. */
+static bool is_encoded(const char *name, size_t length)
+{
+    if (strspn(name, ".") >= length)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (strchr(SAFE, name[i]) != NULL)
+            continue;
+        if (name[i] != '%' || i + 2 >= length ||
+            strspn(name + i + 1, "0123456789ABCDEF") < 2)
+            return false;
+        i += 2;
+    }
+    return true;
+}
+
 static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
 {
     const char *segments[4]; /* source, database, year, leaf */
@@ -214,7 +230,7 @@ static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
         bool last = i == COUNT(segments) - 1;
         if (lengths[i] == 0 || p[lengths[i]] != (last ? '\0' : '/'))
             return KEYS_KIND_OTHER;
-        if (strspn(p, SAFE "%") < lengths[i])
+        if (!is_encoded(p, lengths[i]))
             return KEYS_KIND_OTHER;
         p += lengths[i] + 1;
     }

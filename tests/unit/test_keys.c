@@ -197,6 +197,10 @@ START_TEST(other_keys_are_told_apart)
         {"data/a/b c/2026/b c-full-" TIME "-" ID ".sql.gz", KEYS_KIND_OTHER, false},
         {"data/a/b/2026/b-full-20261121T02000xZ-" ID ".sql.gz", KEYS_KIND_OTHER, false},
         {"old/data/a/b/2026/b-full-" TIME "-" ID ".sql.gz", KEYS_KIND_OTHER, false},
+        {"data/../b/2026/b-full-" TIME "-" ID ".sql.gz", KEYS_KIND_OTHER, false},
+        {"data/a/%2/2026/%2-full-" TIME "-" ID ".sql.gz", KEYS_KIND_OTHER, false},
+        {"data/a/%2e/2026/%2e-full-" TIME "-" ID ".sql.gz", KEYS_KIND_OTHER, false},
+        {"data/a/%2E/2026/%2E-full-" TIME "-" ID ".sql.gz", KEYS_KIND_DATA, true},
         {"data/a/globals/2026/globals-" TIME "-" ID ".sql.gz", KEYS_KIND_DATA, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
