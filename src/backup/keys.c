@@ -82,7 +82,9 @@ char *keys_data(const struct keys_artifact *artifact)
     }
     if (codec_from_name(artifact->compression, &codec))
         text_add(&key, codec_suffix(codec));
-    return text_take(&key);
+    char *whole = text_take(&key);
+    text_release(&key);
+    return whole;
 }
 
 char *keys_index(const struct keys_artifact *artifact)
@@ -91,7 +93,9 @@ char *keys_index(const struct keys_artifact *artifact)
     text_init(&key, SIZE_MAX / 2);
     add_base(&key, artifact);
     text_add(&key, INDEX_SUFFIX);
-    return text_take(&key);
+    char *whole = text_take(&key);
+    text_release(&key);
+    return whole;
 }
 
 char *keys_manifest(const char *id)

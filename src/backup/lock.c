@@ -27,7 +27,9 @@ static char *lock_path(const struct lock_spec *spec)
         keys_add_name(&path, spec->name);
     }
     text_add(&path, ".lock");
-    return text_take(&path);
+    char *whole = text_take(&path);
+    text_release(&path);
+    return whole;
 }
 
 /* One line: pid, since, command, with tabs between. */

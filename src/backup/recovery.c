@@ -193,5 +193,7 @@ char *recovery_text(const struct recovery_place *place)
     text_add(&out, find);
     text_add(&out, restore);
     add_example(&out, place);
-    return text_take(&out);
+    char *whole = text_take(&out);
+    text_release(&out);
+    return whole;
 }
