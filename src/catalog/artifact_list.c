@@ -95,6 +95,9 @@ static void add_where(struct text *text, const struct catalog_filter *filter)
         states_add_statuses(text, filter->statuses);
         text_add(text, ")");
     }
+    /* Said again so that the small index of the others can serve. */
+    if (filter->statuses != 0 && (filter->statuses & 1u << CATALOG_COMPLETE) == 0)
+        text_add(text, " AND a.status <> 'complete'");
     for (size_t i = 0; i < CONDITIONS; i++)
         if (value_of(filter, i) != NULL)
             text_add(text, conditions[i].sql);

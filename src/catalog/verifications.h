@@ -8,7 +8,7 @@
 #include "catalog/copies.h"
 
 enum catalog_result {
-    CATALOG_GOOD,          /* missing | damaged -> complete; complete stays */
+    CATALOG_GOOD,          /* missing | damaged -> complete; complete stays; see below */
     CATALOG_FOUND_MISSING, /* complete | damaged -> missing */
     CATALOG_FOUND_DAMAGED, /* complete | missing -> damaged */
     CATALOG_UNDECIDED      /* could not be checked (store away): the state stays */
@@ -34,7 +34,11 @@ struct catalog_verifications {
 };
 void catalog_verifications_release(struct catalog_verifications *verifications);
 
-/* Adds it to the history and, in the same transaction, updates the copy: state, verified*,
+/* A good check heals a copy only when it looks as closely as the one that found the damage:
+ * after a full check found it damaged, a quick one that is content goes into the history
+ * and changes nothing (new bytes, catalog_copy_complete, end that).
+ *
+ * Adds it to the history and, in the same transaction, updates the copy: state, verified*,
  * proven* (a good check of level full or drill proves it, and clears `suspect` of the
  * artifact; being found missing or damaged unproves it). ERR_UNSAFE when the copy is
  * neither complete, missing nor damaged any more. Gives id. */

@@ -22,7 +22,9 @@ static void must(int result, const struct err *err)
 void catalogs_begin(struct catalogs *catalogs)
 {
     struct err err = {0};
-    snprintf(catalogs->folder, sizeof catalogs->folder, "/tmp/pgkeep-catalog-XXXXXX");
+    /* In memory where there is such a folder: each change waits for its disk. */
+    snprintf(catalogs->folder, sizeof catalogs->folder, "%s/pgkeep-catalog-XXXXXX",
+             access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
     if (mkdtemp(catalogs->folder) == NULL)
         must(err_errno(&err, ERR_SYSTEM, "cannot make a folder"), &err);
     snprintf(catalogs->path, sizeof catalogs->path, "%s/catalog.db", catalogs->folder);

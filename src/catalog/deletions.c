@@ -1,0 +1,267 @@
+#include "catalog/deletions.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/artifacts.h"
+#include "catalog/copy_row.h"
+#include "catalog/leases.h"
+
+/* What is on its way out already is resumed, not marked again. */
+#define MARKABLE                                                                           \
+    (1u << CATALOG_COPY_UPLOADING | 1u << CATALOG_COPY_COMPLETE |                          \
+     1u << CATALOG_COPY_FAILED | 1u << CATALOG_COPY_MISSING | 1u << CATALOG_COPY_DAMAGED)
+
+const char *catalog_skip_name(enum catalog_skip skip)
+{
+    static const char *const names[] = {
+        [CATALOG_MARKED] = "marked",
+        [CATALOG_SKIP_STATE] = "its state changed",
+        [CATALOG_SKIP_PINNED] = "pinned",
+        [CATALOG_SKIP_LEASED] = "in use",
+        [CATALOG_SKIP_OWNED] = "being uploaded",
+        [CATALOG_FORGOTTEN] = "nothing to remove",
+    };
+    return names[skip];
+}
+
+/* What of the artifact matters: does it still run, is it pinned. */
+static int look_at_artifact(struct catalog *catalog, const struct catalog_copy *copy,
+                            int64_t now, bool *running, bool *pinned, struct err *err)
+{
+    struct sql sql;
+    struct catalog_artifact artifact = {0};
+    *running = true;
+    sql_prepare(&sql, catalog,
+                "SELECT status = 'running', pinned, pin_until FROM artifacts WHERE id = ?",
+                err);
+    sql_bind_text(&sql, copy->artifact);
+    if (sql_row(&sql)) {
+        *running = sql_int(&sql) != 0;
+        artifact.pinned = sql_int(&sql) != 0;
+        artifact.pin_until = sql_int(&sql);
+    }
+    *pinned =
+        copy->state == CATALOG_COPY_COMPLETE && catalog_artifact_is_pinned(&artifact, now);
+    return sql_end(&sql);
+}
+
+static bool is_owned(const struct catalog_copy *copy, bool vouched)
+{
+    if (copy->state != CATALOG_COPY_UPLOADING || copy->owner_state == OWNER_DEAD)
+        return false;
+    return copy->owner_state == OWNER_ALIVE || !vouched;
+}
+
+/* What may become of it, with everything read again. */
+static int decide(struct catalog *catalog, const struct catalog_copy *copy, int64_t now,
+                  struct catalog_deletion *deletion, struct err *err)
+{
+    bool running = false;
+    bool pinned = false;
+    char *lease = NULL;
+    if (look_at_artifact(catalog, copy, now, &running, &pinned, err) < 0 ||
+        catalog_lease_of(catalog, copy->id, now, &lease, err) < 0)
+        return -1;
+    bool forgotten = copy->state == CATALOG_COPY_FAILED && !copy->begun;
+    bool markable = (MARKABLE & 1u << copy->state) != 0;
+    if (running || copy->state != deletion->expected || !markable)
+        deletion->result = CATALOG_SKIP_STATE;
+    else if (is_owned(copy, deletion->vouched))
+        deletion->result = CATALOG_SKIP_OWNED;
+    else if (pinned)
+        deletion->result = CATALOG_SKIP_PINNED;
+    else if (lease != NULL)
+        deletion->result = CATALOG_SKIP_LEASED;
+    else
+        deletion->result = forgotten ? CATALOG_FORGOTTEN : CATALOG_MARKED;
+    free(lease);
+    return 0;
+}
+
+/* The last copy of an artifact takes it along, unless it still runs. */
+static int delete_artifact(struct catalog *catalog, int64_t copy, bool *last,
+                           struct err *err)
+{
+    struct sql sql;
+    int64_t changed = 0;
+    sql_prepare(&sql, catalog,
+                "UPDATE artifacts SET status = 'deleted', updated = ?1"
+                " WHERE number = (SELECT artifact FROM copies WHERE id = ?2)"
+                " AND status IN ('complete', 'failed', 'cancelled')"
+                " AND NOT EXISTS (SELECT 1 FROM copies WHERE artifact = artifacts.number"
+                " AND state <> 'deleted')",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy);
+    if (sql_run(&sql, &changed) < 0)
+        return -1;
+    if (last != NULL)
+        *last = changed > 0;
+    return 0;
+}
+
+static int mark(struct catalog *catalog, const struct catalog_deletion *deletion,
+                int64_t run, int64_t now, struct err *err)
+{
+    struct sql sql;
+    bool forgotten = deletion->result == CATALOG_FORGOTTEN;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = iif(?1, 'deleted', 'deleting'),"
+                " deleted = iif(?1, ?2, 0), delete_run = nullif(?3, 0), delete_reason = ?4,"
+                " marked = ?2, attempts = 0, next_try = 0, locked_until = 0, gone = 0,"
+                " owner = NULL, error = NULL, updated = ?5"
+                " WHERE id = ?6 AND state IN ('uploading', 'complete', 'failed', 'missing',"
+                " 'damaged')",
+                err);
+    sql_bind_int(&sql, forgotten ? 1 : 0);
+    sql_bind_int(&sql, now);
+    sql_bind_int(&sql, run);
+    sql_bind_text(&sql, deletion->reason);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, deletion->copy);
+    if (copy_row_change(&sql, deletion->copy, "it cannot be deleted") < 0)
+        return -1;
+    return forgotten ? delete_artifact(catalog, deletion->copy, NULL, err) : 0;
+}
+
+static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion, int64_t run,
+                    int64_t now, struct err *err)
+{
+    struct catalog_copy copy;
+    struct err why = {0};
+    if (catalog_copy_load(catalog, deletion->copy, &copy, &why) < 0) {
+        deletion->result = CATALOG_SKIP_STATE;
+        if (why.kind == ERR_NOT_FOUND)
+            return 0;
+        *err = why;
+        return -1;
+    }
+    int result = decide(catalog, &copy, now, deletion, err);
+    catalog_copy_release(&copy);
+    if (result < 0)
+        return -1;
+    bool goes = deletion->result == CATALOG_MARKED || deletion->result == CATALOG_FORGOTTEN;
+    return goes ? mark(catalog, deletion, run, now, err) : 0;
+}
+
+int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *marking,
+                           struct err *err)
+{
+    int result = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    for (size_t i = 0; result == 0 && i < marking->count; i++)
+        result = mark_one(catalog, &marking->items[i], marking->run, marking->now, err);
+    if (result == 0 && marking->check != NULL)
+        result = marking->check(marking->context, catalog, err);
+    return sql_finish(catalog, result, err);
+}
+
+int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
+                          struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET gone = gone | ?, updated = ? WHERE id = ?"
+                " AND state = 'deleting'",
+                err);
+    sql_bind_int(&sql, what);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy);
+    return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
+}
+
+static int done(struct catalog *catalog, int64_t copy, bool *last, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1,"
+                " upload = NULL, error = NULL, next_try = 0, locked_until = 0, begun = 0"
+                " WHERE id = ?2 AND state = 'deleting'",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy);
+    if (copy_row_change(&sql, copy, "it is not being deleted") < 0)
+        return -1;
+    return delete_artifact(catalog, copy, last, err);
+}
+
+int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
+                          struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, done(catalog, copy, last, err), err);
+}
+
+/* A try that did not succeed leaves the copy in `state`. */
+static int delay(struct catalog *catalog, int64_t copy, enum catalog_copy_state state,
+                 const char *error, int64_t until, int64_t next_try, struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = ?, error = ?, locked_until = ?, next_try = ?,"
+                " attempts = attempts + 1, updated = ? WHERE id = ? AND state = 'deleting'",
+                err);
+    sql_bind_text(&sql, catalog_copy_state_name(state));
+    sql_bind_text(&sql, error);
+    sql_bind_int(&sql, until);
+    sql_bind_int(&sql, next_try);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy);
+    return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
+}
+
+int catalog_deletion_retry(struct catalog *catalog, int64_t copy, const char *error,
+                           int64_t next_try, struct err *err)
+{
+    return delay(catalog, copy, CATALOG_COPY_DELETING, error, 0, next_try, err);
+}
+
+int catalog_deletion_locked(struct catalog *catalog, int64_t copy, const char *error,
+                            int64_t until, int64_t next_try, struct err *err)
+{
+    return delay(catalog, copy, CATALOG_COPY_LOCKED, error, until, next_try, err);
+}
+
+int catalog_deletion_blocked(struct catalog *catalog, int64_t copy, const char *error,
+                             int64_t next_try, struct err *err)
+{
+    return delay(catalog, copy, CATALOG_COPY_BLOCKED, error, 0, next_try, err);
+}
+
+int catalog_deletion_resume(struct catalog *catalog, int64_t copy, struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = 'deleting', updated = ? WHERE id = ?"
+                " AND state IN ('deleting', 'locked', 'blocked')",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy);
+    return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
+}
+
+int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now,
+                          struct catalog_copies *out, struct err *err)
+{
+    struct sql sql;
+    struct text text;
+    text_init(&text, 16384);
+    copy_row_add_select(&text);
+    text_add(&text, "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
+                    " AND c.state IN ('deleting', 'locked', 'blocked')"
+                    " AND c.next_try <= ?1 AND (?2 = 0 OR c.store = ?2)"
+                    " ORDER BY c.store, a.id");
+    sql_prepare(&sql, catalog, text.data, err);
+    text_release(&text);
+    sql_bind_int(&sql, now);
+    sql_bind_int(&sql, store_id);
+    return copy_row_list(&sql, out);
+}

@@ -1,0 +1,135 @@
+/* The rows that the planner wants: every copy that is not deleted, with its artifact. */
+#include "catalog/artifact_list.h"
+
+#include "base/memory.h"
+#include "catalog/lease_row.h"
+#include "catalog/record.h"
+#include "catalog/states.h"
+
+#define AT(field) offsetof(struct catalog_plan_row, field)
+
+/* database and type, which the row itself does not keep, come behind these. */
+static const struct record_column columns[] = {
+    {"a.id", RECORD_CHARS, AT(artifact), 0, ULID_SIZE, NULL},
+    {"c.id", RECORD_INT, AT(copy), 0, 0, NULL},
+    {"c.store", RECORD_INT, AT(store_id), 0, 0, NULL},
+    {"a.job", RECORD_TEXT, AT(job), 0, 0, NULL},
+    {"a.source", RECORD_TEXT, AT(source), 0, 0, NULL},
+    {"a.seq", RECORD_INT, AT(seq), 0, 0, NULL},
+    {"a.time", RECORD_INT, AT(time), 0, 0, NULL},
+    {"c.bytes", RECORD_SIZE, AT(bytes), 0, 0, NULL},
+    {"a.status", RECORD_WORD, AT(status), 0, CATALOG_STATUSES, states_statuses},
+    {"c.state", RECORD_WORD, AT(state), 0, CATALOG_COPY_STATES, states_copies},
+    {"c.proven > 0", RECORD_BOOL, AT(proven), 0, 0, NULL},
+    {"a.pinned", RECORD_BOOL, AT(pinned), 0, 0, NULL},
+    {"a.pin_until", RECORD_INT, AT(pin_until), 0, 0, NULL},
+    {"a.pin_reason", RECORD_TEXT, AT(pin_reason), 0, 0, NULL},
+    {"a.suspect", RECORD_BOOL, AT(suspect), 0, 0, NULL},
+    {"a.quarantined", RECORD_BOOL, AT(quarantined), 0, 0, NULL},
+    {"c.first_marked", RECORD_INT, AT(first_marked), 0, 0, NULL},
+    {"c.locked_until", RECORD_INT, AT(locked_until), 0, 0, NULL},
+};
+static const struct record record = {columns, sizeof columns / sizeof *columns};
+
+void catalog_plan_rows_release(struct catalog_plan_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        record_release(&record, &rows->items[i]);
+        free(rows->items[i].group);
+        free(rows->items[i].lease);
+    }
+    free(rows->items);
+    *rows = (struct catalog_plan_rows){0};
+}
+
+static int compare_lease(const void *key, const void *item)
+{
+    int64_t copy = *(const int64_t *)key;
+    const struct lease_row *lease = item;
+    return (copy > lease->copy) - (copy < lease->copy);
+}
+
+static char *find_lease(const struct lease_rows *leases, int64_t copy)
+{
+    if (leases->count == 0)
+        return NULL;
+    const struct lease_row *lease =
+        bsearch(&copy, leases->items, leases->count, sizeof *leases->items, compare_lease);
+    return lease == NULL ? NULL : memory_strdup(lease->purpose);
+}
+
+static void read_row(struct sql *sql, const struct lease_rows *leases,
+                     struct catalog_plan_row *out)
+{
+    *out = (struct catalog_plan_row){0};
+    record_read(sql, &record, out);
+    struct catalog_artifact parts = {.job = out->job, .source = out->source};
+    parts.database = sql_text(sql);
+    parts.type = sql_text(sql);
+    out->group = catalog_artifact_group(&parts);
+    free(parts.database);
+    free(parts.type);
+    out->lease = find_lease(leases, out->copy);
+}
+
+/* By group, store, time and seq, newest first; ids decide where all else is equal. */
+static int compare_rows(const void *a, const void *b)
+{
+    const struct catalog_plan_row *x = a;
+    const struct catalog_plan_row *y = b;
+    int order = strcmp(x->group, y->group);
+    if (order == 0)
+        order = (x->store_id > y->store_id) - (x->store_id < y->store_id);
+    if (order == 0)
+        order = (x->time < y->time) - (x->time > y->time);
+    if (order == 0)
+        order = (x->seq < y->seq) - (x->seq > y->seq);
+    return order != 0 ? order : strcmp(y->artifact, x->artifact);
+}
+
+static void prepare(struct sql *sql, struct catalog *catalog, struct err *err)
+{
+    struct text text;
+    text_init(&text, 16384);
+    text_add(&text, "SELECT ");
+    record_add_columns(&text, &record, "");
+    text_add(&text, ", a.database, a.type FROM copies c"
+                    " JOIN artifacts a ON a.number = c.artifact"
+                    " WHERE c.state <> 'deleted' AND (?1 = 0 OR c.store = ?1)"
+                    " AND (?2 IS NULL OR a.job = ?2)");
+    sql_prepare(sql, catalog, text.data, err);
+    text_release(&text);
+}
+
+static int load(struct catalog *catalog, int64_t store_id, const char *job,
+                const struct lease_rows *leases, struct catalog_plan_rows *out,
+                struct err *err)
+{
+    struct sql sql;
+    prepare(&sql, catalog, err);
+    sql_bind_int(&sql, store_id);
+    sql_bind_text(&sql, job);
+    while (sql_row(&sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        read_row(&sql, leases, &out->items[out->count++]);
+    }
+    if (sql_end(&sql) < 0)
+        return -1;
+    if (out->count > 0)
+        qsort(out->items, out->count, sizeof *out->items, compare_rows);
+    return 0;
+}
+
+int catalog_plan_rows(struct catalog *catalog, int64_t store_id, const char *job,
+                      int64_t now, struct catalog_plan_rows *out, struct err *err)
+{
+    struct lease_rows leases = {0};
+    *out = (struct catalog_plan_rows){0};
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
+    int result = lease_rows_load(catalog, now, true, &leases, err);
+    if (result == 0)
+        result = load(catalog, store_id, job, &leases, out, err);
+    lease_rows_release(&leases);
+    return sql_finish_reading(catalog, result, err);
+}

@@ -1,0 +1,161 @@
+#include "catalog/verifications.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/copy_row.h"
+
+#define AT(field) offsetof(struct catalog_verification, field)
+
+static const char *const results[] = {
+    [CATALOG_GOOD] = "good",
+    [CATALOG_FOUND_MISSING] = "missing",
+    [CATALOG_FOUND_DAMAGED] = "damaged",
+    [CATALOG_UNDECIDED] = "undecided",
+};
+
+static const struct record_column columns[] = {
+    {"v.id", RECORD_INT, AT(id), 0, 0, NULL},
+    {"v.copy", RECORD_INT, AT(copy), 0, 0, NULL},
+    {"s.name", RECORD_TEXT, AT(store), 0, 0, NULL},
+    {"v.run", RECORD_INT, AT(run), 0, 0, NULL},
+    {"v.time", RECORD_INT, AT(time), 0, 0, NULL},
+    {"v.level", RECORD_ENUM, AT(level), 0, 0, NULL},
+    {"v.result", RECORD_WORD, AT(result), 0, sizeof results / sizeof *results, results},
+    {"v.message", RECORD_TEXT, AT(message), 0, 0, NULL},
+    {"v.duration_ms", RECORD_INT, AT(duration_ms), 0, 0, NULL},
+    {"v.bytes", RECORD_SIZE, AT(bytes), 0, 0, NULL},
+};
+static const struct record record = {columns, sizeof columns / sizeof *columns};
+
+const char *catalog_result_name(enum catalog_result result)
+{
+    return results[result];
+}
+
+void catalog_verifications_release(struct catalog_verifications *verifications)
+{
+    for (size_t i = 0; i < verifications->count; i++)
+        record_release(&record, &verifications->items[i]);
+    free(verifications->items);
+    *verifications = (struct catalog_verifications){0};
+}
+
+static int insert(struct catalog *catalog, struct catalog_verification *v, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "INSERT INTO verifications (copy, run, time, level, result, message,"
+                " duration_ms, bytes)"
+                " SELECT id, nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7 FROM copies"
+                " WHERE id = ?8 AND state IN ('complete', 'missing', 'damaged')",
+                err);
+    sql_bind_int(&sql, v->run);
+    sql_bind_int(&sql, v->time);
+    sql_bind_int(&sql, v->level);
+    sql_bind_text(&sql, results[v->result]);
+    sql_bind_text(&sql, v->message);
+    sql_bind_int(&sql, v->duration_ms);
+    sql_bind_size(&sql, v->bytes);
+    sql_bind_int(&sql, v->copy);
+    if (copy_row_change(&sql, v->copy, "it cannot be verified any more") < 0)
+        return -1;
+    v->id = sqlite3_last_insert_rowid(catalog->db);
+    return 0;
+}
+
+/* What each result does to the copy. A check that looks less closely than the one that
+ * found the damage says nothing about it: damage_level decides. ?1 time, ?2 level, ?3
+ * message, ?4 now, ?5 copy. */
+static const char *const effects[] = {
+    [CATALOG_GOOD] =
+        "UPDATE copies SET state = 'complete', verified = ?1, verified_level = ?2,"
+        " verified_error = ?3, proven = iif(?2 >= 2, ?1, proven),"
+        " proven_level = iif(?2 >= 2, ?2, proven_level), damage_level = 0, updated = ?4"
+        " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')"
+        " AND damage_level <= ?2",
+    [CATALOG_FOUND_MISSING] =
+        "UPDATE copies SET state = 'missing', verified = ?1, verified_level = ?2,"
+        " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0, updated = ?4"
+        " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')",
+    [CATALOG_FOUND_DAMAGED] =
+        "UPDATE copies SET state = 'damaged', verified = ?1, verified_level = ?2,"
+        " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0,"
+        " damage_level = max(damage_level, ?2), updated = ?4"
+        " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')",
+};
+
+static int apply(struct catalog *catalog, const struct catalog_verification *v,
+                 int64_t *changed, struct err *err)
+{
+    struct sql sql;
+    const char *message = v->message;
+    if (v->result == CATALOG_GOOD)
+        message = NULL;
+    else if (message == NULL)
+        message = results[v->result];
+    sql_prepare(&sql, catalog, effects[v->result], err);
+    sql_bind_int(&sql, v->time);
+    sql_bind_int(&sql, v->level);
+    sql_bind_text(&sql, message);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, v->copy);
+    return sql_run(&sql, changed);
+}
+
+static int clear_suspect(struct catalog *catalog, int64_t copy, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "UPDATE artifacts SET suspect = 0, updated = ? WHERE suspect = 1"
+                " AND number = (SELECT artifact FROM copies WHERE id = ?)",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, copy);
+    return sql_run(&sql, NULL);
+}
+
+static int add(struct catalog *catalog, struct catalog_verification *v, struct err *err)
+{
+    int64_t changed = 0;
+    if (insert(catalog, v, err) < 0)
+        return -1;
+    if (v->result == CATALOG_UNDECIDED)
+        return 0;
+    if (apply(catalog, v, &changed, err) < 0)
+        return -1;
+    bool proves = v->result == CATALOG_GOOD && v->level >= CATALOG_FULL && changed > 0;
+    return proves ? clear_suspect(catalog, v->copy, err) : 0;
+}
+
+int catalog_verification_add(struct catalog *catalog,
+                             struct catalog_verification *verification, struct err *err)
+{
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, add(catalog, verification, err), err);
+}
+
+int catalog_verifications_of(struct catalog *catalog, const char *artifact, int64_t limit,
+                             struct catalog_verifications *out, struct err *err)
+{
+    struct sql sql;
+    struct text text;
+    text_init(&text, 4096);
+    text_add(&text, "SELECT ");
+    record_add_columns(&text, &record, "");
+    text_add(&text, " FROM verifications v JOIN copies c ON c.id = v.copy"
+                    " JOIN stores s ON s.id = c.store"
+                    " WHERE c.artifact = (SELECT number FROM artifacts WHERE id = ?)"
+                    " ORDER BY v.time DESC, v.id DESC LIMIT ?");
+    sql_prepare(&sql, catalog, text.data, err);
+    text_release(&text);
+    sql_bind_text(&sql, artifact);
+    sql_bind_int(&sql, limit > 0 ? limit : -1);
+    while (sql_row(&sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_verification *v = &out->items[out->count++];
+        *v = (struct catalog_verification){0};
+        record_read(&sql, &record, v);
+    }
+    return sql_end(&sql);
+}

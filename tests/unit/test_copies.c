@@ -1,0 +1,555 @@
+#include "catalog/copies.h"
+
+#include "base/memory.h"
+#include "catalog/artifacts.h"
+#include "catalog/deletions.h"
+#include "catalog/verifications.h"
+#include "tests/support/catalogs.h"
+
+#include <check.h>
+#include <sqlite3.h>
+
+static struct catalogs c;
+static struct err err;
+static int64_t store;
+
+static void setup(void)
+{
+    catalogs_begin(&c);
+    err = (struct err){0};
+    store = catalogs_store(c.catalog, "nas");
+}
+
+static void teardown(void)
+{
+    catalogs_end(&c);
+}
+
+static struct catalog_copy loaded(int64_t id)
+{
+    struct catalog_copy copy;
+    ck_assert_int_eq(catalog_copy_load(c.catalog, id, &copy, &err), 0);
+    return copy;
+}
+
+static enum catalog_copy_state state_of(int64_t id)
+{
+    struct catalog_copy copy = loaded(id);
+    enum catalog_copy_state state = copy.state;
+    catalog_copy_release(&copy);
+    return state;
+}
+
+static void force(int64_t id, unsigned state)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql, "UPDATE copies SET state = '%s' WHERE id = %lld",
+             catalog_copy_state_name((enum catalog_copy_state)state), (long long)id);
+    catalogs_sql(&c, sql);
+}
+
+static void set_owner(const char *owner)
+{
+    char sql[600];
+    snprintf(sql, sizeof sql, "UPDATE copies SET owner = '%s'", owner);
+    catalogs_sql(&c, sql);
+}
+
+/* ---- every function against every state ---- */
+
+static int do_begun(int64_t id)
+{
+    return catalog_copy_begun(c.catalog, id, "handle", &err);
+}
+static int do_complete(int64_t id)
+{
+    struct catalog_copy copy = {.id = id, .bytes = 7};
+    return catalog_copy_complete(c.catalog, &copy, &err);
+}
+static int do_fail(int64_t id)
+{
+    return catalog_copy_fail(c.catalog, id, "no", false, &err);
+}
+static int do_reopen(int64_t id)
+{
+    set_owner(catalogs_dead_owner());
+    return catalog_copy_reopen(c.catalog, id, &err);
+}
+static int do_first_marked(int64_t id)
+{
+    return catalog_copy_set_first_marked(c.catalog, id, 5, &err);
+}
+static int do_mark(int64_t id)
+{
+    struct catalog_copy copy = loaded(id);
+    struct catalog_deletion item = {.copy = id, .reason = "x", .expected = copy.state};
+    struct catalog_marking marking = {.items = &item, .count = 1, .now = 100};
+    catalog_copy_release(&copy);
+    set_owner(catalogs_dead_owner());
+    ck_assert_msg(catalog_deletions_mark(c.catalog, &marking, &err) == 0, "%s", err.text);
+    err.kind = ERR_UNSAFE; /* a skip is no error */
+    return item.result == CATALOG_MARKED ? 0 : -1;
+}
+static int do_gone(int64_t id)
+{
+    return catalog_deletion_gone(c.catalog, id, CATALOG_GONE_MANIFEST, &err);
+}
+static int do_done(int64_t id)
+{
+    return catalog_deletion_done(c.catalog, id, NULL, &err);
+}
+static int do_retry(int64_t id)
+{
+    return catalog_deletion_retry(c.catalog, id, "away", 50, &err);
+}
+static int do_locked(int64_t id)
+{
+    return catalog_deletion_locked(c.catalog, id, "locked", 90, 90, &err);
+}
+static int do_blocked(int64_t id)
+{
+    return catalog_deletion_blocked(c.catalog, id, "denied", 60, &err);
+}
+static int do_resume(int64_t id)
+{
+    return catalog_deletion_resume(c.catalog, id, &err);
+}
+static int do_verify(int64_t id, enum catalog_result result)
+{
+    struct catalog_verification v = {
+        .copy = id, .time = 9, .level = CATALOG_FULL, .result = result};
+    return catalog_verification_add(c.catalog, &v, &err);
+}
+static int do_good(int64_t id)
+{
+    return do_verify(id, CATALOG_GOOD);
+}
+static int do_missing(int64_t id)
+{
+    return do_verify(id, CATALOG_FOUND_MISSING);
+}
+static int do_damaged(int64_t id)
+{
+    return do_verify(id, CATALOG_FOUND_DAMAGED);
+}
+
+/* Letters of the states it works from: Uploading Complete Failed Missing dAmaged dEleting
+ * Locked Blocked deleteD; and the state it ends in (NULL: stays). */
+static const char letters[] = "UCFMAELBD";
+static const struct move {
+    const char *name;
+    int (*run)(int64_t id);
+    const char *from;
+    const char *to;
+} moves[] = {
+    {"begun", do_begun, "U", NULL},
+    {"complete", do_complete, "UMA", "complete"},
+    {"fail", do_fail, "U", "failed"},
+    {"reopen", do_reopen, "UFMAD", "uploading"},
+    {"first_marked", do_first_marked, "C", NULL},
+    {"mark", do_mark, "UCFMA", "deleting"},
+    {"gone", do_gone, "E", NULL},
+    {"done", do_done, "E", "deleted"},
+    {"retry", do_retry, "E", "deleting"},
+    {"locked", do_locked, "E", "locked"},
+    {"blocked", do_blocked, "E", "blocked"},
+    {"resume", do_resume, "ELB", "deleting"},
+    {"good", do_good, "CMA", "complete"},
+    {"missing", do_missing, "CMA", "missing"},
+    {"damaged", do_damaged, "CMA", "damaged"},
+};
+
+START_TEST(each_function_works_from_its_states_only)
+{
+    const struct move *move = &moves[_i];
+    for (unsigned state = 0; state < CATALOG_COPY_STATES; state++) {
+        int64_t id = catalogs_complete(c.catalog, state, store, 1000);
+        char sql[100];
+        snprintf(sql, sizeof sql, "UPDATE copies SET begun = 1 WHERE id = %lld",
+                 (long long)id);
+        catalogs_sql(&c, sql);
+        force(id, state);
+        bool allowed = strchr(move->from, letters[state]) != NULL;
+        err = (struct err){0};
+        ck_assert_msg(move->run(id) == (allowed ? 0 : -1), "%s from %s: %s", move->name,
+                      catalog_copy_state_name((enum catalog_copy_state)state), err.text);
+        enum catalog_copy_state after = state_of(id);
+        if (!allowed) {
+            ck_assert_int_eq(err.kind, ERR_UNSAFE);
+            ck_assert_int_eq(after, (int)state);
+        } else if (move->to != NULL) {
+            ck_assert_str_eq(catalog_copy_state_name(after), move->to);
+        }
+    }
+    err = (struct err){0};
+    if (move->run == do_mark || move->run == do_reopen)
+        return;
+    ck_assert_int_eq(move->run(4711), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+}
+END_TEST
+
+/* The trigger and the C tables say the same, for every pair. */
+START_TEST(the_file_refuses_what_the_tables_forbid)
+{
+    sqlite3 *db = NULL;
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(sqlite3_open(c.path, &db), SQLITE_OK);
+    for (unsigned from = 0; from < CATALOG_COPY_STATES; from++)
+        for (unsigned to = 0; to < CATALOG_COPY_STATES; to++) {
+            char sql[100];
+            force(id, from);
+            snprintf(sql, sizeof sql, "UPDATE copies SET state = '%s'",
+                     catalog_copy_state_name((enum catalog_copy_state)to));
+            bool allowed =
+                from == to || catalog_copy_move_allowed((enum catalog_copy_state)from,
+                                                        (enum catalog_copy_state)to);
+            ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, allowed);
+        }
+    ck_assert_int_ne(sqlite3_exec(db, "UPDATE copies SET state = 'gone'", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+END_TEST
+
+START_TEST(names_and_states_are_one_to_one)
+{
+    for (unsigned i = 0; i < CATALOG_COPY_STATES; i++) {
+        enum catalog_copy_state state = CATALOG_COPY_STATES;
+        ck_assert(catalog_copy_state_from_name(
+            catalog_copy_state_name((enum catalog_copy_state)i), &state));
+        ck_assert_int_eq(state, (int)i);
+        ck_assert(!catalog_copy_move_allowed(state, state));
+    }
+    enum catalog_copy_state state = CATALOG_COPY_MISSING;
+    ck_assert(!catalog_copy_state_from_name("gone", &state));
+    ck_assert_str_eq(catalog_level_name(CATALOG_DRILL), "drill");
+}
+END_TEST
+
+/* ---- an upload's life ---- */
+
+START_TEST(an_upload_is_written_down_before_it_begins)
+{
+    catalogs_artifact(c.catalog, 1, 1000);
+    int64_t id = catalogs_copy(c.catalog, 1, store);
+    struct catalog_copy copy = loaded(id);
+    ck_assert(!copy.begun);
+    ck_assert_str_eq(copy.artifact, catalogs_id(1));
+    ck_assert_str_eq(copy.store, "nas");
+    ck_assert_str_eq(copy.key, "data/shop/1.sql.gz");
+    ck_assert_int_eq(copy.owner_state, OWNER_ALIVE);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(catalog_copy_begun(c.catalog, id, "upload-id", &err), 0);
+    copy = loaded(id);
+    ck_assert(copy.begun);
+    ck_assert_str_eq(copy.upload, "upload-id");
+    catalog_copy_release(&copy);
+    struct catalog_copy end = {.id = id, .bytes = 12, .etag = NULL};
+    ck_assert_int_eq(catalog_copy_complete(c.catalog, &end, &err), 0);
+    copy = loaded(id);
+    ck_assert_ptr_null(copy.upload);
+    ck_assert_ptr_null(copy.owner);
+    ck_assert_uint_eq(copy.bytes, 12);
+    ck_assert_int_gt(copy.completed, 0);
+    ck_assert_int_eq(copy.owner_state, OWNER_DEAD);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+START_TEST(remains_are_remembered_unless_they_were_undone)
+{
+    catalogs_artifact(c.catalog, 1, 1000);
+    int64_t other = catalogs_store(c.catalog, "other");
+    int64_t dirty = catalogs_copy(c.catalog, 1, store);
+    int64_t clean = catalogs_copy(c.catalog, 1, other);
+    struct catalog_copies left = {0};
+    ck_assert_int_eq(catalog_copy_begun(c.catalog, dirty, "a", &err), 0);
+    ck_assert_int_eq(catalog_copy_begun(c.catalog, clean, "b", &err), 0);
+    ck_assert_int_eq(catalog_copy_fail(c.catalog, dirty, "503", false, &err), 0);
+    ck_assert_int_eq(catalog_copy_fail(c.catalog, clean, "503", true, &err), 0);
+    ck_assert_int_eq(catalog_copies_abandoned(c.catalog, 0, &left, &err), 0);
+    ck_assert_uint_eq(left.count, 1);
+    ck_assert_int_eq(left.items[0].id, dirty);
+    ck_assert_str_eq(left.items[0].upload, "a");
+    ck_assert_str_eq(left.items[0].error, "503");
+    catalog_copies_release(&left);
+}
+END_TEST
+
+START_TEST(an_upload_whose_owner_lives_is_nobody_elses)
+{
+    struct catalog_copies left = {0};
+    catalogs_artifact(c.catalog, 1, 1000);
+    int64_t id = catalogs_copy(c.catalog, 1, store);
+    ck_assert_int_eq(catalog_copy_begun(c.catalog, id, "a", &err), 0);
+    ck_assert_int_eq(catalog_copies_abandoned(c.catalog, 0, &left, &err), 0);
+    ck_assert_uint_eq(left.count, 0);
+    ck_assert_int_eq(catalog_copy_reopen(c.catalog, id, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    set_owner(catalogs_unknown_owner());
+    ck_assert_int_eq(catalog_copies_abandoned(c.catalog, store, &left, &err), 0);
+    ck_assert_uint_eq(left.count, 1);
+    ck_assert_int_eq(left.items[0].owner_state, OWNER_UNKNOWN);
+    ck_assert_int_eq(catalog_copies_abandoned(c.catalog, store + 1, &left, &err), 0);
+    ck_assert_uint_eq(left.count, 1);
+    ck_assert_int_eq(catalog_copy_reopen(c.catalog, id, &err), -1);
+    set_owner(catalogs_dead_owner());
+    ck_assert_int_eq(catalog_copy_reopen(c.catalog, id, &err), 0);
+    catalog_copies_release(&left);
+    struct catalog_copy copy = loaded(id);
+    ck_assert_str_eq(copy.upload, "a"); /* to be resumed */
+    ck_assert_int_eq(copy.owner_state, OWNER_ALIVE);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+START_TEST(what_comes_back_after_a_deletion_starts_from_nothing)
+{
+    int64_t other = catalogs_store(c.catalog, "other");
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    struct catalog_copy second = {.id = catalogs_copy(c.catalog, 1, other)};
+    ck_assert_int_eq(catalog_copy_complete(c.catalog, &second, &err), 0);
+    struct catalog_deletion item = {
+        .copy = id, .reason = "x", .expected = CATALOG_COPY_COMPLETE};
+    struct catalog_marking marking = {.items = &item, .count = 1, .now = 100};
+    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), 0);
+    ck_assert_int_eq(catalog_deletion_gone(c.catalog, id, 15, &err), 0);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, id, NULL, &err), 0);
+    ck_assert_int_eq(catalog_copy_reopen(c.catalog, id, &err), 0);
+    struct catalog_copy copy = loaded(id);
+    ck_assert_uint_eq(copy.gone, 0);
+    ck_assert_int_eq(copy.marked, 0);
+    ck_assert_int_eq(copy.deleted, 0);
+    ck_assert_ptr_null(copy.delete_reason);
+    ck_assert(!copy.begun);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+START_TEST(a_deleted_or_failed_artifact_gets_no_copies)
+{
+    static const char *const statuses[] = {"failed", "cancelled", "deleted"};
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    int64_t other = catalogs_store(c.catalog, "other");
+    force(id, CATALOG_COPY_DELETED);
+    for (size_t i = 0; i < 3; i++) {
+        char sql[100];
+        struct catalog_copy copy = {.store_id = other};
+        snprintf(copy.artifact, sizeof copy.artifact, "%s", catalogs_id(1));
+        copy.key = memory_strdup("k");
+        snprintf(sql, sizeof sql, "UPDATE artifacts SET status = '%s'", statuses[i]);
+        catalogs_sql(&c, sql);
+        ck_assert_int_eq(catalog_copy_insert(c.catalog, &copy, &err), -1);
+        ck_assert_int_eq(err.kind, ERR_UNSAFE);
+        ck_assert_int_eq(catalog_copy_reopen(c.catalog, id, &err), -1);
+        ck_assert_int_eq(err.kind, ERR_UNSAFE);
+        snprintf(copy.artifact, sizeof copy.artifact, "%s", catalogs_id(2));
+        ck_assert_int_eq(catalog_copy_insert(c.catalog, &copy, &err), -1);
+        ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+        catalog_copy_release(&copy);
+    }
+}
+END_TEST
+
+START_TEST(one_copy_per_store)
+{
+    struct catalog_copy copy = {.store_id = store};
+    catalogs_artifact(c.catalog, 1, 1000);
+    catalogs_copy(c.catalog, 1, store);
+    snprintf(copy.artifact, sizeof copy.artifact, "%s", catalogs_id(1));
+    copy.key = memory_strdup("k");
+    ck_assert_int_eq(catalog_copy_insert(c.catalog, &copy, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    copy.store_id = 99;
+    ck_assert_int_eq(catalog_copy_insert(c.catalog, &copy, &err), -1);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+START_TEST(a_first_mark_stays_until_it_is_cleared)
+{
+    static const int64_t steps[][2] = {{50, 50}, {60, 50}, {0, 0}, {70, 70}};
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(catalog_copy_set_first_marked(c.catalog, id, steps[i][0], &err),
+                         0);
+        struct catalog_copy copy = loaded(id);
+        ck_assert_int_eq(copy.first_marked, steps[i][1]);
+        catalog_copy_release(&copy);
+    }
+}
+END_TEST
+
+/* ---- reading ---- */
+
+START_TEST(a_key_is_found_in_its_store_only)
+{
+    struct catalog_copy copy;
+    bool absent = true;
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    static const char *const keys[] = {"data/shop/1.sql.gz", "data/shop/1.index.gz"};
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            catalog_copy_find_key(c.catalog, store, keys[i], &copy, &absent, &err), 0);
+        ck_assert(!absent);
+        ck_assert_int_eq(copy.id, id);
+        catalog_copy_release(&copy);
+        ck_assert_int_eq(
+            catalog_copy_find_key(c.catalog, store + 1, keys[i], &copy, &absent, &err), 0);
+        ck_assert(absent);
+    }
+    ck_assert_int_eq(
+        catalog_copy_find_key(c.catalog, store, "data/%", &copy, &absent, &err), 0);
+    ck_assert(absent);
+    ck_assert_int_eq(
+        catalog_copy_find(c.catalog, catalogs_id(1), store, &copy, &absent, &err), 0);
+    ck_assert(!absent);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(catalog_copy_find(c.catalog, catalogs_id(1), 9, &copy, &absent, &err),
+                     0);
+    ck_assert(absent);
+}
+END_TEST
+
+START_TEST(lists_take_what_the_filter_says)
+{
+    int64_t other = catalogs_store(c.catalog, "a-store");
+    int64_t first = catalogs_complete(c.catalog, 1, store, 1000);
+    catalogs_complete(c.catalog, 2, other, 1000);
+    int64_t gone = catalogs_complete(c.catalog, 3, store, 1000);
+    force(gone, CATALOG_COPY_DELETED);
+    catalogs_sql(&c, "UPDATE artifacts SET job = 'weekly' WHERE number = 2");
+    const struct row {
+        struct catalog_copy_filter filter;
+        size_t count;
+    } rows[] = {
+        {{0, NULL, 0}, 2},
+        {{store, NULL, 0}, 1},
+        {{0, "weekly", 0}, 1},
+        {{store, "weekly", 0}, 0},
+        {{0, NULL, 1u << CATALOG_COPY_DELETED}, 1},
+        {{0, NULL, 1u << CATALOG_COPY_DELETED | 1u << CATALOG_COPY_COMPLETE}, 3},
+        {{0, NULL, 1u << CATALOG_COPY_FAILED | 1u << CATALOG_COPY_MISSING}, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct catalog_copies list = {0};
+        ck_assert_int_eq(catalog_copies_list(c.catalog, &rows[i].filter, &list, &err), 0);
+        ck_assert_uint_eq(list.count, rows[i].count);
+        catalog_copies_release(&list);
+    }
+    struct catalog_copies of = {0};
+    struct catalog_copy second = {.id = catalogs_copy(c.catalog, 1, other)};
+    ck_assert_int_eq(catalog_copies_of(c.catalog, catalogs_id(1), &of, &err), 0);
+    ck_assert_uint_eq(of.count, 2);
+    ck_assert_int_eq(of.items[0].id, second.id); /* by name */
+    ck_assert_int_eq(of.items[1].id, first);
+    catalog_copies_release(&of);
+}
+END_TEST
+
+/* ---- imports ---- */
+
+static int import(unsigned n, int64_t id_of_store, struct catalog_copy *copy, bool *existed)
+{
+    *copy = (struct catalog_copy){.store_id = id_of_store, .bytes = 9, .proven = 8};
+    snprintf(copy->artifact, sizeof copy->artifact, "%s", catalogs_id(n));
+    copy->key = memory_strdup("k");
+    copy->proven_level = CATALOG_FULL;
+    return catalog_copy_import(c.catalog, copy, existed, &err);
+}
+
+START_TEST(an_import_keeps_what_is_there)
+{
+    struct catalog_copy copy;
+    bool existed = true;
+    int64_t other = catalogs_store(c.catalog, "other");
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    force(id, CATALOG_COPY_DELETING);
+    ck_assert_int_eq(import(1, store, &copy, &existed), 0);
+    ck_assert(existed);
+    ck_assert_int_eq(copy.id, id);
+    ck_assert_int_eq(copy.state, CATALOG_COPY_DELETING);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(state_of(id), CATALOG_COPY_DELETING);
+    ck_assert_int_eq(import(1, other, &copy, &existed), 0);
+    ck_assert(!existed);
+    struct catalog_copy back = loaded(copy.id);
+    ck_assert_int_eq(back.state, CATALOG_COPY_COMPLETE);
+    ck_assert_int_eq(back.proven, 8);
+    catalog_copy_release(&back);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(import(2, other, &copy, &existed), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+START_TEST(a_copy_found_elsewhere_brings_its_artifact_back)
+{
+    struct catalog_copy copy;
+    bool existed = true;
+    bool last = false;
+    int64_t other = catalogs_store(c.catalog, "other");
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    force(id, CATALOG_COPY_DELETING);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, id, &last, &err), 0);
+    ck_assert(last);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT status = 'deleted' FROM artifacts"), 1);
+    ck_assert_int_eq(import(1, store, &copy, &existed), 0);
+    ck_assert(existed);
+    ck_assert_int_eq(copy.state, CATALOG_COPY_DELETED);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT status = 'deleted' FROM artifacts"), 1);
+    ck_assert_int_eq(import(1, other, &copy, &existed), 0);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT status = 'complete' FROM artifacts"), 1);
+}
+END_TEST
+
+START_TEST(new_bytes_void_what_checks_said_about_the_old)
+{
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(do_good(id), 0);
+    ck_assert_int_eq(do_damaged(id), 0);
+    ck_assert_int_eq(catalog_copy_reopen(c.catalog, id, &err), 0);
+    struct catalog_copy copy = loaded(id);
+    ck_assert(copy.begun);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(do_complete(id), 0);
+    copy = loaded(id);
+    ck_assert_int_eq(copy.verified, 0);
+    ck_assert_int_eq(copy.proven, 0);
+    ck_assert_ptr_null(copy.verified_error);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("copies");
+    TCase *tcase = tcase_create("copies");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, each_function_works_from_its_states_only, 0,
+                        sizeof moves / sizeof *moves);
+    tcase_add_test(tcase, the_file_refuses_what_the_tables_forbid);
+    tcase_add_test(tcase, names_and_states_are_one_to_one);
+    tcase_add_test(tcase, an_upload_is_written_down_before_it_begins);
+    tcase_add_test(tcase, remains_are_remembered_unless_they_were_undone);
+    tcase_add_test(tcase, an_upload_whose_owner_lives_is_nobody_elses);
+    tcase_add_test(tcase, what_comes_back_after_a_deletion_starts_from_nothing);
+    tcase_add_test(tcase, a_deleted_or_failed_artifact_gets_no_copies);
+    tcase_add_test(tcase, one_copy_per_store);
+    tcase_add_test(tcase, a_first_mark_stays_until_it_is_cleared);
+    tcase_add_test(tcase, a_key_is_found_in_its_store_only);
+    tcase_add_test(tcase, lists_take_what_the_filter_says);
+    tcase_add_test(tcase, an_import_keeps_what_is_there);
+    tcase_add_test(tcase, a_copy_found_elsewhere_brings_its_artifact_back);
+    tcase_add_test(tcase, new_bytes_void_what_checks_said_about_the_old);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,212 @@
+#include "catalog/leases.h"
+
+#include "base/clock.h"
+#include "catalog/copies.h"
+#include "catalog/deletions.h"
+#include "tests/support/catalogs.h"
+
+#include <check.h>
+#include <pthread.h>
+
+static struct catalogs c;
+static struct err err;
+static int64_t store, copy_id;
+
+static void setup(void)
+{
+    catalogs_begin(&c);
+    err = (struct err){0};
+    store = catalogs_store(c.catalog, "nas");
+    copy_id = catalogs_complete(c.catalog, 1, store, 1000);
+}
+
+static void teardown(void)
+{
+    catalogs_end(&c);
+}
+
+static void set_owner(const char *owner)
+{
+    char sql[600];
+    snprintf(sql, sizeof sql, "UPDATE leases SET owner = '%s'", owner);
+    catalogs_sql(&c, sql);
+}
+
+/* Is one in force at that time? Owner: whose lease it is. */
+static bool in_force(int64_t now)
+{
+    char *purpose = NULL;
+    ck_assert_int_eq(catalog_lease_of(c.catalog, copy_id, now, &purpose, &err), 0);
+    bool found = purpose != NULL;
+    if (found)
+        ck_assert_str_eq(purpose, "being restored");
+    free(purpose);
+    return found;
+}
+
+static int64_t take(void)
+{
+    int64_t lease = 0;
+    ck_assert_int_eq(
+        catalog_lease_take(c.catalog, copy_id, "being restored", true, &lease, &err), 0);
+    return lease;
+}
+
+START_TEST(a_lease_holds_while_its_owner_lives)
+{
+    int64_t now = clock_now();
+    ck_assert(!in_force(now));
+    int64_t lease = take();
+    ck_assert(in_force(now));
+    ck_assert(in_force(now + 100 * CATALOG_LEASE_VOID_S));
+    set_owner(catalogs_dead_owner());
+    ck_assert(!in_force(now));
+    set_owner(catalogs_unknown_owner());
+    ck_assert(in_force(now + CATALOG_LEASE_VOID_S - 60));
+    ck_assert(!in_force(now + CATALOG_LEASE_VOID_S + 60));
+    ck_assert(in_force(now - 1000000)); /* a clock set back ends nothing */
+    ck_assert_int_eq(catalog_lease_refresh(c.catalog, lease, &err), 0);
+    ck_assert_int_eq(catalog_lease_end(c.catalog, lease, &err), 0);
+    ck_assert_int_eq(catalog_lease_end(c.catalog, lease, &err), 0);
+    ck_assert(!in_force(now));
+    ck_assert_int_eq(catalog_lease_refresh(c.catalog, lease, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(one_of_two_that_ends_leaves_the_other)
+{
+    int64_t first = take();
+    int64_t second = take();
+    ck_assert_int_ne(first, second);
+    ck_assert_int_eq(catalog_lease_end(c.catalog, first, &err), 0);
+    ck_assert(in_force(clock_now()));
+    ck_assert_int_eq(catalog_lease_end(c.catalog, second, &err), 0);
+    ck_assert(!in_force(clock_now()));
+}
+END_TEST
+
+START_TEST(a_lease_needs_a_copy_that_can_be_read)
+{
+    static const char states[] = "UCFMAELBD";
+    for (unsigned state = 0; state < CATALOG_COPY_STATES; state++) {
+        char sql[100];
+        int64_t lease = 0;
+        snprintf(sql, sizeof sql, "UPDATE copies SET state = '%s'",
+                 catalog_copy_state_name((enum catalog_copy_state)state));
+        catalogs_sql(&c, sql);
+        for (int unbroken = 0; unbroken < 2; unbroken++) {
+            bool allowed = strchr(unbroken ? "C" : "CMA", states[state]) != NULL;
+            err = (struct err){0};
+            ck_assert_int_eq(catalog_lease_take(c.catalog, copy_id, "being copied",
+                                                unbroken == 1, &lease, &err),
+                             allowed ? 0 : -1);
+            ck_assert_int_eq(err.kind, allowed ? ERR_NONE : ERR_UNSAFE);
+        }
+    }
+    int64_t lease = 0;
+    ck_assert_int_eq(catalog_lease_take(c.catalog, 4711, "x", true, &lease, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(void_leases_are_removed_and_their_ids_not_used_again)
+{
+    int64_t lease = take();
+    ck_assert_int_eq(catalog_leases_purge(c.catalog, clock_now(), &err), 0);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM leases"), 1);
+    set_owner(catalogs_dead_owner());
+    ck_assert_int_eq(catalog_leases_purge(c.catalog, clock_now(), &err), 0);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM leases"), 0);
+    ck_assert_int_gt(take(), lease);
+    ck_assert_int_eq(catalog_lease_refresh(c.catalog, lease, &err), -1);
+}
+END_TEST
+
+/* ---- a lease and a mark at the same time, from two handles ---- */
+
+struct racer {
+    struct catalog *catalog;
+    pthread_barrier_t *barrier;
+    bool won;
+};
+
+static void *lease_it(void *argument)
+{
+    struct racer *racer = argument;
+    struct err ignored = {0};
+    int64_t lease = 0;
+    pthread_barrier_wait(racer->barrier);
+    racer->won = catalog_lease_take(racer->catalog, copy_id, "being restored", true, &lease,
+                                    &ignored) == 0;
+    return NULL;
+}
+
+static void *mark_it(void *argument)
+{
+    struct racer *racer = argument;
+    struct err ignored = {0};
+    struct catalog_deletion item = {
+        .copy = copy_id, .reason = "x", .expected = CATALOG_COPY_COMPLETE};
+    struct catalog_marking marking = {.items = &item, .count = 1, .now = clock_now()};
+    pthread_barrier_wait(racer->barrier);
+    racer->won = catalog_deletions_mark(racer->catalog, &marking, &ignored) == 0 &&
+                 item.result == CATALOG_MARKED;
+    return NULL;
+}
+
+static unsigned race(void *(*first)(void *), void *(*second)(void *))
+{
+    pthread_barrier_t barrier;
+    pthread_t threads[2];
+    struct racer racers[2] = {{c.catalog, &barrier, false},
+                              {catalogs_open(&c), &barrier, false}};
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_create(&threads[0], NULL, first, &racers[0]);
+    pthread_create(&threads[1], NULL, second, &racers[1]);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    pthread_barrier_destroy(&barrier);
+    catalog_close(racers[1].catalog);
+    return (racers[0].won ? 1u : 0u) + (racers[1].won ? 1u : 0u);
+}
+
+START_TEST(of_a_lease_and_a_mark_exactly_one_wins)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        catalogs_sql(&c, "DELETE FROM leases; UPDATE copies SET state = 'complete'");
+        ck_assert_uint_eq(race(lease_it, mark_it), 1);
+        ck_assert_int_eq(catalogs_number(&c, "SELECT (SELECT count(*) FROM leases) +"
+                                             " (SELECT state = 'deleting' FROM copies)"),
+                         1);
+    }
+}
+END_TEST
+
+START_TEST(of_two_marks_exactly_one_wins)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        catalogs_sql(&c, "UPDATE copies SET state = 'complete'");
+        ck_assert_uint_eq(race(mark_it, mark_it), 1);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("leases");
+    TCase *tcase = tcase_create("leases");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_lease_holds_while_its_owner_lives);
+    tcase_add_test(tcase, one_of_two_that_ends_leaves_the_other);
+    tcase_add_test(tcase, a_lease_needs_a_copy_that_can_be_read);
+    tcase_add_test(tcase, void_leases_are_removed_and_their_ids_not_used_again);
+    tcase_add_test(tcase, of_a_lease_and_a_mark_exactly_one_wins);
+    tcase_add_test(tcase, of_two_marks_exactly_one_wins);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,192 @@
+#include "catalog/verifications.h"
+
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/runs.h"
+#include "tests/support/catalogs.h"
+
+#include <check.h>
+
+static struct catalogs c;
+static struct err err;
+static int64_t store, copy_id;
+
+static void setup(void)
+{
+    catalogs_begin(&c);
+    err = (struct err){0};
+    store = catalogs_store(c.catalog, "nas");
+    copy_id = catalogs_complete(c.catalog, 1, store, 1000);
+}
+
+static void teardown(void)
+{
+    catalogs_end(&c);
+}
+
+static int add(int64_t time, enum catalog_level level, enum catalog_result result)
+{
+    struct catalog_verification v = {
+        .copy = copy_id, .time = time, .level = level, .result = result, .bytes = 3};
+    return catalog_verification_add(c.catalog, &v, &err);
+}
+
+static struct catalog_copy copy(void)
+{
+    struct catalog_copy loaded;
+    ck_assert_int_eq(catalog_copy_load(c.catalog, copy_id, &loaded, &err), 0);
+    return loaded;
+}
+
+/* A sequence of checks, each "LEVEL RESULT" as q f d and g m a u, and how the copy stands
+ * afterwards: C M A, its verified level, its proven level (0: not proven). */
+static const struct row {
+    const char *checks, *stands;
+} rows[] = {
+    {"qg", "C10"},
+    {"fg", "C22"},
+    {"dg", "C33"},
+    {"fg qg", "C12"},
+    {"dg fg", "C22"},
+    {"qm", "M10"},
+    {"fm", "M20"},
+    {"fg qm", "M10"},
+    {"fg qm qg", "C10"},
+    {"qa", "A10"},
+    {"qa qg", "C10"},
+    {"fa", "A20"},
+    {"fg fa", "A20"},
+    {"fa fg", "C22"},
+    {"da dg", "C33"},
+    {"qu", "C00"},
+    {"fg qu", "C22"},
+    {"fa qu", "A20"},
+    {"fa qm", "M10"},
+    {"fm fa", "A20"},
+    {"fm qg", "C10"},
+    /* who looks less closely than the one that found damage, says nothing */
+    {"fa qg", "A20"},
+    {"da fg", "A30"},
+    {"fa qm qg", "M10"},
+    {"fa qa qg", "A10"},
+    {"fa qm fg", "C22"},
+    {"fa fg fm qg", "C10"},
+};
+
+START_TEST(checks_move_the_copy_as_the_table_says)
+{
+    static const char levels[] = "nqfd";
+    static const char results[] = "gmau";
+    static const char states[] = "UCFMAELBD";
+    int64_t time = 100;
+    for (const char *p = rows[_i].checks; *p != '\0'; p += p[2] == '\0' ? 2 : 3)
+        ck_assert_int_eq(add(time++, (enum catalog_level)(strchr(levels, p[0]) - levels),
+                             (enum catalog_result)(strchr(results, p[1]) - results)),
+                         0);
+    struct catalog_copy stands = copy();
+    char text[8];
+    snprintf(text, sizeof text, "%c%d%d", states[stands.state], (int)stands.verified_level,
+             (int)stands.proven_level);
+    ck_assert_msg(strcmp(text, rows[_i].stands) == 0, "%s: %s, not %s", rows[_i].checks,
+                  text, rows[_i].stands);
+    ck_assert_int_eq(stands.proven > 0, stands.proven_level > 0);
+    bool good = stands.state == CATALOG_COPY_COMPLETE;
+    ck_assert_int_eq(stands.verified_error == NULL, good);
+    catalog_copy_release(&stands);
+}
+END_TEST
+
+START_TEST(a_full_check_clears_suspect_and_a_quick_one_does_not)
+{
+    struct catalog_artifact artifact;
+    ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, catalogs_id(1), true, &err),
+                     0);
+    ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_GOOD), 0);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT suspect FROM artifacts"), 1);
+    ck_assert_int_eq(add(100, CATALOG_FULL, CATALOG_FOUND_DAMAGED), 0);
+    ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_GOOD), 0);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT suspect FROM artifacts"), 1);
+    ck_assert_int_eq(add(101, CATALOG_FULL, CATALOG_GOOD), 0);
+    ck_assert_int_eq(catalog_artifact_load(c.catalog, catalogs_id(1), 0, &artifact, &err),
+                     0);
+    ck_assert(!artifact.suspect);
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
+START_TEST(the_history_is_kept_newest_first)
+{
+    struct catalog_verifications list = {0};
+    int64_t run = 0;
+    ck_assert_int_eq(catalog_run_begin(c.catalog, "verify", NULL, &run, &err), 0);
+    struct catalog_verification v = {.copy = copy_id,
+                                     .run = run,
+                                     .time = 300,
+                                     .level = CATALOG_FULL,
+                                     .result = CATALOG_FOUND_DAMAGED,
+                                     .duration_ms = 12,
+                                     .bytes = 34};
+    char wrong[] = "hash differs";
+    ck_assert_int_eq(add(200, CATALOG_QUICK, CATALOG_GOOD), 0);
+    v.message = wrong;
+    ck_assert_int_eq(catalog_verification_add(c.catalog, &v, &err), 0);
+    ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_UNDECIDED), 0);
+    ck_assert_int_eq(catalog_verifications_of(c.catalog, catalogs_id(1), 0, &list, &err),
+                     0);
+    ck_assert_uint_eq(list.count, 3);
+    ck_assert_int_eq(list.items[0].id, v.id);
+    ck_assert_int_eq(list.items[0].run, run);
+    ck_assert_str_eq(list.items[0].message, wrong);
+    ck_assert_str_eq(list.items[0].store, "nas");
+    ck_assert_int_eq(list.items[0].duration_ms, 12);
+    ck_assert_uint_eq(list.items[0].bytes, 34);
+    ck_assert_int_eq(list.items[1].result, CATALOG_GOOD);
+    ck_assert_int_eq(list.items[1].run, 0);
+    ck_assert_int_eq(list.items[2].result, CATALOG_UNDECIDED);
+    catalog_verifications_release(&list);
+    ck_assert_int_eq(catalog_verifications_of(c.catalog, catalogs_id(1), 1, &list, &err),
+                     0);
+    ck_assert_uint_eq(list.count, 1);
+    catalog_verifications_release(&list);
+    struct catalog_copy stands = copy();
+    ck_assert_str_eq(stands.verified_error, wrong);
+    catalog_copy_release(&stands);
+}
+END_TEST
+
+START_TEST(a_refused_check_leaves_no_history)
+{
+    catalogs_sql(&c, "UPDATE copies SET state = 'deleting'");
+    ck_assert_int_eq(add(100, CATALOG_FULL, CATALOG_GOOD), -1);
+    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM verifications"), 0);
+}
+END_TEST
+
+START_TEST(results_have_names)
+{
+    ck_assert_str_eq(catalog_result_name(CATALOG_GOOD), "good");
+    ck_assert_str_eq(catalog_result_name(CATALOG_FOUND_MISSING), "missing");
+    ck_assert_str_eq(catalog_result_name(CATALOG_FOUND_DAMAGED), "damaged");
+    ck_assert_str_eq(catalog_result_name(CATALOG_UNDECIDED), "undecided");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("verifications");
+    TCase *tcase = tcase_create("verifications");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, checks_move_the_copy_as_the_table_says, 0,
+                        sizeof rows / sizeof *rows);
+    tcase_add_test(tcase, a_full_check_clears_suspect_and_a_quick_one_does_not);
+    tcase_add_test(tcase, the_history_is_kept_newest_first);
+    tcase_add_test(tcase, a_refused_check_leaves_no_history);
+    tcase_add_test(tcase, results_have_names);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
