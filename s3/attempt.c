@@ -334,8 +334,9 @@ static bool check_root(struct s3_task *task, struct s3_verdict *verdict, const c
     }
     if (s3_xml_root(data, size, root, sizeof root) && strcmp(root, request->root) == 0)
         return true;
-    *words = "without the document that should have come";
-    *verdict = s3_error_of_answer(request->answer.status, "");
+    *words = "the document that should have come is missing or damaged";
+    /* Repeated a few times only: it may be that the service cannot write it any better. */
+    *verdict = (struct s3_verdict){S3_CLASS_DAMAGED, ERR_TRANSIENT, true, NULL};
     return false;
 }
 
@@ -346,7 +347,7 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
     struct s3_answer *answer = &request->answer;
 
     if (task->exchange.sent != request->body_size) {
-        *words = "before it had the whole body";
+        *words = "it had not read the whole body";
         *verdict = s3_error_of_answer(200, "");
         return false;
     }

@@ -179,6 +179,14 @@ static void add_position(const struct listing *listing, struct s3_query *query)
         s3_query_add(query, v1 ? "marker" : "continuation-token", listing->token);
 }
 
+/* Ceph says it encodes the keys of its first version, and does not (rclone leaves it out,
+ * too). */
+static bool wants_encoding(const struct listing *listing)
+{
+    const struct s3_provider *row = s3_client_row(listing->client);
+    return row->list_encoding && (listing->versions || row->list_version != 1);
+}
+
 static int ask(const struct listing *listing, struct page *page, struct err *err)
 {
     const char *root = listing->versions ? "ListVersionsResult" : "ListBucketResult";
@@ -192,7 +200,7 @@ static int ask(const struct listing *listing, struct page *page, struct err *err
     request.what = listing->versions ? "list of versions" : "list of objects";
     s3_query_add(&request.query, "prefix", listing->prefix);
     s3_query_add(&request.query, "max-keys", "1000");
-    if (s3_client_row(listing->client)->list_encoding)
+    if (wants_encoding(listing))
         s3_query_add(&request.query, "encoding-type", "url");
     add_position(listing, &request.query);
     int result = s3_request_run(listing->client, &request, err);

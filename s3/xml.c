@@ -58,13 +58,13 @@ static int open_element(struct walk *walk)
     }
     walk->depth++;
     text_clear(&walk->text);
-    return text_check(&walk->path, "a path in the service's XML answer", walk->err);
+    return walk->path.overflowed ? bad(walk->err, "holds a name that is too long") : 0;
 }
 
 static int close_element(struct walk *walk)
 {
-    if (text_check(&walk->text, "a text in the service's XML answer", walk->err) < 0)
-        return -1;
+    if (walk->text.overflowed)
+        return bad(walk->err, "holds a text that is too long");
     int result = walk->each(walk->context, walk->path.data, walk->text.data, walk->err);
     if (result != 0)
         return result;

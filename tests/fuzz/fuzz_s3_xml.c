@@ -1,0 +1,63 @@
+/* An answer of any bytes from a service: heads, errors, documents. Never a crash, never a
+ * walk that succeeds on something else than one whole document with the root asked for. */
+#include "base/memory.h"
+#include "s3/answer.h"
+#include "s3/xml.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int each(void *context, const char *path, const char *text, struct err *err)
+{
+    size_t *depth = context;
+
+    (void)err;
+    assert(strlen(path) <= 1024 && strlen(text) <= 64 << 10);
+    (*depth)++;
+    return 0;
+}
+
+static void walk(const char *data, size_t size, const char *root)
+{
+    struct err err = {0};
+    size_t elements = 0;
+    char found[128];
+
+    if (s3_xml_walk(data, size, root, each, &elements, &err) != 0) {
+        assert(err.kind == ERR_TRANSIENT && *err.text != '\0');
+        return;
+    }
+    assert(elements > 0);
+    assert(s3_xml_root(data, size, found, sizeof found) && strcmp(found, root) == 0);
+}
+
+static void read_head(const char *data, size_t size)
+{
+    struct s3_answer answer = {0};
+
+    for (const char *line = data; line < data + size;) {
+        const char *end = memchr(line, '\n', (size_t)(data + size - line));
+        size_t length =
+            end != NULL ? (size_t)(end - line) + 1 : (size_t)(data + size - line);
+        (void)s3_answer_header(&answer, line, length);
+        line += length;
+    }
+    (void)s3_answer_retry_after_ms(&answer);
+    assert(!answer.has_range || answer.range_last < answer.range_total);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = memory_strndup((const char *)data, size);
+    size_t length = strlen(text);
+    struct s3_answer answer = {0};
+
+    read_head(text, length);
+    if (s3_answer_error(&answer, text, length))
+        assert(strlen(answer.code) < sizeof answer.code);
+    walk(text, length, "Error");
+    walk(text, length, "ListBucketResult");
+    free(text);
+    return 0;
+}
