@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "s3/s3.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,9 +109,10 @@ static int run_with_settings(struct cmd_context *ctx, struct err *err)
     if (settings_load(&settings, ctx->args, err) < 0)
         goto cleanup;
     log_setup(settings.log_level, settings.log_format);
-    if (cancel_install(err) < 0)
+    if (cancel_install(err) < 0 || s3_global_init(err) < 0)
         goto cleanup;
     status = ctx->command->run(ctx, err);
+    s3_global_release();
 cleanup:
     settings_release(&settings);
     ctx->settings = NULL;
