@@ -11,15 +11,18 @@
 #include <poll.h>
 #include <unistd.h>
 
+enum { HINT_LINES = 4, HINT_BYTES = 16384 };
+
 struct child {
     struct process *process;
     char *name; /* of the program */
     char *database;
     enum err_kind kind;
     /* Written by process's thread for stderr, read after process_finish has joined it. */
-    char *error;  /* the first line that is an error */
-    char *detail; /* what the server said, when the error line does not hold it */
-    const char *hint;
+    char *error;       /* the first line that is an error */
+    char *detail;      /* what the server said, when the error line does not hold it */
+    struct text words; /* the lines from there on, to find a hint by */
+    int lines;
 };
 
 static bool is_error(const char *line)
@@ -35,6 +38,7 @@ static bool is_error(const char *line)
 static void note_line(void *context, const char *line)
 {
     struct child *child = context;
+    line += strspn(line, " \t");
     if (child->database != NULL)
         log_warning("database \"%s\": %s", child->database, line);
     if (child->error == NULL && is_error(line))
@@ -42,8 +46,8 @@ static void note_line(void *context, const char *line)
     else if (child->error != NULL && child->detail == NULL &&
              strstr(line, "detail: Error message from server: ") != NULL)
         child->detail = memory_strdup(strstr(line, "server: ") + strlen("server: "));
-    if (child->hint == NULL && (child->error != NULL || strstr(line, "psql:") == line))
-        child->hint = hint_find(line);
+    if (child->error != NULL && child->lines++ < HINT_LINES)
+        text_addf(&child->words, "%s ", line);
 }
 
 struct child *child_start(const struct child_spec *spec, struct err *err)
@@ -54,6 +58,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
     child->name = memory_strdup(slash == NULL ? spec->argv->items[0] : slash + 1);
     child->database = memory_strdup(spec->database);
     child->kind = spec->kind;
+    text_init(&child->words, HINT_BYTES);
     for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
         strlist_add(&env, spec->env->items[i]);
     struct process_spec process = {
@@ -111,10 +116,14 @@ static int describe(const struct child *child, struct err *err)
     if (child->detail != NULL) {
         char head[sizeof err->text];
         memcpy(head, err->text, sizeof head);
+        size_t length = strlen(head); /* libpq ends with a full stop */
+        if (head[length - 1] == '.')
+            head[length - 1] = '\0';
         err_set(err, child->kind, "%s: %s", head, child->detail);
     }
-    if (child->hint != NULL)
-        err_hint(err, "%s", child->hint);
+    const char *hint = hint_find(child->error != NULL ? child->words.data : words);
+    if (hint != NULL)
+        err_hint(err, "%s", hint);
     return -1;
 }
 
@@ -170,6 +179,7 @@ void child_free(struct child *child)
     if (child == NULL)
         return;
     process_free(child->process);
+    text_release(&child->words);
     free(child->error);
     free(child->detail);
     free(child->database);

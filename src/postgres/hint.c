@@ -1,8 +1,9 @@
 #include "postgres/hint.h"
 
-#include "base/text.h"
+#include "base/memory.h"
 
-/* The first row whose part occurs counts: special causes stand before general ones. */
+/* The first row whose part occurs counts: special causes stand before general ones. '*' is
+ * any run of characters. */
 static const struct hint_row {
     const char *part;
     const char *hint;
@@ -21,7 +22,7 @@ static const struct hint_row {
     {"unsupported version",
      "the archive is newer than this pg_restore: set pg_bin_dir to a "
      "newer client"},
-    {"LOCK TABLE",
+    {"statement timeout*LOCK TABLE",
      "another session holds a lock (see pg_locks); try when it is gone, or raise "
      "lock_wait_timeout"},
     {"lock timeout", "another session holds a lock (see pg_locks); try when it is gone, or "
@@ -97,10 +98,21 @@ static const struct hint_row {
                             "locale-gen, or create the database yourself"},
 };
 
+static bool occurs(const char *part, const char *message)
+{
+    const char *star = strchr(part, '*');
+    if (star == NULL)
+        return strstr(message, part) != NULL;
+    char *head = memory_strndup(part, (size_t)(star - part));
+    const char *found = strstr(message, head);
+    free(head);
+    return found != NULL && occurs(star + 1, found);
+}
+
 const char *hint_find(const char *message)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (strstr(message, rows[i].part) != NULL)
+        if (occurs(rows[i].part, message))
             return rows[i].hint;
     return NULL;
 }

@@ -143,6 +143,11 @@ static int clone_database(const struct arguments *arguments, struct err *err)
     struct server *server =
         server_connect(arguments->items[0], argument(arguments, 1), err);
     int result = server == NULL ? -1 : server_properties(server, &found, err);
+    if (result == 0 && argument(arguments, 3) != NULL) {
+        server_free(server);
+        server = server_connect(arguments->items[3], NULL, err);
+        result = server == NULL ? -1 : 0;
+    }
     if (result == 0)
         result = server_create_database(server, name, &found, err);
     if (result == 0)

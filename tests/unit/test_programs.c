@@ -1,0 +1,165 @@
+#include "postgres/dump.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/process.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/pgkeep-programs-XXXXXX";
+
+/* A folder of programs of which pg_dump knows its version only. */
+static void make_programs(const char *below, const char *version)
+{
+    static const char *const names[] = {"pg_dump", "pg_dumpall", "pg_restore", "psql"};
+    struct err err = {0};
+    char *place = file_join(folder, below);
+    char *script = memory_format("#!/bin/sh\necho 'pg_dump (PostgreSQL) %s'\n", version);
+    ck_assert_int_eq(file_make_folders(place, &err), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = file_join(place, names[i]);
+        ck_assert_int_eq(file_write(path, script, strlen(script), &err), 0);
+        ck_assert_int_eq(chmod(path, 0700), 0);
+        free(path);
+    }
+    free(script);
+    free(place);
+}
+
+static void remove_programs(void)
+{
+    const char *argv[] = {"rm", "-rf", folder, NULL};
+    struct process_spec spec = {.argv = argv};
+    struct err err = {0};
+    ck_assert_int_eq(process_run(&spec, NULL, &err), 0);
+}
+
+static void make_all(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_programs("many/14/bin", "14.19");
+    make_programs("many/16/bin", "16.10 (Debian 16.10-1.pgdg120+1)");
+    make_programs("many/17/bin", "17.6");
+    make_programs("many/18beta/bin", "18beta3");
+    make_programs("one", "15.18 (Debian 15.18-0+deb12u1)");
+    make_programs("old", "9.6.24");
+    make_programs("odd", "of no version");
+}
+
+static const struct {
+    const char *bin_dir;
+    int server;
+    const char *version; /* NULL: none */
+    const char *says;
+} rows[] = {
+    {"many", 140019, "14.19", NULL},
+    {"many", 150000, "16.10", NULL},
+    {"many", 160010, "16.10", NULL},
+    {"many", 170099, "17.6", NULL},
+    {"many", 90624, "14.19", NULL},
+    {"many", 0, "17.6", NULL},
+    {"many", 180000, NULL,
+     "pg_dump 17.6 is too old for a server of version 18 (looked in FOLDER)\n"
+     "hint: install the package postgresql-client-18, or set pg_bin_dir"},
+    {"one", 150018, "15.18", NULL},
+    {"one", 0, "15.18", NULL},
+    {"one", 170000, NULL, "pg_dump 15.18 is too old for a server of version 17"},
+    {"old", 90600, "9.6.24", NULL},
+    {"old", 100000, NULL, "postgresql-client-10"},
+    {"odd", 150000, NULL, "no pg_dump for a server of version 15"},
+    {"absent", 150000, NULL, "no pg_dump for a server of version 15"},
+    {"absent", 0, NULL, "no pg_dump (looked in "},
+};
+
+START_TEST(the_smallest_major_that_is_not_older_than_the_server_is_chosen)
+{
+    struct err err = {0};
+    struct programs programs;
+    char *bin_dir = file_join(folder, rows[_i].bin_dir);
+    int result = programs_find(bin_dir, rows[_i].server, &programs, &err);
+    if (rows[_i].version != NULL) {
+        ck_assert_msg(result == 0, "%s", err.text);
+        ck_assert_str_eq(programs.version, rows[_i].version);
+        ck_assert(text_starts_with(programs.pg_restore, bin_dir));
+        ck_assert_int_eq(access(programs.pg_dumpall, X_OK), 0);
+        ck_assert_int_eq(access(programs.psql, X_OK), 0);
+    } else {
+        char *says = memory_strdup(rows[_i].says);
+        char *place = strstr(says, "FOLDER");
+        if (place != NULL) {
+            char *whole = memory_format("%.*s%s%s", (int)(place - says), says, bin_dir,
+                                        place + strlen("FOLDER"));
+            free(says);
+            says = whole;
+        }
+        ck_assert_int_eq(result, -1);
+        ck_assert_int_eq(err.kind, ERR_DATABASE);
+        ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
+        ck_assert_ptr_nonnull(strstr(err.text, "\nhint: install"));
+        ck_assert_ptr_null(programs.pg_dump);
+        free(says);
+    }
+    programs_release(&programs);
+    free(bin_dir);
+}
+END_TEST
+
+START_TEST(path_goes_before_the_systems_folder_and_bin_dir_before_path)
+{
+    struct err err = {0};
+    struct programs programs;
+    char *path = file_join(folder, "one");
+    char *many = file_join(folder, "many");
+    char *search = memory_format("%s:/usr/bin:/bin", path);
+    setenv("PATH", search, 1);
+    free(search);
+    ck_assert_msg(programs_find(NULL, 140000, &programs, &err) == 0, "%s", err.text);
+    ck_assert(text_starts_with(programs.pg_dump, path));
+    programs_release(&programs);
+    ck_assert_int_eq(programs_find(many, 140000, &programs, &err), 0);
+    ck_assert_str_eq(programs.version, "14.19");
+    programs_release(&programs);
+    free(path);
+    free(many);
+}
+END_TEST
+
+START_TEST(a_package_without_one_of_its_programs_is_an_error_that_names_it)
+{
+    struct err err = {0};
+    struct programs programs;
+    char *bin_dir = file_join(folder, "one");
+    char *psql = file_join(bin_dir, "psql");
+    ck_assert_int_eq(chmod(psql, 0600), 0);
+    bool is_root = access(psql, X_OK) == 0;
+    ck_assert(!is_root);
+    ck_assert_int_eq(programs_find(bin_dir, 150000, &programs, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, psql));
+    ck_assert_ptr_null(programs.pg_dump);
+    ck_assert_int_eq(chmod(psql, 0700), 0);
+    free(psql);
+    free(bin_dir);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("programs");
+    TCase *tcase = tcase_create("programs");
+    SRunner *runner = srunner_create(suite);
+    tcase_add_unchecked_fixture(tcase, make_all, remove_programs);
+    tcase_add_loop_test(tcase,
+                        the_smallest_major_that_is_not_older_than_the_server_is_chosen, 0,
+                        sizeof rows / sizeof *rows);
+    tcase_add_test(tcase, path_goes_before_the_systems_folder_and_bin_dir_before_path);
+    tcase_add_test(tcase, a_package_without_one_of_its_programs_is_an_error_that_names_it);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
