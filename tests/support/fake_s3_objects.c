@@ -45,7 +45,9 @@ char *fake_stored_headers(struct fake_call *call)
         if (is_stored(line)) {
             for (size_t i = 0; i < name; i++)
                 text_add_char(&out, (char)tolower((unsigned char)line[i]));
-            text_add_bytes(&out, line + name, (size_t)(end - line) - name);
+            const char *value = line + name + 1 + strspn(line + name + 1, " ");
+            text_add(&out, ": ");
+            text_add_bytes(&out, value, (size_t)(end - value));
         }
         line = end;
     }

@@ -302,7 +302,7 @@ unsigned fake_s3_upload_count(struct fake_s3 *fake)
     return count;
 }
 
-/* MD5 of the bytes as an ETag; data NULL: zero bytes. */
+/* MD5 of the bytes as an ETag; data NULL: of zero bytes. */
 static char *etag_of(const void *data, size_t size)
 {
     static const unsigned char zeroes[4096];
@@ -328,10 +328,12 @@ const char *fake_s3_add_object(struct fake_s3 *fake, const char *key, const void
     struct fake_version *version = memory_zalloc(sizeof *version);
 
     version->size = size;
-    version->etag = etag_of(data, size);
     version->content_type = memory_strdup("binary/octet-stream");
     version->meta = memory_strdup("");
     pthread_mutex_lock(&fake->lock);
+    /* Gigabytes that are not there are not hashed either. */
+    version->etag = fake->settings.sparse && data == NULL ? etag_of(&size, sizeof size)
+                                                          : etag_of(data, size);
     if (!fake->settings.sparse) {
         version->data = memory_zalloc(size + 1);
         if (data != NULL && size > 0)
@@ -343,17 +345,38 @@ const char *fake_s3_add_object(struct fake_s3 *fake, const char *key, const void
     return id;
 }
 
+/* The lines without those of this header. */
+static char *without_header(const char *lines, const char *name)
+{
+    struct text out;
+
+    text_init(&out, FAKE_BUFFER_SIZE);
+    while (*lines != '\0') {
+        const char *end = strstr(lines, "\r\n") + 2;
+        if (!text_starts_with(lines, name))
+            text_add_bytes(&out, lines, (size_t)(end - lines));
+        lines = end;
+    }
+    char *kept = text_take(&out);
+    text_release(&out);
+    return kept;
+}
+
 void fake_s3_set_meta(struct fake_s3 *fake, const char *key, const char *name,
                       const char *value)
 {
+    char *start = memory_format("x-amz-meta-%s: ", name);
+
     pthread_mutex_lock(&fake->lock);
     struct fake_version *version = latest(fake, key);
     if (version != NULL) {
-        char *meta = memory_format("x-amz-meta-%s: %s\r\n", name, value);
+        char *kept = without_header(version->meta, start);
         free(version->meta);
-        version->meta = meta;
+        version->meta = memory_format("%s%s%s\r\n", kept, start, value);
+        free(kept);
     }
     pthread_mutex_unlock(&fake->lock);
+    free(start);
 }
 
 const char *fake_s3_add_upload(struct fake_s3 *fake, const char *key, int age_s)
