@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "s3/credentials.h"
+#include "s3/sign_canonical.h"
 #include "s3/uri.h"
 
 #include <pthread.h>
-#include <strings.h>
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"
@@ -23,309 +23,17 @@ struct s3_signer {
     unsigned char key[SHA256_SIZE];
 };
 
-/* One header as it is signed: name in lower case, value trimmed and on one line. */
-struct line {
-    char *name;
-    char *value;
-    size_t order; /* of appearance: values of one name keep it */
-};
-
 /* What one signature is made of. */
 struct signing {
     const struct s3_sign_request *request;
     const struct s3_credentials *credentials;
     char date[32];
     struct text scope; /* day/region/service/aws4_request */
-    struct line *lines;
-    size_t line_count;
-    size_t line_capacity;
+    struct s3_canonical canonical;
     struct text names; /* "host;x-amz-date" */
     struct s3_sign_trace own;
     struct s3_sign_trace *trace; /* the caller's, or `own` */
 };
-
-/* ---- which headers ---- */
-
-/* What hops change, what curl decides itself, and what some services rewrite
- * (accept-encoding: Google, Cloudflare). */
-static const char *const never_signed[] = {
-    "authorization",
-    "user-agent",
-    "connection",
-    "expect",
-    "transfer-encoding",
-    "keep-alive",
-    "te",
-    "trailer",
-    "upgrade",
-    "proxy-",
-    "x-amzn-trace-id",
-    "accept-encoding",
-};
-
-/* The signer makes these itself; the caller's would be sent twice. */
-static const char *const made_here[] = {
-    "host",
-    "x-amz-date",
-    "x-amz-content-sha256",
-    "x-amz-security-token",
-};
-
-bool s3_sign_is_signable(const char *header_name)
-{
-    for (size_t i = 0; i < sizeof never_signed / sizeof *never_signed; i++) {
-        const char *name = never_signed[i];
-        bool prefix = text_ends_with(name, "-");
-        if (prefix ? strncasecmp(header_name, name, strlen(name)) == 0
-                   : strcasecmp(header_name, name) == 0)
-            return false;
-    }
-    return true;
-}
-
-static bool is_made_here(const char *name)
-{
-    for (size_t i = 0; i < sizeof made_here / sizeof *made_here; i++)
-        if (strcasecmp(name, made_here[i]) == 0)
-            return true;
-    return false;
-}
-
-/* ---- what cannot be signed ---- */
-
-static bool has_control(const char *string)
-{
-    for (; *string != '\0'; string++)
-        if ((unsigned char)*string < 0x20 || *string == 0x7F)
-            return true;
-    return false;
-}
-
-static int check_plain(const char *string, const char *what, bool spaces, struct err *err)
-{
-    if (string == NULL || *string == '\0')
-        return err_set(err, ERR_USAGE, "cannot sign: no %s", what);
-    if (has_control(string) || (!spaces && strchr(string, ' ') != NULL))
-        return err_set(err, ERR_USAGE, "cannot sign: %s holds a %s", what,
-                       spaces ? "control character" : "control character or space");
-    return 0;
-}
-
-static int check_header_name(const char *name, struct err *err)
-{
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"; /* RFC 9110, 5.6.2 */
-    if (*name == '\0' || name[strspn(name, token)] != '\0')
-        return err_set(err, ERR_USAGE, "cannot sign: bad name of a header");
-    return 0;
-}
-
-/* Length of a line break that a space follows (RFC 9110, 5.5: obs-fold), or 0. */
-static size_t fold_length(const char *p)
-{
-    size_t length = p[0] == '\r' && p[1] == '\n' ? 2 : p[0] == '\n' ? 1 : 0;
-    return length > 0 && (p[length] == ' ' || p[length] == '\t') ? length : 0;
-}
-
-static int check_header_value(const char *name, const char *value, struct err *err)
-{
-    for (const char *p = value; *p != '\0'; p++) {
-        size_t fold = fold_length(p);
-        if (fold > 0)
-            p += fold;
-        else if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7F)
-            return err_set(err, ERR_USAGE,
-                           "cannot sign: header %s holds a control character", name);
-    }
-    return 0;
-}
-
-static int check_credentials(const struct s3_credentials *credentials, struct err *err)
-{
-    if (check_plain(credentials->access_key, "access key", false, err) < 0 ||
-        check_plain(credentials->secret_key.text, "secret key", true, err) < 0)
-        return -1;
-    const char *token = credentials->session_token.text;
-    return token == NULL ? 0 : check_plain(token, "session token", false, err);
-}
-
-static int check_request(const struct s3_sign_request *request, struct err *err)
-{
-    if (check_plain(request->method, "method", false, err) < 0 ||
-        check_plain(request->host, "host", false, err) < 0 ||
-        check_plain(request->path, "path", true, err) < 0 ||
-        check_plain(request->payload, "payload hash", false, err) < 0 ||
-        check_plain(request->region, "region", false, err) < 0 ||
-        check_plain(request->service, "service", false, err) < 0)
-        return -1;
-    if (request->path[0] != '/')
-        return err_set(err, ERR_USAGE, "cannot sign: the path does not begin with '/'");
-    if (request->query != NULL && has_control(request->query))
-        return err_set(err, ERR_USAGE, "cannot sign: query holds a control character");
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct s3_header *header = &request->headers[i];
-        if (check_header_name(header->name, err) < 0 ||
-            check_header_value(header->name, header->value, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* ---- canonical headers ---- */
-
-static char *lower_case(const char *name)
-{
-    char *lower = memory_strdup(name);
-    for (char *p = lower; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p - 'A' + 'a');
-    return lower;
-}
-
-/* Trimmed, and every run of white space (folds too) one space. */
-static char *one_line(const char *value)
-{
-    char *out = memory_alloc(strlen(value) + 1);
-    size_t length = 0;
-    bool gap = false;
-    for (; *value != '\0'; value++) {
-        if (strchr(" \t\r\n", *value) != NULL) {
-            gap = length > 0;
-            continue;
-        }
-        if (gap)
-            out[length++] = ' ';
-        gap = false;
-        out[length++] = *value;
-    }
-    out[length] = '\0';
-    return out;
-}
-
-static void add_line(struct signing *signing, const char *name, const char *value)
-{
-    memory_grow(&signing->lines, &signing->line_capacity, signing->line_count + 1,
-                sizeof *signing->lines);
-    struct line *line = &signing->lines[signing->line_count];
-    line->name = lower_case(name);
-    line->value = one_line(value);
-    line->order = signing->line_count++;
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-    const struct line *x = a;
-    const struct line *y = b;
-    int names = strcmp(x->name, y->name);
-    return names != 0 ? names : (x->order > y->order) - (x->order < y->order);
-}
-
-static bool sends_payload_header(const struct s3_sign_request *request)
-{
-    return !request->generic || request->payload_header;
-}
-
-static void collect_lines(struct signing *signing, bool by_header)
-{
-    const struct s3_sign_request *request = signing->request;
-    const char *token = signing->credentials->session_token.text;
-    add_line(signing, "host", request->host);
-    if (by_header) {
-        add_line(signing, "x-amz-date", signing->date);
-        if (sends_payload_header(request))
-            add_line(signing, "x-amz-content-sha256", request->payload);
-        if (token != NULL && !request->token_unsigned)
-            add_line(signing, "x-amz-security-token", token);
-    }
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct s3_header *header = &request->headers[i];
-        if (s3_sign_is_signable(header->name) && !is_made_here(header->name))
-            add_line(signing, header->name, header->value);
-    }
-    qsort(signing->lines, signing->line_count, sizeof *signing->lines, compare_lines);
-}
-
-static bool repeats(const struct signing *signing, size_t index)
-{
-    return index > 0 &&
-           strcmp(signing->lines[index].name, signing->lines[index - 1].name) == 0;
-}
-
-static void name_lines(struct signing *signing)
-{
-    for (size_t i = 0; i < signing->line_count; i++) {
-        if (!repeats(signing, i))
-            text_addf(&signing->names, "%s%s", i > 0 ? ";" : "", signing->lines[i].name);
-    }
-}
-
-static void add_lines(const struct signing *signing, struct text *out)
-{
-    for (size_t i = 0; i < signing->line_count; i++) {
-        const struct line *line = &signing->lines[i];
-        if (repeats(signing, i)) {
-            text_add_char(out, ',');
-        } else {
-            if (i > 0)
-                text_add_char(out, '\n');
-            text_add(out, line->name);
-            text_add_char(out, ':');
-        }
-        text_add(out, line->value);
-    }
-    text_add_char(out, '\n');
-}
-
-/* ---- canonical path ---- */
-
-static void drop_last_segment(struct text *path)
-{
-    while (path->length > 0 && path->data[path->length - 1] != '/')
-        path->length--;
-    if (path->length > 0)
-        path->length--;
-    path->data[path->length] = '\0';
-}
-
-/* Without ".", ".." and empty segments (RFC 3986, 5.2.4, and no double slashes). */
-static void normalise_path(const char *path, struct text *out)
-{
-    bool folder = true; /* ends with a slash */
-    while (*path != '\0') {
-        path += strspn(path, "/");
-        size_t length = strcspn(path, "/");
-        folder = path[length] == '/' || length == 0;
-        if (length == 1 && path[0] == '.') {
-            folder = true;
-        } else if (length == 2 && path[0] == '.' && path[1] == '.') {
-            drop_last_segment(out);
-            folder = true;
-        } else if (length > 0) {
-            text_add_char(out, '/');
-            text_add_bytes(out, path, length);
-        }
-        path += length;
-    }
-    if (folder)
-        text_add_char(out, '/');
-}
-
-static void add_path(const struct s3_sign_request *request, struct text *out)
-{
-    if (!request->generic) {
-        s3_uri_encode_path(request->path, out);
-        return;
-    }
-    if (request->keep_path) {
-        text_add_percent(out, request->path, strlen(request->path), true);
-        return;
-    }
-    struct text normal;
-    text_init(&normal, CANONICAL_CEILING);
-    normalise_path(request->path, &normal);
-    text_add_percent(out, normal.data, normal.length, true);
-    text_release(&normal);
-}
 
 /* ---- signature ---- */
 
@@ -354,12 +62,7 @@ static void signing_init(struct signing *signing, const struct s3_sign_request *
 
 static void signing_release(struct signing *signing)
 {
-    for (size_t i = 0; i < signing->line_count; i++) {
-        memory_wipe(signing->lines[i].value, strlen(signing->lines[i].value));
-        free(signing->lines[i].name);
-        free(signing->lines[i].value);
-    }
-    free(signing->lines);
+    s3_canonical_release(&signing->canonical);
     text_release(&signing->scope);
     text_release(&signing->names);
     s3_sign_trace_release(&signing->own);
@@ -418,11 +121,11 @@ static int finish(struct s3_signer *signer, struct signing *signing, struct s3_q
 {
     struct text *canonical = &signing->trace->canonical_request;
     text_addf(canonical, "%s\n", signing->request->method);
-    add_path(signing->request, canonical);
+    s3_canonical_path(signing->request, canonical);
     text_add_char(canonical, '\n');
     s3_query_text(query, canonical);
     text_add_char(canonical, '\n');
-    add_lines(signing, canonical);
+    s3_canonical_headers(&signing->canonical, canonical);
     text_add_char(canonical, '\n');
     text_add(canonical, signing->names.data);
     text_add_char(canonical, '\n');
@@ -449,7 +152,7 @@ static void add_header_lines(const struct signing *signing, struct strlist *line
     const struct s3_credentials *credentials = signing->credentials;
     strlist_addf(lines, "Host: %s", request->host);
     strlist_addf(lines, "X-Amz-Date: %s", signing->date);
-    if (sends_payload_header(request))
+    if (s3_canonical_sends_payload(request))
         strlist_addf(lines, "X-Amz-Content-Sha256: %s", request->payload);
     if (credentials->session_token.text != NULL)
         strlist_addf(lines, "X-Amz-Security-Token: %s", credentials->session_token.text);
@@ -464,12 +167,12 @@ int s3_sign(struct s3_signer *signer, const struct s3_credentials *credentials,
             const struct s3_sign_request *request, struct strlist *lines,
             struct s3_sign_trace *trace, struct err *err)
 {
-    if (check_credentials(credentials, err) < 0 || check_request(request, err) < 0)
+    if (s3_canonical_check(request, credentials, err) < 0)
         return -1;
     struct signing signing;
     signing_init(&signing, request, credentials, trace);
-    collect_lines(&signing, true);
-    name_lines(&signing);
+    s3_canonical_init(&signing.canonical, request, credentials, signing.date);
+    s3_canonical_names(&signing.canonical, &signing.names);
     struct s3_query query;
     s3_query_init(&query);
     if (request->query != NULL)
@@ -522,12 +225,12 @@ int s3_sign_query(struct s3_signer *signer, const struct s3_credentials *credent
         return err_set(err, ERR_USAGE,
                        "a presigned URL lives from 1 second to 7 days, not %lld seconds",
                        (long long)seconds);
-    if (check_credentials(credentials, err) < 0 || check_request(request, err) < 0)
+    if (s3_canonical_check(request, credentials, err) < 0)
         return -1;
     struct signing signing;
     signing_init(&signing, request, credentials, trace);
-    collect_lines(&signing, false);
-    name_lines(&signing);
+    s3_canonical_init(&signing.canonical, request, credentials, NULL);
+    s3_canonical_names(&signing.canonical, &signing.names);
     struct s3_query pairs;
     s3_query_init(&pairs);
     if (request->query != NULL)
