@@ -1,4 +1,5 @@
 #define _XOPEN_SOURCE 700 /* realpath */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "postgres/dump.h"
 
 #include "base/file.h"

@@ -214,7 +214,7 @@ begin_dump() {
     "$postgres" dump dbname=big plain full >"$work/fifo" 2>"$work/err" &
     dumping=$!
     exec 7<"$work/fifo"
-    wait_until sql_says "$copying" 1
+    ok "a dump is in the middle of COPY" wait_until sql_says "$copying" 1
 }
 begin_dump
 sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgkeep'" >"$work/out"
@@ -257,7 +257,7 @@ fails "a locked table" 4 'lock|timeout' 'pg_locks' "$postgres" dump dbname=big p
 "$postgres" dump dbname=big plain full 60000 >"$work/dump.sql" 2>"$work/err" &
 dumping=$!
 waiting="SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgkeep' AND wait_event_type = 'Lock'"
-wait_until sql_says "$waiting" 1
+ok "a dump waits for a lock" wait_until sql_says "$waiting" 1
 kill -9 "$dumping"
 wait "$dumping" 2>"$work/out"
 ok "kill -9 of ours also ends a pg_dump that waits for a lock" wait_until sql_says "$waiting" 0
