@@ -81,8 +81,22 @@ static void add_remark(struct text *out, const char *remark)
     text_add(out, remark);
 }
 
-static void cell_remarks(struct output_table *table, const struct health_job *job,
-                         const struct health_group *group)
+/* Why the newest one is not the last good one. */
+static void add_tried(struct text *out, const struct catalog_artifact *tried)
+{
+    add_remark(out, "the last one: ");
+    if (tried->status != CATALOG_COMPLETE)
+        text_add(out, catalog_status_name(tried->status));
+    else if (tried->suspect || tried->quarantined)
+        text_add(out, tried->suspect ? "suspect" : "quarantined");
+    else
+        text_add(out, "no good copy, or from the future");
+    if (tried->error_message)
+        text_addf(out, ": %.200s", tried->error_message);
+}
+
+static void cell_remarks(struct output_table *table, const struct health *health,
+                         const struct health_job *job, const struct health_group *group)
 {
     struct text text;
     text_init(&text, REMARKS_MAX);
@@ -90,14 +104,9 @@ static void cell_remarks(struct output_table *table, const struct health_job *jo
         add_remark(&text, "too old");
     if (!group)
         add_remark(&text, "never ran");
-    else if (group->tried && group->tried != group->good) {
-        const struct catalog_artifact *tried = group->tried;
-        add_remark(&text, "the last one: ");
-        text_add(&text, tried->suspect ? "suspect" : catalog_status_name(tried->status));
-        if (tried->error_message)
-            text_addf(&text, ": %.200s", tried->error_message);
-    }
-    if (!job->configured)
+    else if (group->tried && group->tried != group->good)
+        add_tried(&text, group->tried);
+    if (!job->configured && health->any_configured)
         add_remark(&text, "not configured");
     output_table_cell(table, text.data);
     text_release(&text);
@@ -116,7 +125,7 @@ static void add_group(struct output_table *table, const struct health *health,
     output_table_cell(table, good ? output_time(time, good->time) : NULL);
     cell_age(table, health->now, good ? good->time : 0);
     output_table_cell(table, good ? text_size(size, good->stored_bytes) : NULL);
-    cell_remarks(table, job, group);
+    cell_remarks(table, health, job, group);
 }
 
 static void print_jobs(const struct health *health)
@@ -145,8 +154,7 @@ static const char *advice(enum health_what what)
 {
     static const char *const rows[HEALTH_WHATS] = {
         [HEALTH_ABANDONED] = "its process is gone: `pgkeep sweep`",
-        [HEALTH_SUSPECT] = "much smaller than usual: look at it, then `pgkeep pin` or "
-                           "`pgkeep verify`",
+        [HEALTH_SUSPECT] = "much smaller than usual: `pgkeep pin` or `verify` clears it",
         [HEALTH_QUARANTINED] = "its time is in the future or unknown",
         [HEALTH_FAILED] = "`pgkeep copy` brings it there",
         [HEALTH_MISSING] = "`pgkeep copy` brings it back",

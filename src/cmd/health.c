@@ -113,7 +113,7 @@ static void judge(struct health *health, const struct health_spec *spec)
     size_t watched = 0;
     for (size_t i = 0; i < health->job_count; i++) {
         struct health_job *job = &health->jobs[i];
-        job->watched = job->configured || spec->job || spec->settings->job_count == 0;
+        job->watched = job->configured || spec->job || !health->any_configured;
         if (!job->watched)
             continue;
         watched++;
@@ -219,7 +219,9 @@ static bool is_asked_for(const struct health_spec *spec, const char *job)
 void health_init(struct health *health, const struct catalog_artifacts *artifacts,
                  const struct health_spec *spec)
 {
-    *health = (struct health){.now = spec->now, .max_age_s = spec->max_age_s};
+    *health = (struct health){.now = spec->now,
+                              .max_age_s = spec->max_age_s,
+                              .any_configured = spec->settings->job_count > 0};
     for (size_t i = 0; i < spec->settings->job_count; i++) {
         if (is_asked_for(spec, spec->settings->jobs[i].name))
             add_job(health, spec->settings->jobs[i].name)->configured = true;

@@ -75,7 +75,8 @@ struct health {
     size_t running_count, running_capacity;
     struct health_problem *problems; /* newest artifact first */
     size_t problem_count, problem_capacity;
-    bool too_old; /* a watched job is, or there is none to watch */
+    bool any_configured; /* the configuration has jobs; else ad-hoc ones are all there is */
+    bool too_old;        /* a watched job is, or there is none to watch */
 };
 
 struct health_spec {
