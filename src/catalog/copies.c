@@ -4,10 +4,11 @@
 #include "base/memory.h"
 #include "catalog/copy_row.h"
 
-/* What a store may hold belongs to an artifact that is being made or is good. */
+/* What a store may hold belongs to an artifact that is being made or is good. By its
+ * number, not as a set: SQLite would collect all artifacts for that. */
 #define LIVE                                                                               \
-    " artifact IN (SELECT number FROM artifacts"                                           \
-    " WHERE status IN ('running', 'complete'))"
+    " EXISTS (SELECT 1 FROM artifacts WHERE artifacts.number = copies.artifact"            \
+    " AND artifacts.status IN ('running', 'complete'))"
 
 const char *catalog_level_name(enum catalog_level level)
 {
