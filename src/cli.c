@@ -13,6 +13,9 @@
 
 /* In the order of `pgkeep help`. A command stands here once its file exists. */
 static const struct command *const commands[] = {
+    &cmd_list,
+    &cmd_show,
+    &cmd_status,
     &cmd_config,
     &cmd_help,
 };
