@@ -104,7 +104,9 @@ static void cell_remarks(struct output_table *table, const struct health *health
         add_remark(&text, "too old");
     if (!group)
         add_remark(&text, "never ran");
-    else if (group->tried && group->tried != group->good)
+    else if (!group->tried && !group->good)
+        add_remark(&text, "none yet");
+    else if (group->tried != group->good)
         add_tried(&text, group->tried);
     if (!job->configured && health->any_configured)
         add_remark(&text, "not configured");

@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "cmd/artifact_text.h"
 
+#include <fnmatch.h>
+
 const char *health_what_name(enum health_what what)
 {
     static const char *const names[HEALTH_WHATS] = {
@@ -40,20 +42,50 @@ static struct health_job *job_of(struct health *health, const char *name)
     return add_job(health, name);
 }
 
-static struct health_group *group_of(struct health_job *job,
-                                     const struct catalog_artifact *artifact)
+static struct health_group *group_of(struct health_job *job, const char *database,
+                                     const char *type)
 {
     for (size_t i = 0; i < job->group_count; i++) {
         struct health_group *group = &job->groups[i];
-        if (strcmp(group->database, artifact->database) == 0 &&
-            strcmp(group->type, artifact->type) == 0)
+        if (strcmp(group->database, database) == 0 && strcmp(group->type, type) == 0)
             return group;
     }
     memory_grow(&job->groups, &job->group_capacity, job->group_count + 1,
                 sizeof(*job->groups));
     struct health_group *group = &job->groups[job->group_count++];
-    *group = (struct health_group){artifact->database, artifact->type, NULL, NULL, false};
+    *group = (struct health_group){.database = database, .type = type};
     return group;
+}
+
+static bool is_excluded(const struct source_settings *source, const char *database)
+{
+    for (size_t i = 0; i < source->exclude_databases.count; i++) {
+        if (fnmatch(source->exclude_databases.items[i], database, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Databases that are named, not found by a pattern, and the globals. */
+static void expect(struct health_job *job, const struct source_settings *source,
+                   const char *type)
+{
+    for (size_t i = 0; source && i < source->databases.count; i++) {
+        const char *database = source->databases.items[i];
+        if (!strpbrk(database, "*?") && !is_excluded(source, database))
+            group_of(job, database, type)->expected = true;
+    }
+    if (source && source->globals)
+        group_of(job, "", "globals")->expected = true;
+}
+
+static void add_configured(struct health *health, const struct settings *settings,
+                           const struct job_settings *configured)
+{
+    struct health_job *job = add_job(health, configured->name);
+    job->configured = true;
+    if (configured->source)
+        expect(job, settings_source(settings, configured->source), configured->type);
 }
 
 static bool is_good(const struct catalog_artifact *artifact, int64_t now)
@@ -73,7 +105,7 @@ static bool is_good(const struct catalog_artifact *artifact, int64_t now)
 static void count_artifact(struct health *health, const struct catalog_artifact *artifact)
 {
     struct health_job *job = job_of(health, artifact_text_job(artifact));
-    struct health_group *group = group_of(job, artifact);
+    struct health_group *group = group_of(job, artifact->database, artifact->type);
     if (artifact->status == CATALOG_RUNNING) {
         memory_grow(&health->running, &health->running_capacity, health->running_count + 1,
                     sizeof(const struct catalog_artifact *));
@@ -92,7 +124,8 @@ static void count_artifact(struct health *health, const struct catalog_artifact 
 static bool group_is_too_old(const struct health *health, const struct health_job *job,
                              const struct health_group *group)
 {
-    bool goes_on = group->good == job->good || group->tried != group->good;
+    bool goes_on =
+        group->expected || group->good == job->good || group->tried != group->good;
     return goes_on && (!group->good || health_age(health, group->good) > health->max_age_s);
 }
 
@@ -172,7 +205,7 @@ static void add_removal(struct health *health, enum health_what what,
 static bool is_of_newest(struct health *health, const struct catalog_artifact *artifact)
 {
     struct health_job *job = job_of(health, artifact_text_job(artifact));
-    return group_of(job, artifact)->good == artifact;
+    return group_of(job, artifact->database, artifact->type)->good == artifact;
 }
 
 static void look_at_copy(struct health *health, const struct catalog_artifact *artifact,
@@ -224,7 +257,7 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
                               .any_configured = spec->settings->job_count > 0};
     for (size_t i = 0; i < spec->settings->job_count; i++) {
         if (is_asked_for(spec, spec->settings->jobs[i].name))
-            add_job(health, spec->settings->jobs[i].name)->configured = true;
+            add_configured(health, spec->settings, &spec->settings->jobs[i]);
     }
     for (size_t i = 0; i < artifacts->count; i++) {
         if (is_asked_for(spec, artifact_text_job(&artifacts->items[i])))

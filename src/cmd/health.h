@@ -11,9 +11,10 @@
  * looked at by database of a job, as retention does, because one database that fails every
  * night must not hide behind another that does not.
  *
- * Too old (`--max-age`) is a job without a good backup, and one of whose databases the last
- * good backup is too old, when it is the newest of the job or something newer of that
- * database did not turn out well. So a database that was dropped, of which nothing newer
+ * Too old (`--max-age`) is a job without a good backup, and one with a database whose last
+ * good backup is too old, if that database is named in the configuration, or the backup is
+ * the newest of the job, or something newer of that database did not turn out well. So a
+ * database that was found by `databases = ["*"]` and dropped since, of which nothing newer
  * will ever come, does not ring for ever.
  */
 #ifndef PGKEEP_CMD_HEALTH_H
@@ -29,6 +30,7 @@
 /* Artifacts are borrowed from the list; NULL: there is none. */
 struct health_group {
     const char *database, *type;
+    bool expected; /* the configuration names it: it must be there and be new */
     const struct catalog_artifact *good;  /* the newest good one */
     const struct catalog_artifact *tried; /* the newest that is not running */
     bool too_old;

@@ -242,6 +242,42 @@ START_TEST(too_old_is_what_has_no_recent_good_backup)
 }
 END_TEST
 
+START_TEST(a_database_that_is_named_is_expected_and_one_found_by_a_pattern_is_not)
+{
+    static const struct {
+        const char *database;
+        bool globals, too_old;
+    } cases[] = {
+        {"shop", false, false}, {"*", false, false},  {"blog", false, true},
+        {"old", false, true},   {"o*", false, false}, {"shop", true, true},
+    };
+    static const struct row rows[] = {{"n", "shop", CATALOG_COMPLETE, 2, "c"},
+                                      {"n", "old", CATALOG_COMPLETE, 500, "c"},
+                                      {.job = NULL}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stage stage;
+        struct source_settings source = {.name = memory_strdup("src"),
+                                         .globals = cases[i].globals};
+        struct health_spec spec = {.max_age_s = 26 * HOUR};
+        strlist_add(&source.databases, cases[i].database);
+        stage_init(&stage, rows, "n", &spec);
+        stage.jobs[0].source = source.name;
+        stage.jobs[0].type = memory_strdup("full");
+        stage.settings.sources = &source;
+        stage.settings.source_count = 1;
+        health_release(&stage.health);
+        spec.settings = &stage.settings;
+        spec.now = NOW;
+        health_init(&stage.health, &stage.artifacts, &spec);
+        ck_assert_msg(stage.health.too_old == cases[i].too_old, "%s", cases[i].database);
+        free(stage.jobs[0].type);
+        stage_release(&stage);
+        strlist_release(&source.databases);
+        free(source.name);
+    }
+}
+END_TEST
+
 START_TEST(last_good_and_last_tried_are_per_database)
 {
     static const struct row rows[] = {{"n", "shop", CATALOG_FAILED, 2, "f"},
@@ -356,6 +392,8 @@ int main(void)
     TCase *tcase = tcase_create("health");
     tcase_add_loop_test(tcase, too_old_is_what_has_no_recent_good_backup, 0,
                         (int)(sizeof(age_cases) / sizeof(age_cases[0])));
+    tcase_add_test(tcase,
+                   a_database_that_is_named_is_expected_and_one_found_by_a_pattern_is_not);
     tcase_add_test(tcase, last_good_and_last_tried_are_per_database);
     tcase_add_test(tcase, what_needs_eyes_is_listed_newest_first);
     tcase_add_test(tcase, a_deletion_is_stuck_after_a_vain_try_or_an_hour);
