@@ -6,11 +6,11 @@
 #include "base/memory.h"
 #include "catalog/record.h"
 
-enum { DECLARE = 1 };
+enum { NAME = 1, DECLARE = 2 };
 
 static const struct record_column columns[] = {
     {"id", RECORD_INT, offsetof(struct catalog_store, id), 0, 0, NULL},
-    {"name", RECORD_TEXT, offsetof(struct catalog_store, name), DECLARE, 0, NULL},
+    {"name", RECORD_TEXT, offsetof(struct catalog_store, name), NAME, 0, NULL},
     {"uuid", RECORD_CHARS, offsetof(struct catalog_store, uuid), DECLARE,
      sizeof((struct catalog_store *)0)->uuid, NULL},
     {"type", RECORD_TEXT, offsetof(struct catalog_store, type), DECLARE, 0, NULL},
@@ -143,6 +143,31 @@ static int find_uuid(struct catalog *catalog, const char *uuid, struct catalog_s
     return find_text(catalog, STORE_SELECT "WHERE uuid = ?", uuid, out, absent, err);
 }
 
+/* The row a store on its way to be used belongs to. The name of an ad-hoc one is its URL
+ * without the query, so that two services can have the same; only the whole URL tells. */
+static int find_declared(struct catalog *catalog, const struct catalog_store *store,
+                         struct catalog_store *out, bool *absent, struct err *err)
+{
+    if (!store->adhoc)
+        return find_name(catalog, store->name, out, absent, err);
+    return find_text(catalog, STORE_SELECT "WHERE adhoc = 1 AND url = ?", store->url, out,
+                     absent, err);
+}
+
+/* The name its row gets: its own unless another row has that; then the whole URL. */
+static int choose_name(struct catalog *catalog, const struct catalog_store *store,
+                       int64_t id, const char **name, struct err *err)
+{
+    struct catalog_store other;
+    bool absent = false;
+    if (find_name(catalog, store->name, &other, &absent, err) < 0)
+        return -1;
+    bool taken = !absent && other.id != id;
+    *name = taken && store->adhoc ? store->url : store->name;
+    catalog_store_release(&other);
+    return 0;
+}
+
 int catalog_store_find(struct catalog *catalog, const char *name, struct catalog_store *out,
                        bool *absent, struct err *err)
 {
@@ -183,10 +208,14 @@ static int insert(struct catalog *catalog, struct catalog_store *store, struct e
 {
     struct sql sql;
     struct text text;
+    const char *name = NULL;
+    if (choose_name(catalog, store, 0, &name, err) < 0)
+        return -1;
     store->created = clock_now();
     text_init(&text, 4096);
-    record_add_insert(&text, &record, DECLARE, "stores");
+    record_add_insert(&text, &record, NAME | DECLARE, "stores");
     sql_prepare(&sql, catalog, text.data, err);
+    sql_bind_text(&sql, name);
     record_bind(&sql, &record, DECLARE, store);
     int result = sql_run(&sql, NULL);
     store->id = sqlite3_last_insert_rowid(catalog->db);
@@ -211,7 +240,7 @@ static int declare(struct catalog *catalog, struct catalog_store *store, struct 
 {
     struct catalog_store known;
     bool absent = false;
-    int result = find_name(catalog, store->name, &known, &absent, err);
+    int result = find_declared(catalog, store, &known, &absent, err);
     if (result == 0 && absent) {
         store->uuid[0] = '\0';
         store->seen = 0;
@@ -272,8 +301,11 @@ static int rename_to(struct catalog *catalog, const struct catalog_store *store,
                      struct err *err)
 {
     struct sql sql;
+    const char *name = NULL;
+    if (choose_name(catalog, store, id, &name, err) < 0)
+        return -1;
     sql_prepare(&sql, catalog, "UPDATE stores SET name = ? WHERE id = ?", err);
-    sql_bind_text(&sql, store->name);
+    sql_bind_text(&sql, name);
     sql_bind_int(&sql, id);
     if (sql_run(&sql, NULL) < 0)
         return -1;
@@ -327,7 +359,7 @@ int catalog_store_identify(struct catalog *catalog, struct catalog_store *store,
         return -1;
     int result = find_uuid(catalog, store->uuid, &known, &absent, err);
     if (result == 0)
-        result = find_name(catalog, store->name, &named, &absent, err);
+        result = find_declared(catalog, store, &named, &absent, err);
     if (result == 0)
         result = identify(catalog, store, &known, &named, now, err);
     result = sql_finish(catalog, result, err);

@@ -24,9 +24,10 @@ struct catalog_stores {
 void catalog_store_release(struct catalog_store *store);
 void catalog_stores_release(struct catalog_stores *stores);
 
-/* Before its mark is read: the row of this name, made when absent; type and url are brought
- * up to date. Gives id, uuid (the one to expect; "": any), seen, created. A URL that
- * carries a password is ERR_USAGE. */
+/* Before its mark is read: the row of this name (of an ad-hoc store: of this URL, since two
+ * services can have a bucket of one name; the second row is then named by the whole URL),
+ * made when absent; type and url are brought up to date. Gives id, uuid (the one to expect;
+ * "": any), seen, created. A URL that carries a password is ERR_USAGE. */
 int catalog_store_declare(struct catalog *catalog, struct catalog_store *store,
                           struct err *err) MUST_USE;
 /* After its mark was read (store->uuid): the row of that identity. First seen: the row of

@@ -1,0 +1,335 @@
+#include "catalog/deletions.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/leases.h"
+#include "catalog/runs.h"
+#include "tests/support/catalogs.h"
+
+#include <check.h>
+#include <sqlite3.h>
+
+static struct catalogs c;
+static struct err err;
+static int64_t store;
+
+static void setup(void)
+{
+    catalogs_begin(&c);
+    err = (struct err){0};
+    store = catalogs_store(c.catalog, "nas");
+}
+
+static void teardown(void)
+{
+    catalogs_end(&c);
+}
+
+static struct catalog_copy loaded(int64_t id)
+{
+    struct catalog_copy copy;
+    ck_assert_int_eq(catalog_copy_load(c.catalog, id, &copy, &err), 0);
+    return copy;
+}
+
+static enum catalog_skip mark(int64_t id, enum catalog_copy_state expected, bool vouched)
+{
+    struct catalog_deletion item = {
+        .copy = id, .reason = "no rule keeps it", .expected = expected, .vouched = vouched};
+    struct catalog_marking marking = {.items = &item, .count = 1, .now = 5000};
+    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), 0);
+    return item.result;
+}
+
+static bool is(int64_t id, enum catalog_copy_state state)
+{
+    struct catalog_copy copy = loaded(id);
+    bool same = copy.state == state;
+    catalog_copy_release(&copy);
+    return same;
+}
+
+static void set_owner(const char *owner)
+{
+    char sql[600];
+    snprintf(sql, sizeof sql, "UPDATE copies SET owner = '%s'", owner);
+    catalogs_sql(&c, sql);
+}
+
+START_TEST(a_mark_says_why_and_by_which_run)
+{
+    int64_t run = 0;
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(catalog_run_begin(c.catalog, "prune", "nightly", &run, &err), 0);
+    struct catalog_deletion item = {
+        .copy = id, .reason = "no rule keeps it", .expected = CATALOG_COPY_COMPLETE};
+    struct catalog_marking marking = {.items = &item, .count = 1, .run = run, .now = 5000};
+    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), 0);
+    ck_assert_int_eq(item.result, CATALOG_MARKED);
+    struct catalog_copy copy = loaded(id);
+    ck_assert_int_eq(copy.state, CATALOG_COPY_DELETING);
+    ck_assert_int_eq(copy.delete_run, run);
+    ck_assert_str_eq(copy.delete_reason, "no rule keeps it");
+    ck_assert_int_eq(copy.marked, 5000);
+    catalog_copy_release(&copy);
+}
+END_TEST
+
+START_TEST(what_changed_since_the_plan_is_skipped)
+{
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_DAMAGED, false), CATALOG_SKIP_STATE);
+    ck_assert_int_eq(mark(4711, CATALOG_COPY_COMPLETE, false), CATALOG_SKIP_STATE);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_SKIP_STATE);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_DELETING, false), CATALOG_SKIP_STATE);
+}
+END_TEST
+
+START_TEST(a_pin_holds_complete_copies_until_its_end)
+{
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 5001, NULL, &err), 0);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_SKIP_PINNED);
+    ck_assert(is(id, CATALOG_COPY_COMPLETE));
+    catalogs_sql(&c, "UPDATE copies SET state = 'damaged'");
+    ck_assert_int_eq(mark(id, CATALOG_COPY_DAMAGED, false), CATALOG_MARKED);
+    catalogs_sql(&c, "UPDATE copies SET state = 'complete'");
+    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 5000, NULL, &err), 0);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+}
+END_TEST
+
+START_TEST(a_lease_holds_a_copy)
+{
+    int64_t lease = 0;
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(
+        catalog_lease_take(c.catalog, id, "being verified", false, &lease, &err), 0);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_SKIP_LEASED);
+    ck_assert_int_eq(catalog_lease_end(c.catalog, lease, &err), 0);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+}
+END_TEST
+
+START_TEST(an_upload_is_taken_only_from_the_dead)
+{
+    static const struct row {
+        const char *owner;
+        bool vouched;
+        enum catalog_skip result;
+    } rows[] = {
+        {"self", false, CATALOG_SKIP_OWNED},    {"self", true, CATALOG_SKIP_OWNED},
+        {"unknown", false, CATALOG_SKIP_OWNED}, {"unknown", true, CATALOG_MARKED},
+        {"dead", false, CATALOG_MARKED},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char sql[100];
+        catalogs_artifact(c.catalog, i, 1000);
+        int64_t id = catalogs_copy(c.catalog, i, store);
+        if (strcmp(rows[i].owner, "dead") == 0)
+            set_owner(catalogs_dead_owner());
+        else if (strcmp(rows[i].owner, "unknown") == 0)
+            set_owner(catalogs_unknown_owner());
+        ck_assert_int_eq(mark(id, CATALOG_COPY_UPLOADING, rows[i].vouched),
+                         CATALOG_SKIP_STATE); /* its artifact runs */
+        snprintf(sql, sizeof sql, "UPDATE artifacts SET status = 'failed'");
+        catalogs_sql(&c, sql);
+        ck_assert_int_eq(mark(id, CATALOG_COPY_UPLOADING, rows[i].vouched), rows[i].result);
+    }
+}
+END_TEST
+
+START_TEST(what_never_began_is_forgotten_at_once)
+{
+    struct catalog_artifact artifact;
+    catalogs_artifact(c.catalog, 1, 1000);
+    int64_t id = catalogs_copy(c.catalog, 1, store);
+    ck_assert_int_eq(catalog_copy_fail(c.catalog, id, "403", true, &err), 0);
+    catalogs_sql(&c, "UPDATE artifacts SET status = 'failed'");
+    ck_assert_int_eq(mark(id, CATALOG_COPY_FAILED, false), CATALOG_FORGOTTEN);
+    ck_assert(is(id, CATALOG_COPY_DELETED));
+    ck_assert_int_eq(catalog_artifact_load(c.catalog, catalogs_id(1), 0, &artifact, &err),
+                     0);
+    ck_assert_int_eq(artifact.status, CATALOG_DELETED);
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
+/* Refuses when fewer complete copies would be left than *context. */
+static int keep_at_least(void *context, struct catalog *catalog, struct err *why)
+{
+    const size_t *floor = context;
+    struct catalog_copies left = {0};
+    struct catalog_copy_filter filter = {.states = 1u << CATALOG_COPY_COMPLETE};
+    if (catalog_copies_list(catalog, &filter, &left, why) < 0)
+        return -1;
+    size_t count = left.count;
+    catalog_copies_release(&left);
+    return count >= *floor ? 0 : err_set(why, ERR_UNSAFE, "%zu would be left", count);
+}
+
+START_TEST(a_check_inside_sees_what_would_be_left_and_can_undo_it)
+{
+    struct catalog_deletion items[2];
+    size_t floor = 1;
+    for (unsigned i = 0; i < 2; i++)
+        items[i] = (struct catalog_deletion){
+            .copy = catalogs_complete(c.catalog, i, store, 1000 + i),
+            .reason = "x",
+            .expected = CATALOG_COPY_COMPLETE};
+    struct catalog_marking marking = {
+        .items = items, .count = 2, .now = 1, .check = keep_at_least, .context = &floor};
+    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    ck_assert_str_eq(err.text, "0 would be left");
+    ck_assert(is(items[0].copy, CATALOG_COPY_COMPLETE));
+    ck_assert(is(items[1].copy, CATALOG_COPY_COMPLETE));
+    marking.count = 1;
+    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), 0);
+    ck_assert(is(items[0].copy, CATALOG_COPY_DELETING));
+}
+END_TEST
+
+START_TEST(removal_is_written_down_step_by_step_and_steps_repeat)
+{
+    int64_t other = catalogs_store(c.catalog, "other");
+    int64_t first = catalogs_complete(c.catalog, 1, store, 1000);
+    struct catalog_copy end = {.id = catalogs_copy(c.catalog, 1, other)};
+    bool last = true;
+    ck_assert_int_eq(catalog_copy_complete(c.catalog, &end, &err), 0);
+    ck_assert_int_eq(mark(first, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+    ck_assert_int_eq(catalog_deletion_gone(c.catalog, first, CATALOG_GONE_MANIFEST, &err),
+                     0);
+    ck_assert_int_eq(catalog_deletion_gone(c.catalog, first, CATALOG_GONE_DATA, &err), 0);
+    ck_assert_int_eq(catalog_deletion_gone(c.catalog, first, CATALOG_GONE_DATA, &err), 0);
+    struct catalog_copy copy = loaded(first);
+    ck_assert_uint_eq(copy.gone, CATALOG_GONE_MANIFEST | CATALOG_GONE_DATA);
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, first, &last, &err), 0);
+    ck_assert(!last);
+    ck_assert_int_eq(mark(end.id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, end.id, &last, &err), 0);
+    ck_assert(last);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, end.id, NULL, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+}
+END_TEST
+
+static size_t due_at(int64_t now)
+{
+    struct catalog_copies due = {0};
+    ck_assert_int_eq(catalog_deletions_due(c.catalog, 0, now, &due, &err), 0);
+    size_t count = due.count;
+    catalog_copies_release(&due);
+    ck_assert_int_eq(catalog_deletions_due(c.catalog, store + 1, now, &due, &err), 0);
+    ck_assert_uint_eq(due.count, 0);
+    catalog_copies_release(&due);
+    return count;
+}
+
+START_TEST(a_store_that_refuses_is_tried_again_when_it_is_due)
+{
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+    ck_assert_uint_eq(due_at(0), 1);
+    ck_assert_int_eq(catalog_deletion_retry(c.catalog, id, "503", 100, &err), 0);
+    ck_assert_uint_eq(due_at(99), 0);
+    ck_assert_uint_eq(due_at(100), 1);
+    ck_assert_int_eq(catalog_deletion_locked(c.catalog, id, "locked", 900, 200, &err), 0);
+    ck_assert_uint_eq(due_at(199), 0);
+    ck_assert_uint_eq(due_at(200), 1);
+    struct catalog_copy copy = loaded(id);
+    ck_assert_int_eq(copy.locked_until, 900);
+    ck_assert_int_eq(copy.attempts, 2);
+    ck_assert_str_eq(copy.error, "locked");
+    catalog_copy_release(&copy);
+    ck_assert_int_eq(catalog_deletion_resume(c.catalog, id, &err), 0);
+    ck_assert_int_eq(catalog_deletion_blocked(c.catalog, id, "403", 300, &err), 0);
+    ck_assert_uint_eq(due_at(300), 1);
+    ck_assert_int_eq(catalog_deletion_resume(c.catalog, id, &err), 0);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, id, NULL, &err), 0);
+    ck_assert_uint_eq(due_at(INT64_MAX), 0);
+}
+END_TEST
+
+START_TEST(tombstones_go_when_they_are_old_enough)
+{
+    size_t count = 9;
+    struct catalog_artifact artifact;
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    catalogs_complete(c.catalog, 2, store, 1000);
+    catalogs_sql(&c, "INSERT INTO tags VALUES (1, 'a', 'b');"
+                     "INSERT INTO filters VALUES (1, 0, 'a', 'b');"
+                     "INSERT INTO tables VALUES (1, 0, 'a', 'b', 1, 1);"
+                     "INSERT INTO verifications (copy, time, level, result, duration_ms,"
+                     " bytes) VALUES (1, 1, 1, 'good', 0, 0)");
+    ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+    ck_assert_int_eq(catalog_deletion_done(c.catalog, id, NULL, &err), 0);
+    ck_assert_int_eq(catalog_tombstones_purge(c.catalog, clock_now() - 10, &count, &err),
+                     0);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(catalog_artifact_load(c.catalog, catalogs_id(1), 0, &artifact, &err),
+                     0);
+    catalog_artifact_release(&artifact);
+    ck_assert_int_eq(catalog_tombstones_purge(c.catalog, clock_now() + 10, &count, &err),
+                     0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(catalog_artifact_load(c.catalog, catalogs_id(1), 0, &artifact, &err),
+                     -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    catalog_artifact_release(&artifact);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM artifacts"), 1);
+    ck_assert_int_eq(catalog_check(c.catalog, &err), 0);
+    ck_assert_int_eq(catalog_tombstones_purge(c.catalog, 0, NULL, &err), 0);
+}
+END_TEST
+
+START_TEST(a_store_with_copies_cannot_be_dropped_from_under_them)
+{
+    sqlite3 *db = NULL;
+    catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(sqlite3_open(c.path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_ne(sqlite3_exec(db, "DELETE FROM stores", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_ne(sqlite3_exec(db, "DELETE FROM artifacts", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+END_TEST
+
+START_TEST(results_have_names)
+{
+    static const char *const names[] = {"marked", "its state changed", "pinned",
+                                        "in use", "being uploaded",    "nothing to remove"};
+    for (unsigned i = 0; i < 6; i++)
+        ck_assert_str_eq(catalog_skip_name((enum catalog_skip)i), names[i]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("deletions");
+    TCase *tcase = tcase_create("deletions");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_mark_says_why_and_by_which_run);
+    tcase_add_test(tcase, what_changed_since_the_plan_is_skipped);
+    tcase_add_test(tcase, a_pin_holds_complete_copies_until_its_end);
+    tcase_add_test(tcase, a_lease_holds_a_copy);
+    tcase_add_test(tcase, an_upload_is_taken_only_from_the_dead);
+    tcase_add_test(tcase, what_never_began_is_forgotten_at_once);
+    tcase_add_test(tcase, a_check_inside_sees_what_would_be_left_and_can_undo_it);
+    tcase_add_test(tcase, removal_is_written_down_step_by_step_and_steps_repeat);
+    tcase_add_test(tcase, a_store_that_refuses_is_tried_again_when_it_is_due);
+    tcase_add_test(tcase, tombstones_go_when_they_are_old_enough);
+    tcase_add_test(tcase, a_store_with_copies_cannot_be_dropped_from_under_them);
+    tcase_add_test(tcase, results_have_names);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
