@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#define EARLY_SECONDS (15 * 60)
-#define LATE_SECONDS (5 * 60)
+#define EARLY_SECONDS 900 /* 15 minutes */
+#define LATE_SECONDS 300
 #define PAUSE_MAX_SECONDS 60
 #define TICK_SECONDS 60 /* the thread looks at the clock at least this often */
 

@@ -83,7 +83,7 @@ static const char *parse_host(const char *text, const char *end, struct authorit
         free(literal);
         if (!out->ipv6)
             return NULL;
-        out->host = memory_strdup(shortest);
+        out->host = memory_strndup(shortest, sizeof shortest);
         return close + 1;
     }
     const char *colon = memchr(text, ':', (size_t)(end - text));

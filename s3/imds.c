@@ -186,7 +186,8 @@ static int get_role(struct talk *talk, char **role, struct err *err)
     if (**role != '\0')
         return 0;
     free(*role);
-    return err_set(err, ERR_DENIED, "the instance has no role");
+    err_set(err, ERR_DENIED, "the instance has no role");
+    return -1;
 }
 
 static int check_code(const struct s3_answer *answer, struct err *err)
