@@ -142,6 +142,19 @@ static void set_limits(struct s3_task *task)
 static bool head_came(void *context, const char *line, size_t size);
 static bool body_came(void *context, const void *data, size_t size);
 
+/* On a kept connection that ends without an answer curl sends again by itself, and nobody
+ * learns that there were two. That must not happen where the second answer depends on the
+ * first. */
+static bool may_be_sent_twice(const struct s3_request *request)
+{
+    if (strcmp(request->method, "POST") == 0)
+        return false;
+    for (size_t i = 0; i < request->headers.count; i++)
+        if (text_starts_with(request->headers.items[i], "If-None-Match:"))
+            return false;
+    return true;
+}
+
 static void set_exchange(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
@@ -150,7 +163,7 @@ static void set_exchange(struct s3_task *task)
     exchange->method = task->discovering ? "HEAD" : request->method;
     exchange->body = task->discovering ? NULL : request->body;
     exchange->body_size = task->discovering ? 0 : request->body_size;
-    exchange->fresh = task->fresh;
+    exchange->fresh = task->fresh || !may_be_sent_twice(request);
     exchange->on_header = head_came;
     exchange->on_body = body_came;
     exchange->context = task;

@@ -181,17 +181,23 @@ static void set_answer(struct setup *setup, struct s3_exchange *exchange)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_WRITEFUNCTION, body_came);
 }
 
+static void add_line(struct setup *setup, struct s3_exchange *exchange, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(exchange->lines, line);
+
+    if (more == NULL)
+        setup->code = CURLE_OUT_OF_MEMORY;
+    else
+        exchange->lines = more;
+}
+
 static void set_headers(struct setup *setup, struct s3_exchange *exchange)
 {
-    for (size_t i = 0; i < exchange->headers->count; i++) {
-        struct curl_slist *more =
-            curl_slist_append(exchange->lines, exchange->headers->items[i]);
-        if (more == NULL) {
-            setup->code = CURLE_OUT_OF_MEMORY;
-            return;
-        }
-        exchange->lines = more;
-    }
+    for (size_t i = 0; i < exchange->headers->count; i++)
+        add_line(setup, exchange, exchange->headers->items[i]);
+    /* curl would ask before every PUT: worth it only where much would be sent in vain. */
+    if (exchange->body_size <= BIG)
+        add_line(setup, exchange, "Expect:");
     set_pointer(setup, CURLOPT_HTTPHEADER, exchange->lines);
 }
 

@@ -1,0 +1,33 @@
+/*
+ * s3_pair - a scripted service (fake_s3) and a client that talks to it, for unit tests of
+ * s3/.
+ *
+ * Chance is fixed (every wait is the least one) and waits take no time; what they would
+ * have been is counted. Failures to set up abort the test (Check).
+ */
+#ifndef PGKEEP_TESTS_S3_PAIR_H
+#define PGKEEP_TESTS_S3_PAIR_H
+
+#include "tests/support/fake_s3.h"
+#include "s3/client.h"
+
+#include <stdatomic.h>
+
+struct s3_pair {
+    struct fake_s3 *fake;
+    struct s3_client *client;
+    atomic_uint waits;       /* how often the client waited before a try */
+    atomic_llong longest_ms; /* the longest wait asked for */
+};
+
+struct fake_s3_settings s3_pair_service(void); /* fake_s3_defaults */
+struct s3_config
+s3_pair_config(void); /* keys, bucket, region of the service; no endpoint yet */
+/* NULL: the defaults above. config->endpoint is filled in here. */
+void s3_pair_init(struct s3_pair *pair, const struct fake_s3_settings *service,
+                  const struct s3_config *config);
+void s3_pair_release(struct s3_pair *pair);
+/* One fault for one operation, the first time; more by fake_s3_fault. */
+void s3_pair_fault(struct s3_pair *pair, const char *op, enum fake_action action);
+
+#endif
