@@ -131,11 +131,13 @@ int store_list(struct store *store, const char *prefix, store_each each, void *c
 int store_remove(struct store *store, const char *key, struct store_removed *out,
                  struct err *err)
 {
-    /* Not STORE_GONE: what nobody filled must not read as removed. */
-    *out = (struct store_removed){.result = STORE_REFUSED};
     int result = store_check_key(key, false, err);
+    *out = (struct store_removed){.result = STORE_REFUSED};
     if (result == 0)
         result = store->ops->remove(store, key, out, err);
+    /* After an error nothing may read as removed. */
+    if (result < 0)
+        out->result = STORE_REFUSED;
     return named(store, result, err);
 }
 

@@ -105,7 +105,8 @@ int store_dir_open_folder(const struct store_dir *dir, const char *key, bool mak
         if (absent)
             return 0;
         if (!raced)
-            return store_dir_fail(dir, "open the folder of", key, err);
+            return store_dir_fail(dir, make ? "make the folder of" : "open the folder of",
+                                  key, err);
         /* Somebody removed the empty folder between two steps: from the top again. */
         rest = key;
         *fd = store_dir_open_root(dir, err);

@@ -91,8 +91,8 @@ static int list_versions(struct store_s3 *s3, const char *full, struct versions 
     if (s3_list_versions(s3->client, full, true, collect, versions, err) == 0)
         return 0;
     if (err->kind == ERR_DENIED)
-        err_hint(err, "removing needs the rights s3:GetBucketVersioning and "
-                      "s3:ListBucketVersions");
+        err_context(err,
+                    "removing (it needs s3:GetBucketVersioning and s3:ListBucketVersions)");
     return -1;
 }
 

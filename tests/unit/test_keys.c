@@ -6,6 +6,7 @@
 
 #define ID "01KC1E5T00ABCDEFGHJKMNPQRS"
 #define TIME "20261121T020000Z"
+#define SAFE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 enum { STARTED = 1795226400 };
 
 static const struct keys_artifact shop = {.source = "shop",
@@ -164,6 +165,31 @@ START_TEST(every_key_we_make_is_recognised_with_its_id)
 }
 END_TEST
 
+START_TEST(random_names_give_safe_keys_that_are_recognised)
+{
+    uint64_t state = 20261121;
+    char name[301], id[ULID_SIZE];
+    for (unsigned n = 0; n < 20000; n++) {
+        size_t length = 1 + n % (n % 7 == 0 ? 300 : 20);
+        for (size_t i = 0; i < length; i++) {
+            state = state * 6364136223846793005U + 1442695040888963407U;
+            unsigned char byte = (unsigned char)(state >> 56);
+            name[i] = (char)(byte % 4 == 0 ? "./-%"[byte / 4 % 4] : byte == 0 ? 1 : byte);
+        }
+        name[length] = '\0';
+        struct keys_artifact artifact = shop;
+        artifact.source = artifact.database = name;
+        char *key = keys_data(&artifact);
+        check_segments(key);
+        ck_assert_uint_eq(strspn(key, SAFE "%/"), strlen(key));
+        ck_assert_ptr_null(strstr(key, "/../"));
+        ck_assert_ptr_null(strstr(key, "/./"));
+        ck_assert_msg(keys_parse(key, id) == KEYS_KIND_DATA, "%s", key);
+        free(key);
+    }
+}
+END_TEST
+
 START_TEST(other_keys_are_told_apart)
 {
     static const struct {
@@ -223,6 +249,7 @@ int main(void)
     tcase_add_test(tcase, long_names_are_cut_alike_each_time_and_stay_different);
     tcase_add_test(tcase, the_longest_name_of_postgresql_is_not_cut);
     tcase_add_test(tcase, every_key_we_make_is_recognised_with_its_id);
+    tcase_add_test(tcase, random_names_give_safe_keys_that_are_recognised);
     tcase_add_test(tcase, other_keys_are_told_apart);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
