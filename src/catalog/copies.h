@@ -35,19 +35,18 @@ struct catalog_copy {
     char *store;           /* its name; read only */
     char *key, *index_key; /* relative to the store; index_key NULL: none */
     enum catalog_copy_state state;
-    uint64_t bytes; /* of the data object */
     bool begun;     /* an upload was begun, its remains may lie in the store */
+    uint64_t bytes; /* of the data object */
     char *upload;   /* handle of the open upload; NULL: none */
     char *owner;    /* who uploads */
     char *etag, *version;
     int64_t created, updated, completed; /* of the row; when it became complete */
     char *error; /* why it failed, or the last trouble with removing it */
 
-    int64_t verified; /* last check, good or bad; 0: never */
-    enum catalog_level verified_level;
+    int64_t verified;     /* last check, good or bad; 0: never */
     char *verified_error; /* NULL: it was good */
     int64_t proven; /* last good check of level full or drill since it was last broken */
-    enum catalog_level proven_level;
+    enum catalog_level verified_level, proven_level;
     int64_t
         first_marked; /* when a plan first wanted it gone (delete_grace); 0: none does */
 
