@@ -179,6 +179,14 @@ json_t *artifact_json(const struct catalog_artifact *artifact, int64_t now)
     return base_json(artifact, now, copy_json);
 }
 
+json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t now)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < artifacts->count; i++)
+        (void)json_array_append_new(list, artifact_json(&artifacts->items[i], now));
+    return json_pack("{s:o}", "artifacts", list);
+}
+
 /* ---- detail ---- */
 
 static json_t *versions_json(const struct catalog_artifact *artifact)

@@ -24,6 +24,9 @@
  * not be removed. Loaded with CATALOG_WITH_COPIES. */
 json_t *artifact_json(const struct catalog_artifact *artifact, int64_t now) MUST_USE;
 
+/* {"artifacts": […]}, in the order of the list: what `list` and `backup` print. */
+json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t now) MUST_USE;
+
 /* The same and the rest of what is known: created updated duration_ms tries hostname
  * quarantined versions{server,pg_dump,pgkeep} filters[{option,pattern}]
  * pin{until,reason,changed} progress{phase,raw_bytes,stored_bytes,estimate_bytes,updated,

@@ -42,14 +42,6 @@ static struct catalog_filter read_filter(const struct cmd_context *ctx,
     };
 }
 
-static void print_json(const struct catalog_artifacts *artifacts, int64_t now)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < artifacts->count; i++)
-        (void)json_array_append_new(list, artifact_json(&artifacts->items[i], now));
-    output_json(json_pack("{s:o}", "artifacts", list));
-}
-
 /* Nobody should have to wonder whether the backups are gone or only not asked for. */
 static void print_none(const struct settings *settings, int64_t total, int64_t all)
 {
@@ -96,7 +88,7 @@ static int list(const struct cmd_context *ctx, struct catalog *catalog, struct e
     int result =
         catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
     if (result == 0 && ctx->settings->json)
-        print_json(&artifacts, now);
+        output_json(artifact_json_list(&artifacts, now));
     else if (result == 0)
         result = print_text(catalog, ctx->settings, &filter, &artifacts, now, err);
     catalog_artifacts_release(&artifacts);
@@ -112,7 +104,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     int result = -1;
     if (absent) {
         if (ctx->settings->json)
-            print_json(&none, 0);
+            output_json(artifact_json_list(&none, 0));
         else
             print_none(ctx->settings, 0, 0);
         return CMD_DONE;
