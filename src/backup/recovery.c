@@ -19,10 +19,10 @@ static void add_quoted(struct text *out, const char *text)
 
 static void add_folder_setup(struct text *out, const struct recovery_place *place)
 {
-    text_add(out, "    cd ");
+    text_add(out, "    STORE=");
     add_quoted(out, place->folder);
-    text_add(out,
-             "\n    get() { cat \"$1\"; }\n    newest() { ls manifests | sort | tail; }\n");
+    text_add(out, "\n    get() { cat \"$STORE/$1\"; }\n    newest() { ls "
+                  "\"$STORE/manifests\" | sort | tail; }\n");
 }
 
 static void add_bucket_setup(struct text *out, const struct recovery_place *place)
@@ -68,7 +68,9 @@ static const char head[] = "# Restoring by hand\n"
                            "its manifest's `index` |\n"
                            "| pins, last verification | `state/ID.json` |\n"
                            "\n"
-                           "Run the blocks below one after the other in one shell (bash).\n"
+                           "Run the blocks below one after the other in one shell (bash), "
+                           "outside of the store. If it lies elsewhere\n"
+                           "by now, change the first line.\n"
                            "\n"
                            "## 1. Reach the store\n"
                            "\n";

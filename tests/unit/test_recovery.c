@@ -16,7 +16,7 @@ START_TEST(a_folder_is_recovered_with_the_commands_for_files)
 {
     struct recovery_place place = {.folder = "/srv/backups"};
     char *text = recovery_text(&place);
-    contains(text, "cd '/srv/backups'\n");
+    contains(text, "STORE='/srv/backups'\n");
     contains(text, "| gunzip   | psql -X -v ON_ERROR_STOP=1 -d NEWDB");
     contains(text, "| pg_restore --exit-on-error -d NEWDB   # .dump.zst");
     contains(text, "zcat '/srv/backups'/data/");
