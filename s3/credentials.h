@@ -3,14 +3,17 @@
  *
  *     s3_credentials_source_new (asks nobody yet)
  *     s3_credentials_get before every signature -> s3_credentials_release
- *     s3_credentials_hold ... s3_credentials_unhold around a long transfer: renewal in the
- * background s3_credentials_invalidate when the service says ExpiredToken, then get again
+ *     s3_credentials_hold ... s3_credentials_unhold around a long transfer
+ *     s3_credentials_invalidate when the service says ExpiredToken, then get again
  *     s3_credentials_source_free
  *
- * The first of these that has credentials wins, and stays (the order of botocore and of
- * aws-c-auth): 1 the config's keys             4 AWS_ROLE_ARN + AWS_WEB_IDENTITY_TOKEN_FILE
- *   2 AWS_ACCESS_KEY_ID, ...        5 container endpoint (ECS, EKS Pod Identity)
- *   3 the profile                   6 instance metadata (IMDSv2)
+ * The first of these that is set up wins, and stays (the order of botocore and aws-c-auth):
+ *     1 the config's keys
+ *     2 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+ *     3 the profile: role_arn, keys, credential_process
+ *     4 AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE
+ *     5 the container endpoint (ECS, EKS Pod Identity)
+ *     6 instance metadata (IMDSv2)
  * A profile named by the config skips 2. A source that is set up but fails is an error,
  * never skipped.
  *
@@ -18,11 +21,11 @@
  * the background thread (old credentials stay in use, a failure is a warning), from min(5
  * min, life/12) before the end by s3_credentials_get itself, which then blocks. While the
  * old ones still live its failure is a warning too. Tries that fail, or that bring nothing
- * newer, are spaced out.
+ * newer, are spaced out (1 s, doubled up to 60 s).
  *
  * Any thread may call anything but _free. Errors hold no secret: ERR_CONFIG (profile,
  * files), ERR_DENIED (no credentials anywhere, role refused), ERR_TRANSIENT (an endpoint
- * that gave no usable answer).
+ * that gave no usable answer). The kinds of sources stand behind s3/source.h.
  */
 #ifndef PGKEEP_S3_CREDENTIALS_H
 #define PGKEEP_S3_CREDENTIALS_H

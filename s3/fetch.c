@@ -98,6 +98,7 @@ static bool set_rules(CURL *easy, const struct s3_fetch *fetch)
         {CURLOPT_NOSIGNAL, 1},
         {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
         {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_PATH_AS_IS, 1},
         {CURLOPT_NOPROGRESS, 0},
         {CURLOPT_TIMEOUT_MS, (long)fetch->timeout_ms},
         {CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->timeout_ms},
