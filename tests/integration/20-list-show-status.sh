@@ -140,6 +140,11 @@ pg show latest:nightly --json
 is "show --json is one artifact with its history" \
     "$(json '[.id, .suspect, .verifications[0].result, .copies[1].deletion.reason, .row_count] | map(tostring) | join(" ")')" \
     "01JD000005AAAAAAAAAAAAAAAA true damaged no rule keeps it 0"
+pg show 01JD000002
+like "show tells pins and their reason" "$out" $'\npinned           for ever\npin reason       before migration\n'
+like "a good verification" "$out" $'copy in          nas\n.*\n  verified       20..-..-.. ..:..:..Z \\(full\\)\n'
+like "and which store failed and why" "$out" \
+    $'copy in          offsite\n  state          failed\n.*\n  error          service answered 503 SlowDown'
 pg show 01JD00000
 is "an ambiguous id is a usage error" "$status" 2
 pg show 01JX
@@ -181,10 +186,25 @@ like "the last try is shown" "$out" 'nightly  blog .*too old; the last one: fail
 like "running ones with their progress, and that their process is gone" "$out" \
     '01JD000006  nightly  shop      dump   1.0 MiB  256.0 KiB  25 % .* dead'
 like "and what to do" "$out" '01JD000006  nightly  shop      - +abandoned .*pgkeep sweep'
+pg show 01JD000006
+like "show tells how far a running one is" "$out" \
+    $'\nprogress         dump: 1.0 MiB raw, 256.0 KiB stored\nestimate         4.0 MiB raw\n'
+like "and that its process is gone" "$out" $'\nowner            its process is gone; the next backup or `pgkeep sweep` clears it\n'
+like "and what became of its upload" "$out" $'\n  state          uploading\n.*\n  upload         not begun, its process: dead'
 pg status --json --max-age 26h
 is "status --json has the same and exits the same" \
     "$status $(json '[.too_old, .max_age_seconds, (.jobs | length), .running[0].owner, .running[0].estimate_bytes, (.problems | map(.what) | join(","))] | map(tostring) | join(" ")')" \
     "10 true 93600 3 dead 4194304 abandoned,missing,deleting"
+
+# ---- long reasons ----
+long=$(printf '%0150d' 0)
+fill "$work/long.db" <<END
+{"id": "01JD000007AAAAAAAAAAAAAAAA", "source": "s", "database": "d", "status": "failed", "error": {"code": "store", "message": "$long"}, "copies": []}
+END
+run "$pgkeep" --catalog "$work/long.db" list
+like "list cuts a long reason" "$out" "  ${long:0:100}\\.\\.\\.\$"
+run "$pgkeep" --catalog "$work/long.db" show 01JD000007
+like "show does not" "$out" "error            store: $long"
 
 # ---- a catalog that is none ----
 echo "not a database, but long enough to be looked at as one" >"$now"
