@@ -109,8 +109,13 @@ static int judge(struct s3_client *client, struct s3_delete *delete_,
         delete_->result = S3_REMOVED;
         return 0;
     }
-    if (!is_worm(answer) && !is_denied(answer))
-        return s3_request_fail(client, request, err);
+    if (!is_worm(answer) && !is_denied(answer)) {
+        (void)s3_request_fail(client, request, err);
+        /* A 404 that is not S3's says nothing about the object. */
+        if (err->kind == ERR_NOT_FOUND)
+            err->kind = ERR_STORE;
+        return -1;
+    }
     set_reason(delete_, answer);
     return look_for_lock(client, delete_, is_worm(answer), err);
 }

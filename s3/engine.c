@@ -96,6 +96,9 @@ static void explain(const struct failure *failure, struct err *err)
                                   .tries = answer->tries,
                                   .elapsed_ms = answer->elapsed_ms};
         s3_error_set(err, failure->verdict, &told);
+        /* Of the bucket, "not found" means that nothing can be done here. */
+        if (failure->request->key == NULL && err->kind == ERR_NOT_FOUND)
+            err->kind = ERR_STORE;
     }
     text_release(&what);
 }
