@@ -11,7 +11,7 @@
  * All SQL lives in this folder; README.md shows the schema. Several processes may use one
  * catalog at once: WAL, every change is one short BEGIN IMMEDIATE transaction on disk
  * (synchronous=FULL) when the function returns 0. Who finds it locked waits up to 30 s, or
- * up to 2 s once cancelled (what was cancelled still wants to write that down); then
+ * up to 1 s once cancelled (what was cancelled still wants to write that down); then
  * ERR_BUSY or ERR_CANCELLED.
  *
  * Threads: a handle belongs to one thread at a time; open one per thread. After fork() a

@@ -65,6 +65,25 @@ int catalog_copy_find_key(struct catalog *catalog, int64_t store_id, const char 
     return copy_row_take(&sql, out, absent);
 }
 
+static void add_filter(struct text *text, const struct catalog_copy_filter *filter)
+{
+    const unsigned settled = 1u << CATALOG_COPY_COMPLETE | 1u << CATALOG_COPY_DELETED;
+    if (filter->states == 0) {
+        text_add(text, "WHERE c.state <> 'deleted'");
+    } else {
+        text_add(text, "WHERE c.state IN (");
+        states_add_copies(text, filter->states);
+        text_add(text, ")");
+    }
+    /* Said again so that the index of the unfinished ones can serve. */
+    if (filter->states != 0 && (filter->states & settled) == 0)
+        text_add(text, " AND c.state <> 'complete' AND c.state <> 'deleted'");
+    if (filter->store_id != 0)
+        text_add(text, " AND c.store = ?");
+    if (filter->job != NULL)
+        text_add(text, " AND a.job = ?");
+}
+
 int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filter *filter,
                         struct catalog_copies *out, struct err *err)
 {
@@ -72,23 +91,14 @@ int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filte
     struct text text;
     text_init(&text, TEXT_LIMIT);
     copy_row_add_select(&text);
-    if (filter->states == 0) {
-        text_add(&text, "WHERE c.state <> 'deleted'");
-    } else {
-        text_add(&text, "WHERE c.state IN (");
-        states_add_copies(&text, filter->states);
-        text_add(&text, ")");
-    }
-    /* Said again so that the index of the unfinished ones can serve. */
-    if (filter->states != 0 &&
-        (filter->states & (1u << CATALOG_COPY_COMPLETE | 1u << CATALOG_COPY_DELETED)) == 0)
-        text_add(&text, " AND c.state <> 'complete' AND c.state <> 'deleted'");
-    text_add(&text, " AND (?1 = 0 OR c.store = ?1) AND (?2 IS NULL OR a.job = ?2)"
-                    " ORDER BY c.store, a.id");
+    add_filter(&text, filter);
+    text_add(&text, " ORDER BY c.store, a.id");
     sql_prepare(&sql, catalog, text.data, err);
     text_release(&text);
-    sql_bind_int(&sql, filter->store_id);
-    sql_bind_text(&sql, filter->job);
+    if (filter->store_id != 0)
+        sql_bind_int(&sql, filter->store_id);
+    if (filter->job != NULL)
+        sql_bind_text(&sql, filter->job);
     return copy_row_list(&sql, out);
 }
 
@@ -112,7 +122,8 @@ int catalog_copies_abandoned(struct catalog *catalog, int64_t store_id,
     size_t before = out->count;
     prepare(&sql, catalog,
             "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
-            " AND (c.state = 'uploading' OR (c.state = 'failed' AND c.begun = 1))"
+            " AND c.state IN ('uploading', 'failed')"
+            " AND (c.state = 'uploading' OR c.begun = 1)"
             " AND (?1 = 0 OR c.store = ?1) ORDER BY c.store, a.id",
             err);
     sql_bind_int(&sql, store_id);

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 
 #define WAIT_MS 30000
-#define WAIT_CANCELLED_MS 2000 /* what was cancelled still wants to write that down */
+#define WAIT_CANCELLED_MS 1000 /* what was cancelled still wants to write that down */
 #define CACHE_LIMIT 96
 
 struct sql_cached {

@@ -15,7 +15,8 @@ static int run_before(struct catalog *catalog, const char *text, int64_t before,
 
 #define OLD_COPIES "(SELECT id FROM copies WHERE state = 'deleted' AND deleted < ?)"
 #define OLD_ARTIFACTS                                                                      \
-    "(SELECT number FROM artifacts WHERE status = 'deleted' AND updated < ?"               \
+    "(SELECT number FROM artifacts WHERE status = 'deleted' AND status <> 'complete'"      \
+    " AND updated < ?"                                                                     \
     " AND NOT EXISTS (SELECT 1 FROM copies WHERE artifact = artifacts.number))"
 
 static int purge(struct catalog *catalog, int64_t before, int64_t *count, struct err *err)

@@ -1,0 +1,471 @@
+#include "catalog/artifact_list.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/leases.h"
+#include "tests/support/catalogs.h"
+
+#include <check.h>
+
+static struct catalogs c;
+static struct err err;
+static int64_t store;
+
+static void setup(void)
+{
+    catalogs_begin(&c);
+    err = (struct err){0};
+    store = catalogs_store(c.catalog, "nas");
+}
+
+static void teardown(void)
+{
+    catalogs_end(&c);
+}
+
+/* A complete one under any id. */
+static void add(const char *id, const char *job, int64_t time)
+{
+    struct catalog_artifact artifact;
+    bool existed = false;
+    catalogs_fill(&artifact, 0, time);
+    snprintf(artifact.id, sizeof artifact.id, "%s", id);
+    free(artifact.job);
+    artifact.job = memory_strdup(job);
+    ck_assert_int_eq(catalog_artifact_import(c.catalog, &artifact, &existed, &err), 0);
+    catalog_artifact_release(&artifact);
+}
+
+static void set_status(const char *id, const char *status)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql, "UPDATE artifacts SET status = '%s' WHERE id = '%s'", status,
+             id);
+    catalogs_sql(&c, sql);
+}
+
+#define A "01JAAAAAAAAAAAAAAAAAAAAAA1"
+#define B "01JAAAAAAAAAAAAAAAAAAAAAA2"
+#define C "01JAAAAAAAAAAAZZZZZZZZZZZZ"
+#define D "01JBBBBBBBBBBBBBBBBBBBBBBB"
+
+/* ---- ids ---- */
+
+static const struct find_row {
+    const char *text, *id; /* id NULL: an error of this kind */
+    enum err_kind kind;
+} finds[] = {
+    {A, A, ERR_NONE},
+    {"01jaaaaaaaaaaaaaaaaaaaaaa1", A, ERR_NONE},
+    {"01JAAAAAAAAAAAZ", C, ERR_NONE},
+    {"01jb", D, ERR_NONE}, /* D is deleted, and nobody else begins so */
+    {D, D, ERR_NONE},
+    {"01JA", NULL, ERR_USAGE},
+    {"0", NULL, ERR_USAGE},
+    {"01K", NULL, ERR_NOT_FOUND},
+    {"", NULL, ERR_NOT_FOUND},
+    {"01J%", NULL, ERR_NOT_FOUND},
+    {"01JAAAAAAAAAAAAAAAAAAAAAA12", NULL, ERR_NOT_FOUND},
+    {"latest", B, ERR_NONE},
+    {"latest:nightly", C, ERR_NONE},
+    {"latest:weekly", B, ERR_NONE},
+    {"latest:none", NULL, ERR_NOT_FOUND},
+    {"latest:", NULL, ERR_NOT_FOUND},
+    {"LATEST", NULL, ERR_NOT_FOUND},
+};
+
+START_TEST(ids_are_found_by_what_users_write)
+{
+    char id[ULID_SIZE] = "";
+    add(A, "nightly", 100);
+    add(B, "weekly", 300);
+    add(C, "nightly", 200);
+    add(D, "nightly", 400);
+    set_status(D, "deleted");
+    int result = catalog_artifact_find(c.catalog, finds[_i].text, id, &err);
+    ck_assert_int_eq(err.kind, finds[_i].kind);
+    ck_assert_int_eq(result, finds[_i].id == NULL ? -1 : 0);
+    if (finds[_i].id != NULL)
+        ck_assert_str_eq(id, finds[_i].id);
+    if (err.kind == ERR_USAGE) {
+        ck_assert_ptr_nonnull(strstr(err.text, A));
+        ck_assert_ptr_nonnull(strstr(err.text, C));
+    }
+}
+END_TEST
+
+START_TEST(a_living_one_goes_before_a_deleted_one)
+{
+    char id[ULID_SIZE];
+    add(A, "nightly", 100);
+    add(B, "nightly", 100);
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "01JAA", id, &err), -1);
+    set_status(B, "deleted");
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "01JAA", id, &err), 0);
+    ck_assert_str_eq(id, A);
+}
+END_TEST
+
+START_TEST(there_is_no_latest_before_the_first)
+{
+    char id[ULID_SIZE];
+    catalogs_artifact(c.catalog, 1, 1000);
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(equal_times_are_decided_by_the_sequence)
+{
+    char id[ULID_SIZE];
+    add(B, "nightly", 100);
+    add(A, "nightly", 100);
+    catalogs_sql(&c, "UPDATE artifacts SET seq = 9 WHERE id = '" A "'");
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    ck_assert_str_eq(id, A);
+    catalogs_sql(&c, "UPDATE artifacts SET seq = 0");
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    ck_assert_str_eq(id, B);
+}
+END_TEST
+
+START_TEST(a_short_id_is_unique_and_at_least_ten_long)
+{
+    static const struct row {
+        const char *id, *text;
+    } rows[] = {{A, A}, {B, B}, {C, "01JAAAAAAAAAAAZ"}, {D, "01JBBBBBBB"}};
+    char text[ULID_SIZE];
+    add(A, "nightly", 100);
+    ck_assert_int_eq(catalog_artifact_short(c.catalog, A, text, &err), 0);
+    ck_assert_str_eq(text, "01JAAAAAAA");
+    add(B, "nightly", 100);
+    add(C, "nightly", 100);
+    add(D, "nightly", 100);
+    for (size_t i = 0; i < 4; i++) {
+        char id[ULID_SIZE];
+        ck_assert_int_eq(catalog_artifact_short(c.catalog, rows[i].id, text, &err), 0);
+        ck_assert_str_eq(text, rows[i].text);
+        ck_assert_int_eq(catalog_artifact_find(c.catalog, text, id, &err), 0);
+        ck_assert_str_eq(id, rows[i].id);
+    }
+}
+END_TEST
+
+/* ---- lists ---- */
+
+static struct catalog_pair env_prod[] = {{(char[]){"env"}, (char[]){"prod"}},
+                                         {(char[]){"team"}, (char[]){"a"}}};
+
+static const struct list_row {
+    struct catalog_filter filter;
+    const char *numbers; /* of the artifacts, in order */
+    int64_t count;       /* without limit and offset */
+} lists[] = {
+    {{0}, "4321", 4},
+    {{.job = "nightly"}, "321", 3},
+    {{.source = "shop-source"}, "4321", 4},
+    {{.source = "x"}, "", 0},
+    {{.database = "crm"}, "2", 1},
+    {{.type = "schema"}, "3", 1},
+    {{.store = "nas"}, "21", 2},
+    {{.store = "usb"}, "", 0},
+    {{.statuses = 1u << CATALOG_DELETED}, "5", 1},
+    {{.statuses = 1u << CATALOG_FAILED}, "4", 1},
+    {{.statuses = 1u << CATALOG_RUNNING}, "", 0},
+    {{.statuses = 1u << CATALOG_FAILED | 1u << CATALOG_COMPLETE}, "4321", 4},
+    {{.since = 1002}, "432", 3},
+    {{.until = 1002}, "1", 1},
+    {{.since = 1002, .until = 1004}, "32", 2},
+    {{.tags = env_prod, .tag_count = 1}, "21", 2},
+    {{.tags = env_prod, .tag_count = 2}, "1", 1},
+    {{.limit = 2}, "43", 4},
+    {{.limit = 2, .offset = 1}, "32", 4},
+    {{.offset = 3}, "1", 4},
+    {{.job = "nightly", .database = "shop", .type = "full", .since = 1, .limit = 1},
+     "1",
+     1},
+};
+
+START_TEST(lists_are_filtered_and_newest_first)
+{
+    struct catalog_artifacts list = {0};
+    char numbers[10] = "";
+    int64_t count = 0;
+    for (unsigned i = 1; i <= 5; i++)
+        catalogs_complete(c.catalog, i, store, 1000 + i);
+    catalogs_sql(&c, "UPDATE artifacts SET database = 'crm' WHERE number = 2;"
+                     "UPDATE artifacts SET type = 'schema' WHERE number = 3;"
+                     "UPDATE artifacts SET job = 'weekly', status = 'failed'"
+                     " WHERE number = 4;"
+                     "UPDATE artifacts SET status = 'deleted' WHERE number = 5;"
+                     "UPDATE copies SET state = 'deleted' WHERE artifact > 2;"
+                     "INSERT INTO tags VALUES (1, 'env', 'prod'), (1, 'team', 'a'),"
+                     " (2, 'env', 'prod'), (3, 'env', 'test')");
+    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &lists[_i].filter, 0, &list, &err),
+                     0);
+    for (size_t i = 0; i < list.count; i++)
+        numbers[i] = list.items[i].id[ULID_LENGTH - 1];
+    ck_assert_str_eq(numbers, lists[_i].numbers);
+    ck_assert_int_eq(catalog_artifacts_count(c.catalog, &lists[_i].filter, &count, &err),
+                     0);
+    ck_assert_int_eq(count, lists[_i].count);
+    catalog_artifacts_release(&list);
+}
+END_TEST
+
+START_TEST(a_list_loads_what_it_is_asked_for)
+{
+    struct catalog_artifacts list = {0};
+    const struct catalog_filter all = {0};
+    catalogs_complete(c.catalog, 1, store, 1000);
+    catalogs_sql(&c, "INSERT INTO tags VALUES (1, 'env', 'prod');"
+                     "INSERT INTO tables VALUES (1, 0, 'public', 't', 5, 50)");
+    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 0, &list, &err), 0);
+    ck_assert_uint_eq(list.items[0].tags.count, 1);
+    ck_assert_uint_eq(list.items[0].tables_count, 0);
+    ck_assert_uint_eq(list.items[0].copy_count, 0);
+    catalog_artifacts_release(&list);
+    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all,
+                                            CATALOG_WITH_COPIES | CATALOG_WITH_TABLES,
+                                            &list, &err),
+                     0);
+    ck_assert_uint_eq(list.items[0].tables_count, 1);
+    ck_assert_uint_eq(list.items[0].copy_count, 1);
+    ck_assert_str_eq(list.items[0].copies[0].store, "nas");
+    catalog_artifacts_release(&list);
+}
+END_TEST
+
+START_TEST(the_running_come_with_their_copies)
+{
+    struct catalog_artifacts list = {0};
+    catalogs_artifact(c.catalog, 1, 1000);
+    catalogs_copy(c.catalog, 1, store);
+    catalogs_complete(c.catalog, 2, store, 1000);
+    ck_assert_int_eq(catalog_artifacts_running(c.catalog, &list, &err), 0);
+    ck_assert_uint_eq(list.count, 1);
+    ck_assert_uint_eq(list.items[0].copy_count, 1);
+    ck_assert_int_eq(list.items[0].owner_state, OWNER_ALIVE);
+    catalog_artifacts_release(&list);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_an_error_and_can_be_released)
+{
+    struct catalog_artifact artifact;
+    ck_assert_int_eq(catalog_artifact_load(c.catalog, A, 3, &artifact, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
+START_TEST(a_damaged_word_is_an_error_and_no_guess)
+{
+    struct catalog_artifacts list = {0};
+    const struct catalog_filter all = {0};
+    add(A, "nightly", 1);
+    catalogs_sql(&c, "PRAGMA ignore_check_constraints = ON;"
+                     "UPDATE artifacts SET status = 'kaput'");
+    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 0, &list, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    catalog_artifacts_release(&list);
+}
+END_TEST
+
+/* ---- the planner's rows ---- */
+
+START_TEST(plan_rows_hold_what_the_planner_decides_by)
+{
+    struct catalog_plan_rows rows;
+    int64_t lease = 0;
+    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
+    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 77, "audit", &err), 0);
+    ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, catalogs_id(1), true, &err),
+                     0);
+    ck_assert_int_eq(catalog_copy_set_first_marked(c.catalog, id, 55, &err), 0);
+    catalogs_sql(&c, "UPDATE copies SET proven = 9");
+    ck_assert_int_eq(
+        catalog_lease_take(c.catalog, id, "being restored", true, &lease, &err), 0);
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, clock_now(), &rows, &err), 0);
+    ck_assert_uint_eq(rows.count, 1);
+    const struct catalog_plan_row *row = &rows.items[0];
+    ck_assert_str_eq(row->artifact, catalogs_id(1));
+    ck_assert_int_eq(row->copy, id);
+    ck_assert_int_eq(row->store_id, store);
+    ck_assert_str_eq(row->group, "nightly/shop/full");
+    ck_assert_str_eq(row->job, "nightly");
+    ck_assert_str_eq(row->source, "shop-source");
+    ck_assert_int_eq(row->time, 1000);
+    ck_assert_uint_eq(row->bytes, 100);
+    ck_assert_int_eq(row->status, CATALOG_COMPLETE);
+    ck_assert_int_eq(row->state, CATALOG_COPY_COMPLETE);
+    ck_assert(row->proven && row->pinned && row->suspect && !row->quarantined);
+    ck_assert_int_eq(row->pin_until, 77);
+    ck_assert_str_eq(row->pin_reason, "audit");
+    ck_assert_int_eq(row->first_marked, 55);
+    ck_assert_str_eq(row->lease, "being restored");
+    catalog_plan_rows_release(&rows);
+}
+END_TEST
+
+START_TEST(plan_rows_come_by_group_and_store_newest_first)
+{
+    static const char *const expected[] = {"5/1", "3/1", "2/1", "1/1", "1/2", "4/1"};
+    struct catalog_plan_rows rows;
+    int64_t other = catalogs_store(c.catalog, "other");
+    for (unsigned i = 1; i <= 5; i++)
+        catalogs_complete(c.catalog, i, store, i == 3 ? 1002 : 1000 + i);
+    catalogs_copy(c.catalog, 1, other);
+    catalogs_sql(&c, "UPDATE artifacts SET job = 'weekly' WHERE number = 4;"
+                     "UPDATE artifacts SET job = 'a' WHERE number = 5");
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, 1, &rows, &err), 0);
+    ck_assert_uint_eq(rows.count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%c/%d", rows.items[i].artifact[ULID_LENGTH - 1],
+                 (int)rows.items[i].store_id);
+        ck_assert_str_eq(text, expected[i]);
+    }
+    catalog_plan_rows_release(&rows);
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, other, NULL, 1, &rows, &err), 0);
+    ck_assert_uint_eq(rows.count, 1);
+    catalog_plan_rows_release(&rows);
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, "weekly", 1, &rows, &err), 0);
+    ck_assert_uint_eq(rows.count, 1);
+    catalog_plan_rows_release(&rows);
+    catalogs_sql(&c, "UPDATE copies SET state = 'deleted'");
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, 1, &rows, &err), 0);
+    ck_assert_uint_eq(rows.count, 0);
+    catalog_plan_rows_release(&rows);
+}
+END_TEST
+
+/* ---- many ---- */
+
+static void report(const char *what, int64_t since)
+{
+    printf("%s: %lld ms\n", what, (long long)(clock_monotonic_ms() - since));
+}
+
+/* n artifacts with a copy, two tables and a tag each, in one transaction. */
+static void import_many(unsigned first, unsigned count)
+{
+    static const char *const jobs[] = {"nightly", "hourly", "weekly"};
+    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    for (unsigned i = first; i < first + count; i++) {
+        struct catalog_artifact a;
+        bool existed = true;
+        catalogs_fill(&a, i, 1600000000 + (int64_t)i * 600);
+        free(a.job);
+        a.job = memory_strdup(jobs[i % 3]);
+        a.seq = i;
+        catalog_pairs_add(&a.tags, "env", "prod");
+        catalog_artifact_add_table(&a, "public", "orders", i, 1000);
+        catalog_artifact_add_table(&a, "public", "items", i, 1000);
+        struct catalog_copy copy = {.store_id = store, .bytes = 1000};
+        snprintf(copy.artifact, sizeof copy.artifact, "%s", a.id);
+        copy.key = memory_format("data/shop/%u.sql.gz", i);
+        copy.index_key = memory_format("data/shop/%u.index.gz", i);
+        ck_assert_int_eq(catalog_artifact_import(c.catalog, &a, &existed, &err), 0);
+        ck_assert(!existed);
+        ck_assert_int_eq(catalog_copy_import(c.catalog, &copy, &existed, &err), 0);
+        catalog_copy_release(&copy);
+        catalog_artifact_release(&a);
+    }
+    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
+}
+
+/* The rest by SQL alone, so that the test is not about building it. */
+static void copy_many(unsigned count)
+{
+    char sql[2000];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO artifacts (id, seq, job, source, database, type, format,"
+             " compression, level, status, time, started, created, updated)"
+             " WITH RECURSIVE n(i) AS (SELECT 10001 UNION ALL SELECT i + 1 FROM n"
+             " WHERE i < %u) SELECT printf('01JCATA0G00000000%%09d', i), i,"
+             " iif(i %% 3 = 0, 'nightly', iif(i %% 3 = 1, 'hourly', 'weekly')), 's',"
+             " 'shop', 'full', 'plain', 'gzip', 1, 'complete', 1600000000 + i * 600, 0, 0,"
+             " 0 FROM n;"
+             "INSERT INTO copies (artifact, store, key, index_key, state, created, updated)"
+             " SELECT number, 1, 'data/shop/' || number || '.sql.gz',"
+             " 'data/shop/' || number || '.index.gz', 'complete', 0, 0 FROM artifacts"
+             " WHERE seq > 10000",
+             count);
+    catalogs_sql(&c, sql);
+}
+
+START_TEST(a_catalog_of_100000_is_quick)
+{
+    const struct catalog_filter all = {.limit = 0};
+    const struct catalog_filter page = {.job = "nightly", .limit = 50, .offset = 1000};
+    struct catalog_artifacts list = {0};
+    struct catalog_plan_rows rows;
+    struct catalog_copy copy;
+    char id[ULID_SIZE];
+    bool absent = true;
+    int64_t t = clock_monotonic_ms();
+    import_many(1, 10000);
+    report("import of 10,000 manifests", t);
+    copy_many(100000);
+    t = clock_monotonic_ms();
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, 1, &rows, &err), 0);
+    report("plan rows of 100,000", t);
+    ck_assert_uint_eq(rows.count, 100000);
+    catalog_plan_rows_release(&rows);
+    t = clock_monotonic_ms();
+    ck_assert_int_eq(
+        catalog_artifacts_list(c.catalog, &all, CATALOG_WITH_COPIES, &list, &err), 0);
+    report("list of 100,000 with copies", t);
+    ck_assert_uint_eq(list.count, 100000);
+    catalog_artifacts_release(&list);
+    t = clock_monotonic_ms();
+    ck_assert_int_eq(
+        catalog_artifacts_list(c.catalog, &page, CATALOG_WITH_COPIES, &list, &err), 0);
+    report("one page of a job", t);
+    ck_assert_uint_eq(list.count, 50);
+    catalog_artifacts_release(&list);
+    t = clock_monotonic_ms();
+    for (unsigned i = 0; i < 1000; i++) {
+        ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest:weekly", id, &err), 0);
+        ck_assert_int_eq(catalog_copy_find_key(c.catalog, store, "data/shop/5000.index.gz",
+                                               &copy, &absent, &err),
+                         0);
+        ck_assert(!absent);
+        catalog_copy_release(&copy);
+    }
+    report("1,000 times latest and a key", t);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("artifact_list");
+    TCase *tcase = tcase_create("artifact_list");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, ids_are_found_by_what_users_write, 0,
+                        sizeof finds / sizeof *finds);
+    tcase_add_test(tcase, a_living_one_goes_before_a_deleted_one);
+    tcase_add_test(tcase, there_is_no_latest_before_the_first);
+    tcase_add_test(tcase, equal_times_are_decided_by_the_sequence);
+    tcase_add_test(tcase, a_short_id_is_unique_and_at_least_ten_long);
+    tcase_add_loop_test(tcase, lists_are_filtered_and_newest_first, 0,
+                        sizeof lists / sizeof *lists);
+    tcase_add_test(tcase, a_list_loads_what_it_is_asked_for);
+    tcase_add_test(tcase, the_running_come_with_their_copies);
+    tcase_add_test(tcase, what_is_not_there_is_an_error_and_can_be_released);
+    tcase_add_test(tcase, a_damaged_word_is_an_error_and_no_guess);
+    tcase_add_test(tcase, plan_rows_hold_what_the_planner_decides_by);
+    tcase_add_test(tcase, plan_rows_come_by_group_and_store_newest_first);
+    suite_add_tcase(suite, tcase);
+    TCase *many = tcase_create("many");
+    tcase_add_checked_fixture(many, setup, teardown);
+    tcase_set_timeout(many, 120);
+    tcase_add_test(many, a_catalog_of_100000_is_quick);
+    suite_add_tcase(suite, many);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
