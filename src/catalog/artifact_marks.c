@@ -24,7 +24,9 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
     add_part(&text, artifact->job[0] != '\0' ? artifact->job : artifact->source);
     text_addf(&text, "/%s/", artifact->database);
     add_part(&text, artifact->type);
-    return text_take(&text);
+    char *group = text_take(&text);
+    text_release(&text);
+    return group;
 }
 
 static int status_of(struct catalog *catalog, const char *id, char *out, size_t size,
