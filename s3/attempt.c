@@ -3,17 +3,13 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "s3/answer.h"
-#include "s3/xml.h"
 
 enum {
     STALL_SECONDS = 60,
     LEAST_STALL_SECONDS = 5,
     PATIENCE_SECONDS = 900, /* AWS: a Complete may take several minutes */
     SMALL_BODY = 1 << 20,
-    SKEW_SECONDS = 300, /* from here on we sign with the server's time */
 };
-
-/* ---- setting up */
 
 static void add_header(struct strlist *lines, const char *name, const char *value)
 {
@@ -32,11 +28,11 @@ static void add_md5(struct s3_task *task)
 static void add_range(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
+    unsigned long long first = request->first + task->got;
+    unsigned long long last = request->last;
 
     if (request->ranged)
-        strlist_addf(&task->lines, "Range: bytes=%llu-%llu",
-                     (unsigned long long)(request->first + task->got),
-                     (unsigned long long)request->last);
+        strlist_addf(&task->lines, "Range: bytes=%llu-%llu", first, last);
 }
 
 static void add_all(struct strlist *out, const struct strlist *from)
@@ -139,9 +135,6 @@ static void set_limits(struct s3_task *task)
         exchange->timeout_ms = 0;
 }
 
-static bool head_came(void *context, const char *line, size_t size);
-static bool body_came(void *context, const void *data, size_t size);
-
 /* On a kept connection that ends without an answer curl sends again by itself, and nobody
  * learns that there were two. That must not happen where the second answer depends on the
  * first. */
@@ -164,8 +157,8 @@ static void set_exchange(struct s3_task *task)
     exchange->body = task->discovering ? NULL : request->body;
     exchange->body_size = task->discovering ? 0 : request->body_size;
     exchange->fresh = task->fresh || !may_be_sent_twice(request);
-    exchange->on_header = head_came;
-    exchange->on_body = body_came;
+    exchange->on_header = s3_attempt_head;
+    exchange->on_body = s3_attempt_body;
     exchange->context = task;
     set_limits(task);
 }
@@ -209,341 +202,4 @@ void s3_attempt_release(struct s3_task *task)
     free(task->url);
     task->url = NULL;
     text_release(&task->error_body);
-}
-
-/* ---- while it runs: on the engine's thread, called by curl */
-
-static bool refuse(struct s3_task *task, const char *why)
-{
-    task->refused = why;
-    return false;
-}
-
-/* A service that ignores Range sends all of it: fine where all was asked for. */
-static bool is_whole(const struct s3_task *task)
-{
-    const struct s3_answer *answer = &task->request->answer;
-
-    return task->got == 0 && task->request->first == 0 && answer->has_length &&
-           answer->length <= task->request->last + 1;
-}
-
-/* The first bytes were of one object; the rest must not be of another. */
-static bool same_object(struct s3_task *task)
-{
-    const struct s3_answer *answer = &task->request->answer;
-
-    if (task->got > 0 && strcmp(task->range_etag, answer->etag) != 0)
-        return false;
-    memcpy(task->range_etag, answer->etag, sizeof task->range_etag);
-    return true;
-}
-
-static bool check_range(struct s3_task *task)
-{
-    const struct s3_request *request = task->request;
-    struct s3_answer *answer = &task->request->answer;
-
-    if (answer->status == 200 && is_whole(task)) {
-        answer->range_total = answer->length;
-        return same_object(task);
-    }
-    if (answer->status != 206 || !answer->has_range)
-        return refuse(task, "the service sent something else than the range asked for");
-    uint64_t end =
-        request->last < answer->range_total ? request->last : answer->range_total - 1;
-    if (answer->range_first != request->first + task->got || answer->range_last != end)
-        return refuse(task, "the service sent another range than the one asked for");
-    if (!same_object(task)) {
-        task->got = 0;
-        return refuse(task, "the object was replaced while it was read");
-    }
-    return true;
-}
-
-static bool is_success(const struct s3_answer *answer)
-{
-    return answer->status >= 200 && answer->status < 300;
-}
-
-static bool head_came(void *context, const char *line, size_t size)
-{
-    struct s3_task *task = context;
-    struct s3_answer *answer = &task->request->answer;
-
-    if (!s3_answer_header(answer, line, size))
-        return true;
-    if (task->request->ranged && !task->discovering && is_success(answer))
-        return check_range(task);
-    return true;
-}
-
-static bool store_range(struct s3_task *task, const void *data, size_t size)
-{
-    const struct s3_request *request = task->request;
-    uint64_t room = request->last - request->first + 1 - task->got;
-
-    if (size > room)
-        return refuse(task, "the service sent more than the range asked for");
-    memcpy((char *)request->buffer + task->got, data, size);
-    task->got += size;
-    return true;
-}
-
-static bool store_text(struct s3_task *task, const void *data, size_t size)
-{
-    struct text *out = task->request->out;
-
-    text_add_bytes(out, data, size);
-    if (!out->overflowed)
-        return true;
-    err_set(&task->own, ERR_STORE, "the answer is larger than %zu bytes", out->ceiling);
-    return false;
-}
-
-static bool body_came(void *context, const void *data, size_t size)
-{
-    struct s3_task *task = context;
-    const struct s3_request *request = task->request;
-
-    if (task->discovering)
-        return true;
-    if (!is_success(&request->answer)) {
-        /* Cut at its ceiling: the rest of an error page is read and dropped. */
-        text_add_bytes(&task->error_body, data, size);
-        return true;
-    }
-    if (request->ranged)
-        return store_range(task, data, size);
-    if (request->out != NULL)
-        return store_text(task, data, size);
-    return true;
-}
-
-/* ---- when it has ended */
-
-static bool is_accepted(const struct s3_request *request)
-{
-    const struct s3_answer *answer = &request->answer;
-
-    for (int i = 0; i < S3_ACCEPT_MAX; i++)
-        if (request->accept[i] != 0 && request->accept[i] == answer->status)
-            return strcmp(answer->code, "NoSuchBucket") != 0;
-    return false;
-}
-
-/* A 2xx document: 200 may be sent before the work is done, and an <Error> follow
- * (S3.md 1.7). */
-static bool check_root(struct s3_task *task, struct s3_verdict *verdict, const char **words)
-{
-    struct s3_request *request = task->request;
-    char root[64];
-    const char *data = request->out->data + task->out_start;
-    size_t size = request->out->length - task->out_start;
-
-    if (s3_answer_error(&request->answer, data, size)) {
-        *verdict = s3_error_of_answer(request->answer.status, request->answer.code);
-        return false;
-    }
-    if (s3_xml_root(data, size, root, sizeof root) && strcmp(root, request->root) == 0)
-        return true;
-    *words = "the document that should have come is missing or damaged";
-    /* Repeated a few times only: it may be that the service cannot write it any better. */
-    *verdict = (struct s3_verdict){S3_CLASS_DAMAGED, ERR_TRANSIENT, true, NULL};
-    return false;
-}
-
-static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
-                          const char **words)
-{
-    struct s3_request *request = task->request;
-    struct s3_answer *answer = &request->answer;
-
-    if (task->exchange.sent != request->body_size) {
-        *words = "it had not read the whole body";
-        *verdict = s3_error_of_answer(200, "");
-        return false;
-    }
-    if (request->root != NULL && !check_root(task, verdict, words))
-        return false;
-    answer->received = task->got;
-    if (request->ranged && answer->has_range)
-        answer->range_first = request->first;
-    if (request->out != NULL)
-        answer->received = request->out->length - task->out_start;
-    return true;
-}
-
-/* HEAD has no <Error>: that the region is wrong shows in a header alone. */
-static bool is_head_of_other_region(const struct s3_task *task)
-{
-    const struct s3_answer *answer = &task->request->answer;
-
-    return strcmp(task->request->method, "HEAD") == 0 && answer->code[0] == '\0' &&
-           answer->status == 400 && !task->discovered;
-}
-
-static int64_t skew(const struct s3_task *task)
-{
-    int64_t date = task->request->answer.date;
-    int64_t off = date == 0 ? 0 : date - s3_client_time(task->client);
-    return off < 0 ? -off : off;
-}
-
-static struct s3_verdict judge_failure(struct s3_task *task)
-{
-    const struct s3_answer *answer = &task->request->answer;
-    struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);
-
-    if (is_head_of_other_region(task))
-        verdict.class_ = S3_CLASS_REDIRECT;
-    else if (answer->status == 403 && skew(task) > SKEW_SECONDS)
-        verdict.class_ = S3_CLASS_CLOCK;
-    return verdict;
-}
-
-bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const char **words)
-{
-    struct s3_request *request = task->request;
-    struct s3_answer *answer = &request->answer;
-    CURLcode code = task->exchange.code;
-
-    (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
-    if (task->refused != NULL) {
-        *words = task->refused;
-        *verdict = (struct s3_verdict){S3_CLASS_DAMAGED, ERR_CORRUPT, false, NULL};
-        return false;
-    }
-    /* A service that refuses a body early may close before curl has read all of its answer.
-     */
-    if (code != CURLE_OK && (is_success(answer) || answer->code[0] == '\0')) {
-        *words = task->exchange.words;
-        *verdict = s3_error_of_curl(code);
-        answer->status = 0;
-        return false;
-    }
-    if (is_success(answer))
-        return check_success(task, verdict, words);
-    *verdict = judge_failure(task);
-    return verdict->class_ == S3_CLASS_PERMANENT && is_accepted(request);
-}
-
-/* ---- repairs */
-
-static bool repair_clock(struct s3_task *task)
-{
-    struct s3_client *client = task->client;
-    bool known;
-
-    pthread_mutex_lock(&client->lock);
-    known = client->clock_known;
-    client->clock_applied = client->clock_offset;
-    pthread_mutex_unlock(&client->lock);
-    return known;
-}
-
-static bool repair_body(struct s3_task *task)
-{
-    const struct s3_request *request = task->request;
-    unsigned char md5[MD5_SIZE];
-
-    if (task->refused != NULL)
-        task->got = 0;
-    if (!request->has_md5)
-        return true;
-    digest_md5(request->body, request->body_size, md5);
-    if (memcmp(md5, request->md5, MD5_SIZE) == 0)
-        return true;
-    err_set(&task->own, ERR_CORRUPT,
-            "the data changed in this machine's memory before it was sent");
-    return false;
-}
-
-static bool set_region(struct s3_client *client, const char *region)
-{
-    bool changed = false;
-
-    if (!s3_region_is_valid(region))
-        return false;
-    pthread_mutex_lock(&client->lock);
-    if (strcmp(client->region, region) != 0) {
-        free(client->region);
-        client->region = memory_strdup(region);
-        changed = true;
-    }
-    if (s3_endpoint_set_region(&client->endpoint, region))
-        changed = true;
-    pthread_mutex_unlock(&client->lock);
-    return changed;
-}
-
-/* For this request only. Credentials go no further than s3_endpoint_may_follow allows. */
-static bool follow_location(struct s3_task *task)
-{
-    struct s3_endpoint target;
-    struct err ignored = {0};
-    bool may;
-    char *location = memory_strdup(task->request->answer.location);
-
-    location[strcspn(location, "?#")] = '\0';
-    bool absolute =
-        text_starts_with(location, "http://") || text_starts_with(location, "https://");
-    bool parsed = absolute && !text_ends_with(location, "/") &&
-                  s3_endpoint_parse(location, &target, &ignored) == 0;
-    free(location);
-    if (!parsed)
-        return false;
-    pthread_mutex_lock(&task->client->lock);
-    may = s3_endpoint_may_follow(&task->client->endpoint, target.host) &&
-          (target.tls || !task->client->tls);
-    pthread_mutex_unlock(&task->client->lock);
-    if (!may) {
-        s3_endpoint_release(&target);
-        return false;
-    }
-    if (task->redirected)
-        s3_endpoint_release(&task->redirect);
-    task->redirect = target;
-    task->redirected = true;
-    return true;
-}
-
-/* Region from the header or the <Error>, a Location that is safe, a HEAD of the bucket. */
-static bool repair_region(struct s3_task *task)
-{
-    const struct s3_answer *answer = &task->request->answer;
-
-    if (set_region(task->client, answer->bucket_region) || follow_location(task))
-        return true;
-    if (task->discovered)
-        return false;
-    task->before = *answer;
-    task->discovered = true;
-    task->discovering = true;
-    return true;
-}
-
-bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
-{
-    switch (class_) {
-    case S3_CLASS_CLOCK:
-        return repair_clock(task);
-    case S3_CLASS_CREDENTIALS:
-        s3_credentials_invalidate(task->client->credentials, &task->signed_with);
-        return true;
-    case S3_CLASS_DAMAGED:
-        return repair_body(task);
-    case S3_CLASS_REDIRECT:
-        return repair_region(task);
-    case S3_CLASS_TRANSIENT:
-    case S3_CLASS_NAME:
-        task->fresh = true;
-        return true;
-    case S3_CLASS_THROTTLE:
-        return true;
-    case S3_CLASS_PERMANENT:
-    case S3_CLASS_COUNT:
-        break;
-    }
-    return false;
 }

@@ -4,7 +4,7 @@
 #include "s3/client.h"
 #include "s3/xml.h"
 
-enum { MAX_ANSWER = 64 << 10 };
+enum { MAX_ANSWER = 64 << 10, MAX_LIST = 1 << 20 };
 
 /* HEAD has no <Error>: asked again by GET, the service says why. */
 static int explain(struct s3_client *client, struct err *err)
@@ -13,7 +13,7 @@ static int explain(struct s3_client *client, struct err *err)
     struct text answer;
     struct err why = {0};
 
-    text_init(&answer, MAX_ANSWER * 16);
+    text_init(&answer, MAX_LIST);
     s3_request_init(&request, "GET", NULL);
     s3_query_add(&request.query, "max-keys", "1");
     request.out = &answer;

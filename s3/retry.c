@@ -69,7 +69,7 @@ int64_t s3_retry_after_ms(const char *value, int64_t date)
         return seconds * 1000;
     if (clock_parse_http(value, &seconds) < 0 || date == 0 || seconds <= date)
         return 0;
-    return seconds - date > 86400 ? 86400 * 1000 : (seconds - date) * 1000;
+    return seconds - date > 86400 ? (int64_t)86400000 : (seconds - date) * 1000;
 }
 
 void s3_window_init(struct s3_window *window, unsigned max)
