@@ -145,10 +145,13 @@ static int try_once(const struct s3_fetch *fetch, struct s3_answer *answer, stru
     return result;
 }
 
-static bool is_worth_another(const struct s3_fetch *fetch, int result, int status)
+static bool is_worth_another(const struct s3_fetch *fetch, int result,
+                             const struct s3_answer *answer)
 {
-    return (result < 0 || status == 429 || status >= 500) && !is_stopped(fetch) &&
-           !cancel_requested();
+    int status = answer->status;
+    bool again = result < 0 || status == 429 || status >= 500 ||
+                 (fetch->again != NULL && fetch->again(status, answer->body.data));
+    return again && !is_stopped(fetch) && !cancel_requested();
 }
 
 static void pause_between(const struct s3_fetch *fetch)
@@ -170,7 +173,7 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_answer *answer, struct err 
         text_init(&answer->body, BODY_CEILING);
         err_clear(err);
         result = try_once(fetch, answer, err);
-        if (!is_worth_another(fetch, result, answer->status))
+        if (!is_worth_another(fetch, result, answer))
             break;
     }
     if (result < 0)

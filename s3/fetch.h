@@ -24,8 +24,10 @@ struct s3_fetch {
     const char *proxy;             /* NULL: the environment's */
     bool direct;                   /* never by a proxy */
     int64_t timeout_ms;            /* of one try */
-    unsigned tries;   /* 0: 1. Again after no answer, 429 and 5xx; not when cancelled */
-    int64_t pause_ms; /* between tries */
+    unsigned tries; /* 0: 1. Again after no answer, 429 and 5xx; not when cancelled */
+    /* May be NULL: is this answer, too, worth another try? */
+    bool (*again)(int status, const char *body);
+    int64_t pause_ms;        /* between tries */
     const atomic_bool *stop; /* set by another thread: gives up at once; may be NULL */
 };
 

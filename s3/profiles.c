@@ -239,9 +239,11 @@ static char *home_folder(void)
     return memory_strdup(found->pw_dir);
 }
 
-static char *file_path(const char *variable, const char *fallback)
+/* *said: the environment names it. Heap, or NULL. */
+static char *file_path(const char *variable, const char *fallback, bool *said)
 {
     const char *path = s3_profiles_env(variable);
+    *said = path != NULL;
     if (path == NULL)
         path = fallback;
     if (!text_starts_with(path, "~/"))
@@ -252,7 +254,7 @@ static char *file_path(const char *variable, const char *fallback)
     return joined;
 }
 
-static int load_file(struct s3_profiles *profiles, const char *path, bool is_credentials,
+static int read_file(struct s3_profiles *profiles, const char *path, bool is_credentials,
                      struct err *err)
 {
     struct text text;
@@ -267,18 +269,26 @@ static int load_file(struct s3_profiles *profiles, const char *path, bool is_cre
     return result;
 }
 
+static int load_file(struct s3_profiles *profiles, bool is_credentials, struct err *err)
+{
+    bool said;
+    char *path = is_credentials
+                     ? file_path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", &said)
+                     : file_path("AWS_CONFIG_FILE", "~/.aws/config", &said);
+    int result = 0;
+    /* A home that is closed to us (ProtectHome of systemd) has no files for us. */
+    if (path != NULL && (said || access(path, F_OK) == 0))
+        result = read_file(profiles, path, is_credentials, err);
+    free(path);
+    return result;
+}
+
 int s3_profiles_load(struct s3_profiles *profiles, struct err *err)
 {
     *profiles = (struct s3_profiles){0};
-    char *config = file_path("AWS_CONFIG_FILE", "~/.aws/config");
-    char *credentials = file_path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
-    int result = 0;
-    if (config != NULL)
-        result = load_file(profiles, config, false, err);
-    if (credentials != NULL && result == 0)
-        result = load_file(profiles, credentials, true, err);
-    free(config);
-    free(credentials);
+    int result = load_file(profiles, false, err);
+    if (result == 0)
+        result = load_file(profiles, true, err);
     if (result < 0)
         s3_profiles_release(profiles);
     return result;

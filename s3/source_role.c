@@ -12,7 +12,7 @@
 #define STS_VERSION "2011-06-15"
 #define STS_TIMEOUT_MS 10000
 #define STS_TRIES 3
-#define STS_PAUSE_MS 300
+#define STS_PAUSE_MS 200
 #define FORM_CEILING ((size_t)256 << 10)
 
 /* A role with its strings owned. */
@@ -56,15 +56,26 @@ static int find_region(struct call *call, struct err *err)
     return 0;
 }
 
+/* In us-gov the usual host is the FIPS one already. */
+static int amazon_url(const struct call *call, char **url, struct err *err)
+{
+    bool fips, dualstack;
+    if (s3_ambient_flags(call->role->profile, &fips, &dualstack, err) < 0)
+        return -1;
+    bool other = fips && !text_starts_with(call->region, "us-gov-");
+    *url = memory_format("https://sts%s.%s.amazonaws.com%s", other ? "-fips" : "",
+                         call->region, text_starts_with(call->region, "cn-") ? ".cn" : "");
+    return 0;
+}
+
 /* A token travels to it and keys come back: plain http is for loopback alone. */
 static int find_endpoint(struct call *call, struct err *err)
 {
     char *url;
     if (s3_ambient_endpoint(call->role->profile, "STS", &url, err) < 0)
         return -1;
-    if (url == NULL)
-        url = memory_format("https://sts.%s.amazonaws.com%s", call->region,
-                            text_starts_with(call->region, "cn-") ? ".cn" : "");
+    if (url == NULL && amazon_url(call, &url, err) < 0)
+        return -1;
     int result = s3_endpoint_parse(url, &call->endpoint, err);
     free(url);
     if (result < 0)
@@ -197,11 +208,10 @@ static int refused(const struct call *call, const struct s3_answer *answer, stru
 }
 
 /* STS could not reach the identity provider, or has not seen the token yet: ask again. */
-static bool is_passing(const struct s3_answer *answer)
+static bool is_passing(int status, const char *body)
 {
-    return answer->status == 400 &&
-           (strstr(answer->body.data, "IDPCommunicationError") != NULL ||
-            strstr(answer->body.data, "InvalidIdentityToken") != NULL);
+    return status == 400 && (strstr(body, "IDPCommunicationError") != NULL ||
+                             strstr(body, "InvalidIdentityToken") != NULL);
 }
 
 static int post(struct call *call, struct s3_answer *answer, struct err *err)
@@ -216,14 +226,11 @@ static int post(struct call *call, struct s3_answer *answer, struct err *err)
         .proxy = call->env->proxy,
         .timeout_ms = STS_TIMEOUT_MS,
         .tries = STS_TRIES,
+        .again = is_passing,
         .pause_ms = STS_PAUSE_MS,
         .stop = call->env->stop,
     };
     int result = s3_fetch(&fetch, answer, err);
-    for (int i = 1; i < STS_TRIES && result == 0 && is_passing(answer); i++) {
-        s3_answer_release(answer);
-        result = s3_fetch(&fetch, answer, err);
-    }
     free(url);
     return result < 0 ? err_context(err, "STS \"%s\"", call->uri.host) : 0;
 }

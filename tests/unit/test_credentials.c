@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "tests/support/aws_world.h"
+#include "tests/support/s3_pair.h"
 
 #include <check.h>
 
@@ -364,6 +365,63 @@ START_TEST(a_hold_ends_while_its_endpoint_is_silent)
 }
 END_TEST
 
+/* ---- with a client ---- */
+
+/* Hands out key after key, and makes the service take the newest one. */
+struct rotation {
+    struct s3_pair *pair;
+    atomic_int number;
+};
+
+static void set_expiry(struct rotation *rotation, int number, int64_t expires_ms)
+{
+    char key[16];
+    char token[16];
+    snprintf(key, sizeof key, "K%d", number);
+    snprintf(token, sizeof token, "T%d", number);
+    fake_s3_add_credentials(rotation->pair->fake, key, "S", token, expires_ms);
+}
+
+static char *next_keys(void *context, const struct fake_http_request *request)
+{
+    (void)request;
+    struct rotation *rotation = context;
+    char when[32];
+    int number = atomic_fetch_add(&rotation->number, 1) + 1;
+    set_expiry(rotation, number, 0);
+    return memory_format(
+        "{\"AccessKeyId\":\"K%d\",\"SecretAccessKey\":\"S\",\"Token\":\"T%d\","
+        "\"Expiration\":\"%s\"}",
+        number, number, clock_rfc3339(when, clock_now() + 60));
+}
+
+START_TEST(a_client_outlives_tokens_that_the_service_lets_expire)
+{
+    struct s3_pair pair;
+    struct rotation rotation = {.pair = &pair};
+    const struct fake_http_row rows[] = {
+        {.status = 200, .make_body = next_keys, .context = &rotation}};
+    struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
+    struct s3_config config = s3_pair_config();
+    struct err err = {0};
+    config.access_key = config.secret_key = NULL;
+    aws_world_env_url("AWS_CONTAINER_CREDENTIALS_FULL_URI", http, "/");
+    s3_pair_init(&pair, NULL, &config);
+    ck_assert_int_eq(s3_client_hold(pair.client, &err), 0);
+    for (int i = 1; i <= 5; i++) {
+        struct s3_put put = {.key = "k", .data = "data", .size = 4};
+        ck_assert_msg(s3_put(pair.client, &put, &err) == 0, "%s", err.text);
+        ck_assert_uint_eq(fake_http_count(http), (unsigned)i);
+        set_expiry(&rotation, i, clock_now_ms() - 1);
+    }
+    ck_assert_uint_eq(fake_s3_count(pair.fake, "PutObject"), 9); /* 4 refused */
+    ck_assert_uint_eq(fake_s3_stats(pair.fake).bad_signatures, 0);
+    s3_client_unhold(pair.client);
+    s3_pair_release(&pair);
+    fake_http_free(http);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("credentials");
@@ -382,6 +440,7 @@ int main(void)
     tcase_add_test(tcase, what_the_service_refused_is_fetched_anew_once);
     tcase_add_test(tcase, nothing_newer_is_not_asked_for_in_a_loop);
     tcase_add_test(tcase, a_hold_ends_while_its_endpoint_is_silent);
+    tcase_add_test(tcase, a_client_outlives_tokens_that_the_service_lets_expire);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -208,6 +208,13 @@ START_TEST(sts_is_not_asked_over_plain_http)
 }
 END_TEST
 
+static const struct {
+    const char *env, *region, *host;
+} sts_hosts[] = {
+    {NULL, "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"},
+    {"AWS_USE_FIPS_ENDPOINT=true", "us-west-2", "sts-fips.us-west-2.amazonaws.com"},
+};
+
 START_TEST(sts_is_reached_by_the_proxy_that_was_given)
 {
     const struct fake_http_row rows[] = {{.method = "CONNECT", .status = 403}};
@@ -215,21 +222,19 @@ START_TEST(sts_is_reached_by_the_proxy_that_was_given)
     struct fake_http_request request;
     struct s3_credentials got;
     struct err err = {0};
+    aws_world_env(sts_hosts[_i].env);
     aws_world_env("AWS_ROLE_ARN=arn");
     aws_world_env_path("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
     aws_world_file("token", "hunter2");
-    const struct s3_credentials_config config = {.region = "cn-north-1",
+    const struct s3_credentials_config config = {.region = sts_hosts[_i].region,
                                                  .proxy = fake_http_url(http)};
     struct s3_credentials_source *source = s3_credentials_source_new(&config, &err);
     ck_assert_ptr_nonnull(source);
     ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
     ck_assert_int_eq(err.kind, ERR_TRANSIENT);
-    ck_assert_msg(text_starts_with(err.text,
-                                   "credentials (web identity): STS "
-                                   "\"sts.cn-north-1.amazonaws.com.cn\": no answer: "),
-                  "%s", err.text);
+    ck_assert_ptr_nonnull(strstr(err.text, sts_hosts[_i].host));
     ck_assert(fake_http_request(http, 1, &request));
-    ck_assert_str_eq(request.target, "sts.cn-north-1.amazonaws.com.cn:443");
+    ck_assert(text_starts_with(request.target, sts_hosts[_i].host));
     fake_http_request_release(&request);
     s3_credentials_source_free(source);
     fake_http_free(http);
@@ -447,7 +452,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_refusal_of_sts_is_told_without_secrets, 0,
                         (int)(sizeof refusals / sizeof *refusals));
     tcase_add_test(tcase, sts_is_not_asked_over_plain_http);
-    tcase_add_test(tcase, sts_is_reached_by_the_proxy_that_was_given);
+    tcase_add_loop_test(tcase, sts_is_reached_by_the_proxy_that_was_given, 0,
+                        (int)(sizeof sts_hosts / sizeof *sts_hosts));
     tcase_add_loop_test(tcase, a_container_endpoint_is_here_or_encrypted, 0,
                         (int)(sizeof container_urls / sizeof *container_urls));
     tcase_add_test(tcase, a_container_endpoint_gets_its_token_and_no_proxy);
