@@ -54,3 +54,32 @@ uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
         value = (value >> 8) ^ crc.table[0][(value ^ *p) & 255];
     return ~value;
 }
+
+/* Polynomials modulo the CRC's own, reflected: the top bit is x^0. */
+#define X_TO_THE_0 ((uint64_t)1 << 63)
+#define X_TO_THE_8 ((uint64_t)1 << 55)
+
+static uint64_t multiply(uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+    for (uint64_t bit = X_TO_THE_0; bit != 0; bit >>= 1) {
+        if ((a & bit) != 0)
+            product ^= b;
+        b = (b >> 1) ^ ((b & 1) != 0 ? REFLECTED : 0);
+    }
+    return product;
+}
+
+/* A CRC is a remainder: bytes that follow multiply it by x^8 each, and the inversions at
+ * both ends cancel out. */
+uint64_t digest_crc64nvme_combine(uint64_t first, uint64_t second, uint64_t second_size)
+{
+    uint64_t shift = X_TO_THE_0;
+    uint64_t square = X_TO_THE_8;
+    for (; second_size > 0; second_size >>= 1) {
+        if ((second_size & 1) != 0)
+            shift = multiply(shift, square);
+        square = multiply(square, square);
+    }
+    return multiply(shift, first) ^ second;
+}

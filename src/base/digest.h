@@ -38,5 +38,7 @@ char *digest_base64(const void *data, size_t size, char *out);
 /* Polynomial 0x9A6C9329AC4BC9B5 reflected, init and xorout all ones; start with crc 0.
  * check("123456789") = ae8b14860a799888. */
 uint64_t digest_crc64nvme(uint64_t crc, const void *data, size_t size);
+/* The CRC of two pieces in a row from the CRC of each. */
+uint64_t digest_crc64nvme_combine(uint64_t first, uint64_t second, uint64_t second_size);
 
 #endif
