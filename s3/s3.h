@@ -189,13 +189,14 @@ struct s3_pending {
 typedef int (*s3_each_pending)(void *context, const struct s3_pending *pending, struct err *err);
 /* Open multipart uploads under a prefix, or of an exact key (MinIO lists no other way). */
 int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pending each, void *context, struct err *err) MUST_USE;
-/* 404 NoSuchUpload is success; repeated until ListParts is empty. */
+/* 404 NoSuchUpload is success; repeated until ListParts is empty, for 60 s at most. */
 int s3_abort_upload(struct s3_client *client, const char *key, const char *upload_id, struct err *err) MUST_USE;
 /* Parts the service has of an upload, ascending: to continue a copy. */
 struct s3_part_info {
     unsigned number;
     uint64_t size;
     char etag[80];
+    char crc64nvme[16]; /* base64; "" when the service has none */
 };
 /* *parts is a heap array. *absent: no such upload. */
 int s3_list_parts(struct s3_client *client, const char *key, const char *upload_id, struct s3_part_info **parts,

@@ -1,0 +1,37 @@
+/*
+ * s3_rig - a scripted S3 service with a client on it, and streams whose every byte is
+ * known, for the tests of s3/.
+ *
+ * Waits between tries take a millisecond. Failures end the test.
+ */
+#ifndef PGKEEP_TESTS_S3_RIG_H
+#define PGKEEP_TESTS_S3_RIG_H
+
+#include "s3/s3.h"
+#include "tests/support/fake_s3.h"
+
+struct s3_rig {
+    struct fake_s3 *fake;
+    struct s3_client *client;
+    struct part_pool *pool;
+    struct err err;
+};
+
+/* settings NULL: the defaults. `change` may alter the client's configuration. */
+void s3_rig_start(struct s3_rig *rig, const struct fake_s3_settings *settings,
+                  void (*change)(struct s3_config *config));
+void s3_rig_stop(struct s3_rig *rig);
+
+/* Byte `at` of the stream. */
+unsigned char s3_rig_byte(uint64_t at);
+void s3_rig_fill(unsigned char *out, uint64_t offset, size_t size);
+bool s3_rig_matches(const unsigned char *data, uint64_t offset, size_t size);
+/* An upload of the key with token "0123...". */
+struct s3_upload *s3_rig_begin(struct s3_rig *rig, const char *key);
+/* Gives parts `from` to `to` of part_size bytes each, the last with last_size. */
+int s3_rig_give(struct s3_rig *rig, struct s3_upload *upload, unsigned from, unsigned to,
+                size_t part_size, size_t last_size);
+/* Whether the object is there with exactly the first `size` bytes of the stream. */
+bool s3_rig_object_is(struct s3_rig *rig, const char *key, uint64_t size);
+
+#endif

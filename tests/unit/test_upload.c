@@ -1,0 +1,517 @@
+#include "tests/support/s3_rig.h"
+
+#include "base/cancel.h"
+#include "base/memory.h"
+
+#include <check.h>
+#include <signal.h>
+
+#define KEY "data/shop/dump.sql.gz"
+enum { PART = 64 << 10, SMALL = 5000 };
+
+static struct s3_rig rig;
+
+static void start(void)
+{
+    s3_rig_start(&rig, NULL, NULL);
+}
+
+static void stop(void)
+{
+    s3_rig_stop(&rig);
+}
+
+static void restart(const struct fake_s3_settings *settings,
+                    void (*change)(struct s3_config *config))
+{
+    s3_rig_stop(&rig);
+    s3_rig_start(&rig, settings, change);
+}
+
+static void little_time(struct s3_config *config)
+{
+    config->retry_time_ms = 300;
+}
+
+static unsigned fault(const struct fake_fault *f)
+{
+    return fake_s3_fault(rig.fake, f);
+}
+
+static unsigned count(const char *op)
+{
+    return fake_s3_count(rig.fake, op);
+}
+
+/* `parts` parts, the last of SMALL bytes; what finish says. The upload is freed. */
+static int upload_parts(unsigned parts)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    int result = s3_rig_give(&rig, upload, 1, parts, PART, SMALL);
+
+    if (result == 0)
+        result = s3_upload_finish(upload, NULL, &rig.err);
+    s3_upload_free(upload);
+    return result;
+}
+
+static uint64_t size_of(unsigned parts)
+{
+    return (uint64_t)(parts - 1) * PART + SMALL;
+}
+
+static void assert_uploaded(unsigned parts)
+{
+    ck_assert_msg(upload_parts(parts) == 0, "%s", rig.err.text);
+    ck_assert(s3_rig_object_is(&rig, KEY, size_of(parts)));
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+}
+
+/* Failed, and nothing is left behind. */
+static void assert_refused(unsigned parts, enum err_kind kind)
+{
+    ck_assert_int_eq(upload_parts(parts), -1);
+    ck_assert_msg(rig.err.kind == kind, "%s: %s", err_kind_name(rig.err.kind),
+                  rig.err.text);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+    ck_assert(!s3_rig_object_is(&rig, KEY, size_of(parts)));
+}
+
+static void assert_well_behaved(void)
+{
+    struct fake_s3_stats stats = fake_s3_stats(rig.fake);
+
+    ck_assert_uint_eq(stats.bad_signatures, 0);
+    ck_assert_uint_eq(stats.same_part_in_flight, 0);
+    ck_assert_uint_eq(stats.endings_in_flight, 0);
+    ck_assert_uint_eq(stats.completes_after_abort, 0);
+    ck_assert_uint_eq(stats.aws_chunked, 0);
+    ck_assert_uint_eq(stats.chunked, 0);
+}
+
+START_TEST(a_stream_of_one_part_is_one_put)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_object object;
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, SMALL), 0);
+    ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
+    ck_assert_uint_eq(count(NULL), 0);
+    ck_assert_int_eq(s3_upload_finish(upload, &object, &rig.err), 0);
+    ck_assert_uint_eq(object.size, SMALL);
+    ck_assert_uint_eq(s3_upload_sent(upload), SMALL);
+    s3_object_release(&object);
+    s3_upload_free(upload);
+    ck_assert(s3_rig_object_is(&rig, KEY, SMALL));
+    ck_assert_uint_eq(count("PutObject"), 1);
+    ck_assert_uint_eq(count("CreateMultipartUpload"), 0);
+}
+END_TEST
+
+START_TEST(an_empty_stream_is_an_empty_object)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, 0), 0);
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), 0);
+    s3_upload_free(upload);
+    ck_assert(s3_rig_object_is(&rig, KEY, 0));
+}
+END_TEST
+
+START_TEST(an_upload_without_a_part_is_no_object)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(count(NULL), 0);
+}
+END_TEST
+
+START_TEST(an_abandoned_upload_of_one_part_sends_nothing)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, PART), 0);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(count(NULL), 0);
+}
+END_TEST
+
+START_TEST(many_parts_become_one_object)
+{
+    struct fake_object object;
+
+    assert_uploaded(40);
+    ck_assert_uint_eq(count("CreateMultipartUpload"), 1);
+    ck_assert_uint_eq(count("UploadPart"), 40);
+    ck_assert_uint_eq(count("CompleteMultipartUpload"), 1);
+    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    ck_assert(fake_s3_object(rig.fake, KEY, &object));
+    ck_assert_str_eq(object.content_type, "application/gzip");
+    ck_assert(strstr(object.meta,
+                     "x-amz-meta-pgkeep-token: 0123456789abcdef0123456789abcdef") != NULL);
+    fake_object_release(&object);
+    assert_well_behaved();
+}
+END_TEST
+
+static unsigned parts_before_the_id;
+
+static int remember_id(void *context, const char *upload_id, struct err *err)
+{
+    char **id = context;
+
+    (void)err;
+    *id = memory_strdup(upload_id);
+    parts_before_the_id = count("UploadPart");
+    return 0;
+}
+
+static int refuse_id(void *context, const char *upload_id, struct err *err)
+{
+    (void)context;
+    (void)upload_id;
+    return err_set(err, ERR_SYSTEM, "the catalog is full");
+}
+
+START_TEST(the_upload_id_is_known_before_a_byte_goes_out)
+{
+    char *id = NULL;
+    struct s3_upload_spec spec = {
+        .key = KEY, .token = "t", .on_upload_id = remember_id, .context = (void *)&id};
+    struct s3_upload *upload = s3_upload_begin(rig.client, &spec, &rig.err);
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    ck_assert_ptr_nonnull(id);
+    ck_assert_uint_eq(parts_before_the_id, 0);
+    ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
+    ck_assert_uint_eq(s3_upload_sent(upload), 3 * PART);
+    ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+    free(id);
+}
+END_TEST
+
+START_TEST(an_id_that_cannot_be_remembered_ends_the_upload)
+{
+    struct s3_upload_spec spec = {.key = KEY, .token = "t", .on_upload_id = refuse_id};
+    struct s3_upload *upload = s3_upload_begin(rig.client, &spec, &rig.err);
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), -1);
+    ck_assert_str_eq(rig.err.text, "the catalog is full");
+    s3_upload_free(upload);
+    ck_assert_uint_eq(count("UploadPart"), 0);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+}
+END_TEST
+
+START_TEST(the_first_failure_is_kept_for_good)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    char first[sizeof rig.err.text];
+
+    fault(&(struct fake_fault){.op = "UploadPart",
+                               .part = 2,
+                               .action = FAKE_STATUS,
+                               .status = 403,
+                               .code = "AccessDenied",
+                               .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
+    ck_assert_int_eq(s3_upload_wait(upload, &rig.err), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_DENIED);
+    memcpy(first, rig.err.text, sizeof first);
+    ck_assert_ptr_nonnull(strstr(first, "part 2"));
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 3, 3, PART, PART), -1);
+    ck_assert_str_eq(rig.err.text, first);
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+    ck_assert_str_eq(rig.err.text, first);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+    assert_well_behaved();
+}
+END_TEST
+
+START_TEST(parts_that_are_not_the_next_are_refused)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 4, 4, PART, PART), -1);
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+}
+END_TEST
+
+static void three_parts(struct s3_config *config)
+{
+    config->max_parts = 3;
+}
+
+START_TEST(the_part_beyond_the_limit_fails_and_nothing_is_cut)
+{
+    restart(NULL, three_parts);
+    assert_refused(4, ERR_STORE);
+    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    assert_uploaded(3);
+}
+END_TEST
+
+/* What may happen to a part once and is repaired. */
+static const struct fake_fault part_faults[] = {
+    {.action = FAKE_WRONG_ETAG},
+    {.action = FAKE_NO_ETAG},
+    {.action = FAKE_STATUS, .status = 500},
+    {.action = FAKE_STATUS, .status = 503, .code = "SlowDown"},
+    {.action = FAKE_STATUS_EARLY, .status = 503, .code = "ServiceUnavailable"},
+    {.action = FAKE_STATUS, .status = 400, .code = "RequestTimeout"},
+    {.action = FAKE_STATUS, .status = 400, .code = "BadDigest"},
+    {.action = FAKE_CUT_REQUEST, .bytes = 1000},
+    {.action = FAKE_RESET, .bytes = 1000},
+    {.action = FAKE_RESET, .bytes = 0},
+    {.action = FAKE_LOSE_ANSWER},
+    {.action = FAKE_CUT_ANSWER, .bytes = 20},
+    {.action = FAKE_EMPTY_200},
+};
+
+START_TEST(a_part_that_fails_once_is_sent_again_whole)
+{
+    struct fake_fault f = part_faults[_i];
+
+    f.op = "UploadPart";
+    f.part = 2;
+    unsigned id = fault(&f);
+    assert_uploaded(4);
+    ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 1);
+    ck_assert_uint_eq(count("UploadPart"), 5);
+    assert_well_behaved();
+}
+END_TEST
+
+START_TEST(a_part_that_never_arrives_whole_is_corrupt)
+{
+    fault(&(struct fake_fault){
+        .op = "UploadPart", .part = 2, .action = FAKE_WRONG_ETAG, .times = FAKE_ALWAYS});
+    assert_refused(3, ERR_CORRUPT);
+    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    fake_s3_clear_faults(rig.fake);
+    fault(&(struct fake_fault){
+        .op = "PutObject", .action = FAKE_WRONG_ETAG, .times = FAKE_ALWAYS});
+    ck_assert_int_eq(upload_parts(1), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
+}
+END_TEST
+
+/* What may happen to Complete and still ends well. */
+static const struct fake_fault complete_faults[] = {
+    {.action = FAKE_ERROR_IN_200},
+    {.action = FAKE_ERROR_IN_200, .code = "SlowDown"},
+    {.action = FAKE_ERROR_AFTER_200},
+    {.action = FAKE_EMPTY_200},
+    {.action = FAKE_STATUS, .status = 503, .code = "SlowDown"},
+    {.action = FAKE_LOSE_ANSWER},
+    {.action = FAKE_CUT_ANSWER, .bytes = 0},
+    {.action = FAKE_CUT_ANSWER, .bytes = 30},
+    {.action = FAKE_CUT_REQUEST, .bytes = 10},
+    {.action = FAKE_RESET, .bytes = 10},
+};
+
+START_TEST(a_complete_without_a_clear_answer_is_settled)
+{
+    struct fake_s3_settings settings = fake_s3_defaults();
+    struct fake_fault f = complete_faults[_i % 10];
+
+    settings.complete_twice_is_200 = _i >= 10;
+    settings.complete_without_etag = _i >= 10;
+    restart(&settings, NULL);
+    f.op = "CompleteMultipartUpload";
+    unsigned id = fault(&f);
+    assert_uploaded(3);
+    ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 1);
+    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    assert_well_behaved();
+}
+END_TEST
+
+START_TEST(an_error_inside_200_that_is_final_fails)
+{
+    fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
+                               .action = FAKE_ERROR_IN_200,
+                               .code = "AccessDenied",
+                               .times = FAKE_ALWAYS});
+    assert_refused(3, ERR_DENIED);
+}
+END_TEST
+
+START_TEST(a_complete_of_unknown_outcome_is_never_aborted)
+{
+    restart(NULL, little_time);
+    fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
+                               .action = FAKE_RESET,
+                               .bytes = 10,
+                               .times = FAKE_ALWAYS});
+    ck_assert_int_eq(upload_parts(3), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_TRANSIENT);
+    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 1);
+}
+END_TEST
+
+START_TEST(a_lost_upload_is_not_taken_for_a_success)
+{
+    static const size_t sizes[] = {2 * PART + SMALL, 100};
+    unsigned char *other = memory_zalloc(sizes[0]);
+
+    /* Somebody else's object lies under the key, once even of the same size. */
+    for (size_t i = 0; i < 2; i++) {
+        fake_s3_add_object(rig.fake, KEY, other, sizes[i]);
+        fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
+                                   .action = FAKE_STATUS,
+                                   .status = 404,
+                                   .code = "NoSuchUpload"});
+        ck_assert_int_eq(upload_parts(3), -1);
+        ck_assert_int_eq(rig.err.kind, ERR_STORE);
+        ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    }
+    free(other);
+}
+END_TEST
+
+START_TEST(uneven_parts_where_they_must_be_equal_fail)
+{
+    struct fake_s3_settings settings = fake_s3_defaults();
+
+    settings.equal_parts = true;
+    restart(&settings, NULL);
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, PART), 0);
+    struct part *part = part_pool_get(rig.pool, &rig.err);
+    part->number = 2;
+    part->offset = PART;
+    part->size = 2 * PART;
+    s3_rig_fill(part->data, part->offset, part->size);
+    ck_assert_int_eq(s3_upload_part(upload, part, &rig.err), 0);
+    part_release(part);
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_STORE);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+}
+END_TEST
+
+START_TEST(an_upload_given_up_leaves_nothing_behind)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+
+    fault(&(struct fake_fault){
+        .op = "UploadPart", .action = FAKE_HOLD, .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    ck_assert(fake_s3_wait_held(rig.fake, 3, 10000));
+    fake_s3_clear_faults(rig.fake);
+    s3_upload_free(upload);
+    fake_s3_release(rig.fake);
+    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(count("AbortMultipartUpload"), 1);
+}
+END_TEST
+
+START_TEST(an_upload_goes_on_where_another_stopped)
+{
+    char *id = NULL;
+    struct s3_upload_spec spec = {.key = KEY,
+                                  .token = "0123456789abcdef0123456789abcdef",
+                                  .on_upload_id = remember_id,
+                                  .context = (void *)&id};
+    struct s3_upload *first = s3_upload_begin(rig.client, &spec, &rig.err);
+    struct s3_part_info *parts;
+    size_t parts_count;
+    bool absent;
+
+    ck_assert_int_eq(s3_rig_give(&rig, first, 1, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_upload_wait(first, &rig.err), 0);
+    ck_assert_int_eq(
+        s3_list_parts(rig.client, KEY, id, &parts, &parts_count, &absent, &rig.err), 0);
+    ck_assert_uint_eq(parts_count, 3);
+    struct s3_upload *second =
+        s3_upload_resume(rig.client, &spec, id, parts, parts_count, &rig.err);
+    ck_assert_msg(second != NULL, "%s", rig.err.text);
+    ck_assert_uint_eq(s3_upload_sent(second), 3 * PART);
+    ck_assert_int_eq(s3_rig_give(&rig, second, 4, 5, PART, SMALL), 0);
+    ck_assert_int_eq(s3_upload_finish(second, NULL, &rig.err), 0);
+    s3_upload_free(second);
+    s3_upload_free(first);
+    ck_assert(s3_rig_object_is(&rig, KEY, size_of(5)));
+    ck_assert_uint_eq(count("CreateMultipartUpload"), 1);
+    free(parts);
+    free(id);
+}
+END_TEST
+
+START_TEST(chance_failures_cost_time_but_no_byte)
+{
+    struct fake_s3_settings settings = fake_s3_defaults();
+
+    settings.failure_percent = 10;
+    settings.failure_seed = 7;
+    restart(&settings, NULL);
+    assert_uploaded(60);
+    assert_well_behaved();
+}
+END_TEST
+
+START_TEST(an_interrupted_upload_is_aborted)
+{
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
+    cancel_request(SIGTERM);
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_CANCELLED);
+    s3_upload_free(upload);
+    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("upload");
+    TCase *tcase = tcase_create("upload");
+    SRunner *runner = srunner_create(suite);
+
+    tcase_set_timeout(tcase, 30);
+    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_test(tcase, a_stream_of_one_part_is_one_put);
+    tcase_add_test(tcase, an_empty_stream_is_an_empty_object);
+    tcase_add_test(tcase, an_upload_without_a_part_is_no_object);
+    tcase_add_test(tcase, an_abandoned_upload_of_one_part_sends_nothing);
+    tcase_add_test(tcase, many_parts_become_one_object);
+    tcase_add_test(tcase, the_upload_id_is_known_before_a_byte_goes_out);
+    tcase_add_test(tcase, an_id_that_cannot_be_remembered_ends_the_upload);
+    tcase_add_test(tcase, the_first_failure_is_kept_for_good);
+    tcase_add_test(tcase, parts_that_are_not_the_next_are_refused);
+    tcase_add_test(tcase, the_part_beyond_the_limit_fails_and_nothing_is_cut);
+    tcase_add_loop_test(tcase, a_part_that_fails_once_is_sent_again_whole, 0,
+                        (int)(sizeof part_faults / sizeof *part_faults));
+    tcase_add_test(tcase, a_part_that_never_arrives_whole_is_corrupt);
+    tcase_add_loop_test(tcase, a_complete_without_a_clear_answer_is_settled, 0, 20);
+    tcase_add_test(tcase, an_error_inside_200_that_is_final_fails);
+    tcase_add_test(tcase, a_complete_of_unknown_outcome_is_never_aborted);
+    tcase_add_test(tcase, a_lost_upload_is_not_taken_for_a_success);
+    tcase_add_test(tcase, uneven_parts_where_they_must_be_equal_fail);
+    tcase_add_test(tcase, an_upload_given_up_leaves_nothing_behind);
+    tcase_add_test(tcase, an_upload_goes_on_where_another_stopped);
+    tcase_add_test(tcase, chance_failures_cost_time_but_no_byte);
+    tcase_add_test(tcase, an_interrupted_upload_is_aborted);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
