@@ -8,6 +8,7 @@ enum {
     STALL_SECONDS = 60,
     LEAST_STALL_SECONDS = 5,
     PATIENCE_SECONDS = 900, /* AWS: a Complete may take several minutes */
+    LEAST_SPEED = 1024,     /* bytes/s: a line that is slower is given up for a new one */
     SMALL_BODY = 1 << 20,
 };
 
@@ -127,9 +128,12 @@ static void set_limits(struct s3_task *task)
     left = at_least(left, 1000);
     exchange->connect_timeout_ms = left < connect ? left : connect;
     exchange->stall_seconds = stall < STALL_SECONDS ? stall : STALL_SECONDS;
+    exchange->least_speed = LEAST_SPEED;
     exchange->timeout_ms = left;
-    if (request->patient)
+    if (request->patient) {
         exchange->stall_seconds = PATIENCE_SECONDS;
+        exchange->least_speed = 1;
+    }
     if (request->patient || request->body_size > SMALL_BODY || request->out != NULL ||
         request->buffer != NULL)
         exchange->timeout_ms = 0;

@@ -6,7 +6,13 @@
 #include "base/memory.h"
 #include "s3/answer.h"
 
-enum { NOTHING_DUE_MS = 60000, SKEW_SECONDS = 300 };
+enum {
+    NOTHING_DUE_MS = 60000,
+    SKEW_SECONDS = 300,
+    TROUBLE_MS = 10000, /* without a success: worth a line in the log */
+    FLOWING = 1 << 20,  /* bytes of an attempt whose time is not held against it ... */
+    FLOWING_TRIES = 10, /* ... this often: a full disk cuts every body at the same place */
+};
 
 /* ---- the list of tasks */
 
@@ -150,18 +156,47 @@ static void note_window(struct s3_task *task, bool throttled)
     pthread_mutex_unlock(&client->lock);
 }
 
-static void log_retry(const struct s3_task *task, const char *words, int64_t delay)
+/* One line for an outage, however many requests it holds up, and one for its end. */
+static void note_trouble(struct s3_client *client, const char *what, const char *words)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (client->trouble_ms == 0)
+        client->trouble_ms = now;
+    if (client->warned || now - client->trouble_ms < TROUBLE_MS)
+        return;
+    client->warned = true;
+    log_warning("%s: %s; trying on", what, words);
+}
+
+static void note_success(struct s3_client *client)
+{
+    char duration[32];
+
+    if (client->warned)
+        log_info("the service works again after %s",
+                 text_duration(duration, clock_monotonic_ms() - client->trouble_ms));
+    client->warned = false;
+    client->trouble_ms = 0;
+}
+
+static void log_retry(struct s3_task *task, const char *words, int64_t delay)
 {
     const struct s3_answer *answer = &task->request->answer;
-    struct text what;
+    struct text what, why;
 
-    if (!log_enabled(LOG_LEVEL_DEBUG))
-        return;
     text_init(&what, 200);
+    text_init(&why, 200);
     describe(task->client, task->request, &what);
-    log_debug("%s: try %u ended with %d %s %s; again in %lld ms", what.data, answer->tries,
-              answer->status, answer->code, words != NULL ? words : "", (long long)delay);
+    if (answer->status != 0)
+        text_addf(&why, "%d %s%s", answer->status, answer->code, words != NULL ? " " : "");
+    if (words != NULL)
+        text_add_printable(&why, words, strlen(words));
+    log_debug("%s: try %u: %s; again in %lld ms", what.data, answer->tries, why.data,
+              (long long)delay);
+    note_trouble(task->client, what.data, why.data);
     text_release(&what);
+    text_release(&why);
 }
 
 /* Queues the next try; false when there is to be none. */
@@ -196,6 +231,7 @@ static void judge(struct s3_task *task)
     bool good = s3_attempt_judge(task, &verdict, &words);
     if (good) {
         note_window(task, false);
+        note_success(task->client);
         finish(task, &none);
         return;
     }
@@ -231,9 +267,13 @@ static void attempt_ended(void *context, struct s3_exchange *exchange)
     struct s3_task *task = context;
     struct s3_answer *answer = &task->request->answer;
 
-    (void)exchange;
     task->client->running--;
-    answer->elapsed_ms = clock_monotonic_ms() - task->retry.started_ms;
+    int64_t now = clock_monotonic_ms();
+    answer->elapsed_ms = now - task->first_ms;
+    /* The budget is for a service that does not work; a slow line that moves a large part
+     * is no reason to give up a dump when it breaks once. */
+    if (exchange->sent + task->got >= FLOWING && task->flowed++ < FLOWING_TRIES)
+        task->retry.started_ms += now - task->attempt_ms;
     task->fresh = false;
     if (answer->status != 0)
         task->client->reached = true;
@@ -255,7 +295,7 @@ static void start_clock(struct s3_task *task)
 
     if (task->retry.started_ms != 0)
         return;
-    task->retry.started_ms = clock_monotonic_ms();
+    task->first_ms = task->retry.started_ms = clock_monotonic_ms();
     pthread_mutex_lock(&client->lock);
     task->retry.budget_ms = task->request->retry_time_ms > 0 ? task->request->retry_time_ms
                                                              : client->retry_time_ms;

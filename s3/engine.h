@@ -56,7 +56,9 @@ struct s3_client {
 
     /* The engine's thread alone: */
     unsigned running;
-    bool reached; /* the service has answered */
+    bool reached;       /* the service has answered */
+    int64_t trouble_ms; /* since when nothing succeeds; 0: all is well */
+    bool warned;
 };
 
 struct s3_task {
@@ -72,8 +74,9 @@ struct s3_task {
 
     /* The engine's thread alone: */
     enum s3_state state;
-    int64_t due_ms; /* QUEUED: not before */
-    int64_t attempt_ms;
+    int64_t due_ms;               /* QUEUED: not before */
+    int64_t first_ms, attempt_ms; /* beginning of the first and of the last attempt */
+    unsigned flowed;
     struct s3_retry retry;
     struct s3_exchange exchange;
     struct s3_credentials signed_with;

@@ -134,7 +134,8 @@ static void set_connection(struct setup *setup, const struct s3_exchange *exchan
     set_long(setup, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
     set_long(setup, CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_timeout_ms);
     set_long(setup, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
-    set_long(setup, CURLOPT_LOW_SPEED_LIMIT, 1);
+    set_long(setup, CURLOPT_LOW_SPEED_LIMIT,
+             http->config.limit_rate > 0 ? 1 : (long)exchange->least_speed);
     set_long(setup, CURLOPT_LOW_SPEED_TIME, (long)exchange->stall_seconds);
 }
 

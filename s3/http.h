@@ -43,7 +43,8 @@ struct s3_exchange {
     bool fresh; /* on a new connection */
     int64_t connect_timeout_ms;
     int64_t timeout_ms;    /* of the whole exchange; 0: none */
-    int64_t stall_seconds; /* without a byte in either direction */
+    int64_t stall_seconds; /* slower than least_speed for so long ends it */
+    int64_t least_speed;   /* bytes/s; 1 where a rate limit holds */
     /* A line of the head with its CRLF. False ends the exchange (CURLE_WRITE_ERROR). */
     bool (*on_header)(void *context, const char *line, size_t size);
     bool (*on_body)(void *context, const void *data, size_t size);

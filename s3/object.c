@@ -1,5 +1,6 @@
 #include "s3/object.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/ulid.h"
 
@@ -231,6 +232,13 @@ static int verify_put(struct put *put, const struct s3_request *request, struct 
                    absent ? "accepted it and does not have it" : "holds something else");
 }
 
+/* Backblaze B2 */
+static void drop_condition(struct put *put)
+{
+    log_warning("the service does not know If-None-Match; set its provider");
+    put->conditional = false;
+}
+
 static int put_once(struct put *put, struct err *err)
 {
     struct s3_request request;
@@ -243,7 +251,7 @@ static int put_once(struct put *put, struct err *err)
     if (result == 0 && answer->status == 412)
         result = settle_412(put, request.md5, err);
     else if (result == 0 && answer->status == 501)
-        put->conditional = false; /* Backblaze B2 */
+        drop_condition(put);
     else if (result == 0 && answer->status != 409)
         result = verify_put(put, &request, err);
     s3_request_release(&request);
