@@ -11,7 +11,8 @@
 
 #include "base/err.h"
 
-/* AWS_REGION, AWS_DEFAULT_REGION, the profile's region. (The instance's own: s3/imds.h.) */
+/* AWS_REGION, AWS_DEFAULT_REGION, the profile's region. The instance metadata's is not
+ * asked for: elsewhere that would cost a second, and a redirect corrects the guess. */
 int s3_ambient_region(const char *profile, char **region, struct err *err) MUST_USE;
 /* service "S3" or "STS": AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, then the profile's
  * services section and endpoint_url; nothing with AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true.

@@ -65,7 +65,8 @@ static int bad_host(struct authority *out, struct err *err, const char *why)
 {
     free(out->host);
     *out = (struct authority){0};
-    return err_set(err, ERR_CONFIG, "endpoint: %s", why);
+    err_set(err, ERR_CONFIG, "endpoint: %s", why);
+    return -1;
 }
 
 /* The host part; returns what follows it. NULL: no valid host. */

@@ -1,7 +1,6 @@
 #include "s3/source.h"
 
 #include "base/text.h"
-#include "s3/imds.h"
 #include "tests/support/aws_world.h"
 
 #include <check.h>
@@ -353,16 +352,12 @@ START_TEST(instance_metadata_wants_a_token_first)
          .header = "X-aws-ec2-metadata-token: tok",
          .status = 200,
          .make_body = aws_world_json,
-         .context = &aws_world_hour},
-        {.path = "/latest/meta-data/placement/region", .status = 200, .body = "eu-west-1"}};
+         .context = &aws_world_hour}};
     struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
     use_imds(http);
     struct s3_credentials_source *source = aws_world_source(NULL);
     aws_world_expect(source, "K0/S/T");
     ck_assert_uint_eq(fake_http_count(http), 5); /* token, 401, token, role, keys */
-    char *region = s3_imds_region();
-    ck_assert_str_eq(region, "eu-west-1");
-    free(region);
     s3_credentials_source_free(source);
     fake_http_free(http);
 }
@@ -418,7 +413,6 @@ START_TEST(without_instance_metadata_there_are_no_credentials)
     ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
     ck_assert_int_eq(err.kind, ERR_DENIED);
     ck_assert_ptr_nonnull(strstr(err.text, "\nhint: no keys in configuration"));
-    ck_assert_ptr_null(s3_imds_region());
     s3_credentials_source_free(source);
 }
 END_TEST

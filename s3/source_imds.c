@@ -1,4 +1,4 @@
-#include "s3/imds.h"
+#include "s3/source.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -6,11 +6,12 @@
 #include "base/parse.h"
 #include "s3/fetch.h"
 #include "s3/profiles.h"
-#include "s3/source.h"
 #include "s3/uri.h"
 
 #include <strings.h>
 
+/* Version 2 only: a token first, so that a forged request through a careless web server
+ * gets nothing. The variables are those of the aws command. */
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 #define TOKEN_HEADER "x-aws-ec2-metadata-token"
 #define PAUSE_MS 100
@@ -29,7 +30,7 @@ struct imds {
     bool answered; /* once: from then on its silence is trouble, not absence */
 };
 
-bool s3_imds_is_on(void)
+static bool is_on(void)
 {
     const char *disabled = s3_profiles_env("AWS_EC2_METADATA_DISABLED");
     return disabled == NULL || strcasecmp(disabled, "true") != 0;
@@ -268,29 +269,9 @@ int s3_source_find_imds(const struct s3_credentials_config *config, struct s3_so
 {
     (void)config, (void)err;
     *out = (struct s3_source){0};
-    if (s3_imds_is_on())
+    if (is_on())
         *out = (struct s3_source){.ops = &imds_ops,
                                   .state = memory_zalloc(sizeof(struct imds)),
                                   .origin = memory_strdup("instance metadata")};
     return 0;
-}
-
-char *s3_imds_region(void)
-{
-    struct talk talk;
-    struct s3_answer answer;
-    struct err ignored = {0};
-    char *region = NULL;
-    if (!s3_imds_is_on())
-        return NULL;
-    if (talk_init(&talk, NULL, &ignored) == 0 &&
-        get(&talk, "/latest/meta-data/placement/region", "region", &answer, &ignored) ==
-            0) {
-        answer.body.data[strcspn(answer.body.data, "\r\n")] = '\0';
-        if (s3_region_is_valid(answer.body.data))
-            region = memory_strdup(answer.body.data);
-        s3_answer_release(&answer);
-    }
-    talk_release(&talk);
-    return region;
 }
