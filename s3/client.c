@@ -145,11 +145,13 @@ static int set_signing(struct s3_client *client, const char *signing, struct err
 static int open_credentials(struct s3_client *client, const struct s3_config *config,
                             const char *ca_file, struct err *err)
 {
+    /* Regions of other services ("auto", "garage") are none of STS. */
+    const char *region = s3_endpoint_is_aws(&client->endpoint) ? client->region : NULL;
     struct s3_credentials_config credentials = {.access_key = config->access_key,
                                                 .secret_key = config->secret_key,
                                                 .session_token = config->session_token,
                                                 .profile = config->profile,
-                                                .region = client->region,
+                                                .region = region,
                                                 .ca_file = ca_file,
                                                 .proxy = config->proxy};
 
