@@ -3,7 +3,7 @@
  * it lies and which statements write it. For this folder only.
  *
  *     static const struct record_column columns[] = {
- *         {"job", RECORD_TEXT, offsetof(struct catalog_run, job), WRITE_BEGIN}, …};
+ *         {"job", RECORD_TEXT, WRITE_BEGIN, offsetof(struct catalog_run, job)}, …};
  */
 #ifndef PGKEEP_CATALOG_RECORD_H
 #define PGKEEP_CATALOG_RECORD_H
@@ -24,9 +24,9 @@ enum record_kind {
 struct record_column {
     const char *name;
     enum record_kind kind;
-    size_t offset;
     unsigned writes; /* bits of the statements that write it; meaning is the module's */
-    size_t size;     /* RECORD_CHARS: of the array; RECORD_WORD: count of words */
+    size_t offset;
+    size_t size; /* RECORD_CHARS: of the array; RECORD_WORD: count of words */
     const char *const *words;
 };
 

@@ -5,14 +5,14 @@
 #include "catalog/record.h"
 
 static const struct record_column columns[] = {
-    {"id", RECORD_INT, offsetof(struct catalog_run, id), 0, 0, NULL},
-    {"kind", RECORD_TEXT, offsetof(struct catalog_run, kind), 0, 0, NULL},
-    {"job", RECORD_TEXT, offsetof(struct catalog_run, job), 0, 0, NULL},
-    {"started", RECORD_INT, offsetof(struct catalog_run, started), 0, 0, NULL},
-    {"ended", RECORD_INT, offsetof(struct catalog_run, ended), 0, 0, NULL},
-    {"owner", RECORD_TEXT, offsetof(struct catalog_run, owner), 0, 0, NULL},
-    {"exit_status", RECORD_INT, offsetof(struct catalog_run, exit_status), 0, 0, NULL},
-    {"message", RECORD_TEXT, offsetof(struct catalog_run, message), 0, 0, NULL},
+    {"id", RECORD_INT, 0, offsetof(struct catalog_run, id), 0, NULL},
+    {"kind", RECORD_TEXT, 0, offsetof(struct catalog_run, kind), 0, NULL},
+    {"job", RECORD_TEXT, 0, offsetof(struct catalog_run, job), 0, NULL},
+    {"started", RECORD_INT, 0, offsetof(struct catalog_run, started), 0, NULL},
+    {"ended", RECORD_INT, 0, offsetof(struct catalog_run, ended), 0, NULL},
+    {"owner", RECORD_TEXT, 0, offsetof(struct catalog_run, owner), 0, NULL},
+    {"exit_status", RECORD_INT, 0, offsetof(struct catalog_run, exit_status), 0, NULL},
+    {"message", RECORD_TEXT, 0, offsetof(struct catalog_run, message), 0, NULL},
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 

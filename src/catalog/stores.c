@@ -9,15 +9,15 @@
 enum { NAME = 1, DECLARE = 2 };
 
 static const struct record_column columns[] = {
-    {"id", RECORD_INT, offsetof(struct catalog_store, id), 0, 0, NULL},
-    {"name", RECORD_TEXT, offsetof(struct catalog_store, name), NAME, 0, NULL},
-    {"uuid", RECORD_CHARS, offsetof(struct catalog_store, uuid), DECLARE,
+    {"id", RECORD_INT, 0, offsetof(struct catalog_store, id), 0, NULL},
+    {"name", RECORD_TEXT, NAME, offsetof(struct catalog_store, name), 0, NULL},
+    {"uuid", RECORD_CHARS, DECLARE, offsetof(struct catalog_store, uuid),
      sizeof((struct catalog_store *)0)->uuid, NULL},
-    {"type", RECORD_TEXT, offsetof(struct catalog_store, type), DECLARE, 0, NULL},
-    {"url", RECORD_TEXT, offsetof(struct catalog_store, url), DECLARE, 0, NULL},
-    {"adhoc", RECORD_BOOL, offsetof(struct catalog_store, adhoc), DECLARE, 0, NULL},
-    {"created", RECORD_INT, offsetof(struct catalog_store, created), DECLARE, 0, NULL},
-    {"seen", RECORD_INT, offsetof(struct catalog_store, seen), DECLARE, 0, NULL},
+    {"type", RECORD_TEXT, DECLARE, offsetof(struct catalog_store, type), 0, NULL},
+    {"url", RECORD_TEXT, DECLARE, offsetof(struct catalog_store, url), 0, NULL},
+    {"adhoc", RECORD_BOOL, DECLARE, offsetof(struct catalog_store, adhoc), 0, NULL},
+    {"created", RECORD_INT, DECLARE, offsetof(struct catalog_store, created), 0, NULL},
+    {"seen", RECORD_INT, DECLARE, offsetof(struct catalog_store, seen), 0, NULL},
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 

@@ -14,16 +14,16 @@ static const char *const results[] = {
 };
 
 static const struct record_column columns[] = {
-    {"v.id", RECORD_INT, AT(id), 0, 0, NULL},
-    {"v.copy", RECORD_INT, AT(copy), 0, 0, NULL},
-    {"s.name", RECORD_TEXT, AT(store), 0, 0, NULL},
-    {"v.run", RECORD_INT, AT(run), 0, 0, NULL},
-    {"v.time", RECORD_INT, AT(time), 0, 0, NULL},
-    {"v.level", RECORD_ENUM, AT(level), 0, 0, NULL},
-    {"v.result", RECORD_WORD, AT(result), 0, sizeof results / sizeof *results, results},
-    {"v.message", RECORD_TEXT, AT(message), 0, 0, NULL},
-    {"v.duration_ms", RECORD_INT, AT(duration_ms), 0, 0, NULL},
-    {"v.bytes", RECORD_SIZE, AT(bytes), 0, 0, NULL},
+    {"v.id", RECORD_INT, 0, AT(id), 0, NULL},
+    {"v.copy", RECORD_INT, 0, AT(copy), 0, NULL},
+    {"s.name", RECORD_TEXT, 0, AT(store), 0, NULL},
+    {"v.run", RECORD_INT, 0, AT(run), 0, NULL},
+    {"v.time", RECORD_INT, 0, AT(time), 0, NULL},
+    {"v.level", RECORD_ENUM, 0, AT(level), 0, NULL},
+    {"v.result", RECORD_WORD, 0, AT(result), sizeof results / sizeof *results, results},
+    {"v.message", RECORD_TEXT, 0, AT(message), 0, NULL},
+    {"v.duration_ms", RECORD_INT, 0, AT(duration_ms), 0, NULL},
+    {"v.bytes", RECORD_SIZE, 0, AT(bytes), 0, NULL},
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 

@@ -7,6 +7,9 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct catalogs c;
 static struct err err;
@@ -123,6 +126,50 @@ START_TEST(void_leases_are_removed_and_their_ids_not_used_again)
 }
 END_TEST
 
+/* A process that leases the copy, then begins a change it never commits. */
+static pid_t start_reader(void)
+{
+    int fds[2];
+    char byte = 0;
+    ck_assert_int_eq(pipe(fds), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        struct err ignored = {0};
+        int64_t lease = 0;
+        struct catalog *catalog = catalogs_open(&c);
+        if (catalog_lease_take(catalog, copy_id, "being restored", true, &lease, &ignored) <
+                0 ||
+            catalog_begin(catalog, &ignored) < 0 ||
+            catalog_copy_set_first_marked(catalog, copy_id, 77, &ignored) < 0 ||
+            write(fds[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+    close(fds[0]);
+    close(fds[1]);
+    return pid;
+}
+
+START_TEST(a_killed_restore_holds_nothing_up)
+{
+    struct catalog_deletion item = {
+        .copy = copy_id, .reason = "x", .expected = CATALOG_COPY_COMPLETE};
+    struct catalog_marking marking = {.items = &item, .count = 1, .now = clock_now()};
+    pid_t pid = start_reader();
+    ck_assert(in_force(clock_now()));
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert(!in_force(clock_now()));
+    ck_assert_int_eq(catalogs_number(&c, "SELECT first_marked FROM copies"), 0);
+    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), 0);
+    ck_assert_int_eq(item.result, CATALOG_MARKED);
+    ck_assert_int_eq(catalog_check(c.catalog, &err), 0);
+}
+END_TEST
+
 /* ---- a lease and a mark at the same time, from two handles ---- */
 
 struct racer {
@@ -201,6 +248,7 @@ int main(void)
     tcase_add_test(tcase, one_of_two_that_ends_leaves_the_other);
     tcase_add_test(tcase, a_lease_needs_a_copy_that_can_be_read);
     tcase_add_test(tcase, void_leases_are_removed_and_their_ids_not_used_again);
+    tcase_add_test(tcase, a_killed_restore_holds_nothing_up);
     tcase_add_test(tcase, of_a_lease_and_a_mark_exactly_one_wins);
     tcase_add_test(tcase, of_two_marks_exactly_one_wins);
     suite_add_tcase(suite, tcase);
