@@ -90,7 +90,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 
 # A unit test links the layer of the module it is named after and what that layer may see.
 module_layer = $(firstword $(foreach l,$(LAYERS),$(if $(wildcard $(call folder,$l)/$1.c),$l)))
-test_layers  = $(if $(call module_layer,$1),$(call module_layer,$1) $(SEES_$(call module_layer,$1)),$(if $(wildcard tests/support/$1.c),base s3,$(LAYERS)))
+test_layers  = $(if $(call module_layer,$1),$(call module_layer,$1) $(SEES_$(call module_layer,$1)),$(if $(or $(wildcard tests/support/$1.c),$(filter s3_%,$1)),base s3,$(LAYERS)))
 define test_rule
 $(BUILD)/tests/$1: $(BUILD)/obj/$2/$1.o $(BUILD)/libsupport.a $(call archives,$(sort s3 base $(call test_layers,$3)))
 	@mkdir -p $$(@D)
