@@ -1,3 +1,8 @@
+/*
+ * Making a key and reading one back have to agree: sweep removes only what keys_parse
+ * recognises, and a key that somebody else made must not pass for ours. So reading checks
+ * each segment, not only the id.
+ */
 #include "backup/keys.h"
 
 #include "base/clock.h"

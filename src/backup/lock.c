@@ -1,3 +1,7 @@
+/*
+ * flock and not fcntl locks: those are lost as soon as the process closes any descriptor of
+ * the file, and two threads of one process would both get them.
+ */
 #define _DEFAULT_SOURCE /* flock */
 #include "backup/lock.h"
 

@@ -1,3 +1,8 @@
+/*
+ * Writing a manifest. Plain members come from the rows of manifest_field.c, in their order;
+ * the long ones, parts and tables, stand last, so that `head` on a manifest shows what it
+ * is about.
+ */
 #include "backup/manifest.h"
 
 #include "backup/manifest_field.h"

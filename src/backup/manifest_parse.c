@@ -1,3 +1,12 @@
+/*
+ * Reading a manifest: from a store that others may write to, so nothing in it is believed
+ * before it was looked at. First each member on its own (type, range, nothing missing,
+ * nothing unknown), then the whole: the keys it names decide what a restore reads and what
+ * a prune removes, so they must be keys that this very artifact would have.
+ *
+ * A failure is sticky in the reader; what was read up to there is released with the
+ * manifest.
+ */
 #include "backup/manifest.h"
 
 #include "backup/keys.h"
@@ -212,6 +221,7 @@ static void read_properties(struct json_reader *reader, struct manifest_facts *f
 
 /* ---- does it fit together ---- */
 
+/* Words of a later version come with a later MANIFEST_VERSION; others were never ours. */
 static void check_word(struct json_reader *reader, const char *key, const char *word,
                        const char *const *words)
 {
@@ -230,6 +240,8 @@ static void check_key(struct json_reader *reader, const char *what, const char *
         fail(reader, what, "is no key of this artifact");
 }
 
+/* Divided, not multiplied: a count from the outside may be anything. No parts at all: a
+ * single PUT, or not known. */
 static void check_parts(struct json_reader *reader, const struct manifest *manifest)
 {
     const struct manifest_facts *facts = &manifest->facts;

@@ -1,3 +1,8 @@
+/*
+ * The text is for somebody at night whose pgkeep is gone with the machine: blocks to paste,
+ * in order, with this store's own address in them, and nothing but standard tools. It is
+ * the same for all backups in a store; what differs stands in the manifests.
+ */
 #include "backup/recovery.h"
 
 #include "base/text.h"

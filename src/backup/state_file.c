@@ -1,3 +1,9 @@
+/*
+ * The state of an artifact in one store. Three groups change for different reasons on
+ * different machines - a user pins, a cron job verifies, a prune marks - so each has a time
+ * of its own and is merged by it; one time for the whole would let a verification undo a
+ * pin that its machine had not seen.
+ */
 #include "backup/state_file.h"
 
 #include "base/json.h"

@@ -1,3 +1,8 @@
+/*
+ * Dispatch to the kinds of stores. What all kinds have in common is done once, here: keys
+ * are looked at before a kind sees them, so that no kind needs to fear "..", and errors get
+ * the name of the store, which no kind needs to know.
+ */
 #include "store/store.h"
 
 #include "base/memory.h"

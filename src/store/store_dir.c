@@ -1,3 +1,8 @@
+/*
+ * A directory as a store: the handle, small objects, removing, reading. Nothing is cached
+ * between calls, neither descriptors nor what exists: other processes write here as well,
+ * and the root may be unmounted and mounted again.
+ */
 #include "store/store_dir.h"
 
 #include "base/clock.h"
@@ -51,6 +56,8 @@ static int make_root(const struct store_dir *dir, struct err *err)
     return 0;
 }
 
+/* access and not a trial file: a check must leave nothing, and ask for as little as a
+ * listing does. EACCESS: with the rights that we act with. */
 static int try_root(const struct store_dir *dir, bool create, struct err *err)
 {
     if (create && make_root(dir, err) < 0)
@@ -98,6 +105,8 @@ static struct check *new_check(const struct store_dir *dir, bool create)
 }
 
 /* Waits for the thread. True when it has finished, false when it was left to itself. */
+/* A thread that hangs in the kernel cannot be ended; it frees what it has when it comes
+ * back. */
 static bool wait_for(struct check *check, int64_t timeout_ms)
 {
     int64_t until = clock_monotonic_ms() + timeout_ms;

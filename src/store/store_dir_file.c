@@ -1,3 +1,14 @@
+/*
+ * A file that appears whole or not at all. The order makes it so, also when the power
+ * fails:
+ *
+ *     write the temp file -> fsync it -> rename it -> fsync every folder up to the root
+ *
+ * The rename may reach the disk before the data unless the file was synced first; and a
+ * folder that was made may be forgotten with all that is in it unless its parent was
+ * synced. Folders that somebody else made a moment ago are synced as well: he may die
+ * before he does it, and our object would be lost with them.
+ */
 #define _GNU_SOURCE /* renameat2 */
 #include "store/store_dir.h"
 

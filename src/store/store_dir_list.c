@@ -1,3 +1,11 @@
+/*
+ * A listing decides what is an orphan and what is missing, so a part of one must never look
+ * like the whole: each folder that cannot be read is an error. What is removed while we
+ * walk may or may not be in it.
+ *
+ * Only the way to the prefix is walked, not the whole tree. Folders are read in the order
+ * of the file system; nothing is held in memory but the path.
+ */
 #include "store/store_dir.h"
 
 #include "base/file.h"

@@ -1,3 +1,13 @@
+/*
+ * From the root to a key, one openat per segment with O_NOFOLLOW: a path given to open as a
+ * whole would follow a symbolic link in its middle, and whoever can make one there would
+ * have us write or remove files elsewhere.
+ *
+ * Folders come and go: an upload makes them, a removal takes them along when they are
+ * empty. Nothing is locked for that. rmdir fails on a folder that is not empty, so the
+ * worst that happens is that a folder is gone between two steps of somebody who is about to
+ * use it; he sees ENOENT and makes it again.
+ */
 #include "store/store_dir.h"
 
 #include "base/file.h"

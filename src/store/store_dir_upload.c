@@ -27,6 +27,7 @@ struct dir_upload {
     struct err failure; /* kind ERR_NONE: none */
 };
 
+/* What is to be written next; NULL: leave. Also says that the one before is done. */
 static struct waiting *next_part(struct dir_upload *upload)
 {
     struct waiting *waiting = NULL;
@@ -87,6 +88,8 @@ static struct dir_upload *new_upload(struct store *store)
     return upload;
 }
 
+/* The handle is kept before the first byte is written: a crash in between leaves a row that
+ * names nothing, not a file that nobody knows. */
 static int start(struct dir_upload *upload, const struct store_upload_spec *spec,
                  struct err *err)
 {

@@ -1,3 +1,8 @@
+/*
+ * A bucket as a store. Whatever is hard about S3 (retries, parts, answers that lie) is in
+ * s3/; what is left is the prefix, the way of saying "absent", and what a conditional PUT
+ * means when it is repeated.
+ */
 #include "store/store_s3.h"
 
 #include "base/memory.h"

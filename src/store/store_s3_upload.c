@@ -1,3 +1,5 @@
+/* Uploads into a bucket: s3/ does them, part by part as they come; here are only the prefix
+ * and the token. */
 #include "store/store_s3.h"
 
 #include "base/digest.h"
