@@ -8,7 +8,7 @@
 #                              over 127.0.0.1 it wants the password $pg_password. pg_use NAME switches back.
 #           pg_down [NAME]     pg_kill [NAME] (SIGQUIT: as a crash)
 #           rgw_up             Ceph's S3: exports AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY, sets $rgw_endpoint;
-#                              rgw_gateway stop|start; rgw_down
+#                              rgw_gateway stop|start; rgw_down; s3_bucket NAME [versioned|locked]; s3_call
 # Folder:   $work, removed at the end. $top the checkout, $build its build folder, $pgkeep the program.
 # All that was started is stopped by pid when the script ends, however it ends.
 
@@ -178,6 +178,23 @@ rgw_up() {
     AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key //p' <<<"$answer")
     AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_key //p' <<<"$answer")
     export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+}
+# s3_call METHOD PATH [BODY [CURL OPTION...]]: a request signed by curl to $s3_endpoint (else $rgw_endpoint); prints
+# the answer's body; fails unless it is 2xx. A query stands in PATH with its "=": "bucket?versioning=".
+s3_call() {
+    local method=$1 path=$2 body=${3:-}
+    shift $(($# < 3 ? $# : 3))
+    curl -sS --fail-with-body --max-time 60 --aws-sigv4 "aws:amz:${s3_region:-us-east-1}:s3" -X "$method" \
+        -H "x-amz-content-sha256: $(printf %s "$body" | sha256sum | cut -d" " -f1)" --data-binary "$body" "$@" \
+        -K - "${s3_endpoint:-$rgw_endpoint}/$path" <<<"user = \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\""
+}
+s3_bucket() { # s3_bucket NAME [versioned|locked]
+    local status='<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
+    case ${2:-} in
+    locked) s3_call PUT "$1" "" -H "x-amz-bucket-object-lock-enabled: true" ;;
+    *) s3_call PUT "$1" ;;
+    esac >/dev/null || return 1
+    [ "${2:-}" != versioned ] || s3_call PUT "$1?versioning=" "$status"
 }
 rgw_gateway() { "$top/tests/support/rgw" gateway "$rgw_folder" "$1"; }
 rgw_down() {
