@@ -5,6 +5,7 @@
 #include "tests/support/s3_pair.h"
 
 #include <check.h>
+#include <pthread.h>
 
 /* ---- the chain ---- */
 
@@ -365,6 +366,42 @@ START_TEST(a_hold_ends_while_its_endpoint_is_silent)
 }
 END_TEST
 
+static void *get_often(void *context)
+{
+    for (int i = 0; i < 50; i++) {
+        struct s3_credentials got;
+        struct err err = {0};
+        if (s3_credentials_get(context, &got, &err) < 0)
+            return context;
+        if (i % 10 == 9)
+            s3_credentials_invalidate(context, &got);
+        s3_credentials_release(&got);
+    }
+    return NULL;
+}
+
+START_TEST(threads_share_one_source)
+{
+    struct fake_http *http = minute_tokens();
+    struct s3_credentials_source *source = aws_world_source(NULL);
+    struct err err = {0};
+    pthread_t threads[8];
+    ck_assert_int_eq(s3_credentials_hold(source, &err), 0);
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, get_often, source), 0);
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        void *failed;
+        ck_assert_int_eq(pthread_join(threads[i], &failed), 0);
+        ck_assert_ptr_null(failed);
+    }
+    s3_credentials_unhold(source);
+    /* The first fetch serves them all; after that, at most one for each refusal. */
+    ck_assert_uint_le(fake_http_count(http), 1 + 8 * 5);
+    s3_credentials_source_free(source);
+    fake_http_free(http);
+}
+END_TEST
+
 /* ---- with a client ---- */
 
 /* Hands out key after key, and makes the service take the newest one. */
@@ -440,6 +477,7 @@ int main(void)
     tcase_add_test(tcase, what_the_service_refused_is_fetched_anew_once);
     tcase_add_test(tcase, nothing_newer_is_not_asked_for_in_a_loop);
     tcase_add_test(tcase, a_hold_ends_while_its_endpoint_is_silent);
+    tcase_add_test(tcase, threads_share_one_source);
     tcase_add_test(tcase, a_client_outlives_tokens_that_the_service_lets_expire);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
