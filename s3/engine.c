@@ -9,7 +9,7 @@
 enum {
     NOTHING_DUE_MS = 60000,
     SKEW_SECONDS = 300,
-    TROUBLE_MS = 10000, /* without a success: worth a line in the log */
+    TROUBLE_MS = 5000,  /* without a success: worth a line in the log */
     FLOWING = 1 << 20,  /* bytes of an attempt whose time is not held against it ... */
     FLOWING_TRIES = 10, /* ... this often: a full disk cuts every body at the same place */
 };
@@ -157,13 +157,14 @@ static void note_window(struct s3_task *task, bool throttled)
 }
 
 /* One line for an outage, however many requests it holds up, and one for its end. */
-static void note_trouble(struct s3_client *client, const char *what, const char *words)
+static void note_trouble(struct s3_client *client, const char *what, const char *words,
+                         int64_t delay)
 {
     int64_t now = clock_monotonic_ms();
 
     if (client->trouble_ms == 0)
         client->trouble_ms = now;
-    if (client->warned || now - client->trouble_ms < TROUBLE_MS)
+    if (client->warned || now + delay - client->trouble_ms < TROUBLE_MS)
         return;
     client->warned = true;
     log_warning("%s: %s; trying on", what, words);
@@ -194,7 +195,7 @@ static void log_retry(struct s3_task *task, const char *words, int64_t delay)
         text_add_printable(&why, words, strlen(words));
     log_debug("%s: try %u: %s; again in %lld ms", what.data, answer->tries, why.data,
               (long long)delay);
-    note_trouble(task->client, what.data, why.data);
+    note_trouble(task->client, what.data, why.data, delay);
     text_release(&what);
     text_release(&why);
 }
