@@ -9,7 +9,7 @@
 #include <libpq-fe.h>
 #include <strings.h>
 
-enum { CONNINFO_MAX = 64 * 1024 };
+enum { CONNINFO_MAX = 64 * 1024, WORDS_MAX = 2 * CONNINFO_MAX };
 
 static bool is_uri(const char *conninfo)
 {
@@ -123,7 +123,7 @@ char *server_conninfo_public(const char *conninfo, struct err *err)
     PQconninfoOption *options = parse_options(conninfo, err);
     if (options == NULL)
         return NULL;
-    text_init(&words, 2 * CONNINFO_MAX);
+    text_init(&words, WORDS_MAX);
     if (has_secret(options))
         add_words(&words, options, NULL);
     else
@@ -166,7 +166,7 @@ char *server_conninfo_database(const char *conninfo, struct err *err)
     PQconninfoOption *options = parse_options(conninfo, err);
     if (options == NULL)
         return NULL;
-    text_init(&words, 2 * CONNINFO_MAX);
+    text_init(&words, WORDS_MAX);
     add_words(&words, options, NULL);
     char *result = resolve_database(&words, err);
     text_release(&words);
@@ -248,7 +248,7 @@ int server_child(const char *conninfo, const char *database, struct server_child
         release_options(options);
         return -1;
     }
-    text_init(&words, 2 * CONNINFO_MAX);
+    text_init(&words, WORDS_MAX);
     add_words(&words, options, database);
     char *resolved = NULL;
     if (database == NULL && option_value(options, "dbname") == NULL) {

@@ -63,6 +63,10 @@ for name in "${names[@]}"; do
     is "${name@Q}: is dumped" "$? $(grep -c 'PostgreSQL database dump complete' "$work/dump.sql")" "0 1"
     "$postgres" clone "" "$name" "copy of $name" >"$work/out" 2>"$work/err"
     is "${name@Q}: is made anew" "$? $(cat "$work/err")" "0 "
+    "$postgres" restore "" plain "copy of $name" <"$work/dump.sql" 2>"$work/err"
+    is "${name@Q}: is restored into" "$? $(cat "$work/err")" "0 "
+    PGUSER=$name "$postgres" dump "" plain schema 1000 "$name" >"$work/dump.sql" 2>"$work/err"
+    is "${name@Q}: serves as a role" "$? $(grep -c 'PostgreSQL database dump complete' "$work/dump.sql")" "0 1"
 done
 run "$postgres" databases "" "copy of*"
 is "all copies are listed, by wildcard" "$out" "$(printf 'copy of %s\n' "${names[@]}" | LC_ALL=C sort | sed '/^lines$/d; s/two$/&/' | awk '{print} /copy of two$/ {print "lines"}')"
@@ -210,8 +214,8 @@ is "an archive with a large object" "$status $err" "0 "
 # Dumps that end badly. A fifo that nobody reads holds pg_dump in the middle of COPY.
 mkfifo "$work/fifo"
 copying="SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgkeep' AND query LIKE 'COPY%'"
-begin_dump() {
-    "$postgres" dump dbname=big plain full >"$work/fifo" 2>"$work/err" &
+begin_dump() { # begin_dump [DATABASE]
+    "$postgres" dump "dbname=${1:-big}" plain full >"$work/fifo" 2>"$work/err" &
     dumping=$!
     exec 7<"$work/fifo"
     ok "a dump is in the middle of COPY" wait_until sql_says "$copying" 1
@@ -263,6 +267,45 @@ wait "$dumping" 2>"$work/out"
 ok "kill -9 of ours also ends a pg_dump that waits for a lock" wait_until sql_says "$waiting" 0
 echo 'ROLLBACK;' >&8
 exec 8>&-
+
+# A standby can be dumped; what ends such a dump is told.
+sql -c 'CREATE DATABASE changing TEMPLATE big'
+mkdir "$work/pg-standby"
+[ "$(id -u)" != 0 ] || chown postgres "$work/pg-standby"
+primary=$PGHOST primary_port=$PGPORT
+as_postgres "$pg_bin/pg_basebackup" -h "$PGHOST" -p "$PGPORT" -U postgres -D "$work/pg-standby/data" -R -c fast
+cat >>"$work/pg-standby/data/postgresql.conf" <<END
+unix_socket_directories = '$work/pg-standby'
+max_standby_streaming_delay = 0
+END
+free_port >"$work/pg-standby/port"
+pg_names+=(standby)
+pg_start standby
+pg_use standby
+run "$postgres" preflight dbname=big
+is "a standby passes" "$status $err" "0 "
+"$postgres" dump dbname=big plain full 2>"$work/err" | sed '/^\\\(un\)\?restrict /d' >"$work/dump2.sql"
+is "a standby's dump is the primary's" "$(cat "$work/err")$(sha256sum <"$work/dump2.sql")" "$(sha256sum <"$work/want")"
+begin_dump changing
+sql -h "$primary" -p "$primary_port" -d changing -c 'DROP TABLE t'
+# It waits for a lock or a snapshot: its place in the log stays behind. Or the backend was just able to obey.
+changed=$(sql -h "$primary" -p "$primary_port" -c 'SELECT pg_current_wal_flush_lsn()')
+is_stuck() {
+    local before
+    ! grep -q 'conflict with recovery' "$work/pg-standby/log" || return 0
+    sql_says "SELECT pg_last_wal_receive_lsn() >= '$changed' AND pg_last_wal_replay_lsn() < '$changed'" t || return 1
+    before=$(sql -c 'SELECT pg_last_wal_replay_lsn()')
+    sleep 0.2
+    sql_says 'SELECT pg_last_wal_replay_lsn()' "$before"
+}
+ok "the standby has a change that the dump is in the way of" wait_until is_stuck
+wc -c <&7 >"$work/out"
+exec 7<&-
+wait "$dumping"
+is "a conflict with recovery: exit status" "$?" 4
+like "a conflict with recovery: what happened" "$(cat "$work/err")" 'conflict with recovery.*hint: .*hot_standby_feedback'
+pg_down standby
+pg_use main
 
 # A pooler that shares sessions.
 if command -v pgbouncer >/dev/null; then
