@@ -139,7 +139,8 @@ static int import(struct catalog *catalog, struct catalog_artifact *artifact, bo
 int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *artifact,
                             bool *existed, struct err *err)
 {
-    assert(ulid_is_valid(artifact->id));
+    if (!ulid_is_valid(artifact->id))
+        return err_set(err, ERR_CORRUPT, "\"%s\" is no id of an artifact", artifact->id);
     if (sql_begin(catalog, err) < 0)
         return -1;
     return sql_finish(catalog, import(catalog, artifact, existed, err), err);

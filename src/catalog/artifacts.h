@@ -120,7 +120,8 @@ bool catalog_artifact_progress(struct catalog *catalog, const char *id,
 int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *artifact,
                             struct err *err) MUST_USE;
 
-/* Ends a running one whose owner is gone: failed, with this error. ERR_UNSAFE when its
+/* Ends a running one whose owner is gone: failed, with this error, finished when it was
+ * last heard of. ERR_UNSAFE when its
  * owner lives, or is unknown and the caller does not vouch (because it holds the job's
  * lock) that it is gone. */
 int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouched,
@@ -133,7 +134,7 @@ int catalog_artifact_forget(struct catalog *catalog, const char *id,
 
 /* From a manifest (rebuild, sync): a complete one, with its own id, seq, times, pins and
  * marks. One that is there already stays as it is: *existed. Later sequences go on behind
- * the highest seq imported. */
+ * the highest seq imported. ERR_CORRUPT when the id is none. */
 int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *artifact,
                             bool *existed, struct err *err) MUST_USE;
 

@@ -11,12 +11,15 @@
 #include "catalog/schema.h"
 #include "catalog/sql.h"
 
-/* An empty file is an empty catalog; made by us so that it is private from the start. */
+/* An empty file is an empty catalog; made by us so that it is private from the start. It is
+ * opened only when it is new: closing a file drops all locks this process has on it. */
 static int make_file(const char *path, struct err *err)
 {
     if (file_make_folders_of(path, err) < 0)
         return err_context(err, "catalog %s", path);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return 0; /* somebody was faster */
     if (fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot make the catalog %s", path);
     file_close(&fd);

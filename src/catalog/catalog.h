@@ -14,8 +14,9 @@
  * up to 1 s once cancelled (what was cancelled still wants to write that down); then
  * ERR_BUSY or ERR_CANCELLED.
  *
- * Threads: a handle belongs to one thread at a time; open one per thread. After fork() a
- * child must open its own and must not close its parent's.
+ * Threads: a handle belongs to one thread at a time; open one per thread, the first one
+ * before the threads. After fork() a child must open its own and must not close its
+ * parent's. Nothing else may open and close the file: that would drop SQLite's locks.
  *
  * Errors: ERR_SYSTEM (disk full, no rights), ERR_BUSY, ERR_CANCELLED, ERR_CORRUPT (with the
  * way out as a hint), ERR_NOT_FOUND (no such row), ERR_UNSAFE (a move that the tables below

@@ -69,7 +69,8 @@ struct catalog_copies {
 void catalog_copies_release(struct catalog_copies *copies);
 
 /* A new row, uploading, owned by our process: artifact, store_id, key, index_key. Gives id.
- */
+ * ERR_UNSAFE when its artifact is neither running nor complete; the same holds for complete
+ * and reopen. */
 int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy,
                         struct err *err) MUST_USE;
 /* Before the first byte goes out: from now on something may lie in the store. handle NULL:
@@ -77,7 +78,7 @@ int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy,
 int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
                        struct err *err) MUST_USE;
 /* uploading | missing | damaged -> complete, after its manifest was written: bytes, etag,
- * version (may be NULL). Clears handle and owner. */
+ * version (may be NULL). Clears handle, owner, and what checks said about older bytes. */
 int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *copy,
                           struct err *err) MUST_USE;
 /* uploading -> failed. clean: the upload was undone, nothing is left there. */
@@ -89,7 +90,8 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err) MU
 
 /* From a manifest (rebuild, sync): complete, with bytes, etag, version, key, index_key,
  * first_marked and what is known of verifications. A row that is there stays as it is:
- * *existed, and copy->id and state tell. */
+ * *existed, and copy->id and state tell. A new one makes a deleted artifact complete again.
+ */
 int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
                         struct err *err) MUST_USE;
 
