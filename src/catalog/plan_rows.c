@@ -87,7 +87,10 @@ static int compare_rows(const void *a, const void *b)
     return order != 0 ? order : strcmp(y->artifact, x->artifact);
 }
 
-static void prepare(struct sql *sql, struct catalog *catalog, struct err *err)
+/* The job stands in the text only when it is wanted, so that its index serves; that of the
+ * store (hence the +) would be slower than reading all. */
+static void prepare(struct sql *sql, struct catalog *catalog, int64_t store_id,
+                    const char *job, struct err *err)
 {
     struct text text;
     text_init(&text, 16384);
@@ -95,10 +98,15 @@ static void prepare(struct sql *sql, struct catalog *catalog, struct err *err)
     record_add_columns(&text, &record, "");
     text_add(&text, ", a.database, a.type FROM copies c"
                     " JOIN artifacts a ON a.number = c.artifact"
-                    " WHERE c.state <> 'deleted' AND (?1 = 0 OR c.store = ?1)"
-                    " AND (?2 IS NULL OR a.job = ?2)");
+                    " WHERE c.state <> 'deleted'");
+    text_add(&text, store_id != 0 ? " AND +c.store = ?" : "");
+    text_add(&text, job != NULL ? " AND a.job = ?" : "");
     sql_prepare(sql, catalog, text.data, err);
     text_release(&text);
+    if (store_id != 0)
+        sql_bind_int(sql, store_id);
+    if (job != NULL)
+        sql_bind_text(sql, job);
 }
 
 static int load(struct catalog *catalog, int64_t store_id, const char *job,
@@ -106,9 +114,7 @@ static int load(struct catalog *catalog, int64_t store_id, const char *job,
                 struct err *err)
 {
     struct sql sql;
-    prepare(&sql, catalog, err);
-    sql_bind_int(&sql, store_id);
-    sql_bind_text(&sql, job);
+    prepare(&sql, catalog, store_id, job, err);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         read_row(&sql, leases, &out->items[out->count++]);
