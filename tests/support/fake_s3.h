@@ -71,10 +71,11 @@ struct fake_s3_settings {
     bool ignore_content_md5;    /* Supabase */
     bool ignore_sha256; /* Supabase, for bodies; the signature covers the line anyway */
     bool refuse_unsigned_payload; /* UNSIGNED-PAYLOAD is 400 */
-    bool refuse_checksums;  /* any x-amz-checksum-* or x-amz-sdk-checksum-algorithm is 501
-                               (B2) */
-    bool etags_are_not_md5; /* SSE-KMS: 32 hex digits, but of nothing */
-    bool no_100_continue;   /* never sends it: the client's own time-out must go on */
+    bool refuse_checksums; /* any x-amz-checksum-* or x-amz-sdk-checksum-algorithm is 501
+                              (B2) */
+    bool
+        etags_are_not_md5; /* SSE-KMS: 32 hex digits, but of nothing; answers say aws:kms */
+    bool no_100_continue;  /* never sends it: the client's own time-out must go on */
     bool sparse;     /* bodies are counted and hashed, not kept; GET gives zero bytes */
     bool close_each; /* Connection: close after every answer */
     unsigned failure_percent; /* so many of 100 requests fail by chance with 500, 503, or a

@@ -271,6 +271,8 @@ static void run_operation(struct fake_call *call)
     pthread_mutex_unlock(&call->fake->lock);
     if (call->status == 0)
         call->status = 200;
+    if (call->settings.etags_are_not_md5 && call->key != NULL && call->status < 300)
+        text_add(&call->head, "x-amz-server-side-encryption: aws:kms\r\n");
 }
 
 /* Writes the answer and closes the books of the request. */
