@@ -1,50 +1,30 @@
 #include "tests/support/s3_rig.h"
 
-#include "s3/client.h"
+#include "base/memory.h"
 
 #include <check.h>
 
 enum { BUFFERS = 4, BUFFER_SIZE = 256 << 10 };
 
-static int64_t short_delay(void *context, int64_t delay_ms)
-{
-    (void)context;
-    return delay_ms > 1 ? 1 : delay_ms;
-}
-
 void s3_rig_start(struct s3_rig *rig, const struct fake_s3_settings *settings,
                   void (*change)(struct s3_config *config))
 {
-    static const struct s3_seam seam = {.delay = short_delay};
-    struct fake_s3_settings defaults = fake_s3_defaults();
-    struct s3_config config;
+    struct s3_config config = s3_pair_config();
 
-    *rig = (struct s3_rig){0};
-    if (settings == NULL)
-        settings = &defaults;
+    err_clear(&rig->err);
     ck_assert_msg(s3_global_init(&rig->err) == 0, "%s", rig->err.text);
-    rig->fake = fake_s3_new(settings, &rig->err);
-    ck_assert_msg(rig->fake != NULL, "%s", rig->err.text);
-    s3_config_init(&config);
-    config.endpoint = fake_s3_endpoint(rig->fake);
-    config.bucket = settings->bucket;
-    config.access_key = settings->access_key;
-    config.secret_key = settings->secret_key;
-    config.session_token = settings->session_token;
-    config.retry_time_ms = 20000;
     if (change != NULL)
         change(&config);
-    rig->client = s3_client_new(&config, &rig->err);
-    ck_assert_msg(rig->client != NULL, "%s", rig->err.text);
-    s3_client_set_seam(rig->client, &seam);
+    s3_pair_init(&rig->pair, settings, &config);
+    rig->fake = rig->pair.fake;
+    rig->client = rig->pair.client;
     rig->pool = part_pool_new(BUFFERS, BUFFER_SIZE, &rig->err);
     ck_assert(rig->pool != NULL);
 }
 
 void s3_rig_stop(struct s3_rig *rig)
 {
-    s3_client_free(rig->client);
-    fake_s3_free(rig->fake);
+    s3_pair_release(&rig->pair);
     part_pool_free(rig->pool);
     s3_global_release();
 }
@@ -108,4 +88,13 @@ bool s3_rig_object_is(struct s3_rig *rig, const char *key, uint64_t size)
     bool same = object.size == size && s3_rig_matches(object.data, 0, (size_t)size);
     fake_object_release(&object);
     return same;
+}
+
+void s3_rig_add_object(struct s3_rig *rig, const char *key, size_t size)
+{
+    unsigned char *data = memory_alloc(size + 1);
+
+    s3_rig_fill(data, 0, size);
+    fake_s3_add_object(rig->fake, key, data, size);
+    free(data);
 }
