@@ -176,6 +176,7 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     set_exchange(task);
     s3_answer_clear(&request->answer);
     text_init(&task->error_body, 64 << 10);
+    task->headed = false;
     task->refused = NULL;
     if (request->out != NULL && request->out->length > task->out_start) {
         request->out->length = task->out_start;

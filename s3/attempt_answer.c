@@ -67,6 +67,7 @@ bool s3_attempt_head(void *context, const char *line, size_t size)
 
     if (!s3_answer_header(answer, line, size))
         return true;
+    task->headed = true;
     if (task->request->ranged && !task->discovering && is_success(answer))
         return check_range(task);
     return true;
@@ -160,6 +161,12 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
     }
     if (request->root != NULL && !check_root(task, verdict, words))
         return false;
+    if (request->ranged && answer->has_range &&
+        task->got != answer->range_last + 1 - request->first) {
+        *words = "fewer bytes came than in the range it named";
+        *verdict = s3_error_of_curl(CURLE_PARTIAL_FILE);
+        return false;
+    }
     answer->received = task->got;
     if (request->ranged && answer->has_range)
         answer->range_first = request->first;
@@ -206,6 +213,13 @@ bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const ch
     if (task->refused != NULL) {
         *words = task->refused;
         *verdict = (struct s3_verdict){S3_CLASS_DAMAGED, ERR_CORRUPT, false, NULL};
+        return false;
+    }
+    /* curl takes a head that is cut between two lines for a whole one. */
+    if (code == CURLE_OK && !task->headed) {
+        *words = "the connection was closed in the middle of the answer";
+        *verdict = s3_error_of_curl(CURLE_GOT_NOTHING);
+        answer->status = 0;
         return false;
     }
     /* A service that refuses a body early may close before curl has read all of its answer.

@@ -92,6 +92,7 @@ struct s3_task {
     size_t out_start; /* length of request->out before */
     uint64_t got;     /* bytes of a range so far */
     char range_etag[256];
+    bool headed;         /* the blank line behind a head that is not 1xx came */
     const char *refused; /* why our own callbacks ended the attempt */
     struct err own;      /* a failure of ours: final */
 };
