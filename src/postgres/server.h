@@ -20,7 +20,8 @@ struct server;
 struct dump_filters; /* postgres/dump.h */
 
 /* conninfo: libpq key=value string or URI, or just a database name; settings it lacks come from PG*, service files and
- * ~/.pgpass. database (may be NULL) overrides its dbname. Bounded by connect_timeout (default 15 s). */
+ * ~/.pgpass, but not PGOPTIONS and PGCLIENTENCODING, nor PGHOSTADDR where it names a host. database (may be NULL)
+ * overrides its dbname. Bounded by connect_timeout (default 15 s) per address. */
 struct server *server_connect(const char *conninfo, const char *database, struct err *err) MUST_USE;
 void server_free(struct server *server);
 int server_version(const struct server *server);          /* 150018 */
@@ -29,7 +30,8 @@ const char *server_database(const struct server *server);
 const char *server_host(const struct server *server);     /* host or socket folder */
 const char *server_user(const struct server *server);
 
-/* What pg_dump's text does not hold of a database. Heap, may be NULL. */
+/* What pg_dump's text does not hold of a database. Heap, may be NULL. Not kept: tablespace, ICU rules. The comment is
+ * read in the encoding of the connected database, as pg_dump --create reads it. */
 struct server_properties {
     char *encoding, *collate, *ctype, *locale_provider, *icu_locale, *owner, *comment;
     bool is_template, allow_connections;
@@ -52,7 +54,8 @@ int server_preflight(struct server *server, const struct dump_filters *filters, 
 /* Number of user tables (not pg_catalog, information_schema, extension members). */
 int server_user_tables(struct server *server, uint64_t *count, struct err *err) MUST_USE;
 int server_database_exists(struct server *server, const char *name, bool *exists, struct err *err) MUST_USE;
-/* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a warning), comment. */
+/* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a warning), comment.
+ * properties may be NULL: the server's defaults. */
 int server_create_database(struct server *server, const char *name, const struct server_properties *properties,
                            struct err *err) MUST_USE;
 /* After the restore: ALTER DATABASE … SET (per role too), rights, limits. What this server refuses (a role or an

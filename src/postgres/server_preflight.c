@@ -29,9 +29,14 @@ static const char unreadable[] =
     "AND c.relkind IN ('r', 'p') AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT') "
     "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ";
 
+/* That of an identity column goes with its table: it counts only where the table may be
+ * read. */
 static const char unreadable_sequences[] =
     "AND c.relkind = 'S' AND NOT (pg_catalog.has_sequence_privilege(c.oid, 'SELECT') "
-    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ";
+    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) "
+    "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'i' "
+    "AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid "
+    "AND NOT pg_catalog.has_table_privilege(d.refobjid, 'SELECT')) ";
 
 static const char large_objects[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata m "

@@ -70,6 +70,10 @@ for name in "${names[@]}"; do
 done
 run "$postgres" databases "" "copy of*"
 is "all copies are listed, by wildcard" "$out" "$(printf 'copy of %s\n' "${names[@]}" | LC_ALL=C sort | sed '/^lines$/d; s/two$/&/' | awk '{print} /copy of two$/ {print "lines"}')"
+run "$postgres" exists "" "copy of it's"
+is "a database that is there is found" "$out" yes
+run "$postgres" exists "" "copy of%"
+is "a database that is not there is not" "$out" no
 run "$postgres" databases "" "" "copy of*"
 unlike "all but the copies" "$out" "copy of"
 
@@ -114,7 +118,7 @@ sql -c 'CREATE DATABASE shop' -c 'CREATE ROLE reader LOGIN' -c 'CREATE ROLE owne
 sql -d shop <<'END'
 CREATE SCHEMA app;
 CREATE TABLE app.open (n serial, t text);
-CREATE TABLE app.secret (n int);
+CREATE TABLE app.secret (n int GENERATED ALWAYS AS IDENTITY);
 CREATE TABLE app."odd. ""t""" (n int);
 CREATE TABLE public.hidden (n int);
 ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
@@ -140,6 +144,8 @@ run "$postgres" preflight "$as_reader" exclude-schema=app exclude-table=h*
 is "nor when the table is left out" "$status $err" "0 "
 run "$postgres" preflight "$as_reader" table=app.open
 is "--table leaves the others out" "$status $err" "0 "
+run "$postgres" preflight "$as_reader" exclude-table=app.secret 'exclude-table=app.odd*' 'exclude-table=*.open_n_seq' exclude-table=hidden
+is "the sequence of an identity column goes with its table" "$status $err" "0 "
 run "$postgres" preflight "dbname=shop user=passes"
 is "BYPASSRLS and SELECT suffice" "$status $err" "0 "
 sql -c 'GRANT pg_read_all_data TO reader'

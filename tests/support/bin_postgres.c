@@ -3,6 +3,7 @@
  *
  *     postgres facts CONNINFO [DATABASE]        version, database, size, tables
  *     postgres databases CONNINFO [INCLUDE [EXCLUDE]]
+ *     postgres exists CONNINFO NAME             yes or no
  *     postgres preflight CONNINFO [schema-only] [OPTION=PATTERN ...]   schema,
  * exclude-schema, table, exclude-table, exclude-table-data postgres properties CONNINFO
  * [DATABASE]   a line per property postgres clone CONNINFO DATABASE NEW      NEW with the
@@ -73,6 +74,18 @@ static int databases(const struct arguments *arguments, struct err *err)
     strlist_release(&include);
     strlist_release(&exclude);
     strlist_release(&found);
+    server_free(server);
+    return result;
+}
+
+static int exists(const struct arguments *arguments, struct err *err)
+{
+    bool found = false;
+    struct server *server = server_connect(arguments->items[0], NULL, err);
+    int result = server == NULL
+                     ? -1
+                     : server_database_exists(server, argument(arguments, 1), &found, err);
+    puts(found ? "yes" : "no");
     server_free(server);
     return result;
 }
@@ -268,11 +281,11 @@ int main(int argc, char **argv)
     static const struct command {
         const char *name;
         int (*run)(const struct arguments *arguments, struct err *err);
-    } commands[] = {{"facts", facts},          {"databases", databases},
-                    {"preflight", preflight},  {"properties", properties},
-                    {"clone", clone_database}, {"dump", dump},
-                    {"check", check_archive},  {"restore", restore},
-                    {"child", show_child},     {"programs", programs}};
+    } commands[] = {
+        {"facts", facts},         {"databases", databases},   {"exists", exists},
+        {"preflight", preflight}, {"properties", properties}, {"clone", clone_database},
+        {"dump", dump},           {"check", check_archive},   {"restore", restore},
+        {"child", show_child},    {"programs", programs}};
     struct err err = {0};
     struct arguments arguments = {.count = argc - 2, .items = argv + 2};
     log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
