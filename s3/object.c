@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ulid.h"
+#include "s3/ledger.h"
 
 enum { PUT_TRIES = 4 };
 
@@ -98,12 +99,31 @@ int s3_head(struct s3_client *client, const char *key, struct s3_object *out, bo
 
 /* ---- GET */
 
+static bool uses_crc64(struct s3_client *client)
+{
+    return s3_client_row(client)->checksums == S3_CHECKSUMS_CRC64NVME;
+}
+
+/* One of the whole object; AWS gives one to every object since 2024. */
+static bool crc64_differs(const struct s3_answer *answer, const char *data, size_t size)
+{
+    uint64_t told = 0;
+
+    if (strcmp(answer->checksum_type, "COMPOSITE") == 0 ||
+        !s3_crc64_from_base64(answer->checksum_crc64nvme, &told))
+        return false;
+    return told != digest_crc64nvme(0, data, size);
+}
+
 /* An object from one PUT has its MD5 as ETag; that of a multipart one has a dash. */
 static int check_digest(struct s3_client *client, const struct s3_request *request,
                         const char *data, size_t size, struct err *err)
 {
     unsigned char md5[MD5_SIZE];
 
+    if (crc64_differs(&request->answer, data, size))
+        return err_set(err, ERR_CORRUPT, "GET \"%.200s\": what came has another CRC-64",
+                       request->key);
     if (!digest_available(DIGEST_MD5))
         return 0;
     digest_md5(size > 0 ? data : "", size, md5);
@@ -124,6 +144,8 @@ int s3_get(struct s3_client *client, const char *key, struct text *out, bool *ab
     s3_request_init(&request, "GET", key);
     request.out = out;
     request.accept[0] = 404;
+    if (uses_crc64(client))
+        s3_request_header(&request, "x-amz-checksum-mode", "ENABLED");
     s3_client_add_key_headers(client, &request);
     int result = s3_request_run(client, &request, err);
     if (result == 0 && request.answer.status == 404) {
@@ -161,6 +183,7 @@ static void make_token(char token[33])
 static void fill_put(struct put *put, struct s3_request *request)
 {
     const struct s3_put *spec = put->spec;
+    char crc64[S3_CRC64_BASE64];
 
     s3_request_init(request, "PUT", spec->key);
     request->body = spec->data;
@@ -174,6 +197,11 @@ static void fill_put(struct put *put, struct s3_request *request)
         s3_request_header(request, "x-amz-meta-pgkeep-token", "%s", put->token);
     if (put->conditional)
         s3_request_header(request, "If-None-Match", "*");
+    if (uses_crc64(put->client)) {
+        uint64_t crc = digest_crc64nvme(0, spec->data, spec->size);
+        s3_request_header(request, "x-amz-checksum-crc64nvme", "%s",
+                          s3_crc64_base64(crc, crc64));
+    }
     s3_client_add_object_headers(put->client, request);
 }
 

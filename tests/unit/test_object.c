@@ -355,6 +355,35 @@ START_TEST(an_object_above_the_callers_ceiling_is_an_error_at_once)
 }
 END_TEST
 
+START_TEST(a_crc_of_the_whole_object_goes_both_ways_where_the_service_checks_it)
+{
+    static const struct {
+        const char *provider, *crc;
+    } rows[] = {{"minio", "M3eFcAZSQlc="}, {"ceph", NULL}, {"b2", NULL}, {"other", NULL}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct s3_config config = s3_pair_config();
+        struct s3_pair pair;
+        struct text out;
+        struct err err = {0};
+        bool absent;
+        config.provider = rows[i].provider;
+        s3_pair_init(&pair, NULL, &config);
+        OK(put(&pair, "a", "hello", &err));
+        char *value = header_of(&pair, "PutObject", 1, "x-amz-checksum-crc64nvme");
+        ck_assert_pstr_eq(value, rows[i].crc);
+        free(value);
+        text_init(&out, 100);
+        OK(s3_get(pair.client, "a", &out, &absent, &err));
+        value = header_of(&pair, "GetObject", 1, "x-amz-checksum-mode");
+        ck_assert_pstr_eq(value, rows[i].crc != NULL ? "ENABLED" : NULL);
+        free(value);
+        text_release(&out);
+        s3_pair_release(&pair);
+    }
+}
+END_TEST
+
 START_TEST(kms_etags_are_not_compared)
 {
     struct fake_s3_settings service = s3_pair_service();
@@ -523,6 +552,8 @@ int main(void)
     tcase_add_test(tests, a_damaged_download_is_found_out);
     tcase_add_test(tests, a_cut_download_is_begun_anew);
     tcase_add_test(tests, an_object_above_the_callers_ceiling_is_an_error_at_once);
+    tcase_add_test(tests,
+                   a_crc_of_the_whole_object_goes_both_ways_where_the_service_checks_it);
     tcase_add_test(tests, kms_etags_are_not_compared);
     tcase_add_test(tests, what_objects_are_to_be_is_said_when_they_are_written);
     tcase_add_test(tests, a_key_of_our_own_goes_with_every_request_for_the_object);
