@@ -239,6 +239,7 @@ static int copy_bytes(struct reader *reader, const unsigned char *data, size_t s
 static int take_bytes(struct reader *reader, size_t size, struct err *err)
 {
     struct meter *meter = reader->spec->meter;
+    const struct stream_sink *raw = &reader->spec->raw;
 
     /* Hashed here and not per chunk: SHA-256 of the whole has to go in order, and the bytes
      * are still in the cache. */
@@ -246,6 +247,8 @@ static int take_bytes(struct reader *reader, size_t size, struct err *err)
     reader->raw_bytes += size;
     if (meter != NULL)
         atomic_fetch_add(&meter->raw_bytes, size);
+    if (raw->write != NULL && raw->write(raw->context, reader->buffer, size, err) < 0)
+        return -1;
     if (reader->spec->format == STREAM_CUSTOM)
         return copy_bytes(reader, reader->buffer, size);
     return scan_bytes(reader, reader->buffer, size, err);

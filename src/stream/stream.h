@@ -46,6 +46,9 @@ struct stream_spec {
     size_t chunk_size;        /* raw bytes, 64 to 1 GiB; 0: 4 MiB */
     int64_t stall_timeout_ms; /* no byte for this long is ERR_DATABASE; 0: never */
     struct stream_sink sink;
+    /* Also gets the raw bytes, as they are read, on the reading thread; write NULL: nobody
+     * does. Its failure ends the stream like that of the sink. */
+    struct stream_sink raw;
     struct meter *meter; /* counted while it runs; may be NULL */
 };
 

@@ -1,0 +1,58 @@
+#include "backup/anomaly.h"
+
+static void join(struct text *why)
+{
+    if (why->length > 0)
+        text_add(why, "; ");
+}
+
+/* More than `shrink` percent below normal? Nothing is normal while there is none. */
+static bool shrank(double now, double normal, double shrink)
+{
+    return normal > 0 && now < normal * (1 - shrink / 100);
+}
+
+static void compare_bytes(uint64_t now, uint64_t normal, double shrink, struct text *why)
+{
+    char is[32], was[32];
+    if (!shrank((double)now, (double)normal, shrink))
+        return;
+    join(why);
+    text_addf(why, "%s of data, usually %s", text_size(is, now), text_size(was, normal));
+}
+
+static void compare_count(const char *what, int64_t now, int64_t normal, double shrink,
+                          struct text *why)
+{
+    if (now < 0 || !shrank((double)now, (double)normal, shrink))
+        return;
+    join(why);
+    text_addf(why, "%lld %s, usually %lld", (long long)now, what, (long long)normal);
+}
+
+/* A dump of rows without a single table. A schema has none, and of the custom format they
+ * are not counted. */
+static bool is_empty(const struct catalog_artifact *artifact)
+{
+    bool rows = strcmp(artifact->type, "full") == 0 || strcmp(artifact->type, "data") == 0;
+    return rows && strcmp(artifact->format, "plain") == 0 && artifact->tables_count == 0;
+}
+
+int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifact,
+                 double shrink, struct text *why, struct err *err)
+{
+    struct catalog_group group = {artifact->job, artifact->source, artifact->database,
+                                  artifact->type};
+    struct catalog_normal normal = {0};
+    if (catalog_artifact_normal(catalog, &group, artifact->seq, ANOMALY_LAST, &normal,
+                                err) < 0)
+        return -1;
+    if (is_empty(artifact)) {
+        join(why);
+        text_add(why, "the dump holds no table");
+    }
+    compare_bytes(artifact->raw_bytes, normal.raw_bytes, shrink, why);
+    compare_count("tables", artifact->table_count, normal.table_count, shrink, why);
+    compare_count("rows", artifact->row_count, normal.row_count, shrink, why);
+    return 0;
+}

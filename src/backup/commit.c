@@ -1,0 +1,157 @@
+#include "backup/commit.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+/* Everything of this copy that may be visible, the commit mark first. True: nothing is left. */
+static bool remove_objects(const struct commit *commit, struct store *store,
+                           const struct catalog_copy *copy)
+{
+    const char *const keys[] = {commit->manifest_key, copy->index_key, copy->key};
+    bool clean = true;
+    store_set_cleaning(store, true);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct store_removed removed = {0};
+        struct err trouble = {0};
+        if (keys[i] == NULL)
+            continue;
+        if (store_remove(store, keys[i], &removed, &trouble) < 0) {
+            log_debug("removing %s: %s", keys[i], trouble.text);
+            clean = false;
+        } else if (removed.result != STORE_GONE) {
+            log_debug("removing %s: %s", keys[i], removed.reason);
+            clean = false;
+        }
+    }
+    store_set_cleaning(store, false);
+    return clean;
+}
+
+void commit_drop(struct commit *commit, size_t index, const struct err *why)
+{
+    bool begun = commit->fanout && index < fanout_count(commit->fanout);
+    struct fanout_target *target = begun ? fanout_target(commit->fanout, index) : NULL;
+    struct catalog_copy *copy = &commit->copies[index];
+    struct err trouble = {0};
+    bool clean = true;
+    if (target && target->upload != NULL)
+        fanout_drop(commit->fanout, index, why);
+    if (target && target->began)
+        clean = target->undone;
+    if (target && target->finished)
+        clean = remove_objects(commit, target->store, copy);
+    if (catalog_copy_fail(commit->catalog, copy->id,
+                          target && target->failed.kind ? target->failed.text : why->text,
+                          clean, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    copy->state = CATALOG_COPY_FAILED;
+}
+
+static void drop_all(struct commit *commit, const struct err *why)
+{
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        if (commit->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_drop(commit, i, why);
+    }
+}
+
+/* One step for one store. */
+typedef int (*commit_step)(struct commit *commit, size_t index, struct err *err);
+
+/* For every store that is still in; who fails is out. Returns how many are left. */
+static size_t for_each(struct commit *commit, commit_step step)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        struct err why = {0};
+        if (commit->copies[i].state == CATALOG_COPY_FAILED ||
+            fanout_target(commit->fanout, i)->failed.kind != ERR_NONE)
+            continue;
+        if (step(commit, i, &why) < 0)
+            commit_drop(commit, i, &why);
+        else
+            left++;
+    }
+    return left;
+}
+
+static int finish_data(struct commit *commit, size_t index, struct err *err)
+{
+    struct fanout_target *target = fanout_target(commit->fanout, index);
+    struct catalog_copy *copy = &commit->copies[index];
+    struct store_object object = {0};
+    if (store_upload_finish(target->upload, &object, err) < 0)
+        return -1;
+    target->finished = true;
+    copy->bytes = object.size;
+    free(copy->etag);
+    free(copy->version);
+    copy->etag = memory_strdup(object.etag);
+    copy->version = memory_strdup(object.version);
+    store_object_release(&object);
+    return 0;
+}
+
+static int put_index(struct commit *commit, size_t index, struct err *err)
+{
+    return store_put(fanout_target(commit->fanout, index)->store,
+                     commit->copies[index].index_key, commit->index->data,
+                     commit->index->length, false, err);
+}
+
+/* The first manifest makes the artifact complete; what fails from here on is one store. */
+static int put_manifest(struct commit *commit, size_t index, struct err *err)
+{
+    struct catalog_copy *copy = &commit->copies[index];
+    if (store_put(fanout_target(commit->fanout, index)->store, commit->manifest_key,
+                  commit->manifest->data, commit->manifest->length, false, err) < 0)
+        return -1;
+    copy->state = CATALOG_COPY_COMPLETE;
+    return 0;
+}
+
+/* The stores hold it already: a catalog that cannot be written is told, not undone. The next
+ * run finds the manifest and completes the rows (recover.h). */
+static int record(struct commit *commit, struct err *err)
+{
+    int result = catalog_begin(commit->catalog, err);
+    commit->artifact->status = CATALOG_COMPLETE;
+    if (result == 0)
+        result = catalog_artifact_finish(commit->catalog, commit->artifact, err);
+    for (size_t i = 0; result == 0 && i < fanout_count(commit->fanout); i++) {
+        if (commit->copies[i].state == CATALOG_COPY_COMPLETE)
+            result = catalog_copy_complete(commit->catalog, &commit->copies[i], err);
+    }
+    if (result == 0)
+        result = catalog_commit(commit->catalog, err);
+    if (result == 0)
+        return 0;
+    catalog_rollback(commit->catalog);
+    return err_context(err, "the backup is complete in its stores, but the catalog is not "
+                            "up to date (the next run mends that)");
+}
+
+/* Those that the stream dropped. */
+static void settle_dropped(struct commit *commit)
+{
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        const struct fanout_target *target = fanout_target(commit->fanout, i);
+        if (target->failed.kind != ERR_NONE &&
+            commit->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_drop(commit, i, &target->failed);
+    }
+}
+
+int commit_run(struct commit *commit, struct err *err)
+{
+    settle_dropped(commit);
+    size_t data = for_each(commit, finish_data);
+    size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
+    size_t manifests =
+        indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
+    if (manifests > 0)
+        return record(commit, err);
+    fanout_too_few(commit->fanout, err);
+    drop_all(commit, err);
+    return -1;
+}

@@ -1,0 +1,533 @@
+#include "backup/take_artifact.h"
+
+#include "backup/anomaly.h"
+#include "backup/commit.h"
+#include "backup/keys.h"
+#include "backup/manifest.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "postgres/server.h"
+#include "stream/stream.h"
+
+#include <unistd.h>
+
+enum { THREADS_MAX = 4, MANIFEST_MAX = 64 << 20 };
+
+struct pending {
+    struct catalog *catalog;
+    int64_t copy;
+};
+
+/* One backup under way. */
+struct taking {
+    const struct take_artifact *take;
+    struct catalog *catalog;
+    struct catalog_artifact artifact;
+    struct catalog_copy *copies; /* one per target of the fanout, same order */
+    struct pending *pending;     /* one per open store: contexts of note_pending */
+    struct keys keys;
+    struct server_properties properties;
+    uint64_t stored_estimate;
+    struct fanout *fanout;
+    struct dump *dump;
+    struct dump_check *check; /* custom format only */
+    struct stream *stream;
+    struct meter meter;
+    struct commit commit;
+    struct text manifest;
+};
+
+static size_t copy_count(const struct taking *t)
+{
+    return t->take->stores->count + t->take->stores->failure_count;
+}
+
+/* ---- what it will be: facts before the first byte ---- */
+
+static void add_filters(struct catalog_artifact *artifact, const char *name,
+                        const struct strlist *patterns)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        catalog_pairs_add(&artifact->filters, name, patterns->items[i]);
+}
+
+static void add_tags(struct catalog_artifact *artifact, const struct strlist *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        const char *equals = strchr(tags->items[i], '=');
+        char *name = memory_strndup(tags->items[i], (size_t)(equals - tags->items[i]));
+        catalog_pairs_add(&artifact->tags, name, equals + 1);
+        free(name);
+    }
+}
+
+static void set_text(char **field, const char *value)
+{
+    free(*field);
+    *field = memory_strdup(value);
+}
+
+static void describe(struct taking *t)
+{
+    const struct take_artifact *take = t->take;
+    struct catalog_artifact *artifact = &t->artifact;
+    bool globals = take->type == DUMP_GLOBALS;
+    char host[256] = "";
+    catalog_artifact_init(artifact);
+    ulid_new(artifact->id, clock_now_ms());
+    set_text(&artifact->job, take->spec->settings->adhoc ? "" : take->job->name);
+    set_text(&artifact->source, take->source->name);
+    set_text(&artifact->database, take->database);
+    set_text(&artifact->type, dump_type_name(take->type));
+    set_text(&artifact->format, globals ? "plain" : take->job->format);
+    set_text(&artifact->compression, codec_name(take->job->codec.kind));
+    artifact->level = codec_effective_level(take->job->codec);
+    artifact->started = artifact->time = clock_now();
+    set_text(&artifact->name, take->spec->name);
+    set_text(&artifact->description, take->job->description);
+    set_text(&artifact->pgkeep_version, PGKEEP_VERSION);
+    set_text(&artifact->pg_dump_version, take->programs->version);
+    if (gethostname(host, sizeof host - 1) == 0)
+        set_text(&artifact->hostname, host);
+    add_tags(artifact, &take->job->tags);
+    if (globals)
+        return;
+    add_filters(artifact, "schemas", &take->source->schemas);
+    add_filters(artifact, "exclude_schemas", &take->source->exclude_schemas);
+    add_filters(artifact, "tables", &take->source->tables);
+    add_filters(artifact, "exclude_tables", &take->source->exclude_tables);
+    add_filters(artifact, "exclude_table_data", &take->source->exclude_table_data);
+}
+
+/* How large it will be: as the last good one of its kind, else as the database on disk. */
+static int estimate(struct taking *t, uint64_t database_size, struct err *err)
+{
+    struct catalog_artifact *artifact = &t->artifact;
+    struct catalog_filter filter = {.job = artifact->job,
+                                    .source = artifact->source,
+                                    .database = artifact->database,
+                                    .type = artifact->type,
+                                    .statuses = 1u << CATALOG_COMPLETE,
+                                    .limit = 1};
+    struct catalog_artifacts last = {0};
+    int result = catalog_artifacts_list(t->catalog, &filter, 0, &last, err);
+    artifact->progress.estimate = database_size;
+    t->stored_estimate = database_size;
+    if (result == 0 && last.count > 0) {
+        artifact->progress.estimate = last.items[0].raw_bytes;
+        t->stored_estimate = last.items[0].stored_bytes;
+    }
+    catalog_artifacts_release(&last);
+    return result;
+}
+
+/* What the server says of this database, and whether a dump of it would be whole. */
+static int ask_server(struct taking *t, struct err *err)
+{
+    const struct take_artifact *take = t->take;
+    bool globals = take->type == DUMP_GLOBALS;
+    uint64_t size = 0;
+    struct server *server =
+        server_connect(take->conninfo, globals ? NULL : take->database, err);
+    int result = -1;
+    if (server == NULL)
+        return -1;
+    set_text(&t->artifact.server_version, server_version_text(server));
+    if (!globals && (server_preflight(server, err) < 0 ||
+                     server_size(server, &size, err) < 0 ||
+                     server_properties(server, &t->properties, err) < 0))
+        goto cleanup;
+    result = estimate(t, take->type == DUMP_SCHEMA ? 0 : size, err);
+cleanup:
+    server_free(server);
+    return result;
+}
+
+/* ---- rows and uploads ---- */
+
+static int insert_copy(struct taking *t, size_t index, int64_t store_id, struct err *err)
+{
+    struct catalog_copy *copy = &t->copies[index];
+    memcpy(copy->artifact, t->artifact.id, ULID_SIZE);
+    copy->store_id = store_id;
+    copy->key = memory_strdup(t->keys.data);
+    copy->index_key = memory_strdup(t->keys.index);
+    copy->state = CATALOG_COPY_UPLOADING;
+    return catalog_copy_insert(t->catalog, copy, err);
+}
+
+/* A store that is away has a copy too, a failed one: `list` shows which is missing. */
+static int insert_failed(struct taking *t, size_t index,
+                         const struct access_failure *failure, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    if (catalog_store_find(t->catalog, failure->name, &row, &absent, err) < 0)
+        return -1;
+    int result = absent ? 0 : insert_copy(t, index, row.id, err);
+    if (result == 0 && !absent)
+        result = catalog_copy_fail(t->catalog, t->copies[index].id, failure->err.text, true,
+                                   err);
+    t->copies[index].state = CATALOG_COPY_FAILED;
+    catalog_store_release(&row);
+    return result;
+}
+
+/* Artifact `running`, each copy `uploading`, as one transaction. */
+static int begin_rows(struct taking *t, struct err *err)
+{
+    const struct access_list *stores = t->take->stores;
+    t->copies = memory_array(copy_count(t), sizeof *t->copies);
+    if (catalog_begin(t->catalog, err) < 0)
+        return -1;
+    int result = catalog_artifact_insert(t->catalog, &t->artifact, err);
+    for (size_t i = 0; result == 0 && i < stores->count; i++)
+        result = insert_copy(t, i, stores->items[i]->id, err);
+    for (size_t i = 0; result == 0 && i < stores->failure_count; i++)
+        result = insert_failed(t, stores->count + i, &stores->failures[i], err);
+    if (result == 0)
+        return catalog_commit(t->catalog, err);
+    catalog_rollback(t->catalog);
+    return result;
+}
+
+/* Before the first byte goes out: what a crash leaves can be found again. */
+static int note_pending(void *context, const char *handle, struct err *err)
+{
+    const struct pending *pending = context;
+    return catalog_copy_begun(pending->catalog, pending->copy, handle, err);
+}
+
+static struct fanout_target begin_upload(struct taking *t, size_t index, struct err *err)
+{
+    struct access *access = t->take->stores->items[index];
+    struct fanout_target target = {.name = access->name, .store = access->store};
+    struct store_upload_spec spec = {.key = t->keys.data,
+                                     .content_type =
+                                         codec_content_type(t->take->job->codec.kind),
+                                     .id = t->artifact.id,
+                                     .on_pending = note_pending,
+                                     .context = &t->pending[index]};
+    t->pending[index] =
+        (struct pending){.catalog = t->catalog, .copy = t->copies[index].id};
+    access_use(access);
+    if (note_pending(&t->pending[index], NULL, err) < 0)
+        return target;
+    target.upload = store_upload_begin(access->store, &spec, &target.failed);
+    return target;
+}
+
+static int begin_uploads(struct taking *t, struct err *err)
+{
+    const struct access_list *stores = t->take->stores;
+    t->pending = memory_array(stores->count, sizeof *t->pending);
+    t->fanout = fanout_new(t->stored_estimate, t->take->spec->settings->part_budget,
+                           (size_t)t->take->job->min_copies);
+    t->commit.fanout = t->fanout;
+    for (size_t i = 0; i < stores->count; i++) {
+        struct fanout_target target = begin_upload(t, i, err);
+        if (err->kind != ERR_NONE)
+            return -1;
+        fanout_add(t->fanout, &target);
+    }
+    for (size_t i = 0; i < stores->failure_count; i++) {
+        const struct access_failure *failure = &stores->failures[i];
+        struct fanout_target target = {.name = failure->name, .failed = failure->err};
+        fanout_add(t->fanout, &target);
+    }
+    return fanout_start(t->fanout, err);
+}
+
+/* ---- the dump and its way ---- */
+
+static int start_dump(struct taking *t, struct err *err)
+{
+    const struct take_artifact *take = t->take;
+    const struct source_settings *source = take->source;
+    struct dump_filters filters = {source->schemas, source->exclude_schemas, source->tables,
+                                   source->exclude_tables, source->exclude_table_data};
+    bool globals = take->type == DUMP_GLOBALS;
+    struct dump_spec spec = {
+        .conninfo = take->conninfo,
+        .database = globals ? NULL : take->database,
+        .type = take->type,
+        .filters = globals ? NULL : &filters,
+        .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
+        .program = globals ? take->programs->pg_dumpall : take->programs->pg_dump};
+    if (!dump_format_from_name(t->artifact.format, &spec.format))
+        return err_set(err, ERR_USAGE, "no such format: %s", t->artifact.format);
+    if (spec.format == DUMP_CUSTOM) {
+        t->check = dump_check_start(take->programs->pg_restore, err);
+        if (t->check == NULL)
+            return -1;
+    }
+    t->artifact.time = clock_now(); /* the snapshot is taken in the moment after this */
+    t->dump = dump_start(&spec, err);
+    return t->dump ? 0 : -1;
+}
+
+/* The raw bytes of a custom archive also go through pg_restore, which walks it to its end. */
+static int check_raw(void *context, const void *data, size_t size, struct err *err)
+{
+    const struct taking *t = context;
+    return dump_check_write(t->check, data, size, err);
+}
+
+/* Stored bytes: to all stores; and the figures into the catalog, which takes them once a
+ * second. */
+static int write_stored(void *context, const void *data, size_t size, struct err *err)
+{
+    static char dump_phase[] = "dump";
+    struct taking *t = context;
+    struct catalog_progress progress = {
+        .phase = dump_phase,
+        .raw_bytes = atomic_load(&t->meter.raw_bytes),
+        .stored_bytes = atomic_load(&t->meter.stored_bytes),
+        .estimate = t->meter.estimate};
+    (void)catalog_artifact_progress(t->catalog, t->artifact.id, &progress);
+    return fanout_write(t->fanout, data, size, err);
+}
+
+static unsigned codec_threads(const struct job_settings *job)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (job->parallel > 0)
+        return (unsigned)job->parallel;
+    return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
+}
+
+static void announce(const struct taking *t, const struct stream_spec *spec)
+{
+    char parts[32], buffers[32];
+    log_info("%s: memory for buffers: %s for parts on their way, %s for %u threads",
+             *t->artifact.database ? t->artifact.database : "globals",
+             text_size(parts, fanout_memory(t->fanout)),
+             text_size(buffers, stream_memory(spec)), spec->threads);
+}
+
+static int start_stream(struct taking *t, struct err *err)
+{
+    const struct job_settings *job = t->take->job;
+    struct stream_spec spec = {
+        .fd = dump_fd(t->dump),
+        .format = t->check ? STREAM_CUSTOM : STREAM_PLAIN,
+        .codec = job->codec,
+        .threads = codec_threads(job),
+        .stall_timeout_ms = t->take->source->stall_timeout_s * 1000,
+        .sink = {.write = write_stored, .context = t},
+        .meter = &t->meter};
+    if (t->check)
+        spec.raw = (struct stream_sink){.write = check_raw, .context = t};
+    t->stream = stream_new(&spec, err);
+    if (t->stream == NULL)
+        return -1;
+    announce(t, &spec);
+    return 0;
+}
+
+/* ---- how did it end? ---- */
+
+/* pg_dump's own words are the better cause: a dump that dies is why its text is cut. Unless
+ * it was we who stopped reading. */
+static int run_stream(struct taking *t, struct err *err)
+{
+    struct err why = {0};
+    if (stream_run(t->stream, err) == 0)
+        return dump_finish(t->dump, err);
+    bool ours = err->kind != ERR_CORRUPT && err->kind != ERR_DATABASE;
+    if (!ours && dump_finish(t->dump, &why) < 0)
+        *err = why;
+    return -1;
+}
+
+static int check_end(struct taking *t, struct err *err)
+{
+    if (!stream_result(t->stream)->ended_well) {
+        err_set(err, ERR_DATABASE,
+                "the dump is cut: pg_dump ended with success but its text has no end");
+        return err_hint(err, "a full disk or a wrapper around pg_dump can do that");
+    }
+    return t->check ? dump_check_finish(t->check, err) : 0;
+}
+
+/* ---- commit ---- */
+
+static void take_facts(struct taking *t)
+{
+    const struct stream_result *result = stream_result(t->stream);
+    struct catalog_artifact *artifact = &t->artifact;
+    char hex[SHA256_HEX];
+    artifact->finished = clock_now();
+    artifact->duration_ms = clock_monotonic_ms() - t->meter.started_ms;
+    artifact->raw_bytes = result->raw_bytes;
+    artifact->stored_bytes = result->stored_bytes;
+    set_text(&artifact->sha256, digest_hex(result->stored_sha256, SHA256_SIZE, hex));
+    set_text(&artifact->raw_sha256, digest_hex(result->raw_sha256, SHA256_SIZE, hex));
+    artifact->row_count = t->check ? CATALOG_UNKNOWN_ROWS : 0;
+    for (size_t i = 0; i < result->table_count; i++) {
+        const struct stream_table *table = &result->tables[i];
+        catalog_artifact_add_table(artifact, table->schema, table->name,
+                                   (int64_t)table->rows, table->raw_bytes);
+        artifact->row_count += (int64_t)table->rows;
+    }
+    artifact->table_count = (int64_t)result->table_count;
+}
+
+static int commit(struct taking *t, struct err *err)
+{
+    take_facts(t);
+    if (manifest_text(&t->artifact, &t->properties, &t->keys, fanout_parts(t->fanout),
+                      &t->manifest, err) < 0)
+        return -1;
+    t->commit.index = &stream_result(t->stream)->index_gz;
+    t->commit.manifest = &t->manifest;
+    return commit_run(&t->commit, err);
+}
+
+static void phase(const struct taking *t, const char *name)
+{
+    const struct take_observer *observer = &t->take->spec->observer;
+    struct catalog_progress progress = {.phase = memory_strdup(name),
+                                        .raw_bytes = atomic_load(&t->meter.raw_bytes),
+                                        .stored_bytes = atomic_load(&t->meter.stored_bytes),
+                                        .estimate = t->meter.estimate};
+    (void)catalog_artifact_progress(t->catalog, t->artifact.id, &progress);
+    free(progress.phase);
+    if (observer->phase)
+        observer->phase(observer->context, name);
+}
+
+/* The order of events that keeps a backup honest. Each line is a promise that the next one
+ * relies on; whatever fails, nothing was made visible before it. */
+static int in_order(struct taking *t, struct err *err)
+{
+    if (begin_uploads(t, err) < 0 || /* what is begun is in the catalog first */
+        start_dump(t, err) < 0 || start_stream(t, err) < 0)
+        return -1;
+    phase(t, "dump");
+    if (run_stream(t, err) < 0 || /* every byte was read, and pg_dump says it went well */
+        check_end(t, err) < 0 ||  /* and its text ends as a whole dump does */
+        fanout_end(t->fanout, err) < 0) /* every part is stored; nothing is visible yet */
+        return -1;
+    phase(t, "finish");
+    return commit(t, err); /* data, index, then manifest, store by store; then the catalog */
+}
+
+/* ---- ends ---- */
+
+/* Every upload is undone before the row says so. */
+static void record_failure(struct taking *t, const struct err *why)
+{
+    struct err trouble = {0};
+    struct catalog_artifact *artifact = &t->artifact;
+    for (size_t i = 0; i < copy_count(t); i++) {
+        if (t->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_drop(&t->commit, i, why);
+    }
+    artifact->status =
+        why->kind == ERR_CANCELLED ? CATALOG_CANCELLED : CATALOG_FAILED;
+    artifact->finished = clock_now();
+    artifact->duration_ms = clock_monotonic_ms() - t->meter.started_ms;
+    artifact->raw_bytes = atomic_load(&t->meter.raw_bytes);
+    artifact->stored_bytes = 0;
+    set_text(&artifact->error_code, err_kind_name(why->kind));
+    set_text(&artifact->error_message, why->text);
+    if (catalog_artifact_finish(t->catalog, artifact, &trouble) < 0)
+        log_warning("%s", trouble.text);
+}
+
+/* After it is complete nothing may turn it into a failure any more. */
+static void look_for_anomalies(struct taking *t, struct take_result *result)
+{
+    struct text why;
+    struct err trouble = {0};
+    text_init(&why, 400);
+    if (anomaly_find(t->catalog, &t->artifact, t->take->job->anomaly_shrink, &why,
+                     &trouble) < 0) {
+        log_warning("%s", trouble.text);
+    } else if (why.length > 0) {
+        result->suspect = true;
+        log_warning("backup %s of \"%s\" is suspect: %s; prune holds its group until `pgkeep "
+                    "verify` or `pgkeep pin` clears it, or a normal one follows",
+                    t->artifact.id, t->artifact.database, why.data);
+        if (catalog_artifact_set_suspect(t->catalog, t->artifact.id, true, &trouble) < 0)
+            log_warning("%s", trouble.text);
+    }
+    text_release(&why);
+}
+
+static void tell_outcome(struct taking *t, struct take_result *result)
+{
+    result->outcome = TAKE_GOOD;
+    for (size_t i = 0; i < fanout_count(t->fanout); i++) {
+        const struct fanout_target *target = fanout_target(t->fanout, i);
+        if (target->failed.kind == ERR_NONE)
+            continue;
+        if (result->outcome == TAKE_GOOD) {
+            result->err = target->failed;
+            err_context(&result->err, "store \"%s\"", target->name);
+        }
+        result->outcome = TAKE_PARTIAL;
+    }
+    look_for_anomalies(t, result);
+}
+
+static void release(struct taking *t)
+{
+    stream_free(t->stream);
+    dump_check_free(t->check);
+    dump_free(t->dump);
+    fanout_free(t->fanout);
+    for (size_t i = 0; t->copies && i < copy_count(t); i++)
+        catalog_copy_release(&t->copies[i]);
+    free(t->copies);
+    free(t->pending);
+    text_release(&t->manifest);
+    keys_release(&t->keys);
+    server_properties_release(&t->properties);
+    catalog_artifact_release(&t->artifact);
+}
+
+static void run(struct taking *t, struct take_result *result)
+{
+    const struct take_observer *observer = &t->take->spec->observer;
+    struct err *err = &result->err;
+    result->outcome = TAKE_FAILED;
+    if (ask_server(t, err) < 0)
+        return;
+    if (keys_init(&t->keys, &t->artifact, err) < 0 || begin_rows(t, err) < 0)
+        return;
+    memcpy(result->id, t->artifact.id, ULID_SIZE);
+    meter_init(&t->meter, t->artifact.progress.estimate);
+    t->commit = (struct commit){.catalog = t->catalog,
+                                .artifact = &t->artifact,
+                                .copies = t->copies,
+                                .manifest_key = t->keys.manifest,
+                                .min_copies = (size_t)t->take->job->min_copies};
+    if (observer->begin)
+        observer->begin(observer->context, &t->artifact, &t->meter);
+    int done = in_order(t, err);
+    if (observer->end)
+        observer->end(observer->context);
+    if (done < 0)
+        record_failure(t, err);
+    else
+        tell_outcome(t, result);
+}
+
+int take_artifact(const struct take_artifact *take, struct take_result *result,
+                  struct err *err)
+{
+    struct taking t = {.take = take, .catalog = take->spec->catalog};
+    text_init(&t.manifest, MANIFEST_MAX);
+    describe(&t);
+    result->database = memory_strdup(take->database);
+    run(&t, result);
+    release(&t);
+    if (result->outcome != TAKE_FAILED || result->err.kind != ERR_CANCELLED)
+        return 0;
+    *err = result->err;
+    return -1;
+}
