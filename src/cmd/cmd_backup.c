@@ -1,0 +1,216 @@
+#include "backup/take.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "cmd/artifact_json.h"
+#include "base/clock.h"
+#include "cmd/artifact_text.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "cmd/progress.h"
+
+/* What all jobs of the line came to. */
+struct tally {
+    size_t good, partial, failed;
+    enum err_kind first; /* of what failed first */
+    bool suspect;        /* one is, and its job says anomaly = "fail" */
+};
+
+static void on_begin(void *context, const struct catalog_artifact *artifact,
+                     const struct meter *meter)
+{
+    progress_begin(context, "backup", artifact_text_database(artifact), artifact->id,
+                   meter);
+}
+
+static void on_phase(void *context, const char *phase)
+{
+    progress_phase(context, phase);
+}
+
+static void on_end(void *context)
+{
+    progress_finish(context);
+}
+
+/* ---- what is said ---- */
+
+static void say_done(const struct catalog_artifact *artifact)
+{
+    char raw[32], stored[32], time[32];
+    struct text stores;
+    text_init(&stores, 4096);
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        text_addf(&stores, "%s%s%s", i > 0 ? ", " : "", copy->store,
+                  copy->state == CATALOG_COPY_COMPLETE ? "" : " (failed)");
+    }
+    log_info("backup of %s: %s complete: %s, stored as %s in %s: %s",
+             artifact_text_database(artifact), artifact->id,
+             text_size(raw, artifact->raw_bytes), text_size(stored, artifact->stored_bytes),
+             text_duration(time, artifact->duration_ms), stores.data);
+    text_release(&stores);
+}
+
+/* The id on stdout is the result: it is printed for what can be restored, and only that. */
+static int print_result(struct catalog *catalog, const struct take_result *result,
+                        json_t *list, struct err *err)
+{
+    struct catalog_artifact artifact;
+    catalog_artifact_init(&artifact);
+    int loaded =
+        catalog_artifact_load(catalog, result->id, CATALOG_WITH_COPIES, &artifact, err);
+    if (loaded == 0 && list)
+        (void)json_array_append_new(list, artifact_json(&artifact, clock_now()));
+    else if (loaded == 0 && result->outcome != TAKE_FAILED)
+        output_linef("%s", artifact.id);
+    if (loaded == 0 && result->outcome != TAKE_FAILED)
+        say_done(&artifact);
+    catalog_artifact_release(&artifact);
+    return loaded;
+}
+
+static void count(struct tally *tally, const struct take_result *result)
+{
+    tally->good += result->outcome == TAKE_GOOD;
+    tally->partial += result->outcome == TAKE_PARTIAL;
+    tally->failed += result->outcome == TAKE_FAILED;
+    if (result->outcome == TAKE_FAILED && tally->first == ERR_NONE)
+        tally->first = result->err.kind;
+}
+
+static int report(struct catalog *catalog, const struct take_results *results,
+                  const struct job_settings *job, json_t *list, struct tally *tally,
+                  struct err *err)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        struct take_result *result = &results->items[i];
+        count(tally, result);
+        tally->suspect |= result->suspect && strcmp(job->anomaly, "fail") == 0;
+        if (result->outcome == TAKE_FAILED && result->err.kind != ERR_CANCELLED) {
+            err_context(&result->err, "backup of \"%s\"",
+                        *result->database ? result->database : "globals");
+            log_err(&result->err);
+        }
+        if (*result->id && print_result(catalog, result, list, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the line ---- */
+
+/* A job that cannot even begin does not keep the others from running. */
+static int run_job(struct cmd_context *ctx, struct catalog *catalog, const char *name,
+                   struct progress *progress, json_t *list, struct tally *tally,
+                   struct err *err)
+{
+    struct take_spec spec = {
+        .settings = ctx->settings,
+        .catalog = catalog,
+        .job = name,
+        .name = config_args_text(ctx->args, "name"),
+        .observer = {
+            .begin = on_begin, .phase = on_phase, .end = on_end, .context = progress}};
+    struct take_results results = {0};
+    struct err why = {0};
+    const struct job_settings *job = settings_require_job(ctx->settings, name, err);
+    if (job == NULL)
+        return -1;
+    int taken = take_job(&spec, &results, &why);
+    int result = report(catalog, &results, job, list, tally, err);
+    take_results_release(&results);
+    if (result < 0 || taken == 0)
+        return result;
+    if (why.kind == ERR_CANCELLED || (ctx->args->positional.count <= 1)) {
+        *err = why;
+        return -1;
+    }
+    log_err(&why);
+    tally->failed++;
+    if (tally->first == ERR_NONE)
+        tally->first = why.kind;
+    return 0;
+}
+
+static int run_jobs(struct cmd_context *ctx, struct catalog *catalog,
+                    struct progress *progress, json_t *list, struct tally *tally,
+                    struct err *err)
+{
+    const struct strlist *names = &ctx->args->positional;
+    if (ctx->settings->adhoc)
+        return run_job(ctx, catalog, SETTINGS_ADHOC, progress, list, tally, err);
+    for (size_t i = 0; i < names->count; i++) {
+        if (run_job(ctx, catalog, names->items[i], progress, list, tally, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int exit_status(const struct tally *tally)
+{
+    if (tally->failed > 0 && tally->good + tally->partial == 0)
+        return err_exit_status(tally->first);
+    if (tally->failed > 0 || tally->partial > 0)
+        return CMD_PARTIAL;
+    return tally->suspect ? err_exit_status(ERR_CORRUPT) : CMD_DONE;
+}
+
+/* All names are checked before the first dump starts: a typo in the second should not show
+ * after hours. */
+static int check_names(struct cmd_context *ctx, struct err *err)
+{
+    const struct strlist *names = &ctx->args->positional;
+    if (!ctx->settings->adhoc && names->count == 0) {
+        cmd_usage(ctx, err, "which job? name one, or give --source and --store");
+        return -1;
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        if (settings_require_job(ctx->settings, names->items[i], err) == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    struct tally tally = {0};
+    struct progress *progress = NULL;
+    struct catalog *catalog = NULL;
+    int result = -1;
+    if (check_names(ctx, err) < 0)
+        return -1;
+    json_t *list = ctx->settings->json ? json_array() : NULL;
+    catalog = catalog_for_creating(ctx->settings, err);
+    if (catalog)
+        progress = progress_new(progress_style(ctx->settings), NULL, err);
+    if (progress)
+        result = run_jobs(ctx, catalog, progress, list, &tally, err);
+    progress_free(progress);
+    catalog_close(catalog);
+    if (list)
+        output_json(json_pack("{s:o}", "artifacts", list));
+    return result < 0 ? -1 : exit_status(&tally);
+}
+
+const struct command cmd_backup = {
+    .name = "backup",
+    .usage = "[options] JOB... | --source CONNINFO --store URL [--store URL...]",
+    .summary = "take backups now",
+    .about =
+        "One dump feeds all stores of a job at the same time. Prints the id of each\n"
+        "artifact that can be restored. Nothing becomes visible in a store before\n"
+        "pg_dump has ended well.\n"
+        "\n"
+        "Exit status 8: some stores or databases failed, the others are good; 4: the\n"
+        "dump failed, nothing is left of it; 5: too few stores (min_copies); 7: the job\n"
+        "is running already.\n"
+        "\n"
+        "  pgkeep backup nightly\n"
+        "  pgkeep backup --source \"host=db dbname=shop\" --store dir:/srv/backups\n"
+        "  pgkeep backup --source service=shop --store "
+        "'s3://acme-pg/prod?region=eu-central-1'\n",
+    .max_args = SIZE_MAX,
+    .run = run,
+};
