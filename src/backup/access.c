@@ -78,12 +78,15 @@ static const struct store_settings *find_settings(struct settings *settings,
     return found;
 }
 
-static int refuse_unmarked(struct err *err)
+static int refuse_unmarked(const char *name, struct err *err)
 {
     err_set(err, ERR_UNSAFE,
-            "its mark pgkeep-store.json is missing, though the catalog knows this store");
+            "store \"%s\": its mark pgkeep-store.json is missing, though the catalog knows "
+            "this store",
+            name);
     return err_hint(err, "is the disk mounted, is it the right bucket? If it was emptied on "
-                         "purpose: pgkeep doctor --adopt STORE");
+                         "purpose: pgkeep doctor --adopt %s",
+                    name);
 }
 
 /* Who it is: the mark against the catalog. */
@@ -95,9 +98,10 @@ static int identify(struct access *access, struct catalog *catalog,
     if (store_identify(access->store, access->uuid, &absent, err) < 0)
         return -1;
     if (absent && known)
-        return refuse_unmarked(err);
+        return refuse_unmarked(access->name, err);
     if (absent && !may_mark) {
-        err_set(err, ERR_NOT_FOUND, "it holds no backups of pgkeep (no pgkeep-store.json)");
+        err_set(err, ERR_NOT_FOUND, "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
+                access->name);
         return err_hint(err, "the first backup into it makes it a store");
     }
     if (absent && store_mark(access->store, access->uuid, err) < 0)
@@ -142,7 +146,6 @@ struct access *access_open(struct settings *settings, struct catalog *catalog,
         access = memory_zalloc(sizeof *access);
         access->name = memory_strdup(name);
         if (open_it(access, from, catalog, may_mark, err) < 0) {
-            err_context(err, "store \"%s\"", name);
             access_close(access);
             access = NULL;
         }

@@ -104,7 +104,7 @@ static int put_manifest(struct commit *commit, size_t index, struct err *err)
 {
     struct catalog_copy *copy = &commit->copies[index];
     if (store_put(fanout_target(commit->fanout, index)->store, commit->manifest_key,
-                  commit->manifest->data, commit->manifest->length, false, err) < 0)
+                  commit->manifest, strlen(commit->manifest), false, err) < 0)
         return -1;
     copy->state = CATALOG_COPY_COMPLETE;
     return 0;

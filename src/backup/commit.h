@@ -27,7 +27,7 @@ struct commit {
     struct fanout *fanout;
     struct catalog_copy *copies;
     const struct text *index; /* gzipped */
-    const struct text *manifest;
+    const char *manifest; /* the document */
     const char *manifest_key;
     size_t min_copies;
 };

@@ -14,6 +14,8 @@ struct fanout {
     struct part *part; /* being filled; NULL: none was taken yet */
     unsigned number;   /* of that part */
     uint64_t bytes;
+    uint64_t *sizes; /* of the parts handed over */
+    size_t sizes_capacity;
 };
 
 struct fanout *fanout_new(uint64_t estimate, uint64_t budget, size_t least)
@@ -117,6 +119,9 @@ static int hand_over(struct fanout *fanout, bool last, struct err *err)
     struct part *part = fanout->part;
     fanout->part = NULL;
     part->last = last;
+    memory_grow(&fanout->sizes, &fanout->sizes_capacity, fanout->number,
+                sizeof *fanout->sizes);
+    fanout->sizes[fanout->number - 1] = part->size;
     for (size_t i = 0; i < fanout->count; i++) {
         struct fanout_target *target = &fanout->targets[i];
         struct err why = {0};
@@ -188,9 +193,14 @@ uint64_t fanout_bytes(const struct fanout *fanout)
     return fanout->bytes;
 }
 
-unsigned fanout_parts(const struct fanout *fanout)
+size_t fanout_part_count(const struct fanout *fanout)
 {
     return fanout->number;
+}
+
+uint64_t fanout_part_bytes(const struct fanout *fanout, size_t index)
+{
+    return fanout->sizes[index];
 }
 
 int64_t fanout_waited_ms(const struct fanout *fanout)
@@ -223,7 +233,7 @@ int fanout_too_few(const struct fanout *fanout, struct err *err)
         if (target->failed.kind == ERR_NONE)
             continue;
         *err = target->failed;
-        return err_context(err, "store \"%s\"", target->name);
+        return -1;
     }
     return err_set(err, ERR_STORE, "there are fewer stores than min_copies asks for");
 }
@@ -237,5 +247,6 @@ void fanout_free(struct fanout *fanout)
         store_upload_free(fanout->targets[i].upload);
     part_pool_free(fanout->pool);
     free(fanout->targets);
+    free(fanout->sizes);
     free(fanout);
 }

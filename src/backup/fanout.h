@@ -51,7 +51,9 @@ int fanout_write(void *context, const void *data, size_t size, struct err *err) 
  * with the first failure. */
 int fanout_end(struct fanout *fanout, struct err *err) MUST_USE;
 uint64_t fanout_bytes(const struct fanout *fanout); /* written so far */
-unsigned fanout_parts(const struct fanout *fanout); /* parts of each object */
+/* The parts of each object, in order; after fanout_end. */
+size_t fanout_part_count(const struct fanout *fanout);
+uint64_t fanout_part_bytes(const struct fanout *fanout, size_t index);
 int64_t fanout_waited_ms(const struct fanout *fanout); /* for free buffers: the stores' pace */
 size_t fanout_alive(const struct fanout *fanout);
 size_t fanout_count(const struct fanout *fanout);

@@ -6,7 +6,7 @@
 #include "postgres/restore.h"
 #include "postgres/server.h"
 
-enum { MANIFEST_MAX = 64 << 20, MAJOR = 10000 };
+enum { MAJOR = 10000 };
 
 struct restoring {
     const struct restoring_spec *spec;
@@ -134,20 +134,21 @@ static int check_target(struct restoring *r, struct err *err)
 static int read_properties(struct restoring *r, struct err *err)
 {
     struct text text;
-    struct manifest manifest = {0};
+    struct manifest manifest;
     bool absent = false;
     char *key = keys_manifest(r->artifact->id);
-    text_init(&text, MANIFEST_MAX);
+    text_init(&text, MANIFEST_CEILING);
     int result = store_get(retrieve_access(r->retrieve)->store, key, &text, &absent, err);
     if (result == 0 && absent)
         result = err_set(err, ERR_NOT_FOUND, "the manifest is missing: %s", key);
     if (result == 0)
-        result = manifest_parse(text.data, text.length, &manifest, err);
+        result =
+            manifest_parse(text.data, text.length, r->artifact->id, &manifest, err);
     if (result == 0) {
-        r->properties = manifest.properties;
-        manifest.properties = (struct server_properties){0};
+        r->properties = manifest.facts.properties;
+        manifest.facts.properties = (struct server_properties){0};
+        manifest_release(&manifest);
     }
-    manifest_release(&manifest);
     text_release(&text);
     free(key);
     return result;

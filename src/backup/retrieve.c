@@ -302,11 +302,8 @@ cleanup:
 int retrieve_run(struct retrieve *retrieve, enum retrieve_form form,
                  struct stream_sink sink, struct meter *meter, struct err *err)
 {
-    int result = form == RETRIEVE_STORED ? run_stored(retrieve, sink, meter, err)
-                                         : run_decoded(retrieve, sink, meter, err);
-    if (result < 0)
-        err_context(err, "store \"%s\"", retrieve->copy->store);
-    return result;
+    return form == RETRIEVE_STORED ? run_stored(retrieve, sink, meter, err)
+                                   : run_decoded(retrieve, sink, meter, err);
 }
 
 void retrieve_close(struct retrieve *retrieve)

@@ -4,16 +4,15 @@
 #include "backup/commit.h"
 #include "backup/keys.h"
 #include "backup/manifest.h"
+#include "backup/take_facts.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "catalog/artifact_list.h"
-#include "postgres/server.h"
 #include "stream/stream.h"
 
 #include <unistd.h>
 
-enum { THREADS_MAX = 4, MANIFEST_MAX = 64 << 20 };
+enum { THREADS_MAX = 4 };
 
 struct pending {
     struct catalog *catalog;
@@ -27,8 +26,8 @@ struct taking {
     struct catalog_artifact artifact;
     struct catalog_copy *copies; /* one per target of the fanout, same order */
     struct pending *pending;     /* one per open store: contexts of note_pending */
-    struct keys keys;
-    struct server_properties properties;
+    char *data_key, *index_key, *manifest_key;
+    struct manifest_facts facts;
     uint64_t stored_estimate;
     struct fanout *fanout;
     struct dump *dump;
@@ -36,7 +35,7 @@ struct taking {
     struct stream *stream;
     struct meter meter;
     struct commit commit;
-    struct text manifest;
+    char *manifest;
 };
 
 static size_t copy_count(const struct taking *t)
@@ -44,116 +43,30 @@ static size_t copy_count(const struct taking *t)
     return t->take->stores->count + t->take->stores->failure_count;
 }
 
-/* ---- what it will be: facts before the first byte ---- */
-
-static void add_filters(struct catalog_artifact *artifact, const char *name,
-                        const struct strlist *patterns)
-{
-    for (size_t i = 0; i < patterns->count; i++)
-        catalog_pairs_add(&artifact->filters, name, patterns->items[i]);
-}
-
-static void add_tags(struct catalog_artifact *artifact, const struct strlist *tags)
-{
-    for (size_t i = 0; i < tags->count; i++) {
-        const char *equals = strchr(tags->items[i], '=');
-        char *name = memory_strndup(tags->items[i], (size_t)(equals - tags->items[i]));
-        catalog_pairs_add(&artifact->tags, name, equals + 1);
-        free(name);
-    }
-}
-
-static void set_text(char **field, const char *value)
-{
-    free(*field);
-    *field = memory_strdup(value);
-}
-
-static void describe(struct taking *t)
-{
-    const struct take_artifact *take = t->take;
-    struct catalog_artifact *artifact = &t->artifact;
-    bool globals = take->type == DUMP_GLOBALS;
-    char host[256] = "";
-    catalog_artifact_init(artifact);
-    ulid_new(artifact->id, clock_now_ms());
-    set_text(&artifact->job, take->spec->settings->adhoc ? "" : take->job->name);
-    set_text(&artifact->source, take->source->name);
-    set_text(&artifact->database, take->database);
-    set_text(&artifact->type, dump_type_name(take->type));
-    set_text(&artifact->format, globals ? "plain" : take->job->format);
-    set_text(&artifact->compression, codec_name(take->job->codec.kind));
-    artifact->level = codec_effective_level(take->job->codec);
-    artifact->started = artifact->time = clock_now();
-    set_text(&artifact->name, take->spec->name);
-    set_text(&artifact->description, take->job->description);
-    set_text(&artifact->pgkeep_version, PGKEEP_VERSION);
-    set_text(&artifact->pg_dump_version, take->programs->version);
-    if (gethostname(host, sizeof host - 1) == 0)
-        set_text(&artifact->hostname, host);
-    add_tags(artifact, &take->job->tags);
-    if (globals)
-        return;
-    add_filters(artifact, "schemas", &take->source->schemas);
-    add_filters(artifact, "exclude_schemas", &take->source->exclude_schemas);
-    add_filters(artifact, "tables", &take->source->tables);
-    add_filters(artifact, "exclude_tables", &take->source->exclude_tables);
-    add_filters(artifact, "exclude_table_data", &take->source->exclude_table_data);
-}
-
-/* How large it will be: as the last good one of its kind, else as the database on disk. */
-static int estimate(struct taking *t, uint64_t database_size, struct err *err)
-{
-    struct catalog_artifact *artifact = &t->artifact;
-    struct catalog_filter filter = {.job = artifact->job,
-                                    .source = artifact->source,
-                                    .database = artifact->database,
-                                    .type = artifact->type,
-                                    .statuses = 1u << CATALOG_COMPLETE,
-                                    .limit = 1};
-    struct catalog_artifacts last = {0};
-    int result = catalog_artifacts_list(t->catalog, &filter, 0, &last, err);
-    artifact->progress.estimate = database_size;
-    t->stored_estimate = database_size;
-    if (result == 0 && last.count > 0) {
-        artifact->progress.estimate = last.items[0].raw_bytes;
-        t->stored_estimate = last.items[0].stored_bytes;
-    }
-    catalog_artifacts_release(&last);
-    return result;
-}
-
-/* What the server says of this database, and whether a dump of it would be whole. */
-static int ask_server(struct taking *t, struct err *err)
-{
-    const struct take_artifact *take = t->take;
-    bool globals = take->type == DUMP_GLOBALS;
-    uint64_t size = 0;
-    struct server *server =
-        server_connect(take->conninfo, globals ? NULL : take->database, err);
-    int result = -1;
-    if (server == NULL)
-        return -1;
-    set_text(&t->artifact.server_version, server_version_text(server));
-    if (!globals && (server_preflight(server, err) < 0 ||
-                     server_size(server, &size, err) < 0 ||
-                     server_properties(server, &t->properties, err) < 0))
-        goto cleanup;
-    result = estimate(t, take->type == DUMP_SCHEMA ? 0 : size, err);
-cleanup:
-    server_free(server);
-    return result;
-}
-
 /* ---- rows and uploads ---- */
+
+static void name_keys(struct taking *t)
+{
+    const struct catalog_artifact *artifact = &t->artifact;
+    struct keys_artifact names = {.source = artifact->source,
+                                  .database = artifact->database,
+                                  .type = artifact->type,
+                                  .format = artifact->format,
+                                  .compression = artifact->compression,
+                                  .id = artifact->id,
+                                  .started = artifact->started};
+    t->data_key = keys_data(&names);
+    t->index_key = keys_index(&names);
+    t->manifest_key = keys_manifest(artifact->id);
+}
 
 static int insert_copy(struct taking *t, size_t index, int64_t store_id, struct err *err)
 {
     struct catalog_copy *copy = &t->copies[index];
     memcpy(copy->artifact, t->artifact.id, ULID_SIZE);
     copy->store_id = store_id;
-    copy->key = memory_strdup(t->keys.data);
-    copy->index_key = memory_strdup(t->keys.index);
+    copy->key = memory_strdup(t->data_key);
+    copy->index_key = memory_strdup(t->index_key);
     copy->state = CATALOG_COPY_UPLOADING;
     return catalog_copy_insert(t->catalog, copy, err);
 }
@@ -204,7 +117,7 @@ static struct fanout_target begin_upload(struct taking *t, size_t index, struct 
 {
     struct access *access = t->take->stores->items[index];
     struct fanout_target target = {.name = access->name, .store = access->store};
-    struct store_upload_spec spec = {.key = t->keys.data,
+    struct store_upload_spec spec = {.key = t->data_key,
                                      .content_type =
                                          codec_content_type(t->take->job->codec.kind),
                                      .id = t->artifact.id,
@@ -246,8 +159,7 @@ static int start_dump(struct taking *t, struct err *err)
 {
     const struct take_artifact *take = t->take;
     const struct source_settings *source = take->source;
-    struct dump_filters filters = {source->schemas, source->exclude_schemas, source->tables,
-                                   source->exclude_tables, source->exclude_table_data};
+    struct dump_filters filters = take_facts_filters(source);
     bool globals = take->type == DUMP_GLOBALS;
     struct dump_spec spec = {
         .conninfo = take->conninfo,
@@ -354,35 +266,37 @@ static int check_end(struct taking *t, struct err *err)
 
 /* ---- commit ---- */
 
-static void take_facts(struct taking *t)
+static int write_manifest(struct taking *t, struct err *err)
 {
     const struct stream_result *result = stream_result(t->stream);
-    struct catalog_artifact *artifact = &t->artifact;
+    struct manifest_facts *facts = &t->facts;
+    unsigned char sum[SHA256_SIZE];
     char hex[SHA256_HEX];
-    artifact->finished = clock_now();
-    artifact->duration_ms = clock_monotonic_ms() - t->meter.started_ms;
-    artifact->raw_bytes = result->raw_bytes;
-    artifact->stored_bytes = result->stored_bytes;
-    set_text(&artifact->sha256, digest_hex(result->stored_sha256, SHA256_SIZE, hex));
-    set_text(&artifact->raw_sha256, digest_hex(result->raw_sha256, SHA256_SIZE, hex));
-    artifact->row_count = t->check ? CATALOG_UNKNOWN_ROWS : 0;
-    for (size_t i = 0; i < result->table_count; i++) {
-        const struct stream_table *table = &result->tables[i];
-        catalog_artifact_add_table(artifact, table->schema, table->name,
-                                   (int64_t)table->rows, table->raw_bytes);
-        artifact->row_count += (int64_t)table->rows;
-    }
-    artifact->table_count = (int64_t)result->table_count;
+    free(facts->connection);
+    facts->connection = server_conninfo_public(t->take->source->conninfo.text, err);
+    if (facts->connection == NULL)
+        return -1;
+    facts->key = memory_strdup(t->data_key);
+    facts->index_key = memory_strdup(t->index_key);
+    facts->index_bytes = result->index_gz.length;
+    digest_sha256(result->index_gz.data, result->index_gz.length, sum);
+    facts->index_sha256 = memory_strdup(digest_hex(sum, sizeof sum, hex));
+    facts->chunks = result->chunks;
+    facts->encoding = memory_strdup(result->encoding);
+    for (size_t i = 0; i < fanout_part_count(t->fanout); i++)
+        manifest_facts_add_part(facts, fanout_part_bytes(t->fanout, i));
+    t->manifest = manifest_text(&t->artifact, facts);
+    return 0;
 }
 
 static int commit(struct taking *t, struct err *err)
 {
-    take_facts(t);
-    if (manifest_text(&t->artifact, &t->properties, &t->keys, fanout_parts(t->fanout),
-                      &t->manifest, err) < 0)
+    take_facts_of_stream(&t->artifact, stream_result(t->stream),
+                         clock_monotonic_ms() - t->meter.started_ms);
+    if (write_manifest(t, err) < 0)
         return -1;
     t->commit.index = &stream_result(t->stream)->index_gz;
-    t->commit.manifest = &t->manifest;
+    t->commit.manifest = t->manifest;
     return commit_run(&t->commit, err);
 }
 
@@ -432,8 +346,8 @@ static void record_failure(struct taking *t, const struct err *why)
     artifact->duration_ms = clock_monotonic_ms() - t->meter.started_ms;
     artifact->raw_bytes = atomic_load(&t->meter.raw_bytes);
     artifact->stored_bytes = 0;
-    set_text(&artifact->error_code, err_kind_name(why->kind));
-    set_text(&artifact->error_message, why->text);
+    memory_replace(&artifact->error_code, err_kind_name(why->kind));
+    memory_replace(&artifact->error_message, why->text);
     if (catalog_artifact_finish(t->catalog, artifact, &trouble) < 0)
         log_warning("%s", trouble.text);
 }
@@ -465,10 +379,8 @@ static void tell_outcome(struct taking *t, struct take_result *result)
         const struct fanout_target *target = fanout_target(t->fanout, i);
         if (target->failed.kind == ERR_NONE)
             continue;
-        if (result->outcome == TAKE_GOOD) {
+        if (result->outcome == TAKE_GOOD)
             result->err = target->failed;
-            err_context(&result->err, "store \"%s\"", target->name);
-        }
         result->outcome = TAKE_PARTIAL;
     }
     look_for_anomalies(t, result);
@@ -484,9 +396,11 @@ static void release(struct taking *t)
         catalog_copy_release(&t->copies[i]);
     free(t->copies);
     free(t->pending);
-    text_release(&t->manifest);
-    keys_release(&t->keys);
-    server_properties_release(&t->properties);
+    free(t->manifest);
+    free(t->data_key);
+    free(t->index_key);
+    free(t->manifest_key);
+    manifest_facts_release(&t->facts);
     catalog_artifact_release(&t->artifact);
 }
 
@@ -495,16 +409,18 @@ static void run(struct taking *t, struct take_result *result)
     const struct take_observer *observer = &t->take->spec->observer;
     struct err *err = &result->err;
     result->outcome = TAKE_FAILED;
-    if (ask_server(t, err) < 0)
+    if (take_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate, err) < 0)
         return;
-    if (keys_init(&t->keys, &t->artifact, err) < 0 || begin_rows(t, err) < 0)
+    t->facts.has_properties = t->take->type != DUMP_GLOBALS;
+    name_keys(t);
+    if (begin_rows(t, err) < 0)
         return;
     memcpy(result->id, t->artifact.id, ULID_SIZE);
     meter_init(&t->meter, t->artifact.progress.estimate);
     t->commit = (struct commit){.catalog = t->catalog,
                                 .artifact = &t->artifact,
                                 .copies = t->copies,
-                                .manifest_key = t->keys.manifest,
+                                .manifest_key = t->manifest_key,
                                 .min_copies = (size_t)t->take->job->min_copies};
     if (observer->begin)
         observer->begin(observer->context, &t->artifact, &t->meter);
@@ -521,8 +437,8 @@ int take_artifact(const struct take_artifact *take, struct take_result *result,
                   struct err *err)
 {
     struct taking t = {.take = take, .catalog = take->spec->catalog};
-    text_init(&t.manifest, MANIFEST_MAX);
-    describe(&t);
+    manifest_facts_init(&t.facts);
+    take_facts_describe(take, &t.artifact);
     result->database = memory_strdup(take->database);
     run(&t, result);
     release(&t);

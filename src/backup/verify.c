@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "stream/index.h"
 
-enum { MANIFEST_MAX = 64 << 20 };
-
 static int null_write(void *context, const void *data, size_t size, struct err *err)
 {
     (void)context, (void)data, (void)size, (void)err;
@@ -20,18 +18,37 @@ static int gone(const char *what, const char *key, struct err *err)
     return err_set(err, ERR_NOT_FOUND, "the %s is missing: %s", what, key);
 }
 
-static int check_manifest(struct store *store, const struct catalog_artifact *artifact,
+/* The manifest is the commit mark, and what it says must be what the catalog knows. */
+static int compare_manifest(const struct text *text, const struct verify_spec *spec,
+                            struct err *err)
+{
+    const struct catalog_artifact *artifact = spec->artifact;
+    struct manifest manifest;
+    if (manifest_parse(text->data, text->length, artifact->id, &manifest, err) < 0)
+        return -1;
+    bool same = strcmp(manifest.artifact.sha256, artifact->sha256) == 0 &&
+                strcmp(manifest.artifact.raw_sha256, artifact->raw_sha256) == 0 &&
+                manifest.artifact.stored_bytes == artifact->stored_bytes &&
+                strcmp(manifest.facts.key, spec->copy->key) == 0;
+    manifest_release(&manifest);
+    return same ? 0
+                : err_set(err, ERR_CORRUPT, "the manifest is not that of this backup: its "
+                                            "hashes, size or key differ from the catalog");
+}
+
+static int check_manifest(struct store *store, const struct verify_spec *spec,
                           struct err *err)
 {
+    const struct catalog_artifact *artifact = spec->artifact;
     struct text text;
     bool absent = false;
     char *key = keys_manifest(artifact->id);
-    text_init(&text, MANIFEST_MAX);
+    text_init(&text, MANIFEST_CEILING);
     int result = store_get(store, key, &text, &absent, err);
     if (result == 0 && absent)
         result = gone("manifest", key, err);
     else if (result == 0)
-        result = manifest_check(text.data, text.length, artifact, err);
+        result = compare_manifest(&text, spec, err);
     text_release(&text);
     free(key);
     return result;
@@ -57,7 +74,7 @@ static int check_quick(struct store *store, const struct verify_spec *spec,
                        struct err *err)
 {
     const struct catalog_copy *copy = spec->copy;
-    if (check_manifest(store, spec->artifact, err) < 0 ||
+    if (check_manifest(store, spec, err) < 0 ||
         check_object(store, "data", copy->key, &spec->artifact->stored_bytes, err) < 0)
         return -1;
     return copy->index_key ? check_object(store, "chunk index", copy->index_key, NULL, err)

@@ -52,6 +52,13 @@ char *memory_strdup(const char *text)
     return text == NULL ? NULL : memory_strndup(text, strlen(text));
 }
 
+void memory_replace(char **field, const char *text)
+{
+    char *copy = memory_strdup(text);
+    free(*field);
+    *field = copy;
+}
+
 char *memory_strndup(const char *text, size_t length)
 {
     length = strnlen(text, length);

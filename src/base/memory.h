@@ -17,6 +17,8 @@ void *memory_array(size_t count, size_t size) MUST_USE;       /* zeroed, overflo
 void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t size);
 char *memory_strdup(const char *text) MUST_USE;               /* NULL gives NULL */
 char *memory_strndup(const char *text, size_t length) MUST_USE;
+/* Frees *field and puts a copy of text there. */
+void memory_replace(char **field, const char *text);
 char *memory_format(const char *format, ...) PRINTF(1, 2) MUST_USE;
 
 /* Page-aligned, not zeroed, free() it. NULL and ERR_SYSTEM when there is no memory. */
