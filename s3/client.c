@@ -252,6 +252,11 @@ void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms)
     pthread_mutex_unlock(&client->lock);
 }
 
+void s3_client_set_cleaning(struct s3_client *client, bool cleaning)
+{
+    atomic_store(&client->cleaning, cleaning);
+}
+
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known)
 {
     pthread_mutex_lock(&client->lock);

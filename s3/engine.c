@@ -12,6 +12,7 @@ enum {
     TROUBLE_MS = 5000,  /* without a success: worth a line in the log */
     FLOWING = 1 << 20,  /* bytes of an attempt whose time is not held against it ... */
     FLOWING_TRIES = 10, /* ... this often: a full disk cuts every body at the same place */
+    CLEANING_MS = 60000, /* a request of clean-up */
 };
 
 /* ---- the list of tasks */
@@ -301,6 +302,8 @@ static void start_clock(struct s3_task *task)
     task->retry.budget_ms = task->request->retry_time_ms > 0 ? task->request->retry_time_ms
                                                              : client->retry_time_ms;
     pthread_mutex_unlock(&client->lock);
+    if (atomic_load(&client->cleaning) && task->retry.budget_ms > CLEANING_MS)
+        task->retry.budget_ms = CLEANING_MS;
 }
 
 static void start(struct s3_task *task)
@@ -340,7 +343,9 @@ static void give_up(struct s3_task *task)
 
 static bool must_end(const struct s3_task *task)
 {
-    return task->given_up || (cancel_requested() && !task->request->despite_cancel);
+    bool goes_on = task->request->despite_cancel || atomic_load(&task->client->cleaning);
+
+    return task->given_up || (cancel_requested() && !goes_on);
 }
 
 static bool may_start(const struct s3_task *task, int64_t now)

@@ -49,6 +49,7 @@ struct s3_client {
     char *region;
     struct s3_task *tasks; /* in the order of submission, until they are done */
     int64_t retry_time_ms;
+    atomic_bool cleaning; /* requests go on despite a cancel */
     int64_t clock_offset; /* last seen: server minus ours, s */
     bool clock_known;
     int64_t clock_applied; /* what we sign with */

@@ -68,6 +68,9 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
 void s3_client_free(struct s3_client *client); /* NULL-safe; ends its thread */
 /* Budget of the requests that follow (a probe before the dump wants 15 s, not 30 min). */
 void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms);
+/* Clean-up: while it is set, requests are carried out although the process is cancelled, each
+ * within 60 s. */
+void s3_client_set_cleaning(struct s3_client *client, bool cleaning);
 /* Server's Date minus ours, from the last answer, in seconds; *known false before any. */
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
 const char *s3_client_provider(const struct s3_client *client); /* name of the provider row */
@@ -179,6 +182,8 @@ int s3_upload_wait(struct s3_upload *upload, struct err *err) MUST_USE;
 int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err *err) MUST_USE;
 /* Not finished: aborts (bounded to 60 s; never after a Complete of unknown outcome). NULL-safe. */
 void s3_upload_free(struct s3_upload *upload);
+/* The same, and says whether surely nothing of an unfinished one is left on the service. */
+bool s3_upload_discard(struct s3_upload *upload);
 uint64_t s3_upload_sent(struct s3_upload *upload); /* bytes acknowledged; any thread */
 
 struct s3_pending {

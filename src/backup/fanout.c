@@ -103,12 +103,8 @@ static int open_part(struct fanout *fanout, struct err *err)
 void fanout_drop(struct fanout *fanout, size_t index, const struct err *why)
 {
     struct fanout_target *target = &fanout->targets[index];
-    struct err trouble = {0};
     target->failed = *why;
-    target->undone = store_upload_undo(target->upload, &trouble) == 0;
-    if (!target->undone)
-        log_debug("store \"%s\": %s", target->name, trouble.text);
-    store_upload_free(target->upload);
+    target->undone = store_upload_discard(target->upload);
     target->upload = NULL;
     log_warning("store \"%s\" is dropped: %s", target->name, why->text);
 }

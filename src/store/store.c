@@ -80,6 +80,12 @@ void store_set_retry_time(struct store *store, int64_t retry_time_ms)
         store->ops->set_retry_time(store, retry_time_ms);
 }
 
+void store_set_cleaning(struct store *store, bool cleaning)
+{
+    if (store->ops->set_cleaning != NULL)
+        store->ops->set_cleaning(store, cleaning);
+}
+
 int64_t store_clock_offset(struct store *store, bool *known)
 {
     *known = false;
@@ -194,10 +200,14 @@ int store_upload_finish(struct store_upload *upload, struct store_object *out,
     return named(store, result, err);
 }
 
+bool store_upload_discard(struct store_upload *upload)
+{
+    return upload == NULL || upload->store->ops->upload_discard(upload);
+}
+
 void store_upload_free(struct store_upload *upload)
 {
-    if (upload != NULL)
-        upload->store->ops->upload_free(upload);
+    (void)store_upload_discard(upload);
 }
 
 uint64_t store_upload_sent(struct store_upload *upload)

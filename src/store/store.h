@@ -47,6 +47,9 @@ int store_identify(struct store *store, char uuid[37], bool *absent,
 int store_mark(struct store *store, char uuid[37], struct err *err) MUST_USE;
 /* Budget of the calls that follow; S3 only. */
 void store_set_retry_time(struct store *store, int64_t retry_time_ms);
+/* While it is set, calls are carried out although the process is cancelled, each within 60
+ * s: for clean-up. (A dir is not held up by a cancel.) */
+void store_set_cleaning(struct store *store, bool cleaning);
 /* Server clock minus ours in seconds; *known false for a dir. */
 int64_t store_clock_offset(struct store *store, bool *known);
 
@@ -112,6 +115,8 @@ int store_upload_wait(struct store_upload *upload, struct err *err) MUST_USE;
 /* Makes it visible, durable, verified in size. out may be NULL. */
 int store_upload_finish(struct store_upload *upload, struct store_object *out,
                         struct err *err) MUST_USE;
+/* Frees it and says whether surely nothing of an unfinished one is left in the store. */
+bool store_upload_discard(struct store_upload *upload);
 void store_upload_free(
     struct store_upload *upload); /* unfinished: undone (abort, unlink). NULL-safe */
 uint64_t store_upload_sent(struct store_upload *upload);

@@ -74,7 +74,7 @@ int store_dir_file_sync(struct store_dir_file *file, struct err *err) MUST_USE;
 int store_dir_file_commit(struct store_dir_file *file, bool overwrite,
                           struct err *err) MUST_USE;
 /* Not committed: the temp file goes, and folders that are empty then. */
-void store_dir_file_release(struct store_dir_file *file);
+bool store_dir_file_release(struct store_dir_file *file);
 
 /* ---- the others: rows of struct store_ops ---- */
 struct store_upload *store_dir_upload_begin(struct store *store,
@@ -90,7 +90,7 @@ int store_dir_upload_part(struct store_upload *upload, struct part *part,
 int store_dir_upload_wait(struct store_upload *upload, struct err *err) MUST_USE;
 int store_dir_upload_finish(struct store_upload *upload, struct store_object *out,
                             struct err *err) MUST_USE;
-void store_dir_upload_free(struct store_upload *upload);
+bool store_dir_upload_discard(struct store_upload *upload);
 uint64_t store_dir_upload_sent(struct store_upload *upload);
 
 int store_dir_list(struct store *store, const char *prefix, store_each each, void *context,

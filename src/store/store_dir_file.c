@@ -157,10 +157,11 @@ int store_dir_file_commit(struct store_dir_file *file, bool overwrite, struct er
     return 0;
 }
 
-void store_dir_file_release(struct store_dir_file *file)
+bool store_dir_file_release(struct store_dir_file *file)
 {
+    bool clean = true;
     if (!file->visible && file->folder >= 0 && file->temp != NULL) {
-        unlinkat(file->folder, file->temp, 0);
+        clean = unlinkat(file->folder, file->temp, 0) == 0 || errno == ENOENT;
         store_dir_tidy(file->dir, file->key);
     }
     file_close(&file->fd);
@@ -170,4 +171,5 @@ void store_dir_file_release(struct store_dir_file *file)
     file->key = NULL;
     file->temp = NULL;
     file->visible = true;
+    return clean;
 }

@@ -120,7 +120,7 @@ struct store_upload *store_dir_upload_begin(struct store *store,
                                        &upload->file, err);
     if (result == 0 && start(upload, spec, err) == 0)
         return &upload->upload;
-    store_dir_upload_free(&upload->upload);
+    (void)store_dir_upload_discard(&upload->upload);
     return NULL;
 }
 
@@ -144,7 +144,7 @@ struct store_upload *store_dir_upload_resume(struct store *store,
         return &upload->upload;
     }
     upload->file.visible = true; /* what is there stays for the next try */
-    store_dir_upload_free(&upload->upload);
+    (void)store_dir_upload_discard(&upload->upload);
     return NULL;
 }
 
@@ -228,7 +228,7 @@ static void end_thread(struct dir_upload *upload)
         pthread_join(upload->thread, NULL);
 }
 
-void store_dir_upload_free(struct store_upload *base)
+bool store_dir_upload_discard(struct store_upload *base)
 {
     struct dir_upload *upload = (struct dir_upload *)base;
     end_thread(upload);
@@ -238,10 +238,11 @@ void store_dir_upload_free(struct store_upload *base)
         part_release(waiting->part);
         free(waiting);
     }
-    store_dir_file_release(&upload->file);
+    bool clean = store_dir_file_release(&upload->file);
     pthread_cond_destroy(&upload->changed);
     pthread_mutex_destroy(&upload->lock);
     free(upload);
+    return clean;
 }
 
 uint64_t store_dir_upload_sent(struct store_upload *base)

@@ -67,6 +67,11 @@ static void set_retry_time(struct store *store, int64_t retry_time_ms)
     pthread_mutex_unlock(&s3->lock);
 }
 
+static void set_cleaning(struct store *store, bool cleaning)
+{
+    s3_client_set_cleaning(((struct store_s3 *)store)->client, cleaning);
+}
+
 /* A bucket is never made here: it would be the wrong region, rights and rules. */
 static int check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
@@ -295,6 +300,7 @@ static const struct store_ops ops = {
     .close = close_s3,
     .check = check,
     .set_retry_time = set_retry_time,
+    .set_cleaning = set_cleaning,
     .clock_offset = clock_offset,
     .put = put,
     .get = get,
@@ -306,7 +312,7 @@ static const struct store_ops ops = {
     .upload_part = store_s3_upload_part,
     .upload_wait = store_s3_upload_wait,
     .upload_finish = store_s3_upload_finish,
-    .upload_free = store_s3_upload_free,
+    .upload_discard = store_s3_upload_discard,
     .upload_sent = store_s3_upload_sent,
     .list_pending = list_pending,
     .abort_pending = abort_pending,

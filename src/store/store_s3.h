@@ -52,7 +52,7 @@ int store_s3_upload_part(struct store_upload *upload, struct part *part,
 int store_s3_upload_wait(struct store_upload *upload, struct err *err) MUST_USE;
 int store_s3_upload_finish(struct store_upload *upload, struct store_object *out,
                            struct err *err) MUST_USE;
-void store_s3_upload_free(struct store_upload *upload);
+bool store_s3_upload_discard(struct store_upload *upload);
 uint64_t store_s3_upload_sent(struct store_upload *upload);
 
 #endif

@@ -107,12 +107,13 @@ int store_s3_upload_finish(struct store_upload *upload, struct store_object *out
     return 0;
 }
 
-void store_s3_upload_free(struct store_upload *upload)
+bool store_s3_upload_discard(struct store_upload *upload)
 {
     struct s3_writing *writing = (struct s3_writing *)upload;
-    s3_upload_free(writing->s3);
+    bool clean = s3_upload_discard(writing->s3);
     free(writing->key);
     free(writing);
+    return clean;
 }
 
 uint64_t store_s3_upload_sent(struct store_upload *upload)
