@@ -84,8 +84,9 @@ static int refuse_unmarked(const char *name, struct err *err)
             "store \"%s\": its mark pgkeep-store.json is missing, though the catalog knows "
             "this store",
             name);
-    return err_hint(err, "is the disk mounted, is it the right bucket? If it was emptied on "
-                         "purpose: pgkeep doctor --adopt %s",
+    return err_hint(err,
+                    "is the disk mounted, is it the right bucket? If it was emptied on "
+                    "purpose: pgkeep doctor --adopt %s",
                     name);
 }
 
@@ -100,7 +101,8 @@ static int identify(struct access *access, struct catalog *catalog,
     if (absent && known)
         return refuse_unmarked(access->name, err);
     if (absent && !may_mark) {
-        err_set(err, ERR_NOT_FOUND, "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
+        err_set(err, ERR_NOT_FOUND,
+                "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
                 access->name);
         return err_hint(err, "the first backup into it makes it a store");
     }
@@ -139,8 +141,7 @@ struct access *access_open(struct settings *settings, struct catalog *catalog,
                            const char *name, bool may_mark, struct err *err)
 {
     struct store_settings owned = {0};
-    const struct store_settings *from =
-        find_settings(settings, catalog, name, &owned, err);
+    const struct store_settings *from = find_settings(settings, catalog, name, &owned, err);
     struct access *access = NULL;
     if (from != NULL) {
         access = memory_zalloc(sizeof *access);

@@ -1,13 +1,13 @@
 /*
- * access - the stores of a job or of an artifact: opened, reachable, and surely the ones the
- * catalog means.
+ * access - the stores of a job or of an artifact: opened, reachable, and surely the ones
+ * the catalog means.
  *
  *     access_open -> access_use -> store_... -> access_close
  *
  * Every store holds a mark with a UUID (RETENTION section 4, G8). A store whose mark is
  * missing or another's is not touched: an unmounted disk, a wrong bucket, a swapped path
- * would read as "everything is gone". Only a store that neither the catalog knows nor a mark
- * names gets one, and only when the caller may write.
+ * would read as "everything is gone". Only a store that neither the catalog knows nor a
+ * mark names gets one, and only when the caller may write.
  *
  * One thread per struct access; the catalog handle is the caller's.
  */
@@ -18,7 +18,8 @@
 #include "config/settings.h"
 #include "store/store.h"
 
-#define ACCESS_TIMEOUT_MS 15000 /* CONTRACT-NOTES 7: how long a store may take to answer */
+#define ACCESS_TIMEOUT_MS 15000 /* CONTRACT-NOTES 7: how long a store may take to answer   \
+                                 */
 
 struct access {
     char *name;
@@ -30,17 +31,19 @@ struct access {
 
 /* The store of this name: of the configuration, else of the catalog (ad-hoc stores are kept
  * there with their URL), then of another name of the same identity. Checks that it answers
- * within ACCESS_TIMEOUT_MS and who it is. may_mark: a store without a mark gets one, a folder
- * is made. NULL: ERR_CONFIG for an unknown name, the store's own errors, ERR_UNSAFE for a
- * store that is not the expected one; each names the store. */
+ * within ACCESS_TIMEOUT_MS and who it is. may_mark: a store without a mark gets one, a
+ * folder is made. NULL: ERR_CONFIG for an unknown name, the store's own errors, ERR_UNSAFE
+ * for a store that is not the expected one; each names the store. */
 struct access *access_open(struct settings *settings, struct catalog *catalog,
                            const char *name, bool may_mark, struct err *err) MUST_USE;
-/* From now on requests may take as long as the configuration says (retry_time), not 15 s. */
+/* From now on requests may take as long as the configuration says (retry_time), not 15 s.
+ */
 void access_use(struct access *access);
 void access_close(struct access *access); /* NULL-safe */
 
 /* The handle alone: nothing is asked on the network and nothing is written anywhere. For
- * doctor and for what the catalog does not know. Name and type are those of the settings. */
+ * doctor and for what the catalog does not know. Name and type are those of the settings.
+ */
 struct store *access_store(const struct store_settings *settings, struct err *err) MUST_USE;
 
 /* Several of them, and those that could not be opened. */
@@ -57,8 +60,8 @@ struct access_list {
 void access_list_release(struct access_list *list);
 /* The one with this catalog id, or NULL. */
 struct access *access_list_find(const struct access_list *list, int64_t store_id);
-/* Opens those that answer; each of the others is a warning and stands in `failures`. -1 only
- * for what is wrong with the configuration or the catalog, and when cancelled. */
+/* Opens those that answer; each of the others is a warning and stands in `failures`. -1
+ * only for what is wrong with the configuration or the catalog, and when cancelled. */
 int access_list_open(struct access_list *list, struct settings *settings,
                      struct catalog *catalog, const struct strlist *names, bool may_mark,
                      struct err *err) MUST_USE;

@@ -1,6 +1,6 @@
 /*
- * chunk_check - a sink in front of a sink: raw bytes are passed on chunk by chunk, each only
- * after its SHA-256 was what the chunk index says.
+ * chunk_check - a sink in front of a sink: raw bytes are passed on chunk by chunk, each
+ * only after its SHA-256 was what the chunk index says.
  *
  *     chunk_check_new -> chunk_check_write ... -> chunk_check_finish -> chunk_check_free
  */

@@ -3,7 +3,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* Everything of this copy that may be visible, the commit mark first. True: nothing is left. */
+/* Everything of this copy that may be visible, the commit mark first. True: nothing is
+ * left. */
 static bool remove_objects(const struct commit *commit, struct store *store,
                            const struct catalog_copy *copy)
 {
@@ -110,8 +111,8 @@ static int put_manifest(struct commit *commit, size_t index, struct err *err)
     return 0;
 }
 
-/* The stores hold it already: a catalog that cannot be written is told, not undone. The next
- * run finds the manifest and completes the rows (recover.h). */
+/* The stores hold it already: a catalog that cannot be written is told, not undone. The
+ * next run finds the manifest and completes the rows (recover.h). */
 static int record(struct commit *commit, struct err *err)
 {
     int result = catalog_begin(commit->catalog, err);
@@ -147,8 +148,7 @@ int commit_run(struct commit *commit, struct err *err)
     settle_dropped(commit);
     size_t data = for_each(commit, finish_data);
     size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
-    size_t manifests =
-        indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
+    size_t manifests = indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
     if (manifests > 0)
         return record(commit, err);
     fanout_too_few(commit->fanout, err);

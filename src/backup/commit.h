@@ -3,14 +3,14 @@
  *
  * The order, for all stores together (PRODUCT 5, CONTRACT-NOTES 2):
  *
- *     1 data      each upload is finished: the data object becomes visible, verified in size
- *     2 index     beside it
- *     3 enough?   fewer than min_copies stores hold both: everything is removed again, failed
- *     4 manifest  store by store; the first one makes the artifact complete
+ *     1 data      each upload is finished: the data object becomes visible, verified in
+ * size 2 index     beside it 3 enough?   fewer than min_copies stores hold both: everything
+ * is removed again, failed 4 manifest  store by store; the first one makes the artifact
+ * complete
  *
- * So a manifest never names what is not there, and an artifact that failed leaves no object.
- * A store that fails on the way is dropped; what it holds by then is removed, or, if even
- * that fails, noted in the catalog for the next run.
+ * So a manifest never names what is not there, and an artifact that failed leaves no
+ * object. A store that fails on the way is dropped; what it holds by then is removed, or,
+ * if even that fails, noted in the catalog for the next run.
  */
 #ifndef PGKEEP_BACKUP_COMMIT_H
 #define PGKEEP_BACKUP_COMMIT_H
@@ -23,11 +23,12 @@
 /* All borrowed. copies[i] is the catalog's row for target i of the fanout. */
 struct commit {
     struct catalog *catalog;
-    struct catalog_artifact *artifact; /* filled in but for status; finish makes it complete */
+    struct catalog_artifact
+        *artifact; /* filled in but for status; finish makes it complete */
     struct fanout *fanout;
     struct catalog_copy *copies;
     const struct text *index; /* gzipped */
-    const char *manifest; /* the document */
+    const char *manifest;     /* the document */
     const char *manifest_key;
     size_t min_copies;
 };
@@ -37,9 +38,9 @@ struct commit {
  * manifest, err says that the backup is there). */
 int commit_run(struct commit *commit, struct err *err) MUST_USE;
 
-/* Drops a target: undoes its upload, removes what became visible (manifest, index, data), and
- * tells the catalog why and whether anything may be left. Also for targets of a backup that
- * failed before commit. */
+/* Drops a target: undoes its upload, removes what became visible (manifest, index, data),
+ * and tells the catalog why and whether anything may be left. Also for targets of a backup
+ * that failed before commit. */
 void commit_drop(struct commit *commit, size_t index, const struct err *why);
 
 #endif

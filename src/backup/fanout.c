@@ -10,7 +10,7 @@ struct fanout {
     size_t count, capacity;
     struct s3_part_rules rules; /* of all targets together */
     struct part_pool *pool;
-    size_t part_size; /* of the pool's parts now */
+    size_t part_size;  /* of the pool's parts now */
     struct part *part; /* being filled; NULL: none was taken yet */
     unsigned number;   /* of that part */
     uint64_t bytes;
@@ -36,7 +36,8 @@ void fanout_add(struct fanout *fanout, const struct fanout_target *target)
     if (target->upload == NULL)
         return;
     struct s3_part_rules rules = store_part_rules(target->store);
-    fanout->rules = fanout_alive(fanout) == 1 ? rules : s3_parts_merge(fanout->rules, rules);
+    fanout->rules =
+        fanout_alive(fanout) == 1 ? rules : s3_parts_merge(fanout->rules, rules);
 }
 
 /* Parts in flight are what memory is spent on: as many as the budget holds, two at least so

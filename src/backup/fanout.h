@@ -28,17 +28,17 @@ struct fanout_target {
     struct store *store;
     struct store_upload *upload; /* NULL once it was dropped or never began */
     struct err failed;           /* why; ERR_NONE while all is well */
-    bool began;    /* it had an upload */
-    bool finished; /* its object is visible; set by commit.c */
-    bool undone;   /* dropped, and surely nothing of the upload is left */
+    bool began;                  /* it had an upload */
+    bool finished;               /* its object is visible; set by commit.c */
+    bool undone;                 /* dropped, and surely nothing of the upload is left */
 };
 
 /* estimate: stored bytes expected, 0 unknown. budget: bytes for part buffers. least: fewer
  * living uploads than this end the stream (>= 1). */
 struct fanout *fanout_new(uint64_t estimate, uint64_t budget, size_t least) MUST_USE;
 /* A target, in the order of the job's stores; its name, store and upload are the caller's
- * until here, from now on the fanout frees the upload. upload NULL with failed set: one that
- * is away from the start. */
+ * until here, from now on the fanout frees the upload. upload NULL with failed set: one
+ * that is away from the start. */
 void fanout_add(struct fanout *fanout, const struct fanout_target *target);
 /* Allocates the pool. */
 int fanout_start(struct fanout *fanout, struct err *err) MUST_USE;
@@ -54,7 +54,8 @@ uint64_t fanout_bytes(const struct fanout *fanout); /* written so far */
 /* The parts of each object, in order; after fanout_end. */
 size_t fanout_part_count(const struct fanout *fanout);
 uint64_t fanout_part_bytes(const struct fanout *fanout, size_t index);
-int64_t fanout_waited_ms(const struct fanout *fanout); /* for free buffers: the stores' pace */
+int64_t
+fanout_waited_ms(const struct fanout *fanout); /* for free buffers: the stores' pace */
 size_t fanout_alive(const struct fanout *fanout);
 size_t fanout_count(const struct fanout *fanout);
 struct fanout_target *fanout_target(struct fanout *fanout, size_t index);

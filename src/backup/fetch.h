@@ -11,7 +11,7 @@ struct fetch_spec {
     enum retrieve_form form;
     const char *output; /* path; NULL: descriptor `fd` */
     int fd;
-    bool force; /* an existing file is replaced; else ERR_USAGE */
+    bool force;          /* an existing file is replaced; else ERR_USAGE */
     struct meter *meter; /* may be NULL */
 };
 

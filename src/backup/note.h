@@ -3,8 +3,8 @@
  * decided about an artifact (pin, suspect, quarantined, verified, first marked), so that
  * another machine and a rebuilt catalog respect it (CONTRACT-NOTES 3).
  *
- * The catalog is written first; the note follows. A note that cannot be written is a warning:
- * the next change or `pgkeep catalog sync` writes it.
+ * The catalog is written first; the note follows. A note that cannot be written is a
+ * warning: the next change or `pgkeep catalog sync` writes it.
  */
 #ifndef PGKEEP_BACKUP_NOTE_H
 #define PGKEEP_BACKUP_NOTE_H

@@ -45,15 +45,18 @@ static int check_options(struct restoring *r, struct err *err)
     for (size_t i = 0; r->format == DUMP_PLAIN && i < 5; i++) {
         if (!custom_only[i].given)
             continue;
-        err_set(err, ERR_USAGE, "%s works with backups of format custom only, this one is "
-                                "plain",
+        err_set(err, ERR_USAGE,
+                "%s works with backups of format custom only, this one is "
+                "plain",
                 custom_only[i].option);
-        return err_hint(err, "restore all of it into a scratch database and take from there; "
-                             "or back up with --format custom");
+        return err_hint(err,
+                        "restore all of it into a scratch database and take from there; "
+                        "or back up with --format custom");
     }
     if (r->globals && spec->create)
-        return err_set(err, ERR_USAGE,
-                       "globals are roles and tablespaces of a server: --create does not fit");
+        return err_set(
+            err, ERR_USAGE,
+            "globals are roles and tablespaces of a server: --create does not fit");
     return 0;
 }
 
@@ -142,8 +145,7 @@ static int read_properties(struct restoring *r, struct err *err)
     if (result == 0 && absent)
         result = err_set(err, ERR_NOT_FOUND, "the manifest is missing: %s", key);
     if (result == 0)
-        result =
-            manifest_parse(text.data, text.length, r->artifact->id, &manifest, err);
+        result = manifest_parse(text.data, text.length, r->artifact->id, &manifest, err);
     if (result == 0) {
         r->properties = manifest.facts.properties;
         manifest.facts.properties = (struct server_properties){0};
@@ -174,8 +176,8 @@ static void phase(const struct restoring *r, const char *name)
         r->spec->phase(r->spec->context, name);
 }
 
-/* The end of input is given only after the last hash was right: until then psql has no reason
- * to say that it is done. */
+/* The end of input is given only after the last hash was right: until then psql has no
+ * reason to say that it is done. */
 static int feed(struct restoring *r, struct err *err)
 {
     const struct restoring_spec *spec = r->spec;
@@ -214,8 +216,9 @@ static int apply_properties(struct restoring *r, struct err *err)
 static void tell_incomplete(const struct restoring *r, struct err *err)
 {
     if (r->created)
-        err_context(err, "database \"%s\" was created and is incomplete (drop it before "
-                         "trying again)",
+        err_context(err,
+                    "database \"%s\" was created and is incomplete (drop it before "
+                    "trying again)",
                     r->database);
     else
         err_context(err, "database \"%s\" may be incomplete now", r->database);

@@ -1,11 +1,11 @@
 /*
  * restoring - an artifact back into a database.
  *
- * Nothing is ever dropped. The target must be empty of user tables unless into_nonempty; with
- * `create` it must not exist, and is made from template0 with the source's encoding, locale,
- * owner, comment, settings and rights (the manifest keeps them, pg_dump's text does not).
- * Bytes are checked chunk by chunk before psql or pg_restore sees them; only when the last
- * hash was right and the program ended well it was a restore.
+ * Nothing is ever dropped. The target must be empty of user tables unless into_nonempty;
+ * with `create` it must not exist, and is made from template0 with the source's encoding,
+ * locale, owner, comment, settings and rights (the manifest keeps them, pg_dump's text does
+ * not). Bytes are checked chunk by chunk before psql or pg_restore sees them; only when the
+ * last hash was right and the program ended well it was a restore.
  *
  * One thread, the one that lives longest (base/process.h).
  */
@@ -19,10 +19,10 @@ struct restoring_spec {
     const char *conninfo;      /* of the target, with password */
     bool create;
     bool into_nonempty;
-    const struct strlist *tables, *schemas; /* custom format only; may be NULL */
-    const char *section;                    /* custom format only; NULL: all */
-    bool no_owner, no_privileges;           /* custom format only */
-    struct meter *meter;                    /* may be NULL */
+    const struct strlist *tables, *schemas;          /* custom format only; may be NULL */
+    const char *section;                             /* custom format only; NULL: all */
+    bool no_owner, no_privileges;                    /* custom format only */
+    struct meter *meter;                             /* may be NULL */
     void (*phase)(void *context, const char *phase); /* may be NULL */
     void *context;
 };

@@ -197,8 +197,7 @@ static int run_stored(struct retrieve *retrieve, struct stream_sink next,
     int result = download(retrieve, each, meter, err);
     digest_finish(&sink.sha256, sum);
     if (result == 0)
-        result =
-            check_hash("stored bytes", sum, retrieve->spec->artifact->sha256, err);
+        result = check_hash("stored bytes", sum, retrieve->spec->artifact->sha256, err);
     return result;
 }
 

@@ -1,12 +1,13 @@
 /*
- * retrieve - the bytes of one artifact out of one of its stores, every one checked on the way.
+ * retrieve - the bytes of one artifact out of one of its stores, every one checked on the
+ * way.
  *
  *     retrieve_open -> retrieve_run -> retrieve_close
  *
  * Opening chooses the copy and takes a lease on it, so that no prune removes it meanwhile.
  * The bytes are hashed as they come; in decoded form each chunk is held back until its own
- * SHA-256 (of the chunk index beside the data) was right, so that a restore is never fed what
- * was not checked. Only when retrieve_run has returned 0 all of it was the artifact.
+ * SHA-256 (of the chunk index beside the data) was right, so that a restore is never fed
+ * what was not checked. Only when retrieve_run has returned 0 all of it was the artifact.
  *
  * One thread; the catalog handle is the caller's.
  */
@@ -36,12 +37,12 @@ struct retrieve;
 
 /* A store that does not answer is passed over with a warning while there is another.
  * ERR_NOT_FOUND: no copy to read; else the last store's error. */
-struct retrieve *retrieve_open(const struct retrieve_spec *spec,
-                               struct err *err) MUST_USE;
+struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err) MUST_USE;
 const struct catalog_copy *retrieve_copy(const struct retrieve *retrieve);
 struct access *retrieve_access(const struct retrieve *retrieve);
 /* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
- * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone. */
+ * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone.
+ */
 int retrieve_run(struct retrieve *retrieve, enum retrieve_form form,
                  struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
 void retrieve_close(struct retrieve *retrieve); /* NULL-safe; ends the lease */

@@ -5,10 +5,13 @@
 #include "backup/recover.h"
 #include "backup/take_artifact.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/runs.h"
 #include "postgres/server.h"
+
+enum { LOCK_HEX = 16 }; /* digits of a hash are enough of a name */
 
 /* One run of one job. */
 struct job_run {
@@ -38,8 +41,8 @@ static int find_settings(struct job_run *run, struct err *err)
     run->source = settings_require_source(settings, run->job->source, err);
     if (run->source == NULL)
         return -1;
-    run->conninfo.text = server_conninfo_with_password(
-        run->source->conninfo.text, run->source->password.text, err);
+    run->conninfo.text = server_conninfo_with_password(run->source->conninfo.text,
+                                                       run->source->password.text, err);
     return run->conninfo.text ? 0 : -1;
 }
 
@@ -119,7 +122,8 @@ static int run_locked(struct job_run *run, struct take_results *results, struct 
 {
     if (ask_server(run, err) < 0 || open_stores(run, err) < 0)
         return -1;
-    recover_job(run->spec->catalog, &run->stores, run->spec->job);
+    recover_job(run->spec->catalog, &run->stores,
+                run->spec->settings->adhoc ? "" : run->spec->job);
     return take_all(run, results, err);
 }
 
@@ -151,6 +155,31 @@ static int run_recorded(struct job_run *run, struct take_results *results, struc
     return result;
 }
 
+/* Two ad-hoc backups of different databases do not stand in each other's way: what they are
+ * called is their source, without its password. */
+static struct lock *take_lock(const struct job_run *run, struct err *err)
+{
+    bool adhoc = run->spec->settings->adhoc;
+    char *public = server_conninfo_public(run->conninfo.text, err);
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    if (public == NULL)
+        return NULL;
+    digest_sha256(public, strlen(public), sum);
+    digest_hex(sum, sizeof sum, hex)[LOCK_HEX] = 0;
+    char *name = adhoc ? memory_format("adhoc-%s", hex) : memory_strdup(run->job->name);
+    char *command = memory_format("backup %s", adhoc ? "--source ..." : run->job->name);
+    struct lock_spec spec = {.catalog = run->spec->settings->catalog,
+                             .kind = LOCK_JOB,
+                             .name = name,
+                             .command = command};
+    struct lock *lock = lock_take(&spec, err);
+    free(public);
+    free(name);
+    free(command);
+    return lock;
+}
+
 int take_job(const struct take_spec *spec, struct take_results *results, struct err *err)
 {
     struct job_run run = {.spec = spec};
@@ -158,7 +187,7 @@ int take_job(const struct take_spec *spec, struct take_results *results, struct 
     int result = -1;
     if (find_settings(&run, err) < 0)
         goto cleanup;
-    lock = lock_job(spec->settings->catalog, spec->job, "backup", err);
+    lock = take_lock(&run, err);
     if (lock == NULL)
         goto cleanup;
     result = run_recorded(&run, results, err);

@@ -53,9 +53,9 @@ struct take_results {
 };
 void take_results_release(struct take_results *results);
 
-/* Takes them all, one after the other. 0: every database was tried, see the results. -1: the
- * job could not begin (ERR_BUSY, ERR_DATABASE, too few stores), or it was cancelled; results
- * then hold what came before. */
+/* Takes them all, one after the other. 0: every database was tried, see the results. -1:
+ * the job could not begin (ERR_BUSY, ERR_DATABASE, too few stores), or it was cancelled;
+ * results then hold what came before. */
 int take_job(const struct take_spec *spec, struct take_results *results,
              struct err *err) MUST_USE;
 

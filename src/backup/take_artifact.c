@@ -161,13 +161,13 @@ static int start_dump(struct taking *t, struct err *err)
     const struct source_settings *source = take->source;
     struct dump_filters filters = take_facts_filters(source);
     bool globals = take->type == DUMP_GLOBALS;
-    struct dump_spec spec = {
-        .conninfo = take->conninfo,
-        .database = globals ? NULL : take->database,
-        .type = take->type,
-        .filters = globals ? NULL : &filters,
-        .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
-        .program = globals ? take->programs->pg_dumpall : take->programs->pg_dump};
+    struct dump_spec spec = {.conninfo = take->conninfo,
+                             .database = globals ? NULL : take->database,
+                             .type = take->type,
+                             .filters = globals ? NULL : &filters,
+                             .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
+                             .program = globals ? take->programs->pg_dumpall
+                                                : take->programs->pg_dump};
     if (!dump_format_from_name(t->artifact.format, &spec.format))
         return err_set(err, ERR_USAGE, "no such format: %s", t->artifact.format);
     if (spec.format == DUMP_CUSTOM) {
@@ -180,7 +180,8 @@ static int start_dump(struct taking *t, struct err *err)
     return t->dump ? 0 : -1;
 }
 
-/* The raw bytes of a custom archive also go through pg_restore, which walks it to its end. */
+/* The raw bytes of a custom archive also go through pg_restore, which walks it to its end.
+ */
 static int check_raw(void *context, const void *data, size_t size, struct err *err)
 {
     const struct taking *t = context;
@@ -193,11 +194,10 @@ static int write_stored(void *context, const void *data, size_t size, struct err
 {
     static char dump_phase[] = "dump";
     struct taking *t = context;
-    struct catalog_progress progress = {
-        .phase = dump_phase,
-        .raw_bytes = atomic_load(&t->meter.raw_bytes),
-        .stored_bytes = atomic_load(&t->meter.stored_bytes),
-        .estimate = t->meter.estimate};
+    struct catalog_progress progress = {.phase = dump_phase,
+                                        .raw_bytes = atomic_load(&t->meter.raw_bytes),
+                                        .stored_bytes = atomic_load(&t->meter.stored_bytes),
+                                        .estimate = t->meter.estimate};
     (void)catalog_artifact_progress(t->catalog, t->artifact.id, &progress);
     return fanout_write(t->fanout, data, size, err);
 }
@@ -222,14 +222,13 @@ static void announce(const struct taking *t, const struct stream_spec *spec)
 static int start_stream(struct taking *t, struct err *err)
 {
     const struct job_settings *job = t->take->job;
-    struct stream_spec spec = {
-        .fd = dump_fd(t->dump),
-        .format = t->check ? STREAM_CUSTOM : STREAM_PLAIN,
-        .codec = job->codec,
-        .threads = codec_threads(job),
-        .stall_timeout_ms = t->take->source->stall_timeout_s * 1000,
-        .sink = {.write = write_stored, .context = t},
-        .meter = &t->meter};
+    struct stream_spec spec = {.fd = dump_fd(t->dump),
+                               .format = t->check ? STREAM_CUSTOM : STREAM_PLAIN,
+                               .codec = job->codec,
+                               .threads = codec_threads(job),
+                               .stall_timeout_ms = t->take->source->stall_timeout_s * 1000,
+                               .sink = {.write = write_stored, .context = t},
+                               .meter = &t->meter};
     if (t->check)
         spec.raw = (struct stream_sink){.write = check_raw, .context = t};
     t->stream = stream_new(&spec, err);
@@ -326,7 +325,8 @@ static int in_order(struct taking *t, struct err *err)
         fanout_end(t->fanout, err) < 0) /* every part is stored; nothing is visible yet */
         return -1;
     phase(t, "finish");
-    return commit(t, err); /* data, index, then manifest, store by store; then the catalog */
+    return commit(t,
+                  err); /* data, index, then manifest, store by store; then the catalog */
 }
 
 /* ---- ends ---- */
@@ -340,8 +340,7 @@ static void record_failure(struct taking *t, const struct err *why)
         if (t->copies[i].state == CATALOG_COPY_UPLOADING)
             commit_drop(&t->commit, i, why);
     }
-    artifact->status =
-        why->kind == ERR_CANCELLED ? CATALOG_CANCELLED : CATALOG_FAILED;
+    artifact->status = why->kind == ERR_CANCELLED ? CATALOG_CANCELLED : CATALOG_FAILED;
     artifact->finished = clock_now();
     artifact->duration_ms = clock_monotonic_ms() - t->meter.started_ms;
     artifact->raw_bytes = atomic_load(&t->meter.raw_bytes);
@@ -363,9 +362,10 @@ static void look_for_anomalies(struct taking *t, struct take_result *result)
         log_warning("%s", trouble.text);
     } else if (why.length > 0) {
         result->suspect = true;
-        log_warning("backup %s of \"%s\" is suspect: %s; prune holds its group until `pgkeep "
-                    "verify` or `pgkeep pin` clears it, or a normal one follows",
-                    t->artifact.id, t->artifact.database, why.data);
+        log_warning(
+            "backup %s of \"%s\" is suspect: %s; prune holds its group until `pgkeep "
+            "verify` or `pgkeep pin` clears it, or a normal one follows",
+            t->artifact.id, t->artifact.database, why.data);
         if (catalog_artifact_set_suspect(t->catalog, t->artifact.id, true, &trouble) < 0)
             log_warning("%s", trouble.text);
     }
@@ -409,7 +409,8 @@ static void run(struct taking *t, struct take_result *result)
     const struct take_observer *observer = &t->take->spec->observer;
     struct err *err = &result->err;
     result->outcome = TAKE_FAILED;
-    if (take_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate, err) < 0)
+    if (take_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate,
+                       err) < 0)
         return;
     t->facts.has_properties = t->take->type != DUMP_GLOBALS;
     name_keys(t);

@@ -21,8 +21,8 @@ struct take_artifact {
     const struct access_list *stores; /* opened, and those that could not be */
 };
 
-/* 0: outcome in *result (GOOD, PARTIAL or FAILED with result->err). -1: ERR_CANCELLED, after
- * everything was undone; result is filled in all the same. */
+/* 0: outcome in *result (GOOD, PARTIAL or FAILED with result->err). -1: ERR_CANCELLED,
+ * after everything was undone; result is filled in all the same. */
 int take_artifact(const struct take_artifact *take, struct take_result *result,
                   struct err *err) MUST_USE;
 

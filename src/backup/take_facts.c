@@ -84,8 +84,7 @@ struct dump_filters take_facts_filters(const struct source_settings *source)
 }
 
 int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *artifact,
-                   struct server_properties *properties, uint64_t *stored,
-                   struct err *err)
+                   struct server_properties *properties, uint64_t *stored, struct err *err)
 {
     bool globals = take->type == DUMP_GLOBALS;
     uint64_t size = 0;
@@ -101,8 +100,8 @@ int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *ar
                      server_size(server, &size, err) < 0 ||
                      server_properties(server, properties, err) < 0))
         goto cleanup;
-    result = estimate(take->spec->catalog, artifact,
-                      take->type == DUMP_SCHEMA ? 0 : size, stored, err);
+    result = estimate(take->spec->catalog, artifact, take->type == DUMP_SCHEMA ? 0 : size,
+                      stored, err);
 cleanup:
     server_free(server);
     return result;

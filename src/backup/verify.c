@@ -32,8 +32,9 @@ static int compare_manifest(const struct text *text, const struct verify_spec *s
                 strcmp(manifest.facts.key, spec->copy->key) == 0;
     manifest_release(&manifest);
     return same ? 0
-                : err_set(err, ERR_CORRUPT, "the manifest is not that of this backup: its "
-                                            "hashes, size or key differ from the catalog");
+                : err_set(err, ERR_CORRUPT,
+                          "the manifest is not that of this backup: its "
+                          "hashes, size or key differ from the catalog");
 }
 
 static int check_manifest(struct store *store, const struct verify_spec *spec,
@@ -63,15 +64,14 @@ static int check_object(struct store *store, const char *what, const char *key,
     if (result == 0 && absent)
         result = gone(what, key, err);
     else if (result == 0 && size && object.size != *size)
-        result = err_set(err, ERR_CORRUPT, "the %s has %llu bytes, %llu were stored: %s",
-                         what, (unsigned long long)object.size, (unsigned long long)*size,
-                         key);
+        result =
+            err_set(err, ERR_CORRUPT, "the %s has %llu bytes, %llu were stored: %s", what,
+                    (unsigned long long)object.size, (unsigned long long)*size, key);
     store_object_release(&object);
     return result;
 }
 
-static int check_quick(struct store *store, const struct verify_spec *spec,
-                       struct err *err)
+static int check_quick(struct store *store, const struct verify_spec *spec, struct err *err)
 {
     const struct catalog_copy *copy = spec->copy;
     if (check_manifest(store, spec, err) < 0 ||
@@ -82,8 +82,7 @@ static int check_quick(struct store *store, const struct verify_spec *spec,
 }
 
 /* The index is worth as much as the data for reading parts: it must be whole too. */
-static int check_index(struct store *store, const struct verify_spec *spec,
-                       struct err *err)
+static int check_index(struct store *store, const struct verify_spec *spec, struct err *err)
 {
     struct text text;
     struct index_entry entry = {0};
@@ -106,8 +105,8 @@ cleanup:
     return got;
 }
 
-static int check(const struct verify_spec *spec, struct retrieve *retrieve,
-                 uint64_t *bytes, struct err *err)
+static int check(const struct verify_spec *spec, struct retrieve *retrieve, uint64_t *bytes,
+                 struct err *err)
 {
     struct store *store = retrieve_access(retrieve)->store;
     struct stream_sink sink = {.write = null_write};

@@ -41,14 +41,13 @@ static int fetch(struct cmd_context *ctx, const struct retrieve_spec *from, stru
     const char *output = config_args_text(ctx->args, "output");
     bool standard = output && strcmp(output, "-") == 0;
     struct meter meter;
-    struct fetch_spec spec = {.from = *from,
-                              .form = config_args_flag(ctx->args, "decode")
-                                          ? RETRIEVE_DECODED
-                                          : RETRIEVE_STORED,
-                              .output = standard ? NULL : output,
-                              .fd = STDOUT_FILENO,
-                              .force = config_args_flag(ctx->args, "force"),
-                              .meter = &meter};
+    struct fetch_spec spec = {
+        .from = *from,
+        .form = config_args_flag(ctx->args, "decode") ? RETRIEVE_DECODED : RETRIEVE_STORED,
+        .output = standard ? NULL : output,
+        .fd = STDOUT_FILENO,
+        .force = config_args_flag(ctx->args, "force"),
+        .meter = &meter};
     char *store = NULL;
     if (output == NULL)
         return cmd_usage(ctx, err, "where to? --output FILE, or - for stdout");

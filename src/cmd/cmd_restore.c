@@ -1,5 +1,6 @@
 #include "backup/restoring.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "catalog/artifact_list.h"
 #include "cmd/artifact_text.h"
@@ -69,7 +70,8 @@ static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err
     struct progress *progress = NULL;
     catalog_artifact_init(&artifact);
     if (config_args_number(ctx->args, "parallel", 1) > 1) {
-        err_set(err, ERR_USAGE, "--parallel: restores run on one connection in this version");
+        err_set(err, ERR_USAGE,
+                "--parallel: restores run on one connection in this version");
         return -1;
     }
     int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);

@@ -1,6 +1,7 @@
 #include "backup/verify.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
@@ -22,12 +23,9 @@ struct verifying {
     size_t checked, good, undecided;
 };
 
-static const struct output_column columns[] = {{"ID", OUTPUT_LEFT},
-                                               {"DATABASE", OUTPUT_LEFT},
-                                               {"STORE", OUTPUT_LEFT},
-                                               {"RESULT", OUTPUT_LEFT},
-                                               {"TIME", OUTPUT_RIGHT},
-                                               {"", OUTPUT_LEFT}};
+static const struct output_column columns[] = {
+    {"ID", OUTPUT_LEFT},     {"DATABASE", OUTPUT_LEFT}, {"STORE", OUTPUT_LEFT},
+    {"RESULT", OUTPUT_LEFT}, {"TIME", OUTPUT_RIGHT},    {"", OUTPUT_LEFT}};
 
 static void tell(struct verifying *v, const struct catalog_artifact *artifact,
                  const struct catalog_copy *copy,
@@ -114,8 +112,8 @@ static int check_named(struct verifying *v, struct err *err)
         size_t before = v->checked;
         result = catalog_artifact_find(v->catalog, names->items[i], id, err);
         if (result == 0)
-            result = catalog_artifact_load(v->catalog, id, CATALOG_WITH_COPIES, &artifact,
-                                           err);
+            result =
+                catalog_artifact_load(v->catalog, id, CATALOG_WITH_COPIES, &artifact, err);
         if (result == 0)
             result = check_artifact(v, &artifact, err);
         if (result == 0 && v->checked == before)
@@ -132,8 +130,8 @@ static int check_filtered(struct verifying *v, struct err *err)
     struct catalog_filter filter = {.job = config_args_text(v->ctx->args, "job"),
                                     .store = config_args_text(v->ctx->args, "store"),
                                     .statuses = 1u << CATALOG_COMPLETE};
-    int result = catalog_artifacts_list(v->catalog, &filter, CATALOG_WITH_COPIES,
-                                        &artifacts, err);
+    int result =
+        catalog_artifacts_list(v->catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
     for (size_t i = 0; result == 0 && i < artifacts.count; i++)
         result = check_artifact(v, &artifacts.items[i], err);
     catalog_artifacts_release(&artifacts);
@@ -178,8 +176,8 @@ static int run_with(struct verifying *v, struct err *err)
     struct err trouble = {0};
     if (catalog_run_begin(v->catalog, "verify", NULL, &v->run, err) < 0)
         return -1;
-    int result = v->ctx->args->positional.count > 0 ? check_named(v, err)
-                                                    : check_filtered(v, err);
+    int result =
+        v->ctx->args->positional.count > 0 ? check_named(v, err) : check_filtered(v, err);
     int status = result < 0 ? err_exit_status(err->kind) : exit_status(v);
     if (catalog_run_end(v->catalog, v->run, status, result < 0 ? err->text : NULL,
                         &trouble) < 0)

@@ -66,6 +66,10 @@ int server_apply_properties(struct server *server, const char *name, const struc
 /* conninfo texts without a connection */
 /* The same conninfo with password (and sslpassword) removed: for catalog, manifest, logs. Heap, NULL and ERR_USAGE when malformed. */
 char *server_conninfo_public(const char *conninfo, struct err *err) MUST_USE;
+/* The same conninfo with this password instead of its own; password NULL: a copy. Heap, a
+ * secret: memory_wipe it. NULL and ERR_USAGE when malformed. */
+char *server_conninfo_with_password(const char *conninfo, const char *password,
+                                    struct err *err) MUST_USE;
 bool server_conninfo_has_password(const char *conninfo);
 /* Its dbname, else PGDATABASE, else the user; heap. */
 char *server_conninfo_database(const char *conninfo, struct err *err) MUST_USE;

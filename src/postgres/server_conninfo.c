@@ -134,6 +134,26 @@ char *server_conninfo_public(const char *conninfo, struct err *err)
     return result;
 }
 
+char *server_conninfo_with_password(const char *conninfo, const char *password,
+                                    struct err *err)
+{
+    struct text words;
+    PQconninfoOption *options = password ? parse_options(conninfo, err) : NULL;
+    if (password == NULL)
+        return memory_strdup(conninfo);
+    if (options == NULL)
+        return NULL;
+    text_init(&words, 2 * CONNINFO_MAX);
+    for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
+        if (option->val != NULL && strcmp(option->keyword, "password") != 0)
+            add_word(&words, option->keyword, option->val);
+    add_word(&words, "password", password);
+    release_options(options);
+    char *result = text_take(&words);
+    text_release(&words);
+    return result;
+}
+
 bool server_conninfo_has_password(const char *conninfo)
 {
     struct err ignored = {0};

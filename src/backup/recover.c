@@ -1,0 +1,262 @@
+#include "backup/recover.h"
+
+#include "backup/keys.h"
+#include "backup/manifest.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+#define ENDED_EARLY "its process ended before the backup was done"
+
+struct recovery {
+    struct catalog *catalog;
+    struct access *access;
+    const struct catalog_copy *copy;
+    bool vouched;
+};
+
+/* ---- its manifest is there ---- */
+
+/* The catalog never heard the end: the manifest tells it. */
+static int finish_artifact(const struct recovery *r, struct manifest *manifest,
+                           struct err *err)
+{
+    struct catalog_artifact row;
+    catalog_artifact_init(&row);
+    int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
+    enum catalog_status status = row.status;
+    catalog_artifact_release(&row);
+    if (result < 0 || status == CATALOG_COMPLETE)
+        return result;
+    if (status != CATALOG_RUNNING)
+        return err_set(err, ERR_UNSAFE, "artifact %s is %s, but a manifest of it is there",
+                       r->copy->artifact, catalog_status_name(status));
+    manifest->artifact.status = CATALOG_COMPLETE;
+    return catalog_artifact_finish(r->catalog, &manifest->artifact, err);
+}
+
+static int complete_copy(const struct recovery *r, struct manifest *manifest,
+                         struct err *err)
+{
+    struct catalog_copy copy = *r->copy;
+    copy.bytes = manifest->artifact.stored_bytes;
+    if (r->copy->state == CATALOG_COPY_FAILED &&
+        catalog_copy_reopen(r->catalog, copy.id, err) < 0)
+        return -1;
+    return catalog_copy_complete(r->catalog, &copy, err);
+}
+
+static int complete(const struct recovery *r, struct manifest *manifest, struct err *err)
+{
+    if (catalog_begin(r->catalog, err) < 0)
+        return -1;
+    if (finish_artifact(r, manifest, err) == 0 && complete_copy(r, manifest, err) == 0)
+        return catalog_commit(r->catalog, err);
+    catalog_rollback(r->catalog);
+    return -1;
+}
+
+/* An artifact that is failed by now (the other copies were cleaned first) cannot become
+ * complete again; its manifest then is one more thing to remove. */
+static int artifact_may_complete(const struct recovery *r, bool *may, struct err *err)
+{
+    struct catalog_artifact row;
+    catalog_artifact_init(&row);
+    int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
+    *may = row.status == CATALOG_RUNNING || row.status == CATALOG_COMPLETE;
+    catalog_artifact_release(&row);
+    return result;
+}
+
+static int read_manifest(const struct recovery *r, struct manifest *manifest, bool *absent,
+                         struct err *err)
+{
+    struct text text;
+    char *key = keys_manifest(r->copy->artifact);
+    text_init(&text, MANIFEST_CEILING);
+    int result = store_get(r->access->store, key, &text, absent, err);
+    if (result == 0 && !*absent)
+        result = manifest_parse(text.data, text.length, r->copy->artifact, manifest, err);
+    text_release(&text);
+    free(key);
+    return result;
+}
+
+/* ---- it is not ---- */
+
+struct aborting {
+    const struct recovery *recovery;
+    const char *key;
+};
+
+static int abort_one(void *context, const struct store_pending *pending, struct err *err)
+{
+    const struct aborting *aborting = context;
+    if (strcmp(pending->key, aborting->key) != 0)
+        return 0;
+    return store_abort_pending(aborting->recovery->access->store, pending->key,
+                               pending->handle, err);
+}
+
+/* By the handle that the catalog kept, and whatever else is open under this very key: an
+ * upload whose answer was lost has a handle that nobody knows. */
+static int abort_uploads(const struct recovery *r, struct err *err)
+{
+    struct aborting aborting = {.recovery = r, .key = r->copy->key};
+    struct store *store = r->access->store;
+    if (r->copy->upload &&
+        store_abort_pending(store, r->copy->key, r->copy->upload, err) < 0)
+        return -1;
+    return store_list_pending(store, r->copy->key, abort_one, &aborting, err);
+}
+
+static int remove_object(const struct recovery *r, const char *key, struct err *err)
+{
+    struct store_removed removed = {0};
+    if (key == NULL)
+        return 0;
+    if (store_remove(r->access->store, key, &removed, err) < 0)
+        return -1;
+    if (removed.result == STORE_GONE)
+        return 0;
+    return err_set(err, ERR_STORE, "%s cannot be removed: %s", key, removed.reason);
+}
+
+static int clean(const struct recovery *r, struct err *err)
+{
+    char *manifest = keys_manifest(r->copy->artifact);
+    int result = abort_uploads(r, err);
+    if (result == 0)
+        result = remove_object(r, manifest, err);
+    if (result == 0)
+        result = remove_object(r, r->copy->index_key, err);
+    if (result == 0)
+        result = remove_object(r, r->copy->key, err);
+    free(manifest);
+    if (result < 0)
+        return -1;
+    return catalog_copy_fail(r->catalog, r->copy->id,
+                             r->copy->error ? r->copy->error : ENDED_EARLY, true, err);
+}
+
+static bool owner_is_gone(const struct recovery *r)
+{
+    if (r->copy->state == CATALOG_COPY_FAILED)
+        return true;
+    if (r->copy->owner_state == OWNER_UNKNOWN)
+        return r->vouched;
+    return r->copy->owner_state == OWNER_DEAD;
+}
+
+int recover_copy(struct catalog *catalog, struct access *access,
+                 const struct catalog_copy *copy, bool vouched, enum recover_result *result,
+                 struct err *err)
+{
+    struct recovery r = {
+        .catalog = catalog, .access = access, .copy = copy, .vouched = vouched};
+    struct manifest manifest;
+    bool absent = false, may = false;
+    *result = RECOVER_LEFT_ALONE;
+    if (!owner_is_gone(&r))
+        return 0;
+    if (artifact_may_complete(&r, &may, err) < 0 ||
+        read_manifest(&r, &manifest, &absent, err) < 0)
+        return -1;
+    if (absent || !may) {
+        if (!absent)
+            manifest_release(&manifest);
+        *result = RECOVER_CLEANED;
+        return clean(&r, err);
+    }
+    *result = RECOVER_COMPLETED;
+    int done = complete(&r, &manifest, err);
+    manifest_release(&manifest);
+    return done;
+}
+
+/* ---- a whole job ---- */
+
+static void tell(const struct catalog_copy *copy, enum recover_result result)
+{
+    if (result == RECOVER_COMPLETED)
+        log_info(
+            "backup %s turned out complete in store \"%s\": only its process had ended "
+            "too early",
+            copy->artifact, copy->store);
+    else if (result == RECOVER_CLEANED)
+        log_info("removed what backup %s had left in store \"%s\" (%s)", copy->artifact,
+                 copy->store, copy->error ? copy->error : ENDED_EARLY);
+}
+
+static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
+                    const char *job)
+{
+    struct catalog_artifact row;
+    struct err ignored = {0};
+    catalog_artifact_init(&row);
+    bool mine = catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
+                strcmp(row.job, job) == 0 &&
+                (row.status != CATALOG_COMPLETE || copy->state == CATALOG_COPY_FAILED);
+    catalog_artifact_release(&row);
+    return mine;
+}
+
+static int recover_store(struct catalog *catalog, struct access *access, const char *job,
+                         struct err *err)
+{
+    struct catalog_copies copies = {0};
+    int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        enum recover_result what = RECOVER_LEFT_ALONE;
+        if (!belongs(catalog, &copies.items[i], job))
+            continue;
+        result = recover_copy(catalog, access, &copies.items[i], *job != '\0', &what, err);
+        if (result == 0)
+            tell(&copies.items[i], what);
+    }
+    catalog_copies_release(&copies);
+    return result;
+}
+
+/* Its manifest may lie in a store that does not answer now: then it is no failure yet. */
+static bool has_unfinished(const struct catalog_artifact *artifact)
+{
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        if (artifact->copies[i].state == CATALOG_COPY_UPLOADING)
+            return true;
+    }
+    return false;
+}
+
+int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, size_t *count,
+                      struct err *err)
+{
+    struct catalog_artifacts running = {0};
+    int result = catalog_artifacts_running(catalog, &running, err);
+    *count = 0;
+    for (size_t i = 0; result == 0 && i < running.count; i++) {
+        const struct catalog_artifact *artifact = &running.items[i];
+        bool gone = artifact->owner_state == OWNER_DEAD ||
+                    (vouched && artifact->owner_state == OWNER_UNKNOWN);
+        if (!gone || (job && strcmp(artifact->job, job) != 0) || has_unfinished(artifact))
+            continue;
+        result = catalog_artifact_abandon(catalog, artifact->id, vouched, ENDED_EARLY, err);
+        *count += result == 0;
+    }
+    catalog_artifacts_release(&running);
+    return result;
+}
+
+void recover_job(struct catalog *catalog, const struct access_list *stores, const char *job)
+{
+    struct err err = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < stores->count; i++) {
+        err_clear(&err);
+        if (recover_store(catalog, stores->items[i], job, &err) < 0)
+            log_warning("what an earlier run left stays for now: %s", err.text);
+    }
+    err_clear(&err);
+    if (recover_artifacts(catalog, job, *job != '\0', &count, &err) < 0)
+        log_warning("%s", err.text);
+}
