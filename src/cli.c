@@ -13,8 +13,12 @@
 
 /* In the order of `pgkeep help`. A command stands here once its file exists. */
 static const struct command *const commands[] = {
+    &cmd_backup,
     &cmd_list,
     &cmd_show,
+    &cmd_restore,
+    &cmd_fetch,
+    &cmd_verify,
     &cmd_status,
     &cmd_config,
     &cmd_help,

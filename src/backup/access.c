@@ -1,5 +1,7 @@
 #include "backup/access.h"
 
+#include "backup/keys.h"
+#include "backup/recovery.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -90,9 +92,27 @@ static int refuse_unmarked(const char *name, struct err *err)
                     name);
 }
 
-/* Who it is: the mark against the catalog. */
+/* Its mark, and a page for whoever finds it without pgkeep. */
+static int make_store(struct access *access, const struct store_settings *from,
+                      struct err *err)
+{
+    struct recovery_place place = {.folder = from->type == STORE_DIR ? from->path : NULL,
+                                   .bucket = from->bucket,
+                                   .prefix = from->prefix,
+                                   .endpoint = from->endpoint,
+                                   .region = from->region};
+    if (store_mark(access->store, access->uuid, err) < 0)
+        return -1;
+    char *page = recovery_text(&place);
+    int result = store_put(access->store, KEYS_RECOVERY, page, strlen(page), true, err);
+    free(page);
+    return result;
+}
+
+/* Who it is: the mark against the catalog. from NULL: nothing may be written. */
 static int identify(struct access *access, struct catalog *catalog,
-                    struct catalog_store *row, bool may_mark, struct err *err)
+                    struct catalog_store *row, const struct store_settings *from,
+                    struct err *err)
 {
     bool absent = false;
     bool known = *row->uuid != '\0';
@@ -100,13 +120,13 @@ static int identify(struct access *access, struct catalog *catalog,
         return -1;
     if (absent && known)
         return refuse_unmarked(access->name, err);
-    if (absent && !may_mark) {
+    if (absent && from == NULL) {
         err_set(err, ERR_NOT_FOUND,
                 "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
                 access->name);
         return err_hint(err, "the first backup into it makes it a store");
     }
-    if (absent && store_mark(access->store, access->uuid, err) < 0)
+    if (absent && make_store(access, from, err) < 0)
         return -1;
     snprintf(row->uuid, sizeof row->uuid, "%s", access->uuid);
     return catalog_store_identify(catalog, row, clock_now(), err);
@@ -131,7 +151,7 @@ static int open_it(struct access *access, const struct store_settings *from,
     if (result == 0)
         result = store_check(access->store, create, ACCESS_TIMEOUT_MS, err);
     if (result == 0)
-        result = identify(access, catalog, &row, may_mark, err);
+        result = identify(access, catalog, &row, may_mark ? from : NULL, err);
     access->id = row.id;
     catalog_store_release(&row);
     return result;

@@ -133,7 +133,7 @@ int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bo
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'failed', error = ?1, updated = ?2,"
                 " owner = NULL, begun = iif(?3, 0, begun), upload = iif(?3, NULL, upload)"
-                " WHERE id = ?4 AND state = 'uploading'",
+                " WHERE id = ?4 AND state IN ('uploading', 'failed')",
                 err);
     sql_bind_text(&sql, error);
     sql_bind_int(&sql, clock_now());
