@@ -96,6 +96,11 @@ int child_pid(const struct child *child)
     return process_pid(child->process);
 }
 
+int child_status(const struct child *child)
+{
+    return process_status(child->process);
+}
+
 /* "pg_dump ended with exit status 1: ERROR…": how it ended, then its first error. */
 static int describe(const struct child *child, struct err *err)
 {

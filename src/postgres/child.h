@@ -32,6 +32,8 @@ int child_pid(const struct child *child);
  * early: the error of child_finish. */
 int child_write(struct child *child, const void *data, size_t size,
                 struct err *err) MUST_USE;
+/* Its exit status; -1 while it was not waited for. */
+int child_status(const struct child *child);
 /* Closes its stdin and waits. One sentence with exit status or signal, its first error, a
  * hint. */
 int child_finish(struct child *child, struct err *err) MUST_USE;
