@@ -123,8 +123,12 @@ static int check_target(struct restoring *r, struct err *err)
 {
     struct server *server = server_connect(r->spec->conninfo, NULL, err);
     if (server == NULL) {
-        if (strstr(err->text, "does not exist") != NULL)
-            err_hint(err, "--create makes the database first");
+        char *missing = memory_format("database \"%s\" does not exist", r->database);
+        if (strstr(err->text, missing) != NULL) {
+            err_set(err, ERR_DATABASE, "%s", missing);
+            err_hint(err, "--create makes it first");
+        }
+        free(missing);
         return -1;
     }
     int result = check_empty(r, server, err);
