@@ -454,24 +454,32 @@ uint64_t s3_upload_sent(struct s3_upload *upload)
 
 /* The caller's error stays what it is: what cannot be undone here is a matter of the sweep.
  */
-static void undo(struct s3_upload *upload)
+static bool undo(struct s3_upload *upload)
 {
     struct err err = {0};
 
-    if (upload->state == S3_UPLOAD_OPEN &&
-        s3_abort_within(upload->client, upload->key, upload->upload_id, ABORT_MS, true,
-                        &err) < 0)
-        log_warning("%s: the unfinished upload is still on the service: %s", upload->key,
-                    err.text);
+    if (upload->state != S3_UPLOAD_OPEN)
+        return upload->state != S3_UPLOAD_UNKNOWN;
+    if (s3_abort_within(upload->client, upload->key, upload->upload_id, ABORT_MS, true,
+                        &err) == 0)
+        return true;
+    log_warning("%s: the unfinished upload is still on the service: %s", upload->key,
+                err.text);
+    return false;
 }
 
 void s3_upload_free(struct s3_upload *upload)
 {
+    (void)s3_upload_discard(upload);
+}
+
+bool s3_upload_discard(struct s3_upload *upload)
+{
     if (upload == NULL)
-        return;
+        return true;
     stop_senders(upload);
     part_release(upload->held);
-    undo(upload);
+    bool undone = undo(upload);
     s3_client_unhold(upload->client);
     s3_ledger_release(&upload->ledger);
     free(upload->queue);
@@ -482,4 +490,5 @@ void s3_upload_free(struct s3_upload *upload)
     pthread_cond_destroy(&upload->progress);
     pthread_mutex_destroy(&upload->lock);
     free(upload);
+    return undone;
 }

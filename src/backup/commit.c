@@ -39,8 +39,9 @@ void commit_drop(struct commit *commit, size_t index, const struct err *why)
         fanout_drop(commit->fanout, index, why);
     if (target && target->began)
         clean = target->undone;
-    if (target && target->finished)
-        clean = remove_objects(commit, target->store, copy);
+    /* An answer that was lost may have been a yes. */
+    if (target && target->visible)
+        clean = remove_objects(commit, target->store, copy) && clean;
     if (catalog_copy_fail(commit->catalog, copy->id,
                           target && target->failed.kind ? target->failed.text : why->text,
                           clean, &trouble) < 0)
@@ -81,9 +82,9 @@ static int finish_data(struct commit *commit, size_t index, struct err *err)
     struct fanout_target *target = fanout_target(commit->fanout, index);
     struct catalog_copy *copy = &commit->copies[index];
     struct store_object object = {0};
+    target->visible = true;
     if (store_upload_finish(target->upload, &object, err) < 0)
         return -1;
-    target->finished = true;
     copy->bytes = object.size;
     free(copy->etag);
     free(copy->version);

@@ -29,7 +29,7 @@ struct fanout_target {
     struct store_upload *upload; /* NULL once it was dropped or never began */
     struct err failed;           /* why; ERR_NONE while all is well */
     bool began;                  /* it had an upload */
-    bool finished;               /* its object is visible; set by commit.c */
+    bool visible; /* its object may be: finishing was begun; set by commit.c */
     bool undone;                 /* dropped, and surely nothing of the upload is left */
 };
 
