@@ -3,8 +3,9 @@
  *
  *     dump_start -> read dump_fd to its end -> dump_finish (how did it end?) -> dump_free
  *
- * pg_dump's stderr is logged as warnings; its exit status alone decides. dump_free of a running dump
- * ends it and its transaction. Start it from a thread that outlives it (see process.h).
+ * pg_dump's stderr is logged as warnings; its exit status alone decides. dump_free of a
+ * running dump ends it and its transaction. Start it from a thread that outlives it (see
+ * process.h).
  */
 #ifndef PGKEEP_POSTGRES_DUMP_H
 #define PGKEEP_POSTGRES_DUMP_H
@@ -15,7 +16,7 @@
 enum dump_format { DUMP_PLAIN, DUMP_CUSTOM };
 enum dump_type { DUMP_FULL, DUMP_SCHEMA, DUMP_DATA, DUMP_GLOBALS };
 const char *dump_format_name(enum dump_format format); /* "plain" "custom" */
-const char *dump_type_name(enum dump_type type);       /* "full" "schema" "data" "globals" */
+const char *dump_type_name(enum dump_type type); /* "full" "schema" "data" "globals" */
 bool dump_format_from_name(const char *name, enum dump_format *out);
 bool dump_type_from_name(const char *name, enum dump_type *out);
 
@@ -26,36 +27,41 @@ struct dump_filters {
 
 struct dump_spec {
     const char *conninfo;
-    const char *database;      /* NULL: conninfo's */
-    enum dump_format format;   /* DUMP_GLOBALS is always plain */
+    const char *database;    /* NULL: conninfo's */
+    enum dump_format format; /* DUMP_GLOBALS is always plain */
     enum dump_type type;
     const struct dump_filters *filters; /* may be NULL */
     int64_t lock_wait_timeout_ms;       /* 60000 by default at the caller */
-    const char *program;       /* pg_dump's or pg_dumpall's path */
+    const char *program;                /* pg_dump's or pg_dumpall's path */
 };
 
 struct dump;
 struct dump *dump_start(const struct dump_spec *spec, struct err *err) MUST_USE;
 int dump_fd(const struct dump *dump);
-/* Call after end of file on the fd. ERR_DATABASE with exit status or signal and pg_dump's last words;
- * known causes get a hint (lost connection, lock timeout, version mismatch, conflict with recovery, disk full). */
+/* Call after end of file on the fd. ERR_DATABASE with exit status or signal and pg_dump's
+ * last words; known causes get a hint (lost connection, lock timeout, version mismatch,
+ * conflict with recovery, disk full). */
 int dump_finish(struct dump *dump, struct err *err) MUST_USE;
 void dump_free(struct dump *dump); /* NULL-safe */
 
-/* The programs to use: bin_dir (may be NULL) wins, then PATH, then the newest suitable /usr/lib/postgresql/NN/bin. Chosen: the smallest
- * major that is not older than server_version_num (0: any). ERR_DATABASE naming the package to install. */
+/* The programs to use: bin_dir (may be NULL) wins, then PATH, then the newest suitable
+ * /usr/lib/postgresql/NN/bin. Chosen: the smallest major that is not older than
+ * server_version_num (0: any). ERR_DATABASE naming the package to install. */
 struct programs {
     char *pg_dump, *pg_dumpall, *pg_restore, *psql;
     char *version; /* "15.18" of pg_dump */
 };
-int programs_find(const char *bin_dir, int server_version_num, struct programs *out, struct err *err) MUST_USE;
+int programs_find(const char *bin_dir, int server_version_num, struct programs *out,
+                  struct err *err) MUST_USE;
 void programs_release(struct programs *programs);
 
-/* Walks a whole custom-format archive given as bytes on fd: `pg_restore -f /dev/null`; a missing byte is ERR_CORRUPT. Feeds it
- * through a pipe: write to dump_check_fd, then finish. */
+/* Walks a whole custom-format archive given as bytes on fd: `pg_restore -f /dev/null`; a
+ * missing byte is ERR_CORRUPT. Feeds it through a pipe: write to dump_check_fd, then
+ * finish. */
 struct dump_check;
 struct dump_check *dump_check_start(const char *pg_restore, struct err *err) MUST_USE;
-int dump_check_write(struct dump_check *check, const void *data, size_t size, struct err *err) MUST_USE;
+int dump_check_write(struct dump_check *check, const void *data, size_t size,
+                     struct err *err) MUST_USE;
 int dump_check_finish(struct dump_check *check, struct err *err) MUST_USE;
 void dump_check_free(struct dump_check *check);
 

@@ -1,14 +1,15 @@
 /*
  * server - what pgkeep asks a PostgreSQL server through libpq before a dump or a restore.
  *
- * One struct server per connection and thread. Sessions are opened with application_name pgkeep,
- * keepalives, an empty search_path, statement_timeout, lock_timeout, idle_in_transaction_session_timeout
- * (and transaction_timeout from 17) off, client_encoding UTF8 unless the database has none (SQL_ASCII,
- * MULE_INTERNAL): then texts are the stored bytes. Nothing is sent at start-up but application_name:
- * poolers refuse other parameters. A pooler that shares sessions (PgBouncer in transaction or statement
- * mode, Supabase port 6543) is refused before the session is changed in any way, because what pg_dump
- * sets would stay on connections of the application.
- * Errors are ERR_DATABASE, one sentence and a hint; a password never stands in them.
+ * One struct server per connection and thread. Sessions are opened with application_name
+ * pgkeep, keepalives, an empty search_path, statement_timeout, lock_timeout,
+ * idle_in_transaction_session_timeout (and transaction_timeout from 17) off,
+ * client_encoding UTF8 unless the database has none (SQL_ASCII, MULE_INTERNAL): then texts
+ * are the stored bytes. Nothing is sent at start-up but application_name: poolers refuse
+ * other parameters. A pooler that shares sessions (PgBouncer in transaction or statement
+ * mode, Supabase port 6543) is refused before the session is changed in any way, because
+ * what pg_dump sets would stay on connections of the application. Errors are ERR_DATABASE,
+ * one sentence and a hint; a password never stands in them.
  */
 #ifndef PGKEEP_POSTGRES_SERVER_H
 #define PGKEEP_POSTGRES_SERVER_H
@@ -19,52 +20,66 @@
 struct server;
 struct dump_filters; /* postgres/dump.h */
 
-/* conninfo: libpq key=value string or URI, or just a database name; settings it lacks come from PG*, service files and
- * ~/.pgpass, but not PGOPTIONS and PGCLIENTENCODING, nor PGHOSTADDR where it names a host. database (may be NULL)
- * overrides its dbname. Bounded by connect_timeout (default 15 s) per address. */
-struct server *server_connect(const char *conninfo, const char *database, struct err *err) MUST_USE;
+/* conninfo: libpq key=value string or URI, or just a database name; settings it lacks come
+ * from PG*, service files and
+ * ~/.pgpass, but not PGOPTIONS and PGCLIENTENCODING, nor PGHOSTADDR where it names a host.
+ * database (may be NULL) overrides its dbname. Bounded by connect_timeout (default 15 s)
+ * per address. */
+struct server *server_connect(const char *conninfo, const char *database,
+                              struct err *err) MUST_USE;
 void server_free(struct server *server);
-int server_version(const struct server *server);          /* 150018 */
+int server_version(const struct server *server);              /* 150018 */
 const char *server_version_text(const struct server *server); /* "15.18 (Debian …)" */
 const char *server_database(const struct server *server);
-const char *server_host(const struct server *server);     /* host or socket folder */
+const char *server_host(const struct server *server); /* host or socket folder */
 const char *server_user(const struct server *server);
 
-/* What pg_dump's text does not hold of a database. Heap, may be NULL. Not kept: tablespace, ICU rules. The comment is
- * read in the encoding of the connected database, as pg_dump --create reads it. */
+/* What pg_dump's text does not hold of a database. Heap, may be NULL. Not kept: tablespace,
+ * ICU rules. The comment is read in the encoding of the connected database, as pg_dump
+ * --create reads it. */
 struct server_properties {
     char *encoding, *collate, *ctype, *locale_provider, *icu_locale, *owner, *comment;
     bool is_template, allow_connections;
     int connection_limit;
-    struct strlist settings; /* "ALTER DATABASE x SET …" pairs as "ROLE-or-empty\tname=value" */
-    struct strlist acl;      /* aclitem texts of pg_database.datacl */
+    struct strlist
+        settings; /* "ALTER DATABASE x SET …" pairs as "ROLE-or-empty\tname=value" */
+    struct strlist acl; /* aclitem texts of pg_database.datacl */
 };
-int server_properties(struct server *server, struct server_properties *out, struct err *err) MUST_USE;
+int server_properties(struct server *server, struct server_properties *out,
+                      struct err *err) MUST_USE;
 void server_properties_release(struct server_properties *properties);
 
-int server_size(struct server *server, uint64_t *bytes, struct err *err) MUST_USE; /* pg_database_size */
+int server_size(struct server *server, uint64_t *bytes,
+                struct err *err) MUST_USE; /* pg_database_size */
 /* Connectable non-template databases minus patterns ('*' and '?' wildcards). */
-int server_databases(struct server *server, const struct strlist *include, const struct strlist *exclude,
-                     struct strlist *out, struct err *err) MUST_USE;
-/* Errors (ERR_DATABASE, with a hint naming BYPASSRLS or pg_read_all_data) when this role could not dump every row:
- * row-level security that applies to it, tables, sequences or large objects it may not read. Only what the filters (may
- * be NULL) leave in is looked at, by pg_dump's own pattern rules; without data (type schema) rows do not matter. */
-int server_preflight(struct server *server, const struct dump_filters *filters, bool with_data,
+int server_databases(struct server *server, const struct strlist *include,
+                     const struct strlist *exclude, struct strlist *out,
                      struct err *err) MUST_USE;
+/* Errors (ERR_DATABASE, with a hint naming BYPASSRLS or pg_read_all_data) when this role
+ * could not dump every row: row-level security that applies to it, tables, sequences or
+ * large objects it may not read. Only what the filters (may be NULL) leave in is looked at,
+ * by pg_dump's own pattern rules; without data (type schema) rows do not matter. */
+int server_preflight(struct server *server, const struct dump_filters *filters,
+                     bool with_data, struct err *err) MUST_USE;
 /* Number of user tables (not pg_catalog, information_schema, extension members). */
 int server_user_tables(struct server *server, uint64_t *count, struct err *err) MUST_USE;
-int server_database_exists(struct server *server, const char *name, bool *exists, struct err *err) MUST_USE;
-/* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a warning), comment.
- * properties may be NULL: the server's defaults. */
-int server_create_database(struct server *server, const char *name, const struct server_properties *properties,
+int server_database_exists(struct server *server, const char *name, bool *exists,
                            struct err *err) MUST_USE;
-/* After the restore: ALTER DATABASE … SET (per role too), rights, limits. What this server refuses (a role or an
- * extension is missing here) is logged as a warning; only a lost connection is an error. */
-int server_apply_properties(struct server *server, const char *name, const struct server_properties *properties,
+/* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a
+ * warning), comment. properties may be NULL: the server's defaults. */
+int server_create_database(struct server *server, const char *name,
+                           const struct server_properties *properties,
+                           struct err *err) MUST_USE;
+/* After the restore: ALTER DATABASE … SET (per role too), rights, limits. What this server
+ * refuses (a role or an extension is missing here) is logged as a warning; only a lost
+ * connection is an error. */
+int server_apply_properties(struct server *server, const char *name,
+                            const struct server_properties *properties,
                             struct err *err) MUST_USE;
 
 /* conninfo texts without a connection */
-/* The same conninfo with password (and sslpassword) removed: for catalog, manifest, logs. Heap, NULL and ERR_USAGE when malformed. */
+/* The same conninfo with password (and sslpassword) removed: for catalog, manifest, logs.
+ * Heap, NULL and ERR_USAGE when malformed. */
 char *server_conninfo_public(const char *conninfo, struct err *err) MUST_USE;
 /* The same conninfo with this password instead of its own; password NULL: a copy. Heap, a
  * secret: memory_wipe it. NULL and ERR_USAGE when malformed. */
@@ -73,14 +88,16 @@ char *server_conninfo_with_password(const char *conninfo, const char *password,
 bool server_conninfo_has_password(const char *conninfo);
 /* Its dbname, else PGDATABASE, else the user; heap. */
 char *server_conninfo_database(const char *conninfo, struct err *err) MUST_USE;
-/* Environment for children: conninfo without password in `argument` (heap, for --dbname=), PGPASSWORD=… etc. in env ("NAME=value"
- * and "NAME" to remove, among them PGOPTIONS, PGCLIENTENCODING and the PG* that conninfo beats); database overrides as above.
- * The env strings hold secrets: release with memory_wipe via server_child_release. */
+/* Environment for children: conninfo without password in `argument` (heap, for --dbname=),
+ * PGPASSWORD=… etc. in env ("NAME=value" and "NAME" to remove, among them PGOPTIONS,
+ * PGCLIENTENCODING and the PG* that conninfo beats); database overrides as above. The env
+ * strings hold secrets: release with memory_wipe via server_child_release. */
 struct server_child {
     char *argument;
     struct strlist env;
 };
-int server_child(const char *conninfo, const char *database, struct server_child *out, struct err *err) MUST_USE;
+int server_child(const char *conninfo, const char *database, struct server_child *out,
+                 struct err *err) MUST_USE;
 void server_child_release(struct server_child *child);
 
 #endif
