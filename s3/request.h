@@ -88,9 +88,9 @@ struct s3_request {
     bool ranged;
     uint64_t first, last;
 
-    int accept[S3_ACCEPT_MAX]; /* statuses beside 2xx that are normal answers here (404,
-                                  412, 416). Never NoSuchBucket, never a 412 or 404 that may
-                                  be repaired by another attempt */
+    /* Statuses beside 2xx that are normal answers here (404, 412, 416). One is an answer
+     * only when another attempt would not help; NoSuchBucket never is. */
+    int accept[S3_ACCEPT_MAX];
     const char
         *root; /* root element a 2xx body must have, else: <Error> is classified by its
                   Code, anything else is no clear answer (uncertain) and repeated */

@@ -65,7 +65,7 @@ int s3_global_init(struct err *err) MUST_USE;
 void s3_global_release(void);
 void s3_config_init(struct s3_config *config);
 struct s3_client *s3_client_new(const struct s3_config *config, struct err *err) MUST_USE;
-void s3_client_free(struct s3_client *client); /* NULL-safe; ends its thread */
+void s3_client_free(struct s3_client *client); /* NULL-safe; ends its thread; no call may be under way */
 /* Budget of the requests that follow (a probe before the dump wants 15 s, not 30 min). */
 void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms);
 /* Clean-up: while it is set, requests are carried out although the process is cancelled, each

@@ -78,7 +78,7 @@ START_TEST(every_object_under_the_prefix_is_listed_once)
         fake_s3_add_object(pair.fake, "q/1", "other", 5);
         OK(s3_list(pair.client, "p/", see, &seen, &err));
         ck_assert_uint_eq(seen.keys.count, rows[i].objects);
-        ck_assert_uint_eq(seen.bytes, rows[i].objects * 3);
+        ck_assert_uint_eq(seen.bytes, (uint64_t)rows[i].objects * 3);
         for (size_t k = 0; k < seen.keys.count; k++) {
             char key[40];
             (void)snprintf(key, sizeof key, "p/%03u", (unsigned)k);

@@ -384,6 +384,53 @@ START_TEST(a_crc_of_the_whole_object_goes_both_ways_where_the_service_checks_it)
 }
 END_TEST
 
+START_TEST(a_key_that_may_only_write_can_put)
+{
+    struct fake_s3_settings service = s3_pair_service();
+
+    for (int kms = 0; kms < 2; kms++) {
+        struct s3_config config = s3_pair_config();
+        struct s3_pair pair;
+        struct err err = {0};
+        bool existed = true;
+        service.etags_are_not_md5 = kms == 1;
+        config.sse = kms == 1 ? "aws:kms" : NULL;
+        s3_pair_init(&pair, &service, &config);
+        fake_s3_fault(pair.fake, &(struct fake_fault){.method = "HEAD",
+                                                      .times = FAKE_ALWAYS,
+                                                      .action = FAKE_STATUS,
+                                                      .status = 403,
+                                                      .code = ""});
+        struct s3_put spec = {
+            .key = "a", .data = "hello", .size = 5, .if_absent = true, .existed = &existed};
+        OK(s3_put(pair.client, &spec, &err));
+        ck_assert(!existed);
+        s3_pair_release(&pair);
+    }
+}
+END_TEST
+
+START_TEST(an_endpoint_may_have_a_path)
+{
+    struct fake_s3_settings service = s3_pair_service();
+    struct s3_pair pair;
+    struct text out;
+    struct err err = {0};
+    bool absent;
+
+    service.base_path = "/storage/v1/s3";
+    s3_pair_init(&pair, &service, NULL);
+    OK(put(&pair, "dir/a", "hello", &err));
+    text_init(&out, 100);
+    OK(s3_get(pair.client, "dir/a", &out, &absent, &err));
+    ck_assert_str_eq(out.data, "hello");
+    OK(s3_bucket_check(pair.client, &err));
+    ck_assert_uint_eq(fake_s3_stats(pair.fake).bad_signatures, 0);
+    text_release(&out);
+    s3_pair_release(&pair);
+}
+END_TEST
+
 START_TEST(kms_etags_are_not_compared)
 {
     struct fake_s3_settings service = s3_pair_service();
@@ -554,6 +601,8 @@ int main(void)
     tcase_add_test(tests, an_object_above_the_callers_ceiling_is_an_error_at_once);
     tcase_add_test(tests,
                    a_crc_of_the_whole_object_goes_both_ways_where_the_service_checks_it);
+    tcase_add_test(tests, a_key_that_may_only_write_can_put);
+    tcase_add_test(tests, an_endpoint_may_have_a_path);
     tcase_add_test(tests, kms_etags_are_not_compared);
     tcase_add_test(tests, what_objects_are_to_be_is_said_when_they_are_written);
     tcase_add_test(tests, a_key_of_our_own_goes_with_every_request_for_the_object);

@@ -151,8 +151,8 @@ START_TEST(the_window_never_closes)
     struct s3_window window;
 
     s3_window_init(&window, 3);
-    for (int i = 1; i < 20; i++)
-        s3_window_throttled(&window, 1000 * i, 1000 * i + 1);
+    for (int64_t i = 1; i < 40; i += 2)
+        s3_window_throttled(&window, i, i + 1);
     ck_assert_uint_eq(window.limit, 1);
 }
 END_TEST

@@ -44,6 +44,10 @@ START_TEST(every_element_comes_with_its_path_and_text)
 }
 END_TEST
 
+static const char too_deep[] =
+    "<R><a><b><c><d><e><f><g><h><i><j><k><l><m><n><o><p><q/></p></o></n></m></l></k></j>"
+    "</i></h></g></f></e></d></c></b></a></R>";
+
 START_TEST(what_is_no_whole_document_is_refused)
 {
     static const char *const documents[] = {
@@ -62,9 +66,7 @@ START_TEST(what_is_no_whole_document_is_refused)
         "<!DOCTYPE R [<!ENTITY a \"b\">]><R>&a;</R>",
         "<!DOCTYPE R SYSTEM \"file:///etc/passwd\"><R/>",
         "<R>&unknown;</R>",
-        "<R><a><b><c><d><e><f><g><h><i><j><k><l><m><n><o><p><q/></p></o></n></m></l></k></"
-        "j>"
-        "</i></h></g></f></e></d></c></b></a></R>",
+        too_deep,
     };
 
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
