@@ -154,10 +154,12 @@ static int look(struct catalog *catalog, int64_t *version, struct err *err)
 int schema_look(struct catalog *catalog, bool *current, struct err *err)
 {
     int64_t version = 0;
-    if (look(catalog, &version, err) < 0)
+    /* In one snapshot: another process may be making the tables at this moment. */
+    if (sql_begin_reading(catalog, err) < 0)
         return -1;
+    int result = sql_finish_reading(catalog, look(catalog, &version, err), err);
     *current = version == schema_version();
-    return 0;
+    return result;
 }
 
 static int migrate_from(struct catalog *catalog, int64_t version, struct err *err)

@@ -233,8 +233,11 @@ END_TEST
 
 static void *create(void *path)
 {
-    struct err ignored = {0};
-    return catalog_open(path, CATALOG_CREATE, &ignored);
+    struct err why = {0};
+    struct catalog *catalog = catalog_open(path, CATALOG_CREATE, &why);
+    if (catalog == NULL)
+        fprintf(stderr, "%s\n", why.text);
+    return catalog;
 }
 
 START_TEST(several_processes_may_make_it_at_once)
