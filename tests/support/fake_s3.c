@@ -86,7 +86,7 @@ void fake_s3_add_credentials(struct fake_s3 *fake, const char *access_key,
 static void add_bucket(struct fake_s3 *fake, const char *name)
 {
     memory_grow(&fake->buckets, &fake->bucket_capacity, fake->bucket_count + 1,
-                sizeof *fake->buckets);
+                sizeof(struct fake_bucket *));
     struct fake_bucket *bucket = memory_zalloc(sizeof *bucket);
     bucket->name = memory_strdup(name);
     fake->buckets[fake->bucket_count++] = bucket;

@@ -22,7 +22,9 @@
  * GetObjectRetention GetObjectLegalHold PutObjectRetention PutObjectLegalHold
  * CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
  * AbortMultipartUpload ListParts ListMultipartUploads; "Unknown" is answered 501
- * NotImplemented. (CopyObject and UploadPartCopy are 501 as well.)
+ * NotImplemented. (CopyObject and UploadPartCopy are 501 as well, and so is a delimiter in
+ * a listing.) ListObjects has no NextMarker, as with AWS: the last key goes on; a page with
+ * FAKE_NO_MORE_TOKEN is truncated and empty there.
  *
  * Any thread may call any function here, also while requests run.
  */

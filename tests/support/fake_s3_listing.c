@@ -370,12 +370,13 @@ static const struct fake_upload *add_uploads(struct page *page, const char *key,
                                              const char *id)
 {
     struct fake_s3 *fake = page->call->fake;
-    struct fake_upload **sorted = memory_array(fake->upload_count + 1, sizeof *sorted);
+    struct fake_upload **sorted =
+        memory_array(fake->upload_count + 1, sizeof(struct fake_upload *));
     const struct fake_upload *last = NULL;
 
     if (fake->upload_count > 0)
-        memcpy(sorted, fake->uploads, fake->upload_count * sizeof *sorted);
-    qsort(sorted, fake->upload_count, sizeof *sorted, compare_uploads);
+        memcpy(sorted, fake->uploads, fake->upload_count * sizeof(struct fake_upload *));
+    qsort(sorted, fake->upload_count, sizeof(struct fake_upload *), compare_uploads);
     for (size_t i = 0; i < fake->upload_count; i++) {
         if (!is_wanted(page, sorted[i]) || !is_behind(sorted[i], key, id))
             continue;

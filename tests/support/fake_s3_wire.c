@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -169,6 +170,7 @@ static bool read_pieces(struct fake_call *call, struct hashes *hashes, uint64_t 
     while (call->body_size < limit) {
         uint64_t left = limit - call->body_size;
         unsigned char *to = call->body != NULL ? call->body + call->body_size : piece;
+        assert(to != NULL);
         size_t got = take(call->link, to, left < PIECE ? (size_t)left : PIECE);
         if (got == 0)
             return false;

@@ -12,7 +12,7 @@
 
 #define KEY "data/shop/dump.sql.gz"
 
-enum { PART = 40000, SMALL = 777 };
+enum { PART = 40000, SMALL = 777, DAY_AND_MORE = 108000 };
 
 static struct s3_rig rig;
 static const char *provider; /* of restart_as */
@@ -116,14 +116,14 @@ static int see_pending(void *context, const struct s3_pending *pending, struct e
 START_TEST(r16_a_sweep_sees_ages_and_only_its_own_prefix_and_ends_only_what_it_names)
 {
     struct pending_seen seen = {0};
-    const char *old = fake_s3_add_upload(rig.fake, "p/old", 30 * 3600);
+    const char *old = fake_s3_add_upload(rig.fake, "p/old", DAY_AND_MORE);
 
     fake_s3_add_upload(rig.fake, "p/new", 0);
-    fake_s3_add_upload(rig.fake, "p2/other", 30 * 3600);
+    fake_s3_add_upload(rig.fake, "p2/other", DAY_AND_MORE);
     ck_assert_int_eq(s3_list_uploads(rig.client, "p/", see_pending, &seen, &rig.err), 0);
     ck_assert_uint_eq(seen.count, 2);
-    ck_assert_int_le(seen.oldest, clock_now() - 30 * 3600);
-    ck_assert_int_ge(seen.oldest, clock_now() - 30 * 3600 - 60);
+    ck_assert_int_le(seen.oldest, clock_now() - DAY_AND_MORE);
+    ck_assert_int_ge(seen.oldest, clock_now() - DAY_AND_MORE - 60);
     ck_assert_int_eq(s3_abort_upload(rig.client, "p/old", old, &rig.err), 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 2);
     ck_assert_int_eq(s3_abort_upload(rig.client, "p/old", old, &rig.err), 0);
@@ -198,7 +198,8 @@ static char *header_names(const char *op)
             strlist_add(&names, name);
         free(name);
     }
-    qsort(names.items, names.count, sizeof *names.items, compare_names);
+    if (names.count > 0)
+        qsort(names.items, names.count, sizeof *names.items, compare_names);
     text_init(&out, 10000);
     for (size_t i = 0; i < names.count; i++)
         text_addf(&out, "%s%s", i > 0 ? " " : "", names.items[i]);
