@@ -98,3 +98,47 @@ void s3_rig_add_object(struct s3_rig *rig, const char *key, size_t size)
     fake_s3_add_object(rig->fake, key, data, size);
     free(data);
 }
+
+uint64_t s3_rig_size(unsigned parts)
+{
+    return (uint64_t)(parts - 1) * S3_RIG_PART + S3_RIG_LAST;
+}
+
+int s3_rig_upload(struct s3_rig *rig, unsigned parts)
+{
+    struct s3_upload *upload = s3_rig_begin(rig, S3_RIG_KEY);
+    int result = s3_rig_give(rig, upload, 1, parts, S3_RIG_PART, S3_RIG_LAST);
+
+    if (result == 0)
+        result = s3_upload_finish(upload, NULL, &rig->err);
+    s3_upload_free(upload);
+    return result;
+}
+
+void s3_rig_assert_uploaded(struct s3_rig *rig, unsigned parts)
+{
+    ck_assert_msg(s3_rig_upload(rig, parts) == 0, "%s", rig->err.text);
+    ck_assert(s3_rig_object_is(rig, S3_RIG_KEY, s3_rig_size(parts)));
+    ck_assert_uint_eq(fake_s3_upload_count(rig->fake), 0);
+}
+
+void s3_rig_assert_refused(struct s3_rig *rig, unsigned parts, enum err_kind kind)
+{
+    ck_assert_int_eq(s3_rig_upload(rig, parts), -1);
+    ck_assert_msg(rig->err.kind == kind, "%s: %s", err_kind_name(rig->err.kind),
+                  rig->err.text);
+    ck_assert_uint_eq(fake_s3_upload_count(rig->fake), 0);
+    ck_assert(!s3_rig_object_is(rig, S3_RIG_KEY, s3_rig_size(parts)));
+}
+
+void s3_rig_assert_manners(struct s3_rig *rig)
+{
+    struct fake_s3_stats stats = fake_s3_stats(rig->fake);
+
+    ck_assert_uint_eq(stats.bad_signatures, 0);
+    ck_assert_uint_eq(stats.same_part_in_flight, 0);
+    ck_assert_uint_eq(stats.endings_in_flight, 0);
+    ck_assert_uint_eq(stats.completes_after_abort, 0);
+    ck_assert_uint_eq(stats.aws_chunked, 0);
+    ck_assert_uint_eq(stats.chunked, 0);
+}

@@ -31,6 +31,19 @@ bool s3_rig_matches(const unsigned char *data, uint64_t offset, size_t size);
 /* The first `size` bytes of the stream, put there without a request. */
 void s3_rig_add_object(struct s3_rig *rig, const char *key, size_t size);
 
+/* The upload that most tests make: parts of S3_RIG_PART bytes, the last of S3_RIG_LAST. */
+#define S3_RIG_KEY "data/shop/dump.sql.gz"
+enum { S3_RIG_PART = 64 << 10, S3_RIG_LAST = 5000 };
+uint64_t s3_rig_size(unsigned parts);
+/* What finish said; the upload is freed. */
+int s3_rig_upload(struct s3_rig *rig, unsigned parts);
+/* Done, whole, and no upload is left open. */
+void s3_rig_assert_uploaded(struct s3_rig *rig, unsigned parts);
+/* Failed with this kind, and nothing is left behind. */
+void s3_rig_assert_refused(struct s3_rig *rig, unsigned parts, enum err_kind kind);
+/* No bad signature, no part or ending twice at once, nothing after an abort, no chunks. */
+void s3_rig_assert_manners(struct s3_rig *rig);
+
 /* An upload of the key with token "0123456789abcdef0123456789abcdef". */
 struct s3_upload *s3_rig_begin(struct s3_rig *rig, const char *key);
 /* Gives parts `from` to `to` of part_size bytes each, the last with last_size. What

@@ -1,13 +1,11 @@
 #include "tests/support/s3_rig.h"
 
-#include "base/cancel.h"
 #include "base/memory.h"
 
 #include <check.h>
-#include <signal.h>
 
-#define KEY "data/shop/dump.sql.gz"
-enum { PART = 64 << 10, SMALL = 5000 };
+#define KEY S3_RIG_KEY
+enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
 static struct s3_rig rig;
 
@@ -28,11 +26,6 @@ static void restart(const struct fake_s3_settings *settings,
     s3_rig_start(&rig, settings, change);
 }
 
-static void little_time(struct s3_config *config)
-{
-    config->retry_time_ms = 300;
-}
-
 static unsigned fault(const struct fake_fault *f)
 {
     return fake_s3_fault(rig.fake, f);
@@ -41,52 +34,6 @@ static unsigned fault(const struct fake_fault *f)
 static unsigned count(const char *op)
 {
     return fake_s3_count(rig.fake, op);
-}
-
-/* `parts` parts, the last of SMALL bytes; what finish says. The upload is freed. */
-static int upload_parts(unsigned parts)
-{
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    int result = s3_rig_give(&rig, upload, 1, parts, PART, SMALL);
-
-    if (result == 0)
-        result = s3_upload_finish(upload, NULL, &rig.err);
-    s3_upload_free(upload);
-    return result;
-}
-
-static uint64_t size_of(unsigned parts)
-{
-    return (uint64_t)(parts - 1) * PART + SMALL;
-}
-
-static void assert_uploaded(unsigned parts)
-{
-    ck_assert_msg(upload_parts(parts) == 0, "%s", rig.err.text);
-    ck_assert(s3_rig_object_is(&rig, KEY, size_of(parts)));
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-}
-
-/* Failed, and nothing is left behind. */
-static void assert_refused(unsigned parts, enum err_kind kind)
-{
-    ck_assert_int_eq(upload_parts(parts), -1);
-    ck_assert_msg(rig.err.kind == kind, "%s: %s", err_kind_name(rig.err.kind),
-                  rig.err.text);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-    ck_assert(!s3_rig_object_is(&rig, KEY, size_of(parts)));
-}
-
-static void assert_well_behaved(void)
-{
-    struct fake_s3_stats stats = fake_s3_stats(rig.fake);
-
-    ck_assert_uint_eq(stats.bad_signatures, 0);
-    ck_assert_uint_eq(stats.same_part_in_flight, 0);
-    ck_assert_uint_eq(stats.endings_in_flight, 0);
-    ck_assert_uint_eq(stats.completes_after_abort, 0);
-    ck_assert_uint_eq(stats.aws_chunked, 0);
-    ck_assert_uint_eq(stats.chunked, 0);
 }
 
 START_TEST(a_stream_of_one_part_is_one_put)
@@ -143,7 +90,7 @@ START_TEST(many_parts_become_one_object)
 {
     struct fake_object object;
 
-    assert_uploaded(40);
+    s3_rig_assert_uploaded(&rig, 40);
     ck_assert_uint_eq(count("CreateMultipartUpload"), 1);
     ck_assert_uint_eq(count("UploadPart"), 40);
     ck_assert_uint_eq(count("CompleteMultipartUpload"), 1);
@@ -153,7 +100,7 @@ START_TEST(many_parts_become_one_object)
     ck_assert(strstr(object.meta,
                      "x-amz-meta-pgkeep-token: 0123456789abcdef0123456789abcdef") != NULL);
     fake_object_release(&object);
-    assert_well_behaved();
+    s3_rig_assert_manners(&rig);
 }
 END_TEST
 
@@ -231,7 +178,7 @@ START_TEST(the_first_failure_is_kept_for_good)
     s3_upload_free(upload);
     ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-    assert_well_behaved();
+    s3_rig_assert_manners(&rig);
 }
 END_TEST
 
@@ -256,9 +203,9 @@ static void three_parts(struct s3_config *config)
 START_TEST(the_part_beyond_the_limit_fails_and_nothing_is_cut)
 {
     restart(NULL, three_parts);
-    assert_refused(4, ERR_STORE);
+    s3_rig_assert_refused(&rig, 4, ERR_STORE);
     ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
-    assert_uploaded(3);
+    s3_rig_assert_uploaded(&rig, 3);
 }
 END_TEST
 
@@ -286,10 +233,10 @@ START_TEST(a_part_that_fails_once_is_sent_again_whole)
     f.op = "UploadPart";
     f.part = 2;
     unsigned id = fault(&f);
-    assert_uploaded(4);
+    s3_rig_assert_uploaded(&rig, 4);
     ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 1);
     ck_assert_uint_eq(count("UploadPart"), 5);
-    assert_well_behaved();
+    s3_rig_assert_manners(&rig);
 }
 END_TEST
 
@@ -297,110 +244,13 @@ START_TEST(a_part_that_never_arrives_whole_is_corrupt)
 {
     fault(&(struct fake_fault){
         .op = "UploadPart", .part = 2, .action = FAKE_WRONG_ETAG, .times = FAKE_ALWAYS});
-    assert_refused(3, ERR_CORRUPT);
+    s3_rig_assert_refused(&rig, 3, ERR_CORRUPT);
     ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
     fake_s3_clear_faults(rig.fake);
     fault(&(struct fake_fault){
         .op = "PutObject", .action = FAKE_WRONG_ETAG, .times = FAKE_ALWAYS});
-    ck_assert_int_eq(upload_parts(1), -1);
+    ck_assert_int_eq(s3_rig_upload(&rig, 1), -1);
     ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
-}
-END_TEST
-
-/* What may happen to Complete and still ends well. */
-static const struct fake_fault complete_faults[] = {
-    {.action = FAKE_ERROR_IN_200},
-    {.action = FAKE_ERROR_IN_200, .code = "SlowDown"},
-    {.action = FAKE_ERROR_AFTER_200},
-    {.action = FAKE_EMPTY_200},
-    {.action = FAKE_STATUS, .status = 503, .code = "SlowDown"},
-    {.action = FAKE_LOSE_ANSWER},
-    {.action = FAKE_CUT_ANSWER, .bytes = 0},
-    {.action = FAKE_CUT_ANSWER, .bytes = 30},
-    {.action = FAKE_CUT_REQUEST, .bytes = 10},
-    {.action = FAKE_RESET, .bytes = 10},
-};
-
-START_TEST(a_complete_without_a_clear_answer_is_settled)
-{
-    struct fake_s3_settings settings = fake_s3_defaults();
-    struct fake_fault f = complete_faults[_i % 10];
-
-    settings.complete_twice_is_200 = _i >= 10;
-    settings.complete_without_etag = _i >= 10;
-    restart(&settings, NULL);
-    f.op = "CompleteMultipartUpload";
-    unsigned id = fault(&f);
-    assert_uploaded(3);
-    ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 1);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    assert_well_behaved();
-}
-END_TEST
-
-START_TEST(an_error_inside_200_that_is_final_fails)
-{
-    fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
-                               .action = FAKE_ERROR_IN_200,
-                               .code = "AccessDenied",
-                               .times = FAKE_ALWAYS});
-    assert_refused(3, ERR_DENIED);
-}
-END_TEST
-
-START_TEST(a_complete_of_unknown_outcome_is_never_aborted)
-{
-    restart(NULL, little_time);
-    fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
-                               .action = FAKE_RESET,
-                               .bytes = 10,
-                               .times = FAKE_ALWAYS});
-    ck_assert_int_eq(upload_parts(3), -1);
-    ck_assert_int_eq(rig.err.kind, ERR_TRANSIENT);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 1);
-}
-END_TEST
-
-START_TEST(a_lost_upload_is_not_taken_for_a_success)
-{
-    static const size_t sizes[] = {2 * PART + SMALL, 100};
-    unsigned char *other = memory_zalloc(sizes[0]);
-
-    /* Somebody else's object lies under the key, once even of the same size. */
-    for (size_t i = 0; i < 2; i++) {
-        fake_s3_add_object(rig.fake, KEY, other, sizes[i]);
-        fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
-                                   .action = FAKE_STATUS,
-                                   .status = 404,
-                                   .code = "NoSuchUpload"});
-        ck_assert_int_eq(upload_parts(3), -1);
-        ck_assert_int_eq(rig.err.kind, ERR_STORE);
-        ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    }
-    free(other);
-}
-END_TEST
-
-START_TEST(uneven_parts_where_they_must_be_equal_fail)
-{
-    struct fake_s3_settings settings = fake_s3_defaults();
-
-    settings.equal_parts = true;
-    restart(&settings, NULL);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, PART), 0);
-    struct part *part = part_pool_get(rig.pool, &rig.err);
-    part->number = 2;
-    part->offset = PART;
-    part->size = 2 * PART;
-    s3_rig_fill(part->data, part->offset, part->size);
-    ck_assert_int_eq(s3_upload_part(upload, part, &rig.err), 0);
-    part_release(part);
-    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
-    ck_assert_int_eq(rig.err.kind, ERR_STORE);
-    s3_upload_free(upload);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
 }
 END_TEST
 
@@ -445,7 +295,7 @@ START_TEST(an_upload_goes_on_where_another_stopped)
     ck_assert_int_eq(s3_upload_finish(second, NULL, &rig.err), 0);
     s3_upload_free(second);
     s3_upload_free(first);
-    ck_assert(s3_rig_object_is(&rig, KEY, size_of(5)));
+    ck_assert(s3_rig_object_is(&rig, KEY, s3_rig_size(5)));
     ck_assert_uint_eq(count("CreateMultipartUpload"), 1);
     free(parts);
     free(id);
@@ -459,23 +309,8 @@ START_TEST(chance_failures_cost_time_but_no_byte)
     settings.failure_percent = 10;
     settings.failure_seed = 7;
     restart(&settings, NULL);
-    assert_uploaded(60);
-    assert_well_behaved();
-}
-END_TEST
-
-START_TEST(an_interrupted_upload_is_aborted)
-{
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
-    ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
-    cancel_request(SIGTERM);
-    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
-    ck_assert_int_eq(rig.err.kind, ERR_CANCELLED);
-    s3_upload_free(upload);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+    s3_rig_assert_uploaded(&rig, 60);
+    s3_rig_assert_manners(&rig);
 }
 END_TEST
 
@@ -500,15 +335,9 @@ int main(void)
     tcase_add_loop_test(tcase, a_part_that_fails_once_is_sent_again_whole, 0,
                         (int)(sizeof part_faults / sizeof *part_faults));
     tcase_add_test(tcase, a_part_that_never_arrives_whole_is_corrupt);
-    tcase_add_loop_test(tcase, a_complete_without_a_clear_answer_is_settled, 0, 20);
-    tcase_add_test(tcase, an_error_inside_200_that_is_final_fails);
-    tcase_add_test(tcase, a_complete_of_unknown_outcome_is_never_aborted);
-    tcase_add_test(tcase, a_lost_upload_is_not_taken_for_a_success);
-    tcase_add_test(tcase, uneven_parts_where_they_must_be_equal_fail);
     tcase_add_test(tcase, an_upload_given_up_leaves_nothing_behind);
     tcase_add_test(tcase, an_upload_goes_on_where_another_stopped);
     tcase_add_test(tcase, chance_failures_cost_time_but_no_byte);
-    tcase_add_test(tcase, an_interrupted_upload_is_aborted);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
