@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct catalogs c;
@@ -240,7 +241,7 @@ static void *create(void *path)
     return catalog;
 }
 
-START_TEST(several_processes_may_make_it_at_once)
+START_TEST(several_threads_may_make_it_at_once)
 {
     char *path = file_join(c.folder, "race.db");
     for (int round = 0; round < 10; round++) {
@@ -252,6 +253,32 @@ START_TEST(several_processes_may_make_it_at_once)
             pthread_join(threads[i], &catalog);
             ck_assert_ptr_nonnull(catalog);
             catalog_close(catalog);
+        }
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    free(path);
+}
+END_TEST
+
+START_TEST(several_processes_may_make_it_at_once)
+{
+    char *path = file_join(c.folder, "race.db");
+    for (int round = 0; round < 10; round++) {
+        pid_t pids[4];
+        for (size_t i = 0; i < 4; i++) {
+            pids[i] = fork();
+            ck_assert_int_ge(pids[i], 0);
+            if (pids[i] > 0)
+                continue;
+            struct catalog *catalog = create(path);
+            bool sound = catalog != NULL && catalog_check(catalog, &err) == 0;
+            catalog_close(catalog);
+            _exit(sound ? 0 : 1);
+        }
+        for (size_t i = 0; i < 4; i++) {
+            int status = -1;
+            ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+            ck_assert_int_eq(status, 0);
         }
         ck_assert_int_eq(unlink(path), 0);
     }
@@ -448,6 +475,7 @@ static void add_files(TCase *tcase)
     tcase_add_test(tcase, damage_is_found_and_the_way_out_is_named);
     tcase_add_test(tcase, a_row_without_its_parent_is_damage);
     tcase_add_test(tcase, reading_mode_reads_and_cannot_write);
+    tcase_add_test(tcase, several_threads_may_make_it_at_once);
     tcase_add_test(tcase, several_processes_may_make_it_at_once);
 }
 
