@@ -76,13 +76,11 @@ struct s3_request {
     const void *body;
     size_t body_size;
     bool has_md5;
-    unsigned char
-        md5[MD5_SIZE]; /* of the body, after submit (zeros when MD5 is unavailable) */
+    unsigned char md5[MD5_SIZE]; /* after submit; zeros when OpenSSL has no MD5 */
 
     /* Where the body of a 2xx answer goes: one of these, or nowhere. */
-    struct text
-        *out; /* appended; beyond its ceiling: ERR_STORE. A repeated attempt begins anew */
-    void *buffer; /* with `ranged`: last - first + 1 bytes */
+    struct text *out; /* appended, anew by each attempt; beyond its ceiling: ERR_STORE */
+    void *buffer;     /* with `ranged`: last - first + 1 bytes */
     /* Sends Range: bytes=first-last and demands 206 with that Content-Range (its end may be
      * the object's) and exactly so many bytes. What is cut is asked for from there on. */
     bool ranged;
@@ -91,15 +89,14 @@ struct s3_request {
     /* Statuses beside 2xx that are normal answers here (404, 412, 416). One is an answer
      * only when another attempt would not help; NoSuchBucket never is. */
     int accept[S3_ACCEPT_MAX];
-    const char
-        *root; /* root element a 2xx body must have, else: <Error> is classified by its
-                  Code, anything else is no clear answer (uncertain) and repeated */
-    int64_t retry_time_ms; /* 0: the client's; a running attempt of a large body is not cut
-                              off */
-    bool once;             /* no repetition at all */
-    bool patient;          /* the service may think for 15 minutes (Complete) */
-    bool despite_cancel; /* goes on although the process is cancelled (Abort): set a budget
-                          */
+    /* Root element that a 2xx body must have. Otherwise an <Error> is classified by its
+     * Code; anything else is no clear answer (uncertain) and repeated a few times. */
+    const char *root;
+    /* 0: the client's. A running attempt is not cut off while a large body flows. */
+    int64_t retry_time_ms;
+    bool once;           /* no repetition at all */
+    bool patient;        /* the service may think for 15 minutes (Complete) */
+    bool despite_cancel; /* not ended when the process is (Abort): set a budget */
 
     const void *group; /* for s3_requests_cancel; NULL: none */
     /* When set: called once on the engine thread when the request is done, and the last
