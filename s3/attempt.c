@@ -98,7 +98,9 @@ static int address_and_sign(struct s3_task *task, struct err *err)
 
     find_address(task, &uri, &region);
     text_init(&query, 16 << 10);
-    if (!task->discovering)
+    if (task->discovering)
+        text_add(&query, "location=");
+    else
         s3_query_text(&task->request->query, &query);
     int result = text_check(&query, "the query", err);
     if (result == 0)
@@ -157,7 +159,7 @@ static void set_exchange(struct s3_task *task)
     const struct s3_request *request = task->request;
     struct s3_exchange *exchange = &task->exchange;
 
-    exchange->method = task->discovering ? "HEAD" : request->method;
+    exchange->method = task->discovering ? "GET" : request->method;
     exchange->body = task->discovering ? NULL : request->body;
     exchange->body_size = task->discovering ? 0 : request->body_size;
     exchange->fresh = task->fresh || !may_be_sent_twice(request);

@@ -80,7 +80,9 @@ static bool follow_location(struct s3_task *task)
     return true;
 }
 
-/* Region from the header or the <Error>, a Location that is safe, a HEAD of the bucket. */
+/* Region from the header or the <Error>, a Location that is safe, or asked for: by GET,
+ * because the answer to a HEAD has no <Error>, and some services name the region nowhere
+ * else. */
 static bool repair_region(struct s3_task *task)
 {
     const struct s3_answer *answer = &task->request->answer;

@@ -17,7 +17,7 @@ static int explain(struct s3_client *client, struct err *err)
     s3_request_init(&request, "GET", NULL);
     s3_query_add(&request.query, "max-keys", "1");
     request.out = &answer;
-    request.once = true;
+    request.retry_time_ms = 5000;
     /* A key may be allowed to list and not to ask for the bucket's head. */
     int result = s3_request_run(client, &request, &why);
     if (result < 0 && why.kind != ERR_TRANSIENT && why.kind != ERR_CANCELLED)

@@ -27,11 +27,19 @@ static void set_reason(struct s3_delete *delete_, const struct s3_answer *answer
 
 /* ---- one */
 
+/* The service's own words: versitygw's HEAD does not always show the lock that it obeys. */
+static bool names_lock(const struct s3_answer *answer)
+{
+    return strstr(answer->message, "WORM") != NULL ||
+           strstr(answer->message, "object lock") != NULL ||
+           strstr(answer->message, "Object Lock") != NULL;
+}
+
 /* MinIO answers 400 InvalidRequest "Object is WORM protected and cannot be overwritten". */
 static bool is_worm(const struct s3_answer *answer)
 {
     return answer->status == 400 && strcmp(answer->code, "InvalidRequest") == 0 &&
-           strstr(answer->message, "WORM") != NULL;
+           names_lock(answer);
 }
 
 /* 403 for this object; the other codes with 403 are about our key or our clock. */
@@ -68,7 +76,7 @@ static int64_t ask_retention(struct s3_client *client, const struct s3_delete *d
 }
 
 /* What the object says of its lock decides between locked and refused. */
-static int look_for_lock(struct s3_client *client, struct s3_delete *delete_, bool worm,
+static int look_for_lock(struct s3_client *client, struct s3_delete *delete_, bool named,
                          struct err *err)
 {
     struct s3_object object;
@@ -83,7 +91,7 @@ static int look_for_lock(struct s3_client *client, struct s3_delete *delete_, bo
             return -1;
         }
         /* We may not look either. That the bucket answers to us at all must be certain. */
-        delete_->result = worm ? S3_LOCKED : S3_REFUSED;
+        delete_->result = named ? S3_LOCKED : S3_REFUSED;
         return s3_bucket_check(client, err);
     }
     if (absent) {
@@ -93,7 +101,7 @@ static int look_for_lock(struct s3_client *client, struct s3_delete *delete_, bo
     int64_t until = object.retain_until;
     if (until == 0 && !object.legal_hold)
         until = ask_retention(client, delete_);
-    bool locked = until > now || object.legal_hold || worm;
+    bool locked = until > now || object.legal_hold || named;
     delete_->result = locked ? S3_LOCKED : S3_REFUSED;
     delete_->locked_until = until > now ? until : 0;
     s3_object_release(&object);
@@ -117,7 +125,7 @@ static int judge(struct s3_client *client, struct s3_delete *delete_,
         return -1;
     }
     set_reason(delete_, answer);
-    return look_for_lock(client, delete_, is_worm(answer), err);
+    return look_for_lock(client, delete_, names_lock(answer), err);
 }
 
 int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *err)

@@ -9,9 +9,9 @@
 enum {
     NOTHING_DUE_MS = 60000,
     SKEW_SECONDS = 300,
-    TROUBLE_MS = 5000,  /* without a success: worth a line in the log */
-    FLOWING = 1 << 20,  /* bytes of an attempt whose time is not held against it ... */
-    FLOWING_TRIES = 10, /* ... this often: a full disk cuts every body at the same place */
+    TROUBLE_MS = 5000,   /* without a success: worth a line in the log */
+    FLOWING = 1 << 20,   /* bytes of an attempt whose time is not held against it ... */
+    FLOWING_TRIES = 10,  /* ... this often: a full disk cuts every body at the same place */
     CLEANING_MS = 60000, /* a request of clean-up */
 };
 
@@ -247,12 +247,13 @@ static void judge(struct s3_task *task)
     fail(task, &verdict, words);
 }
 
-/* The HEAD that asks for the bucket's region: whatever its status. */
+/* The question for the bucket's region was answered, with whatever status. */
 static void discovered(struct s3_task *task)
 {
     struct s3_answer *answer = &task->request->answer;
 
     task->discovering = false;
+    (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
     if (!s3_attempt_repair(task, S3_CLASS_REDIRECT)) {
         *answer = task->before;
         struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);

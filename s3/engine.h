@@ -7,8 +7,7 @@
  *     (submit) -> QUEUED -> RUNNING -> (final) DONE
  *                   ^          |
  *                   |          +-> WAITING until due_ms, then as QUEUED
- *                   +-- (region found) <- DISCOVERING: a HEAD of the bucket asks for its
- * region
+ *                   +-- (region found) <- DISCOVERING: a GET asks for it
  *
  * QUEUED and WAITING tasks start in the order of submission while fewer than window.limit
  * run.
@@ -84,7 +83,7 @@ struct s3_task {
     struct strlist lines; /* of the attempt; wiped */
     char *url;
     bool fresh;       /* the next attempt on a new connection */
-    bool discovering; /* the running attempt is a HEAD of the bucket */
+    bool discovering; /* the running attempt asks for the region */
     bool discovered;
     struct s3_answer before; /* the one that made us ask */
     bool redirected;         /* to `redirect`, whose base path is the whole path */
