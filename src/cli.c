@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
     &cmd_restore,
     &cmd_fetch,
     &cmd_verify,
+    &cmd_prune,
     &cmd_status,
     &cmd_config,
     &cmd_help,

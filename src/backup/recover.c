@@ -1,6 +1,7 @@
 #include "backup/recover.h"
 
 #include "backup/keys.h"
+#include "backup/lock.h"
 #include "backup/manifest.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -201,8 +202,8 @@ static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
     return mine;
 }
 
-static int recover_store(struct catalog *catalog, struct access *access, const char *job,
-                         struct err *err)
+static int recover_of_job(struct catalog *catalog, struct access *access, const char *job,
+                          struct err *err)
 {
     struct catalog_copies copies = {0};
     int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
@@ -253,10 +254,78 @@ void recover_job(struct catalog *catalog, const struct access_list *stores, cons
     size_t count = 0;
     for (size_t i = 0; i < stores->count; i++) {
         err_clear(&err);
-        if (recover_store(catalog, stores->items[i], job, &err) < 0)
+        if (recover_of_job(catalog, stores->items[i], job, &err) < 0)
             log_warning("what an earlier run left stays for now: %s", err.text);
     }
     err_clear(&err);
     if (recover_artifacts(catalog, job, *job != '\0', &count, &err) < 0)
         log_warning("%s", err.text);
+}
+
+/* ---- a whole store ---- */
+
+/* Nobody takes a backup of that job while we hold its lock. */
+static struct lock *try_lock(struct catalog *catalog, const char *job)
+{
+    struct err ignored = {0};
+    struct lock_spec spec = {.catalog = catalog_path(catalog),
+                             .kind = LOCK_JOB,
+                             .name = job,
+                             .command = "sweep"};
+    return *job != '\0' ? lock_take(&spec, &ignored) : NULL;
+}
+
+static int recover_one(struct catalog *catalog, struct access *access,
+                       const struct catalog_copy *copy, bool thorough,
+                       enum recover_result *result, struct err *err)
+{
+    struct catalog_artifact row;
+    struct lock *lock = NULL;
+    catalog_artifact_init(&row);
+    *result = RECOVER_LEFT_ALONE;
+    int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
+    bool is_copy = row.status == CATALOG_COMPLETE && copy->state == CATALOG_COPY_UPLOADING;
+    if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
+        lock = try_lock(catalog, row.job);
+    if (done == 0 && (thorough || !is_copy))
+        done = recover_copy(catalog, access, copy, lock != NULL, result, err);
+    lock_release(lock);
+    catalog_artifact_release(&row);
+    return done;
+}
+
+static void count_one(struct recover_counts *counts, enum recover_result result)
+{
+    counts->completed += result == RECOVER_COMPLETED;
+    counts->cleaned += result == RECOVER_CLEANED;
+    counts->left += result == RECOVER_LEFT_ALONE;
+}
+
+int recover_store(struct catalog *catalog, struct access *access, bool thorough,
+                  struct recover_counts *counts, struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct recover_counts sums = {0};
+    int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        enum recover_result what = RECOVER_LEFT_ALONE;
+        struct err why = {0};
+        if (recover_one(catalog, access, &copies.items[i], thorough, &what, &why) == 0) {
+            tell(&copies.items[i], what);
+            count_one(&sums, what);
+            continue;
+        }
+        sums.failed++;
+        if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
+            *err = why;
+            result = -1;
+        } else {
+            log_warning("what backup %s left in store \"%s\" stays for now: %s",
+                        copies.items[i].artifact, access->name, why.text);
+        }
+    }
+    catalog_copies_release(&copies);
+    if (counts)
+        *counts = sums;
+    return result;
 }

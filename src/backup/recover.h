@@ -35,6 +35,17 @@ int recover_copy(struct catalog *catalog, struct access *access,
 void recover_job(struct catalog *catalog, const struct access_list *stores,
                  const char *job);
 
+/* What became of the copies of a store. */
+struct recover_counts {
+    size_t completed, cleaned, left, failed;
+};
+/* All copies of this store whose owner is surely dead. What goes wrong with one is a
+ * warning (`failed`). thorough: also interrupted `copy`s, and those of owners that cannot
+ * be seen from here (another machine or container) where the lock of their job is free. -1:
+ * the catalog failed, or cancelled. counts may be NULL. */
+int recover_store(struct catalog *catalog, struct access *access, bool thorough,
+                  struct recover_counts *counts, struct err *err) MUST_USE;
+
 /* Artifacts `running` whose owner is gone and that have no copy left to look after: failed.
  * job NULL: all, only those whose owner is surely dead. */
 int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, size_t *count,

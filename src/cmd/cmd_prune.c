@@ -1,0 +1,125 @@
+#include "backup/prune.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "cmd/prune_text.h"
+
+static void add_option(struct text *line, const struct config_args *args, const char *name)
+{
+    if (config_args_has(args, name))
+        text_addf(line, " --%s %s", name, config_args_text(args, name));
+}
+
+/* The very line that does what was refused: the same selection, so the same plan. */
+static void add_force(const struct prune *prune, const struct config_args *args,
+                      struct text *line)
+{
+    text_add(line, "pgkeep");
+    add_option(line, args, "config");
+    add_option(line, args, "catalog");
+    text_add(line, " prune");
+    add_option(line, args, "job");
+    add_option(line, args, "store");
+    text_addf(line, " --force-unsafe=%s --yes", prune->hash);
+}
+
+static int refuse(const struct prune *prune, const struct config_args *args,
+                  struct err *err)
+{
+    struct text why, line;
+    text_init(&why, 1 << 16);
+    text_init(&line, 1 << 12);
+    (void)prune_is_refused(prune, &why);
+    add_force(prune, args, &line);
+    size_t first = strcspn(why.data, "\n");
+    bool more = why.data[first] != '\0' && why.data[first + 1] != '\0';
+    err_set(err, ERR_UNSAFE, "%.*s%s", first > 220 ? 220 : (int)first, why.data,
+            more ? " (and others, see the plan)" : "");
+    err_hint(err, "if this is what you want: %s", line.data);
+    text_release(&why);
+    text_release(&line);
+    return -1;
+}
+
+static void print_done(const struct prune *prune)
+{
+    size_t gone = 0;
+    uint64_t bytes = 0;
+    char size[32];
+    for (size_t i = 0; i < prune->removed.count; i++) {
+        const struct remove_result *result = &prune->removed.items[i];
+        gone += result->outcome == REMOVE_GONE;
+        bytes += result->outcome == REMOVE_GONE ? result->bytes : 0;
+        if (result->outcome != REMOVE_GONE)
+            output_linef("%s  %s  %s", result->artifact,
+                         remove_outcome_name(result->outcome), result->reason);
+    }
+    output_linef("deleted %zu cop%s, %s", gone, gone == 1 ? "y" : "ies",
+                 text_size(size, bytes));
+}
+
+static int apply(struct cmd_context *ctx, struct prune *prune, struct err *err)
+{
+    bool yes = prune->spec.yes, json = ctx->settings->json;
+    int result = 0;
+    if (!json)
+        prune_text_print(prune, !yes || config_args_flag(ctx->args, "explain"));
+    if (yes)
+        result = prune_run(prune, err);
+    if (json)
+        output_json(prune_json(prune, !yes));
+    else if (yes)
+        print_done(prune);
+    if (result < 0)
+        return -1;
+    if (prune_is_refused(prune, NULL))
+        return refuse(prune, ctx->args, err);
+    return prune_exit_status(prune);
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
+    int result = -1;
+    if (catalog == NULL)
+        return -1;
+    struct prune_spec spec = {.settings = ctx->settings,
+                              .catalog = catalog,
+                              .job = config_args_text(ctx->args, "job"),
+                              .store = config_args_text(ctx->args, "store"),
+                              .yes = config_args_flag(ctx->args, "yes"),
+                              .force = config_args_text(ctx->args, "force-unsafe"),
+                              .now = clock_now()};
+    struct prune *prune = prune_new(&spec, err);
+    if (prune)
+        result = apply(ctx, prune, err);
+    prune_free(prune);
+    catalog_close(catalog);
+    return result;
+}
+
+const struct command cmd_prune = {
+    .name = "prune",
+    .usage = "[--job NAME] [--store NAME] [--yes] [--force-unsafe=HASH] [--explain]",
+    .summary = "apply retention: show what would go, or with --yes delete it",
+    .about =
+        "Without --yes it only shows the plan: one line per copy, with what keeps it or\n"
+        "who took its place. With --yes the same plan is carried out; then --explain\n"
+        "shows also what stays.\n"
+        "\n"
+        "Guards refuse what looks like an accident, group by group: too many at once, a\n"
+        "clock that went back, a newest backup that looks wrong. --force-unsafe with the\n"
+        "hash of the plan does it all the same. Never removed: the newest good one, the\n"
+        "newest verified one, what is pinned or being read, what another store waits for.\n"
+        "\n"
+        "Exit status 9: a guard refused something; 8: a store did not answer, or "
+        "something\n"
+        "could not be deleted; 5: no store answers; 7: another prune, delete or sweep "
+        "runs.\n"
+        "\n"
+        "  pgkeep prune\n"
+        "  pgkeep prune --job nightly --yes\n",
+    .run = run,
+};
