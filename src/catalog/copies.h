@@ -81,8 +81,8 @@ int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
  * version (may be NULL). Clears handle, owner, and what checks said about older bytes. */
 int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *copy,
                           struct err *err) MUST_USE;
-/* uploading -> failed. clean: the upload was undone, nothing is left there. Of one that is failed
- * already: its remains have been removed since (clean). */
+/* uploading -> failed. clean: the upload was undone, nothing is left there. Of one that is
+ * failed already: its remains have been removed since (clean). */
 int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bool clean,
                       struct err *err) MUST_USE;
 /* failed | missing | damaged | deleted -> uploading, now ours, for `pgkeep copy`; also an

@@ -144,7 +144,7 @@ static const struct move {
 } moves[] = {
     {"begun", do_begun, "U", NULL},
     {"complete", do_complete, "UMA", "complete"},
-    {"fail", do_fail, "U", "failed"},
+    {"fail", do_fail, "UF", "failed"},
     {"reopen", do_reopen, "UFMAD", "uploading"},
     {"first_marked", do_first_marked, "C", NULL},
     {"mark", do_mark, "UCFMA", "deleting"},
@@ -273,6 +273,11 @@ START_TEST(remains_are_remembered_unless_they_were_undone)
     ck_assert_int_eq(left.items[0].id, dirty);
     ck_assert_str_eq(left.items[0].upload, "a");
     ck_assert_str_eq(left.items[0].error, "503");
+    catalog_copies_release(&left);
+    /* Once somebody has removed them, they are remains no more. */
+    ck_assert_int_eq(catalog_copy_fail(c.catalog, dirty, "503", true, &err), 0);
+    ck_assert_int_eq(catalog_copies_abandoned(c.catalog, 0, &left, &err), 0);
+    ck_assert_uint_eq(left.count, 0);
     catalog_copies_release(&left);
 }
 END_TEST
