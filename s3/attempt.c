@@ -187,7 +187,6 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     strlist_add(&task->lines, "User-Agent: pgkeep/" PGKEEP_VERSION);
     /* Without Accept-Encoding nobody on the way should unpack anything; some do. */
     strlist_add(&task->lines, "Accept-Encoding: identity");
-    strlist_add(&task->lines, "Accept: */*");
     if (!task->discovering) {
         add_all(&task->lines, &request->headers);
         add_md5(task);
