@@ -247,14 +247,33 @@ static void judge(struct s3_task *task)
     fail(task, &verdict, words);
 }
 
-/* The question for the bucket's region was answered, with whatever status. */
+/* The question for the region was answered. It also says what a HEAD cannot: why it was
+ * refused. When all is well, the first one may try again, once. */
+static bool discover(struct s3_task *task)
+{
+    struct s3_answer *answer = &task->request->answer;
+    struct s3_verdict verdict;
+
+    if (answer->status >= 200 && answer->status < 300)
+        return true;
+    (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
+    verdict = s3_error_of_answer(answer->status, answer->code);
+    if (verdict.class_ == S3_CLASS_CREDENTIALS || verdict.class_ == S3_CLASS_CLOCK)
+        return s3_attempt_repair(task, verdict.class_);
+    return s3_attempt_repair(task, S3_CLASS_REDIRECT);
+}
+
 static void discovered(struct s3_task *task)
 {
     struct s3_answer *answer = &task->request->answer;
+    bool answered =
+        task->exchange.code == CURLE_OK && answer->status < 500 && answer->status != 429;
 
+    /* Asked again, as everything else. */
+    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.words))
+        return;
     task->discovering = false;
-    (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
-    if (!s3_attempt_repair(task, S3_CLASS_REDIRECT)) {
+    if (!discover(task)) {
         *answer = task->before;
         struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);
         fail(task, &verdict, NULL);

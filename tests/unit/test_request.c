@@ -203,6 +203,38 @@ START_TEST(a_head_in_the_wrong_region_finds_the_right_one)
 }
 END_TEST
 
+START_TEST(the_question_for_the_region_may_fail_too)
+{
+    struct fake_s3_settings service = s3_pair_service();
+    struct s3_pair pair;
+    struct s3_object object;
+    struct err err = {0};
+    bool absent;
+
+    s3_pair_init(&pair, &service, NULL);
+    fake_s3_add_object(pair.fake, "a", "x", 1);
+    /* As services answer a HEAD: no <Error>, and some no region either. */
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "HeadObject",
+                                                  .action = FAKE_STATUS,
+                                                  .status = 400,
+                                                  .code = ""});
+    s3_pair_fault(&pair, "GetBucketLocation", FAKE_RESET);
+    OK(s3_head(pair.client, "a", &object, &absent, &err));
+    ck_assert(!absent);
+    ck_assert_uint_eq(fake_s3_count(pair.fake, "GetBucketLocation"), 2);
+    s3_object_release(&object);
+    /* It is asked once per request: a HEAD that stays refused ends. */
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "HeadObject",
+                                                  .times = FAKE_ALWAYS,
+                                                  .action = FAKE_STATUS,
+                                                  .status = 400,
+                                                  .code = ""});
+    FAILS(s3_head(pair.client, "a", &object, &absent, &err), ERR_STORE);
+    ck_assert_uint_eq(fake_s3_count(pair.fake, "GetBucketLocation"), 3);
+    s3_pair_release(&pair);
+}
+END_TEST
+
 START_TEST(redirects_are_signed_anew_and_end)
 {
     static const enum fake_action actions[] = {FAKE_REDIRECT, FAKE_WRONG_REGION};
@@ -622,6 +654,84 @@ START_TEST(the_rate_limit_holds_over_all_bodies)
 }
 END_TEST
 
+/* ---- the n-th request fails, for every n */
+
+static int count_object(void *context, const struct s3_object *object, struct err *err)
+{
+    unsigned *count = context;
+    (void)object;
+    (void)err;
+    (*count)++;
+    return 0;
+}
+
+/* Puts, looks, reads, lists and deletes; whatever happens on the way it must come out
+ * right. */
+static void go_round(struct s3_pair *pair)
+{
+    static const char *const keys[] = {"r/a", "r/b", "r/c"};
+    struct s3_delete deletes[3] = {{.key = "r/a"}, {.key = "r/b"}, {.key = "r/c"}};
+    struct text out;
+    struct err err = {0};
+    unsigned listed = 0;
+    bool absent = true, existed = true;
+
+    for (size_t i = 0; i < 3; i++) {
+        struct s3_put spec = {.key = keys[i],
+                              .data = "hello",
+                              .size = 5,
+                              .if_absent = i < 2,
+                              .existed = i < 2 ? &existed : NULL};
+        existed = false;
+        OK(s3_put(pair->client, &spec, &err));
+        ck_assert(!existed);
+    }
+    text_init(&out, 100);
+    OK(s3_get(pair->client, "r/a", &out, &absent, &err));
+    ck_assert(!absent);
+    ck_assert_str_eq(out.data, "hello");
+    text_release(&out);
+    OK(s3_list(pair->client, "r/", count_object, &listed, &err));
+    ck_assert_uint_ge(listed, 3);
+    OK(s3_delete_many(pair->client, deletes, 3, &err));
+    ck_assert_uint_eq(fake_s3_object_count(pair->fake), 0);
+}
+
+static const struct fake_fault nth_faults[] = {
+    {.action = FAKE_STATUS, .status = 500},
+    {.action = FAKE_STATUS, .status = 503, .code = "SlowDown"},
+    {.action = FAKE_STATUS, .status = 502, .code = ""},
+    {.action = FAKE_STATUS_EARLY, .status = 503, .code = "ServiceUnavailable"},
+    {.action = FAKE_RESET},
+    {.action = FAKE_LOSE_ANSWER},
+    {.action = FAKE_CUT_ANSWER, .bytes = 10},
+    {.action = FAKE_SKEWED, .seconds = 0},
+    {.action = FAKE_EXPIRED_TOKEN},
+    {.action = FAKE_WRONG_REGION, .region = "eu-test-3"},
+};
+
+START_TEST(any_one_request_may_fail_in_any_way)
+{
+    for (unsigned n = 1;; n++) {
+        struct s3_config config = s3_pair_config();
+        struct fake_fault fault = nth_faults[_i];
+        struct s3_pair pair;
+        config.provider = "minio";
+        s3_pair_init(&pair, NULL, &config);
+        fault.request = n;
+        unsigned id = fake_s3_fault(pair.fake, &fault);
+        go_round(&pair);
+        bool fired = fake_s3_fired(pair.fake, id) > 0;
+        ck_assert_uint_eq(fake_s3_stats(pair.fake).bad_signatures, 0);
+        s3_pair_release(&pair);
+        if (!fired) {
+            ck_assert_uint_gt(n, 6);
+            return;
+        }
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, a_range_is_read_exactly);
@@ -630,6 +740,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, what_is_not_the_range_asked_for_is_never_taken_for_it);
     tcase_add_test(tests, the_right_region_is_found_and_kept);
     tcase_add_test(tests, a_head_in_the_wrong_region_finds_the_right_one);
+    tcase_add_test(tests, the_question_for_the_region_may_fail_too);
     tcase_add_test(tests, redirects_are_signed_anew_and_end);
     tcase_add_test(tests, a_region_that_is_none_is_not_believed);
     tcase_add_test(tests, a_wrong_clock_is_corrected_by_the_services);
@@ -647,6 +758,8 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_failing_tenth_costs_time_and_nothing_else);
     tcase_add_test(tests, cancelling_the_process_ends_what_waits_but_not_the_clearing_up);
     tcase_add_test(tests, the_rate_limit_holds_over_all_bodies);
+    tcase_add_loop_test(tests, any_one_request_may_fail_in_any_way, 0,
+                        sizeof nth_faults / sizeof nth_faults[0]);
 }
 
 int main(void)
