@@ -122,7 +122,7 @@ static void set_client(struct s3_config *config)
     client.bucket = config->bucket;
     client.access_key = config->access_key;
     client.secret_key = config->secret_key;
-    client.session_token = config->session_token;
+    client.session_token = dialect->server.session_token;
     client.retry_time_ms = config->retry_time_ms;
     *config = client;
 }
