@@ -82,6 +82,7 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
 
 static void find_address(struct s3_task *task, struct s3_uri *uri, char **region)
 {
+    task->moves_seen = task->client->moves;
     s3_client_address(task->client, task->discovering ? NULL : task->request->key, uri,
                       region);
     if (!task->redirected || task->discovering)

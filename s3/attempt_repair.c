@@ -46,6 +46,7 @@ static bool set_region(struct s3_client *client, const char *region)
     if (s3_endpoint_set_region(&client->endpoint, region))
         changed = true;
     pthread_mutex_unlock(&client->lock);
+    client->moves += changed;
     return changed;
 }
 
@@ -80,14 +81,16 @@ static bool follow_location(struct s3_task *task)
     return true;
 }
 
-/* Region from the header or the <Error>, a Location that is safe, or asked for: by GET,
- * because the answer to a HEAD has no <Error>, and some services name the region nowhere
- * else. */
+/* Another request may have learned the region while this one was under way: then it is
+ * only signed again. Else the region from the header or the <Error>, a Location that is
+ * safe, or asked for: by GET, because the answer to a HEAD has no <Error>, and some
+ * services name the region nowhere else. */
 static bool repair_region(struct s3_task *task)
 {
     const struct s3_answer *answer = &task->request->answer;
 
-    if (set_region(task->client, answer->bucket_region) || follow_location(task))
+    if (set_region(task->client, answer->bucket_region) ||
+        task->moves_seen != task->client->moves || follow_location(task))
         return true;
     if (task->discovered)
         return false;

@@ -56,6 +56,7 @@ struct s3_client {
 
     /* The engine's thread alone: */
     unsigned running;
+    unsigned moves;     /* how often the region was corrected */
     bool reached;       /* the service has answered */
     int64_t trouble_ms; /* since when nothing succeeds; 0: all is well */
     bool warned;
@@ -85,6 +86,7 @@ struct s3_task {
     bool fresh;       /* the next attempt on a new connection */
     bool discovering; /* the running attempt asks for the region */
     bool discovered;
+    unsigned moves_seen;     /* client->moves when the attempt was signed */
     struct s3_answer before; /* the one that made us ask */
     bool redirected;         /* to `redirect`, whose base path is the whole path */
     struct s3_endpoint redirect;
