@@ -112,6 +112,8 @@ bool s3_attempt_body(void *context, const void *data, size_t size)
         return store_range(task, data, size);
     if (request->out != NULL)
         return store_text(task, data, size);
+    /* Nothing is expected here, but an <Error> may hide behind 200. */
+    text_add_bytes(&task->error_body, data, size);
     return true;
 }
 
@@ -161,6 +163,10 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
     }
     if (request->root != NULL && !check_root(task, verdict, words))
         return false;
+    if (request->out == NULL && !request->ranged && answer->code[0] != '\0') {
+        *verdict = s3_error_of_answer(answer->status, answer->code);
+        return false;
+    }
     if (request->ranged && answer->has_range &&
         task->got != answer->range_last + 1 - request->first) {
         *words = "fewer bytes came than in the range it named";
