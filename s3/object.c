@@ -260,10 +260,11 @@ static int verify_put(struct put *put, const struct s3_request *request, struct 
         *err = why;
         return -1;
     }
-    if (ours)
+    put->done = ours;
+    if (ours || absent)
         return 0;
-    return err_set(err, ERR_CORRUPT, "PUT \"%.200s\": the service %s", put->spec->key,
-                   absent ? "accepted it and does not have it" : "holds something else");
+    return err_set(err, ERR_CORRUPT, "PUT \"%.200s\": the service holds something else",
+                   put->spec->key);
 }
 
 /* Backblaze B2 */
@@ -326,10 +327,10 @@ int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
         if (put_once(&put, err) < 0)
             return -1;
     if (!put.done)
-        return err_set(err, ERR_CORRUPT,
-                       "PUT \"%.200s\": the service's ETag is not that of what was sent "
-                       "(%d tries)",
-                       spec->key, PUT_TRIES);
+        return err_set(
+            err, ERR_CORRUPT,
+            "PUT \"%.200s\": what the service has is not what was sent (%d tries)",
+            spec->key, PUT_TRIES);
     if (put.existed && spec->existed == NULL)
         return err_set(err, ERR_STORE, "PUT \"%.200s\": it exists already", spec->key);
     if (spec->existed != NULL)
