@@ -20,6 +20,8 @@ static const struct command *const commands[] = {
     &cmd_fetch,
     &cmd_verify,
     &cmd_prune,
+    &cmd_delete,
+    &cmd_sweep,
     &cmd_status,
     &cmd_config,
     &cmd_help,

@@ -1,8 +1,6 @@
 #include "backup/prune_steps.h"
 
-#include "backup/keys.h"
 #include "backup/note.h"
-#include "backup/state_file.h"
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -163,36 +161,6 @@ static void release(struct marks *marks)
 
 /* ---- pins that another machine set ---- */
 
-static int merge_pin(struct catalog *catalog, const char *id, const struct text *text,
-                     struct err *err)
-{
-    struct state_file state;
-    struct catalog_artifact row;
-    if (state_file_parse(text->data, text->length, id, &state, err) < 0)
-        return -1;
-    catalog_artifact_init(&row);
-    memcpy(row.id, id, ULID_SIZE);
-    state_file_to(&state, &row, NULL);
-    int result = catalog_artifact_merge_pin(catalog, &row, NULL, err);
-    catalog_artifact_release(&row);
-    state_file_release(&state);
-    return result;
-}
-
-static int look_for_pin(struct prune *prune, const struct item *item, struct err *err)
-{
-    struct text text;
-    bool absent = false;
-    char *key = keys_state(item->row->artifact);
-    text_init(&text, STATE_FILE_CEILING);
-    int result = store_get(item->part->access->store, key, &text, &absent, err);
-    if (result == 0 && !absent)
-        result = merge_pin(prune->spec.catalog, item->row->artifact, &text, err);
-    text_release(&text);
-    free(key);
-    return result;
-}
-
 static void drop_item(struct marks *marks, size_t index)
 {
     free(marks->items[index].reason);
@@ -208,7 +176,8 @@ static int respect_pins(struct marks *marks, struct err *err)
         struct err why = {0};
         const struct item *item = &marks->items[i];
         if (item->row->state != CATALOG_COPY_COMPLETE ||
-            look_for_pin(marks->prune, item, &why) == 0)
+            note_merge_pin(marks->prune->spec.catalog, item->part->access,
+                           item->row->artifact, &why) == 0)
             continue;
         if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
             *err = why;

@@ -1,9 +1,10 @@
+#include "backup/prune.h"
 #include "backup/take.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "cmd/artifact_json.h"
-#include "base/clock.h"
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
@@ -99,6 +100,46 @@ static int report(struct catalog *catalog, const struct take_results *results,
     return 0;
 }
 
+/* ---- retention ---- */
+
+static bool any_good(const struct take_results *results)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        if (results->items[i].outcome != TAKE_FAILED)
+            return true;
+    }
+    return false;
+}
+
+static void warn_of_refusal(const struct prune *prune)
+{
+    struct text why;
+    text_init(&why, 1 << 16);
+    if (prune_is_refused(prune, &why))
+        log_warning("nothing was pruned where a guard refuses it: %.*s (see `pgkeep prune "
+                    "--job %s`)",
+                    (int)strcspn(why.data, "\n"), why.data, prune->spec.job);
+    text_release(&why);
+}
+
+/* The backup is what was asked for: whatever goes wrong here is a warning, and so is a
+ * guard that refuses. */
+static void prune_after(struct cmd_context *ctx, struct catalog *catalog, const char *job)
+{
+    struct err why = {0};
+    struct prune_spec spec = {.settings = ctx->settings,
+                              .catalog = catalog,
+                              .job = job,
+                              .yes = true,
+                              .now = clock_now()};
+    struct prune *prune = prune_new(&spec, &why);
+    if (prune == NULL || prune_run(prune, &why) < 0)
+        log_warning("pruning after the backup: %s", why.text);
+    else
+        warn_of_refusal(prune);
+    prune_free(prune);
+}
+
 /* ---- the line ---- */
 
 /* A job that cannot even begin does not keep the others from running. */
@@ -120,6 +161,8 @@ static int run_job(struct cmd_context *ctx, struct catalog *catalog, const char 
         return -1;
     int taken = take_job(&spec, &results, &why);
     int result = report(catalog, &results, job, list, tally, err);
+    if (result == 0 && taken == 0 && job->prune_after_backup && any_good(&results))
+        prune_after(ctx, catalog, name);
     take_results_release(&results);
     if (result < 0 || taken == 0)
         return result;

@@ -13,8 +13,7 @@ static void add_option(struct text *line, const struct config_args *args, const 
 }
 
 /* The very line that does what was refused: the same selection, so the same plan. */
-static void add_force(const struct prune *prune, const struct config_args *args,
-                      struct text *line)
+static void add_force(const char *hash, const struct config_args *args, struct text *line)
 {
     text_add(line, "pgkeep");
     add_option(line, args, "config");
@@ -22,17 +21,36 @@ static void add_force(const struct prune *prune, const struct config_args *args,
     text_add(line, " prune");
     add_option(line, args, "job");
     add_option(line, args, "store");
-    text_addf(line, " --force-unsafe=%s --yes", prune->hash);
+    text_addf(line, " --force-unsafe=%s --yes", hash);
+}
+
+/* Of a plan that was partly carried out only the rest is left: another plan, another hash.
+ */
+static void hash_of_rest(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
+{
+    struct prune_spec spec = prune->spec;
+    struct err ignored = {0};
+    memcpy(hash, prune->hash, RETENTION_HASH_SIZE);
+    if (!spec.yes)
+        return;
+    spec.yes = false;
+    spec.force = NULL;
+    struct prune *rest = prune_new(&spec, &ignored);
+    if (rest)
+        memcpy(hash, rest->hash, RETENTION_HASH_SIZE);
+    prune_free(rest);
 }
 
 static int refuse(const struct prune *prune, const struct config_args *args,
                   struct err *err)
 {
     struct text why, line;
+    char hash[RETENTION_HASH_SIZE];
     text_init(&why, 1 << 16);
     text_init(&line, 1 << 12);
     (void)prune_is_refused(prune, &why);
-    add_force(prune, args, &line);
+    hash_of_rest(prune, hash);
+    add_force(hash, args, &line);
     size_t first = strcspn(why.data, "\n");
     bool more = why.data[first] != '\0' && why.data[first + 1] != '\0';
     err_set(err, ERR_UNSAFE, "%.*s%s", first > 220 ? 220 : (int)first, why.data,
