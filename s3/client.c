@@ -252,6 +252,14 @@ void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms)
     pthread_mutex_unlock(&client->lock);
 }
 
+int64_t s3_client_retry_time(struct s3_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    int64_t retry_time_ms = client->retry_time_ms;
+    pthread_mutex_unlock(&client->lock);
+    return retry_time_ms;
+}
+
 void s3_client_set_cleaning(struct s3_client *client, bool cleaning)
 {
     atomic_store(&client->cleaning, cleaning);

@@ -40,6 +40,8 @@ struct s3_signer *s3_client_signer(struct s3_client *client);
  */
 int s3_request_fail(const struct s3_client *client, const struct s3_request *request,
                     struct err *err);
+/* The budget of a request that has none of its own. */
+int64_t s3_client_retry_time(struct s3_client *client);
 /* How many requests may run at once at the moment. */
 unsigned s3_client_window(struct s3_client *client);
 

@@ -457,10 +457,13 @@ uint64_t s3_upload_sent(struct s3_upload *upload)
 static bool undo(struct s3_upload *upload)
 {
     struct err err = {0};
+    int64_t budget_ms = s3_client_retry_time(upload->client);
 
     if (upload->state != S3_UPLOAD_OPEN)
         return upload->state != S3_UPLOAD_UNKNOWN;
-    if (s3_abort_within(upload->client, upload->key, upload->upload_id, ABORT_MS, true,
+    if (budget_ms > ABORT_MS)
+        budget_ms = ABORT_MS;
+    if (s3_abort_within(upload->client, upload->key, upload->upload_id, budget_ms, true,
                         &err) == 0)
         return true;
     log_warning("%s: the unfinished upload is still on the service: %s", upload->key,

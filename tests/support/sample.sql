@@ -1,6 +1,10 @@
--- Sample data of scripts/quickstart and the benchmarks: over 200 MB on disk, with several types, an index,
+-- Sample data of scripts/quickstart and the benchmarks: over 200 MB times :scale (1) on disk, with several types, an index,
 -- a view, a function, a sequence, a large object.
 \set ON_ERROR_STOP on
+\if :{?scale}
+\else
+\set scale 1
+\endif
 SET client_min_messages = warning;
 SET synchronous_commit = off;
 SELECT setseed(0.5);
@@ -21,7 +25,7 @@ SELECT 'Customer ' || n || E' \\ "ä" \t end', 'c' || n || '@example.com',
        date '1950-01-01' + n % 20000, ARRAY['t' || n % 7, NULL, 'a,b'],
        jsonb_build_object('n', n, 'text', repeat('x', n % 40), 'list', jsonb_build_array(n, n % 3)),
        md5(n::text)::uuid, n % 10 <> 0
-FROM generate_series(1, 150000) n;
+FROM generate_series(1, 150000 * :scale) n;
 CREATE SEQUENCE sales.invoice_number START 1000;
 CREATE TABLE sales.orders (
     id bigint PRIMARY KEY,
@@ -39,7 +43,7 @@ SELECT n, 1 + n % 150000, (ARRAY['new', 'paid', 'sent', 'returned'])[1 + n % 4]:
        timestamptz '2020-01-01 00:00:00+00' + n * interval '37 seconds', n % 100000 / 7.0, random(),
        CASE WHEN n % 5 = 0 THEN NULL ELSE md5(n::text) || ' ' || md5((n * 7)::text) END,
        decode(md5((n % 1000)::text), 'hex')
-FROM generate_series(1, 900000) n;
+FROM generate_series(1, 900000 * :scale) n;
 CREATE INDEX orders_placed ON sales.orders (placed);
 CREATE INDEX orders_customer ON sales.orders (customer) WHERE state <> 'returned';
 CREATE VIEW sales.turnover AS
