@@ -22,6 +22,8 @@ static const struct command *const commands[] = {
     &cmd_prune,
     &cmd_delete,
     &cmd_sweep,
+    &cmd_pin,
+    &cmd_unpin,
     &cmd_status,
     &cmd_config,
     &cmd_help,

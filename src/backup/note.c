@@ -1,72 +1,168 @@
+/*
+ * Pins carry their own time of change, and so do checks. The marks (suspect, quarantined,
+ * first marked) share one: for the file it is when it was last written with other marks,
+ * for the catalog when its row last changed. Comparing these two is not exact - a row also
+ * changes for other reasons - but errs towards the machine that did something last.
+ */
 #include "backup/note.h"
 
 #include "backup/keys.h"
-#include "backup/state_file.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 
-/* What another machine wrote there since stays, where it is later than ours. */
-static int merge_present(struct store *store, const char *key, const char *id,
-                         struct state_file *state, struct err *err)
+/* The rows of one artifact and its copy in one store. */
+struct rows {
+    struct catalog_artifact artifact;
+    struct catalog_copy *copy; /* of the artifact; NULL: none there that is complete */
+};
+
+static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
+                     struct rows *rows, struct err *err)
 {
-    struct text text;
-    struct state_file present;
+    rows->copy = NULL;
+    catalog_artifact_init(&rows->artifact);
+    if (catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &rows->artifact, err) < 0)
+        return -1;
+    for (size_t i = 0; i < rows->artifact.copy_count; i++) {
+        struct catalog_copy *copy = &rows->artifact.copies[i];
+        if (copy->store_id == store_id && copy->state == CATALOG_COPY_COMPLETE)
+            rows->copy = copy;
+    }
+    return 0;
+}
+
+/* ---- from the store into the catalog ---- */
+
+static int write_rows(struct catalog *catalog, const struct rows *rows, bool suspect,
+                      bool quarantined, struct err *err)
+{
+    const struct catalog_artifact *artifact = &rows->artifact;
+    if (catalog_artifact_merge_pin(catalog, artifact, NULL, err) < 0 ||
+        catalog_copy_set_checks(catalog, rows->copy, err) < 0)
+        return -1;
+    if (artifact->suspect != suspect &&
+        catalog_artifact_set_suspect(catalog, artifact->id, artifact->suspect, err) < 0)
+        return -1;
+    if (artifact->quarantined != quarantined &&
+        catalog_artifact_set_quarantined(catalog, artifact->id, artifact->quarantined,
+                                         err) < 0)
+        return -1;
+    return 0;
+}
+
+static int merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
+                 bool *changed, struct err *err)
+{
+    struct rows rows;
+    struct state_file ours;
+    int result = load_rows(catalog, store_id, state->id, &rows, err);
+    *changed = false;
+    if (result == 0 && rows.copy) {
+        bool suspect = rows.artifact.suspect, quarantined = rows.artifact.quarantined;
+        state_file_from(&rows.artifact, rows.copy, rows.artifact.updated, &ours);
+        *changed = state_file_merge(&ours, state);
+        if (*changed) {
+            state_file_to(&ours, &rows.artifact, rows.copy);
+            result = write_rows(catalog, &rows, suspect, quarantined, err);
+        }
+        state_file_release(&ours);
+    }
+    catalog_artifact_release(&rows.artifact);
+    return result;
+}
+
+int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
+               bool *changed, struct err *err)
+{
+    bool ignored = false;
+    if (catalog_begin(catalog, err) < 0)
+        return -1;
+    if (merge(catalog, store_id, state, changed ? changed : &ignored, err) == 0)
+        return catalog_commit(catalog, err);
+    catalog_rollback(catalog);
+    return -1;
+}
+
+/* *when: of the marks in the file; 0: no file that can be read. */
+static int read_file(struct catalog *catalog, struct access *access, const char *id,
+                     struct text *text, int64_t *when, struct err *err)
+{
+    struct state_file state;
     struct err why = {0};
     bool absent = false;
-    text_init(&text, STATE_FILE_CEILING);
-    int result = store_get(store, key, &text, &absent, err);
+    char *key = keys_state(id);
+    int result = store_get(access->store, key, text, &absent, err);
+    *when = 0;
     if (result == 0 && !absent) {
-        if (state_file_parse(text.data, text.length, id, &present, &why) == 0) {
-            (void)state_file_merge(state, &present);
-            state_file_release(&present);
+        if (state_file_parse(text->data, text->length, id, &state, &why) == 0) {
+            result = note_merge(catalog, access->id, &state, NULL, err);
+            *when = state.changed;
+            state_file_release(&state);
         } else {
-            log_warning("%s: %s: it is written anew", key, why.text);
+            log_warning("store \"%s\": %s: %s: it is not looked at", access->name, key,
+                        why.text);
         }
     }
+    free(key);
+    return result;
+}
+
+int note_read(struct catalog *catalog, struct access *access, const char *id,
+              struct err *err)
+{
+    struct text text;
+    int64_t when = 0;
+    text_init(&text, STATE_FILE_CEILING);
+    int result = read_file(catalog, access, id, &text, &when, err);
     text_release(&text);
     return result;
 }
 
-static int put_state(struct access *access, const struct catalog_artifact *artifact,
-                     const struct catalog_copy *copy, struct err *err)
+/* ---- from the catalog into the store ---- */
+
+static int put(struct access *access, const struct rows *rows, const struct text *present,
+               int64_t when, struct err *err)
 {
     struct state_file state;
-    char *key = keys_state(artifact->id);
-    state_file_from(artifact, copy, clock_now(), &state);
-    int result = merge_present(access->store, key, artifact->id, &state, err);
-    if (result == 0) {
-        char *text = state_file_text(&state);
+    int64_t updated = rows->artifact.updated;
+    int result = 0;
+    state_file_from(&rows->artifact, rows->copy, updated > when ? updated : when, &state);
+    char *key = keys_state(rows->artifact.id);
+    char *text = state_file_text(&state);
+    if (strcmp(text, present->data) != 0)
         result = store_put(access->store, key, text, strlen(text), true, err);
-        free(text);
-    }
-    state_file_release(&state);
+    free(text);
     free(key);
+    state_file_release(&state);
     return result;
 }
 
 static int write_note(struct catalog *catalog, struct access *access, const char *id,
                       struct err *err)
 {
-    struct catalog_artifact artifact;
-    catalog_artifact_init(&artifact);
-    int result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
-    for (size_t i = 0; result == 0 && i < artifact.copy_count; i++) {
-        const struct catalog_copy *copy = &artifact.copies[i];
-        if (copy->store_id == access->id && copy->state == CATALOG_COPY_COMPLETE)
-            result = put_state(access, &artifact, copy, err);
+    struct rows rows;
+    struct text present;
+    int64_t when = 0;
+    text_init(&present, STATE_FILE_CEILING);
+    int result = read_file(catalog, access, id, &present, &when, err);
+    if (result == 0) {
+        result = load_rows(catalog, access->id, id, &rows, err);
+        if (result == 0 && rows.copy)
+            result = put(access, &rows, &present, when, err);
+        catalog_artifact_release(&rows.artifact);
     }
-    catalog_artifact_release(&artifact);
+    text_release(&present);
     return result;
 }
 
-void note_write(struct catalog *catalog, struct access *access, const char *id)
+bool note_write(struct catalog *catalog, struct access *access, const char *id)
 {
     struct err err = {0};
-    if (write_note(catalog, access, id, &err) < 0)
-        log_warning("what is known of %s could not be noted in the store: %s", id,
-                    err.text);
+    if (write_note(catalog, access, id, &err) == 0)
+        return true;
+    log_warning("what is known of %s could not be noted in the store: %s", id, err.text);
+    return false;
 }
 
 static int write_in_store(struct settings *settings, struct catalog *catalog,

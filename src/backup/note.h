@@ -1,18 +1,35 @@
 /*
- * note - keeps `<prefix>/state/<id>.json` in the stores up to date: what people and checks
- * decided about an artifact (pin, suspect, quarantined, verified, first marked), so that
- * another machine and a rebuilt catalog respect it (CONTRACT-NOTES 3).
+ * note - keeps `<prefix>/state/<id>.json` in the stores and the catalog's rows together:
+ * what people and checks decided about an artifact (pin, suspect, quarantined, verified,
+ * first marked), so that another machine and a rebuilt catalog respect it (CONTRACT-NOTES
+ * 3).
  *
- * The catalog is written first; the note follows. A note that cannot be written is a
- * warning: the next change or `pgkeep catalog sync` writes it.
+ *     note_read -> the catalog is changed -> note_write
+ *
+ * Whoever is about to decide reads first: what another machine decided meanwhile is then
+ * known and older, so that this decision wins everywhere. The catalog is written before the
+ * stores; a note that cannot be written is a warning, and `pgkeep catalog sync` makes up
+ * for it. Of copies that are not complete nothing is read or written.
  */
 #ifndef PGKEEP_BACKUP_NOTE_H
 #define PGKEEP_BACKUP_NOTE_H
 
 #include "backup/access.h"
+#include "backup/state_file.h"
 
-/* Writes what the catalog says now of this artifact and its copy there. Warns. */
-void note_write(struct catalog *catalog, struct access *access, const char *id);
+/* Takes over what the state file in this store says and the catalog does not know yet (the
+ * later decision wins, group by group: state_file_merge). No file, or a damaged one (a
+ * warning): nothing changes. */
+int note_read(struct catalog *catalog, struct access *access, const char *id,
+              struct err *err) MUST_USE;
+/* The same with a file that was read already. *changed (may be NULL): the rows are others
+ * now. */
+int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
+               bool *changed, struct err *err) MUST_USE;
+
+/* Reads, and writes what the catalog then says of this artifact and its copy there; nothing
+ * when the file says it already. False after a warning. */
+bool note_write(struct catalog *catalog, struct access *access, const char *id);
 /* The same into every store that holds a complete copy; *failed counts those that could not
  * be told. */
 int note_write_all(struct settings *settings, struct catalog *catalog, const char *id,

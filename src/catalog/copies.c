@@ -277,3 +277,26 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
     sql_bind_int(&sql, id);
     return sql_finish(catalog, copy_row_change(&sql, id, "no plan is about it"), err);
 }
+
+int catalog_copy_set_checks(struct catalog *catalog, const struct catalog_copy *from,
+                            struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET verified = ?, verified_level = ?, verified_error = ?,"
+                " proven = ?, proven_level = ?, first_marked = ?, updated = ?"
+                " WHERE id = ? AND state = 'complete'",
+                err);
+    sql_bind_int(&sql, from->verified);
+    sql_bind_int(&sql, from->verified_level);
+    sql_bind_text(&sql, from->verified_error);
+    sql_bind_int(&sql, from->proven);
+    sql_bind_int(&sql, from->proven_level);
+    sql_bind_int(&sql, from->first_marked);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, from->id);
+    return sql_finish(
+        catalog, copy_row_change(&sql, from->id, "checks are about complete ones"), err);
+}

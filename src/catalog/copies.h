@@ -96,6 +96,11 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err) MU
 int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
                         struct err *err) MUST_USE;
 
+/* What another machine found out about a complete copy (state_file_merge): verified*,
+ * proven* and first_marked of `from`, as they are. ERR_UNSAFE when it is not complete. */
+int catalog_copy_set_checks(struct catalog *catalog, const struct catalog_copy *from,
+                            struct err *err) MUST_USE;
+
 /* When a plan first wanted it gone: sets it where it is not set; 0 clears. Complete copies
  * only. */
 int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t time,

@@ -1,0 +1,120 @@
+/* pin and unpin. */
+#include "backup/pin.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+
+static void print_json(const struct catalog_artifact *artifact, size_t untold)
+{
+    output_json(json_pack("{s:s, s:b, s:o, s:o, s:o, s:I}", "id", artifact->id, "pinned",
+                          artifact->pinned ? 1 : 0, "until", json_time(artifact->pin_until),
+                          "reason", json_bytes(artifact->pin_reason), "changed",
+                          json_time(artifact->pin_changed), "stores_untold",
+                          (json_int_t)untold));
+}
+
+static void print_text(const struct catalog_artifact *artifact)
+{
+    char time[32];
+    const char *reason = artifact->pin_reason ? artifact->pin_reason : "";
+    if (!artifact->pinned)
+        output_linef("%s is not pinned", artifact->id);
+    else
+        output_linef("%s is pinned %s%s%s%s", artifact->id,
+                     artifact->pin_until ? "until " : "for ever",
+                     artifact->pin_until ? output_time(time, artifact->pin_until) : "",
+                     *reason ? ": " : "", reason);
+}
+
+static int print(struct cmd_context *ctx, struct catalog *catalog, const char *id,
+                 size_t untold, struct err *err)
+{
+    struct catalog_artifact artifact;
+    catalog_artifact_init(&artifact);
+    int result = catalog_artifact_load(catalog, id, 0, &artifact, err);
+    if (result == 0 && ctx->settings->json)
+        print_json(&artifact, untold);
+    else if (result == 0)
+        print_text(&artifact);
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
+static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct pin_spec *spec,
+                    struct err *err)
+{
+    char id[ULID_SIZE];
+    size_t untold = 0;
+    if (catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err) < 0)
+        return -1;
+    spec->settings = ctx->settings;
+    spec->catalog = catalog;
+    spec->id = id;
+    if (pin_run(spec, &untold, err) < 0 || print(ctx, catalog, id, untold, err) < 0)
+        return -1;
+    return untold > 0 ? CMD_PARTIAL : CMD_DONE;
+}
+
+static int run(struct cmd_context *ctx, struct pin_spec *spec, struct err *err)
+{
+    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
+    int result = catalog ? run_with(ctx, catalog, spec, err) : -1;
+    catalog_close(catalog);
+    return result;
+}
+
+static int run_pin(struct cmd_context *ctx, struct err *err)
+{
+    struct pin_spec spec = {.pinned = true,
+                            .until = config_args_number(ctx->args, "until", 0),
+                            .reason = config_args_text(ctx->args, "reason")};
+    if (config_args_has(ctx->args, "until") && spec.until <= clock_now())
+        return cmd_usage(ctx, err, "--until %s has passed already",
+                         config_args_text(ctx->args, "until"));
+    return run(ctx, &spec, err);
+}
+
+static int run_unpin(struct cmd_context *ctx, struct err *err)
+{
+    struct pin_spec spec = {.pinned = false};
+    return run(ctx, &spec, err);
+}
+
+const struct command cmd_pin = {
+    .name = "pin",
+    .usage = "ID [--until DATE] [--reason TEXT]",
+    .summary = "protect a backup from being deleted",
+    .about =
+        "Neither prune nor delete removes a pinned backup, on no machine that uses its\n"
+        "stores: the pin lies beside the manifest, and a rebuilt catalog knows it. It\n"
+        "still counts for retention. Pinning it again replaces date and reason. A\n"
+        "suspect backup that is pinned counts as looked at.\n"
+        "\n"
+        "A date is midnight UTC; 2026-12-01T08:00:00+01:00 is exact. Exit status 8: it\n"
+        "is pinned here, but a store could not be told (`pgkeep catalog sync` makes up\n"
+        "for it).\n"
+        "\n"
+        "  pgkeep pin latest:nightly --until 2026-12-01 --reason 'before migration'\n"
+        "  pgkeep pin 01JD7XK2M4\n",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_pin,
+};
+
+const struct command cmd_unpin = {
+    .name = "unpin",
+    .usage = "ID",
+    .summary = "end the protection of a backup",
+    .about =
+        "From now on retention alone decides. Exit status 8: a store could not be told;\n"
+        "there the pin stays until `pgkeep catalog sync` or the next change.\n"
+        "\n"
+        "  pgkeep unpin 01JD7XK2M4\n",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_unpin,
+};
