@@ -18,8 +18,9 @@
 #include "config/settings.h"
 #include "store/store.h"
 
-#define ACCESS_TIMEOUT_MS 15000 /* CONTRACT-NOTES 7: how long a store may take to answer   \
-                                 */
+#define ACCESS_TIMEOUT_MS                                                                  \
+    15000 /* CONTRACT-NOTES 7: how long a store may take to answer                         \
+           */
 
 struct access {
     char *name;
@@ -45,6 +46,17 @@ void access_close(struct access *access); /* NULL-safe */
  * doctor and for what the catalog does not know. Name and type are those of the settings.
  */
 struct store *access_store(const struct store_settings *settings, struct err *err) MUST_USE;
+
+/* What stands behind --store, --from and --to: a name of the configuration or of the
+ * catalog, or the URL of a store, which the catalog then gets a row for. Heap: the name for
+ * access_open. ERR_CONFIG, ERR_USAGE. */
+char *access_name(struct settings *settings, struct catalog *catalog, const char *text,
+                  struct err *err) MUST_USE;
+/* Adds the names of all stores: those of the configuration, then the ad-hoc ones that the
+ * catalog has seen. only: access_name of that one alone; NULL: all. ERR_CONFIG when there
+ * is none. */
+int access_names(struct settings *settings, struct catalog *catalog, const char *only,
+                 struct strlist *names, struct err *err) MUST_USE;
 
 /* Several of them, and those that could not be opened. */
 struct access_failure {

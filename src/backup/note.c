@@ -76,9 +76,15 @@ int note_merge(struct catalog *catalog, int64_t store_id, const struct state_fil
                bool *changed, struct err *err)
 {
     bool ignored = false;
+    return merge(catalog, store_id, state, changed ? changed : &ignored, err);
+}
+
+static int merge_alone(struct catalog *catalog, int64_t store_id,
+                       const struct state_file *state, struct err *err)
+{
     if (catalog_begin(catalog, err) < 0)
         return -1;
-    if (merge(catalog, store_id, state, changed ? changed : &ignored, err) == 0)
+    if (note_merge(catalog, store_id, state, NULL, err) == 0)
         return catalog_commit(catalog, err);
     catalog_rollback(catalog);
     return -1;
@@ -96,7 +102,7 @@ static int read_file(struct catalog *catalog, struct access *access, const char 
     *when = 0;
     if (result == 0 && !absent) {
         if (state_file_parse(text->data, text->length, id, &state, &why) == 0) {
-            result = note_merge(catalog, access->id, &state, NULL, err);
+            result = merge_alone(catalog, access->id, &state, err);
             *when = state.changed;
             state_file_release(&state);
         } else {
@@ -122,7 +128,7 @@ int note_read(struct catalog *catalog, struct access *access, const char *id,
 /* ---- from the catalog into the store ---- */
 
 static int put(struct access *access, const struct rows *rows, const struct text *present,
-               int64_t when, struct err *err)
+               int64_t when, bool *written, struct err *err)
 {
     struct state_file state;
     int64_t updated = rows->artifact.updated;
@@ -130,7 +136,8 @@ static int put(struct access *access, const struct rows *rows, const struct text
     state_file_from(&rows->artifact, rows->copy, updated > when ? updated : when, &state);
     char *key = keys_state(rows->artifact.id);
     char *text = state_file_text(&state);
-    if (strcmp(text, present->data) != 0)
+    *written = strcmp(text, present->data) != 0;
+    if (*written)
         result = store_put(access->store, key, text, strlen(text), true, err);
     free(text);
     free(key);
@@ -138,18 +145,19 @@ static int put(struct access *access, const struct rows *rows, const struct text
     return result;
 }
 
-static int write_note(struct catalog *catalog, struct access *access, const char *id,
-                      struct err *err)
+int note_tell(struct catalog *catalog, struct access *access, const char *id, bool *written,
+              struct err *err)
 {
     struct rows rows;
     struct text present;
+    *written = false;
     int64_t when = 0;
     text_init(&present, STATE_FILE_CEILING);
     int result = read_file(catalog, access, id, &present, &when, err);
     if (result == 0) {
         result = load_rows(catalog, access->id, id, &rows, err);
         if (result == 0 && rows.copy)
-            result = put(access, &rows, &present, when, err);
+            result = put(access, &rows, &present, when, written, err);
         catalog_artifact_release(&rows.artifact);
     }
     text_release(&present);
@@ -159,7 +167,8 @@ static int write_note(struct catalog *catalog, struct access *access, const char
 bool note_write(struct catalog *catalog, struct access *access, const char *id)
 {
     struct err err = {0};
-    if (write_note(catalog, access, id, &err) == 0)
+    bool written = false;
+    if (note_tell(catalog, access, id, &written, &err) == 0)
         return true;
     log_warning("what is known of %s could not be noted in the store: %s", id, err.text);
     return false;
@@ -171,7 +180,8 @@ static int write_in_store(struct settings *settings, struct catalog *catalog,
     struct access *access = access_open(settings, catalog, name, false, err);
     if (access == NULL)
         return -1;
-    int result = write_note(catalog, access, id, err);
+    bool written = false;
+    int result = note_tell(catalog, access, id, &written, err);
     access_close(access);
     return result;
 }

@@ -22,13 +22,16 @@
  * warning): nothing changes. */
 int note_read(struct catalog *catalog, struct access *access, const char *id,
               struct err *err) MUST_USE;
-/* The same with a file that was read already. *changed (may be NULL): the rows are others
- * now. */
+/* The same with a file that was read already, in a transaction of the caller's. *changed
+ * (may be NULL): the rows are others now. */
 int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
                bool *changed, struct err *err) MUST_USE;
 
 /* Reads, and writes what the catalog then says of this artifact and its copy there; nothing
- * when the file says it already. False after a warning. */
+ * when the file says it already. */
+int note_tell(struct catalog *catalog, struct access *access, const char *id, bool *written,
+              struct err *err) MUST_USE;
+/* The same, where a failure is no more than a warning; then false. */
 bool note_write(struct catalog *catalog, struct access *access, const char *id);
 /* The same into every store that holds a complete copy; *failed counts those that could not
  * be told. */

@@ -53,6 +53,20 @@ int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter
 int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts *out,
                               struct err *err) MUST_USE;
 
+/* Artifacts that were ever pinned or unpinned and have a complete copy in this store. */
+struct catalog_pin_change {
+    char id[ULID_SIZE];
+    int64_t changed;
+};
+struct catalog_pin_changes {
+    struct catalog_pin_change *items;
+    size_t count, capacity;
+};
+int catalog_artifacts_pin_changes(struct catalog *catalog, int64_t store_id,
+                                  struct catalog_pin_changes *out,
+                                  struct err *err) MUST_USE;
+void catalog_pin_changes_release(struct catalog_pin_changes *changes);
+
 /* A copy as the planner wants it; every state but deleted. */
 struct catalog_plan_row {
     char artifact[ULID_SIZE];

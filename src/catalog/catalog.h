@@ -132,6 +132,17 @@ const char *catalog_path(const struct catalog *catalog);
  */
 int catalog_check(struct catalog *catalog, struct err *err) MUST_USE;
 
+/* Puts the content of the catalog file `with` in the place of the one at `path`, and keeps
+ * what was there as the file `kept`, which must not exist yet. What is at `path` is
+ * overwritten in one transaction of SQLite, so that whoever has it open sees the new rows
+ * and nobody a part of them; what cannot be read as a catalog is moved to `kept` instead.
+ * Nothing there: *absent, and nothing is kept. `with` is closed, and gone afterwards. After
+ * an error `path` is as it was. */
+int catalog_replace(const char *path, const char *with, const char *kept, bool *absent,
+                    struct err *err) MUST_USE;
+/* Removes a catalog file and what SQLite keeps beside it; absent is success. */
+int catalog_remove_file(const char *path, struct err *err) MUST_USE;
+
 /* Several calls as one transaction (BEGIN IMMEDIATE: no other writer comes between; what
  * was read inside is still so at the commit). Keep it short: no network, no waiting. They
  * do not nest; each function of this folder is a transaction of its own when none is open.

@@ -1,0 +1,37 @@
+/*
+ * sync - takes into the catalog what other machines wrote into a shared store, and nothing
+ * else: it deletes nothing, anywhere.
+ *
+ *     manifest that is not known here       its artifact and copy (import.h)
+ *     state file changed since the last     pins, marks and checks of others (note.h)
+ *     time
+ *     copy whose manifest is gone           `missing`: another machine removed it, or
+ *                                           somebody did. Never concluded from a listing
+ *                                           that is incomplete or empty (RETENTION G10),
+ *                                           and each is looked for by its name first
+ *     copy missing or failed here, and its  looked at quickly, and complete again when it
+ *     manifest is there                     is all right
+ *     pin that a store was not told of      written there
+ *     copy deleted here                     stays deleted
+ *
+ * Two listings, and only what is new is fetched, several files at a time.
+ */
+#ifndef PGKEEP_BACKUP_SYNC_H
+#define PGKEEP_BACKUP_SYNC_H
+
+#include "backup/access.h"
+
+struct sync_result {
+    size_t manifests;                          /* in the store */
+    size_t artifacts, copies, states, damaged; /* struct import */
+    size_t missing, healed;
+    size_t told; /* state files written */
+    bool empty;  /* no manifest at all, though the catalog knows copies there: a warning */
+    int64_t newest; /* struct import */
+};
+
+/* One store. settings: for looking at copies that were missing. */
+int sync_store(struct settings *settings, struct catalog *catalog, struct access *access,
+               struct sync_result *result, struct err *err) MUST_USE;
+
+#endif
