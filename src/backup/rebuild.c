@@ -146,8 +146,9 @@ static int check_identity(struct rebuilding *r, const struct access *access,
     return result;
 }
 
-/* A configured store that was never used has no mark, and nothing to read. */
-static bool is_unused(struct rebuilding *r, const char *name, const struct err *why)
+/* A configured store that was never used has no mark, and nothing to read. One that the old
+ * catalog has seen should have one. */
+static int without_mark(struct rebuilding *r, const char *name, struct err *err)
 {
     struct catalog_store row = {0};
     struct err ignored = {0};
@@ -156,7 +157,19 @@ static bool is_unused(struct rebuilding *r, const char *name, const struct err *
                  catalog_store_find(r->old, name, &row, &absent, &ignored) == 0 &&
                  !absent && *row.uuid;
     catalog_store_release(&row);
-    return !known && why->kind == ERR_NOT_FOUND && r->only == NULL;
+    if (known) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\": its mark pgkeep-store.json is missing, though the catalog "
+                "knows this store",
+                name);
+        return err_hint(err, "is the disk mounted, is it the right bucket?");
+    }
+    if (r->only != NULL)
+        return -1;
+    log_info("%s: nothing to read there", err->text);
+    err_clear(err);
+    r->result->unused++;
+    return 0;
 }
 
 static int read_store(struct rebuilding *r, const char *given, struct err *err)
@@ -167,12 +180,8 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
         name ? access_open(r->settings, r->made, name, false, err) : NULL;
     int done = -1;
     if (access == NULL) {
-        if (name && is_unused(r, given, err)) {
-            log_info("%s: nothing to read there", err->text);
-            err_clear(err);
-            result->unused++;
-            done = 0;
-        }
+        if (name && err->kind == ERR_NOT_FOUND)
+            done = without_mark(r, given, err);
         goto cleanup;
     }
     memory_grow(&result->stores, &result->capacity, result->count + 1,
