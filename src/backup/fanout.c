@@ -63,7 +63,8 @@ static int part_size_of(const struct fanout *fanout, unsigned number, size_t *si
     err_set(err, ERR_STORE,
             "the backup is larger than %u parts can hold: %s were sent and it goes on",
             fanout->rules.max_parts, held);
-    return err_hint(err, "a store's max_parts or provider limits it; the upload is undone");
+    err_hint(err, "a store's max_parts or provider limits it; the upload is undone");
+    return -1;
 }
 
 int fanout_start(struct fanout *fanout, struct err *err)
