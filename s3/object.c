@@ -84,6 +84,8 @@ int s3_head_version(struct s3_client *client, const char *key, const char *versi
     if (result == 0 && request.answer.status == 404) {
         *absent = true;
         result = s3_bucket_check(client, err);
+    } else if (result == 0 && !request.answer.has_length) {
+        result = err_set(err, ERR_STORE, "HEAD \"%.200s\": the answer has no size", key);
     } else if (result == 0) {
         s3_object_from_answer(out, key, &request.answer);
     }

@@ -11,8 +11,8 @@
 enum {
     BODY_TRIES = 4,    /* of the one PUT, when what arrived is not what was sent */
     SETTLE_MS = 30000, /* HEAD after an unknown outcome, also when cancelled */
-    LOOKS = 8,         /* some services show a new object a moment late */
-    LOOK_AGAIN_MS = 500,
+    LOOKS = 6,         /* some services show a new object a moment late */
+    FIRST_WAIT_MS = 50,
     BYTES_PER_PART = 1024, /* of the list in Complete: ETag 255 bytes, escaped */
     ANSWER_MAX = 64 << 10,
 };
@@ -36,18 +36,22 @@ static void hand_out(struct s3_object *object, struct s3_object *out)
     *object = (struct s3_object){0};
 }
 
-/* HEAD until it is there, LOOKS times at most. */
+/* HEAD until it is there, LOOKS times at most, with waits that double. That the bucket does
+ * not answer to these keys makes an object that was not found no better. */
 static int look(struct s3_upload *upload, const char *version_id, struct s3_object *object,
                 bool *absent, struct err *err)
 {
-    for (unsigned looks = 1;; looks++) {
+    int64_t wait_ms = FIRST_WAIT_MS;
+
+    for (unsigned looks = 1;; looks++, wait_ms *= 2) {
         if (s3_head_version(upload->client, upload->key, version_id, object, absent, err) <
-            0)
+                0 &&
+            !(*absent && err->kind == ERR_DENIED))
             return -1;
         if (!*absent || looks == LOOKS)
             return 0;
         /* Woken early when cancelled: then the next HEAD says so. */
-        (void)clock_sleep_ms(LOOK_AGAIN_MS);
+        (void)clock_sleep_ms(wait_ms);
     }
 }
 
@@ -187,6 +191,8 @@ static void fill_complete(struct s3_upload *upload, struct s3_request *request,
         s3_request_header(request, "x-amz-checksum-crc64nvme", "%s",
                           s3_crc64_base64(crc, crc_text));
         s3_request_header(request, "x-amz-checksum-type", "FULL_OBJECT");
+        /* Checking what was encrypted with a key of ours takes the key. */
+        s3_client_add_key_headers(upload->client, request);
     }
     /* Keys are unique by construction; this is the belt to the braces. */
     if (upload->row->complete_if_absent)

@@ -8,7 +8,8 @@
  *
  * Environment: S3_BUCKET, S3_ENDPOINT, S3_PROVIDER, S3_STYLE (path, virtual), S3_SIGNING,
  * S3_ESTIMATE (bytes of the stream), S3_MEMORY (MiB of part buffers, 128), S3_PARALLEL and
- * S3_RANGE (of get), S3_RETRY_MS, S3_LIMIT_RATE; keys as everywhere (s3/credentials.h).
+ * S3_RANGE (of get), S3_RETRY_MS, S3_LIMIT_RATE, S3_MAX_PARTS, S3_SSE, S3_SSE_C_KEY_FILE,
+ * S3_STORAGE_CLASS; keys as everywhere (s3/credentials.h).
  */
 #define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "s3/s3.h"
@@ -53,6 +54,9 @@ static struct s3_client *connect_client(struct err *err)
                                                    : S3_STYLE_PATH;
     config.retry_time_ms = number("S3_RETRY_MS", 0);
     config.limit_rate = (uint64_t)number("S3_LIMIT_RATE", 0);
+    config.sse_c_key_file = getenv("S3_SSE_C_KEY_FILE");
+    config.sse = getenv("S3_SSE");
+    config.storage_class = getenv("S3_STORAGE_CLASS");
     config.max_parts = (unsigned)number("S3_MAX_PARTS", 0);
     return s3_client_new(&config, err);
 }

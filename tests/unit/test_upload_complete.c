@@ -243,6 +243,50 @@ START_TEST(an_existing_object_is_not_replaced_where_the_service_can_tell)
 }
 END_TEST
 
+static void head_fails(int status, unsigned times)
+{
+    fault(&(struct fake_fault){.op = "HeadObject",
+                               .action = FAKE_STATUS,
+                               .status = status,
+                               .code = "",
+                               .times = times});
+}
+
+START_TEST(keys_that_may_only_write_are_enough)
+{
+    for (unsigned parts = 1; parts <= 3; parts += 2) {
+        fake_s3_clear_faults(rig.fake);
+        head_fails(403, FAKE_ALWAYS);
+        s3_rig_assert_uploaded(&rig, parts);
+    }
+}
+END_TEST
+
+START_TEST(an_object_that_shows_late_is_waited_for)
+{
+    head_fails(404, 2);
+    s3_rig_assert_uploaded(&rig, 3);
+    ck_assert_uint_eq(count("HeadObject"), 3);
+}
+END_TEST
+
+START_TEST(an_object_that_never_shows_is_an_error)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        fake_s3_clear_faults(rig.fake);
+        head_fails(404, FAKE_ALWAYS);
+        if (i == 1)
+            fault(&(struct fake_fault){.op = "HeadBucket",
+                                       .action = FAKE_STATUS,
+                                       .status = 403,
+                                       .times = FAKE_ALWAYS});
+        ck_assert_int_eq(s3_rig_upload(&rig, 3), -1);
+        ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
+        ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    }
+}
+END_TEST
+
 START_TEST(an_interrupted_upload_is_aborted)
 {
     struct s3_upload *upload = s3_rig_begin(&rig, KEY);
@@ -274,6 +318,9 @@ int main(void)
     tcase_add_test(tcase, a_complete_of_unknown_outcome_is_never_aborted);
     tcase_add_test(tcase, a_lost_upload_is_not_taken_for_a_success);
     tcase_add_test(tcase, uneven_parts_where_they_must_be_equal_fail);
+    tcase_add_test(tcase, keys_that_may_only_write_are_enough);
+    tcase_add_test(tcase, an_object_that_shows_late_is_waited_for);
+    tcase_add_test(tcase, an_object_that_never_shows_is_an_error);
     tcase_add_test(tcase, an_interrupted_upload_is_aborted);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
