@@ -1,6 +1,7 @@
 #include "s3/s3.h"
 
 #include "base/memory.h"
+#include "base/parse.h"
 #include "s3/client.h"
 #include "s3/xml.h"
 
@@ -69,6 +70,70 @@ int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, stru
     else if (status != NULL && strcmp(status, "Suspended") == 0)
         *out = S3_VERSIONING_SUSPENDED;
     free(status);
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}
+
+/* ---- object lock */
+
+static int lock_element(void *context, const char *path, const char *text, struct err *err)
+{
+    static const char rule[] = "Rule/DefaultRetention/";
+    struct s3_bucket_lock *lock = context;
+    const int64_t day = 86400;
+    int64_t number = 0;
+    struct err ignored = {0};
+
+    (void)err;
+    if (strcmp(path, "ObjectLockEnabled") == 0)
+        lock->enabled = strcmp(text, "Enabled") == 0;
+    if (!text_starts_with(path, rule))
+        return 0;
+    path += strlen(rule);
+    if (strcmp(path, "Mode") == 0)
+        snprintf(lock->mode, sizeof lock->mode, "%s", text);
+    else if (parse_int(text, 0, 36500, &number, &ignored) < 0)
+        return 0;
+    else if (strcmp(path, "Days") == 0)
+        lock->seconds = number * day;
+    else if (strcmp(path, "Years") == 0)
+        lock->seconds = number * 365 * day;
+    return 0;
+}
+
+/* How services say that a bucket has no lock, or that they have none at all. */
+static bool has_no_lock(const struct s3_answer *answer)
+{
+    static const char *const codes[] = {"ObjectLockConfigurationNotFoundError",
+                                        "NoSuchObjectLockConfiguration", "InvalidRequest",
+                                        "InvalidBucketState", "NotImplemented"};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strcmp(answer->code, codes[i]) == 0)
+            return true;
+    return answer->status == 501;
+}
+
+int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct err *err)
+{
+    static const int none[] = {400, 404, 409, 501};
+    struct s3_request request;
+    struct text answer;
+
+    *out = (struct s3_bucket_lock){0};
+    text_init(&answer, MAX_ANSWER);
+    s3_request_init(&request, "GET", NULL);
+    s3_query_add(&request.query, "object-lock", NULL);
+    request.out = &answer;
+    request.what = "the bucket's object lock";
+    memcpy(request.accept, none, sizeof none);
+    int result = s3_request_run(client, &request, err);
+    if (result == 0 && request.answer.status < 300)
+        result = s3_xml_walk(answer.data, answer.length, "ObjectLockConfiguration",
+                             lock_element, out, err);
+    else if (result == 0 && !has_no_lock(&request.answer))
+        result = s3_request_fail(client, &request, err);
     s3_request_release(&request);
     text_release(&answer);
     return result;

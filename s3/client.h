@@ -16,6 +16,8 @@ const struct s3_provider *s3_client_row(const struct s3_client *client);
  * class, encryption, tags, object lock (retain-until from now on). Not for UploadPart or
  * Complete. */
 void s3_client_add_object_headers(struct s3_client *client, struct s3_request *request);
+/* Its encryption alone: for scratch objects, which must be free to go. */
+void s3_client_add_encryption(const struct s3_client *client, struct s3_request *request);
 /* SSE-C needs its three headers again on every UploadPart, GET and HEAD; otherwise nothing.
  */
 void s3_client_add_key_headers(const struct s3_client *client, struct s3_request *request);

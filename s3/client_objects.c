@@ -181,6 +181,14 @@ void s3_client_add_object_headers(struct s3_client *client, struct s3_request *r
                       clock_rfc3339(until, s3_client_time(client) + client->lock_seconds));
 }
 
+void s3_client_add_encryption(const struct s3_client *client, struct s3_request *request)
+{
+    for (size_t i = 0; i < client->object_headers.count; i++)
+        if (text_starts_with(client->object_headers.items[i], "x-amz-server-side-"))
+            strlist_add(&request->headers, client->object_headers.items[i]);
+    s3_client_add_key_headers(client, request);
+}
+
 bool s3_client_etag_is_md5(const struct s3_client *client)
 {
     /* The bucket's own encryption may be KMS without our asking. */

@@ -70,6 +70,7 @@ static const struct s3_provider rows[] = {
         .max_parts = 10000,
         .max_object = 5 * TIB,
         .put_if_absent = true,
+        .conditions_plain_only = true,
         .object_lock = true,
         .versions = true,
         .tags = true,

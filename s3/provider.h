@@ -28,6 +28,7 @@ struct s3_provider {
     enum s3_checksums checksums;
     bool put_if_absent;      /* If-None-Match: * on PutObject is honoured */
     bool complete_if_absent; /* ... on CompleteMultipartUpload */
+    bool conditions_plain_only; /* both are ignored in buckets with versions */
     bool object_lock;
     bool versions;
     bool tags;

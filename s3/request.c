@@ -46,6 +46,10 @@ static void hash_payload(struct s3_task *task)
     const struct s3_request *request = task->request;
     unsigned char sha256[SHA256_SIZE];
 
+    if (request->payload != NULL) {
+        snprintf(task->payload, sizeof task->payload, "%s", request->payload);
+        return;
+    }
     if (request->body_size > 0 && !task->client->signs_payload &&
         digest_available(DIGEST_MD5)) {
         snprintf(task->payload, sizeof task->payload, "%s", S3_UNSIGNED_PAYLOAD);

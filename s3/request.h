@@ -98,6 +98,9 @@ struct s3_request {
     bool patient;        /* the service may think for 15 minutes (Complete) */
     bool despite_cancel; /* not ended when the process is (Abort): set a budget */
 
+    const char *payload; /* hex SHA-256 to claim instead of the body's (a probe sends a wrong
+                            one); NULL: the right one */
+
     const void *group; /* for s3_requests_cancel; NULL: none */
     /* When set: called once on the engine thread when the request is done, and the last
      * thing done with it (it may release and free the request, and submit others). It must

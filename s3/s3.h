@@ -136,6 +136,13 @@ int s3_list_versions(struct s3_client *client, const char *prefix, bool exact, s
 
 enum s3_versioning { S3_VERSIONING_OFF, S3_VERSIONING_ON, S3_VERSIONING_SUSPENDED };
 int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, struct err *err) MUST_USE;
+/* What the bucket does with every object that asks for nothing. */
+struct s3_bucket_lock {
+    bool enabled;    /* objects can be locked */
+    char mode[16];   /* default retention: "GOVERNANCE" "COMPLIANCE"; "": none */
+    int64_t seconds; /* how long that is; years count as 365 days */
+};
+int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct err *err) MUST_USE;
 /* 0 when the bucket answers to our credentials. For doctor and the check before a dump. */
 int s3_bucket_check(struct s3_client *client, struct err *err) MUST_USE;
 
