@@ -233,6 +233,7 @@ int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
     *out = (struct s3_probe){.prefix = make_prefix(spec->prefix)};
     probing.until_ms =
         clock_monotonic_ms() + (spec->timeout_ms > 0 ? spec->timeout_ms : TIMEOUT_MS);
+    s3_client_set_retry_time(client, REQUEST_MS);
     int result = make_data(&probing, spec->part_size, err);
     if (result == 0)
         result = run(&probing, err);

@@ -54,8 +54,9 @@ struct s3_probe_spec {
                            per request */
 };
 
-/* Asks all of it. What fails is a finding; -1 only when cancelled (ERR_CANCELLED), or there
- * is no memory: findings so far stay. Release it in any case. */
+/* Asks all of it. The client's retry time is 15 s from then on. What fails is a finding; -1
+ * only when cancelled (ERR_CANCELLED), or there is no memory: findings so far stay. Release
+ * it in any case. */
 int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
                  struct s3_probe *out, struct err *err) MUST_USE;
 void s3_probe_release(struct s3_probe *probe);

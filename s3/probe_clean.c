@@ -76,7 +76,24 @@ static int collect_upload(void *context, const struct s3_pending *pending, struc
     return 0;
 }
 
-/* By prefix, and key by key for services that list no other way. */
+/* Those that we know of: they may be hidden from listings. */
+static int abort_begun(struct s3_probing *probing, struct err *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < probing->begun_count; i++) {
+        struct s3_probe_begun *begun = &probing->begun[i];
+        if (result == 0 && !begun->ended)
+            result = s3_abort_upload(probing->client, begun->key, begun->id, err);
+        free(begun->key);
+        free(begun->id);
+    }
+    probing->begun_count = 0;
+    return result;
+}
+
+/* By prefix, and key by key for services that list no other way: the answer that told an
+ * id may have been lost. */
 static int abort_uploads(struct s3_probing *probing, struct err *err)
 {
     static const char *const names[] = {"", "aborted/upload", "aborted/checksum",
@@ -203,7 +220,9 @@ void s3_probe_clean(struct s3_probing *probing)
     size_t left = 0;
 
     s3_client_set_cleaning(probing->client, true);
-    int aborted = abort_uploads(probing, &err);
+    int aborted = abort_begun(probing, &err);
+    if (aborted == 0)
+        aborted = abort_uploads(probing, &err);
     /* That open uploads may not be listed was found before. */
     if (aborted < 0 && err.kind == ERR_DENIED) {
         err_clear(&err);

@@ -192,7 +192,7 @@ static void try_condition(struct s3_probing *probing, const char *key, const cha
 
 struct large {
     const char *key;
-    char *id;
+    struct s3_probe_begun *begun;
     unsigned count;
     size_t sizes[3];
     char etags[3][sizeof((struct s3_answer *)NULL)->etag];
@@ -203,8 +203,10 @@ static int send_parts(struct s3_probing *probing, struct large *large, struct er
     int result = 0;
 
     for (unsigned i = 0; result == 0 && i < large->count; i++) {
-        struct s3_probe_part part = {
-            .key = large->key, .id = large->id, .number = i + 1, .size = large->sizes[i]};
+        struct s3_probe_part part = {.key = large->key,
+                                     .id = large->begun->id,
+                                     .number = i + 1,
+                                     .size = large->sizes[i]};
         struct s3_request request;
         result = s3_probe_part(probing, &part, &request, err);
         if (result == 0 && !s3_probe_is_success(&request))
@@ -233,7 +235,7 @@ static int complete(struct s3_probing *probing, const struct large *large, bool 
     }
     text_add(&body, "</CompleteMultipartUpload>");
     s3_request_init(&request, "POST", large->key);
-    s3_query_add(&request.query, "uploadId", large->id);
+    s3_query_add(&request.query, "uploadId", large->begun->id);
     s3_request_header(&request, "Content-Type", "application/xml");
     if (if_absent)
         s3_request_header(&request, "If-None-Match", "*");
@@ -245,7 +247,9 @@ static int complete(struct s3_probing *probing, const struct large *large, bool 
     request.what = "completing an upload";
     int result = s3_probe_ask(probing, &request, false, err);
     *status = request.answer.status;
-    if (result == 0 && !s3_probe_is_success(&request))
+    if (result == 0 && s3_probe_is_success(&request))
+        large->begun->ended = true;
+    else if (result == 0)
         (void)s3_probe_refused(probing, &request, err);
     s3_request_release(&request);
     text_release(&body);
@@ -261,7 +265,8 @@ static int upload(struct s3_probing *probing, struct large *large, bool *refused
     int status = 0;
 
     *refused = false;
-    int result = s3_probe_create(probing, &create, &large->id, err);
+    large->begun = s3_probe_create(probing, &create, err);
+    int result = large->begun != NULL ? 0 : -1;
     if (result == 0)
         result = send_parts(probing, large, err);
     if (result == 0)
@@ -270,8 +275,6 @@ static int upload(struct s3_probing *probing, struct large *large, bool *refused
         *refused = true;
         result = -1;
     }
-    free(large->id);
-    large->id = NULL;
     return result;
 }
 
@@ -396,7 +399,8 @@ static void try_complete_condition(struct s3_probing *probing, const char *key)
     struct err err = {0};
     int status = 0;
 
-    int result = s3_probe_create(probing, &create, &large.id, &err);
+    large.begun = s3_probe_create(probing, &create, &err);
+    int result = large.begun != NULL ? 0 : -1;
     if (result == 0)
         result = send_parts(probing, &large, &err);
     if (result == 0)
@@ -406,7 +410,6 @@ static void try_complete_condition(struct s3_probing *probing, const char *key)
     else
         add_condition(probing, S3_PROBE_COMPLETE_CONDITION, S3_TRAIT_COMPLETE_IF_ABSENT,
                       status);
-    free(large.id);
 }
 
 static void make_token(char token[33])

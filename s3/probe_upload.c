@@ -7,16 +7,28 @@
 #include "s3/ledger.h"
 #include "s3/xml.h"
 
+#include <assert.h>
+
 enum { FEW_PARTS = 1000 /* Scaleway's limit, the only other one known */ };
 
-int s3_probe_create(struct s3_probing *probing, const struct s3_probe_create *create,
-                    char **id, struct err *err)
+static struct s3_probe_begun *remember(struct s3_probing *probing, const char *key,
+                                       char *id)
+{
+    assert(probing->begun_count < S3_PROBE_UPLOADS_MAX);
+    struct s3_probe_begun *begun = &probing->begun[probing->begun_count++];
+    *begun = (struct s3_probe_begun){.key = memory_strdup(key), .id = id};
+    return begun;
+}
+
+struct s3_probe_begun *s3_probe_create(struct s3_probing *probing,
+                                       const struct s3_probe_create *create,
+                                       struct err *err)
 {
     static const char root[] = "InitiateMultipartUploadResult";
     struct s3_request request;
     struct text answer;
+    char *id = NULL;
 
-    *id = NULL;
     text_init(&answer, 64 << 10);
     s3_request_init(&request, "POST", create->key);
     s3_query_add(&request.query, "uploads", NULL);
@@ -36,12 +48,12 @@ int s3_probe_create(struct s3_probing *probing, const struct s3_probe_create *cr
     if (result == 0 && !s3_probe_is_success(&request))
         result = s3_probe_refused(probing, &request, err);
     if (result == 0)
-        result = s3_xml_find(answer.data, answer.length, root, "UploadId", id, err);
-    if (result == 0 && *id == NULL)
+        result = s3_xml_find(answer.data, answer.length, root, "UploadId", &id, err);
+    if (result == 0 && id == NULL)
         result = err_set(err, ERR_STORE, "beginning an upload: the answer has no id");
     s3_request_release(&request);
     text_release(&answer);
-    return result;
+    return result == 0 ? remember(probing, create->key, id) : NULL;
 }
 
 static void claim_md5(struct s3_request *request)
@@ -227,11 +239,11 @@ static void try_checksum(struct s3_probing *probing)
     struct s3_probe_create create = {.key = key, .checksum = true};
     struct s3_request request;
     struct err err = {0};
-    char *id = NULL;
     char words[80];
     char found[160];
+    struct s3_probe_begun *begun = s3_probe_create(probing, &create, &err);
 
-    if (s3_probe_create(probing, &create, &id, &err) < 0) {
+    if (begun == NULL) {
         if (err.kind == ERR_TRANSIENT)
             (void)s3_probe_fail(probing, S3_PROBE_CHECKSUM, &err);
         else
@@ -240,7 +252,7 @@ static void try_checksum(struct s3_probing *probing)
         goto cleanup;
     }
     part.key = key;
-    part.id = id;
+    part.id = begun->id;
     if (s3_probe_part(probing, &part, &request, &err) < 0) {
         (void)s3_probe_fail(probing, S3_PROBE_CHECKSUM, &err);
     } else if (s3_probe_is_success(&request)) {
@@ -250,16 +262,15 @@ static void try_checksum(struct s3_probing *probing)
         add_checksum(probing, S3_HAS, S3_PROBE_OK, found);
     }
     s3_request_release(&request);
-    if (s3_abort_upload(probing->client, key, id, &err) < 0)
-        err_clear(&err); /* the end looks for it again, and says so */
+    /* A failure shows at the end, when it is tried again. */
+    begun->ended = s3_abort_upload(probing->client, key, begun->id, &err) == 0;
 cleanup:
-    free(id);
     free(key);
 }
 
 /* ---- */
 
-static void abort_it(struct s3_probing *probing, const struct s3_probe_part *part)
+static bool abort_it(struct s3_probing *probing, const struct s3_probe_part *part)
 {
     struct s3_part_info *parts = NULL;
     size_t count = 0;
@@ -276,9 +287,11 @@ static void abort_it(struct s3_probing *probing, const struct s3_probe_part *par
     else
         s3_probe_add(probing, S3_PROBE_ABORT, S3_PROBE_OK, "nothing is left of it");
     free(parts);
+    return err.kind == ERR_NONE;
 }
 
-static void try_parts(struct s3_probing *probing, struct s3_probe_part *part)
+static void try_parts(struct s3_probing *probing, const struct s3_probe_part *part,
+                      struct s3_probe_begun *begun)
 {
     struct s3_probe_part wrong = *part;
 
@@ -296,7 +309,7 @@ static void try_parts(struct s3_probing *probing, struct s3_probe_part *part)
     try_wrong(probing, S3_PROBE_SHA256, &wrong);
     try_numbers(probing, part);
     try_listing(probing, part);
-    abort_it(probing, part);
+    begun->ended = abort_it(probing, part);
 }
 
 int s3_probe_uploads(struct s3_probing *probing, struct err *err)
@@ -305,11 +318,12 @@ int s3_probe_uploads(struct s3_probing *probing, struct err *err)
     struct s3_probe_create create = {.key = key, .as_configured = true};
     struct s3_request request;
     struct err why = {0};
-    char *id = NULL;
+    struct s3_probe_begun *begun = s3_probe_create(probing, &create, &why);
+    struct s3_probe_part part = {.key = key, .number = 1, .size = S3_PROBE_SMALL};
+    int result = begun != NULL ? 0 : -1;
 
-    int result = s3_probe_create(probing, &create, &id, &why);
-    struct s3_probe_part part = {.key = key, .id = id, .number = 1, .size = S3_PROBE_SMALL};
     if (result == 0) {
+        part.id = begun->id;
         result = s3_probe_part(probing, &part, &request, &why);
         if (result == 0 && !s3_probe_is_success(&request))
             result = s3_probe_refused(probing, &request, &why);
@@ -318,10 +332,9 @@ int s3_probe_uploads(struct s3_probing *probing, struct err *err)
     if (result < 0)
         (void)s3_probe_fail(probing, S3_PROBE_CREATE, &why);
     else
-        try_parts(probing, &part);
+        try_parts(probing, &part, begun);
     if (result == 0)
         try_checksum(probing);
-    free(id);
     free(key);
     return cancel_check(err);
 }

@@ -25,6 +25,13 @@ enum s3_probe_trait {
 };
 enum s3_probe_known { S3_UNKNOWN, S3_HAS, S3_LACKS };
 
+/* An upload that was begun. */
+struct s3_probe_begun {
+    char *key, *id;
+    bool ended; /* completed or aborted */
+};
+enum { S3_PROBE_UPLOADS_MAX = 8 };
+
 struct s3_probing {
     struct s3_client *client;
     const struct s3_provider *row;
@@ -35,6 +42,8 @@ struct s3_probing {
     bool versioned; /* now or once */
     bool wrote;     /* something may lie below the scratch folder */
     enum s3_probe_known traits[S3_TRAITS];
+    struct s3_probe_begun begun[S3_PROBE_UPLOADS_MAX];
+    size_t begun_count;
 };
 
 /* The second part is larger by this: the sizes of a growing schedule. */
@@ -105,15 +114,17 @@ int s3_probe_objects(struct s3_probing *probing, struct err *err) MUST_USE;
 /* Goes on despite a cancel. Adds S3_PROBE_DELETE. */
 void s3_probe_clean(struct s3_probing *probing);
 
-/* CreateMultipartUpload; *id heap, NULL when it was refused (request's answer in err). */
+/* CreateMultipartUpload. What comes back is among probing->begun; set `ended` when it is.
+ * NULL: it was refused, or there was no answer. */
 struct s3_probe_create {
     const char *key;
     bool as_configured; /* with class, tags and locks of the configuration, or with its
                            encryption alone */
     bool checksum;      /* of CRC-64/NVME */
 };
-int s3_probe_create(struct s3_probing *probing, const struct s3_probe_create *create,
-                    char **id, struct err *err) MUST_USE;
+struct s3_probe_begun *s3_probe_create(struct s3_probing *probing,
+                                       const struct s3_probe_create *create,
+                                       struct err *err) MUST_USE;
 /* UploadPart; the request's answer stays for the caller, who releases it. */
 struct s3_probe_part {
     const char *key, *id;

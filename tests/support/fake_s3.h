@@ -58,8 +58,9 @@ struct fake_s3_settings {
     unsigned max_parts;        /* part numbers above are 400 InvalidArgument; 10000 */
     bool equal_parts; /* Cloudflare R2: at Complete, InvalidPart when they differ */
     enum fake_if_none_match if_none_match;
-    bool versioning;      /* DELETE writes markers, overwriting keeps the old version */
-    bool object_lock;     /* x-amz-object-lock-* accepted; needs versioning */
+    bool versioning;  /* DELETE writes markers, overwriting keeps the old version */
+    bool object_lock; /* x-amz-object-lock-* accepted; needs versioning */
+    unsigned default_lock_days; /* default retention of the bucket, GOVERNANCE; 0: none */
     bool lock_is_400;     /* MinIO: a locked version answers 400 InvalidRequest, not 403 */
     bool no_batch_delete; /* DeleteObjects is 501 */
     bool no_list_v2;      /* list-type=2 is 501 */
@@ -78,8 +79,9 @@ struct fake_s3_settings {
     bool
         etags_are_not_md5; /* SSE-KMS: 32 hex digits, but of nothing; answers say aws:kms */
     bool no_100_continue;  /* never sends it: the client's own time-out must go on */
-    bool sparse;     /* bodies are counted and hashed, not kept; GET gives zero bytes */
-    bool close_each; /* Connection: close after every answer */
+    bool sparse; /* bodies are counted and hashed, not kept; GET gives zero bytes */
+    bool ignore_checksums;    /* taken and not looked at (Ceph before Tentacle) */
+    bool close_each;          /* Connection: close after every answer */
     unsigned failure_percent; /* so many of 100 requests fail by chance with 500, 503, or a
                                  reset ... */
     uint64_t failure_seed;    /* ... drawn from this seed by request number */

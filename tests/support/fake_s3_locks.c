@@ -43,6 +43,10 @@ int fake_lock_headers(struct fake_call *call, struct fake_lock *lock)
     const char *hold = fake_header(call, "x-amz-object-lock-legal-hold");
 
     *lock = (struct fake_lock){0};
+    if (call->settings.default_lock_days > 0) {
+        snprintf(lock->mode, sizeof lock->mode, "GOVERNANCE");
+        lock->until = fake_now(call) + (int64_t)call->settings.default_lock_days * 86400;
+    }
     if (mode == NULL && until == NULL && hold == NULL)
         return 0;
     if (!call->settings.object_lock || !call->settings.versioning) {
@@ -79,8 +83,13 @@ void fake_get_lock_configuration(struct fake_call *call)
     }
     text_add(&call->head, "Content-Type: application/xml\r\n");
     text_add(&call->body_text, XML "<ObjectLockConfiguration" NAMESPACE
-                                   "><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
-                                   "</ObjectLockConfiguration>");
+                                   "><ObjectLockEnabled>Enabled</ObjectLockEnabled>");
+    if (call->settings.default_lock_days > 0)
+        text_addf(&call->body_text,
+                  "<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>%u</Days>"
+                  "</DefaultRetention></Rule>",
+                  call->settings.default_lock_days);
+    text_add(&call->body_text, "</ObjectLockConfiguration>");
 }
 
 void fake_get_retention(struct fake_call *call)
