@@ -179,13 +179,15 @@ struct s3_upload_spec {
 /* Nothing is sent yet. */
 struct s3_upload *s3_upload_begin(struct s3_client *client, const struct s3_upload_spec *spec, struct err *err) MUST_USE;
 /* Takes its own reference on the part and returns at once (or reports the failure of an earlier
- * part, permanently). Parts come in order, numbers from 1, none empty but a sole last one. part->last
+ * part, permanently); only with part 2 it waits for the answer to CreateMultipartUpload. Parts come
+ * in order, numbers from 1, none empty but a sole last one. part->last
  * marks the end; a first part that is also the last goes out as one PUT in s3_upload_finish. */
 int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err) MUST_USE;
 /* Waits for all parts sent so far; nothing becomes visible. */
 int s3_upload_wait(struct s3_upload *upload, struct err *err) MUST_USE;
 /* Waits for the parts, checks the ledger (count, numbers, bytes), completes, settles an unknown outcome
- * with HEAD and the token, verifies the size. After 0 the object is there with exactly these bytes. */
+ * with HEAD and the token, verifies the size. After 0 the object is there with exactly these bytes
+ * (keys that may write but not read: by the service's word, with a warning). out may be NULL. */
 int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err *err) MUST_USE;
 /* Not finished: aborts (bounded to 60 s; never after a Complete of unknown outcome). NULL-safe. */
 void s3_upload_free(struct s3_upload *upload);
