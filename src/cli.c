@@ -25,6 +25,7 @@ static const struct command *const commands[] = {
     &cmd_delete,
     &cmd_catalog,
     &cmd_sweep,
+    &cmd_doctor,
     &cmd_status,
     &cmd_config,
     &cmd_help,

@@ -52,12 +52,9 @@ struct store *access_store(const struct store_settings *settings, struct err *er
     return store_open_s3(settings->name, &config, settings->prefix, err);
 }
 
-/* What the settings or, for an ad-hoc store of an earlier run, the catalog says. `owned`
- * receives what the caller must release. */
-static const struct store_settings *find_settings(struct settings *settings,
-                                                  struct catalog *catalog, const char *name,
-                                                  struct store_settings *owned,
-                                                  struct err *err)
+const struct store_settings *access_settings(struct settings *settings,
+                                             struct catalog *catalog, const char *name,
+                                             struct store_settings *owned, struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
@@ -92,19 +89,18 @@ static int refuse_unmarked(const char *name, struct err *err)
                     name);
 }
 
-/* Its mark, and a page for whoever finds it without pgkeep. */
-static int make_store(struct access *access, const struct store_settings *from,
-                      struct err *err)
+int access_mark(struct store *store, const struct store_settings *from, char uuid[37],
+                struct err *err)
 {
     struct recovery_place place = {.folder = from->type == STORE_DIR ? from->path : NULL,
                                    .bucket = from->bucket,
                                    .prefix = from->prefix,
                                    .endpoint = from->endpoint,
                                    .region = from->region};
-    if (store_mark(access->store, access->uuid, err) < 0)
+    if (store_mark(store, uuid, err) < 0)
         return -1;
     char *page = recovery_text(&place);
-    int result = store_put(access->store, KEYS_RECOVERY, page, strlen(page), true, err);
+    int result = store_put(store, KEYS_RECOVERY, page, strlen(page), true, err);
     free(page);
     return result;
 }
@@ -126,7 +122,7 @@ static int identify(struct access *access, struct catalog *catalog,
                 access->name);
         return err_hint(err, "the first backup into it makes it a store");
     }
-    if (absent && make_store(access, from, err) < 0)
+    if (absent && access_mark(access->store, from, access->uuid, err) < 0)
         return -1;
     snprintf(row->uuid, sizeof row->uuid, "%s", access->uuid);
     return catalog_store_identify(catalog, row, clock_now(), err);
@@ -161,7 +157,8 @@ struct access *access_open(struct settings *settings, struct catalog *catalog,
                            const char *name, bool may_mark, struct err *err)
 {
     struct store_settings owned = {0};
-    const struct store_settings *from = find_settings(settings, catalog, name, &owned, err);
+    const struct store_settings *from =
+        access_settings(settings, catalog, name, &owned, err);
     struct access *access = NULL;
     if (from != NULL) {
         access = memory_zalloc(sizeof *access);

@@ -42,6 +42,16 @@ struct access *access_open(struct settings *settings, struct catalog *catalog,
 void access_use(struct access *access);
 void access_close(struct access *access); /* NULL-safe */
 
+/* What the settings or, for an ad-hoc store of an earlier run, the catalog says of it.
+ * `owned` (zeroed) receives what the caller must release. NULL: ERR_CONFIG for an unknown
+ * name, or what is wrong with its secrets. */
+const struct store_settings *access_settings(struct settings *settings,
+                                             struct catalog *catalog, const char *name,
+                                             struct store_settings *owned,
+                                             struct err *err) MUST_USE;
+/* A store's mark (store_mark), and a page for whoever finds it without pgkeep. */
+int access_mark(struct store *store, const struct store_settings *from, char uuid[37],
+                struct err *err) MUST_USE;
 /* The handle alone: nothing is asked on the network and nothing is written anywhere. For
  * doctor and for what the catalog does not know. Name and type are those of the settings.
  */

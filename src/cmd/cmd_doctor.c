@@ -1,0 +1,214 @@
+#include "backup/adopt.h"
+#include "backup/diagnose.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cmd/catalog_for.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "config/adhoc.h"
+
+/* What is printed while it goes on, or collected. */
+struct showing {
+    const struct settings *settings;
+    json_t *list;      /* with --json */
+    char subject[320]; /* the heading that stands above */
+};
+
+/* ---- a line per check ---- */
+
+static void print_subject(struct showing *showing, const struct diagnose_finding *finding)
+{
+    char subject[sizeof showing->subject];
+    if (finding->name != NULL)
+        snprintf(subject, sizeof subject, "%s \"%.256s\"", finding->group, finding->name);
+    else
+        snprintf(subject, sizeof subject, "%s", finding->group);
+    if (strcmp(subject, showing->subject) == 0)
+        return;
+    snprintf(showing->subject, sizeof showing->subject, "%s", subject);
+    output_linef("%s", subject);
+}
+
+static void print_line(struct showing *showing, const struct diagnose_finding *finding)
+{
+    const char *verdict = diagnose_verdict_name(finding->verdict);
+    bool differs = finding->expected != NULL && finding->verdict != DIAGNOSE_OK;
+    if (showing->settings->quiet && finding->verdict == DIAGNOSE_OK)
+        return;
+    print_subject(showing, finding);
+    if (differs)
+        output_linef("  %-8s %s: %s (expected: %s)", verdict, finding->title,
+                     finding->found, finding->expected);
+    else
+        output_linef("  %-8s %s: %s", verdict, finding->title, finding->found);
+    if (finding->advice != NULL)
+        output_linef("           -> %s", finding->advice);
+}
+
+static json_t *finding_json(const struct diagnose_finding *finding)
+{
+    bool failed = finding->verdict == DIAGNOSE_FAILED;
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s?, s:o, s:o, s:s?}", "group",
+                     finding->group, "name", json_bytes(finding->name), "check",
+                     finding->check, "title", finding->title, "verdict",
+                     diagnose_verdict_name(finding->verdict), "kind",
+                     failed ? err_kind_name(finding->kind) : NULL, "expected",
+                     json_bytes(finding->expected), "found", json_bytes(finding->found),
+                     "advice", finding->advice);
+}
+
+static void tell(void *context, const struct diagnose_finding *finding)
+{
+    struct showing *showing = context;
+    if (showing->list != NULL)
+        (void)json_array_append_new(showing->list, finding_json(finding));
+    else
+        print_line(showing, finding);
+}
+
+static void print_end(struct showing *showing, const struct diagnose_result *result)
+{
+    const size_t *counts = result->counts;
+    if (showing->list != NULL) {
+        output_json(json_pack("{s:o, s:I, s:I, s:I, s:I}", "checks", showing->list, "ok",
+                              (json_int_t)counts[DIAGNOSE_OK], "warnings",
+                              (json_int_t)counts[DIAGNOSE_WARNING], "failed",
+                              (json_int_t)counts[DIAGNOSE_FAILED], "skipped",
+                              (json_int_t)counts[DIAGNOSE_SKIPPED]));
+        return;
+    }
+    if (!showing->settings->quiet)
+        output_linef("%zu ok, %zu warnings, %zu failed, %zu skipped", counts[DIAGNOSE_OK],
+                     counts[DIAGNOSE_WARNING], counts[DIAGNOSE_FAILED],
+                     counts[DIAGNOSE_SKIPPED]);
+}
+
+static int look(struct cmd_context *ctx, struct err *err)
+{
+    struct showing showing = {.settings = ctx->settings};
+    struct diagnose_spec spec = {.settings = ctx->settings,
+                                 .adhoc = adhoc_is_asked(ctx->args),
+                                 .tell = tell,
+                                 .context = &showing};
+    struct diagnose_result result;
+    showing.list = ctx->settings->json ? json_array() : NULL;
+    int done = diagnose_run(&spec, &result, err);
+    print_end(&showing, &result);
+    if (done < 0)
+        return -1;
+    return result.first == ERR_NONE ? CMD_DONE : err_exit_status(result.first);
+}
+
+/* ---- --adopt ---- */
+
+static void print_expected(const struct adopt *adopt, const char *name)
+{
+    char size[32], time[32];
+    output_linef("store \"%s\", %s", name, adopt->url);
+    output_linef("  mark expected: %s", adopt->expected[0] ? adopt->expected : "none yet");
+    output_linef("  mark found:    %s", adopt->found[0] ? adopt->found : "none");
+    if (adopt->copies == 0)
+        output_linef("  the catalog expects no backup in it");
+    else
+        output_linef("  the catalog expects %zu backups in it (%s), the newest %s of %s",
+                     adopt->copies, text_size(size, adopt->bytes), adopt->newest,
+                     output_time(time, adopt->newest_time));
+}
+
+static json_t *adopt_json(const struct adopt *adopt, const char *name, const char *before)
+{
+    const char *newest = adopt->newest[0] != '\0' ? adopt->newest : NULL;
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I, s:I, s:s?, s:o}", "store", name,
+                     "url", adopt->url, "expected",
+                     adopt->expected[0] ? adopt->expected : NULL, "found",
+                     before[0] ? before : NULL, "mark", adopt->found, "copies",
+                     (json_int_t)adopt->copies, "bytes", (json_int_t)adopt->bytes, "newest",
+                     newest, "newest_time", json_time(adopt->newest_time));
+}
+
+static void print_adopted(const struct adopt *adopt, const char *name)
+{
+    if (adopt->state == ADOPT_SAME) {
+        output_linef("it holds its own mark: nothing to do");
+        return;
+    }
+    output_linef("adopted: its mark is %s from now on", adopt->found);
+    if (adopt->copies > 0)
+        output_linef("what is missing in it now: pgkeep verify --all --level quick --store "
+                     "%s; pgkeep copy brings it back from another store",
+                     name);
+}
+
+static int adopt_shown(struct cmd_context *ctx, struct catalog *catalog,
+                       struct adopt *adopt, struct err *err)
+{
+    const char *name = config_args_text(ctx->args, "adopt");
+    char before[sizeof adopt->found];
+    memcpy(before, adopt->found, sizeof before);
+    if (!ctx->settings->json)
+        print_expected(adopt, name);
+    if (adopt_store(adopt, catalog, config_args_text(ctx->args, "mark"), err) < 0)
+        return -1;
+    if (ctx->settings->json)
+        output_json(adopt_json(adopt, name, before));
+    else
+        print_adopted(adopt, name);
+    return CMD_DONE;
+}
+
+static int adopt(struct cmd_context *ctx, struct err *err)
+{
+    const char *name = config_args_text(ctx->args, "adopt");
+    struct adopt found = {0};
+    int result = -1;
+    if (adhoc_is_asked(ctx->args))
+        return cmd_usage(ctx, err,
+                         "--adopt takes the name of a store, and no --source or "
+                         "--store");
+    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
+    if (catalog == NULL)
+        return -1;
+    if (adopt_look(ctx->settings, catalog, name, &found, err) == 0)
+        result = adopt_shown(ctx, catalog, &found, err);
+    adopt_release(&found);
+    catalog_close(catalog);
+    return result;
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    if (config_args_has(ctx->args, "adopt"))
+        return adopt(ctx, err);
+    if (config_args_has(ctx->args, "mark"))
+        return cmd_usage(ctx, err, "--mark goes with --adopt");
+    return look(ctx, err);
+}
+
+const struct command cmd_doctor = {
+    .name = "doctor",
+    .usage = "[--source CONNINFO] [--store URL...] | --adopt STORE [--mark UUID]",
+    .summary = "look at everything that must work, and say what to do",
+    .about =
+        "The catalog: whole, writable, room, clock. Each source: server, a pg_dump that\n"
+        "fits it, rights to read every row of every database. Each store: reached, its\n"
+        "mark, writing, room; of an S3 service what it really does (parts, wrong hashes,\n"
+        "conditions, versions, locks, clock) against what pgkeep assumes of it, and what\n"
+        "to set where that differs. Each job: its retention. Scratch objects lie under\n"
+        "pgkeep-probe-... in the store's own prefix and are removed again, with all\n"
+        "versions; where a bucket's default retention would keep them none is written.\n"
+        "It uploads about 11 MiB to each bucket. With --quiet only what is not ok.\n"
+        "\n"
+        "Exit status: 0 when nothing failed (warnings are allowed), else that of the\n"
+        "first failure: 3 configuration, 4 database, 5 store, 6 damage, 9 not safe.\n"
+        "\n"
+        "--adopt: a store whose mark is missing or another's is not touched. When it was\n"
+        "emptied or replaced on purpose, this shows what the catalog expects there and\n"
+        "writes a new mark. The mark of another store is taken only by name (--mark).\n"
+        "\n"
+        "  pgkeep doctor\n"
+        "  pgkeep doctor --source 'host=db dbname=shop' --store s3://acme-pg/prod\n"
+        "  pgkeep doctor --adopt nas\n",
+    .max_args = 0,
+    .run = run,
+};
