@@ -7,7 +7,7 @@
 #   mark_dir FOLDER               a store's mark
 #   lay_dir STORE FOLDER          the objects of all that the catalog says is complete in STORE
 #   lay_s3 STORE BUCKET/PREFIX    the same in a bucket
-#   backups GROUP COUNT [STORE…]  JSON lines: daily complete ones, the newest at 2026-11-20; ids go on 01 … COUNT, oldest first, behind two letters of the group
+#   backups GROUP COUNT [STORE…]  JSON lines: daily complete ones, the newest at 2020-11-20; ids go on 01 … COUNT, oldest first, behind two letters of the group
 #   state STORE                   "01:complete 02:deleting …", of the catalog, by id
 #   files FOLDER ID               how many objects of it are there
 
@@ -59,11 +59,11 @@ backups() { # backups JOB/DATABASE COUNT STORE...
     for ((n = 1; n <= count; n++)); do
         printf '{"id":"%s","job":"%s","source":"shop","database":"%s","time":"%s","raw_bytes":1000,"stored_bytes":100,"copies":%s}\n' \
             "$(id_of "$group" "$n")" "${group%/*}" "${group#*/}" \
-            "$(date -u -d "2026-11-20T02:00:00Z - $((count - n)) days" +%FT%TZ)" "$copies"
+            "$(date -u -d "2020-11-20T02:00:00Z - $((count - n)) days" +%FT%TZ)" "$copies"
     done
 }
 id_of() { # id_of JOB/DATABASE N: the first letters of both, then N
-    printf '01JD%s%02d%018d' "$(cut -c1 <<<"$1" | tr '[:lower:]' '[:upper:]')$(cut -d/ -f2 <<<"$1" | cut -c1 | tr '[:lower:]ILOU' '[:upper:]1100')" "$2" 0
+    printf '01JD%s%02d%018d' "$(cut -c1 <<<"${1/#\//X}" | tr '[:lower:]' '[:upper:]')$(cut -d/ -f2 <<<"$1" | cut -c1 | tr '[:lower:]ILOU' '[:upper:]1100')" "$2" 0
 }
 state() {
     "$pgkeep" --config "$config" list --json --status "${2:-complete}" |
