@@ -37,6 +37,7 @@ void take_facts_describe(const struct take_artifact *take,
     memory_replace(&artifact->format, globals ? "plain" : take->job->format);
     memory_replace(&artifact->compression, codec_name(take->job->codec.kind));
     artifact->level = codec_effective_level(take->job->codec);
+    artifact->tries = 1;
     artifact->started = artifact->time = clock_now();
     memory_replace(&artifact->name, take->spec->name);
     memory_replace(&artifact->description, take->job->description);
