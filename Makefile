@@ -44,9 +44,12 @@ endif
 ifdef COVERAGE
 OPTIMIZE := -O0 -g --coverage
 endif
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) $(TEST_PKG) 2>/dev/null | sed 's/-I/-isystem /g')
+# Each by itself: the program builds where the tests' library is absent.
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) 2>/dev/null | sed 's/-I/-isystem /g')
+PKG_CFLAGS += $(shell pkg-config --cflags $(TEST_PKG) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lbz2 -pthread
 TEST_LIBS  := $(shell pkg-config --libs $(TEST_PKG) 2>/dev/null)
+PKG_LACKS  := $(strip $(foreach p,$(PKG),$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo yes),,$(p))))
 CFLAGS_ALL := -std=c11 -D_POSIX_C_SOURCE=200809L -DPGKEEP_VERSION='"$(VERSION)"' \
               -DPGKEEP_SYSCONFDIR='"$(SYSCONFDIR)"' -Isrc -I. $(OPTIMIZE) $(HARDEN) $(WARN) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPTIMIZE) $(LDFLAGS)
@@ -69,6 +72,12 @@ SUPPORT   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(wildcard tests/suppo
 
 ## all: the program
 all: $(PROGRAM)
+
+ifneq ($(PKG_LACKS),)
+ifeq ($(filter help clean dist uninstall,$(MAKECMDGOALS)),)
+$(error libraries are missing: $(PKG_LACKS) - scripts/install-deps build installs them)
+endif
+endif
 
 $(PROGRAM): $(BUILD)/obj/src/main.o $(BUILD)/obj/src/cli.o $(call archives,$(LAYERS))
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call group,$(filter %.a,$^)) $(PKG_LIBS)
