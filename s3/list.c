@@ -187,7 +187,8 @@ static bool wants_encoding(const struct listing *listing)
     return row->list_encoding && (listing->versions || row->list_version != 1);
 }
 
-static int ask(const struct listing *listing, struct page *page, struct err *err)
+static int ask(const struct listing *listing, struct page *page, bool *came,
+               struct err *err)
 {
     const char *root = listing->versions ? "ListVersionsResult" : "ListBucketResult";
     struct s3_request request;
@@ -204,6 +205,7 @@ static int ask(const struct listing *listing, struct page *page, struct err *err
         s3_query_add(&request.query, "encoding-type", "url");
     add_position(listing, &request.query);
     int result = s3_request_run(listing->client, &request, err);
+    *came = result == 0;
     if (result == 0)
         result = s3_xml_walk(answer.data, answer.length, root, read_element, page, err);
     if (result == 0)
@@ -213,14 +215,16 @@ static int ask(const struct listing *listing, struct page *page, struct err *err
     return result;
 }
 
-/* The engine repeats what fails to come; here is repeated what came damaged. */
+/* The engine has spent the time of a page that does not come; here is repeated what came
+ * damaged. */
 static int ask_well(const struct listing *listing, struct page *page, struct err *err)
 {
     for (int i = 1;; i++) {
-        if (ask(listing, page, err) == 0)
+        bool came;
+        if (ask(listing, page, &came, err) == 0)
             return 0;
         page_release(page);
-        if (err->kind != ERR_TRANSIENT || i == PAGE_TRIES)
+        if (!came || err->kind != ERR_TRANSIENT || i == PAGE_TRIES)
             return -1;
     }
 }
