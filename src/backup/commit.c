@@ -3,26 +3,29 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* Everything of this copy that may be visible, the commit mark first. True: nothing is
- * left. */
+static bool remove_object(struct store *store, const char *key)
+{
+    struct store_removed removed = {0};
+    struct err trouble = {0};
+    if (key == NULL)
+        return true;
+    if (store_remove(store, key, &removed, &trouble) == 0 && removed.result == STORE_GONE)
+        return true;
+    log_debug("removing %s: %s", key,
+              trouble.kind != ERR_NONE ? trouble.text : removed.reason);
+    return false;
+}
+
+/* Everything of this copy that may be visible, the commit mark first: as long as that may
+ * be there, so must be what it names. True: nothing is left. */
 static bool remove_objects(const struct commit *commit, struct store *store,
                            const struct catalog_copy *copy)
 {
-    const char *const keys[] = {commit->manifest_key, copy->index_key, copy->key};
-    bool clean = true;
     store_set_cleaning(store, true);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        struct store_removed removed = {0};
-        struct err trouble = {0};
-        if (keys[i] == NULL)
-            continue;
-        if (store_remove(store, keys[i], &removed, &trouble) < 0) {
-            log_debug("removing %s: %s", keys[i], trouble.text);
-            clean = false;
-        } else if (removed.result != STORE_GONE) {
-            log_debug("removing %s: %s", keys[i], removed.reason);
-            clean = false;
-        }
+    bool clean = remove_object(store, commit->manifest_key);
+    if (clean) {
+        clean = remove_object(store, copy->index_key);
+        clean = remove_object(store, copy->key) && clean;
     }
     store_set_cleaning(store, false);
     return clean;
@@ -150,7 +153,8 @@ int commit_run(struct commit *commit, struct err *err)
     size_t data = for_each(commit, finish_data);
     size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
     size_t manifests = indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
-    if (manifests > 0)
+    commit->committed = manifests > 0;
+    if (commit->committed)
         return record(commit, err);
     fanout_too_few(commit->fanout, err);
     drop_all(commit, err);

@@ -3,10 +3,10 @@
  *
  * The order, for all stores together (PRODUCT 5, CONTRACT-NOTES 2):
  *
- *     1 data      each upload is finished: the data object becomes visible, verified in
- * size 2 index     beside it 3 enough?   fewer than min_copies stores hold both: everything
- * is removed again, failed 4 manifest  store by store; the first one makes the artifact
- * complete
+ *     1 data      each upload is finished: the data object becomes visible, verified
+ *     2 index     beside it
+ *     3 enough?   fewer than min_copies stores hold both: all is removed again, failed
+ *     4 manifest  store by store; the first one makes the artifact complete
  *
  * So a manifest never names what is not there, and an artifact that failed leaves no
  * object. A store that fails on the way is dropped; what it holds by then is removed, or,
@@ -31,11 +31,13 @@ struct commit {
     const char *manifest;     /* the document */
     const char *manifest_key;
     size_t min_copies;
+    bool committed; /* out: a manifest was written, so the backup is there to stay */
 };
 
 /* 0: the artifact is complete in at least one store, see the copies for the others. -1:
- * nothing of it is visible in any store (or, should the catalog fail after the first
- * manifest, err says that the backup is there). */
+ * nothing of it is visible in any store - unless `committed` is set: then the catalog could
+ * not be written, its rows are still those of a backup under way, and recovery completes
+ * them; the caller must not make them failed. */
 int commit_run(struct commit *commit, struct err *err) MUST_USE;
 
 /* Drops a target: undoes its upload, removes what became visible (manifest, index, data),

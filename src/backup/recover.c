@@ -83,6 +83,23 @@ static int read_manifest(const struct recovery *r, struct manifest *manifest, bo
     return result;
 }
 
+/* Is what the manifest names there as well? It is written last and removed first, but a
+ * bucket's lifecycle rules and other people's tools know nothing of that order. */
+static int check_data(const struct recovery *r, const struct manifest *manifest,
+                      bool *whole, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    if (strcmp(manifest->facts.key, r->copy->key) != 0)
+        return err_set(err, ERR_UNSAFE, "the manifest of %s names %s, the catalog %s",
+                       r->copy->artifact, manifest->facts.key, r->copy->key);
+    if (store_stat(r->access->store, r->copy->key, &object, &absent, err) < 0)
+        return -1;
+    *whole = !absent && object.size == manifest->artifact.stored_bytes;
+    store_object_release(&object);
+    return 0;
+}
+
 /* ---- it is not ---- */
 
 struct aborting {
@@ -156,22 +173,20 @@ int recover_copy(struct catalog *catalog, struct access *access,
     struct recovery r = {
         .catalog = catalog, .access = access, .copy = copy, .vouched = vouched};
     struct manifest manifest;
-    bool absent = false, may = false;
+    bool absent = false, may = false, whole = false;
     *result = RECOVER_LEFT_ALONE;
     if (!owner_is_gone(&r))
         return 0;
     if (artifact_may_complete(&r, &may, err) < 0 ||
         read_manifest(&r, &manifest, &absent, err) < 0)
         return -1;
-    if (absent || !may) {
-        if (!absent)
-            manifest_release(&manifest);
-        *result = RECOVER_CLEANED;
-        return clean(&r, err);
+    int done = absent ? 0 : check_data(&r, &manifest, &whole, err);
+    if (done == 0) {
+        *result = whole && may ? RECOVER_COMPLETED : RECOVER_CLEANED;
+        done = whole && may ? complete(&r, &manifest, err) : clean(&r, err);
     }
-    *result = RECOVER_COMPLETED;
-    int done = complete(&r, &manifest, err);
-    manifest_release(&manifest);
+    if (!absent)
+        manifest_release(&manifest);
     return done;
 }
 

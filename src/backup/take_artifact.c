@@ -428,10 +428,10 @@ static void run(struct taking *t, struct take_result *result)
     int done = in_order(t, err);
     if (observer->end)
         observer->end(observer->context);
-    if (done < 0)
-        record_failure(t, err);
-    else
+    if (done == 0)
         tell_outcome(t, result);
+    else if (!t->commit.committed)
+        record_failure(t, err);
 }
 
 int take_artifact(const struct take_artifact *take, struct take_result *result,
