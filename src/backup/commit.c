@@ -31,7 +31,7 @@ static bool remove_objects(const struct commit *commit, struct store *store,
     return clean;
 }
 
-void commit_drop(struct commit *commit, size_t index, const struct err *why)
+void commit_undo(struct commit *commit, size_t index, const struct err *why)
 {
     bool begun = commit->fanout && index < fanout_count(commit->fanout);
     struct fanout_target *target = begun ? fanout_target(commit->fanout, index) : NULL;
@@ -39,7 +39,7 @@ void commit_drop(struct commit *commit, size_t index, const struct err *why)
     struct err trouble = {0};
     bool clean = true;
     if (target && target->upload != NULL)
-        fanout_drop(commit->fanout, index, why);
+        fanout_undo(commit->fanout, index, why);
     if (target && target->began)
         clean = target->undone;
     /* An answer that was lost may have been a yes. */
@@ -52,12 +52,19 @@ void commit_drop(struct commit *commit, size_t index, const struct err *why)
     copy->state = CATALOG_COPY_FAILED;
 }
 
-static void drop_all(struct commit *commit, const struct err *why)
+static void undo_all(struct commit *commit, const struct err *why)
 {
     for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
         if (commit->copies[i].state == CATALOG_COPY_UPLOADING)
-            commit_drop(commit, i, why);
+            commit_undo(commit, i, why);
     }
+}
+
+/* This one itself failed. */
+static void drop(struct commit *commit, size_t index, const struct err *why)
+{
+    fanout_drop(commit->fanout, index, why);
+    commit_undo(commit, index, why);
 }
 
 /* One step for one store. */
@@ -73,7 +80,7 @@ static size_t for_each(struct commit *commit, commit_step step)
             fanout_target(commit->fanout, i)->failed.kind != ERR_NONE)
             continue;
         if (step(commit, i, &why) < 0)
-            commit_drop(commit, i, &why);
+            drop(commit, i, &why);
         else
             left++;
     }
@@ -143,7 +150,7 @@ static void settle_dropped(struct commit *commit)
         const struct fanout_target *target = fanout_target(commit->fanout, i);
         if (target->failed.kind != ERR_NONE &&
             commit->copies[i].state == CATALOG_COPY_UPLOADING)
-            commit_drop(commit, i, &target->failed);
+            commit_undo(commit, i, &target->failed);
     }
 }
 
@@ -157,6 +164,6 @@ int commit_run(struct commit *commit, struct err *err)
     if (commit->committed)
         return record(commit, err);
     fanout_too_few(commit->fanout, err);
-    drop_all(commit, err);
+    undo_all(commit, err);
     return -1;
 }

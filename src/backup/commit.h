@@ -40,9 +40,9 @@ struct commit {
  * them; the caller must not make them failed. */
 int commit_run(struct commit *commit, struct err *err) MUST_USE;
 
-/* Drops a target: undoes its upload, removes what became visible (manifest, index, data),
+/* Undoes a target: its upload, removes what became visible (manifest, index, data),
  * and tells the catalog why and whether anything may be left. Also for targets of a backup
  * that failed before commit. */
-void commit_drop(struct commit *commit, size_t index, const struct err *why);
+void commit_undo(struct commit *commit, size_t index, const struct err *why);
 
 #endif

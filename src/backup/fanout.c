@@ -102,13 +102,19 @@ static int open_part(struct fanout *fanout, struct err *err)
     return 0;
 }
 
-void fanout_drop(struct fanout *fanout, size_t index, const struct err *why)
+void fanout_undo(struct fanout *fanout, size_t index, const struct err *why)
 {
     struct fanout_target *target = &fanout->targets[index];
     target->failed = *why;
     target->undone = store_upload_discard(target->upload);
     target->upload = NULL;
-    log_warning("store \"%s\" is dropped: %s", target->name, why->text);
+}
+
+void fanout_drop(struct fanout *fanout, size_t index, const struct err *why)
+{
+    /* The store's name is in the text already. */
+    log_warning("left out: %s", why->text);
+    fanout_undo(fanout, index, why);
 }
 
 /* To every living upload; each takes a reference of its own. Too few left: -1. */
@@ -224,16 +230,20 @@ struct fanout_target *fanout_target(struct fanout *fanout, size_t index)
     return &fanout->targets[index];
 }
 
+/* Who was interrupted wants to hear that, whatever was wrong with a store before. */
 int fanout_too_few(const struct fanout *fanout, struct err *err)
 {
+    const struct err *first = NULL;
     for (size_t i = 0; i < fanout->count; i++) {
-        const struct fanout_target *target = &fanout->targets[i];
-        if (target->failed.kind == ERR_NONE)
-            continue;
-        *err = target->failed;
-        return -1;
+        const struct err *failed = &fanout->targets[i].failed;
+        if (failed->kind != ERR_NONE && (first == NULL || (failed->kind == ERR_CANCELLED &&
+                                                           first->kind != ERR_CANCELLED)))
+            first = failed;
     }
-    return err_set(err, ERR_STORE, "there are fewer stores than min_copies asks for");
+    if (first == NULL)
+        return err_set(err, ERR_STORE, "there are fewer stores than min_copies asks for");
+    *err = *first;
+    return -1;
 }
 
 void fanout_free(struct fanout *fanout)

@@ -30,7 +30,7 @@ struct fanout_target {
     struct err failed;           /* why; ERR_NONE while all is well */
     bool began;                  /* it had an upload */
     bool visible; /* its object may be: finishing was begun; set by commit.c */
-    bool undone;                 /* dropped, and surely nothing of the upload is left */
+    bool undone;  /* dropped, and surely nothing of the upload is left */
 };
 
 /* estimate: stored bytes expected, 0 unknown. budget: bytes for part buffers. least: fewer
@@ -61,7 +61,10 @@ size_t fanout_count(const struct fanout *fanout);
 struct fanout_target *fanout_target(struct fanout *fanout, size_t index);
 /* Takes a failure of one target down, undoes and frees its upload, warns. */
 void fanout_drop(struct fanout *fanout, size_t index, const struct err *why);
-/* The failure to tell when too few are left: that of the first one that failed. */
+/* The same for one that did nothing wrong: the whole backup failed. No warning. */
+void fanout_undo(struct fanout *fanout, size_t index, const struct err *why);
+/* The failure to tell when too few are left: a cancel, else that of the first target that
+ * failed. */
 int fanout_too_few(const struct fanout *fanout, struct err *err);
 void fanout_free(struct fanout *fanout); /* NULL-safe */
 

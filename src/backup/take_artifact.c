@@ -240,17 +240,23 @@ static int start_stream(struct taking *t, struct err *err)
 
 /* ---- how did it end? ---- */
 
-/* pg_dump's own words are the better cause: a dump that dies is why its text is cut. Unless
- * it was we who stopped reading. */
+/* An archive that pg_restore cannot walk is a dump that failed, not a damaged backup: there
+ * is none yet. */
+static int not_whole(struct err *err)
+{
+    if (err->kind != ERR_CORRUPT)
+        return -1;
+    err->kind = ERR_DATABASE;
+    return err_context(err, "the dump is not whole");
+}
+
+/* pg_dump is asked only after it closed its end: one that still has something to say to
+ * nobody, or is stalled, would be waited for for ever. */
 static int run_stream(struct taking *t, struct err *err)
 {
-    struct err why = {0};
-    if (stream_run(t->stream, err) == 0)
-        return dump_finish(t->dump, err);
-    bool ours = err->kind != ERR_CORRUPT && err->kind != ERR_DATABASE;
-    if (!ours && dump_finish(t->dump, &why) < 0)
-        *err = why;
-    return -1;
+    if (stream_run(t->stream, err) < 0)
+        return t->check ? not_whole(err) : -1;
+    return dump_finish(t->dump, err);
 }
 
 static int check_end(struct taking *t, struct err *err)
@@ -260,7 +266,7 @@ static int check_end(struct taking *t, struct err *err)
                 "the dump is cut: pg_dump ended with success but its text has no end");
         return err_hint(err, "a full disk or a wrapper around pg_dump can do that");
     }
-    return t->check ? dump_check_finish(t->check, err) : 0;
+    return t->check && dump_check_finish(t->check, err) < 0 ? not_whole(err) : 0;
 }
 
 /* ---- commit ---- */
@@ -331,14 +337,27 @@ static int in_order(struct taking *t, struct err *err)
 
 /* ---- ends ---- */
 
+/* First of all when it failed: undoing uploads may take a while, and meanwhile pg_dump
+ * would hold its snapshot and its locks. */
+static void stop_dump(struct taking *t)
+{
+    stream_free(t->stream);
+    dump_check_free(t->check);
+    dump_free(t->dump);
+    t->stream = NULL;
+    t->check = NULL;
+    t->dump = NULL;
+}
+
 /* Every upload is undone before the row says so. */
 static void record_failure(struct taking *t, const struct err *why)
 {
     struct err trouble = {0};
     struct catalog_artifact *artifact = &t->artifact;
+    stop_dump(t);
     for (size_t i = 0; i < copy_count(t); i++) {
         if (t->copies[i].state == CATALOG_COPY_UPLOADING)
-            commit_drop(&t->commit, i, why);
+            commit_undo(&t->commit, i, why);
     }
     artifact->status = why->kind == ERR_CANCELLED ? CATALOG_CANCELLED : CATALOG_FAILED;
     artifact->finished = clock_now();
@@ -388,9 +407,7 @@ static void tell_outcome(struct taking *t, struct take_result *result)
 
 static void release(struct taking *t)
 {
-    stream_free(t->stream);
-    dump_check_free(t->check);
-    dump_free(t->dump);
+    stop_dump(t);
     fanout_free(t->fanout);
     for (size_t i = 0; t->copies && i < copy_count(t); i++)
         catalog_copy_release(&t->copies[i]);

@@ -67,8 +67,32 @@ cat >"$work/cutting/pg_dump" <<END
 END
 chmod +x "$work/cutting/pg_dump"
 PGKEEP_PG_BIN_DIR=$work/cutting backup --format custom
-is "custom format without its last byte: exit status" "$status" 6
-nothing_left "custom format without its last byte"
+failed "custom format without its last byte" 4 "not whole"
+
+# --- the pg_restore that checks the archive dies while pg_dump is still writing
+mkdir "$work/dying"
+for name in pg_dump pg_dumpall psql; do ln -s "$pg_bin/$name" "$work/dying/$name"; done
+cat >"$work/dying/pg_restore" <<END
+#!/bin/bash
+[ "\${1:-}" = --version ] && exec "$pg_bin/pg_restore" --version
+head -c 1000000 >/dev/null
+kill -KILL \$\$
+END
+chmod +x "$work/dying/pg_restore"
+PGKEEP_PG_BIN_DIR=$work/dying run timeout 60 "$pgkeep" backup --source "$source" --store "dir:$folder" --store "$bucket" \
+    --format custom --compress none
+failed "the check of an archive dies" 4 "pg_restore was ended by signal 9"
+
+# --- a dump that stalls: pg_dump lives on, and is ended
+cat >"$work/stall.conf" <<END
+catalog = "$PGKEEP_CATALOG";
+pg_bin_dir = "$top/tests/support/fake_pg_dump";
+sources: { shop: { conninfo = "$source"; stall_timeout = "1s"; }; };
+stores: { nas: { type = "dir"; path = "$folder"; }; };
+jobs: { nightly: { source = "shop"; stores = [ "nas" ]; }; };
+END
+FAKE_PG="rows=1000 hang" run timeout 60 "$pgkeep" --config "$work/stall.conf" backup nightly
+failed "a dump that stalls" 4 "no byte for 1"
 
 # --- pg_terminate_backend during the largest COPY
 terminate() {
