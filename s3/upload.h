@@ -6,16 +6,16 @@
  *   EMPTY    nothing was given                 nothing                  -
  *   HELD     part 1 is kept back               nothing                  -
  *   OPEN     the id is known and told          an open upload, parts    aborts
- *   UNKNOWN  Complete was sent, no answer      either of the two        leaves it alone
+ *   UNKNOWN  an end was sent and not proved    one of them, or wrong    leaves it alone
  *   DONE     the object is there               the object               -
  *
  *   EMPTY -> HELD         part 1
  *   HELD  -> OPEN         part 2: Create, on_upload_id, then parts 1 and 2 go out
- *   HELD  -> DONE         finish: one PUT
- *   OPEN  -> DONE         finish: the books close, Complete was answered, or HEAD shows our
- *                         token
- *   OPEN  -> UNKNOWN      finish: Complete may have been carried out and HEAD does not show
- * it A failure is kept and changes no state: `first` is what every later call reports.
+ *   HELD  -> DONE         finish: one PUT, and HEAD shows it
+ *   HELD  -> UNKNOWN      finish: the PUT may have been carried out
+ *   OPEN  -> DONE         finish: the books close, Complete was sent, HEAD shows our token
+ *   OPEN  -> UNKNOWN      finish: Complete may have been carried out, HEAD shows nothing
+ * A failure is kept and changes no state: `first` is what every later call reports.
  *
  * Threads: the caller's one thread moves the state; up to MAX_SENDERS threads hash and send
  * parts, each at most one at a time, so that hashing uses several cores and no part is ever

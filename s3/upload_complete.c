@@ -12,7 +12,7 @@ enum {
     BODY_TRIES = 4,    /* of the one PUT, when what arrived is not what was sent */
     SETTLE_MS = 30000, /* HEAD after an unknown outcome, also when cancelled */
     LOOKS = 6,         /* some services show a new object a moment late */
-    FIRST_WAIT_MS = 50,
+    FIRST_WAIT_MS = 30,
     BYTES_PER_PART = 1024, /* of the list in Complete: ETag 255 bytes, escaped */
     ANSWER_MAX = 64 << 10,
 };
@@ -80,6 +80,7 @@ static int verify(struct s3_upload *upload, const char *version_id, struct s3_ob
         return err_set(err, ERR_CORRUPT,
                        "the service took the upload but has no such object");
     if (is_ours(upload, &object)) {
+        upload->state = S3_UPLOAD_DONE;
         hand_out(&object, out);
         return 0;
     }
@@ -135,6 +136,8 @@ static int put_once(struct s3_upload *upload, char **version_id, bool *arrived,
     s3_upload_add_headers(upload, &request);
     bool has_crc = s3_upload_add_crc(upload, &request, &crc);
     int result = s3_request_run(upload->client, &request, err);
+    if (result == 0 || request.answer.uncertain)
+        upload->state = S3_UPLOAD_UNKNOWN;
     if (result == 0) {
         *arrived = s3_upload_body_arrived(upload, &request, has_crc ? &crc : NULL);
         free(*version_id);
@@ -162,7 +165,6 @@ static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err
                          "what the service has is not what was sent (%d tries)",
                          (int)BODY_TRIES);
     if (result == 0) {
-        upload->state = S3_UPLOAD_DONE;
         part_release(upload->held);
         upload->held = NULL;
         result = verify(upload, version_id, out, err);
@@ -226,7 +228,7 @@ static int judge(struct s3_upload *upload, int result, const struct s3_answer *a
 {
     if (result == 0 && answer->status != 404 && answer->status != 412) {
         char *version_id = version_of(answer);
-        upload->state = S3_UPLOAD_DONE;
+        upload->state = S3_UPLOAD_UNKNOWN;
         result = verify(upload, version_id, out, err);
         free(version_id);
         return result;

@@ -280,9 +280,46 @@ START_TEST(an_object_that_never_shows_is_an_error)
                                        .action = FAKE_STATUS,
                                        .status = 403,
                                        .times = FAKE_ALWAYS});
-        ck_assert_int_eq(s3_rig_upload(&rig, 3), -1);
+        unsigned parts = i == 0 ? 1 : 3;
+        struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+        ck_assert_int_eq(s3_rig_give(&rig, upload, 1, parts, PART, SMALL), 0);
+        ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+        ck_assert(!s3_upload_discard(upload));
         ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
         ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    }
+}
+END_TEST
+
+START_TEST(what_may_have_been_left_is_said)
+{
+    static const struct {
+        unsigned parts;
+        struct fake_fault fault;
+        bool clean;
+    } cases[] = {
+        {1,
+         {.op = "PutObject", .action = FAKE_STATUS, .status = 403, .code = "AccessDenied"},
+         true},
+        {1, {.op = "PutObject", .action = FAKE_LOSE_ANSWER}, false},
+        {1, {.op = "PutObject", .action = FAKE_WRONG_ETAG}, false},
+        {3,
+         {.op = "UploadPart", .action = FAKE_STATUS, .status = 403, .code = "AccessDenied"},
+         true},
+        {3, {.op = "CompleteMultipartUpload", .action = FAKE_RESET}, false},
+        {3, {.op = "AbortMultipartUpload", .action = FAKE_DELAY}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake_fault f = cases[i].fault;
+        restart(NULL, little_time);
+        f.times = FAKE_ALWAYS;
+        fault(&f);
+        struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+        int given = s3_rig_give(&rig, upload, 1, cases[i].parts, PART, SMALL);
+        if (given == 0)
+            given = s3_upload_finish(upload, NULL, &rig.err);
+        ck_assert_msg(given == (f.action == FAKE_DELAY ? 0 : -1), "case %zu", i);
+        ck_assert_msg(s3_upload_discard(upload) == cases[i].clean, "case %zu", i);
     }
 }
 END_TEST
@@ -321,6 +358,7 @@ int main(void)
     tcase_add_test(tcase, keys_that_may_only_write_are_enough);
     tcase_add_test(tcase, an_object_that_shows_late_is_waited_for);
     tcase_add_test(tcase, an_object_that_never_shows_is_an_error);
+    tcase_add_test(tcase, what_may_have_been_left_is_said);
     tcase_add_test(tcase, an_interrupted_upload_is_aborted);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
