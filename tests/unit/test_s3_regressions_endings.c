@@ -4,10 +4,12 @@
  */
 #include "tests/support/s3_rig.h"
 
+#include "base/memory.h"
 #include "s3/client.h"
 
 #include <check.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #define KEY "data/shop/dump.sql.gz"
 
@@ -271,6 +273,77 @@ START_TEST(an_outage_that_lasts_fails_the_upload_in_its_time)
 }
 END_TEST
 
+/* ---- credentials ---- */
+
+static char folder[] = "/tmp/pgkeep-test-XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+    char *path = memory_format("%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    free(path);
+}
+
+static void remove_file(const char *name)
+{
+    char *path = memory_format("%s/%s", folder, name);
+
+    unlink(path);
+    free(path);
+}
+
+static void hand_out(const char *access_key, const char *token)
+{
+    char *keys = memory_format("{\"Version\":1,\"AccessKeyId\":\"%s\","
+                               "\"SecretAccessKey\":\"secret\",\"SessionToken\":\"%s\"}\n",
+                               access_key, token);
+
+    write_file("keys", keys);
+    free(keys);
+}
+
+static void ask_a_program(struct s3_config *config)
+{
+    config->access_key = config->secret_key = config->session_token = NULL;
+    config->profile = "test";
+}
+
+/* A dump takes longer than its first credentials live. */
+START_TEST(credentials_that_end_in_the_middle_of_an_upload_are_renewed)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char *path = memory_format("%s/config", folder);
+    char *text =
+        memory_format("[profile test]\ncredential_process = /bin/cat %s/keys\n", folder);
+    write_file("config", text);
+    setenv("AWS_CONFIG_FILE", path, 1);
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
+    hand_out("FIRST", "one");
+    restart(NULL, ask_a_program);
+    fake_s3_add_credentials(rig.fake, "FIRST", "secret", "one", 0);
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    ck_assert_msg(s3_rig_give(&rig, upload, 1, 2, PART, PART) == 0, "%s", rig.err.text);
+    ck_assert_msg(s3_upload_wait(upload, &rig.err) == 0, "%s", rig.err.text);
+    hand_out("SECOND", "two");
+    fake_s3_add_credentials(rig.fake, "FIRST", "secret", "one", 1);
+    fake_s3_add_credentials(rig.fake, "SECOND", "secret", "two", 0);
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 3, 5, PART, SMALL), 0);
+    ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
+    s3_upload_free(upload);
+    ck_assert(is_whole(5));
+    expect_manners();
+    remove_file("config");
+    remove_file("keys");
+    rmdir(folder);
+    free(path);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("s3_regressions_endings");
@@ -288,6 +361,7 @@ int main(void)
         tcase, r12_failures_by_chance_fail_no_upload_and_send_nothing_twice_at_once, 0, 5);
     tcase_add_loop_test(tcase, an_outage_in_the_middle_of_an_upload_is_sat_out, 0, 2);
     tcase_add_test(tcase, an_outage_that_lasts_fails_the_upload_in_its_time);
+    tcase_add_test(tcase, credentials_that_end_in_the_middle_of_an_upload_are_renewed);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
