@@ -2,6 +2,7 @@
 #include "s3/upload.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "s3/object.h"
 #include "s3/xml.h"
@@ -124,8 +125,14 @@ static int get_xml(struct s3_client *client, struct s3_request *request, const c
     return result;
 }
 
+struct uploads_query {
+    const char *prefix;
+    int64_t retry_time_ms;
+    bool despite_cancel;
+};
+
 /* The page behind the markers of `last`. */
-static int fetch_uploads(struct s3_client *client, const char *prefix,
+static int fetch_uploads(struct s3_client *client, const struct uploads_query *query,
                          const struct uploads_page *last, struct uploads_page *page,
                          struct err *err)
 {
@@ -134,7 +141,9 @@ static int fetch_uploads(struct s3_client *client, const char *prefix,
     s3_request_init(&request, "GET", NULL);
     request.what = "listing uploads";
     s3_query_add(&request.query, "uploads", NULL);
-    s3_query_add(&request.query, "prefix", prefix);
+    s3_query_add(&request.query, "prefix", query->prefix);
+    request.retry_time_ms = query->retry_time_ms;
+    request.despite_cancel = query->despite_cancel;
     s3_query_addf(&request.query, "max-uploads", "%d", (int)PAGE);
     if (s3_client_row(client)->list_encoding)
         s3_query_add(&request.query, "encoding-type", "url");
@@ -178,24 +187,32 @@ static int hand_uploads(const struct uploads_page *page, const char *prefix,
     return result;
 }
 
-int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pending each,
-                    void *context, struct err *err)
+static int list_uploads(struct s3_client *client, const struct uploads_query *query,
+                        s3_each_pending each, void *context, struct err *err)
 {
     struct uploads_page last = {0};
     int result;
 
     do {
         struct uploads_page page = {0};
-        result = fetch_uploads(client, prefix, &last, &page, err);
+        result = fetch_uploads(client, query, &last, &page, err);
         if (result == 0)
             result = check_markers(&last, &page, err);
         if (result == 0)
-            result = hand_uploads(&page, prefix, each, context, err);
+            result = hand_uploads(&page, query->prefix, each, context, err);
         release_page(&last);
         last = page;
     } while (result == 0 && last.truncated);
     release_page(&last);
     return result;
+}
+
+int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pending each,
+                    void *context, struct err *err)
+{
+    struct uploads_query query = {.prefix = prefix};
+
+    return list_uploads(client, &query, each, context, err);
 }
 
 /* ---- parts
@@ -410,4 +427,47 @@ int s3_abort_upload(struct s3_client *client, const char *key, const char *uploa
                     struct err *err)
 {
     return s3_abort_within(client, key, upload_id, DEFAULT_ABORT_MS, false, err);
+}
+
+struct strays {
+    const char *key, *not_id;
+    struct strlist ids;
+};
+
+static int note_stray(void *context, const struct s3_pending *pending, struct err *err)
+{
+    struct strays *strays = context;
+
+    (void)err;
+    if (strcmp(pending->key, strays->key) == 0 && !same(pending->upload_id, strays->not_id))
+        strlist_add(&strays->ids, pending->upload_id);
+    return 0;
+}
+
+static int abort_strays(struct s3_upload *upload, struct err *err)
+{
+    struct strays strays = {.key = upload->key, .not_id = upload->upload_id};
+    struct uploads_query query = {.prefix = upload->key,
+                                  .retry_time_ms = s3_upload_undo_ms(upload),
+                                  .despite_cancel = true};
+    int result = list_uploads(upload->client, &query, note_stray, &strays, err);
+
+    for (size_t i = 0; result == 0 && i < strays.ids.count; i++)
+        result = s3_abort_within(upload->client, upload->key, strays.ids.items[i],
+                                 s3_upload_undo_ms(upload), true, err);
+    strlist_release(&strays.ids);
+    return result;
+}
+
+bool s3_upload_clear_strays(struct s3_upload *upload)
+{
+    struct err err = {0};
+
+    if (upload->strays && abort_strays(upload, &err) < 0) {
+        log_warning("%s: an upload whose begin was not answered may still be open: %s",
+                    upload->key, err.text);
+        return false;
+    }
+    upload->strays = false;
+    return true;
 }

@@ -14,7 +14,7 @@ enum { BODY_TRIES = 4 };
  * sender may have been about to submit one. */
 enum { STOP_LOOK_MS = 20 };
 
-enum { ABORT_MS = 60000 };
+enum { UNDO_MS = 60000 };
 
 /* ---- headers and checks of bodies
  * --------------------------------------------------------- */
@@ -324,8 +324,8 @@ struct s3_upload *s3_upload_resume(struct s3_client *client,
     return upload;
 }
 
-/* The service may have opened an upload whose answer was lost: that one is left behind, for
- * the sweep to find by its key. */
+/* The service may have opened an upload whose answer was lost: what else is open under this
+ * key is looked for at the end, when no late request can open one any more. */
 static int create(struct s3_upload *upload, char **upload_id, struct err *err)
 {
     static const char root[] = "InitiateMultipartUploadResult";
@@ -347,6 +347,7 @@ static int create(struct s3_upload *upload, char **upload_id, struct err *err)
     int result = s3_request_run(upload->client, &request, err);
     if (result == 0)
         result = s3_xml_find(answer.data, answer.length, root, "UploadId", upload_id, err);
+    upload->strays = request.answer.uncertain;
     if (result == 0 && (*upload_id == NULL || **upload_id == '\0')) {
         free(*upload_id);
         *upload_id = NULL;
@@ -452,20 +453,25 @@ uint64_t s3_upload_sent(struct s3_upload *upload)
     return sent;
 }
 
+int64_t s3_upload_undo_ms(const struct s3_upload *upload)
+{
+    int64_t budget_ms = s3_client_retry_time(upload->client);
+
+    return budget_ms < UNDO_MS ? budget_ms : UNDO_MS;
+}
+
 /* The caller's error stays what it is: what cannot be undone here is a matter of the sweep.
  */
 static bool undo(struct s3_upload *upload)
 {
     struct err err = {0};
-    int64_t budget_ms = s3_client_retry_time(upload->client);
 
-    if (upload->state != S3_UPLOAD_OPEN)
-        return upload->state != S3_UPLOAD_UNKNOWN;
-    if (budget_ms > ABORT_MS)
-        budget_ms = ABORT_MS;
-    if (s3_abort_within(upload->client, upload->key, upload->upload_id, budget_ms, true,
-                        &err) == 0)
-        return true;
+    if (upload->state == S3_UPLOAD_DONE || upload->state == S3_UPLOAD_UNKNOWN)
+        return upload->state == S3_UPLOAD_DONE;
+    if (upload->state != S3_UPLOAD_OPEN ||
+        s3_abort_within(upload->client, upload->key, upload->upload_id,
+                        s3_upload_undo_ms(upload), true, &err) == 0)
+        return s3_upload_clear_strays(upload);
     log_warning("%s: the unfinished upload is still on the service: %s", upload->key,
                 err.text);
     return false;

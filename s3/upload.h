@@ -15,6 +15,7 @@
  *   HELD  -> UNKNOWN      finish: the PUT may have been carried out
  *   OPEN  -> DONE         finish: the books close, Complete was sent, HEAD shows our token
  *   OPEN  -> UNKNOWN      finish: Complete may have been carried out, HEAD shows nothing
+ *
  * A failure is kept and changes no state: `first` is what every later call reports.
  *
  * Threads: the caller's one thread moves the state; up to MAX_SENDERS threads hash and send
@@ -55,6 +56,7 @@ struct s3_upload {
     struct part *held; /* HELD */
     int64_t opened_ms; /* monotonic */
     bool warned_of_age;
+    bool strays; /* Create may have opened uploads whose id never came */
 
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t work_came;
@@ -82,10 +84,14 @@ bool s3_upload_body_arrived(const struct s3_upload *upload,
                             const struct s3_request *request, const uint64_t *crc);
 /* Keeps the first failure; returns -1 with it in err. */
 int s3_upload_fail(struct s3_upload *upload, struct err *err);
+/* How long undoing may take: 60 s, or the client's retry time if that is less. */
+int64_t s3_upload_undo_ms(const struct s3_upload *upload);
+/* Aborts what Create may have opened beside the upload that we know. True: surely nothing
+ * of that is left. Says so in a warning otherwise. */
+bool s3_upload_clear_strays(struct s3_upload *upload);
 
 /* DELETE and ListParts until nothing is left, for at most budget_ms. A
  * service that refuses ListParts after a good answer to DELETE is believed. */
 int s3_abort_within(struct s3_client *client, const char *key, const char *upload_id,
                     int64_t budget_ms, bool despite_cancel, struct err *err) MUST_USE;
-
 #endif

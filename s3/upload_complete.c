@@ -278,7 +278,10 @@ int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err
     if (upload->state == S3_UPLOAD_EMPTY)
         err_set(err, ERR_SYSTEM, "the upload was finished without a part");
     else if ((upload->state == S3_UPLOAD_HELD ? put_whole : complete)(upload, out, err) ==
-             0)
+             0) {
+        /* The object is good whatever becomes of these. */
+        (void)s3_upload_clear_strays(upload);
         return 0;
+    }
     return s3_upload_fail(upload, err);
 }

@@ -302,6 +302,39 @@ START_TEST(an_upload_goes_on_where_another_stopped)
 }
 END_TEST
 
+START_TEST(uploads_whose_begin_was_not_answered_are_removed_at_the_end)
+{
+    fault(&(struct fake_fault){
+        .op = "CreateMultipartUpload", .action = FAKE_LOSE_ANSWER, .times = 2});
+    s3_rig_assert_uploaded(&rig, 3);
+    ck_assert_uint_eq(count("CreateMultipartUpload"), 3);
+    ck_assert_uint_eq(count("AbortMultipartUpload"), 2);
+    s3_rig_assert_manners(&rig);
+}
+END_TEST
+
+static void impatient(struct s3_config *config)
+{
+    config->retry_time_ms = 100;
+}
+
+START_TEST(a_begin_that_is_never_answered_leaves_nothing_or_says_so)
+{
+    restart(NULL, impatient);
+    fault(&(struct fake_fault){
+        .op = "CreateMultipartUpload", .action = FAKE_LOSE_ANSWER, .times = FAKE_ALWAYS});
+    s3_rig_assert_refused(&rig, 2, ERR_TRANSIENT);
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), -1);
+    fault(&(struct fake_fault){.op = "ListMultipartUploads",
+                               .action = FAKE_STATUS,
+                               .status = 403,
+                               .code = "AccessDenied",
+                               .times = FAKE_ALWAYS});
+    ck_assert(!s3_upload_discard(upload));
+}
+END_TEST
+
 START_TEST(chance_failures_cost_time_but_no_byte)
 {
     struct fake_s3_settings settings = fake_s3_defaults();
@@ -337,6 +370,8 @@ int main(void)
     tcase_add_test(tcase, a_part_that_never_arrives_whole_is_corrupt);
     tcase_add_test(tcase, an_upload_given_up_leaves_nothing_behind);
     tcase_add_test(tcase, an_upload_goes_on_where_another_stopped);
+    tcase_add_test(tcase, uploads_whose_begin_was_not_answered_are_removed_at_the_end);
+    tcase_add_test(tcase, a_begin_that_is_never_answered_leaves_nothing_or_says_so);
     tcase_add_test(tcase, chance_failures_cost_time_but_no_byte);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
