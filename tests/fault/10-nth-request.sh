@@ -7,7 +7,7 @@
 . "$(dirname "$0")/fault.sh"
 
 pg_up main
-fake_up
+fake_up sparse=no
 for name in small large; do createdb "$name"; done
 psql -qX -v ON_ERROR_STOP=1 -d small -o /dev/null -c "CREATE TABLE t AS SELECT generate_series(1, 100) AS n"
 # More than one part of an upload.

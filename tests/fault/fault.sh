@@ -53,7 +53,7 @@ fake_down() {
 }
 at_exit+=(fake_down)
 
-s3_keys() { s3_call GET "bucket?list-type=2&prefix=$(sed s./.%2F.g <<<"${1:-}")" | grep -oE '<Key>[^<]*' | cut -c6-; }
+s3_keys() { s3_call GET "bucket?list-type=2&prefix=${1//\//%2F}" | grep -oE '<Key>[^<]*' | cut -c6-; }
 
 within() {
     local seconds=$1
