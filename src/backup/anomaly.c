@@ -41,8 +41,11 @@ static bool is_empty(const struct catalog_artifact *artifact)
 int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifact,
                  double shrink, struct text *why, struct err *err)
 {
-    struct catalog_group group = {artifact->job, artifact->source, artifact->database,
-                                  artifact->type};
+    struct catalog_group group = {.job = artifact->job,
+                                  .source = artifact->source,
+                                  .database = artifact->database,
+                                  .type = artifact->type,
+                                  .origin = artifact->origin};
     struct catalog_normal normal = {0};
     if (catalog_artifact_normal(catalog, &group, artifact->seq, ANOMALY_LAST, &normal,
                                 err) < 0)

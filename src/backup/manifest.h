@@ -12,7 +12,7 @@
  * every store. Never a password.
  *
  * Version 1:
- *   pgkeep_manifest 1 · id · seq · job · source · connection (conninfo without secrets) ·
+ *   pgkeep_manifest 1 · id · seq · job · source · origin (HOST:PORT) · connection (conninfo without secrets) ·
  * database · type · format · compression · level · time (of the snapshot; decides
  * retention) · started · finished · duration_ms · tries · raw_bytes · stored_bytes ·
  * raw_sha256 (of the decoded stream) · sha256 (of the object) · chunks · encoding · key ·

@@ -10,6 +10,7 @@ const struct manifest_field manifest_field_artifact[] = {
     {"seq", MANIFEST_COUNT, ARTIFACT(seq)},
     {"job", MANIFEST_BYTES, ARTIFACT(job)},
     {"source", MANIFEST_BYTES, ARTIFACT(source)},
+    {"origin", MANIFEST_BYTES, ARTIFACT(origin)},
     {"database", MANIFEST_BYTES, ARTIFACT(database)},
     {"type", MANIFEST_BYTES, ARTIFACT(type)},
     {"format", MANIFEST_BYTES, ARTIFACT(format)},

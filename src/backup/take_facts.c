@@ -55,6 +55,20 @@ void take_facts_describe(const struct take_artifact *take,
     add_filters(artifact, "exclude_table_data", &take->source->exclude_table_data);
 }
 
+/* "localhost" and a socket are this machine's; elsewhere they would be another's. */
+static bool is_local(const char *host)
+{
+    return *host == '\0' || *host == '/' || *host == '@' || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0 || text_starts_with(host, "127.");
+}
+
+static char *origin_of(const char *machine, const char *host, const char *port)
+{
+    if (!is_local(host))
+        return memory_format("%s:%s", host, port);
+    return memory_format("%s%s:%s", machine ? machine : "", *host == '/' ? host : "", port);
+}
+
 /* How large it will be: as the last good one of its kind, else as the database on disk. */
 static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
                     uint64_t database_size, uint64_t *stored, struct err *err)
@@ -77,13 +91,13 @@ static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
     return result;
 }
 
-/* What the server says of this database, and whether a dump of it would be whole. */
 struct dump_filters take_facts_filters(const struct source_settings *source)
 {
     return (struct dump_filters){source->schemas, source->exclude_schemas, source->tables,
                                  source->exclude_tables, source->exclude_table_data};
 }
 
+/* What the server says of this database, and whether a dump of it would be whole. */
 int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *artifact,
                    struct server_properties *properties, uint64_t *stored, struct err *err)
 {
@@ -95,6 +109,9 @@ int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *ar
     if (server == NULL)
         return -1;
     memory_replace(&artifact->server_version, server_version_text(server));
+    free(artifact->origin);
+    artifact->origin =
+        origin_of(artifact->hostname, server_host(server), server_port(server));
     struct dump_filters filters = take_facts_filters(take->source);
     bool rows = take->type != DUMP_SCHEMA;
     if (!globals && (server_preflight(server, &filters, rows, err) < 0 ||

@@ -16,7 +16,7 @@ void take_facts_describe(const struct take_artifact *take,
 struct dump_filters take_facts_filters(const struct source_settings *source);
 
 /* What the server says of the database, and whether a dump of it would be whole
- * (server_preflight). Sets the server's version and progress.estimate; *stored: bytes
+ * (server_preflight). Sets the server's version, origin and progress.estimate; *stored: bytes
  * expected in the stores, 0 unknown. Nothing of properties for globals. */
 int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *artifact,
                    struct server_properties *properties, uint64_t *stored,

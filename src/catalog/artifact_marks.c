@@ -22,6 +22,10 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
     struct text text;
     text_init(&text, SIZE_MAX / 2);
     add_part(&text, artifact->job[0] != '\0' ? artifact->job : artifact->source);
+    if (artifact->job[0] == '\0' && artifact->origin[0] != '\0') {
+        text_add_char(&text, '@');
+        add_part(&text, artifact->origin);
+    }
     text_addf(&text, "/%s/", artifact->database);
     add_part(&text, artifact->type);
     char *group = text_take(&text);
@@ -202,13 +206,15 @@ int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group 
     sql_prepare(&sql, catalog,
                 "SELECT raw_bytes, table_count, row_count FROM artifacts"
                 " WHERE database = ?1 AND job = ?2 AND type = ?3"
-                " AND (?2 <> '' OR source = ?4) AND status = 'complete' AND suspect = 0"
-                " AND seq < ?5 ORDER BY seq DESC LIMIT ?6",
+                " AND (?2 <> '' OR (source = ?4 AND origin = ?5))"
+                " AND status = 'complete' AND suspect = 0"
+                " AND seq < ?6 ORDER BY seq DESC LIMIT ?7",
                 err);
     sql_bind_text(&sql, group->database);
     sql_bind_text(&sql, group->job);
     sql_bind_text(&sql, group->type);
     sql_bind_text(&sql, group->source);
+    sql_bind_text(&sql, group->origin);
     sql_bind_int(&sql, before_seq == 0 ? INT64_MAX : before_seq);
     sql_bind_int(&sql, (int64_t)limit);
     int64_t *values = memory_array(3 * (limit + 1), sizeof *values);

@@ -18,6 +18,7 @@ static const struct record_column columns[] = {
     {"seq", RECORD_INT, NEW, AT(seq), 0, NULL},
     {"job", RECORD_FILLED, NEW, AT(job), 0, NULL},
     {"source", RECORD_FILLED, NEW, AT(source), 0, NULL},
+    {"origin", RECORD_FILLED, NEW, AT(origin), 0, NULL},
     {"database", RECORD_FILLED, NEW, AT(database), 0, NULL},
     {"type", RECORD_FILLED, NEW, AT(type), 0, NULL},
     {"format", RECORD_FILLED, NEW, AT(format), 0, NULL},

@@ -31,6 +31,7 @@ void catalog_artifact_init(struct catalog_artifact *artifact)
     *artifact = (struct catalog_artifact){0};
     artifact->job = memory_strdup("");
     artifact->source = memory_strdup("");
+    artifact->origin = memory_strdup("");
     artifact->database = memory_strdup("");
     artifact->type = memory_strdup("");
     artifact->format = memory_strdup("");

@@ -51,8 +51,9 @@ struct catalog_artifact {
                     one */
     char *job;   /* "" for none */
     char *source, *database; /* database "": globals */
-    char *type, *format;     /* "full" "schema" "data" "globals"; "plain" "custom" */
-    char *compression;       /* "gzip" "zstd" "bzip2" "none" */
+    char *origin; /* "HOST:PORT" of the server; tells ad-hoc backups apart; "" unknown */
+    char *type, *format; /* "full" "schema" "data" "globals"; "plain" "custom" */
+    char *compression;   /* "gzip" "zstd" "bzip2" "none" */
     int64_t level;
     enum catalog_status status;
     int64_t time;              /* of the dump's snapshot; until that is known, the start */
@@ -91,8 +92,9 @@ void catalog_artifact_init(struct catalog_artifact *artifact); /* zero, "" where
 void catalog_artifact_release(struct catalog_artifact *artifact);
 void catalog_artifact_add_table(struct catalog_artifact *artifact, const char *schema,
                                 const char *name, int64_t rows, uint64_t raw_bytes);
-/* "JOB/DATABASE/TYPE" (the source's name where there is no job): what retention plans
- * together. Heap. */
+/* "JOB/DATABASE/TYPE": what retention plans together. Where there is no job its place has
+ * "SOURCE@ORIGIN": databases of one name on two servers are not each other's history.
+ * Heap. */
 char *catalog_artifact_group(const struct catalog_artifact *artifact) MUST_USE;
 /* Is the pin in force at `now`? */
 bool catalog_artifact_is_pinned(const struct catalog_artifact *artifact, int64_t now);
@@ -157,7 +159,8 @@ int catalog_artifact_set_quarantined(struct catalog *catalog, const char *id,
 /* What is normal for a group: medians of its last `limit` complete ones before `before_seq`
  * (0: all) that are not suspect themselves - else a broken source would soon be normal. */
 struct catalog_group {
-    const char *job, *source, *database, *type; /* source counts only where job is "" */
+    const char *job, *source, *database, *type;
+    const char *origin; /* it and source count only where job is "" */
 };
 struct catalog_normal {
     size_t count; /* how many there were; 0: the rest is 0 */

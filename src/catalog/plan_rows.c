@@ -8,7 +8,7 @@
 
 #define AT(field) offsetof(struct catalog_plan_row, field)
 
-/* database and type, which the row itself does not keep, come behind these. */
+/* origin, database and type, which the row itself does not keep, come behind these. */
 static const struct record_column columns[] = {
     {"a.id", RECORD_CHARS, 0, AT(artifact), ULID_SIZE, NULL},
     {"c.id", RECORD_INT, 0, AT(copy), 0, NULL},
@@ -64,9 +64,11 @@ static void read_row(struct sql *sql, const struct lease_rows *leases,
     *out = (struct catalog_plan_row){0};
     record_read(sql, &record, out);
     struct catalog_artifact parts = {.job = out->job, .source = out->source};
+    parts.origin = sql_text(sql);
     parts.database = sql_text(sql);
     parts.type = sql_text(sql);
     out->group = catalog_artifact_group(&parts);
+    free(parts.origin);
     free(parts.database);
     free(parts.type);
     out->lease = find_lease(leases, out->copy);
@@ -96,7 +98,7 @@ static void prepare(struct sql *sql, struct catalog *catalog, int64_t store_id,
     text_init(&text, 16384);
     text_add(&text, "SELECT ");
     record_add_columns(&text, &record, "");
-    text_add(&text, ", a.database, a.type FROM copies c"
+    text_add(&text, ", a.origin, a.database, a.type FROM copies c"
                     " JOIN artifacts a ON a.number = c.artifact"
                     " WHERE c.state <> 'deleted'");
     text_add(&text, store_id != 0 ? " AND +c.store = ?" : "");

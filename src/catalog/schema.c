@@ -26,6 +26,7 @@ static const char *const version_1[] = {
     "CREATE TABLE artifacts ("
     " number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE CHECK (length(id) = 26),"
     " seq INTEGER NOT NULL, job TEXT NOT NULL, source TEXT NOT NULL,"
+    " origin TEXT NOT NULL DEFAULT '',"
     " database TEXT NOT NULL, type TEXT NOT NULL, format TEXT NOT NULL,"
     " compression TEXT NOT NULL, level INTEGER NOT NULL,"
     " status TEXT NOT NULL CHECK (status IN"

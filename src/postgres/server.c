@@ -169,6 +169,11 @@ const char *server_host(const struct server *server)
     return PQhost(server->conn);
 }
 
+const char *server_port(const struct server *server)
+{
+    return PQport(server->conn);
+}
+
 const char *server_user(const struct server *server)
 {
     return PQuser(server->conn);

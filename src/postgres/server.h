@@ -32,6 +32,7 @@ int server_version(const struct server *server);              /* 150018 */
 const char *server_version_text(const struct server *server); /* "15.18 (Debian …)" */
 const char *server_database(const struct server *server);
 const char *server_host(const struct server *server); /* host or socket folder */
+const char *server_port(const struct server *server);
 const char *server_user(const struct server *server);
 
 /* What pg_dump's text does not hold of a database. Heap, may be NULL. Not kept: tablespace,

@@ -423,23 +423,27 @@ END_TEST
 START_TEST(groups_do_not_mix)
 {
     static const struct row {
-        const char *job, *source, *database, *type, *group;
+        const char *job, *source, *origin, *database, *type, *group;
     } rows[] = {
-        {"nightly", "s", "shop", "full", "nightly/shop/full"},
-        {"", "adhoc", "shop", "full", "adhoc/shop/full"},
-        {"a/b", "s", "c", "full", "a%2Fb/c/full"},
-        {"a", "s", "b/c", "full", "a/b/c/full"},
-        {"a", "s", "", "globals", "a//globals"},
+        {"nightly", "s", "db:5432", "shop", "full", "nightly/shop/full"},
+        {"", "adhoc", "", "shop", "full", "adhoc/shop/full"},
+        {"", "adhoc", "db:5432", "shop", "full", "adhoc@db:5432/shop/full"},
+        {"", "adhoc", "m/run:1", "shop", "full", "adhoc@m%2Frun:1/shop/full"},
+        {"a/b", "s", "", "c", "full", "a%2Fb/c/full"},
+        {"a", "s", "", "b/c", "full", "a/b/c/full"},
+        {"a", "s", "", "", "globals", "a//globals"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct catalog_artifact a;
         catalog_artifact_init(&a);
         free(a.job);
         free(a.source);
+        free(a.origin);
         free(a.database);
         free(a.type);
         a.job = memory_strdup(rows[i].job);
         a.source = memory_strdup(rows[i].source);
+        a.origin = memory_strdup(rows[i].origin);
         a.database = memory_strdup(rows[i].database);
         a.type = memory_strdup(rows[i].type);
         char *group = catalog_artifact_group(&a);
@@ -468,8 +472,8 @@ static void take(unsigned n, uint64_t bytes, int64_t tables, int64_t rows, bool 
 
 START_TEST(normal_is_the_median_of_the_last_good_ones)
 {
-    const struct catalog_group group = {"nightly", NULL, "shop", "full"};
-    const struct catalog_group other = {"nightly", NULL, "shop", "schema"};
+    const struct catalog_group group = {"nightly", NULL, "shop", "full", NULL};
+    const struct catalog_group other = {"nightly", NULL, "shop", "schema", NULL};
     struct catalog_normal normal;
     ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 0, 7, &normal, &err), 0);
     ck_assert_uint_eq(normal.count, 0);
@@ -492,18 +496,22 @@ START_TEST(normal_is_the_median_of_the_last_good_ones)
 }
 END_TEST
 
-START_TEST(without_a_job_the_source_makes_the_group)
+START_TEST(without_a_job_the_source_and_its_server_make_the_group)
 {
     struct catalog_normal normal;
     catalogs_artifact(c.catalog, 1, 1000);
     ck_assert_int_eq(finish(1, CATALOG_COMPLETE), 0);
     catalogs_sql(&c, "UPDATE artifacts SET job = ''");
-    const struct catalog_group same = {"", "shop-source", "shop", "full"};
-    const struct catalog_group other = {"", "another", "shop", "full"};
+    const struct catalog_group same = {"", "shop-source", "shop", "full", ""};
+    const struct catalog_group elsewhere = {"", "shop-source", "shop", "full", "db2:5432"};
+    const struct catalog_group other = {"", "another", "shop", "full", ""};
     ck_assert_int_eq(catalog_artifact_normal(c.catalog, &same, 0, 7, &normal, &err), 0);
     ck_assert_uint_eq(normal.count, 1);
     ck_assert_int_eq(normal.row_count, 0);
     ck_assert_int_eq(catalog_artifact_normal(c.catalog, &other, 0, 7, &normal, &err), 0);
+    ck_assert_uint_eq(normal.count, 0);
+    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &elsewhere, 0, 7, &normal, &err),
+                     0);
     ck_assert_uint_eq(normal.count, 0);
 }
 END_TEST
@@ -531,7 +539,7 @@ int main(void)
     tcase_add_test(tcase, marks_are_set_and_cleared);
     tcase_add_test(tcase, groups_do_not_mix);
     tcase_add_test(tcase, normal_is_the_median_of_the_last_good_ones);
-    tcase_add_test(tcase, without_a_job_the_source_makes_the_group);
+    tcase_add_test(tcase, without_a_job_the_source_and_its_server_make_the_group);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -26,6 +26,7 @@ static void fill_artifact(struct catalog_artifact *artifact)
     artifact->seq = 41;
     put(&artifact->job, "nightly");
     put(&artifact->source, "shop");
+    put(&artifact->origin, "db.internal:5432");
     put(&artifact->database, "shop");
     put(&artifact->type, "full");
     put(&artifact->format, "plain");
