@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { SMALL_TEMP_S = 60 };
+enum { STATE_TEMP_S = 60 };
 
 struct found {
     char *key, *handle;
@@ -72,25 +72,17 @@ static int list_all(const struct sweep *sweep, struct found_list *list, struct e
     return list_by_key(sweep, list, err);
 }
 
-/* A dir: the temp file of an index, a manifest, a state file or the mark, which its writer
- * renames within moments. ".ID.<8 hex digits>.part" */
-static bool is_small_temp(const char *key)
-{
-    const char *leaf = strrchr(key, '/');
-    leaf = leaf ? leaf + 1 : key;
-    return strlen(leaf) > strlen(".part") + 1 + ULID_LENGTH;
-}
-
 enum judgement { JUDGE_LEAVE, JUDGE_ABORT, JUDGE_FOREIGN };
 
-/* A state file is written by whoever pins or verifies, without owning the copy. */
+/* Its owner writes all of a copy; but a state file is written by whoever pins or verifies,
+ * without owning the copy, and renamed within moments (a dir's temp file). */
 static enum judgement judge_known(const struct sweep *sweep, const struct found *found,
                                   const struct catalog_copy *copy)
 {
     if (copy->state == CATALOG_COPY_UPLOADING)
         return JUDGE_LEAVE;
-    if (is_small_temp(found->key) &&
-        found->initiated > sweep_store_time(sweep) - SMALL_TEMP_S)
+    if (text_starts_with(found->key, KEYS_STATE) &&
+        found->initiated > sweep_store_time(sweep) - STATE_TEMP_S)
         return JUDGE_LEAVE;
     return JUDGE_ABORT;
 }

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Goal: kill -9 at every step of a deletion and of an upload, once and twice, in a folder and in a bucket; then one
+# sweep, and neither a ghost row nor an orphan object is left, and what was kept is whole. A step is a system call
+# that the outside can see: the n-th unlink, rename, sync (of a file, of the catalog), send and receive.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/../integration/lib.sh"
+# shellcheck source=tests/integration/retention.sh
+. "$(dirname "$0")/../integration/retention.sh"
+
+strace -f -o /dev/null true 2>/dev/null || skip_all "strace cannot trace here"
+most=${FAULT_STEPS:-60} # of one kind of call
+pg_up main
+rgw_up
+s3_bucket crash
+createdb shop
+psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n"
+conf "nas: { type = \"dir\"; path = \"$work/nas\"; };
+      ceph: { type = \"s3\"; endpoint = \"$rgw_endpoint\"; bucket = \"crash\"; prefix = \"p/\"; path_style = true; };" \
+    "standard: { keep_last = 2; guard_percent = 100; };" \
+    'nightly: { source = "shop"; stores = [ "nas", "ceph" ]; retention = "standard"; };'
+sed -i "s#dbname=shop#host=$PGHOST port=$PGPORT user=postgres dbname=shop#" "$config"
+
+# killed CALL N COMMAND…: pgkeep, ended in front of its n-th such call; children are let go. Sets status, 137 when it was.
+killed() {
+    local call=$1 n=$2
+    shift 2
+    { run strace -f -qq -b execve -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" \
+        "$pgkeep" --config "$config" "$@"; } 2>/dev/null
+}
+in_folder() { (cd "$work/nas" && find . -type f | sed 's#^\./##' | grep -vE '^(pgkeep-store.json|RECOVERY.md)$' | sort); }
+in_bucket() {
+    s3_call GET "crash?list-type=2&prefix=p%2F" | grep -oE '<Key>[^<]*' | sed 's#<Key>p/##' |
+        grep -vE '^(pgkeep-store.json|RECOVERY.md)$' | sort
+    s3_call GET "crash?uploads=" | grep -oE '<UploadId>[^<]*' | sed 's/^/upload /'
+}
+objects() { if [ "$1" = nas ]; then in_folder; else in_bucket; fi; }
+# should_be STORE: the objects of all that the catalog says is complete there. State files are extra.
+should_be() {
+    keys_in "$1" | while read -r id key; do
+        printf '%s\n' "$key" "${key%.sql.gz}.index.gz" "manifests/$id.json"
+    done | sort
+}
+# crashed: at any instant, what is complete is there, and what a manifest names is there
+crashed() {
+    local store
+    for store in nas ceph; do
+        objects "$store" >"$work/there-$store"
+        comm -23 <(should_be "$store") <(sort "$work/there-$store") | sed "s/^/Q1: $store lacks /"
+        grep -oE '^manifests/[^./]+' "$work/there-$store" | cut -d/ -f2 | while read -r id; do
+            [ "$(grep -c -- "-$id\.\(sql\|index\)\.gz$" "$work/there-$store")" = 2 ] || echo "Q2: $store: manifest of $id without data"
+        done
+    done
+}
+# swept: nothing under way, the stores hold exactly what is complete
+swept() {
+    local store
+    "$pgkeep" --config "$config" list --json | jq -r '.artifacts[] | .id as $id | (.status, .copies[].state)
+        | select(. == "running" or . == "uploading" or . == "deleting") | "Q4: " + $id + " is " + .'
+    for store in nas ceph; do
+        objects "$store" | grep -v '^state/' >"$work/there-$store"
+        diff <(should_be "$store") "$work/there-$store" | sed -n "s/^[<]/Q5: $store lacks/p;s/^[>]/Q5: $store has too much:/p"
+        objects "$store" | sed -n 's#^state/\(.*\)\.json$#\1#p' | while read -r id; do
+            keys_in "$store" | grep -q "^$id " || echo "Q5: $store: state of $id alone"
+        done
+    done
+    for id in "${kept[@]}"; do
+        "$pgkeep" --config "$config" verify "$id" >/dev/null 2>&1 || echo "Q3: $id was kept and is not good"
+    done
+}
+sweep_once() {
+    keep sweep
+    [ "$status" = 0 ] || echo "sweep ended with $status: $err"
+}
+# every CALL WHAT COMMAND…: for n = 1, 2, 3 … until it is not hit any more; `prepare` runs before each
+every() {
+    local call=$1 what=$2 n wrong="" second
+    shift 2
+    for ((n = 1; n <= most; n++)); do
+        prepare
+        killed "$call" "$n" "$@"
+        [ "$status" = 137 ] || break
+        wrong+=$(crashed | sed "s/^/$call $n: /")
+        second=${calls[n % ${#calls[@]}]}
+        if [ $((n % 2)) = 0 ]; then
+            killed "$second" $((n % 7 + 1)) sweep
+            wrong+=$(crashed | sed "s/^/$call $n, then $second: /")
+        fi
+        wrong+=$(sweep_once | sed "s/^/$call $n: /")
+        wrong+=$(swept | sed "s/^/$call $n: /")
+    done
+    is "$what: kill -9 at each of $((n - 1)) $call" "$wrong" ""
+}
+
+calls=(unlinkat renameat fsync fdatasync sendto recvfrom)
+keep backup nightly && kept=("$out")
+like "a first backup" "$out" '^[0-9A-Z]{26}$'
+
+# ---- uploads ----
+prepare() { :; }
+for call in "${calls[@]}" linkat renameat2; do
+    every "$call" upload backup nightly
+done
+
+# ---- deletions: two good ones stay, one more than they goes ----
+keep prune --yes
+mapfile -t kept < <("$pgkeep" --config "$config" list --json | jq -r '[.artifacts[] | select(.status == "complete")][:2][].id')
+is "two are kept" "${#kept[@]}" 2
+prepare() {
+    keep prune --yes
+    keep backup nightly
+    mapfile -t kept < <("$pgkeep" --config "$config" list --json | jq -r '[.artifacts[] | select(.status == "complete")][:2][].id')
+}
+for call in "${calls[@]}"; do
+    every "$call" deletion prune --yes
+done
+finished
