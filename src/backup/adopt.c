@@ -40,7 +40,7 @@ static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err 
     struct catalog_artifact artifact;
     if (adopt->newest[0] == '\0')
         return 0;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(catalog, adopt->newest, 0, &artifact, err);
     adopt->newest_time = artifact.time;
     catalog_artifact_release(&artifact);

@@ -272,7 +272,6 @@ int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outco
     struct lock *lock = NULL;
     int result = -1;
     *outcome = (struct delete_outcome){0};
-    catalog_artifact_init(&outcome->artifact);
     if (spec->yes && (lock = lock_take(&lock_spec, err)) == NULL)
         return -1;
     if (choose(&d, err) == 0 && open_stores(&d, err) == 0 && merge_pins(&d, err) == 0)

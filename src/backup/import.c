@@ -36,7 +36,7 @@ static int check_known(struct import *import, const struct catalog_artifact *fou
                        bool *fits, struct err *err)
 {
     struct catalog_artifact known;
-    catalog_artifact_init(&known);
+    known = (struct catalog_artifact){0};
     *fits = false;
     int result = catalog_artifact_load(import->catalog, found->id, 0, &known, err);
     if (result == 0 && known.status != CATALOG_RUNNING) {

@@ -21,7 +21,7 @@ static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
                      struct rows *rows, struct err *err)
 {
     rows->copy = NULL;
-    catalog_artifact_init(&rows->artifact);
+    rows->artifact = (struct catalog_artifact){0};
     if (catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &rows->artifact, err) < 0)
         return -1;
     for (size_t i = 0; i < rows->artifact.copy_count; i++) {
@@ -190,7 +190,7 @@ int note_write_all(struct settings *settings, struct catalog *catalog, const cha
                    size_t *failed, struct err *err)
 {
     struct catalog_artifact artifact;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     *failed = 0;
     int result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
     for (size_t i = 0; result == 0 && i < artifact.copy_count; i++) {

@@ -23,7 +23,7 @@ static int finish_artifact(const struct recovery *r, struct manifest *manifest,
                            struct err *err)
 {
     struct catalog_artifact row;
-    catalog_artifact_init(&row);
+    row = (struct catalog_artifact){0};
     int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
     enum catalog_status status = row.status;
     catalog_artifact_release(&row);
@@ -62,7 +62,7 @@ static int complete(const struct recovery *r, struct manifest *manifest, struct 
 static int artifact_may_complete(const struct recovery *r, bool *may, struct err *err)
 {
     struct catalog_artifact row;
-    catalog_artifact_init(&row);
+    row = (struct catalog_artifact){0};
     int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
     *may = row.status == CATALOG_RUNNING || row.status == CATALOG_COMPLETE;
     catalog_artifact_release(&row);
@@ -209,7 +209,7 @@ static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
 {
     struct catalog_artifact row;
     struct err ignored = {0};
-    catalog_artifact_init(&row);
+    row = (struct catalog_artifact){0};
     bool mine = catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
                 strcmp(row.job, job) == 0 &&
                 (row.status != CATALOG_COMPLETE || copy->state == CATALOG_COPY_FAILED);
@@ -296,7 +296,7 @@ static int recover_one(struct catalog *catalog, struct access *access,
 {
     struct catalog_artifact row;
     struct lock *lock = NULL;
-    catalog_artifact_init(&row);
+    row = (struct catalog_artifact){0};
     *result = RECOVER_LEFT_ALONE;
     int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
     bool is_copy = row.status == CATALOG_COMPLETE && copy->state == CATALOG_COPY_UPLOADING;

@@ -184,7 +184,7 @@ static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bo
     struct catalog_artifact artifact;
     struct catalog_verification verification = {0};
     struct err why = {0};
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(s->catalog, row->artifact, CATALOG_WITH_COPIES,
                                        &artifact, err);
     struct verify_spec spec = {.settings = s->settings,
@@ -207,7 +207,7 @@ static int look_at_failed(struct syncing *s, const struct catalog_copy *row, boo
     struct catalog_artifact artifact;
     enum recover_result what = RECOVER_LEFT_ALONE;
     bool gone = false;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
     if (result == 0 && artifact.status == CATALOG_COMPLETE)
         result = look_again(s, row, &gone, err);

@@ -27,7 +27,8 @@ int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULI
 int catalog_artifact_short(struct catalog *catalog, const char *id, char out[ULID_SIZE],
                            struct err *err) MUST_USE;
 
-/* By its full id; ERR_NOT_FOUND. `with`: bits of enum catalog_with. Release it also after
+/* By its full id; ERR_NOT_FOUND. `with`: bits of enum catalog_with. What *out held is not
+ * looked at (catalog_artifact_init before it would leak). Release it also after
  * an error. */
 int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
                           struct catalog_artifact *out, struct err *err) MUST_USE;

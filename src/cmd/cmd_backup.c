@@ -59,7 +59,7 @@ static int print_result(struct catalog *catalog, const struct take_result *resul
                         json_t *list, struct err *err)
 {
     struct catalog_artifact artifact;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     int loaded =
         catalog_artifact_load(catalog, result->id, CATALOG_WITH_COPIES, &artifact, err);
     if (loaded == 0 && list)

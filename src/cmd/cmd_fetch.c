@@ -71,7 +71,7 @@ static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err
 {
     char id[ULID_SIZE];
     struct catalog_artifact artifact;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     struct retrieve_spec from = {.settings = ctx->settings,
                                  .catalog = catalog,
                                  .artifact = &artifact,

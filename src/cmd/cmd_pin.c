@@ -34,7 +34,7 @@ static int print(struct cmd_context *ctx, struct catalog *catalog, const char *i
                  size_t untold, struct err *err)
 {
     struct catalog_artifact artifact;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(catalog, id, 0, &artifact, err);
     if (result == 0 && ctx->settings->json)
         print_json(&artifact, untold);

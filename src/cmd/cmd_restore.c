@@ -68,7 +68,7 @@ static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err
     char id[ULID_SIZE];
     struct catalog_artifact artifact;
     struct progress *progress = NULL;
-    catalog_artifact_init(&artifact);
+    artifact = (struct catalog_artifact){0};
     if (config_args_number(ctx->args, "parallel", 1) > 1) {
         err_set(err, ERR_USAGE,
                 "--parallel: restores run on one connection in this version");

@@ -108,7 +108,7 @@ static int check_named(struct verifying *v, struct err *err)
     for (size_t i = 0; result == 0 && i < names->count; i++) {
         char id[ULID_SIZE];
         struct catalog_artifact artifact;
-        catalog_artifact_init(&artifact);
+        artifact = (struct catalog_artifact){0};
         size_t before = v->checked;
         result = catalog_artifact_find(v->catalog, names->items[i], id, err);
         if (result == 0)

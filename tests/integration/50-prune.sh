@@ -17,6 +17,7 @@ lay() { lay_dir nas "$work/nas" && lay_dir offsite "$work/offsite"; }
 job() { echo "$1: { source = \"shop\"; stores = [ ${2:-\"nas\"} ]; ${3-retention = \"standard\";} };"; }
 all_files() { (cd "$work" && find nas offsite -type f | sort); }
 # verdicts [STORE]: "01keep 02prune …", as the last --json said
+# shellcheck disable=SC2120 # the store is optional
 verdicts() { json "[.copies[] | select(.store == \"${1:-nas}\") | .id[6:8] + .verdict] | sort | join(\" \")"; }
 reason() { json "[.copies[] | select(.id[6:8] == \"$1\" and .store == \"${2:-nas}\") | .reasons[]] | join(\"; \")"; }
 hash_of() { sed -n 's/.*--force-unsafe=\([0-9a-f]\{16\}\) --yes.*/\1/p' <<<"$err"; }
@@ -25,7 +26,6 @@ warp() { # warp HOURS COMMAND…: the clock of pgkeep is that far off
     shift
     run env LD_PRELOAD="$faketime" FAKETIME="$by" "$pgkeep" --config "$config" "$@"
 }
-faketime=$(find /usr/lib -name 'libfaketimeMT.so.1' 2>/dev/null | head -n 1)
 
 # ---- the plan, and that showing it changes nothing ----
 fresh
@@ -150,7 +150,8 @@ is "G3: nothing of that group goes" "$(files "$work/nas" 01JDN)" 36
 is "G3: other groups go on" "$(files "$work/offsite" 01JDH)" 9
 keep prune --yes --force-unsafe="$hash"
 is "what is forced must be what was shown: another plan by now" "$status $(files "$work/nas" 01JDN)" "9 36"
-hash=$(hash_of) && [ -n "$hash" ] || { keep prune && hash=$(hash_of); }
+keep prune
+hash=$(hash_of)
 like "the message holds the exact line" "$err" "pgkeep --config $config prune --force-unsafe=$hash --yes"
 keep prune --force-unsafe="$hash"
 is "forced, but only shown" "$status $(files "$work/nas" 01JDN)" "0 36"

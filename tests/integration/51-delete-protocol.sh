@@ -7,7 +7,6 @@
 . "$(dirname "$0")/retention.sh"
 
 rgw_up
-faketime=$(find /usr/lib -name 'libfaketimeMT.so.1' 2>/dev/null | head -n 1)
 s3_store() { # s3_store NAME BUCKET [MORE]
     echo "$1: { type = \"s3\"; endpoint = \"${3:-$rgw_endpoint}\"; bucket = \"$2\"; prefix = \"p/\"; path_style = true; retry_time = \"2s\"; };"
 }

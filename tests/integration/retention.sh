@@ -9,8 +9,13 @@
 #   lay_s3 STORE BUCKET/PREFIX    the same in a bucket
 #   backups GROUP COUNT [STORE…]  JSON lines: daily complete ones, the newest at 2020-11-20; ids go on 01 … COUNT, oldest first, behind two letters of the group
 #   state STORE                   "01:complete 02:deleting …", of the catalog, by id
+#   $faketime                     the library to preload with FAKETIME=+1h
 #   files FOLDER ID               how many objects of it are there
 
+# Empty where it is not installed, or does not go with this build (sanitizers).
+# shellcheck disable=SC2034 # for the tests
+faketime=$(find /usr/lib -name 'libfaketimeMT.so.1' 2>/dev/null | head -n 1)
+[ -z "$faketime" ] || env LD_PRELOAD="$faketime" "$pgkeep" --version >/dev/null 2>&1 || faketime=""
 catalog=$work/catalog.db config=$work/pgkeep.conf
 conf() {
     cat >"$config" <<END
@@ -27,7 +32,7 @@ fill() { "$build/tests/catalog" "$catalog" || exit 1; }
 json() { jq -r "$1" <<<"$out"; }
 
 mark_text() {
-    printf '{"pgkeep_store":1,"uuid":"%s","created":"2026-01-01T00:00:00Z"}\n' "${1:-$(cat /proc/sys/kernel/random/uuid)}"
+    printf '{"pgkeep_store":1,"uuid":"%s","created":"2026-01-01T00:00:00Z"}\n' "$(cat /proc/sys/kernel/random/uuid)"
 }
 mark_dir() {
     mkdir -p "$1" && chmod 700 "$1" && mark_text >"$1/pgkeep-store.json"
