@@ -10,7 +10,7 @@
 enum {
     PAGE = 1000,
     ANSWER_MAX = 8 << 20, /* a page of keys with 1,024 bytes each, encoded */
-    DEFAULT_ABORT_MS = 60000,
+    ABORT_MS = 60000,
     LOOK_AGAIN_MS = 200,
 };
 
@@ -426,7 +426,14 @@ int s3_abort_within(struct s3_client *client, const char *key, const char *uploa
 int s3_abort_upload(struct s3_client *client, const char *key, const char *upload_id,
                     struct err *err)
 {
-    return s3_abort_within(client, key, upload_id, DEFAULT_ABORT_MS, false, err);
+    return s3_abort_within(client, key, upload_id, ABORT_MS, false, err);
+}
+
+int64_t s3_upload_undo_ms(const struct s3_upload *upload)
+{
+    int64_t budget_ms = s3_client_retry_time(upload->client);
+
+    return budget_ms < ABORT_MS ? budget_ms : ABORT_MS;
 }
 
 struct strays {

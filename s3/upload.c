@@ -14,8 +14,6 @@ enum { BODY_TRIES = 4 };
  * sender may have been about to submit one. */
 enum { STOP_LOOK_MS = 20 };
 
-enum { UNDO_MS = 60000 };
-
 /* ---- headers and checks of bodies
  * --------------------------------------------------------- */
 
@@ -451,13 +449,6 @@ uint64_t s3_upload_sent(struct s3_upload *upload)
     uint64_t sent = upload->ledger.sent;
     pthread_mutex_unlock(&upload->lock);
     return sent;
-}
-
-int64_t s3_upload_undo_ms(const struct s3_upload *upload)
-{
-    int64_t budget_ms = s3_client_retry_time(upload->client);
-
-    return budget_ms < UNDO_MS ? budget_ms : UNDO_MS;
 }
 
 /* The caller's error stays what it is: what cannot be undone here is a matter of the sweep.
