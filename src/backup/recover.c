@@ -204,6 +204,17 @@ static void tell(const struct catalog_copy *copy, enum recover_result result)
                  copy->store, copy->error ? copy->error : ENDED_EARLY);
 }
 
+/* A copy that `copy` is bringing to a complete artifact, not one that its backup left: that
+ * has the owner of the artifact. */
+static bool is_later_copy(const struct catalog_artifact *artifact,
+                          const struct catalog_copy *copy)
+{
+    bool same_owner = artifact->owner != NULL && copy->owner != NULL &&
+                      strcmp(artifact->owner, copy->owner) == 0;
+    return artifact->status == CATALOG_COMPLETE && copy->state == CATALOG_COPY_UPLOADING &&
+           !same_owner;
+}
+
 static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
                     const char *job)
 {
@@ -211,8 +222,7 @@ static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
     struct err ignored = {0};
     row = (struct catalog_artifact){0};
     bool mine = catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
-                strcmp(row.job, job) == 0 &&
-                (row.status != CATALOG_COMPLETE || copy->state == CATALOG_COPY_FAILED);
+                strcmp(row.job, job) == 0 && !is_later_copy(&row, copy);
     catalog_artifact_release(&row);
     return mine;
 }
@@ -299,7 +309,7 @@ static int recover_one(struct catalog *catalog, struct access *access,
     row = (struct catalog_artifact){0};
     *result = RECOVER_LEFT_ALONE;
     int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
-    bool is_copy = row.status == CATALOG_COMPLETE && copy->state == CATALOG_COPY_UPLOADING;
+    bool is_copy = is_later_copy(&row, copy);
     if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
         lock = try_lock(catalog, row.job);
     if (done == 0 && (thorough || !is_copy))

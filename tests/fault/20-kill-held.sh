@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# pgkeep is killed (-9) while the service holds its n-th request, for n = 1, 2, 3 … until a backup ends without it;
+# the request is carried out all the same. Then one more run. There are exactly as many whole backups as there
+# should be: the new one, and the killed one if a manifest of it had come into any store. No ghosts in the catalog,
+# no object without a backup, no open upload, no partial file.
+# shellcheck source=tests/fault/fault.sh
+. "$(dirname "$0")/fault.sh"
+
+pg_up main
+fake_up sparse=no
+createdb shop
+# More than one part of an upload.
+psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, repeat(md5(n::text), 30) AS words
+    FROM generate_series(1, 18500) n"
+export PGKEEP_CONFIG=$work/pgkeep.conf
+
+fresh() { # fresh NUMBER: stores and a catalog of their own
+    folder=$work/folder-$1 prefix=p$1
+    cat >"$PGKEEP_CONFIG" <<END
+catalog = "$work/$1.db";
+sources: { shop: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=shop"; }; };
+stores: { nas: { type = "dir"; path = "$folder"; };
+          fake: { type = "s3"; endpoint = "$fake_endpoint"; bucket = "bucket"; prefix = "$prefix/"; path_style = true; }; };
+jobs: { nightly: { source = "shop"; stores = [ $stores ]; compress = "none"; }; };
+END
+}
+manifests() { { s3_keys "$prefix/manifests/"; find "$folder/manifests" -name '*.json' 2>/dev/null; } | grep -oE '[^/]*\.json' | sort -u; }
+# The held request of a client that is gone is carried out.
+let_go() { # let_go REQUEST
+    local tries
+    fake release >/dev/null
+    for ((tries = 0; tries < 1000; tries++)); do
+        [[ $(fake request "$1") =~ ^[A-Za-z]+\ [A-Z]+\ 0\  ]] || return
+    done
+    trouble "request $1 never ended"
+}
+# Objects by id, and what the catalog says of complete copies, in the same form.
+in_stores() {
+    { s3_keys "$prefix/data/" | sed 's/^/fake /'; find "$folder/data" -type f 2>/dev/null | sed 's/^/nas /'; } |
+        sed -E 's/^([a-z]+) .*-([0-9A-Z]{26})\.(index|sql).*/\1 \2 \3/' | sort
+    { s3_keys "$prefix/manifests/" | sed 's/^/fake /'; find "$folder/manifests" -type f 2>/dev/null | sed 's/^/nas /'; } |
+        sed -E 's/^([a-z]+) .*\/([0-9A-Z]{26})\.json/\1 \2 manifest/' | sort
+}
+in_catalog() {
+    "$pgkeep" list --json >"$work/list.json"
+    jq -r '.artifacts[] | .id as $id | .copies[] | select(.state == "complete") | "\(.store) \($id) index", "\(.store) \($id) sql"' \
+        "$work/list.json" | sort
+    jq -r '.artifacts[] | .id as $id | .copies[] | select(.state == "complete") | "\(.store) \($id) manifest"' "$work/list.json" | sort
+}
+
+after() { # after CONTEXT WANTED: the next run, and what there is
+    local found
+    within 60 "$pgkeep" backup nightly
+    [ "$status" = 0 ] || trouble "$1: the next run ended with $status: $err"
+    found=$("$pgkeep" list --json | jq -r '[.artifacts[].status] | group_by(.) | map(.[0] + ":" + (length | tostring)) | join(" ")')
+    [[ $found =~ ^complete:$2(\ failed:1)?$ ]] || trouble "$1: wanted $2 whole backups, list shows $found"
+    found=$(diff <(in_catalog) <(in_stores)) || trouble "$1: catalog (<) and stores (>) differ: $found"
+    [ "$(fake uploads)" = 0 ] || trouble "$1: $(fake uploads) uploads are open"
+    [ -z "$(find "$folder" -name '*.part' 2>/dev/null)" ] || trouble "$1: a partial file is left"
+    found=$("$pgkeep" status --json | jq -c '.running // empty')
+    [ "$found" = "[]" ] || trouble "$1: status shows as running: $found"
+    run "$pgkeep" verify --all
+    [ "$status" = 0 ] || trouble "$1: verify says $status: $out $err"
+}
+
+number=0
+while IFS='|' read -r name stores; do
+    late=0
+    for ((n = 1; n < 100; n++)); do
+        number=$((number + 1))
+        fresh "$number"
+        id=$(fake fault "nth=$n" action=hold)
+        base=$(fake count)
+        "$pgkeep" backup nightly >"$work/out" 2>"$work/err" </dev/null &
+        pid=$!
+        while [ "$(fake wait 1 100)" = none ] && kill -0 "$pid" 2>/dev/null; do :; done
+        kill -9 "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+        fake clear >/dev/null
+        [ "$(fake fired "$id")" = 1 ] || break
+        context="$name, request $n ($(fake request $((base + n)) | cut -d' ' -f1))"
+        let_go $((base + n))
+        wanted=1
+        [ -z "$(manifests)" ] || wanted=2
+        late=$((late + wanted - 1))
+        after "$context" "$wanted"
+        for key in $(s3_keys "$prefix/data/"); do fake forget "$key" >/dev/null; done
+        rm -rf "$folder"
+    done
+    [ "$n" -gt 12 ] || trouble "it ended after $n requests"
+    no_trouble "$name: killed at request 1 to $((n - 1))"
+    ok "$name: some were killed behind the first manifest" test "$late" -gt 0
+done <<'END'
+a bucket and a folder|"fake", "nas"
+a folder and a bucket|"nas", "fake"
+END
+# Who recovers cannot know that the held Complete was carried out.
+finished_well aborts_after_complete
