@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "catalog/leases.h"
 #include "catalog/stores.h"
+#include "stream/index.h"
 
 enum { PIECE = 1 << 20, INDEX_MAX = 1 << 30 };
 
@@ -126,13 +127,17 @@ struct access *retrieve_access(const struct retrieve *retrieve)
 
 /* ---- its bytes ---- */
 
-static int refresh_lease(struct retrieve *retrieve, struct err *err)
+/* A catalog that is busy or full is no reason to break off a restore of hours: every byte
+ * is checked whatever happens to the copy. */
+static void refresh_lease(struct retrieve *retrieve)
 {
+    struct err trouble = {0};
     int64_t now = clock_monotonic_ms();
     if (now - retrieve->refreshed_ms < CATALOG_LEASE_REFRESH_S * 1000)
-        return 0;
+        return;
     retrieve->refreshed_ms = now;
-    return catalog_lease_refresh(retrieve->spec->catalog, retrieve->lease, err);
+    if (catalog_lease_refresh(retrieve->spec->catalog, retrieve->lease, &trouble) < 0)
+        log_warning("a prune may remove the copy while it is read: %s", trouble.text);
 }
 
 /* Stored bytes one piece after the other to `each`. */
@@ -153,9 +158,10 @@ static int download(struct retrieve *retrieve, struct stream_sink each, struct m
     while (got > 0 && (got = store_download_read(from, piece, PIECE, err)) > 0) {
         if (meter)
             atomic_fetch_add(&meter->stored_bytes, (uint64_t)got);
-        if (each.write(each.context, piece, (size_t)got, err) != 0 ||
-            refresh_lease(retrieve, err) < 0)
+        if (each.write(each.context, piece, (size_t)got, err) != 0)
             got = -1;
+        else
+            refresh_lease(retrieve);
     }
     free(piece);
     store_download_free(from);
@@ -231,6 +237,25 @@ static int check_raw(void *context, const void *data, size_t size, struct err *e
                        : count_raw(context, data, size, err);
 }
 
+/* To its end, before the first byte is believed because of it: damage in its middle must
+ * not make the data behind it unreadable. */
+static bool is_usable(const struct text *index, uint64_t raw_bytes, struct err *why)
+{
+    struct index_entry entry = {0};
+    struct index_reader *reader = index_reader_new(index->data, index->length, why);
+    uint64_t end = 0;
+    int got = reader ? 1 : -1;
+    while (got == 1 && (got = index_reader_next(reader, &entry, why)) == 1) {
+        end = entry.raw.to;
+        index_entry_release(&entry);
+    }
+    index_reader_free(reader);
+    if (got == 0 && end != raw_bytes)
+        got = err_set(why, ERR_CORRUPT, "that of %llu bytes, not %llu",
+                      (unsigned long long)end, (unsigned long long)raw_bytes);
+    return got == 0;
+}
+
 /* Without its index an artifact can still be read; only the early check of each chunk falls
  * away, the hashes of the whole remain. */
 static int read_index(struct retrieve *retrieve, struct decoded_sink *sink,
@@ -243,7 +268,7 @@ static int read_index(struct retrieve *retrieve, struct decoded_sink *sink,
         store_get(retrieve->access->store, retrieve->copy->index_key, index, &absent, err) <
             0)
         return -1;
-    if (!absent)
+    if (!absent && is_usable(index, retrieve->spec->artifact->raw_bytes, &why))
         sink->check = chunk_check_new(index->data, index->length, next, &why);
     if (sink->check == NULL)
         log_warning("the chunk index of %s is %s: chunks are not checked one by one, only "
