@@ -97,12 +97,11 @@ int access_mark(struct store *store, const struct store_settings *from, char uui
                                    .prefix = from->prefix,
                                    .endpoint = from->endpoint,
                                    .region = from->region};
-    if (store_mark(store, uuid, err) < 0)
-        return -1;
+    /* The mark is last: a store that has one has the page as well. */
     char *page = recovery_text(&place);
     int result = store_put(store, KEYS_RECOVERY, page, strlen(page), true, err);
     free(page);
-    return result;
+    return result == 0 ? store_mark(store, uuid, err) : -1;
 }
 
 /* Who it is: the mark against the catalog. from NULL: nothing may be written. */
@@ -222,6 +221,17 @@ static bool is_fatal(enum err_kind kind)
            kind == ERR_SYSTEM || kind == ERR_BUSY;
 }
 
+/* Two names of one place would be one copy that counts as two. */
+static int refuse_twice(const struct access *known, struct access *access, struct err *err)
+{
+    err_set(err, ERR_CONFIG,
+            "stores \"%s\" and \"%s\" are one and the same (mark %s): a backup needs two "
+            "places to have two copies",
+            known->name, access->name, access->uuid);
+    access_close(access);
+    return -1;
+}
+
 int access_list_open(struct access_list *list, struct settings *settings,
                      struct catalog *catalog, const struct strlist *names, bool may_mark,
                      struct err *err)
@@ -236,6 +246,9 @@ int access_list_open(struct access_list *list, struct settings *settings,
             err_clear(err);
             continue;
         }
+        const struct access *known = access_list_find(list, access->id);
+        if (known != NULL)
+            return refuse_twice(known, access, err);
         memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
         list->items[list->count++] = access;
     }
