@@ -130,6 +130,22 @@ static enum catalog_result result_of(enum err_kind kind)
     return kind == ERR_CORRUPT ? CATALOG_FOUND_DAMAGED : CATALOG_UNDECIDED;
 }
 
+/* One that was removed while it was looked at has no state any more that a check could
+ * change. */
+static int record(const struct verify_spec *spec, struct catalog_verification *out,
+                  struct err *why, struct err *err)
+{
+    if (catalog_verification_add(spec->catalog, out, err) == 0)
+        return 0;
+    if (err->kind != ERR_UNSAFE)
+        return -1;
+    *why = *err;
+    err_clear(err);
+    out->result = CATALOG_UNDECIDED;
+    memory_replace(&out->message, why->text);
+    return 0;
+}
+
 int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
                 struct err *why, struct err *err)
 {
@@ -155,7 +171,7 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     if (why->kind == ERR_CANCELLED)
         *err = *why;
     else
-        result = catalog_verification_add(spec->catalog, out, err);
+        result = record(spec, out, why, err);
     if (result == 0 && retrieve && out->result == CATALOG_GOOD)
         note_write(spec->catalog, retrieve_access(retrieve), spec->artifact->id);
     retrieve_close(retrieve);

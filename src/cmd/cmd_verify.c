@@ -101,6 +101,28 @@ static int check_artifact(struct verifying *v, const struct catalog_artifact *ar
 
 /* ---- which ones ---- */
 
+/* A typo must not read as "all of it is good". */
+static int check_store(const struct verifying *v, struct err *err)
+{
+    const char *name = config_args_text(v->ctx->args, "store");
+    struct catalog_store row = {0};
+    bool absent = false;
+    if (name == NULL || settings_store(v->ctx->settings, name) != NULL)
+        return 0;
+    if (catalog_store_find(v->catalog, name, &row, &absent, err) < 0)
+        return -1;
+    catalog_store_release(&row);
+    return !absent || settings_require_store(v->ctx->settings, name, err) ? 0 : -1;
+}
+
+static int check_job(const struct verifying *v, size_t found, struct err *err)
+{
+    const char *name = config_args_text(v->ctx->args, "job");
+    if (name == NULL || found > 0 || settings_job(v->ctx->settings, name) != NULL)
+        return 0;
+    return settings_require_job(v->ctx->settings, name, err) ? 0 : -1;
+}
+
 static int check_named(struct verifying *v, struct err *err)
 {
     const struct strlist *names = &v->ctx->args->positional;
@@ -117,8 +139,9 @@ static int check_named(struct verifying *v, struct err *err)
         if (result == 0)
             result = check_artifact(v, &artifact, err);
         if (result == 0 && v->checked == before)
-            result = err_set(err, ERR_NOT_FOUND, "%s has no copy to verify: it is %s", id,
-                             catalog_status_name(artifact.status));
+            result = err_set(err, ERR_NOT_FOUND, "%s (%s) has no copy to verify%s", id,
+                             catalog_status_name(artifact.status),
+                             config_args_has(v->ctx->args, "store") ? " there" : "");
         catalog_artifact_release(&artifact);
     }
     return result;
@@ -132,9 +155,13 @@ static int check_filtered(struct verifying *v, struct err *err)
                                     .statuses = 1u << CATALOG_COMPLETE};
     int result =
         catalog_artifacts_list(v->catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
+    if (result == 0)
+        result = check_job(v, artifacts.count, err);
     for (size_t i = 0; result == 0 && i < artifacts.count; i++)
         result = check_artifact(v, &artifacts.items[i], err);
     catalog_artifacts_release(&artifacts);
+    if (result == 0 && v->checked == 0)
+        log_info("there is nothing to verify");
     return result;
 }
 
@@ -174,8 +201,12 @@ static void print(struct verifying *v)
 static int run_with(struct verifying *v, struct err *err)
 {
     struct err trouble = {0};
-    if (catalog_run_begin(v->catalog, "verify", NULL, &v->run, err) < 0)
+    if (check_store(v, err) < 0 ||
+        catalog_run_begin(v->catalog, "verify", NULL, &v->run, err) < 0) {
+        output_table_release(&v->table);
+        json_decref(v->list);
         return -1;
+    }
     int result =
         v->ctx->args->positional.count > 0 ? check_named(v, err) : check_filtered(v, err);
     int status = result < 0 ? err_exit_status(err->kind) : exit_status(v);
