@@ -76,18 +76,19 @@ static int add_owner(struct server *server, struct text *sql, const char *name,
     return 0;
 }
 
-static int set_comment(struct server *server, const char *name, const char *comment,
-                       struct err *err)
+/* Of a database that is there by now: no reason to call it a failure. */
+static void set_comment(struct server *server, const char *name, const char *comment)
 {
+    struct err trouble = {0};
     struct text sql;
     text_init(&sql, SQL_MAX);
     text_add(&sql, "COMMENT ON DATABASE ");
     server_add_name(server, &sql, name);
     text_add(&sql, " IS ");
     server_add_literal(server, &sql, comment);
-    int result = run(server, &sql, "comment of the database", err);
+    if (run(server, &sql, "comment of the database", &trouble) < 0)
+        log_warning("database \"%s\": %s", name, trouble.text);
     text_release(&sql);
-    return result;
 }
 
 int server_create_database(struct server *server, const char *name,
@@ -108,6 +109,6 @@ int server_create_database(struct server *server, const char *name,
         result = run(server, &sql, "creating the database", err);
     text_release(&sql);
     if (result == 0 && properties != NULL && properties->comment != NULL)
-        result = set_comment(server, name, properties->comment, err);
+        set_comment(server, name, properties->comment);
     return result < 0 ? err_context(err, "database \"%s\"", name) : 0;
 }
