@@ -11,7 +11,10 @@
 #include "catalog/runs.h"
 #include "postgres/server.h"
 
-enum { LOCK_HEX = 16 }; /* digits of a hash are enough of a name */
+enum {
+    LOCK_HEX = 16,     /* digits of a hash are enough of a name */
+    STATUS_PARTIAL = 8 /* exit status: some are good */
+};
 
 /* One run of one job. */
 struct job_run {
@@ -127,6 +130,18 @@ static int run_locked(struct job_run *run, struct take_results *results, struct 
     return take_all(run, results, err);
 }
 
+/* As the command's own: 8 when anything of it is good. */
+static int status_of(const struct take_results *results, const struct err *why)
+{
+    if (why == NULL)
+        return 0;
+    for (size_t i = 0; i < results->count; i++) {
+        if (why->kind != ERR_CANCELLED && results->items[i].outcome != TAKE_FAILED)
+            return STATUS_PARTIAL;
+    }
+    return err_exit_status(why->kind);
+}
+
 /* What `status` shows of this run later. */
 static void end_run(struct job_run *run, int64_t id, const struct take_results *results,
                     int done, const struct err *err)
@@ -137,9 +152,8 @@ static void end_run(struct job_run *run, int64_t id, const struct take_results *
         if (results->items[i].err.kind != ERR_NONE)
             why = &results->items[i].err;
     }
-    int status = why ? err_exit_status(why->kind) : 0;
-    if (catalog_run_end(run->spec->catalog, id, status, why ? why->text : NULL, &trouble) <
-        0)
+    if (catalog_run_end(run->spec->catalog, id, status_of(results, why),
+                        why ? why->text : NULL, &trouble) < 0)
         log_warning("%s", trouble.text);
 }
 
@@ -147,10 +161,11 @@ static int run_recorded(struct job_run *run, struct take_results *results, struc
 {
     struct catalog *catalog = run->spec->catalog;
     int64_t id = 0;
-    if (catalog_run_begin(catalog, "backup", run->spec->job, &id, err) < 0 ||
-        catalog_time_seen(catalog, clock_now(), err) < 0)
+    if (catalog_run_begin(catalog, "backup", run->spec->job, &id, err) < 0)
         return -1;
-    int result = run_locked(run, results, err);
+    int result = catalog_time_seen(catalog, clock_now(), err);
+    if (result == 0)
+        result = run_locked(run, results, err);
     end_run(run, id, results, result, err);
     return result;
 }

@@ -4,6 +4,7 @@
 #include "backup/commit.h"
 #include "backup/keys.h"
 #include "backup/manifest.h"
+#include "backup/note.h"
 #include "backup/take_facts.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -291,7 +292,10 @@ static int write_manifest(struct taking *t, struct err *err)
     for (size_t i = 0; i < fanout_part_count(t->fanout); i++)
         manifest_facts_add_part(facts, fanout_part_bytes(t->fanout, i));
     t->manifest = manifest_text(&t->artifact, facts);
-    return 0;
+    if (strlen(t->manifest) <= MANIFEST_CEILING)
+        return 0;
+    return err_set(err, ERR_SYSTEM, "%lld tables are more than a manifest can list",
+                   (long long)t->artifact.table_count);
 }
 
 static int commit(struct taking *t, struct err *err)
@@ -370,6 +374,15 @@ static void record_failure(struct taking *t, const struct err *why)
         log_warning("%s", trouble.text);
 }
 
+/* So that another machine's prune holds the group as well. */
+static void tell_stores(const struct taking *t)
+{
+    for (size_t i = 0; i < t->take->stores->count; i++) {
+        if (t->copies[i].state == CATALOG_COPY_COMPLETE)
+            (void)note_write(t->catalog, t->take->stores->items[i], t->artifact.id);
+    }
+}
+
 /* After it is complete nothing may turn it into a failure any more. */
 static void look_for_anomalies(struct taking *t, struct take_result *result)
 {
@@ -387,6 +400,8 @@ static void look_for_anomalies(struct taking *t, struct take_result *result)
             t->artifact.id, t->artifact.database, why.data);
         if (catalog_artifact_set_suspect(t->catalog, t->artifact.id, true, &trouble) < 0)
             log_warning("%s", trouble.text);
+        else
+            tell_stores(t);
     }
     text_release(&why);
 }
