@@ -71,7 +71,8 @@ static int look_at_bucket(struct s3_probing *probing)
 
     if (s3_bucket_check(probing->client, &err) < 0)
         return s3_probe_fail(probing, S3_PROBE_BUCKET, &err);
-    s3_probe_add(probing, S3_PROBE_BUCKET, S3_PROBE_OK, "yes");
+    s3_probe_add(probing, S3_PROBE_BUCKET, S3_PROBE_OK, "yes, keys from: %s",
+                 s3_credentials_origin(s3_client_credentials(probing->client)));
     return 0;
 }
 
@@ -139,9 +140,10 @@ static void add_lock(struct s3_probing *probing, const struct s3_bucket_lock *lo
                      "on, no default retention: what is written is free to go");
     } else {
         s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
-                     "on, by default %s for %lld days: what is written stays so long, "
+                     "on, by default %s for %lld day%s: what is written stays so long, "
                      "whatever retention decides",
-                     lock->mode, (long long)(lock->seconds / DAY_S));
+                     lock->mode, (long long)(lock->seconds / DAY_S),
+                     lock->seconds == DAY_S ? "" : "s");
     }
 }
 

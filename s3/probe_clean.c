@@ -198,7 +198,7 @@ static void tell_rest(struct s3_probing *probing, const struct rest *rest, size_
         finding = s3_probe_add(probing, S3_PROBE_DELETE, S3_PROBE_FAILED,
                                "accepted, and %zu objects are still listed", left);
         s3_probe_advise(finding, "look at what is left: %s", probing->out->prefix);
-    } else {
+    } else if (probing->objects) {
         s3_probe_add(probing, S3_PROBE_DELETE, S3_PROBE_OK, "nothing is left%s",
                      probing->versioned ? ", no version either" : "");
     }

@@ -30,7 +30,7 @@ static const struct {
     [S3_PROBE_COMPLETE_CONDITION] = {"complete-if-none-match",
                                      "If-None-Match at the end of an upload"},
     [S3_PROBE_DELETE] = {"delete", "deleting"},
-    [S3_PROBE_PROVIDER] = {"provider", "the service's row"},
+    [S3_PROBE_PROVIDER] = {"provider", "provider"},
 };
 
 /* How much it weighs that a row relies on what is not there: what makes backups fail, and
@@ -46,6 +46,8 @@ static const struct {
     [S3_TRAIT_UPLOADS_BY_PREFIX] = {"listing open uploads by prefix", 10},
     [S3_TRAIT_ETAG_IS_MD5] = {"ETags that are MD5s", 10},
 };
+
+const char s3_probe_unused[] = ", but nothing relies on it";
 
 const char *s3_probe_verdict_name(enum s3_probe_verdict verdict)
 {
@@ -193,16 +195,17 @@ void s3_probe_judge_row(struct s3_probing *probing)
     struct text missing;
 
     if (misfit(probing, row) == 0) {
-        s3_probe_expect(s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_OK, "fits"),
-                        "%s (%s)", row->name, row->title);
+        s3_probe_expect(s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_OK,
+                                     "%s (%s) fits", row->name, row->title),
+                        "%s", row->name);
         return;
     }
     text_init(&missing, 240);
     add_misfits(probing, &missing);
-    struct s3_finding *finding =
-        s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_WARNING,
-                     "does not fit: it relies on %s", missing.data);
-    s3_probe_expect(finding, "%s (%s)", row->name, row->title);
+    struct s3_finding *finding = s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_WARNING,
+                                              "%s (%s) does not fit: it relies on %s",
+                                              row->name, row->title, missing.data);
+    s3_probe_expect(finding, "%s", row->name);
     const struct s3_provider *better = find_better(probing);
     if (better != NULL)
         s3_probe_advise(finding, "set provider = \"%s\" (%s)", better->name, better->title);

@@ -25,7 +25,7 @@ static int put(struct s3_probing *probing, const char *key, const char *token,
     if (if_absent)
         s3_request_header(request, "If-None-Match", "*");
     s3_client_add_encryption(probing->client, request);
-    probing->wrote = true;
+    probing->wrote = probing->objects = true;
     return s3_probe_ask(probing, request, false, err);
 }
 
@@ -164,10 +164,11 @@ static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
                                                       : S3_PROBE_WARNING;
 
     probing->traits[trait] = honoured ? S3_HAS : S3_LACKS;
-    struct s3_finding *finding =
-        ignored ? s3_probe_add(probing, what, verdict, "ignored: the object is replaced")
-                : s3_probe_add(probing, what, verdict, "%s (%d)",
-                               honoured ? "honoured" : "refused", status);
+    struct s3_finding *finding = s3_probe_add(probing, what, verdict, "%s (%d)%s",
+                                              honoured  ? "honoured"
+                                              : ignored ? "ignored: the object is replaced"
+                                                        : "refused",
+                                              status, uses ? "" : s3_probe_unused);
     s3_probe_expect(finding, "%s", uses ? "honoured" : "not used");
     if (uses && ignored)
         s3_probe_advise(finding, "keys are unique, so no backup is replaced; two machines "

@@ -228,8 +228,9 @@ static void add_checksum(struct s3_probing *probing, enum s3_probe_known known,
     enum s3_probe_verdict verdict = uses && known == S3_LACKS ? unfit : S3_PROBE_OK;
 
     probing->traits[S3_TRAIT_CHECKSUMS] = known;
-    s3_probe_expect(s3_probe_add(probing, S3_PROBE_CHECKSUM, verdict, "%s", found), "%s",
-                    uses ? "refused" : "not used");
+    s3_probe_expect(s3_probe_add(probing, S3_PROBE_CHECKSUM, verdict, "%s%s", found,
+                                 uses ? "" : s3_probe_unused),
+                    "%s", uses ? "refused" : "not used");
 }
 
 static void try_checksum(struct s3_probing *probing)

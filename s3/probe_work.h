@@ -40,6 +40,7 @@ struct s3_probing {
     unsigned char *data; /* part_size + S3_PROBE_MORE bytes */
     size_t part_size;
     bool versioned; /* now or once */
+    bool objects;   /* one may have been written */
     bool wrote;     /* something may lie below the scratch folder */
     enum s3_probe_known traits[S3_TRAITS];
     struct s3_probe_begun begun[S3_PROBE_UPLOADS_MAX];
@@ -87,6 +88,8 @@ int s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
                   const struct err *err);
 void s3_probe_advise(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);
 void s3_probe_expect(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);
+/* Behind what does not matter because the row does not rely on it. */
+extern const char s3_probe_unused[];
 /* Does the row rely on it here? */
 bool s3_probe_uses(const struct s3_probing *probing, enum s3_probe_trait trait);
 /* The last finding: the row, whether it fits, and which one would. */

@@ -37,6 +37,16 @@ const char *diagnose_verdict_name(enum diagnose_verdict verdict)
     return names[verdict];
 }
 
+/* What the heading says already. */
+static const char *without_subject(const struct diagnose *d, const char *found)
+{
+    char subject[512];
+    if (d->name == NULL)
+        return found;
+    snprintf(subject, sizeof subject, "%s \"%s\": ", d->group, d->name);
+    return text_starts_with(found, subject) ? found + strlen(subject) : found;
+}
+
 /* ---- telling ---- */
 
 static const char *text_or_null(const char *text)
@@ -86,7 +96,7 @@ void diagnose_say_err(struct diagnose *d, enum diagnose_what what,
     struct diagnose_finding finding = {.check = texts[what].check,
                                        .title = texts[what].title,
                                        .verdict = verdict,
-                                       .found = found};
+                                       .found = without_subject(d, found)};
     if (verdict == DIAGNOSE_FAILED)
         finding.kind = err->kind;
     if (hint != NULL)

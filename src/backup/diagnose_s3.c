@@ -9,12 +9,6 @@ enum { HOUR = 3600 };
 
 /* ---- the service ---- */
 
-/* That the bucket answers was told before. */
-static bool is_told(const struct s3_finding *finding)
-{
-    return strcmp(finding->name, "bucket") == 0 && finding->verdict == S3_PROBE_OK;
-}
-
 static void tell(struct diagnose *d, const struct s3_finding *from)
 {
     static const enum diagnose_verdict verdicts[] = {[S3_PROBE_OK] = DIAGNOSE_OK,
@@ -28,8 +22,7 @@ static void tell(struct diagnose *d, const struct s3_finding *from)
                                        .expected = from->expected,
                                        .found = from->found,
                                        .advice = from->advice};
-    if (!is_told(from))
-        diagnose_tell(d, &finding);
+    diagnose_tell(d, &finding);
 }
 
 static void look_at_service(struct diagnose *d, struct s3_client *client,

@@ -188,8 +188,9 @@ static void look_at(struct diagnose *d, struct store *store,
             diagnose_fail(d, DIAGNOSE_REACHED, &err);
         return;
     }
-    diagnose_say(d, DIAGNOSE_REACHED, DIAGNOSE_OK, NULL, "%s",
-                 dir ? from->path : from->bucket);
+    char *url = store_settings_url(from);
+    diagnose_say(d, DIAGNOSE_REACHED, DIAGNOSE_OK, NULL, "%s", url);
+    free(url);
     look_at_mark(d, store, row, known);
     if (!dir) {
         diagnose_s3(d, store, from->prefix, row->id != 0 ? row : NULL);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# doctor looks at everything that must work: real PostgreSQL, a folder, buckets of a real service - plain, with
-# versions, with locks. What is wrong is named with what to do, the rest is looked at all the same, and nothing is left
+# doctor looks at everything that must work: real PostgreSQL, a folder, buckets of real services - plain, with
+# versions, with locks (Ceph always; MinIO and versitygw where they are installed). What is wrong is named with what to do, the rest is looked at all the same, and nothing is left
 # behind anywhere. --adopt gives a store that was emptied on purpose a new mark, and takes another's only by name.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +12,7 @@ s3_bucket plain || exit 1
 s3_bucket versions versioned || exit 1
 s3_bucket locks locked || exit 1
 s3_bucket keeps locked || exit 1
-keep='<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>'
+keep='<ObjectLockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>'
 s3_call PUT "keeps?object-lock=" "$keep" -H "Content-MD5: $(printf %s "$keep" | openssl md5 -binary | base64)" || exit 1
 createdb shop
 psql -qX -d shop -c 'CREATE TABLE t (n int)' -c 'INSERT INTO t SELECT generate_series(1, 1000)'
@@ -53,7 +53,7 @@ like "locks: versions" "$(of store s3://locks/p versioning found)" '^on'
 # --- a bucket that would keep what is written
 run "$pgkeep" doctor --json --store "$(store_url keeps '&provider=ceph')"
 is "default retention: no failure" "$status" 0
-like "default retention: named" "$(of store s3://keeps/p lock found)" 'COMPLIANCE for 1 days'
+like "default retention: named" "$(of store s3://keeps/p lock found)" 'COMPLIANCE for 1 day:'
 is "default retention: no object is tried" "$(of store s3://keeps/p put verdict)" skipped
 is "default retention: uploads are" "$(of store s3://keeps/p content-md5 verdict)" ok
 is "default retention: nothing is left" "$(left_in keeps | xargs)" "0 0"
@@ -220,4 +220,34 @@ echo "no catalog" >"$work/broken.db"
 PGKEEP_CATALOG=$work/broken.db run "$pgkeep" doctor
 ok "a broken catalog: not well" isnt_zero
 like "a broken catalog: the rest is looked at" "$out" 'ok       server'
+
+# --- other services, each against its own row
+other() { # other SERVICE
+    local service=$1 answers result bucket
+    answers=$("$top/tests/support/$service" start "$work/$service" 2>"$work/start-error")
+    result=$?
+    if [ "$result" = 77 ] || [ "$result" = 127 ]; then
+        skip "$service" "$(head -n 1 "$work/start-error")"
+        return
+    fi
+    [ "$result" = 0 ] || { diag "$(cat "$work/start-error")" && exit 1; }
+    at_exit+=("'$top/tests/support/$service' stop '$work/$service'")
+    s3_endpoint=$(sed -n 's/^endpoint //p' <<<"$answers")
+    AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key //p' <<<"$answers")
+    AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_key //p' <<<"$answers")
+    s3_bucket plain && s3_bucket versions versioned && s3_bucket keeps locked || exit 1
+    s3_call PUT "keeps?object-lock=" "$keep" -H "Content-MD5: $(printf %s "$keep" | openssl md5 -binary | base64)" || exit 1
+    for bucket in plain versions keeps; do
+        run "$pgkeep" doctor --json --store "s3://$bucket/p?endpoint=$s3_endpoint&provider=$service"
+        is "$service, $bucket: no failure, no warning" "$status $(jq '[.failed, .warnings] | add' <<<"$out")" "0 0"
+        is "$service, $bucket: nothing is left" "$(left_in $bucket | xargs)" "0 0"
+        [ "$bucket" = keeps ] || is "$service, $bucket: conditions" \
+            "$(of store "s3://$bucket/p" complete-if-none-match found)" "honoured (412)"
+    done
+    unset s3_endpoint
+}
+export PGKEEP_CATALOG=$work/other.db
+unset PGKEEP_CONFIG
+other minio
+other versitygw
 finished

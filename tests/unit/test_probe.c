@@ -207,7 +207,8 @@ START_TEST(what_is_found_is_said_in_words)
         {"checksum", "refused", "refused (400 BadDigest)"},
         {"max-parts", "up to 10000 parts", "10000 is accepted"},
         {"list-uploads", "by prefix", "by prefix"},
-        {"provider", "aws (Amazon S3)", "fits"},
+        {"bucket", "", "yes, keys from: configuration"},
+        {"provider", "aws", "aws (Amazon S3) fits"},
         {"etag", "MD5s", "are MD5s"},
         {"lock", "", "off"},
     };
