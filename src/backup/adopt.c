@@ -37,10 +37,9 @@ static int look_at_mark(struct adopt *adopt, struct err *err)
 
 static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err *err)
 {
-    struct catalog_artifact artifact;
+    struct catalog_artifact artifact = {0};
     if (adopt->newest[0] == '\0')
         return 0;
-    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(catalog, adopt->newest, 0, &artifact, err);
     adopt->newest_time = artifact.time;
     catalog_artifact_release(&artifact);

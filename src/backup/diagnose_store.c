@@ -180,8 +180,11 @@ static void look_at(struct diagnose *d, struct store *store,
 {
     struct err err = {0};
     bool dir = from->type == STORE_DIR;
-    store_set_retry_time(store, ACCESS_TIMEOUT_MS);
-    if (store_check(store, false, ACCESS_TIMEOUT_MS, &err) < 0) {
+    int64_t patience_ms = ACCESS_TIMEOUT_MS;
+    if (!dir && from->retry_time_s * 1000 < patience_ms)
+        patience_ms = from->retry_time_s * 1000;
+    store_set_retry_time(store, patience_ms);
+    if (store_check(store, false, patience_ms, &err) < 0) {
         if (dir && !file_exists(from->path) && err.kind != ERR_TRANSIENT)
             look_at_absent(d, from->path, known);
         else

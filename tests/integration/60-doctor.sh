@@ -76,7 +76,7 @@ like "wrong secret: the folder is looked at all the same" "$out" 'ok       writi
 run "$pgkeep" doctor --store "$(store_url nowhere)"
 is "missing bucket: exit status" "$status" 5
 like "missing bucket: hint" "$out" '-> create the bucket, or check its name'
-run "$pgkeep" doctor --store "s3://plain/p?endpoint=http://127.0.0.1:1"
+run "$pgkeep" doctor --store "s3://plain/p?endpoint=http://127.0.0.1:1&retry_time=1s"
 is "nobody there: exit status" "$status" 5
 like "nobody there: hint" "$out" '-> check the endpoint'
 run "$pgkeep" doctor --source "host=$PGHOST port=1 dbname=shop"
@@ -233,18 +233,19 @@ other() { # other SERVICE
     [ "$result" = 0 ] || { diag "$(cat "$work/start-error")" && exit 1; }
     at_exit+=("'$top/tests/support/$service' stop '$work/$service'")
     s3_endpoint=$(sed -n 's/^endpoint //p' <<<"$answers")
+    s3_region=$(sed -n "s/^region //p" <<<"$answers")
     AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key //p' <<<"$answers")
     AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_key //p' <<<"$answers")
     s3_bucket plain && s3_bucket versions versioned && s3_bucket keeps locked || exit 1
     s3_call PUT "keeps?object-lock=" "$keep" -H "Content-MD5: $(printf %s "$keep" | openssl md5 -binary | base64)" || exit 1
     for bucket in plain versions keeps; do
-        run "$pgkeep" doctor --json --store "s3://$bucket/p?endpoint=$s3_endpoint&provider=$service"
+        run "$pgkeep" doctor --json --store "s3://$bucket/p?endpoint=$s3_endpoint&region=${s3_region:-us-east-1}&provider=$service"
         is "$service, $bucket: no failure, no warning" "$status $(jq '[.failed, .warnings] | add' <<<"$out")" "0 0"
         is "$service, $bucket: nothing is left" "$(left_in $bucket | xargs)" "0 0"
         [ "$bucket" = keeps ] || is "$service, $bucket: conditions" \
             "$(of store "s3://$bucket/p" complete-if-none-match found)" "honoured (412)"
     done
-    unset s3_endpoint
+    unset s3_endpoint s3_region
 }
 export PGKEEP_CATALOG=$work/other.db
 unset PGKEEP_CONFIG
