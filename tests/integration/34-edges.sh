@@ -16,7 +16,7 @@ END
 export PGKEEP_CATALOG=$work/catalog.db
 folder=$work/backups
 source="host=$PGHOST port=$PGPORT user=postgres dbname=shop"
-backup() { run "$pgkeep" backup --source "$source" --store "dir:$folder" "$@"; }
+backup() { run "$pgkeep" backup --source "$source" --store "dir:$folder"; }
 field() { "$pgkeep" show "$1" --json | jq -r "$2"; }
 sql() { sqlite3 "$PGKEEP_CATALOG" "$1"; }
 
