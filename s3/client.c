@@ -142,6 +142,13 @@ static int set_signing(struct s3_client *client, const char *signing, struct err
 
 /* ---- life */
 
+/* There are keys now, or a reason why not: what waits for them can start. */
+static void keys_changed(void *context)
+{
+    struct s3_client *client = context;
+    s3_http_wake(client->http);
+}
+
 static int open_credentials(struct s3_client *client, const struct s3_config *config,
                             const char *ca_file, struct err *err)
 {
@@ -153,7 +160,9 @@ static int open_credentials(struct s3_client *client, const struct s3_config *co
                                                 .profile = config->profile,
                                                 .region = region,
                                                 .ca_file = ca_file,
-                                                .proxy = config->proxy};
+                                                .proxy = config->proxy,
+                                                .on_change = keys_changed,
+                                                .change_context = client};
 
     client->credentials = s3_credentials_source_new(&credentials, err);
     client->signer = s3_signer_new();
@@ -229,6 +238,8 @@ void s3_client_free(struct s3_client *client)
 {
     if (client == NULL)
         return;
+    if (client->renews)
+        s3_credentials_unhold(client->credentials);
     s3_http_free(client->http);
     s3_credentials_source_free(client->credentials);
     s3_signer_free(client->signer);
@@ -325,14 +336,4 @@ struct s3_credentials_source *s3_client_credentials(struct s3_client *client)
 struct s3_signer *s3_client_signer(struct s3_client *client)
 {
     return client->signer;
-}
-
-int s3_client_hold(struct s3_client *client, struct err *err)
-{
-    return s3_credentials_hold(client->credentials, err);
-}
-
-void s3_client_unhold(struct s3_client *client)
-{
-    s3_credentials_unhold(client->credentials);
 }

@@ -28,9 +28,7 @@ bool s3_client_etag_is_md5(const struct s3_client *client);
  * compared. */
 bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
                             const unsigned char md5[MD5_SIZE]);
-/* Renewal of credentials in the background while a long transfer runs. */
-int s3_client_hold(struct s3_client *client, struct err *err) MUST_USE;
-void s3_client_unhold(struct s3_client *client);
+
 /* Seconds UTC as the server sees them. */
 int64_t s3_client_time(struct s3_client *client);
 /* Address of a key (NULL: the bucket), and the region to sign for; *region is heap. */

@@ -22,6 +22,9 @@
  *   from expires-late   get renews, and copies the old ones if that fails
  *   from expires        as none
  *
+ * While a thread renews, nobody else fetches: get waits for it only where there is nothing
+ * to copy, and fails as the last fetch did until the next one is due.
+ *
  * One fetch at a time: who finds one running waits, unless the old ones still do.
  */
 struct s3_credentials_source {
@@ -32,12 +35,17 @@ struct s3_credentials_source {
     char *proxy;
     int64_t (*now)(void *context);
     void *now_context;
+    void (*on_change)(void *context);
+    void *change_context;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* monotonic */
     /* guarded by lock */
     struct s3_credentials current; /* access_key NULL: none */
     bool refused;                  /* by the service, before they expired */
+    bool failed;                   /* the last fetch, which left none: `failure` */
+    struct err failure;
+    bool held; /* a thread renews */
     bool fetching;
     int64_t early, late; /* seconds before the end */
     int64_t next_try;    /* not before, after a failure or when nothing newer came */
@@ -128,6 +136,8 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
         .region = source->region, .ca_file = source->ca_file, .proxy = source->proxy};
     source->now = config->now != NULL ? config->now : system_now;
     source->now_context = config->now_context;
+    source->on_change = config->on_change;
+    source->change_context = config->change_context;
     source->pause = 1;
     atomic_init(&source->stop, false);
     init_lock(source);
@@ -196,7 +206,7 @@ static void take(struct s3_credentials_source *source, struct s3_credentials *fe
     s3_credentials_release(&source->current);
     source->current = *fetched;
     *fetched = (struct s3_credentials){0};
-    source->refused = false;
+    source->refused = source->failed = false;
     if (!newer) {
         space_out(source, now);
         return;
@@ -228,6 +238,23 @@ static int check_fetched(const struct s3_credentials *fetched, int64_t now, stru
     return err_hint(err, "is the clock of this host right?");
 }
 
+static void tell(const struct s3_credentials_source *source)
+{
+    if (source->on_change != NULL)
+        source->on_change(source->change_context);
+}
+
+static int keep_failure(struct s3_credentials_source *source, struct err *failure,
+                        struct err *err)
+{
+    err_context(failure, "credentials (%s)", source->source.origin);
+    source->failed = true;
+    source->failure = *failure;
+    *err = *failure;
+    tell(source);
+    return -1;
+}
+
 /* Asks the source, without the lock meanwhile. 0 also when that failed, but the old ones
  * are still good: then it is a warning. */
 static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
@@ -249,6 +276,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
     pthread_cond_broadcast(&source->changed);
     if (result == 0) {
         take(source, &fetched, now);
+        tell(source);
         return 0;
     }
     s3_credentials_release(&fetched);
@@ -259,25 +287,58 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
         warn(source, &failure);
         return 0;
     }
-    *err = failure;
-    return err_context(err, "credentials (%s)", source->source.origin);
+    return keep_failure(source, &failure, err);
+}
+
+/* Under the lock of a held source: with keys, or with the reason why there are none. */
+static bool is_settled(const struct s3_credentials_source *source, int64_t now)
+{
+    return is_alive(source, now) || (source->failed && now < source->next_try);
+}
+
+bool s3_credentials_ready(struct s3_credentials_source *source)
+{
+    pthread_mutex_lock(&source->lock);
+    bool ready = !source->held || is_settled(source, now_of(source));
+    if (!ready)
+        pthread_cond_broadcast(&source->changed);
+    pthread_mutex_unlock(&source->lock);
+    return ready;
+}
+
+static int get_held(struct s3_credentials_source *source, struct err *err)
+{
+    while (source->held && !is_settled(source, now_of(source))) {
+        pthread_cond_broadcast(&source->changed);
+        pthread_cond_wait(&source->changed, &source->lock);
+    }
+    if (!source->held || is_alive(source, now_of(source)))
+        return 0;
+    *err = source->failure;
+    return -1;
+}
+
+static int get_alone(struct s3_credentials_source *source, struct err *err)
+{
+    for (;;) {
+        int64_t now = now_of(source);
+        bool alive = is_alive(source, now);
+        if (alive && (source->fetching || !is_due(source, now, source->late)))
+            return 0;
+        if (source->fetching)
+            pthread_cond_wait(&source->changed, &source->lock);
+        else if (renew(source, NULL, err) < 0)
+            return -1;
+    }
 }
 
 int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentials *out,
                        struct err *err)
 {
-    int result = 0;
     pthread_mutex_lock(&source->lock);
-    while (result == 0) {
-        int64_t now = now_of(source);
-        bool alive = is_alive(source, now);
-        if (alive && (source->fetching || !is_due(source, now, source->late)))
-            break;
-        if (source->fetching)
-            pthread_cond_wait(&source->changed, &source->lock);
-        else
-            result = renew(source, NULL, err);
-    }
+    int result = get_held(source, err);
+    if (result == 0 && !source->held)
+        result = get_alone(source, err);
     if (result == 0) {
         s3_credentials_copy(&source->current, out);
         /* The clock may have jumped since the thread last looked. */
@@ -300,6 +361,7 @@ void s3_credentials_invalidate(struct s3_credentials_source *source,
     if (same_text(source->current.access_key, failed->access_key) &&
         same_text(source->current.session_token.text, failed->session_token.text))
         source->refused = true;
+    pthread_cond_broadcast(&source->changed);
     pthread_mutex_unlock(&source->lock);
 }
 
@@ -310,7 +372,7 @@ static void wait_for_change(struct s3_credentials_source *source, int64_t now)
 {
     int64_t expires = source->current.expires;
     int64_t due = expires != 0 ? expires - source->early : INT64_MAX;
-    if (source->current.access_key == NULL || due < source->next_try)
+    if (!is_alive(source, now) || due < source->next_try)
         due = source->next_try;
     int64_t seconds = due > now ? smaller(TICK_SECONDS, due - now) : TICK_SECONDS;
     struct timespec until;
@@ -325,8 +387,8 @@ static void *renewal(void *context)
     pthread_mutex_lock(&source->lock);
     while (!atomic_load(&source->stop)) {
         int64_t now = now_of(source);
-        bool due = source->current.access_key == NULL ? now >= source->next_try
-                                                      : is_due(source, now, source->early);
+        bool due = is_alive(source, now) ? is_due(source, now, source->early)
+                                         : !source->failed || now >= source->next_try;
         struct err err = {0};
         if (source->fetching || !due)
             wait_for_change(source, now);
@@ -337,6 +399,14 @@ static void *renewal(void *context)
     return NULL;
 }
 
+static void set_held(struct s3_credentials_source *source, bool held)
+{
+    pthread_mutex_lock(&source->lock);
+    source->held = held;
+    pthread_cond_broadcast(&source->changed);
+    pthread_mutex_unlock(&source->lock);
+}
+
 int s3_credentials_hold(struct s3_credentials_source *source, struct err *err)
 {
     int result = 0;
@@ -345,6 +415,7 @@ int s3_credentials_hold(struct s3_credentials_source *source, struct err *err)
         atomic_store(&source->stop, false);
         errno = pthread_create(&source->thread, NULL, renewal, source);
         source->running = errno == 0;
+        set_held(source, source->running);
         if (!source->running)
             result = err_errno(err, ERR_SYSTEM, "cannot start a thread");
     }
@@ -359,9 +430,7 @@ void s3_credentials_unhold(struct s3_credentials_source *source)
     pthread_mutex_lock(&source->hold_lock);
     if (--source->holds == 0 && source->running) {
         atomic_store(&source->stop, true);
-        pthread_mutex_lock(&source->lock);
-        pthread_cond_broadcast(&source->changed);
-        pthread_mutex_unlock(&source->lock);
+        set_held(source, false);
         pthread_join(source->thread, NULL);
         source->running = false;
     }

@@ -18,10 +18,10 @@
  * never skipped.
  *
  * Renewal: with `life` from receipt to expiry, from min(15 min, life/4) before the end by
- * the background thread (old credentials stay in use, a failure is a warning), from min(5
- * min, life/12) before the end by s3_credentials_get itself, which then blocks. While the
- * old ones still live its failure is a warning too. Tries that fail, or that bring nothing
- * newer, are spaced out (1 s, doubled up to 60 s).
+ * the background thread of a hold (old credentials stay in use, a failure is a warning).
+ * Without a hold, from min(5 min, life/12) before the end by s3_credentials_get itself,
+ * which then blocks. While the old ones still live its failure is a warning too. Tries that
+ * fail, or that bring nothing newer, are spaced out (1 s, doubled up to 60 s).
  *
  * Any thread may call anything but _free. Errors hold no secret: ERR_CONFIG (profile,
  * files), ERR_DENIED (no credentials anywhere, role refused), ERR_TRANSIENT (an endpoint
@@ -54,6 +54,10 @@ struct s3_credentials_config {
                             containers, loopback */
     int64_t (*now)(void *context); /* seconds UTC; NULL: clock_now. For tests */
     void *now_context;
+    /* NULL, or told of every fetch that ended with credentials or left none: by the thread
+     * that fetched, with a lock held, so it calls nothing of here. */
+    void (*on_change)(void *context);
+    void *change_context;
 };
 
 struct s3_credentials_source;
@@ -70,6 +74,9 @@ void s3_credentials_source_free(
  * seconds per try). */
 int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentials *out,
                        struct err *err) MUST_USE;
+/* For a thread that must not wait: whether get would answer at once. While it is held, a
+ * false comes before an on_change; without a hold it is always true, and get may block. */
+bool s3_credentials_ready(struct s3_credentials_source *source);
 /* The service refused `failed` as expired: the next get fetches anew, unless that has
  * happened already. */
 void s3_credentials_invalidate(struct s3_credentials_source *source,

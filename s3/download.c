@@ -136,8 +136,6 @@ static void submit(struct s3_download *download, struct slot *slot)
 struct s3_download *s3_download_begin(struct s3_client *client,
                                       const struct s3_download_spec *spec, struct err *err)
 {
-    if (s3_client_hold(client, err) < 0)
-        return NULL;
     struct s3_download *download = memory_zalloc(sizeof *download);
     download->client = client;
     download->key = memory_strdup(spec->key);
@@ -235,7 +233,7 @@ void s3_download_free(struct s3_download *download)
         free(download->slots[i].buffer);
     }
     free(download->slots);
-    s3_client_unhold(download->client);
+
     free(download->key);
     free(download->version_id);
     free(download->etag);

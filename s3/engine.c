@@ -374,6 +374,18 @@ static bool may_start(const struct s3_task *task, int64_t now)
            task->client->running < task->client->window.limit;
 }
 
+/* Whoever asks STS or a metadata service waits for seconds, and parts under way would wait
+ * with it: a thread of its own does, and wakes us. Where none can be started, the engine
+ * has to ask by itself. */
+static bool can_sign(struct s3_client *client)
+{
+    struct err ignored = {0};
+
+    if (!client->renews)
+        client->renews = s3_credentials_hold(client->credentials, &ignored) == 0;
+    return s3_credentials_ready(client->credentials);
+}
+
 /* The first task with something to do, and what. */
 static struct s3_task *next_task(struct s3_client *client, bool *ends)
 {
@@ -383,7 +395,7 @@ static struct s3_task *next_task(struct s3_client *client, bool *ends)
     pthread_mutex_lock(&client->lock);
     for (task = client->tasks; task != NULL; task = task->next) {
         *ends = must_end(task);
-        if (*ends || may_start(task, now))
+        if (*ends || (may_start(task, now) && can_sign(client)))
             break;
     }
     pthread_mutex_unlock(&client->lock);

@@ -56,6 +56,7 @@ struct s3_client {
 
     /* The engine's thread alone: */
     unsigned running;
+    bool renews;        /* a thread renews the credentials, from the first request on */
     unsigned moves;     /* how often the region was corrected */
     bool reached;       /* the service has answered */
     int64_t trouble_ms; /* since when nothing succeeds; 0: all is well */
