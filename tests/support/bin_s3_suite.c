@@ -8,8 +8,8 @@
  * 1 when one failed. Makes buckets of its own, with a random part in their names, and
  * leaves them.
  *
- * Environment: S3_ENDPOINT, S3_REGION, S3_CA (PEM), S3_STYLE (path, virtual),
- * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+ * Environment: S3_BUCKET (use this one, make none), S3_ENDPOINT, S3_REGION, S3_CA (PEM),
+ * S3_STYLE (path, virtual), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
  */
 #include "tests/support/s3_suite.h"
 
@@ -164,11 +164,12 @@ static int check_claims(struct s3_suite *suite, char **groups)
 static int connect_and_run(struct s3_suite *suite, char **argv)
 {
     bool dies = argv[2] != NULL && strcmp(argv[2], "--die") == 0;
+    const char *given = environment("S3_BUCKET", NULL);
     struct text answer;
 
     text_init(&answer, 1000);
-    if (dies)
-        snprintf(suite->plain, sizeof suite->plain, "%s", argv[3]);
+    if (dies || given != NULL)
+        snprintf(suite->plain, sizeof suite->plain, "%s", dies ? argv[3] : given);
     else if (make_buckets(suite) < 0)
         return 1;
     suite->client = s3_suite_connect(suite, suite->plain, &answer);

@@ -5,6 +5,7 @@
 #include "s3/uri.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -257,7 +258,7 @@ void s3_answer_key_too_long(struct s3_suite *suite, struct text *answer)
 
 /* ---- a service that is told to serve two requests at a time ---- */
 
-enum { HELD = 2 };
+enum { HELD = 3 };
 
 /* A PUT whose head is sent and whose body never comes: it holds one place. -1 without. */
 static int hold_one(struct s3_suite *suite, const struct s3_endpoint *endpoint)
@@ -280,17 +281,23 @@ static int hold_one(struct s3_suite *suite, const struct s3_endpoint *endpoint)
     return fd;
 }
 
+/* One more than it serves: when that one has been refused, the others are inside. */
 static void hold(struct s3_suite *suite, int fds[HELD])
 {
     struct s3_endpoint endpoint;
+    struct pollfd polls[HELD];
     struct err err = {0};
 
     for (size_t i = 0; i < HELD; i++)
         fds[i] = -1;
     if (s3_endpoint_parse(suite->service.endpoint, &endpoint, &err) < 0)
         return;
-    for (size_t i = 0; i < HELD; i++)
+    for (size_t i = 0; i < HELD; i++) {
         fds[i] = hold_one(suite, &endpoint);
+        polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    }
+    if (poll(polls, HELD, 20000) <= 0)
+        snprintf(suite->note, sizeof suite->note, "none of %d was refused", HELD);
     s3_endpoint_release(&endpoint);
 }
 
