@@ -116,18 +116,11 @@ static int open_stores(struct deleting *d, struct err *err)
 }
 
 /* Another machine may have pinned it. */
-static int merge_pins(struct deleting *d, struct err *err)
+static int read_notes(struct deleting *d, struct err *err)
 {
     for (size_t i = 0; i < d->out->stores.count; i++) {
-        struct err why = {0};
-        if (note_merge_pin(d->spec->catalog, d->out->stores.items[i], d->spec->id, &why) ==
-            0)
-            continue;
-        if (why.kind != ERR_CORRUPT) {
-            *err = why;
+        if (note_read(d->spec->catalog, d->out->stores.items[i], d->spec->id, err) < 0)
             return -1;
-        }
-        log_warning("%s", why.text);
     }
     return 0;
 }
@@ -274,7 +267,7 @@ int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outco
     *outcome = (struct delete_outcome){0};
     if (spec->yes && (lock = lock_take(&lock_spec, err)) == NULL)
         return -1;
-    if (choose(&d, err) == 0 && open_stores(&d, err) == 0 && merge_pins(&d, err) == 0)
+    if (choose(&d, err) == 0 && open_stores(&d, err) == 0 && read_notes(&d, err) == 0)
         result = spec->yes ? run_recorded(&d, err) : mark_or_try(&d, err);
     free(d.deletions);
     lock_release(lock);

@@ -209,36 +209,3 @@ int note_write_all(struct settings *settings, struct catalog *catalog, const cha
     catalog_artifact_release(&artifact);
     return result;
 }
-
-/* ---- the other way ---- */
-
-static int merge_pin(struct catalog *catalog, const char *id, const struct text *text,
-                     struct err *err)
-{
-    struct state_file state;
-    struct catalog_artifact row;
-    if (state_file_parse(text->data, text->length, id, &state, err) < 0)
-        return -1;
-    catalog_artifact_init(&row);
-    memcpy(row.id, id, ULID_SIZE);
-    state_file_to(&state, &row, NULL);
-    int result = catalog_artifact_merge_pin(catalog, &row, NULL, err);
-    catalog_artifact_release(&row);
-    state_file_release(&state);
-    return result;
-}
-
-int note_merge_pin(struct catalog *catalog, struct access *access, const char *id,
-                   struct err *err)
-{
-    struct text text;
-    bool absent = false;
-    char *key = keys_state(id);
-    text_init(&text, STATE_FILE_CEILING);
-    int result = store_get(access->store, key, &text, &absent, err);
-    if (result == 0 && !absent)
-        result = merge_pin(catalog, id, &text, err);
-    text_release(&text);
-    free(key);
-    return result;
-}

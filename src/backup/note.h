@@ -38,9 +38,4 @@ bool note_write(struct catalog *catalog, struct access *access, const char *id);
 int note_write_all(struct settings *settings, struct catalog *catalog, const char *id,
                    size_t *failed, struct err *err) MUST_USE;
 
-/* The other way, before a copy is removed: a pin that another machine noted in this store
- * is taken into the catalog. None there is success; the store's errors, ERR_CORRUPT. */
-int note_merge_pin(struct catalog *catalog, struct access *access, const char *id,
-                   struct err *err) MUST_USE;
-
 #endif

@@ -176,8 +176,8 @@ static int respect_pins(struct marks *marks, struct err *err)
         struct err why = {0};
         const struct item *item = &marks->items[i];
         if (item->row->state != CATALOG_COPY_COMPLETE ||
-            note_merge_pin(marks->prune->spec.catalog, item->part->access,
-                           item->row->artifact, &why) == 0)
+            note_read(marks->prune->spec.catalog, item->part->access, item->row->artifact,
+                      &why) == 0)
             continue;
         if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
             *err = why;
