@@ -124,7 +124,8 @@ static void set_limits(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
     struct s3_exchange *exchange = &task->exchange;
-    int64_t left = task->retry.started_ms + task->retry.budget_ms - clock_monotonic_ms();
+    int64_t left =
+        task->retry.started_ms + task->retry.budget_ms - s3_client_now(task->client);
     int64_t connect = task->client->connect_timeout_ms;
     int64_t stall = at_least(left / 1000, LEAST_STALL_SECONDS);
 

@@ -35,12 +35,25 @@ static int64_t same_delay(void *unused, int64_t delay_ms)
     return delay_ms;
 }
 
+static int64_t monotonic(void *unused)
+{
+    (void)unused;
+    return clock_monotonic_ms();
+}
+
+int64_t s3_client_now(const struct s3_client *client)
+{
+    return client->seam.now(client->seam.context);
+}
+
 void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam)
 {
     if (seam->random != NULL)
         client->seam.random = seam->random;
     if (seam->delay != NULL)
         client->seam.delay = seam->delay;
+    if (seam->now != NULL)
+        client->seam.now = seam->now;
     client->seam.context = seam->context;
 }
 
@@ -223,7 +236,7 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
     pthread_mutex_init(&client->lock, NULL);
     pthread_cond_init(&client->changed, NULL);
     client->bucket = memory_strdup(config->bucket);
-    client->seam = (struct s3_seam){random_bits, same_delay, NULL};
+    client->seam = (struct s3_seam){random_bits, same_delay, monotonic, NULL};
     client->retry_time_ms =
         config->retry_time_ms > 0 ? config->retry_time_ms : RETRY_TIME_MS;
     client->connect_timeout_ms =

@@ -45,11 +45,13 @@ int64_t s3_client_retry_time(struct s3_client *client);
 /* How many requests may run at once at the moment. */
 unsigned s3_client_window(struct s3_client *client);
 
-/* For tests: replaces chance and waiting. NULL members stay as they are. Before any
+/* For tests: replaces chance, waiting and time. NULL members stay as they are. Before any
  * request. */
 struct s3_seam {
     uint64_t (*random)(void *context);                 /* 64 random bits */
     int64_t (*delay)(void *context, int64_t delay_ms); /* the wait really taken */
+    int64_t (*now)(
+        void *context); /* monotonic ms: what budgets and due times are counted by */
     void *context;
 };
 void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam);

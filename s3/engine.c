@@ -147,7 +147,7 @@ static void note_clock(struct s3_client *client, int64_t date)
 static void note_window(struct s3_task *task, bool throttled)
 {
     struct s3_client *client = task->client;
-    int64_t now = clock_monotonic_ms();
+    int64_t now = s3_client_now(task->client);
 
     pthread_mutex_lock(&client->lock);
     if (throttled)
@@ -161,7 +161,7 @@ static void note_window(struct s3_task *task, bool throttled)
 static void note_trouble(struct s3_client *client, const char *what, const char *words,
                          int64_t delay)
 {
-    int64_t now = clock_monotonic_ms();
+    int64_t now = s3_client_now(client);
 
     if (client->trouble_ms == 0)
         client->trouble_ms = now;
@@ -177,7 +177,7 @@ static void note_success(struct s3_client *client)
 
     if (client->warned)
         log_info("the service works again after %s",
-                 text_duration(duration, clock_monotonic_ms() - client->trouble_ms));
+                 text_duration(duration, s3_client_now(client) - client->trouble_ms));
     client->warned = false;
     client->trouble_ms = 0;
 }
@@ -206,11 +206,12 @@ static bool repeat(struct s3_task *task, enum s3_class class_, const char *words
 {
     struct s3_client *client = task->client;
     struct s3_seam *seam = &client->seam;
-    int64_t now = clock_monotonic_ms();
+    int64_t now = s3_client_now(task->client);
     int64_t after = s3_answer_retry_after_ms(&task->request->answer);
     int64_t delay = 0;
 
     task->retry.reached = client->reached;
+    task->retry.attempt_ms = task->attempt_ms;
     if (task->request->once ||
         !s3_retry_next(&task->retry, class_, now, after, seam->random(seam->context),
                        &delay) ||
@@ -290,11 +291,15 @@ static void attempt_ended(void *context, struct s3_exchange *exchange)
     struct s3_answer *answer = &task->request->answer;
 
     task->client->running--;
-    int64_t now = clock_monotonic_ms();
+    int64_t now = s3_client_now(task->client);
     answer->elapsed_ms = now - task->first_ms;
     /* The budget is for a service that does not work; a slow line that moves a large part
-     * is no reason to give up a dump when it breaks once. */
-    if (exchange->sent + task->got >= FLOWING && task->flowed++ < FLOWING_TRIES)
+     * is no reason to give up a dump when it breaks once. And a body that was under way
+     * when an outage began has the whole budget for it. (curl does not tell what it sent
+     * before it tried again by itself.) */
+    uint64_t moved = exchange->sent + task->got;
+    bool under_way = answer->tries == 1 && (moved > 0 || task->request->body_size > 0);
+    if ((moved >= FLOWING || under_way) && task->flowed++ < FLOWING_TRIES)
         task->retry.started_ms += now - task->attempt_ms;
     task->fresh = false;
     if (answer->status != 0)
@@ -317,7 +322,7 @@ static void start_clock(struct s3_task *task)
 
     if (task->retry.started_ms != 0)
         return;
-    task->first_ms = task->retry.started_ms = clock_monotonic_ms();
+    task->first_ms = task->retry.started_ms = s3_client_now(task->client);
     pthread_mutex_lock(&client->lock);
     task->retry.budget_ms = task->request->retry_time_ms > 0 ? task->request->retry_time_ms
                                                              : client->retry_time_ms;
@@ -332,7 +337,7 @@ static void start(struct s3_task *task)
 
     start_clock(task);
     task->state = S3_RUNNING;
-    task->attempt_ms = clock_monotonic_ms();
+    task->attempt_ms = s3_client_now(task->client);
     if (!task->discovering)
         task->request->answer.tries++;
     if (s3_attempt_prepare(task, &err) < 0) {
@@ -389,7 +394,7 @@ static bool can_sign(struct s3_client *client)
 /* The first task with something to do, and what. */
 static struct s3_task *next_task(struct s3_client *client, bool *ends)
 {
-    int64_t now = clock_monotonic_ms();
+    int64_t now = s3_client_now(client);
     struct s3_task *task;
 
     pthread_mutex_lock(&client->lock);
@@ -404,7 +409,7 @@ static struct s3_task *next_task(struct s3_client *client, bool *ends)
 
 static int64_t time_to_next(struct s3_client *client)
 {
-    int64_t now = clock_monotonic_ms();
+    int64_t now = s3_client_now(client);
     int64_t wait = NOTHING_DUE_MS;
 
     pthread_mutex_lock(&client->lock);

@@ -30,11 +30,12 @@ int64_t s3_retry_ceiling_ms(enum s3_class class_, unsigned failures)
     return ceiling < row->cap_ms ? ceiling : row->cap_ms;
 }
 
-static bool may_go_on(const struct s3_retry *retry, enum s3_class class_, int64_t now_ms)
+static bool may_go_on(const struct s3_retry *retry, enum s3_class class_)
 {
     unsigned most = class_rows[class_].most;
 
-    if (class_ == S3_CLASS_PERMANENT || now_ms - retry->started_ms >= retry->budget_ms)
+    if (class_ == S3_CLASS_PERMANENT ||
+        retry->attempt_ms - retry->started_ms >= retry->budget_ms)
         return false;
     if (class_ == S3_CLASS_NAME && retry->reached)
         return true;
@@ -45,7 +46,7 @@ bool s3_retry_next(struct s3_retry *retry, enum s3_class class_, int64_t now_ms,
                    int64_t retry_after_ms, uint64_t random, int64_t *delay_ms)
 {
     retry->of_class[class_]++;
-    if (!may_go_on(retry, class_, now_ms))
+    if (!may_go_on(retry, class_))
         return false;
     int64_t ceiling = s3_retry_ceiling_ms(class_, retry->of_class[class_]);
     int64_t delay = (int64_t)(random % (uint64_t)(ceiling + 1));
@@ -56,6 +57,8 @@ bool s3_retry_next(struct s3_retry *retry, enum s3_class class_, int64_t now_ms,
      * once. */
     if (least > 0)
         delay += least;
+    if (left < 0)
+        left = 0;
     *delay_ms = delay < left ? delay : left;
     return true;
 }

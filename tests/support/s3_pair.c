@@ -42,7 +42,7 @@ void s3_pair_init(struct s3_pair *pair, const struct fake_s3_settings *service,
 {
     struct fake_s3_settings default_service = s3_pair_service();
     struct s3_config settled = config != NULL ? *config : s3_pair_config();
-    struct s3_seam seam = {no_chance, no_wait, pair};
+    struct s3_seam seam = {.random = no_chance, .delay = no_wait, .context = pair};
     struct err err = {0};
 
     atomic_init(&pair->waits, 0);

@@ -48,9 +48,24 @@ START_TEST(the_budget_ends_the_tries_and_no_wait_goes_beyond_it)
     struct s3_retry retry = begun(5000);
     int64_t delay = 0;
 
+    retry.attempt_ms = 5800;
     ck_assert(s3_retry_next(&retry, S3_CLASS_THROTTLE, 5900, 0, 900, &delay));
     ck_assert_int_eq(delay, 100);
+    retry.attempt_ms = 6000;
     ck_assert(!s3_retry_next(&retry, S3_CLASS_THROTTLE, 6000, 0, 0, &delay));
+}
+END_TEST
+
+START_TEST(a_try_that_hung_beyond_the_budget_is_not_the_last_one)
+{
+    struct s3_retry retry = begun(5000);
+    int64_t delay = -1;
+
+    retry.attempt_ms = 5999;
+    ck_assert(s3_retry_next(&retry, S3_CLASS_TRANSIENT, 16000, 0, 77, &delay));
+    ck_assert_int_eq(delay, 0);
+    retry.attempt_ms = 16000;
+    ck_assert(!s3_retry_next(&retry, S3_CLASS_TRANSIENT, 16000, 0, 0, &delay));
 }
 END_TEST
 
@@ -182,6 +197,7 @@ int main(void)
     tcase_add_test(tests, the_longest_wait_doubles_up_to_its_cap);
     tcase_add_test(tests, waits_are_drawn_from_nothing_to_the_ceiling);
     tcase_add_test(tests, the_budget_ends_the_tries_and_no_wait_goes_beyond_it);
+    tcase_add_test(tests, a_try_that_hung_beyond_the_budget_is_not_the_last_one);
     tcase_add_test(tests, tries_are_counted_only_where_repeating_seldom_helps);
     tcase_add_test(tests, what_is_permanent_is_never_repeated);
     tcase_add_test(tests,
