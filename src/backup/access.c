@@ -214,11 +214,11 @@ static void add_failure(struct access_list *list, const char *name, const struct
     log_warning("%s", why->text);
 }
 
-/* What no other store can make up for. */
+/* What no other store can make up for. A region or a secret that is wrong is no more than
+ * one store that fails: tonight's backup in the others is worth having. */
 static bool is_fatal(enum err_kind kind)
 {
-    return kind == ERR_CANCELLED || kind == ERR_CONFIG || kind == ERR_USAGE ||
-           kind == ERR_SYSTEM || kind == ERR_BUSY;
+    return kind == ERR_CANCELLED || kind == ERR_SYSTEM || kind == ERR_BUSY;
 }
 
 /* Two names of one place would be one copy that counts as two. */

@@ -83,7 +83,8 @@ void access_list_release(struct access_list *list);
 /* The one with this catalog id, or NULL. */
 struct access *access_list_find(const struct access_list *list, int64_t store_id);
 /* Opens those that answer; each of the others is a warning and stands in `failures`. -1
- * only for what is wrong with the configuration or the catalog, and when cancelled. */
+ * only when two of them are one and the same (ERR_CONFIG), the catalog failed, or
+ * cancelled. */
 int access_list_open(struct access_list *list, struct settings *settings,
                      struct catalog *catalog, const struct strlist *names, bool may_mark,
                      struct err *err) MUST_USE;

@@ -32,6 +32,12 @@ like "one of two is away: list names it" "$("$pgkeep" list)" "s3://backups/p fai
 run "$pgkeep" verify latest
 is "the other is good" "$status" 0
 
+# --- one of two is set up wrongly: no reason to have no backup at all
+fresh
+backup --store "dir:$folder" --store "s3://backups/p?endpoint=http://192.0.2.1&path_style=true"
+is "one of two is set up wrongly: exit status" "$status" 8
+like "one of two is set up wrongly: which and why" "$err" "s3://backups/p.*allow_insecure"
+
 # --- all are away
 fresh
 backup --store "$away"

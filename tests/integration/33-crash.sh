@@ -74,4 +74,34 @@ wait "$pid"
 is "SIGINT: exit status" $? 130
 is "SIGINT: everything is cleaned" "$(uploads) $(parts) $(objects)" "0 0 2"
 
+# --- interrupted while pg_dump waits for a lock
+psql -qX -d shop -c "BEGIN; LOCK TABLE t; SELECT pg_sleep(60)" >/dev/null 2>&1 &
+locker=$!
+waits() { [ "$(psql -AtX -d postgres -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")" != 0 ]; }
+(exec "$pgkeep" backup nightly) >/dev/null 2>&1 </dev/null &
+pid=$!
+ok "pg_dump waits for a lock" until_so waits
+kill -INT "$pid"
+wait "$pid"
+is "SIGINT while it waits for a lock: exit status" $? 130
+is "SIGINT while it waits for a lock: everything is cleaned" "$(uploads) $(parts) $(objects)" "0 0 2"
+psql -qAtX -d postgres -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" >/dev/null
+wait "$locker" 2>/dev/null
+ok "SIGINT while it waits for a lock: pg_dump is gone" until_so dump_is_gone
+
+# --- interrupted while psql does not read
+createdb target
+fake=$top/tests/support/fake_pg_dump
+hangs() { pgrep -P "$pid" >/dev/null; }
+(FAKE_PG="bytes=1000 hang" PGKEEP_PG_BIN_DIR=$fake exec "$pgkeep" restore latest --to "host=$PGHOST port=$PGPORT user=postgres dbname=target") \
+    >"$work/restore.out" 2>"$work/restore.err" </dev/null &
+pid=$!
+ok "a restore that hangs" until_so hangs
+kill -TERM "$pid"
+wait "$pid"
+is "SIGTERM during a restore: exit status" $? 143
+like "SIGTERM during a restore: the target is not trusted" "$(cat "$work/restore.err")" "incomplete"
+is "SIGTERM during a restore: no result" "$(cat "$work/restore.out")" ""
+is "SIGTERM during a restore: no lease is left" "$(sqlite3 "$work/catalog.db" 'SELECT count(*) FROM leases')" 0
+
 finished

@@ -119,7 +119,6 @@ static void teardown(void)
 static enum catalog_status status_now(void)
 {
     struct catalog_artifact row;
-    catalog_artifact_init(&row);
     OK(catalog_artifact_load(catalogs.catalog, artifact.id, 0, &row, &err));
     enum catalog_status status = row.status;
     catalog_artifact_release(&row);

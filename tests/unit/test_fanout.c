@@ -258,6 +258,7 @@ static Suite *suite(void)
     Suite *suite = suite_create("fanout");
     TCase *tcase = tcase_create("fanout");
     tcase_add_checked_fixture(tcase, NULL, teardown);
+    tcase_set_timeout(tcase, 60); /* some MB each, on a machine that may be busy */
     tcase_add_test(tcase, all_stores_get_the_same_bytes_and_only_the_last_part_is_marked);
     tcase_add_test(tcase, a_stream_of_whole_parts_has_no_empty_last_one);
     tcase_add_test(tcase, an_empty_stream_is_one_empty_part);
