@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
     &cmd_pin,
     &cmd_unpin,
     &cmd_delete,
+    &cmd_copy,
     &cmd_catalog,
     &cmd_sweep,
     &cmd_doctor,

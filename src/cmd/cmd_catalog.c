@@ -1,3 +1,4 @@
+#include "backup/compare.h"
 #include "backup/rebuild.h"
 #include "backup/sync.h"
 #include "base/clock.h"
@@ -57,15 +58,77 @@ static int run_rebuild(struct cmd_context *ctx, struct err *err)
     return done < 0 ? -1 : status;
 }
 
-/* ---- sync ---- */
+/* ---- store by store: sync and check ---- */
 
-struct syncing {
+struct visit {
     struct cmd_context *ctx;
     struct catalog *catalog;
-    json_t *list; /* with --json */
+    json_t *list;              /* with --json: one object per store */
+    struct output_table table; /* check without --json */
     size_t good, doubtful, failed;
     enum err_kind first; /* of what failed first */
 };
+
+/* What is done with one open store; *doubtful: not all is as it should be. */
+typedef int (*visit_store)(struct visit *visit, struct access *access, bool *doubtful,
+                           struct err *err);
+
+static void fail(struct visit *v, const char *name, const struct err *why)
+{
+    log_err(why);
+    v->failed++;
+    if (v->first == ERR_NONE)
+        v->first = why->kind;
+    if (v->list)
+        (void)json_array_append_new(v->list, json_pack("{s:o, s:{s:s, s:o}}", "store",
+                                                       json_bytes(name), "error", "code",
+                                                       err_kind_name(why->kind), "message",
+                                                       json_bytes(why->text)));
+}
+
+/* One store that is away does not keep the others from being read. */
+static int visit_one(struct visit *v, const char *name, visit_store each, struct err *err)
+{
+    struct err why = {0};
+    bool doubtful = false;
+    struct access *access = access_open(v->ctx->settings, v->catalog, name, false, &why);
+    int done = access ? each(v, access, &doubtful, &why) : -1;
+    access_close(access);
+    if (done < 0 && why.kind == ERR_CANCELLED) {
+        *err = why;
+        return -1;
+    }
+    if (done < 0)
+        fail(v, name, &why);
+    else if (doubtful)
+        v->doubtful++;
+    else
+        v->good++;
+    return 0;
+}
+
+static int visit_all(struct visit *v, visit_store each, struct err *err)
+{
+    struct strlist names = {0};
+    int result = access_names(v->ctx->settings, v->catalog,
+                              config_args_text(v->ctx->args, "store"), &names, err);
+    for (size_t i = 0; result == 0 && i < names.count; i++)
+        result = visit_one(v, names.items[i], each, err);
+    strlist_release(&names);
+    return result;
+}
+
+/* All failed: why the first did. doubtful: the status when that is all. */
+static int visit_status(const struct visit *v, int doubtful)
+{
+    if (v->failed > 0 && v->good + v->doubtful == 0)
+        return err_exit_status(v->first);
+    if (v->doubtful > 0)
+        return doubtful;
+    return v->failed > 0 ? CMD_PARTIAL : CMD_DONE;
+}
+
+/* ---- sync ---- */
 
 static json_t *synced_json(const char *name, const struct sync_result *result)
 {
@@ -78,11 +141,11 @@ static json_t *synced_json(const char *name, const struct sync_result *result)
         (json_int_t)result->damaged, "empty_listing", result->empty ? 1 : 0, "error");
 }
 
-static void print_synced(struct syncing *s, const char *name,
+static void print_synced(struct visit *v, const char *name,
                          const struct sync_result *result)
 {
-    if (s->list)
-        (void)json_array_append_new(s->list, synced_json(name, result));
+    if (v->list)
+        (void)json_array_append_new(v->list, synced_json(name, result));
     else
         output_linef("store \"%s\": %zu manifests; new here: %zu backups, %zu copies, %zu "
                      "decisions; missing: %zu; there again: %zu; damaged: %zu",
@@ -90,83 +153,120 @@ static void print_synced(struct syncing *s, const char *name,
                      result->states, result->missing, result->healed, result->damaged);
 }
 
-static void fail(struct syncing *s, const char *name, const struct err *why)
+static int sync_one(struct visit *v, struct access *access, bool *doubtful, struct err *err)
 {
-    log_err(why);
-    s->failed++;
-    if (s->first == ERR_NONE)
-        s->first = why->kind;
-    if (s->list)
-        (void)json_array_append_new(s->list, json_pack("{s:o, s:{s:s, s:o}}", "store",
-                                                       json_bytes(name), "error", "code",
-                                                       err_kind_name(why->kind), "message",
-                                                       json_bytes(why->text)));
-}
-
-/* One store that is away does not keep the others from being read. */
-static int sync_one(struct syncing *s, const char *name, struct err *err)
-{
-    struct err why = {0};
     struct sync_result result;
-    struct access *access = access_open(s->ctx->settings, s->catalog, name, false, &why);
-    int done =
-        access ? sync_store(s->ctx->settings, s->catalog, access, &result, &why) : -1;
-    access_close(access);
-    if (done < 0 && why.kind == ERR_CANCELLED) {
-        *err = why;
+    if (sync_store(v->ctx->settings, v->catalog, access, &result, err) < 0)
         return -1;
-    }
-    if (done < 0) {
-        fail(s, name, &why);
-        return 0;
-    }
-    bool doubtful = result.empty || result.damaged > 0;
-    s->doubtful += doubtful;
-    s->good += !doubtful;
-    print_synced(s, name, &result);
+    *doubtful = result.empty || result.damaged > 0;
+    print_synced(v, access->name, &result);
     return 0;
-}
-
-static int sync_exit_status(const struct syncing *s)
-{
-    if (s->failed > 0 && s->good + s->doubtful == 0)
-        return err_exit_status(s->first);
-    return s->failed + s->doubtful > 0 ? CMD_PARTIAL : CMD_DONE;
-}
-
-static int sync_all(struct syncing *s, struct err *err)
-{
-    struct strlist names = {0};
-    int result = access_names(s->ctx->settings, s->catalog,
-                              config_args_text(s->ctx->args, "store"), &names, err);
-    for (size_t i = 0; result == 0 && i < names.count; i++)
-        result = sync_one(s, names.items[i], err);
-    strlist_release(&names);
-    return result;
 }
 
 static int run_sync(struct cmd_context *ctx, struct err *err)
 {
-    struct syncing s = {.ctx = ctx};
+    struct visit v = {.ctx = ctx};
     struct err trouble = {0};
     int64_t run = 0;
     int result = -1;
-    s.catalog = catalog_for_creating(ctx->settings, err);
-    if (s.catalog == NULL ||
-        catalog_run_begin(s.catalog, "catalog sync", NULL, &run, err) < 0)
+    v.catalog = catalog_for_creating(ctx->settings, err);
+    if (v.catalog == NULL ||
+        catalog_run_begin(v.catalog, "catalog sync", NULL, &run, err) < 0)
         goto cleanup;
-    s.list = ctx->settings->json ? json_array() : NULL;
-    result = sync_all(&s, err);
-    int status = result < 0 ? err_exit_status(err->kind) : sync_exit_status(&s);
-    if (catalog_run_end(s.catalog, run, status, result < 0 ? err->text : NULL, &trouble) <
+    v.list = ctx->settings->json ? json_array() : NULL;
+    result = visit_all(&v, sync_one, err);
+    int status = result < 0 ? err_exit_status(err->kind) : visit_status(&v, CMD_PARTIAL);
+    if (catalog_run_end(v.catalog, run, status, result < 0 ? err->text : NULL, &trouble) <
         0)
         log_warning("%s", trouble.text);
-    if (s.list)
-        output_json(json_pack("{s:o}", "stores", s.list));
+    if (v.list)
+        output_json(json_pack("{s:o}", "stores", v.list));
     result = result < 0 ? -1 : status;
 cleanup:
-    catalog_close(s.catalog);
+    catalog_close(v.catalog);
     return result;
+}
+
+/* ---- check ---- */
+
+static const struct output_column columns[] = {
+    {"STORE", OUTPUT_LEFT}, {"WHAT", OUTPUT_LEFT}, {"KEY", OUTPUT_LEFT}, {"", OUTPUT_LEFT}};
+
+static json_t *finding_json(const struct compare_finding *finding)
+{
+    bool sized = finding->kind == COMPARE_WRONG_SIZE;
+    return json_pack(
+        "{s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "kind", compare_kind_name(finding->kind),
+        "id", *finding->id ? finding->id : NULL, "key", json_bytes(finding->key),
+        "expected_bytes", sized ? json_integer((json_int_t)finding->expected) : json_null(),
+        "found_bytes",
+        sized || finding->found > 0 ? json_integer((json_int_t)finding->found)
+                                    : json_null(),
+        "time", json_time(finding->time), "note", json_bytes(finding->note));
+}
+
+static json_t *compared_json(const char *name, const struct compare_result *result)
+{
+    json_t *findings = json_array();
+    for (size_t i = 0; i < result->count; i++)
+        (void)json_array_append_new(findings, finding_json(&result->items[i]));
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:n}", "store", json_bytes(name),
+                     "copies", (json_int_t)result->copies, "objects",
+                     (json_int_t)result->objects, "others", (json_int_t)result->others,
+                     "uploading", (json_int_t)result->uploading, "findings", findings,
+                     "error");
+}
+
+static void print_compared(struct visit *v, const char *name,
+                           const struct compare_result *result)
+{
+    if (v->list) {
+        (void)json_array_append_new(v->list, compared_json(name, result));
+        return;
+    }
+    for (size_t i = 0; i < result->count; i++) {
+        const struct compare_finding *finding = &result->items[i];
+        output_table_cell(&v->table, name);
+        output_table_cell(&v->table, compare_kind_name(finding->kind));
+        output_table_cell(&v->table, finding->key);
+        output_table_cell(&v->table, finding->note);
+    }
+    log_info("store \"%s\": %zu copies, %zu objects of ours, %zu others, %zu uploads under "
+             "way: %zu findings",
+             name, result->copies, result->objects, result->others, result->uploading,
+             result->count);
+}
+
+static int check_one(struct visit *v, struct access *access, bool *doubtful,
+                     struct err *err)
+{
+    struct compare_result result;
+    int done = compare_store(v->catalog, access, clock_now(), &result, err);
+    *doubtful = done == 0 && result.count > 0;
+    if (done == 0)
+        print_compared(v, access->name, &result);
+    compare_result_release(&result);
+    return done;
+}
+
+static int run_check(struct cmd_context *ctx, struct err *err)
+{
+    struct visit v = {.ctx = ctx};
+    v.catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
+    if (v.catalog == NULL)
+        return -1;
+    int result = catalog_check(v.catalog, err);
+    v.list = ctx->settings->json ? json_array() : NULL;
+    output_table_init(&v.table, columns, sizeof columns / sizeof *columns);
+    if (result == 0)
+        result = visit_all(&v, check_one, err);
+    if (v.list)
+        output_json(json_pack("{s:o}", "stores", v.list));
+    else
+        output_table_print(&v.table);
+    output_table_release(&v.table);
+    catalog_close(v.catalog);
+    return result < 0 ? -1 : visit_status(&v, err_exit_status(ERR_CORRUPT));
 }
 
 /* ---- which ---- */
@@ -177,6 +277,7 @@ static const struct {
 } actions[] = {
     {"rebuild", run_rebuild},
     {"sync", run_sync},
+    {"check", run_check},
 };
 
 static int run(struct cmd_context *ctx, struct err *err)
@@ -205,7 +306,7 @@ const struct command cmd_catalog = {
         "         changes nothing.\n"
         "\n"
         "Exit status 8: some stores could not be read, or files in them were damaged and\n"
-        "passed over; 6: check found something.\n"
+        "passed over; 6: check found something that does not fit.\n"
         "\n"
         "  pgkeep catalog sync\n"
         "  pgkeep catalog rebuild --store 's3://acme-pg/prod?region=eu-central-1'\n"

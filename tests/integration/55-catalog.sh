@@ -8,14 +8,15 @@ pg_up main
 rgw_up
 s3_bucket backups
 createdb shop
-psql -qX -v ON_ERROR_STOP=1 -d shop -f "$top/tests/support/sample.sql" >/dev/null
+psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, md5(n::text) AS name FROM generate_series(1, 20000) n"
 folder=$work/nas
 config() { # config FILE CATALOG STORE...
-    local stores=${*:3}
+    local stores=${*:3} nas=""
+    [ "$3" != nas ] || nas="nas: { type = \"dir\"; path = \"$folder\"; };"
     cat >"$1" <<END
 catalog = "$2";
 sources: { shop: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=shop"; }; };
-stores: { nas: { type = "dir"; path = "$folder"; };
+stores: { $nas
           ceph: { type = "s3"; endpoint = "$rgw_endpoint"; bucket = "backups"; prefix = "p/"; path_style = true; }; };
 policies: { standard: { keep_last = 2; }; };
 jobs: { nightly: { source = "shop"; stores = [ "${stores// /\", \"}" ]; retention = "standard"; }; };
@@ -107,4 +108,123 @@ is "rebuild from a URL alone" "$status" 0
 is "rebuild from a URL alone: all are there" "$("$pgkeep" --config "$work/none.conf" list --json | jq '.artifacts | length')" 5
 run "$pgkeep" --config "$work/none.conf" fetch "$second" --output "$work/none/file"
 is "rebuild from a URL alone: fetch works" "$status" 0
+# --- two machines, one bucket
+config "$work/two.conf" "$work/two.db" ceph
+two() { run "$pgkeep" --config "$work/two.conf" "$@"; }
+only() { jq -S "[.[] | .copies |= map(select(.store == \"ceph\"))]" <<<"$1"; }
+two catalog sync
+is "sync of a new machine" "$status" 0
+is "sync: what the other machine did is there" "$(listed two)" "$(only "$(listed one)")"
+two backup nightly
+second=$(cat "$work/out")
+one catalog sync --json
+is "sync back" "$status" 0
+is "sync: one backup came" "$(jq -c '[.stores[] | select(.store == "ceph") | .artifacts, .copies, .missing]' "$work/out")" "[1,1,0]"
+is "sync: it is the same here" "$(only "$(listed one)")" "$(listed two)"
+one fetch "$second" --output "$work/none/second"
+is "sync: it can be read" "$status" 0
+one pin "$second" --reason "by one"
+two catalog sync
+is "sync: a pin came" "$("$pgkeep" --config "$work/two.conf" show "$second" --json | jq -r .pin.reason)" "by one"
+two pin "$second" --reason "by two"
+one unpin "$second"
+two catalog sync
+is "sync: the later decision wins" "$("$pgkeep" --config "$work/two.conf" show "$second" --json | jq -r .pinned)" false
+two verify "$second"
+one catalog sync
+is "sync: a verification came" "$("$pgkeep" --config "$work/one.conf" show "$second" --json | jq -r '.copies[0].verified != null')" true
+
+# a pin while the store is away is told later
+rgw_gateway stop
+one pin "$second" --reason "offline"
+is "pin with the store away" "$status" 8
+rgw_gateway start >/dev/null
+one catalog sync
+two catalog sync
+is "sync: it is told later" "$("$pgkeep" --config "$work/two.conf" show "$second" --json | jq -r .pin.reason)" "offline"
+two unpin "$second"
+
+# what one deletes is missing for the other, not deleted, and does not come back
+two delete "$second" --yes
+is "machine two deletes" "$status" 0
+one catalog sync
+is "sync: missing" "$("$pgkeep" --config "$work/one.conf" show "$second" --json | jq -r '.copies[0].state')" missing
+two catalog sync
+is "sync: what was deleted stays so" "$("$pgkeep" --config "$work/two.conf" list --status deleted --json | jq -r '.artifacts[].id')" "$second"
+
+# nothing is concluded from an empty listing
+before=$(listed one)
+mv "$folder/manifests" "$work/manifests"
+one catalog sync --store nas
+is "sync with no manifest at all" "$status" 8
+like "sync with no manifest at all: says so" "$err" "nothing is concluded"
+is "sync with no manifest at all: nothing changed" "$(listed one)" "$before"
+mv "$work/manifests" "$folder/manifests"
+mv "$folder/manifests/$first.json" "$work/"
+one catalog sync --store nas
+is "sync: one manifest gone" "$(listed one | jq -r ".[] | select(.id == \"$first\") | [.copies[] | .store + \" \" + .state] | join(\", \")")" \
+    "ceph complete, nas missing"
+mv "$work/$first.json" "$folder/manifests/"
+one catalog sync --store nas
+is "sync: it is back" "$(listed one)" "$before"
+
+# --- check: reports, and deletes nothing
+found() { jq -c '[.stores[].findings[] | [.kind, .id]] | sort' "$work/out"; }
+key() { "$pgkeep" --config "$work/one.conf" show "$1" --json | jq -r ".copies[] | select(.store == \"nas\") | .$2"; }
+files() { find "$folder" -type f -printf '%P %s\n' | sort; }
+one catalog check
+is "check: clean but for what machine two deleted" "$status" 6
+like "check: which is known" "$out" "ceph +known_broken"
+one catalog check --store nas --json
+is "check: a clean store" "$status $(found)" "0 []"
+third=$("$pgkeep" --config "$work/one.conf" list --store nas --json | jq -r '.artifacts[-3].id')
+orphan=data/shop/shop/2026/shop-full-20260101T000000Z-01KDVC0M00ABCDEFGHJKMNPQRS.sql.gz
+echo "not ours" >"$folder/data/README"
+echo x >"$folder/$orphan"
+echo x >>"$folder/$(key "$first" key)"
+mv "$folder/$(key "$third" key)" "$work/third"
+mv "$folder/manifests/$third.json" "$work/"
+touch -d "8 days ago" "$folder/data/shop/shop/2026/.01KDVC0M00ABCDEFGHJKMNPQRT.part"
+before=$(files)
+one catalog check --store nas --json
+is "check: exit status" "$status" 6
+is "check: all that is wrong" "$(found)" "$(jq -cn --arg a "$first" --arg c "$third" '[["orphan", "01KDVC0M00ABCDEFGHJKMNPQRS"],
+    ["open_upload", "01KDVC0M00ABCDEFGHJKMNPQRT"], ["wrong_size", $a], ["no_data", $c], ["no_manifest", $c]] | sort')"
+is "check: the size" "$(jq -c '.stores[].findings[] | select(.kind == "wrong_size") | .found_bytes - .expected_bytes' "$work/out")" 2
+is "check: nothing was deleted" "$(files)" "$before"
+one catalog check --store nas
+like "check: as text" "$out" "nas +orphan +$orphan +data object that belongs to nothing"
+s3_call PUT "backups/p/$orphan" x >/dev/null
+s3_call POST "backups/p/$orphan?uploads=" >/dev/null
+one catalog check --store ceph --json
+like "check: an orphan in a bucket" "$(found)" '"orphan","01KDVC0M00ABCDEFGHJKMNPQRS"'
+unlike "check: a young upload may be another machine's" "$(found)" 'open_upload'
+truncate -s -2 "$folder/$(key "$first" key)"
+mv "$work/third" "$folder/$(key "$third" key)"
+mv "$work/$third.json" "$folder/manifests/"
+rm "$folder/$orphan" "$folder"/data/shop/shop/2026/.*.part
+one catalog check --store nas
+is "check: clean again" "$status" 0
+two backup nightly
+one catalog check --store ceph --json
+like "check: what sync would take in" "$(found)" "\"unknown\",\"$("$pgkeep" --config "$work/two.conf" list --json | jq -r '.artifacts[0].id')"
+
+# --- ten thousand
+s3_bucket many
+many="s3://many?endpoint=$rgw_endpoint&path_style=true"
+for place in "dir:$work/many" "$many"; do
+    rm -f "$work"/none.db*
+    run "$pgkeep" --config "$work/none.conf" backup --source "host=$PGHOST port=$PGPORT user=postgres dbname=shop" --store "$place"
+    ok "10,000 manifests in ${place%%:*}" "$build/tests/manifests" "$place" 10000
+    start=$EPOCHREALTIME
+    run "$pgkeep" --config "$work/none.conf" catalog sync --store "$place"
+    end=$EPOCHREALTIME
+    is "10,000 in ${place%%:*}: sync" "$status" 0
+    like "10,000 in ${place%%:*}: all new" "$out" "10001 manifests; new here: 10000 backups"
+    again=$EPOCHREALTIME
+    run "$pgkeep" --config "$work/none.conf" catalog sync --store "$place"
+    last=$EPOCHREALTIME
+    like "10,000 in ${place%%:*}: nothing new" "$out" "10001 manifests; new here: 0 backups"
+    echo "# ${place%%:*}: 10,000 new manifests in $(((${end/./} - ${start/./}) / 1000)) ms, none new in $(((${last/./} - ${again/./}) / 1000)) ms"
+done
 finished

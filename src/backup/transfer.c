@@ -1,0 +1,470 @@
+#include "backup/transfer.h"
+
+#include "backup/keys.h"
+#include "backup/manifest.h"
+#include "backup/note.h"
+#include "backup/recover.h"
+#include "backup/resend.h"
+#include "backup/retrieve.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+enum { PIECE = 1 << 20 };
+#define INDEX_MAX ((size_t)1 << 30)
+
+struct transfer {
+    const struct transfer_spec *spec;
+    struct transfer_result *result;
+    struct catalog_artifact artifact;
+    struct retrieve *retrieve; /* the source, leased */
+    struct access *target;
+    struct catalog_copy copy; /* the row in the target */
+    struct text manifest, index;
+    bool has_index;
+    bool replaces;   /* objects of an earlier copy or try may lie there under our keys */
+    bool reopened;   /* the row is ours now */
+    bool committing; /* our manifest may be there */
+    char *handle;    /* of the upload to be continued; NULL: none */
+    struct store_upload *upload;
+    struct resend resend;
+};
+
+const char *transfer_outcome_name(enum transfer_outcome outcome)
+{
+    static const char *const names[] = {"copied", "resumed", "healed", "present"};
+    return names[outcome];
+}
+
+/* ---- the source ---- */
+
+static int get(struct store *store, const char *what, const char *key, struct text *out,
+               struct err *err)
+{
+    bool absent = false;
+    if (store_get(store, key, out, &absent, err) < 0)
+        return -1;
+    return absent ? err_set(err, ERR_NOT_FOUND, "store \"%s\": the %s is missing: %s",
+                            store_name(store), what, key)
+                  : 0;
+}
+
+static int check_index(const struct transfer *t, const struct manifest_facts *facts,
+                       struct err *err)
+{
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    digest_sha256(t->index.data, t->index.length, sum);
+    if (strcmp(digest_hex(sum, sizeof sum, hex), facts->index_sha256) == 0)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "the chunk index is not what was stored: %s",
+                   facts->index_key);
+}
+
+/* The very bytes of the manifest go on, after they were read as ours. */
+static int read_manifest(struct transfer *t, struct err *err)
+{
+    struct manifest manifest;
+    struct store *store = retrieve_access(t->retrieve)->store;
+    char *key = keys_manifest(t->artifact.id);
+    int result = get(store, "manifest", key, &t->manifest, err);
+    free(key);
+    if (result < 0 || manifest_parse(t->manifest.data, t->manifest.length, t->artifact.id,
+                                     &manifest, err) < 0)
+        return -1;
+    if (strcmp(manifest.artifact.sha256, t->artifact.sha256) != 0 ||
+        manifest.artifact.stored_bytes != t->artifact.stored_bytes)
+        result = err_set(err, ERR_CORRUPT,
+                         "the manifest says another hash or size than the catalog");
+    t->has_index = manifest.facts.index_key != NULL;
+    memory_replace(&t->copy.key, manifest.facts.key);
+    memory_replace(&t->copy.index_key, manifest.facts.index_key);
+    if (result == 0 && t->has_index)
+        result = get(store, "chunk index", manifest.facts.index_key, &t->index, err);
+    if (result == 0 && t->has_index)
+        result = check_index(t, &manifest.facts, err);
+    manifest_release(&manifest);
+    return result;
+}
+
+static int open_source(struct transfer *t, struct err *err)
+{
+    struct retrieve_spec from = {.settings = t->spec->settings,
+                                 .catalog = t->spec->catalog,
+                                 .artifact = &t->artifact,
+                                 .store = t->spec->from,
+                                 .purpose = "being copied"};
+    t->retrieve = retrieve_open(&from, err);
+    return t->retrieve ? read_manifest(t, err) : -1;
+}
+
+/* ---- the row in the target ---- */
+
+static int remove_object(struct transfer *t, const char *key, struct err *err)
+{
+    struct store_removed removed = {0};
+    if (store_remove(t->target->store, key, &removed, err) < 0)
+        return -1;
+    if (removed.result == STORE_GONE)
+        return 0;
+    err_set(err, ERR_STORE, "store \"%s\": %s cannot be replaced: %s", t->target->name, key,
+            removed.reason);
+    return -1;
+}
+
+static int remove_manifest(struct transfer *t, struct err *err)
+{
+    char *key = keys_manifest(t->artifact.id);
+    int result = remove_object(t, key, err);
+    free(key);
+    return result;
+}
+
+static int manifest_is_there(struct transfer *t, bool *there, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    char *key = keys_manifest(t->artifact.id);
+    int result = store_stat(t->target->store, key, &object, &absent, err);
+    *there = !absent;
+    store_object_release(&object);
+    free(key);
+    return result;
+}
+
+static int insert(struct transfer *t, struct err *err)
+{
+    bool there = false;
+    if (manifest_is_there(t, &there, err) < 0)
+        return -1;
+    if (there) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\" holds a copy of %s already that this catalog does not know",
+                t->target->name, t->artifact.id);
+        return err_hint(err, "pgkeep catalog sync --store '%s'", t->target->name);
+    }
+    memcpy(t->copy.artifact, t->artifact.id, ULID_SIZE);
+    t->copy.store_id = t->target->id;
+    if (catalog_copy_insert(t->spec->catalog, &t->copy, err) < 0)
+        return -1;
+    t->reopened = true;
+    return 0;
+}
+
+static int reopen(struct transfer *t, struct err *err)
+{
+    if (catalog_copy_reopen(t->spec->catalog, t->copy.id, err) < 0)
+        return -1;
+    t->reopened = true;
+    return 0;
+}
+
+/* Its manifest goes while it still counts as broken: once it is `uploading`, a manifest
+ * would mean that all is there (recover.h). */
+static int replace_broken(struct transfer *t, struct err *err)
+{
+    t->replaces = true;
+    if (t->copy.state != CATALOG_COPY_DELETED)
+        t->result->outcome = TRANSFER_HEALED;
+    return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
+}
+
+/* Killed after its manifest was written: it only has to be told. */
+static int continue_upload(struct transfer *t, struct err *err)
+{
+    bool there = false;
+    enum recover_result what = RECOVER_LEFT_ALONE;
+    if (t->copy.owner_state != OWNER_DEAD)
+        return reopen(t, err); /* which says why not */
+    if (manifest_is_there(t, &there, err) < 0)
+        return -1;
+    if (there) {
+        t->result->outcome = TRANSFER_PRESENT;
+        return recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err);
+    }
+    t->replaces = true;
+    t->handle = memory_strdup(t->copy.upload);
+    return reopen(t, err);
+}
+
+static int clear_failed(struct transfer *t, struct err *err)
+{
+    enum recover_result what = RECOVER_LEFT_ALONE;
+    if (t->copy.begun &&
+        recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err) < 0)
+        return -1;
+    if (what == RECOVER_COMPLETED) {
+        t->result->outcome = TRANSFER_PRESENT;
+        return 0;
+    }
+    return reopen(t, err);
+}
+
+static int claim_row(struct transfer *t, struct err *err)
+{
+    switch (t->copy.state) {
+    case CATALOG_COPY_COMPLETE:
+        t->result->outcome = TRANSFER_PRESENT;
+        return 0;
+    case CATALOG_COPY_MISSING:
+    case CATALOG_COPY_DAMAGED:
+    case CATALOG_COPY_DELETED:
+        return replace_broken(t, err);
+    case CATALOG_COPY_UPLOADING:
+        return continue_upload(t, err);
+    case CATALOG_COPY_FAILED:
+        return clear_failed(t, err);
+    case CATALOG_COPY_DELETING:
+    case CATALOG_COPY_LOCKED:
+    case CATALOG_COPY_BLOCKED:
+    case CATALOG_COPY_STATES:
+        break;
+    }
+    return err_set(err, ERR_UNSAFE, "the copy in store \"%s\" is %s: it is being deleted",
+                   t->target->name, catalog_copy_state_name(t->copy.state));
+}
+
+static int claim(struct transfer *t, struct err *err)
+{
+    struct catalog_copy row = {0};
+    bool absent = true;
+    if (retrieve_access(t->retrieve)->id == t->target->id)
+        return err_set(err, ERR_USAGE, "\"%s\" and \"%s\" are the same store",
+                       t->spec->from, t->spec->to);
+    if (catalog_copy_find(t->spec->catalog, t->artifact.id, t->target->id, &row, &absent,
+                          err) < 0)
+        return -1;
+    if (absent)
+        return insert(t, err);
+    bool same = strcmp(row.key, t->copy.key) == 0;
+    catalog_copy_release(&t->copy);
+    t->copy = row;
+    if (!same)
+        return err_set(err, ERR_CORRUPT, "the copies have different keys: %s", row.key);
+    return claim_row(t, err);
+}
+
+/* ---- the data ---- */
+
+static int note_pending(void *context, const char *handle, struct err *err)
+{
+    struct transfer *t = context;
+    return catalog_copy_begun(t->spec->catalog, t->copy.id, handle, err);
+}
+
+static int try_to_continue(struct transfer *t, const struct store_upload_spec *spec,
+                           unsigned *number, struct err *err)
+{
+    uint64_t offset = 0;
+    t->upload =
+        store_upload_resume(t->target->store, spec, t->handle, &offset, number, err);
+    if (t->upload == NULL && err->kind != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    if (t->upload && offset <= t->artifact.stored_bytes) {
+        t->result->resumed = offset;
+        t->result->outcome = TRANSFER_RESUMED;
+        return 0;
+    }
+    /* Gone, or nothing that we began. */
+    store_upload_free(t->upload);
+    t->upload = NULL;
+    return store_abort_pending(t->target->store, t->copy.key, t->handle, err);
+}
+
+static int begin_upload(struct transfer *t, struct err *err)
+{
+    enum codec_kind codec = CODEC_NONE;
+    unsigned number = 1;
+    if (!codec_from_name(t->artifact.compression, &codec))
+        return err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
+                       t->artifact.compression);
+    struct store_upload_spec spec = {.key = t->copy.key,
+                                     .content_type = codec_content_type(codec),
+                                     .id = t->artifact.id,
+                                     .on_pending = note_pending,
+                                     .context = t};
+    if (t->handle && try_to_continue(t, &spec, &number, err) < 0)
+        return -1;
+    if (t->upload == NULL && note_pending(t, NULL, err) < 0)
+        return -1;
+    if (t->upload == NULL)
+        t->upload = store_upload_begin(t->target->store, &spec, err);
+    if (t->upload == NULL)
+        return -1;
+    return resend_init(&t->resend, t->target->store, t->upload, t->artifact.stored_bytes,
+                       t->result->resumed, number, t->spec->settings->part_budget, err);
+}
+
+/* What lay there before: read back and held against the same bytes of the source. */
+static int check_resumed(struct transfer *t, struct err *err)
+{
+    unsigned char sum[SHA256_SIZE];
+    struct digest digest;
+    ssize_t got = -1;
+    uint64_t size = t->result->resumed;
+    if (size == 0)
+        return 0;
+    unsigned char *piece = memory_try(PIECE, err);
+    struct store_download *download =
+        piece ? store_download_begin(t->target->store, t->copy.key, 0, size, err) : NULL;
+    digest_init(&digest, DIGEST_SHA256);
+    while (download && (got = store_download_read(download, piece, PIECE, err)) > 0)
+        digest_add(&digest, piece, (size_t)got);
+    digest_finish(&digest, sum);
+    store_download_free(download);
+    free(piece);
+    if (got < 0)
+        return -1;
+    if (memcmp(sum, t->resend.skipped_sum, sizeof sum) == 0)
+        return 0;
+    return err_set(
+        err, ERR_CORRUPT,
+        "store \"%s\": the %llu bytes that an earlier try had left are not those "
+        "of the backup",
+        t->target->name, (unsigned long long)size);
+}
+
+/* Of an earlier copy or try: only now that the new bytes are whole. */
+static int remove_replaced(struct transfer *t, struct err *err)
+{
+    if (!t->replaces)
+        return 0;
+    if (t->copy.index_key && remove_object(t, t->copy.index_key, err) < 0)
+        return -1;
+    return remove_object(t, t->copy.key, err);
+}
+
+static int finish_data(struct transfer *t, struct err *err)
+{
+    struct store_object object = {0};
+    if (store_upload_finish(t->upload, &object, err) < 0)
+        return -1;
+    t->replaces = true; /* from here on an object of ours is visible */
+    t->copy.bytes = object.size;
+    memory_replace(&t->copy.etag, object.etag);
+    memory_replace(&t->copy.version, object.version);
+    store_object_release(&object);
+    return check_resumed(t, err);
+}
+
+static int send_data(struct transfer *t, struct err *err)
+{
+    struct stream_sink sink = {.write = resend_write, .context = &t->resend};
+    if (begin_upload(t, err) < 0)
+        return -1;
+    if (retrieve_run(t->retrieve, RETRIEVE_STORED, sink, t->spec->meter, err) < 0) {
+        if (err->kind == ERR_CORRUPT)
+            err_hint(err, "`pgkeep verify %s` finds a copy that is good", t->artifact.id);
+        return -1;
+    }
+    if (resend_end(&t->resend, err) < 0 || remove_replaced(t, err) < 0)
+        return -1;
+    return finish_data(t, err);
+}
+
+/* ---- the whole ---- */
+
+static int put(struct transfer *t, const char *key, const struct text *text,
+               struct err *err)
+{
+    return store_put(t->target->store, key, text->data, text->length, false, err);
+}
+
+static int send_all(struct transfer *t, struct err *err)
+{
+    char *key = keys_manifest(t->artifact.id);
+    int result = send_data(t, err);
+    if (result == 0 && t->has_index)
+        result = put(t, t->copy.index_key, &t->index, err);
+    t->committing = result == 0;
+    if (result == 0)
+        result = put(t, key, &t->manifest, err);
+    if (result == 0)
+        result = catalog_copy_complete(t->spec->catalog, &t->copy, err);
+    free(key);
+    return result;
+}
+
+/* True: nothing of this try, or of what it was to replace, is left. What another machine
+ * may have put there is not ours to remove. */
+static bool undo(struct transfer *t)
+{
+    struct err trouble = {0};
+    bool clean = store_upload_discard(t->upload);
+    t->upload = NULL;
+    store_set_cleaning(t->target->store, true);
+    if ((t->committing && remove_manifest(t, &trouble) < 0) ||
+        remove_replaced(t, &trouble) < 0) {
+        log_debug("undoing the copy: %s", trouble.text);
+        clean = false;
+    }
+    store_set_cleaning(t->target->store, false);
+    return clean;
+}
+
+static void give_up(struct transfer *t, const struct err *why)
+{
+    struct err trouble = {0};
+    bool clean = undo(t);
+    if (catalog_copy_fail(t->spec->catalog, t->copy.id, why->text, clean, &trouble) < 0)
+        log_warning("%s", trouble.text);
+}
+
+static int open_target(struct transfer *t, struct err *err)
+{
+    t->target = access_open(t->spec->settings, t->spec->catalog, t->spec->to, true, err);
+    if (t->target == NULL)
+        return -1;
+    access_use(t->target);
+    return 0;
+}
+
+static int load(struct transfer *t, struct err *err)
+{
+    if (catalog_artifact_load(t->spec->catalog, t->spec->id, CATALOG_WITH_COPIES,
+                              &t->artifact, err) < 0)
+        return -1;
+    if (t->artifact.status == CATALOG_COMPLETE)
+        return 0;
+    return err_set(err, ERR_USAGE, "backup %s is %s: only a complete one can be copied",
+                   t->artifact.id, catalog_status_name(t->artifact.status));
+}
+
+static void release(struct transfer *t)
+{
+    store_upload_free(t->upload);
+    resend_release(&t->resend);
+    retrieve_close(t->retrieve);
+    access_close(t->target);
+    catalog_copy_release(&t->copy);
+    catalog_artifact_release(&t->artifact);
+    text_release(&t->manifest);
+    text_release(&t->index);
+    free(t->handle);
+}
+
+int transfer_run(const struct transfer_spec *spec, struct transfer_result *result,
+                 struct err *err)
+{
+    struct transfer t = {.spec = spec, .result = result};
+    int done = -1;
+    *result = (struct transfer_result){.outcome = TRANSFER_COPIED};
+    catalog_artifact_init(&t.artifact);
+    text_init(&t.manifest, MANIFEST_CEILING);
+    text_init(&t.index, INDEX_MAX);
+    if (load(&t, err) == 0 && open_source(&t, err) == 0 && open_target(&t, err) == 0 &&
+        claim(&t, err) == 0)
+        done = 0;
+    if (done == 0 && t.reopened) {
+        done = send_all(&t, err);
+        if (done < 0)
+            give_up(&t, err);
+        else
+            (void)note_write(spec->catalog, t.target, t.artifact.id);
+    }
+    result->bytes = t.artifact.stored_bytes;
+    release(&t);
+    return done;
+}
