@@ -57,9 +57,21 @@ static struct s3_header *split_headers(const struct strlist *lines, struct strli
     return headers;
 }
 
+/* The question for the region has no body. */
+static const char *payload_of(const struct s3_task *task, char hex[SHA256_HEX])
+{
+    unsigned char sha256[SHA256_SIZE];
+
+    if (!task->discovering)
+        return task->payload;
+    digest_sha256("", 0, sha256);
+    return digest_hex(sha256, sizeof sha256, hex);
+}
+
 static int sign(struct s3_task *task, const struct s3_uri *uri, const char *region,
                 const char *query, struct err *err)
 {
+    char payload[SHA256_HEX];
     struct strlist copies = {0};
     struct s3_header *headers = split_headers(&task->lines, &copies);
     struct s3_sign_request request = {.method = task->exchange.method,
@@ -68,7 +80,7 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
                                       .query = query,
                                       .headers = headers,
                                       .header_count = copies.count,
-                                      .payload = task->payload,
+                                      .payload = payload_of(task, payload),
                                       .region = region,
                                       .service = "s3",
                                       .time = s3_client_time(task->client)};

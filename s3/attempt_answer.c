@@ -101,9 +101,7 @@ bool s3_attempt_body(void *context, const void *data, size_t size)
     struct s3_task *task = context;
     const struct s3_request *request = task->request;
 
-    if (task->discovering && is_success(&request->answer))
-        return true;
-    if (!is_success(&request->answer)) {
+    if (task->discovering || !is_success(&request->answer)) {
         /* Cut at its ceiling: the rest of an error page is read and dropped. */
         text_add_bytes(&task->error_body, data, size);
         return true;

@@ -117,6 +117,8 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
         task->fresh = true;
         return true;
     case S3_CLASS_THROTTLE:
+        /* Another node of the service may have more time (Backblaze asks for just that). */
+        task->fresh = task->request->answer.status == 503;
         return true;
     case S3_CLASS_PERMANENT:
     case S3_CLASS_COUNT:

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "s3/answer.h"
+#include "s3/xml.h"
 
 enum {
     NOTHING_DUE_MS = 60000,
@@ -248,6 +249,27 @@ static void judge(struct s3_task *task)
     fail(task, &verdict, words);
 }
 
+/* GetBucketLocation; the names of the two oldest regions are not theirs. */
+static void note_location(struct s3_task *task)
+{
+    struct s3_answer *answer = &task->request->answer;
+    const struct text *body = &task->error_body;
+    struct err ignored = {0};
+    char *found = NULL;
+
+    if (answer->bucket_region[0] != '\0' ||
+        s3_xml_find(body->data, body->length, "LocationConstraint", "", &found, &ignored) <
+            0)
+        return;
+    const char *region = found;
+    if (strcmp(found, "EU") == 0)
+        region = "eu-west-1";
+    else if (*found == '\0' && strcmp(task->client->row.name, "aws") == 0)
+        region = "us-east-1";
+    snprintf(answer->bucket_region, sizeof answer->bucket_region, "%s", region);
+    free(found);
+}
+
 /* The question for the region was answered. It also says what a HEAD cannot: why it was
  * refused. When all is well, the first one may try again, once. */
 static bool discover(struct s3_task *task)
@@ -255,8 +277,11 @@ static bool discover(struct s3_task *task)
     struct s3_answer *answer = &task->request->answer;
     struct s3_verdict verdict;
 
-    if (answer->status >= 200 && answer->status < 300)
+    if (answer->status >= 200 && answer->status < 300) {
+        note_location(task);
+        (void)s3_attempt_repair(task, S3_CLASS_REDIRECT);
         return true;
+    }
     (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
     verdict = s3_error_of_answer(answer->status, answer->code);
     if (verdict.class_ == S3_CLASS_CREDENTIALS || verdict.class_ == S3_CLASS_CLOCK)

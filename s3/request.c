@@ -91,6 +91,7 @@ void s3_request_submit(struct s3_client *client, struct s3_request *request)
     struct s3_task **place = &client->tasks;
 
     assert(request->task == NULL);
+    assert(request->root == NULL || request->out != NULL);
     hash_body(request);
     task->client = client;
     task->request = request;

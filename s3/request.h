@@ -89,7 +89,7 @@ struct s3_request {
     /* Statuses beside 2xx that are normal answers here (404, 412, 416). One is an answer
      * only when another attempt would not help; NoSuchBucket never is. */
     int accept[S3_ACCEPT_MAX];
-    /* Root element that a 2xx body must have. Otherwise an <Error> is classified by its
+    /* Root element that a 2xx body must have; needs `out`. Otherwise an <Error> is classified by its
      * Code; anything else is no clear answer (uncertain) and repeated a few times. */
     const char *root;
     /* 0: the client's. A running attempt is not cut off while a large body flows. */

@@ -235,6 +235,72 @@ START_TEST(the_question_for_the_region_may_fail_too)
 }
 END_TEST
 
+START_TEST(a_bucket_says_where_it_is)
+{
+    struct fake_s3_settings service = s3_pair_service();
+    struct fake_request request;
+    struct s3_pair pair;
+    struct s3_object object;
+    struct err err = {0};
+    bool absent;
+
+    /* As S3 answers in us-east-1, which knows the buckets of all regions. */
+    service.region = "eu-test-1";
+    service.any_region = true;
+    s3_pair_init(&pair, &service, NULL);
+    fake_s3_add_object(pair.fake, "a", "x", 1);
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "HeadObject",
+                                                  .action = FAKE_STATUS,
+                                                  .status = 400,
+                                                  .code = ""});
+    OK(s3_head(pair.client, "a", &object, &absent, &err));
+    s3_object_release(&object);
+    ck_assert(fake_s3_request(pair.fake, "HeadObject", 2, &request));
+    ck_assert_ptr_nonnull(strstr(request.headers, "/eu-test-1/s3/aws4_request"));
+    fake_request_release(&request);
+    s3_pair_release(&pair);
+}
+END_TEST
+
+START_TEST(the_question_for_the_region_is_not_signed_with_the_body)
+{
+    struct s3_pair pair;
+    struct err err = {0};
+    struct s3_put put = {.key = "a", .data = "body", .size = 4};
+
+    s3_pair_init(&pair, NULL, NULL);
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "PutObject",
+                                                  .action = FAKE_STATUS,
+                                                  .status = 301,
+                                                  .code = "PermanentRedirect"});
+    OK(s3_put(pair.client, &put, &err));
+    ck_assert_uint_eq(fake_s3_count(pair.fake, "GetBucketLocation"), 1);
+    s3_pair_release(&pair);
+}
+END_TEST
+
+START_TEST(a_busy_service_is_tried_on_a_new_connection)
+{
+    struct fake_request first, second;
+    struct s3_pair pair;
+    struct err err = {0};
+    struct s3_put put = {.key = "a", .data = "body", .size = 4};
+
+    s3_pair_init(&pair, NULL, NULL);
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "PutObject",
+                                                  .action = FAKE_STATUS,
+                                                  .status = 503,
+                                                  .code = "SlowDown"});
+    OK(s3_put(pair.client, &put, &err));
+    ck_assert(fake_s3_request(pair.fake, "PutObject", 1, &first));
+    ck_assert(fake_s3_request(pair.fake, "PutObject", 2, &second));
+    ck_assert_uint_ne(first.connection, second.connection);
+    fake_request_release(&first);
+    fake_request_release(&second);
+    s3_pair_release(&pair);
+}
+END_TEST
+
 START_TEST(redirects_are_signed_anew_and_end)
 {
     static const enum fake_action actions[] = {FAKE_REDIRECT, FAKE_WRONG_REGION};
@@ -739,6 +805,9 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_cut_range_goes_on_where_it_was_cut);
     tcase_add_test(tests, what_is_not_the_range_asked_for_is_never_taken_for_it);
     tcase_add_test(tests, the_right_region_is_found_and_kept);
+    tcase_add_test(tests, a_bucket_says_where_it_is);
+    tcase_add_test(tests, the_question_for_the_region_is_not_signed_with_the_body);
+    tcase_add_test(tests, a_busy_service_is_tried_on_a_new_connection);
     tcase_add_test(tests, a_head_in_the_wrong_region_finds_the_right_one);
     tcase_add_test(tests, the_question_for_the_region_may_fail_too);
     tcase_add_test(tests, redirects_are_signed_anew_and_end);
