@@ -47,7 +47,8 @@ static int set_encryption(struct s3_client *client, const struct s3_config *conf
         return err_set(
             err, ERR_CONFIG,
             "a key of your own and encryption by the service exclude each other");
-    client->etag_is_md5 = client->row.etag_is_md5 && !kms && config->sse_c_key_file == NULL;
+    client->etag_is_md5 = client->row.etag_is_md5 && !kms &&
+                          config->sse_c_key_file == NULL && digest_available(DIGEST_MD5);
     if (add_object_header(client, "x-amz-server-side-encryption", config->sse, err) < 0)
         return -1;
     return add_object_header(client, "x-amz-server-side-encryption-aws-kms-key-id",

@@ -104,6 +104,9 @@ static void explain(const struct failure *failure, struct err *err)
                                   .tries = answer->tries,
                                   .elapsed_ms = answer->elapsed_ms};
         s3_error_set(err, failure->verdict, &told);
+        if (strstr(answer->message, "Content-MD5") != NULL && !digest_available(DIGEST_MD5))
+            err_hint(err, "OpenSSL refuses MD5 on this machine (FIPS), and the service "
+                          "wants it");
         /* Of the bucket, "not found" means that nothing can be done here. */
         if (failure->request->key == NULL && err->kind == ERR_NOT_FOUND)
             err->kind = ERR_STORE;

@@ -59,30 +59,16 @@ static void hash_payload(struct s3_task *task)
     digest_hex(sha256, sizeof sha256, task->payload);
 }
 
-/* Where OpenSSL has no MD5 (FIPS) the service checks a SHA-256 instead. */
-static void add_sha256(struct s3_request *request)
-{
-    unsigned char sha256[SHA256_SIZE];
-    char text[4 * ((SHA256_SIZE + 2) / 3) + 1];
-
-    digest_sha256(request->body, request->body_size, sha256);
-    s3_request_header(request, "x-amz-checksum-sha256", "%s",
-                      digest_base64(sha256, sizeof sha256, text));
-}
-
+/* Where OpenSSL has no MD5 (FIPS) there is the payload's SHA-256 in the signature. */
 static void hash_body(struct s3_request *request)
 {
     bool has_body = request->body_size > 0 || strcmp(request->method, "PUT") == 0;
 
-    if (!has_body || request->has_md5)
+    if (!has_body || request->has_md5 || !digest_available(DIGEST_MD5))
         return;
-    if (digest_available(DIGEST_MD5)) {
-        digest_md5(request->body_size > 0 ? request->body : "", request->body_size,
-                   request->md5);
-        request->has_md5 = true;
-    } else if (request->body_size > 0) {
-        add_sha256(request);
-    }
+    digest_md5(request->body_size > 0 ? request->body : "", request->body_size,
+               request->md5);
+    request->has_md5 = true;
 }
 
 void s3_request_submit(struct s3_client *client, struct s3_request *request)

@@ -76,7 +76,8 @@ struct s3_request {
     const void *body;
     size_t body_size;
     bool has_md5;
-    unsigned char md5[MD5_SIZE]; /* after submit; zeros when OpenSSL has no MD5 */
+    unsigned char md5[MD5_SIZE]; /* after submit; zeros and no header without MD5 (FIPS):
+                                    then the SHA-256 is always signed */
 
     /* Where the body of a 2xx answer goes: one of these, or nowhere. */
     struct text *out; /* appended, anew by each attempt; beyond its ceiling: ERR_STORE */
@@ -95,6 +96,7 @@ struct s3_request {
     /* 0: the client's. A running attempt is not cut off while a large body flows. */
     int64_t retry_time_ms;
     bool once;           /* no repetition at all */
+    bool lenient;        /* after a 501, once more without conditions and checksums */
     bool patient;        /* the service may think for 15 minutes (Complete) */
     bool despite_cancel; /* not ended when the process is (Abort): set a budget */
 

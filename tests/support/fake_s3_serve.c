@@ -257,6 +257,10 @@ static void check_body(struct fake_call *call)
              differs(call, "Content-MD5", call->md5, MD5_SIZE))
         fake_refuse(call, 400, "BadDigest",
                     "The Content-MD5 you specified did not match what we received.");
+    else if (fake_header(call, "x-amz-checksum-crc64nvme") != NULL &&
+             fake_header(call, "x-amz-checksum-sha256") != NULL)
+        fake_refuse(call, 400, "InvalidRequest",
+                    "Expecting a single x-amz-checksum- header.");
     else if (!call->settings.ignore_checksums && call->op->run != fake_complete_upload &&
              (differs(call, "x-amz-checksum-crc64nvme", crc, sizeof crc) ||
               differs(call, "x-amz-checksum-sha256", call->sha256, SHA256_SIZE)))
