@@ -237,5 +237,9 @@ bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const ch
     if (is_success(answer))
         return check_success(task, verdict, words);
     *verdict = judge_failure(task);
-    return verdict->class_ == S3_CLASS_PERMANENT && is_accepted(request);
+    if (verdict->class_ == S3_CLASS_PERMANENT && is_accepted(request))
+        return true;
+    if (answer->status == 501 && request->lenient && s3_attempt_has_extras(request))
+        verdict->class_ = S3_CLASS_FEATURE;
+    return false;
 }

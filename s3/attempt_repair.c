@@ -1,5 +1,6 @@
 #include "s3/engine.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 static bool repair_clock(struct s3_task *task)
@@ -100,6 +101,43 @@ static bool repair_region(struct s3_task *task)
     return true;
 }
 
+static bool is_extra(const char *line)
+{
+    static const char *const extras[] = {"If-None-Match:", "x-amz-checksum-",
+                                         "x-amz-mp-object-size:"};
+
+    for (size_t i = 0; i < sizeof extras / sizeof extras[0]; i++)
+        if (text_starts_with(line, extras[i]))
+            return true;
+    return false;
+}
+
+bool s3_attempt_has_extras(const struct s3_request *request)
+{
+    for (size_t i = 0; i < request->headers.count; i++)
+        if (is_extra(request->headers.items[i]))
+            return true;
+    return false;
+}
+
+/* What they guard is guarded by other means, too: a dump of hours is not given up for them.
+ */
+static bool drop_extras(struct s3_task *task)
+{
+    struct strlist *headers = &task->request->headers;
+    size_t kept = 0;
+
+    log_warning("the service does not know conditions or checksums; set its provider");
+    for (size_t i = 0; i < headers->count; i++) {
+        if (is_extra(headers->items[i]))
+            free(headers->items[i]);
+        else
+            headers->items[kept++] = headers->items[i];
+    }
+    headers->count = kept;
+    return true;
+}
+
 bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
 {
     switch (class_) {
@@ -112,6 +150,8 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
         return repair_body(task);
     case S3_CLASS_REDIRECT:
         return repair_region(task);
+    case S3_CLASS_FEATURE:
+        return drop_extras(task);
     case S3_CLASS_TRANSIENT:
     case S3_CLASS_NAME:
         task->fresh = true;

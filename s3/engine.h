@@ -113,6 +113,8 @@ bool s3_attempt_head(void *task, const char *line, size_t size);
 bool s3_attempt_body(void *task, const void *data, size_t size);
 /* What the ended attempt means; true: it is the answer. *words may be set for the error. */
 bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const char **words);
+/* The 501 may be for a header that is a belt to braces. */
+bool s3_attempt_has_extras(const struct s3_request *request);
 /* Repairs what the class asks for before the next attempt; false: cannot be repaired. */
 bool s3_attempt_repair(struct s3_task *task, enum s3_class class_);
 /* What objects are written with, from the configuration. (client_objects.c) */

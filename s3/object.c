@@ -190,6 +190,7 @@ static void fill_put(struct put *put, struct s3_request *request)
     s3_request_init(request, "PUT", spec->key);
     request->body = spec->data;
     request->body_size = spec->size;
+    request->lenient = true;
     request->accept[0] = put->conditional ? 412 : 0;
     request->accept[1] = put->conditional ? 409 : 0;
     request->accept[2] = put->conditional ? 501 : 0;

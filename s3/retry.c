@@ -18,6 +18,7 @@ static const struct class_row class_rows[S3_CLASS_COUNT] = {
     [S3_CLASS_CREDENTIALS] = {200, 2000, 2},
     [S3_CLASS_DAMAGED] = {200, 20000, 3},
     [S3_CLASS_REDIRECT] = {0, 0, 2},
+    [S3_CLASS_FEATURE] = {0, 0, 1},
 };
 
 int64_t s3_retry_ceiling_ms(enum s3_class class_, unsigned failures)

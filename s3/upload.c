@@ -125,6 +125,7 @@ static void fill_part_request(struct s3_upload *upload, struct sending *sending,
     request->body = sending->part->data;
     request->body_size = sending->part->size;
     request->group = upload;
+    request->lenient = true;
     s3_client_add_key_headers(upload->client, request);
     sending->has_crc = s3_upload_add_crc(upload, request, &sending->crc);
 }
@@ -336,6 +337,7 @@ static int create(struct s3_upload *upload, char **upload_id, struct err *err)
         s3_request_header(&request, "x-amz-checksum-type", "FULL_OBJECT");
     }
     request.what = "beginning the upload";
+    request.lenient = true;
     request.root = root;
     request.out = &answer;
     *upload_id = NULL;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "s3/object.h"
+#include "s3/xml.h"
 
 #include <assert.h>
 
@@ -133,6 +134,7 @@ static int put_once(struct s3_upload *upload, char **version_id, bool *arrived,
     s3_request_init(&request, "PUT", upload->key);
     request.body = upload->held->data;
     request.body_size = upload->held->size;
+    request.lenient = true;
     s3_upload_add_headers(upload, &request);
     bool has_crc = s3_upload_add_crc(upload, &request, &crc);
     int result = s3_request_run(upload->client, &request, err);
@@ -176,6 +178,8 @@ static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err
 /* ---- Complete
  * ----------------------------------------------------------------------------- */
 
+#define COMPLETED "CompleteMultipartUploadResult"
+
 static void fill_complete(struct s3_upload *upload, struct s3_request *request,
                           const struct text *body)
 {
@@ -201,8 +205,9 @@ static void fill_complete(struct s3_upload *upload, struct s3_request *request,
         s3_request_header(request, "If-None-Match", "*");
     request->body = body->data;
     request->body_size = body->length;
-    request->root = "CompleteMultipartUploadResult";
+    request->root = COMPLETED;
     request->patient = true;
+    request->lenient = true;
     /* Both may be the echo of a success whose answer was lost: HEAD decides. */
     request->accept[0] = 404;
     request->accept[1] = 412;
@@ -223,13 +228,36 @@ static int refused(struct s3_upload *upload, const struct s3_answer *answer,
                    answer->code[0] != '\0' ? answer->code : "404");
 }
 
-static int judge(struct s3_upload *upload, int result, const struct s3_answer *answer,
+/* The service has made one object of the parts and tells its checksum: the last link from
+ * what was read to what is stored. */
+static int check_crc(struct s3_upload *upload, const struct text *document, struct err *err)
+{
+    uint64_t ours, theirs;
+    char *told = NULL;
+
+    if (!s3_ledger_crc64nvme(&upload->ledger, &ours))
+        return 0;
+    if (s3_xml_find(document->data, document->length, COMPLETED, "ChecksumCRC64NVME", &told,
+                    err) < 0)
+        return -1;
+    bool differs = told != NULL && s3_crc64_from_base64(told, &theirs) && theirs != ours;
+    free(told);
+    return !differs ? 0
+                    : err_set(err, ERR_CORRUPT,
+                              "what the service made of the parts has another CRC-64");
+}
+
+static int judge(struct s3_upload *upload, int result, const struct s3_request *request,
                  struct s3_object *out, struct err *err)
 {
+    const struct s3_answer *answer = &request->answer;
+
     if (result == 0 && answer->status != 404 && answer->status != 412) {
         char *version_id = version_of(answer);
         upload->state = S3_UPLOAD_UNKNOWN;
-        result = verify(upload, version_id, out, err);
+        result = check_crc(upload, request->out, err);
+        if (result == 0)
+            result = verify(upload, version_id, out, err);
         free(version_id);
         return result;
     }
@@ -262,7 +290,7 @@ static int complete(struct s3_upload *upload, struct s3_object *out, struct err 
     if (result == 0) {
         fill_complete(upload, &request, &body);
         result = s3_request_run(upload->client, &request, err);
-        result = judge(upload, result, &request.answer, out, err);
+        result = judge(upload, result, &request, out, err);
     }
     s3_request_release(&request);
     text_release(&body);

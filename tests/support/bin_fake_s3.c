@@ -127,6 +127,7 @@ static const struct {
     {"empty_200", FAKE_EMPTY_200},
     {"wrong_etag", FAKE_WRONG_ETAG},
     {"no_etag", FAKE_NO_ETAG},
+    {"wrong_checksum", FAKE_WRONG_CHECKSUM},
     {"flip_body", FAKE_FLIP_BODY},
     {"cut_body", FAKE_CUT_BODY},
     {"expired_token", FAKE_EXPIRED_TOKEN},

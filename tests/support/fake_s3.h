@@ -133,6 +133,7 @@ enum fake_action {
     FAKE_EMPTY_200,       /* 200 without a body; nothing is done */
     FAKE_WRONG_ETAG,      /* do it, but the ETag is of something else */
     FAKE_NO_ETAG,         /* do it, without the ETag */
+    FAKE_WRONG_CHECKSUM,  /* do it, but the CRC-64 of the answer is of something else */
     FAKE_FLIP_BODY,   /* store or send one flipped bit (UploadPart, PutObject, GetObject),
                          without   a word; ETag and headers as if nothing had happened */
     FAKE_CUT_BODY,    /* Content-Length of the whole, closed after `bytes` of the body */

@@ -97,7 +97,8 @@ struct fake_upload {
     struct fake_part *parts; /* by number */
     size_t count;
     size_t capacity;
-    char *final_etag; /* of the finished object */
+    char *final_etag;   /* of the finished object */
+    char final_crc[16]; /* base64; "": none was asked for */
     const char *final_version;
 };
 
@@ -323,6 +324,7 @@ struct fake_version *fake_version_find(const struct fake_entry *entry, const cha
 void fake_version_put(struct fake_s3 *fake, struct fake_bucket *bucket, const char *key,
                       struct fake_version *version);
 void fake_version_remove(struct fake_bucket *bucket, const char *key, const char *id);
+void fake_version_free(struct fake_version *version);
 struct fake_upload *fake_upload_find(struct fake_s3 *fake, const char *id);
 /* A new open one; takes nothing. */
 struct fake_upload *fake_upload_new(struct fake_s3 *fake, struct fake_bucket *bucket,

@@ -49,7 +49,7 @@ struct fake_version *fake_version_find(const struct fake_entry *entry, const cha
     return NULL;
 }
 
-static void version_free(struct fake_version *version)
+void fake_version_free(struct fake_version *version)
 {
     free(version->data);
     free(version->etag);
@@ -78,7 +78,7 @@ static void entry_remove(struct fake_bucket *bucket, struct fake_entry *entry)
     size_t i = (size_t)(entry - bucket->entries);
 
     for (size_t v = 0; v < entry->count; v++)
-        version_free(entry->versions[v]);
+        fake_version_free(entry->versions[v]);
     free(entry->versions);
     free(entry->key);
     bucket->count--;
@@ -94,7 +94,7 @@ void fake_version_remove(struct fake_bucket *bucket, const char *key, const char
         i++;
     if (entry == NULL || i == entry->count)
         return;
-    version_free(entry->versions[i]);
+    fake_version_free(entry->versions[i]);
     entry->count--;
     memmove(&entry->versions[i], &entry->versions[i + 1],
             (entry->count - i) * sizeof(struct fake_version *));

@@ -76,6 +76,8 @@ static int check_part(struct fake_call *call)
     return 0;
 }
 
+#define WRONG_CRC "AAAAAAAAAAA="
+
 static void echo_checksums(struct fake_call *call)
 {
     static const char *const names[] = {"x-amz-checksum-crc64nvme",
@@ -83,6 +85,8 @@ static void echo_checksums(struct fake_call *call)
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = fake_header(call, names[i]);
+        if (value != NULL && fake_faulted(call, FAKE_WRONG_CHECKSUM))
+            value = WRONG_CRC;
         if (value != NULL)
             text_addf(&call->head, "%s: %s\r\n", names[i], value);
     }
@@ -282,7 +286,29 @@ static void answer_completed(struct fake_call *call, const struct fake_upload *u
         fake_xml_escape(&call->body_text, etag);
         text_add(&call->body_text, "</ETag>");
     }
+    if (upload->final_crc[0] != '\0')
+        text_addf(&call->body_text, "<ChecksumCRC64NVME>%s</ChecksumCRC64NVME>",
+                  fake_faulted(call, FAKE_WRONG_CHECKSUM) ? WRONG_CRC : upload->final_crc);
     text_add(&call->body_text, "</CompleteMultipartUploadResult>");
+}
+
+/* The checksum of the whole is checked where it is sent, and told. */
+static int check_crc(struct fake_call *call, struct fake_upload *upload,
+                     const struct fake_version *version)
+{
+    const char *claimed = fake_header(call, "x-amz-checksum-crc64nvme");
+    unsigned char bytes[8];
+
+    if (claimed == NULL || version->data == NULL || call->settings.ignore_checksums)
+        return 0;
+    uint64_t crc = digest_crc64nvme(0, version->data, (size_t)version->size);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(crc >> (56 - 8 * i));
+    digest_base64(bytes, sizeof bytes, upload->final_crc);
+    if (strcmp(claimed, upload->final_crc) == 0)
+        return 0;
+    return invalid(call, "BadDigest",
+                   "The CRC64NVME you specified did not match the calculated checksum.");
 }
 
 static void complete(struct fake_call *call, struct fake_upload *upload,
@@ -294,6 +320,10 @@ static void complete(struct fake_call *call, struct fake_upload *upload,
     if (check_size(call, size) < 0 || fake_check_absent(call) < 0)
         return;
     struct fake_version *version = assemble(call, upload, named, count, size);
+    if (check_crc(call, upload, version) < 0) {
+        fake_version_free(version);
+        return;
+    }
     fake_version_put(call->fake, call->bucket, call->key, version);
     upload->state = FAKE_UPLOAD_COMPLETED;
     upload->final_etag = memory_strdup(version->etag);

@@ -231,6 +231,45 @@ START_TEST(checksums_are_not_sent_where_they_are_refused)
 }
 END_TEST
 
+START_TEST(a_part_whose_checksum_comes_back_wrong_is_sent_again)
+{
+    restart(NULL, as_aws);
+    fault(
+        &(struct fake_fault){.op = "UploadPart", .part = 2, .action = FAKE_WRONG_CHECKSUM});
+    s3_rig_assert_uploaded(&rig, 3);
+    ck_assert_uint_eq(count("UploadPart"), 4);
+}
+END_TEST
+
+START_TEST(an_object_with_another_checksum_than_its_parts_is_corrupt)
+{
+    restart(NULL, _i == 0 ? as_minio : as_aws);
+    s3_pair_fault(&rig.pair, "CompleteMultipartUpload", FAKE_WRONG_CHECKSUM);
+    ck_assert_int_eq(s3_rig_upload(&rig, 3), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(rig.err.text, "CRC-64"));
+    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+}
+END_TEST
+
+/* The provider says more than the service can: it costs a try, and no dump of hours. */
+START_TEST(what_a_service_does_not_implement_is_left_out)
+{
+    struct fake_s3_settings settings = fake_s3_defaults();
+
+    settings.refuse_checksums = true;
+    settings.if_none_match = FAKE_IF_NONE_MATCH_501;
+    restart(&settings, as_aws);
+    s3_rig_assert_uploaded(&rig, 3);
+    assert_sent("CompleteMultipartUpload", 1, "If-None-Match", "*");
+    assert_sent("CompleteMultipartUpload", 2, "If-None-Match", NULL);
+    assert_sent("CompleteMultipartUpload", 2, "x-amz-checksum-crc64nvme", NULL);
+    fake_s3_forget_object(rig.fake, KEY);
+    s3_rig_assert_uploaded(&rig, 1);
+    ck_assert_uint_eq(count("PutObject"), 2);
+}
+END_TEST
+
 START_TEST(an_existing_object_is_not_replaced_where_the_service_can_tell)
 {
     restart(NULL, as_minio);
@@ -348,6 +387,10 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_loop_test(tcase, checksums_are_sent_where_they_are_verified, 0, 2);
+    tcase_add_test(tcase, a_part_whose_checksum_comes_back_wrong_is_sent_again);
+    tcase_add_loop_test(tcase, an_object_with_another_checksum_than_its_parts_is_corrupt, 0,
+                        2);
+    tcase_add_test(tcase, what_a_service_does_not_implement_is_left_out);
     tcase_add_test(tcase, checksums_are_not_sent_where_they_are_refused);
     tcase_add_test(tcase, an_existing_object_is_not_replaced_where_the_service_can_tell);
     tcase_add_loop_test(tcase, a_complete_without_a_clear_answer_is_settled, 0, 20);
