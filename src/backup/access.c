@@ -254,3 +254,29 @@ int access_list_open(struct access_list *list, struct settings *settings,
     }
     return 0;
 }
+
+int access_list_recheck(struct access_list *list, struct err *err)
+{
+    size_t left = 0;
+    int result = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct access *access = list->items[i];
+        struct err why = {0};
+        store_set_retry_time(access->store, ACCESS_TIMEOUT_MS);
+        bool good =
+            result < 0 || store_check(access->store, false, ACCESS_TIMEOUT_MS, &why) == 0;
+        if (!good && why.kind == ERR_CANCELLED) {
+            *err = why;
+            result = -1;
+            good = true;
+        }
+        if (good) {
+            list->items[left++] = access;
+            continue;
+        }
+        add_failure(list, access->name, &why);
+        access_close(access);
+    }
+    list->count = left;
+    return result;
+}

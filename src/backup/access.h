@@ -88,5 +88,8 @@ struct access *access_list_find(const struct access_list *list, int64_t store_id
 int access_list_open(struct access_list *list, struct settings *settings,
                      struct catalog *catalog, const struct strlist *names, bool may_mark,
                      struct err *err) MUST_USE;
+/* Later, before they are used again: those that do not answer any more (ACCESS_TIMEOUT_MS
+ * each) are closed, and stand in `failures`. -1: cancelled. */
+int access_list_recheck(struct access_list *list, struct err *err) MUST_USE;
 
 #endif

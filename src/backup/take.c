@@ -88,9 +88,13 @@ static int open_stores(struct job_run *run, struct err *err)
                        run->stores.count, job->stores.count, (long long)job->min_copies);
 }
 
+/* A store that went away during one database would be waited for, as long as its retry_time
+ * says, in each of the others. */
 static int take_one(struct job_run *run, const char *database, enum dump_type type,
                     struct take_results *results, struct err *err)
 {
+    if (results->count > 0 && access_list_recheck(&run->stores, err) < 0)
+        return -1;
     struct take_artifact take = {.spec = run->spec,
                                  .job = run->job,
                                  .source = run->source,

@@ -92,6 +92,13 @@ static void close_store(struct store *store)
     free(store);
 }
 
+static int check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
+{
+    bool did;
+    (void)create, (void)timeout_ms;
+    return fails(store, MEMORY_CHECK, "", &did, err) ? -1 : 0;
+}
+
 static int put(struct store *store, const char *key, const void *data, size_t size,
                bool overwrite, struct err *err)
 {
@@ -222,6 +229,7 @@ static struct s3_part_rules part_rules(const struct store *store)
 static const struct store_ops ops = {
     .type = "memory",
     .close = close_store,
+    .check = check,
     .put = put,
     .get = get,
     .stat = stat_object,

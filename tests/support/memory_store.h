@@ -10,6 +10,7 @@
 #include "store/store.h"
 
 enum memory_step { /* what can fail */
+                   MEMORY_CHECK,
                    MEMORY_PART,
                    MEMORY_WAIT,
                    MEMORY_FINISH,
