@@ -24,6 +24,8 @@ struct memory_store {
     struct memory_part parts[PARTS];
     size_t part_count;
     struct fault faults[MEMORY_STEPS];
+    char refused[64]; /* "": nothing is */
+    struct store_removed refusal;
     unsigned open;
 };
 
@@ -137,7 +139,12 @@ static int remove_object(struct store *store, const char *key, struct store_remo
                          struct err *err)
 {
     bool did;
+    const struct memory_store *memory = of(store);
     bool failed = fails(store, MEMORY_REMOVE, key, &did, err);
+    if (!failed && memory->refused[0] != '\0' && strstr(key, memory->refused) != NULL) {
+        *out = memory->refusal;
+        return 0;
+    }
     if (did)
         forget(find(store, key));
     out->result = failed ? STORE_REFUSED : STORE_GONE;
@@ -262,9 +269,19 @@ void memory_store_fail(struct store *store, enum memory_step step, unsigned n,
     snprintf(fault->match, sizeof fault->match, "%s", match);
 }
 
+void memory_store_refuse(struct store *store, const char *match, enum store_removal result,
+                         int64_t until)
+{
+    struct memory_store *memory = of(store);
+    snprintf(memory->refused, sizeof memory->refused, "%s", match);
+    memory->refusal =
+        (struct store_removed){.result = result, .locked_until = until, .reason = "no"};
+}
+
 void memory_store_heal(struct store *store)
 {
     memset(of(store)->faults, 0, sizeof of(store)->faults);
+    of(store)->refused[0] = '\0';
 }
 
 bool memory_store_has(struct store *store, const char *key)

@@ -31,7 +31,11 @@ struct store *memory_store_new(const char *name, const struct s3_part_rules *rul
  * and so do all that follow. did: its effect takes place all the same (a lost answer). */
 void memory_store_fail(struct store *store, enum memory_step step, unsigned n,
                        const char *match, enum err_kind kind, bool did);
-void memory_store_heal(struct store *store); /* nothing fails any more */
+/* Removing a key that contains `match` is answered so: STORE_LOCKED until then, or
+ * STORE_REFUSED. One such rule at a time. */
+void memory_store_refuse(struct store *store, const char *match, enum store_removal result,
+                         int64_t until);
+void memory_store_heal(struct store *store); /* nothing fails or refuses any more */
 bool memory_store_has(struct store *store, const char *key);
 size_t memory_store_count(struct store *store); /* of objects */
 /* The bytes of an object; NULL: there is none. */
