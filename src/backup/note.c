@@ -1,8 +1,8 @@
 /*
- * Pins carry their own time of change, and so do checks. The marks (suspect, quarantined,
- * first marked) share one: for the file it is when it was last written with other marks,
- * for the catalog when its row last changed. Comparing these two is not exact - a row also
- * changes for other reasons - but errs towards the machine that did something last.
+ * Pins and checks carry their own times of change. The marks of a file share one,
+ * `changed`; the catalog knows when the row of the artifact (suspect, quarantined) and that
+ * of the copy (first marked) last changed, and in doubt the catalog is right: it read the
+ * file before it decided.
  */
 #include "backup/note.h"
 
@@ -34,49 +34,67 @@ static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
 
 /* ---- from the store into the catalog ---- */
 
-static int write_rows(struct catalog *catalog, const struct rows *rows, bool suspect,
-                      bool quarantined, struct err *err)
+/* What was taken over from a file. */
+struct taken {
+    bool pin, checks, suspect, quarantined;
+};
+
+static int write_rows(struct catalog *catalog, const struct rows *rows,
+                      const struct taken *taken, struct err *err)
 {
     const struct catalog_artifact *artifact = &rows->artifact;
-    if (catalog_artifact_merge_pin(catalog, artifact, NULL, err) < 0 ||
-        catalog_copy_set_checks(catalog, rows->copy, err) < 0)
+    if (taken->pin && catalog_artifact_merge_pin(catalog, artifact, NULL, err) < 0)
         return -1;
-    if (artifact->suspect != suspect &&
+    if (taken->checks && catalog_copy_set_checks(catalog, rows->copy, err) < 0)
+        return -1;
+    if (taken->suspect &&
         catalog_artifact_set_suspect(catalog, artifact->id, artifact->suspect, err) < 0)
         return -1;
-    if (artifact->quarantined != quarantined &&
-        catalog_artifact_set_quarantined(catalog, artifact->id, artifact->quarantined,
-                                         err) < 0)
+    if (taken->quarantined && catalog_artifact_set_quarantined(
+                                  catalog, artifact->id, artifact->quarantined, err) < 0)
         return -1;
     return 0;
 }
 
-static int merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
-                 bool *changed, struct err *err)
+static struct taken take_over(struct rows *rows, const struct state_file *state)
 {
-    struct rows rows;
+    struct catalog_artifact *artifact = &rows->artifact;
+    struct catalog_copy *copy = rows->copy;
     struct state_file ours;
-    int result = load_rows(catalog, store_id, state->id, &rows, err);
-    *changed = false;
-    if (result == 0 && rows.copy) {
-        bool suspect = rows.artifact.suspect, quarantined = rows.artifact.quarantined;
-        state_file_from(&rows.artifact, rows.copy, rows.artifact.updated, &ours);
-        *changed = state_file_merge(&ours, state);
-        if (*changed) {
-            state_file_to(&ours, &rows.artifact, rows.copy);
-            result = write_rows(catalog, &rows, suspect, quarantined, err);
-        }
-        state_file_release(&ours);
+    struct taken taken = {0};
+    state_file_from(artifact, copy, INT64_MAX, &ours); /* marks: below */
+    (void)state_file_merge(&ours, state);
+    if (state->changed > artifact->updated) {
+        ours.suspect = state->suspect;
+        ours.quarantined = state->quarantined;
     }
-    catalog_artifact_release(&rows.artifact);
-    return result;
+    if (state->changed > copy->updated)
+        ours.first_marked = state->first_marked;
+    taken.pin = ours.pin_changed != artifact->pin_changed;
+    taken.checks = ours.verified != copy->verified || ours.proven != copy->proven ||
+                   ours.first_marked != copy->first_marked;
+    taken.suspect = ours.suspect != artifact->suspect;
+    taken.quarantined = ours.quarantined != artifact->quarantined;
+    state_file_to(&ours, artifact, copy);
+    state_file_release(&ours);
+    return taken;
 }
 
 int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
                bool *changed, struct err *err)
 {
-    bool ignored = false;
-    return merge(catalog, store_id, state, changed ? changed : &ignored, err);
+    struct rows rows;
+    int result = load_rows(catalog, store_id, state->id, &rows, err);
+    if (changed)
+        *changed = false;
+    if (result == 0 && rows.copy) {
+        struct taken taken = take_over(&rows, state);
+        if (changed)
+            *changed = taken.pin || taken.checks || taken.suspect || taken.quarantined;
+        result = write_rows(catalog, &rows, &taken, err);
+    }
+    catalog_artifact_release(&rows.artifact);
+    return result;
 }
 
 static int merge_alone(struct catalog *catalog, int64_t store_id,
@@ -131,7 +149,8 @@ static int put(struct access *access, const struct rows *rows, const struct text
                int64_t when, bool *written, struct err *err)
 {
     struct state_file state;
-    int64_t updated = rows->artifact.updated;
+    int64_t updated = rows->artifact.updated > rows->copy->updated ? rows->artifact.updated
+                                                                   : rows->copy->updated;
     int result = 0;
     state_file_from(&rows->artifact, rows->copy, updated > when ? updated : when, &state);
     char *key = keys_state(rows->artifact.id);

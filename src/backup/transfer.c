@@ -451,7 +451,6 @@ int transfer_run(const struct transfer_spec *spec, struct transfer_result *resul
     struct transfer t = {.spec = spec, .result = result};
     int done = -1;
     *result = (struct transfer_result){.outcome = TRANSFER_COPIED};
-    catalog_artifact_init(&t.artifact);
     text_init(&t.manifest, MANIFEST_CEILING);
     text_init(&t.index, INDEX_MAX);
     if (load(&t, err) == 0 && open_source(&t, err) == 0 && open_target(&t, err) == 0 &&

@@ -36,10 +36,9 @@ static int transfer(struct cmd_context *ctx, struct transfer_spec *spec, struct 
 {
     struct meter meter;
     struct transfer_result result;
-    struct catalog_artifact artifact;
+    struct catalog_artifact artifact = {0};
     struct progress *progress = NULL;
     int done = -1;
-    catalog_artifact_init(&artifact);
     if (catalog_artifact_load(spec->catalog, spec->id, 0, &artifact, err) == 0)
         progress = progress_new(progress_style(ctx->settings), NULL, err);
     if (progress) {
