@@ -4,76 +4,19 @@
  */
 #include "backup/access.h"
 #include "backup/keys.h"
-#include "backup/manifest.h"
-#include "base/digest.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "tests/support/manifests.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { THREADS = 16, TABLES = 20, FIRST_TIME = 1700000000 };
+enum { THREADS = 16 };
 
 static struct store *store;
 static int64_t count;
 static atomic_int_fast64_t next;
 static atomic_bool failed;
-
-static void id_of(int64_t n, char id[ULID_SIZE])
-{
-    snprintf(id, ULID_SIZE, "01HF7YAT00%016u", (unsigned)(n % 100000000));
-}
-
-static char *document(int64_t n)
-{
-    struct manifest_facts facts;
-    struct catalog_artifact artifact;
-    char sum[SHA256_HEX];
-    manifest_facts_init(&facts);
-    catalog_artifact_init(&artifact);
-    id_of(n, artifact.id);
-    memset(sum, 'a', sizeof sum - 1);
-    sum[sizeof sum - 1] = '\0';
-    artifact.seq = 100 + n;
-    memory_replace(&artifact.job, "generated");
-    memory_replace(&artifact.source, "shop");
-    memory_replace(&artifact.database, "shop");
-    memory_replace(&artifact.type, "full");
-    memory_replace(&artifact.format, "plain");
-    memory_replace(&artifact.compression, "gzip");
-    artifact.level = 1;
-    artifact.status = CATALOG_COMPLETE;
-    artifact.time = artifact.started = artifact.finished = FIRST_TIME + 3600 * n;
-    artifact.tries = 1;
-    artifact.raw_bytes = 1000;
-    artifact.stored_bytes = 100;
-    artifact.sha256 = memory_strdup(sum);
-    artifact.raw_sha256 = memory_strdup(sum);
-    for (int i = 0; i < TABLES; i++) {
-        char table[32];
-        snprintf(table, sizeof table, "table_%d", i);
-        catalog_artifact_add_table(&artifact, "public", table, i, 10);
-    }
-    artifact.table_count = TABLES;
-    artifact.row_count = TABLES * (TABLES - 1) / 2;
-    struct keys_artifact names = {.source = artifact.source,
-                                  .database = artifact.database,
-                                  .type = artifact.type,
-                                  .format = artifact.format,
-                                  .compression = artifact.compression,
-                                  .id = artifact.id,
-                                  .started = artifact.started};
-    facts.key = keys_data(&names);
-    facts.index_key = keys_index(&names);
-    facts.index_bytes = 10;
-    facts.index_sha256 = memory_strdup(sum);
-    facts.chunks = 1;
-    manifest_facts_add_part(&facts, artifact.stored_bytes);
-    char *text = manifest_text(&artifact, &facts);
-    manifest_facts_release(&facts);
-    catalog_artifact_release(&artifact);
-    return text;
-}
 
 static void *work(void *context)
 {
@@ -82,9 +25,9 @@ static void *work(void *context)
          n = atomic_fetch_add(&next, 1)) {
         struct err err = {0};
         char id[ULID_SIZE];
-        id_of(n, id);
+        manifests_id((unsigned)n, id);
         char *key = keys_manifest(id);
-        char *text = document(n);
+        char *text = manifests_text((unsigned)n, 'a');
         if (store_put(store, key, text, strlen(text), true, &err) < 0) {
             fprintf(stderr, "manifests: %s\n", err.text);
             atomic_store(&failed, true);
