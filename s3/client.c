@@ -174,6 +174,7 @@ static int open_credentials(struct s3_client *client, const struct s3_config *co
                                                 .region = region,
                                                 .ca_file = ca_file,
                                                 .proxy = config->proxy,
+                                                .elsewhere = region == NULL,
                                                 .on_change = keys_changed,
                                                 .change_context = client};
 

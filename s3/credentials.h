@@ -52,6 +52,8 @@ struct s3_credentials_config {
     const char *ca_file; /* for STS over TLS; NULL: AWS_CA_BUNDLE, the system's */
     const char *proxy;   /* for STS; NULL: the environment's. Never used for metadata,
                             containers, loopback */
+    bool elsewhere;      /* ca_file and proxy lead to a service that is not Amazon's: they are
+                            not used for Amazon's STS */
     int64_t (*now)(void *context); /* seconds UTC; NULL: clock_now. For tests */
     void *now_context;
     /* NULL, or told of every fetch that ended with credentials or left none: by the thread

@@ -33,6 +33,8 @@ struct call {
     const char *action;
     char *region;
     char *ca_file;
+    const char *proxy;
+    bool amazon; /* no STS was configured: it is Amazon's own */
     struct s3_endpoint endpoint;
     struct s3_uri uri;
     struct secret token; /* of the web identity */
@@ -56,15 +58,20 @@ static int find_region(struct call *call, struct err *err)
     return 0;
 }
 
-/* In us-gov the usual host is the FIPS one already. */
-static int amazon_url(const struct call *call, char **url, struct err *err)
+/* In us-gov the usual host is the FIPS one already. Hosts with both protocols have domains
+ * of their own (AWS General Reference, "Dual-stack endpoints"). */
+static int amazon_url(struct call *call, char **url, struct err *err)
 {
+    static const char *const domains[2][2] = {
+        {"amazonaws.com", "amazonaws.com.cn"}, {"api.aws", "api.amazonwebservices.com.cn"}};
     bool fips, dualstack;
     if (s3_ambient_flags(call->role->profile, &fips, &dualstack, err) < 0)
         return -1;
-    bool other = fips && !text_starts_with(call->region, "us-gov-");
-    *url = memory_format("https://sts%s.%s.amazonaws.com%s", other ? "-fips" : "",
-                         call->region, text_starts_with(call->region, "cn-") ? ".cn" : "");
+    bool other = fips && (dualstack || !text_starts_with(call->region, "us-gov-"));
+    bool china = text_starts_with(call->region, "cn-");
+    call->amazon = true;
+    *url = memory_format("https://sts%s.%s.%s", other ? "-fips" : "", call->region,
+                         domains[dualstack][china]);
     return 0;
 }
 
@@ -86,8 +93,12 @@ static int find_endpoint(struct call *call, struct err *err)
     return 0;
 }
 
-static int find_ca_file(struct call *call, struct err *err)
+/* The authority and the proxy of a service in one's own network are no way to Amazon. */
+static int find_way(struct call *call, struct err *err)
 {
+    if (call->amazon && call->env->elsewhere)
+        return s3_ambient_ca_file(call->role->profile, &call->ca_file, err);
+    call->proxy = call->env->proxy;
     call->ca_file = memory_strdup(call->env->ca_file);
     return call->ca_file != NULL
                ? 0
@@ -223,7 +234,7 @@ static int post(struct call *call, struct s3_answer *answer, struct err *err)
         .headers = &call->headers,
         .body = call->form.data,
         .ca_file = call->ca_file,
-        .proxy = call->env->proxy,
+        .proxy = call->proxy,
         .timeout_ms = STS_TIMEOUT_MS,
         .tries = STS_TRIES,
         .again = is_passing,
@@ -243,7 +254,7 @@ static int prepare(struct call *call, struct err *err)
     bool signs = role->base.ops != NULL;
     call->action = signs ? "AssumeRole" : "AssumeRoleWithWebIdentity";
     if (find_region(call, err) < 0 || find_endpoint(call, err) < 0 ||
-        find_ca_file(call, err) < 0)
+        find_way(call, err) < 0)
         return -1;
     if (signs ? s3_source_fetch(&role->base, call->env, &call->base, err) < 0
               : s3_source_read_token(role->token_file, &call->token, err) < 0)

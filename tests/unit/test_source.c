@@ -212,6 +212,10 @@ static const struct {
 } sts_hosts[] = {
     {NULL, "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"},
     {"AWS_USE_FIPS_ENDPOINT=true", "us-west-2", "sts-fips.us-west-2.amazonaws.com"},
+    {"AWS_USE_FIPS_ENDPOINT=true", "us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"},
+    {"AWS_USE_DUALSTACK_ENDPOINT=true", "eu-west-1", "sts.eu-west-1.api.aws"},
+    {"AWS_USE_DUALSTACK_ENDPOINT=true", "cn-north-1",
+     "sts.cn-north-1.api.amazonwebservices.com.cn"},
 };
 
 START_TEST(sts_is_reached_by_the_proxy_that_was_given)
@@ -237,6 +241,35 @@ START_TEST(sts_is_reached_by_the_proxy_that_was_given)
     fake_http_request_release(&request);
     s3_credentials_source_free(source);
     fake_http_free(http);
+}
+END_TEST
+
+/* The way to a service of one's own is none to Amazon, but one to a STS beside it. */
+START_TEST(the_proxy_of_another_service_is_for_its_own_sts_only)
+{
+    const struct fake_http_row rows[] = {{.method = "CONNECT", .status = 403}};
+    struct fake_http *own = aws_world_serve(rows, 1);
+    struct fake_http *environment = aws_world_serve(rows, 1);
+    struct s3_credentials got;
+    struct err err = {0};
+    aws_world_env("AWS_ROLE_ARN=arn");
+    aws_world_env_path("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
+    aws_world_file("token", "hunter2");
+    aws_world_env_url("https_proxy", environment, "");
+    const struct s3_credentials_config config = {
+        .region = "us-west-2", .proxy = fake_http_url(own), .elsewhere = true};
+    for (unsigned i = 0; i < 2; i++) {
+        if (i == 1)
+            aws_world_env("AWS_ENDPOINT_URL_STS=https://sts.example.com");
+        struct s3_credentials_source *source = s3_credentials_source_new(&config, &err);
+        ck_assert_ptr_nonnull(source);
+        ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
+        s3_credentials_source_free(source);
+        ck_assert_uint_eq(fake_http_count(own) > 0, i == 1);
+    }
+    ck_assert_uint_eq(fake_http_count(environment), fake_http_count(own));
+    fake_http_free(own);
+    fake_http_free(environment);
 }
 END_TEST
 
@@ -450,6 +483,7 @@ int main(void)
                         (int)(sizeof sts_hosts / sizeof *sts_hosts));
     tcase_add_loop_test(tcase, a_container_endpoint_is_here_or_encrypted, 0,
                         (int)(sizeof container_urls / sizeof *container_urls));
+    tcase_add_test(tcase, the_proxy_of_another_service_is_for_its_own_sts_only);
     tcase_add_test(tcase, a_container_endpoint_gets_its_token_and_no_proxy);
     tcase_add_test(tcase, a_failing_container_endpoint_is_asked_again);
     tcase_add_test(tcase, instance_metadata_wants_a_token_first);
