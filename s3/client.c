@@ -11,6 +11,7 @@ enum {
     MAX_CONNECTIONS = 256,
     RETRY_TIME_MS = 30 * 60 * 1000,
     CONNECT_TIMEOUT_MS = 10000,
+    WASTE_ALLOWED = 1 << 30,
 };
 
 void s3_config_init(struct s3_config *config)
@@ -52,6 +53,8 @@ void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam)
         client->seam.random = seam->random;
     if (seam->delay != NULL)
         client->seam.delay = seam->delay;
+    if (seam->waste_allowed != 0)
+        client->seam.waste_allowed = seam->waste_allowed;
     if (seam->now != NULL)
         client->seam.now = seam->now;
     client->seam.context = seam->context;
@@ -237,7 +240,8 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
     pthread_mutex_init(&client->lock, NULL);
     pthread_cond_init(&client->changed, NULL);
     client->bucket = memory_strdup(config->bucket);
-    client->seam = (struct s3_seam){random_bits, same_delay, monotonic, NULL};
+    client->seam =
+        (struct s3_seam){random_bits, same_delay, monotonic, WASTE_ALLOWED, NULL};
     client->retry_time_ms =
         config->retry_time_ms > 0 ? config->retry_time_ms : RETRY_TIME_MS;
     client->connect_timeout_ms =

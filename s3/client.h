@@ -42,6 +42,7 @@ int s3_request_fail(const struct s3_client *client, const struct s3_request *req
                     struct err *err);
 /* The budget of a request that has none of its own. */
 int64_t s3_client_retry_time(struct s3_client *client);
+int64_t s3_client_now(const struct s3_client *client); /* monotonic ms, or a test's */
 /* How many requests may run at once at the moment. */
 unsigned s3_client_window(struct s3_client *client);
 
@@ -52,6 +53,7 @@ struct s3_seam {
     int64_t (*delay)(void *context, int64_t delay_ms); /* the wait really taken */
     int64_t (*now)(
         void *context); /* monotonic ms: what budgets and due times are counted by */
+    uint64_t waste_allowed; /* bytes; s3_waste_count */
     void *context;
 };
 void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam);

@@ -132,11 +132,10 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
     source->region = memory_strdup(config->region);
     source->ca_file = memory_strdup(config->ca_file);
     source->proxy = memory_strdup(config->proxy);
-    source->env = (struct s3_source_env){
-        .region = source->region,
-        .ca_file = source->ca_file,
-        .proxy = source->proxy,
-        .elsewhere = config->elsewhere};
+    source->env = (struct s3_source_env){.region = source->region,
+                                         .ca_file = source->ca_file,
+                                         .proxy = source->proxy,
+                                         .elsewhere = config->elsewhere};
     source->now = config->now != NULL ? config->now : system_now;
     source->now_context = config->now_context;
     source->on_change = config->on_change;

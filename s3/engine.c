@@ -228,6 +228,21 @@ static bool repeat(struct s3_task *task, enum s3_class class_, const char *words
     return true;
 }
 
+static void note_waste(struct s3_task *task, bool arrived)
+{
+    struct s3_client *client = task->client;
+    char lost[32], all[32];
+
+    if (!s3_waste_count(&client->waste, task->exchange.sent, arrived,
+                        client->seam.waste_allowed))
+        return;
+    log_warning(
+        "%s of the %s sent so far were lost, and had to be sent again; is the line or "
+        "the service in trouble?",
+        text_size(lost, client->waste.lost),
+        text_size(all, client->waste.lost + client->waste.arrived));
+}
+
 static void judge(struct s3_task *task)
 {
     struct s3_request *request = task->request;
@@ -236,6 +251,7 @@ static void judge(struct s3_task *task)
     struct err none = {0};
 
     bool good = s3_attempt_judge(task, &verdict, &words);
+    note_waste(task, good);
     if (good) {
         note_window(task, false);
         note_success(task->client);

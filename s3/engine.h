@@ -61,6 +61,7 @@ struct s3_client {
     bool reached;       /* the service has answered */
     int64_t trouble_ms; /* since when nothing succeeds; 0: all is well */
     bool warned;
+    struct s3_waste waste;
 };
 
 struct s3_task {
@@ -102,8 +103,6 @@ struct s3_task {
 
 /* One turn of the engine: s3_http_config.on_turn. */
 int64_t s3_engine_turn(void *client);
-/* Monotonic ms, or a test's. */
-int64_t s3_client_now(const struct s3_client *client);
 /* Sets up the exchange of an attempt: address, headers, signature. s3_attempt_release may
  * be called at any time, twice, and after a failure. */
 int s3_attempt_prepare(struct s3_task *task, struct err *err) MUST_USE;

@@ -76,6 +76,15 @@ int64_t s3_retry_after_ms(const char *value, int64_t date)
     return seconds - date > 86400 ? (int64_t)86400000 : (seconds - date) * 1000;
 }
 
+bool s3_waste_count(struct s3_waste *waste, uint64_t bytes, bool arrived, uint64_t allowed)
+{
+    *(arrived ? &waste->arrived : &waste->lost) += bytes;
+    if (waste->told || waste->lost <= allowed + waste->arrived / 4)
+        return false;
+    waste->told = true;
+    return true;
+}
+
 void s3_window_init(struct s3_window *window, unsigned max)
 {
     *window = (struct s3_window){.limit = max, .max = max, .halved_ms = INT64_MIN};

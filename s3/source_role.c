@@ -62,8 +62,8 @@ static int find_region(struct call *call, struct err *err)
  * of their own (AWS General Reference, "Dual-stack endpoints"). */
 static int amazon_url(struct call *call, char **url, struct err *err)
 {
-    static const char *const domains[2][2] = {
-        {"amazonaws.com", "amazonaws.com.cn"}, {"api.aws", "api.amazonwebservices.com.cn"}};
+    static const char *const domains[2][2] = {{"amazonaws.com", "amazonaws.com.cn"},
+                                              {"api.aws", "api.amazonwebservices.com.cn"}};
     bool fips, dualstack;
     if (s3_ambient_flags(call->role->profile, &fips, &dualstack, err) < 0)
         return -1;

@@ -291,7 +291,7 @@ struct s3_upload *s3_upload_begin(struct s3_client *client,
 static void open_with(struct s3_upload *upload, const char *upload_id)
 {
     upload->upload_id = memory_strdup(upload_id);
-    upload->opened_ms = clock_monotonic_ms();
+    upload->opened_ms = s3_client_now(upload->client);
     upload->state = S3_UPLOAD_OPEN;
 }
 
@@ -377,13 +377,25 @@ static int open_upload(struct s3_upload *upload, struct err *err)
 static void warn_of_age(struct s3_upload *upload)
 {
     int64_t hours = upload->row->upload_hours;
-    int64_t age_ms = clock_monotonic_ms() - upload->opened_ms;
+    int64_t age_ms = s3_client_now(upload->client) - upload->opened_ms;
 
     if (hours == 0 || upload->warned_of_age || age_ms < hours * 3600000 * 5 / 6)
         return;
     upload->warned_of_age = true;
     log_warning("%s: the upload runs for %lld hours; %s removes it after %lld", upload->key,
                 (long long)(age_ms / 3600000), upload->row->title, (long long)hours);
+}
+
+/* Equal parts cannot grow: how long the stream may be was settled with the first. */
+static void warn_of_length(const struct s3_upload *upload, unsigned number)
+{
+    unsigned most = upload->row->max_parts;
+
+    if (upload->row->uniform_parts && number == most / 5 * 4)
+        log_warning(
+            "%s: part %u of %u; %s takes no more, and the upload fails if the stream "
+            "needs them. Give a larger estimate next time",
+            upload->key, number, most, upload->row->title);
 }
 
 /* Books it. The first failure, of whatever part, comes before everything else. */
@@ -427,6 +439,7 @@ int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err)
         return s3_upload_fail(upload, err);
     }
     warn_of_age(upload);
+    warn_of_length(upload, part->number);
     return enqueue(upload, part_ref(part), err);
 }
 
