@@ -10,7 +10,7 @@ enum {
     TIMEOUT_MS = 120000,
     REQUEST_MS = 15000, /* how long one question may be repeated */
     WRONG_TRIES = 3,    /* of what is sent damaged on purpose, while nobody answers */
-    AGAIN_MS = 500,
+    AGAIN_MS = 100,
     SKEW_S = 300, /* from here on retention refuses to delete (guard G4) */
     SKEW_NOTED_S = 5
 };
@@ -37,8 +37,9 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
 {
     for (int tries = 1;; tries++) {
         int64_t left = probing->until_ms - clock_monotonic_ms();
-        if (left <= 0)
-            return err_set(err, ERR_TRANSIENT, "the time for looking at it is over");
+        probing->late = left <= 0;
+        if (probing->late)
+            return err_set(err, ERR_TRANSIENT, "not looked at: the time for it is over");
         request->retry_time_ms = left < REQUEST_MS ? left : REQUEST_MS;
         request->once = wrong;
         if (s3_request_run(probing->client, request, err) == 0)

@@ -219,6 +219,7 @@ void s3_probe_clean(struct s3_probing *probing)
     struct rest rest = {0};
     size_t left = 0;
 
+    probing->late = false;
     s3_client_set_cleaning(probing->client, true);
     int aborted = abort_begun(probing, &err);
     if (aborted == 0)

@@ -99,6 +99,11 @@ int s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
     struct s3_finding *finding =
         s3_probe_add(probing, what, S3_PROBE_FAILED, "%.*s", (int)length, err->text);
 
+    if (probing->late) {
+        finding->verdict = S3_PROBE_SKIPPED;
+        finding->kind = ERR_NONE;
+        return -1;
+    }
     finding->kind = err->kind;
     if (hint != NULL)
         s3_probe_advise(finding, "%s", hint + strlen("\nhint: "));

@@ -40,6 +40,7 @@ struct s3_probing {
     unsigned char *data; /* part_size + S3_PROBE_MORE bytes */
     size_t part_size;
     bool versioned; /* now or once */
+    bool late;      /* nothing more is asked */
     bool objects;   /* one may have been written */
     bool wrote;     /* something may lie below the scratch folder */
     enum s3_probe_known traits[S3_TRAITS];
@@ -82,8 +83,8 @@ enum s3_probe_what {
 struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what what,
                                 enum s3_probe_verdict verdict, const char *format, ...)
     PRINTF(4, 5);
-/* S3_PROBE_FAILED with the words, kind and hint of err. Returns -1: nothing that rests on
- * it need be asked. */
+/* S3_PROBE_FAILED with the words, kind and hint of err; S3_PROBE_SKIPPED when it is too
+ * late. Returns -1: nothing that rests on it need be asked. */
 int s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
                   const struct err *err);
 void s3_probe_advise(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);

@@ -33,7 +33,8 @@ static void print_subject(struct showing *showing, const struct diagnose_finding
 static void print_line(struct showing *showing, const struct diagnose_finding *finding)
 {
     const char *verdict = diagnose_verdict_name(finding->verdict);
-    bool differs = finding->expected != NULL && finding->verdict != DIAGNOSE_OK;
+    bool differs = finding->expected != NULL &&
+                   (finding->verdict != DIAGNOSE_OK || log_enabled(LOG_LEVEL_DEBUG));
     if (showing->settings->quiet && finding->verdict == DIAGNOSE_OK)
         return;
     print_subject(showing, finding);
@@ -197,7 +198,8 @@ const struct command cmd_doctor = {
         "to set where that differs. Each job: its retention. Scratch objects lie under\n"
         "pgkeep-probe-... in the store's own prefix and are removed again, with all\n"
         "versions; where a bucket's default retention would keep them none is written.\n"
-        "It uploads about 11 MiB to each bucket. With --quiet only what is not ok.\n"
+        "It uploads about 11 MiB to each bucket. With --quiet only what is not ok,\n"
+        "with --verbose also what was expected of what is.\n"
         "\n"
         "Exit status: 0 when nothing failed (warnings are allowed), else that of the\n"
         "first failure: 3 configuration, 4 database, 5 store, 6 damage, 9 not safe.\n"
