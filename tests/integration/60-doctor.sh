@@ -121,11 +121,14 @@ like "a table that may not be read: named" "$out" 'failed   rights to dump: .*hi
 psql -qX -d shop -c 'DROP TABLE hidden'
 
 # folders
-if [ "$(id -u)" != 0 ]; then
-    mkdir -m 500 "$work/readonly"
-    run "$pgkeep" doctor --store "dir:$work/readonly"
-    is "read-only folder: exit status" "$status" 5
-else skip "read-only folder" "root may write everywhere"; fi
+mkdir -m 755 "$work/readonly" && mkdir -m 777 "$work/open" && touch "$work/readonly/file"
+[ "$(id -u)" = 0 ] || chmod 555 "$work/readonly"
+PGKEEP_CATALOG=$work/open/catalog.db run as_postgres "$pgkeep" doctor --store "dir:$work/readonly"
+is "read-only folder: exit status" "$status" 5
+like "read-only folder: named" "$out" 'failed   writing, reading, removing: .*Permission denied'
+PGKEEP_CATALOG=$work/readonly/catalog.db run as_postgres "$pgkeep" doctor --store "dir:$work/open"
+is "a catalog that cannot be made: exit status" "$status" 1
+like "a catalog that cannot be made: hint" "$out" '-> make its folder'
 echo >"$work/file"
 run "$pgkeep" doctor --store "dir:$work/file"
 is "a file is no folder: exit status" "$status" 5
@@ -215,7 +218,10 @@ sqlite3 "$PGKEEP_CATALOG" "UPDATE settings SET value = '4102444800' WHERE key = 
 run "$pgkeep" doctor --json
 is "clock: exit status" "$status" 9
 is "clock: named" "$(of catalog "" clock verdict)" failed
-printf 'garbage' | dd of="$PGKEEP_CATALOG" bs=1 seek=20000 conv=notrunc status=none
+head -c 40960 /dev/urandom | dd of="$PGKEEP_CATALOG" bs=4096 seek=2 conv=notrunc status=none
+run "$pgkeep" doctor
+is "a damaged catalog: exit status" "$status" 6
+like "a damaged catalog: the rest is looked at" "$out" 'ok       server'
 echo "no catalog" >"$work/broken.db"
 PGKEEP_CATALOG=$work/broken.db run "$pgkeep" doctor
 ok "a broken catalog: not well" isnt_zero
