@@ -187,6 +187,7 @@ static int feed(struct restoring *r, struct err *err)
     const struct restoring_spec *spec = r->spec;
     struct restore_spec target = {.conninfo = spec->conninfo,
                                   .format = r->format,
+                                  .globals = r->globals,
                                   .tables = spec->tables,
                                   .schemas = spec->schemas,
                                   .section = spec->section,
@@ -219,7 +220,9 @@ static int apply_properties(struct restoring *r, struct err *err)
 /* A database that is half there must not look like one that is whole. */
 static void tell_incomplete(const struct restoring *r, struct err *err)
 {
-    if (r->created)
+    if (r->globals)
+        err_context(err, "roles and tablespaces may be incomplete now");
+    else if (r->created)
         err_context(err,
                     "database \"%s\" was created and is incomplete (drop it before "
                     "trying again)",

@@ -18,6 +18,7 @@ struct child {
     char *name; /* of the program */
     char *database;
     enum err_kind kind;
+    const char *tolerated; /* of the spec: a literal */
     /* Written by process's thread for stderr, read after process_finish has joined it. */
     char *error;       /* the first line that is an error */
     char *detail;      /* what the server said, when the error line does not hold it */
@@ -35,13 +36,39 @@ static bool is_error(const char *line)
     return false;
 }
 
+/* "psql:<stdin>:20: ERROR:  42710: role \"app\" already exists", in whatever language.
+ * False: there is none in the line. */
+static bool find_sqlstate(const char *line, char code[6])
+{
+    static const char signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *at = strstr(line, ":  ");
+    if (at == NULL || strspn(at + 3, signs) != 5 || at[8] != ':')
+        return false;
+    memcpy(code, at + 3, 5);
+    code[5] = '\0';
+    return true;
+}
+
+/* Classes 00 to 02: success, warnings, no data. */
+static bool counts_as_error(const struct child *child, const char *line)
+{
+    char code[6];
+    if (child->tolerated == NULL || !find_sqlstate(line, code))
+        return is_error(line);
+    bool harmless = code[0] == '0' && code[1] <= '2';
+    return !harmless && strcmp(code, child->tolerated) != 0;
+}
+
 static void note_line(void *context, const char *line)
 {
     struct child *child = context;
     line += strspn(line, " \t");
+    /* Where in the server's own source: comes with the SQLSTATEs. */
+    if (child->tolerated != NULL && text_starts_with(line, "LOCATION: "))
+        return;
     if (child->database != NULL)
         log_warning("database \"%s\": %s", child->database, line);
-    if (child->error == NULL && is_error(line))
+    if (child->error == NULL && counts_as_error(child, line))
         child->error = memory_strdup(line);
     else if (child->error != NULL && child->detail == NULL &&
              strstr(line, "detail: Error message from server: ") != NULL)
@@ -58,6 +85,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
     child->name = memory_strdup(slash == NULL ? spec->argv->items[0] : slash + 1);
     child->database = memory_strdup(spec->database);
     child->kind = spec->kind;
+    child->tolerated = spec->tolerated;
     text_init(&child->words, HINT_BYTES);
     for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
         strlist_add(&env, spec->env->items[i]);
@@ -105,6 +133,7 @@ int child_status(const struct child *child)
 static int describe(const struct child *child, struct err *err)
 {
     int status = process_status(child->process);
+    bool went_on = status == 0;
     const char *words =
         child->error != NULL ? child->error : process_last_words(child->process);
     if (text_starts_with(words, child->name) && words[strlen(child->name)] == ':')
@@ -115,6 +144,8 @@ static int describe(const struct child *child, struct err *err)
     if (status > 128)
         err_set(err, child->kind, "%s was ended by signal %d%s%s", child->name,
                 status - 128, colon, words);
+    else if (went_on)
+        err_set(err, child->kind, "not all of it could be carried out%s%s", colon, words);
     else
         err_set(err, child->kind, "%s ended with exit status %d%s%s", child->name, status,
                 colon, words);
@@ -137,7 +168,7 @@ int child_finish(struct child *child, struct err *err)
     struct err own = {0};
     process_close_stdin(child->process);
     if (process_finish(child->process, &own) == 0)
-        return 0;
+        return child->tolerated && child->error ? describe(child, err) : 0;
     if (own.kind != ERR_CANCELLED)
         return describe(child, err);
     *err = own;

@@ -4,9 +4,9 @@
  *
  *     child_start -> read child_fd or child_write ... -> child_finish -> child_free
  *
- * The exit status alone decides whether it went well. child_free of a running child closes
- * its pipes and ends it (SIGTERM: pg_dump and the others then cancel their query on the
- * server).
+ * The exit status decides whether it went well (but see `tolerated`). child_free of a
+ * running child closes its pipes and ends it (SIGTERM: pg_dump and the others then cancel
+ * their query on the server).
  */
 #ifndef PGKEEP_POSTGRES_CHILD_H
 #define PGKEEP_POSTGRES_CHILD_H
@@ -23,6 +23,9 @@ struct child_spec {
     bool writes;               /* we read its stdout */
     bool reads;                /* we write its stdin */
     enum err_kind kind;        /* of a failure */
+    /* psql that goes on after errors, with VERBOSITY=verbose: those of other SQLSTATEs than
+     * this count as failures although it ends with 0. NULL: the exit status alone. */
+    const char *tolerated;
 };
 
 struct child *child_start(const struct child_spec *spec, struct err *err) MUST_USE;

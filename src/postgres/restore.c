@@ -4,6 +4,8 @@
 #include "postgres/child.h"
 #include "postgres/server.h"
 
+#define DUPLICATE_OBJECT "42710" /* a role or tablespace that is there already */
+
 struct restore {
     struct child *child;
     bool partial;   /* only some of the archive is wanted */
@@ -16,7 +18,9 @@ static void add_psql(struct strlist *argv, const struct restore_spec *spec,
     strlist_add(argv, spec->programs->psql);
     strlist_add(argv, "-X");
     strlist_add(argv, "-q");
-    strlist_add(argv, "--set=ON_ERROR_STOP=1");
+    strlist_add(argv, spec->globals ? "--set=ON_ERROR_STOP=0" : "--set=ON_ERROR_STOP=1");
+    if (spec->globals)
+        strlist_add(argv, "--set=VERBOSITY=verbose"); /* SQLSTATEs, for child_spec */
     strlist_add(argv, "--no-password");
     strlist_addf(argv, "--dbname=%s", connection);
     strlist_add(argv, "--file=-"); /* messages carry line numbers */
@@ -71,6 +75,7 @@ struct restore *restore_start(const struct restore_spec *spec, struct err *err)
             .database = database,
             .reads = true,
             .kind = ERR_DATABASE,
+            .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
         };
         child = child_start(&child_spec, err);
         server_child_release(&connection);

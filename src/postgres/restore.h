@@ -18,6 +18,9 @@ struct restore_spec {
     const char *conninfo; /* of the target, password allowed */
     const char *database; /* NULL: conninfo's */
     enum dump_format format;
+    /* pg_dumpall's roles and tablespaces, plain: those that are there already (the
+     * superuser always is) are passed over, whatever else fails is a failure in the end. */
+    bool globals;
     const struct strlist *tables;  /* custom only; may be NULL: --table */
     const struct strlist *schemas; /* custom only; may be NULL: --schema */
     const char *section;           /* NULL or pre-data|data|post-data; custom only */

@@ -204,4 +204,13 @@ is "all databases: the globals are one" "$(jq -r '[.artifacts[] | select(.type =
 globals=$(jq -r '.artifacts[] | select(.type == "globals") | .copies[0].key' <<<"$out")
 like "globals have a folder of their own" "$globals" '^data/all/globals/[0-9]{4}/globals-'
 ok "globals hold the roles" grep -q "CREATE ROLE \"odd ' role\"" <(zstd -dc "$work/nas/$globals")
+globals=$(jq -r '.artifacts[] | select(.type == "globals") | .id' <<<"$out")
+psql -qX -c "DROP ROLE \"odd ' role\"" -c "CREATE ROLE aaa"
+run "$pgkeep" --config "$work/pgkeep.conf" restore "$globals" --to "host=$PGHOST port=$PGPORT user=postgres dbname=postgres"
+is "globals come back where some roles are there already" "$status" 0
+is "globals: the role is there again" "$(psql -AtX -c "SELECT count(*) FROM pg_roles WHERE rolname = 'odd '' role'")" 1
+psql -qX -c "DROP ROLE \"odd ' role\"" -c "CREATE ROLE weak LOGIN CREATEROLE"
+run "$pgkeep" --config "$work/pgkeep.conf" restore "$globals" --to "host=$PGHOST port=$PGPORT user=weak dbname=postgres"
+is "globals by one who may not do all of it: exit status" "$status" 4
+like "globals by one who may not do all of it: what and that it is not whole" "$err" "may be incomplete.*permission denied|may be incomplete.*must be superuser"
 finished
