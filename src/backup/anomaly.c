@@ -50,7 +50,9 @@ int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifac
     if (catalog_artifact_normal(catalog, &group, artifact->seq, ANOMALY_LAST, &normal,
                                 err) < 0)
         return -1;
-    if (is_empty(artifact)) {
+    /* Once somebody has looked at it (a suspect one is not normal) it may stay empty. */
+    bool always = normal.count > 0 && normal.table_count == 0;
+    if (is_empty(artifact) && !always) {
         join(why);
         text_add(why, "the dump holds no table");
     }

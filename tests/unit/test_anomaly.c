@@ -124,6 +124,17 @@ START_TEST(a_dump_of_rows_without_a_table_is_told_at_once)
 }
 END_TEST
 
+START_TEST(what_was_empty_all_along_and_looked_at_is_normal)
+{
+    before(1, 500, 0, 0);
+    catalogs_sql(&catalogs, "UPDATE artifacts SET suspect = 1");
+    artifact.raw_bytes = 500;
+    ck_assert_ptr_nonnull(strstr(finding(), "no table"));
+    catalogs_sql(&catalogs, "UPDATE artifacts SET suspect = 0");
+    ck_assert_str_eq(finding(), "");
+}
+END_TEST
+
 START_TEST(suspect_ones_do_not_become_normal)
 {
     before(3, 1000000, 10, 5000);
@@ -157,6 +168,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, the_first_of_its_group_has_nothing_to_be_compared_with);
     tcase_add_test(tcase, several_findings_are_one_sentence_each);
     tcase_add_test(tcase, a_dump_of_rows_without_a_table_is_told_at_once);
+    tcase_add_test(tcase, what_was_empty_all_along_and_looked_at_is_normal);
     tcase_add_test(tcase, suspect_ones_do_not_become_normal);
     tcase_add_test(tcase, another_server_of_an_ad_hoc_source_is_another_history);
     suite_add_tcase(suite, tcase);
