@@ -74,7 +74,7 @@ use_bucket refusing "" 2
 s3_call PUT "refusing?policy=" '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::refusing/*"}]}' >/dev/null
 keep prune --yes
 is "refused without a lock: exit status" "$status" 8
-is "refused without a lock: blocked" "$(copy 01JDNS01 '.copies[0].state')" blocked
+is "disaster 5: what a store refuses keeps its row, blocked (Databasus)" "$(copy 01JDNS01 '.copies[0].state')" blocked
 like "and the alarm names it" "$err" "refuses to delete $first: 403 AccessDenied"
 s3_call DELETE "refusing?policy=" >/dev/null
 keep delete 01JDNS01 --yes
@@ -95,7 +95,7 @@ keep prune --yes
 is "disaster 6: a store that is down: exit status" "$status" 8
 like "disaster 6: it is named" "$out" "SKIPPED store ceph"
 is "disaster 6: the other store is pruned" "$(files "$work/nas" 01JDNS01) $(files "$work/nas" 01JDNS03)" "0 3"
-is "disaster 6: there is nothing decided" "$(state ceph)" "01:complete 02:complete 03:complete"
+is "disaster 6: there nothing is decided" "$(state ceph)" "01:complete 02:complete 03:complete"
 rgw_gateway start
 keep prune --yes
 is "disaster 6: and later it is" "$status $(objects down 01JDNS01) $(objects down 01JDNS03)" "0 0 3"
@@ -227,4 +227,26 @@ sed -i 's/guard_percent = 100/guard_percent = 1; guard_min_count = 0/' "$config"
 keep backup nightly
 is "G3 is a warning after a backup" "$status" 0
 like "G3: and is told" "$err" "warning: nothing was pruned where a guard refuses it: .*G3"
+# ---- a catalog made anew decides the same ----
+conf "nas: { type = \"dir\"; path = \"$work/nas\"; }; $(s3_store ceph real)" \
+    "standard: { keep_last = 3; guard_percent = 100; }; short: { keep_last = 1; guard_percent = 100; };" \
+    "nightly: { source = \"shop\"; stores = [ \"nas\", \"ceph\" ]; retention = \"standard\"; store_retention: { nas = \"short\"; }; compress = \"none\"; };"
+sed -i "s#dbname=shop#host=$PGHOST port=$PGPORT user=postgres dbname=shop#" "$config"
+keep prune --yes
+keep backup nightly
+keep pin "$out" --reason "rebuilt, too"
+rgw_gateway stop
+keep backup nightly
+is "one that only one store got" "$status" 8
+rgw_gateway start
+keep backup nightly
+keep prune --json
+hash=$(json .plan_hash) shown=$(json '[.copies[] | .store + .id + .verdict] | sort | join(" ")' | sed 's/[^ ]*ignore *//g')
+like "a store that lacks one is waited for" "$out" "pending copy to ceph"
+mv "$catalog" "$work/lost.db" && rm -f "$catalog"-*
+keep catalog rebuild
+is "rebuild: exit status" "$status" 0
+keep prune --json
+is "a catalog made anew gives the same plan" "$(json '[.copies[] | .store + .id + .verdict] | sort | join(" ")' | sed 's/[^ ]*ignore *//g')" "$shown"
+is "and the same hash" "$(json .plan_hash)" "$hash"
 finished

@@ -63,7 +63,7 @@ touch -d '8 days ago' "$nas/$folder/.01JD0000000000000000000001.part"
 echo x >"$nas/$folder/mine.part"
 keep sweep --json
 is "uploads: exit status and figures" "$status $(json '[.aborted, .foreign] | map(tostring) | join(" ")')" "0 3 2"
-is "uploads: ours without an owner is aborted; others' stay" "$(uploads)" "p/$strange p/somebody/elses.bin p2/$strange "
+is "disaster 10: ours without an owner is aborted; other prefixes, catalogs and names stay" "$(uploads)" "p/$strange p/somebody/elses.bin p2/$strange "
 is "temp files: ours, a young stranger's, an old one's, somebody's" "$(is_there "$nas/$folder/.$id.part") \
 $(is_there "$nas/$folder/.$stranger.part") $(is_there "$nas/$folder/.01JD0000000000000000000001.part") $(is_there "$nas/$folder/mine.part")" \
     "gone there gone there"
@@ -72,7 +72,7 @@ $(is_there "$nas/$folder/.$stranger.part") $(is_there "$nas/$folder/.01JD0000000
 echo x >"$nas/$strange"
 touch -d '8 days ago' "$nas/$strange"
 keep sweep --orphans
-is "orphans: never while an upload is open" "$status $(is_there "$nas/$strange")" "0 there"
+is "disaster 7: no orphan goes while somebody uploads (pgbackrest#2622)" "$status $(is_there "$nas/$strange")" "0 there"
 like "orphans: and it says so" "$err" "uploads are open: orphans are not looked for"
 rm "$nas/$folder/.$stranger.part"
 keep sweep
