@@ -167,11 +167,16 @@ pg_down() { pg_stop "${1:-main}" fast; }
 pg_kill() { pg_stop "${1:-main}" immediate; }
 
 rgw_up() {
-    local answer result
+    local answer result tries
     rgw_folder=$work/rgw
-    answer=$("$top/tests/support/rgw" start "$rgw_folder" 2>"$work/rgw-error")
-    result=$?
-    [ "$result" != 77 ] || skip_all "$(cat "$work/rgw-error")"
+    # Between looking for free ports and listening there another test may take one.
+    for tries in 1 2 3; do
+        answer=$("$top/tests/support/rgw" start "$rgw_folder" 2>"$work/rgw-error")
+        result=$?
+        [ "$result" != 77 ] || skip_all "$(cat "$work/rgw-error")"
+        [ "$result" != 0 ] || break
+        [ "$tries" = 3 ] || { "$top/tests/support/rgw" kill "$rgw_folder" && rm -rf "$rgw_folder"; }
+    done
     [ "$result" = 0 ] || { diag "$(cat "$work/rgw-error")" && exit 1; }
     # shellcheck disable=SC2034 # for the tests
     rgw_endpoint=$(sed -n 's/^endpoint //p' <<<"$answer")
