@@ -51,7 +51,8 @@ static int sign_lines(const struct s3_raw_service *service, const struct s3_raw 
     size_t count = split_headers(raw, &names, headers);
     struct s3_signer *signer = s3_signer_new();
 
-    payload_line(raw, hash);
+    if (raw->payload == NULL)
+        payload_line(raw, hash);
     credentials.access_key =
         memory_strdup(raw->access_key != NULL ? raw->access_key : service->access_key);
     secret_set(&credentials.secret_key,
