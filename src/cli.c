@@ -177,6 +177,7 @@ int cli_run(int argc, char **argv)
     if (status == 0)
         status = run(&args, argc, argv, &err);
     if (status < 0) {
+        (void)fflush(stdout); /* in order when both end in one file; output_finish looks */
         log_err(&err);
         status = err_exit_status(err.kind);
     }

@@ -117,10 +117,13 @@ static const char find[] =
 static const char restore[] =
     "## 4. Roles and tablespaces, if they are gone too\n"
     "\n"
-    "Backups of type `globals` hold them. Errors about roles that exist already do no "
-    "harm.\n"
+    "Backups of type `globals` hold them; they have ids of their own in the list above. "
+    "Errors about roles\n"
+    "that exist already do no harm.\n"
     "\n"
-    "    get \"$KEY\" | gunzip | psql -X -d postgres\n"
+    "    GLOBALS=...                              # the id of one of type globals\n"
+    "    get \"manifests/$GLOBALS.json\" > globals.json\n"
+    "    get \"$(jq -r .key globals.json)\" | gunzip | psql -X -d postgres   # .sql.gz\n"
     "\n"
     "## 5. Make the database\n"
     "\n"
@@ -130,31 +133,33 @@ static const char restore[] =
     "contains):\n"
     "\n"
     "    jq .properties manifest.json\n"
-    "    createdb --template=template0 --encoding=UTF8 --locale=C.UTF-8 --owner=OWNER "
-    "NEWDB\n"
+    "    NEWDB=restored\n"
+    "    createdb --template=template0 --encoding=UTF8 --locale=C.UTF-8 "
+    "--owner=postgres \"$NEWDB\"\n"
     "\n"
     "## 6. Restore\n"
     "\n"
-    "What the key ends in says how. `set -o pipefail` makes a failed download or a damaged "
-    "file an error.\n"
+    "First this, so that a failed download or a damaged file is an error:\n"
     "\n"
     "    set -o pipefail\n"
     "\n"
-    "    get \"$KEY\" | gunzip   | psql -X -v ON_ERROR_STOP=1 -d NEWDB   # .sql.gz\n"
-    "    get \"$KEY\" | zstd -dc | psql -X -v ON_ERROR_STOP=1 -d NEWDB   # .sql.zst\n"
-    "    get \"$KEY\" | bunzip2  | psql -X -v ON_ERROR_STOP=1 -d NEWDB   # .sql.bz2\n"
-    "    get \"$KEY\"            | psql -X -v ON_ERROR_STOP=1 -d NEWDB   # .sql\n"
-    "    get \"$KEY\" | gunzip   | pg_restore --exit-on-error -d NEWDB   # .dump.gz\n"
-    "    get \"$KEY\" | zstd -dc | pg_restore --exit-on-error -d NEWDB   # .dump.zst\n"
-    "    get \"$KEY\" | bunzip2  | pg_restore --exit-on-error -d NEWDB   # .dump.bz2\n"
-    "    get \"$KEY\"            | pg_restore --exit-on-error -d NEWDB   # .dump\n"
+    "Then **one** of these lines: the one that ends in what the key ends in.\n"
+    "\n"
+    "    get \"$KEY\" | gunzip   | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.gz\n"
+    "    get \"$KEY\" | zstd -dc | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.zst\n"
+    "    get \"$KEY\" | bunzip2  | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.bz2\n"
+    "    get \"$KEY\"            | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql\n"
+    "    get \"$KEY\" | gunzip   | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.gz\n"
+    "    get \"$KEY\" | zstd -dc | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.zst\n"
+    "    get \"$KEY\" | bunzip2  | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.bz2\n"
+    "    get \"$KEY\"            | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump\n"
     "\n"
     "With files at hand the same is `zcat FILE`, `zstd -dc FILE` or `bzcat FILE` in front "
     "of psql or\n"
     "pg_restore. To restore without the original owners and rights, give\n"
     "pg_restore `--no-owner --no-privileges`. Afterwards:\n"
     "\n"
-    "    vacuumdb --analyze-only -d NEWDB\n"
+    "    vacuumdb --analyze-only -d \"$NEWDB\"\n"
     "\n"
     "The rows that the manifest counted, to compare: `jq '.tables[] | [.schema, .name, "
     ".rows]' manifest.json`\n";
@@ -176,12 +181,14 @@ static void add_example(struct text *out, const struct recovery_place *place)
             add_quoted(out, place->endpoint);
             text_add_char(out, ' ');
         }
-        text_add(out, "s3 cp s3://");
-        add_quoted(out, place->bucket);
-        text_add_char(out, '/');
-        add_quoted(out, prefix);
-        text_addf(out, "%sdata/SOURCE/DATABASE/YYYY/FILE.sql.gz - | gunzip",
-                  slash ? "" : "/");
+        struct text url;
+        text_init(&url, CEILING);
+        text_addf(&url, "s3://%s/%s%sdata/SOURCE/DATABASE/YYYY/FILE.sql.gz", place->bucket,
+                  prefix, slash ? "" : "/");
+        text_add(out, "s3 cp ");
+        add_quoted(out, url.data);
+        text_add(out, " - | gunzip");
+        text_release(&url);
     }
     text_add(out, " | psql -X -v ON_ERROR_STOP=1 -d NEWDB\n");
 }

@@ -69,7 +69,8 @@ static void tell_passed_over(const struct err *err)
 static int choose(struct retrieve *retrieve, struct err *err)
 {
     const struct catalog_artifact *artifact = retrieve->spec->artifact;
-    for (int round = 0; round < 2; round++) {
+    bool folders = !retrieve->spec->for_url || retrieve->spec->store != NULL;
+    for (int round = folders ? 0 : 1; round < 2; round++) {
         for (size_t i = 0; i < artifact->copy_count; i++) {
             const struct catalog_copy *copy = &artifact->copies[i];
             if (!may_read(retrieve->spec, copy) ||
@@ -96,8 +97,8 @@ static int nothing_to_read(const struct retrieve_spec *spec, struct err *err)
         err_set(err, ERR_NOT_FOUND, "backup %s has no good copy in store \"%s\"",
                 artifact->id, spec->store);
     else
-        err_set(err, ERR_NOT_FOUND, "backup %s has no good copy in any store",
-                artifact->id);
+        err_set(err, ERR_NOT_FOUND, "backup %s has no good copy in any %s", artifact->id,
+                spec->for_url ? "bucket, and a folder has no URLs" : "store");
     return err_hint(err, "`pgkeep show %s` lists its copies", artifact->id);
 }
 

@@ -154,16 +154,19 @@ static int find_declared(struct catalog *catalog, const struct catalog_store *st
                      absent, err);
 }
 
-/* The name its row gets: its own unless another row has that; then the whole URL. */
+/* The name its row gets (heap): its own unless another row has that; then the whole URL,
+ * with an empty query where it has none, since it would be the taken name again. */
 static int choose_name(struct catalog *catalog, const struct catalog_store *store,
-                       int64_t id, const char **name, struct err *err)
+                       int64_t id, char **name, struct err *err)
 {
     struct catalog_store other;
     bool absent = false;
     if (find_name(catalog, store->name, &other, &absent, err) < 0)
         return -1;
     bool taken = !absent && other.id != id;
-    *name = taken && store->adhoc ? store->url : store->name;
+    const char *query = strcmp(store->url, store->name) == 0 ? "?" : "";
+    *name = taken && store->adhoc ? memory_format("%s%s", store->url, query)
+                                  : memory_strdup(store->name);
     catalog_store_release(&other);
     return 0;
 }
@@ -208,7 +211,7 @@ static int insert(struct catalog *catalog, struct catalog_store *store, struct e
 {
     struct sql sql;
     struct text text;
-    const char *name = NULL;
+    char *name = NULL;
     if (choose_name(catalog, store, 0, &name, err) < 0)
         return -1;
     store->created = clock_now();
@@ -220,6 +223,7 @@ static int insert(struct catalog *catalog, struct catalog_store *store, struct e
     int result = sql_run(&sql, NULL);
     store->id = sqlite3_last_insert_rowid(catalog->db);
     text_release(&text);
+    free(name);
     return result;
 }
 
@@ -301,15 +305,15 @@ static int rename_to(struct catalog *catalog, const struct catalog_store *store,
                      struct err *err)
 {
     struct sql sql;
-    const char *name = NULL;
+    char *name = NULL;
     if (choose_name(catalog, store, id, &name, err) < 0)
         return -1;
     sql_prepare(&sql, catalog, "UPDATE stores SET name = ? WHERE id = ?", err);
     sql_bind_text(&sql, name);
     sql_bind_int(&sql, id);
-    if (sql_run(&sql, NULL) < 0)
-        return -1;
-    return refresh(catalog, store, id, err);
+    int result = sql_run(&sql, NULL);
+    free(name);
+    return result < 0 ? -1 : refresh(catalog, store, id, err);
 }
 
 /* The mark is known under another name, and `named` (absent: id 0) has none. */

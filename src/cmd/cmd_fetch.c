@@ -18,6 +18,9 @@ static int presign(struct cmd_context *ctx, const struct retrieve_spec *from,
     int64_t seconds = config_args_number(ctx->args, "presign", 0);
     struct retrieve_spec spec = *from;
     spec.purpose = "being read";
+    spec.for_url = true;
+    if (config_args_has(ctx->args, "output") || config_args_flag(ctx->args, "decode"))
+        return cmd_usage(ctx, err, "--presign prints a URL, it fetches nothing");
     struct retrieve *retrieve = retrieve_open(&spec, err);
     if (retrieve == NULL)
         return -1;

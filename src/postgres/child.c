@@ -66,7 +66,9 @@ static void note_line(void *context, const char *line)
     /* Where in the server's own source: comes with the SQLSTATEs. */
     if (child->tolerated != NULL && text_starts_with(line, "LOCATION: "))
         return;
-    if (child->database != NULL)
+    if (strstr(line, ": terminated by user") != NULL) /* that was us; why is told there */
+        log_debug("%s", line);
+    else if (child->database != NULL)
         log_warning("database \"%s\": %s", child->database, line);
     if (child->error == NULL && counts_as_error(child, line))
         child->error = memory_strdup(line);

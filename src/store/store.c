@@ -274,7 +274,7 @@ char *store_presign(struct store *store, const char *key, int64_t seconds, int64
 {
     char *url = NULL;
     if (store->ops->presign == NULL)
-        err_set(err, ERR_USAGE, "a %s store has no URLs to hand out", store->ops->type);
+        err_set(err, ERR_USAGE, "a folder has no URLs to hand out");
     else if (store_check_key(key, false, err) == 0)
         url = store->ops->presign(store, key, seconds, expires, err);
     named(store, url == NULL ? -1 : 0, err);

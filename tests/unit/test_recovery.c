@@ -17,12 +17,25 @@ START_TEST(a_folder_is_recovered_with_the_commands_for_files)
     struct recovery_place place = {.folder = "/srv/backups"};
     char *text = recovery_text(&place);
     contains(text, "STORE='/srv/backups'\n");
-    contains(text, "| gunzip   | psql -X -v ON_ERROR_STOP=1 -d NEWDB");
-    contains(text, "| pg_restore --exit-on-error -d NEWDB   # .dump.zst");
+    contains(text, "| gunzip   | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.gz");
+    contains(text, "| pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.zst");
     contains(text, "zcat '/srv/backups'/data/");
     contains(text, "createdb --template=template0");
     contains(text, "sha256sum");
     ck_assert_ptr_null(strstr(text, "aws"));
+    free(text);
+}
+END_TEST
+
+/* Pasted one after the other, the blocks must not put the chosen backup into postgres. */
+START_TEST(roles_come_from_a_backup_of_their_own)
+{
+    struct recovery_place place = {.folder = "/srv/backups"};
+    char *text = recovery_text(&place);
+    const char *line = strstr(text, "| gunzip | psql -X -d postgres");
+    ck_assert_ptr_nonnull(line);
+    contains(text, "get \"$(jq -r .key globals.json)\" | gunzip | psql -X -d postgres");
+    ck_assert_ptr_null(strstr(text, "get \"$KEY\" | gunzip | psql -X -d postgres"));
     free(text);
 }
 END_TEST
@@ -36,7 +49,7 @@ START_TEST(a_bucket_is_recovered_with_the_commands_for_its_endpoint)
     char *text = recovery_text(&place);
     contains(text, "STORE='s3://pg/prod/'\n");
     contains(text, "aws --endpoint-url 'http://127.0.0.1:9000' --region 'eu' s3 \"$@\"");
-    contains(text, "s3 cp s3://'pg'/'prod'/data/");
+    contains(text, "s3 cp 's3://pg/prod/data/");
     free(text);
     place = (struct recovery_place){.bucket = "pg", .prefix = "p/"};
     text = recovery_text(&place);
@@ -81,6 +94,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, a_folder_is_recovered_with_the_commands_for_files);
+    tcase_add_test(tcase, roles_come_from_a_backup_of_their_own);
     tcase_add_test(tcase, a_bucket_is_recovered_with_the_commands_for_its_endpoint);
     tcase_add_test(tcase, a_place_with_quotes_is_one_word_of_the_shell);
     suite_add_tcase(suite, tcase);

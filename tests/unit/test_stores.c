@@ -143,6 +143,26 @@ START_TEST(buckets_of_one_name_at_two_services_are_two_stores)
 }
 END_TEST
 
+START_TEST(a_url_without_a_query_may_follow_one_of_the_same_name_with_one)
+{
+    int64_t a = use_url("s3://pg?endpoint=http://a", UUID_A);
+    int64_t plain = use_url("s3://pg", UUID_B);
+    ck_assert_int_gt(plain, 0);
+    ck_assert_str_eq(name_of(a), "s3://pg");
+    ck_assert_str_eq(name_of(plain), "s3://pg?");
+    ck_assert_int_eq(use_url("s3://pg", UUID_B), plain);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 2);
+}
+END_TEST
+
+START_TEST(the_same_store_by_its_url_with_and_without_a_query_is_one_store)
+{
+    int64_t a = use_url("s3://pg?endpoint=http://a", UUID_A);
+    ck_assert_int_eq(use_url("s3://pg", UUID_A), a);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 1);
+}
+END_TEST
+
 START_TEST(copies_under_two_names_are_not_thrown_together)
 {
     int64_t id = use("nas", UUID_A, false);
@@ -242,6 +262,8 @@ int main(void)
     tcase_add_test(tcase, a_renamed_store_is_the_same_store);
     tcase_add_test(tcase, an_adhoc_name_never_replaces_a_configured_one);
     tcase_add_test(tcase, buckets_of_one_name_at_two_services_are_two_stores);
+    tcase_add_test(tcase, a_url_without_a_query_may_follow_one_of_the_same_name_with_one);
+    tcase_add_test(tcase, the_same_store_by_its_url_with_and_without_a_query_is_one_store);
     tcase_add_test(tcase, copies_under_two_names_are_not_thrown_together);
     tcase_add_loop_test(tcase, a_url_with_a_secret_is_refused, 0,
                         sizeof urls / sizeof *urls);
