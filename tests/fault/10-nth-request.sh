@@ -63,7 +63,7 @@ series() {
 
 # shellcheck disable=SC2086 # a list of words
 while IFS='|' read -r often database stores allowed words; do
-    [ "$often" = always ] || [ -n "${PGKEEP_LONG:-}" ] || continue
+    [ "$often" = always ] || [ -n "$test_long" ] || continue
     series "$database" "$stores" "${allowed// /|}" $words
 done <<'END'
 always|large|both|0|action=status status=503

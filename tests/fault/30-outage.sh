@@ -62,7 +62,7 @@ with_outage "away for nearly all of the budget" fake_begun "fake down" "fake up"
 is "away for nearly all of the budget: no upload is left" "$(fake uploads)" 0
 
 # --- one in ten fails
-seed=${PGKEEP_SEED:-$RANDOM}
+seed=${test_seed:-$RANDOM}
 diag "PGKEEP_SEED=$seed"
 config "$fake_endpoint" bucket ""
 fake set failure_percent=10 "failure_seed=$seed" >/dev/null

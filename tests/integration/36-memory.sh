@@ -5,7 +5,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mib=$([ -n "${PGKEEP_LONG:-}" ] && echo 1024 || echo 200)
+mib=$([ -n "$test_long" ] && echo 1024 || echo 200)
 export PGKEEP_CATALOG=$work/catalog.db TMPDIR=$work/tmp
 mkdir "$TMPDIR"
 pg_up main

@@ -10,6 +10,7 @@
 #           rgw_up             Ceph's S3: exports AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY, sets $rgw_endpoint;
 #                              rgw_gateway stop|start; rgw_down; s3_bucket NAME [versioned|locked]; s3_call
 # Folder:   $work, removed at the end. $top the checkout, $build its build folder, $pgkeep the program.
+# From outside: $test_long is PGKEEP_LONG (not empty: the long form of a test), $test_seed PGKEEP_SEED (of what is random).
 # All that was started is stopped by pid when the script ends, however it ends.
 
 set -uo pipefail
@@ -20,6 +21,8 @@ case $build in /*) ;; *) build=$top/$build ;; esac
 pgkeep=$build/pgkeep
 pg_password=only-a-test
 export LC_ALL=C.UTF-8 TZ=UTC
+# shellcheck disable=SC2034 # for the tests
+test_long=${PGKEEP_LONG:-} test_seed=${PGKEEP_SEED:-}
 # Nothing of the caller's set-up may reach a test.
 unset "${!PG@}" "${!AWS_@}" "${!PGKEEP_@}" http_proxy https_proxy all_proxy
 export AWS_EC2_METADATA_DISABLED=true
