@@ -36,7 +36,7 @@ static size_t figures_of(const struct sweep_report *report, struct figure out[FI
         {"foreign", "uploads left that are not of this catalog", report->left_uploads},
         {"orphans", "orphans removed", report->orphans},
         {"young_orphans", "orphans younger than 7 days", report->young_orphans},
-        {"unknown", "backups that only the store knows: `pgkeep catalog sync`",
+        {"unknown", "backups that only the store knows (`pgkeep catalog sync`)",
          report->unknown},
         {"failed", "things that could not be done",
          report->failed + report->recovered.failed},
@@ -52,7 +52,7 @@ static void print_text(const struct sweep_report *report)
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         if (figures[i].count > 0)
-            output_linef("%zu %s", figures[i].count, figures[i].words);
+            output_linef("%s: %zu", figures[i].words, figures[i].count);
         any |= figures[i].count > 0;
     }
     for (size_t i = 0; i < report->stores.failure_count; i++)

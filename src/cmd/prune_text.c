@@ -86,10 +86,11 @@ static void print_refused(const struct prune *prune)
 {
     struct text lines;
     text_init(&lines, LINE_CEILING);
-    if (prune_is_refused(prune, &lines)) {
-        output_text("REFUSED ");
-        for (const char *c = lines.data; *c != '\0'; c++)
-            output_text(*c == '\n' ? (c[1] ? "\nREFUSED " : "\n") : (char[]){*c, '\0'});
+    (void)prune_is_refused(prune, &lines);
+    for (const char *line = lines.data; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        output_linef("REFUSED %.*s", (int)length, line);
+        line += length + (line[length] == '\n');
     }
     text_release(&lines);
 }

@@ -79,8 +79,8 @@ keep sweep
 is "orphans: only when asked" "$(is_there "$nas/$strange")" there
 touch "$nas/$strange"
 keep sweep --orphans
-is "orphans: only old ones" "$(is_there "$nas/$strange") $out" "there 1 uploads left that are not of this catalog
-1 orphans younger than 7 days"
+is "orphans: only old ones" "$(is_there "$nas/$strange") $out" "there uploads left that are not of this catalog: 1
+orphans younger than 7 days: 1"
 touch -d '8 days ago' "$nas/$strange"
 echo x >"$nas/state/$stranger.json" && touch -d '8 days ago' "$nas/state/$stranger.json"
 echo x >"$nas/data/notes.txt" && touch -d '8 days ago' "$nas/data/notes.txt"
