@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "s3/lock.h"
 #include "s3/object.h"
 #include "s3/xml.h"
 
@@ -298,18 +299,31 @@ static int complete(struct s3_upload *upload, struct s3_object *out, struct err 
     return result;
 }
 
+/* Whole, and protected as it should be. */
+static int end(struct s3_upload *upload, struct s3_object *object, struct err *err)
+{
+    if (upload->state == S3_UPLOAD_EMPTY)
+        return err_set(err, ERR_SYSTEM, "the upload was finished without a part");
+    if ((upload->state == S3_UPLOAD_HELD ? put_whole : complete)(upload, object, err) < 0)
+        return -1;
+    if (s3_lock_ensure(upload->client, object, err) == 0)
+        return 0;
+    upload->state = S3_UPLOAD_UNKNOWN;
+    s3_object_release(object);
+    return -1;
+}
+
 int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err *err)
 {
+    struct s3_object object = {0};
+
     assert(upload->state <= S3_UPLOAD_OPEN);
     if (s3_upload_wait(upload, err) < 0)
         return -1;
-    if (upload->state == S3_UPLOAD_EMPTY)
-        err_set(err, ERR_SYSTEM, "the upload was finished without a part");
-    else if ((upload->state == S3_UPLOAD_HELD ? put_whole : complete)(upload, out, err) ==
-             0) {
-        /* The object is good whatever becomes of these. */
-        (void)s3_upload_clear_strays(upload);
-        return 0;
-    }
-    return s3_upload_fail(upload, err);
+    if (end(upload, &object, err) < 0)
+        return s3_upload_fail(upload, err);
+    hand_out(&object, out);
+    /* The object is good whatever becomes of these. */
+    (void)s3_upload_clear_strays(upload);
+    return 0;
 }

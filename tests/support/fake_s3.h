@@ -62,6 +62,8 @@ struct fake_s3_settings {
     bool object_lock; /* x-amz-object-lock-* accepted; needs versioning */
     unsigned default_lock_days; /* default retention of the bucket, GOVERNANCE; 0: none */
     bool lock_is_400;     /* MinIO: a locked version answers 400 InvalidRequest, not 403 */
+    bool upload_locks_forgotten; /* Ceph 16: lock headers of CreateMultipartUpload are taken and
+                                    protect nothing */
     bool no_batch_delete; /* DeleteObjects is 501 */
     bool no_list_v2;      /* list-type=2 is 501 */
     unsigned page_size;   /* of every listing, at most; 1000 */

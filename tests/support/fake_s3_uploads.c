@@ -22,7 +22,8 @@ void fake_create_upload(struct fake_call *call)
     struct fake_upload *upload = fake_upload_new(call->fake, call->bucket, call->key);
     upload->content_type = memory_strdup(type != NULL ? type : "binary/octet-stream");
     upload->meta = fake_stored_headers(call);
-    upload->lock = lock;
+    if (!call->settings.upload_locks_forgotten)
+        upload->lock = lock;
     text_add(&call->head, "Content-Type: application/xml\r\n");
     text_addf(&call->body_text,
               XML "<InitiateMultipartUploadResult" NAMESPACE "><Bucket>%s</Bucket><Key>",

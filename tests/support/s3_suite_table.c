@@ -81,7 +81,7 @@ const struct s3_claim s3_suite_table[] = {
     {"versions",
      "an upload in parts is locked, too",
      s3_claim_locked_upload,
-     {"head no date; delete removed, no date", "head right date; delete locked, right date",
+     {"head right date; delete locked, right date", "head right date; delete locked, right date",
       "head right date; delete locked, right date", NULL}},
     {"versions",
      "a batch says which are locked",

@@ -363,6 +363,53 @@ START_TEST(what_may_have_been_left_is_said)
 }
 END_TEST
 
+static void lock_objects(struct s3_config *config)
+{
+    config->object_lock_mode = "GOVERNANCE";
+    config->object_lock_seconds = 3600;
+    config->legal_hold = true;
+}
+
+static void restart_with_locks(bool forgotten)
+{
+    struct fake_s3_settings service = s3_pair_service();
+
+    service.versioning = service.object_lock = true;
+    service.upload_locks_forgotten = forgotten;
+    restart(&service, lock_objects);
+}
+
+START_TEST(a_lock_that_the_service_forgot_is_set_again)
+{
+    struct s3_object object;
+    bool absent;
+
+    restart_with_locks(_i == 1);
+    ck_assert_int_eq(s3_rig_upload(&rig, 3), 0);
+    ck_assert_int_eq(s3_head(rig.client, KEY, &object, &absent, &rig.err), 0);
+    ck_assert(object.retain_until > 0 && object.legal_hold);
+    ck_assert_uint_eq(count("PutObjectRetention"), (unsigned)_i);
+    ck_assert_uint_eq(count("PutObjectLegalHold"), (unsigned)_i);
+    s3_object_release(&object);
+}
+END_TEST
+
+START_TEST(an_object_that_cannot_be_locked_is_no_success)
+{
+    static const char *const ops[] = {"PutObjectRetention", "PutObjectLegalHold"};
+
+    restart_with_locks(true);
+    fault(&(struct fake_fault){
+        .op = ops[_i], .action = FAKE_STATUS, .status = 403, .code = "AccessDenied"});
+    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, SMALL), 0);
+    ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_DENIED);
+    ck_assert_msg(strstr(rig.err.text, "but not locked") != NULL, "%s", rig.err.text);
+    ck_assert(!s3_upload_discard(upload));
+}
+END_TEST
+
 START_TEST(an_interrupted_upload_is_aborted)
 {
     struct s3_upload *upload = s3_rig_begin(&rig, KEY);
@@ -402,6 +449,8 @@ int main(void)
     tcase_add_test(tcase, an_object_that_shows_late_is_waited_for);
     tcase_add_test(tcase, an_object_that_never_shows_is_an_error);
     tcase_add_test(tcase, what_may_have_been_left_is_said);
+    tcase_add_loop_test(tcase, a_lock_that_the_service_forgot_is_set_again, 0, 2);
+    tcase_add_loop_test(tcase, an_object_that_cannot_be_locked_is_no_success, 0, 2);
     tcase_add_test(tcase, an_interrupted_upload_is_aborted);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
