@@ -18,6 +18,15 @@ struct tally {
     bool suspect;        /* one is, and its job says anomaly = "fail" */
 };
 
+/* The line under way. */
+struct backing {
+    struct cmd_context *ctx;
+    struct catalog *catalog;
+    struct progress *progress;
+    json_t *list; /* with --json; else NULL */
+    struct tally tally;
+};
+
 static void on_begin(void *context, const struct catalog_artifact *artifact,
                      const struct meter *meter)
 {
@@ -81,20 +90,19 @@ static void count(struct tally *tally, const struct take_result *result)
         tally->first = result->err.kind;
 }
 
-static int report(struct catalog *catalog, const struct take_results *results,
-                  const struct job_settings *job, json_t *list, struct tally *tally,
-                  struct err *err)
+static int report(struct backing *b, const struct take_results *results,
+                  const struct job_settings *job, struct err *err)
 {
     for (size_t i = 0; i < results->count; i++) {
         struct take_result *result = &results->items[i];
-        count(tally, result);
-        tally->suspect |= result->suspect && strcmp(job->anomaly, "fail") == 0;
+        count(&b->tally, result);
+        b->tally.suspect |= result->suspect && strcmp(job->anomaly, "fail") == 0;
         if (result->outcome == TAKE_FAILED && result->err.kind != ERR_CANCELLED) {
             err_context(&result->err, "backup of \"%s\"",
                         *result->database ? result->database : "globals");
             log_err(&result->err);
         }
-        if (*result->id && print_result(catalog, result, list, err) < 0)
+        if (*result->id && print_result(b->catalog, result, b->list, err) < 0)
             return -1;
     }
     return 0;
@@ -124,11 +132,11 @@ static void warn_of_refusal(const struct prune *prune)
 
 /* The backup is what was asked for: whatever goes wrong here is a warning, and so is a
  * guard that refuses. */
-static void prune_after(struct cmd_context *ctx, struct catalog *catalog, const char *job)
+static void prune_after(const struct backing *b, const char *job)
 {
     struct err why = {0};
-    struct prune_spec spec = {.settings = ctx->settings,
-                              .catalog = catalog,
+    struct prune_spec spec = {.settings = b->ctx->settings,
+                              .catalog = b->catalog,
                               .job = job,
                               .yes = true,
                               .now = clock_now()};
@@ -143,26 +151,25 @@ static void prune_after(struct cmd_context *ctx, struct catalog *catalog, const 
 /* ---- the line ---- */
 
 /* A job that cannot even begin does not keep the others from running. */
-static int run_job(struct cmd_context *ctx, struct catalog *catalog, const char *name,
-                   struct progress *progress, json_t *list, struct tally *tally,
-                   struct err *err)
+static int run_job(struct backing *b, const char *name, struct err *err)
 {
+    struct cmd_context *ctx = b->ctx;
     struct take_spec spec = {
         .settings = ctx->settings,
-        .catalog = catalog,
+        .catalog = b->catalog,
         .job = name,
         .name = config_args_text(ctx->args, "name"),
         .observer = {
-            .begin = on_begin, .phase = on_phase, .end = on_end, .context = progress}};
+            .begin = on_begin, .phase = on_phase, .end = on_end, .context = b->progress}};
     struct take_results results = {0};
     struct err why = {0};
     const struct job_settings *job = settings_require_job(ctx->settings, name, err);
     if (job == NULL)
         return -1;
     int taken = take_job(&spec, &results, &why);
-    int result = report(catalog, &results, job, list, tally, err);
+    int result = report(b, &results, job, err);
     if (result == 0 && taken == 0 && job->prune_after_backup && any_good(&results))
-        prune_after(ctx, catalog, name);
+        prune_after(b, name);
     take_results_release(&results);
     if (result < 0 || taken == 0)
         return result;
@@ -171,21 +178,19 @@ static int run_job(struct cmd_context *ctx, struct catalog *catalog, const char 
         return -1;
     }
     log_err(&why);
-    tally->failed++;
-    if (tally->first == ERR_NONE)
-        tally->first = why.kind;
+    b->tally.failed++;
+    if (b->tally.first == ERR_NONE)
+        b->tally.first = why.kind;
     return 0;
 }
 
-static int run_jobs(struct cmd_context *ctx, struct catalog *catalog,
-                    struct progress *progress, json_t *list, struct tally *tally,
-                    struct err *err)
+static int run_jobs(struct backing *b, struct err *err)
 {
-    const struct strlist *names = &ctx->args->positional;
-    if (ctx->settings->adhoc)
-        return run_job(ctx, catalog, SETTINGS_ADHOC, progress, list, tally, err);
+    const struct strlist *names = &b->ctx->args->positional;
+    if (b->ctx->settings->adhoc)
+        return run_job(b, SETTINGS_ADHOC, err);
     for (size_t i = 0; i < names->count; i++) {
-        if (run_job(ctx, catalog, names->items[i], progress, list, tally, err) < 0)
+        if (run_job(b, names->items[i], err) < 0)
             return -1;
     }
     return 0;
@@ -218,23 +223,21 @@ static int check_names(struct cmd_context *ctx, struct err *err)
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct tally tally = {0};
-    struct progress *progress = NULL;
-    struct catalog *catalog = NULL;
+    struct backing b = {.ctx = ctx};
     int result = -1;
     if (check_names(ctx, err) < 0)
         return -1;
-    json_t *list = ctx->settings->json ? json_array() : NULL;
-    catalog = catalog_for_creating(ctx->settings, err);
-    if (catalog)
-        progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress)
-        result = run_jobs(ctx, catalog, progress, list, &tally, err);
-    progress_free(progress);
-    catalog_close(catalog);
-    if (list)
-        output_json(json_pack("{s:o}", "artifacts", list));
-    return result < 0 ? -1 : exit_status(&tally);
+    b.list = ctx->settings->json ? json_array() : NULL;
+    b.catalog = catalog_for_creating(ctx->settings, err);
+    if (b.catalog)
+        b.progress = progress_new(progress_style(ctx->settings), NULL, err);
+    if (b.progress)
+        result = run_jobs(&b, err);
+    progress_free(b.progress);
+    catalog_close(b.catalog);
+    if (b.list)
+        output_json(json_pack("{s:o}", "artifacts", b.list));
+    return result < 0 ? -1 : exit_status(&b.tally);
 }
 
 const struct command cmd_backup = {
