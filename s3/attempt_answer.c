@@ -239,7 +239,10 @@ bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const ch
     *verdict = judge_failure(task);
     if (verdict->class_ == S3_CLASS_PERMANENT && is_accepted(request))
         return true;
-    if (answer->status == 501 && request->lenient && s3_attempt_has_extras(request))
+    /* curl repeats by itself after a 417, but not when the connection was closed with it.
+     */
+    if (answer->status == 417 ||
+        (answer->status == 501 && request->lenient && s3_attempt_has_extras(request)))
         verdict->class_ = S3_CLASS_FEATURE;
     return false;
 }

@@ -151,7 +151,10 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
     case S3_CLASS_REDIRECT:
         return repair_region(task);
     case S3_CLASS_FEATURE:
-        return drop_extras(task);
+        if (task->request->answer.status == 501)
+            return drop_extras(task);
+        task->client->no_expect = true;
+        return true;
     case S3_CLASS_TRANSIENT:
     case S3_CLASS_NAME:
         task->fresh = true;

@@ -42,13 +42,18 @@ static int64_t monotonic(void *unused)
     return clock_monotonic_ms();
 }
 
-int64_t s3_client_now(const struct s3_client *client)
+/* The engine's thread turns, and asks, before a test has set its seam. */
+int64_t s3_client_now(struct s3_client *client)
 {
-    return client->seam.now(client->seam.context);
+    pthread_mutex_lock(&client->lock);
+    struct s3_seam seam = client->seam;
+    pthread_mutex_unlock(&client->lock);
+    return seam.now(seam.context);
 }
 
 void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam)
 {
+    pthread_mutex_lock(&client->lock);
     if (seam->random != NULL)
         client->seam.random = seam->random;
     if (seam->delay != NULL)
@@ -58,6 +63,7 @@ void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam)
     if (seam->now != NULL)
         client->seam.now = seam->now;
     client->seam.context = seam->context;
+    pthread_mutex_unlock(&client->lock);
 }
 
 /* ---- where to: endpoint, region, provider, style */

@@ -42,7 +42,7 @@ int s3_request_fail(const struct s3_client *client, const struct s3_request *req
                     struct err *err);
 /* The budget of a request that has none of its own. */
 int64_t s3_client_retry_time(struct s3_client *client);
-int64_t s3_client_now(const struct s3_client *client); /* monotonic ms, or a test's */
+int64_t s3_client_now(struct s3_client *client); /* monotonic ms, or a test's */
 /* How many requests may run at once at the moment. */
 unsigned s3_client_window(struct s3_client *client);
 

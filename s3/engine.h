@@ -39,11 +39,11 @@ struct s3_client {
     struct s3_credentials_source *credentials;
     struct s3_signer *signer;
     struct s3_http *http;
-    struct s3_seam seam;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a task is done, or has left the list */
     /* Guarded by lock: */
+    struct s3_seam seam; /* set before the first request, constant from then on */
     struct s3_endpoint endpoint;
     char *region;
     struct s3_task *tasks; /* in the order of submission, until they are done */
@@ -62,6 +62,7 @@ struct s3_client {
     int64_t trouble_ms; /* since when nothing succeeds; 0: all is well */
     bool warned;
     struct s3_waste waste;
+    bool no_expect; /* somebody on the way answered 417 */
 };
 
 struct s3_task {

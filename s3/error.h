@@ -17,7 +17,7 @@ enum s3_class {
     S3_CLASS_CREDENTIALS, /* fetch new credentials */
     S3_CLASS_DAMAGED,     /* the body did not arrive as sent, in either direction */
     S3_CLASS_REDIRECT,    /* another region or host */
-    S3_CLASS_FEATURE,     /* without the headers that not every service knows */
+    S3_CLASS_FEATURE,     /* without the headers that not everybody knows */
     S3_CLASS_PERMANENT,   /* stop and explain */
     S3_CLASS_COUNT
 };

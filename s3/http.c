@@ -197,7 +197,7 @@ static void set_headers(struct setup *setup, struct s3_exchange *exchange)
     for (size_t i = 0; i < exchange->headers->count; i++)
         add_line(setup, exchange, exchange->headers->items[i]);
     /* curl would ask before every PUT: worth it only where much would be sent in vain. */
-    if (exchange->body_size <= BIG)
+    if (exchange->body_size <= BIG || exchange->no_expect)
         add_line(setup, exchange, "Expect:");
     set_pointer(setup, CURLOPT_HTTPHEADER, exchange->lines);
 }

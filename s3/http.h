@@ -40,7 +40,8 @@ struct s3_exchange {
     const struct strlist *headers; /* "Name: value"; Host among them */
     const void *body;              /* of PUT and POST; Content-Length is sent also when 0 */
     size_t body_size;
-    bool fresh; /* on a new connection */
+    bool fresh;     /* on a new connection */
+    bool no_expect; /* the body goes out unasked, however large */
     int64_t connect_timeout_ms;
     int64_t timeout_ms;    /* of the whole exchange; 0: none */
     int64_t stall_seconds; /* slower than least_speed for so long ends it */

@@ -17,7 +17,7 @@ enum { PART = S3_RIG_PART, ROWS = 200 };
 
 /* ---- OpenSSL without MD5: all of the default provider, under a property, but that one */
 
-static OSSL_PROVIDER *whole;
+static OSSL_PROVIDER *whole, *strict;
 static OSSL_ALGORITHM kept[ROWS];
 
 static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache)
@@ -55,7 +55,8 @@ static void forbid_md5(void)
     whole = OSSL_PROVIDER_load(NULL, "default");
     ck_assert_ptr_nonnull(whole);
     ck_assert_int_eq(OSSL_PROVIDER_add_builtin(NULL, "strict", strict_init), 1);
-    ck_assert_ptr_nonnull(OSSL_PROVIDER_load(NULL, "strict"));
+    strict = OSSL_PROVIDER_load(NULL, "strict");
+    ck_assert_ptr_nonnull(strict);
     ck_assert_int_eq(EVP_set_default_properties(NULL, "fips=yes"), 1);
     ck_assert(!digest_available(DIGEST_MD5));
     ck_assert(digest_available(DIGEST_SHA256));
@@ -104,6 +105,8 @@ static void stop(void)
 {
     kill(service, SIGKILL);
     waitpid(service, NULL, 0);
+    OSSL_PROVIDER_unload(strict);
+    OSSL_PROVIDER_unload(whole);
 }
 
 /* ---- */
