@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,11 +80,21 @@ static int run_file(const struct fetch_spec *spec, char **store, struct err *err
     return result;
 }
 
-/* /dev/null, a named pipe, a device: there is nothing to rename to. */
-static bool is_special(const char *path)
+/* What is there already: said before hours of download, not after them. *special: a pipe,
+ * /dev/null, a device; there is nothing to rename to. A disk holds something, as a file
+ * does. */
+static int look(const struct fetch_spec *spec, bool *special, struct err *err)
 {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    *special = false;
+    if (stat(spec->output, &info) < 0)
+        return 0;
+    if (S_ISDIR(info.st_mode))
+        return err_set(err, ERR_USAGE, "%s is a folder", spec->output);
+    if (!spec->force && (S_ISREG(info.st_mode) || S_ISBLK(info.st_mode)))
+        return refuse_existing(spec->output, err);
+    *special = !S_ISREG(info.st_mode);
+    return 0;
 }
 
 static int run_special(const struct fetch_spec *spec, char **store, struct err *err)
@@ -93,6 +104,9 @@ static int run_special(const struct fetch_spec *spec, char **store, struct err *
     if (target.fd < 0)
         return err_errno(err, ERR_SYSTEM, "%s", spec->output);
     int result = run(spec, &target, store, err);
+    /* A disk tells of failed writes only here; pipes and terminals have nothing to sync. */
+    if (result == 0 && fsync(target.fd) < 0 && errno != EINVAL && errno != EROFS)
+        result = err_errno(err, ERR_SYSTEM, "%s", spec->output);
     file_close(&target.fd);
     return result;
 }
@@ -100,11 +114,10 @@ static int run_special(const struct fetch_spec *spec, char **store, struct err *
 int fetch_run(const struct fetch_spec *spec, char **store, struct err *err)
 {
     struct target target = {.fd = spec->fd, .name = "the output"};
+    bool special = false;
     if (spec->output == NULL)
         return run(spec, &target, store, err);
-    if (is_special(spec->output))
-        return run_special(spec, store, err);
-    if (!spec->force && file_exists(spec->output))
-        return refuse_existing(spec->output, err);
-    return run_file(spec, store, err);
+    if (look(spec, &special, err) < 0)
+        return -1;
+    return special ? run_special(spec, store, err) : run_file(spec, store, err);
 }
