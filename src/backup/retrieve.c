@@ -21,13 +21,16 @@ struct retrieve {
 
 /* ---- which copy ---- */
 
+/* One that a check found broken may lack no more than its index: who names its store gets
+ * what there is, every byte checked. Nobody else is given it. */
 static bool may_read(const struct retrieve_spec *spec, const struct catalog_copy *copy)
 {
     bool broken =
         copy->state == CATALOG_COPY_MISSING || copy->state == CATALOG_COPY_DAMAGED;
     if (spec->store != NULL && strcmp(spec->store, copy->store) != 0)
         return false;
-    return copy->state == CATALOG_COPY_COMPLETE || (spec->broken_too && broken);
+    return copy->state == CATALOG_COPY_COMPLETE ||
+           (broken && (spec->broken_too || spec->store != NULL));
 }
 
 static bool is_folder(struct catalog *catalog, const struct catalog_copy *copy)
@@ -47,12 +50,18 @@ static int try_copy(struct retrieve *retrieve, const struct catalog_copy *copy,
     retrieve->access = access_open(spec->settings, spec->catalog, copy->store, false, err);
     if (retrieve->access == NULL)
         return -1;
-    if (catalog_lease_take(spec->catalog, copy->id, spec->purpose, !spec->broken_too,
+    bool unbroken = !spec->broken_too && copy->state == CATALOG_COPY_COMPLETE;
+    if (catalog_lease_take(spec->catalog, copy->id, spec->purpose, unbroken,
                            &retrieve->lease, err) < 0) {
         access_close(retrieve->access);
         retrieve->access = NULL;
         return -1;
     }
+    if (!unbroken && !spec->broken_too)
+        log_warning("the copy in store \"%s\" was found %s (%s); it is read because its "
+                    "store was named",
+                    copy->store, catalog_copy_state_name(copy->state),
+                    copy->verified_error ? copy->verified_error : "no reason is known");
     access_use(retrieve->access);
     retrieve->copy = copy;
     retrieve->refreshed_ms = clock_monotonic_ms();
@@ -99,7 +108,10 @@ static int nothing_to_read(const struct retrieve_spec *spec, struct err *err)
     else
         err_set(err, ERR_NOT_FOUND, "backup %s has no good copy in any %s", artifact->id,
                 spec->for_url ? "bucket, and a folder has no URLs" : "store");
-    return err_hint(err, "`pgkeep show %s` lists its copies", artifact->id);
+    return err_hint(err,
+                    "`pgkeep show %s` lists its copies; --store NAME reads what is left of "
+                    "one that is missing or damaged",
+                    artifact->id);
 }
 
 struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err)

@@ -28,7 +28,8 @@ struct retrieve_spec {
     struct settings *settings;
     struct catalog *catalog; /* CATALOG_WRITE: for the lease */
     const struct catalog_artifact *artifact;
-    const char *store;   /* NULL: any that has a good copy, folders first */
+    const char *store;   /* NULL: any that has a good copy, folders first; else this one,
+                            though it was found broken */
     bool for_url;        /* with store NULL: only buckets, folders have no URLs */
     const char *purpose; /* "being restored" … of the lease */
     bool broken_too;     /* also a copy that is known as missing or damaged (verify) */
