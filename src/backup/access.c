@@ -221,14 +221,18 @@ static bool is_fatal(enum err_kind kind)
     return kind == ERR_CANCELLED || kind == ERR_SYSTEM || kind == ERR_BUSY;
 }
 
-/* Two names of one place would be one copy that counts as two. */
-static int refuse_twice(const struct access *known, struct access *access, struct err *err)
+/* Two names of one place would be one copy that counts as two. The catalog calls a store by
+ * the name it was last opened by; that of the first is given back. */
+static int refuse_twice(struct settings *settings, struct catalog *catalog,
+                        const struct access *known, struct access *access, struct err *err)
 {
+    struct err ignored = {0};
     err_set(err, ERR_CONFIG,
             "stores \"%s\" and \"%s\" are one and the same (mark %s): a backup needs two "
             "places to have two copies",
             known->name, access->name, access->uuid);
     access_close(access);
+    access_close(access_open(settings, catalog, known->name, false, &ignored));
     return -1;
 }
 
@@ -248,7 +252,7 @@ int access_list_open(struct access_list *list, struct settings *settings,
         }
         const struct access *known = access_list_find(list, access->id);
         if (known != NULL)
-            return refuse_twice(known, access, err);
+            return refuse_twice(settings, catalog, known, access, err);
         memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
         list->items[list->count++] = access;
     }

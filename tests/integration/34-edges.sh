@@ -42,8 +42,8 @@ ln -s "$folder" "$work/other"
 run "$pgkeep" backup --source "$source" --store "dir:$folder" --store "dir:$work/other"
 is "one place under two names: exit status" "$status" 3
 like "one place under two names: which" "$err" "one and the same"
-run "$pgkeep" verify "$first" --level quick
-is "and what is there stays" "$status" 0
+run "$pgkeep" verify "$first" --level quick --store "dir:$folder"
+is "and what is there stays, under its first name" "$status" 0
 
 # --- a chunk index that is damaged in its middle does not make the data unreadable
 index=$folder/$(sqlite3 "$PGKEEP_CATALOG" "SELECT index_key FROM copies JOIN artifacts ON number = artifact WHERE artifacts.id = '$first'")
@@ -57,6 +57,16 @@ like "a damaged index: is told" "$err" "chunk index"
 is "a damaged index: all rows are there" "$(psql -AtX -d again -c 'SELECT count(*) FROM orders')" 100000
 run "$pgkeep" verify "$first"
 is "a damaged index: verify finds it" "$status" 6
+rm "$index"
+run "$pgkeep" verify "$first"
+is "a missing index: verify finds it" "$status" 6
+dropdb again
+run "$pgkeep" restore "$first" --to "host=$PGHOST port=$PGPORT user=postgres dbname=again" --create
+is "a missing index: nothing is read by itself" "$status" 1
+like "a missing index: what to do" "$err" "--store NAME"
+run "$pgkeep" restore "$first" --to "host=$PGHOST port=$PGPORT user=postgres dbname=again" --create --store "dir:$folder"
+is "a missing index: who names the store gets it" "$status $(psql -AtX -d again -c 'SELECT count(*) FROM orders')" "0 100000"
+like "a missing index: and is told" "$err" "found missing"
 cp "$work/index" "$index"
 run "$pgkeep" verify "$first"
 is "a right index: verify" "$status" 0
@@ -90,7 +100,7 @@ ok "which is still a device" test -c /dev/null
 run "$pgkeep" fetch "$first" --output "$work"
 is "fetch to a folder" "$status" 2
 run "$pgkeep" fetch "$first" --output "$work" --force
-is "fetch --force to a folder" "$status" 1
+is "fetch --force to a folder" "$status" 2
 run "$pgkeep" fetch "$first" --output "$work/no/such/folder"
 is "fetch into no folder" "$status" 1
 mkfifo "$work/pipe"
