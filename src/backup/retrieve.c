@@ -146,7 +146,7 @@ static void refresh_lease(struct retrieve *retrieve)
 {
     struct err trouble = {0};
     int64_t now = clock_monotonic_ms();
-    if (now - retrieve->refreshed_ms < CATALOG_LEASE_REFRESH_S * 1000)
+    if (now - retrieve->refreshed_ms < (int64_t)CATALOG_LEASE_REFRESH_S * 1000)
         return;
     retrieve->refreshed_ms = now;
     if (catalog_lease_refresh(retrieve->spec->catalog, retrieve->lease, &trouble) < 0)
