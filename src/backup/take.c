@@ -107,7 +107,11 @@ static int take_one(struct job_run *run, const char *database, enum dump_type ty
                 sizeof *results->items);
     struct take_result *result = &results->items[results->count++];
     *result = (struct take_result){0};
-    return take_artifact(&take, result, err);
+    int taken = take_artifact(&take, result, err);
+    const struct take_observer *observer = &run->spec->observer;
+    if (observer->done)
+        observer->done(observer->context, result);
+    return taken;
 }
 
 /* One that fails does not keep the others from being taken. */

@@ -16,24 +16,6 @@
 #include "config/settings.h"
 #include "stream/meter.h"
 
-/* Told while it goes on, on the thread of take_job. Every pointer may be NULL. */
-struct take_observer {
-    /* A dump begins; the meter counts until `end`. */
-    void (*begin)(void *context, const struct catalog_artifact *artifact,
-                  const struct meter *meter);
-    void (*phase)(void *context, const char *phase); /* "dump" "finish" … */
-    void (*end)(void *context);
-    void *context;
-};
-
-struct take_spec {
-    struct settings *settings;
-    struct catalog *catalog; /* CATALOG_CREATE */
-    const char *job;         /* name of a job; SETTINGS_ADHOC for --source and --store */
-    const char *name;        /* of the artifacts; NULL: none */
-    struct take_observer observer;
-};
-
 enum take_outcome {
     TAKE_GOOD,    /* a copy in every store of the job */
     TAKE_PARTIAL, /* complete, but not in every store */
@@ -47,6 +29,26 @@ struct take_result {
     bool suspect;
     struct err err; /* TAKE_FAILED; TAKE_PARTIAL: of the first store that failed */
 };
+/* Told while it goes on, on the thread of take_job. Every pointer may be NULL. */
+struct take_observer {
+    /* A dump begins; the meter counts until `end`. */
+    void (*begin)(void *context, const struct catalog_artifact *artifact,
+                  const struct meter *meter);
+    void (*phase)(void *context, const char *phase); /* "dump" "finish" … */
+    void (*end)(void *context);
+    /* What became of one database, after its `end`; borrowed. */
+    void (*done)(void *context, const struct take_result *result);
+    void *context;
+};
+
+struct take_spec {
+    struct settings *settings;
+    struct catalog *catalog; /* CATALOG_CREATE */
+    const char *job;         /* name of a job; SETTINGS_ADHOC for --source and --store */
+    const char *name;        /* of the artifacts; NULL: none */
+    struct take_observer observer;
+};
+
 struct take_results {
     struct take_result *items;
     size_t count, capacity;

@@ -58,6 +58,12 @@ static int match(struct catalog *catalog, const char *prefix, bool deleted,
     return sql_end(&sql);
 }
 
+static int refuse_unknown(const char *text, struct err *err)
+{
+    err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact \"%s\"", text);
+    return err_hint(err, "`pgkeep list` shows the ids; or say latest or latest:JOB");
+}
+
 static int refuse_ambiguous(const char *text, const struct strlist *matches,
                             struct err *err)
 {
@@ -78,7 +84,7 @@ static int take_match(const char *text, const struct strlist *matches, char id[U
     if (matches->count > 1)
         return refuse_ambiguous(text, matches, err);
     if (matches->count == 0)
-        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact \"%s\"", text);
+        return refuse_unknown(text, err);
     snprintf(id, ULID_SIZE, "%s", matches->items[0]);
     return 0;
 }
@@ -108,7 +114,7 @@ int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULI
     if (text_starts_with(text, "latest:"))
         return find_latest(catalog, text + strlen("latest:"), id, err);
     if (!to_prefix(text, prefix))
-        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact \"%s\"", text);
+        return refuse_unknown(text, err);
     int result = match(catalog, prefix, false, &matches, err);
     if (result == 0 && matches.count == 0)
         result = match(catalog, prefix, true, &matches, err);

@@ -33,9 +33,13 @@ static void add_separator(struct text *out, const char *separator)
 
 /* ---- list ---- */
 
-/* Cut at a character; the first line only, without the hint. */
-static void add_reason(struct text *out, const char *reason)
+/* Cut at a character; the first line only, without the hint. The store's name in front
+ * goes: it stands in a column of its own. */
+void artifact_text_add_reason(struct text *out, const char *reason)
 {
+    const char *name = text_starts_with(reason, "store \"") ? strstr(reason, "\": ") : NULL;
+    if (name)
+        reason = name + strlen("\": ");
     size_t size = strcspn(reason, "\n");
     if (size <= REASON_WIDTH) {
         text_add_bytes(out, reason, size);
@@ -99,7 +103,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
 {
     if (artifact->error_message) {
         add_separator(out, "; ");
-        add_reason(out, artifact->error_message);
+        artifact_text_add_reason(out, artifact->error_message);
     }
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
@@ -109,7 +113,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
             continue;
         add_separator(out, "; ");
         text_addf(out, "%s: ", copy->store);
-        add_reason(out, trouble);
+        artifact_text_add_reason(out, trouble);
     }
 }
 

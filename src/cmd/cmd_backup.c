@@ -25,23 +25,28 @@ struct backing {
     struct progress *progress;
     json_t *list; /* with --json; else NULL */
     struct tally tally;
+    const struct job_settings *job; /* of take_job under way */
+    struct err err;                 /* the first trouble of telling results */
 };
 
 static void on_begin(void *context, const struct catalog_artifact *artifact,
                      const struct meter *meter)
 {
-    progress_begin(context, "backup", artifact_text_database(artifact), artifact->id,
+    const struct backing *b = context;
+    progress_begin(b->progress, "backup", artifact_text_database(artifact), artifact->id,
                    meter);
 }
 
 static void on_phase(void *context, const char *phase)
 {
-    progress_phase(context, phase);
+    const struct backing *b = context;
+    progress_phase(b->progress, phase);
 }
 
 static void on_end(void *context)
 {
-    progress_finish(context);
+    const struct backing *b = context;
+    progress_finish(b->progress);
 }
 
 /* ---- what is said ---- */
@@ -90,22 +95,22 @@ static void count(struct tally *tally, const struct take_result *result)
         tally->first = result->err.kind;
 }
 
-static int report(struct backing *b, const struct take_results *results,
-                  const struct job_settings *job, struct err *err)
+/* As soon as it is known: the next database may take hours. */
+static void on_done(void *context, const struct take_result *result)
 {
-    for (size_t i = 0; i < results->count; i++) {
-        struct take_result *result = &results->items[i];
-        count(&b->tally, result);
-        b->tally.suspect |= result->suspect && strcmp(job->anomaly, "fail") == 0;
-        if (result->outcome == TAKE_FAILED && result->err.kind != ERR_CANCELLED) {
-            err_context(&result->err, "backup of \"%s\"",
-                        *result->database ? result->database : "globals");
-            log_err(&result->err);
-        }
-        if (*result->id && print_result(b->catalog, result, b->list, err) < 0)
-            return -1;
+    struct backing *b = context;
+    struct err why = {0};
+    count(&b->tally, result);
+    b->tally.suspect |= result->suspect && strcmp(b->job->anomaly, "fail") == 0;
+    if (result->outcome == TAKE_FAILED && result->err.kind != ERR_CANCELLED) {
+        struct err told = result->err;
+        err_context(&told, "backup of \"%s\"",
+                    *result->database ? result->database : "globals");
+        log_err(&told);
     }
-    return 0;
+    if (*result->id && print_result(b->catalog, result, b->list, &why) < 0 &&
+        b->err.kind == ERR_NONE)
+        b->err = why;
 }
 
 /* ---- retention ---- */
@@ -154,20 +159,25 @@ static void prune_after(const struct backing *b, const char *job)
 static int run_job(struct backing *b, const char *name, struct err *err)
 {
     struct cmd_context *ctx = b->ctx;
-    struct take_spec spec = {
-        .settings = ctx->settings,
-        .catalog = b->catalog,
-        .job = name,
-        .name = config_args_text(ctx->args, "name"),
-        .observer = {
-            .begin = on_begin, .phase = on_phase, .end = on_end, .context = b->progress}};
+    struct take_spec spec = {.settings = ctx->settings,
+                             .catalog = b->catalog,
+                             .job = name,
+                             .name = config_args_text(ctx->args, "name"),
+                             .observer = {.begin = on_begin,
+                                          .phase = on_phase,
+                                          .end = on_end,
+                                          .done = on_done,
+                                          .context = b}};
     struct take_results results = {0};
     struct err why = {0};
     const struct job_settings *job = settings_require_job(ctx->settings, name, err);
     if (job == NULL)
         return -1;
+    b->job = job;
     int taken = take_job(&spec, &results, &why);
-    int result = report(b, &results, job, err);
+    int result = b->err.kind == ERR_NONE ? 0 : -1;
+    if (result < 0)
+        *err = b->err;
     if (result == 0 && taken == 0 && job->prune_after_backup && any_good(&results))
         prune_after(b, name);
     take_results_release(&results);

@@ -91,8 +91,10 @@ static void add_tried(struct text *out, const struct catalog_artifact *tried)
         text_add(out, tried->suspect ? "suspect" : "quarantined");
     else
         text_add(out, "no good copy, or from the future");
-    if (tried->error_message)
-        text_addf(out, ": %.200s", tried->error_message);
+    if (tried->error_message) {
+        text_add(out, ": ");
+        artifact_text_add_reason(out, tried->error_message);
+    }
 }
 
 static void cell_remarks(struct output_table *table, const struct health *health,
@@ -168,6 +170,19 @@ static const char *advice(enum health_what what)
     return rows[what];
 }
 
+static void cell_problem(struct output_table *table, const struct health_problem *problem)
+{
+    struct text text;
+    text_init(&text, REMARKS_MAX);
+    if (problem->reason) {
+        artifact_text_add_reason(&text, problem->reason);
+        text_add(&text, "; ");
+    }
+    text_add(&text, advice(problem->what));
+    output_table_cell(table, text.data);
+    text_release(&text);
+}
+
 static void add_problem(struct output_table *table, struct catalog *catalog,
                         const struct health *health, const struct health_problem *problem)
 {
@@ -183,8 +198,7 @@ static void add_problem(struct output_table *table, struct catalog *catalog,
                            problem->until ? output_time(time, problem->until)
                                           : "a legal hold is lifted");
     else
-        output_table_cellf(table, "%.300s%s%s", problem->reason ? problem->reason : "",
-                           problem->reason ? "; " : "", advice(problem->what));
+        cell_problem(table, problem);
 }
 
 static void print_problems(struct catalog *catalog, const struct health *health)

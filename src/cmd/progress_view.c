@@ -77,19 +77,29 @@ static void add_name(struct text *out, const char *name)
     text_add(out, name);
 }
 
+static bool is_finishing(const struct progress_view *view)
+{
+    return view->phase != NULL && strcmp(view->phase, "finish") == 0;
+}
+
 void progress_view_text(const struct progress_view *view, struct text *out)
 {
     char words[32];
     double percent = progress_view_percent(view);
     uint64_t rate = progress_view_rate(view);
     int64_t eta = progress_view_eta_ms(view);
+    if (is_finishing(view)) { /* no more bytes: a share or a rate of them says nothing */
+        percent = -1;
+        rate = 0;
+        eta = -1;
+    }
     text_addf(out, "%s of ", view->what);
     add_name(out, view->name);
     text_addf(out, ": %s", view->phase ? view->phase : "started");
     if (percent >= 0)
         text_addf(out, "  %d %%", (int)percent);
     if (rate > 0)
-        text_addf(out, "  %.1f MB/s", (double)rate / 1e6);
+        text_addf(out, "  %s/s", text_size(words, rate));
     if (eta >= 0)
         text_addf(out, "  ETA %s", text_duration(words, eta));
     text_addf(out, "  raw %s", text_size(words, view->now.raw_bytes));

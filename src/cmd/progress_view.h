@@ -44,7 +44,7 @@ double progress_view_percent(const struct progress_view *view);
 /* Milliseconds to the estimated end at the present rate; -1: unknown. */
 int64_t progress_view_eta_ms(const struct progress_view *view);
 
-/* "backup of shop: dump  41 %  85.3 MB/s  ETA 2m10s  raw 1.2 GiB  stored 300.0 MiB": what
+/* "backup of shop: dump  41 %  85.3 MiB/s  ETA 2m10s  raw 1.2 GiB  stored 300.0 MiB": what
  * matters most first, because a narrow terminal cuts the end off. Adds to out. */
 void progress_view_text(const struct progress_view *view, struct text *out);
 /*     progress{what,name,id,phase,raw_bytes,stored_bytes,bytes_per_second,estimate_bytes,

@@ -203,6 +203,8 @@ fill "$work/long.db" <<END
 END
 run "$pgkeep" --catalog "$work/long.db" list
 like "list cuts a long reason" "$out" "  ${long:0:100}\\.\\.\\.\$"
+run "$pgkeep" --catalog "$work/long.db" status
+unlike "nor is status longer" "$out" "${long:0:101}"
 run "$pgkeep" --catalog "$work/long.db" show 01JD000007
 like "show does not" "$out" "error            store: $long"
 

@@ -104,6 +104,10 @@ ok "and that is pg_dump's text" cmp <(grep -vE '^\\(un)?restrict ' "$work/plain"
     <(pg_dump shop | grep -vE '^\\(un)?restrict ')
 url=$("$pgkeep" fetch "$id" --presign 10min --store "${bucket%%\?*}" 2>/dev/null)
 ok "a presigned URL works for anybody" cmp <(curl -sS "$url") "$folder/$key"
+url=$("$pgkeep" fetch "$id" --presign 10min 2>/dev/null)
+ok "--presign finds the bucket by itself" cmp <(curl -sS "$url") "$folder/$key"
+run "$pgkeep" fetch "$id" --presign 10min --output "$work/x"
+is "--presign with --output is a mistake" "$status" 2
 run "$pgkeep" fetch "$id" --presign 10min --store "dir:$folder"
 is "a folder has no URLs" "$status" 2
 

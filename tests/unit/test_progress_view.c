@@ -35,8 +35,17 @@ START_TEST(a_line_says_phase_share_rate_end_and_sizes)
     struct progress_view view = view_of(1000 * MB);
     view.phase = "dump";
     sample(&view, 7000, 100 * MB, 30 * MB);
-    assert_text(&view, "backup of shop: dump  10 %  50.0 MB/s  ETA 18s  raw 95.4 MiB  "
+    assert_text(&view, "backup of shop: dump  10 %  47.7 MiB/s  ETA 18s  raw 95.4 MiB  "
                        "stored 28.6 MiB");
+}
+END_TEST
+
+START_TEST(when_all_bytes_are_through_no_share_is_claimed)
+{
+    struct progress_view view = view_of(1000 * MB);
+    view.phase = "finish"; /* the estimate was too high */
+    sample(&view, 7000, 730 * MB, 30 * MB);
+    assert_text(&view, "backup of shop: finish  raw 696.2 MiB  stored 28.6 MiB");
 }
 END_TEST
 
@@ -45,7 +54,7 @@ START_TEST(nothing_is_claimed_that_is_not_known)
     struct progress_view view = view_of(0);
     assert_text(&view, "backup of shop: started  raw 0 B  stored 0 B");
     sample(&view, 7000, 100 * MB, 0); /* no estimate: neither share nor end */
-    assert_text(&view, "backup of shop: started  50.0 MB/s  raw 95.4 MiB  stored 0 B");
+    assert_text(&view, "backup of shop: started  47.7 MiB/s  raw 95.4 MiB  stored 0 B");
     view.estimate = 50 * MB; /* and with one that was too low */
     ck_assert(progress_view_percent(&view) < 0);
     ck_assert_int_eq(progress_view_eta_ms(&view), -1);
@@ -129,6 +138,7 @@ int main(void)
     Suite *suite = suite_create("progress_view");
     TCase *tcase = tcase_create("progress_view");
     tcase_add_test(tcase, a_line_says_phase_share_rate_end_and_sizes);
+    tcase_add_test(tcase, when_all_bytes_are_through_no_share_is_claimed);
     tcase_add_test(tcase, nothing_is_claimed_that_is_not_known);
     tcase_add_test(tcase, the_rate_is_that_of_the_last_seconds);
     tcase_add_test(tcase, frequent_samples_do_not_shorten_the_window);
