@@ -21,6 +21,7 @@ void s3_client_add_encryption(const struct s3_client *client, struct s3_request 
 /* SSE-C needs its three headers again on every UploadPart, GET and HEAD; otherwise nothing.
  */
 void s3_client_add_key_headers(const struct s3_client *client, struct s3_request *request);
+bool s3_client_has_own_key(const struct s3_client *client); /* SSE-C */
 /* May an ETag of 32 hex digits be compared with our MD5? Not with SSE-C or KMS, nor where
  * the provider's are something else. */
 bool s3_client_etag_is_md5(const struct s3_client *client);
@@ -52,7 +53,7 @@ struct s3_seam {
     uint64_t (*random)(void *context);                 /* 64 random bits */
     int64_t (*delay)(void *context, int64_t delay_ms); /* the wait really taken */
     int64_t (*now)(
-        void *context); /* monotonic ms: what budgets and due times are counted by */
+        void *context);     /* monotonic ms: what budgets and due times are counted by */
     uint64_t waste_allowed; /* bytes; s3_waste_count */
     void *context;
 };

@@ -190,6 +190,11 @@ void s3_client_add_encryption(const struct s3_client *client, struct s3_request 
     s3_client_add_key_headers(client, request);
 }
 
+bool s3_client_has_own_key(const struct s3_client *client)
+{
+    return client->key_headers.count > 0;
+}
+
 bool s3_client_etag_is_md5(const struct s3_client *client)
 {
     /* The bucket's own encryption may be KMS without our asking. */

@@ -41,6 +41,12 @@ char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
                 (long long)seconds);
         return NULL;
     }
+    if (s3_client_has_own_key(client)) {
+        err_set(err, ERR_CONFIG,
+                "a link cannot carry the key that the objects are "
+                "encrypted with (sse_c_key_file)");
+        return NULL;
+    }
     if (s3_credentials_get(s3_client_credentials(client), &credentials, err) < 0)
         return NULL;
     int64_t now = s3_client_time(client);

@@ -240,7 +240,7 @@ void s3_download_free(struct s3_download *download);
 /* ---- presign ------------------------------------------------------------------------------- */
 
 /* URL for GET of the key, heap; *expires is the earlier of now + seconds and the credentials' end.
- * seconds 1..604800. */
+ * seconds 1..604800. ERR_CONFIG with a key of our own (SSE-C): no link can carry it. */
 char *s3_presign(struct s3_client *client, const char *key, int64_t seconds, int64_t *expires, struct err *err) MUST_USE;
 
 #endif

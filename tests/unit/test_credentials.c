@@ -173,6 +173,12 @@ START_TEST(keys_of_the_environment_are_used_as_they_are)
     struct s3_credentials_source *source = aws_world_source(NULL);
     aws_world_expect(source, "AKID/se/cret/tok");
     s3_credentials_source_free(source);
+    /* Its old name. */
+    unsetenv("AWS_SESSION_TOKEN");
+    setenv("AWS_SECURITY_TOKEN", "old", 1);
+    source = aws_world_source(NULL);
+    aws_world_expect(source, "AKID/se/cret/old");
+    s3_credentials_source_free(source);
 }
 END_TEST
 

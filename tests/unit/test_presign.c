@@ -1,10 +1,12 @@
 #include "tests/support/s3_rig.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <check.h>
 #include <curl/curl.h>
+#include <unistd.h>
 
 #define KEY "data/sh\xc3\xb6p/dump 1+2.sql.gz"
 enum { SIZE = 3000 };
@@ -98,6 +100,28 @@ static void keys_of_the_environment(struct s3_config *config)
     config->secret_key = NULL;
 }
 
+static const char own_key[] = "/tmp/pgkeep-presign.key";
+
+static void with_a_key_of_our_own(struct s3_config *config)
+{
+    config->sse_c_key_file = own_key;
+}
+
+/* Whoever had the link could not read anything. */
+START_TEST(a_link_to_what_needs_a_key_is_refused)
+{
+    int64_t expires;
+
+    ck_assert_int_eq(file_write(own_key, "01234567890123456789012345678901", 32, &rig.err),
+                     0);
+    s3_rig_stop(&rig);
+    s3_rig_start(&rig, NULL, with_a_key_of_our_own);
+    ck_assert_int_eq(unlink(own_key), 0);
+    ck_assert_ptr_null(s3_presign(rig.client, KEY, 60, &expires, &rig.err));
+    ck_assert_int_eq(rig.err.kind, ERR_CONFIG);
+}
+END_TEST
+
 START_TEST(a_link_says_when_its_credentials_die)
 {
     char text[32];
@@ -127,6 +151,7 @@ int main(void)
     tcase_add_test(tcase, a_link_needs_no_keys);
     tcase_add_test(tcase, a_link_is_good_for_its_key_only);
     tcase_add_test(tcase, lives_that_no_service_takes_are_refused);
+    tcase_add_test(tcase, a_link_to_what_needs_a_key_is_refused);
     tcase_add_test(tcase, a_link_says_when_its_credentials_die);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);

@@ -230,6 +230,16 @@ static const struct {
      "content-md5 x-amz-checksum-crc64nvme x-amz-content-sha256",
      "content-md5 content-type if-none-match x-amz-checksum-crc64nvme x-amz-checksum-type "
      "x-amz-content-sha256 x-amz-mp-object-size"},
+    {"minio",
+     "content-md5 content-type x-amz-checksum-crc64nvme x-amz-content-sha256 "
+     "x-amz-meta-pgkeep-token",
+     "content-type x-amz-checksum-algorithm x-amz-checksum-type x-amz-content-sha256 "
+     "x-amz-meta-pgkeep-token",
+     "content-md5 x-amz-checksum-crc64nvme x-amz-content-sha256",
+     "content-md5 content-type if-none-match x-amz-checksum-crc64nvme x-amz-checksum-type "
+     "x-amz-content-sha256"},
+    {"versitygw", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART,
+     "content-md5 content-type if-none-match x-amz-content-sha256 x-amz-mp-object-size"},
     {"b2", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
     {"gcs", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
     {"supabase", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},

@@ -368,6 +368,31 @@ static void use_imds(const struct fake_http *http)
     aws_world_env_url("AWS_EC2_METADATA_SERVICE_ENDPOINT", http, "/");
 }
 
+START_TEST(instance_metadata_is_asked_as_often_as_the_environment_says)
+{
+    const struct fake_http_row rows[] = {
+        {.method = "PUT", .times = 2, .status = 500},
+        {.method = "PUT", .status = 200, .body = "tok"},
+        {.path = ROLE_PATH, .status = 200, .body = "role"},
+        {.status = 200, .make_body = aws_world_json, .context = &aws_world_hour}};
+    struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
+    use_imds(http);
+    struct s3_credentials_source *source = aws_world_source(NULL);
+    struct s3_credentials got;
+    struct err err = {0};
+    ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1); /* once */
+    setenv("AWS_METADATA_SERVICE_TIMEOUT", "never", 1);
+    ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_CONFIG);
+    setenv("AWS_METADATA_SERVICE_TIMEOUT", "2", 1);
+    setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "2", 1);
+    aws_world_expect(source, "K0/S/T");
+    ck_assert_uint_eq(fake_http_count(http), 5); /* 500, 500, token, role, keys */
+    s3_credentials_source_free(source);
+    fake_http_free(http);
+}
+END_TEST
+
 START_TEST(instance_metadata_wants_a_token_first)
 {
     const struct fake_http_row rows[] = {
@@ -486,6 +511,7 @@ int main(void)
     tcase_add_test(tcase, the_proxy_of_another_service_is_for_its_own_sts_only);
     tcase_add_test(tcase, a_container_endpoint_gets_its_token_and_no_proxy);
     tcase_add_test(tcase, a_failing_container_endpoint_is_asked_again);
+    tcase_add_test(tcase, instance_metadata_is_asked_as_often_as_the_environment_says);
     tcase_add_test(tcase, instance_metadata_wants_a_token_first);
     tcase_add_loop_test(tcase,
                         a_useless_answer_of_instance_metadata_is_told_without_secrets, 0,
