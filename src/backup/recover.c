@@ -102,30 +102,33 @@ static int check_data(const struct recovery *r, const struct manifest *manifest,
 
 /* ---- it is not ---- */
 
-struct aborting {
-    const struct recovery *recovery;
-    const char *key;
-};
-
+/* An upload under this very key, or a folder's temp file of this very artifact. */
 static int abort_one(void *context, const struct store_pending *pending, struct err *err)
 {
-    const struct aborting *aborting = context;
-    if (strcmp(pending->key, aborting->key) != 0)
+    const struct recovery *r = context;
+    char id[ULID_SIZE];
+    bool temp = keys_parse(pending->key, id) == KEYS_KIND_TEMP &&
+                strcmp(id, r->copy->artifact) == 0;
+    if (!temp && strcmp(pending->key, r->copy->key) != 0)
         return 0;
-    return store_abort_pending(aborting->recovery->access->store, pending->key,
-                               pending->handle, err);
+    return store_abort_pending(r->access->store, pending->key, pending->handle, err);
 }
 
-/* By the handle that the catalog kept, and whatever else is open under this very key: an
- * upload whose answer was lost has a handle that nobody knows. */
+/* By the handle that the catalog kept, and whatever else of it is open in the folder of its
+ * key: one that began in the moment before a crash has a handle that nobody knows. */
 static int abort_uploads(const struct recovery *r, struct err *err)
 {
-    struct aborting aborting = {.recovery = r, .key = r->copy->key};
     struct store *store = r->access->store;
+    const char *slash = strrchr(r->copy->key, '/');
     if (r->copy->upload &&
         store_abort_pending(store, r->copy->key, r->copy->upload, err) < 0)
         return -1;
-    return store_list_pending(store, r->copy->key, abort_one, &aborting, err);
+    char *folder =
+        memory_strndup(r->copy->key, slash ? (size_t)(slash + 1 - r->copy->key) : 0);
+    struct recovery context = *r;
+    int result = store_list_pending(store, folder, abort_one, &context, err);
+    free(folder);
+    return result;
 }
 
 static int remove_object(const struct recovery *r, const char *key, struct err *err)
@@ -172,7 +175,7 @@ int recover_copy(struct catalog *catalog, struct access *access,
 {
     struct recovery r = {
         .catalog = catalog, .access = access, .copy = copy, .vouched = vouched};
-    struct manifest manifest;
+    struct manifest manifest = {0};
     bool absent = false, may = false, whole = false;
     *result = RECOVER_LEFT_ALONE;
     if (!owner_is_gone(&r))

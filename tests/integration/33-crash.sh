@@ -49,6 +49,8 @@ ok "kill -9: pg_dump and its transaction are gone within seconds" until_so dump_
 is "kill -9: something was left" "$(uploads) $(parts)" "1 1"
 run "$pgkeep" status
 like "kill -9: status says so" "$out$err" "abandoned|ended"
+# As if it had died before it could note what the uploads are called.
+sqlite3 "$work/catalog.db" "UPDATE copies SET upload = NULL"
 run "$pgkeep" backup nightly
 is "the next run is good" "$status" 0
 is "and nothing is left of the one before" "$(uploads) $(parts)" "0 0"
