@@ -22,10 +22,13 @@ struct passage {
     SSL *ssl;
 };
 
+enum kind { PROXY, TLS, IPV6 };
+
 struct fake_gate {
+    enum kind kind;
     int target, listener, port;
     char *login;
-    SSL_CTX *tls; /* NULL: a proxy */
+    SSL_CTX *tls;
     pthread_t accepter;
     pthread_mutex_t lock;
     /* Guarded by lock: */
@@ -198,10 +201,12 @@ static void *serve(void *argument)
 {
     struct passage *passage = argument;
 
-    if (passage->gate->tls != NULL)
+    if (passage->gate->kind == TLS)
         serve_tls(passage);
-    else
+    else if (passage->gate->kind == PROXY)
         serve_proxy(passage);
+    else if (reach_service(passage))
+        relay(passage);
     pthread_mutex_lock(&passage->gate->lock);
     (void)shutdown(passage->client, SHUT_RDWR);
     if (passage->service >= 0)
@@ -232,25 +237,27 @@ static void *accept_all(void *argument)
 
 static bool listen_on_loopback(struct fake_gate *gate)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    bool six = gate->kind == IPV6;
+    struct sockaddr *address = six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+    socklen_t size = six ? sizeof v6 : sizeof v4;
 
-    gate->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (gate->listener < 0 ||
-        bind(gate->listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(gate->listener, 64) < 0 ||
-        getsockname(gate->listener, (struct sockaddr *)&address, &size) < 0)
+    gate->listener = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (gate->listener < 0 || bind(gate->listener, address, size) < 0 ||
+        listen(gate->listener, 64) < 0 || getsockname(gate->listener, address, &size) < 0)
         return false;
-    gate->port = ntohs(address.sin_port);
+    gate->port = ntohs(six ? v6.sin6_port : v4.sin_port);
     return true;
 }
 
-static struct fake_gate *open_gate(int port, const char *login, SSL_CTX *tls,
-                                   struct err *err)
+static struct fake_gate *open_gate(enum kind kind, int port, const char *login,
+                                   SSL_CTX *tls, struct err *err)
 {
     struct fake_gate *gate = memory_zalloc(sizeof *gate);
 
+    gate->kind = kind;
     gate->target = port;
     gate->login = memory_strdup(login);
     gate->tls = tls;
@@ -270,7 +277,12 @@ static struct fake_gate *open_gate(int port, const char *login, SSL_CTX *tls,
 
 struct fake_gate *fake_gate_proxy(int port, const char *login, struct err *err)
 {
-    return open_gate(port, login, NULL, err);
+    return open_gate(PROXY, port, login, NULL, err);
+}
+
+struct fake_gate *fake_gate_ipv6(int port, struct err *err)
+{
+    return open_gate(IPV6, port, NULL, NULL, err);
 }
 
 struct fake_gate *fake_gate_tls(int port, const char *host, const char *ca_path,
@@ -280,7 +292,7 @@ struct fake_gate *fake_gate_tls(int port, const char *host, const char *ca_path,
 
     /* OpenSSL writes without MSG_NOSIGNAL. */
     (void)signal(SIGPIPE, SIG_IGN);
-    return tls == NULL ? NULL : open_gate(port, NULL, tls, err);
+    return tls == NULL ? NULL : open_gate(TLS, port, NULL, tls, err);
 }
 
 int fake_gate_port(const struct fake_gate *gate)

@@ -1,5 +1,6 @@
 /*
- * fake_gate - what may stand between a client and a service on loopback: a proxy, or TLS.
+ * fake_gate - what may stand between a client and a service on loopback: a proxy, TLS, or
+ * another address.
  *
  * It listens on a free port of 127.0.0.1, and all that comes goes to 127.0.0.1:`port`,
  * whatever host was asked for; so names that exist nowhere can be used. One thread per
@@ -19,6 +20,8 @@ struct fake_gate *fake_gate_proxy(int port, const char *login, struct err *err) 
  * own certificate is written to the file ca_path. */
 struct fake_gate *fake_gate_tls(int port, const char *host, const char *ca_path,
                                 struct err *err) MUST_USE;
+/* Passes everything on, and listens on [::1]. NULL where there is no IPv6. */
+struct fake_gate *fake_gate_ipv6(int port, struct err *err) MUST_USE;
 int fake_gate_port(const struct fake_gate *gate);
 unsigned fake_gate_count(struct fake_gate *gate); /* connections so far */
 /* The first line of the last request of a proxy; heap, "" when there was none. */

@@ -100,7 +100,7 @@ static void keys_of_the_environment(struct s3_config *config)
     config->secret_key = NULL;
 }
 
-static const char own_key[] = "/tmp/pgkeep-presign.key";
+static char own_key[] = "/tmp/pgkeep-presign.XXXXXX";
 
 static void with_a_key_of_our_own(struct s3_config *config)
 {
@@ -112,6 +112,9 @@ START_TEST(a_link_to_what_needs_a_key_is_refused)
 {
     int64_t expires;
 
+    int fd = mkstemp(own_key);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
     ck_assert_int_eq(file_write(own_key, "01234567890123456789012345678901", 32, &rig.err),
                      0);
     s3_rig_stop(&rig);

@@ -208,6 +208,27 @@ START_TEST(a_certificate_that_is_not_vouched_for_ends_it_at_once)
 }
 END_TEST
 
+/* ---- addresses */
+
+START_TEST(a_service_may_have_an_ipv6_address)
+{
+    struct err err = {0};
+    struct fake_gate *gate = fake_gate_ipv6(fake_s3_port(pair.fake), &err);
+
+    if (gate == NULL) /* a host without IPv6 */
+        return;
+    char *url = memory_format("http://[::1]:%d", fake_gate_port(gate));
+    char *host = memory_format("[::1]:%d", fake_gate_port(gate));
+    setenv("http_proxy", "http://127.0.0.1:1", 1); /* not for loopback */
+    ck_assert_msg(put_by(url, NULL, NULL, &err) == 0, "%s", err.text);
+    assert_sent("Host", host);
+    ck_assert_uint_eq(fake_s3_stats(pair.fake).bad_signatures, 0);
+    free(url);
+    free(host);
+    fake_gate_free(gate);
+}
+END_TEST
+
 /* ---- connections */
 
 /* Some services and proxies do not know Expect. It is not sent to them again. */
@@ -257,6 +278,7 @@ int main(void)
     tcase_add_loop_test(
         tcase, tls_goes_through_a_proxy_and_is_checked_against_ones_own_authority, 0, 2);
     tcase_add_loop_test(tcase, a_certificate_that_is_not_vouched_for_ends_it_at_once, 0, 2);
+    tcase_add_test(tcase, a_service_may_have_an_ipv6_address);
     tcase_add_test(tcase, a_417_costs_one_more_request_and_the_body_goes_out_whole);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
