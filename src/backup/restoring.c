@@ -231,10 +231,21 @@ static void tell_incomplete(const struct restoring *r, struct err *err)
         err_context(err, "database \"%s\" may be incomplete now", r->database);
 }
 
+/* libpq would take the one named like the user: a backup is not to end in `postgres`. */
+static int check_named(const struct restoring *r, struct err *err)
+{
+    if (r->globals || server_conninfo_names_database(r->spec->conninfo))
+        return 0;
+    err_set(err, ERR_USAGE, "--to does not say which database");
+    return err_hint(err, "as --to 'host=db2 dbname=shop_restored'");
+}
+
 static int run(struct restoring *r, struct err *err)
 {
     struct retrieve_spec from = r->spec->from;
     from.purpose = "being restored";
+    if (check_named(r, err) < 0)
+        return -1;
     r->database = server_conninfo_database(r->spec->conninfo, err);
     if (r->database == NULL || check_options(r, err) < 0)
         return -1;

@@ -51,6 +51,8 @@ static void add_option(struct text *out, const struct option *option)
     else
         text_addf(out, "%*s", (int)(OPTION_COLUMN - left.length), "");
     bool shows_default = option->initial && *option->initial && !option_is_flag(option);
+    if (shows_default && strcmp(option->initial, "0") == 0 && strstr(option->help, "(0: "))
+        shows_default = false; /* what 0 means stands there */
     char *help = shows_default
                      ? memory_format("%s (default: %s)", option->help, option->initial)
                      : memory_strdup(option->help);

@@ -9,7 +9,7 @@ enum { COUNT_MAX = 1000000 };
 const struct option option_table[] = {
     /* ---- top level ---- */
     {OPTION_TOP, OPTION_PATH, "catalog", NULL, offsetof(struct settings, catalog),
-     .flags = OPTION_SHOWN, .argument = "catalog", .commands = "*", .value = "FILE",
+     .argument = "catalog", .commands = "*", .value = "FILE",
      .help =
          "the SQLite index of all backups (default: /var/lib/pgkeep/catalog.db for root, "
          "$XDG_STATE_HOME/pgkeep/catalog.db for others)",
@@ -395,7 +395,7 @@ const struct option option_table[] = {
     {OPTION_ARGUMENT, OPTION_WORD, NULL, .argument = "section", .commands = "restore",
      .words = "pre-data|data|post-data", .help = "only this part of the dump"},
     {OPTION_ARGUMENT, OPTION_INT, NULL, .argument = "parallel", .commands = "restore",
-     .min = 1, .max = 64, .help = "work with this many connections"},
+     .min = 1, .max = 64, .help = "only 1 in this version: one connection"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "no-owner", .commands = "restore",
      .help = "everything belongs to the connecting role"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "no-privileges", .commands = "restore",
@@ -414,9 +414,9 @@ const struct option option_table[] = {
     {OPTION_ARGUMENT, OPTION_WORD, NULL, .argument = "level", .commands = "verify",
      .words = "quick|full|drill", .initial = "full",
      .help = "quick: present, right size, right manifest; full: download, hash, decode; "
-             "drill: restore and compare"},
+             "drill (restore and compare): not in this version"},
     {OPTION_ARGUMENT, OPTION_CONNINFO, NULL, .argument = "to", .commands = "verify",
-     .value = "CONNINFO", .help = "server on which a drill makes its scratch database"},
+     .value = "CONNINFO", .help = "for a drill; not in this version"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "yes", .commands = "prune delete",
      .help = "do it; without it only the plan is shown"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "explain", .commands = "prune",

@@ -89,6 +89,8 @@ char *server_conninfo_with_password(const char *conninfo, const char *password,
 bool server_conninfo_has_password(const char *conninfo);
 /* Its dbname, else PGDATABASE, else the user; heap. */
 char *server_conninfo_database(const char *conninfo, struct err *err) MUST_USE;
+/* Whether anything but the user's name says it: dbname, a service, PGDATABASE, PGSERVICE. */
+bool server_conninfo_names_database(const char *conninfo);
 /* Environment for children: conninfo without password in `argument` (heap, for --dbname=),
  * PGPASSWORD=… etc. in env ("NAME=value" and "NAME" to remove, among them PGOPTIONS,
  * PGCLIENTENCODING and the PG* that conninfo beats); database overrides as above. The env

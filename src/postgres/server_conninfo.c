@@ -194,6 +194,16 @@ char *server_conninfo_database(const char *conninfo, struct err *err)
     return result;
 }
 
+bool server_conninfo_names_database(const char *conninfo)
+{
+    struct err ignored = {0};
+    PQconninfoOption *options = parse_options(conninfo, &ignored);
+    bool named = options != NULL && (option_value(options, "dbname") != NULL ||
+                                     option_value(options, "service") != NULL);
+    release_options(options);
+    return named || getenv("PGDATABASE") != NULL || getenv("PGSERVICE") != NULL;
+}
+
 /* What a conninfo gets when it does not say otherwise. A value of "" keeps the variable of
  * the environment and the service file from counting. */
 static const struct default_row {

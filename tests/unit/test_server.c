@@ -150,6 +150,26 @@ START_TEST(a_child_gets_all_but_the_password_by_argument)
 }
 END_TEST
 
+START_TEST(a_user_alone_names_no_database)
+{
+    static const struct row {
+        const char *conninfo;
+        bool named;
+    } rows[] = {
+        {"host=db user=postgres", false}, {"postgresql://postgres@db", false},
+        {"host=db dbname=shop", true},    {"postgresql://postgres@db/shop", true},
+        {"service=shop", true},           {"shop", true},
+    };
+    unsetenv("PGDATABASE");
+    unsetenv("PGSERVICE");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        ck_assert_msg(server_conninfo_names_database(rows[i].conninfo) == rows[i].named,
+                      "%s", rows[i].conninfo);
+    setenv("PGDATABASE", "shop", 1);
+    ck_assert(server_conninfo_names_database("host=db"));
+}
+END_TEST
+
 START_TEST(the_environment_fills_in_what_conninfo_lacks)
 {
     struct err err = {0};
@@ -220,6 +240,7 @@ int main(void)
     tcase_add_test(tcase, a_service_file_names_the_database);
     tcase_add_loop_test(tcase, a_child_gets_all_but_the_password_by_argument, 0,
                         sizeof children / sizeof *children);
+    tcase_add_test(tcase, a_user_alone_names_no_database);
     tcase_add_test(tcase, the_environment_fills_in_what_conninfo_lacks);
     tcase_add_test(tcase, a_secret_that_only_argv_could_carry_is_refused);
     tcase_add_loop_test(tcase, a_server_that_is_not_there_is_one_sentence_and_a_hint, 0,
