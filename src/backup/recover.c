@@ -90,9 +90,9 @@ static int check_data(const struct recovery *r, const struct manifest *manifest,
 {
     struct store_object object = {0};
     bool absent = false;
-    if (strcmp(manifest->facts.key, r->copy->key) != 0)
-        return err_set(err, ERR_UNSAFE, "the manifest of %s names %s, the catalog %s",
-                       r->copy->artifact, manifest->facts.key, r->copy->key);
+    if (manifest->facts.key == NULL || strcmp(manifest->facts.key, r->copy->key) != 0)
+        return err_set(err, ERR_UNSAFE, "the manifest of %s names another object than %s",
+                       r->copy->artifact, r->copy->key);
     if (store_stat(r->access->store, r->copy->key, &object, &absent, err) < 0)
         return -1;
     *whole = !absent && object.size == manifest->artifact.stored_bytes;
