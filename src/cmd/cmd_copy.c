@@ -32,32 +32,34 @@ static void print(const struct cmd_context *ctx, const struct transfer_spec *spe
                      spec->to, text_size(size, result->bytes));
 }
 
-static int transfer(struct cmd_context *ctx, struct transfer_spec *spec, struct err *err)
+static int transfer(struct cmd_context *ctx, const struct transfer_spec *given,
+                    struct err *err)
 {
     struct meter meter;
+    struct transfer_spec spec = *given;
     struct transfer_result result;
     struct catalog_artifact artifact = {0};
     struct progress *progress = NULL;
     int done = -1;
-    if (catalog_artifact_load(spec->catalog, spec->id, 0, &artifact, err) == 0)
+    if (catalog_artifact_load(spec.catalog, spec.id, 0, &artifact, err) == 0)
         progress = progress_new(progress_style(ctx->settings), NULL, err);
     if (progress) {
         meter_init(&meter, 0);
-        spec->meter = &meter;
-        progress_begin(progress, "copy", artifact_text_database(&artifact), spec->id,
+        spec.meter = &meter;
+        progress_begin(progress, "copy", artifact_text_database(&artifact), spec.id,
                        &meter);
-        progress_phase(progress, spec->to);
-        done = transfer_run(spec, &result, err);
+        progress_phase(progress, spec.to);
+        done = transfer_run(&spec, &result, err);
         progress_finish(progress);
     }
     progress_free(progress);
     catalog_artifact_release(&artifact);
     if (done == 0)
-        print(ctx, spec, &result);
+        print(ctx, &spec, &result);
     return done;
 }
 
-static int run_recorded(struct cmd_context *ctx, struct transfer_spec *spec,
+static int run_recorded(struct cmd_context *ctx, const struct transfer_spec *spec,
                         struct err *err)
 {
     struct err trouble = {0};

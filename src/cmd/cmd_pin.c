@@ -44,22 +44,23 @@ static int print(struct cmd_context *ctx, struct catalog *catalog, const char *i
     return result;
 }
 
-static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct pin_spec *spec,
-                    struct err *err)
+static int run_with(struct cmd_context *ctx, struct catalog *catalog,
+                    const struct pin_spec *given, struct err *err)
 {
     char id[ULID_SIZE];
+    struct pin_spec spec = *given;
     size_t untold = 0;
     if (catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err) < 0)
         return -1;
-    spec->settings = ctx->settings;
-    spec->catalog = catalog;
-    spec->id = id;
-    if (pin_run(spec, &untold, err) < 0 || print(ctx, catalog, id, untold, err) < 0)
+    spec.settings = ctx->settings;
+    spec.catalog = catalog;
+    spec.id = id;
+    if (pin_run(&spec, &untold, err) < 0 || print(ctx, catalog, id, untold, err) < 0)
         return -1;
     return untold > 0 ? CMD_PARTIAL : CMD_DONE;
 }
 
-static int run(struct cmd_context *ctx, struct pin_spec *spec, struct err *err)
+static int run(struct cmd_context *ctx, const struct pin_spec *spec, struct err *err)
 {
     struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
     int result = catalog ? run_with(ctx, catalog, spec, err) : -1;

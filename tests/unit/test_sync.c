@@ -342,6 +342,7 @@ int main(void)
     Suite *suite = suite_create("sync");
     TCase *tests = tcase_create("sync");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 30);
     tcase_add_test(tests, what_another_machine_wrote_comes_in_once);
     tcase_add_test(tests, what_another_machine_removed_is_missing_and_not_deleted);
     tcase_add_test(tests, an_empty_listing_concludes_nothing);
