@@ -13,7 +13,7 @@
 #include "catalog/runs.h"
 
 /* Servers behind one address need not have the very same time. */
-enum { SLACK_S = 10, UNTOLD_SLACK_S = 3600 };
+enum { SLACK_S = 10 };
 
 struct syncing {
     struct settings *settings;
@@ -242,21 +242,18 @@ static int heal_all(struct syncing *s, struct err *err)
 
 /* ---- what the store was not told ---- */
 
+/* Whether a store was told of a pin shows only in its file: each of these is read, every
+ * time. They are few. */
 static int tell(struct syncing *s, struct err *err)
 {
-    struct catalog_pin_changes changes = {0};
-    int result = catalog_artifacts_pin_changes(s->catalog, s->access->id, &changes, err);
-    for (size_t i = 0; result == 0 && i < changes.count; i++) {
-        const struct catalog_pin_change *change = &changes.items[i];
-        const struct inventory_object *state =
-            inventory_find(&s->there, change->id, KEYS_KIND_STATE);
+    struct strlist ids = {0};
+    int result = catalog_artifacts_ever_pinned(s->catalog, s->access->id, &ids, err);
+    for (size_t i = 0; result == 0 && i < ids.count; i++) {
         bool written = false;
-        if (state && state->modified >= change->changed + UNTOLD_SLACK_S)
-            continue;
-        result = note_tell(s->catalog, s->access, change->id, &written, err);
+        result = note_tell(s->catalog, s->access, ids.items[i], &written, err);
         s->result->told += written;
     }
-    catalog_pin_changes_release(&changes);
+    strlist_release(&ids);
     return result;
 }
 

@@ -176,7 +176,10 @@ static int continue_upload(struct transfer *t, struct err *err)
     bool there = false;
     enum recover_result what = RECOVER_LEFT_ALONE;
     if (t->copy.owner_state != OWNER_DEAD)
-        return reopen(t, err); /* which says why not */
+        return err_set(err, ERR_BUSY,
+                       "store \"%s\": %s is being copied there already (its process: %s)",
+                       t->target->name, t->artifact.id,
+                       owner_state_name(t->copy.owner_state));
     if (manifest_is_there(t, &there, err) < 0)
         return -1;
     if (there) {

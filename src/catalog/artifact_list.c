@@ -187,28 +187,20 @@ int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts 
     return catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, out, err);
 }
 
-int catalog_artifacts_pin_changes(struct catalog *catalog, int64_t store_id,
-                                  struct catalog_pin_changes *out, struct err *err)
+int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,
+                                  struct strlist *ids, struct err *err)
 {
     struct sql sql;
     sql_prepare(&sql, catalog,
-                "SELECT a.id, a.pin_changed FROM artifacts a"
-                " JOIN copies c ON c.artifact = a.number"
+                "SELECT a.id FROM artifacts a JOIN copies c ON c.artifact = a.number"
                 " WHERE a.pin_changed > 0 AND c.store = ? AND c.state = 'complete'"
                 " ORDER BY a.id",
                 err);
     sql_bind_int(&sql, store_id);
     while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_pin_change *change = &out->items[out->count++];
-        sql_chars(&sql, change->id, sizeof change->id);
-        change->changed = sql_int(&sql);
+        char id[ULID_SIZE];
+        sql_chars(&sql, id, sizeof id);
+        strlist_add(ids, id);
     }
     return sql_end(&sql);
-}
-
-void catalog_pin_changes_release(struct catalog_pin_changes *changes)
-{
-    free(changes->items);
-    *changes = (struct catalog_pin_changes){0};
 }

@@ -54,19 +54,10 @@ int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter
 int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts *out,
                               struct err *err) MUST_USE;
 
-/* Artifacts that were ever pinned or unpinned and have a complete copy in this store. */
-struct catalog_pin_change {
-    char id[ULID_SIZE];
-    int64_t changed;
-};
-struct catalog_pin_changes {
-    struct catalog_pin_change *items;
-    size_t count, capacity;
-};
-int catalog_artifacts_pin_changes(struct catalog *catalog, int64_t store_id,
-                                  struct catalog_pin_changes *out,
-                                  struct err *err) MUST_USE;
-void catalog_pin_changes_release(struct catalog_pin_changes *changes);
+/* Adds the ids of those that were ever pinned or unpinned and have a complete copy in this
+ * store. */
+int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,
+                                  struct strlist *ids, struct err *err) MUST_USE;
 
 /* A copy as the planner wants it; every state but deleted. */
 struct catalog_plan_row {

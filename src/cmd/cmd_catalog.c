@@ -86,6 +86,21 @@ static void fail(struct visit *v, const char *name, const struct err *why)
                                                        json_bytes(why->text)));
 }
 
+/* A configured store without a mark, which this catalog never saw with one, was not named
+ * on the command line. */
+static bool is_unused(const struct visit *v, const char *name, const struct err *why)
+{
+    struct catalog_store row = {0};
+    struct err ignored = {0};
+    bool absent = true;
+    if (why->kind != ERR_NOT_FOUND || config_args_has(v->ctx->args, "store"))
+        return false;
+    bool seen = catalog_store_find(v->catalog, name, &row, &absent, &ignored) == 0 &&
+                !absent && *row.uuid != '\0';
+    catalog_store_release(&row);
+    return !seen;
+}
+
 /* One store that is away does not keep the others from being read. */
 static int visit_one(struct visit *v, const char *name, visit_store each, struct err *err)
 {
@@ -98,7 +113,9 @@ static int visit_one(struct visit *v, const char *name, visit_store each, struct
         *err = why;
         return -1;
     }
-    if (done < 0)
+    if (done < 0 && is_unused(v, name, &why))
+        log_info("%s: nothing to do there", why.text);
+    else if (done < 0)
         fail(v, name, &why);
     else if (doubtful)
         v->doubtful++;

@@ -115,7 +115,7 @@ config 4MiB
 upload=""
 begin ceph part_there
 run "$pgkeep" copy "$id" --from nas --to ceph
-is "a second copy at the same time" "$status" 9
+is "a second copy at the same time" "$status" 7
 kill -TERM "$pid"
 wait "$pid"
 is "SIGTERM" $? 143
