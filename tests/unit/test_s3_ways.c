@@ -265,6 +265,23 @@ START_TEST(a_417_costs_one_more_request_and_the_body_goes_out_whole)
 }
 END_TEST
 
+/* It waits a second for the 100, and sends then. */
+START_TEST(a_service_that_never_says_100_gets_the_body_all_the_same)
+{
+    struct fake_s3_settings settings = fake_s3_defaults();
+    size_t size = (1 << 20) + 1;
+    char *data = memory_zalloc(size);
+    struct s3_put put = {.key = "k", .data = data, .size = size};
+    struct err err = {0};
+
+    settings.no_100_continue = true;
+    fake_s3_change(pair.fake, &settings);
+    ck_assert_msg(s3_put(pair.client, &put, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(fake_s3_count(pair.fake, "PutObject"), 1);
+    free(data);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("s3_ways");
@@ -280,6 +297,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_certificate_that_is_not_vouched_for_ends_it_at_once, 0, 2);
     tcase_add_test(tcase, a_service_may_have_an_ipv6_address);
     tcase_add_test(tcase, a_417_costs_one_more_request_and_the_body_goes_out_whole);
+    tcase_add_test(tcase, a_service_that_never_says_100_gets_the_body_all_the_same);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
