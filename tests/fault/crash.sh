@@ -1,17 +1,25 @@
-#!/usr/bin/env bash
-# Goal: kill -9 at every step of a deletion and of an upload, once and twice, in a folder and in a bucket; then one
-# sweep, and neither a ghost row nor an orphan object is left, and what was kept is whole. A step is a system call
-# that the outside can see: the n-th unlink, rename, sync (of a file, of the catalog), send and receive.
+# shellcheck shell=bash
+# crash.sh - kill -9 in front of the n-th system call that the outside can see (unlink, rename, sync of a file or of the
+# catalog, send, receive), then one sweep, and a look at what is left; to be sourced.
+# Starts PostgreSQL and Ceph's S3 and writes a configuration: job nightly into a folder and a bucket, keep_last = 2.
+#
+#   every CALL WHAT COMMAND...   for n = 1, 2, 3 ... until it is not hit any more; calls the test's `prepare` before each
+#   kept=(ID...)                 what must stay whole all the time
+#   calls=(CALL...)              all kinds
+#   bucket_kind=KIND             before sourcing: "" versioned locked; every version and marker counts as an object
+#   three_backups                a `prepare` for deletions: two good ones are kept, a third one is to go
+
 # shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../integration/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../integration/lib.sh"
 # shellcheck source=tests/integration/retention.sh
-. "$(dirname "$0")/../integration/retention.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../integration/retention.sh"
 
 strace -f -o /dev/null true 2>/dev/null || skip_all "strace cannot trace here"
 most=${FAULT_STEPS:-60} # of one kind of call
+kept=()
 pg_up main
 rgw_up
-s3_bucket crash
+s3_bucket crash "${bucket_kind:-}"
 createdb shop
 psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n"
 conf "nas: { type = \"dir\"; path = \"$work/nas\"; };
@@ -29,8 +37,8 @@ killed() {
 }
 in_folder() { (cd "$work/nas" && find . -type f | sed 's#^\./##' | grep -vE '^(pgkeep-store.json|RECOVERY.md)$' | sort); }
 in_bucket() {
-    s3_call GET "crash?list-type=2&prefix=p%2F" | grep -oE '<Key>[^<]*' | sed 's#<Key>p/##' |
-        grep -vE '^(pgkeep-store.json|RECOVERY.md)$' | sort
+    s3_call GET "crash?prefix=p%2F&versions=" | grep -oE '<Key>[^<]*' | sed 's#<Key>p/##' |
+        grep -vE '^(pgkeep-store.json|RECOVERY.md)$' | sort -u
     s3_call GET "crash?uploads=" | grep -oE '<UploadId>[^<]*' | sed 's/^/upload /'
 }
 objects() { if [ "$1" = nas ]; then in_folder; else in_bucket; fi; }
@@ -91,26 +99,11 @@ every() {
     is "$what: kill -9 at each of $((n - 1)) $call" "$wrong" ""
 }
 
+# shellcheck disable=SC2034 # for the tests
 calls=(unlinkat renameat fsync fdatasync sendto recvfrom)
-keep backup nightly && kept=("$out")
-like "a first backup" "$out" '^[0-9A-Z]{26}$'
-
-# ---- uploads ----
-prepare() { :; }
-for call in "${calls[@]}" linkat renameat2; do
-    every "$call" upload backup nightly
-done
-
-# ---- deletions: two good ones stay, one more than they goes ----
-keep prune --yes
-mapfile -t kept < <("$pgkeep" --config "$config" list --json | jq -r '[.artifacts[] | select(.status == "complete")][:2][].id')
-is "two are kept" "${#kept[@]}" 2
-prepare() {
+three_backups() {
     keep prune --yes
     keep backup nightly
-    mapfile -t kept < <("$pgkeep" --config "$config" list --json | jq -r '[.artifacts[] | select(.status == "complete")][:2][].id')
+    mapfile -t kept < <("$pgkeep" --config "$config" list --json |
+        jq -r '[.artifacts[] | select(.status == "complete")][:2][].id')
 }
-for call in "${calls[@]}"; do
-    every "$call" deletion prune --yes
-done
-finished
