@@ -186,7 +186,8 @@ int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err)
 /* Waits for all parts sent so far; nothing becomes visible. */
 int s3_upload_wait(struct s3_upload *upload, struct err *err) MUST_USE;
 /* Waits for the parts, checks the ledger (count, numbers, bytes), completes, settles an unknown outcome
- * with HEAD and the token, verifies the size. After 0 the object is there with exactly these bytes
+ * with HEAD and the token, verifies the size. After 0 the object is there with exactly these bytes, locked as
+ * the client locks objects (set once more where HEAD does not show it)
  * (keys that may write but not read: by the service's word, with a warning). out may be NULL. */
 int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err *err) MUST_USE;
 /* Not finished: aborts (bounded to 60 s; never after a Complete of unknown outcome). NULL-safe. */
