@@ -35,17 +35,17 @@ static void add_separator(struct text *out, const char *separator)
 
 /* Cut at a character; the first line only, without the hint. The store's name in front
  * goes: it stands in a column of its own. */
-void artifact_text_add_reason(struct text *out, const char *reason)
+void artifact_text_add_reason(struct text *out, const char *reason, size_t width)
 {
     const char *name = text_starts_with(reason, "store \"") ? strstr(reason, "\": ") : NULL;
     if (name)
         reason = name + strlen("\": ");
     size_t size = strcspn(reason, "\n");
-    if (size <= REASON_WIDTH) {
+    if (size <= width) {
         text_add_bytes(out, reason, size);
         return;
     }
-    for (size = REASON_WIDTH; size > 0 && ((unsigned char)reason[size] & 0xC0) == 0x80;)
+    for (size = width; size > 0 && ((unsigned char)reason[size] & 0xC0) == 0x80;)
         size--;
     text_add_bytes(out, reason, size);
     text_add(out, "...");
@@ -103,7 +103,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
 {
     if (artifact->error_message) {
         add_separator(out, "; ");
-        artifact_text_add_reason(out, artifact->error_message);
+        artifact_text_add_reason(out, artifact->error_message, REASON_WIDTH);
     }
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
@@ -113,7 +113,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
             continue;
         add_separator(out, "; ");
         text_addf(out, "%s: ", copy->store);
-        artifact_text_add_reason(out, trouble);
+        artifact_text_add_reason(out, trouble, REASON_WIDTH);
     }
 }
 

@@ -5,7 +5,11 @@
 #include "cmd/health_json.h"
 #include "cmd/output.h"
 
-enum { REMARKS_MAX = 1 << 12 };
+enum {
+    REMARKS_MAX = 1 << 12,
+    REASON_WIDTH = 200, /* bytes of an error; `show` has all of it */
+    RUNS_MAX = 1000     /* looked back for the newest of each job */
+};
 
 /* Puts a short id into the cell; a catalog that went away meanwhile costs only the short
  * form. */
@@ -93,7 +97,7 @@ static void add_tried(struct text *out, const struct catalog_artifact *tried)
         text_add(out, "no good copy, or from the future");
     if (tried->error_message) {
         text_add(out, ": ");
-        artifact_text_add_reason(out, tried->error_message);
+        artifact_text_add_reason(out, tried->error_message, REASON_WIDTH);
     }
 }
 
@@ -104,12 +108,20 @@ static void cell_remarks(struct output_table *table, const struct health *health
     text_init(&text, REMARKS_MAX);
     if (group ? group->too_old : job->too_old)
         add_remark(&text, "too old");
-    if (!group)
+    if (!group && !job->failed_run)
         add_remark(&text, "never ran");
-    else if (!group->tried && !group->good)
+    else if (group && !group->tried && !group->good)
         add_remark(&text, "none yet");
-    else if (group->tried != group->good)
+    else if (group && group->tried != group->good)
         add_tried(&text, group->tried);
+    if (job->failed_run && (!group || group == job->groups)) {
+        char time[32];
+        add_remark(&text, "the run of ");
+        text_addf(&text, "%s failed: ", output_time(time, job->failed_run->started));
+        artifact_text_add_reason(
+            &text, job->failed_run->message ? job->failed_run->message : "no reason noted",
+            REASON_WIDTH);
+    }
     if (!job->configured && health->any_configured)
         add_remark(&text, "not configured");
     output_table_cell(table, text.data);
@@ -175,7 +187,7 @@ static void cell_problem(struct output_table *table, const struct health_problem
     struct text text;
     text_init(&text, REMARKS_MAX);
     if (problem->reason) {
-        artifact_text_add_reason(&text, problem->reason);
+        artifact_text_add_reason(&text, problem->reason, REASON_WIDTH);
         text_add(&text, "; ");
     }
     text_add(&text, advice(problem->what));
@@ -287,12 +299,14 @@ static int run(struct cmd_context *ctx, struct err *err)
     static const struct catalog_filter everything = {0};
     const struct settings *settings = ctx->settings;
     struct catalog_artifacts artifacts = {0};
+    struct catalog_runs runs = {0};
     struct health health = {0};
     struct health_spec spec = {
         .settings = settings,
         .job = config_args_text(ctx->args, "job"),
         .max_age_s = config_args_number(ctx->args, "max-age", HEALTH_NO_LIMIT),
         .now = clock_now(),
+        .runs = &runs,
     };
     bool absent;
     int result = -1;
@@ -301,6 +315,8 @@ static int run(struct cmd_context *ctx, struct err *err)
         goto cleanup;
     if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
                                           &artifacts, err) < 0)
+        goto cleanup;
+    if (catalog && catalog_runs_list(catalog, "backup", NULL, RUNS_MAX, &runs, err) < 0)
         goto cleanup;
     health_init(&health, &artifacts, &spec);
     if (check_job(ctx, &health, err) < 0)
@@ -312,6 +328,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     result = verdict(&health, settings);
 cleanup:
     health_release(&health);
+    catalog_runs_release(&runs);
     catalog_artifacts_release(&artifacts);
     catalog_close(catalog);
     return result;

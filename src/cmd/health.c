@@ -244,6 +244,31 @@ static void look_at_copy(struct health *health, const struct catalog_artifact *a
     }
 }
 
+static bool has_artifact_since(const struct catalog_artifacts *artifacts, const char *job,
+                               int64_t since)
+{
+    for (size_t i = 0; i < artifacts->count; i++) {
+        const struct catalog_artifact *artifact = &artifacts->items[i];
+        if (artifact->started >= since && strcmp(artifact_text_job(artifact), job) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A run that failed once an artifact was there is told by that artifact. */
+static void find_failed_run(struct health_job *job, const struct catalog_runs *runs,
+                            const struct catalog_artifacts *artifacts)
+{
+    for (size_t i = 0; runs && i < runs->count; i++) {
+        const struct catalog_run *run = &runs->items[i];
+        if (!run->job || strcmp(run->job, job->name) != 0)
+            continue;
+        if (run->exit_status > 0 && !has_artifact_since(artifacts, job->name, run->started))
+            job->failed_run = run;
+        return;
+    }
+}
+
 static bool is_asked_for(const struct health_spec *spec, const char *job)
 {
     return !spec->job || strcmp(spec->job, job) == 0;
@@ -271,6 +296,8 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
         for (size_t j = 0; j < artifact->copy_count; j++)
             look_at_copy(health, artifact, &artifact->copies[j]);
     }
+    for (size_t i = 0; i < health->job_count; i++)
+        find_failed_run(&health->jobs[i], spec->runs, artifacts);
     judge(health, spec);
 }
 

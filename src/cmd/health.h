@@ -21,6 +21,7 @@
 #define PGKEEP_CMD_HEALTH_H
 
 #include "catalog/artifact_list.h"
+#include "catalog/runs.h"
 #include "config/settings.h"
 
 #define HEALTH_NO_LIMIT (-1)
@@ -43,6 +44,8 @@ struct health_job {
                         nothing at all is configured (ad-hoc backups) */
     bool too_old;
     const struct catalog_artifact *good; /* the newest of all its groups */
+    /* Its newest run, when that failed before any artifact began: no server, no store. */
+    const struct catalog_run *failed_run;
     struct health_group *groups;
     size_t group_count, group_capacity;
 };
@@ -86,6 +89,8 @@ struct health_spec {
     const char *job;                 /* only this one; NULL: all */
     int64_t max_age_s;               /* HEALTH_NO_LIMIT: nothing is too old */
     int64_t now;
+    const struct catalog_runs
+        *runs; /* of `backup`, newest first; outlives it; NULL: none */
 };
 
 /* `artifacts` newest first, as listed; they and the settings must outlive it. */

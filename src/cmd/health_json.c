@@ -50,15 +50,24 @@ static json_t *group_json(const struct health *health, const struct health_group
         json_bytes(tried ? tried->error_message : NULL), "too_old", (int)group->too_old);
 }
 
+static json_t *run_json(const struct catalog_run *run)
+{
+    if (!run)
+        return json_null();
+    return json_pack("{s:o, s:I, s:o}", "started", json_time(run->started), "exit_status",
+                     (json_int_t)run->exit_status, "message", json_bytes(run->message));
+}
+
 static json_t *job_json(const struct health *health, const struct health_job *job)
 {
     json_t *groups = json_array();
     for (size_t i = 0; i < job->group_count; i++)
         (void)json_array_append_new(groups, group_json(health, &job->groups[i]));
-    return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o}", "job", json_bytes(job->name),
+    return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "job", json_bytes(job->name),
                      "configured", (int)job->configured, "too_old", (int)job->too_old,
                      "last_good", time_json(job->good), "age_seconds",
-                     age_json(health, job->good), "databases", groups);
+                     age_json(health, job->good), "failed_run", run_json(job->failed_run),
+                     "databases", groups);
 }
 
 static json_t *problem_json(const struct health_problem *problem)

@@ -386,10 +386,47 @@ START_TEST(json_holds_jobs_that_never_ran_and_names_of_any_bytes)
 }
 END_TEST
 
+START_TEST(a_run_that_failed_before_its_first_artifact_is_told)
+{
+    static const struct row rows[] = {{"n", "shop", CATALOG_COMPLETE, 3, "c"}, {0}};
+    char kind[] = "backup", name[] = "n";
+    struct catalog_run items[] = {
+        {.kind = kind, .job = name, .started = NOW - HOUR, .exit_status = 4},
+        {.kind = kind, .job = name, .started = NOW - 2 * HOUR, .exit_status = 0}};
+    struct catalog_runs runs = {.items = items, .count = 2};
+    static const struct claim {
+        const char *text;
+        int exit_status;
+        int64_t artifact_started;
+        bool told;
+    } claims[] = {{"the newest run failed", 4, NOW - 3 * HOUR, true},
+                  {"with an artifact, that one tells", 4, NOW - HOUR, false},
+                  {"an older failure is over", 0, NOW - 3 * HOUR, false},
+                  {"one under way has not failed", -1, NOW - 3 * HOUR, false}};
+    struct health_spec spec = {.max_age_s = HEALTH_NO_LIMIT};
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        struct stage stage;
+        stage_init(&stage, rows, "n", &spec);
+        health_release(&stage.health);
+        stage.items[0].started = claims[i].artifact_started;
+        items[0].exit_status = claims[i].exit_status;
+        spec.settings = &stage.settings;
+        spec.now = NOW;
+        spec.runs = &runs;
+        health_init(&stage.health, &stage.artifacts, &spec);
+        ck_assert_msg((stage.health.jobs[0].failed_run == &items[0]) == claims[i].told,
+                      "%s", claims[i].text);
+        spec.runs = NULL;
+        stage_release(&stage);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("health");
     TCase *tcase = tcase_create("health");
+    tcase_add_test(tcase, a_run_that_failed_before_its_first_artifact_is_told);
     tcase_add_loop_test(tcase, too_old_is_what_has_no_recent_good_backup, 0,
                         (int)(sizeof(age_cases) / sizeof(age_cases[0])));
     tcase_add_test(tcase,
