@@ -373,13 +373,15 @@ START_TEST(json_holds_jobs_that_never_ran_and_names_of_any_bytes)
         text,
         "{\"time\":\"2026-11-21T03:00:00Z\",\"max_age_seconds\":93600,\"too_old\":true,"
         "\"running\":[],\"jobs\":[{\"job\":\"n\",\"configured\":true,\"too_old\":false,"
-        "\"last_good\":\"2026-11-21T01:00:00Z\",\"age_seconds\":7200,\"databases\":[{"
+        "\"last_good\":\"2026-11-21T01:00:00Z\",\"age_seconds\":7200,\"failed_run\":null,"
+        "\"databases\":[{"
         "\"database\":{\"hex\":\"ff\"},\"type\":\"full\",\"id\":\"A1\",\"last_good\":"
         "\"2026-11-21T01:00:00Z\",\"age_seconds\":7200,\"stored_bytes\":null,\"last_"
         "tried\":"
         "\"2026-11-21T01:00:00Z\",\"last_status\":\"complete\",\"last_error\":null,"
         "\"too_old\":false}]},{\"job\":\"w\",\"configured\":true,\"too_old\":true,"
-        "\"last_good\":null,\"age_seconds\":null,\"databases\":[]}],\"problems\":[]}");
+        "\"last_good\":null,\"age_seconds\":null,\"failed_run\":null,\"databases\":[]}],"
+        "\"problems\":[]}");
     free(text);
     json_decref(json);
     stage_release(&stage);
