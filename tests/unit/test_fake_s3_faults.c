@@ -195,7 +195,10 @@ START_TEST(a_fault_does_what_its_name_says_once)
     fault.key = faults[_i].question == LIST ? NULL : "k";
     unsigned id = fake_s3_fault(fake, &fault);
     struct reply reply = ask(fake, &question);
-    ck_assert_msg(reply.code == faults[_i].code, "curl %d", (int)reply.code);
+    /* Closed with bytes unread, a connection is reset: which of the two comes first is
+     * chance. */
+    bool reset = reply.code == CURLE_RECV_ERROR && faults[_i].code == CURLE_GOT_NOTHING;
+    ck_assert_msg(reset || reply.code == faults[_i].code, "curl %d", (int)reply.code);
     ck_assert_int_eq(reply.status, faults[_i].status);
     if (faults[_i].word != NULL)
         ck_assert_msg(strstr(reply.body, faults[_i].word) != NULL, "%s", reply.body);

@@ -424,6 +424,48 @@ START_TEST(the_service_is_given_the_time_it_asks_for)
 }
 END_TEST
 
+static int64_t clock_at;
+
+static int64_t our_clock(void *unused)
+{
+    (void)unused;
+    return clock_at;
+}
+
+static int64_t no_wait(void *unused, int64_t delay_ms)
+{
+    (void)unused;
+    (void)delay_ms;
+    return 0;
+}
+
+START_TEST(what_throttling_closed_opens_again_while_all_is_well)
+{
+    static const struct s3_seam seam = {.now = our_clock, .delay = no_wait};
+    struct s3_pair pair;
+    struct err err = {0};
+
+    clock_at = 1000;
+    s3_pair_init(&pair, NULL, NULL);
+    s3_client_set_seam(pair.client, &seam);
+    fake_s3_add_object(pair.fake, "a", "x", 1);
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "GetObject",
+                                                  .action = FAKE_STATUS,
+                                                  .status = 503,
+                                                  .code = "SlowDown"});
+    OK(get_a(&pair, &err));
+    ck_assert_uint_eq(s3_client_window(pair.client), 8);
+    for (unsigned n = 1; n <= 10; n++) {
+        clock_at += 30000;
+        OK(get_a(&pair, &err));
+        ck_assert_uint_eq(s3_client_window(pair.client), n < 8 ? 8 + n : 16);
+        OK(get_a(&pair, &err));
+        ck_assert_uint_eq(s3_client_window(pair.client), n < 8 ? 8 + n : 16);
+    }
+    s3_pair_release(&pair);
+}
+END_TEST
+
 START_TEST(an_outage_ends_with_the_budget_and_one_sentence)
 {
     struct s3_config config = s3_pair_config();
@@ -824,6 +866,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, an_expired_token_is_fetched_anew_once);
     tcase_add_test(tests, wrong_keys_are_denied_at_once);
     tcase_add_loop_test(tests, the_service_is_given_the_time_it_asks_for, 0, 3);
+    tcase_add_test(tests, what_throttling_closed_opens_again_while_all_is_well);
     tcase_add_test(tests, an_outage_ends_with_the_budget_and_one_sentence);
     tcase_add_test(tests, a_service_that_comes_back_is_found);
     tcase_add_test(tests, a_dead_kept_connection_costs_nothing_but_a_try);
