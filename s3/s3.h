@@ -14,7 +14,7 @@
  * ERR_TRANSIENT (no usable answer within the budget), ERR_STORE (cannot work: no bucket, refused
  * part, limit reached), ERR_CORRUPT (what came back is not what was sent), ERR_CONFIG, ERR_CANCELLED.
  * The text holds the service's code, message and request id, the number of tries and their time.
- * Rules and sources: s3/README.md.
+ * Each module's header has its rules and their sources; what is not built: s3/README.md.
  */
 #ifndef PGKEEP_S3_S3_H
 #define PGKEEP_S3_S3_H
