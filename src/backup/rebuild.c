@@ -166,7 +166,7 @@ static int without_mark(struct rebuilding *r, const char *name, struct err *err)
     }
     if (r->only != NULL)
         return -1;
-    log_info("%s: nothing to read there", err->text);
+    log_info("%.*s: nothing to read there", (int)strcspn(err->text, "\n"), err->text);
     err_clear(err);
     r->result->unused++;
     return 0;

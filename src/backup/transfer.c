@@ -96,7 +96,29 @@ static int open_source(struct transfer *t, struct err *err)
                                  .store = t->spec->from,
                                  .purpose = "being copied"};
     t->retrieve = retrieve_open(&from, err);
-    return t->retrieve ? read_manifest(t, err) : -1;
+    if (t->retrieve == NULL)
+        return -1;
+    const struct catalog_copy *copy = retrieve_copy(t->retrieve);
+    if (copy->state != CATALOG_COPY_COMPLETE)
+        return err_set(err, ERR_NOT_FOUND,
+                       "the copy in store \"%s\" is %s: it is no source", t->spec->from,
+                       catalog_copy_state_name(copy->state));
+    return read_manifest(t, err);
+}
+
+static int null_write(void *context, const void *data, size_t size, struct err *err)
+{
+    (void)context, (void)data, (void)size, (void)err;
+    return 0;
+}
+
+static int read_source(struct transfer *t, struct stream_sink sink, struct meter *meter,
+                       struct err *err)
+{
+    int result = retrieve_run(t->retrieve, RETRIEVE_STORED, sink, meter, err);
+    if (result < 0 && err->kind == ERR_CORRUPT)
+        err_hint(err, "`pgkeep verify %s` finds a copy that is good", t->artifact.id);
+    return result;
 }
 
 /* ---- the row in the target ---- */
@@ -161,12 +183,22 @@ static int reopen(struct transfer *t, struct err *err)
 }
 
 /* Its manifest goes while it still counts as broken: once it is `uploading`, a manifest
- * would mean that all is there (recover.h). */
+ * would mean that all is there (recover.h). And not before the source was read to its end:
+ * of two broken copies none is given up for the other. */
 static int replace_broken(struct transfer *t, struct err *err)
 {
+    struct stream_sink nowhere = {.write = null_write};
+    if (read_source(t, nowhere, NULL, err) < 0)
+        return -1;
     t->replaces = true;
-    if (t->copy.state != CATALOG_COPY_DELETED)
-        t->result->outcome = TRANSFER_HEALED;
+    t->result->outcome = TRANSFER_HEALED;
+    return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
+}
+
+/* Another machine may have put something there since. */
+static int replace_deleted(struct transfer *t, struct err *err)
+{
+    t->replaces = true;
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
 }
 
@@ -212,8 +244,9 @@ static int claim_row(struct transfer *t, struct err *err)
         return 0;
     case CATALOG_COPY_MISSING:
     case CATALOG_COPY_DAMAGED:
-    case CATALOG_COPY_DELETED:
         return replace_broken(t, err);
+    case CATALOG_COPY_DELETED:
+        return replace_deleted(t, err);
     case CATALOG_COPY_UPLOADING:
         return continue_upload(t, err);
     case CATALOG_COPY_FAILED:
@@ -357,11 +390,8 @@ static int send_data(struct transfer *t, struct err *err)
     struct stream_sink sink = {.write = resend_write, .context = &t->resend};
     if (begin_upload(t, err) < 0)
         return -1;
-    if (retrieve_run(t->retrieve, RETRIEVE_STORED, sink, t->spec->meter, err) < 0) {
-        if (err->kind == ERR_CORRUPT)
-            err_hint(err, "`pgkeep verify %s` finds a copy that is good", t->artifact.id);
+    if (read_source(t, sink, t->spec->meter, err) < 0)
         return -1;
-    }
     if (resend_end(&t->resend, err) < 0 || remove_replaced(t, err) < 0)
         return -1;
     return finish_data(t, err);

@@ -5,16 +5,19 @@
  * visible -> chunk index -> manifest -> catalog -> state file. So a copy that is not whole
  * never has its manifest.
  *
- *     copy in the target   what happens
- *     -------------------
- * ------------------------------------------------------------------ none, deleted        a
- * new one complete             nothing: TRANSFER_PRESENT missing, damaged     its manifest
- * is removed first (what lies there is no backup while this goes on), the old objects when
- * the new bytes are whole failed               what is left of it is cleared first
- *     uploading, its       continued where it was: parts of the open upload, bytes of the
- * temp process dead         file. The source is read from its beginning all the same, and
- * what lay there is read back and held against it uploading, alive     ERR_UNSAFE; also
- * when it is being deleted
+ *     copy in the target    what happens
+ *     --------------------  -----------------------------------------------------
+ *     none, deleted         a new one
+ *     complete              nothing: TRANSFER_PRESENT
+ *     missing, damaged      replaced, after the source was read to its end once
+ *     failed                what is left of it is cleared first
+ *     uploading, its        continued where it was; what lay there is read back
+ *       process is dead     and held against the source
+ *     uploading, else       ERR_BUSY
+ *     being deleted         ERR_UNSAFE
+ *
+ * Of a copy that is replaced the manifest goes first - what lies there is no backup while
+ * this goes on - and the old objects when the new bytes are whole.
  *
  * Killed, it leaves `uploading` with the handle of its upload, for the next `copy` or for
  * `sweep`; interrupted or failed, it undoes what it began.

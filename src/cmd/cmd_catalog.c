@@ -114,7 +114,7 @@ static int visit_one(struct visit *v, const char *name, visit_store each, struct
         return -1;
     }
     if (done < 0 && is_unused(v, name, &why))
-        log_info("%s: nothing to do there", why.text);
+        log_info("%.*s: nothing to do there", (int)strcspn(why.text, "\n"), why.text);
     else if (done < 0)
         fail(v, name, &why);
     else if (doubtful)

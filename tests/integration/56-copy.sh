@@ -60,6 +60,12 @@ run "$pgkeep" verify "$id" --store nas
 is "verify finds the damage" "$status $(state nas)" "6 damaged"
 run "$pgkeep" copy "$id" --from nas --to "dir:$work/other"
 is "a damaged copy is no source" "$status" 1
+usb=$work/usb/$(shown '.copies[] | select(.store == "nas") | .key')
+cp "$usb" "$work/saved"
+printf 'X' | dd of="$usb" bs=1 seek=2000 conv=notrunc status=none
+run "$pgkeep" copy "$id" --from "dir:$work/usb" --to nas
+is "of two broken copies none is given up" "$status $(state nas) $(find "$folder" -name "*$id*" | wc -l)" "6 damaged 4"
+cp "$work/saved" "$usb"
 run "$pgkeep" copy "$id" --from ceph --to nas
 is "a damaged copy is replaced" "$status $(state nas)" "0 complete"
 like "a damaged copy is replaced: what it says" "$out" "copied anew"
