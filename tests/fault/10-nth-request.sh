@@ -53,8 +53,7 @@ series() {
         [ "$(fake fired "$id")" = 1 ] || break
         [[ $status =~ ^($allowed)$ ]] || trouble "$context: exit status $status: $err"
         look "$context"
-        for key in $(s3_keys "$prefix/data/"); do fake forget "$key" >/dev/null; done
-        rm -rf "$folder"
+        forget_all
     done
     [ "$status" = 0 ] || trouble "$name: the run without it ended with $status: $err"
     [ "$n" -gt 12 ] || trouble "$name: it ended after $n requests"

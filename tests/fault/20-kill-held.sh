@@ -12,18 +12,7 @@ createdb shop
 # More than one part of an upload.
 psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, repeat(md5(n::text), 30) AS words
     FROM generate_series(1, 18500) n"
-export PGKEEP_CONFIG=$work/pgkeep.conf
 
-fresh() { # fresh NUMBER: stores and a catalog of their own
-    folder=$work/folder-$1 prefix=p$1
-    cat >"$PGKEEP_CONFIG" <<END
-catalog = "$work/$1.db";
-sources: { shop: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=shop"; }; };
-stores: { nas: { type = "dir"; path = "$folder"; };
-          fake: { type = "s3"; endpoint = "$fake_endpoint"; bucket = "bucket"; prefix = "$prefix/"; path_style = true; }; };
-jobs: { nightly: { source = "shop"; stores = [ $stores ]; compress = "none"; }; };
-END
-}
 manifests() { { s3_keys "$prefix/manifests/"; find "$folder/manifests" -name '*.json' 2>/dev/null; } | grep -oE '[^/]*\.json' | sort -u; }
 # The held request of a client that is gone is carried out.
 let_go() { # let_go REQUEST
@@ -34,41 +23,13 @@ let_go() { # let_go REQUEST
     done
     trouble "request $1 never ended"
 }
-# Objects by id, and what the catalog says of complete copies, in the same form.
-in_stores() {
-    { s3_keys "$prefix/data/" | sed 's/^/fake /'; find "$folder/data" -type f 2>/dev/null | sed 's/^/nas /'; } |
-        sed -E 's/^([a-z]+) .*-([0-9A-Z]{26})\.(index|sql).*/\1 \2 \3/' | sort
-    { s3_keys "$prefix/manifests/" | sed 's/^/fake /'; find "$folder/manifests" -type f 2>/dev/null | sed 's/^/nas /'; } |
-        sed -E 's/^([a-z]+) .*\/([0-9A-Z]{26})\.json/\1 \2 manifest/' | sort
-}
-in_catalog() {
-    "$pgkeep" list --json >"$work/list.json"
-    jq -r '.artifacts[] | .id as $id | .copies[] | select(.state == "complete") | "\(.store) \($id) index", "\(.store) \($id) sql"' \
-        "$work/list.json" | sort
-    jq -r '.artifacts[] | .id as $id | .copies[] | select(.state == "complete") | "\(.store) \($id) manifest"' "$work/list.json" | sort
-}
-
-after() { # after CONTEXT WANTED: the next run, and what there is
-    local found
-    within 60 "$pgkeep" backup nightly
-    [ "$status" = 0 ] || trouble "$1: the next run ended with $status: $err"
-    found=$("$pgkeep" list --json | jq -r '[.artifacts[].status] | group_by(.) | map(.[0] + ":" + (length | tostring)) | join(" ")')
-    [[ $found =~ ^complete:$2(\ failed:1)?$ ]] || trouble "$1: wanted $2 whole backups, list shows $found"
-    found=$(diff <(in_catalog) <(in_stores)) || trouble "$1: catalog (<) and stores (>) differ: $found"
-    [ "$(fake uploads)" = 0 ] || trouble "$1: $(fake uploads) uploads are open"
-    [ -z "$(find "$folder" -name '*.part' 2>/dev/null)" ] || trouble "$1: a partial file is left"
-    found=$("$pgkeep" status --json | jq -c '.running // empty')
-    [ "$found" = "[]" ] || trouble "$1: status shows as running: $found"
-    run "$pgkeep" verify --all
-    [ "$status" = 0 ] || trouble "$1: verify says $status: $out $err"
-}
 
 number=0
 while IFS='|' read -r name stores; do
     late=0
     for ((n = 1; n < 100; n++)); do
         number=$((number + 1))
-        fresh "$number"
+        fresh "$number" "$stores"
         id=$(fake fault "nth=$n" action=hold)
         base=$(fake count)
         "$pgkeep" backup nightly >"$work/out" 2>"$work/err" </dev/null &
@@ -83,9 +44,8 @@ while IFS='|' read -r name stores; do
         wanted=1
         [ -z "$(manifests)" ] || wanted=2
         late=$((late + wanted - 1))
-        after "$context" "$wanted"
-        for key in $(s3_keys "$prefix/data/"); do fake forget "$key" >/dev/null; done
-        rm -rf "$folder"
+        in_order "$context" "$wanted"
+        forget_all
     done
     [ "$n" -gt 12 ] || trouble "it ended after $n requests"
     no_trouble "$name: killed at request 1 to $((n - 1))"

@@ -8,6 +8,11 @@
 # within SECONDS COMMAND…    run, but killed after that time ($status 137)
 # artifact N FILTER          of the N-th newest artifact of `list --json` (0: the newest), by jq
 # folder_files               files of $folder that belong to backups
+# fresh NAME STORES [OPTIONS] a configuration with a catalog, a folder (store "nas", $folder) and a prefix in the bucket (store
+#                            "fake", $prefix) of their own, and the job "nightly" of database "shop" into STORES
+# forget_all                 removes what the folder and the prefix hold: it is kept in memory
+# in_order CONTEXT WANTED    after a fault: the next run is good; then there are so many whole backups (a regex),
+#                            objects and files of exactly these, nothing half-done; all verify
 # finished_well [STAT]       finished, and the service saw no bad manners of the client (but STAT, of `fake stats`)
 
 # shellcheck source=tests/integration/lib.sh
@@ -64,6 +69,51 @@ within() {
 artifact() { "$pgkeep" list --json | jq -r ".artifacts[$1] | $2"; }
 states() { artifact "$1" '.status + " " + ([.copies[].state] | sort | join(" "))'; }
 folder_files() { find "$folder" -type f ! -name pgkeep-store.json ! -name RECOVERY.md ! -path '*/state/*' 2>/dev/null; }
+
+fresh() {
+    folder=$work/folder-$1 prefix=p$1
+    export PGKEEP_CONFIG=$work/pgkeep.conf
+    cat >"$PGKEEP_CONFIG" <<END
+catalog = "$work/$1.db";
+sources: { shop: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=shop"; }; };
+stores: { nas: { type = "dir"; path = "$folder"; };
+          fake: { type = "s3"; endpoint = "$fake_endpoint"; bucket = "bucket"; prefix = "$prefix/"; path_style = true;${3:-} }; };
+jobs: { nightly: { source = "shop"; stores = [ $2 ]; compress = "none"; }; };
+END
+}
+forget_all() {
+    local key
+    for key in $(s3_keys "$prefix/data/"); do fake forget "$key" >/dev/null; done
+    rm -rf "$folder"
+}
+
+# Objects by id, and what the catalog says of complete copies, in the same form.
+in_stores() {
+    { s3_keys "$prefix/data/" | sed 's/^/fake /'; find "$folder/data" -type f 2>/dev/null | sed 's/^/nas /'; } |
+        sed -E 's/^([a-z]+) .*-([0-9A-Z]{26})\.(index|sql).*/\1 \2 \3/' | sort
+    { s3_keys "$prefix/manifests/" | sed 's/^/fake /'; find "$folder/manifests" -type f 2>/dev/null | sed 's/^/nas /'; } |
+        sed -E 's/^([a-z]+) .*\/([0-9A-Z]{26})\.json/\1 \2 manifest/' | sort
+}
+in_catalog() {
+    "$pgkeep" list --json >"$work/list.json"
+    jq -r '.artifacts[] | .id as $id | .copies[] | select(.state == "complete") | "\(.store) \($id) index", "\(.store) \($id) sql"' \
+        "$work/list.json" | sort
+    jq -r '.artifacts[] | .id as $id | .copies[] | select(.state == "complete") | "\(.store) \($id) manifest"' "$work/list.json" | sort
+}
+in_order() {
+    local found
+    within 60 "$pgkeep" backup nightly
+    [ "$status" = 0 ] || trouble "$1: the next run ended with $status: $err"
+    found=$("$pgkeep" list --json | jq -r '[.artifacts[].status] | group_by(.) | map(.[0] + ":" + (length | tostring)) | join(" ")')
+    [[ $found =~ ^complete:($2)(\ failed:1)?$ ]] || trouble "$1: wanted $2 whole backups, list shows $found"
+    found=$(diff <(in_catalog) <(in_stores)) || trouble "$1: catalog (<) and stores (>) differ: $found"
+    [ "$(fake uploads)" = 0 ] || trouble "$1: $(fake uploads) uploads are open"
+    [ -z "$(find "$folder" -name '*.part' 2>/dev/null)" ] || trouble "$1: a partial file is left"
+    found=$("$pgkeep" status --json | jq -c '.running // empty')
+    [ "$found" = "[]" ] || trouble "$1: status shows as running: $found"
+    run "$pgkeep" verify --all
+    [ "$status" = 0 ] || trouble "$1: verify says $status: $out $err"
+}
 
 manners() {
     fake stats | tr ' ' '\n' |
