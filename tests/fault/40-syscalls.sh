@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The n-th write, sync, rename or open below the store's folder and the catalog fails, for every n (PGKEEP_LONG=1;
+# The n-th write, sync, rename or open below the store's folder and the catalog fails, or is the last thing that
+# the process does (KILL), for every n (PGKEEP_LONG=1;
 # else for some of them): what is listed as complete verifies, an exit status of 0 is a whole backup, nothing
 # crashes or hangs, and the next run puts everything in order. Memory that runs out ends with one clear line.
 # shellcheck source=tests/fault/fault.sh
@@ -35,6 +36,7 @@ look() {
     case $status in
     0) [ "$(count)" = 2 ] || trouble "$context, and $(count) complete backups" ;;
     1 | 3 | 5) [[ $err = *pgkeep:* ]] || trouble "$context, without a word: $err" ;;
+    137) [ "$error" = KILL ] || trouble "$context: it hangs" ;;
     *) trouble "$context: $err" ;;
     esac
     seen[$status]=$((${seen[$status]:-0} + 1))
@@ -63,8 +65,10 @@ while IFS='|' read -r calls error; do
         cp -a "$work/base" "$place"
         call=$(sed -n "${ordinal}p" "$work/calls" | cut -d'(' -f1)
         nth=$(head -n "$ordinal" "$work/calls" | grep -c "^$call(")
-        traced -e "trace=$calls" -e "inject=$call:error=$error:when=$nth"
-        grep -q INJECTED "$work/trace" || trouble "$call $nth, $error: it was not called"
+        fault=error=$error
+        [ "$error" != KILL ] || fault=signal=KILL
+        traced -e "trace=$calls" -e "inject=$call:$fault:when=$nth" 2>/dev/null
+        [ "$status" = 137 ] || grep -q INJECTED "$work/trace" || trouble "$call $nth, $error: it was not called"
         look "$call $nth, $error"
     done
     diag "$calls, $error: ${#ordinals[@]} runs; exit statuses: $(for s in "${!seen[@]}"; do echo -n "$s x${seen[$s]} "; done)"
@@ -79,6 +83,9 @@ fsync,fdatasync|EIO
 rename,renameat,renameat2|EIO
 openat,open|EIO
 mkdir,mkdirat|ENOSPC
+write,pwrite64,ftruncate|KILL
+fsync,fdatasync|KILL
+openat,rename,renameat,renameat2,unlink,unlinkat|KILL
 END
 
 # --- memory runs out: at whatever point, one clear line, and nothing that cannot be cleared
