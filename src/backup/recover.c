@@ -114,20 +114,35 @@ static int abort_one(void *context, const struct store_pending *pending, struct 
     return store_abort_pending(r->access->store, pending->key, pending->handle, err);
 }
 
-/* By the handle that the catalog kept, and whatever else of it is open in the folder of its
- * key: one that began in the moment before a crash has a handle that nobody knows. */
+/* Every one in the folder of that key. */
+static int abort_beside(const struct recovery *r, const char *key, struct err *err)
+{
+    const char *slash = strrchr(key, '/');
+    char *folder = memory_strndup(key, slash ? (size_t)(slash + 1 - key) : 0);
+    struct recovery context = *r;
+    int result = store_list_pending(r->access->store, folder, abort_one, &context, err);
+    free(folder);
+    return result;
+}
+
+/* By the handle that the catalog kept, and whatever else of it is open: one that began in
+ * the moment before a crash has a handle that nobody knows. A bucket is asked for the very
+ * key, which is all that MinIO answers to; a folder has temp files beside the data and
+ * beside the manifest. */
 static int abort_uploads(const struct recovery *r, struct err *err)
 {
     struct store *store = r->access->store;
-    const char *slash = strrchr(r->copy->key, '/');
+    struct recovery context = *r;
     if (r->copy->upload &&
         store_abort_pending(store, r->copy->key, r->copy->upload, err) < 0)
         return -1;
-    char *folder =
-        memory_strndup(r->copy->key, slash ? (size_t)(slash + 1 - r->copy->key) : 0);
-    struct recovery context = *r;
-    int result = store_list_pending(store, folder, abort_one, &context, err);
-    free(folder);
+    if (store_s3_client(store) != NULL)
+        return store_list_pending(store, r->copy->key, abort_one, &context, err);
+    char *manifest = keys_manifest(r->copy->artifact);
+    int result = abort_beside(r, r->copy->key, err);
+    if (result == 0)
+        result = abort_beside(r, manifest, err);
+    free(manifest);
     return result;
 }
 
