@@ -205,13 +205,16 @@ struct access *access_list_find(const struct access_list *list, int64_t store_id
     return NULL;
 }
 
-static void add_failure(struct access_list *list, const char *name, const struct err *why)
+/* A lone store's is told by what ends the command. */
+static void add_failure(struct access_list *list, const char *name, const struct err *why,
+                        bool lone)
 {
     memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
                 sizeof *list->failures);
     list->failures[list->failure_count++] =
         (struct access_failure){.name = memory_strdup(name), .err = *why};
-    log_warning("%s", why->text);
+    if (!lone)
+        log_warning("%s", why->text);
 }
 
 /* What no other store can make up for. A region or a secret that is wrong is no more than
@@ -246,7 +249,7 @@ int access_list_open(struct access_list *list, struct settings *settings,
         if (access == NULL && is_fatal(err->kind))
             return -1;
         if (access == NULL) {
-            add_failure(list, name, err);
+            add_failure(list, name, err, names->count == 1);
             err_clear(err);
             continue;
         }
@@ -278,7 +281,7 @@ int access_list_recheck(struct access_list *list, struct err *err)
             list->items[left++] = access;
             continue;
         }
-        add_failure(list, access->name, &why);
+        add_failure(list, access->name, &why, false);
         access_close(access);
     }
     list->count = left;

@@ -112,8 +112,9 @@ void fanout_undo(struct fanout *fanout, size_t index, const struct err *why)
 
 void fanout_drop(struct fanout *fanout, size_t index, const struct err *why)
 {
-    /* The store's name is in the text already. */
-    log_warning("left out: %s", why->text);
+    /* The store's name is in the text already. A lone one is told by what ends the run. */
+    if (fanout->count > 1)
+        log_warning("left out: %s", why->text);
     fanout_undo(fanout, index, why);
 }
 
@@ -243,7 +244,10 @@ int fanout_too_few(const struct fanout *fanout, struct err *err)
     if (first == NULL)
         return err_set(err, ERR_STORE, "there are fewer stores than min_copies asks for");
     *err = *first;
-    return -1;
+    if (fanout_alive(fanout) == 0 || err->kind == ERR_CANCELLED)
+        return -1;
+    return err_context(err, "%zu of %zu stores are left, min_copies is %zu",
+                       fanout_alive(fanout), fanout->count, fanout->least);
 }
 
 void fanout_free(struct fanout *fanout)

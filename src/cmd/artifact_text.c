@@ -33,8 +33,14 @@ static void add_separator(struct text *out, const char *separator)
 
 /* ---- list ---- */
 
-/* Cut at a character; the first line only, without the hint. The store's name in front
- * goes: it stands in a column of its own. */
+static bool is_inside_character(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* The first line only, without the hint. The store's name in front goes: it stands in a
+ * column of its own. Of a long one the middle goes, at characters: it begins with what was
+ * tried and ends with why it failed. */
 void artifact_text_add_reason(struct text *out, const char *reason, size_t width)
 {
     const char *name = text_starts_with(reason, "store \"") ? strstr(reason, "\": ") : NULL;
@@ -45,10 +51,15 @@ void artifact_text_add_reason(struct text *out, const char *reason, size_t width
         text_add_bytes(out, reason, size);
         return;
     }
-    for (size = width; size > 0 && ((unsigned char)reason[size] & 0xC0) == 0x80;)
-        size--;
-    text_add_bytes(out, reason, size);
+    size_t head = width / 2;
+    size_t tail = size - (width - head);
+    while (head > 0 && is_inside_character(reason[head]))
+        head--;
+    while (tail < size && is_inside_character(reason[tail]))
+        tail++;
+    text_add_bytes(out, reason, head);
     text_add(out, "...");
+    text_add_bytes(out, reason + tail, size - tail);
 }
 
 static const char *trouble_of(const struct catalog_copy *copy)

@@ -23,7 +23,7 @@ void artifact_text_page(const struct catalog_artifact *artifact,
 /* "shop", "(globals)"; borrowed. */
 const char *artifact_text_database(const struct catalog_artifact *artifact);
 /* Why it failed, in short, for a row: the first line without the hint and without the
- * store's name, at most 'width' bytes of it. */
+ * store's name; of more than 'width' bytes the middle is left out. */
 void artifact_text_add_reason(struct text *out, const char *reason, size_t width);
 /* The job's name; the source's where there is none; borrowed. */
 const char *artifact_text_job(const struct catalog_artifact *artifact);

@@ -197,12 +197,12 @@ is "status --json has the same and exits the same" \
     "10 true 93600 3 dead 4194304 abandoned,missing,deleting"
 
 # ---- long reasons ----
-long=$(printf '%0150d' 0)
+long=$(printf '%0150d why' 0)
 fill "$work/long.db" <<END
 {"id": "01JD000007AAAAAAAAAAAAAAAA", "source": "s", "database": "d", "status": "failed", "error": {"code": "store", "message": "$long\\nhint: do it"}, "copies": []}
 END
 run "$pgkeep" --catalog "$work/long.db" list
-like "list cuts a long reason" "$out" "  ${long:0:100}\\.\\.\\.\$"
+like "list cuts the middle out of a long reason" "$out" "  ${long:0:50}\\.\\.\\.${long:0:46} why\$"
 run "$pgkeep" --catalog "$work/long.db" status
 unlike "status leaves the hint to show" "$out" "hint"
 run "$pgkeep" --catalog "$work/long.db" show 01JD000007

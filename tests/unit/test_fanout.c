@@ -211,7 +211,8 @@ START_TEST(stores_that_are_away_from_the_start_count_as_failed)
     fanout_add(fanout, &away);
     ck_assert_int_eq(fanout_start(fanout, &err), -1);
     ck_assert_int_eq(err.kind, ERR_TRANSIENT);
-    ck_assert_str_eq(err.text, "store \"away\": refused");
+    ck_assert_str_eq(err.text,
+                     "1 of 2 stores are left, min_copies is 2: store \"away\": refused");
 }
 END_TEST
 
