@@ -13,7 +13,7 @@
 #include "catalog/runs.h"
 
 /* Servers behind one address need not have the very same time. */
-enum { SLACK_S = 10 };
+enum { SLACK_S = 10, WORTH_TELLING = 1000 };
 
 struct syncing {
     struct settings *settings;
@@ -99,6 +99,9 @@ static int take_in(struct syncing *s, struct err *err)
         s->result->manifests++;
         want(s, &s->there.items[i]);
     }
+    if (s->wants.count >= WORTH_TELLING)
+        log_info("store \"%s\": reading what is known of %zu backups", s->access->name,
+                 s->wants.count);
     int result = gather_run(s->access->store, &s->wants, import_take, &import, err);
     s->result->artifacts = import.artifacts;
     s->result->copies = import.copies;
