@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
 #define FAILS(call, wanted)                                                                \
@@ -424,12 +425,12 @@ START_TEST(the_service_is_given_the_time_it_asks_for)
 }
 END_TEST
 
-static int64_t clock_at;
+static atomic_llong clock_at;
 
 static int64_t our_clock(void *unused)
 {
     (void)unused;
-    return clock_at;
+    return atomic_load(&clock_at);
 }
 
 static int64_t no_wait(void *unused, int64_t delay_ms)

@@ -4,6 +4,7 @@
 #include "tests/support/s3_rig.h"
 
 #include <check.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #define KEY S3_RIG_KEY
@@ -11,12 +12,12 @@
 enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
 static struct s3_rig rig;
-static int64_t clock_at; /* ms */
+static atomic_llong clock_at; /* ms */
 
 static int64_t standing_clock(void *unused)
 {
     (void)unused;
-    return clock_at;
+    return atomic_load(&clock_at);
 }
 
 /* ---- what goes to stderr meanwhile */
