@@ -54,6 +54,7 @@ suite() {
     while read -r line; do
         case $line in
         "ok "*) pass "$label: ${line#ok }" ;;
+        "# bucket "*) ;;
         "not ok "*) fail "$label: ${line#not ok }" && seen=1 ;;
         *) diag "${line#\# }" ;;
         esac
@@ -201,11 +202,8 @@ if [[ " ${TEST_SERVICES:-} " != *" swift "* ]]; then
     skip swift "only in the long run (scripts/test --long)"
 elif up swift; then
     suite swift swift
-    # curl cannot sign with a key that holds a colon, so the bucket is made by Swift's own API.
-    token=$(curl -sSi -H "X-Auth-User: $AWS_ACCESS_KEY_ID" -H "X-Auth-Key: $AWS_SECRET_ACCESS_KEY" "$s3_endpoint/auth/v1.0" |
-        sed -n 's/^X-Auth-Token: \([^[:cntrl:]]*\).*/\1/p')
-    ok "swift: a bucket" curl -sS --fail -X PUT -H "X-Auth-Token: $token" "$s3_endpoint/v1/AUTH_test/trip"
-    configure other trip
+    # curl cannot sign with a key that holds a colon: the suite's bucket serves again.
+    configure other "$(sed -n 's/^# bucket //p' <<<"$out")"
     round_trip swift
 fi
 

@@ -4,9 +4,9 @@
  *     s3_suite SERVICE [GROUP...]     rgw, minio, versitygw or swift; groups of
  *                                     s3_suite_table.c, default: those that need no set-up
  *
- * One line per claim on stdout: "ok NAME", "not ok NAME" (then "# ..." lines). Exit status
- * 1 when one failed. Makes buckets of its own, with a random part in their names, and
- * leaves them.
+ * On stdout "# bucket NAME", then a line per claim: "ok NAME", "not ok NAME" (then "# ..."
+ * lines). Exit status 1 when one failed. Makes buckets of its own, with a random part in
+ * their names, and leaves them.
  *
  * Environment: S3_BUCKET (use this one, make none), S3_ENDPOINT, S3_REGION, S3_CA (PEM),
  * S3_STYLE (path, virtual), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
@@ -150,6 +150,7 @@ static int check_claims(struct s3_suite *suite, char **groups)
 {
     unsigned failed = 0, checked = 0;
 
+    printf("# bucket %s\n", suite->plain);
     for (const struct s3_claim *claim = s3_suite_table; claim->name != NULL; claim++) {
         if (claim->expected[suite->which] == NULL || !is_chosen(claim, groups))
             continue;
