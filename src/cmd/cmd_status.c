@@ -340,7 +340,8 @@ const struct command cmd_status = {
     .summary = "show running backups, the age of the last good ones, and problems",
     .about =
         "Good is a complete backup with a complete copy that is neither suspect (much\n"
-        "smaller than usual) nor from the future. Jobs that never ran are listed too, and\n"
+        "smaller than usual) nor from the future. Jobs that never ran, or whose last run\n"
+        "failed before it began a backup (no server, no store), are listed too, and\n"
         "what somebody should look at: copies missing, damaged, locked or blocked, "
         "deletions\n"
         "that are stuck, runs whose process is gone. Only the catalog is read.\n"

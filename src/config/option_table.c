@@ -408,7 +408,8 @@ const struct option option_table[] = {
      .help = "replace an existing file"},
     {OPTION_ARGUMENT, OPTION_SPAN, NULL, .argument = "presign", .commands = "fetch",
      .min = 1, .max = 7 * DAY,
-     .help = "print a URL that anybody may read from for this long, instead of fetching"},
+     .help = "print a URL that anybody may read from for this long, instead of fetching; of a "
+             "copy in a bucket"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "all", .commands = "verify",
      .help = "every complete artifact"},
     {OPTION_ARGUMENT, OPTION_WORD, NULL, .argument = "level", .commands = "verify",
