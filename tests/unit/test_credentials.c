@@ -356,6 +356,33 @@ START_TEST(nothing_newer_is_not_asked_for_in_a_loop)
 }
 END_TEST
 
+START_TEST(while_a_thread_renews_a_failure_is_told_until_the_next_try)
+{
+    static const char failure[] =
+        "credentials (container endpoint): the endpoint answered 403";
+    const struct fake_http_row rows[] = {
+        {.times = 1, .status = 403},
+        {.status = 200, .make_body = aws_world_json, .context = &aws_world_minute}};
+    struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
+    aws_world_env_url("AWS_CONTAINER_CREDENTIALS_FULL_URI", http, "/");
+    struct s3_credentials_source *source = aws_world_source(NULL);
+    struct err err = {0};
+    ck_assert(s3_credentials_ready(source)); /* get will ask by itself */
+    ck_assert_int_eq(s3_credentials_hold(source, &err), 0);
+    for (int i = 0; i < 10; i++)
+        aws_world_expect_error(source, ERR_DENIED, failure);
+    ck_assert(s3_credentials_ready(source)); /* with the reason */
+    ck_assert_uint_eq(fake_http_count(http), 1);
+    aws_world_advance(1);
+    aws_world_expect(source, "K1/S/T");
+    ck_assert(s3_credentials_ready(source));
+    ck_assert_uint_eq(fake_http_count(http), 2);
+    s3_credentials_unhold(source);
+    s3_credentials_source_free(source);
+    fake_http_free(http);
+}
+END_TEST
+
 START_TEST(a_hold_ends_while_its_endpoint_is_silent)
 {
     const struct fake_http_row rows[] = {{.status = 500}};
@@ -530,6 +557,7 @@ int main(void)
     tcase_add_test(tcase, a_renewal_that_fails_early_is_only_a_warning);
     tcase_add_test(tcase, what_the_service_refused_is_fetched_anew_once);
     tcase_add_test(tcase, nothing_newer_is_not_asked_for_in_a_loop);
+    tcase_add_test(tcase, while_a_thread_renews_a_failure_is_told_until_the_next_try);
     tcase_add_test(tcase, a_hold_ends_while_its_endpoint_is_silent);
     tcase_add_test(tcase, threads_share_one_source);
     tcase_add_test(tcase, a_client_outlives_tokens_that_the_service_lets_expire);
