@@ -52,8 +52,8 @@ enum retention_period {
 struct retention_calendar {
     const struct retention_zone *zone; /* borrowed */
     struct retention_span span;
-    int64_t month_begin,
-        month_end; /* local days since 1970; the month of the last lookup */
+    /* local days since 1970; the month of the last lookup */
+    int64_t month_begin, month_end;
     int64_t month; /* 12 * year + month - 1 */
 };
 

@@ -74,7 +74,7 @@ void retention_hash_add(struct retention_hash *hash, const char *store_uuid,
 /* Writes the hash and releases. Returns out. */
 const char *retention_hash_finish(struct retention_hash *hash,
                                   char out[RETENTION_HASH_SIZE]);
-void retention_hash_release(
-    struct retention_hash *hash); /* abandon; harmless after finish */
+/* Abandons it; harmless after finish. */
+void retention_hash_release(struct retention_hash *hash);
 
 #endif

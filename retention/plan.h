@@ -61,13 +61,13 @@ struct retention_artifact {
     uint64_t size; /* stored bytes */
     bool has_time; /* false: unknown */
     enum retention_state state;
-    unsigned flags;             /* enum retention_flag */
-    const char *pin_reason;     /* may be NULL */
-    int64_t pin_until;          /* the pin ends when now reaches it; 0: never */
-    const char *lease;          /* "being restored"; may be NULL */
-    const char *const *pending; /* NULL-terminated names of the stores that wait for a copy
-                                   of this one, or NULL */
-    int64_t first_marked;       /* when a plan first wanted it gone; 0: not yet */
+    unsigned flags;         /* enum retention_flag */
+    const char *pin_reason; /* may be NULL */
+    int64_t pin_until;      /* the pin ends when now reaches it; 0: never */
+    const char *lease;      /* "being restored"; may be NULL */
+    /* NULL-terminated names of the stores that wait for a copy of this one, or NULL */
+    const char *const *pending;
+    int64_t first_marked; /* when a plan first wanted it gone; 0: not yet */
     int64_t locked_until; /* RETENTION_LOCKED: end of the object lock; 0: a legal hold */
 };
 
@@ -102,17 +102,18 @@ enum retention_reason {
 /* About the artifact of the same index. At least one reason is always set. */
 struct retention_decision {
     uint32_t reasons;
-    uint32_t
-        slot[RETENTION_RULES]; /* which slot of a count rule it took, from 1; 0: none */
-    uint32_t floor_slot;       /* which of the min_keep it is, from 1; 0: none */
+    /* which slot of a count rule it took, from 1; 0: none */
+    uint32_t slot[RETENTION_RULES];
+    uint32_t floor_slot; /* which of the min_keep it is, from 1; 0: none */
     uint32_t winner; /* prune: index of the one that won its period, or RETENTION_NOBODY */
     uint8_t verdict; /* enum retention_verdict */
     uint8_t winner_period; /* enum retention_period */
     bool is_protected;     /* the size cap may not take it */
-    bool is_held; /* prune, but delete_grace is not over: mark it, delete it in a later run
-                   */
-    bool is_due;  /* ignore, failed or damaged: failed_keep or damaged_keep is over and a
-                     newer  complete one exists, so that it may be cleared away */
+    /* prune, but delete_grace is not over: mark it, delete it in a later run */
+    bool is_held;
+    /* ignore, failed or damaged: failed_keep or damaged_keep is over and a newer complete
+     * one exists, so that it may be cleared away */
+    bool is_due;
 };
 
 /* A place in the order of the plan: by group, then newest first; unknown times last. */
@@ -156,8 +157,7 @@ struct retention_plan *retention_plan_new(const struct retention_policy *policy,
                                           size_t count, struct err *err) MUST_USE;
 void retention_plan_free(struct retention_plan *plan); /* NULL-safe */
 
-/* Index of the artifact at a place of plan->order: its decision is plan->decisions[index].
- */
+/* Index of the artifact at a place of plan->order: its decision is plan->decisions[index]. */
 size_t retention_plan_index(const struct retention_plan *plan, size_t place);
 
 /* The catalog's word for a state: "complete", "damaged" … */

@@ -34,9 +34,9 @@ enum retention_rule {
 struct retention_policy {
     int64_t keep[RETENTION_RULES];           /* newest n (periods); 0: off */
     struct duration within[RETENTION_RULES]; /* [RETENTION_LAST]: keep_within, everything */
-    bool has_within[RETENTION_RULES]; /* a duration of 0 is on: what is as new as the newest
-                                       */
-    int64_t keep_days;                /* keep_within of n x 86400 s; 0: off */
+    /* a duration of 0 is on: what is as new as the newest */
+    bool has_within[RETENTION_RULES];
+    int64_t keep_days; /* keep_within of n x 86400 s; 0: off */
     bool keep_oldest;
     uint64_t max_total_size;                   /* bytes; 0: off */
     int64_t min_keep;                          /* >= 1 */

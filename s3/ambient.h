@@ -15,8 +15,7 @@
  * asked for: elsewhere that would cost a second, and a redirect corrects the guess. */
 int s3_ambient_region(const char *profile, char **region, struct err *err) MUST_USE;
 /* service "S3" or "STS": AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, then the profile's
- * services section and endpoint_url; nothing with AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true.
- */
+ * services section and endpoint_url; nothing with AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true. */
 int s3_ambient_endpoint(const char *profile, const char *service, char **url,
                         struct err *err) MUST_USE;
 /* AWS_CA_BUNDLE, the profile's ca_bundle. */

@@ -18,8 +18,7 @@ const struct s3_provider *s3_client_row(const struct s3_client *client);
 void s3_client_add_object_headers(struct s3_client *client, struct s3_request *request);
 /* Its encryption alone: for scratch objects, which must be free to go. */
 void s3_client_add_encryption(const struct s3_client *client, struct s3_request *request);
-/* SSE-C needs its three headers again on every UploadPart, GET and HEAD; otherwise nothing.
- */
+/* SSE-C needs its three headers again on every UploadPart, GET and HEAD; otherwise nothing. */
 void s3_client_add_key_headers(const struct s3_client *client, struct s3_request *request);
 bool s3_client_has_own_key(const struct s3_client *client); /* SSE-C */
 /* May an ETag of 32 hex digits be compared with our MD5? Not with SSE-C or KMS, nor where
@@ -37,8 +36,7 @@ void s3_client_address(struct s3_client *client, const char *key, struct s3_uri 
                        char **region);
 struct s3_credentials_source *s3_client_credentials(struct s3_client *client);
 struct s3_signer *s3_client_signer(struct s3_client *client);
-/* The error that an accepted answer would have been, had it not been accepted. Returns -1.
- */
+/* The error that an accepted answer would have been, had it not been accepted. Returns -1. */
 int s3_request_fail(const struct s3_client *client, const struct s3_request *request,
                     struct err *err);
 /* The budget of a request that has none of its own. */
@@ -52,8 +50,8 @@ unsigned s3_client_window(struct s3_client *client);
 struct s3_seam {
     uint64_t (*random)(void *context);                 /* 64 random bits */
     int64_t (*delay)(void *context, int64_t delay_ms); /* the wait really taken */
-    int64_t (*now)(
-        void *context);     /* monotonic ms: what budgets and due times are counted by */
+    /* monotonic ms: what budgets and due times are counted by */
+    int64_t (*now)(void *context);
     uint64_t waste_allowed; /* bytes; s3_waste_count */
     void *context;
 };

@@ -50,10 +50,11 @@ struct s3_credentials_config {
     const char *profile; /* NULL: AWS_PROFILE, AWS_DEFAULT_PROFILE, "default" */
     const char *region;  /* for STS; NULL: s3_ambient_region, "us-east-1" */
     const char *ca_file; /* for STS over TLS; NULL: AWS_CA_BUNDLE, the system's */
-    const char *proxy;   /* for STS; NULL: the environment's. Never used for metadata,
-                            containers, loopback */
-    bool elsewhere;      /* ca_file and proxy lead to a service that is not Amazon's: they are
-                            not used for Amazon's STS */
+    /* for STS; NULL: the environment's. Never used for metadata, containers, loopback */
+    const char *proxy;
+    /* ca_file and proxy lead to a service that is not Amazon's: they are not used for
+     * Amazon's STS */
+    bool elsewhere;
     int64_t (*now)(void *context); /* seconds UTC; NULL: clock_now. For tests */
     void *now_context;
     /* NULL, or told of every fetch that ended with credentials or left none: by the thread
@@ -69,8 +70,8 @@ struct s3_credentials_source;
 struct s3_credentials_source *
 s3_credentials_source_new(const struct s3_credentials_config *config,
                           struct err *err) MUST_USE;
-void s3_credentials_source_free(
-    struct s3_credentials_source *source); /* NULL-safe; no holds may be left */
+/* NULL-safe; no holds may be left */
+void s3_credentials_source_free(struct s3_credentials_source *source);
 
 /* A copy of what is current, fetched or renewed first where needed (which blocks, some
  * seconds per try). */

@@ -31,8 +31,7 @@ struct s3_verdict {
 
 /* Of a CURLcode other than CURLE_OK. */
 struct s3_verdict s3_error_of_curl(int curl_code);
-/* Of an HTTP status other than 2xx with S3's <Code> ("": none); or of an <Error> in a 200.
- */
+/* Of an HTTP status other than 2xx with S3's <Code> ("": none); or of an <Error> in a 200. */
 struct s3_verdict s3_error_of_answer(int status, const char *code);
 
 /* One sentence. `what` is the noun ("part 7", "PUT \"a/b\""), transport the words of curl

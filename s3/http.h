@@ -71,8 +71,7 @@ void s3_http_free(struct s3_http *http); /* NULL-safe */
 void s3_http_wake(struct s3_http *http);
 /* A failure to begin is reported by on_end, too: before this returns. */
 void s3_http_start(struct s3_http *http, struct s3_exchange *exchange);
-/* Ends a running exchange without on_end. On the engine's thread, not inside its callbacks.
- */
+/* Ends a running exchange without on_end. On the engine's thread, not inside its callbacks. */
 void s3_http_cancel(struct s3_http *http, struct s3_exchange *exchange);
 
 #endif

@@ -41,8 +41,7 @@ void s3_ledger_done(struct s3_ledger *ledger, unsigned number, const char *etag,
 int s3_ledger_check(const struct s3_ledger *ledger, struct err *err) MUST_USE;
 /* CRC of the whole object; false when that of a part is not known. */
 bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out);
-/* Adds the body of CompleteMultipartUpload; ERR_STORE for an ETag that cannot stand in XML.
- */
+/* Adds the body of CompleteMultipartUpload; ERR_STORE for an ETag that cannot stand in XML. */
 int s3_ledger_body(const struct s3_ledger *ledger, struct text *out,
                    struct err *err) MUST_USE;
 

@@ -50,8 +50,8 @@ struct s3_probe {
 struct s3_probe_spec {
     const char *prefix; /* of the store: "" or ending in '/' */
     size_t part_size;   /* bytes of the smallest part to try; 0: the row's least */
-    int64_t timeout_ms; /* no new question after that; 0: 2 min. Cleaning up has 60 s more
-                           per request */
+    /* no new question after that; 0: 2 min. Cleaning up has 60 s more per request */
+    int64_t timeout_ms;
 };
 
 /* Asks all of it. The client's retry time is 15 s from then on. What fails is a finding; -1

@@ -122,9 +122,9 @@ void s3_probe_clean(struct s3_probing *probing);
  * NULL: it was refused, or there was no answer. */
 struct s3_probe_create {
     const char *key;
-    bool as_configured; /* with class, tags and locks of the configuration, or with its
-                           encryption alone */
-    bool checksum;      /* of CRC-64/NVME */
+    /* with class, tags and locks of the configuration, or with its encryption alone */
+    bool as_configured;
+    bool checksum; /* of CRC-64/NVME */
 };
 struct s3_probe_begun *s3_probe_create(struct s3_probing *probing,
                                        const struct s3_probe_create *create,

@@ -26,8 +26,8 @@ struct s3_provider {
     uint64_t max_object; /* bytes */
     bool uniform_parts;  /* all but the last equal, checked at Complete */
     enum s3_checksums checksums;
-    bool put_if_absent;      /* If-None-Match: * on PutObject is honoured */
-    bool complete_if_absent; /* ... on CompleteMultipartUpload */
+    bool put_if_absent;         /* If-None-Match: * on PutObject is honoured */
+    bool complete_if_absent;    /* ... on CompleteMultipartUpload */
     bool conditions_plain_only; /* both are ignored in buckets with versions */
     bool object_lock;
     bool versions;
@@ -38,8 +38,8 @@ struct s3_provider {
     bool mp_object_size;       /* x-amz-mp-object-size is checked */
     bool etag_is_md5;          /* of PutObject and UploadPart without SSE-C, KMS */
     bool uploads_by_exact_key; /* ListMultipartUploads knows no prefixes */
-    unsigned
-        upload_hours; /* after which an open upload is swept; 0: never or by rule only */
+    /* after which an open upload is swept; 0: never or by rule only */
+    unsigned upload_hours;
     unsigned idle_seconds; /* connections idle for longer are not used again */
 };
 

@@ -76,8 +76,9 @@ struct s3_request {
     const void *body;
     size_t body_size;
     bool has_md5;
-    unsigned char md5[MD5_SIZE]; /* after submit; zeros and no header without MD5 (FIPS):
-                                    then the SHA-256 is always signed */
+    /* after submit; zeros and no header without MD5 (FIPS): then the SHA-256 is always
+     * signed */
+    unsigned char md5[MD5_SIZE];
 
     /* Where the body of a 2xx answer goes: one of these, or nowhere. */
     struct text *out; /* appended, anew by each attempt; beyond its ceiling: ERR_STORE */
@@ -100,8 +101,9 @@ struct s3_request {
     bool patient;        /* the service may think for 15 minutes (Complete) */
     bool despite_cancel; /* not ended when the process is (Abort): set a budget */
 
-    const char *payload; /* hex SHA-256 to claim instead of the body's (a probe sends a wrong
-                            one); NULL: the right one */
+    /* hex SHA-256 to claim instead of the body's (a probe sends a wrong one); NULL: the
+     * right one */
+    const char *payload;
 
     const void *group; /* for s3_requests_cancel; NULL: none */
     /* When set: called once on the engine thread when the request is done, and the last
@@ -127,8 +129,7 @@ int s3_request_run(struct s3_client *client, struct s3_request *request,
                    struct err *err) MUST_USE;
 
 /* Hands it to the engine and returns (after hashing the body). Requests start in the order
- * of submission, as many at a time as the client's window allows. Any thread, also on_done.
- */
+ * of submission, as many at a time as the client's window allows. Any thread, also on_done. */
 void s3_request_submit(struct s3_client *client, struct s3_request *request);
 /* Waits until it is done (without on_done only; once). 0 or -1 as s3_request_run. */
 int s3_request_wait(struct s3_client *client, struct s3_request *request,

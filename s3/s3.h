@@ -32,40 +32,43 @@ enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };
 
 /* All strings are borrowed for the call of s3_client_new, which copies what it keeps. NULL or 0 means the default. */
 struct s3_config {
-    const char *endpoint;     /* http(s)://host[:port][/base]; NULL: AWS_ENDPOINT_URL_S3 etc., then AWS of the region */
-    const char *region;       /* NULL: environment, profile; then "us-east-1", corrected by redirects */
-    const char *bucket;       /* required */
+    /* http(s)://host[:port][/base]; NULL: AWS_ENDPOINT_URL_S3 etc., then AWS of the region */
+    const char *endpoint;
+    /* NULL: environment, profile; then "us-east-1", corrected by redirects */
+    const char *region;
+    const char *bucket; /* required */
     enum s3_style style;
-    bool allow_insecure;      /* plain http to a host that is not loopback */
-    const char *ca_file;      /* PEM; NULL: AWS_CA_BUNDLE, then the system's */
-    const char *proxy;        /* NULL: the environment's */
-    const char *access_key;   /* explicit credentials; NULL: the chain of s3/credentials.h */
+    bool allow_insecure;    /* plain http to a host that is not loopback */
+    const char *ca_file;    /* PEM; NULL: AWS_CA_BUNDLE, then the system's */
+    const char *proxy;      /* NULL: the environment's */
+    const char *access_key; /* explicit credentials; NULL: the chain of s3/credentials.h */
     const char *secret_key;
     const char *session_token;
-    const char *profile;      /* NULL: AWS_PROFILE */
-    const char *provider;     /* row name of s3/provider.h; NULL: by endpoint */
+    const char *profile;         /* NULL: AWS_PROFILE */
+    const char *provider;        /* row name of s3/provider.h; NULL: by endpoint */
     const char *payload_signing; /* "auto" "always" "never" */
     const char *storage_class;
-    const char *sse;          /* "AES256" "aws:kms" "aws:kms:dsse" */
+    const char *sse; /* "AES256" "aws:kms" "aws:kms:dsse" */
     const char *sse_kms_key;
-    const char *sse_c_key_file; /* 32 bytes or base64 of 32 bytes */
+    const char *sse_c_key_file;   /* 32 bytes or base64 of 32 bytes */
     const char *object_lock_mode; /* "GOVERNANCE" "COMPLIANCE" */
     int64_t object_lock_seconds;  /* retain-until = now + this */
     bool legal_hold;
-    const char *tagging;      /* "k=v&k2=v2", URL-encoded */
-    int list_version;         /* 1 or 2; 0: provider's */
-    unsigned max_parts;       /* 0: provider's */
-    unsigned max_connections; /* 0: 16 */
-    int64_t retry_time_ms;    /* per request; 0: 30 min */
+    const char *tagging;        /* "k=v&k2=v2", URL-encoded */
+    int list_version;           /* 1 or 2; 0: provider's */
+    unsigned max_parts;         /* 0: provider's */
+    unsigned max_connections;   /* 0: 16 */
+    int64_t retry_time_ms;      /* per request; 0: 30 min */
     int64_t connect_timeout_ms; /* 0: 10 s */
-    uint64_t limit_rate;      /* bytes/s of all uploads of this client; 0: none */
+    uint64_t limit_rate;        /* bytes/s of all uploads of this client; 0: none */
 };
 
 int s3_global_init(struct err *err) MUST_USE;
 void s3_global_release(void);
 void s3_config_init(struct s3_config *config);
 struct s3_client *s3_client_new(const struct s3_config *config, struct err *err) MUST_USE;
-void s3_client_free(struct s3_client *client); /* NULL-safe; ends its thread; no call may be under way */
+/* NULL-safe; ends its thread; no call may be under way */
+void s3_client_free(struct s3_client *client);
 /* Budget of the requests that follow (a probe before the dump wants 15 s, not 30 min). */
 void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms);
 /* Clean-up: while it is set, requests are carried out although the process is cancelled, each
@@ -73,7 +76,8 @@ void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms);
 void s3_client_set_cleaning(struct s3_client *client, bool cleaning);
 /* Server's Date minus ours, from the last answer, in seconds; *known false before any. */
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
-const char *s3_client_provider(const struct s3_client *client); /* name of the provider row */
+/* Name of the provider row. */
+const char *s3_client_provider(const struct s3_client *client);
 
 /* ---- objects ------------------------------------------------------------------------------- */
 
@@ -87,8 +91,8 @@ struct s3_object {
     bool is_delete_marker; /* versions listing */
     char *token;           /* our x-amz-meta-pgkeep-token; NULL from listings */
     char *storage_class;
-    int64_t retain_until;  /* 0 none; from HEAD */
-    bool legal_hold;       /* from HEAD */
+    int64_t retain_until; /* 0 none; from HEAD */
+    bool legal_hold;      /* from HEAD */
 };
 void s3_object_release(struct s3_object *object);
 
@@ -104,13 +108,15 @@ struct s3_put {
 };
 int s3_put(struct s3_client *client, const struct s3_put *put, struct err *err) MUST_USE;
 /* Whole small object into `out` (its ceiling is the limit). A missing key: *absent = true, 0. */
-int s3_get(struct s3_client *client, const char *key, struct text *out, bool *absent, struct err *err) MUST_USE;
-int s3_head(struct s3_client *client, const char *key, struct s3_object *out, bool *absent, struct err *err) MUST_USE;
+int s3_get(struct s3_client *client, const char *key, struct text *out, bool *absent,
+           struct err *err) MUST_USE;
+int s3_head(struct s3_client *client, const char *key, struct s3_object *out, bool *absent,
+            struct err *err) MUST_USE;
 
 enum s3_removal {
-    S3_REMOVED,  /* 2xx, or it was not there (NoSuchKey, NoSuchVersion) */
-    S3_LOCKED,   /* object lock or legal hold: locked_until says until when (0: legal hold) */
-    S3_REFUSED   /* 403 without a lock that explains it */
+    S3_REMOVED, /* 2xx, or it was not there (NoSuchKey, NoSuchVersion) */
+    S3_LOCKED, /* object lock or legal hold: locked_until says until when (0: legal hold) */
+    S3_REFUSED /* 403 without a lock that explains it */
 };
 /* Deletes one version (NULL: plain DELETE). Never bypasses governance. Bucket-level trouble
  * (NoSuchBucket, 301, 401, 403 on the bucket) is an error, never a removal. */
@@ -121,28 +127,34 @@ struct s3_delete {
     int64_t locked_until;
     char reason[160]; /* S3_LOCKED, S3_REFUSED: the service's words */
 };
-int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *err) MUST_USE;
+int s3_delete(struct s3_client *client, struct s3_delete *delete_,
+              struct err *err) MUST_USE;
 /* DeleteObjects in batches of 1,000 with Content-MD5 and per-key results; single deletes where the
  * service has no such call or a key cannot stand in XML. Fills every result. */
-int s3_delete_many(struct s3_client *client, struct s3_delete *deletes, size_t count, struct err *err) MUST_USE;
+int s3_delete_many(struct s3_client *client, struct s3_delete *deletes, size_t count,
+                   struct err *err) MUST_USE;
 
 /* Calls `each` for every object under prefix, in the service's order, until it returns non-zero
  * (that value is returned). A listing that cannot be completed is an error after some calls: decide
  * nothing before 0 came back. */
 typedef int (*s3_each)(void *context, const struct s3_object *object, struct err *err);
-int s3_list(struct s3_client *client, const char *prefix, s3_each each, void *context, struct err *err) MUST_USE;
+int s3_list(struct s3_client *client, const char *prefix, s3_each each, void *context,
+            struct err *err) MUST_USE;
 /* Every version and delete marker of exactly this key (`exact`) or of the prefix. */
-int s3_list_versions(struct s3_client *client, const char *prefix, bool exact, s3_each each, void *context, struct err *err) MUST_USE;
+int s3_list_versions(struct s3_client *client, const char *prefix, bool exact, s3_each each,
+                     void *context, struct err *err) MUST_USE;
 
 enum s3_versioning { S3_VERSIONING_OFF, S3_VERSIONING_ON, S3_VERSIONING_SUSPENDED };
-int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, struct err *err) MUST_USE;
+int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out,
+                         struct err *err) MUST_USE;
 /* What the bucket does with every object that asks for nothing. */
 struct s3_bucket_lock {
     bool enabled;    /* objects can be locked */
     char mode[16];   /* default retention: "GOVERNANCE" "COMPLIANCE"; "": none */
     int64_t seconds; /* how long that is; years count as 365 days */
 };
-int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct err *err) MUST_USE;
+int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out,
+                   struct err *err) MUST_USE;
 /* 0 when the bucket answers to our credentials. For doctor and the check before a dump. */
 int s3_bucket_check(struct s3_client *client, struct err *err) MUST_USE;
 
@@ -162,7 +174,8 @@ struct s3_part_rules s3_client_part_rules(const struct s3_client *client);
 struct s3_part_rules s3_parts_merge(struct s3_part_rules a, struct s3_part_rules b);
 /* Size of part `number` (from 1) for an estimate of the stored bytes (0: unknown). 0: there is no
  * such part, the stream is too long for these rules: fail and abort, never finish short. */
-uint64_t s3_part_size(const struct s3_part_rules *rules, uint64_t estimate, unsigned number);
+uint64_t s3_part_size(const struct s3_part_rules *rules, uint64_t estimate,
+                      unsigned number);
 /* Bytes that all parts together can hold. */
 uint64_t s3_parts_capacity(const struct s3_part_rules *rules, uint64_t estimate);
 
@@ -170,14 +183,17 @@ struct s3_upload;
 struct s3_upload_spec {
     const char *key;
     const char *content_type;
-    char token[33];      /* random hex, written as x-amz-meta-pgkeep-token: settles a lost answer */
+    /* random hex, written as x-amz-meta-pgkeep-token: settles a lost answer */
+    char token[33];
     /* Called on the caller's thread with the upload id before the first part is sent; a failure ends the upload.
      * Not called when the object went out as one PUT. */
     int (*on_upload_id)(void *context, const char *upload_id, struct err *err);
     void *context;
 };
 /* Nothing is sent yet. */
-struct s3_upload *s3_upload_begin(struct s3_client *client, const struct s3_upload_spec *spec, struct err *err) MUST_USE;
+struct s3_upload *s3_upload_begin(struct s3_client *client,
+                                  const struct s3_upload_spec *spec,
+                                  struct err *err) MUST_USE;
 /* Takes its own reference on the part and returns at once (or reports the failure of an earlier
  * part, permanently); only with part 2 it waits for the answer to CreateMultipartUpload. Parts come
  * in order, numbers from 1, none empty but a sole last one. part->last
@@ -189,7 +205,8 @@ int s3_upload_wait(struct s3_upload *upload, struct err *err) MUST_USE;
  * with HEAD and the token, verifies the size. After 0 the object is there with exactly these bytes, locked as
  * the client locks objects (set once more where HEAD does not show it)
  * (keys that may write but not read: by the service's word, with a warning). out may be NULL. */
-int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err *err) MUST_USE;
+int s3_upload_finish(struct s3_upload *upload, struct s3_object *out,
+                     struct err *err) MUST_USE;
 /* Not finished: aborts (bounded to 60 s; never after a Complete of unknown outcome). NULL-safe. */
 void s3_upload_free(struct s3_upload *upload);
 /* The same, and says whether surely nothing of an unfinished one is left on the service. */
@@ -201,11 +218,14 @@ struct s3_pending {
     char *upload_id;
     int64_t initiated; /* seconds UTC */
 };
-typedef int (*s3_each_pending)(void *context, const struct s3_pending *pending, struct err *err);
+typedef int (*s3_each_pending)(void *context, const struct s3_pending *pending,
+                               struct err *err);
 /* Open multipart uploads under a prefix, or of an exact key (MinIO lists no other way). */
-int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pending each, void *context, struct err *err) MUST_USE;
+int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pending each,
+                    void *context, struct err *err) MUST_USE;
 /* 404 NoSuchUpload is success; repeated until ListParts is empty, for 60 s at most. */
-int s3_abort_upload(struct s3_client *client, const char *key, const char *upload_id, struct err *err) MUST_USE;
+int s3_abort_upload(struct s3_client *client, const char *key, const char *upload_id,
+                    struct err *err) MUST_USE;
 /* Parts the service has of an upload, ascending: to continue a copy. */
 struct s3_part_info {
     unsigned number;
@@ -214,11 +234,14 @@ struct s3_part_info {
     char crc64nvme[16]; /* base64; "" when the service has none */
 };
 /* *parts is a heap array. *absent: no such upload. */
-int s3_list_parts(struct s3_client *client, const char *key, const char *upload_id, struct s3_part_info **parts,
-                  size_t *count, bool *absent, struct err *err) MUST_USE;
+int s3_list_parts(struct s3_client *client, const char *key, const char *upload_id,
+                  struct s3_part_info **parts, size_t *count, bool *absent,
+                  struct err *err) MUST_USE;
 /* Continues an upload whose first `count` parts are on the service. */
-struct s3_upload *s3_upload_resume(struct s3_client *client, const struct s3_upload_spec *spec, const char *upload_id,
-                                   const struct s3_part_info *parts, size_t count, struct err *err) MUST_USE;
+struct s3_upload *s3_upload_resume(struct s3_client *client,
+                                   const struct s3_upload_spec *spec, const char *upload_id,
+                                   const struct s3_part_info *parts, size_t count,
+                                   struct err *err) MUST_USE;
 
 /* ---- downloads ----------------------------------------------------------------------------- */
 
@@ -226,22 +249,27 @@ struct s3_download;
 struct s3_download_spec {
     const char *key;
     const char *version_id; /* NULL: the latest */
-    const char *etag;       /* NULL: taken from the first answer; all ranges are read with If-Match */
+    /* NULL: taken from the first answer; all ranges are read with If-Match */
+    const char *etag;
     uint64_t offset;
-    uint64_t length;        /* 0: to the end */
-    unsigned parallel;      /* ranges in flight; 0: 4 */
-    size_t range_size;      /* bytes; 0: 8 MiB */
+    uint64_t length;   /* 0: to the end */
+    unsigned parallel; /* ranges in flight; 0: 4 */
+    size_t range_size; /* bytes; 0: 8 MiB */
 };
-struct s3_download *s3_download_begin(struct s3_client *client, const struct s3_download_spec *spec, struct err *err) MUST_USE;
+struct s3_download *s3_download_begin(struct s3_client *client,
+                                      const struct s3_download_spec *spec,
+                                      struct err *err) MUST_USE;
 uint64_t s3_download_size(const struct s3_download *download); /* of the whole object */
 /* In order, exactly the bytes asked for. Bytes read (> 0), 0 at the end, -1. One thread. */
-ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size, struct err *err) MUST_USE;
+ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size,
+                         struct err *err) MUST_USE;
 void s3_download_free(struct s3_download *download);
 
 /* ---- presign ------------------------------------------------------------------------------- */
 
 /* URL for GET of the key, heap; *expires is the earlier of now + seconds and the credentials' end.
  * seconds 1..604800. ERR_CONFIG with a key of our own (SSE-C): no link can carry it. */
-char *s3_presign(struct s3_client *client, const char *key, int64_t seconds, int64_t *expires, struct err *err) MUST_USE;
+char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
+                 int64_t *expires, struct err *err) MUST_USE;
 
 #endif

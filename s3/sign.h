@@ -41,8 +41,8 @@ struct s3_header {
 struct s3_sign_request {
     const char *method;
     const char *host; /* value of the Host header: no default port, IPv6 in brackets */
-    const char *
-        path; /* begins with '/', with the endpoint's base path; S3: percent-encoded once */
+    /* begins with '/', with the endpoint's base path; S3: percent-encoded once */
+    const char *path;
     const char *query; /* without '?'; any order, encoded or not; NULL or "": none */
     /* All headers worth signing. Left out even when given: those that proxies change or
      * that are not sent as given (user-agent, expect, accept-encoding, ...;
@@ -56,10 +56,10 @@ struct s3_sign_request {
     int64_t time;        /* seconds UTC as the server sees it */
     bool generic;        /* not S3's rules but those of all other services */
     bool keep_path;      /* generic: path not normalised */
-    bool payload_header; /* generic: send x-amz-content-sha256 all the same; S3 always does
-                          */
-    bool token_unsigned; /* session token added behind the signature (some services other
-                            than S3) */
+    /* generic: send x-amz-content-sha256 all the same; S3 always does */
+    bool payload_header;
+    /* session token added behind the signature (some services other than S3) */
+    bool token_unsigned;
 };
 
 /* What was signed, for tests and `doctor`; holds the session token: release wipes. */

@@ -39,8 +39,8 @@ int s3_endpoint_aws(const char *region, bool fips, bool dualstack, struct s3_end
                     struct err *err) MUST_USE;
 void s3_endpoint_copy(const struct s3_endpoint *from, struct s3_endpoint *out);
 void s3_endpoint_release(struct s3_endpoint *endpoint);
-bool s3_endpoint_is_aws(
-    const struct s3_endpoint *endpoint); /* amazonaws.com, amazonaws.com.cn */
+/* Below amazonaws.com or amazonaws.com.cn. */
+bool s3_endpoint_is_aws(const struct s3_endpoint *endpoint);
 /* localhost, *.localhost, 127.0.0.0/8, ::1. By name only, nothing is looked up. */
 bool s3_endpoint_is_loopback(const struct s3_endpoint *endpoint);
 /* Plain http leaves keys and data in the open: ERR_CONFIG unless loopback or allowed. */
@@ -68,9 +68,9 @@ int s3_style_resolve(const struct s3_endpoint *endpoint, enum s3_style style,
 
 struct s3_uri {
     char *origin; /* "https://host[:port]", for the URL */
-    char *host;   /* value of the Host header: lower case, default port left out, IPv6 in
-                     brackets */
-    char *path;   /* base path + [/bucket] + /key, encoded once; never empty */
+    /* value of the Host header: lower case, default port left out, IPv6 in brackets */
+    char *host;
+    char *path; /* base path + [/bucket] + /key, encoded once; never empty */
 };
 /* bucket NULL: the service itself (list of buckets). key NULL: the bucket itself. */
 void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool virtual_host,
@@ -90,8 +90,8 @@ struct s3_query {
 };
 void s3_query_init(struct s3_query *query);
 void s3_query_release(struct s3_query *query);
-void s3_query_add(struct s3_query *query, const char *name,
-                  const char *value); /* copies; NULL value: "" */
+/* Copies both; a NULL value is "". */
+void s3_query_add(struct s3_query *query, const char *name, const char *value);
 void s3_query_addf(struct s3_query *query, const char *name, const char *format, ...)
     PRINTF(3, 4);
 /* Adds the pairs of a query as sent: split at '&' and the first '=', %XX decoded, '+' is a

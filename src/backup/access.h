@@ -18,9 +18,8 @@
 #include "config/settings.h"
 #include "store/store.h"
 
-#define ACCESS_TIMEOUT_MS                                                                  \
-    15000 /* CONTRACT-NOTES 7: how long a store may take to answer                         \
-           */
+/* How long a store may take to answer before it counts as away (CONTRACT-NOTES 7). */
+#define ACCESS_TIMEOUT_MS 15000
 
 struct access {
     char *name;

@@ -23,8 +23,8 @@
 /* All borrowed. copies[i] is the catalog's row for target i of the fanout. */
 struct commit {
     struct catalog *catalog;
-    struct catalog_artifact
-        *artifact; /* filled in but for status; finish makes it complete */
+    /* filled in but for status; finish makes it complete */
+    struct catalog_artifact *artifact;
     struct fanout *fanout;
     struct catalog_copy *copies;
     const struct text *index; /* gzipped */

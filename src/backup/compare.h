@@ -37,11 +37,11 @@ struct compare_finding {
 struct compare_result {
     struct compare_finding *items; /* by id */
     size_t count, capacity;
-    size_t copies;    /* that should be good */
-    size_t objects;   /* under our names */
-    size_t others;    /* under other names: left alone and not told */
-    size_t uploading; /* copies on their way, and open uploads that may be another machine's
-                       */
+    size_t copies;  /* that should be good */
+    size_t objects; /* under our names */
+    size_t others;  /* under other names: left alone and not told */
+    /* copies on their way, and open uploads that may be another machine's */
+    size_t uploading;
 };
 void compare_result_release(struct compare_result *result);
 

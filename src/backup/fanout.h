@@ -54,8 +54,8 @@ uint64_t fanout_bytes(const struct fanout *fanout); /* written so far */
 /* The parts of each object, in order; after fanout_end. */
 size_t fanout_part_count(const struct fanout *fanout);
 uint64_t fanout_part_bytes(const struct fanout *fanout, size_t index);
-int64_t
-fanout_waited_ms(const struct fanout *fanout); /* for free buffers: the stores' pace */
+/* Waited for free buffers so far: the stores' pace. */
+int64_t fanout_waited_ms(const struct fanout *fanout);
 size_t fanout_alive(const struct fanout *fanout);
 size_t fanout_count(const struct fanout *fanout);
 struct fanout_target *fanout_target(struct fanout *fanout, size_t index);

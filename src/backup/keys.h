@@ -56,8 +56,8 @@ enum keys_kind {
     KEYS_KIND_STATE,
     KEYS_KIND_MARK,
     KEYS_KIND_RECOVERY,
-    KEYS_KIND_TEMP /* of a directory: ".ID.part", ".ID.<8 hex digits>.part", in any folder
-                    */
+    /* of a directory: ".ID.part", ".ID.<8 hex digits>.part", in any folder */
+    KEYS_KIND_TEMP
 };
 /* id: of the artifact; "" where there is none (other, mark, recovery). */
 enum keys_kind keys_parse(const char *key, char id[ULID_SIZE]);

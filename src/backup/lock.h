@@ -29,8 +29,7 @@ struct lock_spec {
     const char *name; /* LOCK_JOB: of the job, or what stands for it; else not looked at */
     const char *command; /* "backup nightly": shown to others */
 };
-/* Never waits. ERR_BUSY, with command, pid and begin of the holder in the text; ERR_SYSTEM.
- */
+/* Never waits. ERR_BUSY, with command, pid and begin of the holder in the text; ERR_SYSTEM. */
 struct lock *lock_take(const struct lock_spec *spec, struct err *err) MUST_USE;
 void lock_release(struct lock *lock); /* NULL-safe */
 

@@ -63,8 +63,7 @@ struct manifest {
 };
 void manifest_release(struct manifest *manifest);
 
-/* The document, heap. The artifact is one that ended well: hashes, times and key are set.
- */
+/* The document, heap. The artifact is one that ended well: hashes, times and key are set. */
 char *manifest_text(const struct catalog_artifact *artifact,
                     const struct manifest_facts *facts) MUST_USE;
 /* Reads it and checks that its members fit together, that its id is `id` (NULL: any) and

@@ -55,8 +55,8 @@ struct prune_part {
     const struct catalog_plan_row **rows; /* of the artifact of the same index */
     size_t count, capacity, row_capacity;
     struct retention_plan *plan;
-    unsigned
-        *guards; /* of the plan's group of the same index; what was forced is not in it */
+    /* of the plan's group of the same index; what was forced is not in it */
+    unsigned *guards;
 };
 
 struct prune {

@@ -28,8 +28,9 @@ struct retrieve_spec {
     struct settings *settings;
     struct catalog *catalog; /* CATALOG_WRITE: for the lease */
     const struct catalog_artifact *artifact;
-    const char *store;   /* NULL: any that has a good copy, folders first; else this one,
-                            though it was found broken */
+    /* NULL: any that has a good copy, folders first; else this one, though it was found
+     * broken */
+    const char *store;
     bool for_url;        /* with store NULL: only buckets, folders have no URLs */
     const char *purpose; /* "being restored" … of the lease */
     bool broken_too;     /* also a copy that is known as missing or damaged (verify) */
@@ -43,8 +44,7 @@ struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err
 const struct catalog_copy *retrieve_copy(const struct retrieve *retrieve);
 struct access *retrieve_access(const struct retrieve *retrieve);
 /* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
- * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone.
- */
+ * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone. */
 int retrieve_run(struct retrieve *retrieve, enum retrieve_form form,
                  struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
 void retrieve_close(struct retrieve *retrieve); /* NULL-safe; ends the lease */

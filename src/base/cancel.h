@@ -12,7 +12,8 @@ int cancel_install(struct err *err) MUST_USE;
 bool cancel_requested(void);
 int cancel_fd(void);     /* for poll(); -1 before cancel_install */
 int cancel_signal(void); /* SIGINT or SIGTERM; 0 when not cancelled */
-void cancel_request(int signal_number); /* as if the signal had come; tests, and a UI later */
+/* As if the signal had come; for tests. */
+void cancel_request(int signal_number);
 /* 0, or -1 with ERR_CANCELLED "interrupted by SIGTERM" when the flag is set. */
 int cancel_check(struct err *err) MUST_USE;
 

@@ -28,7 +28,7 @@ struct json_reader {
     struct strlist seen;
     const char *what; /* for errors: "manifest" */
     struct err *err;
-    bool failed;      /* sticky: later calls do nothing */
+    bool failed; /* sticky: later calls do nothing */
 };
 /* what and err must outlive the reader. Not an object: failed. */
 void json_reader_init(struct json_reader *reader, const json_t *object, const char *what,

@@ -40,7 +40,8 @@ void part_pool_resize(struct part_pool *pool, size_t count, size_t size);
 void part_pool_stop(struct part_pool *pool); /* wakes and refuses waiting producers */
 /* How long (ms) producers have waited in part_pool_get so far: "network-bound" when it grows. */
 int64_t part_pool_waited_ms(struct part_pool *pool);
-void part_pool_free(struct part_pool *pool); /* all parts must be idle (asserted); NULL-safe */
+/* All parts must be idle (asserted). NULL-safe. */
+void part_pool_free(struct part_pool *pool);
 
 struct part *part_ref(struct part *part); /* returns part */
 void part_release(struct part *part);     /* NULL-safe */

@@ -18,19 +18,21 @@
 struct process;
 
 struct process_spec {
-    const char *const *argv;  /* NULL-terminated; argv[0] is a path or found on PATH */
-    const char *const *env;   /* NULL-terminated or NULL: "NAME=value" sets, "NAME" removes */
+    const char *const *argv; /* NULL-terminated; argv[0] is a path or found on PATH */
+    const char *const *env; /* NULL-terminated or NULL: "NAME=value" sets, "NAME" removes */
     bool pipe_stdin;
-    bool pipe_stdout;         /* else stdout goes to /dev/null */
-    int stdout_fd;            /* when > 0: stdout goes there instead; stays the caller's */
-    int stdin_fd;             /* when > 0: stdin comes from there; stays the caller's */
-    void (*on_stderr)(void *context, const char *line); /* may be NULL; called on another thread */
+    bool pipe_stdout; /* else stdout goes to /dev/null */
+    int stdout_fd;    /* when > 0: stdout goes there instead; stays the caller's */
+    int stdin_fd;     /* when > 0: stdin comes from there; stays the caller's */
+    /* may be NULL; called on another thread */
+    void (*on_stderr)(void *context, const char *line);
     void *context;
 };
 
 struct process *process_start(const struct process_spec *spec, struct err *err) MUST_USE;
-int process_stdin(const struct process *process);  /* fd, -1 when closed or not asked for */
-int process_stdout(const struct process *process); /* fd; a pipe enlarged to 1 MiB where allowed */
+int process_stdin(const struct process *process); /* fd, -1 when closed or not asked for */
+/* fd of a pipe, enlarged to 1 MiB where allowed; -1 when closed or not asked for. */
+int process_stdout(const struct process *process);
 void process_close_stdin(struct process *process);
 void process_close_stdout(struct process *process);
 int process_pid(const struct process *process);
@@ -45,7 +47,8 @@ void process_signal(struct process *process, int signal_number);
 void process_free(struct process *process); /* NULL-safe; ends and reaps it */
 
 /* Runs to the end with stdout read into `out` (may be NULL; over its ceiling is an error). */
-int process_run(const struct process_spec *spec, struct text *out, struct err *err) MUST_USE;
+int process_run(const struct process_spec *spec, struct text *out,
+                struct err *err) MUST_USE;
 /* Path of a program on PATH, heap; NULL when absent. */
 char *process_find(const char *name) MUST_USE;
 

@@ -24,7 +24,8 @@ void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *data, size_t size);
 void text_add_char(struct text *text, char c);
 void text_addf(struct text *text, const char *format, ...) PRINTF(2, 3);
-char *text_take(struct text *text) MUST_USE; /* hands the string over; the text is empty again */
+/* Hands the string over; the text is empty again. */
+char *text_take(struct text *text) MUST_USE;
 /* 0, or -1 and ERR_SYSTEM "WHAT is larger than N bytes". */
 int text_check(const struct text *text, const char *what, struct err *err) MUST_USE;
 

@@ -35,8 +35,8 @@ int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with
 
 /* What to list. Zero: everything but the deleted. */
 struct catalog_filter {
-    const char *job, *source, *database, *type, *store; /* NULL: any; store: has a copy
-                                                           there that is not deleted */
+    /* NULL: any; store: has a copy there that is not deleted */
+    const char *job, *source, *database, *type, *store;
     unsigned statuses;    /* bits 1u << enum catalog_status; 0: all but deleted */
     int64_t since, until; /* since <= time < until; 0: open */
     const struct catalog_pair *tags; /* all of them */
@@ -81,8 +81,7 @@ struct catalog_plan_rows {
     struct catalog_plan_row *items;
     size_t count, capacity;
 };
-/* By group, store, time and seq, newest first. store_id 0, job NULL: all. now: for leases.
- */
+/* By group, store, time and seq, newest first. store_id 0, job NULL: all. now: for leases. */
 int catalog_plan_rows(struct catalog *catalog, int64_t store_id, const char *job,
                       int64_t now, struct catalog_plan_rows *out, struct err *err) MUST_USE;
 void catalog_plan_rows_release(struct catalog_plan_rows *rows);

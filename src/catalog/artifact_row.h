@@ -19,9 +19,10 @@ extern const struct record artifact_row;
 /* Its number in the catalog, for the child tables; ERR_NOT_FOUND. */
 int artifact_row_number(struct catalog *catalog, const char *id, int64_t *number,
                         struct err *err) MUST_USE;
+/* And filters. */
 int artifact_row_add_tags(struct catalog *catalog, int64_t number,
                           const struct catalog_artifact *artifact,
-                          struct err *err) MUST_USE; /* and filters */
+                          struct err *err) MUST_USE;
 int artifact_row_add_tables(struct catalog *catalog, int64_t number,
                             const struct catalog_artifact *artifact,
                             struct err *err) MUST_USE;

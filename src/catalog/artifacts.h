@@ -17,8 +17,7 @@
 #include "catalog/catalog.h"
 #include "catalog/copies.h"
 
-/* Tags (KEY, VALUE; a key once) and filters (option name as in the configuration, PATTERN).
- */
+/* Tags (KEY, VALUE; a key once) and filters (option name as in the configuration, PATTERN). */
 struct catalog_pair {
     char *name, *value;
 };
@@ -47,9 +46,9 @@ struct catalog_progress {
 
 struct catalog_artifact {
     char id[ULID_SIZE];
-    int64_t seq; /* ascends in the order of insertion; breaks ties of time; 0: insert gives
-                    one */
-    char *job;   /* "" for none */
+    /* ascends in the order of insertion; breaks ties of time; 0: insert gives one */
+    int64_t seq;
+    char *job;               /* "" for none */
     char *source, *database; /* database "": globals */
     char *origin; /* "HOST:PORT" of the server; tells ad-hoc backups apart; "" unknown */
     char *type, *format; /* "full" "schema" "data" "globals"; "plain" "custom" */
@@ -76,16 +75,16 @@ struct catalog_artifact {
     bool suspect;        /* by the anomaly gate */
     bool quarantined; /* was from the future or of unknown time; only the user clears it */
     char *owner;      /* owner_text of the process that takes it */
-    int64_t table_count,
-        row_count; /* of `tables`; row_count CATALOG_UNKNOWN_ROWS if any is */
+    /* of `tables`; row_count CATALOG_UNKNOWN_ROWS if any is */
+    int64_t table_count, row_count;
 
     struct catalog_pairs tags, filters;
     struct catalog_table *tables; /* CATALOG_WITH_TABLES */
     size_t tables_count, tables_capacity;
     struct catalog_copy *copies; /* CATALOG_WITH_COPIES; by name of the store */
     size_t copy_count;
-    enum owner_state
-        owner_state; /* read: of a running one, now; OWNER_DEAD for all others */
+    /* read: of a running one, now; OWNER_DEAD for all others */
+    enum owner_state owner_state;
 };
 
 void catalog_artifact_init(struct catalog_artifact *artifact); /* zero, "" where not NULL */
@@ -140,8 +139,7 @@ int catalog_artifact_forget(struct catalog *catalog, const char *id,
 int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *artifact,
                             bool *existed, struct err *err) MUST_USE;
 
-/* Pins a complete one (another status: ERR_USAGE) and clears `suspect`. reason may be NULL.
- */
+/* Pins a complete one (another status: ERR_USAGE) and clears `suspect`. reason may be NULL. */
 int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
                          const char *reason, struct err *err) MUST_USE;
 int catalog_artifact_unpin(struct catalog *catalog, const char *id,

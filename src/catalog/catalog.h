@@ -128,8 +128,7 @@ struct catalog *catalog_open(const char *path, enum catalog_mode mode,
 void catalog_close(struct catalog *catalog); /* NULL-safe; rolls back what is open */
 const char *catalog_path(const struct catalog *catalog);
 
-/* Reads the whole file: structure, foreign keys. ERR_CORRUPT. Before a prune and by doctor.
- */
+/* Reads the whole file: structure, foreign keys. ERR_CORRUPT. Before a prune and by doctor. */
 int catalog_check(struct catalog *catalog, struct err *err) MUST_USE;
 
 /* Puts the content of the catalog file `with` in the place of the one at `path`, and keeps
@@ -149,8 +148,8 @@ int catalog_remove_file(const char *path, struct err *err) MUST_USE;
  * After a failed call inside, the transaction is still open and without that call's
  * changes. */
 int catalog_begin(struct catalog *catalog, struct err *err) MUST_USE;
-int catalog_commit(struct catalog *catalog,
-                   struct err *err) MUST_USE;   /* fails: rolled back */
+/* When it fails, all of it was rolled back. */
+int catalog_commit(struct catalog *catalog, struct err *err) MUST_USE;
 void catalog_rollback(struct catalog *catalog); /* nothing open: no-op */
 
 #endif

@@ -47,8 +47,8 @@ struct catalog_copy {
     char *verified_error; /* NULL: it was good */
     int64_t proven; /* last good check of level full or drill since it was last broken */
     enum catalog_level verified_level, proven_level;
-    int64_t
-        first_marked; /* when a plan first wanted it gone (delete_grace); 0: none does */
+    /* when a plan first wanted it gone (delete_grace); 0: none does */
+    int64_t first_marked;
 
     int64_t delete_run; /* of runs.h; 0: none */
     char *delete_reason;
@@ -91,8 +91,7 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err) MU
 
 /* From a manifest (rebuild, sync): complete, with bytes, etag, version, key, index_key,
  * first_marked and what is known of verifications. A row that is there stays as it is:
- * *existed, and copy->id and state tell. A new one makes a deleted artifact complete again.
- */
+ * *existed, and copy->id and state tell. A new one makes a deleted artifact complete again. */
 int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
                         struct err *err) MUST_USE;
 

@@ -21,9 +21,9 @@ enum catalog_skip {
     CATALOG_SKIP_STATE,  /* its state is another by now, or its artifact is still running */
     CATALOG_SKIP_PINNED, /* pinned meanwhile */
     CATALOG_SKIP_LEASED, /* being restored, verified or copied */
-    CATALOG_SKIP_OWNED, /* uploading, and its owner lives or nobody vouches that it does not
-                         */
-    CATALOG_FORGOTTEN   /* failed and never begun: deleted at once, nothing to remove */
+    /* uploading, and its owner lives or nobody vouches that it does not */
+    CATALOG_SKIP_OWNED,
+    CATALOG_FORGOTTEN /* failed and never begun: deleted at once, nothing to remove */
 };
 /* "marked" "its state changed" "pinned" "in use" "being uploaded" … */
 const char *catalog_skip_name(enum catalog_skip skip);

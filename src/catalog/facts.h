@@ -9,8 +9,9 @@
 #define FACTS_SEQ "catalog.seq"           /* the highest sequence given or imported */
 #define FACTS_TIME "catalog.highest_time" /* guard G4 */
 
+/* 0 when absent */
 int facts_number(struct catalog *catalog, const char *key, int64_t *out,
-                 struct err *err) MUST_USE; /* 0 when absent */
+                 struct err *err) MUST_USE;
 /* Raises it to `value`; a higher one stays. Inside of a transaction. */
 int facts_raise(struct catalog *catalog, const char *key, int64_t value,
                 struct err *err) MUST_USE;

@@ -20,8 +20,7 @@
 
 /* purpose: "being restored", "being verified", "being copied". A copy can have many.
  * unbroken: only a complete copy; otherwise also a missing or damaged one (verify, copy to
- * heal). ERR_UNSAFE when its state is another, with the state in the text; ERR_NOT_FOUND.
- */
+ * heal). ERR_UNSAFE when its state is another, with the state in the text; ERR_NOT_FOUND. */
 int catalog_lease_take(struct catalog *catalog, int64_t copy, const char *purpose,
                        bool unbroken, int64_t *lease, struct err *err) MUST_USE;
 /* ERR_NOT_FOUND when it was taken for void and removed. */

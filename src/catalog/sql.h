@@ -61,8 +61,7 @@ int sql_number(struct catalog *catalog, const char *text, int64_t *out,
 void sql_release(struct catalog *catalog);
 
 /* A change is made between these: BEGIN IMMEDIATE, or a savepoint in what is open. `end`
- * commits when result is 0, else undoes; returns the result, or -1 when the commit failed.
- */
+ * commits when result is 0, else undoes; returns the result, or -1 when the commit failed. */
 int sql_begin(struct catalog *catalog, struct err *err) MUST_USE;
 int sql_finish(struct catalog *catalog, int result, struct err *err) MUST_USE;
 /* The same for several questions that must agree. Nothing may be changed in between. */

@@ -47,7 +47,8 @@ int catalog_store_load(struct catalog *catalog, int64_t id, struct catalog_store
 /* By name, else by uuid; *absent. */
 int catalog_store_find(struct catalog *catalog, const char *name, struct catalog_store *out,
                        bool *absent, struct err *err) MUST_USE;
+/* All of them, by name. */
 int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
-                        struct err *err) MUST_USE; /* by name */
+                        struct err *err) MUST_USE;
 
 #endif

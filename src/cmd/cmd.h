@@ -38,12 +38,12 @@ struct cmd_context {
 struct command {
     const char *name;
     const char *usage; /* what stands behind "pgkeep NAME": "[options] ID --to CONNINFO" */
-    const char
-        *summary; /* one line for the list of commands: begins with a verb, no full stop */
-    const char *about; /* help: what it does and does not do, then examples; wrapped at 78
-                          columns */
-    size_t min_args,
-        max_args;   /* arguments that are no options; checked before run (exit 2) */
+    /* one line for the list of commands: begins with a verb, no full stop */
+    const char *summary;
+    /* help: what it does and does not do, then examples; wrapped at 78 columns */
+    const char *about;
+    /* arguments that are no options; checked before run (exit 2) */
+    size_t min_args, max_args;
     unsigned flags; /* enum cmd_flag */
     /* An exit status (enum cmd_status, or an error kind's when the reason was logged
      * already), or -1 with err. */

@@ -40,8 +40,9 @@ struct health_group {
 struct health_job {
     const char *name;
     bool configured; /* it stands in the configuration */
-    bool watched;    /* counts for --max-age: it is configured, or asked for by name, or
-                        nothing at all is configured (ad-hoc backups) */
+    /* counts for --max-age: it is configured, or asked for by name, or nothing at all is
+     * configured (ad-hoc backups) */
+    bool watched;
     bool too_old;
     const struct catalog_artifact *good; /* the newest of all its groups */
     /* Its newest run, when that failed before any artifact began: no server, no store. */
@@ -89,8 +90,8 @@ struct health_spec {
     const char *job;                 /* only this one; NULL: all */
     int64_t max_age_s;               /* HEALTH_NO_LIMIT: nothing is too old */
     int64_t now;
-    const struct catalog_runs
-        *runs; /* of `backup`, newest first; outlives it; NULL: none */
+    /* of `backup`, newest first; outlives it; NULL: none */
+    const struct catalog_runs *runs;
 };
 
 /* `artifacts` newest first, as listed; they and the settings must outlive it. */

@@ -55,8 +55,7 @@ void output_json(json_t *document);
 const char *output_time(char out[32], int64_t seconds);
 const char *output_size(char out[64], uint64_t bytes, bool exact);
 
-/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full, closed pipe).
- */
+/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full, closed pipe). */
 int output_finish(struct err *err) MUST_USE;
 
 #endif

@@ -7,8 +7,7 @@
 
 #include "config/config_args.h"
 
-/* Is this such a line? Only for commands that have --source: elsewhere --store is a name.
- */
+/* Is this such a line? Only for commands that have --source: elsewhere --store is a name. */
 bool adhoc_is_asked(const struct config_args *args);
 /* What goes together and what does not; ERR_USAGE. */
 int adhoc_check(const struct config_args *args, struct err *err) MUST_USE;

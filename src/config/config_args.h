@@ -46,8 +46,7 @@ bool config_args_flag(const struct config_args *args, const char *name);
 const char *config_args_text(const struct config_args *args, const char *name);
 /* All values of an option that repeats, in order; an empty list when not given. */
 const struct strlist *config_args_list(const struct config_args *args, const char *name);
-/* OPTION_INT, OPTION_SPAN (seconds) and OPTION_TIME (seconds UTC); `absent` when not given.
- */
+/* OPTION_INT, OPTION_SPAN (seconds) and OPTION_TIME (seconds UTC); `absent` when not given. */
 int64_t config_args_number(const struct config_args *args, const char *name,
                            int64_t absent);
 

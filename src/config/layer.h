@@ -14,11 +14,11 @@
 
 struct layer_value {
     const struct option *option;
-    char *section; /* name of the source, store, …; NULL: top level, arguments, every
-                      section */
+    /* name of the source, store, …; NULL: top level, arguments, every section */
+    char *section;
     struct strlist items; /* one for a plain value; none for an empty list */
-    char *
-        origin; /* "/etc/pgkeep/pgkeep.conf:12", "PGKEEP_CATALOG", "--catalog", "default" */
+    /* "/etc/pgkeep/pgkeep.conf:12", "PGKEEP_CATALOG", "--catalog", "default" */
+    char *origin;
 };
 
 /* A source, store, policy or job that exists, even without a value. */

@@ -10,8 +10,7 @@
 #include "base/text.h"
 
 /* 0 when libpq can read it: key=value words, a postgresql:// URI, or a bare database name.
- * ERR_USAGE; the text never holds any part of a string that seems to have a password in it.
- */
+ * ERR_USAGE; the text never holds any part of a string that seems to have a password in it. */
 int redact_conninfo_check(const char *conninfo, struct err *err) MUST_USE;
 /* True for password= and sslpassword=, and (to be safe) for what cannot be read. */
 bool redact_conninfo_has_password(const char *conninfo);

@@ -24,8 +24,8 @@
 struct source_settings {
     char *name; /* "adhoc" for --source */
     struct secret conninfo;
-    struct secret
-        password; /* also from the two below (resolve); empty: libpq's own places */
+    /* also from the two below (resolve); empty: libpq's own places */
+    struct secret password;
     char *password_file, *password_env;
     struct strlist databases; /* empty: the conninfo's; "*": all */
     struct strlist exclude_databases;
@@ -46,8 +46,8 @@ struct store_settings {
     char *style;     /* "auto" "path" "virtual" */
     bool path_style; /* the older way to say style = "path"; already in `style` */
     bool allow_insecure;
-    struct secret access_key, secret_key,
-        session_token; /* also from *_env, *_file (resolve) */
+    /* also from *_env, *_file (resolve) */
+    struct secret access_key, secret_key, session_token;
     char *access_key_env, *secret_key_env, *session_token_env;
     char *access_key_file, *secret_key_file, *session_token_file;
     char *payload_signing, *storage_class, *sse, *sse_kms_key, *sse_c_key_file, *tagging;

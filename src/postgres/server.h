@@ -42,16 +42,16 @@ struct server_properties {
     char *encoding, *collate, *ctype, *locale_provider, *icu_locale, *owner, *comment;
     bool is_template, allow_connections;
     int connection_limit;
-    struct strlist
-        settings; /* "ALTER DATABASE x SET …" pairs as "ROLE-or-empty\tname=value" */
+    /* "ALTER DATABASE x SET …" pairs as "ROLE-or-empty\tname=value" */
+    struct strlist settings;
     struct strlist acl; /* aclitem texts of pg_database.datacl */
 };
 int server_properties(struct server *server, struct server_properties *out,
                       struct err *err) MUST_USE;
 void server_properties_release(struct server_properties *properties);
 
-int server_size(struct server *server, uint64_t *bytes,
-                struct err *err) MUST_USE; /* pg_database_size */
+/* pg_database_size of its database. */
+int server_size(struct server *server, uint64_t *bytes, struct err *err) MUST_USE;
 /* Connectable non-template databases minus patterns ('*' and '?' wildcards). */
 int server_databases(struct server *server, const struct strlist *include,
                      const struct strlist *exclude, struct strlist *out,

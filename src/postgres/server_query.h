@@ -13,8 +13,8 @@
 
 struct server {
     PGconn *conn;
-    char *
-        search_path; /* text of the name[] that unqualified patterns of pg_dump look into */
+    /* text of the name[] that unqualified patterns of pg_dump look into */
+    char *search_path;
 };
 
 /* Rows, for PQclear; NULL and ERR_DATABASE "WHAT: the server's message". params may be

@@ -117,8 +117,8 @@ int store_upload_finish(struct store_upload *upload, struct store_object *out,
                         struct err *err) MUST_USE;
 /* Frees it and says whether surely nothing of an unfinished one is left in the store. */
 bool store_upload_discard(struct store_upload *upload);
-void store_upload_free(
-    struct store_upload *upload); /* unfinished: undone (abort, unlink). NULL-safe */
+/* What is unfinished is undone (abort, unlink). NULL-safe. */
+void store_upload_free(struct store_upload *upload);
 uint64_t store_upload_sent(struct store_upload *upload);
 /* Continues an upload at `*offset` (out): bytes that are already there, part numbers go on
  * from *next_number. ERR_NOT_FOUND: no such. Nobody has checked those bytes: compare the
@@ -131,8 +131,7 @@ struct store_upload *store_upload_resume(struct store *store,
 struct s3_part_rules store_part_rules(const struct store *store);
 
 /* A dir: key and handle are both the path of the temp file, `data/…/.<id>.part`, which does
- * not tell the final key (keys_parse tells the id); initiated is when it was last written.
- */
+ * not tell the final key (keys_parse tells the id); initiated is when it was last written. */
 struct store_pending {
     char *key;
     char *handle;
@@ -152,8 +151,8 @@ struct store_download;
 struct store_download *store_download_begin(struct store *store, const char *key,
                                             uint64_t offset, uint64_t length,
                                             struct err *err) MUST_USE;
-uint64_t
-store_download_size(const struct store_download *download); /* of the whole object */
+/* Of the whole object, not of the range. */
+uint64_t store_download_size(const struct store_download *download);
 ssize_t store_download_read(struct store_download *download, void *buffer, size_t size,
                             struct err *err) MUST_USE;
 void store_download_free(struct store_download *download);

@@ -24,14 +24,13 @@ struct store_dir {
     char *path;
 };
 
-/* errno as an error: "cannot WHAT PATH/KEY: reason" and a hint. key may be "". Returns -1.
- */
+/* Makes errno an error: "cannot WHAT PATH/KEY: reason" and a hint. key may be "". Returns -1. */
 int store_dir_fail(const struct store_dir *dir, const char *what, const char *key,
                    struct err *err);
 
 /* ---- store_dir_path.c ---- */
-int store_dir_open_root(const struct store_dir *dir,
-                        struct err *err) MUST_USE; /* fd or -1 */
+/* fd, or -1 with ERR_STORE. */
+int store_dir_open_root(const struct store_dir *dir, struct err *err) MUST_USE;
 /* The folder that holds `key`: *fd, or -1 when it or one above is absent. make: never
  * absent. */
 int store_dir_open_folder(const struct store_dir *dir, const char *key, bool make, int *fd,

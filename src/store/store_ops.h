@@ -55,8 +55,9 @@ struct store_ops {
                              struct err *err);
     void (*download_free)(struct store_download *download);
     struct s3_part_rules (*part_rules)(const struct store *store); /* may be NULL */
+    /* may be NULL */
     char *(*presign)(struct store *store, const char *key, int64_t seconds,
-                     int64_t *expires, struct err *err); /* may be NULL */
+                     int64_t *expires, struct err *err);
     struct s3_client *(*s3_client)(struct store *store); /* may be NULL */
 };
 

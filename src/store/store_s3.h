@@ -26,8 +26,8 @@ struct store_s3 {
     bool versions; /* the bucket has, or has had, versions */
 };
 
-char *store_s3_key(const struct store_s3 *s3,
-                   const char *key) MUST_USE; /* with prefix, heap */
+/* The key with the prefix in front; heap. */
+char *store_s3_key(const struct store_s3 *s3, const char *key) MUST_USE;
 /* Without it; NULL when it is outside. Points into key. */
 const char *store_s3_relative(const struct store_s3 *s3, const char *key);
 /* By the key's suffix. */

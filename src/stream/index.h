@@ -60,8 +60,8 @@ const char *index_reader_codec(const struct index_reader *reader);
  * ERR_CORRUPT. */
 int index_reader_next(struct index_reader *reader, struct index_entry *entry,
                       struct err *err) MUST_USE;
-const char *
-index_reader_encoding(const struct index_reader *reader); /* after 0; NULL if none */
-void index_reader_free(struct index_reader *reader);      /* NULL-safe */
+/* After index_reader_next returned 0; NULL: none was declared. */
+const char *index_reader_encoding(const struct index_reader *reader);
+void index_reader_free(struct index_reader *reader); /* NULL-safe */
 
 #endif

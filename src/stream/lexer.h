@@ -17,13 +17,14 @@
 #include "stream/head.h"
 
 enum lexer_event {
-    LEXER_NOTHING,   /* all bytes consumed */
-    LEXER_STATEMENT, /* the last byte consumed is the `;` of a statement: head, and body if
-                        it is a COPY */
-    LEXER_COMMENT, /* the newline behind a `--` comment outside of statements; or the end of
-                      a block comment there: line holds "/ *" */
-    LEXER_META,    /* the newline behind a backslash line outside of statements: line */
-    LEXER_NEWLINE  /* any other newline outside of statements */
+    LEXER_NOTHING, /* all bytes consumed */
+    /* the last byte consumed is the `;` of a statement: head, and body if it is a COPY */
+    LEXER_STATEMENT,
+    /* the newline behind a `--` comment outside of statements; or the end of a block
+     * comment there: line holds "/ *" */
+    LEXER_COMMENT,
+    LEXER_META,   /* the newline behind a backslash line outside of statements: line */
+    LEXER_NEWLINE /* any other newline outside of statements */
 };
 
 enum { LEXER_LINE_SIZE = 256, LEXER_WORD_SIZE = 16 };
@@ -45,11 +46,11 @@ struct lexer {
     char word[LEXER_WORD_SIZE]; /* current or last word, upper case, cut */
     size_t word_size;
     bool after_begin;
-    char line[LEXER_LINE_SIZE]; /* comment with its dashes, or psql line; without newline,
-                                   cut */
+    /* comment with its dashes, or psql line; without newline, cut */
+    char line[LEXER_LINE_SIZE];
     size_t line_size;
-    struct text
-        body; /* whole text of a COPY statement behind the word COPY, with the `;` */
+    /* whole text of a COPY statement behind the word COPY, with the `;` */
+    struct text body;
     bool in_copy;
 };
 

@@ -23,15 +23,16 @@
 enum scan_event {
     SCAN_NOTHING,
     SCAN_SECTION, /* the statement that ends with this span begins scan->section */
-    SCAN_TABLE, /* this span ends with the COPY statement's line; rows of scan->table follow
-                 */
+    /* this span ends with the COPY statement's line; rows of scan->table follow */
+    SCAN_TABLE,
     SCAN_TABLE_END /* this span ends with the line `\.` */
 };
 
 struct scan_span {
-    size_t size;    /* bytes consumed, at least 1 */
-    size_t border;  /* offset behind the last border in them, 0: none; for SCAN_SECTION and
-                       SCAN_TABLE borders in front of that statement only */
+    size_t size; /* bytes consumed, at least 1 */
+    /* offset behind the last border in them, 0: none; for SCAN_SECTION and SCAN_TABLE
+     * borders in front of that statement only */
+    size_t border;
     uint64_t rows;  /* rows that ended in them, all in front of border */
     unsigned flags; /* enum chunk_flag of what ended in them */
     enum scan_event event;
@@ -42,12 +43,12 @@ struct scan {
     struct rows rows;
     unsigned state;   /* enum in scan.c */
     unsigned closing; /* how much of the closing comment was seen; enum in scan.c */
-    bool
-        border_grows; /* a newline directly behind the last statement still belongs to it */
+    /* a newline directly behind the last statement still belongs to it */
+    bool border_grows;
     enum section section;
-    struct chunk_table
-        *table;        /* of the COPY statement last seen; take a reference to keep it */
-    char encoding[64]; /* client_encoding, "" if none is declared */
+    /* of the COPY statement last seen; take a reference to keep it */
+    struct chunk_table *table;
+    char encoding[64];        /* client_encoding, "" if none is declared */
     char restrict_token[128]; /* "" when none is open */
 };
 

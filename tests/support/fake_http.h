@@ -30,10 +30,10 @@ struct fake_http_row {
     const char *method;   /* NULL: any */
     const char *path;     /* the path must be exactly this; NULL: any */
     const char *contains; /* target or body must contain this; NULL: whatever */
-    const char
-        *header; /* "Name: value" that must be there, name in any case; NULL: whatever */
-    unsigned
-        first; /* used from the n-th time on that this row matches (from 1; 0: 1) ... */
+    /* "Name: value" that must be there, name in any case; NULL: whatever */
+    const char *header;
+    /* used from the n-th time on that this row matches (from 1; 0: 1) ... */
+    unsigned first;
     unsigned times; /* ... and this often (0: always); after that later rows are tried */
     int status;     /* 0: hang up without an answer */
     const char *answer_headers; /* "Name: value\r\n..." or NULL */

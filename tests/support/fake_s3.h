@@ -44,51 +44,51 @@ enum fake_if_none_match {
 
 struct fake_s3_settings {
     const char *bucket; /* "bucket" */
-    const char
-        *region; /* "us-east-1"; another one in the scope: AuthorizationHeaderMalformed */
+    /* "us-east-1"; another one in the scope: AuthorizationHeaderMalformed */
+    const char *region;
     bool any_region;           /* accept whatever the client signs with */
     const char *access_key;    /* "AKIDEXAMPLE" */
     const char *secret_key;    /* "secretexample" */
     const char *session_token; /* NULL: none is asked for */
     const char *base_path;     /* "/storage/v1/s3": in front of the bucket and signed; "" */
-    uint64_t min_part_size;    /* of all parts but the last, checked at Complete:
-                                  EntityTooSmall; 0 */
-    uint64_t max_part_size;    /* EntityTooLarge above; 0: none */
-    uint64_t max_object_size;  /* EntityTooLarge at Complete and PutObject; 0: none */
-    unsigned max_parts;        /* part numbers above are 400 InvalidArgument; 10000 */
-    bool equal_parts; /* Cloudflare R2: at Complete, InvalidPart when they differ */
+    /* of all parts but the last, checked at Complete: EntityTooSmall; 0 */
+    uint64_t min_part_size;
+    uint64_t max_part_size;   /* EntityTooLarge above; 0: none */
+    uint64_t max_object_size; /* EntityTooLarge at Complete and PutObject; 0: none */
+    unsigned max_parts;       /* part numbers above are 400 InvalidArgument; 10000 */
+    bool equal_parts;         /* Cloudflare R2: at Complete, InvalidPart when they differ */
     enum fake_if_none_match if_none_match;
     bool versioning;  /* DELETE writes markers, overwriting keeps the old version */
     bool object_lock; /* x-amz-object-lock-* accepted; needs versioning */
     unsigned default_lock_days; /* default retention of the bucket, GOVERNANCE; 0: none */
-    bool lock_is_400;     /* MinIO: a locked version answers 400 InvalidRequest, not 403 */
-    bool upload_locks_forgotten; /* Ceph 16: lock headers of CreateMultipartUpload are taken and
-                                    protect nothing */
+    bool lock_is_400; /* MinIO: a locked version answers 400 InvalidRequest, not 403 */
+    /* Ceph 16: lock headers of CreateMultipartUpload are taken and protect nothing */
+    bool upload_locks_forgotten;
     bool no_batch_delete; /* DeleteObjects is 501 */
     bool no_list_v2;      /* list-type=2 is 501 */
     unsigned page_size;   /* of every listing, at most; 1000 */
-    bool uploads_by_exact_key;  /* MinIO: ListMultipartUploads knows the prefix as a whole
-                                   key only */
-    bool abort_twice_is_204;    /* MinIO; else 404 NoSuchUpload */
-    bool complete_twice_is_200; /* Ceph, versitygw: while the finished upload is remembered
-                                 */
+    /* MinIO: ListMultipartUploads knows the prefix as a whole key only */
+    bool uploads_by_exact_key;
+    bool abort_twice_is_204; /* MinIO; else 404 NoSuchUpload */
+    /* Ceph, versitygw: while the finished upload is remembered */
+    bool complete_twice_is_200;
     bool complete_without_etag; /* Ceph before 2026, on the repeated Complete */
     bool ignore_content_md5;    /* Supabase */
     bool ignore_sha256; /* Supabase, for bodies; the signature covers the line anyway */
     bool refuse_unsigned_payload; /* UNSIGNED-PAYLOAD is 400 */
-    bool refuse_checksums; /* any x-amz-checksum-* or x-amz-sdk-checksum-algorithm is 501
-                              (B2) */
-    bool
-        etags_are_not_md5; /* SSE-KMS: 32 hex digits, but of nothing; answers say aws:kms */
-    bool no_100_continue;  /* never sends it: the client's own time-out must go on */
+    /* any x-amz-checksum-* or x-amz-sdk-checksum-algorithm is 501 (B2) */
+    bool refuse_checksums;
+    /* SSE-KMS: 32 hex digits, but of nothing; answers say aws:kms */
+    bool etags_are_not_md5;
+    bool no_100_continue; /* never sends it: the client's own time-out must go on */
     bool sparse; /* bodies are counted and hashed, not kept; GET gives zero bytes */
-    bool ignore_checksums;    /* taken and not looked at (Ceph before Tentacle) */
-    bool close_each;          /* Connection: close after every answer */
-    unsigned failure_percent; /* so many of 100 requests fail by chance with 500, 503, or a
-                                 reset ... */
-    uint64_t failure_seed;    /* ... drawn from this seed by request number */
-    int clock_offset_s;       /* of its clock to ours; off by more than 900 s:
-                                 RequestTimeTooSkewed */
+    bool ignore_checksums; /* taken and not looked at (Ceph before Tentacle) */
+    bool close_each;       /* Connection: close after every answer */
+    /* so many of 100 requests fail by chance with 500, 503, or a reset ... */
+    unsigned failure_percent;
+    uint64_t failure_seed; /* ... drawn from this seed by request number */
+    /* of its clock to ours; off by more than 900 s: RequestTimeTooSkewed */
+    int clock_offset_s;
 };
 
 struct fake_s3_settings fake_s3_defaults(void);
@@ -96,10 +96,10 @@ struct fake_s3_settings fake_s3_defaults(void);
 /* Copies the settings and their strings. */
 struct fake_s3 *fake_s3_new(const struct fake_s3_settings *settings,
                             struct err *err) MUST_USE;
-void fake_s3_free(
-    struct fake_s3 *fake); /* NULL-safe; releases what is held, joins all threads */
-const char *
-fake_s3_endpoint(const struct fake_s3 *fake); /* http://127.0.0.1:PORT + base path */
+/* NULL-safe; releases what is held, joins all threads */
+void fake_s3_free(struct fake_s3 *fake);
+/* "http://127.0.0.1:PORT" and the base path. */
+const char *fake_s3_endpoint(const struct fake_s3 *fake);
 int fake_s3_port(const struct fake_s3 *fake);
 void fake_s3_add_bucket(struct fake_s3 *fake, const char *bucket);
 /* Outage: closes the listening socket and every connection (connect is refused); up again
@@ -121,8 +121,8 @@ void fake_s3_add_credentials(struct fake_s3 *fake, const char *access_key,
  * -------------------------------------------------------------------------------- */
 
 enum fake_action {
-    FAKE_STATUS, /* answer `status` with <Error> `code`; nothing is done. Body is read first
-                  */
+    /* answer `status` with <Error> `code`; nothing is done. Body is read first */
+    FAKE_STATUS,
     FAKE_STATUS_EARLY, /* the same before the body is read, then the connection is closed */
     FAKE_DELAY,        /* wait delay_ms, then go on as usual */
     FAKE_HOLD, /* with head and body read, wait for fake_s3_release, then go on as usual */
@@ -136,19 +136,21 @@ enum fake_action {
     FAKE_WRONG_ETAG,      /* do it, but the ETag is of something else */
     FAKE_NO_ETAG,         /* do it, without the ETag */
     FAKE_WRONG_CHECKSUM,  /* do it, but the CRC-64 of the answer is of something else */
-    FAKE_FLIP_BODY,   /* store or send one flipped bit (UploadPart, PutObject, GetObject),
-                         without   a word; ETag and headers as if nothing had happened */
-    FAKE_CUT_BODY,    /* Content-Length of the whole, closed after `bytes` of the body */
-    FAKE_SHORT_206,   /* 206 whose Content-Length and Content-Range end `bytes` too early */
-    FAKE_WRONG_RANGE, /* 206 with a Content-Range that begins `bytes` later than asked for
-                       */
-    FAKE_WHOLE_200,   /* 200 and the whole object although a range was asked for */
+    /* store or send one flipped bit (UploadPart, PutObject, GetObject), without a word;
+     * ETag and headers as if nothing had happened */
+    FAKE_FLIP_BODY,
+    FAKE_CUT_BODY,  /* Content-Length of the whole, closed after `bytes` of the body */
+    FAKE_SHORT_206, /* 206 whose Content-Length and Content-Range end `bytes` too early */
+    /* 206 with a Content-Range that begins `bytes` later than asked for */
+    FAKE_WRONG_RANGE,
+    FAKE_WHOLE_200,     /* 200 and the whole object although a range was asked for */
     FAKE_NO_MORE_TOKEN, /* IsTruncated true without any continuation */
     FAKE_SAME_TOKEN,    /* IsTruncated true and the continuation that was asked with */
     FAKE_SKEWED, /* 403 RequestTimeTooSkewed with a Date that is `seconds` off ours */
     FAKE_EXPIRED_TOKEN, /* 400 ExpiredToken */
-    FAKE_REDIRECT, /* 301 PermanentRedirect, x-amz-bucket-region and <Region> of `region`;
-                      from then on the bucket is in that region */
+    /* 301 PermanentRedirect, x-amz-bucket-region and <Region> of `region`; from then on the
+     * bucket is in that region */
+    FAKE_REDIRECT,
     FAKE_WRONG_REGION /* 400 AuthorizationHeaderMalformed with <Region>; the same */
 };
 
@@ -205,8 +207,7 @@ struct fake_request {
 };
 
 unsigned fake_s3_count(struct fake_s3 *fake, const char *op); /* NULL: all */
-/* Copy of the n-th request (from 1) of an operation (NULL: any); false when there was none.
- */
+/* Copy of the n-th request (from 1) of an operation (NULL: any); false when there was none. */
 bool fake_s3_request(struct fake_s3 *fake, const char *op, unsigned nth,
                      struct fake_request *out);
 void fake_request_release(struct fake_request *request);
@@ -218,14 +219,15 @@ struct fake_s3_stats {
     unsigned bad_signatures;      /* SignatureDoesNotMatch and malformed ones */
     unsigned parts_in_flight;     /* most UploadParts at one time, of all uploads */
     unsigned same_part_in_flight; /* how often a part came while the same one was running */
-    unsigned endings_in_flight;   /* how often Complete or Abort came while one was running
-                                     on the same upload */
+    /* how often Complete or Abort came while one was running on the same upload */
+    unsigned endings_in_flight;
     unsigned completes_after_abort; /* Complete or UploadPart on an aborted upload */
     unsigned aborts_after_complete;
-    unsigned aws_chunked;    /* requests with aws-chunked, STREAMING-* or a trailer */
-    unsigned chunked;        /* Transfer-Encoding: chunked (answered 411) */
-    unsigned repeated_dates; /* a request whose X-Amz-Date and signature both came before:
-                                a retry that was not signed again (1 s resolution) */
+    unsigned aws_chunked; /* requests with aws-chunked, STREAMING-* or a trailer */
+    unsigned chunked;     /* Transfer-Encoding: chunked (answered 411) */
+    /* a request whose X-Amz-Date and signature both came before: a retry that was not
+     * signed again (1 s resolution) */
+    unsigned repeated_dates;
 };
 struct fake_s3_stats fake_s3_stats(struct fake_s3 *fake);
 
@@ -239,8 +241,9 @@ struct fake_object {
     uint64_t size;
     char *etag; /* with quotes */
     char *content_type;
-    char *meta; /* "x-amz-meta-a: b\r\n..." in lower case, and the other stored headers:
-                   storage class, tagging, encryption, checksums */
+    /* "x-amz-meta-a: b\r\n..." in lower case, and the other stored headers: storage class,
+     * tagging, encryption, checksums */
+    char *meta;
     bool is_delete_marker;
     unsigned parts; /* 0: one PUT */
 };
@@ -250,8 +253,8 @@ struct fake_object {
 bool fake_s3_object(struct fake_s3 *fake, const char *key, struct fake_object *out);
 void fake_object_release(struct fake_object *object);
 unsigned fake_s3_object_count(struct fake_s3 *fake); /* keys that a listing shows */
-unsigned fake_s3_version_count(struct fake_s3 *fake,
-                               const char *key);     /* NULL: all; with markers */
+/* NULL: all; with markers */
+unsigned fake_s3_version_count(struct fake_s3 *fake, const char *key);
 unsigned fake_s3_upload_count(struct fake_s3 *fake); /* open multipart uploads */
 
 /* Puts an object there without a request; data NULL: zero bytes. Returns its version id
@@ -261,8 +264,7 @@ const char *fake_s3_add_object(struct fake_s3 *fake, const char *key, const void
 /* The same as an object written by somebody else with this x-amz-meta-NAME. */
 void fake_s3_set_meta(struct fake_s3 *fake, const char *key, const char *name,
                       const char *value);
-/* Opens an upload without a request, begun age_s ago. Returns its id (valid until freed).
- */
+/* Opens an upload without a request, begun age_s ago. Returns its id (valid until freed). */
 const char *fake_s3_add_upload(struct fake_s3 *fake, const char *key, int age_s);
 /* Forgets a key with all versions, or all open uploads (a server that swept them). */
 void fake_s3_forget_object(struct fake_s3 *fake, const char *key);

@@ -59,8 +59,8 @@ struct planning_random {
 uint64_t planning_seed(void);
 /* How many cases a property looks at: PGKEEP_CASES, or `usual`. */
 size_t planning_cases(size_t usual);
-uint64_t planning_below(struct planning_random *random,
-                        uint64_t limit); /* 0 .. limit - 1 */
+/* 0 .. limit - 1 */
+uint64_t planning_below(struct planning_random *random, uint64_t limit);
 bool planning_chance(struct planning_random *random, unsigned percent);
 
 /* What a random case may hold. */

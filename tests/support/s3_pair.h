@@ -21,8 +21,8 @@ struct s3_pair {
 };
 
 struct fake_s3_settings s3_pair_service(void); /* fake_s3_defaults */
-struct s3_config
-s3_pair_config(void); /* keys, bucket, region of the service; no endpoint yet */
+/* Keys, bucket and region of the service; no endpoint yet. */
+struct s3_config s3_pair_config(void);
 /* NULL: the defaults above. config->endpoint is filled in here. */
 void s3_pair_init(struct s3_pair *pair, const struct fake_s3_settings *service,
                   const struct s3_config *config);
