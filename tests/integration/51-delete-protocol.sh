@@ -154,7 +154,7 @@ is "Q12: it removed nothing" "$(files "$work/nas" 01JDNS01)" 3
 
 # ---- SIGTERM ----
 if strace -f -o /dev/null true 2>/dev/null; then
-    strace -f -o /dev/null -e trace=unlinkat -e inject=unlinkat:delay_enter=400000 \
+    ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null -e trace=unlinkat -e inject=unlinkat:delay_enter=400000 \
         "$pgkeep" --config "$config" prune --yes >/dev/null 2>&1 </dev/null &
     tracer=$!
     until [ "$(files "$work/nas" 01JDNS01)" != 3 ]; do sleep 0.05; done
