@@ -76,8 +76,7 @@ void s3_claim_versioning_known(struct s3_suite *suite, struct text *answer)
         struct err err = {0};
         if (i > 0)
             text_add(answer, " ");
-        int result =
-            client != NULL ? s3_bucket_versioning(client, &versioning, &err) : -1;
+        int result = client != NULL ? s3_bucket_versioning(client, &versioning, &err) : -1;
         if (client != NULL)
             s3_suite_result(suite, result, words[versioning], &err, answer);
         s3_client_free(client);
