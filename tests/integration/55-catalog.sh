@@ -58,8 +58,10 @@ one restore "$second" --to "host=$PGHOST port=$PGPORT user=postgres dbname=again
 is "rebuild: restore works" "$status" 0
 one verify --all
 is "rebuild: verify works" "$status" 0
+psql -qX -d shop -c "DELETE FROM t WHERE n > 10"
 one backup nightly
 is "rebuild: backup works" "$status" 0
+is "rebuild: it knows what is normal" "$("$pgkeep" --config "$work/one.conf" list --json | jq '.artifacts[0].suspect')" true
 is "rebuild: sequences go on" "$("$pgkeep" --config "$work/one.conf" list --json | jq '[.artifacts[].seq] | (unique | length) == length and max == 5')" true
 before=$(listed one)
 
