@@ -4,6 +4,7 @@
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
+#include "cmd/known.h"
 #include "cmd/output.h"
 
 enum { TEXT_LIMIT = 50 };
@@ -85,8 +86,12 @@ static int list(const struct cmd_context *ctx, struct catalog *catalog, struct e
     int64_t now = clock_now();
     read_tags(&tags, config_args_list(ctx->args, "tag"));
     struct catalog_filter filter = read_filter(ctx, &tags);
-    int result =
-        catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
+    int result = known_job(ctx->settings, catalog, filter.job, err);
+    if (result == 0)
+        result = known_store(ctx->settings, catalog, filter.store, err);
+    if (result == 0)
+        result =
+            catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
     if (result == 0 && ctx->settings->json)
         output_json(artifact_json_list(&artifacts, now));
     else if (result == 0)

@@ -9,6 +9,7 @@
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
+#include "cmd/known.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 
@@ -102,27 +103,6 @@ static int check_artifact(struct verifying *v, const struct catalog_artifact *ar
 /* ---- which ones ---- */
 
 /* A typo must not read as "all of it is good". */
-static int check_store(const struct verifying *v, struct err *err)
-{
-    const char *name = config_args_text(v->ctx->args, "store");
-    struct catalog_store row = {0};
-    bool absent = false;
-    if (name == NULL || settings_store(v->ctx->settings, name) != NULL)
-        return 0;
-    if (catalog_store_find(v->catalog, name, &row, &absent, err) < 0)
-        return -1;
-    catalog_store_release(&row);
-    return !absent || settings_require_store(v->ctx->settings, name, err) ? 0 : -1;
-}
-
-static int check_job(const struct verifying *v, size_t found, struct err *err)
-{
-    const char *name = config_args_text(v->ctx->args, "job");
-    if (name == NULL || found > 0 || settings_job(v->ctx->settings, name) != NULL)
-        return 0;
-    return settings_require_job(v->ctx->settings, name, err) ? 0 : -1;
-}
-
 static int check_named(struct verifying *v, struct err *err)
 {
     const struct strlist *names = &v->ctx->args->positional;
@@ -156,7 +136,7 @@ static int check_filtered(struct verifying *v, struct err *err)
     int result =
         catalog_artifacts_list(v->catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
     if (result == 0)
-        result = check_job(v, artifacts.count, err);
+        result = known_job(v->ctx->settings, v->catalog, filter.job, err);
     for (size_t i = 0; result == 0 && i < artifacts.count; i++)
         result = check_artifact(v, &artifacts.items[i], err);
     catalog_artifacts_release(&artifacts);
@@ -201,7 +181,8 @@ static void print(struct verifying *v)
 static int run_with(struct verifying *v, struct err *err)
 {
     struct err trouble = {0};
-    if (check_store(v, err) < 0 ||
+    if (known_store(v->ctx->settings, v->catalog, config_args_text(v->ctx->args, "store"),
+                    err) < 0 ||
         catalog_run_begin(v->catalog, "verify", NULL, &v->run, err) < 0) {
         output_table_release(&v->table);
         json_decref(v->list);
