@@ -70,8 +70,10 @@ is "--tag of another value" "$(ids --tag env=prod)" ""
 is "--limit and --offset" "$(ids --limit 2 --offset 1)" "000004 000003"
 pg list --limit 1 --job nightly
 like "text says how many more there are" "$out" $'\n2 more: --offset 1$'
-pg list --job nihgtly
+pg list --tag no=such
 is "nothing matches" "$status $out" "0 none of the 4 artifacts in $catalog match"
+pg list --job nihgtly
+is "a job that nobody knows" "$status" 3
 pg list --offset 9
 is "a page behind the end" "$status $out" "0 none on this page: 4 match in all"
 pg list --status finished
