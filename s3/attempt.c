@@ -162,10 +162,7 @@ static bool may_be_sent_twice(const struct s3_request *request)
 {
     if (strcmp(request->method, "POST") == 0)
         return false;
-    for (size_t i = 0; i < request->headers.count; i++)
-        if (text_starts_with(request->headers.items[i], "If-None-Match:"))
-            return false;
-    return true;
+    return !s3_request_has(request, "If-None-Match:");
 }
 
 static void set_exchange(struct s3_task *task)
@@ -202,6 +199,8 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     strlist_add(&task->lines, "User-Agent: pgkeep/" PGKEEP_VERSION);
     /* Without Accept-Encoding nobody on the way should unpack anything; some do. */
     strlist_add(&task->lines, "Accept-Encoding: identity");
+    if (task->client->plain && request->lenient)
+        s3_attempt_drop_extras(request);
     if (!task->discovering) {
         add_all(&task->lines, &request->headers);
         add_md5(task);

@@ -120,14 +120,11 @@ bool s3_attempt_has_extras(const struct s3_request *request)
     return false;
 }
 
-/* What they guard is guarded by other means, too: a dump of hours is not given up for them.
- */
-static bool drop_extras(struct s3_task *task)
+void s3_attempt_drop_extras(struct s3_request *request)
 {
-    struct strlist *headers = &task->request->headers;
+    struct strlist *headers = &request->headers;
     size_t kept = 0;
 
-    log_warning("the service does not know conditions or checksums; set its provider");
     for (size_t i = 0; i < headers->count; i++) {
         if (is_extra(headers->items[i]))
             free(headers->items[i]);
@@ -135,6 +132,16 @@ static bool drop_extras(struct s3_task *task)
             headers->items[kept++] = headers->items[i];
     }
     headers->count = kept;
+}
+
+/* What they guard is guarded by other means, too: a dump of hours is not given up for them.
+ */
+static bool go_on_without_extras(struct s3_client *client)
+{
+    if (!client->plain)
+        log_warning("the service does not know conditions or checksums, and gets none any "
+                    "more; set its provider");
+    client->plain = true;
     return true;
 }
 
@@ -152,7 +159,7 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
         return repair_region(task);
     case S3_CLASS_FEATURE:
         if (task->request->answer.status == 501)
-            return drop_extras(task);
+            return go_on_without_extras(task->client);
         task->client->no_expect = true;
         return true;
     case S3_CLASS_TRANSIENT:

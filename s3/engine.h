@@ -63,6 +63,7 @@ struct s3_client {
     bool warned;
     struct s3_waste waste;
     bool no_expect; /* somebody on the way answered 417 */
+    bool plain;     /* the service answered 501 to extras: none are sent any more */
 };
 
 struct s3_task {
@@ -115,6 +116,7 @@ bool s3_attempt_body(void *task, const void *data, size_t size);
 bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const char **words);
 /* The 501 may be for a header that is a belt to braces. */
 bool s3_attempt_has_extras(const struct s3_request *request);
+void s3_attempt_drop_extras(struct s3_request *request);
 /* Repairs what the class asks for before the next attempt; false: cannot be repaired. */
 bool s3_attempt_repair(struct s3_task *task, enum s3_class class_);
 /* What objects are written with, from the configuration. (client_objects.c) */

@@ -30,6 +30,14 @@ void s3_request_header(struct s3_request *request, const char *name, const char 
     text_release(&line);
 }
 
+bool s3_request_has(const struct s3_request *request, const char *start)
+{
+    for (size_t i = 0; i < request->headers.count; i++)
+        if (text_starts_with(request->headers.items[i], start))
+            return true;
+    return false;
+}
+
 void s3_request_release(struct s3_request *request)
 {
     assert(request->task == NULL);

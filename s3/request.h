@@ -91,13 +91,14 @@ struct s3_request {
     /* Statuses beside 2xx that are normal answers here (404, 412, 416). One is an answer
      * only when another attempt would not help; NoSuchBucket never is. */
     int accept[S3_ACCEPT_MAX];
-    /* Root element that a 2xx body must have; needs `out`. Otherwise an <Error> is classified by its
-     * Code; anything else is no clear answer (uncertain) and repeated a few times. */
+    /* Root element that a 2xx body must have; needs `out`. Otherwise an <Error> is
+     * classified by its Code; anything else is no clear answer (uncertain) and repeated a
+     * few times. */
     const char *root;
     /* 0: the client's. A running attempt is not cut off while a large body flows. */
     int64_t retry_time_ms;
     bool once;           /* no repetition at all */
-    bool lenient;        /* after a 501, once more without conditions and checksums */
+    bool lenient;        /* after a 501, goes without conditions and checksums */
     bool patient;        /* the service may think for 15 minutes (Complete) */
     bool despite_cancel; /* not ended when the process is (Abort): set a budget */
 
@@ -121,6 +122,8 @@ struct s3_request {
 void s3_request_init(struct s3_request *request, const char *method, const char *key);
 void s3_request_header(struct s3_request *request, const char *name, const char *format,
                        ...) PRINTF(3, 4);
+/* Whether a header line begins so, "name:". After a 501 some may be gone (`lenient`). */
+bool s3_request_has(const struct s3_request *request, const char *start);
 /* Not while it is submitted. */
 void s3_request_release(struct s3_request *request);
 

@@ -30,7 +30,7 @@ bool s3_upload_add_crc(const struct s3_upload *upload, struct s3_request *reques
 {
     char text[S3_CRC64_BASE64];
 
-    if (upload->row->checksums != S3_CHECKSUMS_CRC64NVME)
+    if (!upload->crc64)
         return false;
     *crc = digest_crc64nvme(0, request->body, request->body_size);
     s3_request_header(request, "x-amz-checksum-crc64nvme", "%s",
@@ -125,7 +125,7 @@ static void fill_part_request(struct s3_upload *upload, struct sending *sending,
     request->body = sending->part->data;
     request->body_size = sending->part->size;
     request->group = upload;
-    request->lenient = true;
+
     s3_client_add_key_headers(upload->client, request);
     sending->has_crc = s3_upload_add_crc(upload, request, &sending->crc);
 }
@@ -278,6 +278,7 @@ struct s3_upload *s3_upload_begin(struct s3_client *client,
     (void)err; /* as long as nothing is sent, nothing fails */
     upload->client = client;
     upload->row = s3_client_row(client);
+    upload->crc64 = upload->row->checksums == S3_CHECKSUMS_CRC64NVME;
     upload->key = memory_strdup(spec->key);
     upload->content_type = memory_strdup(spec->content_type);
     memcpy(upload->token, spec->token, sizeof upload->token);
@@ -332,7 +333,7 @@ static int create(struct s3_upload *upload, char **upload_id, struct err *err)
     s3_request_init(&request, "POST", upload->key);
     s3_query_add(&request.query, "uploads", NULL);
     s3_upload_add_headers(upload, &request);
-    if (upload->row->checksums == S3_CHECKSUMS_CRC64NVME) {
+    if (upload->crc64) {
         s3_request_header(&request, "x-amz-checksum-algorithm", "CRC64NVME");
         s3_request_header(&request, "x-amz-checksum-type", "FULL_OBJECT");
     }
@@ -344,6 +345,8 @@ static int create(struct s3_upload *upload, char **upload_id, struct err *err)
     int result = s3_request_run(upload->client, &request, err);
     if (result == 0)
         result = s3_xml_find(answer.data, answer.length, root, "UploadId", upload_id, err);
+    /* After a 501 it went without: then the parts do, too. */
+    upload->crc64 = s3_request_has(&request, "x-amz-checksum-algorithm:");
     upload->strays = request.answer.uncertain;
     if (result == 0 && (*upload_id == NULL || **upload_id == '\0')) {
         free(*upload_id);

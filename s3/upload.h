@@ -55,6 +55,7 @@ struct s3_upload {
     char *upload_id;   /* from OPEN on; read by the senders */
     struct part *held; /* HELD */
     int64_t opened_ms; /* monotonic */
+    bool crc64; /* parts carry one: not when Create went without. Read by the senders */
     bool warned_of_age;
     bool strays; /* Create may have opened uploads whose id never came */
 
