@@ -124,7 +124,7 @@ round_trips() { # round_trips SERVICE PROVIDER [KIND OF BUCKET...]
 }
 
 # --- Ceph
-if up rgw RGW_TLS=1 RGW_DNS_NAME=s3.localhost; then
+if up rgw RGW_STORE=memstore RGW_TLS=1 RGW_DNS_NAME=s3.localhost; then
     tls_endpoint=$(answer tls_endpoint) port=${s3_endpoint##*:}
     suite rgw rgw
     late_clock rgw
