@@ -2,16 +2,18 @@
  * calendar - time zones of the IANA database, the periods of retention (hours, days, ISO
  * weeks, months, years) and the subtraction of months and years.
  *
- *     retention_zone_load -> retention_calendar_init -> retention_calendar_key ... ->
- * retention_zone_free
+ *     retention_zone_load -> retention_calendar_init -> retention_calendar_key ...
+ *     -> retention_zone_free
  *
  * The zone file is read once, by retention_zone_load (calendar_zone.c); all else is
  * arithmetic: no TZ variable, no tzset, no libc state. Times are seconds since 1970 UTC,
  * the calendar is the proleptic Gregorian one for all years. A zone never changes and may
  * be shared by threads; a struct retention_calendar belongs to one.
  *
- * Sources: RFC 8536 (TZif 1 to 3), POSIX.1-2008 section 8.3 (the rule for times after the
- * last transition), ISO 8601 (weeks begin on Monday; the first week holds 4 January).
+ * Sources:
+ *     RFC 8536                  TZif 1 to 3
+ *     POSIX.1-2008 section 8.3  the rule for times after the last transition
+ *     ISO 8601                  weeks begin on Monday; the first week holds 4 January
  */
 #ifndef PGKEEP_RETENTION_CALENDAR_H
 #define PGKEEP_RETENTION_CALENDAR_H

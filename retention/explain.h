@@ -3,10 +3,14 @@
  * of the plan table. Nothing is decided here; texts are made on demand from the bits of the
  * decisions.
  *
- * Words that other programs may rely on: "last 1/3", "hourly", "daily", "weekly", "monthly"
- * and "yearly" likewise; "newest verified", "pinned", "leased", "pending", "quarantined",
- * "max_total_size", "no rule keeps it", and the names of states. Times are UTC, periods are
- * of the policy's zone.
+ * Words that other programs may rely on:
+ *
+ *     "last 1/3"   and likewise "hourly" "daily" "weekly" "monthly" "yearly"
+ *     "newest verified" "pinned" "leased" "pending" "quarantined"
+ *     "max_total_size" "no rule keeps it"
+ *     the names of states
+ *
+ * Times are UTC, periods are of the policy's zone.
  */
 #ifndef PGKEEP_RETENTION_EXPLAIN_H
 #define PGKEEP_RETENTION_EXPLAIN_H
@@ -33,13 +37,11 @@ void retention_explain_text(const struct retention_plan *plan, size_t index,
 /* "KEEP", "PRUNE", "HELD" (delete_grace), "LOCKED", "IGNORE". */
 const char *retention_explain_verdict(const struct retention_plan *plan, size_t index);
 
-/* group nightly/shop/full  store offsite  policy standard (daily=7 min_keep=1 UTC)  anchor
- * ... */
+/* "group nightly/shop/full  store offsite  policy standard (daily=7 min_keep=1 UTC)  anchor …" */
 void retention_explain_header(const struct retention_plan *plan,
                               const struct retention_group *group, const char *store,
                               const char *policy_name, struct text *out);
-/* PRUNE   01JC...P2  2026-11-07 02:00  1.1 GiB  no rule keeps it (week 2026-W45 is
- * 01JC...Q7) */
+/* "PRUNE   01JC…P2  2026-11-07 02:00  1.1 GiB  no rule keeps it (week 2026-W45 is 01JC…Q7)" */
 void retention_explain_row(const struct retention_plan *plan, size_t index,
                            const struct retention_style *style, struct text *out);
 
@@ -51,7 +53,7 @@ struct retention_summary {
 };
 void retention_summary_add(struct retention_summary *summary,
                            const struct retention_plan *plan);
-/* plan 6f1c...  keep 18  prune 4 (18 %)  frees 4.4 GiB  guards ok */
+/* "plan 6f1c…  keep 18  prune 4 (18 %)  frees 4.4 GiB  guards ok" */
 void retention_explain_summary(const struct retention_summary *summary, const char *hash,
                                struct text *out);
 

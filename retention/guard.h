@@ -1,16 +1,22 @@
 /*
  * guard - refuses plans that look like an accident, and names a plan by its hash.
  *
- *     retention_plan_new per store -> retention_guard_group per group ->
- * retention_guard_survivors over all stores -> retention_hash_* over all stores -> show, or
- * delete what is not refused
+ *     retention_plan_new         per store
+ *     retention_guard_group      per group
+ *     retention_guard_survivors  over all stores
+ *     retention_hash_*           over all stores
+ *     then show, or delete what is not refused
  *
- * The guards here are the ones that can be decided from facts alone (numbers as in the
- * retention contract): G3 too many at once, G4 a clock that went back or disagrees, G10 a
- * listing that cannot be true, G11 the newest backup looks wrong. G1, G2, G5, G6 and G7 are
- * part of the plan itself; G8 (identity of a store) and G9 (pins and leases at deletion)
- * need the store and the catalog. A refused group is still planned and shown; other groups
- * go on. Pure; any thread.
+ * Numbers as in the retention contract. Here are the guards that can be decided from facts alone:
+ *
+ *     G3   too many at once
+ *     G4   a clock that went back, or disagrees with a store's
+ *     G10  a listing that cannot be true
+ *     G11  the newest backup looks wrong
+ *
+ * G1, G2, G5, G6 and G7 are part of the plan itself; G8 (identity of a store) and G9 (pins and
+ * leases at deletion) need the store and the catalog. A refused group is still planned and
+ * shown; other groups go on. Pure; any thread.
  */
 #ifndef PGKEEP_RETENTION_GUARD_H
 #define PGKEEP_RETENTION_GUARD_H
@@ -57,8 +63,8 @@ int retention_guard_survivors(const struct retention_plan *const *plans, size_t 
  * are left out; one that delete_grace still holds counts as kept. `--force-unsafe=HASH`
  * compares it, so that what is forced is what was shown.
  *
- *     retention_hash_init -> retention_hash_add per store, any order ->
- * retention_hash_finish
+ *     retention_hash_init -> retention_hash_add per store, any order
+ *     -> retention_hash_finish
  */
 #define RETENTION_HASH_SIZE 17 /* with the NUL */
 

@@ -1,19 +1,19 @@
 /*
  * plan - decides, for the copies in one store, what is kept and what is removed, and why.
  *
- *     retention_plan_new -> read decisions (explain.h for words, guard.h for refusals) ->
- *     retention_plan_free
+ *     retention_plan_new -> read decisions (explain.h for words, guard.h for refusals)
+ *     -> retention_plan_free
  *
  * A pure function of a policy, a time and an array: no I/O, no clock, no hidden state,
  * whatever the order of the array. Groups (job or ad-hoc source, database, type) are
  * planned apart and never mix. For each group:
  *
- *     1 classify   only complete ones with a believable time are eligible; a failed,
- * damaged or missing one fills no slot and counts for no floor; one from the future or of
- *                  unknown time is kept, set aside and never an anchor
+ *     1 classify   only complete ones with a believable time are eligible; a failed, damaged
+ *                  or missing one fills no slot and counts for no floor; one from the future
+ *                  or of unknown time is kept, set aside and never an anchor
  *     2 rules      independent counters over the eligible, newest first by (time, seq, id);
- * every match is recorded. The anchor of durations is the newest eligible one, not the
- *                  clock: while backups fail, nothing ages out
+ *                  every match is recorded. The anchor of durations is the newest eligible
+ *                  one, not the clock: while backups fail, nothing ages out
  *     3 floors     the newest min_keep, the newest verified, the newest by seq: protected
  *     4 pins       pinned and leased: protected; they use slots like others
  *     5 replica    a copy that another store still waits for: protected

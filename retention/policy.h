@@ -1,8 +1,8 @@
 /*
  * policy - which backups are worth keeping, as a struct that is built key by key from text.
  *
- *     retention_policy_init -> retention_policy_set per key -> use, const ->
- * retention_policy_release
+ *     retention_policy_init -> retention_policy_set per key -> use, const
+ *     -> retention_policy_release
  *
  * retention_policy_keys[] says which keys exist and what each takes; configuration, the
  * test filter and this file know them from there only. Absent means off; a count of 0 means

@@ -1,12 +1,11 @@
 /*
  * http - HTTP/1.1 exchanges over one curl_multi, driven by one thread. Knows nothing of S3.
  *
- *     s3_http_new starts the thread, which calls on_turn again and again
- *     on_turn: s3_http_start any number of exchanges (on that thread only)
- *     each exchange ends with on_end, on that thread
- *     s3_http_wake from any thread: on_turn is called at once
- *     s3_http_free ends the thread; exchanges that still run end with
- * CURLE_ABORTED_BY_CALLBACK
+ *     s3_http_new    starts the thread, which calls on_turn again and again
+ *     on_turn        calls s3_http_start for any number of exchanges (on that thread only)
+ *     on_end         ends each exchange, on that thread
+ *     s3_http_wake   from any thread: on_turn is called at once
+ *     s3_http_free   ends the thread; what still runs ends with CURLE_ABORTED_BY_CALLBACK
  *
  * No redirects, no path changes, no proxies for loopback hosts, TLS always verified.
  * Connections are kept and used again until they were idle for too long.

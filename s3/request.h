@@ -1,16 +1,25 @@
 /*
  * request - one request of the S3 protocol from its first attempt to its last.
  *
- *     s3_request_init -> s3_query_add(&request.query, ...), s3_request_header, body, sink,
- * rules s3_request_run, or s3_request_submit ... s3_request_wait (or on_done) read
- * request.answer -> s3_request_release
+ *     s3_request_init -> s3_query_add(&request.query, ...), s3_request_header, body, sink, rules
+ *     -> s3_request_run, or s3_request_submit ... s3_request_wait (or on_done)
+ *     -> read request.answer
+ *     -> s3_request_release
  *
  * Every attempt is signed anew, by the engine thread of the client. The engine repeats
- * until the answer is final or the time budget is used up: transport failures (on a fresh
- * connection), 5xx, throttling (which halves what is in flight), clock skew, expired
- * credentials, a wrong region, BadDigest after the body was hashed again, 200 with an
- * <Error> inside. A body is memory, so each attempt begins it at byte 0; a ranged answer
- * goes on where the last attempt was cut.
+ * until the answer is final or the time budget is used up:
+ *
+ *     transport failures         on a fresh connection
+ *     5xx
+ *     throttling                 and halves what may be in flight
+ *     clock skew                 signs with the server's time
+ *     expired credentials        fetches new ones
+ *     a wrong region             finds the right one
+ *     BadDigest                  once the body was hashed again
+ *     an <Error> inside a 200
+ *
+ * A body is memory, so each attempt begins it at byte 0; a ranged answer goes on where the last
+ * attempt was cut.
  *
  * Repeating is safe for everything but the ones that create: for these answer.uncertain
  * tells that an earlier attempt may have been carried out, so that a 404 NoSuchUpload or a

@@ -6,13 +6,19 @@
  *     s3_global_init once, from main, before threads
  *     s3_config_init -> fill in -> s3_client_new -> requests from any thread -> s3_client_free
  *
- * One engine thread per client drives every connection through one curl_multi (HTTP/1.1); calls
- * below hand it requests and wait. Every call is bounded: retries stop when retry_time_ms is used up
- * (full jitter, base 200 ms, cap 20 s; throttling 1 s, 60 s) or when the process is cancelled.
+ * One engine thread per client drives every connection through one curl_multi (HTTP/1.1); the
+ * calls below hand it requests and wait. Every call is bounded: retries stop when retry_time_ms
+ * is used up (full jitter, base 200 ms, cap 20 s; throttling 1 s, 60 s) or when the process is
+ * cancelled.
  *
- * Error kinds: ERR_NOT_FOUND (no such key or version), ERR_DENIED (credentials, rights, 403),
- * ERR_TRANSIENT (no usable answer within the budget), ERR_STORE (cannot work: no bucket, refused
- * part, limit reached), ERR_CORRUPT (what came back is not what was sent), ERR_CONFIG, ERR_CANCELLED.
+ *     ERR_NOT_FOUND  no such key or version
+ *     ERR_DENIED     credentials, rights, 403
+ *     ERR_TRANSIENT  no usable answer within the budget
+ *     ERR_STORE      cannot work: no bucket, refused part, limit reached
+ *     ERR_CORRUPT    what came back is not what was sent
+ *     ERR_CONFIG     the configuration cannot be meant so
+ *     ERR_CANCELLED
+ *
  * The text holds the service's code, message and request id, the number of tries and their time.
  * Each module's header has its rules and their sources; what is not built: s3/README.md.
  */
@@ -30,7 +36,8 @@ struct s3_client;
 
 enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };
 
-/* All strings are borrowed for the call of s3_client_new, which copies what it keeps. NULL or 0 means the default. */
+/* All strings are borrowed for the call of s3_client_new, which copies what it keeps. NULL or
+ * 0 means the default. */
 struct s3_config {
     /* http(s)://host[:port][/base]; NULL: AWS_ENDPOINT_URL_S3 etc., then AWS of the region */
     const char *endpoint;
@@ -96,8 +103,9 @@ struct s3_object {
 };
 void s3_object_release(struct s3_object *object);
 
-/* One PUT of the whole body, Content-MD5 always, verified by ETag or HEAD. `if_absent` adds If-None-Match
- * where the provider honours it: *existed (may be NULL) tells that the key was there (nothing is written). */
+/* One PUT of the whole body, Content-MD5 always, verified by ETag or HEAD. `if_absent` adds
+ * If-None-Match where the provider honours it: *existed (may be NULL) tells that the key was
+ * there (nothing is written). */
 struct s3_put {
     const char *key;
     const void *data;
@@ -160,10 +168,9 @@ int s3_bucket_check(struct s3_client *client, struct err *err) MUST_USE;
 
 /* ---- uploads ------------------------------------------------------------------------------- */
 
-/*
- * Which size part n of a stream has. The schedule is computed once per stream and shared by all
- * stores of a job (s3_parts_merge takes the tighter of two rule sets), so that one buffer serves all.
- */
+/* Which size part n of a stream has. The schedule is computed once per stream and shared by
+ * all stores of a job (s3_parts_merge takes the tighter of two rule sets), so that one buffer
+ * serves all. */
 struct s3_part_rules {
     uint64_t min_size;  /* of a part that is not the last; bytes */
     uint64_t max_size;  /* 0: none */
@@ -185,8 +192,8 @@ struct s3_upload_spec {
     const char *content_type;
     /* random hex, written as x-amz-meta-pgkeep-token: settles a lost answer */
     char token[33];
-    /* Called on the caller's thread with the upload id before the first part is sent; a failure ends the upload.
-     * Not called when the object went out as one PUT. */
+    /* Called on the caller's thread with the upload id before the first part is sent; a
+     * failure ends the upload. Not called when the object went out as one PUT. */
     int (*on_upload_id)(void *context, const char *upload_id, struct err *err);
     void *context;
 };
@@ -194,17 +201,19 @@ struct s3_upload_spec {
 struct s3_upload *s3_upload_begin(struct s3_client *client,
                                   const struct s3_upload_spec *spec,
                                   struct err *err) MUST_USE;
-/* Takes its own reference on the part and returns at once (or reports the failure of an earlier
- * part, permanently); only with part 2 it waits for the answer to CreateMultipartUpload. Parts come
- * in order, numbers from 1, none empty but a sole last one. part->last
- * marks the end; a first part that is also the last goes out as one PUT in s3_upload_finish. */
+/* Takes its own reference on the part and returns at once (or reports the failure of an
+ * earlier part, permanently); only with part 2 it waits for the answer to
+ * CreateMultipartUpload. Parts come in order, numbers from 1, none empty but a sole last one.
+ * part->last marks the end; a first part that is also the last goes out as one PUT in
+ * s3_upload_finish. */
 int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err) MUST_USE;
 /* Waits for all parts sent so far; nothing becomes visible. */
 int s3_upload_wait(struct s3_upload *upload, struct err *err) MUST_USE;
-/* Waits for the parts, checks the ledger (count, numbers, bytes), completes, settles an unknown outcome
- * with HEAD and the token, verifies the size. After 0 the object is there with exactly these bytes, locked as
- * the client locks objects (set once more where HEAD does not show it)
- * (keys that may write but not read: by the service's word, with a warning). out may be NULL. */
+/* Waits for the parts, checks the ledger (count, numbers, bytes), completes, settles an
+ * unknown outcome with HEAD and the token, verifies the size. After 0 the object is there with
+ * exactly these bytes (keys that may write but not read: by the service's word, with a
+ * warning), locked as the client locks objects (set once more where HEAD does not show it).
+ * out may be NULL. */
 int s3_upload_finish(struct s3_upload *upload, struct s3_object *out,
                      struct err *err) MUST_USE;
 /* Not finished: aborts (bounded to 60 s; never after a Complete of unknown outcome). NULL-safe. */

@@ -2,9 +2,10 @@
  * uri - endpoints, addresses of buckets and objects, queries: everything in its wire form,
  * which is also the form that is signed.
  *
- *     s3_endpoint_parse (or s3_endpoint_aws) -> s3_endpoint_check_secure ->
- * s3_style_resolve, once s3_uri_init per request -> host and path for s3_sign, s3_uri_text
- * for curl -> s3_uri_release
+ *     once         s3_endpoint_parse (or s3_endpoint_aws) -> s3_endpoint_check_secure
+ *                  -> s3_style_resolve
+ *     per request  s3_uri_init -> host and path for s3_sign, s3_uri_text for curl
+ *                  -> s3_uri_release
  *
  * Percent-encoding is that of SigV4: A-Z a-z 0-9 - . _ ~ stay, all other bytes become %XX
  * in upper case. Paths are never normalised: curl needs CURLOPT_PATH_AS_IS. No state; any
@@ -19,8 +20,7 @@
 
 #include <sys/types.h>
 
-/* ---- endpoints
- * ----------------------------------------------------------------------------- */
+/* ---- endpoints ---- */
 
 struct s3_endpoint {
     bool tls;
@@ -57,8 +57,7 @@ char *s3_endpoint_region(const struct s3_endpoint *endpoint) MUST_USE;
 bool s3_endpoint_may_follow(const struct s3_endpoint *endpoint, const char *host);
 bool s3_region_is_valid(const char *region); /* [a-z0-9-]{1,63} */
 
-/* ---- addresses
- * ----------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 /* Decides path or virtual-host style. AUTO: virtual for Amazon, unless the bucket's name is
  * no single DNS label (a dot breaks the wildcard certificate); path elsewhere. VIRTUAL with
@@ -79,8 +78,7 @@ void s3_uri_release(struct s3_uri *uri);
 /* Whole URL; query without '?', NULL or "" for none. Heap. */
 char *s3_uri_text(const struct s3_uri *uri, const char *query) MUST_USE;
 
-/* ---- queries
- * ------------------------------------------------------------------------------- */
+/* ---- queries ---- */
 
 /* Name and value pairs as raw bytes. */
 struct s3_query {
@@ -101,8 +99,7 @@ void s3_query_add_text(struct s3_query *query, const char *text);
  * value keeps its '='. This is the canonical query of SigV4. */
 void s3_query_text(struct s3_query *query, struct text *out);
 
-/* ---- percent-encoding
- * ---------------------------------------------------------------------- */
+/* ---- percent-encoding ---- */
 
 /* Adds the decoded bytes; a '%' that begins no %XX stays. False when that happened or %00
  * came. */

@@ -2,17 +2,19 @@
  * keys - the names of everything that pgkeep keeps in a store, and back from a name to what
  * it is.
  *
- *   data/SOURCE/DATABASE/YYYY/DATABASE-TYPE-YYYYMMDDTHHMMSSZ-ID.sql.gz   (.sql .sql.zst
- * .dump.gz …) data/SOURCE/globals/YYYY/globals-YYYYMMDDTHHMMSSZ-ID.sql.gz pg_dumpall
- * --globals-only data/…/the same without .sql.gz, with .index.gz manifests/ID.json the
- * commit mark of a copy state/ID.json pin, verification, marks pgkeep-store.json
- * RECOVERY.md
+ *     data/SOURCE/DATABASE/YYYY/DATABASE-TYPE-TIME-ID.sql.gz    a dump (also .sql .dump, .zst .bz2)
+ *     data/SOURCE/DATABASE/YYYY/DATABASE-TYPE-TIME-ID.index.gz  its chunk index
+ *     data/SOURCE/globals/YYYY/globals-TIME-ID.sql.gz           pg_dumpall --globals-only
+ *     manifests/ID.json                                         the commit mark of a copy
+ *     state/ID.json                                             pin, verification, marks
+ *     pgkeep-store.json                                         the mark of the store
+ *     RECOVERY.md                                               a page for people
  *
- * Relative to the store. Unique by the ULID, never overwritten but for the state. SOURCE
- * and DATABASE are percent-encoded: all but A-Za-z0-9_-. becomes %XX, and so do names of
- * dots only; so no name leaves its folder. An encoded name longer than 189 bytes (63 bytes,
- * PostgreSQL's longest, all encoded) is cut and ends in '-' and 16 hex digits of its
- * SHA-256: no segment is over 255 bytes. No state; any thread.
+ * TIME is YYYYMMDDTHHMMSSZ. Keys are relative to the store, unique by the ULID, and never
+ * overwritten but for the state. SOURCE and DATABASE are percent-encoded: all but A-Za-z0-9_-.
+ * becomes %XX, and so do names of dots only; so no name leaves its folder. An encoded name
+ * longer than 189 bytes (63 bytes, PostgreSQL's longest, all encoded) is cut and ends in '-' and
+ * 16 hex digits of its SHA-256: no segment is over 255 bytes. No state; any thread.
  */
 #ifndef PGKEEP_BACKUP_KEYS_H
 #define PGKEEP_BACKUP_KEYS_H

@@ -2,27 +2,42 @@
  * manifest - the JSON beside the data that says what it is: manifests/ID.json, the commit
  * mark of a copy.
  *
- *     backup:         catalog_artifact and manifest_facts -> manifest_text -> store_put
- *     rebuild, sync:  store_get -> manifest_parse -> catalog_artifact_import,
- * catalog_copy_import
+ *     backup         catalog_artifact and manifest_facts -> manifest_text -> store_put
+ *     rebuild, sync  store_get -> manifest_parse -> catalog_artifact_import, catalog_copy_import
  *
  * Lossless: what manifest_text was given comes back, but for what belongs to a machine or
  * changes later (status, progress, owner, error, the row's times; pins and marks are
  * state_file.h), so that a rebuilt catalog decides as the old one. The same bytes go to
  * every store. Never a password.
  *
- * Version 1:
- *   pgkeep_manifest 1 · id · seq · job · source · origin (HOST:PORT) · connection (conninfo without secrets) ·
- * database · type · format · compression · level · time (of the snapshot; decides
- * retention) · started · finished · duration_ms · tries · raw_bytes · stored_bytes ·
- * raw_sha256 (of the decoded stream) · sha256 (of the object) · chunks · encoding · key ·
- * index {key,bytes,sha256} · name · description · hostname · server_version ·
- * pg_dump_version · pgkeep_version · tags, filters [{name,value}] · table_count · row_count
- * · tables [{schema,name,rows,raw_bytes}] (null: not counted) · parts [{bytes,count}] (runs
- * of equal parts, in order: from them follow the MD5 and ETag of a multipart object) ·
- * properties {…} or null Times are RFC 3339 UTC, sizes bytes, keys relative to the store,
- * names that are no UTF-8 {"hex":"…"}. Read strictly: an unknown key, a missing one or a
- * later version is ERR_CORRUPT.
+ * Version 1, in this order:
+ *
+ *     pgkeep_manifest                            1
+ *     id seq job source
+ *     origin                                     HOST:PORT of the server
+ *     database type format compression level
+ *     time                                       of the snapshot; decides retention
+ *     started finished duration_ms tries
+ *     raw_bytes stored_bytes
+ *     raw_sha256                                 of the decoded stream
+ *     sha256                                     of the stored object
+ *     name description hostname
+ *     server_version pg_dump_version pgkeep_version
+ *     table_count row_count                      row_count null: not counted
+ *     connection                                 conninfo without secrets
+ *     key                                        of the data object
+ *     chunks
+ *     encoding                                   client_encoding of a plain dump; or null
+ *     index {key,bytes,sha256}                   null: none
+ *     tags [{name,value}]
+ *     filters [{name,value}]
+ *     properties {...}                           of the database; null for globals
+ *     parts [{bytes,count}]                      runs of equal parts, in order: from them
+ *                                                follow MD5 and ETag of a multipart object
+ *     tables [{schema,name,rows,raw_bytes}]      rows null: not counted
+ *
+ * Times are RFC 3339 UTC, sizes bytes, keys relative to the store; names that are no UTF-8 are
+ * {"hex":"..."}. Read strictly: an unknown key, a missing one or a later version is ERR_CORRUPT.
  */
 #ifndef PGKEEP_BACKUP_MANIFEST_H
 #define PGKEEP_BACKUP_MANIFEST_H

@@ -4,11 +4,13 @@
  * For each copy `uploading` whose owner is gone, or `failed` with remains, the store is
  * asked:
  *
- *     its manifest is there, and the data it names    the copy, and with it the artifact,
- *                                                     becomes complete
- *     it is not    the open upload is aborted (by its handle, and any other of that very
- *                  key), index and data are removed; the copy is `failed` with nothing
- *                  left, the artifact `failed`
+ *     its manifest      then
+ *     ----------------  ----------------------------------------------------------------
+ *     is there, with    the copy, and with it the artifact, becomes complete
+ *     the data it names
+ *     is not            the open upload is aborted (by its handle, and any other of that
+ *                       very key), index and data are removed; the copy is `failed` with
+ *                       nothing left, the artifact `failed`
  *
  * Only what the catalog names by its key is touched. A store that does not answer keeps its
  * remains for the next time.

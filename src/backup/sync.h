@@ -2,17 +2,19 @@
  * sync - takes into the catalog what other machines wrote into a shared store, and nothing
  * else: it deletes nothing, anywhere.
  *
- *     manifest that is not known here       its artifact and copy (import.h)
- *     state file changed since the last     pins, marks and checks of others (note.h)
- *     time
- *     copy whose manifest is gone           `missing`: another machine removed it, or
- *                                           somebody did. Never concluded from a listing
- *                                           that is incomplete or empty (RETENTION G10),
- *                                           and each is looked for by its name first
- *     copy missing or failed here, and its  looked at quickly, and complete again when it
- *     manifest is there                     is all right
- *     pin that a store was not told of      written there
- *     copy deleted here                     stays deleted
+ *     what is found                    what happens
+ *     -------------------------------  ------------------------------------------------------
+ *     manifest not known here          its artifact and copy (import.h)
+ *     state file changed since the     pins, marks and checks of others (note.h)
+ *     last time
+ *     copy whose manifest is gone      `missing`: another machine removed it, or somebody did.
+ *                                      Never concluded from a listing that is incomplete or
+ *                                      empty (RETENTION G10), and each is looked for by its
+ *                                      name first
+ *     copy missing or failed here,     looked at quickly, and complete again when it is all
+ *     and its manifest is there        right
+ *     pin a store was not told of      written there
+ *     copy deleted here                stays deleted
  *
  * Two listings, and only what is new is fetched, several files at a time.
  */

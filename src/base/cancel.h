@@ -1,6 +1,7 @@
 /*
- * cancel - the one cancel flag. One thread takes SIGINT, SIGTERM and SIGHUP; everybody else polls the flag
- * or the descriptor, which becomes readable and stays so. A second signal ends the process at once.
+ * cancel - the one cancel flag. One thread takes SIGINT, SIGTERM and SIGHUP; everybody else
+ * polls the flag or the descriptor, which becomes readable and stays so. A second signal ends
+ * the process at once.
  */
 #ifndef PGKEEP_BASE_CANCEL_H
 #define PGKEEP_BASE_CANCEL_H

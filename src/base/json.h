@@ -33,7 +33,8 @@ struct json_reader {
 /* what and err must outlive the reader. Not an object: failed. */
 void json_reader_init(struct json_reader *reader, const json_t *object, const char *what,
                       struct err *err);
-/* Required unless `optional`; strings are heap copies the caller frees (NULL when absent or null). */
+/* Required unless `optional`; strings are heap copies the caller frees (NULL when absent or
+ * null). */
 char *json_read_string(struct json_reader *reader, const char *key, bool optional) MUST_USE;
 char *json_read_bytes(struct json_reader *reader, const char *key, bool optional) MUST_USE;
 int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, int64_t max,

@@ -18,7 +18,8 @@ void log_error(const char *format, ...) PRINTF(1, 2);
 void log_warning(const char *format, ...) PRINTF(1, 2);
 void log_info(const char *format, ...) PRINTF(1, 2);
 void log_debug(const char *format, ...) PRINTF(1, 2);
-/* "pgkeep: TEXT" and, on its own line, the hint. In JSON: {"level":"error","kind":...,"message":...}. */
+/* "pgkeep: TEXT" and, on its own line, the hint. As JSON: {"time","level","kind","message",
+ * "hint"}, the last only when there is one. */
 void log_err(const struct err *err);
 /* The live line: drawn below the log, replaced by the next; NULL or "" removes it. */
 void log_live(const char *line);

@@ -1,12 +1,12 @@
 /*
  * owner - which process holds something: a running backup, a lease, a lock file.
  *
+ *     owner_self -> owner_text -> (stored, read by another process)
+ *     -> owner_parse -> owner_state
+ *
  * A pid alone says little: it is reused after its process ended, and means nothing on
  * another machine, after a reboot, or in another container. An owner therefore is host,
  * boot, pid namespace, pid and the time its process started. Any thread; read from /proc.
- *
- *     owner_self -> owner_text -> (stored, read by another process) -> owner_parse ->
- * owner_state
  */
 #ifndef PGKEEP_BASE_OWNER_H
 #define PGKEEP_BASE_OWNER_H

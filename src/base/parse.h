@@ -15,7 +15,8 @@ struct duration {
 
 int parse_int(const char *text, int64_t min, int64_t max, int64_t *out,
               struct err *err) MUST_USE;
-/* Digits with an optional KiB MiB GiB TiB (1024) or KB MB GB TB (1000) or B; "1.5GiB" is refused. */
+/* Digits with an optional KiB MiB GiB TiB (1024), KB MB GB TB (1000) or B; "1.5GiB" is
+ * refused. */
 int parse_size(const char *text, uint64_t *out, struct err *err) MUST_USE;
 /* true/yes/on/1, false/no/off/0 */
 int parse_bool(const char *text, bool *out, struct err *err) MUST_USE;

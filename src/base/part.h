@@ -1,13 +1,13 @@
 /*
  * part - fixed, reference-counted buffers that carry the stored bytes to several stores at once.
  *
- *     producer: part_pool_get (blocks until one is idle) -> fill data/size -> hand to each store with
- *               part_ref -> part_release its own reference
- *     store:    reads data[0 .. size) until its request is finished, then part_release
+ *     producer  part_pool_get (blocks until one is idle) -> fill data, size
+ *               -> hand it to each store with part_ref -> part_release its own reference
+ *     store     reads data[0 .. size) until its request is finished, then part_release
  *
- * A part goes idle when the last reference is released, never before: a buffer in flight is never
- * refilled. All memory is allocated here and bounded by count x size. In builds with PGKEEP_POISON
- * an idle buffer is overwritten with 0xDB, so that a use after release shows.
+ * A part goes idle when the last reference is released, never before: a buffer in flight is
+ * never refilled. All memory is allocated here and bounded by count x size. In builds with
+ * PGKEEP_POISON an idle buffer is overwritten with 0xDB, so that a use after release shows.
  */
 #ifndef PGKEEP_BASE_PART_H
 #define PGKEEP_BASE_PART_H
@@ -34,8 +34,8 @@ struct part_pool *part_pool_new(size_t count, size_t size, struct err *err) MUST
 /* A part with one reference, size 0. Blocks; NULL with ERR_CANCELLED when cancelled or when
  * part_pool_stop was called. */
 struct part *part_pool_get(struct part_pool *pool, struct err *err) MUST_USE;
-/* From now on parts have this size and there are this many; idle buffers are replaced at once, those in
- * flight when they return. Never shrinks a part that is out. */
+/* From now on parts have this size and there are this many; idle buffers are replaced at once,
+ * those in flight when they return. Never shrinks a part that is out. */
 void part_pool_resize(struct part_pool *pool, size_t count, size_t size);
 void part_pool_stop(struct part_pool *pool); /* wakes and refuses waiting producers */
 /* How long (ms) producers have waited in part_pool_get so far: "network-bound" when it grows. */

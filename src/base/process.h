@@ -4,10 +4,11 @@
  *     process_start -> read process_stdout / write process_stdin -> process_finish
  *     process_free at any time: SIGTERM, SIGKILL after 5 s, reap; a no-op on what has finished.
  *
- * The child gets PR_SET_PDEATHSIG(SIGTERM). That signal follows the *thread* that started it: start
- * children from a thread that outlives them. stdin is /dev/null unless asked for. stderr is read by
- * a thread of its own, line by line (cut at 4 KiB), and handed to on_stderr; the last lines are kept
- * for the error of process_finish. The environment is ours with changes, never argv for secrets.
+ * The child gets PR_SET_PDEATHSIG(SIGTERM). That signal follows the *thread* that started it:
+ * start children from a thread that outlives them. stdin is /dev/null unless asked for. stderr is
+ * read by a thread of its own, line by line (cut at 4 KiB), and handed to on_stderr; the last
+ * lines are kept for the error of process_finish. The environment is ours with changes; argv
+ * never holds secrets.
  */
 #ifndef PGKEEP_BASE_PROCESS_H
 #define PGKEEP_BASE_PROCESS_H

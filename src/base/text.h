@@ -31,7 +31,8 @@ int text_check(const struct text *text, const char *what, struct err *err) MUST_
 
 /* For terminals and logs: control characters and invalid UTF-8 become \xHH. */
 void text_add_printable(struct text *text, const char *data, size_t size);
-/* RFC 3986 unreserved characters stay, all else becomes %XX (upper case); '/' stays if keep_slash. */
+/* RFC 3986 unreserved characters stay, all else becomes %XX (upper case); '/' stays if
+ * keep_slash. */
 void text_add_percent(struct text *text, const char *data, size_t size, bool keep_slash);
 void text_add_hex(struct text *text, const void *data, size_t size);
 bool text_is_utf8(const char *data, size_t size);

@@ -28,8 +28,7 @@ int catalog_artifact_short(struct catalog *catalog, const char *id, char out[ULI
                            struct err *err) MUST_USE;
 
 /* By its full id; ERR_NOT_FOUND. `with`: bits of enum catalog_with. What *out held is not
- * looked at (catalog_artifact_init before it would leak). Release it also after
- * an error. */
+ * looked at (catalog_artifact_init before it would leak). Release it also after an error. */
 int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
                           struct catalog_artifact *out, struct err *err) MUST_USE;
 

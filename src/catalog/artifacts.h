@@ -122,9 +122,8 @@ int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *ar
                             struct err *err) MUST_USE;
 
 /* Ends a running one whose owner is gone: failed, with this error, finished when it was
- * last heard of. ERR_UNSAFE when its
- * owner lives, or is unknown and the caller does not vouch (because it holds the job's
- * lock) that it is gone. */
+ * last heard of. ERR_UNSAFE when its owner lives, or is unknown and the caller does not vouch
+ * (because it holds the job's lock) that it is gone. */
 int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouched,
                              const char *reason, struct err *err) MUST_USE;
 

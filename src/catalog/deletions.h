@@ -1,12 +1,12 @@
 /*
  * deletions - taking copies out, in two phases (RETENTION section 5).
  *
- *     catalog_deletions_mark       phase 1: one transaction per group; everything is read
- * again
- *     -> per copy, outside any transaction: remove in the store, then
- *        catalog_deletion_gone for each object -> catalog_deletion_done
- *        or _retry, _locked, _blocked when the store did not
- *     catalog_deletions_due -> catalog_deletion_resume: what earlier runs left
+ *     phase 1  catalog_deletions_mark: one transaction per group, in which everything is read
+ *              again
+ *     phase 2  per copy, outside any transaction: remove in the store, catalog_deletion_gone
+ *              for each object, then catalog_deletion_done; or _retry, _locked, _blocked when
+ *              the store did not
+ *     later    catalog_deletions_due -> catalog_deletion_resume: what earlier runs left
  *
  * A copy that was marked is on its way out and never comes back; repeating any step is
  * harmless.

@@ -27,15 +27,25 @@ json_t *artifact_json(const struct catalog_artifact *artifact, int64_t now) MUST
 /* {"artifacts": […]}, in the order of the list: what `list` and `backup` print. */
 json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t now) MUST_USE;
 
-/* The same and the rest of what is known: created updated duration_ms tries hostname
- * quarantined versions{server,pg_dump,pgkeep} filters[{option,pattern}]
- * pin{until,reason,changed} progress{phase,raw_bytes,stored_bytes,estimate_bytes,updated,
- * owner} (null unless running) table_count row_count tables[{schema,name,rows,raw_bytes}]
- * verifications[{time,store,level,result,message,duration_ms,bytes}] (newest first); of
- * each copy also index_key verified_level checked checked_level version etag created
- * completed first_marked uploading{owner,handle} deletion{reason,since,attempts,next_try,
- * locked_until,deleted}. Rows are null where they were not counted. Loaded with copies and
- * tables. */
+/* The same and the rest of what is known:
+ *
+ *     created updated duration_ms tries hostname quarantined
+ *     versions{server,pg_dump,pgkeep}
+ *     filters[{option,pattern}]
+ *     pin{until,reason,changed}
+ *     progress{phase,raw_bytes,stored_bytes,estimate_bytes,updated,owner}  null unless running
+ *     table_count row_count
+ *     tables[{schema,name,rows,raw_bytes}]
+ *     verifications[{time,store,level,result,message,duration_ms,bytes}]   newest first
+ *
+ * and of each copy:
+ *
+ *     index_key verified_level checked checked_level version etag
+ *     created completed first_marked
+ *     uploading{owner,handle}
+ *     deletion{reason,since,attempts,next_try,locked_until,deleted}
+ *
+ * Rows are null where they were not counted. Loaded with copies and tables. */
 json_t *artifact_json_detail(const struct catalog_artifact *artifact,
                              const struct catalog_verifications *verifications,
                              int64_t now) MUST_USE;

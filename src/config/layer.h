@@ -2,8 +2,8 @@
  * layer - what one place (file, environment, command line, defaults) says, as texts with
  * origins.
  *
- *     layer_init -> layer_put, layer_section … -> layer_merge into another -> layer_release
- * (wipes)
+ *     layer_init -> layer_put, layer_section ... -> layer_merge into another
+ *     -> layer_release (wipes)
  *
  * Values keep the order in which they were first put. One owner, no locking.
  */

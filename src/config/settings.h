@@ -1,13 +1,13 @@
 /*
  * settings - the effective configuration as plain structs: built once, then const.
  *
- *     settings_load -> settings_require_* -> settings_resolve_* of what is used ->
- * settings_release
+ *     settings_load -> settings_require_* -> settings_resolve_* of what is used
+ *     -> settings_release
  *
  * default < file < environment (PGKEEP_<KEY>, top-level keys only) < command line; every
  * value knows its origin. The rows of option_table.c say which keys exist; nothing else
  * does. Options of the command line that stand for keys of sources, stores and jobs
- * (--compress, --table …) are already in every source, store and job. Secrets are struct
+ * (--compress, --table ...) are already in every source, store and job. Secrets are struct
  * secret and never printed. Threads: const after settings_resolve_*, then any.
  */
 #ifndef PGKEEP_CONFIG_SETTINGS_H

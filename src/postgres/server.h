@@ -21,8 +21,8 @@ struct server;
 struct dump_filters; /* postgres/dump.h */
 
 /* conninfo: libpq key=value string or URI, or just a database name; settings it lacks come
- * from PG*, service files and
- * ~/.pgpass, but not PGOPTIONS and PGCLIENTENCODING, nor PGHOSTADDR where it names a host.
+ * from PG*, service files and ~/.pgpass, but not PGOPTIONS and PGCLIENTENCODING, nor
+ * PGHOSTADDR where it names a host.
  * database (may be NULL) overrides its dbname. Bounded by connect_timeout (default 15 s)
  * per address. */
 struct server *server_connect(const char *conninfo, const char *database,

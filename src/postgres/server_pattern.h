@@ -1,11 +1,17 @@
 /*
  * server_pattern - pg_dump's patterns for schemas and tables as regular expressions.
  *
- * The rules are pg_dump's (documentation of psql, "Patterns"): `*` any run, `?` any
- * character, letters outside of double quotes are lower case, `""` inside is one quote, a
- * dot outside of quotes parts schema and name; other characters outside of quotes keep
- * their meaning in regular expressions, but
- * `$` is literal. A database in front (db.schema.table) is left out of account.
+ * The rules are pg_dump's (documentation of psql, "Patterns"):
+ *
+ *     *                  any run
+ *     ?                  any character
+ *     letters            lower case, unless in double quotes
+ *     ""                 inside quotes: one quote
+ *     .                  outside of quotes: parts schema and name
+ *     $                  itself
+ *     other characters   outside of quotes keep their meaning in regular expressions
+ *
+ * A database in front (db.schema.table) is left out of account.
  */
 #ifndef PGKEEP_POSTGRES_SERVER_PATTERN_H
 #define PGKEEP_POSTGRES_SERVER_PATTERN_H

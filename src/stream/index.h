@@ -2,16 +2,25 @@
  * index - the chunk index that lies beside the data: JSON lines, gzipped while they are
  * written.
  *
- * First line   {"pgkeep_index":1,"format":"plain","codec":"gzip"}
- * Each chunk
- * {"section":"data","schema":"public","table":"t","columns":["a","b"],"rows":1000,
- *               "raw":[FROM,TO],"stored":[FROM,TO],"data":[FROM,TO],"sha256":"…"} and, when
- * true, "continued" "state" "restrict" (see chunk.h). Ranges are half open, bytes; raw and
- * stored count from the begin of the stream, data (the rows) from the begin of the chunk.
- *               schema, table, columns and data stand only on table data; columns only if
- * the COPY statement has a list. Names that are no UTF-8 are {"hex":"…"}. Last line
- * {"chunks":N,"raw_bytes":N,"stored_bytes":N,"encoding":"UTF8"}; without it the index is
- * cut.
+ * The first line:
+ *
+ *     {"pgkeep_index":1,"format":"plain","codec":"gzip"}
+ *
+ * A line for each chunk, in the order of the dump:
+ *
+ *     section                        "pre-data" "data" "post-data"; absent: opaque (custom format)
+ *     schema, table, columns, rows   of table data only; columns only if the statement has a list
+ *     data [FROM,TO]                 of table data only: its rows, from the begin of the chunk
+ *     raw [FROM,TO]                  from the begin of the raw stream
+ *     stored [FROM,TO]               from the begin of the stored object
+ *     continued, state, restrict     only when true, see chunk.h
+ *     sha256                         of the raw bytes
+ *
+ * The last line; without it the index is cut:
+ *
+ *     {"chunks":N,"raw_bytes":N,"stored_bytes":N,"encoding":"UTF8"}
+ *
+ * Ranges are half open, bytes. Names that are no UTF-8 are {"hex":"..."}.
  */
 #ifndef PGKEEP_STREAM_INDEX_H
 #define PGKEEP_STREAM_INDEX_H

@@ -2,10 +2,19 @@
  * lexer - the SQL that pg_dump writes, byte by byte: where statements, comments and psql
  * lines end.
  *
- * Follows psql's own rules (PostgreSQL manual 4.1 "Lexical Structure"; psql's way of
- * telling a semicolon that ends a statement from one that does not): 'it''s'  E'it\'s'  "a
- * ""name"""  $tag$ … $tag$  -- line  / * nested * /  \psql line a semicolon inside
- * parentheses (rules with several actions) or inside BEGIN ATOMIC … END ends nothing.
+ * Follows psql's own rules (PostgreSQL manual 4.1 "Lexical Structure"; psql's way of telling a
+ * semicolon that ends a statement from one that does not). One token each:
+ *
+ *     'it''s'
+ *     E'it\'s'
+ *     "a ""name"""
+ *     $tag$ ... $tag$
+ *     -- line
+ *     / * nested * /
+ *     \psql line
+ *
+ * A semicolon inside parentheses (rules with several actions) or inside BEGIN ATOMIC ... END
+ * ends nothing.
  *
  * Push bytes in pieces of any size: the result is the same. No look-ahead, bounded memory.
  */

@@ -2,8 +2,8 @@
  * scan - understands pg_dump's plain text: sections, tables, rows, borders, and whether it
  * ended well.
  *
- *     scan_init -> scan_step over all bytes in order, in pieces of any size ->
- * scan_ended_well -> scan_release
+ *     scan_init -> scan_step over all bytes in order, in pieces of any size
+ *     -> scan_ended_well -> scan_release
  *
  * What counts (reference/POSTGRES.md 1-8): borders come from a real lexer; table names come
  * from COPY statements, never from comments, which object names can forge; the closing

@@ -1,8 +1,8 @@
 /*
  * tables - the tables of a dump with their rows and bytes, in the order of the dump.
  *
- *     tables_init -> tables_begin, tables_add for the table begun last -> tables_merge ->
- * tables_release
+ *     tables_init -> tables_begin, tables_add for the table begun last
+ *     -> tables_merge -> tables_release
  *
  * pg_dump writes one COPY per table, but loads hash partitions on an enum through their
  * root: several COPY statements with one name. tables_merge makes them one.

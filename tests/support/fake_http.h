@@ -2,8 +2,8 @@
  * fake_http - a scripted HTTP/1.1 endpoint on loopback for tests: STS, IMDS, container
  * credentials.
  *
- *     fake_http_new -> point the client at fake_http_url -> fake_http_count,
- * fake_http_request fake_http_free ends every connection and joins every thread
+ *     fake_http_new -> point the client at fake_http_url -> fake_http_count, fake_http_request
+ *     -> fake_http_free, which ends every connection and joins every thread
  *
  * One thread per connection, keep-alive, Expect: 100-continue. The first row that matches
  * decides; no row: 404. Every function may be called from any thread; a program that

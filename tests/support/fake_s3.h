@@ -3,8 +3,8 @@
  *
  *     struct fake_s3_settings settings = fake_s3_defaults();
  *     struct fake_s3 *fake = fake_s3_new(&settings, &err);
- *     fake_s3_fault(fake, &(struct fake_fault){.op = "UploadPart", .nth = 2, .action =
- * FAKE_RESET});
+ *     struct fake_fault fault = {.op = "UploadPart", .nth = 2, .action = FAKE_RESET};
+ *     fake_s3_fault(fake, &fault);
  *     ... the client talks to fake_s3_endpoint(fake) ...
  *     ck_assert_uint_eq(fake_s3_count(fake, "UploadPart"), 4);
  *     fake_s3_free(fake);
@@ -16,14 +16,18 @@
  * signature is answered 403 SignatureDoesNotMatch and counted. The clock of signatures and
  * dates is the real one plus clock_offset_s.
  *
- * Operations, by the names used in faults and records: PutObject GetObject HeadObject
- * DeleteObject DeleteObjects CopyObject ListObjects ListObjectsV2 ListObjectVersions
- * HeadBucket GetBucketLocation GetBucketVersioning GetObjectLockConfiguration
- * GetObjectRetention GetObjectLegalHold PutObjectRetention PutObjectLegalHold
- * CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
- * AbortMultipartUpload ListParts ListMultipartUploads; "Unknown" is answered 501
- * NotImplemented. (CopyObject and UploadPartCopy are 501 as well, and so is a delimiter in
- * a listing.) ListObjects has no NextMarker, as with AWS: the last key goes on; a page with
+ * Operations, by the names used in faults and records:
+ *
+ *     objects   PutObject GetObject HeadObject DeleteObject DeleteObjects
+ *     listings  ListObjects ListObjectsV2 ListObjectVersions
+ *     bucket    HeadBucket GetBucketLocation GetBucketVersioning GetObjectLockConfiguration
+ *     locks     GetObjectRetention GetObjectLegalHold PutObjectRetention PutObjectLegalHold
+ *     uploads   CreateMultipartUpload UploadPart CompleteMultipartUpload AbortMultipartUpload
+ *               ListParts ListMultipartUploads
+ *     refused   CopyObject UploadPartCopy Unknown: 501 NotImplemented, as is a delimiter in a
+ *               listing
+ *
+ * ListObjects has no NextMarker, as with AWS: the last key goes on; a page with
  * FAKE_NO_MORE_TOKEN is truncated and empty there.
  *
  * Any thread may call any function here, also while requests run.
@@ -117,8 +121,7 @@ void fake_s3_add_credentials(struct fake_s3 *fake, const char *access_key,
                              const char *secret_key, const char *session_token,
                              int64_t expires_ms);
 
-/* ---- faults
- * -------------------------------------------------------------------------------- */
+/* ---- faults ---- */
 
 enum fake_action {
     /* answer `status` with <Error> `code`; nothing is done. Body is read first */
@@ -186,8 +189,7 @@ bool fake_s3_wait_held(struct fake_s3 *fake, unsigned count, int timeout_ms) MUS
 /* Lets all that is held go on. Later matches are held again until the next release. */
 void fake_s3_release(struct fake_s3 *fake);
 
-/* ---- what happened
- * ------------------------------------------------------------------------- */
+/* ---- what happened ---- */
 
 struct fake_request {
     unsigned number; /* from 1, in the order in which heads came */
@@ -231,8 +233,7 @@ struct fake_s3_stats {
 };
 struct fake_s3_stats fake_s3_stats(struct fake_s3 *fake);
 
-/* ---- state
- * --------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 struct fake_object {
     char *key;

@@ -2,7 +2,9 @@
  * memory_store - a store in memory that fails where it is told, for tests of what the steps
  * of a backup do when one of their stores does not go along.
  *
- * One thread. What it holds outlives nothing: memory_store_new -> ... -> store_close.
+ *     memory_store_new -> memory_store_fail, _refuse, _heal ... -> store_close
+ *
+ * One thread. What it holds outlives nothing.
  */
 #ifndef PGKEEP_TESTS_MEMORY_STORE_H
 #define PGKEEP_TESTS_MEMORY_STORE_H

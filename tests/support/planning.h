@@ -1,8 +1,8 @@
 /*
  * planning - short ways to say a case for the retention planner, and a random one.
  *
- *     planning_init -> planning_add ... -> planning_run -> planning_verdict,
- * planning_reasons (add and run again as often as wanted) -> planning_release
+ *     planning_init -> planning_add ... -> planning_run -> planning_verdict, planning_reasons
+ *     (add and run again as often as wanted) -> planning_release
  *
  * Everything that is wrong with a case itself ends the test program with a line that says
  * so.
