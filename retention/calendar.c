@@ -4,8 +4,7 @@
 #include "retention/calendar_date.h"
 #include "retention/calendar_zone.h"
 
-/* Beyond +-30 million years arithmetic could overflow; such times are treated as the limit.
- */
+/* Beyond +-30 million years arithmetic could overflow; such times are treated as the limit. */
 #define TIME_LIMIT 1000000000000000
 /* More than the difference of any two offsets of a zone. */
 #define NEAR (2 * RETENTION_DAY_SECONDS)
@@ -126,8 +125,7 @@ void retention_calendar_name(struct retention_calendar *calendar,
     }
 }
 
-/* What a local time can mean: the instants that show it, or none and the reading of a gap.
- */
+/* What a local time can mean: the instants that show it, or none and the reading of a gap. */
 struct reading {
     int count;
     int64_t first, last;

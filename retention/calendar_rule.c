@@ -145,8 +145,7 @@ struct change_at {
     int32_t offset;
 };
 
-/* Keeps the list in order; of two at one instant the later added comes last and so decides.
- */
+/* Keeps the list in order; of two at one instant the later added comes last and so decides. */
 static void insert(struct change_at *changes, size_t *count, int64_t time, int32_t offset)
 {
     size_t i = (*count)++;

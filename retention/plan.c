@@ -356,8 +356,7 @@ static void apply_size_cap(struct work *work)
     group->over_cap = total > cap;
 }
 
-/* A failed or damaged copy has served when it is old enough and something newer is whole.
- */
+/* A failed or damaged copy has served when it is old enough and something newer is whole. */
 static bool is_due(const struct work *work, const struct retention_artifact *artifact)
 {
     const struct retention_policy *policy = work->plan->policy;

@@ -44,12 +44,11 @@ enum retention_state {
 
 /* Flags of a complete copy; in other states they mean nothing. */
 enum retention_flag {
-    RETENTION_VERIFIED = 1, /* by level full or drill */
-    RETENTION_PINNED = 2,   /* until pin_until */
-    RETENTION_LEASED = 4,   /* being restored, verified or copied */
-    RETENTION_SUSPECT = 8,  /* marked by the anomaly gate */
-    RETENTION_QUARANTINED =
-        16 /* was set aside by an earlier plan; only the user clears it */
+    RETENTION_VERIFIED = 1,    /* by level full or drill */
+    RETENTION_PINNED = 2,      /* until pin_until */
+    RETENTION_LEASED = 4,      /* being restored, verified or copied */
+    RETENTION_SUSPECT = 8,     /* marked by the anomaly gate */
+    RETENTION_QUARANTINED = 16 /* set aside by an earlier plan; only the user clears it */
 };
 
 /* One copy. All pointers are borrowed for the life of the plan. */

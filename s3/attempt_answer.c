@@ -226,8 +226,7 @@ bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const ch
         answer->status = 0;
         return false;
     }
-    /* A service that refuses a body early may close before curl has read all of its answer.
-     */
+    /* A service that refuses a body early may close before curl has read all of its answer. */
     if (code != CURLE_OK && (is_success(answer) || answer->code[0] == '\0')) {
         *words = task->exchange.words;
         *verdict = s3_error_of_curl(code);
@@ -239,8 +238,7 @@ bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const ch
     *verdict = judge_failure(task);
     if (verdict->class_ == S3_CLASS_PERMANENT && is_accepted(request))
         return true;
-    /* curl repeats by itself after a 417, but not when the connection was closed with it.
-     */
+    /* curl repeats by itself after a 417, but not when the connection was closed with it. */
     if (answer->status == 417 ||
         (answer->status == 501 && request->lenient && s3_attempt_has_extras(request)))
         verdict->class_ = S3_CLASS_FEATURE;

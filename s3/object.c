@@ -208,8 +208,7 @@ static void fill_put(struct put *put, struct s3_request *request)
     s3_client_add_object_headers(put->client, request);
 }
 
-/* Is what stands there ours? Size and token say so, and the ETag where it can be compared.
- */
+/* Is what stands there ours? Size and token say so, and the ETag where it can be compared. */
 static int look(struct put *put, const unsigned char md5[MD5_SIZE], bool *ours,
                 bool *absent, struct err *err)
 {
@@ -225,8 +224,7 @@ static int look(struct put *put, const unsigned char md5[MD5_SIZE], bool *ours,
     return 0;
 }
 
-/* The key is there. Ours, when an earlier try was carried out although its answer was lost.
- */
+/* The key is there. Ours, when an earlier try was carried out although its answer was lost. */
 static int settle_412(struct put *put, const unsigned char md5[MD5_SIZE], struct err *err)
 {
     bool ours = false, absent = false;

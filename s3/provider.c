@@ -254,8 +254,7 @@ static const struct s3_provider rows[] = {
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
-/* "eu.r2.cloudflarestorage.com" ends with "r2.cloudflarestorage.com", "myr2..." does not.
- */
+/* "eu.r2.cloudflarestorage.com" ends with "r2.cloudflarestorage.com", "myr2..." does not. */
 static bool is_below(const char *host, const char *ending, size_t length)
 {
     size_t host_length = strlen(host);

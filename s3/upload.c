@@ -466,8 +466,7 @@ uint64_t s3_upload_sent(struct s3_upload *upload)
     return sent;
 }
 
-/* The caller's error stays what it is: what cannot be undone here is a matter of the sweep.
- */
+/* The caller's error stays what it is: what cannot be undone here is a matter of the sweep. */
 static bool undo(struct s3_upload *upload)
 {
     struct err err = {0};

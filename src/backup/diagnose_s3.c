@@ -39,9 +39,7 @@ static void look_at_service(struct diagnose *d, struct s3_client *client,
     s3_probe_release(&probe);
 }
 
-/* ---- uploads that the service sweeps after a while: MinIO after 24 h, R2 after 7 days
- * ----
- */
+/* ---- uploads that the service sweeps after a while (MinIO: 24 h, R2: 7 days) ---- */
 
 static void look_at_upload(struct diagnose *d, const struct catalog_copy *copy,
                            unsigned hours)

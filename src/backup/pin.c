@@ -7,8 +7,8 @@
 
 struct pinning {
     const struct pin_spec *spec;
-    struct access *
-        *stores; /* as many as the artifact has copies; NULL: away, or no good copy */
+    /* as many as the artifact has copies; NULL: away, or no good copy */
+    struct access **stores;
     size_t count, untold;
 };
 

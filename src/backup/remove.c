@@ -151,8 +151,7 @@ static int settle(struct removal *removal, int64_t now, struct err *err)
     return 0;
 }
 
-/* Errors of the catalog itself, and a cancel, end the run; those of a store are an answer.
- */
+/* Errors of the catalog itself, and a cancel, end the run; those of a store are an answer. */
 static bool is_of_store(enum err_kind kind)
 {
     return kind == ERR_TRANSIENT || kind == ERR_DENIED || kind == ERR_STORE ||

@@ -20,8 +20,8 @@ struct syncing {
     struct catalog *catalog;
     struct access *access;
     struct sync_result *result;
-    struct catalog_copies
-        rows;               /* of this store, all states, by id; read before the listing */
+    /* of this store, all states, by id; read before the listing */
+    struct catalog_copies rows;
     struct inventory there; /* manifests and state files */
     struct gather_wants wants;
     int64_t since; /* time of the newest state file that was read last time */

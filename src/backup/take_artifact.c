@@ -181,8 +181,7 @@ static int start_dump(struct taking *t, struct err *err)
     return t->dump ? 0 : -1;
 }
 
-/* The raw bytes of a custom archive also go through pg_restore, which walks it to its end.
- */
+/* The raw bytes of a custom archive also go through pg_restore, which walks it to its end. */
 static int check_raw(void *context, const void *data, size_t size, struct err *err)
 {
     const struct taking *t = context;
@@ -335,8 +334,8 @@ static int in_order(struct taking *t, struct err *err)
         fanout_end(t->fanout, err) < 0) /* every part is stored; nothing is visible yet */
         return -1;
     phase(t, "finish");
-    return commit(t,
-                  err); /* data, index, then manifest, store by store; then the catalog */
+    /* data, index, then manifest, store by store; then the catalog */
+    return commit(t, err);
 }
 
 /* ---- ends ---- */

@@ -20,8 +20,7 @@ bool digest_available(enum digest_kind kind)
     return available;
 }
 
-/* OpenSSL fails here for want of memory or for a caller's mistake, never because of data.
- */
+/* OpenSSL fails here for want of memory or for a caller's mistake, never because of data. */
 static void must(int result)
 {
     if (result != 1) {

@@ -28,8 +28,7 @@ static const struct level_row {
     [LOG_LEVEL_DEBUG] = {"debug", "pgkeep: debug: ", '7'},
 };
 
-/* level and format are set before threads start; lock guards the live line and the writing.
- */
+/* level and format are set before threads start; lock guards the live line and the writing. */
 static struct {
     enum log_level level;
     enum log_format format;
@@ -77,8 +76,7 @@ static void add_live(struct text *out)
     text_add_bytes(out, state.live, end);
 }
 
-/* One write, so that lines of several processes on one terminal or file do not mix either.
- */
+/* One write, so that lines of several processes on one terminal or file do not mix either. */
 static void write_lines(const char *lines)
 {
     struct text out;

@@ -55,8 +55,7 @@ static struct part *pop_idle(struct part_pool *pool)
     return part;
 }
 
-/* An idle part, or a new one while fewer than `count` exist. NULL without an error: wait.
- */
+/* An idle part, or a new one while fewer than `count` exist. NULL without an error: wait. */
 static struct part *take_or_make(struct part_pool *pool, struct err *err)
 {
     struct part *part = pop_idle(pool);

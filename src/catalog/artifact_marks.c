@@ -1,5 +1,4 @@
-/* The marks on an artifact: pins, suspect, quarantined; and what is normal for its group.
- */
+/* The marks on an artifact: pins, suspect, quarantined; and what is normal for its group. */
 #include "catalog/artifacts.h"
 
 #include "base/clock.h"

@@ -108,8 +108,7 @@ static void add_marks(struct text *out, const struct catalog_artifact *artifact,
     }
 }
 
-/* A store's own trouble is told only where the artifact's error does not tell it already.
- */
+/* A store's own trouble is told only where the artifact's error does not tell it already. */
 static void add_troubles(struct text *out, const struct catalog_artifact *artifact)
 {
     if (artifact->error_message) {

@@ -129,8 +129,7 @@ static void print_json(const struct cmd_context *ctx, const struct command *only
     output_json(json_pack("{s:s, s:o}", "version", PGKEEP_VERSION, "commands", commands));
 }
 
-/* The parser checks the command itself; the word behind `help` is only an argument to it.
- */
+/* The parser checks the command itself; the word behind `help` is only an argument to it. */
 static const struct command *find(const struct cmd_context *ctx, const char *name,
                                   struct err *err)
 {

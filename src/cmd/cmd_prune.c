@@ -24,8 +24,7 @@ static void add_force(const char *hash, const struct config_args *args, struct t
     text_addf(line, " --force-unsafe=%s --yes", hash);
 }
 
-/* Of a plan that was partly carried out only the rest is left: another plan, another hash.
- */
+/* Of a plan that was partly carried out only the rest is left: another plan, another hash. */
 static void hash_of_rest(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
 {
     struct prune_spec spec = prune->spec;

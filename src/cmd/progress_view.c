@@ -18,8 +18,7 @@ void progress_view_init(struct progress_view *view)
     view->next = 1 % PROGRESS_WINDOW;
 }
 
-/* Samples that come faster than PROGRESS_SAMPLE_MS update the numbers but not the window.
- */
+/* Samples that come faster than PROGRESS_SAMPLE_MS update the numbers but not the window. */
 void progress_view_sample(struct progress_view *view, struct progress_sample sample)
 {
     size_t last = (view->next + PROGRESS_WINDOW - 1) % PROGRESS_WINDOW;

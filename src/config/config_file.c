@@ -118,8 +118,7 @@ static int check_hidden(const struct reader *reader, const config_setting_t *set
     return located(reader, setting);
 }
 
-/* One scalar of an option as an item of its value; `before` stands in front of it (maps).
- */
+/* One scalar of an option as an item of its value; `before` stands in front of it (maps). */
 static int read_item(const struct reader *reader, const config_setting_t *setting,
                      struct layer_value *value, const char *label, const char *before)
 {
@@ -182,8 +181,7 @@ cleanup:
     return result;
 }
 
-/* libconfig keeps the order of the file, so the first wrong line is the one that is named.
- */
+/* libconfig keeps the order of the file, so the first wrong line is the one that is named. */
 static int unknown_key(const struct reader *reader, const config_setting_t *setting,
                        const char *where, const char *nearest)
 {

@@ -233,8 +233,7 @@ int option_check(const struct option *option, const char *label, const char *tex
 }
 
 /* Policies have no fields: retention/ parses their texts itself and is the one to know what
- * they mean. Here they are only held against type and range, so that the error has a line.
- */
+ * they mean. Here they are only held against type and range, so that the error has a line. */
 int option_assign(const struct option *option, void *target, const char *text,
                   struct err *err)
 {

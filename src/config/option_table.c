@@ -408,8 +408,9 @@ const struct option option_table[] = {
      .help = "replace an existing file"},
     {OPTION_ARGUMENT, OPTION_SPAN, NULL, .argument = "presign", .commands = "fetch",
      .min = 1, .max = 7 * DAY,
-     .help = "print a URL that anybody may read from for this long, instead of fetching; of a "
-             "copy in a bucket"},
+     .help =
+         "print a URL that anybody may read from for this long, instead of fetching; of a "
+         "copy in a bucket"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "all", .commands = "verify",
      .help = "every complete artifact"},
     {OPTION_ARGUMENT, OPTION_WORD, NULL, .argument = "level", .commands = "verify",
@@ -434,8 +435,7 @@ const struct option option_table[] = {
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "adopt", .commands = "doctor",
      .value = "STORE", .help = "write a new mark into a store that was emptied on purpose"},
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "mark", .commands = "doctor",
-     .value = "UUID",
-     .help = "with --adopt: accept a store that holds this other mark"},
+     .value = "UUID", .help = "with --adopt: accept a store that holds this other mark"},
     {OPTION_ARGUMENT, OPTION_SPAN, NULL, .argument = "max-age", .commands = "status",
      .min = 1, .max = 36500 * DAY,
      .help = "exit 10 when a job's last good backup is older"},

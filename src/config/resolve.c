@@ -3,8 +3,7 @@
 
 enum { SECRET_MAX = 65536 };
 
-/* An empty variable is as wrong as a missing one: an empty password never is what is meant.
- */
+/* An empty variable is as wrong as a missing one: an empty password never is what is meant. */
 static int from_env(const struct resolve_secret *secret, struct err *err)
 {
     const char *value = getenv(secret->env);

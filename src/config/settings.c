@@ -194,8 +194,7 @@ static size_t count_sections(const struct layer *merged, enum option_scope scope
     return count;
 }
 
-/* Once and exactly: pointers into the arrays stay valid for as long as the settings live.
- */
+/* Once and exactly: pointers into the arrays stay valid for as long as the settings live. */
 static void allocate(struct settings *settings, const struct layer *merged)
 {
     settings->source_count = count_sections(merged, OPTION_SOURCE);

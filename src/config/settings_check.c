@@ -38,8 +38,7 @@ static bool equals(const struct subject *subject, const char *key, const char *t
     return value && strcmp(value->items.items[0], text) == 0;
 }
 
-/* "ORIGIN: store "x": SENTENCE"; the origin is that of the key, else that of the section.
- */
+/* "ORIGIN: store "x": SENTENCE"; the origin is that of the key, else that of the section. */
 static int refuse(const struct subject *subject, const char *key, const char *sentence)
 {
     const struct option *option = key ? option_find(subject->scope, key) : NULL;
@@ -235,8 +234,7 @@ static int check_stores(const struct subject *subject)
     return 0;
 }
 
-/* A policy for a store that the job does not use would never apply, and look as if it did.
- */
+/* A policy for a store that the job does not use would never apply, and look as if it did. */
 static int check_store_retention(const struct subject *subject)
 {
     const struct layer_value *map = value_of(subject, "store_retention");

@@ -148,8 +148,7 @@ static int check_dir(struct store *store, bool create, int64_t timeout_ms, struc
 /* ---- small objects ---- */
 
 /* ".<id>.<8 hex digits>.part". The id is the last one that stands in the key, so that a
- * temp file that was left tells whose it is; a key without one (the mark) gets a new one.
- */
+ * temp file that was left tells whose it is; a key without one (the mark) gets a new one. */
 static void small_temp(const char *key, char temp[STORE_DIR_TEMP_SIZE])
 {
     char id[ULID_SIZE];

@@ -65,8 +65,7 @@ const char *store_dir_leaf(const char *key)
     return slash == NULL ? key : slash + 1;
 }
 
-/* Opens one folder in `parent`. -1 with errno; ENOENT when it is absent and not to be made.
- */
+/* Opens one folder in `parent`. -1 with errno; ENOENT when it is absent and not to be made. */
 static int open_segment(int parent, const char *segment, bool make)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;

@@ -190,8 +190,7 @@ int store_dir_upload_wait(struct store_upload *base, struct err *err)
     struct dir_upload *upload = (struct dir_upload *)base;
     if (drain(upload, err) < 0)
         return -1;
-    /* A write that the kernel could not bring to disk is told by fsync, once. Remember it.
-     */
+    /* A write that the kernel could not bring to disk is told by fsync, once. Remember it. */
     if (store_dir_file_sync(&upload->file, err) == 0)
         return 0;
     pthread_mutex_lock(&upload->lock);

@@ -60,8 +60,7 @@ static int has_versions(struct store_s3 *s3, bool *versions, struct err *err)
     return 0;
 }
 
-/* Until when a removal is refused: a legal hold (0) has no end, so it outlasts every date.
- */
+/* Until when a removal is refused: a legal hold (0) has no end, so it outlasts every date. */
 static void note_lock(struct store_removed *out, int64_t until)
 {
     bool first = out->result != STORE_LOCKED;

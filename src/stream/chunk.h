@@ -46,9 +46,8 @@ void chunk_table_release(struct chunk_table *table); /* NULL-safe; any thread */
 
 enum chunk_flag {
     CHUNK_CONTINUED = 1, /* begins inside a row or statement */
-    CHUNK_STATE =
-        2, /* holds SET or set_config lines, which a restore of a part must carry */
-    CHUNK_RESTRICT = 4 /* holds \restrict or \unrestrict lines */
+    CHUNK_STATE = 2,     /* holds SET or set_config lines, which every restore must carry */
+    CHUNK_RESTRICT = 4   /* holds \restrict or \unrestrict lines */
 };
 
 struct chunk {

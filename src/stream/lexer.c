@@ -109,8 +109,7 @@ static void end_word(struct lexer *lexer)
     bool after_begin = lexer->after_begin; /* nothing may stand between the two words */
 
     lexer->after_begin = false;
-    /* Only COPY's whole text is kept: names in it may be of any length and hold anything.
-     */
+    /* Only COPY's whole text is kept: names in it may be of any length and hold anything. */
     if (lexer->head.size == 4 && word_is(lexer, "COPY"))
         lexer->in_copy = true;
     /* CASE and END in brackets are balanced there. */
@@ -251,8 +250,7 @@ static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, siz
         return length + 1;
     }
     if (*data != (unsigned char)tag[lexer->tag_matched]) {
-        /* A dollar stands only at the ends of a tag, so it is the one place to begin again.
-         */
+        /* A dollar stands only at the ends of a tag, so it is the one place to begin again. */
         lexer->tag_matched = *data == '$' ? 1 : 0;
         return 1;
     }

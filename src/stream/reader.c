@@ -259,8 +259,7 @@ static int finish(struct reader *reader)
     struct chunk *last = reader->chunk;
 
     reader->chunk = NULL;
-    /* An empty chunk is made only of an empty dump: no member at all would be no gzip file.
-     */
+    /* An empty chunk is made only of an empty dump: no member at all would be no gzip file. */
     if (last->raw_size == 0 && reader->chunks > 0) {
         chunk_reset(last);
         return chan_push(reader->idle, last) ? 0 : WOKEN;

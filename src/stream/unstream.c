@@ -43,8 +43,8 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
     unstream->stored_bytes += size;
     /* Output that fills the buffer may not be all there is. */
     while (left > 0 || got == OUT_SIZE) {
-        size_t before =
-            left; /* a decoder that neither takes nor gives would loop for ever */
+        /* a decoder that neither takes nor gives would loop for ever */
+        size_t before = left;
         got = OUT_SIZE;
         if (decoder_step(unstream->decoder, &in, &left, unstream->out, &got, err) < 0)
             return -1;

@@ -264,8 +264,7 @@ struct version_mark {
     const char *id;
 };
 
-/* Versions of the entry, newest first, those behind the mark; false when the page is full.
- */
+/* Versions of the entry, newest first, those behind the mark; false when the page is full. */
 static bool add_versions(struct page *page, const struct fake_entry *entry,
                          const struct version_mark *mark, struct version_mark *last)
 {

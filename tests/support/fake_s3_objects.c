@@ -21,8 +21,7 @@ static const char *const stored_names[] = {
     "expires",
 };
 
-/* The key itself is not stored, and what is sent for a listing is no header of the object.
- */
+/* The key itself is not stored, and what is sent for a listing is no header of the object. */
 static bool is_stored(const char *line)
 {
     if (strncasecmp(line, "x-amz-server-side-encryption-customer-key:", 42) == 0 ||
@@ -56,8 +55,7 @@ char *fake_stored_headers(struct fake_call *call)
     return lines;
 }
 
-/* What of it comes back with GET and HEAD: tags never, checksums when they are asked for.
- */
+/* What of it comes back with GET and HEAD: tags never, checksums when they are asked for. */
 static void answer_stored(struct fake_call *call, const char *meta)
 {
     bool checksums = fake_header(call, "x-amz-checksum-mode") != NULL;
@@ -189,8 +187,7 @@ struct range {
     bool asked;
 };
 
-/* "a-b", "a-", "-n" of a length; -1: not satisfiable. What is no single range is ignored.
- */
+/* "a-b", "a-", "-n" of a length; -1: not satisfiable. What is no single range is ignored. */
 static int read_range(const char *header, uint64_t length, struct range *range)
 {
     char *end;

@@ -71,8 +71,7 @@ static int add_path(struct inputs *inputs, const char *path)
     return result;
 }
 
-/* A copy in a block of exactly its size, so that the sanitizer sees a read behind the end.
- */
+/* A copy in a block of exactly its size, so that the sanitizer sees a read behind the end. */
 static void give(const char *data, size_t size)
 {
     uint8_t *copy = memory_alloc(size);

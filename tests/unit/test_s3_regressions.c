@@ -142,8 +142,7 @@ END_TEST
 
 /* ---- 3, 4 ---- */
 
-/* The producer failed, was killed, or ended without its end: whoever knows does not finish.
- */
+/* The producer failed, was killed, or ended without its end: whoever knows does not finish. */
 START_TEST(r03_r04_a_stream_that_is_not_finished_never_becomes_an_object)
 {
     struct s3_upload *upload = s3_rig_begin(&rig, KEY);

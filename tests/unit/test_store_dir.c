@@ -318,8 +318,7 @@ START_TEST(a_failed_write_is_told_with_a_hint_and_lets_go_of_all_buffers)
     struct store_upload *upload = begin();
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    /* More than the pool has: it would block for ever if a failed upload kept its buffers.
-     */
+    /* More than the pool has: it would block for ever if a failed upload kept its buffers. */
     for (unsigned number = 1; number <= 10; number++) {
         if (give(upload, number) < 0)
             break;
