@@ -14,8 +14,7 @@ enum {
     LOOK_AGAIN_MS = 200,
 };
 
-/* ---- uploads
- * ------------------------------------------------------------------------------ */
+/* ---- uploads ---- */
 
 /* One page of ListMultipartUploads. */
 struct uploads_page {
@@ -215,8 +214,7 @@ int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pendin
     return list_uploads(client, &query, each, context, err);
 }
 
-/* ---- parts
- * -------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 struct parts_page {
     struct s3_part_info *items; /* of all pages */
@@ -355,8 +353,7 @@ int s3_list_parts(struct s3_client *client, const char *key, const char *upload_
     return 0;
 }
 
-/* ---- abort
- * -------------------------------------------------------------------------------- */
+/* ---- abort ---- */
 
 static int send_abort(struct s3_client *client, const struct parts_query *query,
                       struct err *err)

@@ -86,7 +86,7 @@ int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
 /* Name of the provider row. */
 const char *s3_client_provider(const struct s3_client *client);
 
-/* ---- objects ------------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 struct s3_object {
     char *key;
@@ -166,7 +166,7 @@ int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out,
 /* 0 when the bucket answers to our credentials. For doctor and the check before a dump. */
 int s3_bucket_check(struct s3_client *client, struct err *err) MUST_USE;
 
-/* ---- uploads ------------------------------------------------------------------------------- */
+/* ---- uploads ---- */
 
 /* Which size part n of a stream has. The schedule is computed once per stream and shared by
  * all stores of a job (s3_parts_merge takes the tighter of two rule sets), so that one buffer
@@ -252,7 +252,7 @@ struct s3_upload *s3_upload_resume(struct s3_client *client,
                                    const struct s3_part_info *parts, size_t count,
                                    struct err *err) MUST_USE;
 
-/* ---- downloads ----------------------------------------------------------------------------- */
+/* ---- downloads ---- */
 
 struct s3_download;
 struct s3_download_spec {
@@ -274,7 +274,7 @@ ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size
                          struct err *err) MUST_USE;
 void s3_download_free(struct s3_download *download);
 
-/* ---- presign ------------------------------------------------------------------------------- */
+/* ---- presign ---- */
 
 /* URL for GET of the key, heap; *expires is the earlier of now + seconds and the credentials' end.
  * seconds 1..604800. ERR_CONFIG with a key of our own (SSE-C): no link can carry it. */

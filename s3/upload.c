@@ -14,8 +14,7 @@ enum { BODY_TRIES = 4 };
  * sender may have been about to submit one. */
 enum { STOP_LOOK_MS = 20 };
 
-/* ---- headers and checks of bodies
- * --------------------------------------------------------- */
+/* ---- headers and checks of bodies ---- */
 
 void s3_upload_add_headers(struct s3_upload *upload, struct s3_request *request)
 {
@@ -51,8 +50,7 @@ bool s3_upload_body_arrived(const struct s3_upload *upload,
            theirs == *crc;
 }
 
-/* ---- the queue, under the lock
- * ------------------------------------------------------------ */
+/* ---- the queue, under the lock ---- */
 
 static void push(struct s3_upload *upload, struct part *part)
 {
@@ -104,8 +102,7 @@ int s3_upload_fail(struct s3_upload *upload, struct err *err)
     return -1;
 }
 
-/* ---- senders
- * ------------------------------------------------------------------------------ */
+/* ---- senders ---- */
 
 /* What a sender knows of its part. */
 struct sending {
@@ -256,8 +253,7 @@ static void stop_senders(struct s3_upload *upload)
         pthread_join(upload->senders[i], NULL);
 }
 
-/* ---- begin and end
- * ------------------------------------------------------------------------ */
+/* ---- begin and end ---- */
 
 static void init_locks(struct s3_upload *upload)
 {

@@ -19,8 +19,7 @@ enum {
     ANSWER_MAX = 64 << 10,
 };
 
-/* ---- is it there?
- * ------------------------------------------------------------------------- */
+/* ---- is it there? ---- */
 
 /* Whether the object under the key is the one this upload was to make. */
 static bool is_ours(const struct s3_upload *upload, const struct s3_object *object)
@@ -117,8 +116,7 @@ static bool settle(struct s3_upload *upload, struct s3_object *out)
     return ours;
 }
 
-/* ---- one PUT
- * ------------------------------------------------------------------------------ */
+/* ---- one PUT ---- */
 
 static char *version_of(const struct s3_answer *answer)
 {
@@ -176,8 +174,7 @@ static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err
     return result;
 }
 
-/* ---- Complete
- * ----------------------------------------------------------------------------- */
+/* ---- Complete ---- */
 
 #define COMPLETED "CompleteMultipartUploadResult"
 

@@ -23,8 +23,7 @@ static void close_dir(struct store *store)
     free(dir);
 }
 
-/* ---- the check: in a thread, because a dead network file system answers no call at all
- * ---- */
+/* ---- the check: in a thread, because a dead network file system answers no call at all ---- */
 
 struct check {
     struct store_dir dir; /* its own copy: the thread may outlive the caller's patience */

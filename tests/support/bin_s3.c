@@ -61,8 +61,7 @@ static struct s3_client *connect_client(struct err *err)
     return s3_client_new(&config, err);
 }
 
-/* ---- put
- * ---------------------------------------------------------------------------------- */
+/* ---- put ---- */
 
 struct feed {
     struct s3_part_rules rules;
@@ -185,8 +184,7 @@ static int put(struct s3_client *client, char **argv, struct err *err)
     return result;
 }
 
-/* ---- the others
- * --------------------------------------------------------------------------- */
+/* ---- the others ---- */
 
 static int copy_out(struct s3_download *download, struct err *err)
 {
