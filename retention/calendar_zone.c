@@ -79,7 +79,7 @@ static bool read_block(struct cursor *cursor, const struct header *header, size_
         return false;
     const unsigned char *index = times + header->times * time_size;
     const unsigned char *types = index + header->times;
-    int32_t offsets[256];
+    int32_t offsets[256] = {0};
     for (size_t i = 0; i < header->types; i++) {
         offsets[i] = (int32_t)big_endian_signed(types + i * TYPE_SIZE, 4);
         if (offsets[i] < -OFFSET_MAX || offsets[i] > OFFSET_MAX)

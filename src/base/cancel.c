@@ -80,7 +80,7 @@ static void *wait_for_signals(void *unused)
 int cancel_install(struct err *err)
 {
     sigset_t set;
-    pthread_t thread;
+    pthread_t thread = 0;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     fill_signals(&set);
     if (sigaction(SIGPIPE, &ignore, NULL) < 0)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -109,6 +110,7 @@ static void run_child(const struct launch *launch)
 {
     struct sigaction normal = {.sa_handler = SIG_DFL};
     sigset_t none;
+    assert(launch->path != NULL);
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         fail_child(launch);
     /* The parent may have died before prctl; then its signal never comes. */
