@@ -1,3 +1,9 @@
+/*
+ * The check of identity (G8) is here and nowhere else: whoever wants to touch a store gets
+ * it through access_open. Order matters in open_it: the row is declared first, because what
+ * the catalog expects decides whether a missing folder or a missing mark is "new" or
+ * "gone".
+ */
 #include "backup/access.h"
 
 #include "backup/keys.h"
@@ -123,6 +129,7 @@ static int identify(struct access *access, struct catalog *catalog,
     }
     if (absent && access_mark(access->store, from, access->uuid, err) < 0)
         return -1;
+    /* The catalog compares: a mark that is another's is refused there, in one transaction. */
     snprintf(row->uuid, sizeof row->uuid, "%s", access->uuid);
     return catalog_store_identify(catalog, row, clock_now(), err);
 }
@@ -138,6 +145,7 @@ static int open_it(struct access *access, const struct store_settings *from,
     row.name = memory_strdup(access->name);
     row.type = memory_strdup(store_type_name(access->store));
     row.url = store_settings_url(from);
+    /* Names of the configuration cannot hold a colon, URLs always do. */
     row.adhoc = strchr(access->name, ':') != NULL;
     int result = catalog_store_declare(catalog, &row, err);
     /* A folder of a store that is known must be there: if not, its disk is not mounted. */
@@ -270,6 +278,7 @@ int access_list_recheck(struct access_list *list, struct err *err)
         struct access *access = list->items[i];
         struct err why = {0};
         store_set_retry_time(access->store, ACCESS_TIMEOUT_MS);
+        /* After a cancel nobody is asked any more; all that is left stays open. */
         bool good =
             result < 0 || store_check(access->store, false, ACCESS_TIMEOUT_MS, &why) == 0;
         if (!good && why.kind == ERR_CANCELLED) {

@@ -1,3 +1,7 @@
+/*
+ * Two steps that a person stands between. What is looked at is kept in struct adopt, so
+ * that adopt_store does to the store what was shown and not what it finds a moment later.
+ */
 #include "backup/adopt.h"
 
 #include "base/memory.h"

@@ -1,3 +1,8 @@
+/*
+ * Only shrinking is looked at: a database that grows is no sign of a dump that lost
+ * something. Medians, not means, so that one odd backup among the last does not set what is
+ * normal.
+ */
 #include "backup/anomaly.h"
 
 static void join(struct text *why)

@@ -1,3 +1,10 @@
+/*
+ * A chunk is held back in memory until its hash was right: psql acts on what it reads, so
+ * bytes that turn out wrong a moment later would be in the database already.
+ *
+ * The index may be forged or damaged like anything else in a store: the size of a chunk is
+ * bounded before memory is asked for it.
+ */
 #include "backup/chunk_check.h"
 
 #include "base/memory.h"

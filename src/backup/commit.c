@@ -1,3 +1,11 @@
+/*
+ * The steps go store by store within one step, not step by step within one store: whether
+ * there are enough copies must be known before the first manifest makes the artifact
+ * complete.
+ *
+ * What is undone here is what this very run may have made visible. It is removed even when
+ * the process was cancelled, in bounded time (store_set_cleaning).
+ */
 #include "backup/commit.h"
 
 #include "base/log.h"
@@ -92,6 +100,7 @@ static int finish_data(struct commit *commit, size_t index, struct err *err)
     struct fanout_target *target = fanout_target(commit->fanout, index);
     struct catalog_copy *copy = &commit->copies[index];
     struct store_object object = {0};
+    /* Before the call, not after it: an answer that is lost leaves the object there. */
     target->visible = true;
     if (store_upload_finish(target->upload, &object, err) < 0)
         return -1;
@@ -160,6 +169,8 @@ int commit_run(struct commit *commit, struct err *err)
     size_t data = for_each(commit, finish_data);
     size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
     size_t manifests = indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
+    /* One manifest is enough, whatever min_copies says: a backup that can be found and
+     * restored is not taken back because its second mark could not be written. */
     commit->committed = manifests > 0;
     if (commit->committed)
         return record(commit, err);

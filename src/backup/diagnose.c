@@ -1,3 +1,8 @@
+/*
+ * Every check tells and goes on. What a later check needs of an earlier one (the catalog,
+ * the programs of a server) may be missing; it then says so or is left out, and is not
+ * guessed.
+ */
 #include "backup/diagnose.h"
 
 #include "backup/diagnose_work.h"
@@ -61,6 +66,7 @@ void diagnose_tell(struct diagnose *d, struct diagnose_finding *finding)
     finding->expected = text_or_null(finding->expected);
     finding->advice = text_or_null(finding->advice);
     d->result->counts[finding->verdict]++;
+    /* The first failure decides the exit status. */
     if (finding->verdict == DIAGNOSE_FAILED && d->result->first == ERR_NONE)
         d->result->first = finding->kind;
     d->spec->tell(d->spec->context, finding);

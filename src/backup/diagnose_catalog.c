@@ -16,6 +16,7 @@ bool diagnose_can_make(const char *path)
     char *folder = file_folder(path);
     bool result = false;
     for (int depth = 0; depth < 64; depth++) {
+        /* The nearest one that exists decides; those below it would be made. */
         if (access(folder, F_OK) == 0) {
             result = access(folder, W_OK | X_OK) == 0;
             break;
@@ -42,6 +43,7 @@ void diagnose_space(struct diagnose *d, const char *path, uint64_t needed)
     }
     uint64_t bytes = (uint64_t)space.f_bavail * space.f_frsize;
     text_size(free_text, bytes);
+    /* Some file systems have no fixed number of inodes and say 0 of 0. */
     if (space.f_files > 0 && space.f_favail == 0)
         diagnose_say(d, DIAGNOSE_SPACE, DIAGNOSE_FAILED,
                      "remove files, or make a new file "
@@ -98,6 +100,7 @@ void diagnose_catalog(struct diagnose *d)
 {
     const char *path = d->spec->settings->catalog;
     struct err err = {0};
+    /* CATALOG_WRITE and not CATALOG_CREATE: looking must not make one. */
     d->catalog = catalog_open(path, CATALOG_WRITE, &err);
     if (d->catalog == NULL && err.kind == ERR_NOT_FOUND) {
         look_at_absent(d, path);

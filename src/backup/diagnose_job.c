@@ -1,3 +1,7 @@
+/*
+ * A job that keeps everything for ever is no failure, but the day its disk is full is one:
+ * so it is a warning.
+ */
 #include "backup/diagnose_work.h"
 
 #include "backup/policies.h"
@@ -37,6 +41,7 @@ static void look_at_policies(struct diagnose *d, struct policies *policies,
             diagnose_fail(d, DIAGNOSE_RETENTION, &err);
             return;
         }
+        /* Most jobs have one policy for all stores; it is told once. */
         if (policy == first)
             continue;
         if (first != NULL || job->store_retention_stores.count > 0)

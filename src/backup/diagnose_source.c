@@ -166,6 +166,8 @@ void diagnose_source(struct diagnose *d, const char *name)
     if (prepare(&asked, name, &err) < 0) {
         diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
     } else if (look_at_server(&asked) == 0) {
+        /* Rights differ from database to database, so each is connected to, as a backup
+         * would. */
         for (size_t i = 0; i < asked.databases.count && !cancel_requested(); i++)
             look_at_database(&asked, asked.databases.items[i]);
         if (asked.source->globals && asked.programs.pg_dumpall != NULL)

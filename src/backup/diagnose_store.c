@@ -101,6 +101,7 @@ static int try_object(struct store *store, const char *key, struct err *err)
         (absent || text.length != sizeof data || memcmp(text.data, data, sizeof data) != 0))
         result = err_set(err, ERR_CORRUPT, "what comes back is not what was written");
     text_release(&text);
+    /* A second put must be refused: the mark and manifests rely on it. */
     if (result == 0 && store_put(store, key, data, sizeof data - 1, false, &refused) == 0)
         result = err_set(err, ERR_STORE,
                          "a file that exists is replaced, though it must "
@@ -116,6 +117,7 @@ static void look_at_writing(struct diagnose *d, struct store *store)
     ulid_new(id, clock_now_ms());
     char *key = memory_format("pgkeep-probe-%s/object", id);
     int result = try_object(store, key, &err);
+    /* Also after a failure: what was written for a test must not stay. */
     if (store_remove(store, key, &removed, result == 0 ? &err : &left) < 0)
         result = -1;
     else if (result == 0 && removed.result != STORE_GONE)

@@ -1,3 +1,9 @@
+/*
+ * The part buffers are the only copy of the stored bytes. A slow store holds references to
+ * them, the pool runs dry, and with it the dump waits: so the slowest store sets the pace,
+ * and memory stays what was announced. A store that is too slow to be waited for is dropped
+ * by its own retry budget, not here.
+ */
 #include "backup/fanout.h"
 
 #include "base/log.h"

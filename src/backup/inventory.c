@@ -1,3 +1,7 @@
+/*
+ * Sorted by id, so that the objects of one artifact stand together and two sorted lists can
+ * be walked side by side; a store may list in any order.
+ */
 #include "backup/inventory.h"
 
 #include "base/memory.h"

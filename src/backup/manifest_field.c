@@ -1,3 +1,8 @@
+/*
+ * One row is a member, its type and its place; writing and reading both walk these tables,
+ * so that a member cannot be written and forgotten when read. The order is that of the
+ * file.
+ */
 #include "backup/manifest_field.h"
 
 #include "backup/manifest.h"

@@ -1,3 +1,11 @@
+/*
+ * The manifest decides, never the state of the row: a process may have died between the
+ * manifest and the commit of the catalog, and then there is a backup that nobody knows.
+ *
+ * A copy of which the owner may still live is left alone, always: undoing it would abort an
+ * upload under the hands of a running backup. Who holds the lock of the job vouches that
+ * its owner is gone.
+ */
 #include "backup/recover.h"
 
 #include "backup/keys.h"
@@ -198,6 +206,7 @@ int recover_copy(struct catalog *catalog, struct access *access,
     if (artifact_may_complete(&r, &may, err) < 0 ||
         read_manifest(&r, &manifest, &absent, err) < 0)
         return -1;
+    /* A manifest without its data is no backup: it is removed with the rest. */
     int done = absent ? 0 : check_data(&r, &manifest, &whole, err);
     if (done == 0) {
         *result = whole && may ? RECOVER_COMPLETED : RECOVER_CLEANED;
@@ -359,6 +368,7 @@ int recover_store(struct catalog *catalog, struct access *access, bool thorough,
             continue;
         }
         sums.failed++;
+        /* These are the catalog's or ours; the next copy would meet the same. */
         if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
             *err = why;
             result = -1;

@@ -1,3 +1,7 @@
+/*
+ * The mirror of fanout.c for one store whose size is known: parts follow the same schedule,
+ * so that the parts of an upload that is continued have the sizes of those that are there.
+ */
 #include "backup/resend.h"
 
 #include "base/memory.h"
@@ -58,6 +62,7 @@ static int send_part(struct resend *resend, struct err *err)
 {
     struct part *part = resend->part;
     resend->part = NULL;
+    /* The size is known here, so the last part need not be kept back until more comes. */
     part->last = part->offset + part->size == resend->size;
     int result = store_upload_part(resend->upload, part, err);
     part_release(part);

@@ -1,3 +1,8 @@
+/*
+ * The database is the one thing here that cannot be undone, so everything that can be wrong
+ * is asked before it is touched: options that the format cannot do, a target that is not
+ * empty, programs that are too old, a copy that cannot be opened.
+ */
 #include "backup/restoring.h"
 
 #include "backup/keys.h"

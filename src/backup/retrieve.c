@@ -1,3 +1,11 @@
+/*
+ * A copy is chosen by trying: open its store, take the lease, read. The lease is the
+ * promise that no prune marks the copy meanwhile, so it is taken before the first byte and
+ * in the same transaction that asks for the copy's state.
+ *
+ * Folders come first because they cost neither money nor a network; beyond that the order
+ * is that of the catalog, by name of the store.
+ */
 #include "backup/retrieve.h"
 
 #include "backup/chunk_check.h"
@@ -162,6 +170,7 @@ static int download(struct retrieve *retrieve, struct stream_sink each, struct m
         store_download_begin(retrieve->access->store, retrieve->copy->key, 0, 0, err);
     unsigned char *piece = from ? memory_try(PIECE, err) : NULL;
     ssize_t got = piece ? 1 : -1;
+    /* Cheaper than to read it all and find the hash wrong. */
     if (piece && store_download_size(from) != size) {
         err_set(err, ERR_CORRUPT, "%s has %llu bytes, %llu were stored",
                 retrieve->copy->key, (unsigned long long)store_download_size(from),

@@ -1,3 +1,11 @@
+/*
+ * A run of a job: lock, server, stores, what an earlier run left, then one database after
+ * the other. The lock is held from before the first question to after the last row, so that
+ * what recover_job finds cannot belong to a backup of this job that is still under way.
+ *
+ * Databases are taken one by one and not in parallel: each dump already uses several
+ * processors for compression, and the memory of part buffers is promised once.
+ */
 #include "backup/take.h"
 
 #include "backup/access.h"
@@ -57,6 +65,7 @@ static int ask_server(struct job_run *run, struct err *err)
     int result = -1;
     if (server == NULL)
         return -1;
+    /* Without `databases` it is the one the connection leads to, whatever its name. */
     if (source->databases.count > 0)
         result = server_databases(server, &source->databases, &source->exclude_databases,
                                   &run->databases, err);
@@ -81,6 +90,7 @@ static int open_stores(struct job_run *run, struct err *err)
         return -1;
     if (run->stores.count >= (size_t)job->min_copies)
         return 0;
+    /* The run is told by the first store that failed: its kind decides the exit status. */
     *err = run->stores.failures[0].err;
     if (run->stores.count == 0)
         return -1;
@@ -171,6 +181,7 @@ static int run_recorded(struct job_run *run, struct take_results *results, struc
     int64_t id = 0;
     if (catalog_run_begin(catalog, "backup", run->spec->job, &id, err) < 0)
         return -1;
+    /* Before anything else: guard G4 compares later clocks with this. */
     int result = catalog_time_seen(catalog, clock_now(), err);
     if (result == 0)
         result = run_locked(run, results, err);

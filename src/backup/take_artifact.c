@@ -1,3 +1,12 @@
+/*
+ * One backup. in_order is the contract (PRODUCT section 5); everything above it is one of
+ * its steps and everything below it is what happens when a step failed.
+ *
+ * Rows come before deeds: a copy is in the catalog as `uploading`, with its key, before the
+ * first byte may lie in a store, and with the handle of its upload before the first part
+ * does. So whatever a crash leaves is found by recover.h from the catalog alone, without a
+ * listing.
+ */
 #include "backup/take_artifact.h"
 
 #include "backup/anomaly.h"
@@ -127,6 +136,7 @@ static struct fanout_target begin_upload(struct taking *t, size_t index, struct 
     t->pending[index] =
         (struct pending){.catalog = t->catalog, .copy = t->copies[index].id};
     access_use(access);
+    /* Also for an object that goes out as one PUT, which has no handle. */
     if (note_pending(&t->pending[index], NULL, err) < 0)
         return target;
     target.upload = store_upload_begin(access->store, &spec, &target.failed);
@@ -278,6 +288,7 @@ static int write_manifest(struct taking *t, struct err *err)
     unsigned char sum[SHA256_SIZE];
     char hex[SHA256_HEX];
     free(facts->connection);
+    /* A manifest lies in every store for years: nothing secret gets in. */
     facts->connection = server_conninfo_public(t->take->source->conninfo.text, err);
     if (facts->connection == NULL)
         return -1;
@@ -440,6 +451,7 @@ static void run(struct taking *t, struct take_result *result)
     const struct take_observer *observer = &t->take->spec->observer;
     struct err *err = &result->err;
     result->outcome = TAKE_FAILED;
+    /* A server that cannot be asked costs no row: nothing was begun. */
     if (take_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate,
                        err) < 0)
         return;
@@ -461,6 +473,8 @@ static void run(struct taking *t, struct take_result *result)
         observer->end(observer->context);
     if (done == 0)
         tell_outcome(t, result);
+    /* A backup that its stores hold is never called failed: the catalog is behind, see
+     * commit.h. */
     else if (!t->commit.committed)
         record_failure(t, err);
 }

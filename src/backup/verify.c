@@ -1,3 +1,9 @@
+/*
+ * What a check may conclude from: an answer of the store that says "not there" (missing),
+ * bytes that are not what was stored (damaged). Everything else - no answer, no rights, a
+ * cancel - leaves the state of the copy as it is: a verdict that is wrong lets prune keep
+ * the wrong one.
+ */
 #include "backup/verify.h"
 
 #include "backup/keys.h"
@@ -77,6 +83,7 @@ static int check_quick(struct store *store, const struct verify_spec *spec, stru
     if (check_manifest(store, spec, err) < 0 ||
         check_object(store, "data", copy->key, &spec->artifact->stored_bytes, err) < 0)
         return -1;
+    /* The size of an index is not in the catalog; a full check reads it to its end instead. */
     return copy->index_key ? check_object(store, "chunk index", copy->index_key, NULL, err)
                            : 0;
 }
