@@ -6,6 +6,8 @@
 
 #include "base/memory.h"
 
+enum { PIECE = 1 << 20 };
+
 static int size_of_part(const struct resend *resend, size_t *size, struct err *err)
 {
     uint64_t wanted = s3_part_size(&resend->rules, resend->size, resend->number);
@@ -119,6 +121,40 @@ int resend_end(struct resend *resend, struct err *err)
     if (resend->part != NULL && send_part(resend, err) < 0)
         return -1;
     return store_upload_wait(resend->upload, err);
+}
+
+static int hash_there(const struct resend *resend, struct store *store, const char *key,
+                      unsigned char sum[SHA256_SIZE], struct err *err)
+{
+    struct digest digest;
+    ssize_t got = -1;
+    unsigned char *piece = memory_try(PIECE, err);
+    struct store_download *download =
+        piece ? store_download_begin(store, key, 0, resend->skip, err) : NULL;
+    digest_init(&digest, DIGEST_SHA256);
+    while (download && (got = store_download_read(download, piece, PIECE, err)) > 0)
+        digest_add(&digest, piece, (size_t)got);
+    digest_finish(&digest, sum);
+    store_download_free(download);
+    free(piece);
+    return got < 0 ? -1 : 0;
+}
+
+int resend_check(const struct resend *resend, struct store *store, const char *key,
+                 struct err *err)
+{
+    unsigned char sum[SHA256_SIZE];
+    if (resend->skip == 0)
+        return 0;
+    if (hash_there(resend, store, key, sum, err) < 0)
+        return -1;
+    if (memcmp(sum, resend->skipped_sum, sizeof sum) == 0)
+        return 0;
+    return err_set(
+        err, ERR_CORRUPT,
+        "store \"%s\": the %llu bytes that an earlier try had left are not those "
+        "of the backup",
+        store_name(store), (unsigned long long)resend->skip);
 }
 
 void resend_release(struct resend *resend)

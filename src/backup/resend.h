@@ -2,7 +2,8 @@
  * resend - the bytes of a whole object, read from its beginning, into an upload that may
  * hold some of them already.
  *
- *     resend_init -> resend_write … -> resend_end -> resend_release
+ *     resend_init -> resend_write … -> resend_end -> store_upload_finish -> resend_check
+ *     -> resend_release
  *
  * What is there already is not sent again, only hashed, so that it can be held against what
  * the target really has: nobody checked those bytes. One thread.
@@ -37,6 +38,10 @@ int resend_init(struct resend *resend, struct store *store, struct store_upload 
 int resend_write(void *context, const void *data, size_t size, struct err *err) MUST_USE;
 /* After the last byte: the last part goes out, and every part is stored. */
 int resend_end(struct resend *resend, struct err *err) MUST_USE;
+/* After the upload was finished as this key: what was skipped is read back and must be the
+ * bytes of the source. ERR_CORRUPT. */
+int resend_check(const struct resend *resend, struct store *store, const char *key,
+                 struct err *err) MUST_USE;
 /* Only after the upload was finished or freed: parts may still be on their way. */
 void resend_release(struct resend *resend);
 

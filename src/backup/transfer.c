@@ -11,7 +11,6 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 
-enum { PIECE = 1 << 20 };
 #define INDEX_MAX ((size_t)1 << 30)
 
 struct transfer {
@@ -333,35 +332,6 @@ static int begin_upload(struct transfer *t, struct err *err)
                        t->result->resumed, number, t->spec->settings->part_budget, err);
 }
 
-/* What lay there before: read back and held against the same bytes of the source. */
-static int check_resumed(struct transfer *t, struct err *err)
-{
-    unsigned char sum[SHA256_SIZE];
-    struct digest digest;
-    ssize_t got = -1;
-    uint64_t size = t->result->resumed;
-    if (size == 0)
-        return 0;
-    unsigned char *piece = memory_try(PIECE, err);
-    struct store_download *download =
-        piece ? store_download_begin(t->target->store, t->copy.key, 0, size, err) : NULL;
-    digest_init(&digest, DIGEST_SHA256);
-    while (download && (got = store_download_read(download, piece, PIECE, err)) > 0)
-        digest_add(&digest, piece, (size_t)got);
-    digest_finish(&digest, sum);
-    store_download_free(download);
-    free(piece);
-    if (got < 0)
-        return -1;
-    if (memcmp(sum, t->resend.skipped_sum, sizeof sum) == 0)
-        return 0;
-    return err_set(
-        err, ERR_CORRUPT,
-        "store \"%s\": the %llu bytes that an earlier try had left are not those "
-        "of the backup",
-        t->target->name, (unsigned long long)size);
-}
-
 /* Of an earlier copy or try: only now that the new bytes are whole. */
 static int remove_replaced(struct transfer *t, struct err *err)
 {
@@ -382,7 +352,7 @@ static int finish_data(struct transfer *t, struct err *err)
     memory_replace(&t->copy.etag, object.etag);
     memory_replace(&t->copy.version, object.version);
     store_object_release(&object);
-    return check_resumed(t, err);
+    return resend_check(&t->resend, t->target->store, t->copy.key, err);
 }
 
 static int send_data(struct transfer *t, struct err *err)

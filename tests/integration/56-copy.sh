@@ -10,9 +10,10 @@ createdb shop
 psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
     FROM generate_series(1, 400000) n"
 folder=$work/nas
-config() { # config RATE: of uploads to the bucket
+config() { # config RATE: of uploads to the bucket; few parts at a time, so that the first is there early
     cat >"$work/pgkeep.conf" <<END
 catalog = "$work/catalog.db";
+part_budget = "16MiB";
 sources: { shop: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=shop"; }; };
 stores: { nas: { type = "dir"; path = "$folder"; };
           ceph: { type = "s3"; endpoint = "$rgw_endpoint"; bucket = "backups"; prefix = "p/"; path_style = true; limit_rate = "$1"; }; };
@@ -79,9 +80,9 @@ run "$pgkeep" catalog check
 is "nothing is wrong or left over" "$status$out" 0
 
 # --- killed in the middle
-until_so() { # until_so COMMAND...: within 20 s
+until_so() { # until_so COMMAND...: within 60 s
     local tries
-    for ((tries = 0; tries < 200; tries++)); do
+    for ((tries = 0; tries < 600; tries++)); do
         "$@" && return
         sleep 0.1
     done
@@ -102,7 +103,7 @@ from=nas path=$(shown '.copies[] | select(.store == "nas") | .key')
 "$pgkeep" unpin "$id" >/dev/null
 run "$pgkeep" delete "$id" --store ceph --yes
 is "deleted from the bucket" "$(state ceph)" deleted
-config 4MiB
+config 6MiB
 upload=""
 begin ceph part_there
 kill -9 "$pid"
@@ -117,7 +118,7 @@ is "it goes on: no upload is open" "$(uploads) $(state ceph)" "0 complete"
 
 # interrupted politely: undone
 run "$pgkeep" delete "$id" --store ceph --yes
-config 4MiB
+config 6MiB
 upload=""
 begin ceph part_there
 run "$pgkeep" copy "$id" --from nas --to ceph
