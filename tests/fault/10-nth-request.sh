@@ -66,7 +66,7 @@ while IFS='|' read -r often database stores allowed words; do
     series "$database" "$stores" "${allowed// /|}" $words
 done <<'END'
 always|large|both|0|action=status status=503
-always|large|both|0|action=reset bytes=100
+long|large|both|0|action=reset bytes=100
 always|large|both|0 8|action=status status=403 code=AccessDenied
 always|large|s3|0|action=lose_answer
 always|small|s3|0|action=cut_answer bytes=20

@@ -55,7 +55,7 @@ while IFS='|' read -r often command allowed words; do
     no_trouble "$name, n = 1 to $((n - 1))"
 done <<'END'
 always|fetch|0|action=cut_body bytes=100000
-always|fetch|0|action=status status=503
+long|fetch|0|action=status status=503
 always|fetch|0 6|action=flip_body op=GetObject
 always|verify|0|action=reset
 always|verify|0 5 6|action=flip_body op=GetObject
