@@ -1,3 +1,8 @@
+/*
+ * What an answer says, into fixed fields. Headers come from a service that may be
+ * anybody's: each is taken only when it is whole, fits and is of its kind; anything else is
+ * as if not sent.
+ */
 #include "s3/answer.h"
 
 #include "base/clock.h"
@@ -35,6 +40,7 @@ static const struct field fields[] = {
     FIELD("x-amz-bucket-region", FIELD_TEXT, bucket_region),
     FIELD("x-amz-version-id", FIELD_TEXT, version_id),
     FIELD("x-amz-delete-marker", FIELD_ON, delete_marker),
+    /* Ours: written with the object, it settles whose it is when an answer was lost. */
     FIELD("x-amz-meta-pgkeep-token", FIELD_TEXT, token),
     FIELD("x-amz-storage-class", FIELD_TEXT, storage_class),
     FIELD("x-amz-server-side-encryption", FIELD_TEXT, encryption),

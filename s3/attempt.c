@@ -1,3 +1,8 @@
+/*
+ * One attempt: address, headers, signature, limits. Everything is made anew for each,
+ * because the date is part of the signature, and because region, host, credentials and the
+ * headers that a service refuses may have changed since the last one.
+ */
 #include "s3/engine.h"
 
 #include "base/clock.h"
@@ -185,6 +190,8 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
 {
     struct s3_request *request = task->request;
 
+    /* The whole range is there and still it was no answer (a wrong size, another ETag):
+     * from its beginning. */
     if (task->got > request->last - request->first)
         task->got = 0;
     set_exchange(task);
@@ -192,6 +199,7 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     text_init(&task->error_body, 64 << 10);
     task->headed = false;
     task->refused = NULL;
+    /* What an attempt that was cut left behind must not stand in front of the next one's. */
     if (request->out != NULL && request->out->length > task->out_start) {
         request->out->length = task->out_start;
         request->out->data[task->out_start] = '\0';

@@ -1,3 +1,8 @@
+/*
+ * What came back. A range is judged as soon as its head is there, so that not one wrong
+ * byte gets into the caller's buffer; all else is judged at the end, when the body is there
+ * too.
+ */
 #include "s3/engine.h"
 
 #include "s3/answer.h"
@@ -76,6 +81,7 @@ bool s3_attempt_head(void *context, const char *line, size_t size)
 static bool store_range(struct s3_task *task, const void *data, size_t size)
 {
     const struct s3_request *request = task->request;
+    /* The buffer is the caller's and has exactly this room, whatever the service sends. */
     uint64_t room = request->last - request->first + 1 - task->got;
 
     if (size > room)

@@ -1,3 +1,8 @@
+/*
+ * What is done between two attempts so that the second can succeed where the first could
+ * not. A repair that changed nothing says so (false), and the request ends: the same would
+ * fail again.
+ */
 #include "s3/engine.h"
 
 #include "base/log.h"
@@ -25,6 +30,8 @@ static bool repair_body(struct s3_task *task)
     if (!request->has_md5)
         return true;
     digest_md5(request->body, request->body_size, md5);
+    /* The body is hashed once more: if it is still what it was, the line or the service
+     * damaged it. */
     if (memcmp(md5, request->md5, MD5_SIZE) == 0)
         return true;
     err_set(&task->own, ERR_CORRUPT,
@@ -44,6 +51,7 @@ static bool set_region(struct s3_client *client, const char *region)
         client->region = memory_strdup(region);
         changed = true;
     }
+    /* For the whole client: every other request would be sent to the wrong region as well. */
     if (s3_endpoint_set_region(&client->endpoint, region))
         changed = true;
     pthread_mutex_unlock(&client->lock);

@@ -1,3 +1,7 @@
+/*
+ * Questions about the bucket as a whole. A service that does not know one of them (501) has
+ * what the question is about in the off position.
+ */
 #include "s3/s3.h"
 
 #include "base/memory.h"

@@ -1,3 +1,9 @@
+/*
+ * A client from its configuration. The order in set_address matters: the endpoint says
+ * which provider it is, the provider's row may name a region, and only Amazon's endpoint is
+ * made from the region. credentials come late, as they need region and endpoint to know
+ * their STS; the engine's thread is last and starts at once.
+ */
 #include "s3/client.h"
 
 #include "base/clock.h"
@@ -262,6 +268,7 @@ void s3_client_free(struct s3_client *client)
 {
     if (client == NULL)
         return;
+    /* The thread that renews calls keys_changed, so it ends before what that wakes does. */
     if (client->renews)
         s3_credentials_unhold(client->credentials);
     s3_http_free(client->http);

@@ -1,3 +1,7 @@
+/*
+ * What an object is written with. All of it is checked here, once, when a client is made: a
+ * header that the service refuses would otherwise be found out after hours of dump.
+ */
 #include "s3/engine.h"
 
 #include "base/clock.h"
@@ -47,6 +51,8 @@ static int set_encryption(struct s3_client *client, const struct s3_config *conf
         return err_set(
             err, ERR_CONFIG,
             "a key of your own and encryption by the service exclude each other");
+    /* An ETag that is no MD5 looks like one: without knowing better every part would count
+     * as damaged. */
     client->etag_is_md5 = client->row.etag_is_md5 && !kms &&
                           config->sse_c_key_file == NULL && digest_available(DIGEST_MD5);
     if (add_object_header(client, "x-amz-server-side-encryption", config->sse, err) < 0)
@@ -94,6 +100,7 @@ static void add_sse_c_headers(struct s3_client *client, const unsigned char key[
     strlist_addf(&client->key_headers, "%s-algorithm: AES256", prefix);
     strlist_addf(&client->key_headers, "%s-key: %s", prefix,
                  digest_base64(key, SSE_C_KEY, text));
+    /* The same buffer holds the MD5 of the key next, which is no secret. */
     memory_wipe(text, sizeof text);
     strlist_addf(&client->key_headers, "%s-key-MD5: %s", prefix,
                  digest_base64(md5, MD5_SIZE, text));

@@ -1,3 +1,12 @@
+/*
+ * The life of a request, on one thread: next_task picks what may start, attempt_ended
+ * judges what came, and each task is then finished or queued again. Nothing in here waits;
+ * what would have to (credentials) is done by a thread of its own that wakes the engine.
+ *
+ * The lock is held only to look at the list of tasks and at what other threads set. A
+ * request that is running belongs to the engine alone, so its attempt is worked on without
+ * it.
+ */
 #include "s3/engine.h"
 
 #include "base/cancel.h"

@@ -10,7 +10,8 @@
  *                   +-- (region found) <- DISCOVERING: a GET asks for it
  *
  * QUEUED and WAITING tasks start in the order of submission while fewer than window.limit
- * run.
+ * run. In enum s3_state WAITING is a QUEUED task whose due_ms is still to come, DISCOVERING
+ * a RUNNING one with `discovering` set.
  */
 #ifndef PGKEEP_S3_ENGINE_H
 #define PGKEEP_S3_ENGINE_H

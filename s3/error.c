@@ -1,3 +1,8 @@
+/*
+ * Two tables: what curl says, and what the service says. `uncertain` in them is the
+ * question whether the request may have been carried out although no good answer came;
+ * where it is wrongly false, an upload that succeeded would be taken for one that failed.
+ */
 #include "s3/error.h"
 
 #include "base/text.h"

@@ -1,3 +1,11 @@
+/*
+ * A thin layer over curl_multi. Its one thread calls on_turn, lets curl work and hands out
+ * what ended; nobody else touches curl, so there is no lock. Waiting ends with traffic,
+ * s3_http_wake, a cancel, or when on_turn wanted to be called again.
+ *
+ * curl's own conveniences are off where they would hide something from the layer above:
+ * redirects (another host must be signed for), path changes (the path is signed), HTTP/2.
+ */
 #include "s3/http.h"
 
 #include "base/cancel.h"
@@ -128,6 +136,7 @@ static void set_connection(struct setup *setup, const struct s3_exchange *exchan
     set_long(setup, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
     set_text(setup, CURLOPT_CAINFO, http->ca_file);
     if (http->config.no_proxy)
+        /* An empty string turns proxies of the environment off as well; NULL would not. */
         set_text(setup, CURLOPT_PROXY, "");
     else
         set_text(setup, CURLOPT_PROXY, http->proxy);
@@ -362,6 +371,8 @@ static void *run(void *argument)
         if (!collect(http))
             wait_for_events(http, wait);
     }
+    /* Every exchange ends with on_end, so that whoever waits for one does not wait for
+     * ever. */
     while (http->running != NULL)
         end(http, http->running, CURLE_ABORTED_BY_CALLBACK);
     return NULL;

@@ -1,3 +1,8 @@
+/*
+ * Numbers, offsets and sizes are kept apart from the upload's own counters on purpose: the
+ * books are the second opinion, asked before Complete, and would be worth nothing if they
+ * were filled from what they are held against.
+ */
 #include "s3/ledger.h"
 
 #include "base/digest.h"
@@ -77,6 +82,8 @@ bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out)
         const struct s3_ledger_entry *entry = &ledger->entries[i];
         if (!entry->has_crc)
             return false;
+        /* CRC-64 is linear: the whole object's follows from its parts', however they were
+         * cut. */
         crc = digest_crc64nvme_combine(crc, entry->crc64nvme, entry->size);
     }
     *out = crc;

@@ -1,3 +1,8 @@
+/*
+ * Some services take the lock headers of CreateMultipartUpload and forget them. An object
+ * that was to be locked and is not can be deleted by whoever stole the keys, which is what
+ * the lock is for: so HEAD decides, not the answer to the upload.
+ */
 #include "s3/lock.h"
 
 #include "base/clock.h"

@@ -1,3 +1,8 @@
+/*
+ * The caller's side of a request: built, hashed and handed over here, on the caller's
+ * thread, so that bodies are hashed on as many cores as there are callers and not on the
+ * one engine thread.
+ */
 #include "s3/request.h"
 
 #include "base/memory.h"
@@ -96,6 +101,7 @@ void s3_request_submit(struct s3_client *client, struct s3_request *request)
     request->answer = (struct s3_answer){0};
     request->task = task;
     pthread_mutex_lock(&client->lock);
+    /* At the end: requests start in the order of submission. */
     while (*place != NULL)
         place = &(*place)->next;
     *place = task;

@@ -1,3 +1,9 @@
+/*
+ * Why time and not a number of tries is the limit: a dump that took hours cannot be played
+ * again, so an outage of minutes has to be survived however many tries fit into it. The few
+ * classes with a number are those that waiting does not repair (a region, a clock, a
+ * header).
+ */
 #include "s3/retry.h"
 
 #include "base/clock.h"
@@ -38,6 +44,7 @@ static bool may_go_on(const struct s3_retry *retry, enum s3_class class_)
     if (class_ == S3_CLASS_PERMANENT ||
         retry->attempt_ms - retry->started_ms >= retry->budget_ms)
         return false;
+    /* The name was right before: a resolver that is down is an outage like any other. */
     if (class_ == S3_CLASS_NAME && retry->reached)
         return true;
     return most == NO_LIMIT || retry->of_class[class_] <= most;
@@ -93,6 +100,7 @@ void s3_window_init(struct s3_window *window, unsigned max)
 void s3_window_throttled(struct s3_window *window, int64_t started_ms, int64_t now_ms)
 {
     window->clean_since_ms = now_ms;
+    /* It was on its way when the window was still wide, and says nothing new. */
     if (started_ms <= window->halved_ms)
         return;
     window->limit = window->limit > 1 ? window->limit / 2 : 1;

@@ -1,3 +1,8 @@
+/*
+ * What all kinds of sources share: keys are checked where they come in, so that no other
+ * file has to ask whether one could break out of its header, and documents that hold them
+ * are never quoted in an error.
+ */
 #include "s3/source.h"
 
 #include "base/clock.h"
@@ -118,6 +123,8 @@ int s3_source_read_token(const char *path, struct secret *out, struct err *err)
                          "%s is no token: empty, or with a control character in it", path);
     else
         secret_set(out, text.data);
+    /* capacity, not length: the white space taken off and older, longer content lie behind
+     * it. */
     memory_wipe(text.data, text.capacity);
     text_release(&text);
     return result;

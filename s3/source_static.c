@@ -1,3 +1,7 @@
+/*
+ * Keys that are simply there: of the configuration or of the environment. Half a pair is an
+ * error and not "not set up": the next source of the chain would be somebody else's keys.
+ */
 #include "s3/source.h"
 
 #include "base/clock.h"
@@ -66,6 +70,7 @@ int s3_source_find_environment(const struct s3_credentials_config *config,
     const char *token = s3_profiles_env("AWS_SESSION_TOKEN");
     const char *expiration = s3_profiles_env("AWS_CREDENTIAL_EXPIRATION");
     int64_t expires = 0;
+    /* The older name of the same variable. */
     if (token == NULL)
         token = s3_profiles_env("AWS_SECURITY_TOKEN");
     if (access_key == NULL && secret_key == NULL)

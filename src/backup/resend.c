@@ -1,6 +1,7 @@
 /*
- * The mirror of fanout.c for one store whose size is known: parts follow the same schedule,
- * so that the parts of an upload that is continued have the sizes of those that are there.
+ * What fanout.c does for many stores and a stream of unknown length, for one store and an
+ * object whose size is known. The schedule of parts is the same (s3_part_size), and that
+ * size is its estimate.
  */
 #include "backup/resend.h"
 

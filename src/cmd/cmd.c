@@ -1,3 +1,4 @@
+/* What all commands say alike. */
 #include "cmd/cmd.h"
 
 #include <stdarg.h>

@@ -1,3 +1,7 @@
+/*
+ * `copy`: names to ids, one call of transfer.h, recorded as a run. What it may and may not
+ * replace is decided there.
+ */
 #include "backup/transfer.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -44,6 +48,7 @@ static int transfer(struct cmd_context *ctx, const struct transfer_spec *given,
     if (catalog_artifact_load(spec.catalog, spec.id, 0, &artifact, err) == 0)
         progress = progress_new(progress_style(ctx->settings), NULL, err);
     if (progress) {
+        /* No estimate: only stored bytes move, and the percentage is one of raw bytes. */
         meter_init(&meter, 0);
         spec.meter = &meter;
         progress_begin(progress, "copy", artifact_text_database(&artifact), spec.id,

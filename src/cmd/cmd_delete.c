@@ -1,3 +1,4 @@
+/* `delete`: the same call shows and does, so that what is shown is what would be done. */
 #include "backup/delete.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -33,6 +34,8 @@ static const char *word_of(const struct delete_outcome *outcome,
         return "would be deleted";
     if (result)
         return remove_outcome_name(result->outcome);
+    /* No result: there was nothing to remove in a store that answered, or the store did
+     * not. */
     return access_list_find(&outcome->stores, copy->store_id) ? "deleted" : "later";
 }
 

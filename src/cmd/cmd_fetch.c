@@ -1,3 +1,7 @@
+/*
+ * `fetch`: into a file, to stdout, or as a link. Whatever is said while it runs goes to
+ * stderr, as stdout may be the backup itself.
+ */
 #include "backup/fetch.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -57,6 +61,7 @@ static int fetch(struct cmd_context *ctx, const struct retrieve_spec *from, stru
     struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
     if (progress == NULL)
         return -1;
+    /* Of stored bytes there is no estimate in the unit that progress counts. */
     meter_init(&meter, spec.form == RETRIEVE_DECODED ? from->artifact->raw_bytes : 0);
     progress_begin(progress, "fetch", artifact_text_database(from->artifact),
                    from->artifact->id, &meter);

@@ -38,6 +38,8 @@ static struct catalog_filter read_filter(const struct cmd_context *ctx,
         .until = config_args_number(args, "until", 0),
         .tags = tags->items,
         .tag_count = tags->count,
+        /* A page for people, everything for programs: a script must not lose rows without a
+         * word. */
         .limit = config_args_number(args, "limit", ctx->settings->json ? 0 : TEXT_LIMIT),
         .offset = config_args_number(args, "offset", 0),
     };

@@ -1,3 +1,8 @@
+/*
+ * `prune`: shows the plan, does it with --yes, and then shows what came of it. A refusal is
+ * printed as the very line that would override it, hash included, so that nobody has to
+ * build one.
+ */
 #include "backup/prune.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -91,6 +96,7 @@ static int apply(struct cmd_context *ctx, struct prune *prune, struct err *err)
         print_done(prune);
     if (result < 0)
         return -1;
+    /* After the work: a guard of one group does not keep the others from being pruned. */
     if (prune_is_refused(prune, NULL))
         return refuse(prune, ctx->args, err);
     return prune_exit_status(prune);

@@ -1,3 +1,7 @@
+/*
+ * `restore`: the command line becomes a struct restoring_spec. What of it a backup allows is
+ * checked in restoring.c, so that the command and later callers refuse the same things.
+ */
 #include "backup/restoring.h"
 #include "base/clock.h"
 #include "base/json.h"

@@ -1,3 +1,4 @@
+/* `show`: the catalog alone is read, so it answers also when no store does. */
 #include "base/clock.h"
 #include "cmd/artifact_json.h"
 #include "cmd/artifact_text.h"

@@ -1,3 +1,4 @@
+/* `sweep`: the figures of sweep_report as text and as JSON, from one table. */
 #include "backup/sweep.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -82,9 +83,11 @@ static json_t *report_json(const struct sweep_report *report)
 
 static int exit_status(const struct sweep_report *report)
 {
+    /* Locked and foreign things are no undone work: they wait for a date, or their owner. */
     bool undone = report->failed + report->recovered.failed > 0 ||
                   count_removed(report, REMOVE_BLOCKED) > 0 ||
                   count_removed(report, REMOVE_LATER) > 0;
+
     if (report->stores.failure_count > 0 && report->stores.count == 0)
         return err_exit_status(ERR_TRANSIENT);
     return undone || report->stores.failure_count > 0 ? CMD_PARTIAL : CMD_DONE;

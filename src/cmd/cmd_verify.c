@@ -1,3 +1,7 @@
+/*
+ * `verify`: which copies, one call of verify.h each, and a table. One copy that is broken
+ * or away does not end the run; the worst of all decides the exit status.
+ */
 #include "backup/verify.h"
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -163,6 +167,8 @@ static int check_choice(struct cmd_context *ctx, enum catalog_level *level, stru
 
 static int exit_status(const struct verifying *v)
 {
+    /* Broken weighs more than unknown: 6 says that something must be done, 5 that one can
+     * ask again. */
     size_t bad = v->checked - v->good - v->undecided;
     if (bad > 0)
         return err_exit_status(ERR_CORRUPT);
