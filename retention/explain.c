@@ -1,3 +1,7 @@
+/*
+ * Words only: each text is made from the bits that plan.c left, so that what is shown
+ * cannot differ from what was decided.
+ */
 #include "retention/explain.h"
 
 #include "base/clock.h"

@@ -1,3 +1,8 @@
+/*
+ * The table of keys decides everything: what a key takes, its least value, where it goes.
+ * A key that is absent and a count of 0 are both "off", and a policy with nothing on keeps
+ * everything: a forgotten line must never read as "delete".
+ */
 #include "retention/policy.h"
 
 #include "base/memory.h"

@@ -1,3 +1,8 @@
+/*
+ * OpenSSL behind four functions. A failure of it in the middle of a hash cannot be told to
+ * anybody who could go on: a backup with a wrong hash is worse than none, so the process
+ * ends.
+ */
 #include "base/digest.h"
 
 #include "base/memory.h"

@@ -61,6 +61,7 @@ int file_sync_folder_of(const char *path, struct err *err)
 
 static int write_temporary(const char *path, const void *data, size_t size, struct err *err)
 {
+    /* O_EXCL: a temp name that exists is somebody else's file, or a link laid there. */
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot create %s", path);
@@ -69,6 +70,7 @@ static int write_temporary(const char *path, const void *data, size_t size, stru
         result = fsync(fd);
     if (result < 0)
         err_errno(err, ERR_SYSTEM, "cannot write %s", path);
+    /* Some network file systems say only now that something went wrong. */
     if (close(fd) < 0 && result == 0)
         result = err_errno(err, ERR_SYSTEM, "cannot write %s", path);
     return result;
@@ -102,6 +104,7 @@ static int make_one(const char *path, struct err *err)
     int reason = errno;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
+    /* Something is there, and it is no folder: EEXIST alone would not say so. */
     errno = reason == EEXIST ? ENOTDIR : reason;
     return err_errno(err, ERR_SYSTEM, "cannot make folder %s", path);
 }

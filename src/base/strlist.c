@@ -1,3 +1,6 @@
+/*
+ * Strings are copied in and freed with the list: nobody has to know where one came from.
+ */
 #include "base/text.h"
 
 #include "base/memory.h"

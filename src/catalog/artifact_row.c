@@ -1,3 +1,9 @@
+/*
+ * One line per column says which of the four statements write it: a fact that is written
+ * when the row is made cannot be changed by the end of the backup, and the other way round.
+ * What no statement writes here (phase, progress_*) is written by catalog_artifact_progress
+ * alone.
+ */
 #include "catalog/artifact_row.h"
 
 #include "base/memory.h"

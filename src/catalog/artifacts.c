@@ -1,3 +1,8 @@
+/*
+ * The life of an artifact's row. Every change of a running one has `status = 'running'` in
+ * its WHERE: when a recovery has taken this process for dead meanwhile, it finds no row,
+ * and the backup must not be made complete behind its back.
+ */
 #include "catalog/artifacts.h"
 
 #include <assert.h>
@@ -102,6 +107,7 @@ static int insert(struct catalog *catalog, struct catalog_artifact *artifact,
                   struct err *err)
 {
     int64_t highest = 0;
+    /* Not max(seq): the row with the highest may be a tombstone that is gone by now. */
     if (facts_number(catalog, FACTS_SEQ, &highest, err) < 0)
         return -1;
     if (artifact->seq == 0)
@@ -274,6 +280,7 @@ bool catalog_artifact_progress(struct catalog *catalog, const char *id,
     int64_t now = clock_now();
     if (catalog->depth > 0 || catalog->read_only)
         return false;
+    /* Neither waiting for a lock nor for the disk: progress is worth neither. */
     catalog->impatient = true;
     bool written = is_news(catalog, id, progress, now, &ignored) &&
                    sql_exec(catalog, "PRAGMA synchronous = NORMAL", &ignored) == 0 &&

@@ -1,3 +1,7 @@
+/*
+ * The one SELECT of copies, with the names of artifact and store in it: whoever reads a
+ * copy wants to say which one it is.
+ */
 #include "catalog/copy_row.h"
 
 #include "base/memory.h"
@@ -97,6 +101,8 @@ int copy_row_change(struct sql *sql, int64_t id, const char *what)
         return -1;
     if (changed > 0)
         return 0;
+    /* No row was changed, because the WHERE named states: which one it is in now is the
+     * message. */
     if (catalog_copy_load(catalog, id, &copy, err) == 0)
         err_set(err, ERR_UNSAFE, "copy of %s in store \"%s\" is %s: %s", copy.artifact,
                 copy.store, catalog_copy_state_name(copy.state), what);

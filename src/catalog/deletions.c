@@ -1,3 +1,8 @@
+/*
+ * Phase 1 reads everything again inside its transaction: between the plan and now another
+ * machine may have pinned, another process may have begun to restore. What it then marks is
+ * decided; the rest of this file only records what the store said.
+ */
 #include "catalog/deletions.h"
 
 #include "base/clock.h"

@@ -1,3 +1,6 @@
+/*
+ * Numbers are kept as text in one small table, so that a new fact needs no new schema.
+ */
 #include "catalog/facts.h"
 
 #include "base/memory.h"

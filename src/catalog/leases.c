@@ -1,3 +1,8 @@
+/*
+ * Nothing holds a lease but its row: no lock, no open file. A process that is killed leaves
+ * it behind, so every question asks whether the owner lives, and rows that are void are
+ * removed when somebody comes by.
+ */
 #include "catalog/leases.h"
 
 #include "base/clock.h"
@@ -17,6 +22,7 @@ bool lease_row_in_force(const char *owner, int64_t refreshed, int64_t now)
     case OWNER_UNKNOWN:
         break;
     }
+    /* Another machine or container: only its refreshing shows that it lives. */
     return now - refreshed < CATALOG_LEASE_VOID_S;
 }
 

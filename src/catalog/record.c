@@ -1,3 +1,7 @@
+/*
+ * memcpy between a field and a variable of its type, because a field is found by an offset
+ * and C allows no other way to read it as what it is.
+ */
 #include "catalog/record.h"
 
 #include "base/memory.h"

@@ -1,3 +1,12 @@
+/*
+ * Statements are prepared once per connection, kept up to CACHE_LIMIT and found again by
+ * their text. An error sticks to the struct sql, so that callers bind and step without a
+ * check after every line and look once, at the end.
+ *
+ * Transactions nest by depth: the outermost is BEGIN IMMEDIATE, which takes the write lock
+ * at once, because a reader that wants to become a writer later can lose to another one and
+ * would have to start all over; inner ones are savepoints.
+ */
 #include "catalog/sql.h"
 
 #include <assert.h>

@@ -60,7 +60,7 @@ int sql_number(struct catalog *catalog, const char *text, int64_t *out,
 /* Forgets all kept statements. */
 void sql_release(struct catalog *catalog);
 
-/* A change is made between these: BEGIN IMMEDIATE, or a savepoint in what is open. `end`
+/* A change is made between these: BEGIN IMMEDIATE, or a savepoint in what is open. sql_finish
  * commits when result is 0, else undoes; returns the result, or -1 when the commit failed. */
 int sql_begin(struct catalog *catalog, struct err *err) MUST_USE;
 int sql_finish(struct catalog *catalog, int result, struct err *err) MUST_USE;

@@ -1,3 +1,8 @@
+/*
+ * One table of moves for each machine, used three times: by C for the question whether a
+ * move is allowed, for the lists of states in statements, and as a trigger in the file,
+ * where it also holds against other versions of pgkeep and against sqlite3 by hand.
+ */
 #include "catalog/states.h"
 
 #define TO(state) (1u << (state))

@@ -1,3 +1,8 @@
+/*
+ * The copy's state follows from the last check that says something about it. A quick check
+ * that is content says nothing about bytes that a full one found wrong: damage_level
+ * remembers how closely that one looked.
+ */
 #include "catalog/verifications.h"
 
 #include "base/clock.h"

@@ -1,3 +1,7 @@
+/*
+ * pg_dump's command line. Passwords are in the environment (server_child), never here: `ps`
+ * shows arguments to everybody.
+ */
 #include "postgres/dump.h"
 
 #include "base/memory.h"
@@ -88,6 +92,7 @@ static void build_argv(struct strlist *argv, const struct dump_spec *spec,
 {
     strlist_add(argv, spec->program);
     strlist_addf(argv, "--dbname=%s", connection);
+    /* Without a terminal a question for the password would hang for ever. */
     strlist_add(argv, "--no-password");
     if (spec->lock_wait_timeout_ms > 0)
         strlist_addf(argv, "--lock-wait-timeout=%lld",

@@ -1,3 +1,8 @@
+/*
+ * A session that changes nothing on the server and that nothing on the server can end
+ * early. Names are always qualified with pg_catalog: a search_path set by the owner of a
+ * database could put functions of his own in front.
+ */
 #include "postgres/server.h"
 
 #include "base/log.h"
@@ -98,6 +103,7 @@ static int set_up(struct server *server, struct err *err)
         "SET standard_conforming_strings = on",
     };
     const char *encoding = PQparameterStatus(server->conn, "server_encoding");
+    /* In these there is nothing to convert from: the bytes come as they are stored. */
     bool raw = encoding != NULL && (strcmp(encoding, "SQL_ASCII") == 0 ||
                                     strcmp(encoding, "MULE_INTERNAL") == 0);
     if (PQsetClientEncoding(server->conn, raw ? encoding : "UTF8") != 0)
@@ -108,6 +114,7 @@ static int set_up(struct server *server, struct err *err)
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (server_execute(server, "setting up the session", settings[i], err) < 0)
             return -1;
+    /* An unknown setting would be an error: it exists from 17 on. */
     if (PQserverVersion(server->conn) < 170000)
         return 0;
     return server_execute(server, "setting up the session", "SET transaction_timeout = 0",

@@ -1,3 +1,7 @@
+/*
+ * From template0 always: template1 may hold tables of its own, which would be restored
+ * over, and only template0 takes another encoding and locale.
+ */
 #include "base/log.h"
 #include "base/memory.h"
 #include "postgres/server.h"

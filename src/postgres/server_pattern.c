@@ -1,3 +1,7 @@
+/*
+ * As patternToSQLRegex of pg_dump does it, without its database part. It must be the same
+ * set of tables: preflight says of these whether a dump of them would be whole.
+ */
 #include "postgres/server_pattern.h"
 
 #include "base/memory.h"

@@ -1,3 +1,7 @@
+/*
+ * What pg_dump without --create leaves out of its text, read so that a restore with
+ * --create can make it again.
+ */
 #include "base/memory.h"
 #include "postgres/server.h"
 #include "postgres/server_query.h"

@@ -1,3 +1,7 @@
+/*
+ * Errors of libpq are lines and paragraphs; in here they become one line with the hint that
+ * fits.
+ */
 #include "postgres/server_query.h"
 
 #include "base/memory.h"

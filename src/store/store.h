@@ -106,8 +106,8 @@ struct store_upload *store_upload_begin(struct store *store,
                                         const struct store_upload_spec *spec,
                                         struct err *err) MUST_USE;
 /* Parts come in order: number and offset follow the one before, and only the last may be
- * short. Takes its own reference and returns at once; blocks never. An earlier part's
- * failure is reported here, for good. */
+ * short. Takes its own reference and returns at once; only in a bucket, with part 2, it waits
+ * until the upload is open. An earlier part's failure is reported here, for good. */
 int store_upload_part(struct store_upload *upload, struct part *part,
                       struct err *err) MUST_USE;
 /* Waits until every part given is stored; nothing is visible yet. */

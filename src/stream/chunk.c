@@ -1,3 +1,7 @@
+/*
+ * Chunks are made once and circulate; a reset keeps the buffers, because giving 4 MiB back
+ * to the system and getting them again costs more than filling them.
+ */
 #include "stream/chunk.h"
 
 #include "base/memory.h"

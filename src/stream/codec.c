@@ -1,3 +1,7 @@
+/*
+ * The table of codecs and the little that all of them share. A chunk is one whole member,
+ * so an encoder needs no state between chunks and each thread can have its own.
+ */
 #include "stream/codec.h"
 
 #include "base/memory.h"

@@ -1,3 +1,7 @@
+/*
+ * Only the begin of a statement is kept: what a statement is shows in its first words, and
+ * an INSERT of a megabyte must not be kept whole for that.
+ */
 #include "stream/head.h"
 
 #include "stream/sqlchar.h"
