@@ -201,6 +201,30 @@ static int replace_deleted(struct transfer *t, struct err *err)
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
 }
 
+static int abort_stray(void *context, const struct store_pending *pending, struct err *err)
+{
+    struct transfer *t = context;
+    char id[ULID_SIZE];
+    (void)keys_parse(pending->key, id);
+    if (strcmp(id, t->artifact.id) != 0 ||
+        (t->handle && strcmp(pending->handle, t->handle) == 0))
+        return 0;
+    return store_abort_pending(t->target->store, pending->key, pending->handle, err);
+}
+
+/* Killed between the beginning of an upload and the note of its handle, it left one that
+ * nobody knows: of this very key, in a folder beside it. */
+static int abort_strays(struct transfer *t, struct err *err)
+{
+    bool beside = strcmp(store_type_name(t->target->store), "dir") == 0;
+    size_t length = beside ? (size_t)(strrchr(t->copy.key, '/') - t->copy.key) + 1
+                           : strlen(t->copy.key);
+    char *prefix = memory_strndup(t->copy.key, length);
+    int result = store_list_pending(t->target->store, prefix, abort_stray, t, err);
+    free(prefix);
+    return result;
+}
+
 /* Killed after its manifest was written: it only has to be told. */
 static int continue_upload(struct transfer *t, struct err *err)
 {
@@ -219,7 +243,7 @@ static int continue_upload(struct transfer *t, struct err *err)
     }
     t->replaces = true;
     t->handle = memory_strdup(t->copy.upload);
-    return reopen(t, err);
+    return abort_strays(t, err) < 0 ? -1 : reopen(t, err);
 }
 
 static int clear_failed(struct transfer *t, struct err *err)

@@ -110,6 +110,7 @@ kill -9 "$pid"
 wait "$pid" 2>/dev/null
 is "kill -9 into a bucket: an upload is open" "$(uploads) $(state ceph)" "1 uploading"
 config 0
+s3_call POST "backups/p/$path?uploads=" >/dev/null # as if it had been killed before an id was noted
 run "$pgkeep" copy "$id" --from nas --to ceph --json
 is "it goes on" "$status $(jq -r '.outcome' "$work/out")" "0 resumed"
 ok "it goes on: not from the beginning" test "$(jq .resumed_bytes "$work/out")" -gt 1000000
