@@ -28,6 +28,7 @@ struct work {
     struct retention_calendar calendar;
     struct rule rules[RULES_MAX];
     size_t rule_count;
+    size_t verified; /* index of the newest verified eligible one, or RETENTION_NOBODY */
 };
 
 static const enum retention_period period_of_rule[RETENTION_RULES] = {
@@ -288,7 +289,7 @@ static void apply_floors(struct work *work)
 {
     struct retention_plan *plan = work->plan;
     const struct retention_group *group = work->group;
-    size_t verified = RETENTION_NOBODY, last = RETENTION_NOBODY;
+    size_t last = RETENTION_NOBODY;
     int64_t seen = 0;
     for (size_t i = group->first; i < group->first + group->count; i++) {
         size_t index = retention_plan_index(plan, i);
@@ -299,13 +300,14 @@ static void apply_floors(struct work *work)
             protect(plan, index, RETENTION_BY_MIN_KEEP);
             plan->decisions[index].floor_slot = (uint32_t)++seen;
         }
-        if (verified == RETENTION_NOBODY && (artifact->flags & RETENTION_VERIFIED) != 0)
-            verified = index;
+        if (work->verified == RETENTION_NOBODY &&
+            (artifact->flags & RETENTION_VERIFIED) != 0)
+            work->verified = index;
         if (last == RETENTION_NOBODY || artifact->seq > plan->artifacts[last].seq)
             last = index;
     }
-    if (verified != RETENTION_NOBODY)
-        protect(plan, verified, RETENTION_BY_VERIFIED);
+    if (work->verified != RETENTION_NOBODY)
+        protect(plan, work->verified, RETENTION_BY_VERIFIED);
     if (last !=
         RETENTION_NOBODY) /* after a backward jump of the clock the newest looks old */
         protect(plan, last, RETENTION_BY_SEQUENCE);
@@ -356,17 +358,40 @@ static void apply_size_cap(struct work *work)
     group->over_cap = total > cap;
 }
 
-/* A failed or damaged copy has served when it is old enough and something newer is whole. */
+static bool is_over(const struct work *work, int64_t since, struct duration keep)
+{
+    return work->plan->now >=
+           retention_calendar_after(work->plan->policy->zone, since, keep);
+}
+
+/* What failed has served when it is old enough and something newer is whole. */
+static bool is_failed_due(const struct work *work,
+                          const struct retention_artifact *artifact)
+{
+    return work->group->has_anchor && work->group->anchor > artifact->time &&
+           is_over(work, artifact->time, work->plan->policy->failed_keep);
+}
+
+/* What is damaged may be healed from another store, or hold what nothing else holds: its
+ * time counts from when that was found out, however old it is, and only something newer
+ * that is proven makes up for it. */
+static bool is_damaged_due(const struct work *work,
+                           const struct retention_artifact *artifact)
+{
+    int64_t since = artifact->damaged_since;
+    if (since == 0 || work->verified == RETENTION_NOBODY ||
+        work->plan->artifacts[work->verified].time <= artifact->time)
+        return false;
+    return is_over(work, since > artifact->time ? since : artifact->time,
+                   work->plan->policy->damaged_keep);
+}
+
 static bool is_due(const struct work *work, const struct retention_artifact *artifact)
 {
-    const struct retention_policy *policy = work->plan->policy;
-    const struct duration *keep = artifact->state == RETENTION_FAILED ? &policy->failed_keep
-                                  : artifact->state == RETENTION_DAMAGED
-                                      ? &policy->damaged_keep
-                                      : NULL;
-    return keep != NULL && artifact->has_time && work->group->has_anchor &&
-           work->group->anchor > artifact->time &&
-           work->plan->now >= retention_calendar_after(policy->zone, artifact->time, *keep);
+    if (!artifact->has_time)
+        return false;
+    return (artifact->state == RETENTION_FAILED && is_failed_due(work, artifact)) ||
+           (artifact->state == RETENTION_DAMAGED && is_damaged_due(work, artifact));
 }
 
 static bool is_held(const struct work *work, const struct retention_artifact *artifact)
@@ -417,7 +442,7 @@ static void conclude(struct work *work)
 
 static void plan_group(struct retention_plan *plan, struct retention_group *group)
 {
-    struct work work = {.plan = plan, .group = group};
+    struct work work = {.plan = plan, .group = group, .verified = RETENTION_NOBODY};
     retention_calendar_init(&work.calendar, plan->policy->zone);
     classify(&work);
     if (group->has_anchor) {

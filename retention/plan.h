@@ -66,8 +66,9 @@ struct retention_artifact {
     const char *lease;      /* "being restored"; may be NULL */
     /* NULL-terminated names of the stores that wait for a copy of this one, or NULL */
     const char *const *pending;
-    int64_t first_marked; /* when a plan first wanted it gone; 0: not yet */
-    int64_t locked_until; /* RETENTION_LOCKED: end of the object lock; 0: a legal hold */
+    int64_t first_marked;  /* when a plan first wanted it gone; 0: not yet */
+    int64_t locked_until;  /* RETENTION_LOCKED: end of the object lock; 0: a legal hold */
+    int64_t damaged_since; /* RETENTION_DAMAGED: when that was found; 0: unknown */
 };
 
 enum retention_verdict { RETENTION_KEEP, RETENTION_PRUNE, RETENTION_IGNORE };
@@ -110,8 +111,9 @@ struct retention_decision {
     bool is_protected;     /* the size cap may not take it */
     /* prune, but delete_grace is not over: mark it, delete it in a later run */
     bool is_held;
-    /* ignore, failed or damaged: failed_keep or damaged_keep is over and a newer complete
-     * one exists, so that it may be cleared away */
+    /* ignore: failed, failed_keep is over and a newer complete one exists; or damaged,
+     * damaged_keep is over since that was found and a newer verified one exists. It may be
+     * cleared away */
     bool is_due;
 };
 

@@ -65,7 +65,8 @@ static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
                                     .lease = row->lease,
                                     .pending = pending,
                                     .first_marked = row->first_marked,
-                                    .locked_until = row->locked_until};
+                                    .locked_until = row->locked_until,
+                                    .damaged_since = row->damaged_since};
 }
 
 static int make_parts(struct prune *prune, struct err *err)

@@ -75,6 +75,7 @@ struct catalog_plan_row {
     bool suspect, quarantined;
     char *lease; /* purpose of a lease in force; NULL: none */
     int64_t first_marked, locked_until;
+    int64_t damaged_since; /* state damaged: the check that found it; 0: unknown */
 };
 struct catalog_plan_rows {
     struct catalog_plan_row *items;

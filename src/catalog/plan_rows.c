@@ -8,6 +8,14 @@
 
 #define AT(field) offsetof(struct catalog_plan_row, field)
 
+/* The first check that found it so since it became complete, and that no good one as
+ * thorough has taken back. */
+#define DAMAGED_SINCE                                                                      \
+    "iif(c.state = 'damaged', coalesce((SELECT min(v.time) FROM verifications v"           \
+    " WHERE v.copy = c.id AND v.result = 'damaged' AND v.time >= c.completed"              \
+    " AND NOT EXISTS (SELECT 1 FROM verifications g WHERE g.copy = v.copy"                 \
+    " AND g.id > v.id AND g.result = 'good' AND g.level >= v.level)), c.verified), 0)"
+
 /* origin, database and type, which the row itself does not keep, come behind these. */
 static const struct record_column columns[] = {
     {"a.id", RECORD_CHARS, 0, AT(artifact), ULID_SIZE, NULL},
@@ -28,6 +36,7 @@ static const struct record_column columns[] = {
     {"a.quarantined", RECORD_BOOL, 0, AT(quarantined), 0, NULL},
     {"c.first_marked", RECORD_INT, 0, AT(first_marked), 0, NULL},
     {"c.locked_until", RECORD_INT, 0, AT(locked_until), 0, NULL},
+    {DAMAGED_SINCE, RECORD_INT, 0, AT(damaged_since), 0, NULL},
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 

@@ -266,8 +266,12 @@ backups nightly/shop 6 nas | jq -c '
     if .id[6:8] == "01" then .status = "failed" | .copies[0].state = "failed" | .time = "2026-01-01T00:00:00Z"
     elif .id[6:8] == "02" then .copies[0].state = "damaged" | .time = "2026-01-02T00:00:00Z"
     elif .id[6:8] == "03" then .copies[0].state = "damaged" elif .id[6:8] == "04" then .status = "failed" | .copies[0].state = "failed"
+    elif .id[6:8] == "06" then .copies[0].state = "verified"
     else . end | if .id[6:8] > "02" then del(.time) | .hours_ago = 9 - (.id[6:8] | tonumber) else . end' | fill
 lay
+keep prune
+like "damaged: what was found just now may be healed yet, however old it is" "$out" "clears away 1 failed or damaged copy$"
+sqlite3 "$catalog" "UPDATE verifications SET time = time - 31 * 86400; UPDATE copies SET completed = completed - 40 * 86400"
 keep prune
 like "failed and damaged: what would be cleared away is told" "$out" "clears away 2 failed or damaged copies"
 keep prune --yes

@@ -330,17 +330,31 @@ START_TEST(failed_and_damaged_ones_are_due_when_old_and_replaced)
         bool is_due;
     } rows[] = {
         {"good", "2026-11-15", RETENTION_COMPLETE, false},
+        {"proven", "2026-10-22T12:00:02Z", RETENTION_COMPLETE, false},
         {"failed-new", "2026-11-20", RETENTION_FAILED, false}, /* nothing newer is whole */
         {"failed-week", "2026-11-14T12:00:00Z", RETENTION_FAILED, true},
         {"failed-less", "2026-11-14T12:00:01Z", RETENTION_FAILED, false},
         {"damaged-old", "2026-10-22T12:00:00Z", RETENTION_DAMAGED, true},
         {"damaged-new", "2026-10-22T12:00:01Z", RETENTION_DAMAGED, false},
+        {"damaged-unproven", "2026-10-22T12:00:03Z", RETENTION_DAMAGED, false},
+        {"damaged-found-late", "2025-01-01", RETENTION_DAMAGED, false},
+        {"damaged-found-long-ago", "2025-01-01", RETENTION_DAMAGED, true},
+        {"damaged-found-unknown", "2025-01-01", RETENTION_DAMAGED, false},
         {"missing", "2020-01-01", RETENTION_MISSING, false},
         {"running", "2020-01-01", RETENTION_RUNNING, false},
         {"failed-unknown", NULL, RETENTION_FAILED, false},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        planning_add(&p, rows[i].id, rows[i].time)->state = rows[i].state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct retention_artifact *artifact = planning_add(&p, rows[i].id, rows[i].time);
+        artifact->state = rows[i].state;
+        artifact->flags = strcmp(rows[i].id, "proven") == 0 ? RETENTION_VERIFIED : 0u;
+        artifact->damaged_since = p.now - 30 * 86400;
+        if (strcmp(rows[i].id, "damaged-new") == 0 ||
+            strcmp(rows[i].id, "damaged-found-late") == 0)
+            artifact->damaged_since++;
+        if (strcmp(rows[i].id, "damaged-found-unknown") == 0)
+            artifact->damaged_since = 0;
+    }
     planning_run(&p);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         ck_assert_msg(p.plan->decisions[i].is_due == rows[i].is_due, "%s", rows[i].id);
