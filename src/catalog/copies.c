@@ -139,7 +139,10 @@ int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bo
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, clean ? 1 : 0);
     sql_bind_int(&sql, id);
-    return sql_finish(catalog, copy_row_change(&sql, id, "it is not being uploaded"), err);
+    int result = copy_row_change(&sql, id, "it is not being uploaded");
+    if (result == 0 && clean)
+        result = copy_row_end_artifact(catalog, id, NULL, err);
+    return sql_finish(catalog, result, err);
 }
 
 /* Of an uploading one only when nobody is at it any more. */

@@ -4,6 +4,7 @@
  */
 #include "catalog/copy_row.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "catalog/states.h"
 
@@ -108,4 +109,48 @@ int copy_row_change(struct sql *sql, int64_t id, const char *what)
                 copy.store, catalog_copy_state_name(copy.state), what);
     catalog_copy_release(&copy);
     return -1;
+}
+
+/* Of a complete artifact of which no copy has anything in a store, the rows of those that
+ * failed. At least one must have been deleted: else nothing was ever good, or it is still
+ * being taken. */
+static int forget_failed(struct catalog *catalog, int64_t id, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1"
+                " WHERE artifact = (SELECT artifact FROM copies WHERE id = ?2)"
+                " AND state = 'failed' AND begun = 0"
+                " AND (SELECT status FROM artifacts WHERE number = copies.artifact)"
+                " = 'complete'"
+                " AND EXISTS (SELECT 1 FROM copies d WHERE d.artifact = copies.artifact"
+                " AND d.state = 'deleted')"
+                " AND NOT EXISTS (SELECT 1 FROM copies o WHERE o.artifact = copies.artifact"
+                " AND o.state <> 'deleted' AND NOT (o.state = 'failed' AND o.begun = 0))",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, id);
+    return sql_run(&sql, NULL);
+}
+
+int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struct err *err)
+{
+    struct sql sql;
+    int64_t changed = 0;
+    if (forget_failed(catalog, id, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE artifacts SET status = 'deleted', updated = ?1"
+                " WHERE number = (SELECT artifact FROM copies WHERE id = ?2)"
+                " AND status IN ('complete', 'failed', 'cancelled')"
+                " AND NOT EXISTS (SELECT 1 FROM copies WHERE artifact = artifacts.number"
+                " AND state <> 'deleted')",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, id);
+    if (sql_run(&sql, &changed) < 0)
+        return -1;
+    if (last != NULL)
+        *last = changed > 0;
+    return 0;
 }

@@ -19,4 +19,10 @@ int copy_row_take(struct sql *sql, struct catalog_copy *out, bool *absent) MUST_
  * "copy of ARTIFACT in store "NAME" is STATE: WHAT". */
 int copy_row_change(struct sql *sql, int64_t id, const char *what) MUST_USE;
 
+/* When nothing of its artifact is left in any store, and it does not run, the artifact is
+ * deleted too: *last (may be NULL). Copies of a complete one that failed and left nothing
+ * do not hold it up: with the last good one they go, too. */
+int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last,
+                          struct err *err) MUST_USE;
+
 #endif

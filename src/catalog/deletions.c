@@ -83,28 +83,6 @@ static int decide(struct catalog *catalog, const struct catalog_copy *copy, int6
     return 0;
 }
 
-/* The last copy of an artifact takes it along, unless it still runs. */
-static int delete_artifact(struct catalog *catalog, int64_t copy, bool *last,
-                           struct err *err)
-{
-    struct sql sql;
-    int64_t changed = 0;
-    sql_prepare(&sql, catalog,
-                "UPDATE artifacts SET status = 'deleted', updated = ?1"
-                " WHERE number = (SELECT artifact FROM copies WHERE id = ?2)"
-                " AND status IN ('complete', 'failed', 'cancelled')"
-                " AND NOT EXISTS (SELECT 1 FROM copies WHERE artifact = artifacts.number"
-                " AND state <> 'deleted')",
-                err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy);
-    if (sql_run(&sql, &changed) < 0)
-        return -1;
-    if (last != NULL)
-        *last = changed > 0;
-    return 0;
-}
-
 static int mark(struct catalog *catalog, const struct catalog_deletion *deletion,
                 int64_t run, int64_t now, struct err *err)
 {
@@ -126,7 +104,7 @@ static int mark(struct catalog *catalog, const struct catalog_deletion *deletion
     sql_bind_int(&sql, deletion->copy);
     if (copy_row_change(&sql, deletion->copy, "it cannot be deleted") < 0)
         return -1;
-    return forgotten ? delete_artifact(catalog, deletion->copy, NULL, err) : 0;
+    return forgotten ? copy_row_end_artifact(catalog, deletion->copy, NULL, err) : 0;
 }
 
 static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion, int64_t run,
@@ -190,7 +168,7 @@ static int done(struct catalog *catalog, int64_t copy, bool *last, struct err *e
     sql_bind_int(&sql, copy);
     if (copy_row_change(&sql, copy, "it is not being deleted") < 0)
         return -1;
-    return delete_artifact(catalog, copy, last, err);
+    return copy_row_end_artifact(catalog, copy, last, err);
 }
 
 int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
@@ -263,7 +241,7 @@ int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now
     text_add(&text, "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
                     " AND c.state IN ('deleting', 'locked', 'blocked')"
                     " AND c.next_try <= ?1 AND (?2 = 0 OR c.store = ?2)"
-                    " ORDER BY c.store, a.id");
+                    " ORDER BY c.store, c.attempts, a.id");
     sql_prepare(&sql, catalog, text.data, err);
     text_release(&text);
     sql_bind_int(&sql, now);

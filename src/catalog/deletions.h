@@ -71,7 +71,8 @@ int catalog_deletion_blocked(struct catalog *catalog, int64_t copy, const char *
  * decides. */
 int catalog_deletion_resume(struct catalog *catalog, int64_t copy,
                             struct err *err) MUST_USE;
-/* deleting, locked or blocked with next_try <= now; store_id 0: all. */
+/* deleting, locked or blocked with next_try <= now; store_id 0: all. By store; in it those
+ * tried least first, so that a few that never go do not keep the others from going. */
 int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now,
                           struct catalog_copies *out, struct err *err) MUST_USE;
 

@@ -76,6 +76,60 @@ START_TEST(a_mark_says_why_and_by_which_run)
 }
 END_TEST
 
+/* Listed as complete, it could not be restored. */
+START_TEST(copies_that_failed_do_not_outlive_the_last_good_one)
+{
+    static const struct row {
+        const char *other; /* the copy in the other store */
+        const char *status;
+    } rows[] = {
+        {"state = 'failed', begun = 0", "deleted"},
+        {"state = 'failed', begun = 1", "complete"}, /* its remains are to be removed */
+        {"state = 'missing'", "complete"},
+        {"state = 'complete'", "complete"},
+    };
+    int64_t offsite = catalogs_store(c.catalog, "offsite");
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char sql[200];
+        int64_t id = catalogs_complete(c.catalog, i, store, 1000);
+        int64_t other = catalogs_copy(c.catalog, i, offsite);
+        snprintf(sql, sizeof sql, "UPDATE copies SET %s WHERE id = %lld", rows[i].other,
+                 (long long)other);
+        catalogs_sql(&c, sql);
+        ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+        ck_assert_int_eq(catalog_deletion_done(c.catalog, id, NULL, &err), 0);
+        snprintf(sql, sizeof sql, "SELECT status = '%s' FROM artifacts WHERE id = '%s'",
+                 rows[i].status, catalogs_id(i));
+        ck_assert_int_eq(catalogs_number(&c, sql), 1);
+        if (i != 1)
+            continue;
+        ck_assert_int_eq(catalog_copy_fail(c.catalog, other, "undone", true, &err), 0);
+        snprintf(sql, sizeof sql,
+                 "SELECT status = 'deleted' FROM artifacts WHERE id = '%s'",
+                 catalogs_id(i));
+        ck_assert_int_eq(catalogs_number(&c, sql), 1);
+    }
+}
+END_TEST
+
+START_TEST(those_that_never_go_are_tried_last)
+{
+    struct catalog_copies due = {0};
+    int64_t ids[3];
+    for (unsigned i = 0; i < 3; i++) {
+        ids[i] = catalogs_complete(c.catalog, i, store, 1000);
+        ck_assert_int_eq(mark(ids[i], CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(catalog_deletion_retry(c.catalog, ids[i], "no", 0, &err), 0);
+    ck_assert_int_eq(catalog_deletions_due(c.catalog, store, 5000, &due, &err), 0);
+    ck_assert_uint_eq(due.count, 3);
+    ck_assert_int_eq(due.items[0].id, ids[2]);
+    ck_assert_int_eq(due.items[1].id, ids[0]);
+    catalog_copies_release(&due);
+}
+END_TEST
+
 START_TEST(what_changed_since_the_plan_is_skipped)
 {
     int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
@@ -315,6 +369,8 @@ int main(void)
     TCase *tcase = tcase_create("deletions");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_mark_says_why_and_by_which_run);
+    tcase_add_test(tcase, copies_that_failed_do_not_outlive_the_last_good_one);
+    tcase_add_test(tcase, those_that_never_go_are_tried_last);
     tcase_add_test(tcase, what_changed_since_the_plan_is_skipped);
     tcase_add_test(tcase, a_pin_holds_complete_copies_until_its_end);
     tcase_add_test(tcase, a_lease_holds_a_copy);
