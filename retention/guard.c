@@ -1,3 +1,7 @@
+/*
+ * Guards come behind the plan and share none of its steps. What must survive is found again
+ * here, by another way than the floors of the plan, just before anything is deleted.
+ */
 #include "retention/guard.h"
 
 #include "base/clock.h"
@@ -97,6 +101,8 @@ void retention_guard_text(const struct retention_plan *plan,
 
 int retention_guard_clock(int64_t now, int64_t highest_seen, struct err *err)
 {
+    /* An hour back is daylight saving done wrong, or a small correction; it decides no
+     * backup. */
     if (highest_seen == 0 || now >= highest_seen - CLOCK_BACK_MAX)
         return 0;
     char here[32], seen[32];
@@ -267,6 +273,8 @@ const char *retention_hash_finish(struct retention_hash *hash,
     digest_init(&digest, DIGEST_SHA256);
     for (size_t i = 0; i < hash->count; i++) {
         const struct retention_hash_line *line = &hash->lines[i];
+        /* The mark's UUID and not the name: names can be swapped in the configuration
+         * between two runs. */
         digest_add(&digest, line->store, strlen(line->store));
         digest_add(&digest, " ", 1);
         digest_add(&digest, line->id, strlen(line->id));

@@ -1,3 +1,11 @@
+/*
+ * The steps of plan.h, one function each, group by group. Reasons are bits that only grow:
+ * a step adds why it keeps an artifact and never takes away what an earlier one said, so
+ * that the words shown are all of the truth. conclude alone turns bits into a verdict.
+ *
+ * Made for a million copies: groups are stretches of one sorted array, a calendar
+ * remembers the period it was last asked for, and rules that are used up leave.
+ */
 #include "retention/plan.h"
 
 #include "base/memory.h"
@@ -157,6 +165,8 @@ static void classify(struct work *work)
         }
         group->complete++;
         decision->reasons = quarantine_of(artifact, newest_allowed);
+        /* Set aside means kept, but by nobody's rule: it takes no slot from one that can be
+         * trusted. */
         decision->is_protected = decision->reasons != 0;
         if (decision->reasons != 0)
             continue;
@@ -196,6 +206,8 @@ static void add_rules(struct work *work)
     }
     if (policy->keep_days > 0) {
         struct duration days = {0, INT64_MAX};
+        /* A number too large for seconds keeps everything, instead of wrapping around to
+         * nothing. */
         if (policy->keep_days <= INT64_MAX / 86400)
             days.seconds = policy->keep_days * 86400;
         add_rule(work, RETENTION_BY_DAYS, RETENTION_NO_PERIOD, INT64_MAX,
@@ -210,6 +222,8 @@ static bool apply_rule(struct work *work, struct rule *rule, size_t index)
 {
     int64_t time = work->plan->artifacts[index].time;
     struct retention_decision *decision = &work->plan->decisions[index];
+    /* Newest first: what is older than the cutoff once is so for all that follow, the rule
+     * leaves. */
     if (time < rule->cutoff)
         return false;
     bool is_new = true;
@@ -346,6 +360,7 @@ static void apply_size_cap(struct work *work)
             plan->decisions[index].reasons != 0)
             total += plan->artifacts[index].size;
     }
+    /* From the oldest on, and only as many as it takes. */
     for (size_t i = group->first + group->count; i-- > group->first && total > cap;) {
         size_t index = retention_plan_index(plan, i);
         struct retention_decision *decision = &plan->decisions[index];

@@ -1,3 +1,8 @@
+/*
+ * Small objects. "Absent" decides what gets restored and what gets removed, so it is said
+ * only when S3 itself said it, and "written" only when the service has shown that it holds
+ * these bytes.
+ */
 #include "s3/object.h"
 
 #include "base/log.h"

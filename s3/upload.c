@@ -1,3 +1,8 @@
+/*
+ * The part of an upload that runs beside the dump: parts come in, are hashed and sent by a
+ * few threads, and booked in the ledger. Nothing becomes visible here; the end is
+ * upload_complete.c.
+ */
 #include "s3/upload.h"
 
 #include "base/clock.h"
@@ -428,6 +433,8 @@ int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err)
     if (give(upload, part, err) < 0)
         return -1;
     if (upload->state == S3_UPLOAD_EMPTY) {
+        /* It may be the only one: then a PUT does, which needs no open upload that could be
+         * left behind. */
         upload->held = part_ref(part);
         upload->state = S3_UPLOAD_HELD;
         return 0;

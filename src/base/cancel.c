@@ -1,3 +1,7 @@
+/*
+ * Signals are blocked everywhere and taken by one thread with sigwait, so no code of ours
+ * runs in a signal handler and nothing has to be async-signal-safe.
+ */
 #include "base/cancel.h"
 
 #include <errno.h>
@@ -70,6 +74,7 @@ static void *wait_for_signals(void *unused)
         int signal_number = 0;
         if (sigwait(&set, &signal_number) != 0)
             continue;
+        /* Twice means at once: clean-up is left to the next run, which can do it. */
         if (cancel_requested())
             _exit(128 + cancel_signal());
         cancel_request(signal_number);

@@ -1,3 +1,7 @@
+/*
+ * One fixed buffer: an error must be tellable when memory is what ran out. What does not fit is cut at a
+ * character.
+ */
 #include "base/err.h"
 
 #include "base/cancel.h"

@@ -1,3 +1,7 @@
+/*
+ * jansson's own failures are want of memory only; must() ends the process, as memory_alloc
+ * does.
+ */
 #include "base/json.h"
 
 #include "base/clock.h"
@@ -70,6 +74,7 @@ static const json_t *find(struct json_reader *reader, const char *key, bool opti
 {
     if (reader->failed)
         return NULL;
+    /* Also when it is absent: what was asked for is known, whatever the document says. */
     strlist_add(&reader->seen, key);
     const json_t *value = json_object_get(reader->object, key);
     if (value != NULL && !json_is_null(value))

@@ -1,3 +1,7 @@
+/*
+ * Buffers are made when they are first needed and kept: a small dump never allocates the
+ * sixteen that it was allowed.
+ */
 #include "base/part.h"
 
 #include "base/cancel.h"

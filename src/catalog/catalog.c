@@ -1,3 +1,8 @@
+/*
+ * Opening a file safely. SQLite's locks belong to the process, not to the handle: closing
+ * any other descriptor of the same file would drop them, so nothing here opens an existing
+ * one by itself.
+ */
 #include "catalog/catalog.h"
 
 #include <assert.h>

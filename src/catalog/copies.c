@@ -1,3 +1,8 @@
+/*
+ * The moves of copies that an upload makes. Each UPDATE names the states it starts from,
+ * and those that make something restorable also ask that the artifact is still alive
+ * (LIVE): a copy of what was deleted meanwhile would be a ghost.
+ */
 #include "catalog/copies.h"
 
 #include "base/clock.h"

@@ -1,3 +1,8 @@
+/*
+ * A store is who its mark says it is. Names and URLs only lead to it: they may change, be
+ * given twice or be swapped, and every function here ends in the question which row has
+ * this UUID.
+ */
 #include "catalog/stores.h"
 
 #include <ctype.h>

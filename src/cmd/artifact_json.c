@@ -1,3 +1,7 @@
+/*
+ * Every key is always there (null, [] or {}), because a script that finds none cannot tell
+ * "not known" from "renamed".
+ */
 #include "cmd/artifact_json.h"
 
 #include "base/json.h"

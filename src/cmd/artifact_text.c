@@ -1,3 +1,7 @@
+/*
+ * Rows and pages are built from the same struct that artifact_json.c prints; what is not
+ * known is left out here, as people read a missing line as "nothing to say".
+ */
 #include "cmd/artifact_text.h"
 
 #include "cmd/output.h"

@@ -1,3 +1,7 @@
+/*
+ * One plan, two forms. Both ask explain.h for the words and prune.h for the results, so
+ * that text and JSON cannot come to differ.
+ */
 #include "cmd/prune_text.h"
 
 #include "base/json.h"

@@ -1,3 +1,8 @@
+/*
+ * The place where order comes back. Chunk n may only be written after n - 1; until then it
+ * waits in its slot. That the slots suffice follows from the number of chunks in
+ * circulation.
+ */
 #include "stream/assemble.h"
 
 #include "base/cancel.h"
