@@ -7,9 +7,9 @@
  *     s3_config_init -> fill in -> s3_client_new -> requests from any thread -> s3_client_free
  *
  * One engine thread per client drives every connection through one curl_multi (HTTP/1.1); the
- * calls below hand it requests and wait. Every call is bounded: retries stop when retry_time_ms
- * is used up (full jitter, base 200 ms, cap 20 s; throttling 1 s, 60 s) or when the process is
- * cancelled.
+ * calls below hand it requests and wait. Every call is bounded: the last try begins when
+ * retry_time_ms is used up (full jitter, base 200 ms, cap 20 s; throttling 1 s, 60 s), none after
+ * the process is cancelled.
  *
  *     ERR_NOT_FOUND  no such key or version
  *     ERR_DENIED     credentials, rights, 403
