@@ -101,8 +101,7 @@ void retention_guard_text(const struct retention_plan *plan,
 
 int retention_guard_clock(int64_t now, int64_t highest_seen, struct err *err)
 {
-    /* An hour back is daylight saving done wrong, or a small correction; it decides no
-     * backup. */
+    /* A clock that was corrected by a little is no reason to refuse. */
     if (highest_seen == 0 || now >= highest_seen - CLOCK_BACK_MAX)
         return 0;
     char here[32], seen[32];

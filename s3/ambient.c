@@ -1,3 +1,7 @@
+/*
+ * Values are looked up when they are asked for and never kept: the files belong to other
+ * programs.
+ */
 #include "s3/ambient.h"
 
 #include "base/parse.h"

@@ -1,3 +1,8 @@
+/*
+ * For a handful of requests in the life of a process, blocking and with a connection of its
+ * own: a metadata service that hangs must not hold up the engine. curl's error buffer is
+ * not used, as it may quote a URL that holds a token.
+ */
 #include "s3/fetch.h"
 
 #include "base/cancel.h"

@@ -1,3 +1,7 @@
+/*
+ * Findings carry their own words, so that the questions in the other files read as
+ * questions. The last one weighs all answers against every row of the provider table.
+ */
 #include "s3/probe_work.h"
 
 #include "base/text.h"

@@ -1,3 +1,7 @@
+/*
+ * The answer is a set of keys, so where the request goes matters more than that it works:
+ * the checks of the address come before anything is sent.
+ */
 #include "s3/source.h"
 
 #include "base/text.h"

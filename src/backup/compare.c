@@ -1,3 +1,8 @@
+/*
+ * Both ways: what the catalog believes and the store lacks, what lies in the store and no
+ * row speaks for. Rows first, listing second, and what seems new is asked for once more, so
+ * that a backup that ends in between is in neither list.
+ */
 #include "backup/compare.h"
 
 #include "backup/inventory.h"

@@ -1,3 +1,8 @@
+/*
+ * Thousands of small files one after the other would be minutes of waiting for answers.
+ * Threads take the next index from a counter; results are handed on in order, on the
+ * caller's thread, because the catalog belongs to one thread.
+ */
 #include "backup/gather.h"
 
 #include "backup/keys.h"

@@ -1,3 +1,7 @@
+/*
+ * Each batch is one transaction: a sync that is interrupted has taken in whole backups, and
+ * goes on where it was.
+ */
 #include "backup/import.h"
 
 #include "backup/note.h"
@@ -67,6 +71,8 @@ static int add_copy(struct import *import, const struct gather_item *item,
     copy->key = memory_strdup(manifest->facts.key);
     copy->index_key = memory_strdup(manifest->facts.index_key);
     copy->bytes = manifest->artifact.stored_bytes;
+    /* Nobody here saw it become complete; the manifest is written last, so its date is
+     * that. */
     copy->completed = item->want->modified;
     if (catalog_copy_import(import->catalog, copy, &existed, err) < 0)
         return -1;

@@ -1,3 +1,8 @@
+/*
+ * The frame of a prune: what comes before the plan, what a refusal means, and the order of
+ * doing. A dry run ends with prepare, so everything that changes a row or a store is below
+ * "doing it".
+ */
 #include "backup/prune_steps.h"
 
 #include "backup/lock.h"
@@ -26,6 +31,7 @@ static int prepare(struct prune *prune, struct err *err)
             return -1;
     }
     prune->policies = policies_new(prune->spec.settings);
+    /* A damaged catalog must not decide what goes: its pages may lie about pins. */
     if (catalog_check(prune->spec.catalog, err) < 0 || prune_gather(prune, err) < 0 ||
         prune_find_pending(prune, err) < 0)
         return -1;

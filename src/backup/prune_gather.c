@@ -1,3 +1,7 @@
+/*
+ * Only stores that the catalog has copies in are opened: a prune must not wait for, or
+ * write a mark into, a store that it has nothing to do with.
+ */
 #include "backup/prune_steps.h"
 
 #include "base/cancel.h"
@@ -31,6 +35,8 @@ static int open_store(struct prune *prune, const struct catalog_store *row, stru
     struct err why = {0};
     struct access *access =
         access_open(prune->spec.settings, prune->spec.catalog, row->name, false, &why);
+    /* The name of the configuration leads elsewhere by now; its rows are not about what
+     * lies there. */
     if (access != NULL && access->id != row->id) {
         err_set(&why, ERR_UNSAFE, "store \"%s\" is another one by now", row->name);
         access_close(access);

@@ -1,3 +1,9 @@
+/*
+ * Between plan and deletion. First what is to be remembered of the plan, then, group by
+ * group, one transaction in which the whole group is read again, over all stores: two
+ * prunes on two machines may each have planned to keep what the other one is about to
+ * remove.
+ */
 #include "backup/prune_steps.h"
 
 #include "backup/note.h"

@@ -1,3 +1,8 @@
+/*
+ * From rows of the catalog to plans: one part for each store and policy, because a store
+ * may have a policy of its own for some jobs. All of them together have one hash, which is
+ * what a person confirms with --force-unsafe.
+ */
 #include "backup/prune_steps.h"
 
 #include "base/log.h"
@@ -17,6 +22,7 @@ enum retention_state prune_state(const struct catalog_plan_row *row)
         [CATALOG_COPY_BLOCKED] = RETENTION_BLOCKED,
         [CATALOG_COPY_DELETED] = RETENTION_DELETING,
     };
+    /* A copy can be complete a moment before its artifact is: nothing of it may go. */
     return row->status == CATALOG_RUNNING ? RETENTION_RUNNING : states[row->state];
 }
 
@@ -187,6 +193,7 @@ int prune_plan(struct prune *prune, struct err *err)
     hash(prune);
     if (check_force(prune, err) < 0)
         return -1;
+    /* The clock and G3, G11 can be forced; what check_survivors says below cannot. */
     if (prune->forced)
         err_clear(&prune->refusal);
     check_survivors(prune);

@@ -1,3 +1,8 @@
+/*
+ * A new catalog is made beside the old one and takes its place only at the end, so an
+ * interruption costs nothing but time. All locks are held meanwhile: a backup that began
+ * would write into the catalog that is about to be replaced.
+ */
 #include "backup/rebuild.h"
 
 #include "backup/lock.h"
@@ -246,6 +251,7 @@ static int record(struct rebuilding *r, struct err *err)
 
 static int make(struct rebuilding *r, struct err *err)
 {
+    /* What an interrupted rebuild left. */
     if (catalog_remove_file(r->path, err) < 0)
         return -1;
     r->made = catalog_open(r->path, CATALOG_CREATE, err);

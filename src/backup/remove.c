@@ -1,3 +1,7 @@
+/*
+ * Every step may be the last one of this process, so each object that is gone is written
+ * down before the next is touched, and asking again for what is gone is success.
+ */
 #include "backup/remove.h"
 
 #include "backup/keys.h"

@@ -1,3 +1,8 @@
+/*
+ * The order in a store matters: recovery first, as it may complete what would otherwise
+ * count as an orphan; then deletions; then uploads; orphans last, and only when nothing is
+ * on its way there.
+ */
 #include "backup/sweep_steps.h"
 
 #include "backup/lock.h"
@@ -58,6 +63,8 @@ static int open_store(const struct sweep_spec *spec, struct sweep_report *report
         *err = why;
         return -1;
     }
+    /* A configured store that was never used may be away for good reasons; that is not a
+     * failure. */
     if (known)
         add_failure(report, name, &why);
     else

@@ -1,3 +1,8 @@
+/*
+ * The only place that removes what the catalog does not know, and therefore the most
+ * careful one: on request only, a whole listing or nothing, no backup under way, seven days
+ * old by the store's clock, and a last look for the manifest in front of each removal.
+ */
 #include "backup/sweep_steps.h"
 
 #include "backup/keys.h"

@@ -1,3 +1,7 @@
+/*
+ * Whose is an open upload? Its key says which artifact, the row of that copy who is at it.
+ * What no row speaks for may be another machine's, and age is all that tells.
+ */
 #include "backup/sweep_steps.h"
 
 #include "backup/keys.h"
@@ -101,6 +105,7 @@ static int judge(const struct sweep *sweep, const struct found *found,
                           err) < 0)
         return -1;
     bool ours = !absent && (kind == KEYS_KIND_TEMP || strcmp(copy.key, found->key) == 0);
+    /* A service that does not say when it began (0) gives no reason to abort it. */
     bool old =
         found->initiated != 0 && found->initiated < sweep_store_time(sweep) - SWEEP_AGE_S;
     if (ours)

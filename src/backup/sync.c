@@ -1,3 +1,8 @@
+/*
+ * Two listings are the cost of a sync that has nothing to do. State files are read again
+ * only when the store's own clock says that they changed since the last time; a few seconds
+ * too many rather than one too few.
+ */
 #include "backup/sync.h"
 
 #include "backup/import.h"

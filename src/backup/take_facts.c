@@ -1,3 +1,7 @@
+/*
+ * Two moments. Before the dump: what the settings and the server say, which is all that a
+ * failed backup will ever have. After it: what really came, from the stream alone.
+ */
 #include "backup/take_facts.h"
 
 #include "base/clock.h"

@@ -1,3 +1,8 @@
+/*
+ * In the order of the table in transfer.h: source, row in the target, data, index,
+ * manifest. claim decides what an earlier copy or try means; from then on the row is ours
+ * (`reopened`), and whatever fails is undone or noted.
+ */
 #include "backup/transfer.h"
 
 #include "backup/keys.h"
@@ -296,6 +301,8 @@ static int claim(struct transfer *t, struct err *err)
         return -1;
     if (absent)
         return insert(t, err);
+    /* The keys stand in the manifest, which is copied as it is; under others it would be a
+     * lie. */
     bool same = strcmp(row.key, t->copy.key) == 0;
     catalog_copy_release(&t->copy);
     t->copy = row;
@@ -405,6 +412,7 @@ static int send_all(struct transfer *t, struct err *err)
     int result = send_data(t, err);
     if (result == 0 && t->has_index)
         result = put(t, t->copy.index_key, &t->index, err);
+    /* Before the manifest is sent: an answer that is lost leaves it there. */
     t->committing = result == 0;
     if (result == 0)
         result = put(t, key, &t->manifest, err);

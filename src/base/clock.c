@@ -1,3 +1,7 @@
+/*
+ * Dates by arithmetic and not by libc: gmtime and friends keep hidden state, and mktime
+ * knows the machine's time zone, which must not decide what a backup is called.
+ */
 #include "base/clock.h"
 
 #include "base/cancel.h"

@@ -1,6 +1,6 @@
 /*
- * One fixed buffer: an error must be tellable when memory is what ran out. What does not fit is cut at a
- * character.
+ * One fixed buffer: an error must be tellable when memory is what ran out. What does not fit
+ * is cut at a character.
  */
 #include "base/err.h"
 

@@ -1,3 +1,7 @@
+/*
+ * _exit and not exit: handlers could ask for memory again. The commit protocol survives it, as
+ * it survives kill -9.
+ */
 #include "base/memory.h"
 
 #include <stdarg.h>
@@ -96,6 +100,7 @@ void memory_wipe(void *data, size_t size)
     if (size == 0)
         return;
     memset(data, 0, size);
+    /* Without it the compiler may leave out a memset of what nobody reads any more. */
     __asm__ __volatile__("" : : "r"(data) : "memory");
 }
 

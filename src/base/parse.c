@@ -1,3 +1,7 @@
+/*
+ * strtol and its like take what they can and stop; here a text is a value from its first to
+ * its last character or it is refused, because "10G" read as 10 would be a quiet mistake.
+ */
 #include "base/parse.h"
 
 #include "base/text.h"

@@ -1,3 +1,7 @@
+/*
+ * A run is written twice: when it begins, with its owner, and when it ends. One without an end
+ * whose owner is dead was killed.
+ */
 #include "catalog/runs.h"
 
 #include "base/clock.h"

@@ -1,3 +1,7 @@
+/*
+ * Jobs one after the other. An id goes to stdout when its backup is complete, one a line, and
+ * everything else to stderr: `id=$(pgkeep backup nightly)` has to work.
+ */
 #include "backup/prune.h"
 #include "backup/take.h"
 #include "base/clock.h"

@@ -1,3 +1,7 @@
+/*
+ * rebuild, sync and check share how they go from store to store: one that is away is told
+ * and counted, the others are visited.
+ */
 #include "backup/compare.h"
 #include "backup/rebuild.h"
 #include "backup/sync.h"
@@ -272,6 +276,7 @@ static int run_check(struct cmd_context *ctx, struct err *err)
     v.catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
     if (v.catalog == NULL)
         return -1;
+    /* Rows of a damaged file would show as findings about the stores. */
     int result = catalog_check(v.catalog, err);
     v.list = ctx->settings->json ? json_array() : NULL;
     output_table_init(&v.table, columns, sizeof columns / sizeof *columns);

@@ -1,3 +1,7 @@
+/*
+ * Tables for people and lines for monitoring from one struct health; nothing is judged
+ * here.
+ */
 #include "base/clock.h"
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"

@@ -1,6 +1,6 @@
 /*
- * From rows to "is it well?", in steps: jobs and their databases, what
- * needs somebody's eyes, and, with both known, what is too old.
+ * From rows to "is it well?", in steps: jobs and their databases, what needs somebody's
+ * eyes, and, with both known, what is too old.
  */
 #include "cmd/health.h"
 

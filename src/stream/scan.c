@@ -1,7 +1,7 @@
 /*
  * pg_dump's text as sections, tables and rows, on top of the lexer, which knows nothing of
- * pg_dump. Nearly all bytes are rows and go through step_rows, which looks at
- * little more than newlines.
+ * pg_dump. Nearly all bytes are rows and go through step_rows, which looks at little more
+ * than newlines.
  */
 #include "stream/scan.h"
 
