@@ -18,7 +18,7 @@
  *
  *   none, refused       get fetches, and fails if that fails
  *   fresh               get copies
- *   from expires-early  get copies; the thread renews (renewal_due)
+ *   from expires-early  get copies; the thread renews
  *   from expires-late   get renews, and copies the old ones if that fails
  *   from expires        as none
  *

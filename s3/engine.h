@@ -1,6 +1,13 @@
 /*
- * engine - private to client.c, request.c and engine.c: what a client and a request under
- * way are.
+ * engine - what a client and a request under way are. Private to:
+ *
+ *     client.c client_objects.c  a client from its configuration
+ *     request.c                  the caller's side of a request
+ *     engine.c                   which task runs when, and what its end means
+ *     attempt.c                  one attempt: address, headers, signature, limits
+ *     attempt_answer.c           what came back, and what it means
+ *     attempt_repair.c           what is changed before the next attempt
+ *     lock.c                     the lock that objects are written with
  *
  * A task's states, all moves made by the engine's thread but the first:
  *

@@ -1,6 +1,6 @@
 /*
- * upload - what upload.c (parts) and upload_complete.c (the end) know of an upload. The
- * contract is in s3.h.
+ * upload - what upload.c (parts), upload_complete.c (the end) and pending.c (undoing) know of
+ * an upload. The contract is in s3.h.
  *
  *   state    what it means                     on the service           s3_upload_free
  *   EMPTY    nothing was given                 nothing                  -
@@ -18,7 +18,7 @@
  *
  * A failure is kept and changes no state: `first` is what every later call reports.
  *
- * Threads: the caller's one thread moves the state; up to MAX_SENDERS threads hash and send
+ * Threads: the caller's one thread moves the state; up to S3_UPLOAD_MAX_SENDERS threads hash and send
  * parts, each at most one at a time, so that hashing uses several cores and no part is ever
  * sent twice at once. They start when there is work for them. How many requests really run
  * is the engine's decision (its window).

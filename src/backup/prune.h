@@ -2,7 +2,7 @@
  * prune - applies retention: plans, guards, and deletes what nothing keeps.
  *
  *     prune_new     catalog read, stores opened and identified, planned, guarded, hashed
- *     -> show it (cmd/prune_text.h, cmd/prune_json.h)
+ *     -> show it (cmd/prune_text.h)
  *     -> prune_run  only with `yes`: marks, removes, clears away what is left over
  *     -> prune_free
  *

@@ -6,7 +6,7 @@
  * clean-up code must not overwrite it (give clean-up its own struct err). The kind, never the text,
  * decides retries and the exit status. Return an error or log it, never both.
  *
- *     if (file_open(path, err) < 0)
+ *     if (file_make_folders(path, err) < 0)
  *         return err_context(err, "store \"%s\"", name);
  *
  * No allocation, no globals: one struct err per thread. Texts are cut, never overrun, and hold no

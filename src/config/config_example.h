@@ -1,6 +1,5 @@
 /*
- * config_example - conf/pgkeep.conf.example and the option part of `pgkeep help`, from the
- * table.
+ * config_example - conf/pgkeep.conf.example and `pgkeep config --example`, from the table.
  */
 #ifndef PGKEEP_CONFIG_CONFIG_EXAMPLE_H
 #define PGKEEP_CONFIG_CONFIG_EXAMPLE_H

@@ -1,6 +1,6 @@
 /*
  * store_settings - a store as a URL. The public half is in settings.h; this is for
- * settings.c.
+ * settings.c and adhoc.c.
  */
 #ifndef PGKEEP_CONFIG_STORE_SETTINGS_H
 #define PGKEEP_CONFIG_STORE_SETTINGS_H

@@ -1,7 +1,7 @@
 /*
  * value - the types of option.h, one row each: what a text must look like, how it is stored
- * in a struct of settings.h and printed again. Only option.c and settings use it; any
- * thread.
+ * in a struct of settings.h and printed again. Only option.c, section.c and
+ * store_settings.c use it; any thread.
  */
 #ifndef PGKEEP_CONFIG_VALUE_H
 #define PGKEEP_CONFIG_VALUE_H

@@ -55,9 +55,11 @@ int programs_find(const char *bin_dir, int server_version_num, struct programs *
                   struct err *err) MUST_USE;
 void programs_release(struct programs *programs);
 
-/* Walks a whole custom-format archive given as bytes on fd: `pg_restore -f /dev/null`; a
- * missing byte is ERR_CORRUPT. Feeds it through a pipe: write to dump_check_fd, then
- * finish. */
+/* Walks a whole custom-format archive, `pg_restore -f /dev/null`, that is fed through a pipe:
+ *
+ *     dump_check_start -> dump_check_write ... -> dump_check_finish -> dump_check_free
+ *
+ * A missing byte is ERR_CORRUPT. */
 struct dump_check;
 struct dump_check *dump_check_start(const char *pg_restore, struct err *err) MUST_USE;
 int dump_check_write(struct dump_check *check, const void *data, size_t size,

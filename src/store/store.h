@@ -7,7 +7,7 @@
  * store_upload_finish returned 0, whole and durable.
  *
  * Identity: every store holds a mark, `pgkeep-store.json` with a UUID, written at first
- * use. store_open only makes the handle; store_identify reads the mark. A store whose mark
+ * use. store_open_* only make the handle; store_identify reads the mark. A store whose mark
  * is missing or another than the catalog expects is not touched.
  *
  * Threads: one thread per store_upload or store_download; the other calls from any thread.
