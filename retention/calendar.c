@@ -1,3 +1,8 @@
+/*
+ * Local time by arithmetic on the zone's spans. A span and a month are remembered, because
+ * a plan asks for neighbouring times in order and nearly always stays within the last
+ * answer.
+ */
 #include "retention/calendar.h"
 
 #include "base/clock.h"

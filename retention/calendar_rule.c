@@ -1,3 +1,8 @@
+/*
+ * The rule at the end of a TZif file says when summer time begins and ends for all years to
+ * come. It is evaluated for the years around a time, as a change can lie days beyond its
+ * own year.
+ */
 #include "retention/calendar_zone.h"
 
 #include "retention/calendar_date.h"
@@ -109,6 +114,7 @@ bool retention_rule_parse(const char *text, struct retention_zone_rule *rule)
     rule->has_summer = true;
     if (!skip_name(&at))
         return false;
+    /* POSIX: an hour ahead unless it is said. */
     rule->summer = rule->standard + 3600;
     if (*at != ',') {
         if (!read_time(&at, 24, &west))

@@ -1,3 +1,8 @@
+/*
+ * "Removed" is the most expensive word in this file: the catalog forgets a copy because of
+ * it. It is said for a 2xx and for S3's own "no such key", and for nothing else; whether a
+ * refusal is a lock or a lack of rights is asked of the object itself.
+ */
 #include "s3/client.h"
 #include "s3/object.h"
 #include "s3/xml.h"

@@ -1,3 +1,7 @@
+/*
+ * An endpoint comes from a configuration, a variable or a redirect, and credentials follow
+ * it. So it is parsed strictly and compared as a host, never as a text.
+ */
 #include "s3/uri.h"
 
 #include "base/memory.h"
@@ -114,6 +118,7 @@ static int parse_authority(const char *text, size_t size, struct authority *out,
 {
     *out = (struct authority){0};
     const char *end = text + size;
+    /* "https://s3.amazonaws.com@evil.example" leads to evil.example. */
     if (memchr(text, '@', size) != NULL)
         return bad_host(out, err, "no user name or password may stand in it");
     const char *rest = parse_host(text, end, out);

@@ -1,3 +1,9 @@
+/*
+ * Pages until the service says that there are no more, and guards for services that say so
+ * wrongly: a list that goes on without saying where, one that repeats itself, one that
+ * holds what was not asked for. Each would otherwise end early, and an early end reads as
+ * "the rest is gone".
+ */
 #include "s3/client.h"
 #include "s3/list.h"
 

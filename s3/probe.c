@@ -1,3 +1,7 @@
+/*
+ * What is asked first decides what may be asked later: without the bucket nothing, without
+ * knowing its locks no object is written.
+ */
 #include "s3/probe.h"
 
 #include "base/cancel.h"

@@ -1,3 +1,8 @@
+/*
+ * Cleaning up trusts no memory of what was written: what lies below the scratch folder is
+ * listed and removed, until a listing is empty. Only where it may not be listed the known
+ * keys are tried.
+ */
 #include "s3/probe_work.h"
 
 #include "base/clock.h"

@@ -1,3 +1,7 @@
+/*
+ * What differs between services, and where that is known from. Whoever adds a row gives the
+ * source with it: a page of the vendor, the service's source code, or a probe (probe.h).
+ */
 #include "s3/provider.h"
 
 #include "base/text.h"

@@ -1,3 +1,8 @@
+/*
+ * The signing key depends on secret, day, region and service alone, so it is kept from one
+ * signature to the next: four HMACs less per request. Whatever holds a secret on the way is
+ * wiped.
+ */
 #include "s3/sign.h"
 
 #include "base/clock.h"

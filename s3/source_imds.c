@@ -1,3 +1,7 @@
+/*
+ * The last source of the chain, asked where nothing else is set up: most machines are no
+ * EC2 instances, and the question has to fail within a second or two.
+ */
 #include "s3/source.h"
 
 #include "base/clock.h"

@@ -18,10 +18,10 @@
  *
  * A failure is kept and changes no state: `first` is what every later call reports.
  *
- * Threads: the caller's one thread moves the state; up to S3_UPLOAD_MAX_SENDERS threads hash and send
- * parts, each at most one at a time, so that hashing uses several cores and no part is ever
- * sent twice at once. They start when there is work for them. How many requests really run
- * is the engine's decision (its window).
+ * Threads: the caller's one thread moves the state; up to S3_UPLOAD_MAX_SENDERS threads hash
+ * and send parts, each at most one at a time, so that hashing uses several cores and no part
+ * is ever sent twice at once. They start when there is work for them. How many requests really
+ * run is the engine's decision (its window).
  */
 #ifndef PGKEEP_S3_UPLOAD_H
 #define PGKEEP_S3_UPLOAD_H

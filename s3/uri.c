@@ -1,3 +1,7 @@
+/*
+ * Encoded once, here, for the signature and the wire alike: two encoders that differ in one
+ * byte would be a signature that does not match.
+ */
 #include "s3/uri.h"
 
 #include "base/memory.h"

@@ -1,3 +1,8 @@
+/*
+ * One walk for all documents: the caller is told each element as it ends, with its path, and
+ * keeps what it wants. No tree is built; of a document only the text of the open element is
+ * held.
+ */
 #include "s3/xml.h"
 
 #include "base/memory.h"

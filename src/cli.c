@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* In the order of `pgkeep help`. A command stands here once its file exists. */
+/* In the order of `pgkeep help`. */
 static const struct command *const commands[] = {
     &cmd_backup, &cmd_list,   &cmd_show,   &cmd_restore, &cmd_fetch, &cmd_verify,
     &cmd_prune,  &cmd_pin,    &cmd_unpin,  &cmd_delete,  &cmd_copy,  &cmd_catalog,

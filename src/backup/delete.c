@@ -1,3 +1,8 @@
+/*
+ * Choosing, asking and marking are the same with and without `yes`; without it the
+ * transaction is rolled back at its end. So what is shown cannot differ from what would be
+ * done.
+ */
 #include "backup/delete.h"
 
 #include "backup/lock.h"
@@ -160,6 +165,7 @@ static int check_left(void *context, struct catalog *catalog, struct err *err)
         good += !row->suspect && !row->quarantined;
     }
     catalog_plan_rows_release(&rows);
+    /* One that is doubtful itself may go as long as anything complete stays. */
     size_t left = artifact->suspect || artifact->quarantined ? complete : good;
     if (result == 0 && left == 0) {
         err_set(err, ERR_UNSAFE, "%s is the last good backup of %s", artifact->id, group);

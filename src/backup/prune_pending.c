@@ -1,3 +1,8 @@
+/*
+ * G7: what another store still waits for must not go yet. That store's plan is made here as
+ * if it had everything that it may still get; where it would keep an artifact that it
+ * lacks, every complete copy elsewhere has to wait for it.
+ */
 #include "backup/prune_steps.h"
 
 #include "base/memory.h"

@@ -1,3 +1,8 @@
+/*
+ * "Dead" is the dangerous answer, because uploads are aborted on it. It is given only when
+ * this kernel says so, or when this machine has been booted since; everything else is
+ * "unknown".
+ */
 #include "base/owner.h"
 
 #include <errno.h>
@@ -137,6 +142,7 @@ enum owner_state owner_state(const struct owner *owner)
     struct err ignored = {0};
     if (owner_self(&self, &ignored) < 0)
         return OWNER_UNKNOWN;
+    /* Another boot of this host: whatever ran then has ended. Another host: who knows. */
     if (strcmp(owner->boot, self.boot) != 0)
         return strcmp(owner->host, self.host) == 0 ? OWNER_DEAD : OWNER_UNKNOWN;
     /* The same kernel: namespaces tell its containers apart, host names may change. */

@@ -1,3 +1,8 @@
+/*
+ * The schema as statements, one list per version. A released list never changes: files made
+ * by it are out there. The file's application_id keeps us from writing into another
+ * program's database.
+ */
 #include "catalog/schema.h"
 
 #include "catalog/states.h"

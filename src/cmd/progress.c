@@ -1,3 +1,7 @@
+/*
+ * Drawing is a thread of its own so that the threads which move data never wait for a
+ * terminal. It reads atomic counters and takes no lock of theirs.
+ */
 #include "cmd/progress.h"
 
 #include "base/clock.h"

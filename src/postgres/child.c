@@ -1,3 +1,8 @@
+/*
+ * PostgreSQL's programs say what went wrong in lines on stderr and then in an exit status.
+ * The status decides; of the lines the first error is kept for the sentence, and all go to
+ * the log as they come.
+ */
 #include "postgres/child.h"
 
 #include "base/cancel.h"
