@@ -1,5 +1,5 @@
 /*
- * lock - who may run: one backup per job, one prune, delete or sweep per catalog.
+ * lock - who may run: one backup per job; one prune, delete, sweep or rebuild per catalog.
  *
  * Lock files lie beside the catalog, CATALOG.job-NAME.lock and CATALOG.lock, and stay
  * there: removing them would let two processes lock two files of one name. flock(2) holds
@@ -20,7 +20,7 @@ struct lock;
 
 enum lock_kind {
     LOCK_JOB,    /* taking a backup of this job */
-    LOCK_REMOVAL /* prune, delete, sweep */
+    LOCK_REMOVAL /* prune, delete, sweep; a rebuild holds it and every LOCK_JOB */
 };
 
 struct lock_spec {

@@ -1,9 +1,10 @@
 /*
  * transfer - brings an artifact from one store into another: `pgkeep copy`.
  *
- * The order: lease on the source -> data, hashed on the way -> its SHA-256 is right ->
- * visible -> chunk index -> manifest -> catalog -> state file. So a copy that is not whole
- * never has its manifest.
+ * The order, by which a copy that is not whole never has its manifest:
+ *
+ *     lease on the source -> data, hashed on the way -> its SHA-256 is right -> visible
+ *     -> chunk index -> manifest -> catalog -> state file
  *
  *     copy in the target    what happens
  *     --------------------  -----------------------------------------------------

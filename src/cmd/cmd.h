@@ -5,8 +5,9 @@
  * cli.c parses the command line, loads the settings (unless the command needs none), sets
  * the log up and calls run(). A command reads ctx->args and ctx->settings, makes its one
  * call into backup/, catalog/ or retention/, and prints the result with output.h. It never
- * prints an error itself: it fills err and returns -1, and cli.c logs that once and turns
- * its kind into the exit status.
+ * prints the error that ends it: it fills err and returns -1, and cli.c logs that once and
+ * turns its kind into the exit status. What it survives (one store of several, one job of a
+ * line) it logs itself, and returns the exit status.
  *
  * Which options a command takes stands in config/option_table.c (column `commands`), not
  * here.
