@@ -294,13 +294,13 @@ void s3_http_cancel(struct s3_http *http, struct s3_exchange *exchange)
 
 /* ---- the thread */
 
-/* Bursts are a fifth of a second. Returns after how many ms paused bodies can go on; -1:
- * none. */
+/* A second's worth may gather: a thread that was held up that long does not lower the rate.
+ * Returns after how many ms paused bodies can go on; -1: none. */
 static int64_t refill(struct s3_http *http)
 {
     int64_t now = clock_monotonic_ms();
     int64_t rate = (int64_t)http->config.limit_rate;
-    int64_t most = rate / 5 > 4096 ? rate / 5 : 4096;
+    int64_t most = rate > 4096 ? rate : 4096;
     bool waiting = false;
 
     if (rate == 0)

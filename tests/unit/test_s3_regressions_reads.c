@@ -297,7 +297,7 @@ START_TEST(r20_a_part_beyond_4_GiB_and_a_range_beyond_2_GiB_pass_whole)
     uint64_t read = 0;
     ssize_t got;
 
-    if (getenv("PGKEEP_TEST_LONG") == NULL)
+    if (getenv("PGKEEP_LONG") == NULL)
         return;
     settings.sparse = true;
     restart_as("other", &settings);
