@@ -213,6 +213,12 @@ const char *text_duration(char out[32], int64_t milliseconds)
     return out;
 }
 
+const char *text_count(char out[64], size_t count, const char *one, const char *many)
+{
+    snprintf(out, 64, "%zu %s", count, count == 1 ? one : many);
+    return out;
+}
+
 #define NEAREST_WORD 64 /* longer words are no misspelt names */
 
 static size_t smaller(size_t a, size_t b)

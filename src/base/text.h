@@ -42,6 +42,8 @@ bool text_ends_with(const char *string, const char *suffix);
 const char *text_size(char out[32], uint64_t bytes);
 /* "3h12m", "41s", "0.4s"; writes at most 32 bytes. Returns out. */
 const char *text_duration(char out[32], int64_t milliseconds);
+/* "1 copy", "2 copies"; writes at most 64 bytes. Returns out. */
+const char *text_count(char out[64], size_t count, const char *one, const char *many);
 /* The name nearest to `word` (edit distance <= 3 and less than its length), or NULL. */
 const char *text_nearest(const char *word, const char *const *names, size_t count);
 
