@@ -87,8 +87,9 @@ static int unpin(struct catalog *catalog, const char *id, struct err *err)
         return -1;
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 0, pin_until = 0, pin_reason = NULL,"
-                " pin_changed = max(?1, pin_changed + 1), updated = ?1"
-                " WHERE id = ?2 AND pinned = 1",
+                " pin_changed = iif(pinned = 1, max(?1, pin_changed + 1), pin_changed),"
+                " quarantined = 0, updated = ?1"
+                " WHERE id = ?2 AND (pinned = 1 OR quarantined = 1)",
                 err);
     sql_bind_int(&sql, clock_now());
     sql_bind_text(&sql, id);

@@ -141,6 +141,7 @@ int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *ar
 /* Pins a complete one (another status: ERR_USAGE) and clears `suspect`. reason may be NULL. */
 int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
                          const char *reason, struct err *err) MUST_USE;
+/* Retention alone decides again: clears `quarantined`, too. */
 int catalog_artifact_unpin(struct catalog *catalog, const char *id,
                            struct err *err) MUST_USE;
 /* What a state file in a store says: pinned, pin_until, pin_reason, pin_changed of `from`

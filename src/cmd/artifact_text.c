@@ -293,7 +293,7 @@ static void print_marks(const struct catalog_artifact *artifact, int64_t now)
                                 "until it is pinned or verified");
     if (artifact->quarantined)
         output_field("quarantined", "its time was in the future or unknown: no rule of "
-                                    "retention counts it");
+                                    "retention counts it until `unpin`");
     if (artifact->error_message)
         output_fieldf("error", "%s: %s", artifact->error_code ? artifact->error_code : "-",
                       artifact->error_message);

@@ -381,6 +381,10 @@ START_TEST(a_pin_clears_suspect_and_holds_until_its_time)
     catalog_artifact_release(&a);
     ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(9), 0, NULL, &err), -1);
     ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(
+        catalog_artifact_set_quarantined(c.catalog, catalogs_id(1), true, &err), 0);
+    ck_assert_int_eq(catalog_artifact_unpin(c.catalog, catalogs_id(1), &err), 0);
+    ck_assert_int_eq(catalogs_number(&c, "SELECT sum(quarantined) FROM artifacts"), 0);
     ck_assert_int_eq(catalog_artifact_unpin(c.catalog, catalogs_id(9), &err), -1);
     ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
 }
