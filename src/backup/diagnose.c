@@ -138,10 +138,13 @@ static void look_at_settings(struct diagnose *d)
         return;
     begin(d, "configuration", NULL);
     if (settings->source_count + settings->store_count + settings->job_count > 0) {
-        diagnose_say(d, DIAGNOSE_FILE, DIAGNOSE_OK, NULL,
-                     "%s: %zu sources, %zu stores, %zu policies, %zu jobs",
-                     file ? file : "no file", settings->source_count, settings->store_count,
-                     settings->policy_count, settings->job_count);
+        char sources[64], stores[64], policies[64], jobs[64];
+        diagnose_say(d, DIAGNOSE_FILE, DIAGNOSE_OK, NULL, "%s: %s, %s, %s, %s",
+                     file ? file : "no file",
+                     text_count(sources, settings->source_count, "source", "sources"),
+                     text_count(stores, settings->store_count, "store", "stores"),
+                     text_count(policies, settings->policy_count, "policy", "policies"),
+                     text_count(jobs, settings->job_count, "job", "jobs"));
         return;
     }
     struct err err = {0};

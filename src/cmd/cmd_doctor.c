@@ -105,15 +105,16 @@ static int look(struct cmd_context *ctx, struct err *err)
 
 static void print_expected(const struct adopt *adopt, const char *name)
 {
-    char size[32], time[32];
+    char size[32], time[32], count[64];
     output_linef("store \"%s\", %s", name, adopt->url);
     output_linef("  mark expected: %s", adopt->expected[0] ? adopt->expected : "none yet");
     output_linef("  mark found:    %s", adopt->found[0] ? adopt->found : "none");
     if (adopt->copies == 0)
         output_linef("  the catalog expects no backup in it");
     else
-        output_linef("  the catalog expects %zu backups in it (%s), the newest %s of %s",
-                     adopt->copies, text_size(size, adopt->bytes), adopt->newest,
+        output_linef("  the catalog expects %s in it (%s), the newest %s of %s",
+                     text_count(count, adopt->copies, "backup", "backups"),
+                     text_size(size, adopt->bytes), adopt->newest,
                      output_time(time, adopt->newest_time));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "cmd/artifact_text.h"
+#include "config/settings.h"
 
 /* json_pack steals what "o" is given and gives NULL only when memory is out; json_text then
  * ends the process. */
@@ -63,7 +64,8 @@ static json_t *job_json(const struct health *health, const struct health_job *jo
     json_t *groups = json_array();
     for (size_t i = 0; i < job->group_count; i++)
         (void)json_array_append_new(groups, group_json(health, &job->groups[i]));
-    return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "job", json_bytes(job->name),
+    return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "job",
+                     json_bytes(strcmp(job->name, SETTINGS_ADHOC) == 0 ? NULL : job->name),
                      "configured", (int)job->configured, "too_old", (int)job->too_old,
                      "last_good", time_json(job->good), "age_seconds",
                      age_json(health, job->good), "failed_run", run_json(job->failed_run),
