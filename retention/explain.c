@@ -333,11 +333,9 @@ void retention_explain_summary(const struct retention_summary *summary, const ch
     text_addf(out, "  frees %s  guards", text_size(size, summary->freed_bytes));
     if (summary->guards == 0)
         text_add(out, " ok");
-    static const enum retention_guard guards[] = {RETENTION_GUARD_MANY,
-                                                  RETENTION_GUARD_SUSPECT};
-    for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
-        if ((summary->guards & guards[i]) != 0)
-            text_addf(out, " %s", retention_guard_name(guards[i]));
+    for (unsigned guard = 1; guard <= summary->guards; guard <<= 1) {
+        if ((summary->guards & guard) != 0)
+            text_addf(out, " %s", retention_guard_name((enum retention_guard)guard));
     }
     text_add_char(out, '\n');
 }

@@ -49,7 +49,7 @@ void retention_explain_row(const struct retention_plan *plan, size_t index,
 struct retention_summary {
     size_t complete, kept, pruned, held;
     uint64_t freed_bytes;
-    unsigned guards; /* of all groups together */
+    unsigned guards; /* of all groups together; the caller adds CLOCK and FLOORS */
 };
 void retention_summary_add(struct retention_summary *summary,
                            const struct retention_plan *plan);

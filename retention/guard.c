@@ -62,6 +62,8 @@ static const struct {
 } guards_table[] = {
     {RETENTION_GUARD_MANY, "G3", is_too_many, explain_many},
     {RETENTION_GUARD_SUSPECT, "G11", is_newest_suspect, explain_suspect},
+    {RETENTION_GUARD_CLOCK, "G4", NULL, NULL},
+    {RETENTION_GUARD_FLOORS, "G2", NULL, NULL},
 };
 #define GUARDS (sizeof(guards_table) / sizeof(guards_table[0]))
 
@@ -70,7 +72,7 @@ unsigned retention_guard_group(const struct retention_plan *plan,
 {
     unsigned guards = 0;
     for (size_t i = 0; i < GUARDS; i++) {
-        if (guards_table[i].refuses(plan, group))
+        if (guards_table[i].refuses && guards_table[i].refuses(plan, group))
             guards |= guards_table[i].guard;
     }
     return guards;
@@ -91,7 +93,7 @@ void retention_guard_text(const struct retention_plan *plan,
 {
     const char *between = "";
     for (size_t i = 0; i < GUARDS; i++) {
-        if ((guards & guards_table[i].guard) == 0)
+        if ((guards & guards_table[i].guard) == 0 || guards_table[i].explain == NULL)
             continue;
         text_addf(out, "%s%s: ", between, guards_table[i].name);
         guards_table[i].explain(plan, group, out);

@@ -25,15 +25,21 @@
 #include "base/text.h"
 #include "retention/plan.h"
 
-/* Guards of one group, as bits. */
-enum retention_guard { RETENTION_GUARD_MANY = 1, RETENTION_GUARD_SUSPECT = 2 };
+/* Guards, as bits. Of one group: MANY and SUSPECT; the others are for the caller's sum of
+ * what refuses a plan. */
+enum retention_guard {
+    RETENTION_GUARD_MANY = 1,
+    RETENTION_GUARD_SUSPECT = 2,
+    RETENTION_GUARD_CLOCK = 4,
+    RETENTION_GUARD_FLOORS = 8
+};
 
 /* Which of them refuse this group, or 0. MANY (G3): more than guard_min_count and more than
  * guard_percent of the complete copies would go in this run (those held by delete_grace do
  * not). SUSPECT (G11): something would go and the newest eligible one is marked suspect. */
 unsigned retention_guard_group(const struct retention_plan *plan,
                                const struct retention_group *group);
-/* "G3" or "G11"; of exactly one guard. */
+/* "G3", "G11", "G4", "G2"; of exactly one guard. */
 const char *retention_guard_name(enum retention_guard guard);
 /* Adds one sentence per guard: what is refused and the figures behind it. */
 void retention_guard_text(const struct retention_plan *plan,

@@ -213,6 +213,14 @@ struct access *access_list_find(const struct access_list *list, int64_t store_id
     return NULL;
 }
 
+size_t access_list_missed(const struct access_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->failure_count; i++)
+        count += !list->failures[i].excused;
+    return count;
+}
+
 /* A lone store's is told by what ends the command. */
 static void add_failure(struct access_list *list, const char *name, const struct err *why,
                         bool lone)

@@ -67,10 +67,17 @@ char *access_name(struct settings *settings, struct catalog *catalog, const char
 int access_names(struct settings *settings, struct catalog *catalog, const char *only,
                  struct strlist *names, struct err *err) MUST_USE;
 
+/* Does it matter that this store does not answer? It does when the configuration names it,
+ * and where something is unfinished: an upload, remains of one, a deletion. An ad-hoc store
+ * of long ago that is gone is no reason for every later run to fail. */
+int access_is_missed(const struct settings *settings, struct catalog *catalog,
+                     const char *name, bool *missed, struct err *err) MUST_USE;
+
 /* Several of them, and those that could not be opened. */
 struct access_failure {
     char *name;
     struct err err;
+    bool excused; /* nobody misses it: see access_is_missed */
 };
 struct access_list {
     struct access **items;
@@ -79,6 +86,8 @@ struct access_list {
     size_t failure_count, failure_capacity;
 };
 void access_list_release(struct access_list *list);
+/* How many failures are not excused. */
+size_t access_list_missed(const struct access_list *list);
 /* The one with this catalog id, or NULL. */
 struct access *access_list_find(const struct access_list *list, int64_t store_id);
 /* Opens those that answer; each of the others is a warning and stands in `failures`. -1

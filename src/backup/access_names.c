@@ -2,6 +2,7 @@
 #include "backup/access.h"
 
 #include "base/memory.h"
+#include "catalog/copies.h"
 
 /* The catalog finds an ad-hoc store by its whole URL, whatever it is called; its row has
  * the name. */
@@ -83,4 +84,37 @@ int access_names(struct settings *settings, struct catalog *catalog, const char 
             "there are no stores: none is configured, and the catalog knows "
             "none");
     return err_hint(err, "--store NAME-OR-URL names one");
+}
+
+static int has_unfinished(struct catalog *catalog, int64_t store_id, bool *unfinished,
+                          struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct catalog_copy_filter filter = {
+        .store_id = store_id,
+        .states = 1u << CATALOG_COPY_UPLOADING | 1u << CATALOG_COPY_FAILED |
+                  1u << CATALOG_COPY_DELETING | 1u << CATALOG_COPY_LOCKED |
+                  1u << CATALOG_COPY_BLOCKED};
+    int result = catalog_copies_list(catalog, &filter, &copies, err);
+    *unfinished = false;
+    for (size_t i = 0; i < copies.count; i++)
+        *unfinished |=
+            copies.items[i].state != CATALOG_COPY_FAILED || copies.items[i].begun;
+    catalog_copies_release(&copies);
+    return result;
+}
+
+int access_is_missed(const struct settings *settings, struct catalog *catalog,
+                     const char *name, bool *missed, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    *missed = true;
+    if (settings_store(settings, name) != NULL)
+        return 0;
+    int result = catalog_store_find(catalog, name, &row, &absent, err);
+    if (result == 0 && !absent)
+        result = has_unfinished(catalog, row.id, missed, err);
+    catalog_store_release(&row);
+    return result;
 }

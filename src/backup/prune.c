@@ -103,10 +103,10 @@ static void add_refusal(const struct prune *prune, const struct prune_part *part
     text_add(out, "group ");
     text_add_printable(out, group->name, strlen(group->name));
     text_addf(out, " store %s: ", part->access->name);
-    retention_guard_text(part->plan, group, guards & ~PRUNE_GUARD_CLOCK, out);
-    if ((guards & ~PRUNE_GUARD_CLOCK) != 0 && (guards & PRUNE_GUARD_CLOCK) != 0)
+    retention_guard_text(part->plan, group, guards, out);
+    if ((guards & RETENTION_GUARD_CLOCK) != 0 && guards != RETENTION_GUARD_CLOCK)
         text_add(out, "; ");
-    if ((guards & PRUNE_GUARD_CLOCK) != 0)
+    if ((guards & RETENTION_GUARD_CLOCK) != 0)
         add_clock(prune, part, out);
     text_add_char(out, '\n');
 }
@@ -287,9 +287,10 @@ int prune_exit_status(const struct prune *prune)
 {
     bool undone =
         count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER) > 0;
+    size_t missed = access_list_missed(&prune->stores);
     if (prune_is_refused(prune, NULL) || prune->failed_groups > 0)
         return err_exit_status(ERR_UNSAFE);
-    if (prune->stores.failure_count > 0 && prune->stores.count == 0)
+    if (missed > 0 && prune->stores.count == 0)
         return err_exit_status(ERR_TRANSIENT);
-    return prune->stores.failure_count > 0 || undone || prune->over_cap ? 8 : 0;
+    return missed > 0 || undone || prune->untold > 0 || prune->over_cap ? 8 : 0;
 }

@@ -44,9 +44,6 @@ struct prune_spec {
     int64_t now;
 };
 
-/* What refuses a group in a store: retention_guard_* and this. */
-#define PRUNE_GUARD_CLOCK 0x100u /* G4 */
-
 /* The copies of one store to which one policy applies. */
 struct prune_part {
     struct access *access;
@@ -55,7 +52,8 @@ struct prune_part {
     const struct catalog_plan_row **rows; /* of the artifact of the same index */
     size_t count, capacity, row_capacity;
     struct retention_plan *plan;
-    /* of the plan's group of the same index; what was forced is not in it */
+    /* enum retention_guard; of the plan's group of the same index; what was forced is not in
+     * it */
     unsigned *guards;
 };
 
@@ -70,14 +68,16 @@ struct prune {
     struct prune_part *parts; /* by store, then policy in the order of its first use */
     size_t part_count, part_capacity;
     char hash[RETENTION_HASH_SIZE];
-    struct err refusal; /* the whole plan is refused: clock, floors; text says why */
-    bool forced;        /* `force` was given and is this plan's hash */
-    size_t refused;     /* groups, each in one store, that a guard refuses */
-    bool over_cap;      /* max_total_size cannot be reached somewhere */
+    struct err refusal;  /* the whole plan is refused: text says why */
+    unsigned refused_by; /* RETENTION_GUARD_CLOCK or _FLOORS; 0: it is not */
+    bool forced;         /* `force` was given and is this plan's hash */
+    size_t refused;      /* groups, each in one store, that a guard refuses */
+    bool over_cap;       /* max_total_size cannot be reached somewhere */
 
     /* prune_run */
     int64_t run;
     size_t marked, skipped; /* copies; skipped: a pin, a lease or another run was first */
+    size_t untold;          /* of the skipped: whether they are pinned could not be told */
     size_t failed_groups;   /* refused inside the transaction */
     struct remove_results removed;
 };

@@ -17,14 +17,20 @@ const char *prune_store_name(const struct prune *prune, int64_t store_id)
     return "";
 }
 
-static void add_failure(struct prune *prune, const char *name, const struct err *why)
+static int add_failure(struct prune *prune, const char *name, const struct err *why,
+                       struct err *err)
 {
     struct access_list *list = &prune->stores;
+    bool missed = true;
+    if (prune->spec.store == NULL &&
+        access_is_missed(prune->spec.settings, prune->spec.catalog, name, &missed, err) < 0)
+        return -1;
     memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
                 sizeof *list->failures);
-    list->failures[list->failure_count++] =
-        (struct access_failure){.name = memory_strdup(name), .err = *why};
+    list->failures[list->failure_count++] = (struct access_failure){
+        .name = memory_strdup(name), .err = *why, .excused = !missed};
     log_warning("skipped: %s", why->text);
+    return 0;
 }
 
 /* Whatever is wrong with one store - away, another than expected, its password missing -
@@ -46,10 +52,8 @@ static int open_store(struct prune *prune, const struct catalog_store *row, stru
         *err = why;
         return -1;
     }
-    if (access == NULL) {
-        add_failure(prune, row->name, &why);
-        return 0;
-    }
+    if (access == NULL)
+        return add_failure(prune, row->name, &why, err);
     memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
     list->items[list->count++] = access;
     return 0;

@@ -66,7 +66,7 @@ static int remember_part(struct prune *prune, const struct prune_part *part,
 static bool clock_is_doubtful(const struct prune_part *part)
 {
     for (size_t i = 0; i < part->plan->group_count; i++) {
-        if ((part->guards[i] & PRUNE_GUARD_CLOCK) != 0)
+        if ((part->guards[i] & RETENTION_GUARD_CLOCK) != 0)
             return true;
     }
     return false;
@@ -192,6 +192,7 @@ static int respect_pins(struct marks *marks, struct err *err)
         log_warning("store \"%s\": %s stays: whether it is pinned cannot be told: %s",
                     item->part->access->name, item->row->artifact, why.text);
         marks->prune->skipped++;
+        marks->prune->untold++;
         drop_item(marks, i);
     }
     return 0;

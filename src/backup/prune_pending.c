@@ -75,7 +75,8 @@ static enum standing stand(const struct group *group, size_t first, size_t end,
     *use = here != NULL ? here : good;
     if (here != NULL && prune_state(here) == RETENTION_COMPLETE)
         return STANDING_THERE;
-    if (good == NULL)
+    /* What was taken ad hoc belongs into the stores of that one command, and no others. */
+    if (good == NULL || (here == NULL && *group->job == '\0'))
         return STANDING_OUT;
     *use = good;
     if (here != NULL)

@@ -103,7 +103,8 @@ static int check_clock(struct prune *prune, struct err *err)
     int64_t highest = 0;
     if (catalog_time_highest(prune->spec.catalog, &highest, err) < 0)
         return -1;
-    (void)!retention_guard_clock(prune->spec.now, highest, &prune->refusal);
+    if (retention_guard_clock(prune->spec.now, highest, &prune->refusal) < 0)
+        prune->refused_by = RETENTION_GUARD_CLOCK;
     return 0;
 }
 
@@ -116,14 +117,23 @@ static bool store_clock_disagrees(const struct prune *prune, struct access *acce
            retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, &why) < 0;
 }
 
+/* Would anything go? Also what failed or broke is not cleared away by a doubtful clock. */
+static bool would_go(const struct retention_plan *plan, const struct retention_group *group)
+{
+    bool due = false;
+    for (size_t i = group->first; i < group->first + group->count; i++)
+        due |= plan->decisions[retention_plan_index(plan, i)].is_due;
+    return due || group->pruned > 0;
+}
+
 static void guard_part(struct prune *prune, struct prune_part *part)
 {
-    unsigned clock = store_clock_disagrees(prune, part->access) ? PRUNE_GUARD_CLOCK : 0;
+    unsigned clock = store_clock_disagrees(prune, part->access) ? RETENTION_GUARD_CLOCK : 0;
     part->guards = memory_array(part->plan->group_count + 1, sizeof *part->guards);
     for (size_t i = 0; i < part->plan->group_count; i++) {
         const struct retention_group *group = &part->plan->groups[i];
         unsigned guards = retention_guard_group(part->plan, group);
-        if (group->pruned > 0)
+        if (clock != 0 && would_go(part->plan, group))
             guards |= clock;
         part->guards[i] = prune->forced ? 0 : guards;
         prune->refused += part->guards[i] != 0;
@@ -140,8 +150,10 @@ static void check_survivors(struct prune *prune)
         memory_array(prune->part_count + 1, sizeof *plans);
     for (size_t i = 0; i < prune->part_count; i++)
         plans[i] = prune->parts[i].plan;
-    if (retention_guard_survivors(plans, prune->part_count, &why) < 0)
+    if (retention_guard_survivors(plans, prune->part_count, &why) < 0) {
         prune->refusal = why;
+        prune->refused_by = RETENTION_GUARD_FLOORS;
+    }
     free(plans);
 }
 
@@ -167,15 +179,27 @@ static int check_force(struct prune *prune, struct err *err)
     return err_hint(err, "look at it again: `pgkeep prune`");
 }
 
+/* A policy that is meant to do something; who asked for none gets no warning. */
 static void warn_of_nothing_on(const struct prune *prune)
 {
+    struct strlist names = {0};
+    struct text list;
+    text_init(&list, 1 << 12);
     for (size_t i = 0; i < prune->part_count; i++) {
         const struct prune_part *part = &prune->parts[i];
-        if (!part->plan->is_on && part->policy->retention.max_total_size == 0)
-            log_warning("store \"%s\": policy \"%s\" has no rule that is on: everything is "
-                        "kept (%s)",
-                        part->access->name, part->policy->name, part->artifacts[0].group);
+        const char *name = part->policy->name;
+        if (part->plan->is_on || part->policy->retention.max_total_size > 0 ||
+            settings_policy(prune->spec.settings, name) == NULL ||
+            strlist_has(&names, name))
+            continue;
+        strlist_add(&names, name);
+        text_addf(&list, "%s\"%s\"", names.count > 1 ? ", " : "", name);
     }
+    if (names.count > 0)
+        log_warning("no rule is on in %s %s: everything is kept",
+                    names.count == 1 ? "policy" : "policies", list.data);
+    text_release(&list);
+    strlist_release(&names);
 }
 
 int prune_plan(struct prune *prune, struct err *err)
@@ -194,8 +218,10 @@ int prune_plan(struct prune *prune, struct err *err)
     if (check_force(prune, err) < 0)
         return -1;
     /* The clock and G3, G11 can be forced; what check_survivors says below cannot. */
-    if (prune->forced)
+    if (prune->forced) {
         err_clear(&prune->refusal);
+        prune->refused_by = 0;
+    }
     check_survivors(prune);
     for (size_t i = 0; i < prune->part_count; i++)
         guard_part(prune, &prune->parts[i]);

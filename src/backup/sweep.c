@@ -35,15 +35,20 @@ static bool is_of_store(enum err_kind kind)
 
 /* ---- stores ---- */
 
-static void add_failure(struct sweep_report *report, const char *name,
-                        const struct err *why)
+static int add_failure(const struct sweep_spec *spec, struct sweep_report *report,
+                       const char *name, const struct err *why, struct err *err)
 {
     struct access_list *list = &report->stores;
+    bool missed = true;
+    if (spec->store == NULL &&
+        access_is_missed(spec->settings, spec->catalog, name, &missed, err) < 0)
+        return -1;
     memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
                 sizeof *list->failures);
-    list->failures[list->failure_count++] =
-        (struct access_failure){.name = memory_strdup(name), .err = *why};
+    list->failures[list->failure_count++] = (struct access_failure){
+        .name = memory_strdup(name), .err = *why, .excused = !missed};
     log_warning("skipped: %s", why->text);
+    return 0;
 }
 
 /* known: the catalog has seen it; a store of the configuration that was never used may have
@@ -66,9 +71,8 @@ static int open_store(const struct sweep_spec *spec, struct sweep_report *report
     /* A configured store that was never used may be away for good reasons; that is not a
      * failure. */
     if (known)
-        add_failure(report, name, &why);
-    else
-        log_debug("%s", why.text);
+        return add_failure(spec, report, name, &why, err);
+    log_debug("%s", why.text);
     return 0;
 }
 
@@ -133,8 +137,9 @@ static int sweep_rest(const struct sweep *sweep, struct err *err)
         return 0;
     if (open == 0)
         return sweep_orphans(sweep, err);
-    log_warning("store \"%s\": %zu uploads are open: orphans are not looked for",
-                sweep->access->name, open);
+    char count[64];
+    log_warning("store \"%s\": %s open: orphans are not looked for", sweep->access->name,
+                text_count(count, open, "upload is", "uploads are"));
     return 0;
 }
 

@@ -29,14 +29,15 @@ static void print_rebuilt(const struct cmd_context *ctx,
     json_t *list = ctx->settings->json ? json_array() : NULL;
     for (size_t i = 0; i < result->count; i++) {
         const struct rebuild_store *store = &result->stores[i];
+        char copies[64], backups[64], files[64];
         if (list)
             (void)json_array_append_new(list, rebuilt_json(store));
         else
             output_linef(
-                "store \"%s\": %zu copies, %zu backups that no store before it had, "
-                "%zu damaged files",
-                store->name, store->result.copies, store->result.artifacts,
-                store->result.damaged);
+                "store \"%s\": %s, %s that no store before it had, %s", store->name,
+                text_count(copies, store->result.copies, "copy", "copies"),
+                text_count(backups, store->result.artifacts, "backup", "backups"),
+                text_count(files, store->result.damaged, "damaged file", "damaged files"));
     }
     if (list) {
         output_json(json_pack("{s:s, s:o, s:I, s:I, s:o}", "catalog",
@@ -45,7 +46,9 @@ static void print_rebuilt(const struct cmd_context *ctx,
                               (json_int_t)result->damaged, "stores", list));
         return;
     }
-    output_linef("catalog %s: %zu backups", ctx->settings->catalog, result->artifacts);
+    char count[64];
+    output_linef("catalog %s: %s", ctx->settings->catalog,
+                 text_count(count, result->artifacts, "backup", "backups"));
     if (result->kept)
         output_linef("the old one is kept as %s", result->kept);
 }
@@ -77,17 +80,25 @@ struct visit {
 typedef int (*visit_store)(struct visit *visit, struct access *access, bool *doubtful,
                            struct err *err);
 
-static void fail(struct visit *v, const char *name, const struct err *why)
+static int fail(struct visit *v, const char *name, const struct err *why, struct err *err)
 {
-    log_err(why);
-    v->failed++;
-    if (v->first == ERR_NONE)
+    bool missed = true;
+    if (!config_args_has(v->ctx->args, "store") &&
+        access_is_missed(v->ctx->settings, v->catalog, name, &missed, err) < 0)
+        return -1;
+    if (missed)
+        log_err(why);
+    else
+        log_warning("%.*s", (int)strcspn(why->text, "\n"), why->text);
+    v->failed += missed;
+    if (missed && v->first == ERR_NONE)
         v->first = why->kind;
     if (v->list)
         (void)json_array_append_new(v->list, json_pack("{s:o, s:{s:s, s:o}}", "store",
                                                        json_bytes(name), "error", "code",
                                                        err_kind_name(why->kind), "message",
                                                        json_bytes(why->text)));
+    return 0;
 }
 
 /* A configured store without a mark, which this catalog never saw with one, was not named
@@ -120,7 +131,7 @@ static int visit_one(struct visit *v, const char *name, visit_store each, struct
     if (done < 0 && is_unused(v, name, &why))
         log_info("%.*s: nothing to do there", (int)strcspn(why.text, "\n"), why.text);
     else if (done < 0)
-        fail(v, name, &why);
+        return fail(v, name, &why, err);
     else if (doubtful)
         v->doubtful++;
     else
@@ -168,8 +179,8 @@ static void print_synced(struct visit *v, const char *name,
     if (v->list)
         (void)json_array_append_new(v->list, synced_json(name, result));
     else
-        output_linef("store \"%s\": %zu manifests; new here: %zu backups, %zu copies, %zu "
-                     "decisions; missing: %zu; there again: %zu; damaged: %zu",
+        output_linef("store \"%s\": manifests: %zu; new here: backups %zu, copies %zu, "
+                     "decisions %zu; missing: %zu; there again: %zu; damaged: %zu",
                      name, result->manifests, result->artifacts, result->copies,
                      result->states, result->missing, result->healed, result->damaged);
 }
@@ -252,10 +263,13 @@ static void print_compared(struct visit *v, const char *name,
         output_table_cell(&v->table, finding->key);
         output_table_cell(&v->table, finding->note);
     }
-    log_info("store \"%s\": %zu copies, %zu objects of ours, %zu others, %zu uploads under "
-             "way: %zu findings",
-             name, result->copies, result->objects, result->others, result->uploading,
-             result->count);
+    char copies[64], objects[64], others[64], uploads[64], findings[64];
+    log_info("store \"%s\": %s, %s of ours, %s, %s under way: %s", name,
+             text_count(copies, result->copies, "copy", "copies"),
+             text_count(objects, result->objects, "object", "objects"),
+             text_count(others, result->others, "other", "others"),
+             text_count(uploads, result->uploading, "upload", "uploads"),
+             text_count(findings, result->count, "finding", "findings"));
 }
 
 static int check_one(struct visit *v, struct access *access, bool *doubtful,

@@ -69,7 +69,7 @@ static void print_done(const struct prune *prune)
 {
     size_t gone = 0;
     uint64_t bytes = 0;
-    char size[32];
+    char size[32], count[64];
     for (size_t i = 0; i < prune->removed.count; i++) {
         const struct remove_result *result = &prune->removed.items[i];
         gone += result->outcome == REMOVE_GONE;
@@ -78,7 +78,7 @@ static void print_done(const struct prune *prune)
             output_linef("%s  %s  %s", result->artifact,
                          remove_outcome_name(result->outcome), result->reason);
     }
-    output_linef("deleted %zu cop%s, %s", gone, gone == 1 ? "y" : "ies",
+    output_linef("deleted %s, %s", text_count(count, gone, "copy", "copies"),
                  text_size(size, bytes));
 }
 

@@ -88,9 +88,10 @@ static int exit_status(const struct sweep_report *report)
                   count_removed(report, REMOVE_BLOCKED) > 0 ||
                   count_removed(report, REMOVE_LATER) > 0;
 
-    if (report->stores.failure_count > 0 && report->stores.count == 0)
+    size_t missed = access_list_missed(&report->stores);
+    if (missed > 0 && report->stores.count == 0)
         return err_exit_status(ERR_TRANSIENT);
-    return undone || report->stores.failure_count > 0 ? CMD_PARTIAL : CMD_DONE;
+    return undone || missed > 0 ? CMD_PARTIAL : CMD_DONE;
 }
 
 static int run(struct cmd_context *ctx, struct err *err)

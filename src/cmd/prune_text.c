@@ -25,6 +25,16 @@ static bool is_shown(const struct prune_part *part, size_t index, bool all)
     return all || (strcmp(verdict, "KEEP") != 0 && strcmp(verdict, "IGNORE") != 0);
 }
 
+/* A header alone would say nothing. */
+static bool has_lines(const struct prune_part *part, const struct retention_group *group,
+                      bool all)
+{
+    bool any = group->over_cap;
+    for (size_t i = group->first; i < group->first + group->count; i++)
+        any |= is_shown(part, retention_plan_index(part->plan, i), all);
+    return any;
+}
+
 static void print_rows(const struct prune *prune, const struct prune_part *part,
                        const struct retention_group *group, bool all)
 {
@@ -48,6 +58,8 @@ static void print_part(const struct prune *prune, const struct prune_part *part,
     text_init(&line, LINE_CEILING);
     for (size_t i = 0; i < part->plan->group_count; i++) {
         const struct retention_group *group = &part->plan->groups[i];
+        if (!has_lines(part, group, all))
+            continue;
         text_clear(&line);
         retention_explain_header(part->plan, group, part->access->name, part->policy->name,
                                  &line);
@@ -70,19 +82,28 @@ static void print_skipped(const struct prune *prune)
     }
 }
 
+static void add_sums(const struct prune_part *part, struct retention_summary *summary)
+{
+    retention_summary_add(summary, part->plan);
+    for (size_t i = 0; i < part->plan->group_count; i++)
+        summary->guards |= part->guards[i];
+}
+
 static void print_summary(const struct prune *prune)
 {
     struct retention_summary summary = {0};
     struct text line;
     text_init(&line, LINE_CEILING);
     for (size_t i = 0; i < prune->part_count; i++)
-        retention_summary_add(&summary, prune->parts[i].plan);
+        add_sums(&prune->parts[i], &summary);
+    summary.guards |= prune->refused_by;
     retention_explain_summary(&summary, prune->hash, &line);
     output_text(line.data);
     size_t due = prune_due_count(prune);
+    char count[64];
     if (due > 0)
-        output_linef("clears away %zu failed or damaged cop%s", due,
-                     due == 1 ? "y" : "ies");
+        output_linef("clears away %s", text_count(count, due, "failed or damaged copy",
+                                                  "failed or damaged copies"));
     text_release(&line);
 }
 
@@ -117,16 +138,11 @@ static void set(json_t *object, const char *key, json_t *value)
 
 static json_t *guards_json(unsigned guards)
 {
-    static const struct {
-        unsigned guard;
-        const char *name;
-    } rows[] = {{RETENTION_GUARD_MANY, "G3"},
-                {RETENTION_GUARD_SUSPECT, "G11"},
-                {PRUNE_GUARD_CLOCK, "G4"}};
     json_t *list = json_array();
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if ((guards & rows[i].guard) != 0)
-            (void)json_array_append_new(list, json_string(rows[i].name));
+    for (unsigned guard = 1; guard <= guards; guard <<= 1) {
+        if ((guards & guard) != 0)
+            (void)json_array_append_new(
+                list, json_string(retention_guard_name((enum retention_guard)guard)));
     }
     return list;
 }

@@ -98,7 +98,13 @@ like "and what is near" "$err" "nas"
 conf "$nas" "" "$(job nightly '"nas"' '')"
 keep prune --yes --json
 is "G1: no policy keeps everything" "$status $(json '[.copies[].verdict] | unique | join(" ")')" "0 keep"
-like "G1: and says so" "$err" 'policy "none" has no rule that is on: everything is kept'
+unlike "G1: who asked for nothing is not warned" "$err" "is on"
+conf "$nas $offsite" "idle: { keep_last = 0; };" "$(job nightly '"nas", "offsite"' 'retention = "idle";')"
+keep prune --yes --json
+is "G1: a policy in which nothing is on keeps everything" "$status $(json '[.copies[].verdict] | unique | join(" ")')" "0 keep"
+is "G1: and says so, once" "$(grep -c . <<<"$err") $err" '1 pgkeep: warning: no rule is on in policy "idle": everything is kept'
+keep prune --yes
+unlike "of groups of which nothing goes no header is printed" "$out" "^group"
 
 # ---- groups never mix; a short name is no prefix (docker-postgres-backup-local) ----
 fresh

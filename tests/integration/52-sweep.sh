@@ -135,6 +135,31 @@ is "a dead one is failed" "$(json '.artifacts[0] | .status + " " + ([.copies[].s
 keep sweep
 is "and there is nothing more to sweep" "$out" "nothing to sweep"
 
+# ---- ad-hoc stores ----
+once() { keep backup --source "host=$PGHOST port=$PGPORT user=postgres dbname=shop" --store "dir:$work/$1" && first=${first:-$out}; }
+first=""
+once gone
+once other
+keep prune --json
+is "ad hoc: no other backup's store is waited for" "$(json '[.copies[] | select(.group | startswith("adhoc")) | .reasons[]] | unique | join("; ")')" "no rule is on"
+rm -rf "$work/gone"
+keep sweep
+is "an ad-hoc store that is gone: sweep" "$status" 0
+like "an ad-hoc store that is gone: a warning" "$err" "warning: skipped: .*dir:$work/gone"
+keep catalog sync
+is "an ad-hoc store that is gone: sync" "$status" 0
+keep prune
+is "an ad-hoc store that is gone: prune" "$status" 0
+keep sweep --store "dir:$work/gone"
+is "an ad-hoc store that is gone, asked for" "$status" 5
+keep delete "$first" --yes
+is "an ad-hoc store that is gone: a deletion waits for it" "$status" 5
+sqlite3 "$catalog" "UPDATE copies SET state = 'deleting' WHERE artifact = (SELECT number FROM artifacts WHERE id = '$first')"
+keep sweep
+is "an ad-hoc store that is gone, with something unfinished" "$status" 8
+keep catalog sync
+is "the same for sync" "$status" 8
+
 # ---- one store away ----
 rgw_gateway stop
 keep sweep
