@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goal: kill -9 at every step of an upload, once and twice, into a folder and a bucket; then one sweep, and neither a
+# Goal: kill -9 at steps of an upload (PGKEEP_LONG=1: at every one), once and twice, into a folder and a bucket; then one sweep, and neither a
 # ghost row nor an orphan object is left, and what was there before is whole.
 # shellcheck source=tests/fault/crash.sh
 . "$(dirname "$0")/crash.sh"

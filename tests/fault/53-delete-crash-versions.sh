@@ -10,7 +10,6 @@ keep backup nightly
 prepare() { three_backups; }
 prepare
 is "two are kept" "${#kept[@]}" 2
-most=${FAULT_STEPS:-20}
 for call in sendto recvfrom; do
     every "$call" "deletion of versions" prune --yes
 done

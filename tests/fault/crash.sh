@@ -3,7 +3,8 @@
 # catalog, send, receive), then one sweep, and a look at what is left; to be sourced.
 # Starts PostgreSQL and Ceph's S3 and writes a configuration: job nightly into a folder and a bucket, keep_last = 2.
 #
-#   every CALL WHAT COMMAND...   for n = 1, 2, 3 ... until it is not hit any more; calls the test's `prepare` before each
+#   every CALL WHAT COMMAND...   at $most steps, spread evenly over the run (PGKEEP_LONG=1: at all); calls the test's
+#                                `prepare` before each
 #   kept=(ID...)                 what must stay whole all the time
 #   calls=(CALL...)              all kinds
 #   bucket_kind=KIND             before sourcing: "" versioned locked; every version and marker counts as an object
@@ -15,7 +16,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../integration/retention.sh"
 
 strace -f -o /dev/null true 2>/dev/null || skip_all "strace cannot trace here"
-most=${FAULT_STEPS:-60} # of one kind of call
+most=$([ -n "$test_long" ] && echo 1000 || echo 5) # of one kind of call
 kept=()
 pg_up main
 rgw_up
@@ -79,24 +80,37 @@ sweep_once() {
     keep sweep
     [ "$status" = 0 ] || echo "sweep ended with $status: $err"
 }
-# every CALL WHAT COMMAND…: for n = 1, 2, 3 … until it is not hit any more; `prepare` runs before each
+# steps CALL COMMAND…: which of the calls that a whole run makes, by its busiest thread; an injection counts by thread
+steps() {
+    local call=$1 all
+    shift
+    strace -f -qq -b execve -o "$work/steps" -e "trace=$call" "$pgkeep" --config "$config" "$@" >/dev/null 2>&1
+    all=$(grep -F "$call(" "$work/steps" | cut -d' ' -f1 | sort | uniq -c | sort -n | awk 'END { print $1 + 0 }')
+    awk -v all="$all" -v most="$most" 'BEGIN {
+        if (most > all) most = all
+        for (i = 0; i < most; i++) print (most > 1 ? 1 + int(i * (all - 1) / (most - 1)) : 1)
+    }'
+}
+# every CALL WHAT COMMAND…: killed once at each step, and every other time once more while it is swept
 every() {
-    local call=$1 what=$2 n wrong="" second
+    local call=$1 what=$2 n wrong="" second count=0 hit=0
     shift 2
-    for ((n = 1; n <= most; n++)); do
+    prepare
+    for n in $(steps "$call" "$@"); do
         prepare
         killed "$call" "$n" "$@"
-        [ "$status" = 137 ] || break
+        hit=$((hit + (status == 137))) count=$((count + 1))
         wrong+=$(crashed | sed "s/^/$call $n: /")
-        second=${calls[n % ${#calls[@]}]}
-        if [ $((n % 2)) = 0 ]; then
-            killed "$second" $((n % 7 + 1)) sweep
+        second=${calls[count % ${#calls[@]}]}
+        if [ $((count % 2)) = 0 ]; then
+            killed "$second" $((count % 7 + 1)) sweep
             wrong+=$(crashed | sed "s/^/$call $n, then $second: /")
         fi
         wrong+=$(sweep_once | sed "s/^/$call $n: /")
         wrong+=$(swept | sed "s/^/$call $n: /")
     done
-    is "$what: kill -9 at each of $((n - 1)) $call" "$wrong" ""
+    [ "$hit" -gt 0 ] || [ "$count" = 0 ] || wrong+="$call: never hit"
+    is "$what: kill -9 at $hit of $count steps, $call" "$wrong" ""
 }
 
 # shellcheck disable=SC2034 # for the tests
