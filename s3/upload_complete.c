@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "s3/lock.h"
+#include "s3/object_lock.h"
 #include "s3/object.h"
 #include "s3/xml.h"
 
@@ -303,7 +303,7 @@ static int end(struct s3_upload *upload, struct s3_object *object, struct err *e
         return err_set(err, ERR_SYSTEM, "the upload was finished without a part");
     if ((upload->state == S3_UPLOAD_HELD ? put_whole : complete)(upload, object, err) < 0)
         return -1;
-    if (s3_lock_ensure(upload->client, object, err) == 0)
+    if (s3_object_lock_ensure(upload->client, object, err) == 0)
         return 0;
     upload->state = S3_UPLOAD_UNKNOWN;
     s3_object_release(object);

@@ -1,9 +1,9 @@
 /*
- * lock - an object that was written with a lock is looked at, and locked once more when it
+ * object_lock - an object that was written with a lock is looked at, and locked once more when it
  * is not. Any thread.
  */
-#ifndef PGKEEP_S3_LOCK_H
-#define PGKEEP_S3_LOCK_H
+#ifndef PGKEEP_S3_OBJECT_LOCK_H
+#define PGKEEP_S3_OBJECT_LOCK_H
 
 #include "s3/client.h"
 
@@ -13,7 +13,7 @@
  * CreateMultipartUpload and forgets them. A HEAD may also be silent because the keys may
  * not read locks (Amazon, API_HeadObject: s3:GetObjectRetention); setting the same again
  * does no harm. -1: the object is there, but nothing protects it. */
-int s3_lock_ensure(struct s3_client *client, const struct s3_object *object,
-                   struct err *err) MUST_USE;
+int s3_object_lock_ensure(struct s3_client *client, const struct s3_object *object,
+                          struct err *err) MUST_USE;
 
 #endif

@@ -3,7 +3,7 @@
  * that was to be locked and is not can be deleted by whoever stole the keys, which is what
  * the lock is for: so HEAD decides, not the answer to the upload.
  */
-#include "s3/lock.h"
+#include "s3/object_lock.h"
 
 #include "base/clock.h"
 #include "s3/engine.h"
@@ -57,8 +57,8 @@ static bool wants_hold(const struct s3_client *client)
     return strlist_has(&client->object_headers, "x-amz-object-lock-legal-hold: ON");
 }
 
-int s3_lock_ensure(struct s3_client *client, const struct s3_object *object,
-                   struct err *err)
+int s3_object_lock_ensure(struct s3_client *client, const struct s3_object *object,
+                          struct err *err)
 {
     int result = 0;
 
