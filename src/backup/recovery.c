@@ -9,23 +9,10 @@
 
 enum { CEILING = 256 * 1024 };
 
-/* 'text', whatever is in it, as one word of a shell. */
-static void add_quoted(struct text *out, const char *text)
-{
-    text_add_char(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '\'')
-            text_add(out, "'\\''");
-        else
-            text_add_char(out, *text);
-    }
-    text_add_char(out, '\'');
-}
-
 static void add_folder_setup(struct text *out, const struct recovery_place *place)
 {
     text_add(out, "    STORE=");
-    add_quoted(out, place->folder);
+    text_add_quoted(out, place->folder);
     text_add(out, "\n    get() { cat \"$STORE/$1\"; }\n    newest() { ls "
                   "\"$STORE/manifests\" | sort | tail; }\n");
 }
@@ -38,15 +25,15 @@ static void add_bucket_setup(struct text *out, const struct recovery_place *plac
     text_init(&url, CEILING);
     text_addf(&url, "s3://%s/%s%s", place->bucket, prefix, slash ? "" : "/");
     text_add(out, "    STORE=");
-    add_quoted(out, url.data);
+    text_add_quoted(out, url.data);
     text_add(out, "\n    s3() { aws");
     if (place->endpoint != NULL) {
         text_add(out, " --endpoint-url ");
-        add_quoted(out, place->endpoint);
+        text_add_quoted(out, place->endpoint);
     }
     if (place->region != NULL) {
         text_add(out, " --region ");
-        add_quoted(out, place->region);
+        text_add_quoted(out, place->region);
     }
     text_add(out, " s3 \"$@\"; }\n"
                   "    get() { s3 cp \"$STORE$1\" -; }\n"
@@ -170,7 +157,7 @@ static void add_example(struct text *out, const struct recovery_place *place)
              "\nIn one line, without any of the above, a whole gzip backup is\n\n    ");
     if (place->folder != NULL) {
         text_add(out, "zcat ");
-        add_quoted(out, place->folder);
+        text_add_quoted(out, place->folder);
         text_add(out, "/data/SOURCE/DATABASE/YYYY/FILE.sql.gz");
     } else {
         const char *prefix = place->prefix != NULL ? place->prefix : "";
@@ -178,7 +165,7 @@ static void add_example(struct text *out, const struct recovery_place *place)
         text_add(out, "aws ");
         if (place->endpoint != NULL) {
             text_add(out, "--endpoint-url ");
-            add_quoted(out, place->endpoint);
+            text_add_quoted(out, place->endpoint);
             text_add_char(out, ' ');
         }
         struct text url;
@@ -186,7 +173,7 @@ static void add_example(struct text *out, const struct recovery_place *place)
         text_addf(&url, "s3://%s/%s%sdata/SOURCE/DATABASE/YYYY/FILE.sql.gz", place->bucket,
                   prefix, slash ? "" : "/");
         text_add(out, "s3 cp ");
-        add_quoted(out, url.data);
+        text_add_quoted(out, url.data);
         text_add(out, " - | gunzip");
         text_release(&url);
     }

@@ -157,6 +157,18 @@ void text_add_hex(struct text *text, const void *data, size_t size)
     }
 }
 
+void text_add_quoted(struct text *text, const char *string)
+{
+    text_add_char(text, '\'');
+    for (; *string != '\0'; string++) {
+        if (*string == '\'')
+            text_add(text, "'\\''");
+        else
+            text_add_char(text, *string);
+    }
+    text_add_char(text, '\'');
+}
+
 bool text_is_utf8(const char *data, size_t size)
 {
     while (size > 0) {

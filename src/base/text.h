@@ -35,6 +35,8 @@ void text_add_printable(struct text *text, const char *data, size_t size);
  * keep_slash. */
 void text_add_percent(struct text *text, const char *data, size_t size, bool keep_slash);
 void text_add_hex(struct text *text, const void *data, size_t size);
+/* 'string', whatever is in it, as one word of a shell. */
+void text_add_quoted(struct text *text, const char *string);
 bool text_is_utf8(const char *data, size_t size);
 bool text_starts_with(const char *string, const char *prefix);
 bool text_ends_with(const char *string, const char *suffix);

@@ -13,8 +13,16 @@
 
 static void add_option(struct text *line, const struct config_args *args, const char *name)
 {
-    if (config_args_has(args, name))
-        text_addf(line, " --%s %s", name, config_args_text(args, name));
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789_-./:@%+=,";
+    if (!config_args_has(args, name))
+        return;
+    const char *value = config_args_text(args, name);
+    text_addf(line, " --%s ", name);
+    if (*value != '\0' && value[strspn(value, plain)] == '\0')
+        text_add(line, value);
+    else
+        text_add_quoted(line, value);
 }
 
 /* The very line that does what was refused: the same selection, so the same plan. */

@@ -149,6 +149,9 @@ keep prune
 is "G3: a dry run that a guard refuses" "$status" 9
 like "G3: the figures" "$err" "group nightly/shop/full store nas: G3: 9 of 12 complete copies would go"
 like "G3: the plan is shown all the same" "$out" "guards G3"
+cp "$config" "$work/it's a.conf"
+run "$pgkeep" --config "$work/it's a.conf" prune --job nightly
+like "G3: the line that forces can be pasted" "$err" "pgkeep --config '.*/it'\\\\''s a.conf' prune --job nightly --force"
 hash=$(hash_of)
 keep prune --yes
 is "G3: --yes is refused" "$status" 9
