@@ -120,4 +120,5 @@ three_backups() {
     keep backup nightly
     mapfile -t kept < <("$pgkeep" --config "$config" list --json |
         jq -r '[.artifacts[] | select(.status == "complete")][:2][].id')
+    keep verify "${kept[@]}" # or the third one would be the newest verified, which stays
 }
