@@ -94,6 +94,11 @@ START_TEST(the_last_line_sums_up)
     retention_explain_summary(&summary, "6f1c000000000000", &text);
     ck_assert_str_eq(text.data, "plan 6f1c000000000000  keep 10  prune 8 (44 %)  frees 9.6 "
                                 "GiB  guards G3 G11\n");
+    summary.guards = RETENTION_GUARD_CLOCK | RETENTION_GUARD_FLOORS;
+    text_clear(&text);
+    retention_explain_summary(&summary, "h", &text);
+    ck_assert_str_eq(text.data, "plan h  keep 10  prune 8 (44 %)  frees 9.6 GiB  guards G4 "
+                                "G2\n");
     text_release(&text);
     planning_release(&p);
 }

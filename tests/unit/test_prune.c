@@ -13,6 +13,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COUNT = 5 }; /* number 5 is the newest; a policy keeps one */
@@ -157,6 +158,20 @@ START_TEST(a_pin_that_another_machine_noted_in_the_store_holds)
 }
 END_TEST
 
+START_TEST(one_of_which_nobody_can_say_whether_it_is_pinned_stays_and_is_told)
+{
+    char *file = memory_format("%s/nas/state/%s.json", catalogs.folder, catalogs_id(3));
+    char *folder = memory_format("%s/nas/state", catalogs.folder);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    ck_assert_int_eq(mkdir(file, 0700), 0);
+    expect("35", 8);
+    ck_assert_uint_eq(prune->untold, 1);
+    ck_assert_int_eq(rmdir(file), 0);
+    free(folder);
+    free(file);
+}
+END_TEST
+
 START_TEST(a_reader_that_came_first_keeps_its_copy)
 {
     int64_t lease = 0;
@@ -248,6 +263,8 @@ int main(void)
     tcase_add_test(tcase, nothing_came_between);
     tcase_add_test(tcase, a_pin_that_came_first_holds);
     tcase_add_test(tcase, a_pin_that_another_machine_noted_in_the_store_holds);
+    tcase_add_test(tcase,
+                   one_of_which_nobody_can_say_whether_it_is_pinned_stays_and_is_told);
     tcase_add_test(tcase, a_reader_that_came_first_keeps_its_copy);
     tcase_add_test(tcase, when_the_newest_breaks_meanwhile_the_others_stay);
     tcase_add_test(tcase, when_the_newest_becomes_suspect_meanwhile_the_others_stay);
