@@ -154,11 +154,30 @@ static int abort_uploads(const struct recovery *r, struct err *err)
     return result;
 }
 
+/* Whoever goes through a list comes late to its last row, and a store may take its time:
+ * meanwhile a `copy` may have taken this one up again, and may even have completed it. */
+static int is_as_it_was(const struct recovery *r, bool *same, struct err *err)
+{
+    struct catalog_copy now = {0};
+    const char *owner = r->copy->owner ? r->copy->owner : "";
+    if (catalog_copy_load(r->catalog, r->copy->id, &now, err) < 0)
+        return -1;
+    *same = now.state == r->copy->state && strcmp(now.owner ? now.owner : "", owner) == 0;
+    catalog_copy_release(&now);
+    return 0;
+}
+
 static int remove_object(const struct recovery *r, const char *key, struct err *err)
 {
     struct store_removed removed = {0};
+    bool same = false;
     if (key == NULL)
         return 0;
+    if (is_as_it_was(r, &same, err) < 0)
+        return -1;
+    if (!same)
+        return err_set(err, ERR_UNSAFE, "another process has taken up the copy of %s",
+                       r->copy->artifact);
     if (store_remove(r->access->store, key, &removed, err) < 0)
         return -1;
     if (removed.result == STORE_GONE)
@@ -199,9 +218,13 @@ int recover_copy(struct catalog *catalog, struct access *access,
     struct recovery r = {
         .catalog = catalog, .access = access, .copy = copy, .vouched = vouched};
     struct manifest manifest = {0};
-    bool absent = false, may = false, whole = false;
+    bool absent = false, may = false, whole = false, same = false;
     *result = RECOVER_LEFT_ALONE;
     if (!owner_is_gone(&r))
+        return 0;
+    if (is_as_it_was(&r, &same, err) < 0)
+        return -1;
+    if (!same)
         return 0;
     if (artifact_may_complete(&r, &may, err) < 0 ||
         read_manifest(&r, &manifest, &absent, err) < 0)

@@ -27,7 +27,8 @@ enum recover_result {
     RECOVER_LEFT_ALONE /* its owner lives, or may */
 };
 
-/* One copy. vouched: the caller holds the lock that its owner would hold. */
+/* One copy, as it was read from the catalog; one that is another by now is left alone.
+ * vouched: the caller holds the lock that its owner would hold. */
 int recover_copy(struct catalog *catalog, struct access *access,
                  const struct catalog_copy *copy, bool vouched, enum recover_result *result,
                  struct err *err) MUST_USE;
