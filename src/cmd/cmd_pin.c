@@ -112,9 +112,9 @@ const struct command cmd_unpin = {
     .summary = "end the protection of a backup",
     .about =
         "From now on retention alone decides; also over one that was set aside because\n"
-        "its date was in the future or unknown, once that date has come. Exit status 8: a "
-        "store could not be told;\n"
-        "there the pin stays until `pgkeep catalog sync` or the next change.\n"
+        "its date was in the future or unknown, once that date has come. Exit status 8: a\n"
+        "store could not be told; there the pin stays until `pgkeep catalog sync` or the\n"
+        "next change.\n"
         "\n"
         "  pgkeep unpin 01JD7XK2M4\n",
     .min_args = 1,
