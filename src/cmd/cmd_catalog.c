@@ -176,13 +176,18 @@ static json_t *synced_json(const char *name, const struct sync_result *result)
 static void print_synced(struct visit *v, const char *name,
                          const struct sync_result *result)
 {
+    char manifests[64], backups[64], copies[64], decisions[64];
     if (v->list)
         (void)json_array_append_new(v->list, synced_json(name, result));
     else
-        output_linef("store \"%s\": manifests: %zu; new here: backups %zu, copies %zu, "
-                     "decisions %zu; missing: %zu; there again: %zu; damaged: %zu",
-                     name, result->manifests, result->artifacts, result->copies,
-                     result->states, result->missing, result->healed, result->damaged);
+        output_linef("store \"%s\": %s; new here: %s, %s, %s; missing: %zu; there again: "
+                     "%zu; damaged: %zu",
+                     name,
+                     text_count(manifests, result->manifests, "manifest", "manifests"),
+                     text_count(backups, result->artifacts, "backup", "backups"),
+                     text_count(copies, result->copies, "copy", "copies"),
+                     text_count(decisions, result->states, "decision", "decisions"),
+                     result->missing, result->healed, result->damaged);
 }
 
 static int sync_one(struct visit *v, struct access *access, bool *doubtful, struct err *err)

@@ -183,7 +183,7 @@ run "$pgkeep" doctor --mark x
 is "adopt: --mark alone" "$status" 2
 run "$pgkeep" doctor --adopt nas
 is "adopt: an empty folder" "$status" 0
-like "adopt: says what is expected there" "$out" "expects 1 backups in it .*the newest $id"
+like "adopt: says what is expected there" "$out" "expects 1 backup in it .*the newest $id"
 like "adopt: a new mark" "$out" 'adopted: its mark is [0-9a-f-]{36}'
 like "adopt: and how to restore by hand" "$(ls "$work/nas")" 'RECOVERY.md'
 run "$pgkeep" doctor --adopt nas
