@@ -135,8 +135,8 @@ int catalog_check(struct catalog *catalog, struct err *err) MUST_USE;
  * what was there as the file `kept`, which must not exist yet. What is at `path` is
  * overwritten in one transaction of SQLite, so that whoever has it open sees the new rows
  * and nobody a part of them; what cannot be read as a catalog is moved to `kept` instead.
- * Nothing there: *absent, and nothing is kept. `with` is closed, and gone afterwards. After
- * an error `path` is as it was. */
+ * Nothing there: *absent, and nothing is kept but a log (PATH-wal) that lost its file.
+ * `with` is closed, and gone afterwards. After an error `path` is as it was. */
 int catalog_replace(const char *path, const char *with, const char *kept, bool *absent,
                     struct err *err) MUST_USE;
 /* Removes a catalog file and what SQLite keeps beside it; absent is success. */

@@ -149,8 +149,13 @@ int catalog_replace(const char *path, const char *with, const char *kept, bool *
                     struct err *err)
 {
     *absent = !file_exists(path);
-    if (*absent)
+    if (*absent) {
+        /* Whoever moved the file alone left its log, which SQLite would replay into the
+         * new one. */
+        if (move_away(path, kept, err) < 0)
+            return -1;
         return rename_new(with, path, err);
+    }
     if (keep_and_overwrite(path, with, kept, err) == 0)
         return catalog_remove_file(with, err);
     if (err->kind != ERR_CORRUPT)

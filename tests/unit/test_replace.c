@@ -108,6 +108,28 @@ START_TEST(where_nothing_was_nothing_is_kept)
 }
 END_TEST
 
+/* Who moves the file alone leaves what SQLite keeps beside it; that would be replayed into
+ * the new one. */
+START_TEST(the_log_of_one_that_was_moved_away_is_not_replayed)
+{
+    bool absent = false;
+    char path[128], log[160], from[160], moved[160];
+    struct text text;
+    snprintf(path, sizeof path, "%s/fresh.db", old.folder);
+    snprintf(log, sizeof log, "%s-wal", path);
+    snprintf(from, sizeof from, "%s-wal", old.path);
+    snprintf(moved, sizeof moved, "%s-wal", kept);
+    text_init(&text, 1 << 24);
+    OK(file_read(from, &text, NULL, &err));
+    ck_assert_uint_gt(text.length, 0);
+    OK(file_write(log, text.data, text.length, &err));
+    OK(catalog_replace(path, made.path, kept, &absent, &err));
+    ck_assert(file_knows(path, 2) && !file_knows(path, 1));
+    ck_assert(absent && file_exists(moved) && !file_exists(kept));
+    text_release(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("replace");
@@ -118,6 +140,7 @@ int main(void)
     tcase_add_test(tests, a_kept_one_is_never_overwritten);
     tcase_add_test(tests, what_is_no_catalog_is_moved_away);
     tcase_add_test(tests, where_nothing_was_nothing_is_kept);
+    tcase_add_test(tests, the_log_of_one_that_was_moved_away_is_not_replayed);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
