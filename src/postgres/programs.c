@@ -1,5 +1,4 @@
 #define _XOPEN_SOURCE 700 /* realpath */
-#define _XOPEN_SOURCE 700 /* realpath */
 #include "postgres/dump.h"
 
 #include "base/file.h"
