@@ -74,7 +74,7 @@ make_repository() {
     for number in "${pids[@]}"; do wait "$number" || return 1; done
     # One master key and names by hash: together they are one repository.
     for ((number = 0; number < workers; number++)); do
-        cp -r "$work/repository-$number/." "$RESTIC_REPOSITORY"
+        cp -rf "$work/repository-$number/." "$RESTIC_REPOSITORY"
     done
 }
 

@@ -40,7 +40,7 @@ find_ports() {
 alive() {
     local pid
     pid=$(cat "$dir/$1.pid" 2>/dev/null) || return 1
-    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$mark" || return 1
+    { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$mark" || return 1
     echo "$pid"
 }
 
