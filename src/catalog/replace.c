@@ -138,8 +138,32 @@ static int keep_and_overwrite(const char *path, const char *with, const char *ke
     return result;
 }
 
-static int rename_new(const char *with, const char *path, struct err *err)
+/* A disk that was full when `with` was closed left part of it in its log, which a rename
+ * would leave behind. */
+static int settle(const char *with, struct err *err)
 {
+    char *log = memory_format("%s-wal", with);
+    bool left = file_exists(log);
+    sqlite3 *db = NULL;
+    free(log);
+    int result = left ? open_plain(with, &db, err) : 0;
+    if (result == 0 && left &&
+        (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) !=
+             SQLITE_OK ||
+         sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+             SQLITE_OK))
+        result = err_set(err, kind_of(sqlite3_errcode(db)), "catalog %s: %s", with,
+                         sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return result;
+}
+
+/* Where there is nothing, or nothing that SQLite could overwrite. Also then a log may lie
+ * there, because somebody moved the file alone: it would be replayed into the new one. */
+static int rename_new(const char *with, const char *path, const char *kept, struct err *err)
+{
+    if (settle(with, err) < 0 || move_away(path, kept, err) < 0)
+        return -1;
     if (rename(with, path) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot move %s to %s", with, path);
     return file_sync_folder_of(path, err);
@@ -149,19 +173,12 @@ int catalog_replace(const char *path, const char *with, const char *kept, bool *
                     struct err *err)
 {
     *absent = !file_exists(path);
-    if (*absent) {
-        /* Whoever moved the file alone left its log, which SQLite would replay into the
-         * new one. */
-        if (move_away(path, kept, err) < 0)
-            return -1;
-        return rename_new(with, path, err);
-    }
+    if (*absent)
+        return rename_new(with, path, kept, err);
     if (keep_and_overwrite(path, with, kept, err) == 0)
         return catalog_remove_file(with, err);
     if (err->kind != ERR_CORRUPT)
         return -1;
     err_clear(err);
-    if (move_away(path, kept, err) < 0)
-        return -1;
-    return rename_new(with, path, err);
+    return rename_new(with, path, kept, err);
 }

@@ -130,6 +130,35 @@ START_TEST(the_log_of_one_that_was_moved_away_is_not_replayed)
 }
 END_TEST
 
+static void copy_file(const char *from, const char *to)
+{
+    struct text text;
+    text_init(&text, 1 << 24);
+    OK(file_read(from, &text, NULL, &err));
+    ck_assert_uint_gt(text.length, 0);
+    OK(file_write(to, text.data, text.length, &err));
+    text_release(&text);
+}
+
+/* As a disk leaves it that was full when it was closed. */
+START_TEST(what_the_new_one_has_in_its_log_comes_along)
+{
+    bool absent = false;
+    char path[128], with[128], log[160], from[160];
+    snprintf(path, sizeof path, "%s/fresh.db", old.folder);
+    snprintf(with, sizeof with, "%s/with.db", old.folder);
+    snprintf(log, sizeof log, "%s-wal", with);
+    snprintf(from, sizeof from, "%s-wal", made.path);
+    made.catalog = catalog_open(made.path, CATALOG_WRITE, &err);
+    ck_assert(made.catalog != NULL);
+    catalogs_artifact(made.catalog, 3, 1800000001);
+    copy_file(made.path, with);
+    copy_file(from, log);
+    OK(catalog_replace(path, with, kept, &absent, &err));
+    ck_assert(absent && file_knows(path, 2) && file_knows(path, 3));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("replace");
@@ -141,6 +170,7 @@ int main(void)
     tcase_add_test(tests, what_is_no_catalog_is_moved_away);
     tcase_add_test(tests, where_nothing_was_nothing_is_kept);
     tcase_add_test(tests, the_log_of_one_that_was_moved_away_is_not_replayed);
+    tcase_add_test(tests, what_the_new_one_has_in_its_log_comes_along);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
