@@ -231,11 +231,11 @@ for place in "dir:$work/many" "$many"; do
     run "$pgkeep" --config "$work/none.conf" catalog sync --store "$place"
     end=$EPOCHREALTIME
     is "10,000 in ${place%%:*}: sync" "$status" 0
-    like "10,000 in ${place%%:*}: all new" "$out" "manifests: 10001; new here: backups 10000"
+    like "10,000 in ${place%%:*}: all new" "$out" "10001 manifests; new here: 10000 backups"
     again=$EPOCHREALTIME
     run "$pgkeep" --config "$work/none.conf" catalog sync --store "$place"
     last=$EPOCHREALTIME
-    like "10,000 in ${place%%:*}: nothing new" "$out" "manifests: 10001; new here: backups 0,"
+    like "10,000 in ${place%%:*}: nothing new" "$out" "10001 manifests; new here: 0 backups"
     echo "# ${place%%:*}: 10,000 new manifests in $(((${end/./} - ${start/./}) / 1000)) ms, none new in $(((${last/./} - ${again/./}) / 1000)) ms"
 done
 finished
