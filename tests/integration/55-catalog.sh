@@ -220,22 +220,24 @@ two backup nightly
 one catalog check --store ceph --json
 like "check: what sync would take in" "$(found)" "\"unknown\",\"$("$pgkeep" --config "$work/two.conf" list --json | jq -r '.artifacts[0].id')"
 
-# --- ten thousand
+# --- ten thousand; in a bucket only in the long run, because making them there takes longest
 s3_bucket many
 many="s3://many?endpoint=$rgw_endpoint&path_style=true"
 for place in "dir:$work/many" "$many"; do
+    count=10000
+    [ "$place" != "$many" ] || [ -n "$test_long" ] || count=2000
     rm -f "$work"/none.db*
     run "$pgkeep" --config "$work/none.conf" backup --source "host=$PGHOST port=$PGPORT user=postgres dbname=shop" --store "$place"
-    ok "10,000 manifests in ${place%%:*}" "$build/tests/manifests" "$place" 10000
+    ok "$count manifests in ${place%%:*}" "$build/tests/manifests" "$place" "$count"
     start=$EPOCHREALTIME
     run "$pgkeep" --config "$work/none.conf" catalog sync --store "$place"
     end=$EPOCHREALTIME
-    is "10,000 in ${place%%:*}: sync" "$status" 0
-    like "10,000 in ${place%%:*}: all new" "$out" "10001 manifests; new here: 10000 backups"
+    is "$count in ${place%%:*}: sync" "$status" 0
+    like "$count in ${place%%:*}: all new" "$out" "$((count + 1)) manifests; new here: $count backups"
     again=$EPOCHREALTIME
     run "$pgkeep" --config "$work/none.conf" catalog sync --store "$place"
     last=$EPOCHREALTIME
-    like "10,000 in ${place%%:*}: nothing new" "$out" "10001 manifests; new here: 0 backups"
-    echo "# ${place%%:*}: 10,000 new manifests in $(((${end/./} - ${start/./}) / 1000)) ms, none new in $(((${last/./} - ${again/./}) / 1000)) ms"
+    like "$count in ${place%%:*}: nothing new" "$out" "$((count + 1)) manifests; new here: 0 backups"
+    echo "# ${place%%:*}: $count new manifests in $(((${end/./} - ${start/./}) / 1000)) ms, none new in $(((${last/./} - ${again/./}) / 1000)) ms"
 done
 finished
