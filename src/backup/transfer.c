@@ -186,22 +186,31 @@ static int reopen(struct transfer *t, struct err *err)
     return 0;
 }
 
+/* To its end, before anything in the target is given up for it. */
+static int prove_source(struct transfer *t, struct err *err)
+{
+    struct stream_sink nowhere = {.write = null_write};
+    return read_source(t, nowhere, NULL, err);
+}
+
 /* Its manifest goes while it still counts as broken: once it is `uploading`, a manifest
  * would mean that all is there (recover.h). And not before the source was read to its end:
  * of two broken copies none is given up for the other. */
 static int replace_broken(struct transfer *t, struct err *err)
 {
-    struct stream_sink nowhere = {.write = null_write};
-    if (read_source(t, nowhere, NULL, err) < 0)
+    if (prove_source(t, err) < 0)
         return -1;
     t->replaces = true;
     t->result->outcome = TRANSFER_HEALED;
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
 }
 
-/* Another machine may have put something there since. */
+/* Another machine may have put a copy there since, and it may be the only good one. */
 static int replace_deleted(struct transfer *t, struct err *err)
 {
+    bool there = false;
+    if (manifest_is_there(t, &there, err) < 0 || (there && prove_source(t, err) < 0))
+        return -1;
     t->replaces = true;
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
 }
@@ -230,11 +239,22 @@ static int abort_strays(struct transfer *t, struct err *err)
     return result;
 }
 
-/* Killed after its manifest was written: it only has to be told. */
+/* Whole, it only has to be told. Else it begins anew once what is left of it is cleared, a
+ * manifest without its data too. */
+static int finish_or_clear(struct transfer *t, struct err *err)
+{
+    enum recover_result what = RECOVER_LEFT_ALONE;
+    if (recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err) < 0)
+        return -1;
+    if (what != RECOVER_COMPLETED)
+        return reopen(t, err);
+    t->result->outcome = TRANSFER_PRESENT;
+    return 0;
+}
+
 static int continue_upload(struct transfer *t, struct err *err)
 {
     bool there = false;
-    enum recover_result what = RECOVER_LEFT_ALONE;
     if (t->copy.owner_state != OWNER_DEAD)
         return err_set(err, ERR_BUSY,
                        "store \"%s\": %s is being copied there already (its process: %s)",
@@ -242,10 +262,8 @@ static int continue_upload(struct transfer *t, struct err *err)
                        owner_state_name(t->copy.owner_state));
     if (manifest_is_there(t, &there, err) < 0)
         return -1;
-    if (there) {
-        t->result->outcome = TRANSFER_PRESENT;
-        return recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err);
-    }
+    if (there) /* killed after it was written */
+        return finish_or_clear(t, err);
     t->replaces = true;
     t->handle = memory_strdup(t->copy.upload);
     return abort_strays(t, err) < 0 ? -1 : reopen(t, err);
@@ -253,15 +271,7 @@ static int continue_upload(struct transfer *t, struct err *err)
 
 static int clear_failed(struct transfer *t, struct err *err)
 {
-    enum recover_result what = RECOVER_LEFT_ALONE;
-    if (t->copy.begun &&
-        recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err) < 0)
-        return -1;
-    if (what == RECOVER_COMPLETED) {
-        t->result->outcome = TRANSFER_PRESENT;
-        return 0;
-    }
-    return reopen(t, err);
+    return t->copy.begun ? finish_or_clear(t, err) : reopen(t, err);
 }
 
 static int claim_row(struct transfer *t, struct err *err)

@@ -133,14 +133,17 @@ run "$pgkeep" copy "$id" --from nas --to ceph
 is "and once more" "$status $(bytes ceph)" "0 $sum"
 
 # into a folder: what is there of the temp file is kept, and is not believed
+dead() { # dead FOLDER SET: the copy there is being uploaded by a process that is no more
+    sqlite3 "$work/catalog.db" "DROP TRIGGER IF EXISTS copy_moves; UPDATE copies SET state = 'uploading', begun = 1, $2,
+        owner = '1:1:1:00000000-0000-0000-0000-000000000000:$(hostname)' WHERE store = (SELECT id FROM stores WHERE name = 'dir:$1')"
+}
 half() { # half TO: as a kill -9 in the middle leaves it
     local temp
     run "$pgkeep" copy "$id" --from ceph --to "dir:$1"
     temp=$1/${path%/*}/.$id.part
     head -c 20000000 "$1/$path" >"$temp"
     rm "$1/$path" "$1/${path%.sql}.index.gz" "$1/manifests/$id.json"
-    sqlite3 "$work/catalog.db" "DROP TRIGGER IF EXISTS copy_moves; UPDATE copies SET state = 'uploading', begun = 1, upload = '${path%/*}/.$id.part',
-        owner = '1:1:1:00000000-0000-0000-0000-000000000000:$(hostname)' WHERE store = (SELECT id FROM stores WHERE name = 'dir:$1')"
+    dead "$1" "upload = '${path%/*}/.$id.part'"
 }
 half "$work/usb2"
 run "$pgkeep" copy "$id" --from ceph --to "dir:$work/usb2" --json
@@ -153,6 +156,26 @@ is "half a file with other bytes is noticed" "$status" 6
 is "half a file with other bytes: nothing of it is left" "$(state "dir:$work/usb3") $(find "$work/usb3" -type f -name "*$id*" | grep -vc state)" "failed 0"
 run "$pgkeep" copy "$id" --from ceph --to "dir:$work/usb3"
 is "and the next try is good" "$status $(sha256sum <"$work/usb3/$path" | cut -d" " -f1)" "0 $sum"
+
+# killed after its manifest was written, and then somebody removed the data
+run "$pgkeep" copy "$id" --from ceph --to "dir:$work/usb4"
+rm "$work/usb4/$path"
+dead "$work/usb4" "upload = NULL"
+run "$pgkeep" copy "$id" --from ceph --to "dir:$work/usb4" --json
+is "a manifest without data is no copy" "$status $(jq -r .outcome "$work/out") $(state "dir:$work/usb4")" "0 copied complete"
+is "a manifest without data is no copy: the bytes" "$(sha256sum <"$work/usb4/$path" | cut -d" " -f1)" "$sum"
+
+# deleted here, and put there again by another machine
+run "$pgkeep" copy "$id" --from ceph --to "dir:$work/usb5"
+cp -r "$work/usb5" "$work/again"
+run "$pgkeep" delete "$id" --store "dir:$work/usb5" --yes
+cp -r "$work/again/." "$work/usb5"
+printf 'X' | dd of="$work/usb4/$path" bs=1 seek=1000 conv=notrunc status=none
+run "$pgkeep" copy "$id" --from "dir:$work/usb4" --to "dir:$work/usb5"
+is "another machine's copy is not given up for a source that is damaged" "$status $(sha256sum <"$work/usb5/$path" | cut -d" " -f1)" "6 $sum"
+ok "another machine's copy keeps its manifest" test -s "$work/usb5/manifests/$id.json"
+run "$pgkeep" copy "$id" --from ceph --to "dir:$work/usb5"
+is "another machine's copy is replaced by a good one" "$status $(state "dir:$work/usb5")" "0 complete"
 
 # --- what cannot be
 while IFS='|' read -r name expected reason arguments; do
