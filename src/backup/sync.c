@@ -208,31 +208,62 @@ static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bo
     return result;
 }
 
+/* Where it is not, recover_copy would remove the manifest as well; nothing is removed
+ * here. */
+static int data_is_there(struct syncing *s, const struct catalog_copy *row, uint64_t bytes,
+                         bool *there, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    int result = store_stat(s->access->store, row->key, &object, &absent, err);
+    *there = result == 0 && !absent && object.size == bytes;
+    store_object_release(&object);
+    return result;
+}
+
+/* One manifest that is damaged, or names another object, keeps nobody from the rest. */
+static int recover(struct syncing *s, const struct catalog_copy *row, bool *good,
+                   struct err *err)
+{
+    enum recover_result what = RECOVER_LEFT_ALONE;
+    int result = recover_copy(s->catalog, s->access, row, false, &what, err);
+    *good = result == 0 && what == RECOVER_COMPLETED;
+    if (result == 0 || (err->kind != ERR_CORRUPT && err->kind != ERR_UNSAFE))
+        return result;
+    log_warning("store \"%s\": manifest of %s: %s: passed over", s->access->name,
+                row->artifact, err->text);
+    s->result->damaged++;
+    err_clear(err);
+    return 0;
+}
+
 /* Of a complete artifact only: of a failed one recover_copy would remove the manifest. */
 static int look_at_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
                           struct err *err)
 {
     struct catalog_artifact artifact;
-    enum recover_result what = RECOVER_LEFT_ALONE;
-    bool gone = false;
+    bool gone = true, there = false;
     artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
     if (result == 0 && artifact.status == CATALOG_COMPLETE)
         result = look_again(s, row, &gone, err);
-    if (result == 0 && artifact.status == CATALOG_COMPLETE && !gone)
-        result = recover_copy(s->catalog, s->access, row, false, &what, err);
-    *good = what == RECOVER_COMPLETED;
+    if (result == 0 && !gone)
+        result = data_is_there(s, row, artifact.stored_bytes, &there, err);
+    if (result == 0 && there)
+        result = recover(s, row, good, err);
     catalog_artifact_release(&artifact);
     return result;
 }
 
+/* What others decided about it was not looked at while it was no good copy. */
 static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
     bool good = false;
     int result = row->state == CATALOG_COPY_MISSING ? look_at_missing(s, row, &good, err)
                                                     : look_at_failed(s, row, &good, err);
     s->result->healed += good;
-    return result;
+    return result == 0 && good ? note_read(s->catalog, s->access, row->artifact, err)
+                               : result;
 }
 
 static int heal_all(struct syncing *s, struct err *err)

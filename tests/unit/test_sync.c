@@ -236,6 +236,53 @@ START_TEST(a_backup_that_failed_here_keeps_its_manifest_and_stays_failed)
 }
 END_TEST
 
+static void put_data(unsigned n)
+{
+    char bytes[MANIFESTS_BYTES + 1];
+    char *key = manifests_data_key(n);
+    memset(bytes, 'x', sizeof bytes - 1);
+    bytes[sizeof bytes - 1] = '\0';
+    put_text(key, bytes);
+    free(key);
+}
+
+static void fail_copy_of_one(void)
+{
+    catalogs_sql(&machines[0], "UPDATE copies SET state = 'failed', begun = 1 WHERE"
+                               " artifact = (SELECT number FROM artifacts WHERE id LIKE "
+                               "'%1')");
+}
+
+START_TEST(a_failed_copy_without_its_data_keeps_its_manifest)
+{
+    put_manifest(1, 'a');
+    put_manifest(2, 'a');
+    sync_machine(0);
+    fail_copy_of_one();
+    sync_machine(0);
+    ck_assert_uint_eq(result.healed, 0);
+    ck_assert_uint_eq(result.manifests, 2);
+    sync_machine(0);
+    ck_assert_uint_eq(result.manifests, 2);
+    state_is(0, 1, CATALOG_COPY_FAILED);
+}
+END_TEST
+
+START_TEST(a_damaged_manifest_of_a_failed_copy_is_passed_over)
+{
+    put_manifest(1, 'a');
+    put_manifest(2, 'a');
+    put_data(1);
+    sync_machine(0);
+    fail_copy_of_one();
+    put_text("manifests/01HF7YAT000000000000000001.json", "{\"pgkeep_manifest\":1}");
+    sync_machine(0);
+    ck_assert_uint_eq(result.healed, 0);
+    ck_assert_uint_eq(result.damaged, 1);
+    state_is(0, 1, CATALOG_COPY_FAILED);
+}
+END_TEST
+
 START_TEST(an_upload_under_way_is_left_alone)
 {
     put_manifest(1, 'a');
@@ -337,6 +384,23 @@ START_TEST(a_pin_keeps_the_marks_of_another_machine)
 }
 END_TEST
 
+START_TEST(a_pin_made_while_the_copy_was_broken_here_comes_with_it)
+{
+    put_manifest(1, 'a');
+    put_data(1);
+    sync_machine(0);
+    sync_machine(1);
+    fail_copy_of_one();
+    OK(catalog_artifact_pin(CATALOG(1), id_of_one(), 0, "by two", &err));
+    ck_assert(note_write(CATALOG(1), &accesses[1], id_of_one()));
+    sync_machine(0);
+    ck_assert_uint_eq(result.healed, 1);
+    struct catalog_artifact artifact = load(0, 1);
+    ck_assert(artifact.pinned);
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sync");
@@ -351,7 +415,10 @@ int main(void)
     tcase_add_test(tests, a_damaged_state_file_does_not_keep_its_backup_out);
     tcase_add_test(tests, a_manifest_with_another_hash_than_the_catalog_is_passed_over);
     tcase_add_test(tests, a_backup_that_failed_here_keeps_its_manifest_and_stays_failed);
+    tcase_add_test(tests, a_failed_copy_without_its_data_keeps_its_manifest);
+    tcase_add_test(tests, a_damaged_manifest_of_a_failed_copy_is_passed_over);
     tcase_add_test(tests, an_upload_under_way_is_left_alone);
+    tcase_add_test(tests, a_pin_made_while_the_copy_was_broken_here_comes_with_it);
     tcase_add_test(tests, a_pin_goes_to_the_other_machine_and_its_end_comes_back);
     tcase_add_test(tests, a_pin_that_could_not_be_told_is_told_by_the_next_sync);
     tcase_add_test(tests, a_mark_that_is_cleared_stays_cleared);
