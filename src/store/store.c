@@ -108,6 +108,12 @@ int store_get(struct store *store, const char *key, struct text *out, bool *abse
     int result = store_check_key(key, false, err);
     if (result == 0)
         result = store->ops->get(store, key, out, absent, err);
+    /* Of this one object and not of the store: whoever reads many goes on. */
+    if (result < 0 && out->overflowed) {
+        err_clear(err);
+        result =
+            err_set(err, ERR_CORRUPT, "%s is larger than %zu bytes", key, out->ceiling);
+    }
     return named(store, result, err);
 }
 

@@ -201,6 +201,21 @@ START_TEST(a_damaged_state_file_does_not_keep_its_backup_out)
 }
 END_TEST
 
+START_TEST(a_huge_state_file_is_passed_over)
+{
+    char *huge = memory_alloc(STATE_FILE_CEILING + 2);
+    memset(huge, ' ', STATE_FILE_CEILING + 1);
+    huge[STATE_FILE_CEILING + 1] = '\0';
+    put_manifest(1, 'a');
+    put_manifest(2, 'a');
+    put_text("state/01HF7YAT000000000000000001.json", huge);
+    sync_machine(0);
+    ck_assert_uint_eq(result.artifacts, 2);
+    ck_assert_uint_eq(result.damaged, 1);
+    free(huge);
+}
+END_TEST
+
 START_TEST(a_manifest_with_another_hash_than_the_catalog_is_passed_over)
 {
     struct access other = accesses[0];
@@ -413,6 +428,7 @@ int main(void)
     tcase_add_test(tests, a_copy_that_was_deleted_here_does_not_come_back);
     tcase_add_test(tests, a_damaged_manifest_is_passed_over);
     tcase_add_test(tests, a_damaged_state_file_does_not_keep_its_backup_out);
+    tcase_add_test(tests, a_huge_state_file_is_passed_over);
     tcase_add_test(tests, a_manifest_with_another_hash_than_the_catalog_is_passed_over);
     tcase_add_test(tests, a_backup_that_failed_here_keeps_its_manifest_and_stays_failed);
     tcase_add_test(tests, a_failed_copy_without_its_data_keeps_its_manifest);
