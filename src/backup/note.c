@@ -108,24 +108,28 @@ static int merge_alone(struct catalog *catalog, int64_t store_id,
     return -1;
 }
 
-/* *when: of the marks in the file; 0: no file that can be read. */
+/* *when: of the marks in the file; 0: no file that can be read. *damaged: of one that is
+ * there and cannot, why; else of no kind. */
 static int read_file(struct catalog *catalog, struct access *access, const char *id,
-                     struct text *text, int64_t *when, struct err *err)
+                     struct text *text, int64_t *when, struct err *damaged, struct err *err)
 {
     struct state_file state;
-    struct err why = {0};
     bool absent = false;
     char *key = keys_state(id);
     int result = store_get(access->store, key, text, &absent, err);
     *when = 0;
-    if (result == 0 && !absent) {
-        if (state_file_parse(text->data, text->length, id, &state, &why) == 0) {
+    err_clear(damaged);
+    if (result < 0 && err->kind == ERR_CORRUPT) {
+        *damaged = *err;
+        err_clear(err);
+        result = 0;
+    } else if (result == 0 && !absent) {
+        if (state_file_parse(text->data, text->length, id, &state, damaged) == 0) {
             result = merge_alone(catalog, access->id, &state, err);
             *when = state.changed;
             state_file_release(&state);
         } else {
-            log_warning("store \"%s\": %s: %s: it is not looked at", access->name, key,
-                        why.text);
+            err_context(damaged, "store \"%s\": %s", access->name, key);
         }
     }
     free(key);
@@ -136,11 +140,15 @@ int note_read(struct catalog *catalog, struct access *access, const char *id,
               struct err *err)
 {
     struct text text;
+    struct err damaged = {0};
     int64_t when = 0;
     text_init(&text, STATE_FILE_CEILING);
-    int result = read_file(catalog, access, id, &text, &when, err);
+    int result = read_file(catalog, access, id, &text, &when, &damaged, err);
     text_release(&text);
-    return result;
+    if (result < 0 || damaged.kind == ERR_NONE)
+        return result;
+    *err = damaged;
+    return err_hint(err, "`pgkeep pin %s` or `pgkeep unpin %s` writes it anew", id, id);
 }
 
 /* ---- from the catalog into the store ---- */
@@ -172,7 +180,10 @@ int note_tell(struct catalog *catalog, struct access *access, const char *id, bo
     *written = false;
     int64_t when = 0;
     text_init(&present, STATE_FILE_CEILING);
-    int result = read_file(catalog, access, id, &present, &when, err);
+    struct err damaged = {0};
+    int result = read_file(catalog, access, id, &present, &when, &damaged, err);
+    if (damaged.kind != ERR_NONE)
+        log_warning("%s: it is not looked at", damaged.text);
     if (result == 0) {
         result = load_rows(catalog, access->id, id, &rows, err);
         if (result == 0 && rows.copy)

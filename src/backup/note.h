@@ -18,8 +18,8 @@
 #include "backup/state_file.h"
 
 /* Takes over what the state file in this store says and the catalog does not know yet (the
- * later decision wins, group by group: state_file_merge). No file, or a damaged one (a
- * warning): nothing changes. */
+ * later decision wins, group by group: state_file_merge). No file: nothing changes.
+ * ERR_CORRUPT: one that is damaged, so that nobody can say whether it holds a pin. */
 int note_read(struct catalog *catalog, struct access *access, const char *id,
               struct err *err) MUST_USE;
 /* The same with a file that was read already, in a transaction of the caller's. *changed

@@ -25,7 +25,9 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
     const struct pin_spec *spec = p->spec;
     struct err why = {0};
     p->stores[i] = access_open(spec->settings, spec->catalog, name, false, &why);
-    if (p->stores[i] && note_read(spec->catalog, p->stores[i], spec->id, &why) == 0)
+    /* A damaged file is written anew. */
+    if (p->stores[i] && (note_read(spec->catalog, p->stores[i], spec->id, &why) == 0 ||
+                         why.kind == ERR_CORRUPT))
         return 0;
     access_close(p->stores[i]);
     p->stores[i] = NULL;

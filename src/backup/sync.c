@@ -256,14 +256,24 @@ static int look_at_failed(struct syncing *s, const struct catalog_copy *row, boo
 }
 
 /* What others decided about it was not looked at while it was no good copy. */
+static int read_note(struct syncing *s, const struct catalog_copy *row, struct err *err)
+{
+    if (note_read(s->catalog, s->access, row->artifact, err) == 0)
+        return 0;
+    if (err->kind != ERR_CORRUPT)
+        return -1;
+    log_warning("%s", err->text);
+    err_clear(err);
+    return 0;
+}
+
 static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
     bool good = false;
     int result = row->state == CATALOG_COPY_MISSING ? look_at_missing(s, row, &good, err)
                                                     : look_at_failed(s, row, &good, err);
     s->result->healed += good;
-    return result == 0 && good ? note_read(s->catalog, s->access, row->artifact, err)
-                               : result;
+    return result == 0 && good ? read_note(s, row, err) : result;
 }
 
 static int heal_all(struct syncing *s, struct err *err)

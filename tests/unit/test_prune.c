@@ -172,6 +172,16 @@ START_TEST(one_of_which_nobody_can_say_whether_it_is_pinned_stays_and_is_told)
 }
 END_TEST
 
+START_TEST(one_whose_state_file_is_damaged_stays_and_is_told)
+{
+    char *key = keys_state(catalogs_id(3));
+    OK(store_put(store, key, "{", 1, true, &err));
+    free(key);
+    expect("35", 8);
+    ck_assert_uint_eq(prune->untold, 1);
+}
+END_TEST
+
 START_TEST(a_reader_that_came_first_keeps_its_copy)
 {
     int64_t lease = 0;
@@ -263,6 +273,7 @@ int main(void)
     tcase_add_test(tcase, nothing_came_between);
     tcase_add_test(tcase, a_pin_that_came_first_holds);
     tcase_add_test(tcase, a_pin_that_another_machine_noted_in_the_store_holds);
+    tcase_add_test(tcase, one_whose_state_file_is_damaged_stays_and_is_told);
     tcase_add_test(tcase,
                    one_of_which_nobody_can_say_whether_it_is_pinned_stays_and_is_told);
     tcase_add_test(tcase, a_reader_that_came_first_keeps_its_copy);
