@@ -129,9 +129,28 @@ static char *name_of(struct rebuilding *r, const char *name, struct err *err)
     return found;
 }
 
-/* The old catalog knows who this is; a rebuild from another disk would forget all. */
-static int check_identity(struct rebuilding *r, const struct access *access,
-                          struct err *err)
+/* A pin that the store could not be told of is only in the old catalog. That one may be
+ * damaged, which is no reason not to make another. */
+static int tell_pins(struct rebuilding *r, const struct access *access, int64_t old_id,
+                     struct err *err)
+{
+    struct access of_old = *access;
+    size_t told = 0;
+    of_old.id = old_id;
+    access_use(&of_old);
+    if (sync_tell(r->old, &of_old, &told, err) == 0)
+        return 0;
+    if (err->kind == ERR_CANCELLED)
+        return -1;
+    log_warning("store \"%s\": pins that only the old catalog knows may be lost: %s",
+                access->name, err->text);
+    err_clear(err);
+    return 0;
+}
+
+/* The old catalog knows who this is; a rebuild from another disk would forget all. What it
+ * knows and the store does not is told there first. */
+static int check_old(struct rebuilding *r, const struct access *access, struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
@@ -146,6 +165,8 @@ static int check_identity(struct rebuilding *r, const struct access *access,
         result =
             err_hint(err, "is the right disk mounted, the right bucket named? If it was "
                           "replaced on purpose: pgkeep doctor --adopt");
+    } else if (result == 0 && !absent) {
+        result = tell_pins(r, access, row.id, err);
     }
     catalog_store_release(&row);
     return result;
@@ -193,7 +214,7 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
                 sizeof *result->stores);
     struct rebuild_store *store = &result->stores[result->count++];
     *store = (struct rebuild_store){.name = memory_strdup(name)};
-    done = check_identity(r, access, err);
+    done = check_old(r, access, err);
     if (done == 0)
         done = sync_store(r->settings, r->made, access, &store->result, err);
     result->artifacts += store->result.artifacts;

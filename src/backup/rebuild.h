@@ -5,8 +5,8 @@
  * store was read to its end; the old one is kept as CATALOG.before-TIME. What the new one
  * then knows is what lies in the stores: artifacts with their own id, seq and times, pins,
  * marks and checks, so that it lists, restores, verifies and prunes as the old one did.
- * What only the old one knew - failed runs, history, deletions under way - is in the kept
- * file.
+ * A pin that a store was not told of goes there first. What else only the old one knew -
+ * failed runs, history, deletions under way, what is damaged - is in the kept file.
  *
  * Damaged manifests are warnings and passed over. A store that does not answer, a listing
  * that breaks off, a store that is another than the old catalog knew: no new catalog.

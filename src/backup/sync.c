@@ -293,14 +293,14 @@ static int heal_all(struct syncing *s, struct err *err)
 
 /* Whether a store was told of a pin shows only in its file: each of these is read, every
  * time. They are few. */
-static int tell(struct syncing *s, struct err *err)
+int sync_tell(struct catalog *catalog, struct access *access, size_t *told, struct err *err)
 {
     struct strlist ids = {0};
-    int result = catalog_artifacts_ever_pinned(s->catalog, s->access->id, &ids, err);
+    int result = catalog_artifacts_ever_pinned(catalog, access->id, &ids, err);
     for (size_t i = 0; result == 0 && i < ids.count; i++) {
         bool written = false;
-        result = note_tell(s->catalog, s->access, ids.items[i], &written, err);
-        s->result->told += written;
+        result = note_tell(catalog, access, ids.items[i], &written, err);
+        *told += written;
     }
     strlist_release(&ids);
     return result;
@@ -326,7 +326,8 @@ int sync_store(struct settings *settings, struct catalog *catalog, struct access
     *result = (struct sync_result){0};
     access_use(access);
     if (load_since(&s, err) == 0 && list(&s, err) == 0 && take_in(&s, err) == 0 &&
-        find_missing(&s, err) == 0 && heal_all(&s, err) == 0 && tell(&s, err) == 0)
+        find_missing(&s, err) == 0 && heal_all(&s, err) == 0 &&
+        sync_tell(catalog, access, &result->told, err) == 0)
         done = save_since(&s, err);
     gather_wants_release(&s.wants);
     inventory_release(&s.there);

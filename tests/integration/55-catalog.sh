@@ -136,6 +136,14 @@ two verify "$second"
 one catalog sync
 is "sync: a verification came" "$("$pgkeep" --config "$work/one.conf" show "$second" --json | jq -r '.copies[0].verified != null')" true
 
+# a pin that only the catalog knows goes to the store before another catalog is made of it
+rgw_gateway stop
+one pin "$second" --reason "before the rebuild"
+rgw_gateway start >/dev/null
+one catalog rebuild
+is "rebuild: a pin that the store was not told of is kept" \
+    "$status $("$pgkeep" --config "$work/one.conf" show "$second" --json | jq -r .pin.reason)" "0 before the rebuild"
+
 # a pin while the store is away is told later
 rgw_gateway stop
 one pin "$second" --reason "offline"
