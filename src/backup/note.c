@@ -148,7 +148,8 @@ int note_read(struct catalog *catalog, struct access *access, const char *id,
     if (result < 0 || damaged.kind == ERR_NONE)
         return result;
     *err = damaged;
-    return err_hint(err, "`pgkeep pin %s` or `pgkeep unpin %s` writes it anew", id, id);
+    return err_hint(
+        err, "`pgkeep pin %s` writes it anew, and `pgkeep unpin` then ends that", id);
 }
 
 /* ---- from the catalog into the store ---- */
@@ -186,7 +187,9 @@ int note_tell(struct catalog *catalog, struct access *access, const char *id, bo
         log_warning("%s: it is not looked at", damaged.text);
     if (result == 0) {
         result = load_rows(catalog, access->id, id, &rows, err);
-        if (result == 0 && rows.copy)
+        /* What is there may hold a pin: only who pinned or unpinned it may write over it. */
+        bool may = damaged.kind == ERR_NONE || rows.artifact.pin_changed != 0;
+        if (result == 0 && rows.copy && may)
             result = put(access, &rows, &present, when, written, err);
         catalog_artifact_release(&rows.artifact);
     }

@@ -28,7 +28,8 @@ int note_merge(struct catalog *catalog, int64_t store_id, const struct state_fil
                bool *changed, struct err *err) MUST_USE;
 
 /* Reads, and writes what the catalog then says of this artifact and its copy there; nothing
- * when the file says it already. */
+ * when the file says it already. A damaged one stays (a warning) unless the artifact was
+ * ever pinned or unpinned here. */
 int note_tell(struct catalog *catalog, struct access *access, const char *id, bool *written,
               struct err *err) MUST_USE;
 /* The same, where a failure is no more than a warning; then false. */

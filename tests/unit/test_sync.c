@@ -416,6 +416,23 @@ START_TEST(a_pin_made_while_the_copy_was_broken_here_comes_with_it)
 }
 END_TEST
 
+/* It may hold a pin of another machine. */
+START_TEST(only_a_pin_is_written_over_a_damaged_state_file)
+{
+    static const char key[] = "state/01HF7YAT000000000000000001.json";
+    struct err why = {0};
+    put_manifest(1, 'a');
+    sync_machine(0);
+    put_text(key, "{");
+    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
+    ck_assert_int_eq(note_read(CATALOG(0), &accesses[0], id_of_one(), &why), -1);
+    ck_assert_int_eq(why.kind, ERR_CORRUPT);
+    OK(catalog_artifact_pin(CATALOG(0), id_of_one(), 0, NULL, &err));
+    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
+    OK(note_read(CATALOG(0), &accesses[0], id_of_one(), &err));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sync");
@@ -437,6 +454,7 @@ int main(void)
     tcase_add_test(tests, a_pin_made_while_the_copy_was_broken_here_comes_with_it);
     tcase_add_test(tests, a_pin_goes_to_the_other_machine_and_its_end_comes_back);
     tcase_add_test(tests, a_pin_that_could_not_be_told_is_told_by_the_next_sync);
+    tcase_add_test(tests, only_a_pin_is_written_over_a_damaged_state_file);
     tcase_add_test(tests, a_mark_that_is_cleared_stays_cleared);
     tcase_add_test(tests, a_pin_keeps_the_marks_of_another_machine);
     suite_add_tcase(suite, tests);
