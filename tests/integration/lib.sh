@@ -39,7 +39,8 @@ clean_up() {
     for name in "${at_exit[@]:-}"; do [ -z "$name" ] || eval "$name"; done
     for name in "${pg_names[@]:-}"; do [ -z "$name" ] || pg_down "$name"; done
     rgw_down
-    if [ -n "${KEEP_WORK:-}" ]; then echo "# kept: $work"; else rm -rf "$work"; fi
+    # What a test made read-only goes too.
+    if [ -n "${KEEP_WORK:-}" ]; then echo "# kept: $work"; else chmod -R u+rwX "$work" 2>/dev/null; rm -rf "$work"; fi
     [ "$failures" = 0 ] || [ "$result" != 0 ] || result=1
     exit "$result"
 }
