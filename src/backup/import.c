@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/verifications.h"
 
 static void see(struct import *import, int64_t time)
 {
@@ -61,6 +62,20 @@ static int check_known(struct import *import, const struct catalog_artifact *fou
     return result;
 }
 
+/* Somebody found it broken, and nobody found it good since: it is no good copy here either. */
+static int keep_broken(struct import *import, const struct catalog_copy *copy,
+                       struct err *err)
+{
+    struct catalog_verification found = {.copy = copy->id,
+                                         .time = copy->verified,
+                                         .level = copy->verified_level,
+                                         .result = CATALOG_FOUND_DAMAGED,
+                                         .message = copy->verified_error};
+    if (copy->verified_error == NULL || copy->verified_level == CATALOG_LEVEL_NONE)
+        return 0;
+    return catalog_verification_add(import->catalog, &found, err);
+}
+
 static int add_copy(struct import *import, const struct gather_item *item,
                     struct catalog_copy *copy, struct err *err)
 {
@@ -77,7 +92,7 @@ static int add_copy(struct import *import, const struct gather_item *item,
     if (catalog_copy_import(import->catalog, copy, &existed, err) < 0)
         return -1;
     import->copies += !existed;
-    return 0;
+    return existed ? 0 : keep_broken(import, copy, err);
 }
 
 static int take_manifest(struct import *import, struct gather_item *item, bool *known,

@@ -14,8 +14,15 @@
 /* The rows of one artifact and its copy in one store. */
 struct rows {
     struct catalog_artifact artifact;
-    struct catalog_copy *copy; /* of the artifact; NULL: none there that is complete */
+    struct catalog_copy *copy; /* of the artifact; NULL: none lies there */
 };
+
+/* A broken copy counts: that it is broken is worth knowing, and its pin is the artifact's. */
+static bool lies_there(const struct catalog_copy *copy)
+{
+    return copy->state == CATALOG_COPY_COMPLETE || copy->state == CATALOG_COPY_MISSING ||
+           copy->state == CATALOG_COPY_DAMAGED;
+}
 
 static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
                      struct rows *rows, struct err *err)
@@ -26,7 +33,7 @@ static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
         return -1;
     for (size_t i = 0; i < rows->artifact.copy_count; i++) {
         struct catalog_copy *copy = &rows->artifact.copies[i];
-        if (copy->store_id == store_id && copy->state == CATALOG_COPY_COMPLETE)
+        if (copy->store_id == store_id && lies_there(copy))
             rows->copy = copy;
     }
     return 0;
@@ -89,6 +96,8 @@ int note_merge(struct catalog *catalog, int64_t store_id, const struct state_fil
         *changed = false;
     if (result == 0 && rows.copy) {
         struct taken taken = take_over(&rows, state);
+        /* Of one that was found broken here, what was found counts. */
+        taken.checks = taken.checks && rows.copy->state == CATALOG_COPY_COMPLETE;
         if (changed)
             *changed = taken.pin || taken.checks || taken.suspect || taken.quarantined;
         result = write_rows(catalog, &rows, &taken, err);

@@ -9,7 +9,8 @@
  * Whoever is about to decide reads first: what another machine decided meanwhile is then
  * known and older, so that this decision wins everywhere. The catalog is written before the
  * stores; a note that cannot be written is a warning, and `pgkeep catalog sync` makes up
- * for it. Of copies that are not complete nothing is read or written.
+ * for it. Copies that were found broken are told too, so that nobody believes an older check;
+ * of those that never were complete nothing is read or written.
  */
 #ifndef PGKEEP_BACKUP_NOTE_H
 #define PGKEEP_BACKUP_NOTE_H

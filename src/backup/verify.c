@@ -179,7 +179,7 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
         *err = *why;
     else
         result = record(spec, out, why, err);
-    if (result == 0 && retrieve && out->result == CATALOG_GOOD)
+    if (result == 0 && retrieve && out->result != CATALOG_UNDECIDED)
         note_write(spec->catalog, retrieve_access(retrieve), spec->artifact->id);
     retrieve_close(retrieve);
     return result;

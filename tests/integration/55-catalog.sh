@@ -228,6 +228,23 @@ two backup nightly
 one catalog check --store ceph --json
 like "check: what sync would take in" "$(found)" "\"unknown\",\"$("$pgkeep" --config "$work/two.conf" list --json | jq -r '.artifacts[0].id')"
 
+# --- what was found broken stays broken for a rebuilt catalog, until somebody finds it good
+state_of() { "$pgkeep" --config "$work/one.conf" show "$first" --json | jq -r '.copies[] | select(.store == "nas") | .state + " " + (.verified != null | tostring)'; }
+one verify "$first" --store nas
+is "before: it is good and proven" "$(state_of)" "complete true"
+cp "$folder/$(key "$first" key)" "$work/whole"
+printf '\x55' | dd of="$folder/$(key "$first" key)" bs=1 seek=700 conv=notrunc status=none
+one verify "$first" --store nas
+is "found broken" "$status $(state_of)" "6 damaged false"
+rm -f "$work"/one.db*
+one catalog rebuild
+is "a rebuilt catalog knows that it is broken" "$(state_of)" "damaged false"
+cp "$work/whole" "$folder/$(key "$first" key)"
+one verify "$first" --store nas
+rm -f "$work"/one.db*
+one catalog rebuild
+is "found good again: for a rebuilt catalog too" "$(state_of)" "complete true"
+
 # --- ten thousand; in a bucket only in the long run, because making them there takes longest
 s3_bucket many
 many="s3://many?endpoint=$rgw_endpoint&path_style=true"
