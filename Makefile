@@ -9,21 +9,34 @@ CC         ?= cc
 PKG        := libcurl libxml-2.0 libpq sqlite3 zlib libssl libcrypto libconfig libisal libzstd jansson
 TEST_PKG   := check
 
-# Layers, lowest first, and what each may see (scripts/check-layers reads these lines too).
-LAYERS         := base s3 retention stream config postgres store catalog backup cmd
+# Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
+# `s3` is the library's public face: headers only, implemented by the folders below it.
+LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention stream config postgres store catalog \
+                  repository session copy backup prune repair doctor report cmd
+S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
+SEES_s3/http   := base s3
+SEES_s3/auth   := base s3 s3/http
+SEES_s3/core   := base s3 s3/http s3/auth
+SEES_s3/ops    := base s3 s3/http s3/auth s3/core
+SEES_s3/probe  := base s3 s3/http s3/auth s3/core s3/ops
 SEES_retention := base
 SEES_stream    := base
 SEES_config    := base stream
 SEES_postgres  := base stream
 SEES_store     := base s3
 SEES_catalog   := base
-SEES_backup    := base s3 retention stream config postgres store catalog
-SEES_cmd       := base s3 retention stream config postgres store catalog backup
-FOLDER_s3        := s3
-FOLDER_retention := retention
-folder = $(or $(FOLDER_$1),src/$1)
+SEES_repository := base s3 stream config postgres store catalog
+SEES_session   := $(SEES_repository) repository
+SEES_copy      := $(SEES_session) session
+SEES_backup    := $(SEES_copy) retention copy
+SEES_prune     := $(SEES_copy) retention copy
+SEES_repair    := $(SEES_copy) retention copy
+SEES_doctor    := $(SEES_backup) backup prune repair
+SEES_report    := $(SEES_doctor)
+SEES_cmd       := $(SEES_report) doctor report
+folder = $(if $(filter s3% retention,$1),$1,src/$1)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
         -Wmissing-prototypes -Wformat=2 -Wundef -Wcast-qual -Wwrite-strings -Wvla -Wswitch-enum \
@@ -55,12 +68,12 @@ CFLAGS_ALL := -std=c11 -D_POSIX_C_SOURCE=200809L -DPGKEEP_VERSION='"$(VERSION)"'
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPTIMIZE) $(LDFLAGS)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(call folder,$1)/*.c))
-archive = $(BUILD)/lib$1.a
+archive = $(BUILD)/lib$(subst /,-,$1).a
 archives = $(foreach l,$1,$(call archive,$l))
 group    = -Wl,--start-group $1 -Wl,--end-group
 
 PROGRAM   := $(BUILD)/pgkeep
-UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+UNIT      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 TOOLS     := $(patsubst tests/support/bin_%.c,$(BUILD)/tests/%,$(wildcard tests/support/bin_*.c))
 BENCHES   := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -97,17 +110,24 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# A unit test links the layer of the module it is named after and what that layer may see.
-module_layer = $(firstword $(foreach l,$(LAYERS),$(if $(wildcard $(call folder,$l)/$1.c),$l)))
-test_layers  = $(if $(call module_layer,$1),$(call module_layer,$1) $(SEES_$(call module_layer,$1)),$(if $(or $(wildcard tests/support/$1.c),$(filter s3_%,$1)),base s3,$(LAYERS)))
+# A unit test lies in the folder of its module, tests/unit/LAYER/test_MODULE.c, and links that layer and what
+# it may see; the public face s3 stands for all of its folders.
+real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)))
+test_layers = $(sort $(call real,base s3 $(if $(filter $1,$(LAYERS)),$1 $(SEES_$1),$(if $(filter retention,$1),retention))))
 define test_rule
-$(BUILD)/tests/$1: $(BUILD)/obj/$2/$1.o $(BUILD)/libsupport.a $(call archives,$(sort s3 base $(call test_layers,$3)))
+$(BUILD)/$1: $(BUILD)/obj/$1.o $(BUILD)/libsupport.a $(call archives,$2)
 	@mkdir -p $$(@D)
 	$(CC) $(LDFLAGS_ALL) -o $$@ $$< $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
 endef
-$(foreach t,$(notdir $(UNIT)),$(eval $(call test_rule,$t,tests/unit,$(patsubst test_%,%,$t))))
-$(foreach t,$(notdir $(BENCHES)),$(eval $(call test_rule,$t,tests/bench,-)))
-$(foreach t,$(notdir $(FUZZERS)),$(eval $(call test_rule,$t,tests/fuzz,-)))
+layer_of = $(patsubst tests/unit/%/,%,$(dir $1))
+$(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_rule,$t,$(call test_layers,$(call layer_of,$t)))))
+define tool_rule
+$(BUILD)/tests/$1: $(BUILD)/obj/$2/$1.o $(BUILD)/libsupport.a $(call archives,$(LAYERS))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) -o $$@ $$< $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
+endef
+$(foreach t,$(notdir $(BENCHES)),$(eval $(call tool_rule,$t,tests/bench)))
+$(foreach t,$(notdir $(FUZZERS)),$(eval $(call tool_rule,$t,tests/fuzz)))
 $(BUILD)/tests/%: $(BUILD)/obj/tests/support/bin_%.o $(BUILD)/libsupport.a $(call archives,$(LAYERS))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $< $(call group,$(filter %.a,$^)) $(TEST_LIBS) $(PKG_LIBS)
@@ -149,9 +169,9 @@ coverage:
 	$(MAKE) BUILD=build/coverage COVERAGE=1 check-unit
 	lcov --quiet --capture --directory build/coverage --output-file build/coverage/lcov.info && lcov --list build/coverage/lcov.info
 
-## layers: nothing includes what its layer may not see
-layers:
-	@scripts/check-layers
+## layers: nothing includes what its layer may not see, no circle of modules
+layers: $(PROGRAM)
+	@scripts/check-layers $(BUILD)
 
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 ## lint: clang-tidy, shellcheck, layers
@@ -181,6 +201,10 @@ dist:
 ## clean: removes build/
 clean:
 	rm -rf build
+
+# For scripts/check-layers: a line for each layer and what it sees.
+print-layers:
+	@$(foreach l,s3 $(LAYERS),echo '$l $(SEES_$l)';)
 
 ## help: this list
 help:

@@ -5,6 +5,7 @@
 #include "cmd/artifact_text.h"
 
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 
 enum {
     REMARKS_MAX = 1 << 16,
@@ -12,16 +13,6 @@ enum {
 };
 
 #define FOREVER "for ever"
-
-const char *artifact_text_database(const struct catalog_artifact *artifact)
-{
-    return *artifact->database ? artifact->database : "(globals)";
-}
-
-const char *artifact_text_job(const struct catalog_artifact *artifact)
-{
-    return *artifact->job ? artifact->job : artifact->source;
-}
 
 static bool filled(const char *text)
 {
@@ -152,8 +143,8 @@ static void add_row(struct output_table *table, const struct catalog_artifact *a
     text_init(&text, REMARKS_MAX);
     output_table_cell(table, short_id);
     output_table_cell(table, output_time(time, artifact->time));
-    output_table_cell(table, artifact_text_job(artifact));
-    output_table_cell(table, artifact_text_database(artifact));
+    output_table_cell(table, artifact_name_job(artifact));
+    output_table_cell(table, artifact_name_database(artifact));
     output_table_cell(table, artifact->type);
     cell_size(table, running ? artifact->progress.stored_bytes : artifact->stored_bytes);
     output_table_cell(table, catalog_status_name(artifact->status));
@@ -217,7 +208,7 @@ static void print_what(const struct catalog_artifact *artifact)
     output_field("status", catalog_status_name(artifact->status));
     output_field("job", artifact->job);
     output_field("source", artifact->source);
-    output_field("database", artifact_text_database(artifact));
+    output_field("database", artifact_name_database(artifact));
     output_fieldf("type", "%s, %s format", artifact->type, artifact->format);
     if (artifact->level > 0)
         output_fieldf("compression", "%s:%lld", artifact->compression,

@@ -20,12 +20,8 @@ int artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *
 void artifact_text_page(const struct catalog_artifact *artifact,
                         const struct catalog_verifications *verifications, int64_t now);
 
-/* "shop", "(globals)"; borrowed. */
-const char *artifact_text_database(const struct catalog_artifact *artifact);
 /* Why it failed, in short, for a row: the first line without the hint and without the
  * store's name; of more than 'width' bytes the middle is left out. */
 void artifact_text_add_reason(struct text *out, const char *reason, size_t width);
-/* The job's name; the source's where there is none; borrowed. */
-const char *artifact_text_job(const struct catalog_artifact *artifact);
 
 #endif

@@ -2,18 +2,19 @@
  * Jobs one after the other. An id goes to stdout when its backup is complete, one a line, and
  * everything else to stderr: `id=$(pgkeep backup nightly)` has to work.
  */
-#include "backup/prune.h"
-#include "backup/take.h"
+#include "prune/prune.h"
+#include "backup/backup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
-#include "cmd/artifact_json.h"
+#include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/artifact_name.h"
 
 /* What all jobs of the line came to. */
 struct tally {
@@ -37,7 +38,7 @@ static void on_begin(void *context, const struct catalog_artifact *artifact,
                      const struct meter *meter)
 {
     const struct backing *b = context;
-    progress_begin(b->progress, "backup", artifact_text_database(artifact), artifact->id,
+    progress_begin(b->progress, "backup", artifact_name_database(artifact), artifact->id,
                    meter);
 }
 
@@ -66,7 +67,7 @@ static void say_done(const struct catalog_artifact *artifact)
                   copy->state == CATALOG_COPY_COMPLETE ? "" : " (failed)");
     }
     log_info("backup of %s: %s complete: %s, stored as %s in %s: %s",
-             artifact_text_database(artifact), artifact->id,
+             artifact_name_database(artifact), artifact->id,
              text_size(raw, artifact->raw_bytes), text_size(stored, artifact->stored_bytes),
              text_duration(time, artifact->duration_ms), stores.data);
     text_release(&stores);

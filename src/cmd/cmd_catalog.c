@@ -2,9 +2,9 @@
  * rebuild, sync and check share how they go from store to store: one that is away is told
  * and counted, the others are visited.
  */
-#include "backup/compare.h"
-#include "backup/rebuild.h"
-#include "backup/sync.h"
+#include "repair/check.h"
+#include "repair/rebuild.h"
+#include "repair/sync.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
  * `copy`: names to ids, one call of transfer.h, recorded as a run. What it may and may not
  * replace is decided there.
  */
-#include "backup/transfer.h"
+#include "backup/copy_artifact.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/artifact_name.h"
 
 static void print(const struct cmd_context *ctx, const struct transfer_spec *spec,
                   const struct transfer_result *result)
@@ -51,7 +52,7 @@ static int transfer(struct cmd_context *ctx, const struct transfer_spec *given,
         /* No estimate: only stored bytes move, and the percentage is one of raw bytes. */
         meter_init(&meter, 0);
         spec.meter = &meter;
-        progress_begin(progress, "copy", artifact_text_database(&artifact), spec.id,
+        progress_begin(progress, "copy", artifact_name_database(&artifact), spec.id,
                        &meter);
         progress_phase(progress, spec.to);
         done = transfer_run(&spec, &result, err);

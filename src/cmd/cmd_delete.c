@@ -1,5 +1,5 @@
 /* `delete`: the same call shows and does, so that what is shown is what would be done. */
-#include "backup/delete.h"
+#include "prune/delete_artifact.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "cmd/catalog_for.h"

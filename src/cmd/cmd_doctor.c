@@ -1,5 +1,5 @@
-#include "backup/adopt.h"
-#include "backup/diagnose.h"
+#include "repository/adopt.h"
+#include "doctor/diagnose.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"

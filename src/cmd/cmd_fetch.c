@@ -2,7 +2,7 @@
  * `fetch`: into a file, to stdout, or as a link. Whatever is said while it runs goes to
  * stderr, as stdout may be the backup itself.
  */
-#include "backup/fetch.h"
+#include "backup/export.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "catalog/artifact_list.h"
@@ -11,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/artifact_name.h"
 
 #include <unistd.h>
 
@@ -63,7 +64,7 @@ static int fetch(struct cmd_context *ctx, const struct retrieve_spec *from, stru
         return -1;
     /* Of stored bytes there is no estimate in the unit that progress counts. */
     meter_init(&meter, spec.form == RETRIEVE_DECODED ? from->artifact->raw_bytes : 0);
-    progress_begin(progress, "fetch", artifact_text_database(from->artifact),
+    progress_begin(progress, "fetch", artifact_name_database(from->artifact),
                    from->artifact->id, &meter);
     progress_phase(progress, "read");
     int result = fetch_run(&spec, &store, err);

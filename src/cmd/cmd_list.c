@@ -1,6 +1,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
-#include "cmd/artifact_json.h"
+#include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"

@@ -1,5 +1,5 @@
 /* pin and unpin. */
-#include "backup/pin.h"
+#include "prune/pin.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"

@@ -3,7 +3,7 @@
  * printed as the very line that would override it, hash included, so that nobody has to
  * build one.
  */
-#include "backup/prune.h"
+#include "prune/prune.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/catalog_for.h"

@@ -2,7 +2,7 @@
  * `restore`: the command line becomes a struct restoring_spec. What of it a backup allows is
  * checked in restoring.c, so that the command and later callers refuse the same things.
  */
-#include "backup/restoring.h"
+#include "backup/restore.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/artifact_name.h"
 
 static void on_phase(void *context, const char *phase)
 {
@@ -57,7 +58,7 @@ static int restore(struct cmd_context *ctx, struct catalog *catalog,
         .phase = on_phase,
         .context = progress};
     meter_init(&meter, artifact->raw_bytes);
-    progress_begin(progress, "restore", artifact_text_database(artifact), artifact->id,
+    progress_begin(progress, "restore", artifact_name_database(artifact), artifact->id,
                    &meter);
     int result = restoring_run(&spec, &done, err);
     progress_finish(progress);

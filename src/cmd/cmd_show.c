@@ -1,6 +1,6 @@
 /* `show`: the catalog alone is read, so it answers also when no store does. */
 #include "base/clock.h"
-#include "cmd/artifact_json.h"
+#include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"

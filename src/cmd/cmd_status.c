@@ -6,7 +6,8 @@
 #include "cmd/artifact_text.h"
 #include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
-#include "cmd/health_json.h"
+#include "report/artifact_name.h"
+#include "report/health_json.h"
 #include "cmd/output.h"
 
 enum {
@@ -40,8 +41,8 @@ static void add_running(struct output_table *table, struct catalog *catalog,
     const struct catalog_progress *progress = &artifact->progress;
     char size[32];
     cell_id(table, catalog, artifact->id);
-    output_table_cell(table, artifact_text_job(artifact));
-    output_table_cell(table, artifact_text_database(artifact));
+    output_table_cell(table, artifact_name_job(artifact));
+    output_table_cell(table, artifact_name_database(artifact));
     output_table_cell(table, progress->phase && *progress->phase ? progress->phase : NULL);
     output_table_cell(table, text_size(size, progress->raw_bytes));
     output_table_cell(table, text_size(size, progress->stored_bytes));
@@ -204,8 +205,8 @@ static void add_problem(struct output_table *table, struct catalog *catalog,
 {
     char time[32];
     cell_id(table, catalog, problem->artifact->id);
-    output_table_cell(table, artifact_text_job(problem->artifact));
-    output_table_cell(table, artifact_text_database(problem->artifact));
+    output_table_cell(table, artifact_name_job(problem->artifact));
+    output_table_cell(table, artifact_name_database(problem->artifact));
     output_table_cell(table, problem->copy ? problem->copy->store : NULL);
     output_table_cell(table, health_what_name(problem->what));
     cell_age(table, health->now, problem->since);

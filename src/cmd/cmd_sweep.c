@@ -1,5 +1,5 @@
 /* `sweep`: the figures of sweep_report as text and as JSON, from one table. */
-#include "backup/sweep.h"
+#include "repair/sweep.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "cmd/catalog_for.h"

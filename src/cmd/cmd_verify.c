@@ -2,7 +2,7 @@
  * `verify`: which copies, one call of verify.h each, and a table. One copy that is broken
  * or away does not end the run; the worst of all decides the exit status.
  */
-#include "backup/verify.h"
+#include "copy/verify.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -16,6 +16,7 @@
 #include "cmd/known.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/artifact_name.h"
 
 struct verifying {
     struct cmd_context *ctx;
@@ -49,7 +50,7 @@ static void tell(struct verifying *v, const struct catalog_artifact *artifact,
         return;
     }
     output_table_cell(&v->table, artifact->id);
-    output_table_cell(&v->table, artifact_text_database(artifact));
+    output_table_cell(&v->table, artifact_name_database(artifact));
     output_table_cell(&v->table, copy->store);
     output_table_cell(&v->table, result);
     output_table_cell(&v->table, text_duration(time, verification->duration_ms));
@@ -70,7 +71,7 @@ static int check_copy(struct verifying *v, const struct catalog_artifact *artifa
                                .run = v->run,
                                .meter = &meter};
     meter_init(&meter, artifact->raw_bytes);
-    progress_begin(v->progress, "verify", artifact_text_database(artifact), artifact->id,
+    progress_begin(v->progress, "verify", artifact_name_database(artifact), artifact->id,
                    &meter);
     progress_phase(v->progress, copy->store);
     int result = verify_copy(&spec, &verification, &why, err);

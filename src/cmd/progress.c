@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "cmd/progress_view.h"
+#include "report/progress_view.h"
 
 #include <errno.h>
 #include <pthread.h>

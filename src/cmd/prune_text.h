@@ -4,7 +4,7 @@
 #ifndef PGKEEP_CMD_PRUNE_TEXT_H
 #define PGKEEP_CMD_PRUNE_TEXT_H
 
-#include "backup/prune.h"
+#include "prune/prune.h"
 
 #include <jansson.h>
 

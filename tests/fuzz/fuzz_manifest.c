@@ -1,9 +1,9 @@
 /* A manifest or a state file of any bytes: refused as ERR_CORRUPT, or read; and what was
  * read is written and read again as the same text. Keys of a manifest that was read are
  * always its own. */
-#include "backup/keys.h"
-#include "backup/manifest.h"
-#include "backup/state_file.h"
+#include "repository/keys.h"
+#include "repository/manifest.h"
+#include "repository/state_file.h"
 
 #include <assert.h>
 

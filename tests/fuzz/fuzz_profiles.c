@@ -2,7 +2,7 @@
  * line. What was read can be asked for, and never holds a line end. */
 #include "base/memory.h"
 #include "base/text.h"
-#include "s3/profiles.h"
+#include "s3/auth/profiles.h"
 
 #include <assert.h>
 

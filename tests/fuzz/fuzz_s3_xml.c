@@ -1,8 +1,8 @@
 /* An answer of any bytes from a service: heads, errors, documents. Never a crash, never a
  * walk that succeeds on something else than one whole document with the root asked for. */
 #include "base/memory.h"
-#include "s3/answer.h"
-#include "s3/xml.h"
+#include "s3/core/answer.h"
+#include "s3/http/xml.h"
 
 #include <assert.h>
 

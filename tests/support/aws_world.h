@@ -10,7 +10,7 @@
 #ifndef PGKEEP_TESTS_AWS_WORLD_H
 #define PGKEEP_TESTS_AWS_WORLD_H
 
-#include "s3/credentials.h"
+#include "s3/auth/credentials.h"
 #include "tests/support/fake_http.h"
 
 #define AWS_WORLD_START 1800000000 /* 2027-01-15T08:00:00Z */

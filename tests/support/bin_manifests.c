@@ -2,8 +2,8 @@
  * manifests URL COUNT - puts COUNT manifests of backups that never were into a store that
  * has its mark already, for tests of how fast a catalog takes them in. Prints nothing.
  */
-#include "backup/access.h"
-#include "backup/keys.h"
+#include "repository/repository.h"
+#include "repository/keys.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "tests/support/manifests.h"

@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "postgres/dump.h"
-#include "postgres/restore.h"
+#include "postgres/psql_sink.h"
 #include "postgres/server.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "tests/support/manifests.h"
 
-#include "backup/keys.h"
-#include "backup/manifest.h"
+#include "repository/keys.h"
+#include "repository/manifest.h"
 #include "base/digest.h"
 #include "base/memory.h"
 

@@ -9,7 +9,7 @@
 #define PGKEEP_TESTS_S3_PAIR_H
 
 #include "tests/support/fake_s3.h"
-#include "s3/client.h"
+#include "s3/core/client.h"
 
 #include <stdatomic.h>
 

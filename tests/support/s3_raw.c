@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/memory.h"
-#include "s3/credentials.h"
-#include "s3/sign.h"
-#include "s3/uri.h"
+#include "s3/auth/credentials.h"
+#include "s3/auth/sign.h"
+#include "s3/http/uri.h"
 
 #include <curl/curl.h>
 #include <strings.h>

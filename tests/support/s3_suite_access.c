@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "s3/uri.h"
+#include "s3/http/uri.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>

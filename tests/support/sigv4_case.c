@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "s3/uri.h"
+#include "s3/http/uri.h"
 
 #include <strings.h>
 

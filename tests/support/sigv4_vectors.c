@@ -2,7 +2,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
-#include "s3/uri.h"
+#include "s3/http/uri.h"
 #include "tests/support/sigv4_case.h"
 
 #include <dirent.h>

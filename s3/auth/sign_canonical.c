@@ -1,0 +1,309 @@
+#include "s3/auth/sign_canonical.h"
+
+#include "base/memory.h"
+#include "s3/auth/credentials.h"
+#include "s3/http/uri.h"
+
+#include <strings.h>
+
+/* ---- which headers ---- */
+
+/* What hops change, what curl decides itself, and what some services rewrite
+ * (accept-encoding: Google, Cloudflare). */
+static const char *const never_signed[] = {
+    "authorization",
+    "user-agent",
+    "connection",
+    "expect",
+    "transfer-encoding",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "proxy-",
+    "x-amzn-trace-id",
+    "accept-encoding",
+};
+
+/* The signer makes these itself; the caller's would be sent twice. */
+static const char *const made_here[] = {
+    "host",
+    "x-amz-date",
+    "x-amz-content-sha256",
+    "x-amz-security-token",
+};
+
+bool s3_sign_is_signable(const char *header_name)
+{
+    for (size_t i = 0; i < sizeof never_signed / sizeof *never_signed; i++) {
+        const char *name = never_signed[i];
+        bool prefix = text_ends_with(name, "-");
+        if (prefix ? strncasecmp(header_name, name, strlen(name)) == 0
+                   : strcasecmp(header_name, name) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_made_here(const char *name)
+{
+    for (size_t i = 0; i < sizeof made_here / sizeof *made_here; i++)
+        if (strcasecmp(name, made_here[i]) == 0)
+            return true;
+    return false;
+}
+
+/* ---- what cannot be signed ---- */
+
+static bool has_control(const char *string)
+{
+    for (; *string != '\0'; string++)
+        if ((unsigned char)*string < 0x20 || *string == 0x7F)
+            return true;
+    return false;
+}
+
+static int check_plain(const char *string, const char *what, bool spaces, struct err *err)
+{
+    if (string == NULL || *string == '\0')
+        return err_set(err, ERR_USAGE, "cannot sign: no %s", what);
+    if (has_control(string) || (!spaces && strchr(string, ' ') != NULL))
+        return err_set(err, ERR_USAGE, "cannot sign: %s holds a %s", what,
+                       spaces ? "control character" : "control character or space");
+    return 0;
+}
+
+static int check_header_name(const char *name, struct err *err)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"; /* RFC 9110, 5.6.2 */
+    if (*name == '\0' || name[strspn(name, token)] != '\0')
+        return err_set(err, ERR_USAGE, "cannot sign: bad name of a header");
+    return 0;
+}
+
+/* Length of a line break that a space follows (RFC 9110, 5.5: obs-fold), or 0. */
+static size_t fold_length(const char *p)
+{
+    size_t length = p[0] == '\r' && p[1] == '\n' ? 2 : p[0] == '\n' ? 1 : 0;
+    return length > 0 && (p[length] == ' ' || p[length] == '\t') ? length : 0;
+}
+
+static int check_header_value(const char *name, const char *value, struct err *err)
+{
+    for (const char *p = value; *p != '\0'; p++) {
+        size_t fold = fold_length(p);
+        if (fold > 0)
+            p += fold;
+        else if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7F)
+            return err_set(err, ERR_USAGE,
+                           "cannot sign: header %s holds a control character", name);
+    }
+    return 0;
+}
+
+static int check_credentials(const struct s3_credentials *credentials, struct err *err)
+{
+    if (check_plain(credentials->access_key, "access key", false, err) < 0 ||
+        check_plain(credentials->secret_key.text, "secret key", true, err) < 0)
+        return -1;
+    const char *token = credentials->session_token.text;
+    return token == NULL ? 0 : check_plain(token, "session token", false, err);
+}
+
+static int check_request(const struct s3_sign_request *request, struct err *err)
+{
+    if (check_plain(request->method, "method", false, err) < 0 ||
+        check_plain(request->host, "host", false, err) < 0 ||
+        check_plain(request->path, "path", true, err) < 0 ||
+        check_plain(request->payload, "payload hash", false, err) < 0 ||
+        check_plain(request->region, "region", false, err) < 0 ||
+        check_plain(request->service, "service", false, err) < 0)
+        return -1;
+    if (request->path[0] != '/')
+        return err_set(err, ERR_USAGE, "cannot sign: the path does not begin with '/'");
+    if (request->query != NULL && has_control(request->query))
+        return err_set(err, ERR_USAGE, "cannot sign: query holds a control character");
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct s3_header *header = &request->headers[i];
+        if (check_header_name(header->name, err) < 0 ||
+            check_header_value(header->name, header->value, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int s3_canonical_check(const struct s3_sign_request *request,
+                       const struct s3_credentials *credentials, struct err *err)
+{
+    return check_credentials(credentials, err) < 0 ? -1 : check_request(request, err);
+}
+
+/* ---- canonical headers ---- */
+
+static char *lower_case(const char *name)
+{
+    char *lower = memory_strdup(name);
+    for (char *p = lower; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
+    return lower;
+}
+
+/* Trimmed, and every run of white space (folds too) one space. */
+static char *one_line(const char *value)
+{
+    char *out = memory_alloc(strlen(value) + 1);
+    size_t length = 0;
+    bool gap = false;
+    for (; *value != '\0'; value++) {
+        if (strchr(" \t\r\n", *value) != NULL) {
+            gap = length > 0;
+            continue;
+        }
+        if (gap)
+            out[length++] = ' ';
+        gap = false;
+        out[length++] = *value;
+    }
+    out[length] = '\0';
+    return out;
+}
+
+static void add_line(struct s3_canonical *canonical, const char *name, const char *value)
+{
+    memory_grow(&canonical->lines, &canonical->capacity, canonical->count + 1,
+                sizeof *canonical->lines);
+    struct s3_canonical_line *line = &canonical->lines[canonical->count];
+    line->name = lower_case(name);
+    line->value = one_line(value);
+    line->order = canonical->count++;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    const struct s3_canonical_line *x = a;
+    const struct s3_canonical_line *y = b;
+    int names = strcmp(x->name, y->name);
+    return names != 0 ? names : (x->order > y->order) - (x->order < y->order);
+}
+
+bool s3_canonical_sends_payload(const struct s3_sign_request *request)
+{
+    return !request->generic || request->payload_header;
+}
+
+void s3_canonical_init(struct s3_canonical *canonical,
+                       const struct s3_sign_request *request,
+                       const struct s3_credentials *credentials, const char *date)
+{
+    const char *token = credentials->session_token.text;
+    *canonical = (struct s3_canonical){0};
+    add_line(canonical, "host", request->host);
+    if (date != NULL) {
+        add_line(canonical, "x-amz-date", date);
+        if (s3_canonical_sends_payload(request))
+            add_line(canonical, "x-amz-content-sha256", request->payload);
+        if (token != NULL && !request->token_unsigned)
+            add_line(canonical, "x-amz-security-token", token);
+    }
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct s3_header *header = &request->headers[i];
+        if (s3_sign_is_signable(header->name) && !is_made_here(header->name))
+            add_line(canonical, header->name, header->value);
+    }
+    qsort(canonical->lines, canonical->count, sizeof *canonical->lines, compare_lines);
+}
+
+void s3_canonical_release(struct s3_canonical *canonical)
+{
+    for (size_t i = 0; i < canonical->count; i++) {
+        memory_wipe(canonical->lines[i].value, strlen(canonical->lines[i].value));
+        free(canonical->lines[i].name);
+        free(canonical->lines[i].value);
+    }
+    free(canonical->lines);
+    *canonical = (struct s3_canonical){0};
+}
+
+static bool repeats(const struct s3_canonical *canonical, size_t index)
+{
+    return index > 0 &&
+           strcmp(canonical->lines[index].name, canonical->lines[index - 1].name) == 0;
+}
+
+void s3_canonical_names(const struct s3_canonical *canonical, struct text *out)
+{
+    for (size_t i = 0; i < canonical->count; i++) {
+        if (!repeats(canonical, i))
+            text_addf(out, "%s%s", i > 0 ? ";" : "", canonical->lines[i].name);
+    }
+}
+
+void s3_canonical_headers(const struct s3_canonical *canonical, struct text *out)
+{
+    for (size_t i = 0; i < canonical->count; i++) {
+        const struct s3_canonical_line *line = &canonical->lines[i];
+        if (repeats(canonical, i)) {
+            text_add_char(out, ',');
+        } else {
+            if (i > 0)
+                text_add_char(out, '\n');
+            text_add(out, line->name);
+            text_add_char(out, ':');
+        }
+        text_add(out, line->value);
+    }
+    text_add_char(out, '\n');
+}
+
+/* ---- canonical path ---- */
+
+static void drop_last_segment(struct text *path)
+{
+    while (path->length > 0 && path->data[path->length - 1] != '/')
+        path->length--;
+    if (path->length > 0)
+        path->length--;
+    path->data[path->length] = '\0';
+}
+
+/* Without ".", ".." and empty segments (RFC 3986, 5.2.4, and no double slashes). */
+static void normalise_path(const char *path, struct text *out)
+{
+    bool folder = true; /* ends with a slash */
+    while (*path != '\0') {
+        path += strspn(path, "/");
+        size_t length = strcspn(path, "/");
+        folder = path[length] == '/' || length == 0;
+        if (length == 1 && path[0] == '.') {
+            folder = true;
+        } else if (length == 2 && path[0] == '.' && path[1] == '.') {
+            drop_last_segment(out);
+            folder = true;
+        } else if (length > 0) {
+            text_add_char(out, '/');
+            text_add_bytes(out, path, length);
+        }
+        path += length;
+    }
+    if (folder)
+        text_add_char(out, '/');
+}
+
+void s3_canonical_path(const struct s3_sign_request *request, struct text *out)
+{
+    if (!request->generic) {
+        s3_uri_encode_path(request->path, out);
+        return;
+    }
+    if (request->keep_path) {
+        text_add_percent(out, request->path, strlen(request->path), true);
+        return;
+    }
+    struct text normal;
+    text_init(&normal, strlen(request->path) + 1);
+    normalise_path(request->path, &normal);
+    text_add_percent(out, normal.data, normal.length, true);
+    text_release(&normal);
+}

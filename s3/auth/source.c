@@ -1,0 +1,131 @@
+/*
+ * What all kinds of sources share: keys are checked where they come in, so that no other
+ * file has to ask whether one could break out of its header, and documents that hold them
+ * are never quoted in an error.
+ */
+#include "s3/auth/source.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+
+#define TOKEN_CEILING ((size_t)64 << 10)
+
+void s3_source_release(struct s3_source *source)
+{
+    if (source->ops != NULL)
+        source->ops->free(source->state);
+    free(source->origin);
+    *source = (struct s3_source){0};
+}
+
+int s3_source_fetch(struct s3_source *source, const struct s3_source_env *env,
+                    struct s3_credentials *out, struct err *err)
+{
+    *out = (struct s3_credentials){0};
+    if (source->ops->fetch(source->state, env, out, err) == 0 &&
+        s3_source_check(out, err) == 0)
+        return 0;
+    s3_credentials_release(out);
+    return -1;
+}
+
+static bool is_clean(const char *text, bool spaces)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < (spaces ? 0x20 : 0x21) || *text == 0x7F)
+            return false;
+    return true;
+}
+
+int s3_source_check(const struct s3_credentials *credentials, struct err *err)
+{
+    const struct {
+        const char *text;
+        const char *name;
+        bool optional;
+    } parts[] = {
+        {credentials->access_key, "access key", false},
+        {credentials->secret_key.text, "secret key", false},
+        {credentials->session_token.text, "session token", true},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].text == NULL && parts[i].optional)
+            continue;
+        if (parts[i].text == NULL || *parts[i].text == '\0')
+            return err_set(err, ERR_DENIED, "the %s is missing", parts[i].name);
+        if (!is_clean(parts[i].text, false))
+            return err_set(err, ERR_DENIED, "the %s holds a space or control character",
+                           parts[i].name);
+    }
+    return 0;
+}
+
+static const char *member(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value == NULL || *value == '\0' ? NULL : value;
+}
+
+int s3_source_parse(const char *json, size_t size, const char *token_key,
+                    enum err_kind kind, struct s3_credentials *out, struct err *err)
+{
+    struct err unsaid = {0}; /* jansson's words quote the document */
+    json_t *object = json_parse(json, size, &unsaid);
+    int result = -1;
+    *out = (struct s3_credentials){0};
+    if (!json_is_object(object)) {
+        err_set(err, kind, "the answer is no JSON object");
+        goto cleanup;
+    }
+    const char *expires = member(object, "Expiration");
+    if (expires != NULL && clock_parse(expires, &out->expires, &unsaid) < 0) {
+        err_set(err, kind, "the answer's Expiration is no time");
+        goto cleanup;
+    }
+    out->access_key = memory_strdup(member(object, "AccessKeyId"));
+    secret_set(&out->secret_key, member(object, "SecretAccessKey"));
+    secret_set(&out->session_token, member(object, token_key));
+    result = s3_source_check(out, err);
+    if (result < 0) {
+        err->kind = kind;
+        err_context(err, "the answer is not whole");
+    }
+
+cleanup:
+    if (result < 0)
+        s3_credentials_release(out);
+    json_decref(object);
+    return result;
+}
+
+bool s3_source_version_is_1(const char *json, size_t size)
+{
+    struct err unsaid = {0};
+    json_t *object = json_parse(json, size, &unsaid);
+    bool is = json_integer_value(json_object_get(object, "Version")) == 1;
+    json_decref(object);
+    return is;
+}
+
+int s3_source_read_token(const char *path, struct secret *out, struct err *err)
+{
+    struct text text;
+    text_init(&text, TOKEN_CEILING);
+    int result = file_read(path, &text, NULL, err);
+    while (text.length > 0 && (unsigned char)text.data[text.length - 1] <= 0x20)
+        text.data[--text.length] = '\0';
+    if (result < 0)
+        err->kind = ERR_CONFIG;
+    else if (text.length == 0 || strlen(text.data) != text.length ||
+             !is_clean(text.data, true))
+        result = err_set(err, ERR_CONFIG,
+                         "%s is no token: empty, or with a control character in it", path);
+    else
+        secret_set(out, text.data);
+    /* capacity, not length: the white space taken off and older, longer content lie behind
+     * it. */
+    memory_wipe(text.data, text.capacity);
+    text_release(&text);
+    return result;
+}

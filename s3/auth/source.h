@@ -1,0 +1,92 @@
+/*
+ * source - one place that credentials come from, and what the kinds of places share.
+ * Private to credentials.c and the files of the kinds.
+ *
+ * A finder decides, without asking any service, whether its kind is set up: 0 with
+ * source->ops NULL when it is not. A source that is set up and cannot work is an error.
+ * fetch asks for new credentials and blocks, some seconds per try; it is called by one
+ * thread at a time. Errors hold no secret and do not name the source: the caller adds that.
+ */
+#ifndef PGKEEP_S3_AUTH_SOURCE_H
+#define PGKEEP_S3_AUTH_SOURCE_H
+
+#include "base/err.h"
+#include "s3/auth/credentials.h"
+
+#include <stdatomic.h>
+
+/* What a fetch may use. */
+struct s3_source_env {
+    const char *region;  /* for STS; NULL: s3_ambient_region, "us-east-1" */
+    const char *ca_file; /* NULL: s3_ambient_ca_file, the system's */
+    const char *proxy;
+    bool elsewhere;          /* these two are not for Amazon's STS */
+    int64_t now;             /* seconds UTC */
+    const atomic_bool *stop; /* gives up when set; may be NULL */
+};
+
+struct s3_source {
+    const struct s3_source_ops *ops; /* NULL: not set up */
+    void *state;
+    char *origin; /* "environment" */
+};
+
+struct s3_source_ops {
+    int (*fetch)(void *state, const struct s3_source_env *env, struct s3_credentials *out,
+                 struct err *err);
+    void (*free)(void *state); /* NULL-safe */
+    bool fixed;                /* what it gives never changes: nothing to renew */
+};
+
+void s3_source_release(struct s3_source *source); /* twice is fine */
+int s3_source_fetch(struct s3_source *source, const struct s3_source_env *env,
+                    struct s3_credentials *out, struct err *err) MUST_USE;
+
+/* The kinds, in the order of the chain. */
+typedef int (*s3_source_find)(const struct s3_credentials_config *config,
+                              struct s3_source *out, struct err *err);
+int s3_source_find_config(const struct s3_credentials_config *config, struct s3_source *out,
+                          struct err *err) MUST_USE;
+int s3_source_find_environment(const struct s3_credentials_config *config,
+                               struct s3_source *out, struct err *err) MUST_USE;
+int s3_source_find_profile(const struct s3_credentials_config *config,
+                           struct s3_source *out, struct err *err) MUST_USE;
+int s3_source_find_web_identity(const struct s3_credentials_config *config,
+                                struct s3_source *out, struct err *err) MUST_USE;
+int s3_source_find_container(const struct s3_credentials_config *config,
+                             struct s3_source *out, struct err *err) MUST_USE;
+int s3_source_find_imds(const struct s3_credentials_config *config, struct s3_source *out,
+                        struct err *err) MUST_USE;
+
+/* Fixed credentials, and those of a command ("credential_process"). */
+void s3_source_static(const char *access_key, const char *secret_key,
+                      const char *session_token, int64_t expires, struct s3_source *out);
+void s3_source_process(const char *command, struct s3_source *out);
+
+/* A role of STS. Strings are copied, NULL where not said. `base` signs the request and is
+ * taken over; without one (ops NULL) it is AssumeRoleWithWebIdentity. */
+struct s3_source_role {
+    const char *arn;
+    const char *session_name;
+    const char *external_id;
+    const char *duration_seconds;
+    const char *token_file; /* read for every request */
+    const char *profile;    /* for region and endpoint of STS */
+    struct s3_source base;
+};
+void s3_source_role(struct s3_source_role *role, struct s3_source *out);
+
+/* 0, or -1 and ERR_DENIED when a part is missing or holds a space or control character,
+ * which would break into the request. */
+int s3_source_check(const struct s3_credentials *credentials, struct err *err) MUST_USE;
+/* {"AccessKeyId", "SecretAccessKey", TOKEN_KEY?, "Expiration"?}, checked. A document that
+ * is none is an error of `kind`, without a piece of it. */
+int s3_source_parse(const char *json, size_t size, const char *token_key,
+                    enum err_kind kind, struct s3_credentials *out,
+                    struct err *err) MUST_USE;
+/* {"Version": 1}, as credential_process answers. */
+bool s3_source_version_is_1(const char *json, size_t size);
+/* Reads a small file with a token and takes the white space behind it off. ERR_CONFIG. */
+int s3_source_read_token(const char *path, struct secret *out, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * answer - reads the head and the <Error> of an answer into a struct s3_answer (request.h).
+ */
+#ifndef PGKEEP_S3_CORE_ANSWER_H
+#define PGKEEP_S3_CORE_ANSWER_H
+
+#include "s3/core/request.h"
+
+/* Forgets what the last attempt brought; tries, elapsed_ms and uncertain stay. */
+void s3_answer_clear(struct s3_answer *answer);
+/* One line of a head, with or without CRLF. A status line (also one after 100 Continue)
+ * begins anew. Returns true for the blank line that ends a head that is not 1xx. */
+bool s3_answer_header(struct s3_answer *answer, const char *line, size_t size);
+/* Code, message, request id, region of an <Error> document; false when it is none. */
+bool s3_answer_error(struct s3_answer *answer, const char *data, size_t size);
+/* What the service asked for before the next try, in ms; 0: nothing. */
+int64_t s3_answer_retry_after_ms(const struct s3_answer *answer);
+
+#endif

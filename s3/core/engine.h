@@ -1,0 +1,135 @@
+/*
+ * engine - what a client and a request under way are. Private to:
+ *
+ *     client.c client_objects.c  a client from its configuration
+ *     request.c                  the caller's side of a request
+ *     engine.c                   which task runs when, and what its end means
+ *     attempt.c                  one attempt: address, headers, signature, limits
+ *     attempt_answer.c           what came back, and what it means
+ *     attempt_repair.c           what is changed before the next attempt
+ *     lock.c                     the lock that objects are written with
+ *
+ * A task's states, all moves made by the engine's thread but the first:
+ *
+ *     (submit) -> QUEUED -> RUNNING -> (final) DONE
+ *                   ^          |
+ *                   |          +-> WAITING until due_ms, then as QUEUED
+ *                   +-- (region found) <- DISCOVERING: a GET asks for it
+ *
+ * QUEUED and WAITING tasks start in the order of submission while fewer than window.limit
+ * run. In enum s3_state WAITING is a QUEUED task whose due_ms is still to come, DISCOVERING
+ * a RUNNING one with `discovering` set.
+ */
+#ifndef PGKEEP_S3_CORE_ENGINE_H
+#define PGKEEP_S3_CORE_ENGINE_H
+
+#include "s3/core/client.h"
+#include "s3/http/http.h"
+#include "s3/core/retry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum s3_state { S3_QUEUED, S3_RUNNING, S3_DONE };
+
+struct s3_client {
+    /* Constant after s3_client_new. */
+    char *bucket;
+    bool virtual_host, tls, signs_payload;
+    struct s3_provider row;
+    struct strlist object_headers; /* "Name: value" of what creates objects */
+    struct strlist key_headers;    /* SSE-C; wiped */
+    char *lock_mode;
+    int64_t lock_seconds;
+    bool etag_is_md5;
+    atomic_bool kms_seen; /* an answer said that its object is under KMS */
+    int64_t connect_timeout_ms;
+    struct s3_credentials_source *credentials;
+    struct s3_signer *signer;
+    struct s3_http *http;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a task is done, or has left the list */
+    /* Guarded by lock: */
+    struct s3_seam seam; /* set before the first request, constant from then on */
+    struct s3_endpoint endpoint;
+    char *region;
+    struct s3_task *tasks; /* in the order of submission, until they are done */
+    int64_t retry_time_ms;
+    atomic_bool cleaning; /* requests go on despite a cancel */
+    int64_t clock_offset; /* last seen: server minus ours, s */
+    bool clock_known;
+    int64_t clock_applied; /* what we sign with */
+    struct s3_window window;
+
+    /* The engine's thread alone: */
+    unsigned running;
+    bool renews;        /* a thread renews the credentials, from the first request on */
+    unsigned moves;     /* how often the region was corrected */
+    bool reached;       /* the service has answered */
+    int64_t trouble_ms; /* since when nothing succeeds; 0: all is well */
+    bool warned;
+    struct s3_waste waste;
+    bool no_expect; /* somebody on the way answered 417 */
+    bool plain;     /* the service answered 501 to extras: none are sent any more */
+};
+
+struct s3_task {
+    struct s3_client *client;
+    struct s3_request *request;
+    char payload[SHA256_HEX]; /* hex SHA-256 of the body, or UNSIGNED-PAYLOAD */
+    /* Guarded by the client's lock: */
+    struct s3_task *next;
+    const void *group;
+    bool given_up; /* s3_requests_cancel */
+    bool done;     /* for s3_request_wait, with err */
+    struct err err;
+
+    /* The engine's thread alone: */
+    enum s3_state state;
+    int64_t due_ms;               /* QUEUED: not before */
+    int64_t first_ms, attempt_ms; /* beginning of the first and of the last attempt */
+    unsigned flowed;
+    struct s3_retry retry;
+    struct s3_exchange exchange;
+    struct s3_credentials signed_with;
+    struct strlist lines; /* of the attempt; wiped */
+    char *url;
+    bool fresh;       /* the next attempt on a new connection */
+    bool discovering; /* the running attempt asks for the region */
+    bool discovered;
+    unsigned moves_seen;     /* client->moves when the attempt was signed */
+    struct s3_answer before; /* the one that made us ask */
+    bool redirected;         /* to `redirect`, whose base path is the whole path */
+    struct s3_endpoint redirect;
+    struct text error_body;
+    size_t out_start; /* length of request->out before */
+    uint64_t got;     /* bytes of a range so far */
+    char range_etag[256];
+    bool headed;         /* the blank line behind a head that is not 1xx came */
+    const char *refused; /* why our own callbacks ended the attempt */
+    struct err own;      /* a failure of ours: final */
+};
+
+/* One turn of the engine: s3_http_config.on_turn. */
+int64_t s3_engine_turn(void *client);
+/* Sets up the exchange of an attempt: address, headers, signature. s3_attempt_release may
+ * be called at any time, twice, and after a failure. */
+int s3_attempt_prepare(struct s3_task *task, struct err *err) MUST_USE;
+void s3_attempt_release(struct s3_task *task);
+/* s3_exchange.on_header and on_body of a task. */
+bool s3_attempt_head(void *task, const char *line, size_t size);
+bool s3_attempt_body(void *task, const void *data, size_t size);
+/* What the ended attempt means; true: it is the answer. *words may be set for the error. */
+bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const char **words);
+/* The 501 may be for a header that is a belt to braces. */
+bool s3_attempt_has_extras(const struct s3_request *request);
+void s3_attempt_drop_extras(struct s3_request *request);
+/* Repairs what the class asks for before the next attempt; false: cannot be repaired. */
+bool s3_attempt_repair(struct s3_task *task, enum s3_class class_);
+/* What objects are written with, from the configuration. (client_objects.c) */
+int s3_client_set_objects(struct s3_client *client, const struct s3_config *config,
+                          struct err *err) MUST_USE;
+void s3_task_free(struct s3_task *task);
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * One walk for all documents: the caller is told each element as it ends, with its path, and
+ * keeps what it wants. No tree is built; of a document only the text of the open element is
+ * held.
+ */
+#include "s3/http/xml.h"
+
+#include "base/memory.h"
+
+#include <libxml/xmlreader.h>
+
+enum { MAX_DEPTH = 16, MAX_TEXT = 64 << 10, MAX_PATH = 1024 };
+
+struct walk {
+    xmlTextReader *reader;
+    const char *root;
+    s3_xml_each each;
+    void *context;
+    struct text path;          /* below the root */
+    struct text text;          /* of the element that is open */
+    size_t lengths[MAX_DEPTH]; /* of the path in front of each open element */
+    int depth;                 /* open elements */
+    bool ended;
+    struct err *err;
+};
+
+/* A character before "<?xml" is an error to libxml2, but S3 sends white space while a
+ * Complete is at work. */
+static void skip_white_space(const char **data, size_t *size)
+{
+    while (*size > 0 && strchr(" \t\r\n", **data) != NULL && **data != '\0') {
+        (*data)++;
+        (*size)--;
+    }
+}
+
+static int bad(struct err *err, const char *what)
+{
+    return err_set(err, ERR_TRANSIENT, "the service's XML answer %s", what);
+}
+
+static const char *name_of(struct walk *walk)
+{
+    const xmlChar *name = xmlTextReaderConstLocalName(walk->reader);
+    return name != NULL ? (const char *)name : "";
+}
+
+static int open_element(struct walk *walk)
+{
+    const char *name = name_of(walk);
+
+    if (walk->depth >= MAX_DEPTH)
+        return bad(walk->err, "is nested too deeply");
+    if (walk->depth == 0 && strcmp(name, walk->root) != 0)
+        return err_set(walk->err, ERR_TRANSIENT,
+                       "the service answered with a <%.40s> where <%s> was expected", name,
+                       walk->root);
+    walk->lengths[walk->depth] = walk->path.length;
+    if (walk->depth > 0) {
+        if (walk->path.length > 0)
+            text_add_char(&walk->path, '/');
+        text_add(&walk->path, name);
+    }
+    walk->depth++;
+    text_clear(&walk->text);
+    return walk->path.overflowed ? bad(walk->err, "holds a name that is too long") : 0;
+}
+
+static int close_element(struct walk *walk)
+{
+    if (walk->text.overflowed)
+        return bad(walk->err, "holds a text that is too long");
+    int result = walk->each(walk->context, walk->path.data, walk->text.data, walk->err);
+    if (result != 0)
+        return result;
+    walk->depth--;
+    walk->path.length = walk->lengths[walk->depth];
+    walk->path.data[walk->path.length] = '\0';
+    text_clear(&walk->text);
+    walk->ended = walk->depth == 0;
+    return 0;
+}
+
+static int visit(struct walk *walk)
+{
+    int type = xmlTextReaderNodeType(walk->reader);
+
+    switch (type) {
+    case XML_READER_TYPE_ELEMENT: {
+        bool empty = xmlTextReaderIsEmptyElement(walk->reader) == 1;
+        if (open_element(walk) < 0)
+            return -1;
+        return empty ? close_element(walk) : 0;
+    }
+    case XML_READER_TYPE_END_ELEMENT:
+        return close_element(walk);
+    case XML_READER_TYPE_TEXT:
+    case XML_READER_TYPE_CDATA:
+    case XML_READER_TYPE_SIGNIFICANT_WHITESPACE:
+        text_add(&walk->text, (const char *)xmlTextReaderConstValue(walk->reader));
+        return 0;
+    case XML_READER_TYPE_DOCUMENT_TYPE:
+    case XML_READER_TYPE_ENTITY_REFERENCE:
+        return bad(walk->err, "declares types or entities");
+    default:
+        return 0;
+    }
+}
+
+static int read_all(struct walk *walk)
+{
+    int got, result;
+
+    while ((got = xmlTextReaderRead(walk->reader)) == 1) {
+        result = visit(walk);
+        if (result != 0)
+            return result;
+    }
+    if (got < 0 || !walk->ended)
+        return bad(walk->err, "is cut or malformed");
+    return 0;
+}
+
+static xmlTextReader *open_reader(const char *data, size_t size)
+{
+    skip_white_space(&data, &size);
+    if (size == 0 || size > INT32_MAX)
+        return NULL;
+    return xmlReaderForMemory(data, (int)size, NULL, NULL,
+                              XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+}
+
+int s3_xml_walk(const char *data, size_t size, const char *root, s3_xml_each each,
+                void *context, struct err *err)
+{
+    struct walk walk = {.root = root, .each = each, .context = context, .err = err};
+
+    walk.reader = open_reader(data, size);
+    if (walk.reader == NULL)
+        return bad(err, "is empty");
+    text_init(&walk.path, MAX_PATH);
+    text_init(&walk.text, MAX_TEXT);
+    int result = read_all(&walk);
+    text_release(&walk.path);
+    text_release(&walk.text);
+    xmlFreeTextReader(walk.reader);
+    return result;
+}
+
+struct find {
+    const char *path;
+    char *found;
+};
+
+static int find_element(void *context, const char *path, const char *text, struct err *err)
+{
+    struct find *find = context;
+
+    (void)err;
+    if (find->found == NULL && strcmp(path, find->path) == 0)
+        find->found = memory_strdup(text);
+    return 0;
+}
+
+int s3_xml_find(const char *data, size_t size, const char *root, const char *path,
+                char **out, struct err *err)
+{
+    struct find find = {.path = path};
+
+    *out = NULL;
+    if (s3_xml_walk(data, size, root, find_element, &find, err) != 0) {
+        free(find.found);
+        return -1;
+    }
+    *out = find.found;
+    return 0;
+}
+
+bool s3_xml_root(const char *data, size_t size, char *out, size_t out_size)
+{
+    xmlTextReader *reader = open_reader(data, size);
+    bool found = false;
+
+    *out = '\0';
+    if (reader == NULL)
+        return false;
+    while (!found && xmlTextReaderRead(reader) == 1 &&
+           xmlTextReaderNodeType(reader) != XML_READER_TYPE_DOCUMENT_TYPE) {
+        if (xmlTextReaderNodeType(reader) != XML_READER_TYPE_ELEMENT)
+            continue;
+        snprintf(out, out_size, "%s", (const char *)xmlTextReaderConstLocalName(reader));
+        found = true;
+    }
+    xmlFreeTextReader(reader);
+    return found;
+}
+
+/* What XML 1.0 allows (section 2.2); U+FFFE and U+FFFF are left out. */
+static bool may_stand(const char *text)
+{
+    size_t size = strlen(text);
+
+    if (!text_is_utf8(text, size))
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if (((unsigned char)*c < 0x20 && strchr("\t\n\r", *c) == NULL) ||
+            strncmp(c, "\xEF\xBF\xBE", 3) == 0 || strncmp(c, "\xEF\xBF\xBF", 3) == 0)
+            return false;
+    return true;
+}
+
+static const char *escape_of(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&apos;";
+    /* A parser would make these a line feed or a blank. */
+    case '\r':
+        return "&#13;";
+    case '\n':
+        return "&#10;";
+    case '\t':
+        return "&#9;";
+    default:
+        return NULL;
+    }
+}
+
+bool s3_xml_add(struct text *out, const char *text)
+{
+    if (!may_stand(text))
+        return false;
+    for (; *text != '\0'; text++) {
+        const char *escape = escape_of(*text);
+        if (escape != NULL)
+            text_add(out, escape);
+        else
+            text_add_char(out, *text);
+    }
+    return true;
+}

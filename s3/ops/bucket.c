@@ -1,0 +1,144 @@
+/*
+ * Questions about the bucket as a whole. A service that does not know one of them (501) has
+ * what the question is about in the off position.
+ */
+#include "s3/s3.h"
+
+#include "base/memory.h"
+#include "base/parse.h"
+#include "s3/core/client.h"
+#include "s3/http/xml.h"
+
+enum { MAX_ANSWER = 64 << 10, MAX_LIST = 1 << 20 };
+
+/* HEAD has no <Error>: asked again by GET, the service says why. */
+static int explain(struct s3_client *client, struct err *err)
+{
+    struct s3_request request;
+    struct text answer;
+    struct err why = {0};
+
+    text_init(&answer, MAX_LIST);
+    s3_request_init(&request, "GET", NULL);
+    s3_query_add(&request.query, "max-keys", "1");
+    request.out = &answer;
+    request.retry_time_ms = 5000;
+    /* A key may be allowed to list and not to ask for the bucket's head. */
+    int result = s3_request_run(client, &request, &why);
+    if (result < 0 && why.kind != ERR_TRANSIENT && why.kind != ERR_CANCELLED)
+        *err = why;
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}
+
+int s3_bucket_check(struct s3_client *client, struct err *err)
+{
+    struct s3_request request;
+
+    s3_request_init(&request, "HEAD", NULL);
+    int result = s3_request_run(client, &request, err);
+    int status = request.answer.status;
+    s3_request_release(&request);
+    if (result == 0 || status < 400 || status >= 500)
+        return result;
+    if (explain(client, err) == 0) {
+        err_clear(err);
+        return 0;
+    }
+    if (err->kind == ERR_NOT_FOUND)
+        err->kind = ERR_STORE;
+    return -1;
+}
+
+int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, struct err *err)
+{
+    struct s3_request request;
+    struct text answer;
+    char *status = NULL;
+
+    text_init(&answer, MAX_ANSWER);
+    s3_request_init(&request, "GET", NULL);
+    s3_query_add(&request.query, "versioning", NULL);
+    request.out = &answer;
+    request.accept[0] = 501;
+    request.what = "the bucket's versioning";
+    *out = S3_VERSIONING_OFF;
+    int result = s3_request_run(client, &request, err);
+    /* A service without versions (Supabase, Garage) says so, one way or another. */
+    if (result == 0 && request.answer.status != 501)
+        result = s3_xml_find(answer.data, answer.length, "VersioningConfiguration",
+                             "Status", &status, err);
+    if (status != NULL && strcmp(status, "Enabled") == 0)
+        *out = S3_VERSIONING_ON;
+    else if (status != NULL && strcmp(status, "Suspended") == 0)
+        *out = S3_VERSIONING_SUSPENDED;
+    free(status);
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}
+
+/* ---- object lock */
+
+static int lock_element(void *context, const char *path, const char *text, struct err *err)
+{
+    static const char rule[] = "Rule/DefaultRetention/";
+    struct s3_bucket_lock *lock = context;
+    const int64_t day = 86400;
+    int64_t number = 0;
+    struct err ignored = {0};
+
+    (void)err;
+    if (strcmp(path, "ObjectLockEnabled") == 0)
+        lock->enabled = strcmp(text, "Enabled") == 0;
+    if (!text_starts_with(path, rule))
+        return 0;
+    path += strlen(rule);
+    if (strcmp(path, "Mode") == 0)
+        snprintf(lock->mode, sizeof lock->mode, "%s", text);
+    else if (parse_int(text, 0, 36500, &number, &ignored) < 0)
+        return 0;
+    else if (strcmp(path, "Days") == 0)
+        lock->seconds = number * day;
+    else if (strcmp(path, "Years") == 0)
+        lock->seconds = number * 365 * day;
+    return 0;
+}
+
+/* How services say that a bucket has no lock, or that they have none at all. */
+static bool has_no_lock(const struct s3_answer *answer)
+{
+    static const char *const codes[] = {"ObjectLockConfigurationNotFoundError",
+                                        "NoSuchObjectLockConfiguration", "InvalidRequest",
+                                        "InvalidBucketState", "NotImplemented"};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strcmp(answer->code, codes[i]) == 0)
+            return true;
+    return answer->status == 501;
+}
+
+int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct err *err)
+{
+    static const int none[] = {400, 404, 409, 501};
+    struct s3_request request;
+    struct text answer;
+
+    *out = (struct s3_bucket_lock){0};
+    text_init(&answer, MAX_ANSWER);
+    s3_request_init(&request, "GET", NULL);
+    s3_query_add(&request.query, "object-lock", NULL);
+    request.out = &answer;
+    request.what = "the bucket's object lock";
+    memcpy(request.accept, none, sizeof none);
+    int result = s3_request_run(client, &request, err);
+    if (result == 0 && request.answer.status < 300)
+        result = s3_xml_walk(answer.data, answer.length, "ObjectLockConfiguration",
+                             lock_element, out, err);
+    else if (result == 0 && !has_no_lock(&request.answer))
+        result = s3_request_fail(client, &request, err);
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}

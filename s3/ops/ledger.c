@@ -1,0 +1,152 @@
+/*
+ * Numbers, offsets and sizes are kept apart from the upload's own counters on purpose: the
+ * books are the second opinion, asked before Complete, and would be worth nothing if they
+ * were filled from what they are held against.
+ */
+#include "s3/ops/ledger.h"
+
+#include "base/digest.h"
+#include "base/memory.h"
+#include "s3/http/xml.h"
+
+#include <assert.h>
+
+void s3_ledger_init(struct s3_ledger *ledger)
+{
+    *ledger = (struct s3_ledger){0};
+}
+
+void s3_ledger_release(struct s3_ledger *ledger)
+{
+    for (unsigned i = 0; i < ledger->count; i++)
+        free(ledger->entries[i].etag);
+    free(ledger->entries);
+    s3_ledger_init(ledger);
+}
+
+int s3_ledger_give(struct s3_ledger *ledger, unsigned number, uint64_t offset,
+                   uint64_t size, struct err *err)
+{
+    if (number != ledger->count + 1 || offset != ledger->given)
+        return err_set(err, ERR_SYSTEM,
+                       "part %u at byte %llu was given where part %u at byte %llu follows",
+                       number, (unsigned long long)offset, ledger->count + 1,
+                       (unsigned long long)ledger->given);
+    if (size == 0 && number != 1)
+        return err_set(err, ERR_SYSTEM, "part %u is empty", number);
+    memory_grow(&ledger->entries, &ledger->capacity, (size_t)ledger->count + 1,
+                sizeof *ledger->entries);
+    ledger->entries[ledger->count++] = (struct s3_ledger_entry){.size = size};
+    ledger->given += size;
+    return 0;
+}
+
+void s3_ledger_done(struct s3_ledger *ledger, unsigned number, const char *etag,
+                    const uint64_t *crc64nvme)
+{
+    assert(number >= 1 && number <= ledger->count);
+    struct s3_ledger_entry *entry = &ledger->entries[number - 1];
+    assert(entry->etag == NULL);
+    entry->etag = memory_strdup(etag);
+    entry->has_crc = crc64nvme != NULL;
+    entry->crc64nvme = crc64nvme != NULL ? *crc64nvme : 0;
+    ledger->sent += entry->size;
+}
+
+int s3_ledger_check(const struct s3_ledger *ledger, struct err *err)
+{
+    uint64_t bytes = 0;
+
+    if (ledger->count == 0)
+        return err_set(err, ERR_CORRUPT, "there is no part to complete");
+    for (unsigned i = 0; i < ledger->count; i++) {
+        const struct s3_ledger_entry *entry = &ledger->entries[i];
+        if (entry->etag == NULL || *entry->etag == '\0')
+            return err_set(err, ERR_CORRUPT, "part %u of %u is not on the service", i + 1,
+                           ledger->count);
+        bytes += entry->size;
+    }
+    if (bytes != ledger->given || bytes != ledger->sent)
+        return err_set(err, ERR_CORRUPT,
+                       "%llu bytes were given, %llu sent, %llu are in parts",
+                       (unsigned long long)ledger->given, (unsigned long long)ledger->sent,
+                       (unsigned long long)bytes);
+    return 0;
+}
+
+bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out)
+{
+    uint64_t crc = 0;
+
+    for (unsigned i = 0; i < ledger->count; i++) {
+        const struct s3_ledger_entry *entry = &ledger->entries[i];
+        if (!entry->has_crc)
+            return false;
+        /* CRC-64 is linear: the whole object's follows from its parts', however they were
+         * cut. */
+        crc = digest_crc64nvme_combine(crc, entry->crc64nvme, entry->size);
+    }
+    *out = crc;
+    return ledger->count > 0;
+}
+
+static int add_part(struct text *out, const struct s3_ledger_entry *entry, unsigned number,
+                    struct err *err)
+{
+    char crc[S3_CRC64_BASE64];
+
+    text_addf(out, "<Part><PartNumber>%u</PartNumber><ETag>", number);
+    if (!s3_xml_add(out, entry->etag))
+        return err_set(err, ERR_STORE, "part %u: the ETag is not text", number);
+    text_add(out, "</ETag>");
+    if (entry->has_crc)
+        text_addf(out, "<ChecksumCRC64NVME>%s</ChecksumCRC64NVME>",
+                  s3_crc64_base64(entry->crc64nvme, crc));
+    text_add(out, "</Part>");
+    return 0;
+}
+
+int s3_ledger_body(const struct s3_ledger *ledger, struct text *out, struct err *err)
+{
+    text_add(out, "<CompleteMultipartUpload "
+                  "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    for (unsigned i = 0; i < ledger->count; i++)
+        if (add_part(out, &ledger->entries[i], i + 1, err) < 0)
+            return -1;
+    text_add(out, "</CompleteMultipartUpload>");
+    return text_check(out, "the list of parts", err);
+}
+
+char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64])
+{
+    unsigned char bytes[8];
+
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(crc >> (56 - 8 * i));
+    return digest_base64(bytes, sizeof bytes, out);
+}
+
+static int base64_value(char c)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    return at != NULL ? (int)(at - digits) : -1;
+}
+
+bool s3_crc64_from_base64(const char *text, uint64_t *out)
+{
+    uint64_t crc = 0;
+
+    if (strlen(text) != S3_CRC64_BASE64 - 1 || text[11] != '=')
+        return false;
+    for (int i = 0; i < 11; i++) {
+        int value = base64_value(text[i]);
+        if (value < 0)
+            return false;
+        /* The eleventh digit has four bits of the value and two of padding. */
+        crc = i < 10 ? crc << 6 | (unsigned)value : crc << 4 | (unsigned)value >> 2;
+    }
+    *out = crc;
+    return true;
+}

@@ -1,0 +1,19 @@
+/*
+ * object - pieces of object.c that other files of s3/ use.
+ */
+#ifndef PGKEEP_S3_OPS_OBJECT_H
+#define PGKEEP_S3_OPS_OBJECT_H
+
+#include "s3/core/client.h"
+
+/* What a HEAD or GET said, as an object (heap strings; s3_object_release). */
+void s3_object_from_answer(struct s3_object *out, const char *key,
+                           const struct s3_answer *answer);
+/* HEAD of one version (NULL: the latest). A 404 counts as absent only when the bucket
+ * itself answers: HEAD has no <Code> that would tell a missing key from a missing bucket. */
+int s3_head_version(struct s3_client *client, const char *key, const char *version_id,
+                    struct s3_object *out, bool *absent, struct err *err) MUST_USE;
+/* Does a 404 of a request with an <Error> say that key, version or upload is not there? */
+bool s3_is_absent(const struct s3_answer *answer);
+
+#endif

@@ -1,0 +1,60 @@
+/* Links for those who have no keys. */
+#include "s3/core/client.h"
+
+static char *sign_url(struct s3_client *client, const struct s3_credentials *credentials,
+                      const char *key, int64_t now, int64_t seconds, struct err *err)
+{
+    struct s3_uri uri;
+    struct text query;
+    char *region;
+    char *url = NULL;
+
+    s3_client_address(client, key, &uri, &region);
+    text_init(&query, 64 << 10);
+    const struct s3_sign_request request = {
+        .method = "GET",
+        .host = uri.host,
+        .path = uri.path,
+        .payload = S3_UNSIGNED_PAYLOAD,
+        .region = region,
+        .service = "s3",
+        .time = now,
+    };
+    if (s3_sign_query(s3_client_signer(client), credentials, &request, seconds, &query,
+                      NULL, err) == 0 &&
+        text_check(&query, "the signed query", err) == 0)
+        url = s3_uri_text(&uri, query.data);
+    memory_wipe(query.data, query.length);
+    text_release(&query);
+    s3_uri_release(&uri);
+    free(region);
+    return url;
+}
+
+char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
+                 int64_t *expires, struct err *err)
+{
+    struct s3_credentials credentials;
+
+    if (seconds < 1 || seconds > S3_PRESIGN_MAX_SECONDS) {
+        err_set(err, ERR_USAGE, "a link lives for 1 second to 7 days, not for %lld seconds",
+                (long long)seconds);
+        return NULL;
+    }
+    if (s3_client_has_own_key(client)) {
+        err_set(err, ERR_CONFIG,
+                "a link cannot carry the key that the objects are "
+                "encrypted with (sse_c_key_file)");
+        return NULL;
+    }
+    if (s3_credentials_get(s3_client_credentials(client), &credentials, err) < 0)
+        return NULL;
+    int64_t now = s3_client_time(client);
+    *expires = now + seconds;
+    /* A link signed with temporary credentials dies with them. */
+    if (credentials.expires != 0 && credentials.expires < *expires)
+        *expires = credentials.expires;
+    char *url = sign_url(client, &credentials, key, now, seconds, err);
+    s3_credentials_release(&credentials);
+    return url;
+}

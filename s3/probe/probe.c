@@ -1,0 +1,255 @@
+/*
+ * What is asked first decides what may be asked later: without the bucket nothing, without
+ * knowing its locks no object is written.
+ */
+#include "s3/probe.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/ulid.h"
+#include "s3/probe/probe_work.h"
+
+enum {
+    TIMEOUT_MS = 120000,
+    REQUEST_MS = 15000, /* how long one question may be repeated */
+    WRONG_TRIES = 3,    /* of what is sent damaged on purpose, while nobody answers */
+    AGAIN_MS = 100,
+    SKEW_S = 300, /* from here on retention refuses to delete (guard G4) */
+    SKEW_NOTED_S = 5
+};
+#define DEFAULT_PART ((uint64_t)5 << 20)
+#define DAY_S 86400
+
+/* ---- asking */
+
+bool s3_probe_is_success(const struct s3_request *request)
+{
+    return request->answer.status >= 200 && request->answer.status < 300;
+}
+
+/* Did the service itself decide? Not a proxy, not a server that is busy. */
+static bool is_spoken(const struct s3_answer *answer, const struct err *err)
+{
+    if (err->kind == ERR_CANCELLED || answer->status == 429)
+        return false;
+    return (answer->status >= 300 && answer->status < 500) || answer->status == 501;
+}
+
+int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wrong,
+                 struct err *err)
+{
+    for (int tries = 1;; tries++) {
+        int64_t left = probing->until_ms - clock_monotonic_ms();
+        probing->late = left <= 0;
+        if (probing->late)
+            return err_set(err, ERR_TRANSIENT, "not looked at: the time for it is over");
+        request->retry_time_ms = left < REQUEST_MS ? left : REQUEST_MS;
+        request->once = wrong;
+        if (s3_request_run(probing->client, request, err) == 0)
+            return 0;
+        if (is_spoken(&request->answer, err)) {
+            err_clear(err);
+            return 0;
+        }
+        if (!wrong || tries == WRONG_TRIES || !clock_sleep_ms(AGAIN_MS))
+            return -1;
+    }
+}
+
+int s3_probe_refused(const struct s3_probing *probing, const struct s3_request *request,
+                     struct err *err)
+{
+    return s3_request_fail(probing->client, request, err);
+}
+
+char *s3_probe_key(const struct s3_probing *probing, const char *name)
+{
+    return memory_format("%s%s", probing->out->prefix, name);
+}
+
+/* ---- what is asked without writing */
+
+static int look_at_bucket(struct s3_probing *probing)
+{
+    struct err err = {0};
+
+    if (s3_bucket_check(probing->client, &err) < 0)
+        return s3_probe_fail(probing, S3_PROBE_BUCKET, &err);
+    s3_probe_add(probing, S3_PROBE_BUCKET, S3_PROBE_OK, "yes, keys from: %s",
+                 s3_credentials_origin(s3_client_credentials(probing->client)));
+    return 0;
+}
+
+static void look_at_clock(struct s3_probing *probing)
+{
+    bool known = false;
+    int64_t offset = s3_client_clock_offset(probing->client, &known);
+    int64_t off = offset < 0 ? -offset : offset;
+    const char *way = offset < 0 ? "behind" : "ahead of";
+
+    if (!known) {
+        s3_probe_add(probing, S3_PROBE_CLOCK, S3_PROBE_SKIPPED, "it sends no Date");
+        return;
+    }
+    if (off <= SKEW_NOTED_S) {
+        s3_probe_add(probing, S3_PROBE_CLOCK, S3_PROBE_OK, "agree");
+        return;
+    }
+    struct s3_finding *finding =
+        s3_probe_add(probing, S3_PROBE_CLOCK, off > SKEW_S ? S3_PROBE_FAILED : S3_PROBE_OK,
+                     "its clock is %lld s %s ours", (long long)off, way);
+    s3_probe_expect(finding, "at most %d s apart", SKEW_S);
+    if (off > SKEW_S) {
+        finding->kind = ERR_UNSAFE;
+        s3_probe_advise(finding, "set the clock that is wrong: nothing is deleted while "
+                                 "they disagree; uploads go on with the service's time");
+    }
+}
+
+static void look_at_versioning(struct s3_probing *probing)
+{
+    static const char *const words[] = {
+        [S3_VERSIONING_OFF] = "off: what is deleted is gone",
+        [S3_VERSIONING_ON] = "on: deleting removes every version of a key of ours",
+        [S3_VERSIONING_SUSPENDED] =
+            "suspended: deleting removes every version of a key of ours"};
+    enum s3_versioning versioning = S3_VERSIONING_OFF;
+    struct err err = {0};
+
+    if (s3_bucket_versioning(probing->client, &versioning, &err) < 0) {
+        /* As in deleting: without knowing, versions are looked for. */
+        probing->versioned = true;
+        struct s3_finding *finding =
+            s3_probe_add(probing, S3_PROBE_VERSIONING, S3_PROBE_WARNING,
+                         "may not be asked for: %.200s", err.text);
+        s3_probe_advise(finding, "allow s3:GetBucketVersioning");
+        return;
+    }
+    probing->versioned = versioning != S3_VERSIONING_OFF;
+    struct s3_finding *finding =
+        s3_probe_add(probing, S3_PROBE_VERSIONING, S3_PROBE_OK, "%s", words[versioning]);
+    if (probing->versioned && !probing->row->versions) {
+        finding->verdict = S3_PROBE_WARNING;
+        s3_probe_expect(finding, "%s has none", probing->row->title);
+        s3_probe_advise(finding, "set provider to the service that it is");
+    }
+}
+
+static void add_lock(struct s3_probing *probing, const struct s3_bucket_lock *lock)
+{
+    if (!lock->enabled) {
+        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK, "off");
+    } else if (lock->mode[0] == '\0') {
+        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
+                     "on, no default retention: what is written is free to go");
+    } else {
+        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
+                     "on, by default %s for %lld day%s: what is written stays so long, "
+                     "whatever retention decides",
+                     lock->mode, (long long)(lock->seconds / DAY_S),
+                     lock->seconds == DAY_S ? "" : "s");
+    }
+}
+
+/* *keeps: objects that are written would be locked. */
+static void look_at_lock(struct s3_probing *probing, bool *keeps)
+{
+    struct s3_bucket_lock lock;
+    struct err err = {0};
+
+    *keeps = false;
+    if (s3_bucket_lock(probing->client, &lock, &err) == 0) {
+        *keeps = lock.mode[0] != '\0';
+        add_lock(probing, &lock);
+        return;
+    }
+    s3_probe_advise(s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
+                                 "may not be asked for: %.200s", err.text),
+                    "allow s3:GetBucketObjectLockConfiguration");
+}
+
+/* ---- all of it */
+
+static int make_data(struct s3_probing *probing, size_t part_size, struct err *err)
+{
+    uint64_t state;
+
+    if (part_size == 0)
+        part_size =
+            probing->row->min_part > DEFAULT_PART ? probing->row->min_part : DEFAULT_PART;
+    probing->part_size = part_size;
+    probing->data = memory_try(part_size + S3_PROBE_MORE, err);
+    if (probing->data == NULL)
+        return -1;
+    ulid_random((unsigned char *)&state, sizeof state);
+    for (size_t i = 0; i < part_size + S3_PROBE_MORE; i++) {
+        state = state * 6364136223846793005U + 1442695040888963407U;
+        probing->data[i] = (unsigned char)(state >> 56);
+    }
+    return 0;
+}
+
+static char *make_prefix(const char *prefix)
+{
+    char id[ULID_SIZE];
+
+    ulid_new(id, clock_now_ms());
+    return memory_format("%spgkeep-probe-%s/", prefix, id);
+}
+
+static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *err)
+{
+    int result = s3_probe_uploads(probing, err);
+
+    if (result == 0 && keeps)
+        s3_probe_advise(
+            s3_probe_add(probing, S3_PROBE_PUT, S3_PROBE_SKIPPED,
+                         "the bucket would keep scratch objects for the time of its "
+                         "default retention, so none is written: reading, listing, "
+                         "conditions and deleting are not tried"),
+            "look at them in a bucket of the same service without default retention");
+    else if (result == 0)
+        result = s3_probe_objects(probing, err);
+    if (probing->wrote)
+        s3_probe_clean(probing);
+    return result;
+}
+
+static int run(struct s3_probing *probing, struct err *err)
+{
+    bool keeps = false;
+
+    if (look_at_bucket(probing) < 0)
+        return cancel_check(err);
+    look_at_clock(probing);
+    look_at_versioning(probing);
+    look_at_lock(probing, &keeps);
+    if (cancel_check(err) < 0 || write_and_clean(probing, keeps, err) < 0)
+        return -1;
+    s3_probe_judge_row(probing);
+    return 0;
+}
+
+int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
+                 struct s3_probe *out, struct err *err)
+{
+    struct s3_probing probing = {
+        .client = client, .row = s3_client_row(client), .out = out};
+
+    *out = (struct s3_probe){.prefix = make_prefix(spec->prefix)};
+    probing.until_ms =
+        clock_monotonic_ms() + (spec->timeout_ms > 0 ? spec->timeout_ms : TIMEOUT_MS);
+    s3_client_set_retry_time(client, REQUEST_MS);
+    int result = make_data(&probing, spec->part_size, err);
+    if (result == 0)
+        result = run(&probing, err);
+    free(probing.data);
+    return result;
+}
+
+void s3_probe_release(struct s3_probe *probe)
+{
+    free(probe->prefix);
+    *probe = (struct s3_probe){0};
+}

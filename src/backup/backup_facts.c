@@ -1,0 +1,151 @@
+/*
+ * Two moments. Before the dump: what the settings and the server say, which is all that a
+ * failed backup will ever have. After it: what really came, from the stream alone.
+ */
+#include "backup/backup_facts.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+#include <unistd.h>
+
+static void add_filters(struct catalog_artifact *artifact, const char *name,
+                        const struct strlist *patterns)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        catalog_pairs_add(&artifact->filters, name, patterns->items[i]);
+}
+
+static void add_tags(struct catalog_artifact *artifact, const struct strlist *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        const char *equals = strchr(tags->items[i], '=');
+        char *name = memory_strndup(tags->items[i], (size_t)(equals - tags->items[i]));
+        catalog_pairs_add(&artifact->tags, name, equals + 1);
+        free(name);
+    }
+}
+
+void take_facts_describe(const struct take_artifact *take,
+                         struct catalog_artifact *artifact)
+{
+    bool globals = take->type == DUMP_GLOBALS;
+    char host[256] = "";
+    catalog_artifact_init(artifact);
+    ulid_new(artifact->id, clock_now_ms());
+    memory_replace(&artifact->job, take->spec->settings->adhoc ? "" : take->job->name);
+    memory_replace(&artifact->source, take->source->name);
+    memory_replace(&artifact->database, take->database);
+    memory_replace(&artifact->type, dump_type_name(take->type));
+    memory_replace(&artifact->format, globals ? "plain" : take->job->format);
+    memory_replace(&artifact->compression, codec_name(take->job->codec.kind));
+    artifact->level = codec_effective_level(take->job->codec);
+    artifact->tries = 1;
+    artifact->started = artifact->time = clock_now();
+    memory_replace(&artifact->name, take->spec->name);
+    memory_replace(&artifact->description, take->job->description);
+    memory_replace(&artifact->pgkeep_version, PGKEEP_VERSION);
+    memory_replace(&artifact->pg_dump_version, take->programs->version);
+    if (gethostname(host, sizeof host - 1) == 0)
+        memory_replace(&artifact->hostname, host);
+    add_tags(artifact, &take->job->tags);
+    if (globals)
+        return;
+    add_filters(artifact, "schemas", &take->source->schemas);
+    add_filters(artifact, "exclude_schemas", &take->source->exclude_schemas);
+    add_filters(artifact, "tables", &take->source->tables);
+    add_filters(artifact, "exclude_tables", &take->source->exclude_tables);
+    add_filters(artifact, "exclude_table_data", &take->source->exclude_table_data);
+}
+
+/* "localhost" and a socket are this machine's; elsewhere they would be another's. */
+static bool is_local(const char *host)
+{
+    return *host == '\0' || *host == '/' || *host == '@' || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0 || text_starts_with(host, "127.");
+}
+
+static char *origin_of(const char *machine, const char *host, const char *port)
+{
+    if (!is_local(host))
+        return memory_format("%s:%s", host, port);
+    return memory_format("%s%s:%s", machine ? machine : "", *host == '/' ? host : "", port);
+}
+
+/* How large it will be: as the last good one of its kind, else as the database on disk. */
+static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
+                    uint64_t database_size, uint64_t *stored, struct err *err)
+{
+    struct catalog_filter filter = {.job = artifact->job,
+                                    .source = artifact->source,
+                                    .database = artifact->database,
+                                    .type = artifact->type,
+                                    .statuses = 1u << CATALOG_COMPLETE,
+                                    .limit = 1};
+    struct catalog_artifacts last = {0};
+    int result = catalog_artifacts_list(catalog, &filter, 0, &last, err);
+    artifact->progress.estimate = database_size;
+    *stored = database_size;
+    if (result == 0 && last.count > 0) {
+        artifact->progress.estimate = last.items[0].raw_bytes;
+        *stored = last.items[0].stored_bytes;
+    }
+    catalog_artifacts_release(&last);
+    return result;
+}
+
+struct dump_filters take_facts_filters(const struct source_settings *source)
+{
+    return (struct dump_filters){source->schemas, source->exclude_schemas, source->tables,
+                                 source->exclude_tables, source->exclude_table_data};
+}
+
+/* What the server says of this database, and whether a dump of it would be whole. */
+int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *artifact,
+                   struct server_properties *properties, uint64_t *stored, struct err *err)
+{
+    bool globals = take->type == DUMP_GLOBALS;
+    uint64_t size = 0;
+    struct server *server =
+        server_connect(take->conninfo, globals ? NULL : take->database, err);
+    int result = -1;
+    if (server == NULL)
+        return -1;
+    memory_replace(&artifact->server_version, server_version_text(server));
+    free(artifact->origin);
+    artifact->origin =
+        origin_of(artifact->hostname, server_host(server), server_port(server));
+    struct dump_filters filters = take_facts_filters(take->source);
+    bool rows = take->type != DUMP_SCHEMA;
+    if (!globals && (server_preflight(server, &filters, rows, err) < 0 ||
+                     server_size(server, &size, err) < 0 ||
+                     server_properties(server, properties, err) < 0))
+        goto cleanup;
+    result = estimate(take->spec->catalog, artifact, take->type == DUMP_SCHEMA ? 0 : size,
+                      stored, err);
+cleanup:
+    server_free(server);
+    return result;
+}
+
+void take_facts_of_stream(struct catalog_artifact *artifact,
+                          const struct stream_result *result, int64_t duration_ms)
+{
+    bool counted = strcmp(artifact->format, "plain") == 0;
+    char hex[SHA256_HEX];
+    artifact->finished = clock_now();
+    artifact->duration_ms = duration_ms;
+    artifact->raw_bytes = result->raw_bytes;
+    artifact->stored_bytes = result->stored_bytes;
+    memory_replace(&artifact->sha256, digest_hex(result->stored_sha256, SHA256_SIZE, hex));
+    memory_replace(&artifact->raw_sha256, digest_hex(result->raw_sha256, SHA256_SIZE, hex));
+    artifact->row_count = counted ? 0 : CATALOG_UNKNOWN_ROWS;
+    for (size_t i = 0; i < result->table_count; i++) {
+        const struct stream_table *table = &result->tables[i];
+        catalog_artifact_add_table(artifact, table->schema, table->name,
+                                   (int64_t)table->rows, table->raw_bytes);
+        artifact->row_count += (int64_t)table->rows;
+    }
+    artifact->table_count = (int64_t)result->table_count;
+}

@@ -1,0 +1,514 @@
+/*
+ * In the order of the table in transfer.h: source, row in the target, data, index,
+ * manifest. claim decides what an earlier copy or try means; from then on the row is ours
+ * (`reopened`), and whatever fails is undone or noted.
+ */
+#include "backup/copy_artifact.h"
+
+#include "repository/keys.h"
+#include "repository/manifest.h"
+#include "repository/state_sync.h"
+#include "copy/recover.h"
+#include "copy/resend.h"
+#include "copy/copy_reader.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+#define INDEX_MAX ((size_t)1 << 30)
+
+struct transfer {
+    const struct transfer_spec *spec;
+    struct transfer_result *result;
+    struct catalog_artifact artifact;
+    struct retrieve *retrieve; /* the source, leased */
+    struct access *target;
+    struct catalog_copy copy; /* the row in the target */
+    struct text manifest, index;
+    bool has_index;
+    bool replaces;   /* objects of an earlier copy or try may lie there under our keys */
+    bool reopened;   /* the row is ours now */
+    bool committing; /* our manifest may be there */
+    char *handle;    /* of the upload to be continued; NULL: none */
+    struct store_upload *upload;
+    struct resend resend;
+};
+
+const char *transfer_outcome_name(enum transfer_outcome outcome)
+{
+    static const char *const names[] = {"copied", "resumed", "healed", "present"};
+    return names[outcome];
+}
+
+/* ---- the source ---- */
+
+static int get(struct store *store, const char *what, const char *key, struct text *out,
+               struct err *err)
+{
+    bool absent = false;
+    if (store_get(store, key, out, &absent, err) < 0)
+        return -1;
+    return absent ? err_set(err, ERR_NOT_FOUND, "store \"%s\": the %s is missing: %s",
+                            store_name(store), what, key)
+                  : 0;
+}
+
+static int check_index(const struct transfer *t, const struct manifest_facts *facts,
+                       struct err *err)
+{
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    digest_sha256(t->index.data, t->index.length, sum);
+    if (strcmp(digest_hex(sum, sizeof sum, hex), facts->index_sha256) == 0)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "the chunk index is not what was stored: %s",
+                   facts->index_key);
+}
+
+/* The very bytes of the manifest go on, after they were read as ours. */
+static int read_manifest(struct transfer *t, struct err *err)
+{
+    struct manifest manifest;
+    struct store *store = retrieve_access(t->retrieve)->store;
+    char *key = keys_manifest(t->artifact.id);
+    int result = get(store, "manifest", key, &t->manifest, err);
+    free(key);
+    if (result < 0 || manifest_parse(t->manifest.data, t->manifest.length, t->artifact.id,
+                                     &manifest, err) < 0)
+        return -1;
+    if (strcmp(manifest.artifact.sha256, t->artifact.sha256) != 0 ||
+        manifest.artifact.stored_bytes != t->artifact.stored_bytes)
+        result = err_set(err, ERR_CORRUPT,
+                         "the manifest says another hash or size than the catalog");
+    t->has_index = manifest.facts.index_key != NULL;
+    memory_replace(&t->copy.key, manifest.facts.key);
+    memory_replace(&t->copy.index_key, manifest.facts.index_key);
+    if (result == 0 && t->has_index)
+        result = get(store, "chunk index", manifest.facts.index_key, &t->index, err);
+    if (result == 0 && t->has_index)
+        result = check_index(t, &manifest.facts, err);
+    manifest_release(&manifest);
+    return result;
+}
+
+static int open_source(struct transfer *t, struct err *err)
+{
+    struct retrieve_spec from = {.settings = t->spec->settings,
+                                 .catalog = t->spec->catalog,
+                                 .artifact = &t->artifact,
+                                 .store = t->spec->from,
+                                 .purpose = "being copied"};
+    t->retrieve = retrieve_open(&from, err);
+    if (t->retrieve == NULL)
+        return -1;
+    const struct catalog_copy *copy = retrieve_copy(t->retrieve);
+    if (copy->state != CATALOG_COPY_COMPLETE)
+        return err_set(err, ERR_NOT_FOUND,
+                       "the copy in store \"%s\" is %s: it is no source", t->spec->from,
+                       catalog_copy_state_name(copy->state));
+    return read_manifest(t, err);
+}
+
+static int null_write(void *context, const void *data, size_t size, struct err *err)
+{
+    (void)context, (void)data, (void)size, (void)err;
+    return 0;
+}
+
+static int read_source(struct transfer *t, struct stream_sink sink, struct meter *meter,
+                       struct err *err)
+{
+    int result = retrieve_run(t->retrieve, RETRIEVE_STORED, sink, meter, err);
+    if (result < 0 && err->kind == ERR_CORRUPT)
+        err_hint(err, "`pgkeep verify %s` finds a copy that is good", t->artifact.id);
+    return result;
+}
+
+/* ---- the row in the target ---- */
+
+static int remove_object(struct transfer *t, const char *key, struct err *err)
+{
+    struct store_removed removed = {0};
+    if (store_remove(t->target->store, key, &removed, err) < 0)
+        return -1;
+    if (removed.result == STORE_GONE)
+        return 0;
+    err_set(err, ERR_STORE, "store \"%s\": %s cannot be replaced: %s", t->target->name, key,
+            removed.reason);
+    return -1;
+}
+
+static int remove_manifest(struct transfer *t, struct err *err)
+{
+    char *key = keys_manifest(t->artifact.id);
+    int result = remove_object(t, key, err);
+    free(key);
+    return result;
+}
+
+static int manifest_is_there(struct transfer *t, bool *there, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    char *key = keys_manifest(t->artifact.id);
+    int result = store_stat(t->target->store, key, &object, &absent, err);
+    *there = !absent;
+    store_object_release(&object);
+    free(key);
+    return result;
+}
+
+static int insert(struct transfer *t, struct err *err)
+{
+    bool there = false;
+    if (manifest_is_there(t, &there, err) < 0)
+        return -1;
+    if (there) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\" holds a copy of %s already that this catalog does not know",
+                t->target->name, t->artifact.id);
+        return err_hint(err, "pgkeep catalog sync --store '%s'", t->target->name);
+    }
+    memcpy(t->copy.artifact, t->artifact.id, ULID_SIZE);
+    t->copy.store_id = t->target->id;
+    if (catalog_copy_insert(t->spec->catalog, &t->copy, err) < 0)
+        return -1;
+    t->reopened = true;
+    return 0;
+}
+
+static int reopen(struct transfer *t, struct err *err)
+{
+    if (catalog_copy_reopen(t->spec->catalog, t->copy.id, err) < 0)
+        return -1;
+    t->reopened = true;
+    return 0;
+}
+
+/* To its end, before anything in the target is given up for it. */
+static int prove_source(struct transfer *t, struct err *err)
+{
+    struct stream_sink nowhere = {.write = null_write};
+    return read_source(t, nowhere, NULL, err);
+}
+
+/* Its manifest goes while it still counts as broken: once it is `uploading`, a manifest
+ * would mean that all is there (recover.h). And not before the source was read to its end:
+ * of two broken copies none is given up for the other. */
+static int replace_broken(struct transfer *t, struct err *err)
+{
+    if (prove_source(t, err) < 0)
+        return -1;
+    t->replaces = true;
+    t->result->outcome = TRANSFER_HEALED;
+    return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
+}
+
+/* Another machine may have put a copy there since, and it may be the only good one. */
+static int replace_deleted(struct transfer *t, struct err *err)
+{
+    bool there = false;
+    if (manifest_is_there(t, &there, err) < 0 || (there && prove_source(t, err) < 0))
+        return -1;
+    t->replaces = true;
+    return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
+}
+
+static int abort_stray(void *context, const struct store_pending *pending, struct err *err)
+{
+    struct transfer *t = context;
+    char id[ULID_SIZE];
+    (void)keys_parse(pending->key, id);
+    if (strcmp(id, t->artifact.id) != 0 ||
+        (t->handle && strcmp(pending->handle, t->handle) == 0))
+        return 0;
+    return store_abort_pending(t->target->store, pending->key, pending->handle, err);
+}
+
+/* Killed between the beginning of an upload and the note of its handle, it left one that
+ * nobody knows: of this very key, in a folder beside it. */
+static int abort_strays(struct transfer *t, struct err *err)
+{
+    bool beside = strcmp(store_type_name(t->target->store), "dir") == 0;
+    size_t length = beside ? (size_t)(strrchr(t->copy.key, '/') - t->copy.key) + 1
+                           : strlen(t->copy.key);
+    char *prefix = memory_strndup(t->copy.key, length);
+    int result = store_list_pending(t->target->store, prefix, abort_stray, t, err);
+    free(prefix);
+    return result;
+}
+
+/* Whole, it only has to be told. Else it begins anew once what is left of it is cleared, a
+ * manifest without its data too. */
+static int finish_or_clear(struct transfer *t, struct err *err)
+{
+    enum recover_result what = RECOVER_LEFT_ALONE;
+    if (recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err) < 0)
+        return -1;
+    if (what != RECOVER_COMPLETED)
+        return reopen(t, err);
+    t->result->outcome = TRANSFER_PRESENT;
+    return 0;
+}
+
+static int continue_upload(struct transfer *t, struct err *err)
+{
+    bool there = false;
+    if (t->copy.owner_state != OWNER_DEAD)
+        return err_set(err, ERR_BUSY,
+                       "store \"%s\": %s is being copied there already (its process: %s)",
+                       t->target->name, t->artifact.id,
+                       owner_state_name(t->copy.owner_state));
+    if (manifest_is_there(t, &there, err) < 0)
+        return -1;
+    if (there) /* killed after it was written */
+        return finish_or_clear(t, err);
+    t->replaces = true;
+    t->handle = memory_strdup(t->copy.upload);
+    return abort_strays(t, err) < 0 ? -1 : reopen(t, err);
+}
+
+static int clear_failed(struct transfer *t, struct err *err)
+{
+    return t->copy.begun ? finish_or_clear(t, err) : reopen(t, err);
+}
+
+static int claim_row(struct transfer *t, struct err *err)
+{
+    switch (t->copy.state) {
+    case CATALOG_COPY_COMPLETE:
+        t->result->outcome = TRANSFER_PRESENT;
+        return 0;
+    case CATALOG_COPY_MISSING:
+    case CATALOG_COPY_DAMAGED:
+        return replace_broken(t, err);
+    case CATALOG_COPY_DELETED:
+        return replace_deleted(t, err);
+    case CATALOG_COPY_UPLOADING:
+        return continue_upload(t, err);
+    case CATALOG_COPY_FAILED:
+        return clear_failed(t, err);
+    case CATALOG_COPY_DELETING:
+    case CATALOG_COPY_LOCKED:
+    case CATALOG_COPY_BLOCKED:
+    case CATALOG_COPY_STATES:
+        break;
+    }
+    return err_set(err, ERR_UNSAFE, "the copy in store \"%s\" is %s: it is being deleted",
+                   t->target->name, catalog_copy_state_name(t->copy.state));
+}
+
+static int claim(struct transfer *t, struct err *err)
+{
+    struct catalog_copy row = {0};
+    bool absent = true;
+    if (retrieve_access(t->retrieve)->id == t->target->id)
+        return err_set(err, ERR_USAGE, "\"%s\" and \"%s\" are the same store",
+                       t->spec->from, t->spec->to);
+    if (catalog_copy_find(t->spec->catalog, t->artifact.id, t->target->id, &row, &absent,
+                          err) < 0)
+        return -1;
+    if (absent)
+        return insert(t, err);
+    /* The keys stand in the manifest, which is copied as it is; under others it would be a
+     * lie. */
+    bool same = strcmp(row.key, t->copy.key) == 0;
+    catalog_copy_release(&t->copy);
+    t->copy = row;
+    if (!same)
+        return err_set(err, ERR_CORRUPT, "the copies have different keys: %s", row.key);
+    return claim_row(t, err);
+}
+
+/* ---- the data ---- */
+
+static int note_pending(void *context, const char *handle, struct err *err)
+{
+    struct transfer *t = context;
+    return catalog_copy_begun(t->spec->catalog, t->copy.id, handle, err);
+}
+
+static int try_to_continue(struct transfer *t, const struct store_upload_spec *spec,
+                           unsigned *number, struct err *err)
+{
+    uint64_t offset = 0;
+    t->upload =
+        store_upload_resume(t->target->store, spec, t->handle, &offset, number, err);
+    if (t->upload == NULL && err->kind != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    if (t->upload && offset <= t->artifact.stored_bytes) {
+        t->result->resumed = offset;
+        t->result->outcome = TRANSFER_RESUMED;
+        return 0;
+    }
+    /* Gone, or nothing that we began. */
+    store_upload_free(t->upload);
+    t->upload = NULL;
+    return store_abort_pending(t->target->store, t->copy.key, t->handle, err);
+}
+
+static int begin_upload(struct transfer *t, struct err *err)
+{
+    enum codec_kind codec = CODEC_NONE;
+    unsigned number = 1;
+    if (!codec_from_name(t->artifact.compression, &codec))
+        return err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
+                       t->artifact.compression);
+    struct store_upload_spec spec = {.key = t->copy.key,
+                                     .content_type = codec_content_type(codec),
+                                     .id = t->artifact.id,
+                                     .on_pending = note_pending,
+                                     .context = t};
+    if (t->handle && try_to_continue(t, &spec, &number, err) < 0)
+        return -1;
+    if (t->upload == NULL && note_pending(t, NULL, err) < 0)
+        return -1;
+    if (t->upload == NULL)
+        t->upload = store_upload_begin(t->target->store, &spec, err);
+    if (t->upload == NULL)
+        return -1;
+    return resend_init(&t->resend, t->target->store, t->upload, t->artifact.stored_bytes,
+                       t->result->resumed, number, t->spec->settings->part_budget, err);
+}
+
+/* Of an earlier copy or try: only now that the new bytes are whole. */
+static int remove_replaced(struct transfer *t, struct err *err)
+{
+    if (!t->replaces)
+        return 0;
+    if (t->copy.index_key && remove_object(t, t->copy.index_key, err) < 0)
+        return -1;
+    return remove_object(t, t->copy.key, err);
+}
+
+static int finish_data(struct transfer *t, struct err *err)
+{
+    struct store_object object = {0};
+    if (store_upload_finish(t->upload, &object, err) < 0)
+        return -1;
+    t->replaces = true; /* from here on an object of ours is visible */
+    t->copy.bytes = object.size;
+    memory_replace(&t->copy.etag, object.etag);
+    memory_replace(&t->copy.version, object.version);
+    store_object_release(&object);
+    return resend_check(&t->resend, t->target->store, t->copy.key, err);
+}
+
+static int send_data(struct transfer *t, struct err *err)
+{
+    struct stream_sink sink = {.write = resend_write, .context = &t->resend};
+    if (begin_upload(t, err) < 0)
+        return -1;
+    if (read_source(t, sink, t->spec->meter, err) < 0)
+        return -1;
+    if (resend_end(&t->resend, err) < 0 || remove_replaced(t, err) < 0)
+        return -1;
+    return finish_data(t, err);
+}
+
+/* ---- the whole ---- */
+
+static int put(struct transfer *t, const char *key, const struct text *text,
+               struct err *err)
+{
+    return store_put(t->target->store, key, text->data, text->length, false, err);
+}
+
+static int send_all(struct transfer *t, struct err *err)
+{
+    char *key = keys_manifest(t->artifact.id);
+    int result = send_data(t, err);
+    if (result == 0 && t->has_index)
+        result = put(t, t->copy.index_key, &t->index, err);
+    /* Before the manifest is sent: an answer that is lost leaves it there. */
+    t->committing = result == 0;
+    if (result == 0)
+        result = put(t, key, &t->manifest, err);
+    if (result == 0)
+        result = catalog_copy_complete(t->spec->catalog, &t->copy, err);
+    free(key);
+    return result;
+}
+
+/* True: nothing of this try, or of what it was to replace, is left. What another machine
+ * may have put there is not ours to remove. */
+static bool undo(struct transfer *t)
+{
+    struct err trouble = {0};
+    bool clean = store_upload_discard(t->upload);
+    t->upload = NULL;
+    store_set_cleaning(t->target->store, true);
+    if ((t->committing && remove_manifest(t, &trouble) < 0) ||
+        remove_replaced(t, &trouble) < 0) {
+        log_debug("undoing the copy: %s", trouble.text);
+        clean = false;
+    }
+    store_set_cleaning(t->target->store, false);
+    return clean;
+}
+
+static void give_up(struct transfer *t, const struct err *why)
+{
+    struct err trouble = {0};
+    bool clean = undo(t);
+    if (catalog_copy_fail(t->spec->catalog, t->copy.id, why->text, clean, &trouble) < 0)
+        log_warning("%s", trouble.text);
+}
+
+static int open_target(struct transfer *t, struct err *err)
+{
+    t->target = access_open(t->spec->settings, t->spec->catalog, t->spec->to, true, err);
+    if (t->target == NULL)
+        return -1;
+    access_use(t->target);
+    return 0;
+}
+
+static int load(struct transfer *t, struct err *err)
+{
+    if (catalog_artifact_load(t->spec->catalog, t->spec->id, CATALOG_WITH_COPIES,
+                              &t->artifact, err) < 0)
+        return -1;
+    if (t->artifact.status == CATALOG_COMPLETE)
+        return 0;
+    return err_set(err, ERR_USAGE, "backup %s is %s: only a complete one can be copied",
+                   t->artifact.id, catalog_status_name(t->artifact.status));
+}
+
+static void release(struct transfer *t)
+{
+    store_upload_free(t->upload);
+    resend_release(&t->resend);
+    retrieve_close(t->retrieve);
+    access_close(t->target);
+    catalog_copy_release(&t->copy);
+    catalog_artifact_release(&t->artifact);
+    text_release(&t->manifest);
+    text_release(&t->index);
+    free(t->handle);
+}
+
+int transfer_run(const struct transfer_spec *spec, struct transfer_result *result,
+                 struct err *err)
+{
+    struct transfer t = {.spec = spec, .result = result};
+    int done = -1;
+    *result = (struct transfer_result){.outcome = TRANSFER_COPIED};
+    text_init(&t.manifest, MANIFEST_CEILING);
+    text_init(&t.index, INDEX_MAX);
+    if (load(&t, err) == 0 && open_source(&t, err) == 0 && open_target(&t, err) == 0 &&
+        claim(&t, err) == 0)
+        done = 0;
+    if (done == 0 && t.reopened) {
+        done = send_all(&t, err);
+        if (done < 0)
+            give_up(&t, err);
+        else
+            (void)note_write(spec->catalog, t.target, t.artifact.id);
+    }
+    result->bytes = t.artifact.stored_bytes;
+    release(&t);
+    return done;
+}

@@ -1,0 +1,123 @@
+#define _GNU_SOURCE /* mkostemp */
+#include "backup/export.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct target {
+    int fd;
+    const char *name; /* for errors */
+};
+
+static int write_fd(void *context, const void *data, size_t size, struct err *err)
+{
+    const struct target *target = context;
+    if (file_write_all(target->fd, data, size) == 0)
+        return 0;
+    return err_errno(err, ERR_SYSTEM, "writing %s", target->name);
+}
+
+static int run(const struct fetch_spec *spec, struct target *target, char **store,
+               struct err *err)
+{
+    struct retrieve_spec from = spec->from;
+    struct stream_sink sink = {.write = write_fd, .context = target};
+    from.purpose = "being fetched";
+    struct retrieve *retrieve = retrieve_open(&from, err);
+    if (retrieve == NULL)
+        return -1;
+    int result = retrieve_run(retrieve, spec->form, sink, spec->meter, err);
+    if (result == 0 && store)
+        *store = memory_strdup(retrieve_copy(retrieve)->store);
+    retrieve_close(retrieve);
+    return result;
+}
+
+static int refuse_existing(const char *path, struct err *err)
+{
+    err_set(err, ERR_USAGE, "%s exists already", path);
+    return err_hint(err, "--force replaces it");
+}
+
+/* Under its final name only now; without force never over another file. */
+static int publish(const char *temp, const struct fetch_spec *spec, struct err *err)
+{
+    if (!spec->force && link(temp, spec->output) == 0)
+        return unlink(temp) == 0 ? file_sync_folder_of(spec->output, err)
+                                 : err_errno(err, ERR_SYSTEM, "%s", temp);
+    if (!spec->force && file_exists(spec->output))
+        return refuse_existing(spec->output, err);
+    if (rename(temp, spec->output) < 0)
+        return err_errno(err, ERR_SYSTEM, "%s", spec->output);
+    return file_sync_folder_of(spec->output, err);
+}
+
+static int run_file(const struct fetch_spec *spec, char **store, struct err *err)
+{
+    char *temp = memory_format("%s.XXXXXX", spec->output);
+    struct target target = {.fd = mkostemp(temp, O_CLOEXEC), .name = spec->output};
+    int result = -1;
+    if (target.fd < 0) {
+        err_errno(err, ERR_SYSTEM, "%s", spec->output);
+        free(temp);
+        return -1;
+    }
+    result = run(spec, &target, store, err);
+    if (result == 0 && fsync(target.fd) < 0)
+        result = err_errno(err, ERR_SYSTEM, "%s", spec->output);
+    if (close(target.fd) < 0 && result == 0)
+        result = err_errno(err, ERR_SYSTEM, "%s", spec->output);
+    if (result == 0)
+        result = publish(temp, spec, err);
+    if (result < 0)
+        (void)unlink(temp);
+    free(temp);
+    return result;
+}
+
+/* What is there already: said before hours of download, not after them. *special: a pipe,
+ * /dev/null, a device; there is nothing to rename to. A disk holds something, as a file
+ * does. */
+static int look(const struct fetch_spec *spec, bool *special, struct err *err)
+{
+    struct stat info;
+    *special = false;
+    if (stat(spec->output, &info) < 0)
+        return 0;
+    if (S_ISDIR(info.st_mode))
+        return err_set(err, ERR_USAGE, "%s is a folder", spec->output);
+    if (!spec->force && (S_ISREG(info.st_mode) || S_ISBLK(info.st_mode)))
+        return refuse_existing(spec->output, err);
+    *special = !S_ISREG(info.st_mode);
+    return 0;
+}
+
+static int run_special(const struct fetch_spec *spec, char **store, struct err *err)
+{
+    struct target target = {.fd = open(spec->output, O_WRONLY | O_CLOEXEC),
+                            .name = spec->output};
+    if (target.fd < 0)
+        return err_errno(err, ERR_SYSTEM, "%s", spec->output);
+    int result = run(spec, &target, store, err);
+    /* A disk tells of failed writes only here; pipes and terminals have nothing to sync. */
+    if (result == 0 && fsync(target.fd) < 0 && errno != EINVAL && errno != EROFS)
+        result = err_errno(err, ERR_SYSTEM, "%s", spec->output);
+    file_close(&target.fd);
+    return result;
+}
+
+int fetch_run(const struct fetch_spec *spec, char **store, struct err *err)
+{
+    struct target target = {.fd = spec->fd, .name = "the output"};
+    bool special = false;
+    if (spec->output == NULL)
+        return run(spec, &target, store, err);
+    if (look(spec, &special, err) < 0)
+        return -1;
+    return special ? run_special(spec, store, err) : run_file(spec, store, err);
+}

@@ -1,0 +1,292 @@
+/*
+ * The database is the one thing here that cannot be undone, so everything that can be wrong
+ * is asked before it is touched: options that the format cannot do, a target that is not
+ * empty, programs that are too old, a copy that cannot be opened.
+ */
+#include "backup/restore.h"
+
+#include "repository/keys.h"
+#include "repository/manifest.h"
+#include "base/memory.h"
+#include "postgres/psql_sink.h"
+#include "postgres/server.h"
+
+enum { MAJOR = 10000 };
+
+struct restoring {
+    const struct restoring_spec *spec;
+    const struct catalog_artifact *artifact;
+    enum dump_format format;
+    bool globals;
+    char *database; /* target */
+    struct retrieve *retrieve;
+    struct server_properties properties; /* of the source, from the manifest */
+    struct programs programs;
+    bool created;
+};
+
+/* ---- before anything is touched ---- */
+
+static bool is_given(const struct strlist *list)
+{
+    return list != NULL && list->count > 0;
+}
+
+/* Plain SQL goes through psql as it is. Saying so is better than restoring more than was
+ * asked for. */
+static int check_options(struct restoring *r, struct err *err)
+{
+    const struct restoring_spec *spec = r->spec;
+    const struct {
+        bool given;
+        const char *option;
+    } custom_only[] = {{is_given(spec->tables), "--table"},
+                       {is_given(spec->schemas), "--schema"},
+                       {spec->section != NULL, "--section"},
+                       {spec->no_owner, "--no-owner"},
+                       {spec->no_privileges, "--no-privileges"}};
+    if (!dump_format_from_name(r->artifact->format, &r->format))
+        return err_set(err, ERR_CORRUPT, "unknown format \"%s\"", r->artifact->format);
+    for (size_t i = 0; r->format == DUMP_PLAIN && i < 5; i++) {
+        if (!custom_only[i].given)
+            continue;
+        err_set(err, ERR_USAGE,
+                "%s works with backups of format custom only, this one is "
+                "plain",
+                custom_only[i].option);
+        return err_hint(err,
+                        "restore all of it into a scratch database and take from there; "
+                        "or back up with --format custom");
+    }
+    if (r->globals && spec->create)
+        return err_set(
+            err, ERR_USAGE,
+            "globals are roles and tablespaces of a server: --create does not fit");
+    return 0;
+}
+
+/* psql and pg_restore must know what the dump says: at least as new as the pg_dump that
+ * wrote it and as the target. */
+static int find_programs(struct restoring *r, const struct server *server, struct err *err)
+{
+    int wanted = server_version(server);
+    const char *version = r->artifact->pg_dump_version;
+    int wrote = version ? (int)strtol(version, NULL, 10) * MAJOR : 0;
+    if (wrote > wanted)
+        wanted = wrote;
+    return programs_find(r->spec->from.settings->pg_bin_dir, wanted, &r->programs, err);
+}
+
+/* The database that one connects to in order to make another. */
+static struct server *connect_maintenance(const char *conninfo, struct err *err)
+{
+    struct err second = {0};
+    struct server *server = server_connect(conninfo, "postgres", err);
+    if (server == NULL)
+        server = server_connect(conninfo, "template1", &second);
+    return server;
+}
+
+static int create_database(struct restoring *r, struct err *err)
+{
+    bool exists = false;
+    struct server *server = connect_maintenance(r->spec->conninfo, err);
+    int result = -1;
+    if (server == NULL)
+        return -1;
+    if (server_database_exists(server, r->database, &exists, err) < 0)
+        goto cleanup;
+    if (exists) {
+        err_set(err, ERR_DATABASE, "database \"%s\" exists already", r->database);
+        err_hint(err, "without --create it is restored into, if it is empty");
+        goto cleanup;
+    }
+    if (find_programs(r, server, err) < 0)
+        goto cleanup;
+    result = server_create_database(server, r->database, &r->properties, err);
+    r->created = result == 0;
+cleanup:
+    server_free(server);
+    return result;
+}
+
+static int check_empty(struct restoring *r, struct server *server, struct err *err)
+{
+    uint64_t tables = 0;
+    if (r->globals || r->spec->into_nonempty)
+        return 0;
+    if (server_user_tables(server, &tables, err) < 0)
+        return -1;
+    if (tables == 0)
+        return 0;
+    err_set(err, ERR_DATABASE, "database \"%s\" is not empty: it has %llu tables",
+            r->database, (unsigned long long)tables);
+    return err_hint(err, "restore into a new one with --create, or say --into-nonempty");
+}
+
+static int check_target(struct restoring *r, struct err *err)
+{
+    struct server *server = server_connect(r->spec->conninfo, NULL, err);
+    if (server == NULL) {
+        char *missing = memory_format("database \"%s\" does not exist", r->database);
+        if (strstr(err->text, missing) != NULL) {
+            err_set(err, ERR_DATABASE, "%s", missing);
+            err_hint(err, "--create makes it first");
+        }
+        free(missing);
+        return -1;
+    }
+    int result = check_empty(r, server, err);
+    if (result == 0)
+        result = find_programs(r, server, err);
+    server_free(server);
+    return result;
+}
+
+static int read_properties(struct restoring *r, struct err *err)
+{
+    struct text text;
+    struct manifest manifest;
+    bool absent = false;
+    char *key = keys_manifest(r->artifact->id);
+    text_init(&text, MANIFEST_CEILING);
+    int result = store_get(retrieve_access(r->retrieve)->store, key, &text, &absent, err);
+    if (result == 0 && absent)
+        result = err_set(err, ERR_NOT_FOUND, "the manifest is missing: %s", key);
+    if (result == 0)
+        result = manifest_parse(text.data, text.length, r->artifact->id, &manifest, err);
+    if (result == 0) {
+        r->properties = manifest.facts.properties;
+        manifest.facts.properties = (struct server_properties){0};
+        manifest_release(&manifest);
+    }
+    text_release(&text);
+    free(key);
+    return result;
+}
+
+static int prepare_target(struct restoring *r, struct err *err)
+{
+    if (!r->spec->create)
+        return check_target(r, err);
+    return read_properties(r, err) < 0 ? -1 : create_database(r, err);
+}
+
+/* ---- the bytes ---- */
+
+static int write_restore(void *context, const void *data, size_t size, struct err *err)
+{
+    return restore_write(context, data, size, err);
+}
+
+static void phase(const struct restoring *r, const char *name)
+{
+    if (r->spec->phase)
+        r->spec->phase(r->spec->context, name);
+}
+
+/* The end of input is given only after the last hash was right: until then psql has no
+ * reason to say that it is done. */
+static int feed(struct restoring *r, struct err *err)
+{
+    const struct restoring_spec *spec = r->spec;
+    struct restore_spec target = {.conninfo = spec->conninfo,
+                                  .format = r->format,
+                                  .globals = r->globals,
+                                  .tables = spec->tables,
+                                  .schemas = spec->schemas,
+                                  .section = spec->section,
+                                  .no_owner = spec->no_owner,
+                                  .no_privileges = spec->no_privileges,
+                                  .programs = &r->programs};
+    struct restore *restore = restore_start(&target, err);
+    if (restore == NULL)
+        return -1;
+    struct stream_sink sink = {.write = write_restore, .context = restore};
+    phase(r, "restore");
+    int result = retrieve_run(r->retrieve, RETRIEVE_DECODED, sink, spec->meter, err);
+    phase(r, "finish");
+    if (result == 0)
+        result = restore_finish(restore, err);
+    restore_free(restore);
+    return result;
+}
+
+static int apply_properties(struct restoring *r, struct err *err)
+{
+    struct server *server = server_connect(r->spec->conninfo, NULL, err);
+    if (server == NULL)
+        return -1;
+    int result = server_apply_properties(server, r->database, &r->properties, err);
+    server_free(server);
+    return result;
+}
+
+/* A database that is half there must not look like one that is whole. */
+static void tell_incomplete(const struct restoring *r, struct err *err)
+{
+    if (r->globals)
+        err_context(err, "roles and tablespaces may be incomplete now");
+    else if (r->created)
+        err_context(err,
+                    "database \"%s\" was created and is incomplete (drop it before "
+                    "trying again)",
+                    r->database);
+    else
+        err_context(err, "database \"%s\" may be incomplete now", r->database);
+}
+
+/* libpq would take the one named like the user: a backup is not to end in `postgres`. */
+static int check_named(const struct restoring *r, struct err *err)
+{
+    if (r->globals || server_conninfo_names_database(r->spec->conninfo))
+        return 0;
+    err_set(err, ERR_USAGE, "--to does not say which database");
+    return err_hint(err, "as --to 'host=db2 dbname=shop_restored'");
+}
+
+static int run(struct restoring *r, struct err *err)
+{
+    struct retrieve_spec from = r->spec->from;
+    from.purpose = "being restored";
+    if (check_named(r, err) < 0)
+        return -1;
+    r->database = server_conninfo_database(r->spec->conninfo, err);
+    if (r->database == NULL || check_options(r, err) < 0)
+        return -1;
+    r->retrieve = retrieve_open(&from, err);
+    if (r->retrieve == NULL || prepare_target(r, err) < 0)
+        return -1;
+    int result = feed(r, err);
+    if (result == 0 && r->created)
+        result = apply_properties(r, err);
+    if (result < 0)
+        tell_incomplete(r, err);
+    return result;
+}
+
+int restoring_run(const struct restoring_spec *spec, struct restoring_done *done,
+                  struct err *err)
+{
+    struct restoring r = {.spec = spec, .artifact = spec->from.artifact};
+    *done = (struct restoring_done){0};
+    r.globals = strcmp(r.artifact->type, dump_type_name(DUMP_GLOBALS)) == 0;
+    int result = run(&r, err);
+    if (result == 0) {
+        done->store = memory_strdup(retrieve_copy(r.retrieve)->store);
+        done->database = r.database;
+        r.database = NULL;
+    }
+    retrieve_close(r.retrieve);
+    server_properties_release(&r.properties);
+    programs_release(&r.programs);
+    free(r.database);
+    return result;
+}
+
+void restoring_done_release(struct restoring_done *done)
+{
+    free(done->database);
+    free(done->store);
+    *done = (struct restoring_done){0};
+}

@@ -1,0 +1,127 @@
+/*
+ * A chunk is held back in memory until its hash was right: psql acts on what it reads, so
+ * bytes that turn out wrong a moment later would be in the database already.
+ *
+ * The index may be forged or damaged like anything else in a store: the size of a chunk is
+ * bounded before memory is asked for it.
+ */
+#include "copy/chunk_check.h"
+
+#include "base/memory.h"
+#include "stream/index.h"
+
+enum { CHUNK_MAX = 1 << 30 };
+
+struct chunk_check {
+    struct index_reader *reader;
+    struct stream_sink sink;
+    unsigned char *buffer; /* the chunk so far */
+    size_t capacity, filled;
+    size_t wanted; /* of the current chunk; 0: none is open */
+    unsigned char sha256[SHA256_SIZE];
+    uint64_t number; /* of the current chunk, from 1 */
+};
+
+struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
+                                    struct stream_sink sink, struct err *err)
+{
+    struct index_reader *reader = index_reader_new(index_gz, size, err);
+    if (reader == NULL)
+        return NULL;
+    struct chunk_check *check = memory_zalloc(sizeof *check);
+    check->reader = reader;
+    check->sink = sink;
+    return check;
+}
+
+static int make_room(struct chunk_check *check, size_t size, struct err *err)
+{
+    if (size <= check->capacity)
+        return 0;
+    free(check->buffer);
+    check->capacity = 0;
+    check->buffer = memory_try(size, err);
+    if (check->buffer == NULL)
+        return -1;
+    check->capacity = size;
+    return 0;
+}
+
+/* 1: a chunk is open; 0: the index has no more. Chunks without bytes are passed over. */
+static int open_chunk(struct chunk_check *check, struct err *err)
+{
+    struct index_entry entry = {0};
+    int got = 1;
+    while (got == 1 && check->wanted == 0) {
+        got = index_reader_next(check->reader, &entry, err);
+        if (got != 1)
+            break;
+        uint64_t size = entry.raw.to - entry.raw.from;
+        memcpy(check->sha256, entry.sha256, SHA256_SIZE);
+        index_entry_release(&entry);
+        check->number++;
+        if (size > CHUNK_MAX)
+            return err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
+                           (unsigned long long)size);
+        if (make_room(check, (size_t)size, err) < 0)
+            return -1;
+        check->wanted = (size_t)size;
+        check->filled = 0;
+    }
+    return got;
+}
+
+static int pass_on(struct chunk_check *check, struct err *err)
+{
+    unsigned char is[SHA256_SIZE];
+    digest_sha256(check->buffer, check->wanted, is);
+    if (memcmp(is, check->sha256, SHA256_SIZE) != 0)
+        return err_set(err, ERR_CORRUPT, "chunk %llu is not what was stored (SHA-256)",
+                       (unsigned long long)check->number);
+    if (check->sink.write(check->sink.context, check->buffer, check->wanted, err) != 0)
+        return -1;
+    check->wanted = 0;
+    return 0;
+}
+
+int chunk_check_write(void *context, const void *data, size_t size, struct err *err)
+{
+    struct chunk_check *check = context;
+    const unsigned char *from = data;
+    while (size > 0) {
+        int open = check->wanted > 0 ? 1 : open_chunk(check, err);
+        if (open < 0)
+            return -1;
+        if (open == 0)
+            return err_set(err, ERR_CORRUPT, "there is more than the chunk index knows");
+        size_t room = check->wanted - check->filled;
+        size_t now = size < room ? size : room;
+        memcpy(check->buffer + check->filled, from, now);
+        check->filled += now;
+        from += now;
+        size -= now;
+        if (check->filled == check->wanted && pass_on(check, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int chunk_check_finish(struct chunk_check *check, struct err *err)
+{
+    int open = check->wanted > 0 ? 1 : open_chunk(check, err);
+    if (open < 0)
+        return -1;
+    if (open == 0)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "it ends in chunk %llu, the chunk index goes on",
+                   (unsigned long long)check->number);
+}
+
+void chunk_check_free(struct chunk_check *check)
+{
+    if (check == NULL)
+        return;
+    index_reader_free(check->reader);
+    free(check->buffer);
+    free(check);
+}

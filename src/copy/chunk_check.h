@@ -1,0 +1,24 @@
+/*
+ * chunk_check - a sink in front of a sink: raw bytes are passed on chunk by chunk, each
+ * only after its SHA-256 was what the chunk index says.
+ *
+ *     chunk_check_new -> chunk_check_write ... -> chunk_check_finish -> chunk_check_free
+ */
+#ifndef PGKEEP_COPY_CHUNK_CHECK_H
+#define PGKEEP_COPY_CHUNK_CHECK_H
+
+#include "stream/stream.h"
+
+struct chunk_check;
+
+/* index_gz must outlive it. ERR_CORRUPT when the index does not even begin as one. */
+struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
+                                    struct stream_sink sink, struct err *err) MUST_USE;
+/* A stream_sink; context is the chunk_check. ERR_CORRUPT names the chunk. */
+int chunk_check_write(void *context, const void *data, size_t size,
+                      struct err *err) MUST_USE;
+/* ERR_CORRUPT when the index goes on or the last chunk is not whole. */
+int chunk_check_finish(struct chunk_check *check, struct err *err) MUST_USE;
+void chunk_check_free(struct chunk_check *check); /* NULL-safe */
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * The steps go store by store within one step, not step by step within one store: whether
+ * there are enough copies must be known before the first manifest makes the artifact
+ * complete.
+ *
+ * What is undone here is what this very run may have made visible. It is removed even when
+ * the process was cancelled, in bounded time (store_set_cleaning).
+ */
+#include "copy/commit.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+static bool remove_object(struct store *store, const char *key)
+{
+    struct store_removed removed = {0};
+    struct err trouble = {0};
+    if (key == NULL)
+        return true;
+    if (store_remove(store, key, &removed, &trouble) == 0 && removed.result == STORE_GONE)
+        return true;
+    log_debug("removing %s: %s", key,
+              trouble.kind != ERR_NONE ? trouble.text : removed.reason);
+    return false;
+}
+
+/* Everything of this copy that may be visible, the commit mark first: as long as that may
+ * be there, so must be what it names. True: nothing is left. */
+static bool remove_objects(const struct commit *commit, struct store *store,
+                           const struct catalog_copy *copy)
+{
+    store_set_cleaning(store, true);
+    bool clean = remove_object(store, commit->manifest_key);
+    if (clean) {
+        clean = remove_object(store, copy->index_key);
+        clean = remove_object(store, copy->key) && clean;
+    }
+    store_set_cleaning(store, false);
+    return clean;
+}
+
+void commit_undo(struct commit *commit, size_t index, const struct err *why)
+{
+    bool begun = commit->fanout && index < fanout_count(commit->fanout);
+    struct fanout_target *target = begun ? fanout_target(commit->fanout, index) : NULL;
+    struct catalog_copy *copy = &commit->copies[index];
+    struct err trouble = {0};
+    bool clean = true;
+    if (target && target->upload != NULL)
+        fanout_undo(commit->fanout, index, why);
+    if (target && target->began)
+        clean = target->undone;
+    /* An answer that was lost may have been a yes. */
+    if (target && target->visible)
+        clean = remove_objects(commit, target->store, copy) && clean;
+    if (catalog_copy_fail(commit->catalog, copy->id,
+                          target && target->failed.kind ? target->failed.text : why->text,
+                          clean, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    copy->state = CATALOG_COPY_FAILED;
+}
+
+static void undo_all(struct commit *commit, const struct err *why)
+{
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        if (commit->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_undo(commit, i, why);
+    }
+}
+
+/* This one itself failed. */
+static void drop(struct commit *commit, size_t index, const struct err *why)
+{
+    fanout_drop(commit->fanout, index, why);
+    commit_undo(commit, index, why);
+}
+
+/* One step for one store. */
+typedef int (*commit_step)(struct commit *commit, size_t index, struct err *err);
+
+/* For every store that is still in; who fails is out. Returns how many are left. */
+static size_t for_each(struct commit *commit, commit_step step)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        struct err why = {0};
+        if (commit->copies[i].state == CATALOG_COPY_FAILED ||
+            fanout_target(commit->fanout, i)->failed.kind != ERR_NONE)
+            continue;
+        if (step(commit, i, &why) < 0)
+            drop(commit, i, &why);
+        else
+            left++;
+    }
+    return left;
+}
+
+static int finish_data(struct commit *commit, size_t index, struct err *err)
+{
+    struct fanout_target *target = fanout_target(commit->fanout, index);
+    struct catalog_copy *copy = &commit->copies[index];
+    struct store_object object = {0};
+    /* Before the call, not after it: an answer that is lost leaves the object there. */
+    target->visible = true;
+    if (store_upload_finish(target->upload, &object, err) < 0)
+        return -1;
+    copy->bytes = object.size;
+    free(copy->etag);
+    free(copy->version);
+    copy->etag = memory_strdup(object.etag);
+    copy->version = memory_strdup(object.version);
+    store_object_release(&object);
+    return 0;
+}
+
+static int put_index(struct commit *commit, size_t index, struct err *err)
+{
+    return store_put(fanout_target(commit->fanout, index)->store,
+                     commit->copies[index].index_key, commit->index->data,
+                     commit->index->length, false, err);
+}
+
+/* The first manifest makes the artifact complete; what fails from here on is one store. */
+static int put_manifest(struct commit *commit, size_t index, struct err *err)
+{
+    struct catalog_copy *copy = &commit->copies[index];
+    if (store_put(fanout_target(commit->fanout, index)->store, commit->manifest_key,
+                  commit->manifest, strlen(commit->manifest), false, err) < 0)
+        return -1;
+    copy->state = CATALOG_COPY_COMPLETE;
+    return 0;
+}
+
+/* The stores hold it already: a catalog that cannot be written is told, not undone. The
+ * next run finds the manifest and completes the rows (recover.h). */
+static int record(struct commit *commit, struct err *err)
+{
+    int result = catalog_begin(commit->catalog, err);
+    commit->artifact->status = CATALOG_COMPLETE;
+    if (result == 0)
+        result = catalog_artifact_finish(commit->catalog, commit->artifact, err);
+    for (size_t i = 0; result == 0 && i < fanout_count(commit->fanout); i++) {
+        if (commit->copies[i].state == CATALOG_COPY_COMPLETE)
+            result = catalog_copy_complete(commit->catalog, &commit->copies[i], err);
+    }
+    if (result == 0)
+        result = catalog_commit(commit->catalog, err);
+    if (result == 0)
+        return 0;
+    catalog_rollback(commit->catalog);
+    return err_context(err, "the backup is complete in its stores, but the catalog is not "
+                            "up to date (the next run mends that)");
+}
+
+/* Those that the stream dropped. */
+static void settle_dropped(struct commit *commit)
+{
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        const struct fanout_target *target = fanout_target(commit->fanout, i);
+        if (target->failed.kind != ERR_NONE &&
+            commit->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_undo(commit, i, &target->failed);
+    }
+}
+
+int commit_run(struct commit *commit, struct err *err)
+{
+    settle_dropped(commit);
+    size_t data = for_each(commit, finish_data);
+    size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
+    size_t manifests = indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
+    /* One manifest is enough, whatever min_copies says: a backup that can be found and
+     * restored is not taken back because its second mark could not be written. */
+    commit->committed = manifests > 0;
+    if (commit->committed)
+        return record(commit, err);
+    fanout_too_few(commit->fanout, err);
+    undo_all(commit, err);
+    return -1;
+}

@@ -1,0 +1,52 @@
+/*
+ * retrieve - the bytes of one artifact out of one of its stores, every one checked on the
+ * way.
+ *
+ *     retrieve_open -> retrieve_run -> retrieve_close
+ *
+ * Opening chooses the copy and takes a lease on it, so that no prune removes it meanwhile.
+ * The bytes are hashed as they come; in decoded form each chunk is held back until its own
+ * SHA-256 (of the chunk index beside the data) was right, so that a restore is never fed
+ * what was not checked. Only when retrieve_run has returned 0 all of it was the artifact.
+ *
+ * One thread; the catalog handle is the caller's.
+ */
+#ifndef PGKEEP_COPY_COPY_READER_H
+#define PGKEEP_COPY_COPY_READER_H
+
+#include "repository/repository.h"
+#include "catalog/artifacts.h"
+#include "stream/stream.h"
+
+enum retrieve_form {
+    RETRIEVE_STORED, /* as it lies in the store */
+    RETRIEVE_DECODED /* as pg_dump wrote it */
+};
+
+/* All borrowed; the artifact with its copies. */
+struct retrieve_spec {
+    struct settings *settings;
+    struct catalog *catalog; /* CATALOG_WRITE: for the lease */
+    const struct catalog_artifact *artifact;
+    /* NULL: any that has a good copy, folders first; else this one, though it was found
+     * broken */
+    const char *store;
+    bool for_url;        /* with store NULL: only buckets, folders have no URLs */
+    const char *purpose; /* "being restored" … of the lease */
+    bool broken_too;     /* also a copy that is known as missing or damaged (verify) */
+};
+
+struct retrieve;
+
+/* A store that does not answer is passed over with a warning while there is another.
+ * ERR_NOT_FOUND: no copy to read; else the last store's error. */
+struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err) MUST_USE;
+const struct catalog_copy *retrieve_copy(const struct retrieve *retrieve);
+struct access *retrieve_access(const struct retrieve *retrieve);
+/* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
+ * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone. */
+int retrieve_run(struct retrieve *retrieve, enum retrieve_form form,
+                 struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
+void retrieve_close(struct retrieve *retrieve); /* NULL-safe; ends the lease */
+
+#endif

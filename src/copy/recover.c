@@ -1,0 +1,407 @@
+/*
+ * The manifest decides, never the state of the row: a process may have died between the
+ * manifest and the commit of the catalog, and then there is a backup that nobody knows.
+ *
+ * A copy of which the owner may still live is left alone, always: undoing it would abort an
+ * upload under the hands of a running backup. Who holds the lock of the job vouches that
+ * its owner is gone.
+ */
+#include "copy/recover.h"
+
+#include "repository/keys.h"
+#include "session/lock.h"
+#include "repository/manifest.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+#define ENDED_EARLY "its process ended before the backup was done"
+
+struct recovery {
+    struct catalog *catalog;
+    struct access *access;
+    const struct catalog_copy *copy;
+    bool vouched;
+};
+
+/* ---- its manifest is there ---- */
+
+/* The catalog never heard the end: the manifest tells it. */
+static int finish_artifact(const struct recovery *r, struct manifest *manifest,
+                           struct err *err)
+{
+    struct catalog_artifact row;
+    row = (struct catalog_artifact){0};
+    int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
+    enum catalog_status status = row.status;
+    catalog_artifact_release(&row);
+    if (result < 0 || status == CATALOG_COMPLETE)
+        return result;
+    if (status != CATALOG_RUNNING)
+        return err_set(err, ERR_UNSAFE, "artifact %s is %s, but a manifest of it is there",
+                       r->copy->artifact, catalog_status_name(status));
+    manifest->artifact.status = CATALOG_COMPLETE;
+    return catalog_artifact_finish(r->catalog, &manifest->artifact, err);
+}
+
+static int complete_copy(const struct recovery *r, struct manifest *manifest,
+                         struct err *err)
+{
+    struct catalog_copy copy = *r->copy;
+    copy.bytes = manifest->artifact.stored_bytes;
+    if (r->copy->state == CATALOG_COPY_FAILED &&
+        catalog_copy_reopen(r->catalog, copy.id, err) < 0)
+        return -1;
+    return catalog_copy_complete(r->catalog, &copy, err);
+}
+
+static int complete(const struct recovery *r, struct manifest *manifest, struct err *err)
+{
+    if (catalog_begin(r->catalog, err) < 0)
+        return -1;
+    if (finish_artifact(r, manifest, err) == 0 && complete_copy(r, manifest, err) == 0)
+        return catalog_commit(r->catalog, err);
+    catalog_rollback(r->catalog);
+    return -1;
+}
+
+/* An artifact that is failed by now (the other copies were cleaned first) cannot become
+ * complete again; its manifest then is one more thing to remove. */
+static int artifact_may_complete(const struct recovery *r, bool *may, struct err *err)
+{
+    struct catalog_artifact row;
+    row = (struct catalog_artifact){0};
+    int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
+    *may = row.status == CATALOG_RUNNING || row.status == CATALOG_COMPLETE;
+    catalog_artifact_release(&row);
+    return result;
+}
+
+static int read_manifest(const struct recovery *r, struct manifest *manifest, bool *absent,
+                         struct err *err)
+{
+    struct text text;
+    char *key = keys_manifest(r->copy->artifact);
+    text_init(&text, MANIFEST_CEILING);
+    int result = store_get(r->access->store, key, &text, absent, err);
+    if (result == 0 && !*absent)
+        result = manifest_parse(text.data, text.length, r->copy->artifact, manifest, err);
+    text_release(&text);
+    free(key);
+    return result;
+}
+
+/* Is what the manifest names there as well? It is written last and removed first, but a
+ * bucket's lifecycle rules and other people's tools know nothing of that order. */
+static int check_data(const struct recovery *r, const struct manifest *manifest,
+                      bool *whole, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    if (manifest->facts.key == NULL || strcmp(manifest->facts.key, r->copy->key) != 0)
+        return err_set(err, ERR_UNSAFE, "the manifest of %s names another object than %s",
+                       r->copy->artifact, r->copy->key);
+    if (store_stat(r->access->store, r->copy->key, &object, &absent, err) < 0)
+        return -1;
+    *whole = !absent && object.size == manifest->artifact.stored_bytes;
+    store_object_release(&object);
+    return 0;
+}
+
+/* ---- it is not ---- */
+
+/* An upload under this very key, or a folder's temp file of this very artifact. */
+static int abort_one(void *context, const struct store_pending *pending, struct err *err)
+{
+    const struct recovery *r = context;
+    char id[ULID_SIZE];
+    bool temp = keys_parse(pending->key, id) == KEYS_KIND_TEMP &&
+                strcmp(id, r->copy->artifact) == 0;
+    if (!temp && strcmp(pending->key, r->copy->key) != 0)
+        return 0;
+    return store_abort_pending(r->access->store, pending->key, pending->handle, err);
+}
+
+/* Every one in the folder of that key. */
+static int abort_beside(const struct recovery *r, const char *key, struct err *err)
+{
+    const char *slash = strrchr(key, '/');
+    char *folder = memory_strndup(key, slash ? (size_t)(slash + 1 - key) : 0);
+    struct recovery context = *r;
+    int result = store_list_pending(r->access->store, folder, abort_one, &context, err);
+    free(folder);
+    return result;
+}
+
+/* By the handle that the catalog kept, and whatever else of it is open: one that began in
+ * the moment before a crash has a handle that nobody knows. A bucket is asked for the very
+ * key, which is all that MinIO answers to; a folder has temp files beside the data and
+ * beside the manifest. */
+static int abort_uploads(const struct recovery *r, struct err *err)
+{
+    struct store *store = r->access->store;
+    struct recovery context = *r;
+    if (r->copy->upload &&
+        store_abort_pending(store, r->copy->key, r->copy->upload, err) < 0)
+        return -1;
+    if (store_s3_client(store) != NULL)
+        return store_list_pending(store, r->copy->key, abort_one, &context, err);
+    char *manifest = keys_manifest(r->copy->artifact);
+    int result = abort_beside(r, r->copy->key, err);
+    if (result == 0)
+        result = abort_beside(r, manifest, err);
+    free(manifest);
+    return result;
+}
+
+/* Whoever goes through a list comes late to its last row, and a store may take its time:
+ * meanwhile a `copy` may have taken this one up again, and may even have completed it. */
+static int is_as_it_was(const struct recovery *r, bool *same, struct err *err)
+{
+    struct catalog_copy now = {0};
+    const char *owner = r->copy->owner ? r->copy->owner : "";
+    if (catalog_copy_load(r->catalog, r->copy->id, &now, err) < 0)
+        return -1;
+    *same = now.state == r->copy->state && strcmp(now.owner ? now.owner : "", owner) == 0;
+    catalog_copy_release(&now);
+    return 0;
+}
+
+static int remove_object(const struct recovery *r, const char *key, struct err *err)
+{
+    struct store_removed removed = {0};
+    bool same = false;
+    if (key == NULL)
+        return 0;
+    if (is_as_it_was(r, &same, err) < 0)
+        return -1;
+    if (!same)
+        return err_set(err, ERR_UNSAFE, "another process has taken up the copy of %s",
+                       r->copy->artifact);
+    if (store_remove(r->access->store, key, &removed, err) < 0)
+        return -1;
+    if (removed.result == STORE_GONE)
+        return 0;
+    return err_set(err, ERR_STORE, "%s cannot be removed: %s", key, removed.reason);
+}
+
+static int clean(const struct recovery *r, struct err *err)
+{
+    char *manifest = keys_manifest(r->copy->artifact);
+    int result = abort_uploads(r, err);
+    if (result == 0)
+        result = remove_object(r, manifest, err);
+    if (result == 0)
+        result = remove_object(r, r->copy->index_key, err);
+    if (result == 0)
+        result = remove_object(r, r->copy->key, err);
+    free(manifest);
+    if (result < 0)
+        return -1;
+    return catalog_copy_fail(r->catalog, r->copy->id,
+                             r->copy->error ? r->copy->error : ENDED_EARLY, true, err);
+}
+
+static bool owner_is_gone(const struct recovery *r)
+{
+    if (r->copy->state == CATALOG_COPY_FAILED)
+        return true;
+    if (r->copy->owner_state == OWNER_UNKNOWN)
+        return r->vouched;
+    return r->copy->owner_state == OWNER_DEAD;
+}
+
+int recover_copy(struct catalog *catalog, struct access *access,
+                 const struct catalog_copy *copy, bool vouched, enum recover_result *result,
+                 struct err *err)
+{
+    struct recovery r = {
+        .catalog = catalog, .access = access, .copy = copy, .vouched = vouched};
+    struct manifest manifest = {0};
+    bool absent = false, may = false, whole = false, same = false;
+    *result = RECOVER_LEFT_ALONE;
+    if (!owner_is_gone(&r))
+        return 0;
+    if (is_as_it_was(&r, &same, err) < 0)
+        return -1;
+    if (!same)
+        return 0;
+    if (artifact_may_complete(&r, &may, err) < 0 ||
+        read_manifest(&r, &manifest, &absent, err) < 0)
+        return -1;
+    /* A manifest without its data is no backup: it is removed with the rest. */
+    int done = absent ? 0 : check_data(&r, &manifest, &whole, err);
+    if (done == 0) {
+        *result = whole && may ? RECOVER_COMPLETED : RECOVER_CLEANED;
+        done = whole && may ? complete(&r, &manifest, err) : clean(&r, err);
+    }
+    if (!absent)
+        manifest_release(&manifest);
+    return done;
+}
+
+/* ---- a whole job ---- */
+
+static void tell(const struct catalog_copy *copy, enum recover_result result)
+{
+    if (result == RECOVER_COMPLETED)
+        log_info(
+            "backup %s turned out complete in store \"%s\": only its process had ended "
+            "too early",
+            copy->artifact, copy->store);
+    else if (result == RECOVER_CLEANED)
+        log_info("removed what backup %s had left in store \"%s\" (%s)", copy->artifact,
+                 copy->store, copy->error ? copy->error : ENDED_EARLY);
+}
+
+/* A copy that `copy` is bringing to a complete artifact, not one that its backup left: that
+ * has the owner of the artifact. */
+static bool is_later_copy(const struct catalog_artifact *artifact,
+                          const struct catalog_copy *copy)
+{
+    bool same_owner = artifact->owner != NULL && copy->owner != NULL &&
+                      strcmp(artifact->owner, copy->owner) == 0;
+    return artifact->status == CATALOG_COMPLETE && copy->state == CATALOG_COPY_UPLOADING &&
+           !same_owner;
+}
+
+static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
+                    const char *job)
+{
+    struct catalog_artifact row;
+    struct err ignored = {0};
+    row = (struct catalog_artifact){0};
+    bool mine = catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
+                strcmp(row.job, job) == 0 && !is_later_copy(&row, copy);
+    catalog_artifact_release(&row);
+    return mine;
+}
+
+static int recover_of_job(struct catalog *catalog, struct access *access, const char *job,
+                          struct err *err)
+{
+    struct catalog_copies copies = {0};
+    int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        enum recover_result what = RECOVER_LEFT_ALONE;
+        if (!belongs(catalog, &copies.items[i], job))
+            continue;
+        result = recover_copy(catalog, access, &copies.items[i], *job != '\0', &what, err);
+        if (result == 0)
+            tell(&copies.items[i], what);
+    }
+    catalog_copies_release(&copies);
+    return result;
+}
+
+/* Its manifest may lie in a store that does not answer now: then it is no failure yet. */
+static bool has_unfinished(const struct catalog_artifact *artifact)
+{
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        if (artifact->copies[i].state == CATALOG_COPY_UPLOADING)
+            return true;
+    }
+    return false;
+}
+
+int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, size_t *count,
+                      struct err *err)
+{
+    struct catalog_artifacts running = {0};
+    int result = catalog_artifacts_running(catalog, &running, err);
+    *count = 0;
+    for (size_t i = 0; result == 0 && i < running.count; i++) {
+        const struct catalog_artifact *artifact = &running.items[i];
+        bool gone = artifact->owner_state == OWNER_DEAD ||
+                    (vouched && artifact->owner_state == OWNER_UNKNOWN);
+        if (!gone || (job && strcmp(artifact->job, job) != 0) || has_unfinished(artifact))
+            continue;
+        result = catalog_artifact_abandon(catalog, artifact->id, vouched, ENDED_EARLY, err);
+        *count += result == 0;
+    }
+    catalog_artifacts_release(&running);
+    return result;
+}
+
+void recover_job(struct catalog *catalog, const struct access_list *stores, const char *job)
+{
+    struct err err = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < stores->count; i++) {
+        err_clear(&err);
+        if (recover_of_job(catalog, stores->items[i], job, &err) < 0)
+            log_warning("what an earlier run left stays for now: %s", err.text);
+    }
+    err_clear(&err);
+    if (recover_artifacts(catalog, job, *job != '\0', &count, &err) < 0)
+        log_warning("%s", err.text);
+}
+
+/* ---- a whole store ---- */
+
+/* Nobody takes a backup of that job while we hold its lock. */
+static struct lock *try_lock(struct catalog *catalog, const char *job)
+{
+    struct err ignored = {0};
+    struct lock_spec spec = {.catalog = catalog_path(catalog),
+                             .kind = LOCK_JOB,
+                             .name = job,
+                             .command = "sweep"};
+    return *job != '\0' ? lock_take(&spec, &ignored) : NULL;
+}
+
+static int recover_one(struct catalog *catalog, struct access *access,
+                       const struct catalog_copy *copy, bool thorough,
+                       enum recover_result *result, struct err *err)
+{
+    struct catalog_artifact row;
+    struct lock *lock = NULL;
+    row = (struct catalog_artifact){0};
+    *result = RECOVER_LEFT_ALONE;
+    int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
+    bool is_copy = is_later_copy(&row, copy);
+    if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
+        lock = try_lock(catalog, row.job);
+    if (done == 0 && (thorough || !is_copy))
+        done = recover_copy(catalog, access, copy, lock != NULL, result, err);
+    lock_release(lock);
+    catalog_artifact_release(&row);
+    return done;
+}
+
+static void count_one(struct recover_counts *counts, enum recover_result result)
+{
+    counts->completed += result == RECOVER_COMPLETED;
+    counts->cleaned += result == RECOVER_CLEANED;
+    counts->left += result == RECOVER_LEFT_ALONE;
+}
+
+int recover_store(struct catalog *catalog, struct access *access, bool thorough,
+                  struct recover_counts *counts, struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct recover_counts sums = {0};
+    int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        enum recover_result what = RECOVER_LEFT_ALONE;
+        struct err why = {0};
+        if (recover_one(catalog, access, &copies.items[i], thorough, &what, &why) == 0) {
+            tell(&copies.items[i], what);
+            count_one(&sums, what);
+            continue;
+        }
+        sums.failed++;
+        /* These are the catalog's or ours; the next copy would meet the same. */
+        if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
+            *err = why;
+            result = -1;
+        } else {
+            log_warning("what backup %s left in store \"%s\" stays for now: %s",
+                        copies.items[i].artifact, access->name, why.text);
+        }
+    }
+    catalog_copies_release(&copies);
+    if (counts)
+        *counts = sums;
+    return result;
+}

@@ -1,0 +1,58 @@
+/*
+ * recover - what a backup left that did not come to its end: a crash, kill -9, power.
+ *
+ * For each copy `uploading` whose owner is gone, or `failed` with remains, the store is
+ * asked:
+ *
+ *     its manifest      then
+ *     ----------------  ----------------------------------------------------------------
+ *     is there, with    the copy, and with it the artifact, becomes complete
+ *     the data it names
+ *     is not            the open upload is aborted (by its handle, and any other of that
+ *                       very key), index and data are removed; the copy is `failed` with
+ *                       nothing left, the artifact `failed`
+ *
+ * Only what the catalog names by its key is touched. A store that does not answer keeps its
+ * remains for the next time.
+ */
+#ifndef PGKEEP_COPY_RECOVER_H
+#define PGKEEP_COPY_RECOVER_H
+
+#include "repository/repository.h"
+#include "catalog/copies.h"
+
+enum recover_result {
+    RECOVER_COMPLETED, /* a manifest was there */
+    RECOVER_CLEANED,   /* nothing is left */
+    RECOVER_LEFT_ALONE /* its owner lives, or may */
+};
+
+/* One copy, as it was read from the catalog; one that is another by now is left alone.
+ * vouched: the caller holds the lock that its owner would hold. */
+int recover_copy(struct catalog *catalog, struct access *access,
+                 const struct catalog_copy *copy, bool vouched, enum recover_result *result,
+                 struct err *err) MUST_USE;
+
+/* Before a backup of `job` ("" for ad hoc), under its lock: the copies of that job in these
+ * stores, then its artifacts that nobody is at any more. Never fails: what goes wrong is a
+ * warning. Interrupted `copy`s of complete artifacts are left to be resumed. */
+void recover_job(struct catalog *catalog, const struct access_list *stores,
+                 const char *job);
+
+/* What became of the copies of a store. */
+struct recover_counts {
+    size_t completed, cleaned, left, failed;
+};
+/* All copies of this store whose owner is surely dead. What goes wrong with one is a
+ * warning (`failed`). thorough: also interrupted `copy`s, and those of owners that cannot
+ * be seen from here (another machine or container) where the lock of their job is free. -1:
+ * the catalog failed, or cancelled. counts may be NULL. */
+int recover_store(struct catalog *catalog, struct access *access, bool thorough,
+                  struct recover_counts *counts, struct err *err) MUST_USE;
+
+/* Artifacts `running` whose owner is gone and that have no copy left to look after: failed.
+ * job NULL: all, only those whose owner is surely dead. */
+int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, size_t *count,
+                      struct err *err) MUST_USE;
+
+#endif

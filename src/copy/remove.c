@@ -1,0 +1,266 @@
+/*
+ * Every step may be the last one of this process, so each object that is gone is written
+ * down before the next is touched, and asking again for what is gone is success.
+ */
+#include "copy/remove.h"
+
+#include "repository/keys.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/deletions.h"
+#include "catalog/leases.h"
+
+enum {
+    FAILURES_MAX = 3,    /* in a row: the store is away */
+    RETRY_FIRST_S = 60,  /* doubled with each attempt … */
+    RETRY_DOUBLINGS = 6, /* … up to an hour */
+    RETRY_REFUSED_S = 86400
+};
+
+const char *remove_outcome_name(enum remove_outcome outcome)
+{
+    static const char *const names[] = {[REMOVE_GONE] = "deleted",
+                                        [REMOVE_LOCKED] = "locked",
+                                        [REMOVE_BLOCKED] = "blocked",
+                                        [REMOVE_LATER] = "later"};
+    return names[outcome];
+}
+
+void remove_results_release(struct remove_results *results)
+{
+    free(results->items);
+    *results = (struct remove_results){0};
+}
+
+/* One copy on its way out. */
+struct removal {
+    struct catalog *catalog;
+    struct access *access;
+    const struct catalog_copy *copy;
+    struct remove_result *result;
+};
+
+/* ---- what the store says ---- */
+
+static void note(struct remove_result *result, enum remove_outcome outcome,
+                 const char *reason)
+{
+    result->outcome = outcome;
+    snprintf(result->reason, sizeof result->reason, "%s", reason);
+}
+
+/* Of several refusals the one that lasts longest: one that nobody explains has no end, then
+ * a legal hold, then the latest date. */
+static void take_answer(struct remove_result *result, const struct store_removed *removed)
+{
+    bool first = result->outcome != REMOVE_LOCKED;
+    if (removed->result == STORE_REFUSED)
+        note(result, REMOVE_BLOCKED, removed->reason);
+    if (removed->result != STORE_LOCKED || result->outcome == REMOVE_BLOCKED)
+        return;
+    int64_t until = removed->locked_until;
+    if (first || until == 0 || (result->locked_until != 0 && until > result->locked_until))
+        result->locked_until = until;
+    note(result, REMOVE_LOCKED, removed->reason);
+}
+
+/* One object. What is gone is written down before the next one is touched. */
+static int remove_object(struct removal *removal, enum catalog_gone what, const char *key,
+                         struct err *err)
+{
+    struct store_removed removed = {0};
+    if ((removal->copy->gone & what) != 0 || key == NULL)
+        return 0;
+    if (store_remove(removal->access->store, key, &removed, err) < 0)
+        return -1;
+    take_answer(removal->result, &removed);
+    if (removed.result != STORE_GONE)
+        return 0;
+    return catalog_deletion_gone(removal->catalog, removal->copy->id, what, err);
+}
+
+static int remove_rest(struct removal *removal, struct err *err)
+{
+    const struct catalog_copy *copy = removal->copy;
+    char *state = keys_state(copy->artifact);
+    int result = 0;
+    if (copy->upload != NULL)
+        result = store_abort_pending(removal->access->store, copy->key, copy->upload, err);
+    if (result == 0)
+        result = remove_object(removal, CATALOG_GONE_INDEX, copy->index_key, err);
+    if (result == 0)
+        result = remove_object(removal, CATALOG_GONE_DATA, copy->key, err);
+    if (result == 0 && removal->result->outcome == REMOVE_GONE)
+        result = remove_object(removal, CATALOG_GONE_STATE, state, err);
+    free(state);
+    return result;
+}
+
+/* An unmounted disk or another bucket would say of everything that it is not there. */
+static int check_identity(struct access *access, struct err *err)
+{
+    char uuid[37];
+    bool absent = false;
+    if (store_identify(access->store, uuid, &absent, err) < 0)
+        return -1;
+    if (!absent && strcmp(uuid, access->uuid) == 0)
+        return 0;
+    return err_set(err, ERR_STORE,
+                   "store \"%s\" is not the one it was: its mark is missing or another's",
+                   access->name);
+}
+
+static int remove_objects(struct removal *removal, struct err *err)
+{
+    char *manifest = keys_manifest(removal->copy->artifact);
+    int result = check_identity(removal->access, err);
+    removal->result->outcome = REMOVE_GONE;
+    if (result == 0)
+        result = remove_object(removal, CATALOG_GONE_MANIFEST, manifest, err);
+    free(manifest);
+    if (result < 0 || removal->result->outcome != REMOVE_GONE)
+        return result;
+    return remove_rest(removal, err);
+}
+
+/* ---- what becomes of the copy ---- */
+
+static int64_t next_try(const struct catalog_copy *copy, int64_t now)
+{
+    int64_t doublings = copy->attempts < RETRY_DOUBLINGS ? copy->attempts : RETRY_DOUBLINGS;
+    return now + ((int64_t)RETRY_FIRST_S << doublings);
+}
+
+static int settle(struct removal *removal, int64_t now, struct err *err)
+{
+    struct catalog *catalog = removal->catalog;
+    const struct remove_result *result = removal->result;
+    int64_t id = removal->copy->id;
+    int64_t later = now + RETRY_REFUSED_S;
+    switch (result->outcome) {
+    case REMOVE_GONE:
+        return catalog_deletion_done(catalog, id, NULL, err);
+    case REMOVE_LOCKED:
+        if (result->locked_until > now)
+            later = result->locked_until;
+        return catalog_deletion_locked(catalog, id, result->reason, result->locked_until,
+                                       later, err);
+    case REMOVE_BLOCKED:
+        return catalog_deletion_blocked(catalog, id, result->reason, later, err);
+    case REMOVE_LATER:
+        return catalog_deletion_retry(catalog, id, result->reason,
+                                      next_try(removal->copy, now), err);
+    }
+    return 0;
+}
+
+/* Errors of the catalog itself, and a cancel, end the run; those of a store are an answer. */
+static bool is_of_store(enum err_kind kind)
+{
+    return kind == ERR_TRANSIENT || kind == ERR_DENIED || kind == ERR_STORE ||
+           kind == ERR_NOT_FOUND || kind == ERR_CORRUPT;
+}
+
+/* No lease can begin once it is deleting; should one be in force all the same, its reader
+ * comes first. */
+static int check_lease(struct removal *removal, int64_t now, bool *leased, struct err *err)
+{
+    char *purpose = NULL;
+    int result = catalog_lease_of(removal->catalog, removal->copy->id, now, &purpose, err);
+    *leased = purpose != NULL;
+    if (purpose != NULL)
+        note(removal->result, REMOVE_LATER, purpose);
+    free(purpose);
+    return result;
+}
+
+static int remove_loaded(struct removal *removal, int64_t now, struct err *err)
+{
+    struct err why = {0};
+    bool leased = false;
+    if (catalog_deletion_resume(removal->catalog, removal->copy->id, err) < 0 ||
+        check_lease(removal, now, &leased, err) < 0)
+        return -1;
+    if (!leased && remove_objects(removal, &why) < 0) {
+        if (!is_of_store(why.kind)) {
+            *err = why;
+            return -1;
+        }
+        note(removal->result, REMOVE_LATER, why.text);
+    }
+    return settle(removal, now, err);
+}
+
+int remove_copy(struct catalog *catalog, struct access *access, int64_t id, int64_t now,
+                struct remove_result *result, struct err *err)
+{
+    struct catalog_copy copy = {0};
+    struct removal removal = {catalog, access, &copy, result};
+    *result = (struct remove_result){.copy = id};
+    if (cancel_check(err) < 0 || catalog_copy_load(catalog, id, &copy, err) < 0)
+        return -1;
+    memcpy(result->artifact, copy.artifact, sizeof result->artifact);
+    result->bytes = copy.bytes;
+    int done = remove_loaded(&removal, now, err);
+    catalog_copy_release(&copy);
+    return done;
+}
+
+/* ---- all of a store ---- */
+
+static void tell(const struct access *access, const struct remove_result *result)
+{
+    if (result->outcome == REMOVE_BLOCKED)
+        log_warning("store \"%s\" refuses to delete %s: %s", access->name, result->artifact,
+                    result->reason);
+    else if (result->outcome == REMOVE_LATER)
+        log_warning("%s is not deleted from store \"%s\" yet: %s", result->artifact,
+                    access->name, result->reason);
+    else
+        log_info("store \"%s\": %s %s", access->name, result->artifact,
+                 result->outcome == REMOVE_GONE ? "deleted" : "is under an object lock");
+}
+
+static int find_due(struct catalog *catalog, const struct access *access, int64_t now,
+                    bool all, struct catalog_copies *out, struct err *err)
+{
+    struct catalog_copies rest = {0};
+    struct catalog_copy_filter filter = {.store_id = access->id,
+                                         .states = 1u << CATALOG_COPY_DELETING};
+    int result = catalog_deletions_due(catalog, access->id, now, out, err);
+    if (result < 0 || !all)
+        return result;
+    result = catalog_copies_list(catalog, &filter, &rest, err);
+    for (size_t i = 0; i < rest.count; i++) {
+        if (rest.items[i].next_try <= now) {
+            catalog_copy_release(&rest.items[i]);
+            continue;
+        }
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        out->items[out->count++] = rest.items[i];
+    }
+    free(rest.items);
+    return result;
+}
+
+int remove_due(struct catalog *catalog, struct access *access, int64_t now, bool all,
+               struct remove_results *results, struct err *err)
+{
+    struct catalog_copies due = {0};
+    size_t failures = 0;
+    int result = find_due(catalog, access, now, all, &due, err);
+    for (size_t i = 0; result == 0 && i < due.count && failures < FAILURES_MAX; i++) {
+        struct remove_result one;
+        result = remove_copy(catalog, access, due.items[i].id, now, &one, err);
+        if (result < 0)
+            break;
+        tell(access, &one);
+        memory_grow(&results->items, &results->capacity, results->count + 1,
+                    sizeof *results->items);
+        results->items[results->count++] = one;
+        failures = one.outcome == REMOVE_LATER ? failures + 1 : 0;
+    }
+    catalog_copies_release(&due);
+    return result;
+}

@@ -1,0 +1,193 @@
+/*
+ * What a check may conclude from: an answer of the store that says "not there" (missing),
+ * bytes that are not what was stored (damaged). Everything else - no answer, no rights, a
+ * cancel - leaves the state of the copy as it is: a verdict that is wrong lets prune keep
+ * the wrong one.
+ */
+#include "copy/verify.h"
+
+#include "repository/keys.h"
+#include "repository/manifest.h"
+#include "repository/state_sync.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "stream/index.h"
+
+static int null_write(void *context, const void *data, size_t size, struct err *err)
+{
+    (void)context, (void)data, (void)size, (void)err;
+    return 0;
+}
+
+static int gone(const char *what, const char *key, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "the %s is missing: %s", what, key);
+}
+
+/* The manifest is the commit mark, and what it says must be what the catalog knows. */
+static int compare_manifest(const struct text *text, const struct verify_spec *spec,
+                            struct err *err)
+{
+    const struct catalog_artifact *artifact = spec->artifact;
+    struct manifest manifest;
+    if (manifest_parse(text->data, text->length, artifact->id, &manifest, err) < 0)
+        return -1;
+    bool same = strcmp(manifest.artifact.sha256, artifact->sha256) == 0 &&
+                strcmp(manifest.artifact.raw_sha256, artifact->raw_sha256) == 0 &&
+                manifest.artifact.stored_bytes == artifact->stored_bytes &&
+                strcmp(manifest.facts.key, spec->copy->key) == 0;
+    manifest_release(&manifest);
+    return same ? 0
+                : err_set(err, ERR_CORRUPT,
+                          "the manifest is not that of this backup: its "
+                          "hashes, size or key differ from the catalog");
+}
+
+static int check_manifest(struct store *store, const struct verify_spec *spec,
+                          struct err *err)
+{
+    const struct catalog_artifact *artifact = spec->artifact;
+    struct text text;
+    bool absent = false;
+    char *key = keys_manifest(artifact->id);
+    text_init(&text, MANIFEST_CEILING);
+    int result = store_get(store, key, &text, &absent, err);
+    if (result == 0 && absent)
+        result = gone("manifest", key, err);
+    else if (result == 0)
+        result = compare_manifest(&text, spec, err);
+    text_release(&text);
+    free(key);
+    return result;
+}
+
+static int check_object(struct store *store, const char *what, const char *key,
+                        const uint64_t *size, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    int result = store_stat(store, key, &object, &absent, err);
+    if (result == 0 && absent)
+        result = gone(what, key, err);
+    else if (result == 0 && size && object.size != *size)
+        result =
+            err_set(err, ERR_CORRUPT, "the %s has %llu bytes, %llu were stored: %s", what,
+                    (unsigned long long)object.size, (unsigned long long)*size, key);
+    store_object_release(&object);
+    return result;
+}
+
+static int check_quick(struct store *store, const struct verify_spec *spec, struct err *err)
+{
+    const struct catalog_copy *copy = spec->copy;
+    if (check_manifest(store, spec, err) < 0 ||
+        check_object(store, "data", copy->key, &spec->artifact->stored_bytes, err) < 0)
+        return -1;
+    /* The size of an index is not in the catalog; a full check reads it to its end instead. */
+    return copy->index_key ? check_object(store, "chunk index", copy->index_key, NULL, err)
+                           : 0;
+}
+
+/* The index is worth as much as the data for reading parts: it must be whole too. */
+static int check_index(struct store *store, const struct verify_spec *spec, struct err *err)
+{
+    struct text text;
+    struct index_entry entry = {0};
+    struct index_reader *reader = NULL;
+    bool absent = false;
+    int got = -1;
+    text_init(&text, (size_t)1 << 30);
+    if (store_get(store, spec->copy->index_key, &text, &absent, err) < 0)
+        goto cleanup;
+    if (absent) {
+        gone("chunk index", spec->copy->index_key, err);
+        goto cleanup;
+    }
+    reader = index_reader_new(text.data, text.length, err);
+    while (reader && (got = index_reader_next(reader, &entry, err)) == 1)
+        index_entry_release(&entry);
+cleanup:
+    index_reader_free(reader);
+    text_release(&text);
+    return got;
+}
+
+static int check(const struct verify_spec *spec, struct retrieve *retrieve, uint64_t *bytes,
+                 struct err *err)
+{
+    struct store *store = retrieve_access(retrieve)->store;
+    struct stream_sink sink = {.write = null_write};
+    if (check_quick(store, spec, err) < 0)
+        return -1;
+    if (spec->level != CATALOG_FULL)
+        return 0;
+    if (spec->copy->index_key && check_index(store, spec, err) < 0)
+        return -1;
+    int result = retrieve_run(retrieve, RETRIEVE_DECODED, sink, spec->meter, err);
+    *bytes = result == 0 ? spec->artifact->stored_bytes : 0;
+    return result;
+}
+
+static enum catalog_result result_of(enum err_kind kind)
+{
+    if (kind == ERR_NONE)
+        return CATALOG_GOOD;
+    if (kind == ERR_NOT_FOUND)
+        return CATALOG_FOUND_MISSING;
+    return kind == ERR_CORRUPT ? CATALOG_FOUND_DAMAGED : CATALOG_UNDECIDED;
+}
+
+/* One that was removed while it was looked at has no state any more that a check could
+ * change. */
+static int record(const struct verify_spec *spec, struct catalog_verification *out,
+                  struct err *why, struct err *err)
+{
+    if (catalog_verification_add(spec->catalog, out, err) == 0)
+        return 0;
+    if (err->kind != ERR_UNSAFE)
+        return -1;
+    *why = *err;
+    err_clear(err);
+    out->result = CATALOG_UNDECIDED;
+    memory_replace(&out->message, why->text);
+    return 0;
+}
+
+int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
+                struct err *why, struct err *err)
+{
+    struct retrieve_spec from = {.settings = spec->settings,
+                                 .catalog = spec->catalog,
+                                 .artifact = spec->artifact,
+                                 .store = spec->copy->store,
+                                 .purpose = "being verified",
+                                 .broken_too = true};
+    int64_t start = clock_monotonic_ms();
+    *out = (struct catalog_verification){
+        .copy = spec->copy->id, .run = spec->run, .level = spec->level};
+    err_clear(why);
+    struct retrieve *retrieve = retrieve_open(&from, why);
+    /* A store that cannot be opened says nothing of the copy. */
+    out->result = retrieve == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
+    if (retrieve && check(spec, retrieve, &out->bytes, why) < 0)
+        out->result = result_of(why->kind);
+    out->time = clock_now();
+    out->duration_ms = clock_monotonic_ms() - start;
+    out->message = why->kind == ERR_NONE ? NULL : memory_strdup(why->text);
+    int result = -1;
+    if (why->kind == ERR_CANCELLED)
+        *err = *why;
+    else
+        result = record(spec, out, why, err);
+    if (result == 0 && retrieve && out->result != CATALOG_UNDECIDED)
+        note_write(spec->catalog, retrieve_access(retrieve), spec->artifact->id);
+    retrieve_close(retrieve);
+    return result;
+}
+
+void verify_release(struct catalog_verification *verification)
+{
+    free(verification->message);
+    free(verification->store);
+    *verification = (struct catalog_verification){0};
+}

@@ -1,0 +1,32 @@
+/*
+ * verify - is a copy still what was stored?
+ *
+ *     quick  manifest there and the same, data and index there and of the right size
+ *     full   all of that, and every byte downloaded, hashed and decoded to its end
+ *
+ * The result goes into the catalog (state of the copy, history) and into the state file
+ * beside the manifest. A store that does not answer decides nothing.
+ */
+#ifndef PGKEEP_COPY_VERIFY_H
+#define PGKEEP_COPY_VERIFY_H
+
+#include "copy/copy_reader.h"
+#include "catalog/verifications.h"
+
+struct verify_spec {
+    struct settings *settings;
+    struct catalog *catalog;
+    const struct catalog_artifact *artifact; /* complete, with its copies */
+    const struct catalog_copy *copy;         /* complete, missing or damaged */
+    enum catalog_level level;                /* CATALOG_QUICK or CATALOG_FULL */
+    int64_t run;                             /* of catalog/runs.h; 0: none */
+    struct meter *meter;                     /* may be NULL */
+};
+
+/* 0: *out says how it is, recorded already (GOOD, MISSING, DAMAGED, or UNDECIDED with the
+ * reason in why). -1: it could not be recorded, or was cancelled. Release *out. */
+int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
+                struct err *why, struct err *err) MUST_USE;
+void verify_release(struct catalog_verification *verification);
+
+#endif

@@ -1,0 +1,179 @@
+#include "doctor/diagnose_work.h"
+
+#include "backup/backup_facts.h"
+#include "base/cancel.h"
+#include "base/memory.h"
+#include "postgres/dump.h"
+#include "postgres/server.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* A source on its way through the checks. */
+struct asked {
+    struct diagnose *d;
+    const struct source_settings *source;
+    struct secret conninfo; /* with the password */
+    struct programs programs;
+    struct strlist databases;
+    bool with_data; /* some job wants rows, or no job says */
+};
+
+static bool wants_data(const struct settings *settings, const char *source)
+{
+    bool any = false;
+    for (size_t i = 0; i < settings->job_count; i++) {
+        const struct job_settings *job = &settings->jobs[i];
+        if (strcmp(job->source, source) != 0)
+            continue;
+        any = true;
+        if (strcmp(job->type, "schema") != 0)
+            return true;
+    }
+    return !any;
+}
+
+/* ---- the server ---- */
+
+static int find_databases(struct asked *asked, struct server *server, struct err *err)
+{
+    const struct source_settings *source = asked->source;
+    if (source->databases.count == 0) {
+        strlist_add(&asked->databases, server_database(server));
+        return 0;
+    }
+    if (server_databases(server, &source->databases, &source->exclude_databases,
+                         &asked->databases, err) < 0)
+        return -1;
+    if (asked->databases.count > 0 || source->globals)
+        return 0;
+    err_set(err, ERR_DATABASE, "none of the server fits `databases`");
+    return err_hint(err, "check databases and exclude_databases of the source");
+}
+
+static void look_at_programs(struct asked *asked, const struct server *server)
+{
+    struct err err = {0};
+    const char *bin_dir = asked->d->spec->settings->pg_bin_dir;
+    if (programs_find(bin_dir, server_version(server), &asked->programs, &err) < 0)
+        diagnose_fail(asked->d, DIAGNOSE_PROGRAMS, &err);
+    else
+        diagnose_say(asked->d, DIAGNOSE_PROGRAMS, DIAGNOSE_OK, NULL, "%s (%s)",
+                     asked->programs.version, asked->programs.pg_dump);
+}
+
+static int look_at_server(struct asked *asked)
+{
+    struct err err = {0};
+    struct server *server = server_connect(asked->conninfo.text, NULL, &err);
+    if (server == NULL) {
+        diagnose_fail(asked->d, DIAGNOSE_SERVER, &err);
+        return -1;
+    }
+    diagnose_say(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL, "PostgreSQL %s on %s, as %s",
+                 server_version_text(server), server_host(server), server_user(server));
+    look_at_programs(asked, server);
+    int result = find_databases(asked, server, &err);
+    if (result < 0)
+        diagnose_fail(asked->d, DIAGNOSE_DATABASES, &err);
+    server_free(server);
+    return result;
+}
+
+/* ---- each database ---- */
+
+static void look_at_database(struct asked *asked, const char *database)
+{
+    struct err err = {0};
+    char size[32];
+    uint64_t bytes = 0;
+    struct dump_filters filters = take_facts_filters(asked->source);
+    struct server *server = server_connect(asked->conninfo.text, database, &err);
+    int result = server == NULL ? -1 : 0;
+    if (result == 0)
+        result = server_preflight(server, &filters, asked->with_data, &err);
+    if (result == 0)
+        result = server_size(server, &bytes, &err);
+    if (result < 0) {
+        err_context(&err, "database \"%s\"", database);
+        diagnose_fail(asked->d, DIAGNOSE_RIGHTS, &err);
+    } else {
+        diagnose_say(asked->d, DIAGNOSE_RIGHTS, DIAGNOSE_OK, NULL,
+                     "database \"%s\" (%s): %s", database, text_size(size, bytes),
+                     asked->with_data ? "every row" : "every definition");
+    }
+    server_free(server);
+}
+
+/* ---- roles and tablespaces: only pg_dumpall itself knows what it may read ---- */
+
+static int drain(int fd, uint64_t *bytes, struct err *err)
+{
+    char buffer[65536];
+    ssize_t size = 1;
+    while (size != 0) {
+        if (cancel_check(err) < 0)
+            return -1;
+        size = read(fd, buffer, sizeof buffer);
+        if (size < 0 && errno != EINTR)
+            return err_errno(err, ERR_DATABASE, "reading from pg_dumpall");
+        if (size > 0)
+            *bytes += (uint64_t)size;
+    }
+    return 0;
+}
+
+static void look_at_globals(struct asked *asked)
+{
+    struct err err = {0};
+    char size[32];
+    uint64_t bytes = 0;
+    struct dump_spec spec = {.conninfo = asked->conninfo.text,
+                             .type = DUMP_GLOBALS,
+                             .program = asked->programs.pg_dumpall};
+    struct dump *dump = dump_start(&spec, &err);
+    int result = dump == NULL ? -1 : drain(dump_fd(dump), &bytes, &err);
+    if (result == 0)
+        result = dump_finish(dump, &err);
+    if (result < 0)
+        diagnose_fail(asked->d, DIAGNOSE_GLOBALS, &err);
+    else
+        diagnose_say(asked->d, DIAGNOSE_GLOBALS, DIAGNOSE_OK, NULL, "can be dumped (%s)",
+                     text_size(size, bytes));
+    dump_free(dump);
+}
+
+/* ---- */
+
+static int prepare(struct asked *asked, const char *name, struct err *err)
+{
+    struct settings *settings = asked->d->spec->settings;
+    if (settings_resolve_source(settings, name, err) < 0)
+        return -1;
+    asked->source = settings_require_source(settings, name, err);
+    if (asked->source == NULL)
+        return -1;
+    asked->with_data = wants_data(settings, name);
+    asked->conninfo.text = server_conninfo_with_password(asked->source->conninfo.text,
+                                                         asked->source->password.text, err);
+    return asked->conninfo.text == NULL ? -1 : 0;
+}
+
+void diagnose_source(struct diagnose *d, const char *name)
+{
+    struct asked asked = {.d = d};
+    struct err err = {0};
+    if (prepare(&asked, name, &err) < 0) {
+        diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
+    } else if (look_at_server(&asked) == 0) {
+        /* Rights differ from database to database, so each is connected to, as a backup
+         * would. */
+        for (size_t i = 0; i < asked.databases.count && !cancel_requested(); i++)
+            look_at_database(&asked, asked.databases.items[i]);
+        if (asked.source->globals && asked.programs.pg_dumpall != NULL)
+            look_at_globals(&asked);
+    }
+    programs_release(&asked.programs);
+    strlist_release(&asked.databases);
+    secret_release(&asked.conninfo);
+}

@@ -1,0 +1,226 @@
+#include "doctor/diagnose_work.h"
+
+#include "repository/repository.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/ulid.h"
+#include "catalog/artifact_list.h"
+
+/* ---- what the catalog knows ---- */
+
+/* *known: it has a row with a mark. Without a catalog: not known. */
+static int find_row(struct diagnose *d, struct catalog_store *row, bool *known,
+                    struct err *err)
+{
+    bool absent = true;
+    *known = false;
+    if (d->catalog == NULL)
+        return 0;
+    if (catalog_store_find(d->catalog, d->name, row, &absent, err) < 0)
+        return -1;
+    *known = !absent && row->uuid[0] != '\0';
+    return 0;
+}
+
+/* The mark is there and the catalog has no row of this name: perhaps one of another. */
+static void tell_unknown(struct diagnose *d, const char *uuid)
+{
+    struct catalog_store other = {0};
+    struct err err = {0};
+    bool absent = true;
+    if (d->catalog != NULL &&
+        catalog_store_find(d->catalog, uuid, &other, &absent, &err) < 0)
+        diagnose_fail(d, DIAGNOSE_MARK, &err);
+    else if (!absent)
+        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL,
+                     "%s: the catalog knows it as \"%s\"", uuid, other.name);
+    else
+        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK,
+                     "to have what lies in it: pgkeep catalog sync",
+                     "%s: a store that this catalog has not used yet", uuid);
+    catalog_store_release(&other);
+}
+
+static void tell_mark(struct diagnose *d, const struct catalog_store *row, bool known,
+                      const char *uuid, bool absent)
+{
+    struct err err = {0};
+    if (absent && !known) {
+        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL,
+                     "none yet: the first backup writes one");
+    } else if (absent) {
+        err_set(&err, ERR_UNSAFE,
+                "pgkeep-store.json is missing, though the catalog knows this store");
+        err_hint(&err,
+                 "is the disk mounted, is it the right bucket? If it was emptied on "
+                 "purpose: pgkeep doctor --adopt %s",
+                 d->name);
+        diagnose_fail(d, DIAGNOSE_MARK, &err);
+    } else if (!known) {
+        tell_unknown(d, uuid);
+    } else if (strcmp(row->uuid, uuid) == 0) {
+        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL, "%s, as expected", uuid);
+    } else {
+        err_set(&err, ERR_UNSAFE, "%s: another store than expected (%s)", uuid, row->uuid);
+        err_hint(&err,
+                 "is the right disk mounted, the right bucket named? If it was replaced on "
+                 "purpose: pgkeep doctor --adopt %s",
+                 d->name);
+        diagnose_fail(d, DIAGNOSE_MARK, &err);
+    }
+}
+
+static void look_at_mark(struct diagnose *d, struct store *store,
+                         const struct catalog_store *row, bool known)
+{
+    struct err err = {0};
+    char uuid[37] = "";
+    bool absent = false;
+    if (store_identify(store, uuid, &absent, &err) < 0)
+        diagnose_fail(d, DIAGNOSE_MARK, &err);
+    else
+        tell_mark(d, row, known, uuid, absent);
+}
+
+/* ---- a folder ---- */
+
+/* A scratch object through its life: made (temp file, fsync, rename, fsync of the folder),
+ * read, not replaced, listed, removed. */
+static int try_object(struct store *store, const char *key, struct err *err)
+{
+    static const char data[] = "pgkeep doctor\n";
+    struct err refused = {0};
+    struct text text;
+    bool absent = false;
+    if (store_put(store, key, data, sizeof data, false, err) < 0)
+        return -1;
+    text_init(&text, 1024);
+    int result = store_get(store, key, &text, &absent, err);
+    if (result == 0 &&
+        (absent || text.length != sizeof data || memcmp(text.data, data, sizeof data) != 0))
+        result = err_set(err, ERR_CORRUPT, "what comes back is not what was written");
+    text_release(&text);
+    /* A second put must be refused: the mark and manifests rely on it. */
+    if (result == 0 && store_put(store, key, data, sizeof data - 1, false, &refused) == 0)
+        result = err_set(err, ERR_STORE,
+                         "a file that exists is replaced, though it must "
+                         "not be");
+    return result;
+}
+
+static void look_at_writing(struct diagnose *d, struct store *store)
+{
+    struct err err = {0}, left = {0};
+    struct store_removed removed = {0};
+    char id[ULID_SIZE];
+    ulid_new(id, clock_now_ms());
+    char *key = memory_format("pgkeep-probe-%s/object", id);
+    int result = try_object(store, key, &err);
+    /* Also after a failure: what was written for a test must not stay. */
+    if (store_remove(store, key, &removed, result == 0 ? &err : &left) < 0)
+        result = -1;
+    else if (result == 0 && removed.result != STORE_GONE)
+        result = err_set(&err, ERR_STORE, "what was written may not be removed: %s",
+                         removed.reason);
+    if (result < 0)
+        diagnose_fail(d, DIAGNOSE_WRITE, &err);
+    else
+        diagnose_say(d, DIAGNOSE_WRITE, DIAGNOSE_OK, NULL, "a scratch file came and went");
+    free(key);
+}
+
+static bool uses_store(const struct job_settings *job, const char *name)
+{
+    return strlist_has(&job->stores, name);
+}
+
+/* The stored bytes of the newest backup of each job that goes there. */
+static uint64_t last_sizes(struct diagnose *d)
+{
+    const struct settings *settings = d->spec->settings;
+    uint64_t sum = 0;
+    for (size_t i = 0; d->catalog != NULL && i < settings->job_count; i++) {
+        const struct job_settings *job = &settings->jobs[i];
+        struct catalog_filter filter = {
+            .job = job->name, .statuses = 1u << CATALOG_COMPLETE, .limit = 1};
+        struct catalog_artifacts last = {0};
+        struct err ignored = {0};
+        if (uses_store(job, d->name) &&
+            catalog_artifacts_list(d->catalog, &filter, 0, &last, &ignored) == 0 &&
+            last.count > 0)
+            sum += last.items[0].stored_bytes;
+        catalog_artifacts_release(&last);
+    }
+    return sum;
+}
+
+/* A folder that is not there: of a store that is known its disk is not mounted. */
+static void look_at_absent(struct diagnose *d, const char *path, bool known)
+{
+    struct err err = {0};
+    if (known) {
+        err_set(&err, ERR_UNSAFE, "%s is not there, though the catalog knows this store",
+                path);
+        err_hint(&err, "is its disk mounted?");
+    } else if (diagnose_can_make(path)) {
+        diagnose_say(d, DIAGNOSE_REACHED, DIAGNOSE_WARNING, NULL,
+                     "%s does not exist yet; the first backup makes it", path);
+        return;
+    } else {
+        err_set(&err, ERR_STORE, "%s does not exist, and this user cannot make it", path);
+        err_hint(&err, "make the folder and give it to this user");
+    }
+    diagnose_fail(d, DIAGNOSE_REACHED, &err);
+}
+
+/* ---- */
+
+static void look_at(struct diagnose *d, struct store *store,
+                    const struct store_settings *from, const struct catalog_store *row,
+                    bool known)
+{
+    struct err err = {0};
+    bool dir = from->type == STORE_DIR;
+    int64_t patience_ms = ACCESS_TIMEOUT_MS;
+    if (!dir && from->retry_time_s * 1000 < patience_ms)
+        patience_ms = from->retry_time_s * 1000;
+    store_set_retry_time(store, patience_ms);
+    if (store_check(store, false, patience_ms, &err) < 0) {
+        if (dir && !file_exists(from->path) && err.kind != ERR_TRANSIENT)
+            look_at_absent(d, from->path, known);
+        else
+            diagnose_fail(d, DIAGNOSE_REACHED, &err);
+        return;
+    }
+    char *url = store_settings_url(from);
+    diagnose_say(d, DIAGNOSE_REACHED, DIAGNOSE_OK, NULL, "%s", url);
+    free(url);
+    look_at_mark(d, store, row, known);
+    if (!dir) {
+        diagnose_s3(d, store, from->prefix, row->id != 0 ? row : NULL);
+        return;
+    }
+    look_at_writing(d, store);
+    diagnose_space(d, from->path, last_sizes(d));
+}
+
+void diagnose_store(struct diagnose *d, const char *name)
+{
+    struct settings *settings = d->spec->settings;
+    struct catalog_store row = {0};
+    struct store *store = NULL;
+    struct err err = {0};
+    bool known = false;
+    int result = settings_resolve_store(settings, name, &err);
+    if (result == 0)
+        store = access_store(settings_store(settings, name), &err);
+    if (store == NULL)
+        diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
+    else if (find_row(d, &row, &known, &err) < 0)
+        diagnose_fail(d, DIAGNOSE_MARK, &err);
+    else
+        look_at(d, store, settings_store(settings, name), &row, known);
+    store_close(store);
+    catalog_store_release(&row);
+}

@@ -1,0 +1,115 @@
+#include "postgres/psql_sink.h"
+
+#include "base/memory.h"
+#include "postgres/child.h"
+#include "postgres/server.h"
+
+#define DUPLICATE_OBJECT "42710" /* a role or tablespace that is there already */
+
+struct restore {
+    struct child *child;
+    bool partial;   /* only some of the archive is wanted */
+    bool satisfied; /* pg_restore had all of it and ended well: the rest is not for it */
+};
+
+static void add_psql(struct strlist *argv, const struct restore_spec *spec,
+                     const char *connection)
+{
+    strlist_add(argv, spec->programs->psql);
+    strlist_add(argv, "-X");
+    strlist_add(argv, "-q");
+    strlist_add(argv, spec->globals ? "--set=ON_ERROR_STOP=0" : "--set=ON_ERROR_STOP=1");
+    if (spec->globals)
+        strlist_add(argv, "--set=VERBOSITY=verbose"); /* SQLSTATEs, for child_spec */
+    strlist_add(argv, "--no-password");
+    strlist_addf(argv, "--dbname=%s", connection);
+    strlist_add(argv, "--file=-"); /* messages carry line numbers */
+}
+
+static void add_each(struct strlist *argv, const char *option, const struct strlist *names)
+{
+    for (size_t i = 0; names != NULL && i < names->count; i++)
+        strlist_addf(argv, "--%s=%s", option, names->items[i]);
+}
+
+static void add_pg_restore(struct strlist *argv, const struct restore_spec *spec,
+                           const char *connection)
+{
+    strlist_add(argv, spec->programs->pg_restore);
+    strlist_add(argv, "--exit-on-error");
+    strlist_add(argv, "--no-password");
+    strlist_addf(argv, "--dbname=%s", connection);
+    add_each(argv, "table", spec->tables);
+    add_each(argv, "schema", spec->schemas);
+    if (spec->section != NULL)
+        strlist_addf(argv, "--section=%s", spec->section);
+    if (spec->no_owner)
+        strlist_add(argv, "--no-owner");
+    if (spec->no_privileges)
+        strlist_add(argv, "--no-privileges");
+}
+
+static bool takes_a_part(const struct restore_spec *spec)
+{
+    return (spec->tables != NULL && spec->tables->count > 0) ||
+           (spec->schemas != NULL && spec->schemas->count > 0) || spec->section != NULL;
+}
+
+struct restore *restore_start(const struct restore_spec *spec, struct err *err)
+{
+    struct server_child connection;
+    struct strlist argv = {0};
+    struct child *child = NULL;
+    char *database = spec->database != NULL ? memory_strdup(spec->database)
+                                            : server_conninfo_database(spec->conninfo, err);
+    if (database == NULL)
+        return NULL;
+    if (server_child(spec->conninfo, database, &connection, err) == 0) {
+        if (spec->format == DUMP_PLAIN)
+            add_psql(&argv, spec, connection.argument);
+        else
+            add_pg_restore(&argv, spec, connection.argument);
+        struct child_spec child_spec = {
+            .argv = &argv,
+            .env = &connection.env,
+            .database = database,
+            .reads = true,
+            .kind = ERR_DATABASE,
+            .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
+        };
+        child = child_start(&child_spec, err);
+        server_child_release(&connection);
+    }
+    strlist_release(&argv);
+    free(database);
+    if (child == NULL)
+        return NULL;
+    struct restore *restore = memory_zalloc(sizeof *restore);
+    restore->child = child;
+    restore->partial = spec->format == DUMP_CUSTOM && takes_a_part(spec);
+    return restore;
+}
+
+int restore_write(struct restore *restore, const void *data, size_t size, struct err *err)
+{
+    if (restore->satisfied || child_write(restore->child, data, size, err) == 0)
+        return 0;
+    restore->satisfied = restore->partial && child_status(restore->child) == 0;
+    if (!restore->satisfied)
+        return -1;
+    err_clear(err);
+    return 0;
+}
+
+int restore_finish(struct restore *restore, struct err *err)
+{
+    return restore->satisfied ? 0 : child_finish(restore->child, err);
+}
+
+void restore_free(struct restore *restore)
+{
+    if (restore == NULL)
+        return;
+    child_free(restore->child);
+    free(restore);
+}

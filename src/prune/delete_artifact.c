@@ -1,0 +1,281 @@
+/*
+ * Choosing, asking and marking are the same with and without `yes`; without it the
+ * transaction is rolled back at its end. So what is shown cannot differ from what would be
+ * done.
+ */
+#include "prune/delete_artifact.h"
+
+#include "session/lock.h"
+#include "repository/state_sync.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/deletions.h"
+#include "catalog/runs.h"
+
+#define WISH "deleted by hand"
+
+struct deleting {
+    const struct delete_spec *spec;
+    struct delete_outcome *out;
+    struct catalog_deletion *deletions; /* what is not on its way out yet */
+    size_t count;
+    int64_t run;
+    bool takes_complete;
+};
+
+void delete_outcome_release(struct delete_outcome *outcome)
+{
+    catalog_artifact_release(&outcome->artifact);
+    access_list_release(&outcome->stores);
+    remove_results_release(&outcome->removed);
+    free(outcome->copies);
+}
+
+/* ---- what it is about ---- */
+
+static bool is_chosen(const struct deleting *d, const struct catalog_copy *copy)
+{
+    return copy->state != CATALOG_COPY_DELETED &&
+           (d->spec->store == NULL || strcmp(d->spec->store, copy->store) == 0);
+}
+
+static bool is_leaving(const struct catalog_copy *copy)
+{
+    return copy->state == CATALOG_COPY_DELETING || copy->state == CATALOG_COPY_LOCKED ||
+           copy->state == CATALOG_COPY_BLOCKED;
+}
+
+static int check_status(const struct deleting *d, struct err *err)
+{
+    const struct catalog_artifact *artifact = &d->out->artifact;
+    if (artifact->status == CATALOG_DELETED)
+        return err_set(err, ERR_NOT_FOUND, "%s is deleted already", artifact->id);
+    if (artifact->status != CATALOG_RUNNING)
+        return 0;
+    err_set(err, ERR_BUSY, "%s is being taken", artifact->id);
+    if (artifact->owner_state == OWNER_ALIVE)
+        return -1;
+    return err_hint(err, "if its process is gone, `pgkeep sweep` ends it");
+}
+
+static int nothing_chosen(struct deleting *d, struct err *err)
+{
+    const struct catalog_artifact *artifact = &d->out->artifact;
+    if (d->spec->store == NULL) {
+        d->out->only_row = true;
+        return 0;
+    }
+    if (settings_store(d->spec->settings, d->spec->store) == NULL) {
+        bool absent = true;
+        struct catalog_store row = {0};
+        if (catalog_store_find(d->spec->catalog, d->spec->store, &row, &absent, err) < 0)
+            return -1;
+        catalog_store_release(&row);
+        if (absent)
+            return settings_require_store(d->spec->settings, d->spec->store, err) ? 0 : -1;
+    }
+    return err_set(err, ERR_NOT_FOUND, "%s has no copy in store \"%s\"", artifact->id,
+                   d->spec->store);
+}
+
+static int choose(struct deleting *d, struct err *err)
+{
+    struct catalog_artifact *artifact = &d->out->artifact;
+    if (catalog_artifact_load(d->spec->catalog, d->spec->id, CATALOG_WITH_COPIES, artifact,
+                              err) < 0 ||
+        check_status(d, err) < 0)
+        return -1;
+    d->out->copies = memory_array(artifact->copy_count + 1, sizeof *d->out->copies);
+    d->deletions = memory_array(artifact->copy_count + 1, sizeof *d->deletions);
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        if (!is_chosen(d, copy))
+            continue;
+        d->out->copies[d->out->count++] = copy->id;
+        d->takes_complete |= copy->state == CATALOG_COPY_COMPLETE;
+        if (!is_leaving(copy))
+            d->deletions[d->count++] = (struct catalog_deletion){
+                .copy = copy->id, .reason = WISH, .expected = copy->state};
+    }
+    return d->out->count == 0 ? nothing_chosen(d, err) : 0;
+}
+
+/* ---- the stores ---- */
+
+static int open_stores(struct deleting *d, struct err *err)
+{
+    const struct catalog_artifact *artifact = &d->out->artifact;
+    struct strlist names = {0};
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        if (is_chosen(d, &artifact->copies[i]))
+            strlist_add(&names, artifact->copies[i].store);
+    }
+    int result = access_list_open(&d->out->stores, d->spec->settings, d->spec->catalog,
+                                  &names, false, err);
+    strlist_release(&names);
+    if (result == 0 && d->out->stores.count == 0 && d->out->stores.failure_count > 0) {
+        *err = d->out->stores.failures[0].err;
+        return -1;
+    }
+    return result;
+}
+
+/* Another machine may have pinned it. */
+static int read_notes(struct deleting *d, struct err *err)
+{
+    for (size_t i = 0; i < d->out->stores.count; i++) {
+        if (note_read(d->spec->catalog, d->out->stores.items[i], d->spec->id, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- phase 1 ---- */
+
+static int refuse(const struct deleting *d, const struct catalog_deletion *deletion,
+                  struct err *err)
+{
+    const char *id = d->spec->id;
+    if (deletion->result == CATALOG_SKIP_PINNED) {
+        err_set(err, ERR_UNSAFE, "%s is pinned", id);
+        return err_hint(err, "`pgkeep unpin %s` lets it go", id);
+    }
+    return err_set(err, deletion->result == CATALOG_SKIP_LEASED ? ERR_UNSAFE : ERR_BUSY,
+                   "%s cannot be deleted now: %s", id, catalog_skip_name(deletion->result));
+}
+
+/* Something that can be restored has to be left of the group; if this one looks wrong
+ * itself, any complete one will do. */
+static int check_left(void *context, struct catalog *catalog, struct err *err)
+{
+    const struct deleting *d = context;
+    const struct catalog_artifact *artifact = &d->out->artifact;
+    struct catalog_plan_rows rows = {0};
+    size_t complete = 0, good = 0;
+    if (!d->takes_complete)
+        return 0;
+    char *group = catalog_artifact_group(artifact);
+    int result = catalog_plan_rows(catalog, 0, artifact->job, d->spec->now, &rows, err);
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct catalog_plan_row *row = &rows.items[i];
+        if (row->state != CATALOG_COPY_COMPLETE || row->status != CATALOG_COMPLETE ||
+            strcmp(row->group, group) != 0)
+            continue;
+        complete++;
+        good += !row->suspect && !row->quarantined;
+    }
+    catalog_plan_rows_release(&rows);
+    /* One that is doubtful itself may go as long as anything complete stays. */
+    size_t left = artifact->suspect || artifact->quarantined ? complete : good;
+    if (result == 0 && left == 0) {
+        err_set(err, ERR_UNSAFE, "%s is the last good backup of %s", artifact->id, group);
+        result = err_hint(err, "take another one first");
+    }
+    free(group);
+    return result;
+}
+
+static int mark(struct deleting *d, struct err *err)
+{
+    struct catalog_marking marking = {.items = d->deletions,
+                                      .count = d->count,
+                                      .run = d->run,
+                                      .now = d->spec->now,
+                                      .check = check_left,
+                                      .context = d};
+    if (d->out->only_row)
+        return catalog_artifact_forget(d->spec->catalog, d->spec->id, err);
+    if (catalog_deletions_mark(d->spec->catalog, &marking, err) < 0)
+        return -1;
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->deletions[i].result != CATALOG_MARKED &&
+            d->deletions[i].result != CATALOG_FORGOTTEN)
+            return refuse(d, &d->deletions[i], err);
+    }
+    return 0;
+}
+
+/* All of it, or nothing; without `yes` nothing, after it was tried. */
+static int mark_or_try(struct deleting *d, struct err *err)
+{
+    struct catalog *catalog = d->spec->catalog;
+    if (catalog_begin(catalog, err) < 0)
+        return -1;
+    int result = mark(d, err);
+    if (result == 0 && d->spec->yes)
+        return catalog_commit(catalog, err);
+    catalog_rollback(catalog);
+    return result;
+}
+
+/* ---- phase 2 ---- */
+
+static struct access *access_of(const struct deleting *d, int64_t copy)
+{
+    const struct catalog_artifact *artifact = &d->out->artifact;
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        if (artifact->copies[i].id == copy)
+            return access_list_find(&d->out->stores, artifact->copies[i].store_id);
+    }
+    return NULL;
+}
+
+static bool was_forgotten(const struct deleting *d, int64_t copy)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->deletions[i].copy == copy)
+            return d->deletions[i].result == CATALOG_FORGOTTEN;
+    }
+    return false;
+}
+
+static int remove_all(struct deleting *d, struct err *err)
+{
+    struct remove_results *results = &d->out->removed;
+    for (size_t i = 0; i < d->out->count; i++) {
+        struct access *access = access_of(d, d->out->copies[i]);
+        struct remove_result one;
+        if (access == NULL || was_forgotten(d, d->out->copies[i]))
+            continue;
+        if (remove_copy(d->spec->catalog, access, d->out->copies[i], d->spec->now, &one,
+                        err) < 0)
+            return -1;
+        memory_grow(&results->items, &results->capacity, results->count + 1,
+                    sizeof *results->items);
+        results->items[results->count++] = one;
+    }
+    return 0;
+}
+
+static int run_recorded(struct deleting *d, struct err *err)
+{
+    struct err trouble = {0};
+    struct catalog *catalog = d->spec->catalog;
+    if (catalog_run_begin(catalog, "delete", NULL, &d->run, err) < 0)
+        return -1;
+    int result = mark_or_try(d, err);
+    if (result == 0)
+        result = remove_all(d, err);
+    if (catalog_run_end(catalog, d->run, result < 0 ? err_exit_status(err->kind) : 0,
+                        result < 0 ? err->text : NULL, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    return result;
+}
+
+int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outcome,
+                    struct err *err)
+{
+    struct deleting d = {.spec = spec, .out = outcome};
+    struct lock_spec lock_spec = {
+        .catalog = catalog_path(spec->catalog), .kind = LOCK_REMOVAL, .command = "delete"};
+    struct lock *lock = NULL;
+    int result = -1;
+    *outcome = (struct delete_outcome){0};
+    if (spec->yes && (lock = lock_take(&lock_spec, err)) == NULL)
+        return -1;
+    if (choose(&d, err) == 0 && open_stores(&d, err) == 0 && read_notes(&d, err) == 0)
+        result = spec->yes ? run_recorded(&d, err) : mark_or_try(&d, err);
+    free(d.deletions);
+    lock_release(lock);
+    return result;
+}

@@ -1,0 +1,45 @@
+/*
+ * delete - one artifact, or one copy of it, by somebody's wish: the protocol of prune
+ * without its plan.
+ *
+ * Refused (ERR_UNSAFE): what is pinned, what is being read, and the last good one of its
+ * group - the last complete copy anywhere of something that could be restored. Asked inside
+ * the transaction that marks; without `yes` that transaction is made and rolled back, so
+ * that what is shown is what would be done.
+ *
+ * A store that does not answer now: the copy there is marked too, and goes with the next
+ * prune or sweep. One thread.
+ */
+#ifndef PGKEEP_PRUNE_DELETE_ARTIFACT_H
+#define PGKEEP_PRUNE_DELETE_ARTIFACT_H
+
+#include "repository/repository.h"
+#include "copy/remove.h"
+#include "catalog/artifact_list.h"
+
+struct delete_spec {
+    struct settings *settings;
+    struct catalog *catalog; /* CATALOG_WRITE */
+    const char *id;          /* whole */
+    const char *store;       /* NULL: all copies; a name */
+    bool yes;                /* do it; takes LOCK_REMOVAL */
+    int64_t now;
+};
+
+struct delete_outcome {
+    struct catalog_artifact artifact; /* as it was before, with copies */
+    struct access_list stores;        /* that answered, and the failures */
+    int64_t *copies;                  /* ids of those that go */
+    size_t count;
+    bool only_row; /* there is nothing to remove: the row alone goes */
+    struct remove_results removed;
+};
+void delete_outcome_release(struct delete_outcome *outcome);
+
+/* -1: ERR_UNSAFE, ERR_BUSY (its backup runs; another removal runs), ERR_NOT_FOUND (no such
+ * copy; deleted already), ERR_CONFIG for an unknown store, the first store's error when
+ * none answers. Release the outcome always. */
+int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outcome,
+                    struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,82 @@
+#include "prune/pin.h"
+
+#include "repository/state_sync.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+struct pinning {
+    const struct pin_spec *spec;
+    /* as many as the artifact has copies; NULL: away, or no good copy */
+    struct access **stores;
+    size_t count, untold;
+};
+
+static void warn_untold(struct pinning *p, const char *store, const struct err *why)
+{
+    p->untold++;
+    log_warning("store \"%s\" was not told (`pgkeep catalog sync` makes up for it): %s",
+                store, why->text);
+}
+
+/* What another machine decided there comes first. */
+static int open_store(struct pinning *p, size_t i, const char *name, struct err *err)
+{
+    const struct pin_spec *spec = p->spec;
+    struct err why = {0};
+    p->stores[i] = access_open(spec->settings, spec->catalog, name, false, &why);
+    /* A damaged file is written anew. */
+    if (p->stores[i] && (note_read(spec->catalog, p->stores[i], spec->id, &why) == 0 ||
+                         why.kind == ERR_CORRUPT))
+        return 0;
+    access_close(p->stores[i]);
+    p->stores[i] = NULL;
+    if (why.kind == ERR_CANCELLED) {
+        *err = why;
+        return -1;
+    }
+    warn_untold(p, name, &why);
+    return 0;
+}
+
+static int open_stores(struct pinning *p, const struct catalog_artifact *artifact,
+                       struct err *err)
+{
+    p->stores = memory_array(artifact->copy_count, sizeof(struct access *));
+    p->count = artifact->copy_count;
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        if (copy->state == CATALOG_COPY_COMPLETE && open_store(p, i, copy->store, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int change(const struct pin_spec *spec, struct err *err)
+{
+    return spec->pinned ? catalog_artifact_pin(spec->catalog, spec->id, spec->until,
+                                               spec->reason, err)
+                        : catalog_artifact_unpin(spec->catalog, spec->id, err);
+}
+
+int pin_run(const struct pin_spec *spec, size_t *untold, struct err *err)
+{
+    struct pinning p = {.spec = spec};
+    struct catalog_artifact artifact;
+    artifact = (struct catalog_artifact){0};
+    int result =
+        catalog_artifact_load(spec->catalog, spec->id, CATALOG_WITH_COPIES, &artifact, err);
+    if (result == 0 && artifact.status == CATALOG_COMPLETE)
+        result = open_stores(&p, &artifact, err);
+    if (result == 0)
+        result = change(spec, err);
+    for (size_t i = 0; i < p.count; i++) {
+        if (result == 0 && p.stores[i] && !note_write(spec->catalog, p.stores[i], spec->id))
+            p.untold++;
+        access_close(p.stores[i]);
+    }
+    *untold = p.untold;
+    free(p.stores);
+    catalog_artifact_release(&artifact);
+    return result;
+}

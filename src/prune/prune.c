@@ -1,0 +1,296 @@
+/*
+ * The frame of a prune: what comes before the plan, what a refusal means, and the order of
+ * doing. A dry run ends with prepare, so everything that changes a row or a store is below
+ * "doing it".
+ */
+#include "prune/prune_steps.h"
+
+#include "session/lock.h"
+#include "copy/recover.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/deletions.h"
+#include "catalog/leases.h"
+#include "catalog/runs.h"
+
+/* ---- up to the plan ---- */
+
+static struct lock *take_lock(const struct prune_spec *spec, struct err *err)
+{
+    struct lock_spec lock = {
+        .catalog = catalog_path(spec->catalog), .kind = LOCK_REMOVAL, .command = "prune"};
+    return lock_take(&lock, err);
+}
+
+static int prepare(struct prune *prune, struct err *err)
+{
+    if (prune->spec.yes) {
+        prune->lock = take_lock(&prune->spec, err);
+        if (prune->lock == NULL)
+            return -1;
+    }
+    prune->policies = policies_new(prune->spec.settings);
+    /* A damaged catalog must not decide what goes: its pages may lie about pins. */
+    if (catalog_check(prune->spec.catalog, err) < 0 || prune_gather(prune, err) < 0 ||
+        prune_find_pending(prune, err) < 0)
+        return -1;
+    return prune_plan(prune, err);
+}
+
+struct prune *prune_new(const struct prune_spec *spec, struct err *err)
+{
+    struct prune *prune = memory_zalloc(sizeof *prune);
+    prune->spec = *spec;
+    if (prepare(prune, err) == 0)
+        return prune;
+    prune_free(prune);
+    return NULL;
+}
+
+static void release_part(struct prune_part *part)
+{
+    retention_plan_free(part->plan);
+    free(part->guards);
+    free(part->artifacts);
+    free(part->rows);
+}
+
+static void release_pending(struct prune *prune)
+{
+    for (size_t i = 0; prune->pending && i < prune->rows.count; i++) {
+        for (char **name = prune->pending[i]; name && *name; name++)
+            free(*name);
+        free(prune->pending[i]);
+    }
+    free(prune->pending);
+}
+
+void prune_free(struct prune *prune)
+{
+    if (prune == NULL)
+        return;
+    for (size_t i = 0; i < prune->part_count; i++)
+        release_part(&prune->parts[i]);
+    free(prune->parts);
+    release_pending(prune);
+    remove_results_release(&prune->removed);
+    catalog_plan_rows_release(&prune->rows);
+    access_list_release(&prune->stores);
+    catalog_stores_release(&prune->known);
+    policies_free(prune->policies);
+    lock_release(prune->lock);
+    free(prune);
+}
+
+/* ---- what is refused ---- */
+
+static void add_clock(const struct prune *prune, const struct prune_part *part,
+                      struct text *out)
+{
+    struct err why = {0};
+    bool known = false;
+    int64_t offset = store_clock_offset(part->access->store, &known);
+    if (retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, &why) < 0)
+        text_addf(out, "%.*s", (int)strcspn(why.text, "\n"), why.text);
+}
+
+static void add_refusal(const struct prune *prune, const struct prune_part *part,
+                        size_t index, struct text *out)
+{
+    const struct retention_group *group = &part->plan->groups[index];
+    unsigned guards = part->guards[index];
+    text_add(out, "group ");
+    text_add_printable(out, group->name, strlen(group->name));
+    text_addf(out, " store %s: ", part->access->name);
+    retention_guard_text(part->plan, group, guards, out);
+    if ((guards & RETENTION_GUARD_CLOCK) != 0 && guards != RETENTION_GUARD_CLOCK)
+        text_add(out, "; ");
+    if ((guards & RETENTION_GUARD_CLOCK) != 0)
+        add_clock(prune, part, out);
+    text_add_char(out, '\n');
+}
+
+bool prune_is_refused(const struct prune *prune, struct text *out)
+{
+    bool whole = prune->refusal.kind != ERR_NONE;
+    if (out && whole)
+        text_addf(out, "%.*s\n", (int)strcspn(prune->refusal.text, "\n"),
+                  prune->refusal.text);
+    for (size_t i = 0; out && i < prune->part_count; i++) {
+        for (size_t j = 0; j < prune->parts[i].plan->group_count; j++) {
+            if (prune->parts[i].guards[j] != 0)
+                add_refusal(prune, &prune->parts[i], j, out);
+        }
+    }
+    return whole || prune->refused > 0;
+}
+
+bool prune_group_is_refused(const struct prune *prune, const struct prune_part *part,
+                            size_t index)
+{
+    return prune->refusal.kind != ERR_NONE || part->guards[index] != 0;
+}
+
+/* ---- doing it ---- */
+
+/* A clock that was wrong and is right again: the user said so, with the hash. */
+static int note_time(struct prune *prune, struct err *err)
+{
+    int64_t highest = 0;
+    struct err ignored = {0};
+    struct catalog *catalog = prune->spec.catalog;
+    if (catalog_time_highest(catalog, &highest, err) < 0)
+        return -1;
+    if (prune->forced && retention_guard_clock(prune->spec.now, highest, &ignored) < 0)
+        return catalog_time_reset(catalog, prune->spec.now, err);
+    return catalog_time_seen(catalog, prune->spec.now, err);
+}
+
+static int remove_all(struct prune *prune, struct err *err)
+{
+    for (size_t i = 0; i < prune->stores.count; i++) {
+        if (remove_due(prune->spec.catalog, prune->stores.items[i], prune->spec.now, false,
+                       &prune->removed, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A failed or cancelled one that never had a copy, long ago: the newest complete one of its
+ * group came later. */
+static bool is_forgettable(const struct prune *prune, const struct catalog_artifact *row)
+{
+    char *group = catalog_artifact_group(row);
+    bool found = false;
+    for (size_t i = 0; !found && i < prune->part_count; i++) {
+        const struct prune_part *part = &prune->parts[i];
+        const struct duration *keep = &part->policy->retention.failed_keep;
+        for (size_t j = 0; !found && j < part->plan->group_count; j++) {
+            const struct retention_group *of = &part->plan->groups[j];
+            found =
+                strcmp(of->name, group) == 0 && of->has_anchor && of->anchor > row->time &&
+                prune->spec.now >= retention_calendar_after(part->policy->retention.zone,
+                                                            row->time, *keep);
+        }
+    }
+    free(group);
+    return found;
+}
+
+static int forget_failed(struct prune *prune, struct err *err)
+{
+    struct catalog_artifacts failed = {0};
+    struct catalog_filter filter = {
+        .job = prune->spec.job, .statuses = 1u << CATALOG_FAILED | 1u << CATALOG_CANCELLED};
+    int result = catalog_artifacts_list(prune->spec.catalog, &filter, CATALOG_WITH_COPIES,
+                                        &failed, err);
+    for (size_t i = 0; result == 0 && i < failed.count; i++) {
+        const struct catalog_artifact *row = &failed.items[i];
+        bool empty = true;
+        for (size_t j = 0; j < row->copy_count; j++)
+            empty &= row->copies[j].state == CATALOG_COPY_DELETED;
+        if (empty && is_forgettable(prune, row))
+            result = catalog_artifact_forget(prune->spec.catalog, row->id, err);
+    }
+    catalog_artifacts_release(&failed);
+    return result;
+}
+
+/* After the plan, so that a dry run, which changes nothing, plans the same. */
+static int clear_away(struct prune *prune, struct err *err)
+{
+    struct catalog *catalog = prune->spec.catalog;
+    size_t count = 0;
+    for (size_t i = 0; i < prune->stores.count; i++) {
+        if (recover_store(catalog, prune->stores.items[i], false, NULL, err) < 0)
+            return -1;
+    }
+    if (recover_artifacts(catalog, NULL, false, &count, err) < 0 ||
+        forget_failed(prune, err) < 0 ||
+        catalog_leases_purge(catalog, prune->spec.now, err) < 0)
+        return -1;
+    return catalog_tombstones_purge(catalog, prune->spec.now - CATALOG_TOMBSTONE_S, NULL,
+                                    err);
+}
+
+static int run_steps(struct prune *prune, struct err *err)
+{
+    if (prune->refusal.kind == ERR_NONE) {
+        if (note_time(prune, err) < 0 || prune_remember(prune, err) < 0 ||
+            prune_mark(prune, err) < 0)
+            return -1;
+    }
+    /* What was decided before goes on, also where nothing new is decided; but not by a
+     * clock that nobody trusts: dates of locks and of failures would be held against it. */
+    if (prune->refusal.kind != ERR_NONE)
+        return 0;
+    if (remove_all(prune, err) < 0)
+        return -1;
+    return clear_away(prune, err);
+}
+
+static size_t count_removed(const struct prune *prune, enum remove_outcome outcome)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < prune->removed.count; i++)
+        count += prune->removed.items[i].outcome == outcome;
+    return count;
+}
+
+static void end_run(struct prune *prune, int result, const struct err *err)
+{
+    struct err trouble = {0};
+    char *summary = memory_format(
+        "deleted %zu, locked %zu, blocked %zu, later %zu, refused %zu groups",
+        count_removed(prune, REMOVE_GONE), count_removed(prune, REMOVE_LOCKED),
+        count_removed(prune, REMOVE_BLOCKED), count_removed(prune, REMOVE_LATER),
+        prune->refused);
+    int status = result < 0 ? err_exit_status(err->kind) : prune_exit_status(prune);
+    if (catalog_run_end(prune->spec.catalog, prune->run, status,
+                        result < 0 ? err->text : summary, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    free(summary);
+}
+
+int prune_run(struct prune *prune, struct err *err)
+{
+    if (catalog_run_begin(prune->spec.catalog, "prune", prune->spec.job, &prune->run, err) <
+        0)
+        return -1;
+    int result = run_steps(prune, err);
+    end_run(prune, result, err);
+    return result;
+}
+
+const struct remove_result *prune_result_of(const struct prune *prune, int64_t copy)
+{
+    for (size_t i = 0; i < prune->removed.count; i++) {
+        if (prune->removed.items[i].copy == copy)
+            return &prune->removed.items[i];
+    }
+    return NULL;
+}
+
+size_t prune_due_count(const struct prune *prune)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < prune->part_count; i++) {
+        const struct retention_plan *plan = prune->parts[i].plan;
+        for (size_t j = 0; j < plan->count; j++)
+            count += plan->decisions[j].is_due;
+    }
+    return count;
+}
+
+int prune_exit_status(const struct prune *prune)
+{
+    bool undone =
+        count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER) > 0;
+    size_t missed = access_list_missed(&prune->stores);
+    if (prune_is_refused(prune, NULL) || prune->failed_groups > 0)
+        return err_exit_status(ERR_UNSAFE);
+    if (missed > 0 && prune->stores.count == 0)
+        return err_exit_status(ERR_TRANSIENT);
+    return missed > 0 || undone || prune->untold > 0 || prune->over_cap ? 8 : 0;
+}

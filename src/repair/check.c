@@ -1,0 +1,287 @@
+/*
+ * Both ways: what the catalog believes and the store lacks, what lies in the store and no
+ * row speaks for. Rows first, listing second, and what seems new is asked for once more, so
+ * that a backup that ends in between is in neither list.
+ */
+#include "repair/check.h"
+
+#include "repository/inventory.h"
+#include "base/memory.h"
+#include "catalog/copies.h"
+
+struct comparing {
+    struct catalog *catalog;
+    struct access *access;
+    int64_t now;
+    struct compare_result *result;
+    struct catalog_copies rows; /* of this store, all states, by id */
+    struct inventory there;
+};
+
+const char *compare_kind_name(enum compare_kind kind)
+{
+    static const char *const names[COMPARE_KINDS] = {
+        "no_manifest", "no_data", "no_index", "wrong_size",  "known_broken",
+        "unknown",     "remains", "orphan",   "open_upload",
+    };
+    return names[kind];
+}
+
+void compare_result_release(struct compare_result *result)
+{
+    for (size_t i = 0; i < result->count; i++) {
+        free(result->items[i].key);
+        free(result->items[i].note);
+    }
+    free(result->items);
+    *result = (struct compare_result){0};
+}
+
+static struct compare_finding *add(struct comparing *c, enum compare_kind kind,
+                                   const char *id, const char *key, char *note)
+{
+    struct compare_result *result = c->result;
+    memory_grow(&result->items, &result->capacity, result->count + 1,
+                sizeof *result->items);
+    struct compare_finding *finding = &result->items[result->count++];
+    *finding =
+        (struct compare_finding){.kind = kind, .key = memory_strdup(key), .note = note};
+    snprintf(finding->id, sizeof finding->id, "%s", id);
+    return finding;
+}
+
+/* ---- from the catalog to the store ---- */
+
+static const struct inventory_object *find(const struct comparing *c,
+                                           const struct catalog_copy *row,
+                                           enum keys_kind kind, const char *key)
+{
+    const struct inventory_object *object = inventory_find(&c->there, row->artifact, kind);
+    const struct inventory_object *end = c->there.items + c->there.count;
+    for (; object && object < end && object->kind == kind &&
+           strcmp(object->id, row->artifact) == 0;
+         object++) {
+        if (strcmp(object->key, key) == 0)
+            return object;
+    }
+    return NULL;
+}
+
+static void compare_data(struct comparing *c, const struct catalog_copy *row)
+{
+    const struct inventory_object *data = find(c, row, KEYS_KIND_DATA, row->key);
+    if (data == NULL) {
+        add(c, COMPARE_NO_DATA, row->artifact, row->key,
+            memory_strdup("the data object is not there"));
+        return;
+    }
+    if (data->size == row->bytes)
+        return;
+    struct compare_finding *finding =
+        add(c, COMPARE_WRONG_SIZE, row->artifact, row->key,
+            memory_format("has %llu bytes, %llu were stored",
+                          (unsigned long long)data->size, (unsigned long long)row->bytes));
+    finding->expected = row->bytes;
+    finding->found = data->size;
+    finding->time = data->modified;
+}
+
+static void compare_good(struct comparing *c, const struct catalog_copy *row)
+{
+    char *manifest = keys_manifest(row->artifact);
+    c->result->copies++;
+    if (find(c, row, KEYS_KIND_MANIFEST, manifest) == NULL)
+        add(c, COMPARE_NO_MANIFEST, row->artifact, manifest,
+            memory_strdup("the manifest is not there"));
+    free(manifest);
+    compare_data(c, row);
+    if (row->index_key && find(c, row, KEYS_KIND_INDEX, row->index_key) == NULL)
+        add(c, COMPARE_NO_INDEX, row->artifact, row->index_key,
+            memory_strdup("the chunk index is not there"));
+}
+
+static void compare_rows(struct comparing *c)
+{
+    for (size_t i = 0; i < c->rows.count; i++) {
+        const struct catalog_copy *row = &c->rows.items[i];
+        if (row->state == CATALOG_COPY_COMPLETE)
+            compare_good(c, row);
+        else if (row->state == CATALOG_COPY_MISSING || row->state == CATALOG_COPY_DAMAGED)
+            add(c, COMPARE_KNOWN_BROKEN, row->artifact, row->key,
+                memory_format("is known as %s%s%s", catalog_copy_state_name(row->state),
+                              row->verified_error ? ": " : "",
+                              row->verified_error ? row->verified_error : ""));
+        else if (row->state == CATALOG_COPY_UPLOADING)
+            c->result->uploading++;
+    }
+}
+
+/* ---- from the store to the catalog ---- */
+
+static const struct catalog_copy *row_of(const struct comparing *c, const char *id)
+{
+    size_t low = 0, high = c->rows.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(c->rows.items[middle].artifact, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < c->rows.count && strcmp(c->rows.items[low].artifact, id) == 0;
+    return found ? &c->rows.items[low] : NULL;
+}
+
+static bool is_claimed(const struct catalog_copy *row,
+                       const struct inventory_object *object)
+{
+    if (object->kind == KEYS_KIND_MANIFEST || object->kind == KEYS_KIND_STATE)
+        return true;
+    return (row->key && strcmp(row->key, object->key) == 0) ||
+           (row->index_key && strcmp(row->index_key, object->key) == 0);
+}
+
+static void add_object(struct comparing *c, enum compare_kind kind,
+                       const struct inventory_object *object, char *note)
+{
+    struct compare_finding *finding = add(c, kind, object->id, object->key, note);
+    finding->found = object->size;
+    finding->time = object->modified;
+}
+
+/* A backup that began after the rows were read. */
+static int is_new(const struct comparing *c, const char *id, bool *new, struct err *err)
+{
+    struct catalog_copy copy = {0};
+    bool absent = true;
+    int result = catalog_copy_find(c->catalog, id, c->access->id, &copy, &absent, err);
+    catalog_copy_release(&copy);
+    *new = !absent;
+    return result;
+}
+
+/* Nothing here knows its id. Where its manifest lies there, that is a whole backup, told
+ * once. */
+static int compare_unknown(struct comparing *c, const struct inventory_object *object,
+                           struct err *err)
+{
+    bool whole = inventory_find(&c->there, object->id, KEYS_KIND_MANIFEST) != NULL;
+    bool new = false;
+    if (is_new(c, object->id, &new, err) < 0 || new)
+        return new ? 0 : -1;
+    if (object->kind == KEYS_KIND_MANIFEST)
+        add_object(c, COMPARE_UNKNOWN, object,
+                   memory_strdup("a backup that the catalog does not know (`pgkeep catalog "
+                                 "sync` takes it in)"));
+    else if (!whole)
+        add_object(c, COMPARE_ORPHAN, object,
+                   memory_format("%s object that belongs to nothing",
+                                 keys_kind_name(object->kind)));
+    return 0;
+}
+
+static int compare_object(struct comparing *c, const struct inventory_object *object,
+                          struct err *err)
+{
+    const struct catalog_copy *row = row_of(c, object->id);
+    if (row == NULL)
+        return compare_unknown(c, object, err);
+    if (!is_claimed(row, object))
+        add_object(
+            c, COMPARE_ORPHAN, object,
+            memory_strdup("is not the object that the catalog knows of this backup"));
+    else if (row->state == CATALOG_COPY_DELETED)
+        add_object(c, COMPARE_ORPHAN, object,
+                   memory_strdup("belongs to a copy that was deleted here"));
+    else if (row->state == CATALOG_COPY_FAILED)
+        add_object(
+            c, COMPARE_REMAINS, object,
+            memory_strdup("belongs to a copy that failed (`pgkeep sweep` removes it)"));
+    return 0;
+}
+
+static int compare_objects(struct comparing *c, struct err *err)
+{
+    for (size_t i = 0; i < c->there.count; i++) {
+        const struct inventory_object *object = &c->there.items[i];
+        if (object->kind == KEYS_KIND_MARK || object->kind == KEYS_KIND_RECOVERY)
+            continue;
+        c->result->objects++;
+        if (compare_object(c, object, err) < 0)
+            return -1;
+    }
+    c->result->others = c->there.others;
+    return 0;
+}
+
+/* ---- open uploads ---- */
+
+/* By its key; the temp file of a folder by the id in its name. */
+static const struct catalog_copy *row_of_upload(const struct comparing *c,
+                                                const struct store_pending *pending,
+                                                char id[ULID_SIZE])
+{
+    enum keys_kind kind = keys_parse(pending->key, id);
+    if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
+        id[0] = '\0';
+    return id[0] != '\0' ? row_of(c, id) : NULL;
+}
+
+static int compare_upload(void *context, const struct store_pending *pending,
+                          struct err *err)
+{
+    struct comparing *c = context;
+    char id[ULID_SIZE];
+    const struct catalog_copy *row = row_of_upload(c, pending, id);
+    bool ours = row && row->state != CATALOG_COPY_DELETED;
+    bool alive =
+        ours && row->state == CATALOG_COPY_UPLOADING && row->owner_state != OWNER_DEAD;
+    bool young = !ours && c->now - pending->initiated < COMPARE_UPLOAD_AGE_S;
+    (void)err;
+    if (id[0] == '\0')
+        return 0; /* another program's */
+    if (alive || young) {
+        c->result->uploading += !ours;
+        return 0;
+    }
+    struct compare_finding *finding =
+        add(c, COMPARE_OPEN_UPLOAD, id, pending->key,
+            memory_strdup("an upload that nobody is at any more (`pgkeep sweep` ends it)"));
+    finding->time = pending->initiated;
+    return 0;
+}
+
+static int by_id(const void *left, const void *right)
+{
+    const struct compare_finding *a = left;
+    const struct compare_finding *b = right;
+    int order = strcmp(a->id, b->id);
+    if (order == 0)
+        order = (a->kind > b->kind) - (a->kind < b->kind);
+    return order != 0 ? order : strcmp(a->key, b->key);
+}
+
+int compare_store(struct catalog *catalog, struct access *access, int64_t now,
+                  struct compare_result *result, struct err *err)
+{
+    struct comparing c = {
+        .catalog = catalog, .access = access, .now = now, .result = result};
+    struct catalog_copy_filter filter = {.store_id = access->id,
+                                         .states = (1u << CATALOG_COPY_STATES) - 1};
+    int done = -1;
+    *result = (struct compare_result){0};
+    access_use(access);
+    if (catalog_copies_list(catalog, &filter, &c.rows, err) < 0 ||
+        inventory_list(&c.there, access->store, "", err) < 0)
+        goto cleanup;
+    compare_rows(&c);
+    if (compare_objects(&c, err) < 0)
+        goto cleanup;
+    done = store_list_pending(access->store, "", compare_upload, &c, err);
+    if (result->count > 0)
+        qsort(result->items, result->count, sizeof *result->items, by_id);
+cleanup:
+    inventory_release(&c.there);
+    catalog_copies_release(&c.rows);
+    return done;
+}

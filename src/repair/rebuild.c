@@ -1,0 +1,335 @@
+/*
+ * A new catalog is made beside the old one and takes its place only at the end, so an
+ * interruption costs nothing but time. All locks are held meanwhile: a backup that began
+ * would write into the catalog that is about to be replaced.
+ */
+#include "repair/rebuild.h"
+
+#include "session/lock.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/runs.h"
+
+#define COMMAND "catalog rebuild"
+
+struct rebuilding {
+    struct settings *settings;
+    const char *only;
+    struct rebuild_result *result;
+    struct lock **locks;
+    size_t lock_count;
+    struct catalog *old;  /* NULL: none, or it cannot be read */
+    struct catalog *made; /* the new one */
+    char *path;           /* of the new one */
+    int64_t newest;       /* latest time that the stores name */
+};
+
+void rebuild_result_release(struct rebuild_result *result)
+{
+    for (size_t i = 0; i < result->count; i++)
+        free(result->stores[i].name);
+    free(result->stores);
+    free(result->kept);
+    *result = (struct rebuild_result){0};
+}
+
+/* ---- nobody else at work ---- */
+
+static int take_lock(struct rebuilding *r, enum lock_kind kind, const char *name,
+                     struct err *err)
+{
+    struct lock_spec spec = {
+        .catalog = r->settings->catalog, .kind = kind, .name = name, .command = COMMAND};
+    struct lock *lock = lock_take(&spec, err);
+    if (lock != NULL)
+        r->locks[r->lock_count++] = lock;
+    return lock != NULL ? 0 : -1;
+}
+
+static int take_locks(struct rebuilding *r, struct err *err)
+{
+    r->locks = memory_array(r->settings->job_count + 1, sizeof(struct lock *));
+    if (take_lock(r, LOCK_REMOVAL, NULL, err) < 0)
+        return -1;
+    for (size_t i = 0; i < r->settings->job_count; i++) {
+        if (take_lock(r, LOCK_JOB, r->settings->jobs[i].name, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_old(struct rebuilding *r, struct err *err)
+{
+    r->old = catalog_open(r->settings->catalog, CATALOG_WRITE, err);
+    if (r->old != NULL)
+        return 0;
+    if (err->kind != ERR_NOT_FOUND && err->kind != ERR_CORRUPT)
+        return -1;
+    if (err->kind == ERR_CORRUPT)
+        log_warning("the old catalog cannot be read and is only kept: %s", err->text);
+    err_clear(err);
+    return 0;
+}
+
+static int busy(const char *what, const char *id, struct err *err)
+{
+    err_set(err, ERR_BUSY, "the catalog is in use: backup %s is %s", id, what);
+    return err_hint(err, "try again when that has ended; `pgkeep status` shows it");
+}
+
+/* Ad-hoc backups and copies have no lock that we could hold. */
+static int check_running(struct rebuilding *r, struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct catalog_artifacts running = {0};
+    struct catalog_copy_filter uploading = {.states = 1u << CATALOG_COPY_UPLOADING};
+    int result = catalog_artifacts_running(r->old, &running, err);
+    for (size_t i = 0; result == 0 && i < running.count; i++) {
+        if (running.items[i].owner_state == OWNER_ALIVE)
+            result = busy("being taken", running.items[i].id, err);
+    }
+    if (result == 0)
+        result = catalog_copies_list(r->old, &uploading, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        if (copies.items[i].owner_state == OWNER_ALIVE)
+            result = busy("being uploaded", copies.items[i].artifact, err);
+    }
+    catalog_artifacts_release(&running);
+    catalog_copies_release(&copies);
+    return result;
+}
+
+static int check_leases(struct rebuilding *r, struct err *err)
+{
+    struct catalog_plan_rows rows = {0};
+    int result = catalog_plan_rows(r->old, 0, NULL, clock_now(), &rows, err);
+    for (size_t i = 0; result == 0 && i < rows.count; i++) {
+        if (rows.items[i].lease != NULL)
+            result = busy(rows.items[i].lease, rows.items[i].artifact, err);
+    }
+    catalog_plan_rows_release(&rows);
+    return result;
+}
+
+/* ---- the stores ---- */
+
+/* The new catalog has no rows of stores yet: an ad-hoc one goes by its URL. */
+static char *name_of(struct rebuilding *r, const char *name, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    char *found = NULL;
+    if (settings_store(r->settings, name) == NULL && r->old != NULL &&
+        catalog_store_find(r->old, name, &row, &absent, err) < 0)
+        return NULL;
+    found = access_name(r->settings, r->made, absent ? name : row.url, err);
+    catalog_store_release(&row);
+    return found;
+}
+
+/* A pin that the store could not be told of is only in the old catalog. That one may be
+ * damaged, which is no reason not to make another. */
+static int tell_pins(struct rebuilding *r, const struct access *access, int64_t old_id,
+                     struct err *err)
+{
+    struct access of_old = *access;
+    size_t told = 0;
+    of_old.id = old_id;
+    access_use(&of_old);
+    if (sync_tell(r->old, &of_old, &told, err) == 0)
+        return 0;
+    if (err->kind == ERR_CANCELLED)
+        return -1;
+    log_warning("store \"%s\": pins that only the old catalog knows may be lost: %s",
+                access->name, err->text);
+    err_clear(err);
+    return 0;
+}
+
+/* The old catalog knows who this is; a rebuild from another disk would forget all. What it
+ * knows and the store does not is told there first. */
+static int check_old(struct rebuilding *r, const struct access *access, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    if (r->old == NULL)
+        return 0;
+    int result = catalog_store_find(r->old, access->name, &row, &absent, err);
+    if (result == 0 && !absent && *row.uuid && strcmp(row.uuid, access->uuid) != 0) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\" is another store than the catalog knows: its mark is %s, not "
+                "%s",
+                access->name, access->uuid, row.uuid);
+        result =
+            err_hint(err, "is the right disk mounted, the right bucket named? If it was "
+                          "replaced on purpose: pgkeep doctor --adopt");
+    } else if (result == 0 && !absent) {
+        result = tell_pins(r, access, row.id, err);
+    }
+    catalog_store_release(&row);
+    return result;
+}
+
+/* A configured store that was never used has no mark, and nothing to read. One that the old
+ * catalog has seen should have one. */
+static int without_mark(struct rebuilding *r, const char *name, struct err *err)
+{
+    struct catalog_store row = {0};
+    struct err ignored = {0};
+    bool absent = true;
+    bool known = r->old != NULL &&
+                 catalog_store_find(r->old, name, &row, &absent, &ignored) == 0 &&
+                 !absent && *row.uuid;
+    catalog_store_release(&row);
+    if (known) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\": its mark pgkeep-store.json is missing, though the catalog "
+                "knows this store",
+                name);
+        return err_hint(err, "is the disk mounted, is it the right bucket?");
+    }
+    if (r->only != NULL)
+        return -1;
+    log_info("%.*s: nothing to read there", (int)strcspn(err->text, "\n"), err->text);
+    err_clear(err);
+    r->result->unused++;
+    return 0;
+}
+
+static int read_store(struct rebuilding *r, const char *given, struct err *err)
+{
+    struct rebuild_result *result = r->result;
+    char *name = name_of(r, given, err);
+    struct access *access =
+        name ? access_open(r->settings, r->made, name, false, err) : NULL;
+    int done = -1;
+    if (access == NULL) {
+        if (name && err->kind == ERR_NOT_FOUND)
+            done = without_mark(r, given, err);
+        goto cleanup;
+    }
+    memory_grow(&result->stores, &result->capacity, result->count + 1,
+                sizeof *result->stores);
+    struct rebuild_store *store = &result->stores[result->count++];
+    *store = (struct rebuild_store){.name = memory_strdup(name)};
+    done = check_old(r, access, err);
+    if (done == 0)
+        done = sync_store(r->settings, r->made, access, &store->result, err);
+    result->artifacts += store->result.artifacts;
+    result->damaged += store->result.damaged;
+    if (store->result.newest > r->newest)
+        r->newest = store->result.newest;
+cleanup:
+    access_close(access);
+    free(name);
+    return done;
+}
+
+static int read_stores(struct rebuilding *r, struct err *err)
+{
+    struct strlist names = {0};
+    int result = access_names(r->settings, r->old ? r->old : r->made, r->only, &names, err);
+    for (size_t i = 0; result == 0 && i < names.count; i++)
+        result = read_store(r, names.items[i], err);
+    if (result < 0 && names.count > 1)
+        err_hint(err,
+                 "every store must be read; with --store NAME one alone makes the "
+                 "catalog, and `pgkeep catalog sync` adds the others when they answer");
+    strlist_release(&names);
+    return result;
+}
+
+/* ---- the whole ---- */
+
+static int refuse_nothing(struct rebuilding *r, struct err *err)
+{
+    struct catalog_filter filter = {.statuses = 1u << CATALOG_COMPLETE};
+    int64_t known = 0;
+    if (r->result->artifacts > 0 || r->old == NULL)
+        return 0;
+    if (catalog_artifacts_count(r->old, &filter, &known, err) < 0)
+        return -1;
+    if (known == 0)
+        return 0;
+    err_set(err, ERR_UNSAFE,
+            "no backup was found, though the catalog knows %lld: it stays as it is",
+            (long long)known);
+    return err_hint(err, "if all of them are gone indeed, move %s away first",
+                    r->settings->catalog);
+}
+
+static int record(struct rebuilding *r, struct err *err)
+{
+    int64_t run = 0;
+    if (r->newest > 0 && catalog_time_seen(r->made, r->newest, err) < 0)
+        return -1;
+    if (catalog_run_begin(r->made, COMMAND, NULL, &run, err) < 0)
+        return -1;
+    return catalog_run_end(r->made, run, 0, NULL, err);
+}
+
+static int make(struct rebuilding *r, struct err *err)
+{
+    /* What an interrupted rebuild left. */
+    if (catalog_remove_file(r->path, err) < 0)
+        return -1;
+    r->made = catalog_open(r->path, CATALOG_CREATE, err);
+    if (r->made == NULL || read_stores(r, err) < 0 || refuse_nothing(r, err) < 0 ||
+        record(r, err) < 0)
+        return -1;
+    return catalog_check(r->made, err);
+}
+
+static void close_both(struct rebuilding *r)
+{
+    catalog_close(r->made);
+    catalog_close(r->old);
+    r->made = r->old = NULL;
+}
+
+static int put_in_place(struct rebuilding *r, struct err *err)
+{
+    char time[32];
+    bool absent = false;
+    close_both(r);
+    char *kept = memory_format("%s.before-%s", r->settings->catalog,
+                               clock_compact(time, clock_now()));
+    int result = catalog_replace(r->settings->catalog, r->path, kept, &absent, err);
+    if (result == 0 && !absent)
+        r->result->kept = memory_strdup(kept);
+    free(kept);
+    return result;
+}
+
+static int run_locked(struct rebuilding *r, struct err *err)
+{
+    if (open_old(r, err) < 0)
+        return -1;
+    if (r->old != NULL && (check_running(r, err) < 0 || check_leases(r, err) < 0))
+        return -1;
+    if (make(r, err) < 0)
+        return -1;
+    return put_in_place(r, err);
+}
+
+int rebuild_run(struct settings *settings, const char *only, struct rebuild_result *result,
+                struct err *err)
+{
+    struct rebuilding r = {.settings = settings, .only = only, .result = result};
+    struct err ignored = {0};
+    *result = (struct rebuild_result){0};
+    r.path = memory_format("%s.rebuild", settings->catalog);
+    int done = take_locks(&r, err);
+    if (done == 0)
+        done = run_locked(&r, err);
+    close_both(&r);
+    if (r.lock_count > 0 && catalog_remove_file(r.path, &ignored) < 0)
+        log_warning("%s", ignored.text);
+    for (size_t i = 0; i < r.lock_count; i++)
+        lock_release(r.locks[i]);
+    free(r.locks);
+    free(r.path);
+    return done;
+}

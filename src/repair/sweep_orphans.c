@@ -1,0 +1,211 @@
+/*
+ * The only place that removes what the catalog does not know, and therefore the most
+ * careful one: on request only, a whole listing or nothing, no backup under way, seven days
+ * old by the store's clock, and a last look for the manifest in front of each removal.
+ */
+#include "repair/sweep_steps.h"
+
+#include "repository/keys.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "retention/guard.h"
+
+/* An object of ours that is no manifest. */
+struct candidate {
+    char *key;
+    char id[ULID_SIZE];
+    uint64_t size;
+    int64_t modified;
+};
+
+struct listing {
+    struct candidate *items;
+    size_t count, capacity;
+    char (*manifests)[ULID_SIZE]; /* ids */
+    size_t manifest_count, manifest_capacity;
+};
+
+static void release(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->items[i].key);
+    free(listing->items);
+    free(listing->manifests);
+}
+
+static int collect(void *context, const struct store_object *object, struct err *err)
+{
+    struct listing *listing = context;
+    char id[ULID_SIZE];
+    enum keys_kind kind = keys_parse(object->key, id);
+    (void)err;
+    if (kind == KEYS_KIND_MANIFEST) {
+        memory_grow(&listing->manifests, &listing->manifest_capacity,
+                    listing->manifest_count + 1, sizeof *listing->manifests);
+        memcpy(listing->manifests[listing->manifest_count++], id, sizeof id);
+    }
+    if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_INDEX && kind != KEYS_KIND_STATE)
+        return 0;
+    memory_grow(&listing->items, &listing->capacity, listing->count + 1,
+                sizeof *listing->items);
+    struct candidate *candidate = &listing->items[listing->count++];
+    *candidate = (struct candidate){.key = memory_strdup(object->key),
+                                    .size = object->size,
+                                    .modified = object->modified};
+    memcpy(candidate->id, id, sizeof id);
+    return 0;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
+static bool has_manifest(const struct listing *listing, const char *id)
+{
+    return listing->manifest_count > 0 &&
+           bsearch(id, listing->manifests, listing->manifest_count,
+                   sizeof *listing->manifests, compare_ids) != NULL;
+}
+
+/* Does a row of ours speak for it? What was deleted has no objects any more. */
+static int is_known(const struct sweep *sweep, const char *id, bool *known, struct err *err)
+{
+    struct catalog_copy copy = {0};
+    bool absent = true;
+    int result =
+        catalog_copy_find(sweep->spec->catalog, id, sweep->access->id, &copy, &absent, err);
+    *known = result == 0 && !absent && copy.state != CATALOG_COPY_DELETED &&
+             (copy.state != CATALOG_COPY_FAILED || copy.begun);
+    if (result == 0 && !absent)
+        catalog_copy_release(&copy);
+    return result;
+}
+
+/* The listing is some moments old: a commit may have come between. */
+static int is_committed(const struct sweep *sweep, const char *id, bool *committed,
+                        struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    char *key = keys_manifest(id);
+    int result = store_stat(sweep->access->store, key, &object, &absent, err);
+    *committed = result == 0 && !absent;
+    if (*committed)
+        store_object_release(&object);
+    free(key);
+    return result;
+}
+
+static int remove_orphan(const struct sweep *sweep, const struct candidate *candidate,
+                         struct err *err)
+{
+    struct store_removed removed = {0};
+    bool committed = false;
+    if (is_committed(sweep, candidate->id, &committed, err) < 0)
+        return -1;
+    if (committed)
+        return 0;
+    if (store_remove(sweep->access->store, candidate->key, &removed, err) < 0)
+        return -1;
+    if (removed.result != STORE_GONE) {
+        log_warning("store \"%s\": orphan %s stays: %s", sweep->access->name,
+                    candidate->key, removed.reason);
+        sweep->report->failed++;
+        return 0;
+    }
+    log_info("store \"%s\": removed orphan %s", sweep->access->name, candidate->key);
+    sweep->report->orphans++;
+    sweep->report->orphan_bytes += candidate->size;
+    return 0;
+}
+
+static int judge(const struct sweep *sweep, const struct listing *listing,
+                 const struct candidate *candidate, struct err *err)
+{
+    bool known = false;
+    if (has_manifest(listing, candidate->id))
+        return 0;
+    if (cancel_check(err) < 0 || is_known(sweep, candidate->id, &known, err) < 0)
+        return -1;
+    if (known)
+        return 0;
+    if (candidate->modified == 0 ||
+        candidate->modified > sweep_store_time(sweep) - SWEEP_AGE_S) {
+        sweep->report->young_orphans++;
+        return 0;
+    }
+    return remove_orphan(sweep, candidate, err);
+}
+
+static int count_known(const struct sweep *sweep, size_t *known, struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct catalog_copy_filter filter = {.store_id = sweep->access->id,
+                                         .states = 1u << CATALOG_COPY_COMPLETE};
+    int result = catalog_copies_list(sweep->spec->catalog, &filter, &copies, err);
+    *known = copies.count;
+    catalog_copies_release(&copies);
+    return result;
+}
+
+static int count_unknown(const struct sweep *sweep, const struct listing *listing,
+                         struct err *err)
+{
+    for (size_t i = 0; i < listing->manifest_count; i++) {
+        bool known = false;
+        if (is_known(sweep, listing->manifests[i], &known, err) < 0)
+            return -1;
+        sweep->report->unknown += !known;
+    }
+    return 0;
+}
+
+static int judge_all(const struct sweep *sweep, struct listing *listing, struct err *err)
+{
+    size_t known = 0;
+    if (count_known(sweep, &known, err) < 0 ||
+        retention_guard_listing(true, listing->count + listing->manifest_count, known,
+                                err) < 0)
+        return -1;
+    if (listing->manifest_count > 0)
+        qsort(listing->manifests, listing->manifest_count, sizeof *listing->manifests,
+              compare_ids);
+    if (count_unknown(sweep, listing, err) < 0)
+        return -1;
+    for (size_t i = 0; i < listing->count; i++) {
+        if (judge(sweep, listing, &listing->items[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Somebody uploads: what he has put there looks like an orphan. */
+static int nobody_takes(const struct sweep *sweep, bool *nobody, struct err *err)
+{
+    struct catalog_artifacts running = {0};
+    int result = catalog_artifacts_running(sweep->spec->catalog, &running, err);
+    *nobody = running.count == 0;
+    catalog_artifacts_release(&running);
+    return result;
+}
+
+int sweep_orphans(const struct sweep *sweep, struct err *err)
+{
+    struct listing listing = {0};
+    bool nobody = false;
+    if (nobody_takes(sweep, &nobody, err) < 0)
+        return -1;
+    if (!nobody) {
+        log_warning("store \"%s\": a backup is running: orphans are not looked for",
+                    sweep->access->name);
+        return 0;
+    }
+    int result = store_list(sweep->access->store, "", collect, &listing, err);
+    if (result == 0)
+        result = judge_all(sweep, &listing, err);
+    release(&listing);
+    return result;
+}

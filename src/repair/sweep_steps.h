@@ -1,0 +1,24 @@
+/*
+ * sweep_steps - steps 3 and 4 of sweep.h, each for one store. For sweep only.
+ */
+#ifndef PGKEEP_REPAIR_SWEEP_STEPS_H
+#define PGKEEP_REPAIR_SWEEP_STEPS_H
+
+#include "repair/sweep.h"
+
+struct sweep {
+    const struct sweep_spec *spec;
+    struct access *access;
+    struct sweep_report *report;
+};
+
+/* sweep_uploads.c: *open counts those that stay. */
+int sweep_uploads(const struct sweep *sweep, size_t *open, struct err *err) MUST_USE;
+
+/* sweep_orphans.c: only when nothing is being uploaded. */
+int sweep_orphans(const struct sweep *sweep, struct err *err) MUST_USE;
+
+/* Now by the store's clock, which dates objects and uploads. */
+int64_t sweep_store_time(const struct sweep *sweep);
+
+#endif

@@ -1,0 +1,336 @@
+/*
+ * Two listings are the cost of a sync that has nothing to do. State files are read again
+ * only when the store's own clock says that they changed since the last time; a few seconds
+ * too many rather than one too few.
+ */
+#include "repair/sync.h"
+
+#include "repair/import.h"
+#include "repository/inventory.h"
+#include "repository/state_sync.h"
+#include "copy/recover.h"
+#include "copy/verify.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/parse.h"
+#include "catalog/artifact_list.h"
+#include "catalog/runs.h"
+
+/* Servers behind one address need not have the very same time. */
+enum { SLACK_S = 10, WORTH_TELLING = 1000 };
+
+struct syncing {
+    struct settings *settings;
+    struct catalog *catalog;
+    struct access *access;
+    struct sync_result *result;
+    /* of this store, all states, by id; read before the listing */
+    struct catalog_copies rows;
+    struct inventory there; /* manifests and state files */
+    struct gather_wants wants;
+    int64_t since; /* time of the newest state file that was read last time */
+};
+
+static char *setting_key(const struct access *access)
+{
+    return memory_format("sync/%s", access->uuid);
+}
+
+static int load_since(struct syncing *s, struct err *err)
+{
+    struct err ignored = {0};
+    char *value = NULL;
+    char *key = setting_key(s->access);
+    int result = catalog_setting_get(s->catalog, key, &value, err);
+    s->since = 0;
+    if (value && parse_int(value, 0, INT64_MAX, &s->since, &ignored) < 0)
+        s->since = 0;
+    free(value);
+    free(key);
+    return result;
+}
+
+static int save_since(struct syncing *s, struct err *err)
+{
+    int64_t newest = s->since;
+    for (size_t i = 0; i < s->there.count; i++) {
+        const struct inventory_object *object = &s->there.items[i];
+        if (object->kind == KEYS_KIND_STATE && object->modified > newest)
+            newest = object->modified;
+    }
+    char *key = setting_key(s->access);
+    char *value = memory_format("%lld", (long long)newest);
+    int result = catalog_setting_set(s->catalog, key, value, err);
+    free(value);
+    free(key);
+    return result;
+}
+
+static const struct catalog_copy *row_of(const struct syncing *s, const char *id)
+{
+    size_t low = 0, high = s->rows.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(s->rows.items[middle].artifact, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < s->rows.count && strcmp(s->rows.items[low].artifact, id) == 0;
+    return found ? &s->rows.items[low] : NULL;
+}
+
+/* ---- what is new there ---- */
+
+static void want(struct syncing *s, const struct inventory_object *manifest)
+{
+    struct gather_want want = {.modified = manifest->modified};
+    const struct inventory_object *state =
+        inventory_find(&s->there, manifest->id, KEYS_KIND_STATE);
+    memcpy(want.id, manifest->id, ULID_SIZE);
+    want.manifest = row_of(s, want.id) == NULL;
+    want.state = state && (want.manifest || state->modified >= s->since - SLACK_S);
+    if (want.manifest || want.state)
+        gather_wants_add(&s->wants, &want);
+}
+
+static int take_in(struct syncing *s, struct err *err)
+{
+    struct import import = {.catalog = s->catalog, .access = s->access};
+    for (size_t i = 0; i < s->there.count; i++) {
+        if (s->there.items[i].kind != KEYS_KIND_MANIFEST)
+            continue;
+        s->result->manifests++;
+        want(s, &s->there.items[i]);
+    }
+    if (s->wants.count >= WORTH_TELLING)
+        log_info("store \"%s\": reading what is known of %zu backups", s->access->name,
+                 s->wants.count);
+    int result = gather_run(s->access->store, &s->wants, import_take, &import, err);
+    s->result->artifacts = import.artifacts;
+    s->result->copies = import.copies;
+    s->result->states = import.states;
+    s->result->damaged = import.damaged;
+    s->result->newest = import.newest;
+    return result;
+}
+
+/* ---- what is no longer there ---- */
+
+static int look_again(struct syncing *s, const struct catalog_copy *row, bool *gone,
+                      struct err *err)
+{
+    struct store_object object = {0};
+    char *key = keys_manifest(row->artifact);
+    int result = store_stat(s->access->store, key, &object, gone, err);
+    store_object_release(&object);
+    free(key);
+    return result;
+}
+
+static int mark_missing(struct syncing *s, const struct catalog_copy *row, struct err *err)
+{
+    static char reason[] =
+        "its manifest is gone from the store: another machine removed it, "
+        "or somebody did";
+    struct catalog_verification verification = {.copy = row->id,
+                                                .time = clock_now(),
+                                                .level = CATALOG_QUICK,
+                                                .result = CATALOG_FOUND_MISSING,
+                                                .message = reason};
+    bool gone = false;
+    if (look_again(s, row, &gone, err) < 0)
+        return -1;
+    if (!gone)
+        return 0;
+    if (catalog_verification_add(s->catalog, &verification, err) < 0) {
+        /* This machine is removing it by now. */
+        if (err->kind != ERR_UNSAFE)
+            return -1;
+        err_clear(err);
+        return 0;
+    }
+    log_info("backup %s is no longer in store \"%s\"", row->artifact, s->access->name);
+    s->result->missing++;
+    return 0;
+}
+
+static size_t complete_rows(const struct syncing *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->rows.count; i++)
+        count += s->rows.items[i].state == CATALOG_COPY_COMPLETE;
+    return count;
+}
+
+static int find_missing(struct syncing *s, struct err *err)
+{
+    size_t known = complete_rows(s);
+    s->result->empty = known > 0 && s->result->manifests == 0;
+    if (s->result->empty) {
+        log_warning("store \"%s\" lists no manifest at all, though the catalog knows %zu "
+                    "backups there: nothing is concluded from that",
+                    s->access->name, known);
+        return 0;
+    }
+    for (size_t i = 0; i < s->rows.count; i++) {
+        const struct catalog_copy *row = &s->rows.items[i];
+        if (row->state == CATALOG_COPY_COMPLETE &&
+            inventory_find(&s->there, row->artifact, KEYS_KIND_MANIFEST) == NULL &&
+            mark_missing(s, row, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- what is there again ---- */
+
+static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bool *good,
+                           struct err *err)
+{
+    struct catalog_artifact artifact;
+    struct catalog_verification verification = {0};
+    struct err why = {0};
+    artifact = (struct catalog_artifact){0};
+    int result = catalog_artifact_load(s->catalog, row->artifact, CATALOG_WITH_COPIES,
+                                       &artifact, err);
+    struct verify_spec spec = {.settings = s->settings,
+                               .catalog = s->catalog,
+                               .artifact = &artifact,
+                               .copy = row,
+                               .level = CATALOG_QUICK};
+    if (result == 0)
+        result = verify_copy(&spec, &verification, &why, err);
+    *good = result == 0 && verification.result == CATALOG_GOOD;
+    verify_release(&verification);
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
+/* Where it is not, recover_copy would remove the manifest as well; nothing is removed
+ * here. */
+static int data_is_there(struct syncing *s, const struct catalog_copy *row, uint64_t bytes,
+                         bool *there, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = false;
+    int result = store_stat(s->access->store, row->key, &object, &absent, err);
+    *there = result == 0 && !absent && object.size == bytes;
+    store_object_release(&object);
+    return result;
+}
+
+/* One manifest that is damaged, or names another object, keeps nobody from the rest. */
+static int recover(struct syncing *s, const struct catalog_copy *row, bool *good,
+                   struct err *err)
+{
+    enum recover_result what = RECOVER_LEFT_ALONE;
+    int result = recover_copy(s->catalog, s->access, row, false, &what, err);
+    *good = result == 0 && what == RECOVER_COMPLETED;
+    if (result == 0 || (err->kind != ERR_CORRUPT && err->kind != ERR_UNSAFE))
+        return result;
+    log_warning("store \"%s\": manifest of %s: %s: passed over", s->access->name,
+                row->artifact, err->text);
+    s->result->damaged++;
+    err_clear(err);
+    return 0;
+}
+
+/* Of a complete artifact only: of a failed one recover_copy would remove the manifest. */
+static int look_at_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
+                          struct err *err)
+{
+    struct catalog_artifact artifact;
+    bool gone = true, there = false;
+    artifact = (struct catalog_artifact){0};
+    int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
+    if (result == 0 && artifact.status == CATALOG_COMPLETE)
+        result = look_again(s, row, &gone, err);
+    if (result == 0 && !gone)
+        result = data_is_there(s, row, artifact.stored_bytes, &there, err);
+    if (result == 0 && there)
+        result = recover(s, row, good, err);
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
+/* What others decided about it was not looked at while it was no good copy. */
+static int read_note(struct syncing *s, const struct catalog_copy *row, struct err *err)
+{
+    if (note_read(s->catalog, s->access, row->artifact, err) == 0)
+        return 0;
+    if (err->kind != ERR_CORRUPT)
+        return -1;
+    log_warning("%s", err->text);
+    err_clear(err);
+    return 0;
+}
+
+static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
+{
+    bool good = false;
+    int result = row->state == CATALOG_COPY_MISSING ? look_at_missing(s, row, &good, err)
+                                                    : look_at_failed(s, row, &good, err);
+    s->result->healed += good;
+    return result == 0 && good ? read_note(s, row, err) : result;
+}
+
+static int heal_all(struct syncing *s, struct err *err)
+{
+    for (size_t i = 0; i < s->rows.count; i++) {
+        const struct catalog_copy *row = &s->rows.items[i];
+        bool broken =
+            row->state == CATALOG_COPY_MISSING || row->state == CATALOG_COPY_FAILED;
+        if (broken && inventory_find(&s->there, row->artifact, KEYS_KIND_MANIFEST) &&
+            heal(s, row, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- what the store was not told ---- */
+
+/* Whether a store was told of a pin shows only in its file: each of these is read, every
+ * time. They are few. */
+int sync_tell(struct catalog *catalog, struct access *access, size_t *told, struct err *err)
+{
+    struct strlist ids = {0};
+    int result = catalog_artifacts_ever_pinned(catalog, access->id, &ids, err);
+    for (size_t i = 0; result == 0 && i < ids.count; i++) {
+        bool written = false;
+        result = note_tell(catalog, access, ids.items[i], &written, err);
+        *told += written;
+    }
+    strlist_release(&ids);
+    return result;
+}
+
+static int list(struct syncing *s, struct err *err)
+{
+    struct catalog_copy_filter filter = {.store_id = s->access->id,
+                                         .states = (1u << CATALOG_COPY_STATES) - 1};
+    /* The catalog first: see inventory.h. */
+    if (catalog_copies_list(s->catalog, &filter, &s->rows, err) < 0 ||
+        inventory_list(&s->there, s->access->store, KEYS_MANIFESTS, err) < 0)
+        return -1;
+    return inventory_list(&s->there, s->access->store, KEYS_STATE, err);
+}
+
+int sync_store(struct settings *settings, struct catalog *catalog, struct access *access,
+               struct sync_result *result, struct err *err)
+{
+    struct syncing s = {
+        .settings = settings, .catalog = catalog, .access = access, .result = result};
+    int done = -1;
+    *result = (struct sync_result){0};
+    access_use(access);
+    if (load_since(&s, err) == 0 && list(&s, err) == 0 && take_in(&s, err) == 0 &&
+        find_missing(&s, err) == 0 && heal_all(&s, err) == 0 &&
+        sync_tell(catalog, access, &result->told, err) == 0)
+        done = save_since(&s, err);
+    gather_wants_release(&s.wants);
+    inventory_release(&s.there);
+    catalog_copies_release(&s.rows);
+    return done;
+}

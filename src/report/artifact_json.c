@@ -1,0 +1,299 @@
+/*
+ * Every key is always there (null, [] or {}), because a script that finds none cannot tell
+ * "not known" from "renamed".
+ */
+#include "report/artifact_json.h"
+
+#include "base/json.h"
+#include "base/memory.h"
+
+/* jansson fails only when memory is out, and then json_text ends the process: results of
+ * setting and appending are not looked at. */
+static void set(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    set(object, key, json_bytes(text));
+}
+
+/* "" is how the catalog writes "none". */
+static void set_filled(json_t *object, const char *key, const char *text)
+{
+    set_text(object, key, text && *text ? text : NULL);
+}
+
+static void set_int(json_t *object, const char *key, int64_t number)
+{
+    set(object, key, json_integer(number));
+}
+
+static void set_bytes(json_t *object, const char *key, uint64_t bytes, bool known)
+{
+    set(object, key, known ? json_integer((json_int_t)bytes) : json_null());
+}
+
+static void set_time(json_t *object, const char *key, int64_t seconds)
+{
+    set(object, key, json_time(seconds));
+}
+
+static void set_rows(json_t *object, const char *key, int64_t rows)
+{
+    set(object, key, rows < 0 ? json_null() : json_integer(rows));
+}
+
+static const char *level_or_null(enum catalog_level level)
+{
+    return level == CATALOG_LEVEL_NONE ? NULL : catalog_level_name(level);
+}
+
+/* ---- copies ---- */
+
+static json_t *copy_json(const struct catalog_copy *copy)
+{
+    json_t *object = json_object();
+    set_text(object, "store", copy->store);
+    set_text(object, "state", catalog_copy_state_name(copy->state));
+    set_text(object, "key", copy->key);
+    set_bytes(object, "bytes", copy->bytes, copy->bytes > 0);
+    set_time(object, "verified", copy->proven);
+    set_text(object, "error", copy->verified_error ? copy->verified_error : copy->error);
+    return object;
+}
+
+static json_t *uploading_json(const struct catalog_copy *copy)
+{
+    json_t *object;
+    if (copy->state != CATALOG_COPY_UPLOADING)
+        return json_null();
+    object = json_object();
+    set_text(object, "owner", owner_state_name(copy->owner_state));
+    set_text(object, "handle", copy->upload);
+    return object;
+}
+
+static json_t *deletion_json(const struct catalog_copy *copy)
+{
+    json_t *object;
+    if (!copy->marked && !copy->deleted)
+        return json_null();
+    object = json_object();
+    set_text(object, "reason", copy->delete_reason);
+    set_time(object, "since", copy->marked);
+    set_int(object, "attempts", copy->attempts);
+    set_time(object, "next_try", copy->next_try);
+    set_time(object, "locked_until", copy->locked_until);
+    set_time(object, "deleted", copy->deleted);
+    return object;
+}
+
+static json_t *copy_detail_json(const struct catalog_copy *copy)
+{
+    json_t *object = copy_json(copy);
+    set_text(object, "index_key", copy->index_key);
+    set_text(object, "verified_level", level_or_null(copy->proven_level));
+    set_time(object, "checked", copy->verified);
+    set_text(object, "checked_level", level_or_null(copy->verified_level));
+    set_text(object, "version", copy->version);
+    set_text(object, "etag", copy->etag);
+    set_time(object, "created", copy->created);
+    set_time(object, "completed", copy->completed);
+    set_time(object, "first_marked", copy->first_marked);
+    set(object, "uploading", uploading_json(copy));
+    set(object, "deletion", deletion_json(copy));
+    return object;
+}
+
+static json_t *copies_json(const struct catalog_artifact *artifact,
+                           json_t *(*one)(const struct catalog_copy *))
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < artifact->copy_count; i++)
+        (void)json_array_append_new(list, one(&artifact->copies[i]));
+    return list;
+}
+
+/* ---- artifacts ---- */
+
+static json_t *tags_json(const struct catalog_pairs *tags)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < tags->count; i++)
+        set_text(object, tags->items[i].name, tags->items[i].value);
+    return object;
+}
+
+static json_t *error_json(const struct catalog_artifact *artifact)
+{
+    json_t *object;
+    if (!artifact->error_code && !artifact->error_message)
+        return json_null();
+    object = json_object();
+    set_text(object, "code", artifact->error_code);
+    set_text(object, "message", artifact->error_message);
+    return object;
+}
+
+static void set_what(json_t *object, const struct catalog_artifact *artifact)
+{
+    set_text(object, "id", artifact->id);
+    set_int(object, "seq", artifact->seq);
+    set_filled(object, "job", artifact->job);
+    set_text(object, "source", artifact->source);
+    set_text(object, "database", artifact->database);
+    set_text(object, "type", artifact->type);
+    set_text(object, "format", artifact->format);
+    set_text(object, "compression", artifact->compression);
+    set_int(object, "level", artifact->level);
+}
+
+static void set_result(json_t *object, const struct catalog_artifact *artifact)
+{
+    set_text(object, "status", catalog_status_name(artifact->status));
+    set_time(object, "time", artifact->time);
+    set_time(object, "started", artifact->started);
+    set_time(object, "finished", artifact->finished);
+    set_bytes(object, "raw_bytes", artifact->raw_bytes, artifact->raw_bytes > 0);
+    set_bytes(object, "stored_bytes", artifact->stored_bytes, artifact->stored_bytes > 0);
+    set_filled(object, "sha256", artifact->sha256);
+    set_filled(object, "raw_sha256", artifact->raw_sha256);
+}
+
+static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
+                         json_t *(*copy)(const struct catalog_copy *))
+{
+    json_t *object = json_object();
+    set_what(object, artifact);
+    set_result(object, artifact);
+    set_filled(object, "name", artifact->name);
+    set_filled(object, "description", artifact->description);
+    set(object, "tags", tags_json(&artifact->tags));
+    set(object, "pinned", json_boolean(catalog_artifact_is_pinned(artifact, now)));
+    set(object, "suspect", json_boolean(artifact->suspect));
+    set(object, "error", error_json(artifact));
+    set(object, "copies", copies_json(artifact, copy));
+    return object;
+}
+
+json_t *artifact_json(const struct catalog_artifact *artifact, int64_t now)
+{
+    return base_json(artifact, now, copy_json);
+}
+
+json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t now)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < artifacts->count; i++)
+        (void)json_array_append_new(list, artifact_json(&artifacts->items[i], now));
+    return json_pack("{s:o}", "artifacts", list);
+}
+
+/* ---- detail ---- */
+
+static json_t *versions_json(const struct catalog_artifact *artifact)
+{
+    json_t *object = json_object();
+    set_filled(object, "server", artifact->server_version);
+    set_filled(object, "pg_dump", artifact->pg_dump_version);
+    set_filled(object, "pgkeep", artifact->pgkeep_version);
+    return object;
+}
+
+static json_t *filters_json(const struct catalog_pairs *filters)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < filters->count; i++) {
+        json_t *object = json_object();
+        set_text(object, "option", filters->items[i].name);
+        set_text(object, "pattern", filters->items[i].value);
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *pin_json(const struct catalog_artifact *artifact)
+{
+    json_t *object;
+    if (!artifact->pinned)
+        return json_null();
+    object = json_object();
+    set_time(object, "until", artifact->pin_until);
+    set_filled(object, "reason", artifact->pin_reason);
+    set_time(object, "changed", artifact->pin_changed);
+    return object;
+}
+
+static json_t *progress_json(const struct catalog_artifact *artifact)
+{
+    const struct catalog_progress *progress = &artifact->progress;
+    json_t *object;
+    if (artifact->status != CATALOG_RUNNING)
+        return json_null();
+    object = json_object();
+    set_filled(object, "phase", progress->phase);
+    set_bytes(object, "raw_bytes", progress->raw_bytes, true);
+    set_bytes(object, "stored_bytes", progress->stored_bytes, true);
+    set_bytes(object, "estimate_bytes", progress->estimate, progress->estimate > 0);
+    set_time(object, "updated", progress->updated);
+    set_text(object, "owner", owner_state_name(artifact->owner_state));
+    return object;
+}
+
+static json_t *tables_json(const struct catalog_artifact *artifact)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < artifact->tables_count; i++) {
+        const struct catalog_table *table = &artifact->tables[i];
+        json_t *object = json_object();
+        set_text(object, "schema", table->schema);
+        set_text(object, "name", table->name);
+        set_rows(object, "rows", table->rows);
+        set_bytes(object, "raw_bytes", table->raw_bytes,
+                  table->rows != CATALOG_UNKNOWN_ROWS);
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *verifications_json(const struct catalog_verifications *verifications)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < verifications->count; i++) {
+        const struct catalog_verification *one = &verifications->items[i];
+        json_t *object = json_object();
+        set_time(object, "time", one->time);
+        set_text(object, "store", one->store);
+        set_text(object, "level", catalog_level_name(one->level));
+        set_text(object, "result", catalog_result_name(one->result));
+        set_text(object, "message", one->message);
+        set_int(object, "duration_ms", one->duration_ms);
+        set_bytes(object, "bytes", one->bytes, true);
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
+json_t *artifact_json_detail(const struct catalog_artifact *artifact,
+                             const struct catalog_verifications *verifications, int64_t now)
+{
+    json_t *object = base_json(artifact, now, copy_detail_json);
+    set_time(object, "created", artifact->created);
+    set_time(object, "updated", artifact->updated);
+    set(object, "duration_ms",
+        artifact->finished ? json_integer(artifact->duration_ms) : json_null());
+    set_int(object, "tries", artifact->tries);
+    set_filled(object, "hostname", artifact->hostname);
+    set(object, "quarantined", json_boolean(artifact->quarantined));
+    set(object, "versions", versions_json(artifact));
+    set(object, "filters", filters_json(&artifact->filters));
+    set(object, "pin", pin_json(artifact));
+    set(object, "progress", progress_json(artifact));
+    set_int(object, "table_count", artifact->table_count);
+    set_rows(object, "row_count", artifact->row_count);
+    set(object, "tables", tables_json(artifact));
+    set(object, "verifications", verifications_json(verifications));
+    return object;
+}

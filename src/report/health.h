@@ -1,0 +1,107 @@
+/*
+ * health - are there good backups, how old are they, and what needs somebody's eyes: what
+ * `status` shows, from the rows of the catalog and the jobs of the configuration. No I/O,
+ * no clock.
+ *
+ *     catalog_artifacts_list (all but deleted, with copies) -> health_init -> read
+ *     -> health_release
+ *
+ * A *good* backup is complete, has at least one complete copy, is not suspect, and its time
+ * is known and not in the future: everything else might be green and empty. Backups are
+ * looked at by database of a job, as retention does, because one database that fails every
+ * night must not hide behind another that does not.
+ *
+ * Too old (`--max-age`) is a job without a good backup, and one with a database whose last
+ * good backup is too old, if that database is named in the configuration, or the backup is
+ * the newest of the job, or something newer of that database did not turn out well. So a
+ * database that was found by `databases = ["*"]` and dropped since, of which nothing newer
+ * will ever come, does not ring for ever.
+ */
+#ifndef PGKEEP_REPORT_HEALTH_H
+#define PGKEEP_REPORT_HEALTH_H
+
+#include "catalog/artifact_list.h"
+#include "catalog/runs.h"
+#include "config/settings.h"
+
+#define HEALTH_NO_LIMIT (-1)
+#define HEALTH_STUCK_S 3600 /* a deletion that takes longer is worth a line */
+#define HEALTH_FUTURE_S 900 /* clocks may differ by this much */
+
+/* Artifacts are borrowed from the list; NULL: there is none. */
+struct health_group {
+    const char *database, *type;
+    bool expected; /* the configuration names it: it must be there and be new */
+    const struct catalog_artifact *good;  /* the newest good one */
+    const struct catalog_artifact *tried; /* the newest that is not running */
+    bool too_old;
+};
+
+struct health_job {
+    const char *name;
+    bool configured; /* it stands in the configuration */
+    /* counts for --max-age: it is configured, or asked for by name, or nothing at all is
+     * configured (ad-hoc backups) */
+    bool watched;
+    bool too_old;
+    const struct catalog_artifact *good; /* the newest of all its groups */
+    /* Its newest run, when that failed before any artifact began: no server, no store. */
+    const struct catalog_run *failed_run;
+    struct health_group *groups;
+    size_t group_count, group_capacity;
+};
+
+enum health_what {
+    HEALTH_ABANDONED, /* running or uploading, and its process is gone */
+    HEALTH_SUSPECT,
+    HEALTH_QUARANTINED,
+    HEALTH_FAILED, /* the newest good backup lacks this copy */
+    HEALTH_MISSING,
+    HEALTH_DAMAGED,
+    HEALTH_DELETING, /* tried in vain, or for longer than HEALTH_STUCK_S */
+    HEALTH_LOCKED,
+    HEALTH_BLOCKED,
+    HEALTH_WHATS
+};
+
+struct health_problem {
+    enum health_what what;
+    const struct catalog_artifact *artifact;
+    const struct catalog_copy *copy; /* NULL: the artifact as a whole */
+    int64_t since;                   /* 0: not known */
+    const char *reason;              /* NULL: none */
+    int64_t until;                   /* HEALTH_LOCKED; 0: a legal hold */
+};
+
+struct health {
+    int64_t now, max_age_s;
+    struct health_job *jobs; /* configured ones in their order, then the others */
+    size_t job_count, job_capacity;
+    const struct catalog_artifact **running;
+    size_t running_count, running_capacity;
+    struct health_problem *problems; /* newest artifact first */
+    size_t problem_count, problem_capacity;
+    bool any_configured; /* the configuration has jobs; else ad-hoc ones are all there is */
+    bool too_old;        /* a watched job is, or there is none to watch */
+};
+
+struct health_spec {
+    const struct settings *settings; /* its jobs */
+    const char *job;                 /* only this one; NULL: all */
+    int64_t max_age_s;               /* HEALTH_NO_LIMIT: nothing is too old */
+    int64_t now;
+    /* of `backup`, newest first; outlives it; NULL: none */
+    const struct catalog_runs *runs;
+};
+
+/* `artifacts` newest first, as listed; they and the settings must outlive it. */
+void health_init(struct health *health, const struct catalog_artifacts *artifacts,
+                 const struct health_spec *spec);
+void health_release(struct health *health);
+
+/* "abandoned" "suspect" … */
+const char *health_what_name(enum health_what what);
+/* now - its time, at least 0. */
+int64_t health_age(const struct health *health, const struct catalog_artifact *artifact);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * Two steps that a person stands between. What is looked at is kept in struct adopt, so
+ * that adopt_store does to the store what was shown and not what it finds a moment later.
+ */
+#include "repository/adopt.h"
+
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/copies.h"
+
+static int find_row(struct adopt *adopt, struct catalog *catalog, const char *name,
+                    struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    if (catalog_store_find(catalog, name, &row, &absent, err) < 0)
+        return -1;
+    if (absent) {
+        err_set(err, ERR_NOT_FOUND, "the catalog does not know store \"%s\"", name);
+        return err_hint(err, "there is nothing to adopt: the first backup writes its mark");
+    }
+    adopt->id = row.id;
+    adopt->url = memory_strdup(row.url);
+    snprintf(adopt->expected, sizeof adopt->expected, "%s", row.uuid);
+    catalog_store_release(&row);
+    return 0;
+}
+
+static int look_at_mark(struct adopt *adopt, struct err *err)
+{
+    bool absent = false;
+    if (store_identify(adopt->store, adopt->found, &absent, err) < 0)
+        return -1;
+    if (absent)
+        adopt->found[0] = '\0';
+    adopt->state = absent                                       ? ADOPT_UNMARKED
+                   : strcmp(adopt->found, adopt->expected) == 0 ? ADOPT_SAME
+                                                                : ADOPT_OTHER;
+    return 0;
+}
+
+static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err *err)
+{
+    struct catalog_artifact artifact = {0};
+    if (adopt->newest[0] == '\0')
+        return 0;
+    int result = catalog_artifact_load(catalog, adopt->newest, 0, &artifact, err);
+    adopt->newest_time = artifact.time;
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
+static int look_at_copies(struct adopt *adopt, struct catalog *catalog, struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct catalog_copy_filter filter = {.store_id = adopt->id,
+                                         .states = 1u << CATALOG_COPY_COMPLETE};
+    int result = catalog_copies_list(catalog, &filter, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        adopt->copies++;
+        adopt->bytes += copies.items[i].bytes;
+        /* Ids begin with the time. */
+        if (strcmp(copies.items[i].artifact, adopt->newest) > 0)
+            memcpy(adopt->newest, copies.items[i].artifact, sizeof adopt->newest);
+    }
+    catalog_copies_release(&copies);
+    return result == 0 ? find_newest(adopt, catalog, err) : -1;
+}
+
+int adopt_look(struct settings *settings, struct catalog *catalog, const char *name,
+               struct adopt *out, struct err *err)
+{
+    *out = (struct adopt){0};
+    out->from = access_settings(settings, catalog, name, &out->owned, err);
+    if (out->from == NULL || find_row(out, catalog, name, err) < 0)
+        return -1;
+    out->store = access_store(out->from, err);
+    if (out->store == NULL)
+        return -1;
+    store_set_retry_time(out->store, ACCESS_TIMEOUT_MS);
+    if (store_check(out->store, false, ACCESS_TIMEOUT_MS, err) < 0 ||
+        look_at_mark(out, err) < 0)
+        return -1;
+    return look_at_copies(out, catalog, err);
+}
+
+static int check_other(const struct adopt *adopt, struct catalog *catalog, const char *mark,
+                       struct err *err)
+{
+    const char *name = store_name(adopt->store);
+    struct catalog_store known = {0};
+    bool absent = true;
+    if (catalog_store_find(catalog, adopt->found, &known, &absent, err) < 0)
+        return -1;
+    if (!absent) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\" holds the mark of store \"%s\": two names for one place",
+                name, known.name);
+        err_hint(err, "use that store, or check the path or the bucket");
+    } else if (mark == NULL || strcmp(mark, adopt->found) != 0) {
+        err_set(err, ERR_UNSAFE,
+                "store \"%s\" holds the mark of another store of pgkeep, %s%s", name,
+                adopt->found, mark != NULL ? ", not the one given" : "");
+        err_hint(err,
+                 "if that is the one you want: pgkeep doctor --adopt %s --mark %s, and "
+                 "`pgkeep catalog sync` then takes in what lies there",
+                 name, adopt->found);
+    }
+    catalog_store_release(&known);
+    return err->kind == ERR_NONE ? 0 : -1;
+}
+
+int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
+                struct err *err)
+{
+    if (adopt->state == ADOPT_SAME)
+        return 0;
+    if (adopt->state == ADOPT_OTHER && check_other(adopt, catalog, mark, err) < 0)
+        return -1;
+    /* Should we end between the two, the store has a mark that the catalog does not know:
+     * the next try asks for it by name. */
+    if (adopt->state == ADOPT_UNMARKED &&
+        access_mark(adopt->store, adopt->from, adopt->found, err) < 0)
+        return -1;
+    return catalog_store_adopt(catalog, adopt->id, adopt->found, err);
+}
+
+void adopt_release(struct adopt *adopt)
+{
+    store_close(adopt->store);
+    store_settings_release(&adopt->owned);
+    free(adopt->url);
+    *adopt = (struct adopt){0};
+}

@@ -1,0 +1,76 @@
+/*
+ * Sorted by id, so that the objects of one artifact stand together and two sorted lists can
+ * be walked side by side; a store may list in any order.
+ */
+#include "repository/inventory.h"
+
+#include "base/memory.h"
+
+static int add(void *context, const struct store_object *object, struct err *err)
+{
+    struct inventory *inventory = context;
+    char id[ULID_SIZE];
+    enum keys_kind kind = keys_parse(object->key, id);
+    (void)err;
+    if (kind == KEYS_KIND_OTHER) {
+        inventory->others++;
+        return 0;
+    }
+    memory_grow(&inventory->items, &inventory->capacity, inventory->count + 1,
+                sizeof *inventory->items);
+    struct inventory_object *item = &inventory->items[inventory->count++];
+    *item = (struct inventory_object){.kind = kind,
+                                      .key = memory_strdup(object->key),
+                                      .size = object->size,
+                                      .modified = object->modified};
+    memcpy(item->id, id, ULID_SIZE);
+    return 0;
+}
+
+static int compare(const struct inventory_object *a, const char *id, enum keys_kind kind)
+{
+    int order = strcmp(a->id, id);
+    return order != 0 ? order : (a->kind > kind) - (a->kind < kind);
+}
+
+static int by_id(const void *left, const void *right)
+{
+    const struct inventory_object *a = left;
+    const struct inventory_object *b = right;
+    int order = compare(a, b->id, b->kind);
+    return order != 0 ? order : strcmp(a->key, b->key);
+}
+
+int inventory_list(struct inventory *inventory, struct store *store, const char *prefix,
+                   struct err *err)
+{
+    if (store_list(store, prefix, add, inventory, err) < 0)
+        return -1;
+    if (inventory->count > 0)
+        qsort(inventory->items, inventory->count, sizeof *inventory->items, by_id);
+    return 0;
+}
+
+const struct inventory_object *inventory_find(const struct inventory *inventory,
+                                              const char *id, enum keys_kind kind)
+{
+    size_t low = 0, high = inventory->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(&inventory->items[middle], id, kind) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == inventory->count || compare(&inventory->items[low], id, kind) != 0)
+        return NULL;
+    return &inventory->items[low];
+}
+
+void inventory_release(struct inventory *inventory)
+{
+    for (size_t i = 0; i < inventory->count; i++)
+        free(inventory->items[i].key);
+    free(inventory->items);
+    *inventory = (struct inventory){0};
+}

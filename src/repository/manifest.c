@@ -1,0 +1,181 @@
+/*
+ * Writing a manifest. Plain members come from the rows of manifest_field.c, in their order;
+ * the long ones, parts and tables, stand last, so that `head` on a manifest shows what it
+ * is about.
+ */
+#include "repository/manifest.h"
+
+#include "repository/manifest_field.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+void manifest_facts_init(struct manifest_facts *facts)
+{
+    *facts = (struct manifest_facts){.connection = memory_strdup("")};
+}
+
+void manifest_facts_release(struct manifest_facts *facts)
+{
+    free(facts->connection);
+    free(facts->key);
+    free(facts->index_key);
+    free(facts->index_sha256);
+    free(facts->encoding);
+    free(facts->parts);
+    server_properties_release(&facts->properties);
+    *facts = (struct manifest_facts){0};
+}
+
+void manifest_facts_add_part(struct manifest_facts *facts, uint64_t bytes)
+{
+    if (facts->part_count > 0 && facts->parts[facts->part_count - 1].bytes == bytes) {
+        facts->parts[facts->part_count - 1].count++;
+        return;
+    }
+    memory_grow(&facts->parts, &facts->part_capacity, facts->part_count + 1,
+                sizeof *facts->parts);
+    facts->parts[facts->part_count++] = (struct manifest_parts){.bytes = bytes, .count = 1};
+}
+
+void manifest_release(struct manifest *manifest)
+{
+    catalog_artifact_release(&manifest->artifact);
+    manifest_facts_release(&manifest->facts);
+}
+
+/* ---- writing ---- */
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    json_object_set_new(object, key, value);
+}
+
+static json_t *size_value(uint64_t size)
+{
+    return json_integer((json_int_t)size);
+}
+
+static json_t *count_value(int64_t count)
+{
+    return count == CATALOG_UNKNOWN_ROWS ? json_null() : json_integer(count);
+}
+
+static json_t *field_value(const struct manifest_field *field, const void *base)
+{
+    const void *member = (const char *)base + field->offset;
+    switch (field->type) {
+    case MANIFEST_COUNT:
+    case MANIFEST_COUNT_OR_UNKNOWN:
+        return count_value(*(const int64_t *)member);
+    case MANIFEST_SIZE:
+        return size_value(*(const uint64_t *)member);
+    case MANIFEST_TIME:
+        return json_time(*(const int64_t *)member);
+    case MANIFEST_BYTES:
+    case MANIFEST_BYTES_OR_NULL:
+    case MANIFEST_HASH:
+        break;
+    }
+    return json_bytes(*(char *const *)member);
+}
+
+static void set_fields(json_t *object, const struct manifest_field *fields,
+                       const void *base)
+{
+    for (const struct manifest_field *field = fields; field->key != NULL; field++)
+        set(object, field->key, field_value(field, base));
+}
+
+static json_t *pairs_value(const struct catalog_pairs *pairs)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < pairs->count; i++) {
+        json_t *object = json_object();
+        set(object, "name", json_bytes(pairs->items[i].name));
+        set(object, "value", json_bytes(pairs->items[i].value));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *tables_value(const struct catalog_artifact *artifact)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < artifact->tables_count; i++) {
+        const struct catalog_table *table = &artifact->tables[i];
+        json_t *object = json_object();
+        set(object, "schema", json_bytes(table->schema));
+        set(object, "name", json_bytes(table->name));
+        set(object, "rows", count_value(table->rows));
+        set(object, "raw_bytes", size_value(table->raw_bytes));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *parts_value(const struct manifest_facts *facts)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < facts->part_count; i++) {
+        json_t *object = json_object();
+        set(object, "bytes", size_value(facts->parts[i].bytes));
+        set(object, "count", size_value(facts->parts[i].count));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *index_value(const struct manifest_facts *facts)
+{
+    if (facts->index_key == NULL)
+        return json_null();
+    json_t *object = json_object();
+    set(object, "key", json_bytes(facts->index_key));
+    set(object, "bytes", size_value(facts->index_bytes));
+    set(object, "sha256", json_bytes(facts->index_sha256));
+    return object;
+}
+
+static json_t *strings_value(const struct strlist *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_bytes(list->items[i]));
+    return array;
+}
+
+static json_t *properties_value(const struct manifest_facts *facts)
+{
+    const struct server_properties *properties = &facts->properties;
+    if (!facts->has_properties)
+        return json_null();
+    json_t *object = json_object();
+    set_fields(object, manifest_field_properties, properties);
+    set(object, "is_template", json_boolean(properties->is_template));
+    set(object, "allow_connections", json_boolean(properties->allow_connections));
+    set(object, "connection_limit", json_integer(properties->connection_limit));
+    set(object, "settings", strings_value(&properties->settings));
+    set(object, "acl", strings_value(&properties->acl));
+    return object;
+}
+
+char *manifest_text(const struct catalog_artifact *artifact,
+                    const struct manifest_facts *facts)
+{
+    json_t *object = json_object();
+    set(object, MANIFEST_VERSION_KEY, json_integer(MANIFEST_VERSION));
+    set(object, "id", json_bytes(artifact->id));
+    set_fields(object, manifest_field_artifact, artifact);
+    set_fields(object, manifest_field_facts, facts);
+    set(object, "index", index_value(facts));
+    set(object, "tags", pairs_value(&artifact->tags));
+    set(object, "filters", pairs_value(&artifact->filters));
+    set(object, "properties", properties_value(facts));
+    set(object, "parts", parts_value(facts));
+    set(object, "tables", tables_value(artifact));
+    char *text = json_text(object, true);
+    json_decref(object);
+    char *lines = memory_format("%s\n", text);
+    free(text);
+    return lines;
+}

@@ -1,0 +1,349 @@
+/*
+ * Reading a manifest: from a store that others may write to, so nothing in it is believed
+ * before it was looked at. First each member on its own (type, range, nothing missing,
+ * nothing unknown), then the whole: the keys it names decide what a restore reads and what
+ * a prune removes, so they must be keys that this very artifact would have.
+ *
+ * A failure is sticky in the reader; what was read up to there is released with the
+ * manifest.
+ */
+#include "repository/manifest.h"
+
+#include "repository/keys.h"
+#include "repository/manifest_field.h"
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+static const char *const types[] = {"full", "schema", "data", "globals", NULL};
+static const char *const formats[] = {"plain", "custom", NULL};
+static const char *const compressions[] = {"gzip", "zstd", "bzip2", "none", NULL};
+
+static void fail(struct json_reader *reader, const char *key, const char *problem)
+{
+    if (!reader->failed)
+        err_set(reader->err, ERR_CORRUPT, "manifest: \"%s\" %s", key, problem);
+    reader->failed = true;
+}
+
+static void replace(char **member, char *value)
+{
+    free(*member);
+    *member = value;
+}
+
+static bool is_hash(const char *text)
+{
+    /* Lower case, as we write and compare it. */
+    return text != NULL && strspn(text, "0123456789abcdef") == SHA256_HEX - 1 &&
+           text[SHA256_HEX - 1] == '\0';
+}
+
+static void read_hash(struct json_reader *reader, const char *key, char **member)
+{
+    replace(member, json_read_string(reader, key, false));
+    if (!reader->failed && !is_hash(*member))
+        fail(reader, key, "is no SHA-256");
+}
+
+/* null is CATALOG_UNKNOWN_ROWS. */
+static int64_t read_count(struct json_reader *reader, const char *key)
+{
+    bool unknown = json_is_null(json_object_get(reader->object, key));
+    int64_t count = json_read_int(reader, key, 0, INT64_MAX, unknown);
+    return unknown ? CATALOG_UNKNOWN_ROWS : count;
+}
+
+/* json_read_ takes a missing key for null where that is allowed; here every key stands. */
+static void require(struct json_reader *reader, const char *key)
+{
+    if (json_object_get(reader->object, key) == NULL)
+        fail(reader, key, "is missing");
+}
+
+static void read_field(struct json_reader *reader, const struct manifest_field *field,
+                       void *base)
+{
+    void *member = (char *)base + field->offset;
+    require(reader, field->key);
+    switch (field->type) {
+    case MANIFEST_BYTES:
+    case MANIFEST_BYTES_OR_NULL:
+        replace(member, json_read_bytes(reader, field->key, field->type != MANIFEST_BYTES));
+        break;
+    case MANIFEST_HASH:
+        read_hash(reader, field->key, member);
+        break;
+    case MANIFEST_COUNT:
+        *(int64_t *)member = json_read_int(reader, field->key, 0, INT64_MAX, false);
+        break;
+    case MANIFEST_COUNT_OR_UNKNOWN:
+        *(int64_t *)member = read_count(reader, field->key);
+        break;
+    case MANIFEST_SIZE:
+        *(uint64_t *)member =
+            (uint64_t)json_read_int(reader, field->key, 0, INT64_MAX, false);
+        break;
+    case MANIFEST_TIME:
+        *(int64_t *)member = json_read_time(reader, field->key, true);
+        break;
+    }
+}
+
+static void read_fields(struct json_reader *reader, const struct manifest_field *fields,
+                        void *base)
+{
+    for (const struct manifest_field *field = fields; field->key != NULL; field++)
+        read_field(reader, field, base);
+}
+
+/* ---- what is nested ---- */
+
+/* Reads one object of an array. */
+typedef void (*read_item)(struct json_reader *item, struct manifest *out);
+
+static void read_items(struct json_reader *reader, const char *key, read_item read,
+                       struct manifest *out)
+{
+    const json_t *array = json_read_array(reader, key, false);
+    size_t count = json_array_size(array);
+    for (size_t i = 0; i < count && !reader->failed; i++) {
+        struct json_reader item;
+        json_reader_init(&item, json_array_get(array, i), key, reader->err);
+        read(&item, out);
+        if (json_reader_finish(&item, false) < 0) {
+            err_context(reader->err, "manifest");
+            reader->failed = true;
+        }
+    }
+}
+
+static void read_pair(struct json_reader *item, struct catalog_pairs *pairs)
+{
+    char *name = json_read_bytes(item, "name", false);
+    char *value = json_read_bytes(item, "value", false);
+    if (!item->failed)
+        catalog_pairs_add(pairs, name, value);
+    free(name);
+    free(value);
+}
+
+static void read_tag(struct json_reader *item, struct manifest *out)
+{
+    read_pair(item, &out->artifact.tags);
+}
+
+static void read_filter(struct json_reader *item, struct manifest *out)
+{
+    read_pair(item, &out->artifact.filters);
+}
+
+static void read_table(struct json_reader *item, struct manifest *out)
+{
+    char *schema = json_read_bytes(item, "schema", false);
+    char *name = json_read_bytes(item, "name", false);
+    int64_t rows = read_count(item, "rows");
+    int64_t bytes = json_read_int(item, "raw_bytes", 0, INT64_MAX, false);
+    if (!item->failed)
+        catalog_artifact_add_table(&out->artifact, schema, name, rows, (uint64_t)bytes);
+    free(schema);
+    free(name);
+}
+
+static void read_part(struct json_reader *item, struct manifest *out)
+{
+    struct manifest_facts *facts = &out->facts;
+    int64_t bytes = json_read_int(item, "bytes", 0, INT64_MAX, false);
+    int64_t count = json_read_int(item, "count", 1, INT64_MAX, false);
+    if (item->failed)
+        return;
+    memory_grow(&facts->parts, &facts->part_capacity, facts->part_count + 1,
+                sizeof *facts->parts);
+    facts->parts[facts->part_count++] =
+        (struct manifest_parts){.bytes = (uint64_t)bytes, .count = (uint64_t)count};
+}
+
+/* Each string goes through json_read_bytes in an object of its own, so that {"hex"} is read
+ * in one place. */
+static void read_strings(struct json_reader *reader, const char *key, struct strlist *out)
+{
+    const json_t *array = json_read_array(reader, key, false);
+    for (size_t i = 0; i < json_array_size(array) && !reader->failed; i++) {
+        json_t *object = json_object();
+        struct json_reader item;
+        json_object_set(object, key, json_array_get(array, i));
+        json_reader_init(&item, object, "manifest", reader->err);
+        char *string = json_read_bytes(&item, key, false);
+        if (json_reader_finish(&item, false) < 0)
+            reader->failed = true;
+        else
+            strlist_add(out, string);
+        free(string);
+        json_decref(object);
+    }
+}
+
+static void read_index(struct json_reader *reader, struct manifest_facts *facts)
+{
+    struct json_reader index;
+    require(reader, "index");
+    const json_t *object = json_read_object(reader, "index", true);
+    if (object == NULL)
+        return;
+    json_reader_init(&index, object, "manifest: index", reader->err);
+    facts->index_key = json_read_bytes(&index, "key", false);
+    facts->index_bytes = (uint64_t)json_read_int(&index, "bytes", 0, INT64_MAX, false);
+    read_hash(&index, "sha256", &facts->index_sha256);
+    if (json_reader_finish(&index, false) < 0)
+        reader->failed = true;
+}
+
+static void read_properties(struct json_reader *reader, struct manifest_facts *facts)
+{
+    struct server_properties *out = &facts->properties;
+    struct json_reader properties;
+    require(reader, "properties");
+    const json_t *object = json_read_object(reader, "properties", true);
+    if (object == NULL)
+        return;
+    facts->has_properties = true;
+    json_reader_init(&properties, object, "manifest: properties", reader->err);
+    read_fields(&properties, manifest_field_properties, out);
+    out->is_template = json_read_bool(&properties, "is_template", false);
+    out->allow_connections = json_read_bool(&properties, "allow_connections", false);
+    out->connection_limit =
+        (int)json_read_int(&properties, "connection_limit", INT32_MIN, INT32_MAX, false);
+    read_strings(&properties, "settings", &out->settings);
+    read_strings(&properties, "acl", &out->acl);
+    if (json_reader_finish(&properties, false) < 0)
+        reader->failed = true;
+}
+
+/* ---- does it fit together ---- */
+
+/* Words of a later version come with a later MANIFEST_VERSION; others were never ours. */
+static void check_word(struct json_reader *reader, const char *key, const char *word,
+                       const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (strcmp(word, *words) == 0)
+            return;
+    }
+    fail(reader, key, "is none that this version knows");
+}
+
+static void check_key(struct json_reader *reader, const char *what, const char *key,
+                      enum keys_kind wanted, const char *id)
+{
+    char found[ULID_SIZE];
+    if (keys_parse(key, found) != wanted || strcmp(found, id) != 0)
+        fail(reader, what, "is no key of this artifact");
+}
+
+/* Divided, not multiplied: a count from the outside may be anything. No parts at all: a
+ * single PUT, or not known. */
+static void check_parts(struct json_reader *reader, const struct manifest *manifest)
+{
+    const struct manifest_facts *facts = &manifest->facts;
+    uint64_t left = manifest->artifact.stored_bytes;
+    for (size_t i = 0; i < facts->part_count; i++) {
+        const struct manifest_parts *parts = &facts->parts[i];
+        if (parts->bytes != 0 && parts->count > left / parts->bytes) {
+            fail(reader, "parts", "are more than the stored bytes");
+            return;
+        }
+        left -= parts->bytes * parts->count;
+    }
+    if (facts->part_count > 0 && left != 0)
+        fail(reader, "parts", "are less than the stored bytes");
+}
+
+static void check_counts(struct json_reader *reader,
+                         const struct catalog_artifact *artifact)
+{
+    if (artifact->tables_count > 0 &&
+        artifact->table_count != (int64_t)artifact->tables_count)
+        fail(reader, "table_count", "is not the number of tables");
+}
+
+static void check_whole(struct json_reader *reader, const struct manifest *manifest)
+{
+    const struct catalog_artifact *artifact = &manifest->artifact;
+    const struct manifest_facts *facts = &manifest->facts;
+    if (reader->failed)
+        return;
+    check_word(reader, "type", artifact->type, types);
+    check_word(reader, "format", artifact->format, formats);
+    check_word(reader, "compression", artifact->compression, compressions);
+    if (artifact->started == 0 || artifact->finished == 0)
+        fail(reader, "finished", "or \"started\" is missing");
+    check_key(reader, "key", facts->key, KEYS_KIND_DATA, artifact->id);
+    if (facts->index_key != NULL)
+        check_key(reader, "index", facts->index_key, KEYS_KIND_INDEX, artifact->id);
+    check_parts(reader, manifest);
+    check_counts(reader, artifact);
+}
+
+static void read_id(struct json_reader *reader, const char *wanted,
+                    struct catalog_artifact *artifact)
+{
+    char *id = json_read_string(reader, "id", false);
+    if (id != NULL && !ulid_is_valid(id))
+        fail(reader, "id", "is none");
+    else if (id != NULL && wanted != NULL && strcmp(id, wanted) != 0)
+        fail(reader, "id", "is that of another artifact");
+    else if (id != NULL)
+        memcpy(artifact->id, id, ULID_SIZE);
+    free(id);
+}
+
+/* A later version may mean other things by the same words, so it is not read at all. */
+static int check_version(const json_t *object, struct err *err)
+{
+    const json_t *version = json_object_get(object, MANIFEST_VERSION_KEY);
+    if (!json_is_integer(version))
+        return err_set(err, ERR_CORRUPT, "this is no manifest of pgkeep");
+    if (json_integer_value(version) == MANIFEST_VERSION)
+        return 0;
+    err_set(err, ERR_CORRUPT, "manifest: version %lld, and this pgkeep knows version %d",
+            (long long)json_integer_value(version), MANIFEST_VERSION);
+    return err_hint(err, "it was written by a newer pgkeep; use that one");
+}
+
+static int read_manifest(const json_t *object, const char *id, struct manifest *out,
+                         struct err *err)
+{
+    struct json_reader reader;
+    if (check_version(object, err) < 0)
+        return -1;
+    json_reader_init(&reader, object, "manifest", err);
+    (void)json_read_int(&reader, MANIFEST_VERSION_KEY, MANIFEST_VERSION, MANIFEST_VERSION,
+                        false);
+    read_id(&reader, id, &out->artifact);
+    read_fields(&reader, manifest_field_artifact, &out->artifact);
+    read_fields(&reader, manifest_field_facts, &out->facts);
+    read_index(&reader, &out->facts);
+    read_items(&reader, "tags", read_tag, out);
+    read_items(&reader, "filters", read_filter, out);
+    read_properties(&reader, &out->facts);
+    read_items(&reader, "parts", read_part, out);
+    read_items(&reader, "tables", read_table, out);
+    check_whole(&reader, out);
+    return json_reader_finish(&reader, false);
+}
+
+int manifest_parse(const void *data, size_t size, const char *id, struct manifest *out,
+                   struct err *err)
+{
+    json_t *object = json_parse(data, size, err);
+    if (object == NULL)
+        return err_context(err, "manifest");
+    catalog_artifact_init(&out->artifact);
+    manifest_facts_init(&out->facts);
+    out->artifact.status = CATALOG_COMPLETE;
+    int result = read_manifest(object, id, out, err);
+    json_decref(object);
+    if (result < 0)
+        manifest_release(out);
+    return result;
+}

@@ -1,0 +1,174 @@
+/*
+ * Thousands of small files one after the other would be minutes of waiting for answers.
+ * Threads take the next index from a counter; results are handed on in order, on the
+ * caller's thread, because the catalog belongs to one thread.
+ */
+#include "repository/metadata.h"
+
+#include "repository/keys.h"
+#include "base/cancel.h"
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct batch {
+    struct store *store;
+    struct gather_item *items;
+    size_t count;
+    atomic_size_t next;
+    atomic_bool failed;
+    pthread_mutex_t lock; /* guards err */
+    struct err err;       /* the first that ends all */
+};
+
+void gather_wants_add(struct gather_wants *wants, const struct gather_want *want)
+{
+    memory_grow(&wants->items, &wants->capacity, wants->count + 1, sizeof *wants->items);
+    wants->items[wants->count++] = *want;
+}
+
+void gather_wants_release(struct gather_wants *wants)
+{
+    free(wants->items);
+    *wants = (struct gather_wants){0};
+}
+
+/* What is wrong with one file and not with the store. */
+static bool is_of_one(enum err_kind kind)
+{
+    return kind == ERR_CORRUPT || kind == ERR_DENIED || kind == ERR_NOT_FOUND;
+}
+
+/* Bytes of one small object. *there false: absent, or unreadable (then item->problem). */
+static int read_object(struct store *store, const char *key, struct text *text, bool *there,
+                       struct gather_item *item, struct err *err)
+{
+    bool absent = false;
+    *there = false;
+    if (store_get(store, key, text, &absent, err) < 0) {
+        if (!is_of_one(err->kind))
+            return -1;
+        item->problem = *err;
+        err_clear(err);
+        return 0;
+    }
+    *there = !absent;
+    return 0;
+}
+
+static int read_manifest(struct store *store, struct gather_item *item, struct err *err)
+{
+    struct text text;
+    char *key = keys_manifest(item->want->id);
+    bool there = false;
+    text_init(&text, MANIFEST_CEILING);
+    int result = read_object(store, key, &text, &there, item, err);
+    if (there) {
+        item->has_manifest = manifest_parse(text.data, text.length, item->want->id,
+                                            &item->manifest, &item->problem) == 0;
+        if (!item->has_manifest)
+            err_context(&item->problem, "%s", key);
+    }
+    text_release(&text);
+    free(key);
+    return result;
+}
+
+static int read_state(struct store *store, struct gather_item *item, struct err *err)
+{
+    struct text text;
+    char *key = keys_state(item->want->id);
+    bool there = false;
+    text_init(&text, STATE_FILE_CEILING);
+    int result = read_object(store, key, &text, &there, item, err);
+    if (there) {
+        item->has_state = state_file_parse(text.data, text.length, item->want->id,
+                                           &item->state, &item->problem) == 0;
+        if (!item->has_state)
+            err_context(&item->problem, "%s", key);
+    }
+    text_release(&text);
+    free(key);
+    return result;
+}
+
+static void fail(struct batch *batch, const struct err *err)
+{
+    pthread_mutex_lock(&batch->lock);
+    if (batch->err.kind == ERR_NONE)
+        batch->err = *err;
+    pthread_mutex_unlock(&batch->lock);
+    atomic_store(&batch->failed, true);
+}
+
+static void *work(void *context)
+{
+    struct batch *batch = context;
+    while (!atomic_load(&batch->failed)) {
+        struct err err = {0};
+        size_t i = atomic_fetch_add(&batch->next, 1);
+        if (i >= batch->count)
+            break;
+        struct gather_item *item = &batch->items[i];
+        int result = cancel_check(&err);
+        if (result == 0 && item->want->manifest)
+            result = read_manifest(batch->store, item, &err);
+        if (result == 0 && item->want->state)
+            result = read_state(batch->store, item, &err);
+        if (result < 0)
+            fail(batch, &err);
+    }
+    return NULL;
+}
+
+/* The calling thread works too: without any other one it only takes longer. */
+static int fetch(struct batch *batch, struct err *err)
+{
+    pthread_t threads[GATHER_THREADS];
+    size_t count = 0;
+    atomic_store(&batch->next, 0);
+    while (count < GATHER_THREADS - 1 && count + 1 < batch->count &&
+           pthread_create(&threads[count], NULL, work, batch) == 0)
+        count++;
+    (void)work(batch);
+    for (size_t i = 0; i < count; i++)
+        (void)pthread_join(threads[i], NULL);
+    if (!atomic_load(&batch->failed))
+        return 0;
+    *err = batch->err;
+    return -1;
+}
+
+static void release(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct gather_item *item = &batch->items[i];
+        if (item->has_manifest)
+            manifest_release(&item->manifest);
+        if (item->has_state)
+            state_file_release(&item->state);
+    }
+}
+
+int gather_run(struct store *store, const struct gather_wants *wants, gather_take take,
+               void *context, struct err *err)
+{
+    struct batch batch = {.store = store};
+    int result = 0;
+    pthread_mutex_init(&batch.lock, NULL);
+    batch.items = memory_array(GATHER_BATCH, sizeof *batch.items);
+    for (size_t from = 0; result == 0 && from < wants->count; from += GATHER_BATCH) {
+        size_t left = wants->count - from;
+        batch.count = left < GATHER_BATCH ? left : GATHER_BATCH;
+        for (size_t i = 0; i < batch.count; i++)
+            batch.items[i] = (struct gather_item){.want = &wants->items[from + i]};
+        result = fetch(&batch, err);
+        if (result == 0)
+            result = take(context, batch.items, batch.count, err);
+        release(&batch);
+    }
+    free(batch.items);
+    pthread_mutex_destroy(&batch.lock);
+    return result;
+}

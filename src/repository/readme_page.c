@@ -1,0 +1,200 @@
+/*
+ * The text is for somebody at night whose pgkeep is gone with the machine: blocks to paste,
+ * in order, with this store's own address in them, and nothing but standard tools. It is
+ * the same for all backups in a store; what differs stands in the manifests.
+ */
+#include "repository/readme_page.h"
+
+#include "base/text.h"
+
+enum { CEILING = 256 * 1024 };
+
+static void add_folder_setup(struct text *out, const struct recovery_place *place)
+{
+    text_add(out, "    STORE=");
+    text_add_quoted(out, place->folder);
+    text_add(out, "\n    get() { cat \"$STORE/$1\"; }\n    newest() { ls "
+                  "\"$STORE/manifests\" | sort | tail; }\n");
+}
+
+static void add_bucket_setup(struct text *out, const struct recovery_place *place)
+{
+    const char *prefix = place->prefix != NULL ? place->prefix : "";
+    bool slash = *prefix == '\0' || text_ends_with(prefix, "/");
+    struct text url;
+    text_init(&url, CEILING);
+    text_addf(&url, "s3://%s/%s%s", place->bucket, prefix, slash ? "" : "/");
+    text_add(out, "    STORE=");
+    text_add_quoted(out, url.data);
+    text_add(out, "\n    s3() { aws");
+    if (place->endpoint != NULL) {
+        text_add(out, " --endpoint-url ");
+        text_add_quoted(out, place->endpoint);
+    }
+    if (place->region != NULL) {
+        text_add(out, " --region ");
+        text_add_quoted(out, place->region);
+    }
+    text_add(out, " s3 \"$@\"; }\n"
+                  "    get() { s3 cp \"$STORE$1\" -; }\n"
+                  "    newest() { s3 ls \"${STORE}manifests/\" | awk '{print $4}' | sort | "
+                  "tail; }\n");
+    text_release(&url);
+}
+
+static const char head[] = "# Restoring by hand\n"
+                           "\n"
+                           "The backups in here were made by pgkeep, and can be restored "
+                           "without it: they are plain SQL or\n"
+                           "pg_dump archives, compressed with gzip, zstd or bzip2. You "
+                           "need the PostgreSQL client programs, not\n"
+                           "older than the pg_dump that made the backup (its manifest says "
+                           "which), and what is named below.\n"
+                           "\n"
+                           "| what | where |\n"
+                           "|---|---|\n"
+                           "| manifest: JSON, one per backup; only a backup that has one "
+                           "is whole | `manifests/ID.json` |\n"
+                           "| the backup itself | its manifest's `key`, below `data/` |\n"
+                           "| chunk index: which table lies where in it; not needed here | "
+                           "its manifest's `index` |\n"
+                           "| pins, last verification | `state/ID.json` |\n"
+                           "\n"
+                           "Run the blocks below one after the other in one shell (bash), "
+                           "outside of the store. If it lies elsewhere\n"
+                           "by now, change the first line.\n"
+                           "\n"
+                           "## 1. Reach the store\n"
+                           "\n";
+
+static const char bucket_keys[] =
+    "The AWS command line needs its keys: `aws configure`, or `AWS_ACCESS_KEY_ID` and\n"
+    "`AWS_SECRET_ACCESS_KEY` in the environment.\n"
+    "\n";
+
+static const char find[] =
+    "\n"
+    "## 2. Find the backup\n"
+    "\n"
+    "Ids sort by time, so the newest stand last. `jq` is only a convenience: a manifest is "
+    "text.\n"
+    "\n"
+    "    newest\n"
+    "    for m in $(newest); do get \"manifests/$m\" |\n"
+    "        jq -r '[.id, .time, .source, .database, .type, .format, .raw_bytes] | @tsv'; "
+    "done\n"
+    "\n"
+    "Choose one, and see where its data lies:\n"
+    "\n"
+    "    ID=...                                   # as listed, without .json\n"
+    "    get \"manifests/$ID.json\" > manifest.json\n"
+    "    KEY=$(jq -r .key manifest.json); echo \"$KEY\"\n"
+    "\n"
+    "## 3. Check it\n"
+    "\n"
+    "Both lines must be the same. If they differ, the object is damaged: take another copy "
+    "or backup.\n"
+    "\n"
+    "    get \"$KEY\" | sha256sum | cut -d' ' -f1\n"
+    "    jq -r .sha256 manifest.json\n"
+    "\n"
+    "After decompression the SHA-256 is `raw_sha256`.\n"
+    "\n";
+
+static const char restore[] =
+    "## 4. Roles and tablespaces, if they are gone too\n"
+    "\n"
+    "Backups of type `globals` hold them; they have ids of their own in the list above. "
+    "Errors about roles\n"
+    "that exist already do no harm.\n"
+    "\n"
+    "    GLOBALS=...                              # the id of one of type globals\n"
+    "    get \"manifests/$GLOBALS.json\" > globals.json\n"
+    "    get \"$(jq -r .key globals.json)\" | gunzip | psql -X -d postgres   # .sql.gz\n"
+    "\n"
+    "## 5. Make the database\n"
+    "\n"
+    "From `template0`, with the encoding and locale of the original (`properties` in the "
+    "manifest, which\n"
+    "also has the owner, comment, settings and rights of the database that no dump "
+    "contains):\n"
+    "\n"
+    "    jq .properties manifest.json\n"
+    "    NEWDB=restored\n"
+    "    createdb --template=template0 --encoding=UTF8 --locale=C.UTF-8 "
+    "--owner=postgres \"$NEWDB\"\n"
+    "\n"
+    "## 6. Restore\n"
+    "\n"
+    "First this, so that a failed download or a damaged file is an error:\n"
+    "\n"
+    "    set -o pipefail\n"
+    "\n"
+    "Then **one** of these lines: the one that ends in what the key ends in.\n"
+    "\n"
+    "    get \"$KEY\" | gunzip   | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.gz\n"
+    "    get \"$KEY\" | zstd -dc | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.zst\n"
+    "    get \"$KEY\" | bunzip2  | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.bz2\n"
+    "    get \"$KEY\"            | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql\n"
+    "    get \"$KEY\" | gunzip   | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.gz\n"
+    "    get \"$KEY\" | zstd -dc | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.zst\n"
+    "    get \"$KEY\" | bunzip2  | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.bz2\n"
+    "    get \"$KEY\"            | pg_restore --exit-on-error -d \"$NEWDB\"   # .dump\n"
+    "\n"
+    "With files at hand the same is `zcat FILE`, `zstd -dc FILE` or `bzcat FILE` in front "
+    "of psql or\n"
+    "pg_restore. To restore without the original owners and rights, give\n"
+    "pg_restore `--no-owner --no-privileges`. Afterwards:\n"
+    "\n"
+    "    vacuumdb --analyze-only -d \"$NEWDB\"\n"
+    "\n"
+    "The rows that the manifest counted, to compare: `jq '.tables[] | [.schema, .name, "
+    ".rows]' manifest.json`\n";
+
+static void add_example(struct text *out, const struct recovery_place *place)
+{
+    text_add(out,
+             "\nIn one line, without any of the above, a whole gzip backup is\n\n    ");
+    if (place->folder != NULL) {
+        text_add(out, "zcat ");
+        text_add_quoted(out, place->folder);
+        text_add(out, "/data/SOURCE/DATABASE/YYYY/FILE.sql.gz");
+    } else {
+        const char *prefix = place->prefix != NULL ? place->prefix : "";
+        bool slash = *prefix == '\0' || text_ends_with(prefix, "/");
+        text_add(out, "aws ");
+        if (place->endpoint != NULL) {
+            text_add(out, "--endpoint-url ");
+            text_add_quoted(out, place->endpoint);
+            text_add_char(out, ' ');
+        }
+        struct text url;
+        text_init(&url, CEILING);
+        text_addf(&url, "s3://%s/%s%sdata/SOURCE/DATABASE/YYYY/FILE.sql.gz", place->bucket,
+                  prefix, slash ? "" : "/");
+        text_add(out, "s3 cp ");
+        text_add_quoted(out, url.data);
+        text_add(out, " - | gunzip");
+        text_release(&url);
+    }
+    text_add(out, " | psql -X -v ON_ERROR_STOP=1 -d NEWDB\n");
+}
+
+char *recovery_text(const struct recovery_place *place)
+{
+    struct text out;
+    text_init(&out, CEILING);
+    text_add(&out, head);
+    if (place->folder == NULL)
+        text_add(&out, bucket_keys);
+    if (place->folder != NULL)
+        add_folder_setup(&out, place);
+    else
+        add_bucket_setup(&out, place);
+    text_add(&out, find);
+    text_add(&out, restore);
+    add_example(&out, place);
+    char *whole = text_take(&out);
+    text_release(&out);
+    return whole;
+}

@@ -1,0 +1,306 @@
+/*
+ * The check of identity (G8) is here and nowhere else: whoever wants to touch a store gets
+ * it through access_open. Order matters in open_it: the row is declared first, because what
+ * the catalog expects decides whether a missing folder or a missing mark is "new" or
+ * "gone".
+ */
+#include "repository/repository.h"
+
+#include "repository/keys.h"
+#include "repository/readme_page.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+/* libconfig, environment and URL end up in one struct; s3/ has a struct of its own, because
+ * it knows nothing of config/. */
+static struct s3_config s3_config_of(const struct store_settings *from)
+{
+    struct s3_config to;
+    s3_config_init(&to);
+    to.endpoint = from->endpoint;
+    to.region = from->region;
+    to.bucket = from->bucket;
+    to.style = strcmp(from->style, "path") == 0      ? S3_STYLE_PATH
+               : strcmp(from->style, "virtual") == 0 ? S3_STYLE_VIRTUAL
+                                                     : S3_STYLE_AUTO;
+    to.allow_insecure = from->allow_insecure;
+    to.ca_file = from->ca_file;
+    to.proxy = from->proxy;
+    to.access_key = from->access_key.text;
+    to.secret_key = from->secret_key.text;
+    to.session_token = from->session_token.text;
+    to.profile = from->profile;
+    to.provider = from->provider;
+    to.payload_signing = from->payload_signing;
+    to.storage_class = from->storage_class;
+    to.sse = from->sse;
+    to.sse_kms_key = from->sse_kms_key;
+    to.sse_c_key_file = from->sse_c_key_file;
+    to.object_lock_mode = from->object_lock_mode;
+    to.object_lock_seconds = from->object_lock_s;
+    to.legal_hold = from->legal_hold;
+    to.tagging = from->tagging;
+    to.list_version = (int)from->list_version;
+    to.max_parts = (unsigned)from->max_parts;
+    to.max_connections = (unsigned)from->max_connections;
+    to.retry_time_ms = from->retry_time_s * 1000;
+    to.connect_timeout_ms = from->connect_timeout_s * 1000;
+    to.limit_rate = from->limit_rate;
+    return to;
+}
+
+struct store *access_store(const struct store_settings *settings, struct err *err)
+{
+    if (settings->type == STORE_DIR)
+        return store_open_dir(settings->name, settings->path, err);
+    struct s3_config config = s3_config_of(settings);
+    return store_open_s3(settings->name, &config, settings->prefix, err);
+}
+
+const struct store_settings *access_settings(struct settings *settings,
+                                             struct catalog *catalog, const char *name,
+                                             struct store_settings *owned, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    const struct store_settings *found = NULL;
+    if (settings_store(settings, name) != NULL)
+        return settings_resolve_store(settings, name, err) < 0
+                   ? NULL
+                   : settings_store(settings, name);
+    if (catalog_store_find(catalog, name, &row, &absent, err) < 0)
+        return NULL;
+    if (absent)
+        return settings_require_store(settings, name, err);
+    if (store_settings_from_url(row.url, owned, err) == 0 &&
+        store_settings_resolve(owned, err) == 0) {
+        free(owned->name);
+        owned->name = memory_strdup(name);
+        found = owned;
+    }
+    catalog_store_release(&row);
+    return found;
+}
+
+static int refuse_unmarked(const char *name, struct err *err)
+{
+    err_set(err, ERR_UNSAFE,
+            "store \"%s\": its mark pgkeep-store.json is missing, though the catalog knows "
+            "this store",
+            name);
+    return err_hint(err,
+                    "is the disk mounted, is it the right bucket? If it was emptied on "
+                    "purpose: pgkeep doctor --adopt %s",
+                    name);
+}
+
+int access_mark(struct store *store, const struct store_settings *from, char uuid[37],
+                struct err *err)
+{
+    struct recovery_place place = {.folder = from->type == STORE_DIR ? from->path : NULL,
+                                   .bucket = from->bucket,
+                                   .prefix = from->prefix,
+                                   .endpoint = from->endpoint,
+                                   .region = from->region};
+    /* The mark is last: a store that has one has the page as well. */
+    char *page = recovery_text(&place);
+    int result = store_put(store, KEYS_RECOVERY, page, strlen(page), true, err);
+    free(page);
+    return result == 0 ? store_mark(store, uuid, err) : -1;
+}
+
+/* Who it is: the mark against the catalog. from NULL: nothing may be written. */
+static int identify(struct access *access, struct catalog *catalog,
+                    struct catalog_store *row, const struct store_settings *from,
+                    struct err *err)
+{
+    bool absent = false;
+    bool known = *row->uuid != '\0';
+    if (store_identify(access->store, access->uuid, &absent, err) < 0)
+        return -1;
+    if (absent && known)
+        return refuse_unmarked(access->name, err);
+    if (absent && from == NULL) {
+        err_set(err, ERR_NOT_FOUND,
+                "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
+                access->name);
+        return err_hint(err, "the first backup into it makes it a store");
+    }
+    if (absent && access_mark(access->store, from, access->uuid, err) < 0)
+        return -1;
+    /* The catalog compares: a mark that is another's is refused there, in one transaction. */
+    snprintf(row->uuid, sizeof row->uuid, "%s", access->uuid);
+    return catalog_store_identify(catalog, row, clock_now(), err);
+}
+
+static int open_it(struct access *access, const struct store_settings *from,
+                   struct catalog *catalog, bool may_mark, struct err *err)
+{
+    struct catalog_store row = {0};
+    access->store = access_store(from, err);
+    if (access->store == NULL)
+        return -1;
+    access->retry_time_ms = from->type == STORE_S3 ? from->retry_time_s * 1000 : 0;
+    row.name = memory_strdup(access->name);
+    row.type = memory_strdup(store_type_name(access->store));
+    row.url = store_settings_url(from);
+    /* Names of the configuration cannot hold a colon, URLs always do. */
+    row.adhoc = strchr(access->name, ':') != NULL;
+    int result = catalog_store_declare(catalog, &row, err);
+    /* A folder of a store that is known must be there: if not, its disk is not mounted. */
+    bool create = may_mark && *row.uuid == '\0';
+    store_set_retry_time(access->store, ACCESS_TIMEOUT_MS);
+    if (result == 0)
+        result = store_check(access->store, create, ACCESS_TIMEOUT_MS, err);
+    if (result == 0)
+        result = identify(access, catalog, &row, may_mark ? from : NULL, err);
+    access->id = row.id;
+    catalog_store_release(&row);
+    return result;
+}
+
+struct access *access_open(struct settings *settings, struct catalog *catalog,
+                           const char *name, bool may_mark, struct err *err)
+{
+    struct store_settings owned = {0};
+    const struct store_settings *from =
+        access_settings(settings, catalog, name, &owned, err);
+    struct access *access = NULL;
+    if (from != NULL) {
+        access = memory_zalloc(sizeof *access);
+        access->name = memory_strdup(name);
+        if (open_it(access, from, catalog, may_mark, err) < 0) {
+            access_close(access);
+            access = NULL;
+        }
+    }
+    store_settings_release(&owned);
+    return access;
+}
+
+void access_use(struct access *access)
+{
+    store_set_retry_time(access->store, access->retry_time_ms);
+}
+
+void access_close(struct access *access)
+{
+    if (access == NULL)
+        return;
+    store_close(access->store);
+    free(access->name);
+    free(access);
+}
+
+void access_list_release(struct access_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        access_close(list->items[i]);
+    for (size_t i = 0; i < list->failure_count; i++)
+        free(list->failures[i].name);
+    free(list->items);
+    free(list->failures);
+    *list = (struct access_list){0};
+}
+
+struct access *access_list_find(const struct access_list *list, int64_t store_id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i]->id == store_id)
+            return list->items[i];
+    }
+    return NULL;
+}
+
+size_t access_list_missed(const struct access_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->failure_count; i++)
+        count += !list->failures[i].excused;
+    return count;
+}
+
+/* A lone store's is told by what ends the command. */
+static void add_failure(struct access_list *list, const char *name, const struct err *why,
+                        bool lone)
+{
+    memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
+                sizeof *list->failures);
+    list->failures[list->failure_count++] =
+        (struct access_failure){.name = memory_strdup(name), .err = *why};
+    if (!lone)
+        log_warning("%s", why->text);
+}
+
+/* What no other store can make up for. A region or a secret that is wrong is no more than
+ * one store that fails: tonight's backup in the others is worth having. */
+static bool is_fatal(enum err_kind kind)
+{
+    return kind == ERR_CANCELLED || kind == ERR_SYSTEM || kind == ERR_BUSY;
+}
+
+/* Two names of one place would be one copy that counts as two. The catalog calls a store by
+ * the name it was last opened by; that of the first is given back. */
+static int refuse_twice(struct settings *settings, struct catalog *catalog,
+                        const struct access *known, struct access *access, struct err *err)
+{
+    struct err ignored = {0};
+    err_set(err, ERR_CONFIG,
+            "stores \"%s\" and \"%s\" are one and the same (mark %s): a backup needs two "
+            "places to have two copies",
+            known->name, access->name, access->uuid);
+    access_close(access);
+    access_close(access_open(settings, catalog, known->name, false, &ignored));
+    return -1;
+}
+
+int access_list_open(struct access_list *list, struct settings *settings,
+                     struct catalog *catalog, const struct strlist *names, bool may_mark,
+                     struct err *err)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->items[i];
+        struct access *access = access_open(settings, catalog, name, may_mark, err);
+        if (access == NULL && is_fatal(err->kind))
+            return -1;
+        if (access == NULL) {
+            add_failure(list, name, err, names->count == 1);
+            err_clear(err);
+            continue;
+        }
+        const struct access *known = access_list_find(list, access->id);
+        if (known != NULL)
+            return refuse_twice(settings, catalog, known, access, err);
+        memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
+        list->items[list->count++] = access;
+    }
+    return 0;
+}
+
+int access_list_recheck(struct access_list *list, struct err *err)
+{
+    size_t left = 0;
+    int result = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct access *access = list->items[i];
+        struct err why = {0};
+        store_set_retry_time(access->store, ACCESS_TIMEOUT_MS);
+        /* After a cancel nobody is asked any more; all that is left stays open. */
+        bool good =
+            result < 0 || store_check(access->store, false, ACCESS_TIMEOUT_MS, &why) == 0;
+        if (!good && why.kind == ERR_CANCELLED) {
+            *err = why;
+            result = -1;
+            good = true;
+        }
+        if (good) {
+            list->items[left++] = access;
+            continue;
+        }
+        add_failure(list, access->name, &why, false);
+        access_close(access);
+    }
+    list->count = left;
+    return result;
+}

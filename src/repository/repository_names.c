@@ -1,0 +1,120 @@
+/* Which stores: the names for access_open. */
+#include "repository/repository.h"
+
+#include "base/memory.h"
+#include "catalog/copies.h"
+
+/* The catalog finds an ad-hoc store by its whole URL, whatever it is called; its row has
+ * the name. */
+static char *declare(struct catalog *catalog, const char *url, struct err *err)
+{
+    struct store_settings from = {0};
+    struct catalog_store row = {0};
+    struct catalog_store known = {0};
+    char *name = NULL;
+    if (store_settings_from_url(url, &from, err) < 0)
+        goto cleanup;
+    row.name = memory_strdup(from.name);
+    row.type = memory_strdup(from.type == STORE_DIR ? "dir" : "s3");
+    row.url = store_settings_url(&from);
+    row.adhoc = true;
+    if (catalog_store_declare(catalog, &row, err) == 0 &&
+        catalog_store_load(catalog, row.id, &known, err) == 0)
+        name = memory_strdup(known.name);
+cleanup:
+    store_settings_release(&from);
+    catalog_store_release(&row);
+    catalog_store_release(&known);
+    return name;
+}
+
+static bool is_url(const char *text)
+{
+    return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
+}
+
+char *access_name(struct settings *settings, struct catalog *catalog, const char *text,
+                  struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    if (settings_store(settings, text) != NULL)
+        return memory_strdup(text);
+    if (catalog_store_find(catalog, text, &row, &absent, err) < 0)
+        return NULL;
+    char *name = absent ? NULL : memory_strdup(row.name);
+    catalog_store_release(&row);
+    if (name != NULL)
+        return name;
+    if (is_url(text))
+        return declare(catalog, text, err);
+    return settings_require_store(settings, text, err) ? memory_strdup(text) : NULL;
+}
+
+static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err *err)
+{
+    struct catalog_stores stores = {0};
+    int result = catalog_stores_list(catalog, &stores, err);
+    for (size_t i = 0; result == 0 && i < stores.count; i++) {
+        const struct catalog_store *store = &stores.items[i];
+        if (store->adhoc && *store->uuid && !strlist_has(names, store->name))
+            strlist_add(names, store->name);
+    }
+    catalog_stores_release(&stores);
+    return result;
+}
+
+int access_names(struct settings *settings, struct catalog *catalog, const char *only,
+                 struct strlist *names, struct err *err)
+{
+    if (only != NULL) {
+        char *name = access_name(settings, catalog, only, err);
+        if (name != NULL)
+            strlist_add(names, name);
+        free(name);
+        return name != NULL ? 0 : -1;
+    }
+    for (size_t i = 0; i < settings->store_count; i++)
+        strlist_add(names, settings->stores[i].name);
+    if (add_adhoc(catalog, names, err) < 0)
+        return -1;
+    if (names->count > 0)
+        return 0;
+    err_set(err, ERR_CONFIG,
+            "there are no stores: none is configured, and the catalog knows "
+            "none");
+    return err_hint(err, "--store NAME-OR-URL names one");
+}
+
+static int has_unfinished(struct catalog *catalog, int64_t store_id, bool *unfinished,
+                          struct err *err)
+{
+    struct catalog_copies copies = {0};
+    struct catalog_copy_filter filter = {
+        .store_id = store_id,
+        .states = 1u << CATALOG_COPY_UPLOADING | 1u << CATALOG_COPY_FAILED |
+                  1u << CATALOG_COPY_DELETING | 1u << CATALOG_COPY_LOCKED |
+                  1u << CATALOG_COPY_BLOCKED};
+    int result = catalog_copies_list(catalog, &filter, &copies, err);
+    *unfinished = false;
+    for (size_t i = 0; i < copies.count; i++)
+        *unfinished |=
+            copies.items[i].state != CATALOG_COPY_FAILED || copies.items[i].begun;
+    catalog_copies_release(&copies);
+    return result;
+}
+
+int access_is_missed(const struct settings *settings, struct catalog *catalog,
+                     const char *name, bool *missed, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    *missed = true;
+    if (settings_store(settings, name) != NULL)
+        return 0;
+    int result = catalog_store_find(catalog, name, &row, &absent, err);
+    if (result == 0 && !absent)
+        result = has_unfinished(catalog, row.id, missed, err);
+    catalog_store_release(&row);
+    return result;
+}

@@ -1,0 +1,253 @@
+/*
+ * Pins and checks carry their own times of change. The marks of a file share one,
+ * `changed`; the catalog knows when the row of the artifact (suspect, quarantined) and that
+ * of the copy (first marked) last changed, and in doubt the catalog is right: it read the
+ * file before it decided.
+ */
+#include "repository/state_sync.h"
+
+#include "repository/keys.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+/* The rows of one artifact and its copy in one store. */
+struct rows {
+    struct catalog_artifact artifact;
+    struct catalog_copy *copy; /* of the artifact; NULL: none lies there */
+};
+
+/* A broken copy counts: that it is broken is worth knowing, and its pin is the artifact's. */
+static bool lies_there(const struct catalog_copy *copy)
+{
+    return copy->state == CATALOG_COPY_COMPLETE || copy->state == CATALOG_COPY_MISSING ||
+           copy->state == CATALOG_COPY_DAMAGED;
+}
+
+static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
+                     struct rows *rows, struct err *err)
+{
+    rows->copy = NULL;
+    rows->artifact = (struct catalog_artifact){0};
+    if (catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &rows->artifact, err) < 0)
+        return -1;
+    for (size_t i = 0; i < rows->artifact.copy_count; i++) {
+        struct catalog_copy *copy = &rows->artifact.copies[i];
+        if (copy->store_id == store_id && lies_there(copy))
+            rows->copy = copy;
+    }
+    return 0;
+}
+
+/* ---- from the store into the catalog ---- */
+
+/* What was taken over from a file. */
+struct taken {
+    bool pin, checks, suspect, quarantined;
+};
+
+static int write_rows(struct catalog *catalog, const struct rows *rows,
+                      const struct taken *taken, struct err *err)
+{
+    const struct catalog_artifact *artifact = &rows->artifact;
+    if (taken->pin && catalog_artifact_merge_pin(catalog, artifact, NULL, err) < 0)
+        return -1;
+    if (taken->checks && catalog_copy_set_checks(catalog, rows->copy, err) < 0)
+        return -1;
+    if (taken->suspect &&
+        catalog_artifact_set_suspect(catalog, artifact->id, artifact->suspect, err) < 0)
+        return -1;
+    if (taken->quarantined && catalog_artifact_set_quarantined(
+                                  catalog, artifact->id, artifact->quarantined, err) < 0)
+        return -1;
+    return 0;
+}
+
+static struct taken take_over(struct rows *rows, const struct state_file *state)
+{
+    struct catalog_artifact *artifact = &rows->artifact;
+    struct catalog_copy *copy = rows->copy;
+    struct state_file ours;
+    struct taken taken = {0};
+    state_file_from(artifact, copy, INT64_MAX, &ours); /* marks: below */
+    (void)state_file_merge(&ours, state);
+    if (state->changed > artifact->updated) {
+        ours.suspect = state->suspect;
+        ours.quarantined = state->quarantined;
+    }
+    if (state->changed > copy->updated)
+        ours.first_marked = state->first_marked;
+    taken.pin = ours.pin_changed != artifact->pin_changed;
+    taken.checks = ours.verified != copy->verified || ours.proven != copy->proven ||
+                   ours.first_marked != copy->first_marked;
+    taken.suspect = ours.suspect != artifact->suspect;
+    taken.quarantined = ours.quarantined != artifact->quarantined;
+    state_file_to(&ours, artifact, copy);
+    state_file_release(&ours);
+    return taken;
+}
+
+int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
+               bool *changed, struct err *err)
+{
+    struct rows rows;
+    int result = load_rows(catalog, store_id, state->id, &rows, err);
+    if (changed)
+        *changed = false;
+    if (result == 0 && rows.copy) {
+        struct taken taken = take_over(&rows, state);
+        /* Of one that was found broken here, what was found counts. */
+        taken.checks = taken.checks && rows.copy->state == CATALOG_COPY_COMPLETE;
+        if (changed)
+            *changed = taken.pin || taken.checks || taken.suspect || taken.quarantined;
+        result = write_rows(catalog, &rows, &taken, err);
+    }
+    catalog_artifact_release(&rows.artifact);
+    return result;
+}
+
+static int merge_alone(struct catalog *catalog, int64_t store_id,
+                       const struct state_file *state, struct err *err)
+{
+    if (catalog_begin(catalog, err) < 0)
+        return -1;
+    if (note_merge(catalog, store_id, state, NULL, err) == 0)
+        return catalog_commit(catalog, err);
+    catalog_rollback(catalog);
+    return -1;
+}
+
+/* *when: of the marks in the file; 0: no file that can be read. *damaged: of one that is
+ * there and cannot, why; else of no kind. */
+static int read_file(struct catalog *catalog, struct access *access, const char *id,
+                     struct text *text, int64_t *when, struct err *damaged, struct err *err)
+{
+    struct state_file state;
+    bool absent = false;
+    char *key = keys_state(id);
+    int result = store_get(access->store, key, text, &absent, err);
+    *when = 0;
+    err_clear(damaged);
+    if (result < 0 && err->kind == ERR_CORRUPT) {
+        *damaged = *err;
+        err_clear(err);
+        result = 0;
+    } else if (result == 0 && !absent) {
+        if (state_file_parse(text->data, text->length, id, &state, damaged) == 0) {
+            result = merge_alone(catalog, access->id, &state, err);
+            *when = state.changed;
+            state_file_release(&state);
+        } else {
+            err_context(damaged, "store \"%s\": %s", access->name, key);
+        }
+    }
+    free(key);
+    return result;
+}
+
+int note_read(struct catalog *catalog, struct access *access, const char *id,
+              struct err *err)
+{
+    struct text text;
+    struct err damaged = {0};
+    int64_t when = 0;
+    text_init(&text, STATE_FILE_CEILING);
+    int result = read_file(catalog, access, id, &text, &when, &damaged, err);
+    text_release(&text);
+    if (result < 0 || damaged.kind == ERR_NONE)
+        return result;
+    *err = damaged;
+    return err_hint(
+        err, "`pgkeep pin %s` writes it anew, and `pgkeep unpin` then ends that", id);
+}
+
+/* ---- from the catalog into the store ---- */
+
+static int put(struct access *access, const struct rows *rows, const struct text *present,
+               int64_t when, bool *written, struct err *err)
+{
+    struct state_file state;
+    int64_t updated = rows->artifact.updated > rows->copy->updated ? rows->artifact.updated
+                                                                   : rows->copy->updated;
+    int result = 0;
+    state_file_from(&rows->artifact, rows->copy, updated > when ? updated : when, &state);
+    char *key = keys_state(rows->artifact.id);
+    char *text = state_file_text(&state);
+    *written = strcmp(text, present->data) != 0;
+    if (*written)
+        result = store_put(access->store, key, text, strlen(text), true, err);
+    free(text);
+    free(key);
+    state_file_release(&state);
+    return result;
+}
+
+int note_tell(struct catalog *catalog, struct access *access, const char *id, bool *written,
+              struct err *err)
+{
+    struct rows rows;
+    struct text present;
+    *written = false;
+    int64_t when = 0;
+    text_init(&present, STATE_FILE_CEILING);
+    struct err damaged = {0};
+    int result = read_file(catalog, access, id, &present, &when, &damaged, err);
+    if (damaged.kind != ERR_NONE)
+        log_warning("%s: it is not looked at", damaged.text);
+    if (result == 0) {
+        result = load_rows(catalog, access->id, id, &rows, err);
+        /* What is there may hold a pin: only who pinned or unpinned it may write over it. */
+        bool may = damaged.kind == ERR_NONE || rows.artifact.pin_changed != 0;
+        if (result == 0 && rows.copy && may)
+            result = put(access, &rows, &present, when, written, err);
+        catalog_artifact_release(&rows.artifact);
+    }
+    text_release(&present);
+    return result;
+}
+
+bool note_write(struct catalog *catalog, struct access *access, const char *id)
+{
+    struct err err = {0};
+    bool written = false;
+    if (note_tell(catalog, access, id, &written, &err) == 0)
+        return true;
+    log_warning("what is known of %s could not be noted in the store: %s", id, err.text);
+    return false;
+}
+
+static int write_in_store(struct settings *settings, struct catalog *catalog,
+                          const char *name, const char *id, struct err *err)
+{
+    struct access *access = access_open(settings, catalog, name, false, err);
+    if (access == NULL)
+        return -1;
+    bool written = false;
+    int result = note_tell(catalog, access, id, &written, err);
+    access_close(access);
+    return result;
+}
+
+int note_write_all(struct settings *settings, struct catalog *catalog, const char *id,
+                   size_t *failed, struct err *err)
+{
+    struct catalog_artifact artifact;
+    artifact = (struct catalog_artifact){0};
+    *failed = 0;
+    int result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
+    for (size_t i = 0; result == 0 && i < artifact.copy_count; i++) {
+        const struct catalog_copy *copy = &artifact.copies[i];
+        struct err why = {0};
+        if (copy->state != CATALOG_COPY_COMPLETE ||
+            write_in_store(settings, catalog, copy->store, id, &why) == 0)
+            continue;
+        if (why.kind == ERR_CANCELLED) {
+            *err = why;
+            result = -1;
+        }
+        log_warning("store \"%s\" was not told: %s", copy->store, why.text);
+        ++*failed;
+    }
+    catalog_artifact_release(&artifact);
+    return result;
+}

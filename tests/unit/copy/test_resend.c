@@ -1,0 +1,116 @@
+/* A whole object into an upload that may have its beginning already. */
+#include "copy/resend.h"
+
+#include "base/memory.h"
+#include "tests/support/memory_store.h"
+
+#include <check.h>
+
+enum { PART = 1000 };
+static const struct s3_part_rules rules = {.min_size = PART, .max_size = PART};
+static struct store *store;
+static struct store_upload *upload;
+static struct resend resend;
+static struct err err;
+
+#define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
+
+static void begin(uint64_t size, uint64_t skip, unsigned number)
+{
+    struct store_upload_spec spec = {.key = "data/x", .id = "01JCATA0G00000000000000001"};
+    store = memory_store_new("nas", &rules);
+    upload = store_upload_begin(store, &spec, &err);
+    ck_assert_ptr_nonnull(upload);
+    OK(resend_init(&resend, store, upload, size, skip, number, 16 << 20, &err));
+}
+
+static void end(void)
+{
+    store_upload_free(upload);
+    resend_release(&resend);
+    store_close(store);
+}
+
+/* In pieces of an odd size. */
+static int write_all(const unsigned char *data, size_t size)
+{
+    for (size_t at = 0; at < size; at += 333) {
+        size_t now = size - at < 333 ? size - at : 333;
+        if (resend_write(&resend, data + at, now, &err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static const struct {
+    uint64_t size, skip;
+    unsigned number;
+    size_t parts;
+    size_t first, last; /* sizes */
+} cases[] = {
+    {0, 0, 1, 1, 0, 0},
+    {1, 0, 1, 1, 1, 1},
+    {PART, 0, 1, 1, PART, PART},
+    {PART + 1, 0, 1, 2, PART, 1},
+    {5 * PART, 2 * PART, 3, 3, PART, PART},
+    {5 * PART, 1234, 1, 4, PART, 5 * PART - 1234 - 3 * PART},
+    {2 * PART, 2 * PART, 3, 0, 0, 0},
+};
+
+START_TEST(only_what_is_not_there_yet_is_sent)
+{
+    const struct memory_part *parts = NULL;
+    unsigned char data[5 * PART], sum[SHA256_SIZE];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 7);
+    begin(cases[_i].size, cases[_i].skip, cases[_i].number);
+    OK(write_all(data, cases[_i].size));
+    OK(resend_end(&resend, &err));
+    digest_sha256(data, cases[_i].skip, sum);
+    ck_assert_mem_eq(sum, resend.skipped_sum, sizeof sum);
+    ck_assert_uint_eq(memory_store_parts(store, &parts), cases[_i].parts);
+    uint64_t at = cases[_i].skip;
+    for (size_t i = 0; i < cases[_i].parts; i++) {
+        ck_assert_uint_eq(parts[i].number, cases[_i].number + i);
+        ck_assert_uint_eq(parts[i].offset, at);
+        ck_assert(parts[i].last == (i + 1 == cases[_i].parts));
+        at += parts[i].size;
+    }
+    ck_assert_uint_eq(at, cases[_i].size);
+    if (cases[_i].parts > 0) {
+        ck_assert_uint_eq(parts[0].size, cases[_i].first);
+        ck_assert_uint_eq(parts[cases[_i].parts - 1].size, cases[_i].last);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_source_of_another_length_is_an_error)
+{
+    unsigned char data[2 * PART] = {0};
+    begin(PART, 0, 1);
+    ck_assert_int_lt(write_all(data, PART + 1), 0);
+    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    end();
+    begin(PART, 0, 1);
+    OK(write_all(data, PART - 1));
+    ck_assert_int_lt(resend_end(&resend, &err), 0);
+    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("resend");
+    TCase *tests = tcase_create("resend");
+    tcase_add_loop_test(tests, only_what_is_not_there_yet_is_sent, 0,
+                        sizeof cases / sizeof *cases);
+    tcase_add_test(tests, a_source_of_another_length_is_an_error);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
