@@ -26,21 +26,21 @@ enum {
 
 /* One run of one job. */
 struct job_run {
-    const struct take_spec *spec;
+    const struct backup_spec *spec;
     const struct job_settings *job;
     const struct source_settings *source;
     struct secret conninfo; /* with the password */
     struct strlist databases;
-    struct access_list stores;
+    struct repository_list stores;
     struct programs programs;
 };
 
-void take_results_release(struct take_results *results)
+void backup_results_release(struct backup_results *results)
 {
     for (size_t i = 0; i < results->count; i++)
         free(results->items[i].database);
     free(results->items);
-    *results = (struct take_results){0};
+    *results = (struct backup_results){0};
 }
 
 static int find_settings(struct job_run *run, struct err *err)
@@ -85,8 +85,8 @@ static int ask_server(struct job_run *run, struct err *err)
 static int open_stores(struct job_run *run, struct err *err)
 {
     const struct job_settings *job = run->job;
-    if (access_list_open(&run->stores, run->spec->settings, run->spec->catalog,
-                         &job->stores, true, err) < 0)
+    if (repository_list_open(&run->stores, run->spec->settings, run->spec->catalog,
+                             &job->stores, true, err) < 0)
         return -1;
     if (run->stores.count >= (size_t)job->min_copies)
         return 0;
@@ -101,31 +101,31 @@ static int open_stores(struct job_run *run, struct err *err)
 /* A store that went away during one database would be waited for, as long as its retry_time
  * says, in each of the others. */
 static int take_one(struct job_run *run, const char *database, enum dump_type type,
-                    struct take_results *results, struct err *err)
+                    struct backup_results *results, struct err *err)
 {
-    if (results->count > 0 && access_list_recheck(&run->stores, err) < 0)
+    if (results->count > 0 && repository_list_recheck(&run->stores, err) < 0)
         return -1;
-    struct take_artifact take = {.spec = run->spec,
-                                 .job = run->job,
-                                 .source = run->source,
-                                 .conninfo = run->conninfo.text,
-                                 .database = database,
-                                 .type = type,
-                                 .programs = &run->programs,
-                                 .stores = &run->stores};
+    struct backup_artifact take = {.spec = run->spec,
+                                   .job = run->job,
+                                   .source = run->source,
+                                   .conninfo = run->conninfo.text,
+                                   .database = database,
+                                   .type = type,
+                                   .programs = &run->programs,
+                                   .stores = &run->stores};
     memory_grow(&results->items, &results->capacity, results->count + 1,
                 sizeof *results->items);
-    struct take_result *result = &results->items[results->count++];
-    *result = (struct take_result){0};
-    int taken = take_artifact(&take, result, err);
-    const struct take_observer *observer = &run->spec->observer;
+    struct backup_result *result = &results->items[results->count++];
+    *result = (struct backup_result){0};
+    int taken = backup_artifact(&take, result, err);
+    const struct backup_observer *observer = &run->spec->observer;
     if (observer->done)
         observer->done(observer->context, result);
     return taken;
 }
 
 /* One that fails does not keep the others from being taken. */
-static int take_all(struct job_run *run, struct take_results *results, struct err *err)
+static int take_all(struct job_run *run, struct backup_results *results, struct err *err)
 {
     enum dump_type type = DUMP_FULL;
     if (!dump_type_from_name(run->job->type, &type))
@@ -139,7 +139,7 @@ static int take_all(struct job_run *run, struct take_results *results, struct er
     return 0;
 }
 
-static int run_locked(struct job_run *run, struct take_results *results, struct err *err)
+static int run_locked(struct job_run *run, struct backup_results *results, struct err *err)
 {
     if (ask_server(run, err) < 0 || open_stores(run, err) < 0)
         return -1;
@@ -149,19 +149,19 @@ static int run_locked(struct job_run *run, struct take_results *results, struct 
 }
 
 /* As the command's own: 8 when anything of it is good. */
-static int status_of(const struct take_results *results, const struct err *why)
+static int status_of(const struct backup_results *results, const struct err *why)
 {
     if (why == NULL)
         return 0;
     for (size_t i = 0; i < results->count; i++) {
-        if (why->kind != ERR_CANCELLED && results->items[i].outcome != TAKE_FAILED)
+        if (why->kind != ERR_CANCELLED && results->items[i].outcome != BACKUP_FAILED)
             return STATUS_PARTIAL;
     }
     return err_exit_status(why->kind);
 }
 
 /* What `status` shows of this run later. */
-static void end_run(struct job_run *run, int64_t id, const struct take_results *results,
+static void end_run(struct job_run *run, int64_t id, const struct backup_results *results,
                     int done, const struct err *err)
 {
     struct err trouble = {0};
@@ -175,7 +175,8 @@ static void end_run(struct job_run *run, int64_t id, const struct take_results *
         log_warning("%s", trouble.text);
 }
 
-static int run_recorded(struct job_run *run, struct take_results *results, struct err *err)
+static int run_recorded(struct job_run *run, struct backup_results *results,
+                        struct err *err)
 {
     struct catalog *catalog = run->spec->catalog;
     int64_t id = 0;
@@ -214,7 +215,8 @@ static struct lock *take_lock(const struct job_run *run, struct err *err)
     return lock;
 }
 
-int take_job(const struct take_spec *spec, struct take_results *results, struct err *err)
+int backup_job(const struct backup_spec *spec, struct backup_results *results,
+               struct err *err)
 {
     struct job_run run = {.spec = spec};
     struct lock *lock = NULL;
@@ -229,7 +231,7 @@ int take_job(const struct take_spec *spec, struct take_results *results, struct 
         err_context(err, "backup of \"%s\"", spec->job);
 cleanup:
     lock_release(lock);
-    access_list_release(&run.stores);
+    repository_list_release(&run.stores);
     programs_release(&run.programs);
     strlist_release(&run.databases);
     secret_release(&run.conninfo);

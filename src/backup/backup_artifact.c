@@ -31,7 +31,7 @@ struct pending {
 
 /* One backup under way. */
 struct taking {
-    const struct take_artifact *take;
+    const struct backup_artifact *take;
     struct catalog *catalog;
     struct catalog_artifact artifact;
     struct catalog_copy *copies; /* one per target of the fanout, same order */
@@ -83,7 +83,7 @@ static int insert_copy(struct taking *t, size_t index, int64_t store_id, struct 
 
 /* A store that is away has a copy too, a failed one: `list` shows which is missing. */
 static int insert_failed(struct taking *t, size_t index,
-                         const struct access_failure *failure, struct err *err)
+                         const struct repository_failure *failure, struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
@@ -101,7 +101,7 @@ static int insert_failed(struct taking *t, size_t index,
 /* Artifact `running`, each copy `uploading`, as one transaction. */
 static int begin_rows(struct taking *t, struct err *err)
 {
-    const struct access_list *stores = t->take->stores;
+    const struct repository_list *stores = t->take->stores;
     t->copies = memory_array(copy_count(t), sizeof *t->copies);
     if (catalog_begin(t->catalog, err) < 0)
         return -1;
@@ -125,8 +125,8 @@ static int note_pending(void *context, const char *handle, struct err *err)
 
 static struct fanout_target begin_upload(struct taking *t, size_t index, struct err *err)
 {
-    struct access *access = t->take->stores->items[index];
-    struct fanout_target target = {.name = access->name, .store = access->store};
+    struct repository *repository = t->take->stores->items[index];
+    struct fanout_target target = {.name = repository->name, .store = repository->store};
     struct store_upload_spec spec = {.key = t->data_key,
                                      .content_type =
                                          codec_content_type(t->take->job->codec.kind),
@@ -135,17 +135,17 @@ static struct fanout_target begin_upload(struct taking *t, size_t index, struct 
                                      .context = &t->pending[index]};
     t->pending[index] =
         (struct pending){.catalog = t->catalog, .copy = t->copies[index].id};
-    access_use(access);
+    repository_be_patient(repository);
     /* Also for an object that goes out as one PUT, which has no handle. */
     if (note_pending(&t->pending[index], NULL, err) < 0)
         return target;
-    target.upload = store_upload_begin(access->store, &spec, &target.failed);
+    target.upload = store_upload_begin(repository->store, &spec, &target.failed);
     return target;
 }
 
 static int begin_uploads(struct taking *t, struct err *err)
 {
-    const struct access_list *stores = t->take->stores;
+    const struct repository_list *stores = t->take->stores;
     t->pending = memory_array(stores->count, sizeof *t->pending);
     t->fanout = fanout_new(t->stored_estimate, t->take->spec->settings->part_budget,
                            (size_t)t->take->job->min_copies);
@@ -157,7 +157,7 @@ static int begin_uploads(struct taking *t, struct err *err)
         fanout_add(t->fanout, &target);
     }
     for (size_t i = 0; i < stores->failure_count; i++) {
-        const struct access_failure *failure = &stores->failures[i];
+        const struct repository_failure *failure = &stores->failures[i];
         struct fanout_target target = {.name = failure->name, .failed = failure->err};
         fanout_add(t->fanout, &target);
     }
@@ -168,9 +168,9 @@ static int begin_uploads(struct taking *t, struct err *err)
 
 static int start_dump(struct taking *t, struct err *err)
 {
-    const struct take_artifact *take = t->take;
+    const struct backup_artifact *take = t->take;
     const struct source_settings *source = take->source;
-    struct dump_filters filters = take_facts_filters(source);
+    struct dump_filters filters = backup_facts_filters(source);
     bool globals = take->type == DUMP_GLOBALS;
     struct dump_spec spec = {.conninfo = take->conninfo,
                              .database = globals ? NULL : take->database,
@@ -310,8 +310,8 @@ static int write_manifest(struct taking *t, struct err *err)
 
 static int commit(struct taking *t, struct err *err)
 {
-    take_facts_of_stream(&t->artifact, stream_result(t->stream),
-                         clock_monotonic_ms() - t->meter.started_ms);
+    backup_facts_of_stream(&t->artifact, stream_result(t->stream),
+                           clock_monotonic_ms() - t->meter.started_ms);
     if (write_manifest(t, err) < 0)
         return -1;
     t->commit.index = &stream_result(t->stream)->index_gz;
@@ -321,7 +321,7 @@ static int commit(struct taking *t, struct err *err)
 
 static void phase(const struct taking *t, const char *name)
 {
-    const struct take_observer *observer = &t->take->spec->observer;
+    const struct backup_observer *observer = &t->take->spec->observer;
     struct catalog_progress progress = {.phase = memory_strdup(name),
                                         .raw_bytes = atomic_load(&t->meter.raw_bytes),
                                         .stored_bytes = atomic_load(&t->meter.stored_bytes),
@@ -389,12 +389,13 @@ static void tell_stores(const struct taking *t)
 {
     for (size_t i = 0; i < t->take->stores->count; i++) {
         if (t->copies[i].state == CATALOG_COPY_COMPLETE)
-            (void)note_write(t->catalog, t->take->stores->items[i], t->artifact.id);
+            (void)state_sync_try_push(t->catalog, t->take->stores->items[i],
+                                      t->artifact.id);
     }
 }
 
 /* After it is complete nothing may turn it into a failure any more. */
-static void look_for_anomalies(struct taking *t, struct take_result *result)
+static void look_for_anomalies(struct taking *t, struct backup_result *result)
 {
     struct text why;
     struct err trouble = {0};
@@ -416,16 +417,16 @@ static void look_for_anomalies(struct taking *t, struct take_result *result)
     text_release(&why);
 }
 
-static void tell_outcome(struct taking *t, struct take_result *result)
+static void tell_outcome(struct taking *t, struct backup_result *result)
 {
-    result->outcome = TAKE_GOOD;
+    result->outcome = BACKUP_GOOD;
     for (size_t i = 0; i < fanout_count(t->fanout); i++) {
         const struct fanout_target *target = fanout_target(t->fanout, i);
         if (target->failed.kind == ERR_NONE)
             continue;
-        if (result->outcome == TAKE_GOOD)
+        if (result->outcome == BACKUP_GOOD)
             result->err = target->failed;
-        result->outcome = TAKE_PARTIAL;
+        result->outcome = BACKUP_PARTIAL;
     }
     look_for_anomalies(t, result);
 }
@@ -446,14 +447,14 @@ static void release(struct taking *t)
     catalog_artifact_release(&t->artifact);
 }
 
-static void run(struct taking *t, struct take_result *result)
+static void run(struct taking *t, struct backup_result *result)
 {
-    const struct take_observer *observer = &t->take->spec->observer;
+    const struct backup_observer *observer = &t->take->spec->observer;
     struct err *err = &result->err;
-    result->outcome = TAKE_FAILED;
+    result->outcome = BACKUP_FAILED;
     /* A server that cannot be asked costs no row: nothing was begun. */
-    if (take_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate,
-                       err) < 0)
+    if (backup_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate,
+                         err) < 0)
         return;
     t->facts.has_properties = t->take->type != DUMP_GLOBALS;
     name_keys(t);
@@ -479,16 +480,16 @@ static void run(struct taking *t, struct take_result *result)
         record_failure(t, err);
 }
 
-int take_artifact(const struct take_artifact *take, struct take_result *result,
-                  struct err *err)
+int backup_artifact(const struct backup_artifact *take, struct backup_result *result,
+                    struct err *err)
 {
     struct taking t = {.take = take, .catalog = take->spec->catalog};
     manifest_facts_init(&t.facts);
-    take_facts_describe(take, &t.artifact);
+    backup_facts_describe(take, &t.artifact);
     result->database = memory_strdup(take->database);
     run(&t, result);
     release(&t);
-    if (result->outcome != TAKE_FAILED || result->err.kind != ERR_CANCELLED)
+    if (result->outcome != BACKUP_FAILED || result->err.kind != ERR_CANCELLED)
         return 0;
     *err = result->err;
     return -1;

@@ -1,5 +1,5 @@
 /*
- * take_artifact - one backup of one database: dump, stream, commit, in the order that keeps
+ * backup_artifact - one backup of one database: dump, stream, commit, in the order that keeps
  * it honest. take.c calls it for each database of a job.
  */
 #ifndef PGKEEP_BACKUP_BACKUP_ARTIFACT_H
@@ -10,20 +10,20 @@
 #include "postgres/dump.h"
 
 /* All borrowed. */
-struct take_artifact {
-    const struct take_spec *spec;
+struct backup_artifact {
+    const struct backup_spec *spec;
     const struct job_settings *job;
     const struct source_settings *source;
     const char *conninfo; /* of the source, with its password */
     const char *database; /* "" with DUMP_GLOBALS */
     enum dump_type type;
     const struct programs *programs;
-    const struct access_list *stores; /* opened, and those that could not be */
+    const struct repository_list *stores; /* opened, and those that could not be */
 };
 
 /* 0: outcome in *result (GOOD, PARTIAL or FAILED with result->err). -1: ERR_CANCELLED,
  * after everything was undone; result is filled in all the same. */
-int take_artifact(const struct take_artifact *take, struct take_result *result,
-                  struct err *err) MUST_USE;
+int backup_artifact(const struct backup_artifact *take, struct backup_result *result,
+                    struct err *err) MUST_USE;
 
 #endif

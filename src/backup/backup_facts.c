@@ -27,8 +27,8 @@ static void add_tags(struct catalog_artifact *artifact, const struct strlist *ta
     }
 }
 
-void take_facts_describe(const struct take_artifact *take,
-                         struct catalog_artifact *artifact)
+void backup_facts_describe(const struct backup_artifact *take,
+                           struct catalog_artifact *artifact)
 {
     bool globals = take->type == DUMP_GLOBALS;
     char host[256] = "";
@@ -95,15 +95,16 @@ static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
     return result;
 }
 
-struct dump_filters take_facts_filters(const struct source_settings *source)
+struct dump_filters backup_facts_filters(const struct source_settings *source)
 {
     return (struct dump_filters){source->schemas, source->exclude_schemas, source->tables,
                                  source->exclude_tables, source->exclude_table_data};
 }
 
 /* What the server says of this database, and whether a dump of it would be whole. */
-int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *artifact,
-                   struct server_properties *properties, uint64_t *stored, struct err *err)
+int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact *artifact,
+                     struct server_properties *properties, uint64_t *stored,
+                     struct err *err)
 {
     bool globals = take->type == DUMP_GLOBALS;
     uint64_t size = 0;
@@ -116,7 +117,7 @@ int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *ar
     free(artifact->origin);
     artifact->origin =
         origin_of(artifact->hostname, server_host(server), server_port(server));
-    struct dump_filters filters = take_facts_filters(take->source);
+    struct dump_filters filters = backup_facts_filters(take->source);
     bool rows = take->type != DUMP_SCHEMA;
     if (!globals && (server_preflight(server, &filters, rows, err) < 0 ||
                      server_size(server, &size, err) < 0 ||
@@ -129,8 +130,8 @@ cleanup:
     return result;
 }
 
-void take_facts_of_stream(struct catalog_artifact *artifact,
-                          const struct stream_result *result, int64_t duration_ms)
+void backup_facts_of_stream(struct catalog_artifact *artifact,
+                            const struct stream_result *result, int64_t duration_ms)
 {
     bool counted = strcmp(artifact->format, "plain") == 0;
     char hex[SHA256_HEX];

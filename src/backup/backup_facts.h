@@ -9,21 +9,21 @@
 #include "stream/stream.h"
 
 /* Everything that the settings say of it, and a new id. Initialises the artifact. */
-void take_facts_describe(const struct take_artifact *take,
-                         struct catalog_artifact *artifact);
+void backup_facts_describe(const struct backup_artifact *take,
+                           struct catalog_artifact *artifact);
 
 /* Borrowed from the settings. */
-struct dump_filters take_facts_filters(const struct source_settings *source);
+struct dump_filters backup_facts_filters(const struct source_settings *source);
 
 /* What the server says of the database, and whether a dump of it would be whole
  * (server_preflight). Sets the server's version, origin and progress.estimate; *stored: bytes
  * expected in the stores, 0 unknown. Nothing of properties for globals. */
-int take_facts_ask(const struct take_artifact *take, struct catalog_artifact *artifact,
-                   struct server_properties *properties, uint64_t *stored,
-                   struct err *err) MUST_USE;
+int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact *artifact,
+                     struct server_properties *properties, uint64_t *stored,
+                     struct err *err) MUST_USE;
 
 /* Sizes, hashes, tables; finished now. */
-void take_facts_of_stream(struct catalog_artifact *artifact,
-                          const struct stream_result *result, int64_t duration_ms);
+void backup_facts_of_stream(struct catalog_artifact *artifact,
+                            const struct stream_result *result, int64_t duration_ms);
 
 #endif

@@ -19,11 +19,11 @@
 #define INDEX_MAX ((size_t)1 << 30)
 
 struct transfer {
-    const struct transfer_spec *spec;
-    struct transfer_result *result;
+    const struct copy_artifact_spec *spec;
+    struct copy_artifact_result *result;
     struct catalog_artifact artifact;
-    struct retrieve *retrieve; /* the source, leased */
-    struct access *target;
+    struct copy_reader *retrieve; /* the source, leased */
+    struct repository *target;
     struct catalog_copy copy; /* the row in the target */
     struct text manifest, index;
     bool has_index;
@@ -35,7 +35,7 @@ struct transfer {
     struct resend resend;
 };
 
-const char *transfer_outcome_name(enum transfer_outcome outcome)
+const char *copy_artifact_outcome_name(enum copy_artifact_outcome outcome)
 {
     static const char *const names[] = {"copied", "resumed", "healed", "present"};
     return names[outcome];
@@ -70,7 +70,7 @@ static int check_index(const struct transfer *t, const struct manifest_facts *fa
 static int read_manifest(struct transfer *t, struct err *err)
 {
     struct manifest manifest;
-    struct store *store = retrieve_access(t->retrieve)->store;
+    struct store *store = copy_reader_access(t->retrieve)->store;
     char *key = keys_manifest(t->artifact.id);
     int result = get(store, "manifest", key, &t->manifest, err);
     free(key);
@@ -94,15 +94,15 @@ static int read_manifest(struct transfer *t, struct err *err)
 
 static int open_source(struct transfer *t, struct err *err)
 {
-    struct retrieve_spec from = {.settings = t->spec->settings,
-                                 .catalog = t->spec->catalog,
-                                 .artifact = &t->artifact,
-                                 .store = t->spec->from,
-                                 .purpose = "being copied"};
-    t->retrieve = retrieve_open(&from, err);
+    struct copy_reader_spec from = {.settings = t->spec->settings,
+                                    .catalog = t->spec->catalog,
+                                    .artifact = &t->artifact,
+                                    .store = t->spec->from,
+                                    .purpose = "being copied"};
+    t->retrieve = copy_reader_open(&from, err);
     if (t->retrieve == NULL)
         return -1;
-    const struct catalog_copy *copy = retrieve_copy(t->retrieve);
+    const struct catalog_copy *copy = copy_reader_copy(t->retrieve);
     if (copy->state != CATALOG_COPY_COMPLETE)
         return err_set(err, ERR_NOT_FOUND,
                        "the copy in store \"%s\" is %s: it is no source", t->spec->from,
@@ -119,7 +119,7 @@ static int null_write(void *context, const void *data, size_t size, struct err *
 static int read_source(struct transfer *t, struct stream_sink sink, struct meter *meter,
                        struct err *err)
 {
-    int result = retrieve_run(t->retrieve, RETRIEVE_STORED, sink, meter, err);
+    int result = copy_reader_run(t->retrieve, COPY_READER_STORED, sink, meter, err);
     if (result < 0 && err->kind == ERR_CORRUPT)
         err_hint(err, "`pgkeep verify %s` finds a copy that is good", t->artifact.id);
     return result;
@@ -201,7 +201,7 @@ static int replace_broken(struct transfer *t, struct err *err)
     if (prove_source(t, err) < 0)
         return -1;
     t->replaces = true;
-    t->result->outcome = TRANSFER_HEALED;
+    t->result->outcome = COPY_ARTIFACT_HEALED;
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
 }
 
@@ -248,7 +248,7 @@ static int finish_or_clear(struct transfer *t, struct err *err)
         return -1;
     if (what != RECOVER_COMPLETED)
         return reopen(t, err);
-    t->result->outcome = TRANSFER_PRESENT;
+    t->result->outcome = COPY_ARTIFACT_PRESENT;
     return 0;
 }
 
@@ -278,7 +278,7 @@ static int claim_row(struct transfer *t, struct err *err)
 {
     switch (t->copy.state) {
     case CATALOG_COPY_COMPLETE:
-        t->result->outcome = TRANSFER_PRESENT;
+        t->result->outcome = COPY_ARTIFACT_PRESENT;
         return 0;
     case CATALOG_COPY_MISSING:
     case CATALOG_COPY_DAMAGED:
@@ -303,7 +303,7 @@ static int claim(struct transfer *t, struct err *err)
 {
     struct catalog_copy row = {0};
     bool absent = true;
-    if (retrieve_access(t->retrieve)->id == t->target->id)
+    if (copy_reader_access(t->retrieve)->id == t->target->id)
         return err_set(err, ERR_USAGE, "\"%s\" and \"%s\" are the same store",
                        t->spec->from, t->spec->to);
     if (catalog_copy_find(t->spec->catalog, t->artifact.id, t->target->id, &row, &absent,
@@ -340,7 +340,7 @@ static int try_to_continue(struct transfer *t, const struct store_upload_spec *s
     err_clear(err);
     if (t->upload && offset <= t->artifact.stored_bytes) {
         t->result->resumed = offset;
-        t->result->outcome = TRANSFER_RESUMED;
+        t->result->outcome = COPY_ARTIFACT_RESUMED;
         return 0;
     }
     /* Gone, or nothing that we began. */
@@ -459,10 +459,11 @@ static void give_up(struct transfer *t, const struct err *why)
 
 static int open_target(struct transfer *t, struct err *err)
 {
-    t->target = access_open(t->spec->settings, t->spec->catalog, t->spec->to, true, err);
+    t->target =
+        repository_open(t->spec->settings, t->spec->catalog, t->spec->to, true, err);
     if (t->target == NULL)
         return -1;
-    access_use(t->target);
+    repository_be_patient(t->target);
     return 0;
 }
 
@@ -481,8 +482,8 @@ static void release(struct transfer *t)
 {
     store_upload_free(t->upload);
     resend_release(&t->resend);
-    retrieve_close(t->retrieve);
-    access_close(t->target);
+    copy_reader_close(t->retrieve);
+    repository_close(t->target);
     catalog_copy_release(&t->copy);
     catalog_artifact_release(&t->artifact);
     text_release(&t->manifest);
@@ -490,12 +491,12 @@ static void release(struct transfer *t)
     free(t->handle);
 }
 
-int transfer_run(const struct transfer_spec *spec, struct transfer_result *result,
-                 struct err *err)
+int copy_artifact_run(const struct copy_artifact_spec *spec,
+                      struct copy_artifact_result *result, struct err *err)
 {
     struct transfer t = {.spec = spec, .result = result};
     int done = -1;
-    *result = (struct transfer_result){.outcome = TRANSFER_COPIED};
+    *result = (struct copy_artifact_result){.outcome = COPY_ARTIFACT_COPIED};
     text_init(&t.manifest, MANIFEST_CEILING);
     text_init(&t.index, INDEX_MAX);
     if (load(&t, err) == 0 && open_source(&t, err) == 0 && open_target(&t, err) == 0 &&
@@ -506,7 +507,7 @@ int transfer_run(const struct transfer_spec *spec, struct transfer_result *resul
         if (done < 0)
             give_up(&t, err);
         else
-            (void)note_write(spec->catalog, t.target, t.artifact.id);
+            (void)state_sync_try_push(spec->catalog, t.target, t.artifact.id);
     }
     result->bytes = t.artifact.stored_bytes;
     release(&t);

@@ -1,5 +1,5 @@
 /*
- * transfer - brings an artifact from one store into another: `pgkeep copy`.
+ * copy_artifact - brings an artifact from one store into another: `pgkeep copy`.
  *
  * The order, by which a copy that is not whole never has its manifest:
  *
@@ -9,7 +9,7 @@
  *     copy in the target    what happens
  *     --------------------  -----------------------------------------------------
  *     none, deleted         a new one
- *     complete              nothing: TRANSFER_PRESENT
+ *     complete              nothing: COPY_ARTIFACT_PRESENT
  *     missing, damaged      replaced, after the source was read to its end once
  *     failed                what is left of it is cleared first
  *     uploading, its        continued where it was; what lay there is read back
@@ -30,32 +30,32 @@
 #include "base/ulid.h"
 #include "stream/meter.h"
 
-struct transfer_spec {
+struct copy_artifact_spec {
     struct settings *settings;
     struct catalog *catalog;
     const char *id;        /* full; a complete artifact */
-    const char *from, *to; /* access_name */
+    const char *from, *to; /* repository_name */
     struct meter *meter;   /* counts stored_bytes; may be NULL */
 };
 
-enum transfer_outcome {
-    TRANSFER_COPIED,
-    TRANSFER_RESUMED,
-    TRANSFER_HEALED,
-    TRANSFER_PRESENT
+enum copy_artifact_outcome {
+    COPY_ARTIFACT_COPIED,
+    COPY_ARTIFACT_RESUMED,
+    COPY_ARTIFACT_HEALED,
+    COPY_ARTIFACT_PRESENT
 };
 /* "copied" "resumed" "healed" "present" */
-const char *transfer_outcome_name(enum transfer_outcome outcome);
+const char *copy_artifact_outcome_name(enum copy_artifact_outcome outcome);
 
-struct transfer_result {
-    enum transfer_outcome outcome;
+struct copy_artifact_result {
+    enum copy_artifact_outcome outcome;
     uint64_t bytes;   /* of the data object */
     uint64_t resumed; /* of these were there already */
 };
 
 /* 0: the target has a complete copy. -1: it has not, and what was there before is no worse
  * but for a broken copy, whose remains may be gone. */
-int transfer_run(const struct transfer_spec *spec, struct transfer_result *result,
-                 struct err *err) MUST_USE;
+int copy_artifact_run(const struct copy_artifact_spec *spec,
+                      struct copy_artifact_result *result, struct err *err) MUST_USE;
 
 #endif

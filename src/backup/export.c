@@ -22,19 +22,19 @@ static int write_fd(void *context, const void *data, size_t size, struct err *er
     return err_errno(err, ERR_SYSTEM, "writing %s", target->name);
 }
 
-static int run(const struct fetch_spec *spec, struct target *target, char **store,
+static int run(const struct export_spec *spec, struct target *target, char **store,
                struct err *err)
 {
-    struct retrieve_spec from = spec->from;
+    struct copy_reader_spec from = spec->from;
     struct stream_sink sink = {.write = write_fd, .context = target};
     from.purpose = "being fetched";
-    struct retrieve *retrieve = retrieve_open(&from, err);
+    struct copy_reader *retrieve = copy_reader_open(&from, err);
     if (retrieve == NULL)
         return -1;
-    int result = retrieve_run(retrieve, spec->form, sink, spec->meter, err);
+    int result = copy_reader_run(retrieve, spec->form, sink, spec->meter, err);
     if (result == 0 && store)
-        *store = memory_strdup(retrieve_copy(retrieve)->store);
-    retrieve_close(retrieve);
+        *store = memory_strdup(copy_reader_copy(retrieve)->store);
+    copy_reader_close(retrieve);
     return result;
 }
 
@@ -45,7 +45,7 @@ static int refuse_existing(const char *path, struct err *err)
 }
 
 /* Under its final name only now; without force never over another file. */
-static int publish(const char *temp, const struct fetch_spec *spec, struct err *err)
+static int publish(const char *temp, const struct export_spec *spec, struct err *err)
 {
     if (!spec->force && link(temp, spec->output) == 0)
         return unlink(temp) == 0 ? file_sync_folder_of(spec->output, err)
@@ -57,7 +57,7 @@ static int publish(const char *temp, const struct fetch_spec *spec, struct err *
     return file_sync_folder_of(spec->output, err);
 }
 
-static int run_file(const struct fetch_spec *spec, char **store, struct err *err)
+static int run_file(const struct export_spec *spec, char **store, struct err *err)
 {
     char *temp = memory_format("%s.XXXXXX", spec->output);
     struct target target = {.fd = mkostemp(temp, O_CLOEXEC), .name = spec->output};
@@ -83,7 +83,7 @@ static int run_file(const struct fetch_spec *spec, char **store, struct err *err
 /* What is there already: said before hours of download, not after them. *special: a pipe,
  * /dev/null, a device; there is nothing to rename to. A disk holds something, as a file
  * does. */
-static int look(const struct fetch_spec *spec, bool *special, struct err *err)
+static int look(const struct export_spec *spec, bool *special, struct err *err)
 {
     struct stat info;
     *special = false;
@@ -97,7 +97,7 @@ static int look(const struct fetch_spec *spec, bool *special, struct err *err)
     return 0;
 }
 
-static int run_special(const struct fetch_spec *spec, char **store, struct err *err)
+static int run_special(const struct export_spec *spec, char **store, struct err *err)
 {
     struct target target = {.fd = open(spec->output, O_WRONLY | O_CLOEXEC),
                             .name = spec->output};
@@ -111,7 +111,7 @@ static int run_special(const struct fetch_spec *spec, char **store, struct err *
     return result;
 }
 
-int fetch_run(const struct fetch_spec *spec, char **store, struct err *err)
+int export_run(const struct export_spec *spec, char **store, struct err *err)
 {
     struct target target = {.fd = spec->fd, .name = "the output"};
     bool special = false;

@@ -13,13 +13,13 @@
 
 enum { MAJOR = 10000 };
 
-struct restoring {
-    const struct restoring_spec *spec;
+struct restore_run {
+    const struct restore_spec *spec;
     const struct catalog_artifact *artifact;
     enum dump_format format;
     bool globals;
     char *database; /* target */
-    struct retrieve *retrieve;
+    struct copy_reader *retrieve;
     struct server_properties properties; /* of the source, from the manifest */
     struct programs programs;
     bool created;
@@ -34,9 +34,9 @@ static bool is_given(const struct strlist *list)
 
 /* Plain SQL goes through psql as it is. Saying so is better than restoring more than was
  * asked for. */
-static int check_options(struct restoring *r, struct err *err)
+static int check_options(struct restore_run *r, struct err *err)
 {
-    const struct restoring_spec *spec = r->spec;
+    const struct restore_spec *spec = r->spec;
     const struct {
         bool given;
         const char *option;
@@ -67,7 +67,8 @@ static int check_options(struct restoring *r, struct err *err)
 
 /* psql and pg_restore must know what the dump says: at least as new as the pg_dump that
  * wrote it and as the target. */
-static int find_programs(struct restoring *r, const struct server *server, struct err *err)
+static int find_programs(struct restore_run *r, const struct server *server,
+                         struct err *err)
 {
     int wanted = server_version(server);
     const char *version = r->artifact->pg_dump_version;
@@ -87,7 +88,7 @@ static struct server *connect_maintenance(const char *conninfo, struct err *err)
     return server;
 }
 
-static int create_database(struct restoring *r, struct err *err)
+static int create_database(struct restore_run *r, struct err *err)
 {
     bool exists = false;
     struct server *server = connect_maintenance(r->spec->conninfo, err);
@@ -110,7 +111,7 @@ cleanup:
     return result;
 }
 
-static int check_empty(struct restoring *r, struct server *server, struct err *err)
+static int check_empty(struct restore_run *r, struct server *server, struct err *err)
 {
     uint64_t tables = 0;
     if (r->globals || r->spec->into_nonempty)
@@ -124,7 +125,7 @@ static int check_empty(struct restoring *r, struct server *server, struct err *e
     return err_hint(err, "restore into a new one with --create, or say --into-nonempty");
 }
 
-static int check_target(struct restoring *r, struct err *err)
+static int check_target(struct restore_run *r, struct err *err)
 {
     struct server *server = server_connect(r->spec->conninfo, NULL, err);
     if (server == NULL) {
@@ -143,14 +144,15 @@ static int check_target(struct restoring *r, struct err *err)
     return result;
 }
 
-static int read_properties(struct restoring *r, struct err *err)
+static int read_properties(struct restore_run *r, struct err *err)
 {
     struct text text;
     struct manifest manifest;
     bool absent = false;
     char *key = keys_manifest(r->artifact->id);
     text_init(&text, MANIFEST_CEILING);
-    int result = store_get(retrieve_access(r->retrieve)->store, key, &text, &absent, err);
+    int result =
+        store_get(copy_reader_access(r->retrieve)->store, key, &text, &absent, err);
     if (result == 0 && absent)
         result = err_set(err, ERR_NOT_FOUND, "the manifest is missing: %s", key);
     if (result == 0)
@@ -165,7 +167,7 @@ static int read_properties(struct restoring *r, struct err *err)
     return result;
 }
 
-static int prepare_target(struct restoring *r, struct err *err)
+static int prepare_target(struct restore_run *r, struct err *err)
 {
     if (!r->spec->create)
         return check_target(r, err);
@@ -176,10 +178,10 @@ static int prepare_target(struct restoring *r, struct err *err)
 
 static int write_restore(void *context, const void *data, size_t size, struct err *err)
 {
-    return restore_write(context, data, size, err);
+    return psql_sink_write(context, data, size, err);
 }
 
-static void phase(const struct restoring *r, const char *name)
+static void phase(const struct restore_run *r, const char *name)
 {
     if (r->spec->phase)
         r->spec->phase(r->spec->context, name);
@@ -187,32 +189,32 @@ static void phase(const struct restoring *r, const char *name)
 
 /* The end of input is given only after the last hash was right: until then psql has no
  * reason to say that it is done. */
-static int feed(struct restoring *r, struct err *err)
+static int feed(struct restore_run *r, struct err *err)
 {
-    const struct restoring_spec *spec = r->spec;
-    struct restore_spec target = {.conninfo = spec->conninfo,
-                                  .format = r->format,
-                                  .globals = r->globals,
-                                  .tables = spec->tables,
-                                  .schemas = spec->schemas,
-                                  .section = spec->section,
-                                  .no_owner = spec->no_owner,
-                                  .no_privileges = spec->no_privileges,
-                                  .programs = &r->programs};
-    struct restore *restore = restore_start(&target, err);
+    const struct restore_spec *spec = r->spec;
+    struct psql_sink_spec target = {.conninfo = spec->conninfo,
+                                    .format = r->format,
+                                    .globals = r->globals,
+                                    .tables = spec->tables,
+                                    .schemas = spec->schemas,
+                                    .section = spec->section,
+                                    .no_owner = spec->no_owner,
+                                    .no_privileges = spec->no_privileges,
+                                    .programs = &r->programs};
+    struct psql_sink *restore = psql_sink_start(&target, err);
     if (restore == NULL)
         return -1;
     struct stream_sink sink = {.write = write_restore, .context = restore};
     phase(r, "restore");
-    int result = retrieve_run(r->retrieve, RETRIEVE_DECODED, sink, spec->meter, err);
+    int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, spec->meter, err);
     phase(r, "finish");
     if (result == 0)
-        result = restore_finish(restore, err);
-    restore_free(restore);
+        result = psql_sink_finish(restore, err);
+    psql_sink_free(restore);
     return result;
 }
 
-static int apply_properties(struct restoring *r, struct err *err)
+static int apply_properties(struct restore_run *r, struct err *err)
 {
     struct server *server = server_connect(r->spec->conninfo, NULL, err);
     if (server == NULL)
@@ -223,7 +225,7 @@ static int apply_properties(struct restoring *r, struct err *err)
 }
 
 /* A database that is half there must not look like one that is whole. */
-static void tell_incomplete(const struct restoring *r, struct err *err)
+static void tell_incomplete(const struct restore_run *r, struct err *err)
 {
     if (r->globals)
         err_context(err, "roles and tablespaces may be incomplete now");
@@ -237,7 +239,7 @@ static void tell_incomplete(const struct restoring *r, struct err *err)
 }
 
 /* libpq would take the one named like the user: a backup is not to end in `postgres`. */
-static int check_named(const struct restoring *r, struct err *err)
+static int check_named(const struct restore_run *r, struct err *err)
 {
     if (r->globals || server_conninfo_names_database(r->spec->conninfo))
         return 0;
@@ -245,16 +247,16 @@ static int check_named(const struct restoring *r, struct err *err)
     return err_hint(err, "as --to 'host=db2 dbname=shop_restored'");
 }
 
-static int run(struct restoring *r, struct err *err)
+static int run(struct restore_run *r, struct err *err)
 {
-    struct retrieve_spec from = r->spec->from;
+    struct copy_reader_spec from = r->spec->from;
     from.purpose = "being restored";
     if (check_named(r, err) < 0)
         return -1;
     r->database = server_conninfo_database(r->spec->conninfo, err);
     if (r->database == NULL || check_options(r, err) < 0)
         return -1;
-    r->retrieve = retrieve_open(&from, err);
+    r->retrieve = copy_reader_open(&from, err);
     if (r->retrieve == NULL || prepare_target(r, err) < 0)
         return -1;
     int result = feed(r, err);
@@ -265,28 +267,27 @@ static int run(struct restoring *r, struct err *err)
     return result;
 }
 
-int restoring_run(const struct restoring_spec *spec, struct restoring_done *done,
-                  struct err *err)
+int restore_run(const struct restore_spec *spec, struct restore_done *done, struct err *err)
 {
-    struct restoring r = {.spec = spec, .artifact = spec->from.artifact};
-    *done = (struct restoring_done){0};
+    struct restore_run r = {.spec = spec, .artifact = spec->from.artifact};
+    *done = (struct restore_done){0};
     r.globals = strcmp(r.artifact->type, dump_type_name(DUMP_GLOBALS)) == 0;
     int result = run(&r, err);
     if (result == 0) {
-        done->store = memory_strdup(retrieve_copy(r.retrieve)->store);
+        done->store = memory_strdup(copy_reader_copy(r.retrieve)->store);
         done->database = r.database;
         r.database = NULL;
     }
-    retrieve_close(r.retrieve);
+    copy_reader_close(r.retrieve);
     server_properties_release(&r.properties);
     programs_release(&r.programs);
     free(r.database);
     return result;
 }
 
-void restoring_done_release(struct restoring_done *done)
+void restore_done_release(struct restore_done *done)
 {
     free(done->database);
     free(done->store);
-    *done = (struct restoring_done){0};
+    *done = (struct restore_done){0};
 }

@@ -1,5 +1,5 @@
 /*
- * restoring - an artifact back into a database.
+ * restore - an artifact back into a database.
  *
  * Nothing is ever dropped. The target must be empty of user tables unless into_nonempty;
  * with `create` it must not exist, and is made from template0 with the source's encoding,
@@ -14,9 +14,9 @@
 
 #include "copy/copy_reader.h"
 
-struct restoring_spec {
-    struct retrieve_spec from; /* purpose is set here */
-    const char *conninfo;      /* of the target, with password */
+struct restore_spec {
+    struct copy_reader_spec from; /* purpose is set here */
+    const char *conninfo;         /* of the target, with password */
     bool create;
     bool into_nonempty;
     const struct strlist *tables, *schemas;          /* custom format only; may be NULL */
@@ -28,16 +28,16 @@ struct restoring_spec {
 };
 
 /* What was done; release it. */
-struct restoring_done {
+struct restore_done {
     char *database; /* the target's name */
     char *store;    /* where the bytes came from */
 };
-void restoring_done_release(struct restoring_done *done);
+void restore_done_release(struct restore_done *done);
 
 /* ERR_USAGE: an option that this format cannot do; ERR_DATABASE: target missing, there
  * already, not empty, or psql's words; ERR_CORRUPT: the bytes are not what was stored, the
  * target is incomplete then, and the text says so. */
-int restoring_run(const struct restoring_spec *spec, struct restoring_done *done,
-                  struct err *err) MUST_USE;
+int restore_run(const struct restore_spec *spec, struct restore_done *done,
+                struct err *err) MUST_USE;
 
 #endif

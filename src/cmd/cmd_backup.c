@@ -30,7 +30,7 @@ struct backing {
     struct progress *progress;
     json_t *list; /* with --json; else NULL */
     struct tally tally;
-    const struct job_settings *job; /* of take_job under way */
+    const struct job_settings *job; /* of backup_job under way */
     struct err err;                 /* the first trouble of telling results */
 };
 
@@ -74,7 +74,7 @@ static void say_done(const struct catalog_artifact *artifact)
 }
 
 /* The id on stdout is the result: it is printed for what can be restored, and only that. */
-static int print_result(struct catalog *catalog, const struct take_result *result,
+static int print_result(struct catalog *catalog, const struct backup_result *result,
                         json_t *list, struct err *err)
 {
     struct catalog_artifact artifact;
@@ -83,31 +83,31 @@ static int print_result(struct catalog *catalog, const struct take_result *resul
         catalog_artifact_load(catalog, result->id, CATALOG_WITH_COPIES, &artifact, err);
     if (loaded == 0 && list)
         (void)json_array_append_new(list, artifact_json(&artifact, clock_now()));
-    else if (loaded == 0 && result->outcome != TAKE_FAILED)
+    else if (loaded == 0 && result->outcome != BACKUP_FAILED)
         output_linef("%s", artifact.id);
-    if (loaded == 0 && result->outcome != TAKE_FAILED)
+    if (loaded == 0 && result->outcome != BACKUP_FAILED)
         say_done(&artifact);
     catalog_artifact_release(&artifact);
     return loaded;
 }
 
-static void count(struct tally *tally, const struct take_result *result)
+static void count(struct tally *tally, const struct backup_result *result)
 {
-    tally->good += result->outcome == TAKE_GOOD;
-    tally->partial += result->outcome == TAKE_PARTIAL;
-    tally->failed += result->outcome == TAKE_FAILED;
-    if (result->outcome == TAKE_FAILED && tally->first == ERR_NONE)
+    tally->good += result->outcome == BACKUP_GOOD;
+    tally->partial += result->outcome == BACKUP_PARTIAL;
+    tally->failed += result->outcome == BACKUP_FAILED;
+    if (result->outcome == BACKUP_FAILED && tally->first == ERR_NONE)
         tally->first = result->err.kind;
 }
 
 /* As soon as it is known: the next database may take hours. */
-static void on_done(void *context, const struct take_result *result)
+static void on_done(void *context, const struct backup_result *result)
 {
     struct backing *b = context;
     struct err why = {0};
     count(&b->tally, result);
     b->tally.suspect |= result->suspect && strcmp(b->job->anomaly, "fail") == 0;
-    if (result->outcome == TAKE_FAILED && result->err.kind != ERR_CANCELLED) {
+    if (result->outcome == BACKUP_FAILED && result->err.kind != ERR_CANCELLED) {
         struct err told = result->err;
         err_context(&told, "backup of \"%s\"",
                     *result->database ? result->database : "globals");
@@ -120,10 +120,10 @@ static void on_done(void *context, const struct take_result *result)
 
 /* ---- retention ---- */
 
-static bool any_good(const struct take_results *results)
+static bool any_good(const struct backup_results *results)
 {
     for (size_t i = 0; i < results->count; i++) {
-        if (results->items[i].outcome != TAKE_FAILED)
+        if (results->items[i].outcome != BACKUP_FAILED)
             return true;
     }
     return false;
@@ -164,28 +164,28 @@ static void prune_after(const struct backing *b, const char *job)
 static int run_job(struct backing *b, const char *name, struct err *err)
 {
     struct cmd_context *ctx = b->ctx;
-    struct take_spec spec = {.settings = ctx->settings,
-                             .catalog = b->catalog,
-                             .job = name,
-                             .name = config_args_text(ctx->args, "name"),
-                             .observer = {.begin = on_begin,
-                                          .phase = on_phase,
-                                          .end = on_end,
-                                          .done = on_done,
-                                          .context = b}};
-    struct take_results results = {0};
+    struct backup_spec spec = {.settings = ctx->settings,
+                               .catalog = b->catalog,
+                               .job = name,
+                               .name = config_args_text(ctx->args, "name"),
+                               .observer = {.begin = on_begin,
+                                            .phase = on_phase,
+                                            .end = on_end,
+                                            .done = on_done,
+                                            .context = b}};
+    struct backup_results results = {0};
     struct err why = {0};
     const struct job_settings *job = settings_require_job(ctx->settings, name, err);
     if (job == NULL)
         return -1;
     b->job = job;
-    int taken = take_job(&spec, &results, &why);
+    int taken = backup_job(&spec, &results, &why);
     int result = b->err.kind == ERR_NONE ? 0 : -1;
     if (result < 0)
         *err = b->err;
     if (result == 0 && taken == 0 && job->prune_after_backup && any_good(&results))
         prune_after(b, name);
-    take_results_release(&results);
+    backup_results_release(&results);
     if (result < 0 || taken == 0)
         return result;
     if (why.kind == ERR_CANCELLED || (ctx->args->positional.count <= 1)) {

@@ -77,14 +77,14 @@ struct visit {
 };
 
 /* What is done with one open store; *doubtful: not all is as it should be. */
-typedef int (*visit_store)(struct visit *visit, struct access *access, bool *doubtful,
-                           struct err *err);
+typedef int (*visit_store)(struct visit *visit, struct repository *repository,
+                           bool *doubtful, struct err *err);
 
 static int fail(struct visit *v, const char *name, const struct err *why, struct err *err)
 {
     bool missed = true;
     if (!config_args_has(v->ctx->args, "store") &&
-        access_is_missed(v->ctx->settings, v->catalog, name, &missed, err) < 0)
+        repository_is_required(v->ctx->settings, v->catalog, name, &missed, err) < 0)
         return -1;
     if (missed)
         log_err(why);
@@ -121,9 +121,10 @@ static int visit_one(struct visit *v, const char *name, visit_store each, struct
 {
     struct err why = {0};
     bool doubtful = false;
-    struct access *access = access_open(v->ctx->settings, v->catalog, name, false, &why);
-    int done = access ? each(v, access, &doubtful, &why) : -1;
-    access_close(access);
+    struct repository *repository =
+        repository_open(v->ctx->settings, v->catalog, name, false, &why);
+    int done = repository ? each(v, repository, &doubtful, &why) : -1;
+    repository_close(repository);
     if (done < 0 && why.kind == ERR_CANCELLED) {
         *err = why;
         return -1;
@@ -142,8 +143,8 @@ static int visit_one(struct visit *v, const char *name, visit_store each, struct
 static int visit_all(struct visit *v, visit_store each, struct err *err)
 {
     struct strlist names = {0};
-    int result = access_names(v->ctx->settings, v->catalog,
-                              config_args_text(v->ctx->args, "store"), &names, err);
+    int result = repository_names(v->ctx->settings, v->catalog,
+                                  config_args_text(v->ctx->args, "store"), &names, err);
     for (size_t i = 0; result == 0 && i < names.count; i++)
         result = visit_one(v, names.items[i], each, err);
     strlist_release(&names);
@@ -190,13 +191,14 @@ static void print_synced(struct visit *v, const char *name,
                      result->missing, result->healed, result->damaged);
 }
 
-static int sync_one(struct visit *v, struct access *access, bool *doubtful, struct err *err)
+static int sync_one(struct visit *v, struct repository *repository, bool *doubtful,
+                    struct err *err)
 {
     struct sync_result result;
-    if (sync_store(v->ctx->settings, v->catalog, access, &result, err) < 0)
+    if (sync_store(v->ctx->settings, v->catalog, repository, &result, err) < 0)
         return -1;
     *doubtful = result.empty || result.damaged > 0;
-    print_synced(v, access->name, &result);
+    print_synced(v, repository->name, &result);
     return 0;
 }
 
@@ -229,11 +231,11 @@ cleanup:
 static const struct output_column columns[] = {
     {"STORE", OUTPUT_LEFT}, {"WHAT", OUTPUT_LEFT}, {"KEY", OUTPUT_LEFT}, {"", OUTPUT_LEFT}};
 
-static json_t *finding_json(const struct compare_finding *finding)
+static json_t *finding_json(const struct check_finding *finding)
 {
-    bool sized = finding->kind == COMPARE_WRONG_SIZE;
+    bool sized = finding->kind == CHECK_WRONG_SIZE;
     return json_pack(
-        "{s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "kind", compare_kind_name(finding->kind),
+        "{s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "kind", check_kind_name(finding->kind),
         "id", *finding->id ? finding->id : NULL, "key", json_bytes(finding->key),
         "expected_bytes", sized ? json_integer((json_int_t)finding->expected) : json_null(),
         "found_bytes",
@@ -242,7 +244,7 @@ static json_t *finding_json(const struct compare_finding *finding)
         "time", json_time(finding->time), "note", json_bytes(finding->note));
 }
 
-static json_t *compared_json(const char *name, const struct compare_result *result)
+static json_t *compared_json(const char *name, const struct check_result *result)
 {
     json_t *findings = json_array();
     for (size_t i = 0; i < result->count; i++)
@@ -255,16 +257,16 @@ static json_t *compared_json(const char *name, const struct compare_result *resu
 }
 
 static void print_compared(struct visit *v, const char *name,
-                           const struct compare_result *result)
+                           const struct check_result *result)
 {
     if (v->list) {
         (void)json_array_append_new(v->list, compared_json(name, result));
         return;
     }
     for (size_t i = 0; i < result->count; i++) {
-        const struct compare_finding *finding = &result->items[i];
+        const struct check_finding *finding = &result->items[i];
         output_table_cell(&v->table, name);
-        output_table_cell(&v->table, compare_kind_name(finding->kind));
+        output_table_cell(&v->table, check_kind_name(finding->kind));
         output_table_cell(&v->table, finding->key);
         output_table_cell(&v->table, finding->note);
     }
@@ -277,15 +279,15 @@ static void print_compared(struct visit *v, const char *name,
              text_count(findings, result->count, "finding", "findings"));
 }
 
-static int check_one(struct visit *v, struct access *access, bool *doubtful,
+static int check_one(struct visit *v, struct repository *repository, bool *doubtful,
                      struct err *err)
 {
-    struct compare_result result;
-    int done = compare_store(v->catalog, access, clock_now(), &result, err);
+    struct check_result result;
+    int done = check_store(v->catalog, repository, clock_now(), &result, err);
     *doubtful = done == 0 && result.count > 0;
     if (done == 0)
-        print_compared(v, access->name, &result);
-    compare_result_release(&result);
+        print_compared(v, repository->name, &result);
+    check_result_release(&result);
     return done;
 }
 

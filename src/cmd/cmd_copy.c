@@ -15,34 +15,34 @@
 #include "cmd/progress.h"
 #include "report/artifact_name.h"
 
-static void print(const struct cmd_context *ctx, const struct transfer_spec *spec,
-                  const struct transfer_result *result)
+static void print(const struct cmd_context *ctx, const struct copy_artifact_spec *spec,
+                  const struct copy_artifact_result *result)
 {
     char size[32], resumed[32];
-    const char *outcome = transfer_outcome_name(result->outcome);
+    const char *outcome = copy_artifact_outcome_name(result->outcome);
     if (ctx->settings->json)
         output_json(json_pack("{s:s, s:o, s:o, s:s, s:I, s:I}", "id", spec->id, "from",
                               json_bytes(spec->from), "to", json_bytes(spec->to), "outcome",
                               outcome, "bytes", (json_int_t)result->bytes, "resumed_bytes",
                               (json_int_t)result->resumed));
-    else if (result->outcome == TRANSFER_PRESENT)
+    else if (result->outcome == COPY_ARTIFACT_PRESENT)
         output_linef("%s: store \"%s\" has a good copy already", spec->id, spec->to);
-    else if (result->outcome == TRANSFER_RESUMED)
+    else if (result->outcome == COPY_ARTIFACT_RESUMED)
         output_linef("%s: copied to store \"%s\", %s (%s of it had been sent before)",
                      spec->id, spec->to, text_size(size, result->bytes),
                      text_size(resumed, result->resumed));
     else
         output_linef("%s: %s to store \"%s\", %s", spec->id,
-                     result->outcome == TRANSFER_HEALED ? "copied anew" : "copied",
+                     result->outcome == COPY_ARTIFACT_HEALED ? "copied anew" : "copied",
                      spec->to, text_size(size, result->bytes));
 }
 
-static int transfer(struct cmd_context *ctx, const struct transfer_spec *given,
+static int transfer(struct cmd_context *ctx, const struct copy_artifact_spec *given,
                     struct err *err)
 {
     struct meter meter;
-    struct transfer_spec spec = *given;
-    struct transfer_result result;
+    struct copy_artifact_spec spec = *given;
+    struct copy_artifact_result result;
     struct catalog_artifact artifact = {0};
     struct progress *progress = NULL;
     int done = -1;
@@ -55,7 +55,7 @@ static int transfer(struct cmd_context *ctx, const struct transfer_spec *given,
         progress_begin(progress, "copy", artifact_name_database(&artifact), spec.id,
                        &meter);
         progress_phase(progress, spec.to);
-        done = transfer_run(&spec, &result, err);
+        done = copy_artifact_run(&spec, &result, err);
         progress_finish(progress);
     }
     progress_free(progress);
@@ -65,7 +65,7 @@ static int transfer(struct cmd_context *ctx, const struct transfer_spec *given,
     return done;
 }
 
-static int run_recorded(struct cmd_context *ctx, const struct transfer_spec *spec,
+static int run_recorded(struct cmd_context *ctx, const struct copy_artifact_spec *spec,
                         struct err *err)
 {
     struct err trouble = {0};
@@ -85,12 +85,13 @@ static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err
     char id[ULID_SIZE];
     const struct config_args *args = ctx->args;
     char *to = NULL;
-    char *from = access_name(ctx->settings, catalog, config_args_text(args, "from"), err);
+    char *from =
+        repository_name(ctx->settings, catalog, config_args_text(args, "from"), err);
     if (from)
-        to = access_name(ctx->settings, catalog, config_args_text(args, "to"), err);
+        to = repository_name(ctx->settings, catalog, config_args_text(args, "to"), err);
     int result =
         to ? catalog_artifact_find(catalog, args->positional.items[0], id, err) : -1;
-    struct transfer_spec spec = {
+    struct copy_artifact_spec spec = {
         .settings = ctx->settings, .catalog = catalog, .id = id, .from = from, .to = to};
     if (result == 0)
         result = run_recorded(ctx, &spec, err);

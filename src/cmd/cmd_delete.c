@@ -36,7 +36,7 @@ static const char *word_of(const struct delete_outcome *outcome,
         return remove_outcome_name(result->outcome);
     /* No result: there was nothing to remove in a store that answered, or the store did
      * not. */
-    return access_list_find(&outcome->stores, copy->store_id) ? "deleted" : "later";
+    return repository_list_find(&outcome->stores, copy->store_id) ? "deleted" : "later";
 }
 
 static void print_text(const struct delete_outcome *outcome, bool yes)

@@ -15,23 +15,23 @@
 
 #include <unistd.h>
 
-static int presign(struct cmd_context *ctx, const struct retrieve_spec *from,
+static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
                    struct err *err)
 {
     char time[32];
     int64_t expires = 0;
     int64_t seconds = config_args_number(ctx->args, "presign", 0);
-    struct retrieve_spec spec = *from;
+    struct copy_reader_spec spec = *from;
     spec.purpose = "being read";
     spec.for_url = true;
     if (config_args_has(ctx->args, "output") || config_args_flag(ctx->args, "decode"))
         return cmd_usage(ctx, err, "--presign prints a URL, it fetches nothing");
-    struct retrieve *retrieve = retrieve_open(&spec, err);
+    struct copy_reader *retrieve = copy_reader_open(&spec, err);
     if (retrieve == NULL)
         return -1;
-    char *url = store_presign(retrieve_access(retrieve)->store,
-                              retrieve_copy(retrieve)->key, seconds, &expires, err);
-    retrieve_close(retrieve);
+    char *url = store_presign(copy_reader_access(retrieve)->store,
+                              copy_reader_copy(retrieve)->key, seconds, &expires, err);
+    copy_reader_close(retrieve);
     if (url == NULL)
         return -1;
     clock_rfc3339(time, expires);
@@ -44,18 +44,20 @@ static int presign(struct cmd_context *ctx, const struct retrieve_spec *from,
     return 0;
 }
 
-static int fetch(struct cmd_context *ctx, const struct retrieve_spec *from, struct err *err)
+static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
+                 struct err *err)
 {
     const char *output = config_args_text(ctx->args, "output");
     bool standard = output && strcmp(output, "-") == 0;
     struct meter meter;
-    struct fetch_spec spec = {
-        .from = *from,
-        .form = config_args_flag(ctx->args, "decode") ? RETRIEVE_DECODED : RETRIEVE_STORED,
-        .output = standard ? NULL : output,
-        .fd = STDOUT_FILENO,
-        .force = config_args_flag(ctx->args, "force"),
-        .meter = &meter};
+    struct export_spec spec = {.from = *from,
+                               .form = config_args_flag(ctx->args, "decode")
+                                           ? COPY_READER_DECODED
+                                           : COPY_READER_STORED,
+                               .output = standard ? NULL : output,
+                               .fd = STDOUT_FILENO,
+                               .force = config_args_flag(ctx->args, "force"),
+                               .meter = &meter};
     char *store = NULL;
     if (output == NULL)
         return cmd_usage(ctx, err, "where to? --output FILE, or - for stdout");
@@ -63,11 +65,11 @@ static int fetch(struct cmd_context *ctx, const struct retrieve_spec *from, stru
     if (progress == NULL)
         return -1;
     /* Of stored bytes there is no estimate in the unit that progress counts. */
-    meter_init(&meter, spec.form == RETRIEVE_DECODED ? from->artifact->raw_bytes : 0);
+    meter_init(&meter, spec.form == COPY_READER_DECODED ? from->artifact->raw_bytes : 0);
     progress_begin(progress, "fetch", artifact_name_database(from->artifact),
                    from->artifact->id, &meter);
     progress_phase(progress, "read");
-    int result = fetch_run(&spec, &store, err);
+    int result = export_run(&spec, &store, err);
     progress_finish(progress);
     progress_free(progress);
     if (result == 0)
@@ -81,10 +83,10 @@ static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err
     char id[ULID_SIZE];
     struct catalog_artifact artifact;
     artifact = (struct catalog_artifact){0};
-    struct retrieve_spec from = {.settings = ctx->settings,
-                                 .catalog = catalog,
-                                 .artifact = &artifact,
-                                 .store = config_args_text(ctx->args, "store")};
+    struct copy_reader_spec from = {.settings = ctx->settings,
+                                    .catalog = catalog,
+                                    .artifact = &artifact,
+                                    .store = config_args_text(ctx->args, "store")};
     int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
     if (result == 0)
         result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);

@@ -1,5 +1,5 @@
 /*
- * `restore`: the command line becomes a struct restoring_spec. What of it a backup allows is
+ * `restore`: the command line becomes a struct restore_spec. What of it a backup allows is
  * checked in restoring.c, so that the command and later callers refuse the same things.
  */
 #include "backup/restore.h"
@@ -20,7 +20,7 @@ static void on_phase(void *context, const char *phase)
 }
 
 static void say_done(const struct cmd_context *ctx, const struct catalog_artifact *artifact,
-                     const struct restoring_done *done, int64_t milliseconds)
+                     const struct restore_done *done, int64_t milliseconds)
 {
     char time[32], size[32];
     if (ctx->settings->json) {
@@ -40,8 +40,8 @@ static int restore(struct cmd_context *ctx, struct catalog *catalog,
                    struct err *err)
 {
     struct meter meter;
-    struct restoring_done done = {0};
-    struct restoring_spec spec = {
+    struct restore_done done = {0};
+    struct restore_spec spec = {
         .from = {.settings = ctx->settings,
                  .catalog = catalog,
                  .artifact = artifact,
@@ -60,11 +60,11 @@ static int restore(struct cmd_context *ctx, struct catalog *catalog,
     meter_init(&meter, artifact->raw_bytes);
     progress_begin(progress, "restore", artifact_name_database(artifact), artifact->id,
                    &meter);
-    int result = restoring_run(&spec, &done, err);
+    int result = restore_run(&spec, &done, err);
     progress_finish(progress);
     if (result == 0)
         say_done(ctx, artifact, &done, clock_monotonic_ms() - meter.started_ms);
-    restoring_done_release(&done);
+    restore_done_release(&done);
     return result;
 }
 

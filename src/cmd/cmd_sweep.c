@@ -88,7 +88,7 @@ static int exit_status(const struct sweep_report *report)
                   count_removed(report, REMOVE_BLOCKED) > 0 ||
                   count_removed(report, REMOVE_LATER) > 0;
 
-    size_t missed = access_list_missed(&report->stores);
+    size_t missed = repository_list_required_failures(&report->stores);
     if (missed > 0 && report->stores.count == 0)
         return err_exit_status(ERR_TRANSIENT);
     return undone || missed > 0 ? CMD_PARTIAL : CMD_DONE;

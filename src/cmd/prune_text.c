@@ -61,8 +61,8 @@ static void print_part(const struct prune *prune, const struct prune_part *part,
         if (!has_lines(part, group, all))
             continue;
         text_clear(&line);
-        retention_explain_header(part->plan, group, part->access->name, part->policy->name,
-                                 &line);
+        retention_explain_header(part->plan, group, part->repository->name,
+                                 part->policy->name, &line);
         output_text(line.data);
         print_rows(prune, part, group, all);
         if (group->over_cap)
@@ -76,7 +76,7 @@ static void print_part(const struct prune *prune, const struct prune_part *part,
 static void print_skipped(const struct prune *prune)
 {
     for (size_t i = 0; i < prune->stores.failure_count; i++) {
-        const struct access_failure *failure = &prune->stores.failures[i];
+        const struct repository_failure *failure = &prune->stores.failures[i];
         output_linef("SKIPPED store %s: %.*s", failure->name,
                      (int)strcspn(failure->err.text, "\n"), failure->err.text);
     }
@@ -155,7 +155,7 @@ static json_t *group_json(const struct prune_part *part, size_t index)
     text_init(&rules, LINE_CEILING);
     retention_policy_text(&part->policy->retention, &rules);
     set(object, "group", json_bytes(group->name));
-    set(object, "store", json_bytes(part->access->name));
+    set(object, "store", json_bytes(part->repository->name));
     set(object, "policy", json_string(part->policy->name));
     set(object, "rules", json_string(rules.data));
     set(object, "anchor", json_time(group->has_anchor ? group->anchor : 0));
@@ -202,7 +202,7 @@ static json_t *copy_json(const struct prune *prune, const struct prune_part *par
     json_t *object = json_object();
     set(object, "id", json_string(row->artifact));
     set(object, "group", json_bytes(row->group));
-    set(object, "store", json_bytes(part->access->name));
+    set(object, "store", json_bytes(part->repository->name));
     set(object, "time", json_time(row->time));
     set(object, "bytes", json_integer((json_int_t)row->bytes));
     set(object, "verdict", json_string(verdict_word(&part->plan->decisions[index])));

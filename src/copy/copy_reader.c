@@ -18,11 +18,11 @@
 
 enum { PIECE = 1 << 20, INDEX_MAX = 1 << 30 };
 
-struct retrieve {
-    const struct retrieve_spec *spec; /* a copy of the caller's, below */
-    struct retrieve_spec kept;
+struct copy_reader {
+    const struct copy_reader_spec *spec; /* a copy of the caller's, below */
+    struct copy_reader_spec kept;
     const struct catalog_copy *copy; /* of the artifact */
-    struct access *access;
+    struct repository *repository;
     int64_t lease;
     int64_t refreshed_ms;
 };
@@ -31,7 +31,7 @@ struct retrieve {
 
 /* One that a check found broken may lack no more than its index: who names its store gets
  * what there is, every byte checked. Nobody else is given it. */
-static bool may_read(const struct retrieve_spec *spec, const struct catalog_copy *copy)
+static bool may_read(const struct copy_reader_spec *spec, const struct catalog_copy *copy)
 {
     bool broken =
         copy->state == CATALOG_COPY_MISSING || copy->state == CATALOG_COPY_DAMAGED;
@@ -51,18 +51,19 @@ static bool is_folder(struct catalog *catalog, const struct catalog_copy *copy)
     return folder;
 }
 
-static int try_copy(struct retrieve *retrieve, const struct catalog_copy *copy,
+static int try_copy(struct copy_reader *retrieve, const struct catalog_copy *copy,
                     struct err *err)
 {
-    const struct retrieve_spec *spec = retrieve->spec;
-    retrieve->access = access_open(spec->settings, spec->catalog, copy->store, false, err);
-    if (retrieve->access == NULL)
+    const struct copy_reader_spec *spec = retrieve->spec;
+    retrieve->repository =
+        repository_open(spec->settings, spec->catalog, copy->store, false, err);
+    if (retrieve->repository == NULL)
         return -1;
     bool unbroken = !spec->broken_too && copy->state == CATALOG_COPY_COMPLETE;
     if (catalog_lease_take(spec->catalog, copy->id, spec->purpose, unbroken,
                            &retrieve->lease, err) < 0) {
-        access_close(retrieve->access);
-        retrieve->access = NULL;
+        repository_close(retrieve->repository);
+        retrieve->repository = NULL;
         return -1;
     }
     if (!unbroken && !spec->broken_too)
@@ -70,7 +71,7 @@ static int try_copy(struct retrieve *retrieve, const struct catalog_copy *copy,
                     "store was named",
                     copy->store, catalog_copy_state_name(copy->state),
                     copy->verified_error ? copy->verified_error : "no reason is known");
-    access_use(retrieve->access);
+    repository_be_patient(retrieve->repository);
     retrieve->copy = copy;
     retrieve->refreshed_ms = clock_monotonic_ms();
     return 0;
@@ -83,7 +84,7 @@ static void tell_passed_over(const struct err *err)
 }
 
 /* Folders in the first round, then the rest. */
-static int choose(struct retrieve *retrieve, struct err *err)
+static int choose(struct copy_reader *retrieve, struct err *err)
 {
     const struct catalog_artifact *artifact = retrieve->spec->artifact;
     bool folders = !retrieve->spec->for_url || retrieve->spec->store != NULL;
@@ -104,7 +105,7 @@ static int choose(struct retrieve *retrieve, struct err *err)
     return -1;
 }
 
-static int nothing_to_read(const struct retrieve_spec *spec, struct err *err)
+static int nothing_to_read(const struct copy_reader_spec *spec, struct err *err)
 {
     const struct catalog_artifact *artifact = spec->artifact;
     if (artifact->status != CATALOG_COMPLETE)
@@ -122,9 +123,9 @@ static int nothing_to_read(const struct retrieve_spec *spec, struct err *err)
                     artifact->id);
 }
 
-struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err)
+struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec, struct err *err)
 {
-    struct retrieve *retrieve = memory_zalloc(sizeof *retrieve);
+    struct copy_reader *retrieve = memory_zalloc(sizeof *retrieve);
     retrieve->kept = *spec;
     retrieve->spec = &retrieve->kept;
     err_clear(err);
@@ -132,25 +133,25 @@ struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err
         return retrieve;
     if (err->kind == ERR_NONE)
         nothing_to_read(spec, err);
-    retrieve_close(retrieve);
+    copy_reader_close(retrieve);
     return NULL;
 }
 
-const struct catalog_copy *retrieve_copy(const struct retrieve *retrieve)
+const struct catalog_copy *copy_reader_copy(const struct copy_reader *retrieve)
 {
     return retrieve->copy;
 }
 
-struct access *retrieve_access(const struct retrieve *retrieve)
+struct repository *copy_reader_access(const struct copy_reader *retrieve)
 {
-    return retrieve->access;
+    return retrieve->repository;
 }
 
 /* ---- its bytes ---- */
 
 /* A catalog that is busy or full is no reason to break off a restore of hours: every byte
  * is checked whatever happens to the copy. */
-static void refresh_lease(struct retrieve *retrieve)
+static void refresh_lease(struct copy_reader *retrieve)
 {
     struct err trouble = {0};
     int64_t now = clock_monotonic_ms();
@@ -162,12 +163,12 @@ static void refresh_lease(struct retrieve *retrieve)
 }
 
 /* Stored bytes one piece after the other to `each`. */
-static int download(struct retrieve *retrieve, struct stream_sink each, struct meter *meter,
-                    struct err *err)
+static int download(struct copy_reader *retrieve, struct stream_sink each,
+                    struct meter *meter, struct err *err)
 {
     uint64_t size = retrieve->spec->artifact->stored_bytes;
     struct store_download *from =
-        store_download_begin(retrieve->access->store, retrieve->copy->key, 0, 0, err);
+        store_download_begin(retrieve->repository->store, retrieve->copy->key, 0, 0, err);
     unsigned char *piece = from ? memory_try(PIECE, err) : NULL;
     ssize_t got = piece ? 1 : -1;
     /* Cheaper than to read it all and find the hash wrong. */
@@ -215,7 +216,7 @@ static int write_stored(void *context, const void *data, size_t size, struct err
     return sink->next.write(sink->next.context, data, size, err);
 }
 
-static int run_stored(struct retrieve *retrieve, struct stream_sink next,
+static int run_stored(struct copy_reader *retrieve, struct stream_sink next,
                       struct meter *meter, struct err *err)
 {
     struct stored_sink sink = {.next = next};
@@ -280,15 +281,15 @@ static bool is_usable(const struct text *index, uint64_t raw_bytes, struct err *
 
 /* Without its index an artifact can still be read; only the early check of each chunk falls
  * away, the hashes of the whole remain. */
-static int read_index(struct retrieve *retrieve, struct decoded_sink *sink,
+static int read_index(struct copy_reader *retrieve, struct decoded_sink *sink,
                       struct text *index, struct err *err)
 {
     bool absent = true;
     struct err why = {0};
     struct stream_sink next = {.write = count_raw, .context = sink};
     if (retrieve->copy->index_key != NULL &&
-        store_get(retrieve->access->store, retrieve->copy->index_key, index, &absent, err) <
-            0)
+        store_get(retrieve->repository->store, retrieve->copy->index_key, index, &absent,
+                  err) < 0)
         return -1;
     if (!absent && is_usable(index, retrieve->spec->artifact->raw_bytes, &why))
         sink->check = chunk_check_new(index->data, index->length, next, &why);
@@ -299,7 +300,7 @@ static int read_index(struct retrieve *retrieve, struct decoded_sink *sink,
     return 0;
 }
 
-static int check_decoded(const struct retrieve *retrieve, struct decoded_sink *sink,
+static int check_decoded(const struct copy_reader *retrieve, struct decoded_sink *sink,
                          struct err *err)
 {
     const struct catalog_artifact *artifact = retrieve->spec->artifact;
@@ -317,7 +318,7 @@ static int check_decoded(const struct retrieve *retrieve, struct decoded_sink *s
     return check_hash("decoded bytes", raw_sum, artifact->raw_sha256, err);
 }
 
-static int run_decoded(struct retrieve *retrieve, struct stream_sink next,
+static int run_decoded(struct copy_reader *retrieve, struct stream_sink next,
                        struct meter *meter, struct err *err)
 {
     struct decoded_sink sink = {.next = next, .meter = meter};
@@ -345,14 +346,14 @@ cleanup:
     return result;
 }
 
-int retrieve_run(struct retrieve *retrieve, enum retrieve_form form,
-                 struct stream_sink sink, struct meter *meter, struct err *err)
+int copy_reader_run(struct copy_reader *retrieve, enum copy_reader_form form,
+                    struct stream_sink sink, struct meter *meter, struct err *err)
 {
-    return form == RETRIEVE_STORED ? run_stored(retrieve, sink, meter, err)
-                                   : run_decoded(retrieve, sink, meter, err);
+    return form == COPY_READER_STORED ? run_stored(retrieve, sink, meter, err)
+                                      : run_decoded(retrieve, sink, meter, err);
 }
 
-void retrieve_close(struct retrieve *retrieve)
+void copy_reader_close(struct copy_reader *retrieve)
 {
     struct err trouble = {0};
     if (retrieve == NULL)
@@ -360,6 +361,6 @@ void retrieve_close(struct retrieve *retrieve)
     if (retrieve->lease != 0 &&
         catalog_lease_end(retrieve->spec->catalog, retrieve->lease, &trouble) < 0)
         log_warning("%s", trouble.text);
-    access_close(retrieve->access);
+    repository_close(retrieve->repository);
     free(retrieve);
 }

@@ -1,13 +1,13 @@
 /*
- * retrieve - the bytes of one artifact out of one of its stores, every one checked on the
+ * copy_reader - the bytes of one artifact out of one of its stores, every one checked on the
  * way.
  *
- *     retrieve_open -> retrieve_run -> retrieve_close
+ *     copy_reader_open -> copy_reader_run -> copy_reader_close
  *
  * Opening chooses the copy and takes a lease on it, so that no prune removes it meanwhile.
  * The bytes are hashed as they come; in decoded form each chunk is held back until its own
  * SHA-256 (of the chunk index beside the data) was right, so that a restore is never fed
- * what was not checked. Only when retrieve_run has returned 0 all of it was the artifact.
+ * what was not checked. Only when copy_reader_run has returned 0 all of it was the artifact.
  *
  * One thread; the catalog handle is the caller's.
  */
@@ -18,13 +18,13 @@
 #include "catalog/artifacts.h"
 #include "stream/stream.h"
 
-enum retrieve_form {
-    RETRIEVE_STORED, /* as it lies in the store */
-    RETRIEVE_DECODED /* as pg_dump wrote it */
+enum copy_reader_form {
+    COPY_READER_STORED, /* as it lies in the store */
+    COPY_READER_DECODED /* as pg_dump wrote it */
 };
 
 /* All borrowed; the artifact with its copies. */
-struct retrieve_spec {
+struct copy_reader_spec {
     struct settings *settings;
     struct catalog *catalog; /* CATALOG_WRITE: for the lease */
     const struct catalog_artifact *artifact;
@@ -36,17 +36,18 @@ struct retrieve_spec {
     bool broken_too;     /* also a copy that is known as missing or damaged (verify) */
 };
 
-struct retrieve;
+struct copy_reader;
 
 /* A store that does not answer is passed over with a warning while there is another.
  * ERR_NOT_FOUND: no copy to read; else the last store's error. */
-struct retrieve *retrieve_open(const struct retrieve_spec *spec, struct err *err) MUST_USE;
-const struct catalog_copy *retrieve_copy(const struct retrieve *retrieve);
-struct access *retrieve_access(const struct retrieve *retrieve);
+struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec,
+                                     struct err *err) MUST_USE;
+const struct catalog_copy *copy_reader_copy(const struct copy_reader *retrieve);
+struct repository *copy_reader_access(const struct copy_reader *retrieve);
 /* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
  * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone. */
-int retrieve_run(struct retrieve *retrieve, enum retrieve_form form,
-                 struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
-void retrieve_close(struct retrieve *retrieve); /* NULL-safe; ends the lease */
+int copy_reader_run(struct copy_reader *retrieve, enum copy_reader_form form,
+                    struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
+void copy_reader_close(struct copy_reader *retrieve); /* NULL-safe; ends the lease */
 
 #endif

@@ -19,7 +19,7 @@
 
 struct recovery {
     struct catalog *catalog;
-    struct access *access;
+    struct repository *repository;
     const struct catalog_copy *copy;
     bool vouched;
 };
@@ -83,7 +83,7 @@ static int read_manifest(const struct recovery *r, struct manifest *manifest, bo
     struct text text;
     char *key = keys_manifest(r->copy->artifact);
     text_init(&text, MANIFEST_CEILING);
-    int result = store_get(r->access->store, key, &text, absent, err);
+    int result = store_get(r->repository->store, key, &text, absent, err);
     if (result == 0 && !*absent)
         result = manifest_parse(text.data, text.length, r->copy->artifact, manifest, err);
     text_release(&text);
@@ -101,7 +101,7 @@ static int check_data(const struct recovery *r, const struct manifest *manifest,
     if (manifest->facts.key == NULL || strcmp(manifest->facts.key, r->copy->key) != 0)
         return err_set(err, ERR_UNSAFE, "the manifest of %s names another object than %s",
                        r->copy->artifact, r->copy->key);
-    if (store_stat(r->access->store, r->copy->key, &object, &absent, err) < 0)
+    if (store_stat(r->repository->store, r->copy->key, &object, &absent, err) < 0)
         return -1;
     *whole = !absent && object.size == manifest->artifact.stored_bytes;
     store_object_release(&object);
@@ -119,7 +119,7 @@ static int abort_one(void *context, const struct store_pending *pending, struct 
                 strcmp(id, r->copy->artifact) == 0;
     if (!temp && strcmp(pending->key, r->copy->key) != 0)
         return 0;
-    return store_abort_pending(r->access->store, pending->key, pending->handle, err);
+    return store_abort_pending(r->repository->store, pending->key, pending->handle, err);
 }
 
 /* Every one in the folder of that key. */
@@ -128,7 +128,7 @@ static int abort_beside(const struct recovery *r, const char *key, struct err *e
     const char *slash = strrchr(key, '/');
     char *folder = memory_strndup(key, slash ? (size_t)(slash + 1 - key) : 0);
     struct recovery context = *r;
-    int result = store_list_pending(r->access->store, folder, abort_one, &context, err);
+    int result = store_list_pending(r->repository->store, folder, abort_one, &context, err);
     free(folder);
     return result;
 }
@@ -139,7 +139,7 @@ static int abort_beside(const struct recovery *r, const char *key, struct err *e
  * beside the manifest. */
 static int abort_uploads(const struct recovery *r, struct err *err)
 {
-    struct store *store = r->access->store;
+    struct store *store = r->repository->store;
     struct recovery context = *r;
     if (r->copy->upload &&
         store_abort_pending(store, r->copy->key, r->copy->upload, err) < 0)
@@ -178,7 +178,7 @@ static int remove_object(const struct recovery *r, const char *key, struct err *
     if (!same)
         return err_set(err, ERR_UNSAFE, "another process has taken up the copy of %s",
                        r->copy->artifact);
-    if (store_remove(r->access->store, key, &removed, err) < 0)
+    if (store_remove(r->repository->store, key, &removed, err) < 0)
         return -1;
     if (removed.result == STORE_GONE)
         return 0;
@@ -211,12 +211,12 @@ static bool owner_is_gone(const struct recovery *r)
     return r->copy->owner_state == OWNER_DEAD;
 }
 
-int recover_copy(struct catalog *catalog, struct access *access,
+int recover_copy(struct catalog *catalog, struct repository *repository,
                  const struct catalog_copy *copy, bool vouched, enum recover_result *result,
                  struct err *err)
 {
     struct recovery r = {
-        .catalog = catalog, .access = access, .copy = copy, .vouched = vouched};
+        .catalog = catalog, .repository = repository, .copy = copy, .vouched = vouched};
     struct manifest manifest = {0};
     bool absent = false, may = false, whole = false, same = false;
     *result = RECOVER_LEFT_ALONE;
@@ -277,16 +277,17 @@ static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
     return mine;
 }
 
-static int recover_of_job(struct catalog *catalog, struct access *access, const char *job,
-                          struct err *err)
+static int recover_of_job(struct catalog *catalog, struct repository *repository,
+                          const char *job, struct err *err)
 {
     struct catalog_copies copies = {0};
-    int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
+    int result = catalog_copies_abandoned(catalog, repository->id, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
         enum recover_result what = RECOVER_LEFT_ALONE;
         if (!belongs(catalog, &copies.items[i], job))
             continue;
-        result = recover_copy(catalog, access, &copies.items[i], *job != '\0', &what, err);
+        result =
+            recover_copy(catalog, repository, &copies.items[i], *job != '\0', &what, err);
         if (result == 0)
             tell(&copies.items[i], what);
     }
@@ -323,7 +324,8 @@ int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, si
     return result;
 }
 
-void recover_job(struct catalog *catalog, const struct access_list *stores, const char *job)
+void recover_job(struct catalog *catalog, const struct repository_list *stores,
+                 const char *job)
 {
     struct err err = {0};
     size_t count = 0;
@@ -350,7 +352,7 @@ static struct lock *try_lock(struct catalog *catalog, const char *job)
     return *job != '\0' ? lock_take(&spec, &ignored) : NULL;
 }
 
-static int recover_one(struct catalog *catalog, struct access *access,
+static int recover_one(struct catalog *catalog, struct repository *repository,
                        const struct catalog_copy *copy, bool thorough,
                        enum recover_result *result, struct err *err)
 {
@@ -363,7 +365,7 @@ static int recover_one(struct catalog *catalog, struct access *access,
     if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
         lock = try_lock(catalog, row.job);
     if (done == 0 && (thorough || !is_copy))
-        done = recover_copy(catalog, access, copy, lock != NULL, result, err);
+        done = recover_copy(catalog, repository, copy, lock != NULL, result, err);
     lock_release(lock);
     catalog_artifact_release(&row);
     return done;
@@ -376,16 +378,17 @@ static void count_one(struct recover_counts *counts, enum recover_result result)
     counts->left += result == RECOVER_LEFT_ALONE;
 }
 
-int recover_store(struct catalog *catalog, struct access *access, bool thorough,
+int recover_store(struct catalog *catalog, struct repository *repository, bool thorough,
                   struct recover_counts *counts, struct err *err)
 {
     struct catalog_copies copies = {0};
     struct recover_counts sums = {0};
-    int result = catalog_copies_abandoned(catalog, access->id, &copies, err);
+    int result = catalog_copies_abandoned(catalog, repository->id, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
         enum recover_result what = RECOVER_LEFT_ALONE;
         struct err why = {0};
-        if (recover_one(catalog, access, &copies.items[i], thorough, &what, &why) == 0) {
+        if (recover_one(catalog, repository, &copies.items[i], thorough, &what, &why) ==
+            0) {
             tell(&copies.items[i], what);
             count_one(&sums, what);
             continue;
@@ -397,7 +400,7 @@ int recover_store(struct catalog *catalog, struct access *access, bool thorough,
             result = -1;
         } else {
             log_warning("what backup %s left in store \"%s\" stays for now: %s",
-                        copies.items[i].artifact, access->name, why.text);
+                        copies.items[i].artifact, repository->name, why.text);
         }
     }
     catalog_copies_release(&copies);

@@ -29,14 +29,14 @@ enum recover_result {
 
 /* One copy, as it was read from the catalog; one that is another by now is left alone.
  * vouched: the caller holds the lock that its owner would hold. */
-int recover_copy(struct catalog *catalog, struct access *access,
+int recover_copy(struct catalog *catalog, struct repository *repository,
                  const struct catalog_copy *copy, bool vouched, enum recover_result *result,
                  struct err *err) MUST_USE;
 
 /* Before a backup of `job` ("" for ad hoc), under its lock: the copies of that job in these
  * stores, then its artifacts that nobody is at any more. Never fails: what goes wrong is a
  * warning. Interrupted `copy`s of complete artifacts are left to be resumed. */
-void recover_job(struct catalog *catalog, const struct access_list *stores,
+void recover_job(struct catalog *catalog, const struct repository_list *stores,
                  const char *job);
 
 /* What became of the copies of a store. */
@@ -47,7 +47,7 @@ struct recover_counts {
  * warning (`failed`). thorough: also interrupted `copy`s, and those of owners that cannot
  * be seen from here (another machine or container) where the lock of their job is free. -1:
  * the catalog failed, or cancelled. counts may be NULL. */
-int recover_store(struct catalog *catalog, struct access *access, bool thorough,
+int recover_store(struct catalog *catalog, struct repository *repository, bool thorough,
                   struct recover_counts *counts, struct err *err) MUST_USE;
 
 /* Artifacts `running` whose owner is gone and that have no copy left to look after: failed.

@@ -36,7 +36,7 @@ void remove_results_release(struct remove_results *results)
 /* One copy on its way out. */
 struct removal {
     struct catalog *catalog;
-    struct access *access;
+    struct repository *repository;
     const struct catalog_copy *copy;
     struct remove_result *result;
 };
@@ -72,7 +72,7 @@ static int remove_object(struct removal *removal, enum catalog_gone what, const 
     struct store_removed removed = {0};
     if ((removal->copy->gone & what) != 0 || key == NULL)
         return 0;
-    if (store_remove(removal->access->store, key, &removed, err) < 0)
+    if (store_remove(removal->repository->store, key, &removed, err) < 0)
         return -1;
     take_answer(removal->result, &removed);
     if (removed.result != STORE_GONE)
@@ -86,7 +86,8 @@ static int remove_rest(struct removal *removal, struct err *err)
     char *state = keys_state(copy->artifact);
     int result = 0;
     if (copy->upload != NULL)
-        result = store_abort_pending(removal->access->store, copy->key, copy->upload, err);
+        result =
+            store_abort_pending(removal->repository->store, copy->key, copy->upload, err);
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_INDEX, copy->index_key, err);
     if (result == 0)
@@ -98,23 +99,23 @@ static int remove_rest(struct removal *removal, struct err *err)
 }
 
 /* An unmounted disk or another bucket would say of everything that it is not there. */
-static int check_identity(struct access *access, struct err *err)
+static int check_identity(struct repository *repository, struct err *err)
 {
     char uuid[37];
     bool absent = false;
-    if (store_identify(access->store, uuid, &absent, err) < 0)
+    if (store_identify(repository->store, uuid, &absent, err) < 0)
         return -1;
-    if (!absent && strcmp(uuid, access->uuid) == 0)
+    if (!absent && strcmp(uuid, repository->uuid) == 0)
         return 0;
     return err_set(err, ERR_STORE,
                    "store \"%s\" is not the one it was: its mark is missing or another's",
-                   access->name);
+                   repository->name);
 }
 
 static int remove_objects(struct removal *removal, struct err *err)
 {
     char *manifest = keys_manifest(removal->copy->artifact);
-    int result = check_identity(removal->access, err);
+    int result = check_identity(removal->repository, err);
     removal->result->outcome = REMOVE_GONE;
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_MANIFEST, manifest, err);
@@ -192,11 +193,11 @@ static int remove_loaded(struct removal *removal, int64_t now, struct err *err)
     return settle(removal, now, err);
 }
 
-int remove_copy(struct catalog *catalog, struct access *access, int64_t id, int64_t now,
-                struct remove_result *result, struct err *err)
+int remove_copy(struct catalog *catalog, struct repository *repository, int64_t id,
+                int64_t now, struct remove_result *result, struct err *err)
 {
     struct catalog_copy copy = {0};
-    struct removal removal = {catalog, access, &copy, result};
+    struct removal removal = {catalog, repository, &copy, result};
     *result = (struct remove_result){.copy = id};
     if (cancel_check(err) < 0 || catalog_copy_load(catalog, id, &copy, err) < 0)
         return -1;
@@ -209,26 +210,26 @@ int remove_copy(struct catalog *catalog, struct access *access, int64_t id, int6
 
 /* ---- all of a store ---- */
 
-static void tell(const struct access *access, const struct remove_result *result)
+static void tell(const struct repository *repository, const struct remove_result *result)
 {
     if (result->outcome == REMOVE_BLOCKED)
-        log_warning("store \"%s\" refuses to delete %s: %s", access->name, result->artifact,
-                    result->reason);
+        log_warning("store \"%s\" refuses to delete %s: %s", repository->name,
+                    result->artifact, result->reason);
     else if (result->outcome == REMOVE_LATER)
         log_warning("%s is not deleted from store \"%s\" yet: %s", result->artifact,
-                    access->name, result->reason);
+                    repository->name, result->reason);
     else
-        log_info("store \"%s\": %s %s", access->name, result->artifact,
+        log_info("store \"%s\": %s %s", repository->name, result->artifact,
                  result->outcome == REMOVE_GONE ? "deleted" : "is under an object lock");
 }
 
-static int find_due(struct catalog *catalog, const struct access *access, int64_t now,
-                    bool all, struct catalog_copies *out, struct err *err)
+static int find_due(struct catalog *catalog, const struct repository *repository,
+                    int64_t now, bool all, struct catalog_copies *out, struct err *err)
 {
     struct catalog_copies rest = {0};
-    struct catalog_copy_filter filter = {.store_id = access->id,
+    struct catalog_copy_filter filter = {.store_id = repository->id,
                                          .states = 1u << CATALOG_COPY_DELETING};
-    int result = catalog_deletions_due(catalog, access->id, now, out, err);
+    int result = catalog_deletions_due(catalog, repository->id, now, out, err);
     if (result < 0 || !all)
         return result;
     result = catalog_copies_list(catalog, &filter, &rest, err);
@@ -244,18 +245,18 @@ static int find_due(struct catalog *catalog, const struct access *access, int64_
     return result;
 }
 
-int remove_due(struct catalog *catalog, struct access *access, int64_t now, bool all,
-               struct remove_results *results, struct err *err)
+int remove_due(struct catalog *catalog, struct repository *repository, int64_t now,
+               bool all, struct remove_results *results, struct err *err)
 {
     struct catalog_copies due = {0};
     size_t failures = 0;
-    int result = find_due(catalog, access, now, all, &due, err);
+    int result = find_due(catalog, repository, now, all, &due, err);
     for (size_t i = 0; result == 0 && i < due.count && failures < FAILURES_MAX; i++) {
         struct remove_result one;
-        result = remove_copy(catalog, access, due.items[i].id, now, &one, err);
+        result = remove_copy(catalog, repository, due.items[i].id, now, &one, err);
         if (result < 0)
             break;
-        tell(access, &one);
+        tell(repository, &one);
         memory_grow(&results->items, &results->capacity, results->count + 1,
                     sizeof *results->items);
         results->items[results->count++] = one;

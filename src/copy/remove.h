@@ -19,7 +19,7 @@
  * for gone in a store that is not the one it should be: its mark is read again before each
  * copy.
  *
- * One thread per access; the caller holds LOCK_REMOVAL.
+ * One thread per repository; the caller holds LOCK_REMOVAL.
  */
 #ifndef PGKEEP_COPY_REMOVE_H
 #define PGKEEP_COPY_REMOVE_H
@@ -48,14 +48,14 @@ void remove_results_release(struct remove_results *results);
 /* One copy that is deleting, locked or blocked, due or not. 0 with whatever the store
  * answered; -1 when the catalog cannot be written and when cancelled: it then stays as it
  * is. */
-int remove_copy(struct catalog *catalog, struct access *access, int64_t copy, int64_t now,
-                struct remove_result *result, struct err *err) MUST_USE;
+int remove_copy(struct catalog *catalog, struct repository *repository, int64_t copy,
+                int64_t now, struct remove_result *result, struct err *err) MUST_USE;
 
 /* All that are due in this store, one after the other; each result is appended. One that
  * fails does not stop the others, but a store that failed three times in a row is left
  * alone until the next run. `all`: also those whose next try is later, but for locked ones
  * and blocked ones. */
-int remove_due(struct catalog *catalog, struct access *access, int64_t now, bool all,
-               struct remove_results *results, struct err *err) MUST_USE;
+int remove_due(struct catalog *catalog, struct repository *repository, int64_t now,
+               bool all, struct remove_results *results, struct err *err) MUST_USE;
 
 #endif

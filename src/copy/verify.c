@@ -112,10 +112,10 @@ cleanup:
     return got;
 }
 
-static int check(const struct verify_spec *spec, struct retrieve *retrieve, uint64_t *bytes,
-                 struct err *err)
+static int check(const struct verify_spec *spec, struct copy_reader *retrieve,
+                 uint64_t *bytes, struct err *err)
 {
-    struct store *store = retrieve_access(retrieve)->store;
+    struct store *store = copy_reader_access(retrieve)->store;
     struct stream_sink sink = {.write = null_write};
     if (check_quick(store, spec, err) < 0)
         return -1;
@@ -123,7 +123,7 @@ static int check(const struct verify_spec *spec, struct retrieve *retrieve, uint
         return 0;
     if (spec->copy->index_key && check_index(store, spec, err) < 0)
         return -1;
-    int result = retrieve_run(retrieve, RETRIEVE_DECODED, sink, spec->meter, err);
+    int result = copy_reader_run(retrieve, COPY_READER_DECODED, sink, spec->meter, err);
     *bytes = result == 0 ? spec->artifact->stored_bytes : 0;
     return result;
 }
@@ -156,17 +156,17 @@ static int record(const struct verify_spec *spec, struct catalog_verification *o
 int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
                 struct err *why, struct err *err)
 {
-    struct retrieve_spec from = {.settings = spec->settings,
-                                 .catalog = spec->catalog,
-                                 .artifact = spec->artifact,
-                                 .store = spec->copy->store,
-                                 .purpose = "being verified",
-                                 .broken_too = true};
+    struct copy_reader_spec from = {.settings = spec->settings,
+                                    .catalog = spec->catalog,
+                                    .artifact = spec->artifact,
+                                    .store = spec->copy->store,
+                                    .purpose = "being verified",
+                                    .broken_too = true};
     int64_t start = clock_monotonic_ms();
     *out = (struct catalog_verification){
         .copy = spec->copy->id, .run = spec->run, .level = spec->level};
     err_clear(why);
-    struct retrieve *retrieve = retrieve_open(&from, why);
+    struct copy_reader *retrieve = copy_reader_open(&from, why);
     /* A store that cannot be opened says nothing of the copy. */
     out->result = retrieve == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
     if (retrieve && check(spec, retrieve, &out->bytes, why) < 0)
@@ -180,8 +180,9 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     else
         result = record(spec, out, why, err);
     if (result == 0 && retrieve && out->result != CATALOG_UNDECIDED)
-        note_write(spec->catalog, retrieve_access(retrieve), spec->artifact->id);
-    retrieve_close(retrieve);
+        state_sync_try_push(spec->catalog, copy_reader_access(retrieve),
+                            spec->artifact->id);
+    copy_reader_close(retrieve);
     return result;
 }
 

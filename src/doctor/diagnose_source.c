@@ -87,7 +87,7 @@ static void look_at_database(struct asked *asked, const char *database)
     struct err err = {0};
     char size[32];
     uint64_t bytes = 0;
-    struct dump_filters filters = take_facts_filters(asked->source);
+    struct dump_filters filters = backup_facts_filters(asked->source);
     struct server *server = server_connect(asked->conninfo.text, database, &err);
     int result = server == NULL ? -1 : 0;
     if (result == 0)

@@ -182,7 +182,7 @@ static void look_at(struct diagnose *d, struct store *store,
 {
     struct err err = {0};
     bool dir = from->type == STORE_DIR;
-    int64_t patience_ms = ACCESS_TIMEOUT_MS;
+    int64_t patience_ms = REPOSITORY_TIMEOUT_MS;
     if (!dir && from->retry_time_s * 1000 < patience_ms)
         patience_ms = from->retry_time_s * 1000;
     store_set_retry_time(store, patience_ms);
@@ -214,7 +214,7 @@ void diagnose_store(struct diagnose *d, const char *name)
     bool known = false;
     int result = settings_resolve_store(settings, name, &err);
     if (result == 0)
-        store = access_store(settings_store(settings, name), &err);
+        store = repository_store(settings_store(settings, name), &err);
     if (store == NULL)
         diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
     else if (find_row(d, &row, &known, &err) < 0)

@@ -6,13 +6,13 @@
 
 #define DUPLICATE_OBJECT "42710" /* a role or tablespace that is there already */
 
-struct restore {
+struct psql_sink {
     struct child *child;
     bool partial;   /* only some of the archive is wanted */
     bool satisfied; /* pg_restore had all of it and ended well: the rest is not for it */
 };
 
-static void add_psql(struct strlist *argv, const struct restore_spec *spec,
+static void add_psql(struct strlist *argv, const struct psql_sink_spec *spec,
                      const char *connection)
 {
     strlist_add(argv, spec->programs->psql);
@@ -32,7 +32,7 @@ static void add_each(struct strlist *argv, const char *option, const struct strl
         strlist_addf(argv, "--%s=%s", option, names->items[i]);
 }
 
-static void add_pg_restore(struct strlist *argv, const struct restore_spec *spec,
+static void add_pg_restore(struct strlist *argv, const struct psql_sink_spec *spec,
                            const char *connection)
 {
     strlist_add(argv, spec->programs->pg_restore);
@@ -49,13 +49,13 @@ static void add_pg_restore(struct strlist *argv, const struct restore_spec *spec
         strlist_add(argv, "--no-privileges");
 }
 
-static bool takes_a_part(const struct restore_spec *spec)
+static bool takes_a_part(const struct psql_sink_spec *spec)
 {
     return (spec->tables != NULL && spec->tables->count > 0) ||
            (spec->schemas != NULL && spec->schemas->count > 0) || spec->section != NULL;
 }
 
-struct restore *restore_start(const struct restore_spec *spec, struct err *err)
+struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err *err)
 {
     struct server_child connection;
     struct strlist argv = {0};
@@ -84,13 +84,14 @@ struct restore *restore_start(const struct restore_spec *spec, struct err *err)
     free(database);
     if (child == NULL)
         return NULL;
-    struct restore *restore = memory_zalloc(sizeof *restore);
+    struct psql_sink *restore = memory_zalloc(sizeof *restore);
     restore->child = child;
     restore->partial = spec->format == DUMP_CUSTOM && takes_a_part(spec);
     return restore;
 }
 
-int restore_write(struct restore *restore, const void *data, size_t size, struct err *err)
+int psql_sink_write(struct psql_sink *restore, const void *data, size_t size,
+                    struct err *err)
 {
     if (restore->satisfied || child_write(restore->child, data, size, err) == 0)
         return 0;
@@ -101,12 +102,12 @@ int restore_write(struct restore *restore, const void *data, size_t size, struct
     return 0;
 }
 
-int restore_finish(struct restore *restore, struct err *err)
+int psql_sink_finish(struct psql_sink *restore, struct err *err)
 {
     return restore->satisfied ? 0 : child_finish(restore->child, err);
 }
 
-void restore_free(struct restore *restore)
+void psql_sink_free(struct psql_sink *restore)
 {
     if (restore == NULL)
         return;

@@ -1,11 +1,11 @@
 /*
- * restore - psql and pg_restore as sinks of raw dump bytes.
+ * psql_sink - psql and pg_restore as sinks of raw dump bytes.
  *
- *     restore_start -> restore_write ... -> restore_finish -> restore_free
+ *     psql_sink_start -> psql_sink_write ... -> psql_sink_finish -> psql_sink_free
  *
  * plain: one `psql -X -v ON_ERROR_STOP=1 --no-password -q` for the whole stream; custom:
  * one pg_restore reading stdin (--exit-on-error). A failure ends with ERR_DATABASE and the
- * program's first error line. restore_free of an unfinished restore ends the program.
+ * program's first error line. psql_sink_free of an unfinished restore ends the program.
  */
 #ifndef PGKEEP_POSTGRES_PSQL_SINK_H
 #define PGKEEP_POSTGRES_PSQL_SINK_H
@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "postgres/dump.h"
 
-struct restore_spec {
+struct psql_sink_spec {
     const char *conninfo; /* of the target, password allowed */
     const char *database; /* NULL: conninfo's */
     enum dump_format format;
@@ -28,12 +28,13 @@ struct restore_spec {
     bool no_privileges;            /* custom only */
     const struct programs *programs;
 };
-struct restore;
-struct restore *restore_start(const struct restore_spec *spec, struct err *err) MUST_USE;
-int restore_write(struct restore *restore, const void *data, size_t size,
-                  struct err *err) MUST_USE;
+struct psql_sink;
+struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec,
+                                  struct err *err) MUST_USE;
+int psql_sink_write(struct psql_sink *restore, const void *data, size_t size,
+                    struct err *err) MUST_USE;
 /* End of input; waits. Only after this 0 is the restore done. */
-int restore_finish(struct restore *restore, struct err *err) MUST_USE;
-void restore_free(struct restore *restore);
+int psql_sink_finish(struct psql_sink *restore, struct err *err) MUST_USE;
+void psql_sink_free(struct psql_sink *restore);
 
 #endif

@@ -26,7 +26,7 @@ struct deleting {
 void delete_outcome_release(struct delete_outcome *outcome)
 {
     catalog_artifact_release(&outcome->artifact);
-    access_list_release(&outcome->stores);
+    repository_list_release(&outcome->stores);
     remove_results_release(&outcome->removed);
     free(outcome->copies);
 }
@@ -110,8 +110,8 @@ static int open_stores(struct deleting *d, struct err *err)
         if (is_chosen(d, &artifact->copies[i]))
             strlist_add(&names, artifact->copies[i].store);
     }
-    int result = access_list_open(&d->out->stores, d->spec->settings, d->spec->catalog,
-                                  &names, false, err);
+    int result = repository_list_open(&d->out->stores, d->spec->settings, d->spec->catalog,
+                                      &names, false, err);
     strlist_release(&names);
     if (result == 0 && d->out->stores.count == 0 && d->out->stores.failure_count > 0) {
         *err = d->out->stores.failures[0].err;
@@ -124,7 +124,8 @@ static int open_stores(struct deleting *d, struct err *err)
 static int read_notes(struct deleting *d, struct err *err)
 {
     for (size_t i = 0; i < d->out->stores.count; i++) {
-        if (note_read(d->spec->catalog, d->out->stores.items[i], d->spec->id, err) < 0)
+        if (state_sync_pull(d->spec->catalog, d->out->stores.items[i], d->spec->id, err) <
+            0)
             return -1;
     }
     return 0;
@@ -210,12 +211,12 @@ static int mark_or_try(struct deleting *d, struct err *err)
 
 /* ---- phase 2 ---- */
 
-static struct access *access_of(const struct deleting *d, int64_t copy)
+static struct repository *access_of(const struct deleting *d, int64_t copy)
 {
     const struct catalog_artifact *artifact = &d->out->artifact;
     for (size_t i = 0; i < artifact->copy_count; i++) {
         if (artifact->copies[i].id == copy)
-            return access_list_find(&d->out->stores, artifact->copies[i].store_id);
+            return repository_list_find(&d->out->stores, artifact->copies[i].store_id);
     }
     return NULL;
 }
@@ -233,11 +234,11 @@ static int remove_all(struct deleting *d, struct err *err)
 {
     struct remove_results *results = &d->out->removed;
     for (size_t i = 0; i < d->out->count; i++) {
-        struct access *access = access_of(d, d->out->copies[i]);
+        struct repository *repository = access_of(d, d->out->copies[i]);
         struct remove_result one;
-        if (access == NULL || was_forgotten(d, d->out->copies[i]))
+        if (repository == NULL || was_forgotten(d, d->out->copies[i]))
             continue;
-        if (remove_copy(d->spec->catalog, access, d->out->copies[i], d->spec->now, &one,
+        if (remove_copy(d->spec->catalog, repository, d->out->copies[i], d->spec->now, &one,
                         err) < 0)
             return -1;
         memory_grow(&results->items, &results->capacity, results->count + 1,

@@ -1,5 +1,5 @@
 /*
- * delete - one artifact, or one copy of it, by somebody's wish: the protocol of prune
+ * delete_artifact - one artifact, or one copy of it, by somebody's wish: the protocol of prune
  * without its plan.
  *
  * Refused (ERR_UNSAFE): what is pinned, what is being read, and the last good one of its
@@ -28,7 +28,7 @@ struct delete_spec {
 
 struct delete_outcome {
     struct catalog_artifact artifact; /* as it was before, with copies */
-    struct access_list stores;        /* that answered, and the failures */
+    struct repository_list stores;    /* that answered, and the failures */
     int64_t *copies;                  /* ids of those that go */
     size_t count;
     bool only_row; /* there is nothing to remove: the row alone goes */

@@ -8,7 +8,7 @@
 struct pinning {
     const struct pin_spec *spec;
     /* as many as the artifact has copies; NULL: away, or no good copy */
-    struct access **stores;
+    struct repository **stores;
     size_t count, untold;
 };
 
@@ -24,12 +24,13 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
 {
     const struct pin_spec *spec = p->spec;
     struct err why = {0};
-    p->stores[i] = access_open(spec->settings, spec->catalog, name, false, &why);
+    p->stores[i] = repository_open(spec->settings, spec->catalog, name, false, &why);
     /* A damaged file is written anew. */
-    if (p->stores[i] && (note_read(spec->catalog, p->stores[i], spec->id, &why) == 0 ||
-                         why.kind == ERR_CORRUPT))
+    if (p->stores[i] &&
+        (state_sync_pull(spec->catalog, p->stores[i], spec->id, &why) == 0 ||
+         why.kind == ERR_CORRUPT))
         return 0;
-    access_close(p->stores[i]);
+    repository_close(p->stores[i]);
     p->stores[i] = NULL;
     if (why.kind == ERR_CANCELLED) {
         *err = why;
@@ -42,7 +43,7 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
 static int open_stores(struct pinning *p, const struct catalog_artifact *artifact,
                        struct err *err)
 {
-    p->stores = memory_array(artifact->copy_count, sizeof(struct access *));
+    p->stores = memory_array(artifact->copy_count, sizeof(struct repository *));
     p->count = artifact->copy_count;
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
@@ -71,9 +72,10 @@ int pin_run(const struct pin_spec *spec, size_t *untold, struct err *err)
     if (result == 0)
         result = change(spec, err);
     for (size_t i = 0; i < p.count; i++) {
-        if (result == 0 && p.stores[i] && !note_write(spec->catalog, p.stores[i], spec->id))
+        if (result == 0 && p.stores[i] &&
+            !state_sync_try_push(spec->catalog, p.stores[i], spec->id))
             p.untold++;
-        access_close(p.stores[i]);
+        repository_close(p.stores[i]);
     }
     *untold = p.untold;
     free(p.stores);

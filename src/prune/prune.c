@@ -76,7 +76,7 @@ void prune_free(struct prune *prune)
     release_pending(prune);
     remove_results_release(&prune->removed);
     catalog_plan_rows_release(&prune->rows);
-    access_list_release(&prune->stores);
+    repository_list_release(&prune->stores);
     catalog_stores_release(&prune->known);
     policies_free(prune->policies);
     lock_release(prune->lock);
@@ -90,7 +90,7 @@ static void add_clock(const struct prune *prune, const struct prune_part *part,
 {
     struct err why = {0};
     bool known = false;
-    int64_t offset = store_clock_offset(part->access->store, &known);
+    int64_t offset = store_clock_offset(part->repository->store, &known);
     if (retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, &why) < 0)
         text_addf(out, "%.*s", (int)strcspn(why.text, "\n"), why.text);
 }
@@ -102,7 +102,7 @@ static void add_refusal(const struct prune *prune, const struct prune_part *part
     unsigned guards = part->guards[index];
     text_add(out, "group ");
     text_add_printable(out, group->name, strlen(group->name));
-    text_addf(out, " store %s: ", part->access->name);
+    text_addf(out, " store %s: ", part->repository->name);
     retention_guard_text(part->plan, group, guards, out);
     if ((guards & RETENTION_GUARD_CLOCK) != 0 && guards != RETENTION_GUARD_CLOCK)
         text_add(out, "; ");
@@ -287,7 +287,7 @@ int prune_exit_status(const struct prune *prune)
 {
     bool undone =
         count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER) > 0;
-    size_t missed = access_list_missed(&prune->stores);
+    size_t missed = repository_list_required_failures(&prune->stores);
     if (prune_is_refused(prune, NULL) || prune->failed_groups > 0)
         return err_exit_status(ERR_UNSAFE);
     if (missed > 0 && prune->stores.count == 0)

@@ -46,7 +46,7 @@ struct prune_spec {
 
 /* The copies of one store to which one policy applies. */
 struct prune_part {
-    struct access *access;
+    struct repository *repository;
     const struct policy *policy;
     struct retention_artifact *artifacts;
     const struct catalog_plan_row **rows; /* of the artifact of the same index */
@@ -62,7 +62,7 @@ struct prune {
     struct lock *lock;
     struct policies *policies;
     struct catalog_stores known;
-    struct access_list stores; /* those that answer, and the failures */
+    struct repository_list stores; /* those that answer, and the failures */
     struct catalog_plan_rows rows;
     char ***pending;          /* of the row of the same index: names, or NULL */
     struct prune_part *parts; /* by store, then policy in the order of its first use */

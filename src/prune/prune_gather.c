@@ -20,14 +20,15 @@ const char *prune_store_name(const struct prune *prune, int64_t store_id)
 static int add_failure(struct prune *prune, const char *name, const struct err *why,
                        struct err *err)
 {
-    struct access_list *list = &prune->stores;
+    struct repository_list *list = &prune->stores;
     bool missed = true;
     if (prune->spec.store == NULL &&
-        access_is_missed(prune->spec.settings, prune->spec.catalog, name, &missed, err) < 0)
+        repository_is_required(prune->spec.settings, prune->spec.catalog, name, &missed,
+                               err) < 0)
         return -1;
     memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
                 sizeof *list->failures);
-    list->failures[list->failure_count++] = (struct access_failure){
+    list->failures[list->failure_count++] = (struct repository_failure){
         .name = memory_strdup(name), .err = *why, .excused = !missed};
     log_warning("skipped: %s", why->text);
     return 0;
@@ -37,25 +38,25 @@ static int add_failure(struct prune *prune, const char *name, const struct err *
  * the others are pruned. */
 static int open_store(struct prune *prune, const struct catalog_store *row, struct err *err)
 {
-    struct access_list *list = &prune->stores;
+    struct repository_list *list = &prune->stores;
     struct err why = {0};
-    struct access *access =
-        access_open(prune->spec.settings, prune->spec.catalog, row->name, false, &why);
+    struct repository *repository =
+        repository_open(prune->spec.settings, prune->spec.catalog, row->name, false, &why);
     /* The name of the configuration leads elsewhere by now; its rows are not about what
      * lies there. */
-    if (access != NULL && access->id != row->id) {
+    if (repository != NULL && repository->id != row->id) {
         err_set(&why, ERR_UNSAFE, "store \"%s\" is another one by now", row->name);
-        access_close(access);
-        access = NULL;
+        repository_close(repository);
+        repository = NULL;
     }
-    if (access == NULL && (why.kind == ERR_CANCELLED || why.kind == ERR_BUSY)) {
+    if (repository == NULL && (why.kind == ERR_CANCELLED || why.kind == ERR_BUSY)) {
         *err = why;
         return -1;
     }
-    if (access == NULL)
+    if (repository == NULL)
         return add_failure(prune, row->name, &why, err);
     memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
-    list->items[list->count++] = access;
+    list->items[list->count++] = repository;
     return 0;
 }
 

@@ -58,7 +58,8 @@ static int remember_part(struct prune *prune, const struct prune_part *part,
             remember_mark(prune, part, i, &changed, err) < 0)
             return -1;
         if (changed)
-            note_write(prune->spec.catalog, part->access, part->rows[i]->artifact);
+            state_sync_try_push(prune->spec.catalog, part->repository,
+                                part->rows[i]->artifact);
     }
     return 0;
 }
@@ -182,15 +183,15 @@ static int respect_pins(struct marks *marks, struct err *err)
         struct err why = {0};
         const struct item *item = &marks->items[i];
         if (item->row->state != CATALOG_COPY_COMPLETE ||
-            note_read(marks->prune->spec.catalog, item->part->access, item->row->artifact,
-                      &why) == 0)
+            state_sync_pull(marks->prune->spec.catalog, item->part->repository,
+                            item->row->artifact, &why) == 0)
             continue;
         if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
             *err = why;
             return -1;
         }
         log_warning("store \"%s\": %s stays: whether it is pinned cannot be told: %s",
-                    item->part->access->name, item->row->artifact, why.text);
+                    item->part->repository->name, item->row->artifact, why.text);
         marks->prune->skipped++;
         marks->prune->untold++;
         drop_item(marks, i);
@@ -253,9 +254,9 @@ static int check_store(const struct marks *marks, const struct catalog_plan_rows
     struct left left = {0};
     size_t going = 0, floor = (size_t)part->policy->retention.min_keep;
     bool good = true;
-    count_left(marks, rows, part->access->id, &left);
+    count_left(marks, rows, part->repository->id, &left);
     for (size_t i = 0; i < marks->count; i++) {
-        if (!goes(marks, i, part->access->id))
+        if (!goes(marks, i, part->repository->id))
             continue;
         going++;
         good &= outlives(&left, marks->items[i].row);
@@ -266,10 +267,10 @@ static int check_store(const struct marks *marks, const struct catalog_plan_rows
     if (!good)
         return err_set(err, ERR_UNSAFE,
                        "store \"%s\": meanwhile too few good ones would be left",
-                       part->access->name);
+                       part->repository->name);
     if (left.newest->suspect && !marks->prune->forced)
         return err_set(err, ERR_UNSAFE, "store \"%s\": the newest backup became suspect",
-                       part->access->name);
+                       part->repository->name);
     return 0;
 }
 
@@ -300,7 +301,7 @@ static void tell(struct marks *marks)
         }
         marks->prune->skipped++;
         log_info("%s stays in store \"%s\": %s", item->row->artifact,
-                 item->part->access->name, catalog_skip_name(what));
+                 item->part->repository->name, catalog_skip_name(what));
     }
 }
 

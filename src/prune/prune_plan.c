@@ -28,17 +28,17 @@ enum retention_state prune_state(const struct catalog_plan_row *row)
 
 /* ---- parts ---- */
 
-static struct prune_part *find_part(struct prune *prune, struct access *access,
+static struct prune_part *find_part(struct prune *prune, struct repository *repository,
                                     const struct policy *policy)
 {
     for (size_t i = 0; i < prune->part_count; i++) {
-        if (prune->parts[i].access == access && prune->parts[i].policy == policy)
+        if (prune->parts[i].repository == repository && prune->parts[i].policy == policy)
             return &prune->parts[i];
     }
     memory_grow(&prune->parts, &prune->part_capacity, prune->part_count + 1,
                 sizeof *prune->parts);
     struct prune_part *part = &prune->parts[prune->part_count++];
-    *part = (struct prune_part){.access = access, .policy = policy};
+    *part = (struct prune_part){.repository = repository, .policy = policy};
     return part;
 }
 
@@ -78,16 +78,16 @@ static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
 static int make_parts(struct prune *prune, struct err *err)
 {
     for (size_t s = 0; s < prune->stores.count; s++) {
-        struct access *access = prune->stores.items[s];
+        struct repository *repository = prune->stores.items[s];
         for (size_t i = 0; i < prune->rows.count; i++) {
             const struct catalog_plan_row *row = &prune->rows.items[i];
-            if (row->store_id != access->id)
+            if (row->store_id != repository->id)
                 continue;
             const struct policy *policy =
-                policies_for(prune->policies, row->job, access->name, err);
+                policies_for(prune->policies, row->job, repository->name, err);
             if (policy == NULL)
                 return -1;
-            add_row(find_part(prune, access, policy), row,
+            add_row(find_part(prune, repository, policy), row,
                     (const char *const *)prune->pending[i]);
         }
     }
@@ -108,11 +108,11 @@ static int check_clock(struct prune *prune, struct err *err)
     return 0;
 }
 
-static bool store_clock_disagrees(const struct prune *prune, struct access *access)
+static bool store_clock_disagrees(const struct prune *prune, struct repository *repository)
 {
     struct err why = {0};
     bool known = false;
-    int64_t offset = store_clock_offset(access->store, &known);
+    int64_t offset = store_clock_offset(repository->store, &known);
     return known &&
            retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, &why) < 0;
 }
@@ -128,7 +128,8 @@ static bool would_go(const struct retention_plan *plan, const struct retention_g
 
 static void guard_part(struct prune *prune, struct prune_part *part)
 {
-    unsigned clock = store_clock_disagrees(prune, part->access) ? RETENTION_GUARD_CLOCK : 0;
+    unsigned clock =
+        store_clock_disagrees(prune, part->repository) ? RETENTION_GUARD_CLOCK : 0;
     part->guards = memory_array(part->plan->group_count + 1, sizeof *part->guards);
     for (size_t i = 0; i < part->plan->group_count; i++) {
         const struct retention_group *group = &part->plan->groups[i];
@@ -162,7 +163,7 @@ static void hash(struct prune *prune)
     struct retention_hash sum;
     retention_hash_init(&sum);
     for (size_t i = 0; i < prune->part_count; i++)
-        retention_hash_add(&sum, prune->parts[i].access->uuid, prune->parts[i].plan);
+        retention_hash_add(&sum, prune->parts[i].repository->uuid, prune->parts[i].plan);
     retention_hash_finish(&sum, prune->hash);
 }
 

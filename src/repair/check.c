@@ -11,41 +11,41 @@
 
 struct comparing {
     struct catalog *catalog;
-    struct access *access;
+    struct repository *repository;
     int64_t now;
-    struct compare_result *result;
+    struct check_result *result;
     struct catalog_copies rows; /* of this store, all states, by id */
     struct inventory there;
 };
 
-const char *compare_kind_name(enum compare_kind kind)
+const char *check_kind_name(enum check_kind kind)
 {
-    static const char *const names[COMPARE_KINDS] = {
+    static const char *const names[CHECK_KINDS] = {
         "no_manifest", "no_data", "no_index", "wrong_size",  "known_broken",
         "unknown",     "remains", "orphan",   "open_upload",
     };
     return names[kind];
 }
 
-void compare_result_release(struct compare_result *result)
+void check_result_release(struct check_result *result)
 {
     for (size_t i = 0; i < result->count; i++) {
         free(result->items[i].key);
         free(result->items[i].note);
     }
     free(result->items);
-    *result = (struct compare_result){0};
+    *result = (struct check_result){0};
 }
 
-static struct compare_finding *add(struct comparing *c, enum compare_kind kind,
-                                   const char *id, const char *key, char *note)
+static struct check_finding *add(struct comparing *c, enum check_kind kind, const char *id,
+                                 const char *key, char *note)
 {
-    struct compare_result *result = c->result;
+    struct check_result *result = c->result;
     memory_grow(&result->items, &result->capacity, result->count + 1,
                 sizeof *result->items);
-    struct compare_finding *finding = &result->items[result->count++];
+    struct check_finding *finding = &result->items[result->count++];
     *finding =
-        (struct compare_finding){.kind = kind, .key = memory_strdup(key), .note = note};
+        (struct check_finding){.kind = kind, .key = memory_strdup(key), .note = note};
     snprintf(finding->id, sizeof finding->id, "%s", id);
     return finding;
 }
@@ -71,14 +71,14 @@ static void compare_data(struct comparing *c, const struct catalog_copy *row)
 {
     const struct inventory_object *data = find(c, row, KEYS_KIND_DATA, row->key);
     if (data == NULL) {
-        add(c, COMPARE_NO_DATA, row->artifact, row->key,
+        add(c, CHECK_NO_DATA, row->artifact, row->key,
             memory_strdup("the data object is not there"));
         return;
     }
     if (data->size == row->bytes)
         return;
-    struct compare_finding *finding =
-        add(c, COMPARE_WRONG_SIZE, row->artifact, row->key,
+    struct check_finding *finding =
+        add(c, CHECK_WRONG_SIZE, row->artifact, row->key,
             memory_format("has %llu bytes, %llu were stored",
                           (unsigned long long)data->size, (unsigned long long)row->bytes));
     finding->expected = row->bytes;
@@ -91,12 +91,12 @@ static void compare_good(struct comparing *c, const struct catalog_copy *row)
     char *manifest = keys_manifest(row->artifact);
     c->result->copies++;
     if (find(c, row, KEYS_KIND_MANIFEST, manifest) == NULL)
-        add(c, COMPARE_NO_MANIFEST, row->artifact, manifest,
+        add(c, CHECK_NO_MANIFEST, row->artifact, manifest,
             memory_strdup("the manifest is not there"));
     free(manifest);
     compare_data(c, row);
     if (row->index_key && find(c, row, KEYS_KIND_INDEX, row->index_key) == NULL)
-        add(c, COMPARE_NO_INDEX, row->artifact, row->index_key,
+        add(c, CHECK_NO_INDEX, row->artifact, row->index_key,
             memory_strdup("the chunk index is not there"));
 }
 
@@ -107,7 +107,7 @@ static void compare_rows(struct comparing *c)
         if (row->state == CATALOG_COPY_COMPLETE)
             compare_good(c, row);
         else if (row->state == CATALOG_COPY_MISSING || row->state == CATALOG_COPY_DAMAGED)
-            add(c, COMPARE_KNOWN_BROKEN, row->artifact, row->key,
+            add(c, CHECK_KNOWN_BROKEN, row->artifact, row->key,
                 memory_format("is known as %s%s%s", catalog_copy_state_name(row->state),
                               row->verified_error ? ": " : "",
                               row->verified_error ? row->verified_error : ""));
@@ -141,10 +141,10 @@ static bool is_claimed(const struct catalog_copy *row,
            (row->index_key && strcmp(row->index_key, object->key) == 0);
 }
 
-static void add_object(struct comparing *c, enum compare_kind kind,
+static void add_object(struct comparing *c, enum check_kind kind,
                        const struct inventory_object *object, char *note)
 {
-    struct compare_finding *finding = add(c, kind, object->id, object->key, note);
+    struct check_finding *finding = add(c, kind, object->id, object->key, note);
     finding->found = object->size;
     finding->time = object->modified;
 }
@@ -154,7 +154,7 @@ static int is_new(const struct comparing *c, const char *id, bool *new, struct e
 {
     struct catalog_copy copy = {0};
     bool absent = true;
-    int result = catalog_copy_find(c->catalog, id, c->access->id, &copy, &absent, err);
+    int result = catalog_copy_find(c->catalog, id, c->repository->id, &copy, &absent, err);
     catalog_copy_release(&copy);
     *new = !absent;
     return result;
@@ -170,11 +170,11 @@ static int compare_unknown(struct comparing *c, const struct inventory_object *o
     if (is_new(c, object->id, &new, err) < 0 || new)
         return new ? 0 : -1;
     if (object->kind == KEYS_KIND_MANIFEST)
-        add_object(c, COMPARE_UNKNOWN, object,
+        add_object(c, CHECK_UNKNOWN, object,
                    memory_strdup("a backup that the catalog does not know (`pgkeep catalog "
                                  "sync` takes it in)"));
     else if (!whole)
-        add_object(c, COMPARE_ORPHAN, object,
+        add_object(c, CHECK_ORPHAN, object,
                    memory_format("%s object that belongs to nothing",
                                  keys_kind_name(object->kind)));
     return 0;
@@ -188,14 +188,14 @@ static int compare_object(struct comparing *c, const struct inventory_object *ob
         return compare_unknown(c, object, err);
     if (!is_claimed(row, object))
         add_object(
-            c, COMPARE_ORPHAN, object,
+            c, CHECK_ORPHAN, object,
             memory_strdup("is not the object that the catalog knows of this backup"));
     else if (row->state == CATALOG_COPY_DELETED)
-        add_object(c, COMPARE_ORPHAN, object,
+        add_object(c, CHECK_ORPHAN, object,
                    memory_strdup("belongs to a copy that was deleted here"));
     else if (row->state == CATALOG_COPY_FAILED)
         add_object(
-            c, COMPARE_REMAINS, object,
+            c, CHECK_REMAINS, object,
             memory_strdup("belongs to a copy that failed (`pgkeep sweep` removes it)"));
     return 0;
 }
@@ -236,7 +236,7 @@ static int compare_upload(void *context, const struct store_pending *pending,
     bool ours = row && row->state != CATALOG_COPY_DELETED;
     bool alive =
         ours && row->state == CATALOG_COPY_UPLOADING && row->owner_state != OWNER_DEAD;
-    bool young = !ours && c->now - pending->initiated < COMPARE_UPLOAD_AGE_S;
+    bool young = !ours && c->now - pending->initiated < CHECK_UPLOAD_AGE_S;
     (void)err;
     if (id[0] == '\0')
         return 0; /* another program's */
@@ -244,8 +244,8 @@ static int compare_upload(void *context, const struct store_pending *pending,
         c->result->uploading += !ours;
         return 0;
     }
-    struct compare_finding *finding =
-        add(c, COMPARE_OPEN_UPLOAD, id, pending->key,
+    struct check_finding *finding =
+        add(c, CHECK_OPEN_UPLOAD, id, pending->key,
             memory_strdup("an upload that nobody is at any more (`pgkeep sweep` ends it)"));
     finding->time = pending->initiated;
     return 0;
@@ -253,31 +253,31 @@ static int compare_upload(void *context, const struct store_pending *pending,
 
 static int by_id(const void *left, const void *right)
 {
-    const struct compare_finding *a = left;
-    const struct compare_finding *b = right;
+    const struct check_finding *a = left;
+    const struct check_finding *b = right;
     int order = strcmp(a->id, b->id);
     if (order == 0)
         order = (a->kind > b->kind) - (a->kind < b->kind);
     return order != 0 ? order : strcmp(a->key, b->key);
 }
 
-int compare_store(struct catalog *catalog, struct access *access, int64_t now,
-                  struct compare_result *result, struct err *err)
+int check_store(struct catalog *catalog, struct repository *repository, int64_t now,
+                struct check_result *result, struct err *err)
 {
     struct comparing c = {
-        .catalog = catalog, .access = access, .now = now, .result = result};
-    struct catalog_copy_filter filter = {.store_id = access->id,
+        .catalog = catalog, .repository = repository, .now = now, .result = result};
+    struct catalog_copy_filter filter = {.store_id = repository->id,
                                          .states = (1u << CATALOG_COPY_STATES) - 1};
     int done = -1;
-    *result = (struct compare_result){0};
-    access_use(access);
+    *result = (struct check_result){0};
+    repository_be_patient(repository);
     if (catalog_copies_list(catalog, &filter, &c.rows, err) < 0 ||
-        inventory_list(&c.there, access->store, "", err) < 0)
+        inventory_list(&c.there, repository->store, "", err) < 0)
         goto cleanup;
     compare_rows(&c);
     if (compare_objects(&c, err) < 0)
         goto cleanup;
-    done = store_list_pending(access->store, "", compare_upload, &c, err);
+    done = store_list_pending(repository->store, "", compare_upload, &c, err);
     if (result->count > 0)
         qsort(result->items, result->count, sizeof *result->items, by_id);
 cleanup:

@@ -16,7 +16,7 @@ static void see(struct import *import, int64_t time)
         import->newest = time;
 }
 
-static void see_times(struct import *import, const struct gather_item *item)
+static void see_times(struct import *import, const struct metadata_item *item)
 {
     if (item->has_manifest) {
         see(import, item->manifest.artifact.time);
@@ -32,7 +32,7 @@ static void see_times(struct import *import, const struct gather_item *item)
 static void pass_over(struct import *import, const char *why)
 {
     import->damaged++;
-    log_warning("store \"%s\": %s: passed over", import->access->name, why);
+    log_warning("store \"%s\": %s: passed over", import->repository->name, why);
 }
 
 /* May the row of this id get a copy by this manifest? A running one is being committed by
@@ -76,13 +76,13 @@ static int keep_broken(struct import *import, const struct catalog_copy *copy,
     return catalog_verification_add(import->catalog, &found, err);
 }
 
-static int add_copy(struct import *import, const struct gather_item *item,
+static int add_copy(struct import *import, const struct metadata_item *item,
                     struct catalog_copy *copy, struct err *err)
 {
     bool existed = false;
     const struct manifest *manifest = &item->manifest;
     memcpy(copy->artifact, manifest->artifact.id, ULID_SIZE);
-    copy->store_id = import->access->id;
+    copy->store_id = import->repository->id;
     copy->key = memory_strdup(manifest->facts.key);
     copy->index_key = memory_strdup(manifest->facts.index_key);
     copy->bytes = manifest->artifact.stored_bytes;
@@ -95,7 +95,7 @@ static int add_copy(struct import *import, const struct gather_item *item,
     return existed ? 0 : keep_broken(import, copy, err);
 }
 
-static int take_manifest(struct import *import, struct gather_item *item, bool *known,
+static int take_manifest(struct import *import, struct metadata_item *item, bool *known,
                          struct err *err)
 {
     struct catalog_copy copy = {0};
@@ -114,7 +114,7 @@ static int take_manifest(struct import *import, struct gather_item *item, bool *
     return result;
 }
 
-static int take_one(struct import *import, struct gather_item *item, struct err *err)
+static int take_one(struct import *import, struct metadata_item *item, struct err *err)
 {
     bool known = true, changed = false;
     if (item->problem.kind != ERR_NONE)
@@ -125,13 +125,14 @@ static int take_one(struct import *import, struct gather_item *item, struct err 
     /* Of a new one the state came with the rows. */
     if (!item->has_state || !known || (item->want->manifest && !item->has_manifest))
         return 0;
-    if (note_merge(import->catalog, import->access->id, &item->state, &changed, err) < 0)
+    if (state_sync_apply(import->catalog, import->repository->id, &item->state, &changed,
+                         err) < 0)
         return -1;
     import->states += changed;
     return 0;
 }
 
-int import_take(void *context, struct gather_item *items, size_t count, struct err *err)
+int import_take(void *context, struct metadata_item *items, size_t count, struct err *err)
 {
     struct import *import = context;
     if (catalog_begin(import->catalog, err) < 0)

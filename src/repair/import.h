@@ -14,7 +14,7 @@
 
 struct import {
     struct catalog *catalog;
-    struct access *access;
+    struct repository *repository;
     size_t artifacts; /* that the catalog did not know */
     size_t copies;    /* the same; in this store */
     size_t states;    /* artifacts about which another machine had decided something */
@@ -22,8 +22,8 @@ struct import {
     int64_t newest;   /* latest time that any of them names; seconds UTC */
 };
 
-/* A gather_take: context is a struct import. Each batch is one transaction. */
-int import_take(void *context, struct gather_item *items, size_t count,
+/* A metadata_take: context is a struct import. Each batch is one transaction. */
+int import_take(void *context, struct metadata_item *items, size_t count,
                 struct err *err) MUST_USE;
 
 #endif

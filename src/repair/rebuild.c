@@ -124,49 +124,50 @@ static char *name_of(struct rebuilding *r, const char *name, struct err *err)
     if (settings_store(r->settings, name) == NULL && r->old != NULL &&
         catalog_store_find(r->old, name, &row, &absent, err) < 0)
         return NULL;
-    found = access_name(r->settings, r->made, absent ? name : row.url, err);
+    found = repository_name(r->settings, r->made, absent ? name : row.url, err);
     catalog_store_release(&row);
     return found;
 }
 
 /* A pin that the store could not be told of is only in the old catalog. That one may be
  * damaged, which is no reason not to make another. */
-static int tell_pins(struct rebuilding *r, const struct access *access, int64_t old_id,
-                     struct err *err)
+static int tell_pins(struct rebuilding *r, const struct repository *repository,
+                     int64_t old_id, struct err *err)
 {
-    struct access of_old = *access;
+    struct repository of_old = *repository;
     size_t told = 0;
     of_old.id = old_id;
-    access_use(&of_old);
+    repository_be_patient(&of_old);
     if (sync_tell(r->old, &of_old, &told, err) == 0)
         return 0;
     if (err->kind == ERR_CANCELLED)
         return -1;
     log_warning("store \"%s\": pins that only the old catalog knows may be lost: %s",
-                access->name, err->text);
+                repository->name, err->text);
     err_clear(err);
     return 0;
 }
 
 /* The old catalog knows who this is; a rebuild from another disk would forget all. What it
  * knows and the store does not is told there first. */
-static int check_old(struct rebuilding *r, const struct access *access, struct err *err)
+static int check_old(struct rebuilding *r, const struct repository *repository,
+                     struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
     if (r->old == NULL)
         return 0;
-    int result = catalog_store_find(r->old, access->name, &row, &absent, err);
-    if (result == 0 && !absent && *row.uuid && strcmp(row.uuid, access->uuid) != 0) {
+    int result = catalog_store_find(r->old, repository->name, &row, &absent, err);
+    if (result == 0 && !absent && *row.uuid && strcmp(row.uuid, repository->uuid) != 0) {
         err_set(err, ERR_UNSAFE,
                 "store \"%s\" is another store than the catalog knows: its mark is %s, not "
                 "%s",
-                access->name, access->uuid, row.uuid);
+                repository->name, repository->uuid, row.uuid);
         result =
             err_hint(err, "is the right disk mounted, the right bucket named? If it was "
                           "replaced on purpose: pgkeep doctor --adopt");
     } else if (result == 0 && !absent) {
-        result = tell_pins(r, access, row.id, err);
+        result = tell_pins(r, repository, row.id, err);
     }
     catalog_store_release(&row);
     return result;
@@ -202,10 +203,10 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
 {
     struct rebuild_result *result = r->result;
     char *name = name_of(r, given, err);
-    struct access *access =
-        name ? access_open(r->settings, r->made, name, false, err) : NULL;
+    struct repository *repository =
+        name ? repository_open(r->settings, r->made, name, false, err) : NULL;
     int done = -1;
-    if (access == NULL) {
+    if (repository == NULL) {
         if (name && err->kind == ERR_NOT_FOUND)
             done = without_mark(r, given, err);
         goto cleanup;
@@ -214,15 +215,15 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
                 sizeof *result->stores);
     struct rebuild_store *store = &result->stores[result->count++];
     *store = (struct rebuild_store){.name = memory_strdup(name)};
-    done = check_old(r, access, err);
+    done = check_old(r, repository, err);
     if (done == 0)
-        done = sync_store(r->settings, r->made, access, &store->result, err);
+        done = sync_store(r->settings, r->made, repository, &store->result, err);
     result->artifacts += store->result.artifacts;
     result->damaged += store->result.damaged;
     if (store->result.newest > r->newest)
         r->newest = store->result.newest;
 cleanup:
-    access_close(access);
+    repository_close(repository);
     free(name);
     return done;
 }
@@ -230,7 +231,8 @@ cleanup:
 static int read_stores(struct rebuilding *r, struct err *err)
 {
     struct strlist names = {0};
-    int result = access_names(r->settings, r->old ? r->old : r->made, r->only, &names, err);
+    int result =
+        repository_names(r->settings, r->old ? r->old : r->made, r->only, &names, err);
     for (size_t i = 0; result == 0 && i < names.count; i++)
         result = read_store(r, names.items[i], err);
     if (result < 0 && names.count > 1)

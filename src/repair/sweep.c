@@ -14,14 +14,14 @@
 
 void sweep_report_release(struct sweep_report *report)
 {
-    access_list_release(&report->stores);
+    repository_list_release(&report->stores);
     remove_results_release(&report->removed);
 }
 
 int64_t sweep_store_time(const struct sweep *sweep)
 {
     bool known = false;
-    int64_t offset = store_clock_offset(sweep->access->store, &known);
+    int64_t offset = store_clock_offset(sweep->repository->store, &known);
     return sweep->spec->now + (known ? offset : 0);
 }
 
@@ -38,14 +38,14 @@ static bool is_of_store(enum err_kind kind)
 static int add_failure(const struct sweep_spec *spec, struct sweep_report *report,
                        const char *name, const struct err *why, struct err *err)
 {
-    struct access_list *list = &report->stores;
+    struct repository_list *list = &report->stores;
     bool missed = true;
     if (spec->store == NULL &&
-        access_is_missed(spec->settings, spec->catalog, name, &missed, err) < 0)
+        repository_is_required(spec->settings, spec->catalog, name, &missed, err) < 0)
         return -1;
     memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
                 sizeof *list->failures);
-    list->failures[list->failure_count++] = (struct access_failure){
+    list->failures[list->failure_count++] = (struct repository_failure){
         .name = memory_strdup(name), .err = *why, .excused = !missed};
     log_warning("skipped: %s", why->text);
     return 0;
@@ -56,12 +56,13 @@ static int add_failure(const struct sweep_spec *spec, struct sweep_report *repor
 static int open_store(const struct sweep_spec *spec, struct sweep_report *report,
                       const char *name, bool known, struct err *err)
 {
-    struct access_list *list = &report->stores;
+    struct repository_list *list = &report->stores;
     struct err why = {0};
-    struct access *access = access_open(spec->settings, spec->catalog, name, false, &why);
-    if (access != NULL) {
+    struct repository *repository =
+        repository_open(spec->settings, spec->catalog, name, false, &why);
+    if (repository != NULL) {
         memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
-        list->items[list->count++] = access;
+        list->items[list->count++] = repository;
         return 0;
     }
     if (!is_of_store(why.kind)) {
@@ -138,7 +139,8 @@ static int sweep_rest(const struct sweep *sweep, struct err *err)
     if (open == 0)
         return sweep_orphans(sweep, err);
     char count[64];
-    log_warning("store \"%s\": %s open: orphans are not looked for", sweep->access->name,
+    log_warning("store \"%s\": %s open: orphans are not looked for",
+                sweep->repository->name,
                 text_count(count, open, "upload is", "uploads are"));
     return 0;
 }
@@ -148,10 +150,10 @@ static int sweep_store(const struct sweep *sweep, struct err *err)
     const struct sweep_spec *spec = sweep->spec;
     struct recover_counts counts = {0};
     struct err why = {0};
-    int result = recover_store(spec->catalog, sweep->access, true, &counts, err);
+    int result = recover_store(spec->catalog, sweep->repository, true, &counts, err);
     add_counts(&sweep->report->recovered, &counts);
     if (result == 0)
-        result = remove_due(spec->catalog, sweep->access, spec->now, true,
+        result = remove_due(spec->catalog, sweep->repository, spec->now, true,
                             &sweep->report->removed, err);
     if (result < 0 || sweep_rest(sweep, &why) == 0)
         return result;
@@ -159,7 +161,7 @@ static int sweep_store(const struct sweep *sweep, struct err *err)
         *err = why;
         return -1;
     }
-    log_warning("store \"%s\": %s", sweep->access->name, why.text);
+    log_warning("store \"%s\": %s", sweep->repository->name, why.text);
     sweep->report->failed++;
     return 0;
 }

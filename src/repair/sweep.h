@@ -37,7 +37,7 @@ struct sweep_spec {
 };
 
 struct sweep_report {
-    struct access_list stores; /* those that answered, and the failures */
+    struct repository_list stores; /* those that answered, and the failures */
     struct recover_counts recovered;
     size_t ended; /* artifacts that were running without anybody */
     struct remove_results removed;

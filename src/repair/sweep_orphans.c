@@ -75,8 +75,8 @@ static int is_known(const struct sweep *sweep, const char *id, bool *known, stru
 {
     struct catalog_copy copy = {0};
     bool absent = true;
-    int result =
-        catalog_copy_find(sweep->spec->catalog, id, sweep->access->id, &copy, &absent, err);
+    int result = catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy,
+                                   &absent, err);
     *known = result == 0 && !absent && copy.state != CATALOG_COPY_DELETED &&
              (copy.state != CATALOG_COPY_FAILED || copy.begun);
     if (result == 0 && !absent)
@@ -91,7 +91,7 @@ static int is_committed(const struct sweep *sweep, const char *id, bool *committ
     struct store_object object = {0};
     bool absent = false;
     char *key = keys_manifest(id);
-    int result = store_stat(sweep->access->store, key, &object, &absent, err);
+    int result = store_stat(sweep->repository->store, key, &object, &absent, err);
     *committed = result == 0 && !absent;
     if (*committed)
         store_object_release(&object);
@@ -108,15 +108,15 @@ static int remove_orphan(const struct sweep *sweep, const struct candidate *cand
         return -1;
     if (committed)
         return 0;
-    if (store_remove(sweep->access->store, candidate->key, &removed, err) < 0)
+    if (store_remove(sweep->repository->store, candidate->key, &removed, err) < 0)
         return -1;
     if (removed.result != STORE_GONE) {
-        log_warning("store \"%s\": orphan %s stays: %s", sweep->access->name,
+        log_warning("store \"%s\": orphan %s stays: %s", sweep->repository->name,
                     candidate->key, removed.reason);
         sweep->report->failed++;
         return 0;
     }
-    log_info("store \"%s\": removed orphan %s", sweep->access->name, candidate->key);
+    log_info("store \"%s\": removed orphan %s", sweep->repository->name, candidate->key);
     sweep->report->orphans++;
     sweep->report->orphan_bytes += candidate->size;
     return 0;
@@ -143,7 +143,7 @@ static int judge(const struct sweep *sweep, const struct listing *listing,
 static int count_known(const struct sweep *sweep, size_t *known, struct err *err)
 {
     struct catalog_copies copies = {0};
-    struct catalog_copy_filter filter = {.store_id = sweep->access->id,
+    struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
                                          .states = 1u << CATALOG_COPY_COMPLETE};
     int result = catalog_copies_list(sweep->spec->catalog, &filter, &copies, err);
     *known = copies.count;
@@ -200,10 +200,10 @@ int sweep_orphans(const struct sweep *sweep, struct err *err)
         return -1;
     if (!nobody) {
         log_warning("store \"%s\": a backup is running: orphans are not looked for",
-                    sweep->access->name);
+                    sweep->repository->name);
         return 0;
     }
-    int result = store_list(sweep->access->store, "", collect, &listing, err);
+    int result = store_list(sweep->repository->store, "", collect, &listing, err);
     if (result == 0)
         result = judge_all(sweep, &listing, err);
     release(&listing);

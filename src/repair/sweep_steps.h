@@ -8,7 +8,7 @@
 
 struct sweep {
     const struct sweep_spec *spec;
-    struct access *access;
+    struct repository *repository;
     struct sweep_report *report;
 };
 

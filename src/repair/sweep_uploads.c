@@ -54,13 +54,13 @@ static int collect(void *context, const struct store_pending *pending, struct er
 static int list_by_key(const struct sweep *sweep, struct found_list *list, struct err *err)
 {
     struct catalog_copies copies = {0};
-    struct catalog_copy_filter filter = {.store_id = sweep->access->id,
+    struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
                                          .states = (1u << CATALOG_COPY_STATES) - 1};
     int result = catalog_copies_list(sweep->spec->catalog, &filter, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
         if (copies.items[i].created >= sweep->spec->now - SWEEP_AGE_S)
-            result = store_list_pending(sweep->access->store, copies.items[i].key, collect,
-                                        list, err);
+            result = store_list_pending(sweep->repository->store, copies.items[i].key,
+                                        collect, list, err);
     }
     catalog_copies_release(&copies);
     return result;
@@ -68,7 +68,7 @@ static int list_by_key(const struct sweep *sweep, struct found_list *list, struc
 
 static int list_all(const struct sweep *sweep, struct found_list *list, struct err *err)
 {
-    struct store *store = sweep->access->store;
+    struct store *store = sweep->repository->store;
     if (store_list_pending(store, "", collect, list, err) < 0)
         return -1;
     if (list->count > 0 || strcmp(store_type_name(store), "dir") == 0)
@@ -101,7 +101,7 @@ static int judge(const struct sweep *sweep, const struct found *found,
     *judgement = JUDGE_LEAVE;
     if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
         return 0;
-    if (catalog_copy_find(sweep->spec->catalog, id, sweep->access->id, &copy, &absent,
+    if (catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy, &absent,
                           err) < 0)
         return -1;
     bool ours = !absent && (kind == KEYS_KIND_TEMP || strcmp(copy.key, found->key) == 0);
@@ -132,11 +132,11 @@ int sweep_uploads(const struct sweep *sweep, size_t *open, struct err *err)
             continue;
         }
         if (result == 0)
-            result =
-                store_abort_pending(sweep->access->store, found->key, found->handle, err);
+            result = store_abort_pending(sweep->repository->store, found->key,
+                                         found->handle, err);
         if (result == 0) {
             log_info("store \"%s\": aborted an upload that nobody owns: %s",
-                     sweep->access->name, found->key);
+                     sweep->repository->name, found->key);
             sweep->report->aborted++;
         }
     }

@@ -23,25 +23,25 @@ enum { SLACK_S = 10, WORTH_TELLING = 1000 };
 struct syncing {
     struct settings *settings;
     struct catalog *catalog;
-    struct access *access;
+    struct repository *repository;
     struct sync_result *result;
     /* of this store, all states, by id; read before the listing */
     struct catalog_copies rows;
     struct inventory there; /* manifests and state files */
-    struct gather_wants wants;
+    struct metadata_wants wants;
     int64_t since; /* time of the newest state file that was read last time */
 };
 
-static char *setting_key(const struct access *access)
+static char *setting_key(const struct repository *repository)
 {
-    return memory_format("sync/%s", access->uuid);
+    return memory_format("sync/%s", repository->uuid);
 }
 
 static int load_since(struct syncing *s, struct err *err)
 {
     struct err ignored = {0};
     char *value = NULL;
-    char *key = setting_key(s->access);
+    char *key = setting_key(s->repository);
     int result = catalog_setting_get(s->catalog, key, &value, err);
     s->since = 0;
     if (value && parse_int(value, 0, INT64_MAX, &s->since, &ignored) < 0)
@@ -59,7 +59,7 @@ static int save_since(struct syncing *s, struct err *err)
         if (object->kind == KEYS_KIND_STATE && object->modified > newest)
             newest = object->modified;
     }
-    char *key = setting_key(s->access);
+    char *key = setting_key(s->repository);
     char *value = memory_format("%lld", (long long)newest);
     int result = catalog_setting_set(s->catalog, key, value, err);
     free(value);
@@ -85,19 +85,19 @@ static const struct catalog_copy *row_of(const struct syncing *s, const char *id
 
 static void want(struct syncing *s, const struct inventory_object *manifest)
 {
-    struct gather_want want = {.modified = manifest->modified};
+    struct metadata_want want = {.modified = manifest->modified};
     const struct inventory_object *state =
         inventory_find(&s->there, manifest->id, KEYS_KIND_STATE);
     memcpy(want.id, manifest->id, ULID_SIZE);
     want.manifest = row_of(s, want.id) == NULL;
     want.state = state && (want.manifest || state->modified >= s->since - SLACK_S);
     if (want.manifest || want.state)
-        gather_wants_add(&s->wants, &want);
+        metadata_wants_add(&s->wants, &want);
 }
 
 static int take_in(struct syncing *s, struct err *err)
 {
-    struct import import = {.catalog = s->catalog, .access = s->access};
+    struct import import = {.catalog = s->catalog, .repository = s->repository};
     for (size_t i = 0; i < s->there.count; i++) {
         if (s->there.items[i].kind != KEYS_KIND_MANIFEST)
             continue;
@@ -105,9 +105,9 @@ static int take_in(struct syncing *s, struct err *err)
         want(s, &s->there.items[i]);
     }
     if (s->wants.count >= WORTH_TELLING)
-        log_info("store \"%s\": reading what is known of %zu backups", s->access->name,
+        log_info("store \"%s\": reading what is known of %zu backups", s->repository->name,
                  s->wants.count);
-    int result = gather_run(s->access->store, &s->wants, import_take, &import, err);
+    int result = metadata_run(s->repository->store, &s->wants, import_take, &import, err);
     s->result->artifacts = import.artifacts;
     s->result->copies = import.copies;
     s->result->states = import.states;
@@ -123,7 +123,7 @@ static int look_again(struct syncing *s, const struct catalog_copy *row, bool *g
 {
     struct store_object object = {0};
     char *key = keys_manifest(row->artifact);
-    int result = store_stat(s->access->store, key, &object, gone, err);
+    int result = store_stat(s->repository->store, key, &object, gone, err);
     store_object_release(&object);
     free(key);
     return result;
@@ -151,7 +151,7 @@ static int mark_missing(struct syncing *s, const struct catalog_copy *row, struc
         err_clear(err);
         return 0;
     }
-    log_info("backup %s is no longer in store \"%s\"", row->artifact, s->access->name);
+    log_info("backup %s is no longer in store \"%s\"", row->artifact, s->repository->name);
     s->result->missing++;
     return 0;
 }
@@ -171,7 +171,7 @@ static int find_missing(struct syncing *s, struct err *err)
     if (s->result->empty) {
         log_warning("store \"%s\" lists no manifest at all, though the catalog knows %zu "
                     "backups there: nothing is concluded from that",
-                    s->access->name, known);
+                    s->repository->name, known);
         return 0;
     }
     for (size_t i = 0; i < s->rows.count; i++) {
@@ -215,7 +215,7 @@ static int data_is_there(struct syncing *s, const struct catalog_copy *row, uint
 {
     struct store_object object = {0};
     bool absent = false;
-    int result = store_stat(s->access->store, row->key, &object, &absent, err);
+    int result = store_stat(s->repository->store, row->key, &object, &absent, err);
     *there = result == 0 && !absent && object.size == bytes;
     store_object_release(&object);
     return result;
@@ -226,11 +226,11 @@ static int recover(struct syncing *s, const struct catalog_copy *row, bool *good
                    struct err *err)
 {
     enum recover_result what = RECOVER_LEFT_ALONE;
-    int result = recover_copy(s->catalog, s->access, row, false, &what, err);
+    int result = recover_copy(s->catalog, s->repository, row, false, &what, err);
     *good = result == 0 && what == RECOVER_COMPLETED;
     if (result == 0 || (err->kind != ERR_CORRUPT && err->kind != ERR_UNSAFE))
         return result;
-    log_warning("store \"%s\": manifest of %s: %s: passed over", s->access->name,
+    log_warning("store \"%s\": manifest of %s: %s: passed over", s->repository->name,
                 row->artifact, err->text);
     s->result->damaged++;
     err_clear(err);
@@ -258,7 +258,7 @@ static int look_at_failed(struct syncing *s, const struct catalog_copy *row, boo
 /* What others decided about it was not looked at while it was no good copy. */
 static int read_note(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
-    if (note_read(s->catalog, s->access, row->artifact, err) == 0)
+    if (state_sync_pull(s->catalog, s->repository, row->artifact, err) == 0)
         return 0;
     if (err->kind != ERR_CORRUPT)
         return -1;
@@ -293,13 +293,14 @@ static int heal_all(struct syncing *s, struct err *err)
 
 /* Whether a store was told of a pin shows only in its file: each of these is read, every
  * time. They are few. */
-int sync_tell(struct catalog *catalog, struct access *access, size_t *told, struct err *err)
+int sync_tell(struct catalog *catalog, struct repository *repository, size_t *told,
+              struct err *err)
 {
     struct strlist ids = {0};
-    int result = catalog_artifacts_ever_pinned(catalog, access->id, &ids, err);
+    int result = catalog_artifacts_ever_pinned(catalog, repository->id, &ids, err);
     for (size_t i = 0; result == 0 && i < ids.count; i++) {
         bool written = false;
-        result = note_tell(catalog, access, ids.items[i], &written, err);
+        result = state_sync_push(catalog, repository, ids.items[i], &written, err);
         *told += written;
     }
     strlist_release(&ids);
@@ -308,28 +309,30 @@ int sync_tell(struct catalog *catalog, struct access *access, size_t *told, stru
 
 static int list(struct syncing *s, struct err *err)
 {
-    struct catalog_copy_filter filter = {.store_id = s->access->id,
+    struct catalog_copy_filter filter = {.store_id = s->repository->id,
                                          .states = (1u << CATALOG_COPY_STATES) - 1};
     /* The catalog first: see inventory.h. */
     if (catalog_copies_list(s->catalog, &filter, &s->rows, err) < 0 ||
-        inventory_list(&s->there, s->access->store, KEYS_MANIFESTS, err) < 0)
+        inventory_list(&s->there, s->repository->store, KEYS_MANIFESTS, err) < 0)
         return -1;
-    return inventory_list(&s->there, s->access->store, KEYS_STATE, err);
+    return inventory_list(&s->there, s->repository->store, KEYS_STATE, err);
 }
 
-int sync_store(struct settings *settings, struct catalog *catalog, struct access *access,
-               struct sync_result *result, struct err *err)
+int sync_store(struct settings *settings, struct catalog *catalog,
+               struct repository *repository, struct sync_result *result, struct err *err)
 {
-    struct syncing s = {
-        .settings = settings, .catalog = catalog, .access = access, .result = result};
+    struct syncing s = {.settings = settings,
+                        .catalog = catalog,
+                        .repository = repository,
+                        .result = result};
     int done = -1;
     *result = (struct sync_result){0};
-    access_use(access);
+    repository_be_patient(repository);
     if (load_since(&s, err) == 0 && list(&s, err) == 0 && take_in(&s, err) == 0 &&
         find_missing(&s, err) == 0 && heal_all(&s, err) == 0 &&
-        sync_tell(catalog, access, &result->told, err) == 0)
+        sync_tell(catalog, repository, &result->told, err) == 0)
         done = save_since(&s, err);
-    gather_wants_release(&s.wants);
+    metadata_wants_release(&s.wants);
     inventory_release(&s.there);
     catalog_copies_release(&s.rows);
     return done;

@@ -33,10 +33,11 @@ struct sync_result {
 };
 
 /* One store. settings: for looking at copies that were missing. */
-int sync_store(struct settings *settings, struct catalog *catalog, struct access *access,
-               struct sync_result *result, struct err *err) MUST_USE;
+int sync_store(struct settings *settings, struct catalog *catalog,
+               struct repository *repository, struct sync_result *result,
+               struct err *err) MUST_USE;
 /* Tells the store of every pin and its end that the catalog knows and the store does not. */
-int sync_tell(struct catalog *catalog, struct access *access, size_t *told,
+int sync_tell(struct catalog *catalog, struct repository *repository, size_t *told,
               struct err *err) MUST_USE;
 
 #endif

@@ -71,14 +71,14 @@ int adopt_look(struct settings *settings, struct catalog *catalog, const char *n
                struct adopt *out, struct err *err)
 {
     *out = (struct adopt){0};
-    out->from = access_settings(settings, catalog, name, &out->owned, err);
+    out->from = repository_settings(settings, catalog, name, &out->owned, err);
     if (out->from == NULL || find_row(out, catalog, name, err) < 0)
         return -1;
-    out->store = access_store(out->from, err);
+    out->store = repository_store(out->from, err);
     if (out->store == NULL)
         return -1;
-    store_set_retry_time(out->store, ACCESS_TIMEOUT_MS);
-    if (store_check(out->store, false, ACCESS_TIMEOUT_MS, err) < 0 ||
+    store_set_retry_time(out->store, REPOSITORY_TIMEOUT_MS);
+    if (store_check(out->store, false, REPOSITORY_TIMEOUT_MS, err) < 0 ||
         look_at_mark(out, err) < 0)
         return -1;
     return look_at_copies(out, catalog, err);
@@ -120,7 +120,7 @@ int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
     /* Should we end between the two, the store has a mark that the catalog does not know:
      * the next try asks for it by name. */
     if (adopt->state == ADOPT_UNMARKED &&
-        access_mark(adopt->store, adopt->from, adopt->found, err) < 0)
+        repository_mark(adopt->store, adopt->from, adopt->found, err) < 0)
         return -1;
     return catalog_store_adopt(catalog, adopt->id, adopt->found, err);
 }

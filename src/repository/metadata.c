@@ -14,7 +14,7 @@
 
 struct batch {
     struct store *store;
-    struct gather_item *items;
+    struct metadata_item *items;
     size_t count;
     atomic_size_t next;
     atomic_bool failed;
@@ -22,16 +22,16 @@ struct batch {
     struct err err;       /* the first that ends all */
 };
 
-void gather_wants_add(struct gather_wants *wants, const struct gather_want *want)
+void metadata_wants_add(struct metadata_wants *wants, const struct metadata_want *want)
 {
     memory_grow(&wants->items, &wants->capacity, wants->count + 1, sizeof *wants->items);
     wants->items[wants->count++] = *want;
 }
 
-void gather_wants_release(struct gather_wants *wants)
+void metadata_wants_release(struct metadata_wants *wants)
 {
     free(wants->items);
-    *wants = (struct gather_wants){0};
+    *wants = (struct metadata_wants){0};
 }
 
 /* What is wrong with one file and not with the store. */
@@ -42,7 +42,7 @@ static bool is_of_one(enum err_kind kind)
 
 /* Bytes of one small object. *there false: absent, or unreadable (then item->problem). */
 static int read_object(struct store *store, const char *key, struct text *text, bool *there,
-                       struct gather_item *item, struct err *err)
+                       struct metadata_item *item, struct err *err)
 {
     bool absent = false;
     *there = false;
@@ -57,7 +57,7 @@ static int read_object(struct store *store, const char *key, struct text *text, 
     return 0;
 }
 
-static int read_manifest(struct store *store, struct gather_item *item, struct err *err)
+static int read_manifest(struct store *store, struct metadata_item *item, struct err *err)
 {
     struct text text;
     char *key = keys_manifest(item->want->id);
@@ -75,7 +75,7 @@ static int read_manifest(struct store *store, struct gather_item *item, struct e
     return result;
 }
 
-static int read_state(struct store *store, struct gather_item *item, struct err *err)
+static int read_state(struct store *store, struct metadata_item *item, struct err *err)
 {
     struct text text;
     char *key = keys_state(item->want->id);
@@ -110,7 +110,7 @@ static void *work(void *context)
         size_t i = atomic_fetch_add(&batch->next, 1);
         if (i >= batch->count)
             break;
-        struct gather_item *item = &batch->items[i];
+        struct metadata_item *item = &batch->items[i];
         int result = cancel_check(&err);
         if (result == 0 && item->want->manifest)
             result = read_manifest(batch->store, item, &err);
@@ -125,10 +125,10 @@ static void *work(void *context)
 /* The calling thread works too: without any other one it only takes longer. */
 static int fetch(struct batch *batch, struct err *err)
 {
-    pthread_t threads[GATHER_THREADS];
+    pthread_t threads[METADATA_THREADS];
     size_t count = 0;
     atomic_store(&batch->next, 0);
-    while (count < GATHER_THREADS - 1 && count + 1 < batch->count &&
+    while (count < METADATA_THREADS - 1 && count + 1 < batch->count &&
            pthread_create(&threads[count], NULL, work, batch) == 0)
         count++;
     (void)work(batch);
@@ -143,7 +143,7 @@ static int fetch(struct batch *batch, struct err *err)
 static void release(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        struct gather_item *item = &batch->items[i];
+        struct metadata_item *item = &batch->items[i];
         if (item->has_manifest)
             manifest_release(&item->manifest);
         if (item->has_state)
@@ -151,18 +151,18 @@ static void release(struct batch *batch)
     }
 }
 
-int gather_run(struct store *store, const struct gather_wants *wants, gather_take take,
-               void *context, struct err *err)
+int metadata_run(struct store *store, const struct metadata_wants *wants,
+                 metadata_take take, void *context, struct err *err)
 {
     struct batch batch = {.store = store};
     int result = 0;
     pthread_mutex_init(&batch.lock, NULL);
-    batch.items = memory_array(GATHER_BATCH, sizeof *batch.items);
-    for (size_t from = 0; result == 0 && from < wants->count; from += GATHER_BATCH) {
+    batch.items = memory_array(METADATA_BATCH, sizeof *batch.items);
+    for (size_t from = 0; result == 0 && from < wants->count; from += METADATA_BATCH) {
         size_t left = wants->count - from;
-        batch.count = left < GATHER_BATCH ? left : GATHER_BATCH;
+        batch.count = left < METADATA_BATCH ? left : METADATA_BATCH;
         for (size_t i = 0; i < batch.count; i++)
-            batch.items[i] = (struct gather_item){.want = &wants->items[from + i]};
+            batch.items[i] = (struct metadata_item){.want = &wants->items[from + i]};
         result = fetch(&batch, err);
         if (result == 0)
             result = take(context, batch.items, batch.count, err);

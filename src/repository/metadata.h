@@ -1,5 +1,5 @@
 /*
- * gather - fetches and reads the manifests and state files of many artifacts, several at a
+ * metadata - fetches and reads the manifests and state files of many artifacts, several at a
  * time, in batches that bound the memory.
  *
  * One file that is damaged, refused or gone is not the end: it is told with its artifact. A
@@ -12,22 +12,22 @@
 #include "repository/state_file.h"
 #include "store/store.h"
 
-enum { GATHER_THREADS = 16, GATHER_BATCH = 256 };
+enum { METADATA_THREADS = 16, METADATA_BATCH = 256 };
 
-struct gather_want {
+struct metadata_want {
     char id[ULID_SIZE];
     bool manifest, state; /* which of the two */
     int64_t modified;     /* of the manifest object, for the taker */
 };
-struct gather_wants {
-    struct gather_want *items;
+struct metadata_wants {
+    struct metadata_want *items;
     size_t count, capacity;
 };
-void gather_wants_add(struct gather_wants *wants, const struct gather_want *want);
-void gather_wants_release(struct gather_wants *wants);
+void metadata_wants_add(struct metadata_wants *wants, const struct metadata_want *want);
+void metadata_wants_release(struct metadata_wants *wants);
 
-struct gather_item {
-    const struct gather_want *want;
+struct metadata_item {
+    const struct metadata_want *want;
     bool has_manifest, has_state; /* was there and could be read */
     struct manifest manifest;
     struct state_file state;
@@ -35,10 +35,10 @@ struct gather_item {
 };
 /* Takes one batch, in the order of the wants, on the caller's thread; the items are
  * released afterwards. -1 ends the whole. */
-typedef int (*gather_take)(void *context, struct gather_item *items, size_t count,
-                           struct err *err);
+typedef int (*metadata_take)(void *context, struct metadata_item *items, size_t count,
+                             struct err *err);
 
-int gather_run(struct store *store, const struct gather_wants *wants, gather_take take,
-               void *context, struct err *err) MUST_USE;
+int metadata_run(struct store *store, const struct metadata_wants *wants,
+                 metadata_take take, void *context, struct err *err) MUST_USE;
 
 #endif

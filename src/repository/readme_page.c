@@ -9,7 +9,7 @@
 
 enum { CEILING = 256 * 1024 };
 
-static void add_folder_setup(struct text *out, const struct recovery_place *place)
+static void add_folder_setup(struct text *out, const struct readme_page_place *place)
 {
     text_add(out, "    STORE=");
     text_add_quoted(out, place->folder);
@@ -17,7 +17,7 @@ static void add_folder_setup(struct text *out, const struct recovery_place *plac
                   "\"$STORE/manifests\" | sort | tail; }\n");
 }
 
-static void add_bucket_setup(struct text *out, const struct recovery_place *place)
+static void add_bucket_setup(struct text *out, const struct readme_page_place *place)
 {
     const char *prefix = place->prefix != NULL ? place->prefix : "";
     bool slash = *prefix == '\0' || text_ends_with(prefix, "/");
@@ -151,7 +151,7 @@ static const char restore[] =
     "The rows that the manifest counted, to compare: `jq '.tables[] | [.schema, .name, "
     ".rows]' manifest.json`\n";
 
-static void add_example(struct text *out, const struct recovery_place *place)
+static void add_example(struct text *out, const struct readme_page_place *place)
 {
     text_add(out,
              "\nIn one line, without any of the above, a whole gzip backup is\n\n    ");
@@ -180,7 +180,7 @@ static void add_example(struct text *out, const struct recovery_place *place)
     text_add(out, " | psql -X -v ON_ERROR_STOP=1 -d NEWDB\n");
 }
 
-char *recovery_text(const struct recovery_place *place)
+char *readme_page_text(const struct readme_page_place *place)
 {
     struct text out;
     text_init(&out, CEILING);

@@ -1,6 +1,6 @@
 /*
  * The check of identity (G8) is here and nowhere else: whoever wants to touch a store gets
- * it through access_open. Order matters in open_it: the row is declared first, because what
+ * it through repository_open. Order matters in open_it: the row is declared first, because what
  * the catalog expects decides whether a missing folder or a missing mark is "new" or
  * "gone".
  */
@@ -50,7 +50,7 @@ static struct s3_config s3_config_of(const struct store_settings *from)
     return to;
 }
 
-struct store *access_store(const struct store_settings *settings, struct err *err)
+struct store *repository_store(const struct store_settings *settings, struct err *err)
 {
     if (settings->type == STORE_DIR)
         return store_open_dir(settings->name, settings->path, err);
@@ -58,9 +58,10 @@ struct store *access_store(const struct store_settings *settings, struct err *er
     return store_open_s3(settings->name, &config, settings->prefix, err);
 }
 
-const struct store_settings *access_settings(struct settings *settings,
-                                             struct catalog *catalog, const char *name,
-                                             struct store_settings *owned, struct err *err)
+const struct store_settings *repository_settings(struct settings *settings,
+                                                 struct catalog *catalog, const char *name,
+                                                 struct store_settings *owned,
+                                                 struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
@@ -95,116 +96,117 @@ static int refuse_unmarked(const char *name, struct err *err)
                     name);
 }
 
-int access_mark(struct store *store, const struct store_settings *from, char uuid[37],
-                struct err *err)
+int repository_mark(struct store *store, const struct store_settings *from, char uuid[37],
+                    struct err *err)
 {
-    struct recovery_place place = {.folder = from->type == STORE_DIR ? from->path : NULL,
-                                   .bucket = from->bucket,
-                                   .prefix = from->prefix,
-                                   .endpoint = from->endpoint,
-                                   .region = from->region};
+    struct readme_page_place place = {.folder = from->type == STORE_DIR ? from->path : NULL,
+                                      .bucket = from->bucket,
+                                      .prefix = from->prefix,
+                                      .endpoint = from->endpoint,
+                                      .region = from->region};
     /* The mark is last: a store that has one has the page as well. */
-    char *page = recovery_text(&place);
+    char *page = readme_page_text(&place);
     int result = store_put(store, KEYS_RECOVERY, page, strlen(page), true, err);
     free(page);
     return result == 0 ? store_mark(store, uuid, err) : -1;
 }
 
 /* Who it is: the mark against the catalog. from NULL: nothing may be written. */
-static int identify(struct access *access, struct catalog *catalog,
+static int identify(struct repository *repository, struct catalog *catalog,
                     struct catalog_store *row, const struct store_settings *from,
                     struct err *err)
 {
     bool absent = false;
     bool known = *row->uuid != '\0';
-    if (store_identify(access->store, access->uuid, &absent, err) < 0)
+    if (store_identify(repository->store, repository->uuid, &absent, err) < 0)
         return -1;
     if (absent && known)
-        return refuse_unmarked(access->name, err);
+        return refuse_unmarked(repository->name, err);
     if (absent && from == NULL) {
         err_set(err, ERR_NOT_FOUND,
                 "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
-                access->name);
+                repository->name);
         return err_hint(err, "the first backup into it makes it a store");
     }
-    if (absent && access_mark(access->store, from, access->uuid, err) < 0)
+    if (absent && repository_mark(repository->store, from, repository->uuid, err) < 0)
         return -1;
     /* The catalog compares: a mark that is another's is refused there, in one transaction. */
-    snprintf(row->uuid, sizeof row->uuid, "%s", access->uuid);
+    snprintf(row->uuid, sizeof row->uuid, "%s", repository->uuid);
     return catalog_store_identify(catalog, row, clock_now(), err);
 }
 
-static int open_it(struct access *access, const struct store_settings *from,
+static int open_it(struct repository *repository, const struct store_settings *from,
                    struct catalog *catalog, bool may_mark, struct err *err)
 {
     struct catalog_store row = {0};
-    access->store = access_store(from, err);
-    if (access->store == NULL)
+    repository->store = repository_store(from, err);
+    if (repository->store == NULL)
         return -1;
-    access->retry_time_ms = from->type == STORE_S3 ? from->retry_time_s * 1000 : 0;
-    row.name = memory_strdup(access->name);
-    row.type = memory_strdup(store_type_name(access->store));
+    repository->retry_time_ms = from->type == STORE_S3 ? from->retry_time_s * 1000 : 0;
+    row.name = memory_strdup(repository->name);
+    row.type = memory_strdup(store_type_name(repository->store));
     row.url = store_settings_url(from);
     /* Names of the configuration cannot hold a colon, URLs always do. */
-    row.adhoc = strchr(access->name, ':') != NULL;
+    row.adhoc = strchr(repository->name, ':') != NULL;
     int result = catalog_store_declare(catalog, &row, err);
     /* A folder of a store that is known must be there: if not, its disk is not mounted. */
     bool create = may_mark && *row.uuid == '\0';
-    store_set_retry_time(access->store, ACCESS_TIMEOUT_MS);
+    store_set_retry_time(repository->store, REPOSITORY_TIMEOUT_MS);
     if (result == 0)
-        result = store_check(access->store, create, ACCESS_TIMEOUT_MS, err);
+        result = store_check(repository->store, create, REPOSITORY_TIMEOUT_MS, err);
     if (result == 0)
-        result = identify(access, catalog, &row, may_mark ? from : NULL, err);
-    access->id = row.id;
+        result = identify(repository, catalog, &row, may_mark ? from : NULL, err);
+    repository->id = row.id;
     catalog_store_release(&row);
     return result;
 }
 
-struct access *access_open(struct settings *settings, struct catalog *catalog,
-                           const char *name, bool may_mark, struct err *err)
+struct repository *repository_open(struct settings *settings, struct catalog *catalog,
+                                   const char *name, bool may_mark, struct err *err)
 {
     struct store_settings owned = {0};
     const struct store_settings *from =
-        access_settings(settings, catalog, name, &owned, err);
-    struct access *access = NULL;
+        repository_settings(settings, catalog, name, &owned, err);
+    struct repository *repository = NULL;
     if (from != NULL) {
-        access = memory_zalloc(sizeof *access);
-        access->name = memory_strdup(name);
-        if (open_it(access, from, catalog, may_mark, err) < 0) {
-            access_close(access);
-            access = NULL;
+        repository = memory_zalloc(sizeof *repository);
+        repository->name = memory_strdup(name);
+        if (open_it(repository, from, catalog, may_mark, err) < 0) {
+            repository_close(repository);
+            repository = NULL;
         }
     }
     store_settings_release(&owned);
-    return access;
+    return repository;
 }
 
-void access_use(struct access *access)
+void repository_be_patient(struct repository *repository)
 {
-    store_set_retry_time(access->store, access->retry_time_ms);
+    store_set_retry_time(repository->store, repository->retry_time_ms);
 }
 
-void access_close(struct access *access)
+void repository_close(struct repository *repository)
 {
-    if (access == NULL)
+    if (repository == NULL)
         return;
-    store_close(access->store);
-    free(access->name);
-    free(access);
+    store_close(repository->store);
+    free(repository->name);
+    free(repository);
 }
 
-void access_list_release(struct access_list *list)
+void repository_list_release(struct repository_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        access_close(list->items[i]);
+        repository_close(list->items[i]);
     for (size_t i = 0; i < list->failure_count; i++)
         free(list->failures[i].name);
     free(list->items);
     free(list->failures);
-    *list = (struct access_list){0};
+    *list = (struct repository_list){0};
 }
 
-struct access *access_list_find(const struct access_list *list, int64_t store_id)
+struct repository *repository_list_find(const struct repository_list *list,
+                                        int64_t store_id)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (list->items[i]->id == store_id)
@@ -213,7 +215,7 @@ struct access *access_list_find(const struct access_list *list, int64_t store_id
     return NULL;
 }
 
-size_t access_list_missed(const struct access_list *list)
+size_t repository_list_required_failures(const struct repository_list *list)
 {
     size_t count = 0;
     for (size_t i = 0; i < list->failure_count; i++)
@@ -222,13 +224,13 @@ size_t access_list_missed(const struct access_list *list)
 }
 
 /* A lone store's is told by what ends the command. */
-static void add_failure(struct access_list *list, const char *name, const struct err *why,
-                        bool lone)
+static void add_failure(struct repository_list *list, const char *name,
+                        const struct err *why, bool lone)
 {
     memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
                 sizeof *list->failures);
     list->failures[list->failure_count++] =
-        (struct access_failure){.name = memory_strdup(name), .err = *why};
+        (struct repository_failure){.name = memory_strdup(name), .err = *why};
     if (!lone)
         log_warning("%s", why->text);
 }
@@ -243,63 +245,65 @@ static bool is_fatal(enum err_kind kind)
 /* Two names of one place would be one copy that counts as two. The catalog calls a store by
  * the name it was last opened by; that of the first is given back. */
 static int refuse_twice(struct settings *settings, struct catalog *catalog,
-                        const struct access *known, struct access *access, struct err *err)
+                        const struct repository *known, struct repository *repository,
+                        struct err *err)
 {
     struct err ignored = {0};
     err_set(err, ERR_CONFIG,
             "stores \"%s\" and \"%s\" are one and the same (mark %s): a backup needs two "
             "places to have two copies",
-            known->name, access->name, access->uuid);
-    access_close(access);
-    access_close(access_open(settings, catalog, known->name, false, &ignored));
+            known->name, repository->name, repository->uuid);
+    repository_close(repository);
+    repository_close(repository_open(settings, catalog, known->name, false, &ignored));
     return -1;
 }
 
-int access_list_open(struct access_list *list, struct settings *settings,
-                     struct catalog *catalog, const struct strlist *names, bool may_mark,
-                     struct err *err)
+int repository_list_open(struct repository_list *list, struct settings *settings,
+                         struct catalog *catalog, const struct strlist *names,
+                         bool may_mark, struct err *err)
 {
     for (size_t i = 0; i < names->count; i++) {
         const char *name = names->items[i];
-        struct access *access = access_open(settings, catalog, name, may_mark, err);
-        if (access == NULL && is_fatal(err->kind))
+        struct repository *repository =
+            repository_open(settings, catalog, name, may_mark, err);
+        if (repository == NULL && is_fatal(err->kind))
             return -1;
-        if (access == NULL) {
+        if (repository == NULL) {
             add_failure(list, name, err, names->count == 1);
             err_clear(err);
             continue;
         }
-        const struct access *known = access_list_find(list, access->id);
+        const struct repository *known = repository_list_find(list, repository->id);
         if (known != NULL)
-            return refuse_twice(settings, catalog, known, access, err);
+            return refuse_twice(settings, catalog, known, repository, err);
         memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
-        list->items[list->count++] = access;
+        list->items[list->count++] = repository;
     }
     return 0;
 }
 
-int access_list_recheck(struct access_list *list, struct err *err)
+int repository_list_recheck(struct repository_list *list, struct err *err)
 {
     size_t left = 0;
     int result = 0;
     for (size_t i = 0; i < list->count; i++) {
-        struct access *access = list->items[i];
+        struct repository *repository = list->items[i];
         struct err why = {0};
-        store_set_retry_time(access->store, ACCESS_TIMEOUT_MS);
+        store_set_retry_time(repository->store, REPOSITORY_TIMEOUT_MS);
         /* After a cancel nobody is asked any more; all that is left stays open. */
-        bool good =
-            result < 0 || store_check(access->store, false, ACCESS_TIMEOUT_MS, &why) == 0;
+        bool good = result < 0 ||
+                    store_check(repository->store, false, REPOSITORY_TIMEOUT_MS, &why) == 0;
         if (!good && why.kind == ERR_CANCELLED) {
             *err = why;
             result = -1;
             good = true;
         }
         if (good) {
-            list->items[left++] = access;
+            list->items[left++] = repository;
             continue;
         }
-        add_failure(list, access->name, &why, false);
-        access_close(access);
+        add_failure(list, repository->name, &why, false);
+        repository_close(repository);
     }
     list->count = left;
     return result;

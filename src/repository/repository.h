@@ -1,15 +1,15 @@
 /*
- * access - the stores of a job or of an artifact: opened, reachable, and surely the ones
+ * repository - the stores of a job or of an artifact: opened, reachable, and surely the ones
  * the catalog means.
  *
- *     access_open -> access_use -> store_... -> access_close
+ *     repository_open -> repository_be_patient -> store_... -> repository_close
  *
  * Every store holds a mark with a UUID (RETENTION section 4, G8). A store whose mark is
  * missing or another's is not touched: an unmounted disk, a wrong bucket, a swapped path
  * would read as "everything is gone". Only a store that neither the catalog knows nor a
  * mark names gets one, and only when the caller may write.
  *
- * One thread per struct access; the catalog handle is the caller's.
+ * One thread per struct repository; the catalog handle is the caller's.
  */
 #ifndef PGKEEP_REPOSITORY_REPOSITORY_H
 #define PGKEEP_REPOSITORY_REPOSITORY_H
@@ -19,9 +19,9 @@
 #include "store/store.h"
 
 /* How long a store may take to answer before it counts as away (CONTRACT-NOTES 7). */
-#define ACCESS_TIMEOUT_MS 15000
+#define REPOSITORY_TIMEOUT_MS 15000
 
-struct access {
+struct repository {
     char *name;
     struct store *store;
     int64_t id;    /* of catalog/stores.h */
@@ -31,73 +31,76 @@ struct access {
 
 /* The store of this name: of the configuration, else of the catalog (ad-hoc stores are kept
  * there with their URL), then of another name of the same identity. Checks that it answers
- * within ACCESS_TIMEOUT_MS and who it is. may_mark: a store without a mark gets one, a
+ * within REPOSITORY_TIMEOUT_MS and who it is. may_mark: a store without a mark gets one, a
  * folder is made. NULL: ERR_CONFIG for an unknown name, the store's own errors, ERR_UNSAFE
  * for a store that is not the expected one; each names the store. */
-struct access *access_open(struct settings *settings, struct catalog *catalog,
-                           const char *name, bool may_mark, struct err *err) MUST_USE;
+struct repository *repository_open(struct settings *settings, struct catalog *catalog,
+                                   const char *name, bool may_mark,
+                                   struct err *err) MUST_USE;
 /* From now on requests may take as long as the configuration says (retry_time), not 15 s.
  */
-void access_use(struct access *access);
-void access_close(struct access *access); /* NULL-safe */
+void repository_be_patient(struct repository *repository);
+void repository_close(struct repository *repository); /* NULL-safe */
 
 /* What the settings or, for an ad-hoc store of an earlier run, the catalog says of it.
  * `owned` (zeroed) receives what the caller must release. NULL: ERR_CONFIG for an unknown
  * name, or what is wrong with its secrets. */
-const struct store_settings *access_settings(struct settings *settings,
-                                             struct catalog *catalog, const char *name,
-                                             struct store_settings *owned,
-                                             struct err *err) MUST_USE;
+const struct store_settings *repository_settings(struct settings *settings,
+                                                 struct catalog *catalog, const char *name,
+                                                 struct store_settings *owned,
+                                                 struct err *err) MUST_USE;
 /* A store's mark (store_mark), and a page for whoever finds it without pgkeep. */
-int access_mark(struct store *store, const struct store_settings *from, char uuid[37],
-                struct err *err) MUST_USE;
+int repository_mark(struct store *store, const struct store_settings *from, char uuid[37],
+                    struct err *err) MUST_USE;
 /* The handle alone: nothing is asked on the network and nothing is written anywhere. For
  * doctor and for what the catalog does not know. Name and type are those of the settings.
  */
-struct store *access_store(const struct store_settings *settings, struct err *err) MUST_USE;
+struct store *repository_store(const struct store_settings *settings,
+                               struct err *err) MUST_USE;
 
 /* What stands behind --store, --from and --to: a name of the configuration or of the
  * catalog, or the URL of a store, which the catalog then gets a row for. Heap: the name for
- * access_open. ERR_CONFIG, ERR_USAGE. */
-char *access_name(struct settings *settings, struct catalog *catalog, const char *text,
-                  struct err *err) MUST_USE;
+ * repository_open. ERR_CONFIG, ERR_USAGE. */
+char *repository_name(struct settings *settings, struct catalog *catalog, const char *text,
+                      struct err *err) MUST_USE;
 /* Adds the names of all stores: those of the configuration, then the ad-hoc ones that the
- * catalog has seen. only: access_name of that one alone; NULL: all. ERR_CONFIG when there
+ * catalog has seen. only: repository_name of that one alone; NULL: all. ERR_CONFIG when there
  * is none. */
-int access_names(struct settings *settings, struct catalog *catalog, const char *only,
-                 struct strlist *names, struct err *err) MUST_USE;
+int repository_names(struct settings *settings, struct catalog *catalog, const char *only,
+                     struct strlist *names, struct err *err) MUST_USE;
 
 /* Does it matter that this store does not answer? It does when the configuration names it,
  * and where something is unfinished: an upload, remains of one, a deletion. An ad-hoc store
  * of long ago that is gone is no reason for every later run to fail. */
-int access_is_missed(const struct settings *settings, struct catalog *catalog,
-                     const char *name, bool *missed, struct err *err) MUST_USE;
+int repository_is_required(const struct settings *settings, struct catalog *catalog,
+                           const char *name, bool *missed, struct err *err) MUST_USE;
 
 /* Several of them, and those that could not be opened. */
-struct access_failure {
+struct repository_failure {
     char *name;
     struct err err;
-    bool excused; /* nobody misses it: see access_is_missed */
+    bool excused; /* nobody misses it: see repository_is_required */
 };
-struct access_list {
-    struct access **items;
+struct repository_list {
+    struct repository **items;
     size_t count, capacity;
-    struct access_failure *failures;
+    struct repository_failure *failures;
     size_t failure_count, failure_capacity;
 };
-void access_list_release(struct access_list *list);
+void repository_list_release(struct repository_list *list);
 /* How many failures are not excused. */
-size_t access_list_missed(const struct access_list *list);
+size_t repository_list_required_failures(const struct repository_list *list);
 /* The one with this catalog id, or NULL. */
-struct access *access_list_find(const struct access_list *list, int64_t store_id);
+struct repository *repository_list_find(const struct repository_list *list,
+                                        int64_t store_id);
 /* Opens those that answer; each of the others is a warning and stands in `failures`. -1
  * only when two of them are one and the same (ERR_CONFIG), the catalog failed, or
  * cancelled. */
-int access_list_open(struct access_list *list, struct settings *settings,
-                     struct catalog *catalog, const struct strlist *names, bool may_mark,
-                     struct err *err) MUST_USE;
-/* Later, before they are used again: those that do not answer any more (ACCESS_TIMEOUT_MS
+int repository_list_open(struct repository_list *list, struct settings *settings,
+                         struct catalog *catalog, const struct strlist *names,
+                         bool may_mark, struct err *err) MUST_USE;
+/* Later, before they are used again: those that do not answer any more (REPOSITORY_TIMEOUT_MS
  * each) are closed, and stand in `failures`. -1: cancelled. */
-int access_list_recheck(struct access_list *list, struct err *err) MUST_USE;
+int repository_list_recheck(struct repository_list *list, struct err *err) MUST_USE;
 
 #endif

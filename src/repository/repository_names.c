@@ -1,4 +1,4 @@
-/* Which stores: the names for access_open. */
+/* Which stores: the names for repository_open. */
 #include "repository/repository.h"
 
 #include "base/memory.h"
@@ -33,8 +33,8 @@ static bool is_url(const char *text)
     return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
 }
 
-char *access_name(struct settings *settings, struct catalog *catalog, const char *text,
-                  struct err *err)
+char *repository_name(struct settings *settings, struct catalog *catalog, const char *text,
+                      struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
@@ -64,11 +64,11 @@ static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err 
     return result;
 }
 
-int access_names(struct settings *settings, struct catalog *catalog, const char *only,
-                 struct strlist *names, struct err *err)
+int repository_names(struct settings *settings, struct catalog *catalog, const char *only,
+                     struct strlist *names, struct err *err)
 {
     if (only != NULL) {
-        char *name = access_name(settings, catalog, only, err);
+        char *name = repository_name(settings, catalog, only, err);
         if (name != NULL)
             strlist_add(names, name);
         free(name);
@@ -104,8 +104,8 @@ static int has_unfinished(struct catalog *catalog, int64_t store_id, bool *unfin
     return result;
 }
 
-int access_is_missed(const struct settings *settings, struct catalog *catalog,
-                     const char *name, bool *missed, struct err *err)
+int repository_is_required(const struct settings *settings, struct catalog *catalog,
+                           const char *name, bool *missed, struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;

@@ -87,8 +87,8 @@ static struct taken take_over(struct rows *rows, const struct state_file *state)
     return taken;
 }
 
-int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
-               bool *changed, struct err *err)
+int state_sync_apply(struct catalog *catalog, int64_t store_id,
+                     const struct state_file *state, bool *changed, struct err *err)
 {
     struct rows rows;
     int result = load_rows(catalog, store_id, state->id, &rows, err);
@@ -111,7 +111,7 @@ static int merge_alone(struct catalog *catalog, int64_t store_id,
 {
     if (catalog_begin(catalog, err) < 0)
         return -1;
-    if (note_merge(catalog, store_id, state, NULL, err) == 0)
+    if (state_sync_apply(catalog, store_id, state, NULL, err) == 0)
         return catalog_commit(catalog, err);
     catalog_rollback(catalog);
     return -1;
@@ -119,13 +119,13 @@ static int merge_alone(struct catalog *catalog, int64_t store_id,
 
 /* *when: of the marks in the file; 0: no file that can be read. *damaged: of one that is
  * there and cannot, why; else of no kind. */
-static int read_file(struct catalog *catalog, struct access *access, const char *id,
+static int read_file(struct catalog *catalog, struct repository *repository, const char *id,
                      struct text *text, int64_t *when, struct err *damaged, struct err *err)
 {
     struct state_file state;
     bool absent = false;
     char *key = keys_state(id);
-    int result = store_get(access->store, key, text, &absent, err);
+    int result = store_get(repository->store, key, text, &absent, err);
     *when = 0;
     err_clear(damaged);
     if (result < 0 && err->kind == ERR_CORRUPT) {
@@ -134,25 +134,25 @@ static int read_file(struct catalog *catalog, struct access *access, const char 
         result = 0;
     } else if (result == 0 && !absent) {
         if (state_file_parse(text->data, text->length, id, &state, damaged) == 0) {
-            result = merge_alone(catalog, access->id, &state, err);
+            result = merge_alone(catalog, repository->id, &state, err);
             *when = state.changed;
             state_file_release(&state);
         } else {
-            err_context(damaged, "store \"%s\": %s", access->name, key);
+            err_context(damaged, "store \"%s\": %s", repository->name, key);
         }
     }
     free(key);
     return result;
 }
 
-int note_read(struct catalog *catalog, struct access *access, const char *id,
-              struct err *err)
+int state_sync_pull(struct catalog *catalog, struct repository *repository, const char *id,
+                    struct err *err)
 {
     struct text text;
     struct err damaged = {0};
     int64_t when = 0;
     text_init(&text, STATE_FILE_CEILING);
-    int result = read_file(catalog, access, id, &text, &when, &damaged, err);
+    int result = read_file(catalog, repository, id, &text, &when, &damaged, err);
     text_release(&text);
     if (result < 0 || damaged.kind == ERR_NONE)
         return result;
@@ -163,8 +163,8 @@ int note_read(struct catalog *catalog, struct access *access, const char *id,
 
 /* ---- from the catalog into the store ---- */
 
-static int put(struct access *access, const struct rows *rows, const struct text *present,
-               int64_t when, bool *written, struct err *err)
+static int put(struct repository *repository, const struct rows *rows,
+               const struct text *present, int64_t when, bool *written, struct err *err)
 {
     struct state_file state;
     int64_t updated = rows->artifact.updated > rows->copy->updated ? rows->artifact.updated
@@ -175,15 +175,15 @@ static int put(struct access *access, const struct rows *rows, const struct text
     char *text = state_file_text(&state);
     *written = strcmp(text, present->data) != 0;
     if (*written)
-        result = store_put(access->store, key, text, strlen(text), true, err);
+        result = store_put(repository->store, key, text, strlen(text), true, err);
     free(text);
     free(key);
     state_file_release(&state);
     return result;
 }
 
-int note_tell(struct catalog *catalog, struct access *access, const char *id, bool *written,
-              struct err *err)
+int state_sync_push(struct catalog *catalog, struct repository *repository, const char *id,
+                    bool *written, struct err *err)
 {
     struct rows rows;
     struct text present;
@@ -191,26 +191,27 @@ int note_tell(struct catalog *catalog, struct access *access, const char *id, bo
     int64_t when = 0;
     text_init(&present, STATE_FILE_CEILING);
     struct err damaged = {0};
-    int result = read_file(catalog, access, id, &present, &when, &damaged, err);
+    int result = read_file(catalog, repository, id, &present, &when, &damaged, err);
     if (damaged.kind != ERR_NONE)
         log_warning("%s: it is not looked at", damaged.text);
     if (result == 0) {
-        result = load_rows(catalog, access->id, id, &rows, err);
+        result = load_rows(catalog, repository->id, id, &rows, err);
         /* What is there may hold a pin: only who pinned or unpinned it may write over it. */
         bool may = damaged.kind == ERR_NONE || rows.artifact.pin_changed != 0;
         if (result == 0 && rows.copy && may)
-            result = put(access, &rows, &present, when, written, err);
+            result = put(repository, &rows, &present, when, written, err);
         catalog_artifact_release(&rows.artifact);
     }
     text_release(&present);
     return result;
 }
 
-bool note_write(struct catalog *catalog, struct access *access, const char *id)
+bool state_sync_try_push(struct catalog *catalog, struct repository *repository,
+                         const char *id)
 {
     struct err err = {0};
     bool written = false;
-    if (note_tell(catalog, access, id, &written, &err) == 0)
+    if (state_sync_push(catalog, repository, id, &written, &err) == 0)
         return true;
     log_warning("what is known of %s could not be noted in the store: %s", id, err.text);
     return false;
@@ -219,17 +220,17 @@ bool note_write(struct catalog *catalog, struct access *access, const char *id)
 static int write_in_store(struct settings *settings, struct catalog *catalog,
                           const char *name, const char *id, struct err *err)
 {
-    struct access *access = access_open(settings, catalog, name, false, err);
-    if (access == NULL)
+    struct repository *repository = repository_open(settings, catalog, name, false, err);
+    if (repository == NULL)
         return -1;
     bool written = false;
-    int result = note_tell(catalog, access, id, &written, err);
-    access_close(access);
+    int result = state_sync_push(catalog, repository, id, &written, err);
+    repository_close(repository);
     return result;
 }
 
-int note_write_all(struct settings *settings, struct catalog *catalog, const char *id,
-                   size_t *failed, struct err *err)
+int state_sync_push_all(struct settings *settings, struct catalog *catalog, const char *id,
+                        size_t *failed, struct err *err)
 {
     struct catalog_artifact artifact;
     artifact = (struct catalog_artifact){0};

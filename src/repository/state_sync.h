@@ -1,10 +1,10 @@
 /*
- * note - keeps `<prefix>/state/<id>.json` in the stores and the catalog's rows together:
+ * state_sync - keeps `<prefix>/state/<id>.json` in the stores and the catalog's rows together:
  * what people and checks decided about an artifact (pin, suspect, quarantined, verified,
  * first marked), so that another machine and a rebuilt catalog respect it (CONTRACT-NOTES
  * 3).
  *
- *     note_read -> the catalog is changed -> note_write
+ *     state_sync_pull -> the catalog is changed -> state_sync_try_push
  *
  * Whoever is about to decide reads first: what another machine decided meanwhile is then
  * known and older, so that this decision wins everywhere. The catalog is written before the
@@ -21,23 +21,25 @@
 /* Takes over what the state file in this store says and the catalog does not know yet (the
  * later decision wins, group by group: state_file_merge). No file: nothing changes.
  * ERR_CORRUPT: one that is damaged, so that nobody can say whether it holds a pin. */
-int note_read(struct catalog *catalog, struct access *access, const char *id,
-              struct err *err) MUST_USE;
+int state_sync_pull(struct catalog *catalog, struct repository *repository, const char *id,
+                    struct err *err) MUST_USE;
 /* The same with a file that was read already, in a transaction of the caller's. *changed
  * (may be NULL): the rows are others now. */
-int note_merge(struct catalog *catalog, int64_t store_id, const struct state_file *state,
-               bool *changed, struct err *err) MUST_USE;
+int state_sync_apply(struct catalog *catalog, int64_t store_id,
+                     const struct state_file *state, bool *changed,
+                     struct err *err) MUST_USE;
 
 /* Reads, and writes what the catalog then says of this artifact and its copy there; nothing
  * when the file says it already. A damaged one stays (a warning) unless the artifact was
  * ever pinned or unpinned here. */
-int note_tell(struct catalog *catalog, struct access *access, const char *id, bool *written,
-              struct err *err) MUST_USE;
+int state_sync_push(struct catalog *catalog, struct repository *repository, const char *id,
+                    bool *written, struct err *err) MUST_USE;
 /* The same, where a failure is no more than a warning; then false. */
-bool note_write(struct catalog *catalog, struct access *access, const char *id);
+bool state_sync_try_push(struct catalog *catalog, struct repository *repository,
+                         const char *id);
 /* The same into every store that holds a complete copy; *failed counts those that could not
  * be told. */
-int note_write_all(struct settings *settings, struct catalog *catalog, const char *id,
-                   size_t *failed, struct err *err) MUST_USE;
+int state_sync_push_all(struct settings *settings, struct catalog *catalog, const char *id,
+                        size_t *failed, struct err *err) MUST_USE;
 
 #endif

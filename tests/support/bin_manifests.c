@@ -46,7 +46,7 @@ static int run(const char *url, struct err *err)
     if (result == 0)
         result = store_settings_resolve(&settings, err);
     if (result == 0)
-        store = access_store(&settings, err);
+        store = repository_store(&settings, err);
     for (int i = 0; store && i < THREADS; i++) {
         if (pthread_create(&threads[i], NULL, work, NULL) != 0)
             abort();

@@ -206,17 +206,17 @@ static int dump(const struct arguments *arguments, struct err *err)
 }
 
 /* Feeds standard input to one of the two sinks. */
-static int copy_in(struct dump_check *check, struct restore *restore, struct err *err)
+static int copy_in(struct dump_check *check, struct psql_sink *restore, struct err *err)
 {
     static char buffer[65536];
     ssize_t got;
     while ((got = file_read_all(STDIN_FILENO, buffer, sizeof buffer)) > 0) {
         int put = check != NULL ? dump_check_write(check, buffer, (size_t)got, err)
-                                : restore_write(restore, buffer, (size_t)got, err);
+                                : psql_sink_write(restore, buffer, (size_t)got, err);
         if (put < 0)
             return -1;
     }
-    return check != NULL ? dump_check_finish(check, err) : restore_finish(restore, err);
+    return check != NULL ? dump_check_finish(check, err) : psql_sink_finish(restore, err);
 }
 
 static int check_archive(const struct arguments *arguments, struct err *err)
@@ -235,7 +235,7 @@ static int check_archive(const struct arguments *arguments, struct err *err)
 static int restore(const struct arguments *arguments, struct err *err)
 {
     struct programs programs;
-    struct restore_spec spec = {
+    struct psql_sink_spec spec = {
         .conninfo = arguments->items[0],
         .database = argument(arguments, 2),
         .programs = &programs,
@@ -244,9 +244,9 @@ static int restore(const struct arguments *arguments, struct err *err)
         return err_set(err, ERR_USAGE, "restore: format");
     if (find_programs(&programs, err) < 0)
         return -1;
-    struct restore *running = restore_start(&spec, err);
+    struct psql_sink *running = psql_sink_start(&spec, err);
     int result = running == NULL ? -1 : copy_in(NULL, running, err);
-    restore_free(running);
+    psql_sink_free(running);
     programs_release(&programs);
     return result;
 }

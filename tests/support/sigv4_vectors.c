@@ -239,7 +239,7 @@ bool sigv4_vectors_run(const char *folder, unsigned *cases, unsigned *failed)
 static bool is_root(const char *folder)
 {
     char *makefile = file_join(folder, "Makefile");
-    char *header = file_join(folder, "s3/sign.h");
+    char *header = file_join(folder, "s3/s3.h");
     bool root = file_exists(makefile) && file_exists(header);
     free(makefile);
     free(header);

@@ -153,11 +153,12 @@ static enum recover_result recover(size_t i)
 {
     enum recover_result result = RECOVER_LEFT_ALONE;
     char name[16];
-    struct access access = {.name = name, .store = stores[i], .id = copies[i].store_id};
+    struct repository repository = {
+        .name = name, .store = stores[i], .id = copies[i].store_id};
     struct catalog_copy row = {0};
     snprintf(name, sizeof name, "%s", names[i]);
     load(i, &row);
-    OK(recover_copy(catalogs.catalog, &access, &row, false, &result, &err));
+    OK(recover_copy(catalogs.catalog, &repository, &row, false, &result, &err));
     catalog_copy_release(&row);
     return result;
 }

@@ -10,7 +10,7 @@
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
 
 static struct catalogs catalogs;
-static struct access access_nas;
+static struct repository access_nas;
 static struct catalog_copies listed;
 static struct err err;
 static int64_t copy;
@@ -21,8 +21,8 @@ static void setup(void)
     err_clear(&err);
     catalogs_begin(&catalogs);
     char *path = memory_format("%s/nas", catalogs.folder);
-    access_nas = (struct access){.name = memory_strdup("nas"),
-                                 .store = store_open_dir("nas", path, &err)};
+    access_nas = (struct repository){.name = memory_strdup("nas"),
+                                     .store = store_open_dir("nas", path, &err)};
     free(path);
     ck_assert_ptr_nonnull(access_nas.store);
     OK(store_check(access_nas.store, true, 1000, &err));

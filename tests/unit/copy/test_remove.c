@@ -15,7 +15,7 @@
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
 
 static struct catalogs catalogs;
-static struct access access_;
+static struct repository access_;
 static struct err err;
 static int64_t copy;
 static char *keys[4]; /* manifest, index, data, state */
@@ -41,9 +41,9 @@ static void setup(void)
     struct catalog_copy row;
     err_clear(&err);
     catalogs_begin(&catalogs);
-    access_ = (struct access){.name = memory_strdup("nas"),
-                              .store = memory_store_new("nas", NULL),
-                              .id = catalogs_store(catalogs.catalog, "nas")};
+    access_ = (struct repository){.name = memory_strdup("nas"),
+                                  .store = memory_store_new("nas", NULL),
+                                  .id = catalogs_store(catalogs.catalog, "nas")};
     OK(store_mark(access_.store, access_.uuid, &err));
     copy = catalogs_complete(catalogs.catalog, 1, access_.id, NOW - 86400);
     load(&row);

@@ -286,16 +286,16 @@ static int feed_restore(enum dump_format format, size_t size, struct err *err)
 {
     struct programs programs = {.psql = (char[]){FAKES "/psql"},
                                 .pg_restore = (char[]){FAKES "/pg_restore"}};
-    struct restore_spec spec = {
+    struct psql_sink_spec spec = {
         .conninfo = "host=h dbname=d", .format = format, .programs = &programs};
     static const char block[10000];
-    struct restore *restore = restore_start(&spec, err);
+    struct psql_sink *restore = psql_sink_start(&spec, err);
     int result = restore == NULL ? -1 : 0;
     for (size_t sent = 0; sent < size && result == 0; sent += sizeof block)
-        result = restore_write(restore, block, sizeof block, err);
+        result = psql_sink_write(restore, block, sizeof block, err);
     if (result == 0)
-        result = restore_finish(restore, err);
-    restore_free(restore);
+        result = psql_sink_finish(restore, err);
+    psql_sink_free(restore);
     return result;
 }
 
@@ -342,17 +342,17 @@ START_TEST(a_restore_tells_pg_restore_what_is_wanted)
     set_log();
     setenv("FAKE_PG", "exit=0", 1);
     strlist_add(&tables, "it's");
-    struct restore_spec spec = {.conninfo = "host=h dbname=d password=hunter2",
-                                .database = "other",
-                                .format = DUMP_CUSTOM,
-                                .tables = &tables,
-                                .section = "pre-data",
-                                .no_owner = true,
-                                .no_privileges = true,
-                                .programs = &programs};
-    struct restore *restore = restore_start(&spec, &err);
-    ck_assert_int_eq(restore_finish(restore, &err), 0);
-    restore_free(restore);
+    struct psql_sink_spec spec = {.conninfo = "host=h dbname=d password=hunter2",
+                                  .database = "other",
+                                  .format = DUMP_CUSTOM,
+                                  .tables = &tables,
+                                  .section = "pre-data",
+                                  .no_owner = true,
+                                  .no_privileges = true,
+                                  .programs = &programs};
+    struct psql_sink *restore = psql_sink_start(&spec, &err);
+    ck_assert_int_eq(psql_sink_finish(restore, &err), 0);
+    psql_sink_free(restore);
     read_log(&noted);
     ck_assert_ptr_nonnull(strstr(
         noted.data, "\n--table=it's\n--section=pre-data\n--no-owner\n--no-privileges\n"));

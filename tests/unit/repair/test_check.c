@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 static struct catalogs catalogs;
-static struct access access_to;
+static struct repository access_to;
 static char folder[64];
 static struct store *store;
 static char *data_key, *index_key, *manifest_key;
-static struct compare_result result;
+static struct check_result result;
 static struct err err;
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
@@ -50,10 +50,10 @@ static void setup(void)
     catalogs_begin(&catalogs);
     store = store_open_dir(name, folder, &err);
     ck_assert_ptr_nonnull(store);
-    access_to = (struct access){.name = name,
-                                .store = store,
-                                .id = catalogs_store(catalogs.catalog, name),
-                                .uuid = "11111111-2222-3333-4444-555555555555"};
+    access_to = (struct repository){.name = name,
+                                    .store = store,
+                                    .id = catalogs_store(catalogs.catalog, name),
+                                    .uuid = "11111111-2222-3333-4444-555555555555"};
     manifests_id(1, id);
     data_key = manifests_data_key(1);
     index_key = memory_format("%.*s.index.gz", (int)(strstr(data_key, ".sql") - data_key),
@@ -87,25 +87,25 @@ static void teardown(void)
 
 static void compare_at(int64_t now)
 {
-    OK(compare_store(catalogs.catalog, &access_to, now, &result, &err));
+    OK(check_store(catalogs.catalog, &access_to, now, &result, &err));
 }
 
 /* Exactly this, of this key (NULL: whatever). */
-static void finds(enum compare_kind kind, const char *key)
+static void finds(enum check_kind kind, const char *key)
 {
     compare_at(clock_now());
     ck_assert_uint_eq(result.count, 1);
-    ck_assert_str_eq(compare_kind_name(result.items[0].kind), compare_kind_name(kind));
+    ck_assert_str_eq(check_kind_name(result.items[0].kind), check_kind_name(kind));
     if (key)
         ck_assert_str_eq(result.items[0].key, key);
-    compare_result_release(&result);
+    check_result_release(&result);
 }
 
 static void finds_nothing(void)
 {
     compare_at(clock_now());
     ck_assert_uint_eq(result.count, 0);
-    compare_result_release(&result);
+    check_result_release(&result);
 }
 
 START_TEST(what_fits_is_no_finding)
@@ -118,15 +118,14 @@ START_TEST(what_fits_is_no_finding)
     ck_assert_uint_eq(result.copies, 1);
     ck_assert_uint_eq(result.objects, 3);
     ck_assert_uint_eq(result.others, 1);
-    compare_result_release(&result);
+    check_result_release(&result);
 }
 END_TEST
 
 START_TEST(what_a_good_copy_lacks_is_told)
 {
     const char *const keys[] = {manifest_key, data_key, index_key};
-    const enum compare_kind kinds[] = {COMPARE_NO_MANIFEST, COMPARE_NO_DATA,
-                                       COMPARE_NO_INDEX};
+    const enum check_kind kinds[] = {CHECK_NO_MANIFEST, CHECK_NO_DATA, CHECK_NO_INDEX};
     drop(keys[_i]);
     finds(kinds[_i], keys[_i]);
 }
@@ -137,17 +136,17 @@ START_TEST(a_wrong_size_is_told_with_both)
     put(data_key, "short");
     compare_at(clock_now());
     ck_assert_uint_eq(result.count, 1);
-    ck_assert_int_eq(result.items[0].kind, COMPARE_WRONG_SIZE);
+    ck_assert_int_eq(result.items[0].kind, CHECK_WRONG_SIZE);
     ck_assert_uint_eq(result.items[0].expected, MANIFESTS_BYTES);
     ck_assert_uint_eq(result.items[0].found, 5);
-    compare_result_release(&result);
+    check_result_release(&result);
 }
 END_TEST
 
 START_TEST(an_object_that_belongs_to_nothing_is_an_orphan)
 {
     put("data/shop/shop/2026/shop-full-20260101T000000Z-" OTHER ".sql.gz", "x");
-    finds(COMPARE_ORPHAN, NULL);
+    finds(CHECK_ORPHAN, NULL);
 }
 END_TEST
 
@@ -158,7 +157,7 @@ START_TEST(another_object_under_a_known_id_is_an_orphan)
     char *key =
         memory_format("data/shop/shop/2020/shop-full-20200101T000000Z-%s.sql.gz", id);
     put(key, "x");
-    finds(COMPARE_ORPHAN, key);
+    finds(CHECK_ORPHAN, key);
     free(key);
 }
 END_TEST
@@ -172,7 +171,7 @@ START_TEST(a_backup_that_is_not_known_is_told_once)
     char *data = manifests_data_key(2);
     put(data, "x");
     put(manifest, text);
-    finds(COMPARE_UNKNOWN, manifest);
+    finds(CHECK_UNKNOWN, manifest);
     free(text);
     free(manifest);
     free(data);
@@ -184,7 +183,7 @@ START_TEST(what_a_failed_copy_left_is_for_sweep)
     drop(manifest_key);
     drop(index_key);
     catalogs_sql(&catalogs, "UPDATE copies SET state = 'failed', begun = 1");
-    finds(COMPARE_REMAINS, data_key);
+    finds(CHECK_REMAINS, data_key);
 }
 END_TEST
 
@@ -193,7 +192,7 @@ START_TEST(what_is_left_of_a_deleted_copy_is_an_orphan)
     drop(manifest_key);
     drop(index_key);
     catalogs_sql(&catalogs, "UPDATE copies SET state = 'deleted'");
-    finds(COMPARE_ORPHAN, data_key);
+    finds(CHECK_ORPHAN, data_key);
 }
 END_TEST
 
@@ -211,7 +210,7 @@ END_TEST
 START_TEST(a_copy_known_as_broken_is_told)
 {
     catalogs_sql(&catalogs, "UPDATE copies SET state = 'damaged'");
-    finds(COMPARE_KNOWN_BROKEN, data_key);
+    finds(CHECK_KNOWN_BROKEN, data_key);
 }
 END_TEST
 
@@ -220,14 +219,14 @@ START_TEST(an_upload_that_is_not_known_is_told_when_it_is_old)
 {
     char *path = memory_format("%s/data/." OTHER ".part", folder);
     OK(file_write(path, "x", 1, &err));
-    compare_at(clock_now() + COMPARE_UPLOAD_AGE_S - 60);
+    compare_at(clock_now() + CHECK_UPLOAD_AGE_S - 60);
     ck_assert_uint_eq(result.count, 0);
     ck_assert_uint_eq(result.uploading, 1);
-    compare_result_release(&result);
-    compare_at(clock_now() + COMPARE_UPLOAD_AGE_S + 60);
+    check_result_release(&result);
+    compare_at(clock_now() + CHECK_UPLOAD_AGE_S + 60);
     ck_assert_uint_eq(result.count, 1);
-    ck_assert_int_eq(result.items[0].kind, COMPARE_OPEN_UPLOAD);
-    compare_result_release(&result);
+    ck_assert_int_eq(result.items[0].kind, CHECK_OPEN_UPLOAD);
+    check_result_release(&result);
     free(path);
 }
 END_TEST
@@ -242,7 +241,7 @@ START_TEST(an_upload_of_ours_is_told_when_its_process_is_gone)
              _i == 0 ? catalogs_dead_owner() : catalogs_unknown_owner());
     catalogs_sql(&catalogs, sql);
     if (_i == 0)
-        finds(COMPARE_OPEN_UPLOAD, NULL);
+        finds(CHECK_OPEN_UPLOAD, NULL);
     else
         finds_nothing();
     free(path);

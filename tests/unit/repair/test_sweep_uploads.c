@@ -17,7 +17,7 @@ enum { OLD = 8 * 86400, YOUNG = 3600 };
 
 static struct catalogs catalogs;
 static struct fake_s3 *fake;
-static struct access access_;
+static struct repository access_;
 static struct sweep_spec spec;
 static struct sweep_report report;
 static struct sweep sweep;
@@ -35,8 +35,8 @@ static void start(bool exact_key)
     config.bucket = settings.bucket;
     config.access_key = settings.access_key;
     config.secret_key = settings.secret_key;
-    access_ = (struct access){.name = memory_strdup("ceph"),
-                              .store = store_open_s3("ceph", &config, "p", &err)};
+    access_ = (struct repository){.name = memory_strdup("ceph"),
+                                  .store = store_open_s3("ceph", &config, "p", &err)};
     ck_assert_ptr_nonnull(access_.store);
 }
 

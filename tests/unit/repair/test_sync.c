@@ -19,7 +19,7 @@
 enum { MACHINES = 2 };
 
 static struct catalogs machines[MACHINES];
-static struct access accesses[MACHINES];
+static struct repository accesses[MACHINES];
 static char folder[64];
 static struct store *store;
 static struct sync_result result;
@@ -39,10 +39,10 @@ static void setup(void)
     ck_assert_ptr_nonnull(store);
     for (size_t i = 0; i < MACHINES; i++) {
         catalogs_begin(&machines[i]);
-        accesses[i] = (struct access){.name = name,
-                                      .store = store,
-                                      .id = catalogs_store(CATALOG(i), name),
-                                      .uuid = "11111111-2222-3333-4444-555555555555"};
+        accesses[i] = (struct repository){.name = name,
+                                          .store = store,
+                                          .id = catalogs_store(CATALOG(i), name),
+                                          .uuid = "11111111-2222-3333-4444-555555555555"};
     }
 }
 
@@ -218,7 +218,7 @@ END_TEST
 
 START_TEST(a_manifest_with_another_hash_than_the_catalog_is_passed_over)
 {
-    struct access other = accesses[0];
+    struct repository other = accesses[0];
     static char name[] = "other";
     put_manifest(1, 'a');
     sync_machine(0);
@@ -323,7 +323,7 @@ START_TEST(a_pin_goes_to_the_other_machine_and_its_end_comes_back)
     sync_machine(0);
     sync_machine(1);
     OK(catalog_artifact_pin(CATALOG(0), id_of_one(), 0, "by one", &err));
-    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
+    ck_assert(state_sync_try_push(CATALOG(0), &accesses[0], id_of_one()));
     sync_machine(1);
     ck_assert_uint_eq(result.states, 1);
     struct catalog_artifact artifact = load(1, 1);
@@ -331,7 +331,7 @@ START_TEST(a_pin_goes_to_the_other_machine_and_its_end_comes_back)
     ck_assert_str_eq(artifact.pin_reason, "by one");
     catalog_artifact_release(&artifact);
     OK(catalog_artifact_unpin(CATALOG(1), id_of_one(), &err));
-    ck_assert(note_write(CATALOG(1), &accesses[1], id_of_one()));
+    ck_assert(state_sync_try_push(CATALOG(1), &accesses[1], id_of_one()));
     sync_machine(0);
     artifact = load(0, 1);
     ck_assert(!artifact.pinned);
@@ -362,11 +362,11 @@ START_TEST(a_mark_that_is_cleared_stays_cleared)
     struct catalog_artifact artifact = load(0, 1);
     OK(catalog_copy_set_first_marked(CATALOG(0), artifact.copies[0].id, 1800000000, &err));
     OK(catalog_artifact_set_suspect(CATALOG(0), id_of_one(), true, &err));
-    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
+    ck_assert(state_sync_try_push(CATALOG(0), &accesses[0], id_of_one()));
     sync_machine(1);
     OK(catalog_copy_set_first_marked(CATALOG(0), artifact.copies[0].id, 0, &err));
     OK(catalog_artifact_set_suspect(CATALOG(0), id_of_one(), false, &err));
-    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
+    ck_assert(state_sync_try_push(CATALOG(0), &accesses[0], id_of_one()));
     catalog_artifact_release(&artifact);
     artifact = load(0, 1);
     ck_assert(!artifact.suspect);
@@ -388,10 +388,10 @@ START_TEST(a_pin_keeps_the_marks_of_another_machine)
     catalogs_sql(&machines[1],
                  "UPDATE artifacts SET updated = 1; UPDATE copies SET updated = 1");
     OK(catalog_artifact_set_quarantined(CATALOG(0), id_of_one(), true, &err));
-    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
-    OK(note_read(CATALOG(1), &accesses[1], id_of_one(), &err));
+    ck_assert(state_sync_try_push(CATALOG(0), &accesses[0], id_of_one()));
+    OK(state_sync_pull(CATALOG(1), &accesses[1], id_of_one(), &err));
     OK(catalog_artifact_pin(CATALOG(1), id_of_one(), 0, NULL, &err));
-    ck_assert(note_write(CATALOG(1), &accesses[1], id_of_one()));
+    ck_assert(state_sync_try_push(CATALOG(1), &accesses[1], id_of_one()));
     sync_machine(0);
     struct catalog_artifact artifact = load(0, 1);
     ck_assert(artifact.quarantined && artifact.pinned);
@@ -407,7 +407,7 @@ START_TEST(a_pin_made_while_the_copy_was_broken_here_comes_with_it)
     sync_machine(1);
     fail_copy_of_one();
     OK(catalog_artifact_pin(CATALOG(1), id_of_one(), 0, "by two", &err));
-    ck_assert(note_write(CATALOG(1), &accesses[1], id_of_one()));
+    ck_assert(state_sync_try_push(CATALOG(1), &accesses[1], id_of_one()));
     sync_machine(0);
     ck_assert_uint_eq(result.healed, 1);
     struct catalog_artifact artifact = load(0, 1);
@@ -424,12 +424,12 @@ START_TEST(only_a_pin_is_written_over_a_damaged_state_file)
     put_manifest(1, 'a');
     sync_machine(0);
     put_text(key, "{");
-    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
-    ck_assert_int_eq(note_read(CATALOG(0), &accesses[0], id_of_one(), &why), -1);
+    ck_assert(state_sync_try_push(CATALOG(0), &accesses[0], id_of_one()));
+    ck_assert_int_eq(state_sync_pull(CATALOG(0), &accesses[0], id_of_one(), &why), -1);
     ck_assert_int_eq(why.kind, ERR_CORRUPT);
     OK(catalog_artifact_pin(CATALOG(0), id_of_one(), 0, NULL, &err));
-    ck_assert(note_write(CATALOG(0), &accesses[0], id_of_one()));
-    OK(note_read(CATALOG(0), &accesses[0], id_of_one(), &err));
+    ck_assert(state_sync_try_push(CATALOG(0), &accesses[0], id_of_one()));
+    OK(state_sync_pull(CATALOG(0), &accesses[0], id_of_one(), &err));
 }
 END_TEST
 

@@ -14,8 +14,8 @@ static void contains(const char *text, const char *wanted)
 
 START_TEST(a_folder_is_recovered_with_the_commands_for_files)
 {
-    struct recovery_place place = {.folder = "/srv/backups"};
-    char *text = recovery_text(&place);
+    struct readme_page_place place = {.folder = "/srv/backups"};
+    char *text = readme_page_text(&place);
     contains(text, "STORE='/srv/backups'\n");
     contains(text, "| gunzip   | psql -X -v ON_ERROR_STOP=1 -d \"$NEWDB\"   # .sql.gz");
     contains(text, "| pg_restore --exit-on-error -d \"$NEWDB\"   # .dump.zst");
@@ -30,8 +30,8 @@ END_TEST
 /* Pasted one after the other, the blocks must not put the chosen backup into postgres. */
 START_TEST(roles_come_from_a_backup_of_their_own)
 {
-    struct recovery_place place = {.folder = "/srv/backups"};
-    char *text = recovery_text(&place);
+    struct readme_page_place place = {.folder = "/srv/backups"};
+    char *text = readme_page_text(&place);
     const char *line = strstr(text, "| gunzip | psql -X -d postgres");
     ck_assert_ptr_nonnull(line);
     contains(text, "get \"$(jq -r .key globals.json)\" | gunzip | psql -X -d postgres");
@@ -42,23 +42,23 @@ END_TEST
 
 START_TEST(a_bucket_is_recovered_with_the_commands_for_its_endpoint)
 {
-    struct recovery_place place = {.bucket = "pg",
-                                   .prefix = "prod",
-                                   .endpoint = "http://127.0.0.1:9000",
-                                   .region = "eu"};
-    char *text = recovery_text(&place);
+    struct readme_page_place place = {.bucket = "pg",
+                                      .prefix = "prod",
+                                      .endpoint = "http://127.0.0.1:9000",
+                                      .region = "eu"};
+    char *text = readme_page_text(&place);
     contains(text, "STORE='s3://pg/prod/'\n");
     contains(text, "aws --endpoint-url 'http://127.0.0.1:9000' --region 'eu' s3 \"$@\"");
     contains(text, "s3 cp 's3://pg/prod/data/");
     free(text);
-    place = (struct recovery_place){.bucket = "pg", .prefix = "p/"};
-    text = recovery_text(&place);
+    place = (struct readme_page_place){.bucket = "pg", .prefix = "p/"};
+    text = readme_page_text(&place);
     contains(text, "STORE='s3://pg/p/'\n");
     contains(text, "s3() { aws s3 \"$@\"; }");
     ck_assert_ptr_null(strstr(text, "endpoint"));
     free(text);
-    place = (struct recovery_place){.bucket = "pg"};
-    text = recovery_text(&place);
+    place = (struct readme_page_place){.bucket = "pg"};
+    text = readme_page_text(&place);
     contains(text, "STORE='s3://pg/'\n");
     free(text);
 }
@@ -67,9 +67,9 @@ END_TEST
 /* The line of the text that begins so, run by a shell, prints what? */
 START_TEST(a_place_with_quotes_is_one_word_of_the_shell)
 {
-    struct recovery_place place = {.bucket = "b", .prefix = "it's $(touch x) `y`\""};
+    struct readme_page_place place = {.bucket = "b", .prefix = "it's $(touch x) `y`\""};
     struct text out;
-    char *text = recovery_text(&place);
+    char *text = readme_page_text(&place);
     char *line = strstr(text, "STORE=");
     ck_assert_ptr_nonnull(line);
     line[strcspn(line, "\n")] = '\0';

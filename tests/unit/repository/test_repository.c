@@ -8,26 +8,26 @@
 
 enum { STORES = 3 };
 static const char *const names[STORES] = {"nas", "offsite", "third"};
-static struct access_list list;
+static struct repository_list list;
 static struct err err;
 
 static void setup(void)
 {
-    list = (struct access_list){0};
+    list = (struct repository_list){0};
     err_clear(&err);
     for (size_t i = 0; i < STORES; i++) {
-        struct access *access = memory_zalloc(sizeof *access);
-        access->name = memory_strdup(names[i]);
-        access->store = memory_store_new(names[i], NULL);
-        access->id = (int64_t)i + 1;
+        struct repository *repository = memory_zalloc(sizeof *repository);
+        repository->name = memory_strdup(names[i]);
+        repository->store = memory_store_new(names[i], NULL);
+        repository->id = (int64_t)i + 1;
         memory_grow(&list.items, &list.capacity, list.count + 1, sizeof *list.items);
-        list.items[list.count++] = access;
+        list.items[list.count++] = repository;
     }
 }
 
 static void teardown(void)
 {
-    access_list_release(&list);
+    repository_list_release(&list);
 }
 
 static void break_store(size_t i, enum err_kind kind)
@@ -37,7 +37,7 @@ static void break_store(size_t i, enum err_kind kind)
 
 START_TEST(stores_that_answer_stay)
 {
-    ck_assert_int_eq(access_list_recheck(&list, &err), 0);
+    ck_assert_int_eq(repository_list_recheck(&list, &err), 0);
     ck_assert_uint_eq(list.count, STORES);
     ck_assert_uint_eq(list.failure_count, 0);
 }
@@ -46,12 +46,12 @@ END_TEST
 START_TEST(one_that_went_away_is_a_failure_from_then_on)
 {
     break_store((size_t)_i, ERR_TRANSIENT);
-    ck_assert_int_eq(access_list_recheck(&list, &err), 0);
+    ck_assert_int_eq(repository_list_recheck(&list, &err), 0);
     ck_assert_uint_eq(list.count, STORES - 1);
     ck_assert_uint_eq(list.failure_count, 1);
     ck_assert_str_eq(list.failures[0].name, names[_i]);
     ck_assert_int_eq(list.failures[0].err.kind, ERR_TRANSIENT);
-    ck_assert_ptr_null(access_list_find(&list, _i + 1));
+    ck_assert_ptr_null(repository_list_find(&list, _i + 1));
     ck_assert_int_eq(err.kind, ERR_NONE);
 }
 END_TEST
@@ -60,7 +60,7 @@ START_TEST(a_cancel_is_no_fault_of_a_store)
 {
     break_store(0, ERR_TRANSIENT);
     break_store(1, ERR_CANCELLED);
-    ck_assert_int_eq(access_list_recheck(&list, &err), -1);
+    ck_assert_int_eq(repository_list_recheck(&list, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CANCELLED);
     ck_assert_uint_eq(list.count, 2);
     ck_assert_uint_eq(list.failure_count, 1);
@@ -69,8 +69,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *suite = suite_create("access");
-    TCase *tcase = tcase_create("access");
+    Suite *suite = suite_create("repository");
+    TCase *tcase = tcase_create("repository");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, stores_that_answer_stay);
     tcase_add_loop_test(tcase, one_that_went_away_is_a_failure_from_then_on, 0, STORES);
