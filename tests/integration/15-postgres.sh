@@ -285,6 +285,7 @@ unix_socket_directories = '$work/pg-standby'
 max_standby_streaming_delay = 0
 END
 free_port >"$work/pg-standby/port"
+echo "$pg_bin" >"$work/pg-standby/bin"
 pg_names+=(standby)
 pg_start standby
 pg_use standby

@@ -4,8 +4,9 @@
 # TAP:      ok NAME COMMAND…   is NAME GOT WANT   like NAME GOT REGEX   unlike NAME GOT REGEX
 #           isnt_there NAME PATH   pass NAME   fail NAME   skip NAME REASON   diag TEXT   skip_all REASON (ends the script)   finished (the plan, at the end)
 # Run:      run COMMAND…       sets $status, $out and $err (also files $work/out, $work/err)
-# Servers:  pg_up [NAME]       PostgreSQL in a temp folder: exports PGHOST (socket folder), PGPORT, PGUSER=postgres;
-#                              over 127.0.0.1 it wants the password $pg_password. pg_use NAME switches back.
+# Servers:  pg_up [NAME] [MAJOR]  PostgreSQL in a temp folder: exports PGHOST (socket folder), PGPORT, PGUSER=postgres;
+#                              over 127.0.0.1 it wants the password $pg_password. pg_use NAME switches back. MAJOR:
+#                              of $TEST_PG (scripts/install-services), else Debian's.
 #           pg_down [NAME]     pg_kill [NAME] (SIGQUIT: as a crash)
 #           rgw_up             Ceph's S3: exports AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY, sets $rgw_endpoint;
 #                              rgw_gateway stop|start; rgw_down; s3_bucket NAME [versioned|locked]; s3_call
@@ -122,6 +123,14 @@ pg_find() {
     [ -x "${pg_bin:-}/initdb" ] || skip_all "no PostgreSQL server is installed (package postgresql)"
     PATH=$pg_bin:$PATH
 }
+# pg_programs MAJOR: the folder of another major's programs, where the user postgres can read them (the kept ones may
+# lie in root's home). Fails when it was not fetched.
+pg_programs() {
+    local kept=${TEST_PG_FOLDER:-${PGKEEP_SERVICES:-$(getent passwd "$(id -u)" | cut -d: -f6)/.cache/pgkeep/services}/pg}/$1
+    [ -x "$kept/bin/initdb" ] || return 1
+    [ -d "$work/pgsql-$1" ] || { cp -r "$kept" "$work/pgsql-$1" && chmod -R go+rX "$work/pgsql-$1"; }
+    echo "$work/pgsql-$1/bin"
+}
 
 pg_use() {
     export PGHOST=$work/pg-$1 PGUSER=postgres PGDATABASE=postgres
@@ -131,17 +140,20 @@ pg_use() {
 
 pg_start() { # pg_start NAME: one that was made before
     local folder=$work/pg-$1
-    as_postgres "$pg_bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $(cat "$folder/port")" start >/dev/null
+    as_postgres "$(cat "$folder/bin")/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $(cat "$folder/port")" start >/dev/null
 }
 
 pg_up() {
-    local name=${1:-main} tries
+    local name=${1:-main} tries bin
     local folder=$work/pg-$name
     pg_find
+    bin=$pg_bin
+    [ -z "${2:-}" ] || bin=$(pg_programs "$2") || skip_all "PostgreSQL $2 is not there (scripts/install-services pg$2)"
     mkdir "$folder"
+    echo "$bin" >"$folder/bin"
     echo "$pg_password" >"$folder/password"
     [ "$(id -u)" != 0 ] || chown -R postgres "$folder"
-    as_postgres "$pg_bin/initdb" -D "$folder/data" -U postgres --no-sync -E UTF8 --locale=C.UTF-8 \
+    as_postgres "$bin/initdb" -D "$folder/data" -U postgres --no-sync -E UTF8 --locale=C.UTF-8 \
         --auth-local=trust --auth-host=scram-sha-256 --pwfile="$folder/password" >"$work/initdb" 2>&1 ||
         { diag "$(cat "$work/initdb")" && exit 1; }
     cat >>"$folder/data/postgresql.conf" <<END
@@ -165,7 +177,7 @@ END
 
 pg_stop() { # pg_stop NAME MODE
     [ ! -e "$work/pg-$1/data/postmaster.pid" ] ||
-        as_postgres "$pg_bin/pg_ctl" -D "$work/pg-$1/data" -m "$2" -w -t 60 stop >/dev/null
+        as_postgres "$(cat "$work/pg-$1/bin")/pg_ctl" -D "$work/pg-$1/data" -m "$2" -w -t 60 stop >/dev/null
 }
 pg_down() { pg_stop "${1:-main}" fast; }
 pg_kill() { pg_stop "${1:-main}" immediate; }
