@@ -1,4 +1,5 @@
 #include "base/digest.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -33,13 +34,9 @@ int main(void)
 {
     Suite *suite = suite_create("crc64");
     TCase *tcase = tcase_create("crc64");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, the_check_value_of_the_specification);
     tcase_add_test(tcase, pieces_combine_to_the_whole);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

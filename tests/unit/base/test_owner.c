@@ -1,4 +1,5 @@
 #include "base/owner.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <signal.h>
@@ -177,9 +178,5 @@ int main(void)
     tcase_add_test(tcase, a_child_lives_then_is_a_zombie_then_is_gone);
     tcase_add_test(tcase, states_have_names);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

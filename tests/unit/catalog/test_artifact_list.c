@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "catalog/leases.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -463,9 +464,5 @@ int main(void)
     tcase_set_timeout(many, 120);
     tcase_add_test(many, a_catalog_of_100000_is_quick);
     suite_add_tcase(suite, many);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -545,9 +546,5 @@ int main(void)
     tcase_add_test(tcase, normal_is_the_median_of_the_last_good_ones);
     tcase_add_test(tcase, without_a_job_the_source_and_its_server_make_the_group);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

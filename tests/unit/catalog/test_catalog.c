@@ -7,6 +7,7 @@
 #include "catalog/runs.h"
 #include "catalog/sql.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -496,9 +497,5 @@ int main(void)
     tcase_add_test(tcase, who_may_not_wait_is_told_that_it_is_busy);
     tcase_add_test(tcase, waiting_ends_when_cancelled);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include "catalog/deletions.h"
 #include "catalog/verifications.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <sqlite3.h>
@@ -552,9 +553,5 @@ int main(void)
     tcase_add_test(tcase, a_copy_found_elsewhere_brings_its_artifact_back);
     tcase_add_test(tcase, new_bytes_void_what_checks_said_about_the_old);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

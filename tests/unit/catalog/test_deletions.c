@@ -6,6 +6,7 @@
 #include "catalog/leases.h"
 #include "catalog/runs.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <sqlite3.h>
@@ -383,9 +384,5 @@ int main(void)
     tcase_add_test(tcase, a_store_with_copies_cannot_be_dropped_from_under_them);
     tcase_add_test(tcase, results_have_names);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

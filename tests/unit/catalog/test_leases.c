@@ -4,6 +4,7 @@
 #include "catalog/copies.h"
 #include "catalog/deletions.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -252,9 +253,5 @@ int main(void)
     tcase_add_test(tcase, of_a_lease_and_a_mark_exactly_one_wins);
     tcase_add_test(tcase, of_two_marks_exactly_one_wins);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -172,9 +173,5 @@ int main(void)
     tcase_add_test(tests, the_log_of_one_that_was_moved_away_is_not_replayed);
     tcase_add_test(tests, what_the_new_one_has_in_its_log_comes_along);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -141,9 +142,5 @@ int main(void)
     tcase_add_test(tcase, the_highest_time_only_grows_until_the_user_resets_it);
     tcase_add_test(tcase, small_facts_are_set_replaced_and_removed);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

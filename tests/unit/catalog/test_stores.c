@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -270,9 +271,5 @@ int main(void)
     tcase_add_test(tcase, a_replaced_store_is_adopted);
     tcase_add_test(tcase, stores_are_found_by_name_then_by_mark);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "catalog/artifact_list.h"
 #include "catalog/runs.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -184,9 +185,5 @@ int main(void)
     tcase_add_test(tcase, a_refused_check_leaves_no_history);
     tcase_add_test(tcase, results_have_names);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

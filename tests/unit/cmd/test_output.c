@@ -1,5 +1,6 @@
 #include "cmd/output.h"
 #include "base/file.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(tcase, json_keeps_its_order_and_ends_a_line);
     tcase_add_test(tcase, times_and_sizes_read_well);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

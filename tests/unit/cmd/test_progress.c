@@ -1,4 +1,5 @@
 #include "cmd/progress.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -208,9 +209,5 @@ int main(void)
     tcase_add_test(tcase, without_progress_every_call_is_harmless);
     tcase_add_test(tcase, the_style_follows_the_settings);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 #include "config/config_args.h"
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -234,9 +235,5 @@ int main(void)
     tcase_add_test(tcase, a_password_is_wiped_from_argv_and_nothing_else);
     tcase_add_test(tcase, no_words_are_no_command);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "config/config_file.h"
 #include "config/settings_check.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -114,9 +115,5 @@ int main(void)
     tcase_add_test(tcase, the_file_in_conf_is_what_the_table_says);
     tcase_add_test(tcase, the_manual_page_knows_every_option_and_key);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 #include "config/config_file.h"
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -241,9 +242,5 @@ int main(void)
     tcase_add_test(tcase, an_unreadable_file_is_a_config_error);
     tcase_add_test(tcase, the_place_of_the_file_follows_the_order);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "config/section.h"
 #include "config/settings.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -289,9 +290,5 @@ int main(void)
     tcase_add_test(tcase, a_policy_keeps_its_texts);
     tcase_add_test(tcase, every_retention_key_of_the_contract_exists);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

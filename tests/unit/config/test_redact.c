@@ -1,4 +1,5 @@
 #include "config/redact.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -85,9 +86,5 @@ int main(void)
     tcase_add_test(tcase, a_typo_is_named_when_no_password_is_near);
     tcase_add_test(tcase, passwords_in_urls_are_found_and_hidden);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

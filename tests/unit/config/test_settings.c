@@ -1,5 +1,6 @@
 #include "config/settings.h"
 #include "base/file.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -480,9 +481,5 @@ int main(void)
     tcase_add_test(tcase, an_unknown_name_is_a_config_error_with_a_hint);
     tcase_add_test(tcase, the_default_catalog_is_the_users_own);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "config/settings.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -162,9 +163,5 @@ int main(void)
     tcase_add_test(tcase, a_relative_folder_is_made_absolute);
     tcase_add_test(tcase, secrets_of_a_url_come_from_where_it_says);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

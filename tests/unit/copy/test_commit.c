@@ -8,6 +8,7 @@
 #include "catalog/artifact_list.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -332,9 +333,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite());
 }

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -96,9 +97,5 @@ int main(void)
     tcase_add_test(tcase, what_was_taken_up_again_since_it_was_listed_stays);
     tcase_add_test(tcase, what_became_complete_since_it_was_listed_stays);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "catalog/deletions.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -241,9 +242,5 @@ int main(void)
     tcase_add_test(tcase, a_store_that_fails_three_times_is_left_alone);
     tcase_add_test(tcase, one_that_is_not_on_its_way_out_is_never_touched);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -108,9 +109,5 @@ int main(void)
                         sizeof cases / sizeof *cases);
     tcase_add_test(tests, a_source_of_another_length_is_an_error);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

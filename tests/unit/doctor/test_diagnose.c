@@ -8,6 +8,7 @@
 #include "catalog/runs.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_s3.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <sys/stat.h>
@@ -442,10 +443,7 @@ int main(void)
     tcase_add_test(tests, one_place_is_never_two_stores);
     tcase_add_test(tests, what_the_catalog_does_not_know_is_not_adopted);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     s3_global_release();
-    return failed > 0;
+    return status;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "postgres/psql_sink.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -381,7 +382,6 @@ int main(void)
 {
     Suite *suite = suite_create("dump");
     TCase *tcase = tcase_create("dump");
-    SRunner *runner = srunner_create(suite);
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     tcase_add_loop_test(tcase, the_exit_status_alone_decides_how_a_dump_ended, 0,
                         sizeof ends / sizeof *ends);
@@ -399,8 +399,5 @@ int main(void)
     tcase_add_test(tcase, a_restore_tells_pg_restore_what_is_wanted);
     tcase_add_test(tcase, a_cancel_ends_a_restore_that_takes_no_bytes);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

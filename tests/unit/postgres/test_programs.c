@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/process.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -150,7 +151,6 @@ int main(void)
 {
     Suite *suite = suite_create("programs");
     TCase *tcase = tcase_create("programs");
-    SRunner *runner = srunner_create(suite);
     tcase_add_unchecked_fixture(tcase, make_all, remove_programs);
     tcase_add_loop_test(tcase,
                         the_smallest_major_that_is_not_older_than_the_server_is_chosen, 0,
@@ -158,8 +158,5 @@ int main(void)
     tcase_add_test(tcase, path_goes_before_the_systems_folder_and_bin_dir_before_path);
     tcase_add_test(tcase, a_package_without_one_of_its_programs_is_an_error_that_names_it);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 #include "postgres/server.h"
 
 #include "postgres/dump.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -231,7 +232,6 @@ int main(void)
 {
     Suite *suite = suite_create("server");
     TCase *tcase = tcase_create("server");
-    SRunner *runner = srunner_create(suite);
     tcase_add_loop_test(tcase, the_public_form_of_a_conninfo_holds_no_password, 0,
                         sizeof publics / sizeof *publics);
     tcase_add_loop_test(tcase,
@@ -246,8 +246,5 @@ int main(void)
     tcase_add_loop_test(tcase, a_server_that_is_not_there_is_one_sentence_and_a_hint, 0,
                         sizeof unreachable / sizeof *unreachable);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

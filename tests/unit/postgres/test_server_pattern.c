@@ -1,4 +1,5 @@
 #include "postgres/server_pattern.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -39,12 +40,8 @@ int main(void)
 {
     Suite *suite = suite_create("server_pattern");
     TCase *tcase = tcase_create("server_pattern");
-    SRunner *runner = srunner_create(suite);
     tcase_add_loop_test(tcase, a_pattern_becomes_the_expression_that_pg_dump_makes_of_it, 0,
                         sizeof rows / sizeof *rows);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "prune/policies.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -111,9 +112,5 @@ int main(void)
     tcase_add_test(tcase, equal_policies_are_one_and_stay_where_they_are);
     tcase_add_test(tcase, a_policy_that_does_not_fit_is_an_error_that_names_it);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

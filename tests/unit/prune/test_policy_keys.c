@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "config/option.h"
 #include "retention/policy.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -124,9 +125,5 @@ int main(void)
                         (int)option_table_count);
     tcase_add_test(tcase, the_defaults_of_the_table_are_the_planners);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "catalog/runs.h"
 #include "catalog/verifications.h"
 #include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -285,9 +286,5 @@ int main(void)
     tcase_add_test(tcase, a_second_one_finds_the_first);
     tcase_add_test(tcase, the_run_is_recorded);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/manifests.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -267,9 +268,5 @@ int main(void)
     tcase_add_test(tests, an_upload_that_is_not_known_is_told_when_it_is_old);
     tcase_add_loop_test(tests, an_upload_of_ours_is_told_when_its_process_is_gone, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

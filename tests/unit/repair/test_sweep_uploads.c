@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_s3.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -183,10 +184,7 @@ int main(void)
     tcase_add_test(tcase, a_service_that_lists_by_exact_key_is_asked_for_each_key);
     tcase_add_test(tcase, a_listing_that_fails_aborts_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     s3_global_release();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

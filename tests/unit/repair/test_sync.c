@@ -10,6 +10,7 @@
 #include "catalog/deletions.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/manifests.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -458,9 +459,5 @@ int main(void)
     tcase_add_test(tests, a_mark_that_is_cleared_stays_cleared);
     tcase_add_test(tests, a_pin_keeps_the_marks_of_another_machine);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

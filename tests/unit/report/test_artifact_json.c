@@ -1,6 +1,7 @@
 #include "report/artifact_json.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -255,9 +256,5 @@ int main(void)
     tcase_add_test(tcase, show_adds_what_else_is_known);
     tcase_add_test(tcase, show_tells_how_far_a_running_one_is_and_what_goes_on_with_copies);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 #include "report/health.h"
 #include "report/health_json.h"
 #include "base/json.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -438,9 +439,5 @@ int main(void)
     tcase_add_test(tcase, a_deletion_is_stuck_after_a_vain_try_or_an_hour);
     tcase_add_test(tcase, json_holds_jobs_that_never_ran_and_names_of_any_bytes);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 #include "report/progress_view.h"
 #include "base/json.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -146,9 +147,5 @@ int main(void)
     tcase_add_test(tcase, a_long_name_is_cut_between_characters);
     tcase_add_test(tcase, json_has_every_key_always);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

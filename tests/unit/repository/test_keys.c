@@ -1,6 +1,7 @@
 #include "repository/keys.h"
 
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -242,7 +243,6 @@ int main(void)
 {
     Suite *suite = suite_create("keys");
     TCase *tcase = tcase_create("keys");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, keys_are_those_of_the_contract);
     tcase_add_test(tcase, names_are_encoded_so_that_none_leaves_its_folder);
@@ -252,8 +252,5 @@ int main(void)
     tcase_add_test(tcase, random_names_give_safe_keys_that_are_recognised);
     tcase_add_test(tcase, other_keys_are_told_apart);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

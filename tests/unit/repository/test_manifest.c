@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -353,7 +354,6 @@ int main(void)
 {
     Suite *suite = suite_create("manifest");
     TCase *tcase = tcase_create("manifest");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, what_was_written_comes_back);
     tcase_add_test(tcase, writing_what_was_read_gives_the_same_bytes);
@@ -365,8 +365,5 @@ int main(void)
     tcase_add_test(tcase, a_later_version_says_what_to_do);
     tcase_add_test(tcase, what_is_no_manifest_is_refused);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/process.h"
 #include "base/text.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -91,15 +92,11 @@ int main(void)
 {
     Suite *suite = suite_create("recovery");
     TCase *tcase = tcase_create("recovery");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, a_folder_is_recovered_with_the_commands_for_files);
     tcase_add_test(tcase, roles_come_from_a_backup_of_their_own);
     tcase_add_test(tcase, a_bucket_is_recovered_with_the_commands_for_its_endpoint);
     tcase_add_test(tcase, a_place_with_quotes_is_one_word_of_the_shell);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

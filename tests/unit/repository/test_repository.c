@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -81,9 +82,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite());
 }

@@ -1,6 +1,7 @@
 #include "repository/state_file.h"
 
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -192,7 +193,6 @@ int main(void)
 {
     Suite *suite = suite_create("state_file");
     TCase *tcase = tcase_create("state_file");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, what_was_written_comes_back);
     tcase_add_test(tcase, rows_of_the_catalog_go_through_it_unchanged);
@@ -202,8 +202,5 @@ int main(void)
     tcase_add_test(tcase, the_later_check_wins_and_a_good_one_keeps_an_older_proof);
     tcase_add_test(tcase, marks_are_those_of_the_later_file_and_on_a_tie_stay);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

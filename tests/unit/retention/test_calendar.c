@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/support/planning.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -489,9 +490,5 @@ int main(void)
     tcase_add_loop_test(tcase, a_file_with_leap_seconds_or_disorder_is_refused, 0,
                         (int)(sizeof(faults) / sizeof(faults[0])));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 #include "retention/explain.h"
 
 #include "tests/support/planning.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -214,9 +215,5 @@ int main(void)
     tcase_add_loop_test(tcase, the_winner_of_the_period_is_named, 0,
                         (int)(sizeof(winners) / sizeof(winners[0])));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

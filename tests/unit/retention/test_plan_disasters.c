@@ -1,6 +1,7 @@
 /* What happened to users of other tools, as far as a plan can prevent it. The names end
  * with the project and the number of the issue. */
 #include "tests/support/planning.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -300,9 +301,5 @@ int main(void)
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * n periods that have a good one. The check counts on its own, over all that was ever
  * taken. */
 #include "tests/support/planning.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 
@@ -161,9 +162,5 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_year_keeps_exactly_the_newest_of_each_period);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "tests/support/planning.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -204,9 +205,5 @@ int main(void)
     tcase_add_test(tcase, the_text_names_rules_in_a_fixed_order);
     tcase_add_test(tcase, the_table_is_sound);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * S3 that fake_s3 speaks: no client code may depend on what only some services do.
  */
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -368,15 +369,11 @@ int main(void)
 {
     Suite *suite = suite_create("s3_dialects");
     TCase *tcase = tcase_create("dialects");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_backup_lives_and_dies_in_every_dialect, 0,
                         (int)(sizeof dialects / sizeof *dialects));
     tcase_add_test(tcase, a_key_of_our_own_goes_with_every_request_that_needs_it);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

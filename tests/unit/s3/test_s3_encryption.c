@@ -3,6 +3,7 @@
  * and too many of these headers (S3.md 1.7, 1.8). */
 #include "base/memory.h"
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -132,13 +133,9 @@ int main(void)
 {
     Suite *suite = suite_create("s3_encryption");
     TCase *tcase = tcase_create("s3_encryption");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_loop_test(tcase, each_header_goes_with_the_requests_that_need_it_and_no_other,
                         0, (int)(sizeof rows / sizeof rows[0]));
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * done is there, and nothing hangs.
  */
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -219,14 +220,10 @@ int main(void)
 {
     Suite *suite = suite_create("s3_every_fault");
     TCase *tcase = tcase_create("every_fault");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, a_fault_at_any_request_costs_another_try_and_nothing_else, 0,
                         (int)(sizeof faults / sizeof *faults));
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

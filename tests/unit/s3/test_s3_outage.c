@@ -4,6 +4,7 @@
  */
 #include "tests/support/aws_world.h"
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -192,7 +193,6 @@ int main(void)
     Suite *suite = suite_create("s3_outage");
     TCase *outage = tcase_create("outage");
     TCase *keys = tcase_create("keys");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(outage, 60);
     tcase_add_test(outage, half_an_hour_without_the_service_is_survived);
@@ -201,8 +201,5 @@ int main(void)
     tcase_add_checked_fixture(keys, aws_world_set_up, aws_world_tear_down);
     tcase_add_test(keys, an_upload_outlives_many_keys);
     suite_add_tcase(suite, keys);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * parts of an upload. Its end, reading, and services are in test_s3_regressions_*.c.
  */
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -367,7 +368,6 @@ int main(void)
 {
     Suite *suite = suite_create("s3_regressions");
     TCase *tcase = tcase_create("uploads");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_set_timeout(tcase, 60);
@@ -387,8 +387,5 @@ int main(void)
     tcase_add_test(tcase, r09_a_dead_connection_costs_no_byte);
     tcase_add_test(tcase, r10_every_attempt_is_signed_anew);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

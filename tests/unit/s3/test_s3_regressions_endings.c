@@ -3,6 +3,7 @@
  * public face of s3/: how an upload ends, failures by chance, outages.
  */
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 #include "s3/core/client.h"
@@ -348,7 +349,6 @@ int main(void)
 {
     Suite *suite = suite_create("s3_regressions_endings");
     TCase *tcase = tcase_create("endings");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_set_timeout(tcase, 60);
@@ -363,8 +363,5 @@ int main(void)
     tcase_add_test(tcase, an_outage_that_lasts_fails_the_upload_in_its_time);
     tcase_add_test(tcase, credentials_that_end_in_the_middle_of_an_upload_are_renewed);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

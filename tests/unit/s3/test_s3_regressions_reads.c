@@ -3,6 +3,7 @@
  * public face of s3/: reading and listing.
  */
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -331,7 +332,6 @@ int main(void)
 {
     Suite *suite = suite_create("s3_regressions_reads");
     TCase *tcase = tcase_create("reads");
-    SRunner *runner = srunner_create(suite);
     int reads = (int)(sizeof bad_reads / sizeof *bad_reads);
 
     tcase_add_checked_fixture(tcase, start, stop);
@@ -349,8 +349,5 @@ int main(void)
     tcase_add_test(tcase, r20_sizes_beyond_32_bits_are_counted_right);
     tcase_add_test(tcase, r20_a_part_beyond_4_GiB_and_a_range_beyond_2_GiB_pass_whole);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * public face of s3/: what differs from service to service.
  */
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -315,7 +316,6 @@ int main(void)
 {
     Suite *suite = suite_create("s3_regressions_services");
     TCase *tcase = tcase_create("services");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_set_timeout(tcase, 60);
@@ -336,8 +336,5 @@ int main(void)
         r19_what_exists_is_not_overwritten_whatever_the_service_does_with_if_none_match, 0,
         (int)(sizeof absences / sizeof *absences));
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

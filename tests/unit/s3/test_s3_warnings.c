@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdatomic.h>
@@ -138,15 +139,11 @@ int main(void)
 {
     Suite *suite = suite_create("s3_warnings");
     TCase *tcase = tcase_create("s3_warnings");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_loop_test(tcase, an_upload_that_will_be_swept_is_warned_of_four_hours_before,
                         0, 2);
     tcase_add_test(tcase, equal_parts_that_come_to_their_end_are_warned_of_at_four_fifths);
     tcase_add_test(tcase, much_that_was_sent_in_vain_is_told_once);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

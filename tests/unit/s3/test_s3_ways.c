@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "tests/support/fake_gate.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -286,7 +287,6 @@ int main(void)
 {
     Suite *suite = suite_create("s3_ways");
     TCase *tcase = tcase_create("s3_ways");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_loop_test(tcase, a_proxy_passes_on_what_was_signed_for_the_service, 0, 2);
@@ -299,8 +299,5 @@ int main(void)
     tcase_add_test(tcase, a_417_costs_one_more_request_and_the_body_goes_out_whole);
     tcase_add_test(tcase, a_service_that_never_says_100_gets_the_body_all_the_same);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <openssl/core_dispatch.h>
@@ -178,14 +179,10 @@ int main(void)
 {
     Suite *suite = suite_create("s3_without_md5");
     TCase *tcase = tcase_create("s3_without_md5");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_loop_test(tcase, objects_are_written_read_and_deleted_without_md5, 0,
                         (int)(sizeof providers / sizeof providers[0]));
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -173,7 +174,6 @@ int main(void)
 {
     Suite *suite = suite_create("lock");
     TCase *tcase = tcase_create("lock");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_second_backup_of_a_job_is_told_who_holds_it_since_when);
@@ -184,8 +184,5 @@ int main(void)
     tcase_add_test(tcase, what_stands_in_the_file_cannot_drive_a_terminal);
     tcase_add_test(tcase, a_lock_that_cannot_be_made_is_an_error);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "s3/core/client.h"
 #include "tests/support/fake_s3.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -598,7 +599,6 @@ int main(void)
 {
     Suite *suite = suite_create("store");
     TCase *tcase = tcase_create("store");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_loop_test(tcase, small_objects_are_kept_as_they_are, 0, KINDS);
     tcase_add_loop_test(tcase, what_is_there_is_overwritten_only_when_asked, 0, KINDS);
@@ -622,8 +622,5 @@ int main(void)
     tcase_add_test(tcase, the_check_is_bounded_and_leaves_the_budget_as_it_was);
     tcase_add_test(tcase, a_prefix_that_leaves_the_bucket_is_refused);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -695,7 +696,6 @@ int main(void)
 {
     Suite *suite = suite_create("store_dir");
     TCase *tcase = tcase_create("store_dir");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_was_put_comes_back_private_to_the_user);
@@ -728,8 +728,5 @@ int main(void)
     tcase_add_test(tcase, an_object_that_shrinks_while_it_is_read_is_an_error);
     tcase_add_test(tcase, a_folder_has_neither_urls_nor_rules_nor_a_clock);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "stream/chan.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <stdatomic.h>
@@ -124,15 +125,11 @@ int main(void)
 {
     Suite *suite = suite_create("chan");
     TCase *tcase = tcase_create("chan");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, items_come_out_in_the_order_they_went_in);
     tcase_add_test(tcase, a_closed_queue_hands_out_what_is_left_then_null);
     tcase_add_test(tcase, a_waiting_pop_gets_what_is_pushed_and_wakes_when_closed);
     tcase_add_test(tcase, every_item_is_taken_once_by_many_threads_through_a_small_queue);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

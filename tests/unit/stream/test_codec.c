@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -392,7 +393,6 @@ int main(void)
 {
     Suite *suite = suite_create("codec");
     TCase *tcase = tcase_create("codec");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, every_level_gives_back_what_went_in_chunk_after_chunk, 0,
@@ -411,8 +411,5 @@ int main(void)
                         (int)(sizeof texts / sizeof *texts));
     tcase_add_test(tcase, names_and_suffixes_are_those_of_the_stores);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "stream/codec.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -230,7 +231,6 @@ int main(void)
 {
     Suite *suite = suite_create("index");
     TCase *tcase = tcase_create("index");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, what_was_written_is_read_back_without_loss);
     tcase_add_test(tcase, an_index_cut_at_any_byte_is_corrupt);
@@ -238,8 +238,5 @@ int main(void)
                         (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tcase, an_index_larger_than_the_buffers_is_read);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

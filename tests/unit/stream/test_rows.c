@@ -1,4 +1,5 @@
 #include "stream/rows.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -150,7 +151,6 @@ int main(void)
 {
     Suite *suite = suite_create("rows");
     TCase *tcase = tcase_create("rows");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, random_data_in_pieces_of_any_size_gives_what_single_bytes_give);
     tcase_add_test(tcase, the_end_is_found_at_every_offset_and_split);
@@ -158,8 +158,5 @@ int main(void)
                         (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tcase, more_rows_than_a_lane_counts_are_counted);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "stream/scan.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -466,7 +467,6 @@ int main(void)
 {
     Suite *suite = suite_create("scan");
     TCase *tcase = tcase_create("scan");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_loop_test(tcase, borders_stand_where_they_must_and_nowhere_else, 0, INPUTS);
     tcase_add_loop_test(tcase, how_the_bytes_are_cut_into_pieces_changes_nothing, 0,
@@ -485,8 +485,5 @@ int main(void)
     tcase_add_test(tcase, an_encoding_that_cannot_be_followed_is_refused);
     tcase_add_test(tcase, a_statement_without_end_is_refused_before_memory_grows);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

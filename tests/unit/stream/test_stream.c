@@ -3,6 +3,7 @@
 #include "base/cancel.h"
 #include "base/memory.h"
 #include "stream/index.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -619,7 +620,6 @@ int main(void)
 {
     Suite *suite = suite_create("stream");
     TCase *tcase = tcase_create("stream");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, bytes_come_back_in_order_with_right_hashes_rows_and_ranges,
@@ -641,8 +641,5 @@ int main(void)
     tcase_add_test(tcase, a_cut_or_lengthened_object_is_corrupt);
     tcase_add_test(tcase, cancelling_ends_a_stream_that_waits_for_its_source);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "stream/tables.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -57,13 +58,9 @@ int main(void)
 {
     Suite *suite = suite_create("tables");
     TCase *tcase = tcase_create("tables");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, tables_of_one_name_become_the_first_with_all_rows);
     tcase_add_test(tcase, no_tables_and_many_tables_merge);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

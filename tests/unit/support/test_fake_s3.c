@@ -2,6 +2,7 @@
 #include "tests/support/fake_s3.h"
 
 #include "tests/support/s3_ask.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -334,7 +335,6 @@ int main(void)
 {
     Suite *suite = suite_create("fake_s3");
     TCase *tcase = tcase_create("fake_s3");
-    SRunner *runner = srunner_create(suite);
 
     curl_global_init(CURL_GLOBAL_ALL);
     tcase_add_checked_fixture(tcase, setup, stop);
@@ -355,9 +355,7 @@ int main(void)
                         (int)(sizeof ranges / sizeof *ranges));
     tcase_add_test(tcase, stored_headers_come_back_and_customer_keys_are_asked_for);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     curl_global_cleanup();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

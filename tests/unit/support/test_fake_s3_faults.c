@@ -2,6 +2,7 @@
 #include "tests/support/fake_s3.h"
 
 #include "tests/support/s3_ask.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 
@@ -351,7 +352,6 @@ int main(void)
 {
     Suite *suite = suite_create("fake_s3_faults");
     TCase *tcase = tcase_create("faults");
-    SRunner *runner = srunner_create(suite);
 
     curl_global_init(CURL_GLOBAL_ALL);
     tcase_add_checked_fixture(tcase, setup, stop);
@@ -366,9 +366,7 @@ int main(void)
     tcase_add_test(tcase, of_several_faults_the_one_added_last_fires);
     tcase_add_test(tcase, random_failures_are_the_same_for_the_same_seed);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     curl_global_cleanup();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "tests/support/fake_s3.h"
 
 #include "tests/support/s3_ask.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -252,7 +253,6 @@ int main(void)
 {
     Suite *suite = suite_create("fake_s3_serve");
     TCase *tcase = tcase_create("serve");
-    SRunner *runner = srunner_create(suite);
 
     curl_global_init(CURL_GLOBAL_ALL);
     tcase_add_checked_fixture(tcase, setup, stop);
@@ -266,9 +266,7 @@ int main(void)
     tcase_add_test(tcase, requests_are_remembered_as_they_came);
     tcase_add_test(tcase, bad_habits_are_counted);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     curl_global_cleanup();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "tests/support/fake_s3.h"
 
 #include "tests/support/s3_ask.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -459,7 +460,6 @@ int main(void)
 {
     Suite *suite = suite_create("fake_s3_state");
     TCase *tcase = tcase_create("state");
-    SRunner *runner = srunner_create(suite);
 
     curl_global_init(CURL_GLOBAL_ALL);
     tcase_add_checked_fixture(tcase, setup, stop);
@@ -481,9 +481,7 @@ int main(void)
     tcase_add_test(tcase, locks_are_set_with_headers_and_by_request);
     tcase_add_test(tcase, many_keys_are_deleted_with_one_request_each_with_its_result);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     curl_global_cleanup();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

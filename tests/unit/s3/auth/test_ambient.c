@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "s3/auth/profiles.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -297,9 +298,5 @@ int main(void)
     tcase_add_test(tcase, keys_of_one_file_never_meet_a_token_of_the_other);
     tcase_add_test(tcase, a_command_keeps_its_hash_signs_and_a_later_key_wins);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

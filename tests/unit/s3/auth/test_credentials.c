@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "tests/support/aws_world.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -563,9 +564,5 @@ int main(void)
     tcase_add_test(tcase, a_client_outlives_tokens_that_the_service_lets_expire);
     tcase_add_test(tcase, a_slow_renewal_does_not_hold_up_what_is_under_way);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "s3/auth/credentials.h"
 #include "s3/http/uri.h"
 #include "tests/support/sigv4_vectors.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -411,9 +412,5 @@ int main(void)
     tcase_add_test(tcase, a_presigned_query_ends_with_the_signature);
     tcase_add_test(tcase, a_presigned_url_lives_one_second_to_seven_days);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "tests/support/aws_world.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -519,9 +520,5 @@ int main(void)
     tcase_add_test(tcase, without_instance_metadata_there_are_no_credentials);
     tcase_add_test(tcase, expired_keys_of_an_outage_are_used_on);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

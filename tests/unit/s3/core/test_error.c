@@ -1,4 +1,5 @@
 #include "s3/core/error.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <curl/curl.h>
@@ -168,9 +169,5 @@ int main(void)
     tcase_add_test(tests, what_may_have_been_done_is_uncertain);
     tcase_add_test(tests, an_error_is_one_sentence_with_all_that_helps);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "s3/core/provider.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -102,9 +103,5 @@ int main(void)
     tcase_add_test(tests, every_row_is_complete_and_within_what_s3_knows);
     tcase_add_test(tests, nothing_is_sent_that_a_provider_is_known_to_refuse);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <signal.h>
@@ -893,10 +894,7 @@ int main(void)
         return 1;
     add_tests(tests);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     s3_global_release();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

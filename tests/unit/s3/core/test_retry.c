@@ -1,4 +1,5 @@
 #include "s3/core/retry.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -209,9 +210,5 @@ int main(void)
     tcase_add_test(tests,
                    the_window_opens_by_one_after_each_clean_half_minute_up_to_its_maximum);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "s3/http/uri.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -410,9 +411,5 @@ int main(void)
                         (int)(sizeof decodes / sizeof *decodes));
     tcase_add_test(tcase, a_nul_is_not_clean);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 #include "s3/http/xml.h"
 
 #include "base/memory.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -202,9 +203,5 @@ int main(void)
     tcase_add_test(tests, the_root_tells_success_from_error);
     tcase_add_test(tests, texts_are_escaped_or_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -342,10 +343,7 @@ int main(void)
     tcase_add_test(tests, each_key_of_a_batch_has_its_own_result);
     tcase_add_test(tests, a_missing_bucket_removes_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     s3_global_release();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

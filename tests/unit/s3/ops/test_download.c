@@ -1,4 +1,5 @@
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -258,7 +259,6 @@ int main(void)
 {
     Suite *suite = suite_create("download");
     TCase *tcase = tcase_create("download");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, start, stop);
@@ -277,8 +277,5 @@ int main(void)
     tcase_add_test(tcase, a_download_given_up_ends_at_once);
     tcase_add_test(tcase, chance_failures_cost_time_but_no_byte);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

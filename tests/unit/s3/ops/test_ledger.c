@@ -1,6 +1,7 @@
 #include "s3/ops/ledger.h"
 
 #include "base/digest.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -130,7 +131,6 @@ int main(void)
 {
     Suite *suite = suite_create("ledger");
     TCase *tcase = tcase_create("ledger");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, parts_are_taken_in_order_only);
@@ -140,8 +140,5 @@ int main(void)
     tcase_add_test(tcase, crc_of_the_whole_comes_from_the_parts);
     tcase_add_test(tcase, crc_text_goes_both_ways);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

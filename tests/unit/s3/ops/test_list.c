@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -318,10 +319,7 @@ int main(void)
     tcase_add_test(tests, an_endless_list_of_versions_is_an_error);
     tcase_add_test(tests, a_service_without_versions_lists_its_objects);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     s3_global_release();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

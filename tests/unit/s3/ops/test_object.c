@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -610,10 +611,7 @@ int main(void)
                    a_configuration_that_cannot_be_is_refused_before_anything_is_sent);
     tcase_add_test(tests, the_buckets_versioning_is_told);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = run_suite(suite);
     s3_global_release();
-    return failed == 0 ? 0 : 1;
+    return status;
 }

@@ -1,4 +1,5 @@
 #include "s3/s3.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -169,7 +170,6 @@ int main(void)
 {
     Suite *suite = suite_create("parts");
     TCase *tcase = tcase_create("parts");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tcase, parts_have_the_size_of_the_schedule);
     tcase_add_test(tcase, capacity_is_the_sum_of_all_parts);
@@ -179,8 +179,5 @@ int main(void)
     tcase_add_test(tcase, parts_never_shrink_and_keep_the_limits);
     tcase_add_test(tcase, the_tighter_rule_wins);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

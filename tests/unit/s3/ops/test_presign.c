@@ -1,4 +1,5 @@
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -148,7 +149,6 @@ int main(void)
 {
     Suite *suite = suite_create("presign");
     TCase *tcase = tcase_create("presign");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, a_link_needs_no_keys);
@@ -157,8 +157,5 @@ int main(void)
     tcase_add_test(tcase, a_link_to_what_needs_a_key_is_refused);
     tcase_add_test(tcase, a_link_says_when_its_credentials_die);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -269,7 +270,6 @@ int main(void)
 {
     Suite *suite = suite_create("pending");
     TCase *tcase = tcase_create("pending");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, start, stop);
@@ -286,8 +286,5 @@ int main(void)
     tcase_add_test(tcase, rights_to_list_parts_are_not_needed_to_abort);
     tcase_add_test(tcase, a_404_that_is_no_answer_of_s3_is_not_taken_for_gone);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

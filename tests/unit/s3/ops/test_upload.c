@@ -1,4 +1,5 @@
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/memory.h"
 
@@ -351,7 +352,6 @@ int main(void)
 {
     Suite *suite = suite_create("upload");
     TCase *tcase = tcase_create("upload");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, start, stop);
@@ -374,8 +374,5 @@ int main(void)
     tcase_add_test(tcase, a_begin_that_is_never_answered_leaves_nothing_or_says_so);
     tcase_add_test(tcase, chance_failures_cost_time_but_no_byte);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

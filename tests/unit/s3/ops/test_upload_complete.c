@@ -1,4 +1,5 @@
 #include "tests/support/s3_rig.h"
+#include "tests/support/run_suite.h"
 
 #include "base/cancel.h"
 #include "base/digest.h"
@@ -430,7 +431,6 @@ int main(void)
 {
     Suite *suite = suite_create("upload_complete");
     TCase *tcase = tcase_create("upload_complete");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, start, stop);
@@ -454,8 +454,5 @@ int main(void)
     tcase_add_loop_test(tcase, an_object_that_cannot_be_locked_is_no_success, 0, 2);
     tcase_add_test(tcase, an_interrupted_upload_is_aborted);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

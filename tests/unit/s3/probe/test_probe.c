@@ -3,6 +3,7 @@
 #include "base/cancel.h"
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -504,9 +505,5 @@ int main(void)
     tcase_add_test(left, interrupted_it_cleans_up_all_the_same);
     tcase_add_test(left, time_is_bounded);
     suite_add_tcase(suite, left);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }
