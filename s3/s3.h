@@ -85,6 +85,8 @@ void s3_client_set_cleaning(struct s3_client *client, bool cleaning);
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
 /* Name of the provider row. */
 const char *s3_client_provider(const struct s3_client *client);
+/* After how many hours the service removes an upload that is not finished; 0: never. */
+unsigned s3_client_upload_hours(const struct s3_client *client);
 
 /* ---- objects ---- */
 

@@ -15,7 +15,6 @@
 enum {
     CONNECTIONS = 16,
     MAX_CONNECTIONS = 256,
-    RETRY_TIME_MS = 30 * 60 * 1000,
     CONNECT_TIMEOUT_MS = 10000,
     WASTE_ALLOWED = 1 << 30,
 };
@@ -46,30 +45,6 @@ static int64_t monotonic(void *unused)
 {
     (void)unused;
     return clock_monotonic_ms();
-}
-
-/* The engine's thread turns, and asks, before a test has set its seam. */
-int64_t s3_client_now(struct s3_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    struct s3_seam seam = client->seam;
-    pthread_mutex_unlock(&client->lock);
-    return seam.now(seam.context);
-}
-
-void s3_client_set_seam(struct s3_client *client, const struct s3_seam *seam)
-{
-    pthread_mutex_lock(&client->lock);
-    if (seam->random != NULL)
-        client->seam.random = seam->random;
-    if (seam->delay != NULL)
-        client->seam.delay = seam->delay;
-    if (seam->waste_allowed != 0)
-        client->seam.waste_allowed = seam->waste_allowed;
-    if (seam->now != NULL)
-        client->seam.now = seam->now;
-    client->seam.context = seam->context;
-    pthread_mutex_unlock(&client->lock);
 }
 
 /* ---- where to: endpoint, region, provider, style */
@@ -255,7 +230,7 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
     client->seam =
         (struct s3_seam){random_bits, same_delay, monotonic, WASTE_ALLOWED, NULL};
     client->retry_time_ms =
-        config->retry_time_ms > 0 ? config->retry_time_ms : RETRY_TIME_MS;
+        config->retry_time_ms > 0 ? config->retry_time_ms : S3_RETRY_TIME_MS;
     client->connect_timeout_ms =
         config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     if (open_client(client, config, err) == 0)
@@ -283,88 +258,4 @@ void s3_client_free(struct s3_client *client)
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client);
-}
-
-/* ---- what others ask */
-
-void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms)
-{
-    pthread_mutex_lock(&client->lock);
-    client->retry_time_ms = retry_time_ms > 0 ? retry_time_ms : RETRY_TIME_MS;
-    pthread_mutex_unlock(&client->lock);
-}
-
-int64_t s3_client_retry_time(struct s3_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    int64_t retry_time_ms = client->retry_time_ms;
-    pthread_mutex_unlock(&client->lock);
-    return retry_time_ms;
-}
-
-void s3_client_set_cleaning(struct s3_client *client, bool cleaning)
-{
-    atomic_store(&client->cleaning, cleaning);
-}
-
-int64_t s3_client_clock_offset(struct s3_client *client, bool *known)
-{
-    pthread_mutex_lock(&client->lock);
-    int64_t offset = client->clock_offset;
-    *known = client->clock_known;
-    pthread_mutex_unlock(&client->lock);
-    return offset;
-}
-
-int64_t s3_client_time(struct s3_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    int64_t applied = client->clock_applied;
-    pthread_mutex_unlock(&client->lock);
-    return clock_now() + applied;
-}
-
-unsigned s3_client_window(struct s3_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    unsigned limit = client->window.limit;
-    pthread_mutex_unlock(&client->lock);
-    return limit;
-}
-
-void s3_client_address(struct s3_client *client, const char *key, struct s3_uri *uri,
-                       char **region)
-{
-    pthread_mutex_lock(&client->lock);
-    s3_uri_init(uri, &client->endpoint, client->virtual_host, client->bucket, key);
-    *region = memory_strdup(client->region);
-    pthread_mutex_unlock(&client->lock);
-}
-
-const char *s3_client_provider(const struct s3_client *client)
-{
-    return client->row.name;
-}
-
-const struct s3_provider *s3_client_row(const struct s3_client *client)
-{
-    return &client->row;
-}
-
-struct s3_part_rules s3_client_part_rules(const struct s3_client *client)
-{
-    return (struct s3_part_rules){.min_size = client->row.min_part,
-                                  .max_size = client->row.max_part,
-                                  .max_parts = client->row.max_parts,
-                                  .uniform = client->row.uniform_parts};
-}
-
-struct s3_credentials_source *s3_client_credentials(struct s3_client *client)
-{
-    return client->credentials;
-}
-
-struct s3_signer *s3_client_signer(struct s3_client *client)
-{
-    return client->signer;
 }

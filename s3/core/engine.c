@@ -39,13 +39,6 @@ static void unlink_task(struct s3_client *client, struct s3_task *task)
     pthread_mutex_unlock(&client->lock);
 }
 
-void s3_task_free(struct s3_task *task)
-{
-    if (task->redirected)
-        s3_endpoint_release(&task->redirect);
-    free(task);
-}
-
 /* ---- the end of a request */
 
 /* The waiter, or on_done, may free the request: it is not touched afterwards. */

@@ -1,13 +1,14 @@
 /*
  * engine - what a client and a request under way are. Private to:
  *
- *     client.c client_objects.c  a client from its configuration
+ *     client.c object_headers.c  a client from its configuration
+ *     state.c                    what changes while requests run, and who may ask for it
  *     request.c                  the caller's side of a request
  *     engine.c                   which task runs when, and what its end means
  *     attempt.c                  one attempt: address, headers, signature, limits
  *     attempt_answer.c           what came back, and what it means
  *     attempt_repair.c           what is changed before the next attempt
- *     lock.c                     the lock that objects are written with
+ *     ops/object_lock.c          the lock that objects are written with
  *
  * A task's states, all moves made by the engine's thread but the first:
  *
@@ -31,6 +32,8 @@
 #include <stdatomic.h>
 
 enum s3_state { S3_QUEUED, S3_RUNNING, S3_DONE };
+
+enum { S3_RETRY_TIME_MS = 30 * 60 * 1000 }; /* unless the configuration says otherwise */
 
 struct s3_client {
     /* Constant after s3_client_new. */
@@ -127,7 +130,7 @@ bool s3_attempt_has_extras(const struct s3_request *request);
 void s3_attempt_drop_extras(struct s3_request *request);
 /* Repairs what the class asks for before the next attempt; false: cannot be repaired. */
 bool s3_attempt_repair(struct s3_task *task, enum s3_class class_);
-/* What objects are written with, from the configuration. (client_objects.c) */
+/* What objects are written with, from the configuration. (object_headers.c) */
 int s3_client_set_objects(struct s3_client *client, const struct s3_config *config,
                           struct err *err) MUST_USE;
 void s3_task_free(struct s3_task *task);

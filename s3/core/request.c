@@ -53,6 +53,13 @@ void s3_request_release(struct s3_request *request)
     *request = (struct s3_request){0};
 }
 
+void s3_task_free(struct s3_task *task)
+{
+    if (task->redirected)
+        s3_endpoint_release(&task->redirect);
+    free(task);
+}
+
 /* The payload line of the signature. Without a body there is nothing to save. */
 static void hash_payload(struct s3_task *task)
 {

@@ -2,6 +2,7 @@
  * probe_work - what the files of probe.h share; private to them.
  *
  *     probe.c          the order of asking, the data, the end
+ *     probe_ask.c      one question
  *     probe_finding.c  a finding against the row; which row fits
  *     probe_upload.c   uploads that are aborted
  *     probe_object.c   objects, and uploads that become one
@@ -96,7 +97,9 @@ bool s3_probe_uses(const struct s3_probing *probing, enum s3_probe_trait trait);
 /* The last finding: the row, whether it fits, and which one would. */
 void s3_probe_judge_row(struct s3_probing *probing);
 
-/* ---- probe.c ---- */
+/* ---- probe_ask.c ---- */
+
+enum { S3_PROBE_REQUEST_MS = 15000 }; /* how long one question may be repeated */
 
 /* Runs a request to which a refusal is an answer, too: 0 with answer.status when the
  * service has spoken, -1 when it did not, or time is up. `wrong`: it is sent damaged on

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "catalog/copies.h"
 #include "s3/probe.h"
-#include "s3/core/provider.h"
 
 enum { HOUR = 3600 };
 
@@ -59,7 +58,7 @@ static void look_at_upload(struct diagnose *d, const struct catalog_copy *copy,
                  copy->artifact, text_duration(age, open_s * 1000), hours);
 }
 
-static void look_at_uploads(struct diagnose *d, const struct s3_provider *provider,
+static void look_at_uploads(struct diagnose *d, unsigned hours,
                             const struct catalog_store *row)
 {
     struct catalog_copies copies = {0};
@@ -71,7 +70,7 @@ static void look_at_uploads(struct diagnose *d, const struct s3_provider *provid
         diagnose_fail(d, DIAGNOSE_UPLOADS, &err);
     } else {
         for (size_t i = 0; i < copies.count; i++)
-            look_at_upload(d, &copies.items[i], provider->upload_hours);
+            look_at_upload(d, &copies.items[i], hours);
         if (d->result->counts[DIAGNOSE_WARNING] == before)
             diagnose_say(d, DIAGNOSE_UPLOADS, DIAGNOSE_OK, NULL, "%zu of ours",
                          copies.count);
@@ -83,9 +82,7 @@ void diagnose_s3(struct diagnose *d, struct store *store, const char *prefix,
                  const struct catalog_store *row)
 {
     struct s3_client *client = store_s3_client(store);
-    struct err err = {0};
-    const struct s3_provider *provider = s3_provider_find(s3_client_provider(client), &err);
     look_at_service(d, client, prefix);
-    if (provider != NULL && row != NULL && d->catalog != NULL)
-        look_at_uploads(d, provider, row);
+    if (row != NULL && d->catalog != NULL)
+        look_at_uploads(d, s3_client_upload_hours(client), row);
 }
