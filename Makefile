@@ -11,7 +11,7 @@ TEST_PKG   := check
 
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
-LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention stream config postgres store catalog \
+LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention stream postgres config store catalog \
                   repository session copy backup prune repair doctor report cmd
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
@@ -23,8 +23,8 @@ SEES_s3/ops    := base s3 s3/http s3/auth s3/core
 SEES_s3/probe  := base s3 s3/http s3/auth s3/core s3/ops
 SEES_retention := base
 SEES_stream    := base
-SEES_config    := base stream
 SEES_postgres  := base stream
+SEES_config    := base stream postgres
 SEES_store     := base s3
 SEES_catalog   := base
 SEES_repository := base s3 stream config postgres store catalog

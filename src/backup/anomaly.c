@@ -5,6 +5,8 @@
  */
 #include "backup/anomaly.h"
 
+#include "postgres/dump.h"
+
 static void join(struct text *why)
 {
     if (why->length > 0)
@@ -39,8 +41,12 @@ static void compare_count(const char *what, int64_t now, int64_t normal, double 
  * are not counted. */
 static bool is_empty(const struct catalog_artifact *artifact)
 {
-    bool rows = strcmp(artifact->type, "full") == 0 || strcmp(artifact->type, "data") == 0;
-    return rows && strcmp(artifact->format, "plain") == 0 && artifact->tables_count == 0;
+    enum dump_type type;
+    enum dump_format format;
+    bool rows = dump_type_from_name(artifact->type, &type) &&
+                (type == DUMP_FULL || type == DUMP_DATA);
+    bool counted = dump_format_from_name(artifact->format, &format) && format == DUMP_PLAIN;
+    return rows && counted && artifact->tables_count == 0;
 }
 
 int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifact,

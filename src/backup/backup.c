@@ -127,13 +127,10 @@ static int take_one(struct job_run *run, const char *database, enum dump_type ty
 /* One that fails does not keep the others from being taken. */
 static int take_all(struct job_run *run, struct backup_results *results, struct err *err)
 {
-    enum dump_type type = DUMP_FULL;
-    if (!dump_type_from_name(run->job->type, &type))
-        return err_set(err, ERR_CONFIG, "no such type: %s", run->job->type);
     if (run->source->globals && take_one(run, "", DUMP_GLOBALS, results, err) < 0)
         return -1;
     for (size_t i = 0; i < run->databases.count; i++) {
-        if (take_one(run, run->databases.items[i], type, results, err) < 0)
+        if (take_one(run, run->databases.items[i], run->job->type, results, err) < 0)
             return -1;
     }
     return 0;

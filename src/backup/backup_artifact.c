@@ -170,12 +170,11 @@ static int start_dump(struct taking *t, struct err *err)
 {
     const struct backup_artifact *take = t->take;
     const struct source_settings *source = take->source;
-    struct dump_filters filters = backup_facts_filters(source);
     bool globals = take->type == DUMP_GLOBALS;
     struct dump_spec spec = {.conninfo = take->conninfo,
                              .database = globals ? NULL : take->database,
                              .type = take->type,
-                             .filters = globals ? NULL : &filters,
+                             .filters = globals ? NULL : &source->filters,
                              .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
                              .program = globals ? take->programs->pg_dumpall
                                                 : take->programs->pg_dump};

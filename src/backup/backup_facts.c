@@ -38,7 +38,8 @@ void backup_facts_describe(const struct backup_artifact *take,
     memory_replace(&artifact->source, take->source->name);
     memory_replace(&artifact->database, take->database);
     memory_replace(&artifact->type, dump_type_name(take->type));
-    memory_replace(&artifact->format, globals ? "plain" : take->job->format);
+    memory_replace(&artifact->format,
+                   dump_format_name(globals ? DUMP_PLAIN : take->job->format));
     memory_replace(&artifact->compression, codec_name(take->job->codec.kind));
     artifact->level = codec_effective_level(take->job->codec);
     artifact->tries = 1;
@@ -52,11 +53,12 @@ void backup_facts_describe(const struct backup_artifact *take,
     add_tags(artifact, &take->job->tags);
     if (globals)
         return;
-    add_filters(artifact, "schemas", &take->source->schemas);
-    add_filters(artifact, "exclude_schemas", &take->source->exclude_schemas);
-    add_filters(artifact, "tables", &take->source->tables);
-    add_filters(artifact, "exclude_tables", &take->source->exclude_tables);
-    add_filters(artifact, "exclude_table_data", &take->source->exclude_table_data);
+    const struct dump_filters *filters = &take->source->filters;
+    add_filters(artifact, "schemas", &filters->schemas);
+    add_filters(artifact, "exclude_schemas", &filters->exclude_schemas);
+    add_filters(artifact, "tables", &filters->tables);
+    add_filters(artifact, "exclude_tables", &filters->exclude_tables);
+    add_filters(artifact, "exclude_table_data", &filters->exclude_table_data);
 }
 
 /* "localhost" and a socket are this machine's; elsewhere they would be another's. */
@@ -95,12 +97,6 @@ static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
     return result;
 }
 
-struct dump_filters backup_facts_filters(const struct source_settings *source)
-{
-    return (struct dump_filters){source->schemas, source->exclude_schemas, source->tables,
-                                 source->exclude_tables, source->exclude_table_data};
-}
-
 /* What the server says of this database, and whether a dump of it would be whole. */
 int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact *artifact,
                      struct server_properties *properties, uint64_t *stored,
@@ -117,9 +113,8 @@ int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact
     free(artifact->origin);
     artifact->origin =
         origin_of(artifact->hostname, server_host(server), server_port(server));
-    struct dump_filters filters = backup_facts_filters(take->source);
     bool rows = take->type != DUMP_SCHEMA;
-    if (!globals && (server_preflight(server, &filters, rows, err) < 0 ||
+    if (!globals && (server_preflight(server, &take->source->filters, rows, err) < 0 ||
                      server_size(server, &size, err) < 0 ||
                      server_properties(server, properties, err) < 0))
         goto cleanup;
@@ -133,7 +128,7 @@ cleanup:
 void backup_facts_of_stream(struct catalog_artifact *artifact,
                             const struct stream_result *result, int64_t duration_ms)
 {
-    bool counted = strcmp(artifact->format, "plain") == 0;
+    bool counted = strcmp(artifact->format, dump_format_name(DUMP_PLAIN)) == 0;
     char hex[SHA256_HEX];
     artifact->finished = clock_now();
     artifact->duration_ms = duration_ms;

@@ -12,9 +12,6 @@
 void backup_facts_describe(const struct backup_artifact *take,
                            struct catalog_artifact *artifact);
 
-/* Borrowed from the settings. */
-struct dump_filters backup_facts_filters(const struct source_settings *source);
-
 /* What the server says of the database, and whether a dump of it would be whole
  * (server_preflight). Sets the server's version, origin and progress.estimate; *stored: bytes
  * expected in the stores, 0 unknown. Nothing of properties for globals. */

@@ -230,7 +230,7 @@ static int abort_stray(void *context, const struct store_pending *pending, struc
  * nobody knows: of this very key, in a folder beside it. */
 static int abort_strays(struct transfer *t, struct err *err)
 {
-    bool beside = strcmp(store_type_name(t->target->store), "dir") == 0;
+    bool beside = store_is_dir(t->target->store);
     size_t length = beside ? (size_t)(strrchr(t->copy.key, '/') - t->copy.key) + 1
                            : strlen(t->copy.key);
     char *prefix = memory_strndup(t->copy.key, length);

@@ -106,7 +106,7 @@ static void on_done(void *context, const struct backup_result *result)
     struct backing *b = context;
     struct err why = {0};
     count(&b->tally, result);
-    b->tally.suspect |= result->suspect && strcmp(b->job->anomaly, "fail") == 0;
+    b->tally.suspect |= result->suspect && b->job->anomaly == ANOMALY_FAIL;
     if (result->outcome == BACKUP_FAILED && result->err.kind != ERR_CANCELLED) {
         struct err told = result->err;
         err_context(&told, "backup of \"%s\"",

@@ -36,9 +36,9 @@ struct progress {
 
 enum progress_style progress_style(const struct settings *settings)
 {
-    if (strcmp(settings->progress, "none") == 0)
+    if (settings->progress == PROGRESS_CHOICE_NONE)
         return PROGRESS_NONE;
-    if (strcmp(settings->progress, "json") == 0)
+    if (settings->progress == PROGRESS_CHOICE_JSON)
         return PROGRESS_JSON;
     return log_is_terminal() && settings->log_format == LOG_FORMAT_TEXT ? PROGRESS_LIVE
                                                                         : PROGRESS_LOG;

@@ -418,12 +418,6 @@ const struct store_settings *settings_require_store(const struct settings *setti
     return require(settings, OPTION_STORE, name, err);
 }
 
-const struct policy_settings *settings_require_policy(const struct settings *settings,
-                                                      const char *name, struct err *err)
-{
-    return require(settings, OPTION_POLICY, name, err);
-}
-
 const struct job_settings *settings_require_job(const struct settings *settings,
                                                 const char *name, struct err *err)
 {

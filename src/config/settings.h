@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "config/config_args.h"
+#include "postgres/dump.h"
 #include "stream/codec.h"
 
 struct source_settings {
@@ -30,12 +31,13 @@ struct source_settings {
     struct strlist databases; /* empty: the conninfo's; "*": all */
     struct strlist exclude_databases;
     bool globals;
-    struct strlist schemas, exclude_schemas, tables, exclude_tables, exclude_table_data;
+    struct dump_filters filters;
     int64_t lock_wait_timeout_s; /* 60 */
     int64_t stall_timeout_s;     /* 0: never */
 };
 
 enum store_type { STORE_DIR, STORE_S3 };
+enum store_style { STORE_STYLE_AUTO, STORE_STYLE_PATH, STORE_STYLE_VIRTUAL };
 
 struct store_settings {
     char *name; /* ad hoc: the URL without its query */
@@ -43,8 +45,8 @@ struct store_settings {
     char *path;            /* dir: absolute */
     char *bucket, *prefix; /* s3; prefix "" or ending in '/' */
     char *endpoint, *region, *provider, *profile, *ca_file, *proxy;
-    char *style;     /* "auto" "path" "virtual" */
-    bool path_style; /* the older way to say style = "path"; already in `style` */
+    enum store_style style; /* bucket in the path or in the host name */
+    bool path_style;        /* the older way to say style = "path"; already in `style` */
     bool allow_insecure;
     /* also from *_env, *_file (resolve) */
     struct secret access_key, secret_key, session_token;
@@ -66,11 +68,15 @@ struct policy_settings {
     struct strlist keys, values; /* same count */
 };
 
+/* What a suspect backup does to the exit status. */
+enum anomaly_action { ANOMALY_WARN, ANOMALY_FAIL };
+
 struct job_settings {
     char *name;
     char *source;          /* name of a source */
     struct strlist stores; /* names */
-    char *type, *format;   /* "full" "plain" */
+    enum dump_type type;
+    enum dump_format format;
     struct codec_choice codec;
     int64_t parallel;   /* codec threads; 0: cores, at most 4 */
     int64_t min_copies; /* 1 */
@@ -78,7 +84,7 @@ struct job_settings {
     struct strlist store_retention_stores, store_retention_policies; /* same count */
     bool prune_after_backup;
     double anomaly_shrink; /* percent, 50 */
-    char *anomaly;         /* "warn" "fail" */
+    enum anomaly_action anomaly;
     char *description;
     struct strlist tags; /* KEY=VALUE */
 };
@@ -91,6 +97,8 @@ struct settings_value {
     char *origin; /* "default" "FILE:LINE" "PGKEEP_KEY" "--option" */
 };
 
+enum progress_choice { PROGRESS_CHOICE_AUTO, PROGRESS_CHOICE_JSON, PROGRESS_CHOICE_NONE };
+
 struct settings {
     char *catalog;        /* path */
     char *pg_bin_dir;     /* NULL: search */
@@ -98,7 +106,7 @@ struct settings {
     enum log_level log_level;
     enum log_format log_format;
     bool json, quiet;
-    char *progress;    /* "auto" "json" "none" */
+    enum progress_choice progress;
     char *config_file; /* the one read, NULL: none */
     struct source_settings *sources;
     size_t source_count;
@@ -134,9 +142,6 @@ const struct source_settings *settings_require_source(const struct settings *set
 const struct store_settings *settings_require_store(const struct settings *settings,
                                                     const char *name,
                                                     struct err *err) MUST_USE;
-const struct policy_settings *settings_require_policy(const struct settings *settings,
-                                                      const char *name,
-                                                      struct err *err) MUST_USE;
 const struct job_settings *settings_require_job(const struct settings *settings,
                                                 const char *name, struct err *err) MUST_USE;
 

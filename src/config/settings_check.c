@@ -100,7 +100,7 @@ static int check_rules(const struct subject *subject, const struct rule *rules,
     return 0;
 }
 
-int settings_check_source(const struct layer *layer, const char *name, struct err *err)
+static int check_source(const struct layer *layer, const char *name, struct err *err)
 {
     static const struct rule rules[] = {
         {"password", "password_file", false},
@@ -260,7 +260,7 @@ static int check_store_retention(const struct subject *subject)
     return 0;
 }
 
-int settings_check_job(const struct layer *layer, const char *name, struct err *err)
+static int check_job(const struct layer *layer, const char *name, struct err *err)
 {
     struct subject subject = {layer, OPTION_JOB, name, err};
     if (check_required(&subject) < 0)
@@ -281,9 +281,9 @@ int settings_check_all(const struct layer *layer, struct err *err)
 {
     static int (*const checks[OPTION_SCOPE_COUNT])(const struct layer *, const char *,
                                                    struct err *) = {
-        [OPTION_SOURCE] = settings_check_source,
+        [OPTION_SOURCE] = check_source,
         [OPTION_STORE] = settings_check_store,
-        [OPTION_JOB] = settings_check_job,
+        [OPTION_JOB] = check_job,
     };
     for (size_t i = 0; i < layer->section_count; i++) {
         const struct layer_section *section = &layer->sections[i];

@@ -8,12 +8,8 @@
 
 #include "config/layer.h"
 
-int settings_check_source(const struct layer *layer, const char *name,
-                          struct err *err) MUST_USE;
 int settings_check_store(const struct layer *layer, const char *name,
                          struct err *err) MUST_USE;
-int settings_check_job(const struct layer *layer, const char *name,
-                       struct err *err) MUST_USE;
 /* All of them. */
 int settings_check_all(const struct layer *layer, struct err *err) MUST_USE;
 

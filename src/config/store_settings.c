@@ -210,10 +210,8 @@ int store_settings_read(const char *url, const char *origin, struct layer *out, 
 
 void store_settings_settle(struct store_settings *store)
 {
-    if (!store->path_style)
-        return;
-    free(store->style);
-    store->style = memory_strdup("path");
+    if (store->path_style)
+        store->style = STORE_STYLE_PATH;
 }
 
 /* The same checks as for a section of the file; only the kind differs: a URL is a word of

@@ -27,7 +27,7 @@ static bool wants_data(const struct settings *settings, const char *source)
         if (strcmp(job->source, source) != 0)
             continue;
         any = true;
-        if (strcmp(job->type, "schema") != 0)
+        if (job->type != DUMP_SCHEMA)
             return true;
     }
     return !any;
@@ -87,11 +87,10 @@ static void look_at_database(struct asked *asked, const char *database)
     struct err err = {0};
     char size[32];
     uint64_t bytes = 0;
-    struct dump_filters filters = backup_facts_filters(asked->source);
     struct server *server = server_connect(asked->conninfo.text, database, &err);
     int result = server == NULL ? -1 : 0;
     if (result == 0)
-        result = server_preflight(server, &filters, asked->with_data, &err);
+        result = server_preflight(server, &asked->source->filters, asked->with_data, &err);
     if (result == 0)
         result = server_size(server, &bytes, &err);
     if (result < 0) {

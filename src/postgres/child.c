@@ -126,11 +126,6 @@ int child_fd(const struct child *child)
     return process_stdout(child->process);
 }
 
-int child_pid(const struct child *child)
-{
-    return process_pid(child->process);
-}
-
 int child_status(const struct child *child)
 {
     return process_status(child->process);

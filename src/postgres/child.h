@@ -30,7 +30,6 @@ struct child_spec {
 
 struct child *child_start(const struct child_spec *spec, struct err *err) MUST_USE;
 int child_fd(const struct child *child);
-int child_pid(const struct child *child);
 /* Blocks until the child has taken all of it; a cancel is heeded. When the child has ended
  * early: the error of child_finish. */
 int child_write(struct child *child, const void *data, size_t size,

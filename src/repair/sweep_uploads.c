@@ -71,7 +71,7 @@ static int list_all(const struct sweep *sweep, struct found_list *list, struct e
     struct store *store = sweep->repository->store;
     if (store_list_pending(store, "", collect, list, err) < 0)
         return -1;
-    if (list->count > 0 || strcmp(store_type_name(store), "dir") == 0)
+    if (list->count > 0 || store_is_dir(store))
         return 0;
     return list_by_key(sweep, list, err);
 }

@@ -80,7 +80,7 @@ static void expect(struct health_job *job, const struct source_settings *source,
             group_of(job, database, type)->expected = true;
     }
     if (source && source->globals)
-        group_of(job, "", "globals")->expected = true;
+        group_of(job, "", dump_type_name(DUMP_GLOBALS))->expected = true;
 }
 
 static void add_configured(struct health *health, const struct settings *settings,
@@ -89,7 +89,8 @@ static void add_configured(struct health *health, const struct settings *setting
     struct health_job *job = add_job(health, configured->name);
     job->configured = true;
     if (configured->source)
-        expect(job, settings_source(settings, configured->source), configured->type);
+        expect(job, settings_source(settings, configured->source),
+               dump_type_name(configured->type));
 }
 
 static bool is_good(const struct catalog_artifact *artifact, int64_t now)

@@ -21,9 +21,9 @@ static struct s3_config s3_config_of(const struct store_settings *from)
     to.endpoint = from->endpoint;
     to.region = from->region;
     to.bucket = from->bucket;
-    to.style = strcmp(from->style, "path") == 0      ? S3_STYLE_PATH
-               : strcmp(from->style, "virtual") == 0 ? S3_STYLE_VIRTUAL
-                                                     : S3_STYLE_AUTO;
+    to.style = from->style == STORE_STYLE_PATH      ? S3_STYLE_PATH
+               : from->style == STORE_STYLE_VIRTUAL ? S3_STYLE_VIRTUAL
+                                                    : S3_STYLE_AUTO;
     to.allow_insecure = from->allow_insecure;
     to.ca_file = from->ca_file;
     to.proxy = from->proxy;

@@ -69,6 +69,11 @@ const char *store_type_name(const struct store *store)
     return store->ops->type;
 }
 
+bool store_is_dir(const struct store *store)
+{
+    return strcmp(store->ops->type, "dir") == 0;
+}
+
 int store_check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
     return named(store, store->ops->check(store, create, timeout_ms, err), err);

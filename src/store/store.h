@@ -34,6 +34,7 @@ struct store *store_open_s3(const char *name, const struct s3_config *config,
 void store_close(struct store *store); /* NULL-safe */
 const char *store_name(const struct store *store);
 const char *store_type_name(const struct store *store); /* "dir" "s3" */
+bool store_is_dir(const struct store *store);
 
 /* Is it there and may we use it? Bounded by timeout_ms. A dir: the folder exists, or with
  * `create` is made and is ours to write. A bucket is never made. */

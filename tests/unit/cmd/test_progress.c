@@ -179,21 +179,20 @@ END_TEST
 START_TEST(the_style_follows_the_settings)
 {
     static const struct {
-        const char *progress;
+        enum progress_choice progress;
         enum log_format format;
         enum progress_style style;
     } rows[] = {
-        {"none", LOG_FORMAT_TEXT, PROGRESS_NONE},
-        {"json", LOG_FORMAT_TEXT, PROGRESS_JSON},
-        {"json", LOG_FORMAT_JOURNAL, PROGRESS_JSON},
-        {"auto", LOG_FORMAT_JSON, PROGRESS_LOG}, /* also on a terminal */
-        {"auto", LOG_FORMAT_JOURNAL, PROGRESS_LOG},
+        {PROGRESS_CHOICE_NONE, LOG_FORMAT_TEXT, PROGRESS_NONE},
+        {PROGRESS_CHOICE_JSON, LOG_FORMAT_TEXT, PROGRESS_JSON},
+        {PROGRESS_CHOICE_JSON, LOG_FORMAT_JOURNAL, PROGRESS_JSON},
+        {PROGRESS_CHOICE_AUTO, LOG_FORMAT_JSON, PROGRESS_LOG}, /* also on a terminal */
+        {PROGRESS_CHOICE_AUTO, LOG_FORMAT_JOURNAL, PROGRESS_LOG},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char *progress = memory_strdup(rows[i].progress);
-        struct settings settings = {.progress = progress, .log_format = rows[i].format};
+        struct settings settings = {.progress = rows[i].progress,
+                                    .log_format = rows[i].format};
         ck_assert_int_eq(progress_style(&settings), rows[i].style);
-        free(progress);
     }
 }
 END_TEST

@@ -193,11 +193,11 @@ START_TEST(the_file_of_the_contract_loads)
     ck_assert(cluster->globals);
     ck_assert_str_eq(cluster->exclude_databases.items[0], "template*");
     ck_assert_int_eq(cluster->lock_wait_timeout_s, 60);
-    ck_assert_str_eq(minio->style, "path");
+    ck_assert_int_eq(minio->style, STORE_STYLE_PATH);
     ck_assert_str_eq(minio->prefix, "");
     ck_assert_str_eq(minio->secret_key_env, "MINIO_SECRET");
     ck_assert_ptr_null(minio->secret_key.text);
-    ck_assert_str_eq(offsite->style, "auto");
+    ck_assert_int_eq(offsite->style, STORE_STYLE_AUTO);
     ck_assert_str_eq(offsite->prefix, "prod/");
     ck_assert_int_eq(offsite->retry_time_s, 1800);
     ck_assert_uint_eq(policy->keys.count, 5);
@@ -205,7 +205,7 @@ START_TEST(the_file_of_the_contract_loads)
     ck_assert_str_eq(policy->values.items[4], "Europe/Berlin");
     ck_assert_int_eq(job->codec.kind, CODEC_GZIP);
     ck_assert_int_eq(job->parallel, 4);
-    ck_assert_str_eq(job->type, "full");
+    ck_assert_int_eq(job->type, DUMP_FULL);
     ck_assert_str_eq(job->retention, "standard");
     ck_assert_str_eq(job->store_retention_policies.items[0], "local_short");
     ck_assert_ptr_null(settings_job(&settings, "weekly"));
@@ -275,7 +275,7 @@ START_TEST(arguments_change_only_the_jobs_that_are_named)
     ck_assert_str_eq(a->tags.items[2], "z=3");
     ck_assert_int_eq(b->codec.kind, CODEC_GZIP);
     ck_assert_int_eq(b->min_copies, 1);
-    ck_assert_uint_eq(settings_source(&settings, "shop")->tables.count, 2);
+    ck_assert_uint_eq(settings_source(&settings, "shop")->filters.tables.count, 2);
     ck_assert_uint_eq(settings_store(&settings, "off")->limit_rate, 5U << 20);
     ck_assert_uint_eq(settings_store(&settings, "nas")->limit_rate, 0);
     settings_release(&settings);

@@ -105,7 +105,7 @@ START_TEST(a_url_fills_the_defaults)
     ck_assert_int_eq(store.type, STORE_S3);
     ck_assert_str_eq(store.bucket, "b");
     ck_assert_str_eq(store.prefix, "p/");
-    ck_assert_str_eq(store.style, "path");
+    ck_assert_int_eq(store.style, STORE_STYLE_PATH);
     ck_assert_int_eq(store.retry_time_s, 1800);
     ck_assert_int_eq(store.connect_timeout_s, 10);
     ck_assert_ptr_null(store.endpoint);

@@ -92,7 +92,7 @@ static void setup(void)
         .name = memory_strdup("nas"), .type = STORE_DIR, .path = memory_strdup(folder)};
     jobs[0] = (struct job_settings){.name = memory_strdup("nightly"),
                                     .source = memory_strdup("shop"),
-                                    .type = memory_strdup("full")};
+                                    .type = DUMP_FULL};
     strlist_add(&jobs[0].stores, "nas");
     settings.stores = stores;
     settings.store_count = 1;
@@ -106,7 +106,6 @@ static void teardown(void)
     store_settings_release(&settings.stores[0]);
     free(settings.jobs[0].name);
     free(settings.jobs[0].source);
-    free(settings.jobs[0].type);
     strlist_release(&settings.jobs[0].stores);
     free(folder);
     catalogs_end(&c);

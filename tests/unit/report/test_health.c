@@ -263,7 +263,7 @@ START_TEST(a_database_that_is_named_is_expected_and_one_found_by_a_pattern_is_no
         strlist_add(&source.databases, cases[i].database);
         stage_init(&stage, rows, "n", &spec);
         stage.jobs[0].source = source.name;
-        stage.jobs[0].type = memory_strdup("full");
+        stage.jobs[0].type = DUMP_FULL;
         stage.settings.sources = &source;
         stage.settings.source_count = 1;
         health_release(&stage.health);
@@ -271,7 +271,6 @@ START_TEST(a_database_that_is_named_is_expected_and_one_found_by_a_pattern_is_no
         spec.now = NOW;
         health_init(&stage.health, &stage.artifacts, &spec);
         ck_assert_msg(stage.health.too_old == cases[i].too_old, "%s", cases[i].database);
-        free(stage.jobs[0].type);
         stage_release(&stage);
         strlist_release(&source.databases);
         free(source.name);
