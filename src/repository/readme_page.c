@@ -9,24 +9,38 @@
 
 enum { CEILING = 256 * 1024 };
 
+/*
+ * The shell functions that differ by the kind of place; the rest of the page calls only these:
+ *
+ *     get KEY       one object to stdout
+ *     list          "DATE TIME SIZE NAME" of every manifest, the times of all in one zone
+ *     load NAME...  these manifests into ./manifests; in a bucket with one `aws` for all of them, as a
+ *                   process each takes a second
+ */
 static void add_folder_setup(struct text *out, const struct readme_page_place *place)
 {
     text_add(out, "    STORE=");
     text_add_quoted(out, place->folder);
-    text_add(out, "\n    get() { cat \"$STORE/$1\"; }\n    newest() { ls "
-                  "\"$STORE/manifests\" | sort | tail; }\n");
+    text_add(
+        out,
+        "\n    get() { cat \"$STORE/$1\"; }\n"
+        "    list() { find \"$STORE/manifests\" -name '*.json' -printf '%TF %TT %s %f\\n'; "
+        "}\n"
+        "    load() { mkdir -p manifests; (cd \"$STORE/manifests\" && cat -- \"$@\") > "
+        "manifests/list; }\n");
 }
 
-static void add_bucket_setup(struct text *out, const struct readme_page_place *place)
+/* "s3://BUCKET/PREFIX/": what keys are put behind. */
+static void add_bucket_url(struct text *out, const struct readme_page_place *place)
 {
     const char *prefix = place->prefix != NULL ? place->prefix : "";
     bool slash = *prefix == '\0' || text_ends_with(prefix, "/");
-    struct text url;
-    text_init(&url, CEILING);
-    text_addf(&url, "s3://%s/%s%s", place->bucket, prefix, slash ? "" : "/");
-    text_add(out, "    STORE=");
-    text_add_quoted(out, url.data);
-    text_add(out, "\n    s3() { aws");
+    text_addf(out, "s3://%s/%s%s", place->bucket, prefix, slash ? "" : "/");
+}
+
+static void add_aws(struct text *out, const struct readme_page_place *place)
+{
+    text_add(out, "aws");
     if (place->endpoint != NULL) {
         text_add(out, " --endpoint-url ");
         text_add_quoted(out, place->endpoint);
@@ -35,10 +49,25 @@ static void add_bucket_setup(struct text *out, const struct readme_page_place *p
         text_add(out, " --region ");
         text_add_quoted(out, place->region);
     }
-    text_add(out, " s3 \"$@\"; }\n"
+    text_add(out, " s3");
+}
+
+static void add_bucket_setup(struct text *out, const struct readme_page_place *place)
+{
+    struct text url;
+    text_init(&url, CEILING);
+    add_bucket_url(&url, place);
+    text_add(out, "    STORE=");
+    text_add_quoted(out, url.data);
+    text_add(out, "\n    s3() { ");
+    add_aws(out, place);
+    text_add(out, " \"$@\"; }\n"
                   "    get() { s3 cp \"$STORE$1\" -; }\n"
-                  "    newest() { s3 ls \"${STORE}manifests/\" | awk '{print $4}' | sort | "
-                  "tail; }\n");
+                  "    list() { s3 ls \"${STORE}manifests/\"; }\n"
+                  "    load() { s3 cp --quiet --recursive \"${STORE}manifests/\" manifests "
+                  "--exclude '*' "
+                  "\"${@/#/--include=}\" &&\n"
+                  "        (cd manifests && cat -- \"$@\") > manifests/list; }\n");
     text_release(&url);
 }
 
@@ -73,20 +102,29 @@ static const char bucket_keys[] =
     "\n";
 
 static const char find[] =
+    "    newest() {  # newest DAYS: what was written in the last so many days up to the "
+    "newest backup\n"
+    "        last=$(list | sort | tail -n 1 | cut -c 1-19)\n"
+    "        since=$(date -d \"$last ${1:-1} days ago\" '+%F %T')\n"
+    "        load $(list | sort | awk -v since=\"$since\" '$1 \" \" $2 >= since {print "
+    "$4}') &&\n"
+    "            jq -r '[.id, .time, .source, .database, .type, .format, .raw_bytes] | "
+    "@tsv' "
+    "manifests/list\n"
+    "    }\n"
     "\n"
     "## 2. Find the backup\n"
     "\n"
     "Ids sort by time, so the newest stand last. `jq` is only a convenience: a manifest is "
     "text.\n"
     "\n"
-    "    newest\n"
-    "    for m in $(newest); do get \"manifests/$m\" |\n"
-    "        jq -r '[.id, .time, .source, .database, .type, .format, .raw_bytes] | @tsv'; "
-    "done\n"
+    "    newest          # of the last day that has any: all databases of its runs, and "
+    "globals\n"
+    "    newest 30       # older ones, too: those of thirty days; 100000 is all\n"
     "\n"
     "Choose one, and see where its data lies:\n"
     "\n"
-    "    ID=...                                   # as listed, without .json\n"
+    "    ID=...                                   # the first column\n"
     "    get \"manifests/$ID.json\" > manifest.json\n"
     "    KEY=$(jq -r .key manifest.json); echo \"$KEY\"\n"
     "\n"
@@ -160,19 +198,12 @@ static void add_example(struct text *out, const struct readme_page_place *place)
         text_add_quoted(out, place->folder);
         text_add(out, "/data/SOURCE/DATABASE/YYYY/FILE.sql.gz");
     } else {
-        const char *prefix = place->prefix != NULL ? place->prefix : "";
-        bool slash = *prefix == '\0' || text_ends_with(prefix, "/");
-        text_add(out, "aws ");
-        if (place->endpoint != NULL) {
-            text_add(out, "--endpoint-url ");
-            text_add_quoted(out, place->endpoint);
-            text_add_char(out, ' ');
-        }
         struct text url;
         text_init(&url, CEILING);
-        text_addf(&url, "s3://%s/%s%sdata/SOURCE/DATABASE/YYYY/FILE.sql.gz", place->bucket,
-                  prefix, slash ? "" : "/");
-        text_add(out, "s3 cp ");
+        add_bucket_url(&url, place);
+        text_add(&url, "data/SOURCE/DATABASE/YYYY/FILE.sql.gz");
+        add_aws(out, place);
+        text_add(out, " cp ");
         text_add_quoted(out, url.data);
         text_add(out, " - | gunzip");
         text_release(&url);
