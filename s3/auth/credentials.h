@@ -31,16 +31,7 @@
 #define PGKEEP_S3_AUTH_CREDENTIALS_H
 
 #include "base/err.h"
-#include "base/memory.h"
-
-struct s3_credentials {
-    char *access_key;
-    struct secret secret_key;
-    struct secret session_token; /* text NULL: none */
-    int64_t expires;             /* seconds UTC; 0: never */
-};
-void s3_credentials_release(struct s3_credentials *credentials); /* wipes; twice is fine */
-void s3_credentials_copy(const struct s3_credentials *from, struct s3_credentials *out);
+#include "s3/auth/keys.h"
 
 /* Strings are borrowed for the call of _new; NULL or 0 means the default. */
 struct s3_credentials_config {

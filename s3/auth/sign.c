@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
-#include "s3/auth/credentials.h"
+#include "s3/auth/keys.h"
 #include "s3/auth/sign_canonical.h"
 #include "s3/http/uri.h"
 

@@ -25,7 +25,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-struct s3_credentials; /* s3/credentials.h */
+struct s3_credentials; /* keys.h */
 
 #define S3_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
 #define S3_PRESIGN_MAX_SECONDS 604800

@@ -1,7 +1,7 @@
 #include "s3/auth/sign_canonical.h"
 
 #include "base/memory.h"
-#include "s3/auth/credentials.h"
+#include "s3/auth/keys.h"
 #include "s3/http/uri.h"
 
 #include <strings.h>

@@ -107,7 +107,7 @@ static void release_headers(struct strlist *headers)
     strlist_release(headers);
 }
 
-static int take_answer(const struct s3_answer *answer, struct s3_credentials *out,
+static int take_answer(const struct s3_fetched *answer, struct s3_credentials *out,
                        struct err *err)
 {
     if (answer->status == 200)
@@ -122,7 +122,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
                  struct err *err)
 {
     struct strlist headers = {0};
-    struct s3_answer answer;
+    struct s3_fetched answer;
     const struct s3_fetch request = {.method = "GET",
                                      .url = state,
                                      .headers = &headers,
@@ -138,7 +138,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
         result = s3_fetch(&request, &answer, err);
     if (result == 0) {
         result = take_answer(&answer, out, err);
-        s3_answer_release(&answer);
+        s3_fetched_release(&answer);
     }
     release_headers(&headers);
     return result;

@@ -95,7 +95,7 @@ static int talk_init(struct talk *talk, const atomic_bool *stop, struct err *err
 /* ---- requests ---- */
 
 static int ask(const struct talk *talk, const char *method, const char *path,
-               const struct strlist *headers, struct s3_answer *answer, struct err *err)
+               const struct strlist *headers, struct s3_fetched *answer, struct err *err)
 {
     char *url = memory_format("%s%s", talk->endpoint, path);
     const struct s3_fetch fetch = {.method = method,
@@ -130,7 +130,7 @@ static bool is_word(const char *text)
 static int get_token(struct talk *talk, struct err *err)
 {
     struct strlist life = {0};
-    struct s3_answer answer;
+    struct s3_fetched answer;
     strlist_add(&life, "x-aws-ec2-metadata-token-ttl-seconds: 21600");
     int result = ask(talk, "PUT", "/latest/api/token", &life, &answer, err);
     strlist_release(&life);
@@ -145,20 +145,20 @@ static int get_token(struct talk *talk, struct err *err)
         result = err_set(err, ERR_TRANSIENT, "token: it gave none");
     else
         strlist_addf(&talk->headers, TOKEN_HEADER ": %s", answer.body.data);
-    s3_answer_release(&answer);
+    s3_fetched_release(&answer);
     return result;
 }
 
 /* The body at `path`; a token that is refused is replaced once. */
 static int get(struct talk *talk, const char *path, const char *what,
-               struct s3_answer *answer, struct err *err)
+               struct s3_fetched *answer, struct err *err)
 {
     if (talk->headers.count == 0 && get_token(talk, err) < 0)
         return -1;
     if (ask(talk, "GET", path, &talk->headers, answer, err) < 0)
         return -1;
     if (answer->status == 401) {
-        s3_answer_release(answer);
+        s3_fetched_release(answer);
         if (get_token(talk, err) < 0 ||
             ask(talk, "GET", path, &talk->headers, answer, err) < 0)
             return -1;
@@ -166,7 +166,7 @@ static int get(struct talk *talk, const char *path, const char *what,
     if (answer->status == 200)
         return 0;
     bad_status(answer->status, what, err);
-    s3_answer_release(answer);
+    s3_fetched_release(answer);
     return -1;
 }
 
@@ -175,7 +175,7 @@ static int get(struct talk *talk, const char *path, const char *what,
 /* The first line names the role; encoded for the URL. Heap. */
 static int get_role(struct talk *talk, char **role, struct err *err)
 {
-    struct s3_answer answer;
+    struct s3_fetched answer;
     if (get(talk, ROLES, "role", &answer, err) < 0) {
         if (err->kind == ERR_DENIED)
             err_hint(err, "attach a role to the instance");
@@ -185,7 +185,7 @@ static int get_role(struct talk *talk, char **role, struct err *err)
     struct text encoded;
     text_init(&encoded, 4096);
     text_add_percent(&encoded, answer.body.data, strlen(answer.body.data), false);
-    s3_answer_release(&answer);
+    s3_fetched_release(&answer);
     *role = text_take(&encoded);
     text_release(&encoded);
     if (**role != '\0')
@@ -195,7 +195,7 @@ static int get_role(struct talk *talk, char **role, struct err *err)
     return -1;
 }
 
-static int check_code(const struct s3_answer *answer, struct err *err)
+static int check_code(const struct s3_fetched *answer, struct err *err)
 {
     struct err unsaid = {0};
     json_t *object = json_parse(answer->body.data, answer->body.length, &unsaid);
@@ -223,7 +223,7 @@ static int get_credentials(struct talk *talk, int64_t now, struct s3_credentials
                            struct err *err)
 {
     char *role;
-    struct s3_answer answer;
+    struct s3_fetched answer;
     if (get_role(talk, &role, err) < 0)
         return -1;
     char *path = memory_format(ROLES "%s", role);
@@ -236,7 +236,7 @@ static int get_credentials(struct talk *talk, int64_t now, struct s3_credentials
     if (result == 0)
         result = s3_source_parse(answer.body.data, answer.body.length, "Token",
                                  ERR_TRANSIENT, out, err);
-    s3_answer_release(&answer);
+    s3_fetched_release(&answer);
     if (result == 0)
         extend(out, now);
     return result;

@@ -170,7 +170,7 @@ static int take_part(void *context, const char *path, const char *text, struct e
     return 0;
 }
 
-static int take_answer(const struct call *call, const struct s3_answer *answer,
+static int take_answer(const struct call *call, const struct s3_fetched *answer,
                        struct s3_credentials *out, struct err *err)
 {
     struct err unsaid = {0};
@@ -195,7 +195,8 @@ static bool holds_secret(const struct call *call, const char *words)
     return false;
 }
 
-static int refused(const struct call *call, const struct s3_answer *answer, struct err *err)
+static int refused(const struct call *call, const struct s3_fetched *answer,
+                   struct err *err)
 {
     struct err unsaid = {0};
     char *code = NULL;
@@ -225,7 +226,7 @@ static bool is_passing(int status, const char *body)
                              strstr(body, "InvalidIdentityToken") != NULL);
 }
 
-static int post(struct call *call, struct s3_answer *answer, struct err *err)
+static int post(struct call *call, struct s3_fetched *answer, struct err *err)
 {
     char *url = s3_uri_text(&call->uri, NULL);
     const struct s3_fetch fetch = {
@@ -283,7 +284,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
                  struct err *err)
 {
     struct call call = {.role = state, .env = env};
-    struct s3_answer answer = {0};
+    struct s3_fetched answer = {0};
     text_init(&call.form, FORM_CEILING);
     int result = prepare(&call, err);
     if (result == 0)
@@ -291,7 +292,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     if (result == 0)
         result = answer.status == 200 ? take_answer(&call, &answer, out, err)
                                       : refused(&call, &answer, err);
-    s3_answer_release(&answer);
+    s3_fetched_release(&answer);
     call_release(&call);
     return result;
 }

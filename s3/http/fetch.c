@@ -116,7 +116,7 @@ static bool set_rules(CURL *easy, const struct s3_fetch *fetch)
 }
 
 static int perform(CURL *easy, const struct s3_fetch *fetch, struct curl_slist *headers,
-                   struct s3_answer *answer, struct err *err)
+                   struct s3_fetched *answer, struct err *err)
 {
     long status = 0;
     if (!set_target(easy, fetch) || !set_rules(easy, fetch) ||
@@ -136,7 +136,8 @@ static int perform(CURL *easy, const struct s3_fetch *fetch, struct curl_slist *
     return 0;
 }
 
-static int try_once(const struct s3_fetch *fetch, struct s3_answer *answer, struct err *err)
+static int try_once(const struct s3_fetch *fetch, struct s3_fetched *answer,
+                    struct err *err)
 {
     CURL *easy = curl_easy_init();
     struct curl_slist *headers = header_list(fetch);
@@ -151,7 +152,7 @@ static int try_once(const struct s3_fetch *fetch, struct s3_answer *answer, stru
 }
 
 static bool is_worth_another(const struct s3_fetch *fetch, int result,
-                             const struct s3_answer *answer)
+                             const struct s3_fetched *answer)
 {
     int status = answer->status;
     bool again = result < 0 || status == 429 || status >= 500 ||
@@ -166,14 +167,14 @@ static void pause_between(const struct s3_fetch *fetch)
         continue;
 }
 
-int s3_fetch(const struct s3_fetch *fetch, struct s3_answer *answer, struct err *err)
+int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *answer, struct err *err)
 {
     int result = -1;
-    *answer = (struct s3_answer){0};
+    *answer = (struct s3_fetched){0};
     for (unsigned i = 0; i == 0 || i < fetch->tries; i++) {
         if (i > 0) {
             pause_between(fetch);
-            s3_answer_release(answer);
+            s3_fetched_release(answer);
         }
         text_init(&answer->body, BODY_CEILING);
         err_clear(err);
@@ -182,11 +183,11 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_answer *answer, struct err 
             break;
     }
     if (result < 0)
-        s3_answer_release(answer);
+        s3_fetched_release(answer);
     return result;
 }
 
-void s3_answer_release(struct s3_answer *answer)
+void s3_fetched_release(struct s3_fetched *answer)
 {
     if (answer->body.data != NULL)
         memory_wipe(answer->body.data, answer->body.capacity);

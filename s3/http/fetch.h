@@ -31,14 +31,14 @@ struct s3_fetch {
     const atomic_bool *stop; /* set by another thread: gives up at once; may be NULL */
 };
 
-struct s3_answer {
+struct s3_fetched {
     int status;
     struct text body; /* at most 256 KiB */
 };
 
 /* 0 for any status; release the answer then. */
-int s3_fetch(const struct s3_fetch *fetch, struct s3_answer *answer,
+int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *answer,
              struct err *err) MUST_USE;
-void s3_answer_release(struct s3_answer *answer); /* wipes */
+void s3_fetched_release(struct s3_fetched *answer); /* wipes */
 
 #endif

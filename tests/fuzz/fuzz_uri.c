@@ -1,7 +1,7 @@
 /* Any bytes as endpoint, bucket and key, path, and query. What is accepted is a fixed
  * point: written and read again it is the same, and its signature can be made. */
 #include "base/memory.h"
-#include "s3/auth/credentials.h"
+#include "s3/auth/keys.h"
 #include "s3/auth/sign.h"
 #include "s3/http/uri.h"
 

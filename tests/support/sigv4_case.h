@@ -7,7 +7,7 @@
 #ifndef PGKEEP_TESTS_SIGV4_CASE_H
 #define PGKEEP_TESTS_SIGV4_CASE_H
 
-#include "s3/auth/credentials.h"
+#include "s3/auth/keys.h"
 #include "s3/auth/sign.h"
 
 #include <jansson.h>

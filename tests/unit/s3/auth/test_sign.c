@@ -1,7 +1,7 @@
 #include "s3/auth/sign.h"
 
 #include "base/clock.h"
-#include "s3/auth/credentials.h"
+#include "s3/auth/keys.h"
 #include "s3/http/uri.h"
 #include "tests/support/sigv4_vectors.h"
 #include "tests/support/run_suite.h"
