@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <stdatomic.h>
@@ -11,7 +12,7 @@
 
 extern char **environ;
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static atomic_llong clock_at;
 
 int64_t aws_world_minute = 60;
@@ -37,8 +38,7 @@ static void forget_environment(void)
 void aws_world_set_up(void)
 {
     forget_environment();
-    snprintf(folder, sizeof folder, "/tmp/pgkeep-credentials.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     setenv("HOME", folder, 1);
     setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
     /* Whatever goes by a proxy fails: nothing listens there. */
@@ -49,14 +49,7 @@ void aws_world_set_up(void)
 
 void aws_world_tear_down(void)
 {
-    static const char *const names[] = {".aws/config", ".aws", "token", "script"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = file_join(folder, names[i]);
-        if (unlink(path) < 0)
-            rmdir(path);
-        free(path);
-    }
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 static int64_t test_now(void *context)

@@ -1,10 +1,7 @@
 #include "tests/support/catalogs.h"
 
-#include <dirent.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/owner.h"
 #include "catalog/artifacts.h"
@@ -22,11 +19,7 @@ static void must(int result, const struct err *err)
 void catalogs_begin(struct catalogs *catalogs)
 {
     struct err err = {0};
-    /* In memory where there is such a folder: each change waits for its disk. */
-    snprintf(catalogs->folder, sizeof catalogs->folder, "%s/pgkeep-catalog-XXXXXX",
-             access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
-    if (mkdtemp(catalogs->folder) == NULL)
-        must(err_errno(&err, ERR_SYSTEM, "cannot make a folder"), &err);
+    scratch_folder(catalogs->folder);
     snprintf(catalogs->path, sizeof catalogs->path, "%s/catalog.db", catalogs->folder);
     catalogs->catalog = catalog_open(catalogs->path, CATALOG_CREATE, &err);
     must(catalogs->catalog == NULL ? -1 : 0, &err);
@@ -36,16 +29,7 @@ void catalogs_end(struct catalogs *catalogs)
 {
     catalog_close(catalogs->catalog);
     catalogs->catalog = NULL;
-    DIR *folder = opendir(catalogs->folder);
-    for (struct dirent *e = NULL; folder != NULL && (e = readdir(folder)) != NULL;) {
-        char *path = file_join(catalogs->folder, e->d_name);
-        if (e->d_name[0] != '.')
-            unlink(path);
-        free(path);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    rmdir(catalogs->folder);
+    scratch_remove(catalogs->folder);
 }
 
 struct catalog *catalogs_open(const struct catalogs *catalogs)

@@ -9,13 +9,14 @@
 #define PGKEEP_TESTS_CATALOGS_H
 
 #include "base/err.h"
+#include "tests/support/scratch.h"
 
 struct catalog;
 struct catalog_artifact;
 
 struct catalogs {
-    char folder[64];
-    char path[96];
+    char folder[SCRATCH_SIZE];
+    char path[SCRATCH_SIZE + 16];
     struct catalog *catalog;
 };
 

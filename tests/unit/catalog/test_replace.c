@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static struct catalogs old, made;
-static char kept[128];
+static char kept[SCRATCH_SIZE + 32];
 static struct err err;
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(where_nothing_was_nothing_is_kept)
 {
     bool absent = false;
-    char path[128];
+    char path[SCRATCH_SIZE + 32];
     snprintf(path, sizeof path, "%s/fresh.db", old.folder);
     OK(catalog_replace(path, made.path, kept, &absent, &err));
     ck_assert(absent && file_knows(path, 2) && !file_exists(kept));
@@ -114,7 +114,8 @@ END_TEST
 START_TEST(the_log_of_one_that_was_moved_away_is_not_replayed)
 {
     bool absent = false;
-    char path[128], log[160], from[160], moved[160];
+    char path[SCRATCH_SIZE + 32], log[SCRATCH_SIZE + 48], from[SCRATCH_SIZE + 48],
+        moved[SCRATCH_SIZE + 48];
     struct text text;
     snprintf(path, sizeof path, "%s/fresh.db", old.folder);
     snprintf(log, sizeof log, "%s-wal", path);
@@ -145,7 +146,8 @@ static void copy_file(const char *from, const char *to)
 START_TEST(what_the_new_one_has_in_its_log_comes_along)
 {
     bool absent = false;
-    char path[128], with[128], log[160], from[160];
+    char path[SCRATCH_SIZE + 32], with[SCRATCH_SIZE + 32], log[SCRATCH_SIZE + 48],
+        from[SCRATCH_SIZE + 48];
     snprintf(path, sizeof path, "%s/fresh.db", old.folder);
     snprintf(with, sizeof with, "%s/with.db", old.folder);
     snprintf(log, sizeof log, "%s-wal", with);

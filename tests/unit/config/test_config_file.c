@@ -1,8 +1,10 @@
 #include "config/config_file.h"
 #include "base/memory.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -192,28 +194,29 @@ START_TEST(an_unreadable_file_is_a_config_error)
 {
     struct layer layer;
     struct err err = {0};
-    char path[] = "/tmp/pgkeep-test-XXXXXX";
+    char path[SCRATCH_SIZE], folder[SCRATCH_SIZE];
+    scratch_folder(folder);
+    scratch_file(path, "");
     layer_init(&layer);
     ck_assert_int_eq(config_file_read("/nonexistent/pgkeep.conf", &layer, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/pgkeep.conf"));
-    ck_assert_int_eq(config_file_read("/tmp", &layer, &err), -1);
+    ck_assert_int_eq(config_file_read(folder, &layer, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CONFIG);
-    int fd = mkstemp(path);
+    int fd = open(path, O_WRONLY);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, "catalog\0= 1;", 12), 12);
     ck_assert_int_eq(config_file_read(path, &layer, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "NUL"));
     close(fd);
-    ck_assert_int_eq(unlink(path), 0);
     layer_release(&layer);
 }
 END_TEST
 
 START_TEST(the_place_of_the_file_follows_the_order)
 {
-    char folder[] = "/tmp/pgkeep-test-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[SCRATCH_SIZE];
+    scratch_folder(folder);
     ck_assert_int_eq(setenv("PGKEEP_CONFIG", "/e", 1), 0);
     char *path = config_file_locate("/g");
     ck_assert_str_eq(path, "/g");
@@ -226,7 +229,6 @@ START_TEST(the_place_of_the_file_follows_the_order)
     path = config_file_locate(NULL);
     ck_assert(path == NULL || strcmp(path, PGKEEP_SYSCONFDIR "/pgkeep/pgkeep.conf") == 0);
     free(path);
-    ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 

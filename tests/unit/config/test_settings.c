@@ -1,6 +1,7 @@
 #include "config/settings.h"
 #include "base/file.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -9,12 +10,12 @@
 
 enum { WORDS_MAX = 14 };
 
-static char folder[] = "/tmp/pgkeep-test-XXXXXX";
-static char config_path[64];
+static char folder[SCRATCH_SIZE];
+static char config_path[SCRATCH_SIZE + 2];
 
 static void set_up(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     (void)snprintf(config_path, sizeof(config_path), "%s/f", folder);
     ck_assert_int_eq(setenv("XDG_CONFIG_HOME", folder, 1), 0);
     ck_assert_int_eq(unsetenv("PGKEEP_CONFIG"), 0);
@@ -23,9 +24,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    (void)unlink(config_path);
-    ck_assert_int_eq(rmdir(folder), 0);
-    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
+    scratch_remove(folder);
 }
 
 /* Loads with this file (NULL: none) and these words behind "pgkeep". */
@@ -416,7 +415,6 @@ START_TEST(secrets_are_fetched_only_when_asked_for)
     ck_assert_int_eq(settings_resolve_source(&settings, "s", &err), 0);
     ck_assert_str_eq(settings_source(&settings, "s")->password.text, "hunter2");
     (void)close(fd);
-    ck_assert_int_eq(unlink(path), 0);
     settings_release(&settings);
     free(text);
     free(path);

@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "postgres/psql_sink.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 
 #define FAKES "tests/support/fake_pg_dump"
 
-static char log_path[] = "/tmp/pgkeep-dump-XXXXXX";
+static char log_path[SCRATCH_SIZE];
 
 static struct dump *start(const char *fake, const struct dump_spec *given, struct err *err)
 {
@@ -158,8 +159,7 @@ static void finish_and_log(struct dump *dump, struct text *out)
 
 static void set_log(void)
 {
-    int fd = mkstemp(log_path);
-    close(fd);
+    scratch_file(log_path, "");
     setenv("FAKE_PG_LOG", log_path, 1);
 }
 
@@ -183,7 +183,6 @@ START_TEST(the_password_is_in_the_environment_and_not_among_the_arguments)
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         ck_assert_msg(strstr(noted.data, gone[i]) == NULL, "%s", noted.data);
     text_release(&noted);
-    remove(log_path);
 }
 END_TEST
 
@@ -220,7 +219,6 @@ START_TEST(filters_type_and_format_are_pg_dumps_own_options)
     strlist_release(&filters.exclude_tables);
     strlist_release(&filters.exclude_table_data);
     text_release(&noted);
-    remove(log_path);
 }
 END_TEST
 
@@ -235,7 +233,6 @@ START_TEST(globals_come_from_pg_dumpall_through_the_named_database)
     ck_assert_ptr_nonnull(strstr(noted.data, "\n--globals-only\n--database=shop\n"));
     ck_assert_ptr_null(strstr(noted.data, "--format"));
     text_release(&noted);
-    remove(log_path);
 }
 END_TEST
 
@@ -363,7 +360,6 @@ START_TEST(a_restore_tells_pg_restore_what_is_wanted)
     ck_assert_ptr_nonnull(strstr(noted.data, "\nPGPASSWORD=hunter2\n"));
     strlist_release(&tables);
     text_release(&noted);
-    remove(log_path);
 }
 END_TEST
 

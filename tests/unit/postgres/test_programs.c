@@ -2,16 +2,15 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/process.h"
-#include "base/process.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/pgkeep-programs-XXXXXX";
+static char folder[SCRATCH_SIZE];
 
 /* A folder of programs of which pg_dump knows its version only. */
 static void make_programs(const char *below, const char *version)
@@ -33,15 +32,12 @@ static void make_programs(const char *below, const char *version)
 
 static void remove_programs(void)
 {
-    const char *argv[] = {"rm", "-rf", folder, NULL};
-    struct process_spec spec = {.argv = argv};
-    struct err err = {0};
-    ck_assert_int_eq(process_run(&spec, NULL, &err), 0);
+    scratch_remove(folder);
 }
 
 static void make_all(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     make_programs("many/14/bin", "14.19");
     make_programs("many/16/bin", "16.10 (Debian 16.10-1.pgdg120+1)");
     make_programs("many/17/bin", "17.6");

@@ -2,6 +2,7 @@
 
 #include "postgres/dump.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -90,12 +91,9 @@ END_TEST
 START_TEST(a_service_file_names_the_database)
 {
     struct err err = {0};
-    char path[] = "/tmp/pgkeep-service-XXXXXX";
-    int fd = mkstemp(path);
-    FILE *file = fdopen(fd, "w");
+    char path[SCRATCH_SIZE];
+    scratch_file(path, "[shop]\ndbname=from_service\nhost=db.internal\nport=6000\n");
     clear_environment();
-    fputs("[shop]\ndbname=from_service\nhost=db.internal\nport=6000\n", file);
-    fclose(file);
     setenv("PGSERVICEFILE", path, 1);
     char *database = server_conninfo_database("service=shop user=u", &err);
     ck_assert_msg(database != NULL, "%s", err.text);
@@ -103,7 +101,6 @@ START_TEST(a_service_file_names_the_database)
     free(database);
     ck_assert_ptr_null(server_conninfo_database("service=absent", &err));
     ck_assert_int_eq(err.kind, ERR_USAGE);
-    remove(path);
 }
 END_TEST
 

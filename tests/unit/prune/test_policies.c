@@ -1,8 +1,10 @@
 #include "prune/policies.h"
 #include "tests/support/run_suite.h"
 
+#include "base/memory.h"
+#include "tests/support/scratch.h"
+
 #include <check.h>
-#include <unistd.h>
 
 #define TEXT                                                                               \
     "sources: { shop: { conninfo = \"dbname=shop\"; }; };\n"                               \
@@ -19,24 +21,21 @@ static struct settings settings;
 
 static void load(bool with_default)
 {
-    char path[] = "/tmp/pgkeep-test-XXXXXX";
+    char path[SCRATCH_SIZE];
     char program[] = "pgkeep", command[] = "list";
     char *argv[] = {program, NULL, command, NULL};
     static const char *const commands[] = {"list"};
     struct config_args args;
     struct err err = {0};
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_gt(dprintf(fd, TEXT, with_default ? "default: { keep_last = 9; };" : ""),
-                     0);
-    (void)close(fd);
+    char *text = memory_format(TEXT, with_default ? "default: { keep_last = 9; };" : "");
+    scratch_file(path, text);
+    free(text);
     argv[1] = memory_format("--config=%s", path);
     struct config_args_line line = {3, argv, commands, 1};
     ck_assert_int_eq(config_args_parse(&args, &line, &err), 0);
     ck_assert_msg(settings_load(&settings, &args, &err) == 0, "%s", err.text);
     config_args_release(&args);
     free(argv[1]);
-    (void)unlink(path);
 }
 
 static const struct {

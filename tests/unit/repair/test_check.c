@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 /* A folder and a catalog held against each other: for each thing that can be wrong, what is
  * told. */
 #include "repair/check.h"
@@ -10,15 +9,14 @@
 #include "tests/support/catalogs.h"
 #include "tests/support/manifests.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static struct catalogs catalogs;
 static struct repository access_to;
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct store *store;
 static char *data_key, *index_key, *manifest_key;
 static struct check_result result;
@@ -45,9 +43,7 @@ static void setup(void)
     struct sync_result synced;
     char bytes[MANIFESTS_BYTES + 1] = "";
     char id[ULID_SIZE];
-    snprintf(folder, sizeof folder, "%s/pgkeep-compare-XXXXXX",
-             access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     catalogs_begin(&catalogs);
     store = store_open_dir(name, folder, &err);
     ck_assert_ptr_nonnull(store);
@@ -69,13 +65,6 @@ static void setup(void)
     OK(sync_store(NULL, catalogs.catalog, &access_to, &synced, &err));
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *ftw)
-{
-    (void)status, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     free(data_key);
@@ -83,7 +72,7 @@ static void teardown(void)
     free(manifest_key);
     store_close(store);
     catalogs_end(&catalogs);
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(folder);
 }
 
 static void compare_at(int64_t now)

@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 /* What other machines wrote into a shared store, taken in by sync: a folder is the store,
  * two catalogs are the machines. */
 #include "repair/sync.h"
@@ -11,17 +10,16 @@
 #include "tests/support/catalogs.h"
 #include "tests/support/manifests.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { MACHINES = 2 };
 
 static struct catalogs machines[MACHINES];
 static struct repository accesses[MACHINES];
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 static struct store *store;
 static struct sync_result result;
 static struct err err;
@@ -32,10 +30,7 @@ static struct err err;
 static void setup(void)
 {
     static char name[] = "nas";
-    /* In memory where there is such a folder: each file waits for its disk. */
-    snprintf(folder, sizeof folder, "%s/pgkeep-sync-XXXXXX",
-             access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     store = store_open_dir(name, folder, &err);
     ck_assert_ptr_nonnull(store);
     for (size_t i = 0; i < MACHINES; i++) {
@@ -47,19 +42,12 @@ static void setup(void)
     }
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *ftw)
-{
-    (void)status, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     store_close(store);
     for (size_t i = 0; i < MACHINES; i++)
         catalogs_end(&machines[i]);
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(folder);
 }
 
 static void put_text(const char *key, const char *text)

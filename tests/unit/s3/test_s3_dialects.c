@@ -4,14 +4,13 @@
  */
 #include "tests/support/s3_rig.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 
 #include <check.h>
 #include <curl/curl.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 enum { PART = 30000, SMALL = 321, PARTS = 7 };
 #define SIZE ((PARTS - 1) * PART + SMALL)
@@ -334,7 +333,7 @@ END_TEST
 
 /* ---- SSE-C ---- */
 
-static char key_file[] = "/tmp/pgkeep-test-XXXXXX";
+static char key_file[SCRATCH_SIZE];
 
 static void set_own_key(struct s3_config *config)
 {
@@ -345,14 +344,10 @@ START_TEST(a_key_of_our_own_goes_with_every_request_that_needs_it)
 {
     static const struct dialect own = {.name = "SSE-C"};
     struct fake_object object;
-    int fd = mkstemp(key_file);
 
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, "0123456789abcdef0123456789abcdef", 32), 32);
-    close(fd);
+    scratch_file(key_file, "0123456789abcdef0123456789abcdef");
     dialect = &own;
     s3_rig_start(&rig, NULL, set_own_key);
-    unlink(key_file);
     small_file("p/mark");
     upload("p/dump", PARTS);
     read_back("p/dump");

@@ -4,14 +4,14 @@
 #include "base/memory.h"
 #include "tests/support/s3_rig.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <unistd.h>
 
 enum { PART = S3_RIG_PART };
 
 static struct s3_rig rig;
-static char key_file[] = "/tmp/pgkeep-encryption.XXXXXX";
+static char key_file[SCRATCH_SIZE];
 
 static void own_key(struct s3_config *config)
 {
@@ -109,14 +109,10 @@ START_TEST(each_header_goes_with_the_requests_that_need_it_and_no_other)
                                       "GetObject",
                                       "DeleteObject"};
     struct fake_s3_settings settings = fake_s3_defaults();
-    int fd = mkstemp(key_file);
 
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, "0123456789abcdef0123456789abcdef", 32), 32);
-    close(fd);
+    scratch_file(key_file, "0123456789abcdef0123456789abcdef");
     settings.versioning = settings.object_lock = true;
     s3_rig_start(&rig, &settings, rows[_i].change);
-    unlink(key_file);
     do_everything();
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         char *word = memory_format("%s ", ops[i]);

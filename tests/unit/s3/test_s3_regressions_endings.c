@@ -4,13 +4,13 @@
  */
 #include "tests/support/s3_rig.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include "base/memory.h"
 #include "s3/core/client.h"
 
 #include <check.h>
 #include <pthread.h>
-#include <unistd.h>
 
 #define KEY "data/shop/dump.sql.gz"
 
@@ -276,7 +276,7 @@ END_TEST
 
 /* ---- credentials ---- */
 
-static char folder[] = "/tmp/pgkeep-test-XXXXXX";
+static char folder[SCRATCH_SIZE];
 
 static void write_file(const char *name, const char *text)
 {
@@ -286,14 +286,6 @@ static void write_file(const char *name, const char *text)
     ck_assert_ptr_nonnull(file);
     ck_assert_int_ge(fputs(text, file), 0);
     ck_assert_int_eq(fclose(file), 0);
-    free(path);
-}
-
-static void remove_file(const char *name)
-{
-    char *path = memory_format("%s/%s", folder, name);
-
-    unlink(path);
     free(path);
 }
 
@@ -316,7 +308,7 @@ static void ask_a_program(struct s3_config *config)
 /* A dump takes longer than its first credentials live. */
 START_TEST(credentials_that_end_in_the_middle_of_an_upload_are_renewed)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     char *path = memory_format("%s/config", folder);
     char *text =
         memory_format("[profile test]\ncredential_process = /bin/cat %s/keys\n", folder);
@@ -337,9 +329,6 @@ START_TEST(credentials_that_end_in_the_middle_of_an_upload_are_renewed)
     s3_upload_free(upload);
     ck_assert(is_whole(5));
     expect_manners();
-    remove_file("config");
-    remove_file("keys");
-    rmdir(folder);
     free(path);
     free(text);
 }

@@ -5,14 +5,14 @@
 #include "tests/support/fake_gate.h"
 #include "tests/support/s3_pair.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <unistd.h>
 
 #define HOST "store.test"
 
 static struct s3_pair pair; /* its client goes straight to the service */
-static char ca_path[64];
+static char ca_path[SCRATCH_SIZE];
 
 static const char *const variables[] = {"http_proxy", "https_proxy",   "HTTPS_PROXY",
                                         "all_proxy",  "ALL_PROXY",     "no_proxy",
@@ -26,15 +26,11 @@ static void start(void)
         unsetenv(variables[i]);
     service.close_each = true; /* a plain proxy passes one request per connection */
     s3_pair_init(&pair, &service, NULL);
-    snprintf(ca_path, sizeof ca_path, "/tmp/pgkeep-ca.XXXXXX");
-    int fd = mkstemp(ca_path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
+    scratch_file(ca_path, "");
 }
 
 static void stop(void)
 {
-    unlink(ca_path);
     s3_pair_release(&pair);
 }
 

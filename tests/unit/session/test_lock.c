@@ -1,40 +1,29 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "session/lock.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char base[] = "/tmp/pgkeep-test-XXXXXX";
+static char base[SCRATCH_SIZE];
 static char *catalog;
 static struct err err;
 
 static void setup(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    scratch_folder(base);
     catalog = memory_format("%s/new/catalog.db", base);
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
 }
 
 static void teardown(void)
 {
-    nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(base);
     free(catalog);
 }
 

@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 /* What store.h promises, held against every kind of store, and what buckets alone can do
  * wrong. */
 #include "store/store.h"
@@ -8,10 +7,9 @@
 #include "s3/core/client.h"
 #include "tests/support/fake_s3.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <ftw.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +32,7 @@ const char *__tsan_default_options(void)
 }
 
 static enum kind kind;
-static char base[] = "/tmp/pgkeep-test-XXXXXX";
+static char base[SCRATCH_SIZE];
 static struct fake_s3 *fake;
 static struct store *store;
 static struct part_pool *pool;
@@ -81,7 +79,7 @@ static void start(enum kind wanted)
     settings.versioning = kind == VERSIONED;
     settings.object_lock = kind == VERSIONED;
     OK(s3_global_init(&err));
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    scratch_folder(base);
     if (kind != DIR_STORE) {
         fake = fake_s3_new(&settings, &err);
         ck_assert_msg(fake != NULL, "%s", err.text);
@@ -91,22 +89,13 @@ static void start(enum kind wanted)
     ck_assert_ptr_nonnull(pool);
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void stop(void)
 {
     store_close(store);
     part_pool_free(pool);
     fake_s3_free(fake);
     s3_global_release();
-    nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(base);
 }
 
 static void fails(int result, enum err_kind wanted)

@@ -1,13 +1,12 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "store/store.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -22,7 +21,7 @@
 
 enum { PART = 1000 };
 
-static char base[] = "/tmp/pgkeep-test-XXXXXX";
+static char base[SCRATCH_SIZE];
 static char *root;
 static struct store *store;
 static struct part_pool *pool;
@@ -30,7 +29,7 @@ static struct err err;
 
 static void setup(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    scratch_folder(base);
     root = memory_format("%s/store", base);
     ck_assert_int_eq(mkdir(root, 0700), 0);
     store = store_open_dir("nas", root, &err);
@@ -39,20 +38,11 @@ static void setup(void)
     ck_assert_ptr_nonnull(pool);
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     store_close(store);
     part_pool_free(pool);
-    nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(base);
     free(root);
 }
 

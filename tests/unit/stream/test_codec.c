@@ -5,8 +5,10 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 enum { RAW = 150000 };
@@ -159,7 +161,7 @@ START_TEST(the_standard_program_decodes_the_concatenation)
     struct encoder *encoder = encoder_new(programs[_i].choice, RAW, &err);
     unsigned char *data = malloc(RAW);
     struct text raw, stored, got;
-    char path[] = "/tmp/pgkeep-test-XXXXXX";
+    char path[SCRATCH_SIZE];
     char *program = process_find(programs[_i].program);
 
     text_init(&raw, 1 << 24);
@@ -171,7 +173,8 @@ START_TEST(the_standard_program_decodes_the_concatenation)
     text_add_bytes(&raw, data, RAW);
     text_add_bytes(&raw, data, 5);
     if (program != NULL) {
-        int fd = mkstemp(path);
+        scratch_file(path, "");
+        int fd = open(path, O_RDWR);
         ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(file_write_all(fd, stored.data, stored.length), 0);
         lseek(fd, 0, SEEK_SET);
@@ -179,7 +182,6 @@ START_TEST(the_standard_program_decodes_the_concatenation)
         struct process_spec spec = {.argv = argv, .pipe_stdout = true, .stdin_fd = fd};
         ck_assert_msg(process_run(&spec, &got, &err) == 0, "%s", err.text);
         close(fd);
-        unlink(path);
         ck_assert_uint_eq(got.length, raw.length);
         ck_assert(memcmp(got.data, raw.data, raw.length) == 0);
     } else {

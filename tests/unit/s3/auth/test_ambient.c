@@ -4,11 +4,11 @@
 #include "base/memory.h"
 #include "s3/auth/profiles.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
-#include <unistd.h>
 
-static char folder[64];
+static char folder[SCRATCH_SIZE];
 
 static void set_up(void)
 {
@@ -27,8 +27,7 @@ static void set_up(void)
                                         "AWS_SHARED_CREDENTIALS_FILE"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
-    snprintf(folder, sizeof folder, "/tmp/pgkeep-ambient.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_folder(folder);
     setenv("HOME", folder, 1);
 }
 
@@ -39,14 +38,7 @@ static char *path_of(const char *name)
 
 static void tear_down(void)
 {
-    static const char *const names[] = {".aws/config", ".aws/credentials", ".aws"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = path_of(names[i]);
-        if (unlink(path) < 0)
-            rmdir(path);
-        free(path);
-    }
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 static void write_file(const char *name, const char *text)

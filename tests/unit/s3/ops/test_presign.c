@@ -1,13 +1,12 @@
 #include "tests/support/s3_rig.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 
 #include <check.h>
 #include <curl/curl.h>
-#include <unistd.h>
 
 #define KEY "data/sh\xc3\xb6p/dump 1+2.sql.gz"
 enum { SIZE = 3000 };
@@ -101,7 +100,7 @@ static void keys_of_the_environment(struct s3_config *config)
     config->secret_key = NULL;
 }
 
-static char own_key[] = "/tmp/pgkeep-presign.XXXXXX";
+static char own_key[SCRATCH_SIZE];
 
 static void with_a_key_of_our_own(struct s3_config *config)
 {
@@ -113,14 +112,9 @@ START_TEST(a_link_to_what_needs_a_key_is_refused)
 {
     int64_t expires;
 
-    int fd = mkstemp(own_key);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    ck_assert_int_eq(file_write(own_key, "01234567890123456789012345678901", 32, &rig.err),
-                     0);
+    scratch_file(own_key, "01234567890123456789012345678901");
     s3_rig_stop(&rig);
     s3_rig_start(&rig, NULL, with_a_key_of_our_own);
-    ck_assert_int_eq(unlink(own_key), 0);
     ck_assert_ptr_null(s3_presign(rig.client, KEY, 60, &expires, &rig.err));
     ck_assert_int_eq(rig.err.kind, ERR_CONFIG);
 }
