@@ -111,13 +111,17 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # A unit test lies in the folder of its module, tests/unit/LAYER/test_MODULE.c, and links that layer and what
-# it may see; the public face s3 stands for all of its folders.
+# it may see; the public face s3 stands for all of its folders. These calls of the product go by way of
+# tests/support/store_seam.h and fake_libpq.h, which pass them on unless a test says otherwise.
+SEAMS := store_open_dir store_open_s3 \
+         $(addprefix PQ,connectdbParams finish status errorMessage db host port user serverVersion backendPID \
+         parameterStatus setClientEncoding setNoticeProcessor conninfo escapeIdentifier escapeLiteral exec execParams)
 real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)))
 test_layers = $(sort $(call real,base s3 $(if $(filter $1,$(LAYERS)),$1 $(SEES_$1),$(if $(filter retention,$1),retention))))
 define test_rule
 $(BUILD)/$1: $(BUILD)/obj/$1.o $(BUILD)/libsupport.a $(call archives,$2)
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$< $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) $(SEAMS:%=-Wl,--wrap=%) -o $$@ $$< $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
 endef
 layer_of = $(patsubst tests/unit/%/,%,$(dir $1))
 $(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_rule,$t,$(call test_layers,$(call layer_of,$t)))))
