@@ -77,8 +77,7 @@ static void say_done(const struct catalog_artifact *artifact)
 static int print_result(struct catalog *catalog, const struct backup_result *result,
                         json_t *list, struct err *err)
 {
-    struct catalog_artifact artifact;
-    artifact = (struct catalog_artifact){0};
+    struct catalog_artifact artifact = {0};
     int loaded =
         catalog_artifact_load(catalog, result->id, CATALOG_WITH_COPIES, &artifact, err);
     if (loaded == 0 && list)

@@ -81,8 +81,7 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
 static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
 {
     char id[ULID_SIZE];
-    struct catalog_artifact artifact;
-    artifact = (struct catalog_artifact){0};
+    struct catalog_artifact artifact = {0};
     struct copy_reader_spec from = {.settings = ctx->settings,
                                     .catalog = catalog,
                                     .artifact = &artifact,

@@ -33,8 +33,7 @@ static void print_text(const struct catalog_artifact *artifact)
 static int print(struct cmd_context *ctx, struct catalog *catalog, const char *id,
                  size_t untold, struct err *err)
 {
-    struct catalog_artifact artifact;
-    artifact = (struct catalog_artifact){0};
+    struct catalog_artifact artifact = {0};
     int result = catalog_artifact_load(catalog, id, 0, &artifact, err);
     if (result == 0 && ctx->settings->json)
         print_json(&artifact, untold);

@@ -71,9 +71,8 @@ static int restore(struct cmd_context *ctx, struct catalog *catalog,
 static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
 {
     char id[ULID_SIZE];
-    struct catalog_artifact artifact;
+    struct catalog_artifact artifact = {0};
     struct progress *progress = NULL;
-    artifact = (struct catalog_artifact){0};
     if (config_args_number(ctx->args, "parallel", 1) > 1) {
         err_set(err, ERR_USAGE,
                 "--parallel: restores run on one connection in this version");

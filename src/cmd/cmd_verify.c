@@ -114,8 +114,7 @@ static int check_named(struct verifying *v, struct err *err)
     int result = 0;
     for (size_t i = 0; result == 0 && i < names->count; i++) {
         char id[ULID_SIZE];
-        struct catalog_artifact artifact;
-        artifact = (struct catalog_artifact){0};
+        struct catalog_artifact artifact = {0};
         size_t before = v->checked;
         result = catalog_artifact_find(v->catalog, names->items[i], id, err);
         if (result == 0)

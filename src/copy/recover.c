@@ -30,8 +30,7 @@ struct recovery {
 static int finish_artifact(const struct recovery *r, struct manifest *manifest,
                            struct err *err)
 {
-    struct catalog_artifact row;
-    row = (struct catalog_artifact){0};
+    struct catalog_artifact row = {0};
     int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
     enum catalog_status status = row.status;
     catalog_artifact_release(&row);
@@ -69,8 +68,7 @@ static int complete(const struct recovery *r, struct manifest *manifest, struct 
  * complete again; its manifest then is one more thing to remove. */
 static int artifact_may_complete(const struct recovery *r, bool *may, struct err *err)
 {
-    struct catalog_artifact row;
-    row = (struct catalog_artifact){0};
+    struct catalog_artifact row = {0};
     int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
     *may = row.status == CATALOG_RUNNING || row.status == CATALOG_COMPLETE;
     catalog_artifact_release(&row);
@@ -268,9 +266,8 @@ static bool is_later_copy(const struct catalog_artifact *artifact,
 static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
                     const char *job)
 {
-    struct catalog_artifact row;
+    struct catalog_artifact row = {0};
     struct err ignored = {0};
-    row = (struct catalog_artifact){0};
     bool mine = catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
                 strcmp(row.job, job) == 0 && !is_later_copy(&row, copy);
     catalog_artifact_release(&row);
@@ -356,9 +353,8 @@ static int recover_one(struct catalog *catalog, struct repository *repository,
                        const struct catalog_copy *copy, bool thorough,
                        enum recover_result *result, struct err *err)
 {
-    struct catalog_artifact row;
+    struct catalog_artifact row = {0};
     struct lock *lock = NULL;
-    row = (struct catalog_artifact){0};
     *result = RECOVER_LEFT_ALONE;
     int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
     bool is_copy = is_later_copy(&row, copy);

@@ -63,8 +63,7 @@ static int change(const struct pin_spec *spec, struct err *err)
 int pin_run(const struct pin_spec *spec, size_t *untold, struct err *err)
 {
     struct pinning p = {.spec = spec};
-    struct catalog_artifact artifact;
-    artifact = (struct catalog_artifact){0};
+    struct catalog_artifact artifact = {0};
     int result =
         catalog_artifact_load(spec->catalog, spec->id, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0 && artifact.status == CATALOG_COMPLETE)

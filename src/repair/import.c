@@ -40,8 +40,7 @@ static void pass_over(struct import *import, const char *why)
 static int check_known(struct import *import, const struct catalog_artifact *found,
                        bool *fits, struct err *err)
 {
-    struct catalog_artifact known;
-    known = (struct catalog_artifact){0};
+    struct catalog_artifact known = {0};
     *fits = false;
     int result = catalog_artifact_load(import->catalog, found->id, 0, &known, err);
     if (result == 0 && known.status != CATALOG_RUNNING) {

@@ -189,10 +189,9 @@ static int find_missing(struct syncing *s, struct err *err)
 static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bool *good,
                            struct err *err)
 {
-    struct catalog_artifact artifact;
+    struct catalog_artifact artifact = {0};
     struct catalog_verification verification = {0};
     struct err why = {0};
-    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(s->catalog, row->artifact, CATALOG_WITH_COPIES,
                                        &artifact, err);
     struct verify_spec spec = {.settings = s->settings,
@@ -241,9 +240,8 @@ static int recover(struct syncing *s, const struct catalog_copy *row, bool *good
 static int look_at_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
                           struct err *err)
 {
-    struct catalog_artifact artifact;
+    struct catalog_artifact artifact = {0};
     bool gone = true, there = false;
-    artifact = (struct catalog_artifact){0};
     int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
     if (result == 0 && artifact.status == CATALOG_COMPLETE)
         result = look_again(s, row, &gone, err);

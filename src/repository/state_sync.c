@@ -232,8 +232,7 @@ static int write_in_store(struct settings *settings, struct catalog *catalog,
 int state_sync_push_all(struct settings *settings, struct catalog *catalog, const char *id,
                         size_t *failed, struct err *err)
 {
-    struct catalog_artifact artifact;
-    artifact = (struct catalog_artifact){0};
+    struct catalog_artifact artifact = {0};
     *failed = 0;
     int result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
     for (size_t i = 0; result == 0 && i < artifact.copy_count; i++) {
