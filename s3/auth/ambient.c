@@ -80,9 +80,7 @@ static const char *profile_endpoint(const struct s3_profiles *profiles, const ch
     const char *services = s3_profiles_get(profiles, profile, "services");
     const char *url = NULL;
     if (services != NULL) {
-        char *key = memory_format("%s.endpoint_url", service);
-        for (char *p = key; *p != '.'; p++)
-            *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+        char *key = text_lower(memory_format("%s.endpoint_url", service));
         url = s3_profiles_service(profiles, services, key);
         free(key);
     }

@@ -135,13 +135,6 @@ static int parse_section(struct parser *parser, char *line, struct err *err)
     return 0;
 }
 
-static char *lower(char *key)
-{
-    for (char *p = key; *p != '\0'; p++)
-        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
-    return key;
-}
-
 /* An indented line: part of a nested block, or more of the value above. */
 static int parse_indented(struct parser *parser, char *line, struct err *err)
 {
@@ -155,7 +148,7 @@ static int parse_indented(struct parser *parser, char *line, struct err *err)
     *equals = '\0';
     char *value = equals + 1;
     cut_comment(value);
-    char *key = memory_format("%s.%s", parser->parent, lower(trim(line)));
+    char *key = memory_format("%s.%s", parser->parent, text_lower(trim(line)));
     if (*parser->section != '\0')
         secret_set(&add_entry(parser, key)->value, trim(value));
     free(key);
@@ -170,7 +163,7 @@ static int parse_key(struct parser *parser, char *line, struct err *err)
     if (parser->section == NULL)
         return bad_line(parser, "a key before the first section", err);
     *equals = '\0';
-    char *key = lower(trim(line));
+    char *key = text_lower(trim(line));
     char *value = equals + 1;
     if (strcmp(key, "credential_process") != 0)
         cut_comment(value);

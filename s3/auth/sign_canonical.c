@@ -141,15 +141,6 @@ int s3_canonical_check(const struct s3_sign_request *request,
 
 /* ---- canonical headers ---- */
 
-static char *lower_case(const char *name)
-{
-    char *lower = memory_strdup(name);
-    for (char *p = lower; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p - 'A' + 'a');
-    return lower;
-}
-
 /* Trimmed, and every run of white space (folds too) one space. */
 static char *one_line(const char *value)
 {
@@ -175,7 +166,7 @@ static void add_line(struct s3_canonical *canonical, const char *name, const cha
     memory_grow(&canonical->lines, &canonical->capacity, canonical->count + 1,
                 sizeof *canonical->lines);
     struct s3_canonical_line *line = &canonical->lines[canonical->count];
-    line->name = lower_case(name);
+    line->name = text_lower(memory_strdup(name));
     line->value = one_line(value);
     line->order = canonical->count++;
 }

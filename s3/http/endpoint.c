@@ -16,14 +16,6 @@
 
 /* ---- host names ---- */
 
-static char *lower_copy(const char *text, size_t size)
-{
-    char *lower = memory_strndup(text, size);
-    for (char *p = lower; *p != '\0'; p++)
-        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
-    return lower;
-}
-
 static bool is_label(const char *label, size_t size, const char *extra)
 {
     if (size == 0 || size > 63)
@@ -96,7 +88,7 @@ static const char *parse_host(const char *text, const char *end, struct authorit
     size_t size = (size_t)(stop - text);
     if (size > 1 && text[size - 1] == '.')
         size--;
-    out->host = lower_copy(text, size);
+    out->host = text_lower(memory_strndup(text, size));
     return is_host_name(out->host) ? stop : NULL;
 }
 

@@ -169,6 +169,18 @@ void text_add_quoted(struct text *text, const char *string)
     text_add_char(text, '\'');
 }
 
+char text_lower_char(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+char *text_lower(char *string)
+{
+    for (char *p = string; *p != '\0'; p++)
+        *p = text_lower_char(*p);
+    return string;
+}
+
 bool text_is_utf8(const char *data, size_t size)
 {
     while (size > 0) {

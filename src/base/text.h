@@ -37,6 +37,9 @@ void text_add_percent(struct text *text, const char *data, size_t size, bool kee
 void text_add_hex(struct text *text, const void *data, size_t size);
 /* 'string', whatever is in it, as one word of a shell. */
 void text_add_quoted(struct text *text, const char *string);
+/* ASCII letters in lower case, whatever the locale; all other bytes stay. In place; returns string. */
+char *text_lower(char *string);
+char text_lower_char(char c);
 bool text_is_utf8(const char *data, size_t size);
 bool text_starts_with(const char *string, const char *prefix);
 bool text_ends_with(const char *string, const char *suffix);

@@ -82,9 +82,9 @@ static bool is_secret_name(const char *name, size_t length)
     char lower[64];
     if (length >= sizeof lower)
         return true;
-    for (size_t i = 0; i < length; i++)
-        lower[i] = (char)tolower((unsigned char)name[i]);
+    memcpy(lower, name, length);
     lower[length] = '\0';
+    text_lower(lower);
     if (text_ends_with(lower, "_env") || text_ends_with(lower, "_file"))
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -6,8 +6,6 @@
 
 #include "base/memory.h"
 
-#include <ctype.h>
-
 enum { PATTERN_MAX = 64 * 1024 };
 
 static void begin(struct text *part)
@@ -32,7 +30,7 @@ static void add_plain(struct text *part, char c)
     else if (c == '$')
         text_add(part, "\\$");
     else
-        text_add_char(part, (char)tolower((unsigned char)c));
+        text_add_char(part, text_lower_char(c));
 }
 
 void server_pattern_parse(const char *pattern, struct server_pattern *out)
