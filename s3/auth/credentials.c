@@ -335,17 +335,12 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
     return result;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 void s3_credentials_invalidate(struct s3_credentials_source *source,
                                const struct s3_credentials *failed)
 {
     pthread_mutex_lock(&source->lock);
-    if (same_text(source->current.access_key, failed->access_key) &&
-        same_text(source->current.session_token.text, failed->session_token.text))
+    if (text_equal(source->current.access_key, failed->access_key) &&
+        text_equal(source->current.session_token.text, failed->session_token.text))
         source->refused = true;
     pthread_cond_broadcast(&source->changed);
     pthread_mutex_unlock(&source->lock);

@@ -237,13 +237,6 @@ static int ask_well(const struct listing *listing, struct page *page, struct err
 
 /* ---- guards */
 
-static bool same(const char *a, const char *b)
-{
-    if (a == NULL || b == NULL)
-        return a == b;
-    return strcmp(a, b) == 0;
-}
-
 static bool has_text(const char *text)
 {
     return text != NULL && *text != '\0';
@@ -271,8 +264,8 @@ static int check_page(const struct listing *listing, const struct page *page,
     if (!has_text(page->token))
         return err_set(err, ERR_STORE,
                        "the service says that its list goes on, but not where");
-    if (same(page->token, listing->token) &&
-        (!listing->versions || same(page->version, listing->version)))
+    if (text_equal(page->token, listing->token) &&
+        (!listing->versions || text_equal(page->version, listing->version)))
         return err_set(err, ERR_STORE, "the service's list does not advance");
     return 0;
 }
@@ -281,7 +274,7 @@ static int check_page(const struct listing *listing, const struct page *page,
 static bool is_repeated(const struct listing *listing, const struct s3_object *object)
 {
     return listing->last_key != NULL && strcmp(object->key, listing->last_key) == 0 &&
-           (!listing->versions || same(object->version_id, listing->last_version));
+           (!listing->versions || text_equal(object->version_id, listing->last_version));
 }
 
 static int hand_out(struct listing *listing, const struct page *page, struct err *err)

@@ -156,11 +156,6 @@ static int fetch_uploads(struct s3_client *client, const struct uploads_query *q
     return result < 0 ? -1 : decode_page(page, err);
 }
 
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
 /* A listing that does not come to its end must not look like one that did. */
 static int check_markers(const struct uploads_page *last, const struct uploads_page *page,
                          struct err *err)
@@ -170,7 +165,8 @@ static int check_markers(const struct uploads_page *last, const struct uploads_p
     if (page->key_marker == NULL || *page->key_marker == '\0')
         return err_set(err, ERR_STORE,
                        "listing uploads: cut, without saying where it goes on");
-    if (same(last->key_marker, page->key_marker) && same(last->id_marker, page->id_marker))
+    if (text_equal(last->key_marker, page->key_marker) &&
+        text_equal(last->id_marker, page->id_marker))
         return err_set(err, ERR_STORE, "listing uploads: the service repeats itself");
     return 0;
 }
@@ -443,7 +439,8 @@ static int note_stray(void *context, const struct s3_pending *pending, struct er
     struct strays *strays = context;
 
     (void)err;
-    if (strcmp(pending->key, strays->key) == 0 && !same(pending->upload_id, strays->not_id))
+    if (strcmp(pending->key, strays->key) == 0 &&
+        !text_equal(pending->upload_id, strays->not_id))
         strlist_add(&strays->ids, pending->upload_id);
     return 0;
 }

@@ -193,6 +193,11 @@ bool text_is_utf8(const char *data, size_t size)
     return true;
 }
 
+bool text_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool text_starts_with(const char *string, const char *prefix)
 {
     return strncmp(string, prefix, strlen(prefix)) == 0;

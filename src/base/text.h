@@ -41,6 +41,8 @@ void text_add_quoted(struct text *text, const char *string);
 char *text_lower(char *string);
 char text_lower_char(char c);
 bool text_is_utf8(const char *data, size_t size);
+/* The same bytes; NULL equals NULL alone. */
+bool text_equal(const char *a, const char *b);
 bool text_starts_with(const char *string, const char *prefix);
 bool text_ends_with(const char *string, const char *suffix);
 /* "1.2 GiB"; writes at most 32 bytes. Returns out. */

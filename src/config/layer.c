@@ -39,18 +39,12 @@ void layer_release(struct layer *layer)
     layer_init(layer);
 }
 
-/* NULL is the top level and equals only itself. */
-static bool same_section(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static struct layer_value *find(const struct layer *layer, const struct option *option,
                                 const char *section)
 {
     for (size_t i = 0; i < layer->count; i++) {
         struct layer_value *value = &layer->values[i];
-        if (value->option == option && same_section(value->section, section))
+        if (value->option == option && text_equal(value->section, section))
             return value;
     }
     return NULL;

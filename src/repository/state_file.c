@@ -217,11 +217,6 @@ int state_file_parse(const void *data, size_t size, const char *id, struct state
 
 /* ---- merge ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* On a tie a pin beats none, and a later end (0 is none at all) an earlier one. */
 static bool pin_is_later(const struct state_file *a, const struct state_file *b)
 {
@@ -238,7 +233,7 @@ static bool merge_pin(struct state_file *into, const struct state_file *from)
         return false;
     bool changed = into->pinned != from->pinned || into->pin_until != from->pin_until ||
                    into->pin_changed != from->pin_changed ||
-                   !same_text(into->pin_reason, from->pin_reason);
+                   !text_equal(into->pin_reason, from->pin_reason);
     into->pinned = from->pinned;
     into->pin_until = from->pin_until;
     into->pin_changed = from->pin_changed;
