@@ -74,8 +74,7 @@ static void turn_into_help(struct config_args *args)
     args->positional = (struct strlist){0};
     if (args->command)
         strlist_add(&args->positional, args->command);
-    free(args->command);
-    args->command = memory_strdup("help");
+    memory_replace(&args->command, "help");
 }
 
 static void print_version(const struct config_args *args)

@@ -168,8 +168,7 @@ static int parse_key(struct parser *parser, char *line, struct err *err)
     if (strcmp(key, "credential_process") != 0)
         cut_comment(value);
     value = trim(value);
-    free(parser->parent);
-    parser->parent = memory_strdup(key);
+    memory_replace(&parser->parent, key);
     parser->nested = *value == '\0';
     if (*parser->section != '\0')
         secret_set(&add_entry(parser, key)->value, value);

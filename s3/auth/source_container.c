@@ -66,8 +66,7 @@ static int find_url(char **url, struct err *err)
                             : memory_strdup(full);
     if (check_url(*url, err) == 0)
         return 0;
-    free(*url);
-    *url = NULL;
+    memory_replace(url, NULL);
     return -1;
 }
 

@@ -47,8 +47,7 @@ static bool set_region(struct s3_client *client, const char *region)
         return false;
     pthread_mutex_lock(&client->lock);
     if (strcmp(client->region, region) != 0) {
-        free(client->region);
-        client->region = memory_strdup(region);
+        memory_replace(&client->region, region);
         changed = true;
     }
     /* For the whole client: every other request would be sent to the wrong region as well. */

@@ -232,12 +232,6 @@ static void end_entry(struct batch *batch, bool gone)
     batch->key = batch->version = batch->code = NULL;
 }
 
-static void keep(char **place, const char *text)
-{
-    free(*place);
-    *place = memory_strdup(text);
-}
-
 static int read_result(void *context, const char *path, const char *text, struct err *err)
 {
     struct batch *batch = context;
@@ -252,11 +246,11 @@ static int read_result(void *context, const char *path, const char *text, struct
                   batch->code != NULL && (strcmp(batch->code, "NoSuchKey") == 0 ||
                                           strcmp(batch->code, "NoSuchVersion") == 0));
     else if (strcmp(name, "Key") == 0)
-        keep(&batch->key, text);
+        memory_replace(&batch->key, text);
     else if (strcmp(name, "VersionId") == 0)
-        keep(&batch->version, text);
+        memory_replace(&batch->version, text);
     else if (strcmp(name, "Code") == 0)
-        keep(&batch->code, text);
+        memory_replace(&batch->code, text);
     return 0;
 }
 

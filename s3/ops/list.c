@@ -55,12 +55,6 @@ static void page_release(struct page *page)
 
 /* ---- reading a page */
 
-static void keep(char **place, const char *text)
-{
-    free(*place);
-    *place = memory_strdup(text);
-}
-
 static int read_size(const char *text, uint64_t *out, struct err *err)
 {
     char *end;
@@ -80,13 +74,13 @@ static int read_member(struct s3_object *object, const char *name, const char *t
     struct err ignored = {0};
 
     if (strcmp(name, "Key") == 0)
-        keep(&object->key, text);
+        memory_replace(&object->key, text);
     else if (strcmp(name, "ETag") == 0)
-        keep(&object->etag, text);
+        memory_replace(&object->etag, text);
     else if (strcmp(name, "VersionId") == 0)
-        keep(&object->version_id, text);
+        memory_replace(&object->version_id, text);
     else if (strcmp(name, "StorageClass") == 0)
-        keep(&object->storage_class, text);
+        memory_replace(&object->storage_class, text);
     else if (strcmp(name, "IsLatest") == 0)
         object->is_latest = strcmp(text, "true") == 0;
     else if (strcmp(name, "Size") == 0)
@@ -128,9 +122,9 @@ static int read_element(void *context, const char *path, const char *text, struc
         page->encoded = strcmp(text, "url") == 0;
     else if (strcmp(path, "NextContinuationToken") == 0 ||
              strcmp(path, "NextMarker") == 0 || strcmp(path, "NextKeyMarker") == 0)
-        keep(&page->token, text);
+        memory_replace(&page->token, text);
     else if (strcmp(path, "NextVersionIdMarker") == 0)
-        keep(&page->version, text);
+        memory_replace(&page->version, text);
     return 0;
 }
 
@@ -145,7 +139,7 @@ int s3_list_decode(char **text, struct err *err)
     text_init(&decoded, strlen(*text) + 1);
     bool good = s3_uri_decode(*text, strlen(*text), &decoded);
     if (good)
-        keep(text, decoded.data);
+        memory_replace(text, decoded.data);
     text_release(&decoded);
     return good ? 0
                 : err_set(err, ERR_STORE, "the service lists a key that cannot be decoded");
@@ -248,7 +242,7 @@ static void complete_marker(const struct listing *listing, struct page *page)
     bool v1 = !listing->versions && s3_client_row(listing->client)->list_version == 1;
 
     if (v1 && page->truncated && !has_text(page->token) && page->count > 0)
-        keep(&page->token, page->objects[page->count - 1].key);
+        memory_replace(&page->token, page->objects[page->count - 1].key);
 }
 
 static int check_page(const struct listing *listing, const struct page *page,
@@ -307,9 +301,8 @@ static int move_on(struct listing *listing, struct page *page, struct err *err)
     if (last != NULL && is_repeated(listing, last))
         return err_set(err, ERR_STORE, "the service's list does not advance");
     if (last != NULL) {
-        keep(&listing->last_key, last->key);
-        free(listing->last_version);
-        listing->last_version = memory_strdup(last->version_id);
+        memory_replace(&listing->last_key, last->key);
+        memory_replace(&listing->last_version, last->version_id);
     }
     free(listing->token);
     free(listing->version);

@@ -43,12 +43,6 @@ static void release_page(struct uploads_page *page)
     *page = (struct uploads_page){0};
 }
 
-static void replace(char **string, const char *text)
-{
-    free(*string);
-    *string = memory_strdup(text);
-}
-
 static int end_of_upload(struct uploads_page *page, struct err *err)
 {
     if (page->next.key == NULL || page->next.upload_id == NULL)
@@ -66,9 +60,9 @@ static int uploads_element(void *context, const char *path, const char *text,
     struct err ignored = {0};
 
     if (strcmp(path, "Upload/Key") == 0)
-        replace(&page->next.key, text);
+        memory_replace(&page->next.key, text);
     else if (strcmp(path, "Upload/UploadId") == 0)
-        replace(&page->next.upload_id, text);
+        memory_replace(&page->next.upload_id, text);
     else if (strcmp(path, "Upload/Initiated") == 0 &&
              clock_parse(text, &page->next.initiated, &ignored) < 0)
         page->next.initiated = 0;
@@ -79,9 +73,9 @@ static int uploads_element(void *context, const char *path, const char *text,
     else if (strcmp(path, "EncodingType") == 0)
         page->encoded = strcmp(text, "url") == 0;
     else if (strcmp(path, "NextKeyMarker") == 0)
-        replace(&page->key_marker, text);
+        memory_replace(&page->key_marker, text);
     else if (strcmp(path, "NextUploadIdMarker") == 0)
-        replace(&page->id_marker, text);
+        memory_replace(&page->id_marker, text);
     return 0;
 }
 
@@ -95,8 +89,7 @@ static int decode(char **key, struct err *err)
     text_init(&raw, strlen(*key));
     if (!s3_uri_decode(*key, strlen(*key), &raw))
         result = err_set(err, ERR_TRANSIENT, "a listed key is badly encoded");
-    free(*key);
-    *key = text_take(&raw);
+    memory_take(key, text_take(&raw));
     text_release(&raw);
     return result;
 }

@@ -350,8 +350,7 @@ static int create(struct s3_upload *upload, char **upload_id, struct err *err)
     upload->crc64 = s3_request_has(&request, "x-amz-checksum-algorithm:");
     upload->strays = request.answer.uncertain;
     if (result == 0 && (*upload_id == NULL || **upload_id == '\0')) {
-        free(*upload_id);
-        *upload_id = NULL;
+        memory_replace(upload_id, NULL);
         result =
             err_set(err, ERR_STORE, "beginning the upload: the answer has no upload id");
     }

@@ -141,8 +141,7 @@ static int put_once(struct s3_upload *upload, char **version_id, bool *arrived,
         upload->state = S3_UPLOAD_UNKNOWN;
     if (result == 0) {
         *arrived = s3_upload_body_arrived(upload, &request, has_crc ? &crc : NULL);
-        free(*version_id);
-        *version_id = version_of(&request.answer);
+        memory_take(version_id, version_of(&request.answer));
     }
     if (result == 0 && *arrived) {
         pthread_mutex_lock(&upload->lock);

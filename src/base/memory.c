@@ -58,9 +58,14 @@ char *memory_strdup(const char *text)
 
 void memory_replace(char **field, const char *text)
 {
-    char *copy = memory_strdup(text);
+    /* Copied first: text may lie in what is freed. */
+    memory_take(field, memory_strdup(text));
+}
+
+void memory_take(char **field, char *text)
+{
     free(*field);
-    *field = copy;
+    *field = text;
 }
 
 char *memory_strndup(const char *text, size_t length)

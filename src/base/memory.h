@@ -17,8 +17,10 @@ void *memory_array(size_t count, size_t size) MUST_USE; /* zeroed, overflow chec
 void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t size);
 char *memory_strdup(const char *text) MUST_USE; /* NULL gives NULL */
 char *memory_strndup(const char *text, size_t length) MUST_USE;
-/* Frees *field and puts a copy of text there. */
+/* Frees *field and puts a copy of text there, or NULL. */
 void memory_replace(char **field, const char *text);
+/* The same with a heap string that is *field's from now on. */
+void memory_take(char **field, char *text);
 char *memory_format(const char *format, ...) PRINTF(1, 2) MUST_USE;
 
 /* Page-aligned, not zeroed, free() it. NULL and ERR_SYSTEM when there is no memory. */

@@ -411,8 +411,7 @@ static void collect_last_words(struct process *process)
     text_init(&words, (size_t)LAST_WORDS * (LINE_SIZE + 2));
     for (size_t i = 0; i < process->listener.last_count; i++)
         text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last[i]);
-    free(process->last_words);
-    process->last_words = text_take(&words);
+    memory_take(&process->last_words, text_take(&words));
     text_release(&words);
 }
 

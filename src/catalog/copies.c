@@ -78,8 +78,7 @@ int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, stru
     int result = sql_finish(catalog, insert(catalog, copy, owner, err), err);
     if (result < 0)
         return -1;
-    free(copy->owner);
-    copy->owner = memory_strdup(owner);
+    memory_replace(&copy->owner, owner);
     copy->state = CATALOG_COPY_UPLOADING;
     copy->owner_state = OWNER_ALIVE;
     return 0;

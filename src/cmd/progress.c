@@ -211,8 +211,7 @@ void progress_phase(struct progress *progress, const char *phase)
     if (!progress || progress->style == PROGRESS_NONE)
         return;
     (void)pthread_mutex_lock(&progress->lock);
-    free(progress->phase);
-    progress->phase = memory_strdup(phase);
+    memory_replace(&progress->phase, phase);
     progress->redraw = true;
     (void)pthread_cond_signal(&progress->changed);
     (void)pthread_mutex_unlock(&progress->lock);

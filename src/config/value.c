@@ -269,18 +269,13 @@ static void must(int result)
 
 static void store_string(const struct option *option, void *target, const char *text)
 {
-    char **field = field_of(option, target);
-    char *copy = memory_strdup(text);
-    free(*field);
-    *field = copy;
+    memory_replace(field_of(option, target), text);
 }
 
 static void store_prefix(const struct option *option, void *target, const char *text)
 {
     const char *end = *text && !text_ends_with(text, "/") ? "/" : "";
-    char *prefix = memory_format("%s%s", text, end);
-    store_string(option, target, prefix);
-    free(prefix);
+    memory_take(field_of(option, target), memory_format("%s%s", text, end));
 }
 
 static void store_choice(const struct option *option, void *target, const char *text)

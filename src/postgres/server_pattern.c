@@ -49,8 +49,7 @@ void server_pattern_parse(const char *pattern, struct server_pattern *out)
             add_quoted(&part, *at);
         } else if (*at == '.') {
             text_add(&part, ")$");
-            free(out->schema);
-            out->schema = text_take(&part);
+            memory_take(&out->schema, text_take(&part));
             begin(&part);
         } else {
             add_plain(&part, *at);

@@ -26,12 +26,6 @@ static void fail(struct json_reader *reader, const char *key, const char *proble
     reader->failed = true;
 }
 
-static void replace(char **member, char *value)
-{
-    free(*member);
-    *member = value;
-}
-
 static bool is_hash(const char *text)
 {
     /* Lower case, as we write and compare it. */
@@ -41,7 +35,7 @@ static bool is_hash(const char *text)
 
 static void read_hash(struct json_reader *reader, const char *key, char **member)
 {
-    replace(member, json_read_string(reader, key, false));
+    memory_take(member, json_read_string(reader, key, false));
     if (!reader->failed && !is_hash(*member))
         fail(reader, key, "is no SHA-256");
 }
@@ -69,7 +63,8 @@ static void read_field(struct json_reader *reader, const struct manifest_field *
     switch (field->type) {
     case MANIFEST_BYTES:
     case MANIFEST_BYTES_OR_NULL:
-        replace(member, json_read_bytes(reader, field->key, field->type != MANIFEST_BYTES));
+        memory_take(member,
+                    json_read_bytes(reader, field->key, field->type != MANIFEST_BYTES));
         break;
     case MANIFEST_HASH:
         read_hash(reader, field->key, member);

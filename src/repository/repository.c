@@ -76,8 +76,7 @@ const struct store_settings *repository_settings(struct settings *settings,
         return settings_require_store(settings, name, err);
     if (store_settings_from_url(row.url, owned, err) == 0 &&
         store_settings_resolve(owned, err) == 0) {
-        free(owned->name);
-        owned->name = memory_strdup(name);
+        memory_replace(&owned->name, name);
         found = owned;
     }
     catalog_store_release(&row);

@@ -24,13 +24,6 @@ void state_file_release(struct state_file *state)
     *state = (struct state_file){0};
 }
 
-static void replace(char **member, const char *text)
-{
-    char *copy = memory_strdup(text);
-    free(*member);
-    *member = copy;
-}
-
 void state_file_from(const struct catalog_artifact *artifact,
                      const struct catalog_copy *copy, int64_t now, struct state_file *out)
 {
@@ -57,7 +50,7 @@ void state_file_to(const struct state_file *state, struct catalog_artifact *arti
 {
     artifact->pinned = state->pinned;
     artifact->pin_until = state->pin_until;
-    replace(&artifact->pin_reason, state->pin_reason);
+    memory_replace(&artifact->pin_reason, state->pin_reason);
     artifact->pin_changed = state->pin_changed;
     artifact->suspect = state->suspect;
     artifact->quarantined = state->quarantined;
@@ -65,7 +58,7 @@ void state_file_to(const struct state_file *state, struct catalog_artifact *arti
         return;
     copy->verified = state->verified;
     copy->verified_level = state->verified_level;
-    replace(&copy->verified_error, state->verified_error);
+    memory_replace(&copy->verified_error, state->verified_error);
     copy->proven = state->proven;
     copy->proven_level = state->proven_level;
     copy->first_marked = state->first_marked;
@@ -237,7 +230,7 @@ static bool merge_pin(struct state_file *into, const struct state_file *from)
     into->pinned = from->pinned;
     into->pin_until = from->pin_until;
     into->pin_changed = from->pin_changed;
-    replace(&into->pin_reason, from->pin_reason);
+    memory_replace(&into->pin_reason, from->pin_reason);
     return changed;
 }
 
@@ -262,7 +255,7 @@ static bool merge_verified(struct state_file *into, const struct state_file *fro
     into->verified_level = from->verified_level;
     into->proven = from->proven;
     into->proven_level = from->proven_level;
-    replace(&into->verified_error, from->verified_error);
+    memory_replace(&into->verified_error, from->verified_error);
     (void)merge_proof(into, proven, level);
     return true;
 }
