@@ -12,43 +12,11 @@
 
 /* ---- percent-encoding ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The byte of the %XX at text, or -1. */
-static int escaped_byte(const char *text, size_t size)
-{
-    if (size < 3 || text[0] != '%')
-        return -1;
-    int high = hex_digit(text[1]);
-    int low = hex_digit(text[2]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-bool s3_uri_decode(const char *text, size_t size, struct text *out)
-{
-    bool clean = true;
-    for (size_t i = 0; i < size; i++) {
-        int byte = escaped_byte(text + i, size - i);
-        if (byte == 0 || (byte < 0 && text[i] == '%'))
-            clean = false;
-        text_add_char(out, byte < 0 ? text[i] : (char)byte);
-        i += byte < 0 ? 0 : 2;
-    }
-    return clean;
-}
-
 void s3_uri_encode_path(const char *path, struct text *out)
 {
     size_t size = strlen(path);
     for (size_t i = 0; i < size; i++) {
-        int byte = escaped_byte(path + i, size - i);
+        int byte = text_percent_byte(path + i, size - i);
         char c = byte < 0 ? path[i] : (char)byte;
         /* A slash that came as %2F is no separator and stays as it is. */
         text_add_percent(out, &c, 1, byte < 0);
@@ -173,7 +141,7 @@ static char *decoded(const char *text, size_t size, size_t *out_size)
     struct text out;
     text_init(&out, size);
     /* What is no %XX stays as it is: then the service decides, not we. */
-    bool clean = s3_uri_decode(text, size, &out);
+    bool clean = text_add_decoded(&out, text, size);
     (void)clean;
     *out_size = out.length;
     char *taken = text_take(&out);

@@ -101,9 +101,6 @@ void s3_query_text(struct s3_query *query, struct text *out);
 
 /* ---- percent-encoding ---- */
 
-/* Adds the decoded bytes; a '%' that begins no %XX stays. False when that happened or %00
- * came. */
-bool s3_uri_decode(const char *text, size_t size, struct text *out);
 /* A path in wire form from one that may hold raw bytes: %XX sequences stay, upper-cased and
  * only where needed, all else is encoded; '/' stays. */
 void s3_uri_encode_path(const char *path, struct text *out);

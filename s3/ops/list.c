@@ -137,7 +137,7 @@ int s3_list_decode(char **text, struct err *err)
         if (*c == '+')
             *c = ' ';
     text_init(&decoded, strlen(*text) + 1);
-    bool good = s3_uri_decode(*text, strlen(*text), &decoded);
+    bool good = text_add_decoded(&decoded, *text, strlen(*text));
     if (good)
         memory_replace(text, decoded.data);
     text_release(&decoded);

@@ -87,7 +87,7 @@ static int decode(char **key, struct err *err)
     if (*key == NULL)
         return 0;
     text_init(&raw, strlen(*key));
-    if (!s3_uri_decode(*key, strlen(*key), &raw))
+    if (!text_add_decoded(&raw, *key, strlen(*key)))
         result = err_set(err, ERR_TRANSIENT, "a listed key is badly encoded");
     memory_take(key, text_take(&raw));
     text_release(&raw);

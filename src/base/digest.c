@@ -5,7 +5,7 @@
  */
 #include "base/digest.h"
 
-#include "base/memory.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -88,22 +88,13 @@ char *digest_hex(const void *data, size_t size, char *out)
     return out;
 }
 
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int digest_from_hex(const char *hex, unsigned char *out, size_t size)
 {
     if (strlen(hex) != 2 * size)
         return -1;
     for (size_t i = 0; i < size; i++) {
-        int high = nibble(hex[2 * i]);
-        int low = nibble(hex[2 * i + 1]);
+        int high = text_hex_digit(hex[2 * i]);
+        int low = text_hex_digit(hex[2 * i + 1]);
         if (high < 0 || low < 0)
             return -1;
         out[i] = (unsigned char)(high << 4 | low);

@@ -147,6 +147,48 @@ void text_add_percent(struct text *text, const char *data, size_t size, bool kee
     }
 }
 
+char text_lower_char(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+char *text_lower(char *string)
+{
+    for (char *p = string; *p != '\0'; p++)
+        *p = text_lower_char(*p);
+    return string;
+}
+
+int text_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = text_lower_char(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int text_percent_byte(const char *data, size_t size)
+{
+    if (size < 3 || data[0] != '%')
+        return -1;
+    int high = text_hex_digit(data[1]);
+    int low = text_hex_digit(data[2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+bool text_add_decoded(struct text *text, const char *data, size_t size)
+{
+    bool clean = true;
+    for (size_t i = 0; i < size; i++) {
+        int byte = text_percent_byte(data + i, size - i);
+        if (byte == 0 || (byte < 0 && data[i] == '%'))
+            clean = false;
+        text_add_char(text, byte < 0 ? data[i] : (char)byte);
+        i += byte < 0 ? 0 : 2;
+    }
+    return clean;
+}
+
 void text_add_hex(struct text *text, const void *data, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
@@ -167,18 +209,6 @@ void text_add_quoted(struct text *text, const char *string)
             text_add_char(text, *string);
     }
     text_add_char(text, '\'');
-}
-
-char text_lower_char(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-char *text_lower(char *string)
-{
-    for (char *p = string; *p != '\0'; p++)
-        *p = text_lower_char(*p);
-    return string;
 }
 
 bool text_is_utf8(const char *data, size_t size)

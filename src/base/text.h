@@ -34,6 +34,11 @@ void text_add_printable(struct text *text, const char *data, size_t size);
 /* RFC 3986 unreserved characters stay, all else becomes %XX (upper case); '/' stays if
  * keep_slash. */
 void text_add_percent(struct text *text, const char *data, size_t size, bool keep_slash);
+/* The other way round: a '%' that begins no %XX stays. False when that happened or %00 came. */
+bool text_add_decoded(struct text *text, const char *data, size_t size);
+/* The byte of the %XX that data begins with, or -1. */
+int text_percent_byte(const char *data, size_t size);
+int text_hex_digit(char c); /* 0-15, or -1 */
 void text_add_hex(struct text *text, const void *data, size_t size);
 /* 'string', whatever is in it, as one word of a shell. */
 void text_add_quoted(struct text *text, const char *string);

@@ -5,8 +5,6 @@
  */
 #include "catalog/stores.h"
 
-#include <ctype.h>
-
 #include "base/clock.h"
 #include "base/memory.h"
 #include "catalog/record.h"
@@ -40,25 +38,6 @@ void catalog_stores_release(struct catalog_stores *stores)
         catalog_store_release(&stores->items[i]);
     free(stores->items);
     *stores = (struct catalog_stores){0};
-}
-
-/* What a URL looks like to those who decode it: %40 is '@'. Heap. */
-static char *decoded(const char *url)
-{
-    char *out = memory_strdup(url);
-    size_t length = 0;
-    for (const char *p = url; *p != '\0'; length++) {
-        char digits[3] = "";
-        if (p[0] == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2])) {
-            memcpy(digits, p + 1, 2);
-            out[length] = (char)strtol(digits, NULL, 16);
-            p += 3;
-        } else {
-            out[length] = *p++;
-        }
-    }
-    out[length] = '\0';
-    return out;
 }
 
 /* "://user:password@" anywhere, so also in an endpoint inside of the query. */
@@ -108,9 +87,11 @@ static bool has_secret_parameter(const char *url)
 
 static int check_url(const struct catalog_store *store, struct err *err)
 {
-    char *url = decoded(store->url);
-    bool secret = has_user_info(url) || has_secret_parameter(url);
-    free(url);
+    struct text url; /* as it looks to those who decode it: %40 is '@' */
+    text_init(&url, SIZE_MAX / 2);
+    text_add_decoded(&url, store->url, strlen(store->url));
+    bool secret = has_user_info(url.data) || has_secret_parameter(url.data);
+    text_release(&url);
     if (!secret)
         return 0;
     return err_set(err, ERR_USAGE,

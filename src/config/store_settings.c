@@ -32,35 +32,13 @@ static int malformed(struct err *err, const char *what)
     return err_hint(err, "as s3://BUCKET/PREFIX?endpoint=URL&region=NAME or dir:/FOLDER");
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Heap; NULL for a bad %XX or an encoded NUL. */
 static char *decode(const char *text, size_t size)
 {
     struct text out;
     text_init(&out, URL_MAX);
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-        if (c == '%') {
-            int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < size ? hex_digit(text[i + 2]) : -1;
-            if (high < 0 || low < 0 || high + low == 0) {
-                text_release(&out);
-                return NULL;
-            }
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        text_add_char(&out, c);
-    }
-    char *result = text_take(&out);
+    bool good = text_add_decoded(&out, text, size);
+    char *result = good ? text_take(&out) : NULL;
     text_release(&out);
     return result;
 }

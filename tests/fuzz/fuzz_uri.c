@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text decoded;
     text_init(&decoded, CEILING);
-    bool clean = s3_uri_decode((const char *)data, size, &decoded);
+    bool clean = text_add_decoded(&decoded, (const char *)data, size);
     assert(decoded.length <= size);
     (void)clean;
     text_release(&decoded);

@@ -356,36 +356,6 @@ START_TEST(pairs_are_raw_bytes)
 }
 END_TEST
 
-static const struct {
-    const char *text, *out;
-    bool clean;
-} decodes[] = {
-    {"a%20b", "a b", true}, {"a+b", "a+b", true},   {"%e1%88%B4", "\xE1\x88\xB4", true},
-    {"%", "%", false},      {"%2", "%2", false},    {"%2g", "%2g", false},
-    {"%%41", "%A", false},  {"%2525", "%25", true}, {"", "", true},
-};
-
-START_TEST(percent_encoding_is_taken_off_once)
-{
-    struct text out;
-    text_init(&out, 100);
-    ck_assert_int_eq(s3_uri_decode(decodes[_i].text, strlen(decodes[_i].text), &out),
-                     decodes[_i].clean);
-    ck_assert_str_eq(out.data, decodes[_i].out);
-    text_release(&out);
-}
-END_TEST
-
-START_TEST(a_nul_is_not_clean)
-{
-    struct text out;
-    text_init(&out, 100);
-    ck_assert(!s3_uri_decode("a%00b", 5, &out));
-    ck_assert_uint_eq(out.length, 3);
-    text_release(&out);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("uri");
@@ -407,9 +377,6 @@ int main(void)
     tcase_add_loop_test(tcase, a_query_is_encoded_and_sorted, 0,
                         (int)(sizeof queries / sizeof *queries));
     tcase_add_test(tcase, pairs_are_raw_bytes);
-    tcase_add_loop_test(tcase, percent_encoding_is_taken_off_once, 0,
-                        (int)(sizeof decodes / sizeof *decodes));
-    tcase_add_test(tcase, a_nul_is_not_clean);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
