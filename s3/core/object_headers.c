@@ -61,33 +61,16 @@ static int set_encryption(struct s3_client *client, const struct s3_config *conf
                              config->sse_kms_key, err);
 }
 
-/* 32 bytes, or their base64. */
-static int parse_sse_c_key(const struct text *file, unsigned char key[SSE_C_KEY])
+/* 32 bytes, or their base64 with a line end behind it. */
+static int parse_sse_c_key(struct text *file, unsigned char key[SSE_C_KEY])
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t length = file->length;
-    uint32_t bits = 0;
-    size_t out = 0;
-
-    if (length == SSE_C_KEY) {
+    if (file->length == SSE_C_KEY) {
         memcpy(key, file->data, SSE_C_KEY);
         return 0;
     }
-    while (length > 0 && strchr("\r\n \t", file->data[length - 1]) != NULL)
-        length--;
-    if (length != 44 || file->data[43] != '=')
-        return -1;
-    for (size_t i = 0; i < 43; i++) {
-        const char *place = strchr(alphabet, file->data[i]);
-        if (place == NULL || file->data[i] == '\0')
-            return -1;
-        bits = bits << 6 | (uint32_t)(place - alphabet);
-        if (i % 4 == 0)
-            continue;
-        key[out++] = (unsigned char)(bits >> (i % 4 == 1 ? 4 : i % 4 == 2 ? 2 : 0));
-    }
-    return 0;
+    while (file->length > 0 && strchr("\r\n \t", file->data[file->length - 1]) != NULL)
+        file->data[--file->length] = '\0';
+    return digest_from_base64(file->data, key, SSE_C_KEY);
 }
 
 static void add_sse_c_headers(struct s3_client *client, const unsigned char key[SSE_C_KEY])

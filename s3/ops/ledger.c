@@ -126,27 +126,14 @@ char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64])
     return digest_base64(bytes, sizeof bytes, out);
 }
 
-static int base64_value(char c)
-{
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 bool s3_crc64_from_base64(const char *text, uint64_t *out)
 {
-    uint64_t crc = 0;
+    unsigned char bytes[8];
 
-    if (strlen(text) != S3_CRC64_BASE64 - 1 || text[11] != '=')
+    if (digest_from_base64(text, bytes, sizeof bytes) < 0)
         return false;
-    for (int i = 0; i < 11; i++) {
-        int value = base64_value(text[i]);
-        if (value < 0)
-            return false;
-        /* The eleventh digit has four bits of the value and two of padding. */
-        crc = i < 10 ? crc << 6 | (unsigned)value : crc << 4 | (unsigned)value >> 2;
-    }
-    *out = crc;
+    *out = 0;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        *out = *out << 8 | bytes[i];
     return true;
 }

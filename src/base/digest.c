@@ -5,6 +5,7 @@
  */
 #include "base/digest.h"
 
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -102,22 +103,31 @@ int digest_from_hex(const char *hex, unsigned char *out, size_t size)
     return 0;
 }
 
+/* EVP_EncodeBlock writes no line breaks; the buffers of the callers are small. */
 char *digest_base64(const void *data, size_t size, char *out)
+{
+    assert(size <= INT32_MAX / 2);
+    EVP_EncodeBlock((unsigned char *)out, data, (int)size);
+    return out;
+}
+
+int digest_from_base64(const char *text, unsigned char *out, size_t size)
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *bytes = data;
-    char *p = out;
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        uint32_t group = (uint32_t)bytes[i] << 16;
-        group |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
-        group |= left > 2 ? bytes[i + 2] : 0;
-        *p++ = letters[group >> 18];
-        *p++ = letters[group >> 12 & 63];
-        *p++ = left > 1 ? letters[group >> 6 & 63] : '=';
-        *p++ = left > 2 ? letters[group & 63] : '=';
+    size_t length = 4 * ((size + 2) / 3);
+    size_t padding = (3 - size % 3) % 3;
+    /* EVP_DecodeBlock would also take blanks around, and '=' for a letter. */
+    size_t letter_count = strspn(text, letters);
+    if (strlen(text) != length || letter_count != length - padding ||
+        strspn(text + letter_count, "=") != padding)
+        return -1;
+    /* Group by group: it always writes three bytes, more than out may have room for. */
+    for (size_t i = 0; i < size; i += 3, text += 4) {
+        unsigned char group[3];
+        must(EVP_DecodeBlock(group, (const unsigned char *)text, 4) == 3);
+        memcpy(out + i, group, size - i < 3 ? size - i : 3);
+        memory_wipe(group, sizeof group); /* may be of a key */
     }
-    *p = '\0';
-    return out;
+    return 0;
 }

@@ -35,6 +35,8 @@ char *digest_hex(const void *data, size_t size, char *out);
 int digest_from_hex(const char *hex, unsigned char *out, size_t size) MUST_USE;
 /* With padding and NUL: out holds 4 * ((size + 2) / 3) + 1. Returns out. */
 char *digest_base64(const void *data, size_t size, char *out);
+/* -1 when it is not the base64 of exactly size bytes, padded and with nothing around it. */
+int digest_from_base64(const char *text, unsigned char *out, size_t size) MUST_USE;
 /* Polynomial 0x9A6C9329AC4BC9B5 reflected, init and xorout all ones; start with crc 0.
  * check("123456789") = ae8b14860a799888. */
 uint64_t digest_crc64nvme(uint64_t crc, const void *data, size_t size);
