@@ -15,8 +15,6 @@
 enum { PART = 30000, SMALL = 321, PARTS = 7 };
 #define SIZE ((PARTS - 1) * PART + SMALL)
 
-static struct s3_rig rig;
-
 struct dialect {
     const char *name;
     struct fake_s3_settings server;
@@ -134,16 +132,16 @@ static void good(int result)
 
 static void upload(const char *key, unsigned parts)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, key);
+    struct s3_upload *upload = s3_rig_begin(key);
     struct s3_object object = {0};
 
-    good(s3_rig_give(&rig, upload, 1, parts, PART, SMALL));
+    good(s3_rig_give(upload, 1, parts, PART, SMALL));
     good(s3_upload_finish(upload, &object, &rig.err));
     ck_assert_uint_eq(object.size, (uint64_t)(parts - 1) * PART + SMALL);
     ck_assert_uint_eq(s3_upload_sent(upload), object.size);
     s3_object_release(&object);
     s3_upload_free(upload);
-    ck_assert(s3_rig_object_is(&rig, key, (uint64_t)(parts - 1) * PART + SMALL));
+    ck_assert(s3_rig_object_is(key, (uint64_t)(parts - 1) * PART + SMALL));
 }
 
 static void read_back(const char *key)
@@ -282,10 +280,10 @@ static int see_pending(void *context, const struct s3_pending *pending, struct e
 
 static void give_up(void)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, "p/given up");
+    struct s3_upload *upload = s3_rig_begin("p/given up");
     unsigned seen = 0;
 
-    good(s3_rig_give(&rig, upload, 1, 3, PART, PART));
+    good(s3_rig_give(upload, 1, 3, PART, PART));
     good(s3_upload_wait(upload, &rig.err));
     good(s3_list_uploads(rig.client, "p/given up", see_pending, &seen, &rig.err));
     ck_assert_uint_eq(seen, 1);
@@ -314,7 +312,7 @@ START_TEST(a_backup_lives_and_dies_in_every_dialect)
     struct fake_s3_settings settings = settings_of(dialect);
     bool locked = dialect->client.object_lock_mode != NULL;
 
-    s3_rig_start(&rig, &settings, set_client);
+    s3_rig_start(&settings, set_client);
     good(s3_bucket_check(rig.client, &rig.err));
     small_file("p/mark <&> \xC3\xA4+%.json");
     upload("p/a b/dump.sql.gz", PARTS);
@@ -327,7 +325,7 @@ START_TEST(a_backup_lives_and_dies_in_every_dialect)
     count_listed(locked ? 3 : 0);
     ck_assert_uint_eq(fake_s3_version_count(rig.fake, NULL), locked ? 3 : 0);
     expect_manners();
-    s3_rig_stop(&rig);
+    s3_rig_stop();
 }
 END_TEST
 
@@ -347,7 +345,7 @@ START_TEST(a_key_of_our_own_goes_with_every_request_that_needs_it)
 
     scratch_file(key_file, "0123456789abcdef0123456789abcdef");
     dialect = &own;
-    s3_rig_start(&rig, NULL, set_own_key);
+    s3_rig_start(NULL, set_own_key);
     small_file("p/mark");
     upload("p/dump", PARTS);
     read_back("p/dump");
@@ -356,7 +354,7 @@ START_TEST(a_key_of_our_own_goes_with_every_request_that_needs_it)
     ck_assert_ptr_null(strstr(object.meta, "customer-key: "));
     fake_object_release(&object);
     delete_all(S3_REMOVED);
-    s3_rig_stop(&rig);
+    s3_rig_stop();
 }
 END_TEST
 

@@ -10,7 +10,6 @@
 
 enum { PART = S3_RIG_PART };
 
-static struct s3_rig rig;
 static char key_file[SCRATCH_SIZE];
 
 static void own_key(struct s3_config *config)
@@ -47,7 +46,7 @@ static void do_everything(void)
     bool absent;
 
     ck_assert_msg(s3_put(rig.client, &put, &rig.err) == 0, "%s", rig.err.text);
-    ck_assert_msg(s3_rig_upload(&rig, 3) == 0, "%s", rig.err.text);
+    ck_assert_msg(s3_rig_upload(3) == 0, "%s", rig.err.text);
     text_init(&back, 100);
     ck_assert_msg(s3_get(rig.client, "small", &back, &absent, &rig.err) == 0, "%s",
                   rig.err.text);
@@ -55,8 +54,8 @@ static void do_everything(void)
     ck_assert_msg(s3_head(rig.client, "small", &object, &absent, &rig.err) == 0, "%s",
                   rig.err.text);
     s3_object_release(&object);
-    struct s3_upload *given_up = s3_rig_begin(&rig, "given up");
-    ck_assert_int_eq(s3_rig_give(&rig, given_up, 1, 2, PART, PART), 0);
+    struct s3_upload *given_up = s3_rig_begin("given up");
+    ck_assert_int_eq(s3_rig_give(given_up, 1, 2, PART, PART), 0);
     s3_upload_free(given_up);
     ck_assert_msg(s3_delete(rig.client, &gone, &rig.err) == 0, "%s", rig.err.text);
 }
@@ -112,7 +111,7 @@ START_TEST(each_header_goes_with_the_requests_that_need_it_and_no_other)
 
     scratch_file(key_file, "0123456789abcdef0123456789abcdef");
     settings.versioning = settings.object_lock = true;
-    s3_rig_start(&rig, &settings, rows[_i].change);
+    s3_rig_start(&settings, rows[_i].change);
     do_everything();
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         char *word = memory_format("%s ", ops[i]);
@@ -121,7 +120,7 @@ START_TEST(each_header_goes_with_the_requests_that_need_it_and_no_other)
                       rows[_i].header);
         free(word);
     }
-    s3_rig_stop(&rig);
+    s3_rig_stop();
 }
 END_TEST
 

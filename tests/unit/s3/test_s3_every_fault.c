@@ -14,7 +14,6 @@ enum { PART = 9000, SMALL = 321, PARTS = 4 };
 #define SIZE ((PARTS - 1) * PART + SMALL)
 #define KEY "p/dump"
 
-static struct s3_rig rig;
 static const char *step; /* of the life, for messages */
 
 /* HEAD has neither a code nor an <Error> to look into, and whatever length comes with 200
@@ -86,15 +85,15 @@ static int mark(void)
 
 static int dump(void)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
     step = "upload";
-    int result = s3_rig_give(&rig, upload, 1, PARTS, PART, SMALL);
+    int result = s3_rig_give(upload, 1, PARTS, PART, SMALL);
     if (result == 0)
         result = s3_upload_finish(upload, NULL, &rig.err);
     s3_upload_free(upload);
     if (result == 0)
-        ck_assert(s3_rig_object_is(&rig, KEY, SIZE));
+        ck_assert(s3_rig_object_is(KEY, SIZE));
     return result;
 }
 
@@ -146,10 +145,10 @@ static int versions(void)
 
 static int abandon(void)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, "p/other");
+    struct s3_upload *upload = s3_rig_begin("p/other");
 
     step = "abandon";
-    int result = s3_rig_give(&rig, upload, 1, 2, PART, PART);
+    int result = s3_rig_give(upload, 1, 2, PART, PART);
     s3_upload_free(upload);
     return result;
 }
@@ -194,7 +193,7 @@ START_TEST(a_fault_at_any_request_costs_another_try_and_nothing_else)
 
     for (unsigned n = 1; fired; n++) {
         settings.page_size = 1;
-        s3_rig_start(&rig, &settings, NULL);
+        s3_rig_start(&settings, NULL);
         fault.request = n;
         unsigned id = fake_s3_fault(rig.fake, &fault);
         int result = live();
@@ -210,7 +209,7 @@ START_TEST(a_fault_at_any_request_costs_another_try_and_nothing_else)
         ck_assert_uint_eq(stats.aborts_after_complete, 0);
         ck_assert_uint_eq(stats.bad_signatures, 0);
         fired = fake_s3_fired(rig.fake, id) > 0;
-        s3_rig_stop(&rig);
+        s3_rig_stop();
         ck_assert_uint_lt(n, 200);
     }
 }

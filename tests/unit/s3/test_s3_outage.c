@@ -58,8 +58,7 @@ static void default_budget(struct s3_config *config)
 
 /* Parts are on their way for 50 s when the service goes away, for `minutes`. What the
  * upload says in the end. */
-static int upload_with_outage(struct s3_rig *rig, struct simulation *simulation,
-                              int minutes)
+static int upload_with_outage(struct simulation *simulation, int minutes)
 {
     struct s3_seam seam = {.random = longest,
                            .delay = simulated_wait,
@@ -67,50 +66,48 @@ static int upload_with_outage(struct s3_rig *rig, struct simulation *simulation,
                            .context = simulation};
     struct fake_fault hold = {.op = "UploadPart", .times = 4, .action = FAKE_HOLD};
 
-    s3_rig_start(rig, NULL, default_budget);
-    *simulation = (struct simulation){.fake = rig->fake};
+    s3_rig_start(NULL, default_budget);
+    *simulation = (struct simulation){.fake = rig.fake};
     atomic_init(&simulation->now_ms, 1000);
     atomic_init(&simulation->back_ms, 0);
-    s3_client_set_seam(rig->client, &seam);
-    fake_s3_fault(rig->fake, &hold);
-    struct s3_upload *upload = s3_rig_begin(rig, KEY);
-    ck_assert_int_eq(s3_rig_give(rig, upload, 1, 4, PART, PART), 0);
-    ck_assert(fake_s3_wait_held(rig->fake, 4, 10000));
+    s3_client_set_seam(rig.client, &seam);
+    fake_s3_fault(rig.fake, &hold);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 4, PART, PART), 0);
+    ck_assert(fake_s3_wait_held(rig.fake, 4, 10000));
     atomic_fetch_add(&simulation->now_ms, 50000);
     atomic_store(&simulation->back_ms,
                  atomic_load(&simulation->now_ms) + (long long)minutes * MINUTE);
-    fake_s3_down(rig->fake);
-    fake_s3_release(rig->fake);
-    int result = s3_rig_give(rig, upload, 5, PARTS, PART, SMALL);
+    fake_s3_down(rig.fake);
+    fake_s3_release(rig.fake);
+    int result = s3_rig_give(upload, 5, PARTS, PART, SMALL);
     if (result == 0)
-        result = s3_upload_finish(upload, NULL, &rig->err);
+        result = s3_upload_finish(upload, NULL, &rig.err);
     s3_upload_free(upload);
     return result;
 }
 
 START_TEST(half_an_hour_without_the_service_is_survived)
 {
-    struct s3_rig rig;
     struct simulation simulation;
 
-    ck_assert_msg(upload_with_outage(&rig, &simulation, 30) == 0, "%s", rig.err.text);
+    ck_assert_msg(upload_with_outage(&simulation, 30) == 0, "%s", rig.err.text);
     ck_assert_int_ge(atomic_load(&simulation.now_ms), 30 * MINUTE);
-    ck_assert(s3_rig_object_is(&rig, KEY, SIZE));
+    ck_assert(s3_rig_object_is(KEY, SIZE));
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-    s3_rig_assert_manners(&rig);
-    s3_rig_stop(&rig);
+    s3_rig_assert_manners();
+    s3_rig_stop();
 }
 END_TEST
 
 START_TEST(what_is_away_for_longer_ends_the_upload)
 {
-    struct s3_rig rig;
     struct simulation simulation;
 
-    ck_assert_int_eq(upload_with_outage(&rig, &simulation, 120), -1);
+    ck_assert_int_eq(upload_with_outage(&simulation, 120), -1);
     ck_assert_int_eq(rig.err.kind, ERR_TRANSIENT);
     ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
-    s3_rig_stop(&rig);
+    s3_rig_stop();
 }
 END_TEST
 
@@ -159,18 +156,16 @@ START_TEST(an_upload_outlives_many_keys)
     const struct fake_http_row rows[] = {
         {.status = 200, .make_body = issue, .context = &keys}};
     struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
-    struct s3_rig rig;
 
     aws_world_env_url("AWS_CONTAINER_CREDENTIALS_FULL_URI", http, "/");
-    s3_rig_start(&rig, NULL, from_the_endpoint);
+    s3_rig_start(NULL, from_the_endpoint);
     keys.fake = rig.fake;
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
     for (unsigned round = 0; round < ROUNDS; round++) {
         /* One of them is under way, signed with keys that end. */
         fake_s3_fault(rig.fake,
                       &(struct fake_fault){.op = "UploadPart", .action = FAKE_HOLD});
-        ck_assert_int_eq(
-            s3_rig_give(&rig, upload, round * 4 + 1, round * 4 + 4, PART, PART), 0);
+        ck_assert_int_eq(s3_rig_give(upload, round * 4 + 1, round * 4 + 4, PART, PART), 0);
         ck_assert(fake_s3_wait_held(rig.fake, 1, 10000));
         accept_until(&keys, atomic_load(&keys.issued), clock_now_ms() - 1);
         fake_s3_release(rig.fake);
@@ -178,12 +173,12 @@ START_TEST(an_upload_outlives_many_keys)
     }
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
     s3_upload_free(upload);
-    ck_assert(s3_rig_object_is(&rig, KEY, (uint64_t)ROUNDS * 4 * PART));
+    ck_assert(s3_rig_object_is(KEY, (uint64_t)ROUNDS * 4 * PART));
     /* Keys that end while nothing else is to be sent are never noticed. */
     ck_assert_int_ge(atomic_load(&keys.issued), ROUNDS / 2);
     ck_assert_int_eq(fake_http_count(http), (unsigned)atomic_load(&keys.issued));
-    s3_rig_assert_manners(&rig);
-    s3_rig_stop(&rig);
+    s3_rig_assert_manners();
+    s3_rig_stop();
     fake_http_free(http);
 }
 END_TEST

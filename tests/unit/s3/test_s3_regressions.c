@@ -1,7 +1,7 @@
 /*
  * What went wrong in other clients (S3.md section 6), number by number, seen through the
- * public face of s3/: the
- * parts of an upload. Its end, reading, and services are in test_s3_regressions_*.c.
+ * public face of s3/: the parts of an upload. Its end, reading, and services are in
+ * test_s3_regressions_*.c.
  */
 #include "tests/support/s3_rig.h"
 #include "tests/support/run_suite.h"
@@ -12,109 +12,33 @@
 #include <pthread.h>
 #include <sched.h>
 
-#define KEY "data/shop/dump.sql.gz"
+#define KEY S3_RIG_KEY
 
-enum { PART = 40000, SMALL = 777 };
-
-static struct s3_rig rig;
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void restart(const struct fake_s3_settings *settings,
-                    void (*change)(struct s3_config *config))
-{
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, change);
-}
-
-static unsigned fault(struct fake_fault f)
-{
-    return fake_s3_fault(rig.fake, &f);
-}
-
-static unsigned count(const char *op)
-{
-    return fake_s3_count(rig.fake, op);
-}
-
-static int give(struct s3_upload *upload, unsigned parts)
-{
-    return s3_rig_give(&rig, upload, 1, parts, PART, SMALL);
-}
-
-/* An upload of so many parts from begin to free; what finish, or the part before, said. */
-static int upload_parts(unsigned parts)
-{
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    int result = give(upload, parts);
-
-    if (result == 0)
-        result = s3_upload_finish(upload, NULL, &rig.err);
-    s3_upload_free(upload);
-    return result;
-}
-
-static bool is_whole(unsigned parts)
-{
-    return s3_rig_object_is(&rig, KEY, (uint64_t)(parts - 1) * PART + SMALL);
-}
-
-static void expect_whole(unsigned parts)
-{
-    ck_assert_msg(upload_parts(parts) == 0, "%s", rig.err.text);
-    ck_assert(is_whole(parts));
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-}
-
-/* Nothing of it is to be seen, and no space is taken. */
-static void expect_nothing(void)
-{
-    ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-}
-
-static void expect_manners(void)
-{
-    struct fake_s3_stats stats = fake_s3_stats(rig.fake);
-
-    ck_assert_uint_eq(stats.bad_signatures, 0);
-    ck_assert_uint_eq(stats.same_part_in_flight, 0);
-    ck_assert_uint_eq(stats.endings_in_flight, 0);
-    ck_assert_uint_eq(stats.completes_after_abort, 0);
-    ck_assert_uint_eq(stats.aborts_after_complete, 0);
-}
+enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
 /* ---- 1 ---- */
 
 START_TEST(r01_an_error_inside_200_of_complete_is_no_success)
 {
-    unsigned id = fault((struct fake_fault){
+    unsigned id = s3_rig_fault((struct fake_fault){
         .op = "CompleteMultipartUpload", .action = FAKE_ERROR_IN_200, .times = 2});
 
-    expect_whole(3);
+    s3_rig_assert_uploaded(3);
     ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 2);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 3);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 3);
 }
 END_TEST
 
 START_TEST(r01_a_final_error_inside_200_of_complete_fails_the_upload)
 {
-    fault((struct fake_fault){.op = "CompleteMultipartUpload",
-                              .action = FAKE_ERROR_IN_200,
-                              .code = "AccessDenied",
-                              .times = FAKE_ALWAYS});
-    ck_assert_int_eq(upload_parts(3), -1);
+    s3_rig_fault((struct fake_fault){.op = "CompleteMultipartUpload",
+                                     .action = FAKE_ERROR_IN_200,
+                                     .code = "AccessDenied",
+                                     .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_upload(3), -1);
     ck_assert_int_eq(rig.err.kind, ERR_DENIED);
-    expect_nothing();
-    expect_manners();
+    s3_rig_assert_nothing();
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -127,17 +51,17 @@ static void three_parts(struct s3_config *config)
 
 START_TEST(r02_the_part_beyond_the_limit_fails_and_nothing_is_cut_short)
 {
-    restart(NULL, three_parts);
+    s3_rig_restart(NULL, three_parts);
     struct s3_part_rules rules = s3_client_part_rules(rig.client);
     ck_assert_uint_eq(rules.max_parts, 3);
     ck_assert_uint_gt(s3_part_size(&rules, 0, 3), 0);
     ck_assert_uint_eq(s3_part_size(&rules, 0, 4), 0);
-    expect_whole(3);
+    s3_rig_assert_uploaded(3);
     fake_s3_forget_object(rig.fake, KEY);
-    ck_assert_int_eq(upload_parts(4), -1);
+    ck_assert_int_eq(s3_rig_upload(4), -1);
     ck_assert_int_eq(rig.err.kind, ERR_STORE);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 1);
-    expect_nothing();
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 1);
+    s3_rig_assert_nothing();
 }
 END_TEST
 
@@ -146,15 +70,15 @@ END_TEST
 /* The producer failed, was killed, or ended without its end: whoever knows does not finish. */
 START_TEST(r03_r04_a_stream_that_is_not_finished_never_becomes_an_object)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, (unsigned)_i, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, (unsigned)_i, PART, SMALL), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
     s3_upload_free(upload);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
-    ck_assert_uint_eq(count("PutObject"), 0);
-    expect_nothing();
-    expect_manners();
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("PutObject"), 0);
+    s3_rig_assert_nothing();
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -163,7 +87,7 @@ END_TEST
 START_TEST(r05_a_small_part_is_not_the_end)
 {
     static const size_t sizes[] = {1, PART, 3, 1, 4096, PART, 2};
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
     uint64_t offset = 0;
 
     for (unsigned i = 0; i < 7; i++) {
@@ -179,7 +103,7 @@ START_TEST(r05_a_small_part_is_not_the_end)
     }
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
     s3_upload_free(upload);
-    ck_assert(s3_rig_object_is(&rig, KEY, offset));
+    ck_assert(s3_rig_object_is(KEY, offset));
 }
 END_TEST
 
@@ -192,11 +116,11 @@ START_TEST(r06_parts_that_arrive_out_of_order_are_the_stream_in_order)
     ssize_t got;
 
     for (unsigned i = 1; i <= 30; i++)
-        fault((struct fake_fault){.op = "UploadPart",
-                                  .part = i,
-                                  .action = FAKE_DELAY,
-                                  .delay_ms = (int)(i * 7919 % 23)});
-    expect_whole(30);
+        s3_rig_fault((struct fake_fault){.op = "UploadPart",
+                                         .part = i,
+                                         .action = FAKE_DELAY,
+                                         .delay_ms = (int)(i * 7919 % 23)});
+    s3_rig_assert_uploaded(30);
     struct s3_download *download = s3_download_begin(
         rig.client, &(struct s3_download_spec){.key = KEY, .range_size = 10000}, &rig.err);
     ck_assert_msg(download != NULL, "%s", rig.err.text);
@@ -207,7 +131,7 @@ START_TEST(r06_parts_that_arrive_out_of_order_are_the_stream_in_order)
     ck_assert_int_eq(got, 0);
     ck_assert_uint_eq(at, 29 * PART + SMALL);
     s3_download_free(download);
-    expect_manners();
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -243,11 +167,11 @@ static bool has_got(struct getter *getter)
 /* Every buffer is in flight: none may be filled again before its part is acknowledged. */
 START_TEST(r07_a_buffer_in_flight_is_not_used_again)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
     struct getter getter = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-    fault((struct fake_fault){.op = "UploadPart", .action = FAKE_HOLD, .times = 4});
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 4, PART, SMALL), 0);
+    s3_rig_fault((struct fake_fault){.op = "UploadPart", .action = FAKE_HOLD, .times = 4});
+    ck_assert_int_eq(s3_rig_give(upload, 1, 4, PART, SMALL), 0);
     ck_assert(fake_s3_wait_held(rig.fake, 4, 10000));
     ck_assert_int_eq(pthread_create(&getter.thread, NULL, get_one, &getter), 0);
     for (int i = 0; i < 1000; i++)
@@ -258,7 +182,7 @@ START_TEST(r07_a_buffer_in_flight_is_not_used_again)
     ck_assert(has_got(&getter));
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
     s3_upload_free(upload);
-    ck_assert(is_whole(4));
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(4)));
     ck_assert_uint_eq(fake_s3_stats(rig.fake).parts_in_flight, 4);
 }
 END_TEST
@@ -269,26 +193,26 @@ START_TEST(r08_every_part_stands_in_complete_also_one_whose_answer_was_lost)
 {
     struct fake_object object;
 
-    fault((struct fake_fault){
+    s3_rig_fault((struct fake_fault){
         .op = "UploadPart", .part = (unsigned)_i, .action = FAKE_LOSE_ANSWER});
-    expect_whole(4);
+    s3_rig_assert_uploaded(4);
     ck_assert(fake_s3_object(rig.fake, KEY, &object));
     ck_assert_uint_eq(object.parts, 4);
     fake_object_release(&object);
-    ck_assert_uint_eq(count("UploadPart"), 5);
-    expect_manners();
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), 5);
+    s3_rig_assert_manners();
 }
 END_TEST
 
 START_TEST(r08_a_gap_between_parts_is_refused)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 4, 4, PART, SMALL), -1);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 4, 4, PART, SMALL), -1);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     s3_upload_free(upload);
-    expect_nothing();
+    s3_rig_assert_nothing();
 }
 END_TEST
 
@@ -314,27 +238,27 @@ static const struct fake_fault cuts[] = {
 
 START_TEST(r09_a_body_is_sent_again_from_its_first_byte)
 {
-    unsigned id = fault(cuts[_i]);
+    unsigned id = s3_rig_fault(cuts[_i]);
 
-    ck_assert_msg(upload_parts(4) == 0, "%s", rig.err.text);
-    ck_assert(is_whole(4));
+    ck_assert_msg(s3_rig_upload(4) == 0, "%s", rig.err.text);
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(4)));
     ck_assert_uint_eq(fake_s3_fired(rig.fake, id), cuts[_i].times > 0 ? cuts[_i].times : 1);
-    expect_manners();
+    s3_rig_assert_manners();
 }
 END_TEST
 
 START_TEST(r09_a_dead_connection_costs_no_byte)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
     fake_s3_down(rig.fake);
     ck_assert_int_eq(fake_s3_up(rig.fake, &rig.err), 0);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 3, 4, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 3, 4, PART, SMALL), 0);
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
     s3_upload_free(upload);
-    ck_assert(is_whole(4));
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(4)));
 }
 END_TEST
 
@@ -346,8 +270,8 @@ START_TEST(r10_every_attempt_is_signed_anew)
     struct fake_request first, second;
 
     settings.clock_offset_s = 4000;
-    restart(&settings, NULL);
-    expect_whole(1);
+    s3_rig_restart(&settings, NULL);
+    s3_rig_assert_uploaded(1);
     ck_assert(fake_s3_request(rig.fake, "PutObject", 1, &first));
     ck_assert(fake_s3_request(rig.fake, "PutObject", 2, &second));
     char *date = fake_request_header(&first, "x-amz-date");
@@ -369,7 +293,7 @@ int main(void)
     Suite *suite = suite_create("s3_regressions");
     TCase *tcase = tcase_create("uploads");
 
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, r01_an_error_inside_200_of_complete_is_no_success);
     tcase_add_test(tcase, r01_a_final_error_inside_200_of_complete_fails_the_upload);

@@ -12,85 +12,9 @@
 #include <check.h>
 #include <pthread.h>
 
-#define KEY "data/shop/dump.sql.gz"
+#define KEY S3_RIG_KEY
 
-enum { PART = 40000, SMALL = 777 };
-
-static struct s3_rig rig;
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void restart(const struct fake_s3_settings *settings,
-                    void (*change)(struct s3_config *config))
-{
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, change);
-}
-
-static unsigned fault(struct fake_fault f)
-{
-    return fake_s3_fault(rig.fake, &f);
-}
-
-static unsigned count(const char *op)
-{
-    return fake_s3_count(rig.fake, op);
-}
-
-static int give(struct s3_upload *upload, unsigned parts)
-{
-    return s3_rig_give(&rig, upload, 1, parts, PART, SMALL);
-}
-
-/* An upload of so many parts from begin to free; what finish, or the part before, said. */
-static int upload_parts(unsigned parts)
-{
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    int result = give(upload, parts);
-
-    if (result == 0)
-        result = s3_upload_finish(upload, NULL, &rig.err);
-    s3_upload_free(upload);
-    return result;
-}
-
-static bool is_whole(unsigned parts)
-{
-    return s3_rig_object_is(&rig, KEY, (uint64_t)(parts - 1) * PART + SMALL);
-}
-
-static void expect_whole(unsigned parts)
-{
-    ck_assert_msg(upload_parts(parts) == 0, "%s", rig.err.text);
-    ck_assert(is_whole(parts));
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-}
-
-/* Nothing of it is to be seen, and no space is taken. */
-static void expect_nothing(void)
-{
-    ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-}
-
-static void expect_manners(void)
-{
-    struct fake_s3_stats stats = fake_s3_stats(rig.fake);
-
-    ck_assert_uint_eq(stats.bad_signatures, 0);
-    ck_assert_uint_eq(stats.same_part_in_flight, 0);
-    ck_assert_uint_eq(stats.endings_in_flight, 0);
-    ck_assert_uint_eq(stats.completes_after_abort, 0);
-    ck_assert_uint_eq(stats.aborts_after_complete, 0);
-}
+enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
 /* ---- 11 ---- */
 
@@ -109,11 +33,11 @@ START_TEST(r11_a_lost_answer_of_complete_is_settled_by_our_token)
 
     settings.complete_twice_is_200 = (size_t)_i >= ways;
     settings.complete_without_etag = (size_t)_i >= 2 * ways;
-    restart(&settings, NULL);
-    fault(losses[(size_t)_i % ways]);
-    expect_whole(3);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    expect_manners();
+    s3_rig_restart(&settings, NULL);
+    s3_rig_fault(losses[(size_t)_i % ways]);
+    s3_rig_assert_uploaded(3);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -134,8 +58,8 @@ static void *run_finish(void *argument)
 
 static void finish_in_background(struct finisher *finisher, unsigned parts)
 {
-    *finisher = (struct finisher){.upload = s3_rig_begin(&rig, KEY)};
-    ck_assert_int_eq(give(finisher->upload, parts), 0);
+    *finisher = (struct finisher){.upload = s3_rig_begin(KEY)};
+    ck_assert_int_eq(s3_rig_give(finisher->upload, 1, parts, PART, SMALL), 0);
     ck_assert_int_eq(pthread_create(&finisher->thread, NULL, run_finish, finisher), 0);
 }
 
@@ -146,12 +70,13 @@ START_TEST(r11_a_foreign_object_is_not_taken_for_ours)
     static unsigned char other[2 * PART + SMALL];
     struct finisher finisher;
 
-    fault((struct fake_fault){.op = "CompleteMultipartUpload", .action = FAKE_LOSE_ANSWER});
-    fault((struct fake_fault){
+    s3_rig_fault(
+        (struct fake_fault){.op = "CompleteMultipartUpload", .action = FAKE_LOSE_ANSWER});
+    s3_rig_fault((struct fake_fault){
         .op = "CompleteMultipartUpload", .action = FAKE_HOLD, .nth = 2});
     finish_in_background(&finisher, 3);
     ck_assert(fake_s3_wait_held(rig.fake, 1, 10000));
-    ck_assert(is_whole(3));
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(3)));
     fake_s3_forget_object(rig.fake, KEY);
     fake_s3_add_object(rig.fake, KEY, other, sizeof other);
     if (_i > 0)
@@ -160,8 +85,8 @@ START_TEST(r11_a_foreign_object_is_not_taken_for_ours)
     pthread_join(finisher.thread, NULL);
     ck_assert_int_eq(finisher.result, -1);
     s3_upload_free(finisher.upload);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    ck_assert_uint_eq(count("DeleteObject"), 0);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("DeleteObject"), 0);
     ck_assert_uint_eq(fake_s3_object_count(rig.fake), 1);
 }
 END_TEST
@@ -173,17 +98,17 @@ static void little_time(struct s3_config *config)
 
 START_TEST(r11_after_a_complete_of_unknown_outcome_there_is_no_abort)
 {
-    restart(NULL, little_time);
-    fault((struct fake_fault){.op = "CompleteMultipartUpload",
-                              .action = _i == 0 ? FAKE_LOSE_ANSWER : FAKE_RESET,
-                              .times = FAKE_ALWAYS});
-    fault((struct fake_fault){.op = "HeadObject",
-                              .action = FAKE_STATUS,
-                              .status = 403,
-                              .code = "AccessDenied",
-                              .times = FAKE_ALWAYS});
-    ck_assert_int_eq(upload_parts(3), -1);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    s3_rig_restart(NULL, little_time);
+    s3_rig_fault((struct fake_fault){.op = "CompleteMultipartUpload",
+                                     .action = _i == 0 ? FAKE_LOSE_ANSWER : FAKE_RESET,
+                                     .times = FAKE_ALWAYS});
+    s3_rig_fault((struct fake_fault){.op = "HeadObject",
+                                     .action = FAKE_STATUS,
+                                     .status = 403,
+                                     .code = "AccessDenied",
+                                     .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_upload(3), -1);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
     ck_assert_uint_eq(fake_s3_object_count(rig.fake), _i == 0 ? 1 : 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), _i == 0 ? 0 : 1);
 }
@@ -197,9 +122,9 @@ START_TEST(r12_failures_by_chance_fail_no_upload_and_send_nothing_twice_at_once)
 
     settings.failure_percent = 10;
     settings.failure_seed = (uint64_t)_i;
-    restart(&settings, NULL);
-    expect_whole(25);
-    expect_manners();
+    s3_rig_restart(&settings, NULL);
+    s3_rig_assert_uploaded(25);
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -240,37 +165,37 @@ START_TEST(an_outage_in_the_middle_of_an_upload_is_sat_out)
     struct finisher finisher;
 
     s3_client_set_seam(rig.client, &seam);
-    fault((struct fake_fault){.op = _i == 0 ? "UploadPart" : "CompleteMultipartUpload",
-                              .action = FAKE_HOLD});
+    s3_rig_fault((struct fake_fault){
+        .op = _i == 0 ? "UploadPart" : "CompleteMultipartUpload", .action = FAKE_HOLD});
     finish_in_background(&finisher, 4);
     ck_assert(fake_s3_wait_held(rig.fake, 1, 10000));
     fake_s3_down(rig.fake);
-    unsigned before = count(NULL);
+    unsigned before = s3_rig_count(NULL);
     wait_for_waits(&waits, 20);
-    ck_assert_uint_eq(count(NULL), before);
+    ck_assert_uint_eq(s3_rig_count(NULL), before);
     ck_assert_int_eq(fake_s3_up(rig.fake, &rig.err), 0);
     pthread_join(finisher.thread, NULL);
     ck_assert_msg(finisher.result == 0, "%s", finisher.err.text);
     s3_upload_free(finisher.upload);
-    ck_assert(is_whole(4));
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    expect_manners();
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(4)));
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
+    s3_rig_assert_manners();
 }
 END_TEST
 
 START_TEST(an_outage_that_lasts_fails_the_upload_in_its_time)
 {
-    restart(NULL, little_time);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
+    s3_rig_restart(NULL, little_time);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
     fake_s3_down(rig.fake);
-    if (s3_rig_give(&rig, upload, 3, 4, PART, SMALL) == 0)
+    if (s3_rig_give(upload, 3, 4, PART, SMALL) == 0)
         ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     ck_assert_msg(rig.err.kind == ERR_TRANSIENT, "%s", rig.err.text);
     ck_assert_int_eq(fake_s3_up(rig.fake, &rig.err), 0);
     s3_upload_free(upload);
-    expect_nothing();
+    s3_rig_assert_nothing();
 }
 END_TEST
 
@@ -316,19 +241,19 @@ START_TEST(credentials_that_end_in_the_middle_of_an_upload_are_renewed)
     setenv("AWS_CONFIG_FILE", path, 1);
     setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
     hand_out("FIRST", "one");
-    restart(NULL, ask_a_program);
+    s3_rig_restart(NULL, ask_a_program);
     fake_s3_add_credentials(rig.fake, "FIRST", "secret", "one", 0);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_msg(s3_rig_give(&rig, upload, 1, 2, PART, PART) == 0, "%s", rig.err.text);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_msg(s3_rig_give(upload, 1, 2, PART, PART) == 0, "%s", rig.err.text);
     ck_assert_msg(s3_upload_wait(upload, &rig.err) == 0, "%s", rig.err.text);
     hand_out("SECOND", "two");
     fake_s3_add_credentials(rig.fake, "FIRST", "secret", "one", 1);
     fake_s3_add_credentials(rig.fake, "SECOND", "secret", "two", 0);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 3, 5, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 3, 5, PART, SMALL), 0);
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
     s3_upload_free(upload);
-    ck_assert(is_whole(5));
-    expect_manners();
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(5)));
+    s3_rig_assert_manners();
     free(path);
     free(text);
 }
@@ -339,7 +264,7 @@ int main(void)
     Suite *suite = suite_create("s3_regressions_endings");
     TCase *tcase = tcase_create("endings");
 
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, r11_a_lost_answer_of_complete_is_settled_by_our_token, 0,
                         (int)(3 * (sizeof losses / sizeof *losses)));

@@ -9,50 +9,11 @@
 
 #include <check.h>
 
-#define KEY "data/shop/dump.sql.gz"
+#define KEY S3_RIG_KEY
 
 enum { SIZE = 50000, RANGE = 8000 };
 
-static struct s3_rig rig;
-static const char *provider; /* of restart_as */
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void set_provider(struct s3_config *config)
-{
-    config->provider = provider;
-}
-
-static void restart_as(const char *name, const struct fake_s3_settings *settings)
-{
-    provider = name;
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, set_provider);
-}
-
-static unsigned fault(struct fake_fault f)
-{
-    return fake_s3_fault(rig.fake, &f);
-}
-
 /* ---- 14 ---- */
-
-static void add_stream(size_t size)
-{
-    unsigned char *data = memory_alloc(size);
-
-    s3_rig_fill(data, 0, size);
-    fake_s3_add_object(rig.fake, KEY, data, size);
-    free(data);
-}
 
 /* Reads it all; bytes that came and were right, -1 for an error. */
 static int64_t download(uint64_t offset, uint64_t length)
@@ -92,8 +53,8 @@ static const struct fake_fault bad_reads[] = {
 
 START_TEST(r14_a_truncated_answer_is_not_the_whole)
 {
-    add_stream(SIZE);
-    unsigned id = fault(bad_reads[_i]);
+    s3_rig_add_object(KEY, SIZE);
+    unsigned id = s3_rig_fault(bad_reads[_i]);
     int64_t got = download(0, 0);
 
     ck_assert_msg(got == SIZE || got == -1, "%lld bytes", (long long)got);
@@ -106,10 +67,10 @@ START_TEST(r14_answers_that_stay_wrong_are_an_error_and_never_an_end)
 {
     struct fake_fault always = bad_reads[_i];
 
-    add_stream(SIZE);
+    s3_rig_add_object(KEY, SIZE);
     always.times = FAKE_ALWAYS;
     s3_client_set_retry_time(rig.client, 200);
-    fault(always);
+    s3_rig_fault(always);
     int64_t got = download(0, 0);
     /* A body that is cut each time still comes, piece by piece. */
     ck_assert_msg(got == -1 || (always.action == FAKE_CUT_BODY && got == SIZE), "%lld",
@@ -119,7 +80,7 @@ END_TEST
 
 START_TEST(r14_bytes_of_two_objects_are_never_mixed)
 {
-    add_stream(SIZE);
+    s3_rig_add_object(KEY, SIZE);
     struct s3_download_spec spec = {.key = KEY, .range_size = RANGE, .parallel = 1};
     struct s3_download *download = s3_download_begin(rig.client, &spec, &rig.err);
     unsigned char data[RANGE];
@@ -138,7 +99,7 @@ END_TEST
 
 START_TEST(r14_a_part_of_an_object_has_exactly_the_bytes_asked_for)
 {
-    add_stream(SIZE);
+    s3_rig_add_object(KEY, SIZE);
     ck_assert_int_eq(download(1234, 20000), 20000);
     ck_assert_int_eq(download(SIZE - 1, 0), 1);
     ck_assert_int_eq(download(SIZE, 0), 0);
@@ -184,10 +145,9 @@ START_TEST(r15_an_incomplete_listing_is_an_error)
 
     settings.page_size = 10;
     if (strcmp(bad_lists[_i].provider, "list1") == 0) {
-        s3_rig_stop(&rig);
-        s3_rig_start(&rig, &settings, list_1);
+        s3_rig_restart(&settings, list_1);
     } else {
-        restart_as(bad_lists[_i].provider, &settings);
+        s3_rig_restart_as(bad_lists[_i].provider, &settings);
     }
     for (int i = 0; i < 35; i++) {
         char key[32];
@@ -195,7 +155,7 @@ START_TEST(r15_an_incomplete_listing_is_an_error)
         fake_s3_add_object(rig.fake, key, "x", 1);
     }
     always.times = FAKE_ALWAYS;
-    unsigned id = fault(always);
+    unsigned id = s3_rig_fault(always);
     s3_client_set_retry_time(rig.client, 60);
     ck_assert_int_eq(s3_list(rig.client, "p/", count_object, &seen, &rig.err), -1);
     ck_assert_uint_ge(fake_s3_fired(rig.fake, id), 1);
@@ -213,7 +173,7 @@ START_TEST(r15_more_than_a_thousand_versions_of_one_key_are_all_listed)
     unsigned seen = 0;
 
     settings.versioning = true;
-    restart_as("aws", &settings);
+    s3_rig_restart_as("aws", &settings);
     for (int i = 0; i < 2500; i++)
         fake_s3_add_object(rig.fake, KEY, "x", 1);
     fake_s3_add_object(rig.fake, KEY "2", "x", 1);
@@ -235,14 +195,15 @@ START_TEST(r15_a_versions_listing_that_does_not_go_on_is_an_error)
 
     settings.versioning = true;
     settings.page_size = 2;
-    restart_as("aws", &settings);
+    s3_rig_restart_as("aws", &settings);
     for (int i = 0; i < 7; i++)
         fake_s3_add_object(rig.fake, KEY, "x", 1);
     s3_client_set_retry_time(rig.client, 200);
-    fault((struct fake_fault){.op = "ListObjectVersions",
-                              .action = _i == 0 ? FAKE_NO_MORE_TOKEN : FAKE_SAME_TOKEN,
-                              .nth = 2,
-                              .times = FAKE_ALWAYS});
+    s3_rig_fault(
+        (struct fake_fault){.op = "ListObjectVersions",
+                            .action = _i == 0 ? FAKE_NO_MORE_TOKEN : FAKE_SAME_TOKEN,
+                            .nth = 2,
+                            .times = FAKE_ALWAYS});
     ck_assert_int_eq(s3_list_versions(rig.client, KEY, true, count_object, &seen, &rig.err),
                      -1);
 }
@@ -259,7 +220,7 @@ START_TEST(r20_sizes_beyond_32_bits_are_counted_right)
     bool absent;
 
     settings.sparse = true;
-    restart_as("other", &settings);
+    s3_rig_restart_as("other", &settings);
     fake_s3_add_object(rig.fake, KEY, NULL, (size_t)huge);
     ck_assert_int_eq(s3_head(rig.client, KEY, &object, &absent, &rig.err), 0);
     ck_assert_uint_eq(object.size, huge);
@@ -301,9 +262,9 @@ START_TEST(r20_a_part_beyond_4_GiB_and_a_range_beyond_2_GiB_pass_whole)
     if (getenv("PGKEEP_LONG") == NULL)
         return;
     settings.sparse = true;
-    restart_as("other", &settings);
+    s3_rig_restart_as("other", &settings);
     struct part_pool *pool = part_pool_new(2, part_size, &rig.err);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
     give_part(pool, upload, 1, 0, part_size);
     give_part(pool, upload, 2, part_size, 10);
     ck_assert_msg(s3_upload_finish(upload, &object, &rig.err) == 0, "%s", rig.err.text);
@@ -334,7 +295,7 @@ int main(void)
     TCase *tcase = tcase_create("reads");
     int reads = (int)(sizeof bad_reads / sizeof *bad_reads);
 
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, r14_a_truncated_answer_is_not_the_whole, 0, reads);
     tcase_add_loop_test(tcase, r14_answers_that_stay_wrong_are_an_error_and_never_an_end, 0,

@@ -11,45 +11,9 @@
 #include <check.h>
 #include <ctype.h>
 
-#define KEY "data/shop/dump.sql.gz"
+#define KEY S3_RIG_KEY
 
-enum { PART = 40000, SMALL = 777, DAY_AND_MORE = 108000 };
-
-static struct s3_rig rig;
-static const char *provider; /* of restart_as */
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void set_provider(struct s3_config *config)
-{
-    config->provider = provider;
-}
-
-static void restart_as(const char *name, const struct fake_s3_settings *settings)
-{
-    provider = name;
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, set_provider);
-}
-
-static int upload_parts(unsigned parts, size_t part_size, size_t last_size)
-{
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    int result = s3_rig_give(&rig, upload, 1, parts, part_size, last_size);
-
-    if (result == 0)
-        result = s3_upload_finish(upload, NULL, &rig.err);
-    s3_upload_free(upload);
-    return result;
-}
+enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST, DAY_AND_MORE = 108000 };
 
 /* ---- 13 ---- */
 
@@ -58,15 +22,15 @@ START_TEST(r13_parts_are_equal_where_they_must_be)
     struct fake_s3_settings settings = fake_s3_defaults();
 
     settings.equal_parts = true;
-    restart_as("r2", &settings);
+    s3_rig_restart_as("r2", &settings);
     struct s3_part_rules rules = s3_client_part_rules(rig.client);
     ck_assert(rules.uniform);
     uint64_t size = s3_part_size(&rules, 0, 1);
     for (unsigned number = 1; number <= rules.max_parts; number += 37)
         ck_assert_uint_eq(s3_part_size(&rules, 0, number), size);
     ck_assert_uint_eq(s3_part_size(&rules, 0, rules.max_parts + 1), 0);
-    ck_assert_msg(upload_parts(5, PART, SMALL) == 0, "%s", rig.err.text);
-    ck_assert(s3_rig_object_is(&rig, KEY, 4 * PART + SMALL));
+    ck_assert_msg(s3_rig_upload(5) == 0, "%s", rig.err.text);
+    ck_assert(s3_rig_object_is(KEY, 4 * PART + SMALL));
 }
 END_TEST
 
@@ -87,12 +51,16 @@ START_TEST(r13_uneven_parts_are_a_loud_failure_and_leave_nothing)
     struct fake_s3_settings settings = fake_s3_defaults();
 
     settings.equal_parts = true;
-    restart_as("other", &settings);
-    ck_assert_int_eq(upload_parts(3, PART, PART + SMALL), -1);
+    s3_rig_restart_as("other", &settings);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    int result = s3_rig_give(upload, 1, 3, PART, PART + SMALL);
+    if (result == 0)
+        result = s3_upload_finish(upload, NULL, &rig.err);
+    s3_upload_free(upload);
+    ck_assert_int_eq(result, -1);
     ck_assert_int_eq(rig.err.kind, ERR_STORE);
     ck_assert_ptr_nonnull(strstr(rig.err.text, "InvalidPart"));
-    ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+    s3_rig_assert_nothing();
 }
 END_TEST
 
@@ -138,7 +106,7 @@ START_TEST(r16_an_upload_is_found_by_its_exact_key_where_prefixes_are_unknown)
 
     settings.uploads_by_exact_key = true;
     settings.abort_twice_is_204 = true;
-    restart_as("minio", &settings);
+    s3_rig_restart_as("minio", &settings);
     const char *id = fake_s3_add_upload(rig.fake, "p/old", 3600);
     ck_assert_int_eq(s3_list_uploads(rig.client, "p/old", see_pending, &seen, &rig.err), 0);
     ck_assert_uint_eq(seen.count, 1);
@@ -150,12 +118,12 @@ END_TEST
 /* The service has swept our upload while it ran (MinIO after 24 hours). */
 START_TEST(r16_an_upload_that_was_swept_away_fails_and_is_not_taken_for_done)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 3, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
     fake_s3_forget_uploads(rig.fake);
-    if (_i == 0 || s3_rig_give(&rig, upload, 4, 4, PART, SMALL) == 0)
+    if (_i == 0 || s3_rig_give(upload, 4, 4, PART, SMALL) == 0)
         ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     ck_assert_int_eq(rig.err.kind, ERR_STORE);
     s3_upload_free(upload);
@@ -252,7 +220,7 @@ static const struct {
      "content-md5 content-type if-none-match x-amz-content-sha256"},
 };
 
-static void expect_headers(const char *op, const char *wanted)
+static void expect_headers(const char *provider, const char *op, const char *wanted)
 {
     char *names = header_names(op);
 
@@ -266,14 +234,14 @@ START_TEST(r17_r18_each_service_gets_the_headers_it_knows_and_never_aws_chunked)
 
     settings.any_region = true;
     settings.refuse_checksums = strstr(golden[_i].part, "checksum") == NULL;
-    restart_as(golden[_i].provider, &settings);
-    ck_assert_msg(upload_parts(1, PART, SMALL) == 0, "%s", rig.err.text);
+    s3_rig_restart_as(golden[_i].provider, &settings);
+    ck_assert_msg(s3_rig_upload(1) == 0, "%s", rig.err.text);
     fake_s3_forget_object(rig.fake, KEY);
-    ck_assert_msg(upload_parts(3, PART, SMALL) == 0, "%s", rig.err.text);
-    expect_headers("PutObject", golden[_i].put);
-    expect_headers("CreateMultipartUpload", golden[_i].create);
-    expect_headers("UploadPart", golden[_i].part);
-    expect_headers("CompleteMultipartUpload", golden[_i].complete);
+    ck_assert_msg(s3_rig_upload(3) == 0, "%s", rig.err.text);
+    expect_headers(golden[_i].provider, "PutObject", golden[_i].put);
+    expect_headers(golden[_i].provider, "CreateMultipartUpload", golden[_i].create);
+    expect_headers(golden[_i].provider, "UploadPart", golden[_i].part);
+    expect_headers(golden[_i].provider, "CompleteMultipartUpload", golden[_i].complete);
     ck_assert_uint_eq(fake_s3_stats(rig.fake).aws_chunked, 0);
     ck_assert_uint_eq(fake_s3_stats(rig.fake).chunked, 0);
 }
@@ -300,7 +268,7 @@ START_TEST(r19_what_exists_is_not_overwritten_whatever_the_service_does_with_if_
     put.existed = &existed;
     settings.any_region = true;
     settings.if_none_match = absences[_i].way;
-    restart_as(absences[_i].provider, &settings);
+    s3_rig_restart_as(absences[_i].provider, &settings);
     ck_assert_msg(s3_put(rig.client, &put, &rig.err) == 0, "%s", rig.err.text);
     ck_assert(!existed);
     put.data = "two";
@@ -317,7 +285,7 @@ int main(void)
     Suite *suite = suite_create("s3_regressions_services");
     TCase *tcase = tcase_create("services");
 
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, r13_parts_are_equal_where_they_must_be);
     tcase_add_test(tcase, r13_one_store_with_equal_parts_makes_all_stores_of_the_job_equal);

@@ -12,7 +12,6 @@
 #define HOUR (INT64_C(3600) * 1000)
 enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
-static struct s3_rig rig;
 static atomic_llong clock_at; /* ms */
 
 static int64_t standing_clock(void *unused)
@@ -54,7 +53,7 @@ static void start_as(void (*change)(struct s3_config *config))
         .now = standing_clock, .waste_allowed = 2 * PART, .context = &rig.pair};
 
     clock_at = 1000;
-    s3_rig_start(&rig, NULL, change);
+    s3_rig_start(NULL, change);
     s3_client_set_seam(rig.client, &seam);
     listen_in();
 }
@@ -64,7 +63,7 @@ static void stop(void)
     dup2(real_stderr, STDERR_FILENO);
     close(real_stderr);
     fclose(heard);
-    s3_rig_stop(&rig);
+    s3_rig_stop();
 }
 
 static void as_minio(struct s3_config *config)
@@ -89,16 +88,16 @@ static void as_r2_with_ten_parts(struct s3_config *config)
 START_TEST(an_upload_that_will_be_swept_is_warned_of_four_hours_before)
 {
     start_as(_i == 0 ? as_minio : as_aws);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), 0);
     clock_at += 20 * HOUR - 1;
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 3, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 3, 3, PART, PART), 0);
     ck_assert_uint_eq(times_heard("MinIO removes it after 24"), 0);
     clock_at += 1;
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 4, 4, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 4, 4, PART, PART), 0);
     ck_assert_uint_eq(times_heard("MinIO removes it after 24"), _i == 0);
     clock_at += 3 * HOUR;
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 5, 5, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 5, 5, PART, SMALL), 0);
     ck_assert_uint_eq(times_heard("removes it"), _i == 0);
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
     s3_upload_free(upload);
@@ -109,10 +108,10 @@ END_TEST
 START_TEST(equal_parts_that_come_to_their_end_are_warned_of_at_four_fifths)
 {
     start_as(as_r2_with_ten_parts);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 7, PART, PART), 0);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 7, PART, PART), 0);
     ck_assert_uint_eq(times_heard("part 8 of 10"), 0);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 8, 10, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 8, 10, PART, SMALL), 0);
     ck_assert_uint_eq(times_heard("part 8 of 10"), 1);
     ck_assert_uint_eq(times_heard(" of 10"), 1);
     ck_assert_msg(s3_upload_finish(upload, NULL, &rig.err) == 0, "%s", rig.err.text);
@@ -124,12 +123,12 @@ END_TEST
 START_TEST(much_that_was_sent_in_vain_is_told_once)
 {
     start_as(NULL);
-    ck_assert_msg(s3_rig_upload(&rig, 3) == 0, "%s", rig.err.text);
+    ck_assert_msg(s3_rig_upload(3) == 0, "%s", rig.err.text);
     ck_assert_uint_eq(times_heard("sent again"), 0);
     fake_s3_fault(rig.fake,
                   &(struct fake_fault){
                       .op = "UploadPart", .part = 1, .times = 6, .action = FAKE_STATUS});
-    ck_assert_msg(s3_rig_upload(&rig, 3) == 0, "%s", rig.err.text);
+    ck_assert_msg(s3_rig_upload(3) == 0, "%s", rig.err.text);
     ck_assert_uint_eq(times_heard("sent again"), 1);
     stop();
 }

@@ -8,17 +8,10 @@
 #define KEY "data/shop/dump.sql.gz"
 enum { SIZE = 300001, RANGE = 16 << 10 };
 
-static struct s3_rig rig;
-
 static void start(void)
 {
-    s3_rig_start(&rig, NULL, NULL);
-    s3_rig_add_object(&rig, KEY, SIZE);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
+    s3_rig_set_up();
+    s3_rig_add_object(KEY, SIZE);
 }
 
 static struct s3_download_spec spec_of(uint64_t offset, uint64_t length)
@@ -99,7 +92,7 @@ START_TEST(an_empty_object_has_no_bytes)
 {
     struct s3_download_spec spec = {.key = "empty"};
 
-    s3_rig_add_object(&rig, "empty", 0);
+    s3_rig_add_object("empty", 0);
     ck_assert_int_eq(read_all(&spec, 10), 0);
     ck_assert_uint_eq(fake_s3_count(rig.fake, "GetObject"), 0);
 }
@@ -261,7 +254,7 @@ int main(void)
     TCase *tcase = tcase_create("download");
 
     tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, start, s3_rig_stop);
     tcase_add_test(tcase, exactly_the_bytes_asked_for_come_in_order);
     tcase_add_test(tcase, defaults_read_a_small_object_in_one_range);
     tcase_add_test(tcase, the_size_is_that_of_the_whole_object);

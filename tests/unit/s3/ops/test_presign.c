@@ -11,17 +11,10 @@
 #define KEY "data/sh\xc3\xb6p/dump 1+2.sql.gz"
 enum { SIZE = 3000 };
 
-static struct s3_rig rig;
-
 static void start(void)
 {
-    s3_rig_start(&rig, NULL, NULL);
-    s3_rig_add_object(&rig, KEY, SIZE);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
+    s3_rig_set_up();
+    s3_rig_add_object(KEY, SIZE);
 }
 
 static size_t append(char *data, size_t one, size_t size, void *context)
@@ -72,7 +65,7 @@ START_TEST(a_link_is_good_for_its_key_only)
     char *url = s3_presign(rig.client, "other", 3600, &expires, &rig.err);
     char *forged = memory_strdup(url);
 
-    s3_rig_add_object(&rig, "othex", SIZE);
+    s3_rig_add_object("othex", SIZE);
     strstr(forged, "other")[4] = 'x';
     text_init(&got, 1 << 20);
     ck_assert_int_eq(get(forged, &got), 403);
@@ -113,8 +106,7 @@ START_TEST(a_link_to_what_needs_a_key_is_refused)
     int64_t expires;
 
     scratch_file(own_key, "01234567890123456789012345678901");
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, NULL, with_a_key_of_our_own);
+    s3_rig_restart(NULL, with_a_key_of_our_own);
     ck_assert_ptr_null(s3_presign(rig.client, KEY, 60, &expires, &rig.err));
     ck_assert_int_eq(rig.err.kind, ERR_CONFIG);
 }
@@ -129,8 +121,7 @@ START_TEST(a_link_says_when_its_credentials_die)
     ck_assert_int_eq(setenv("AWS_SECRET_ACCESS_KEY", "secretexample", 1), 0);
     ck_assert_int_eq(setenv("AWS_SESSION_TOKEN", "token", 1), 0);
     ck_assert_int_eq(setenv("AWS_CREDENTIAL_EXPIRATION", clock_rfc3339(text, end), 1), 0);
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, NULL, keys_of_the_environment);
+    s3_rig_restart(NULL, keys_of_the_environment);
     char *url = s3_presign(rig.client, KEY, 604800, &expires, &rig.err);
     ck_assert_msg(url != NULL, "%s", rig.err.text);
     ck_assert_int_eq(expires, end);
@@ -144,7 +135,7 @@ int main(void)
     Suite *suite = suite_create("presign");
     TCase *tcase = tcase_create("presign");
 
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, start, s3_rig_stop);
     tcase_add_test(tcase, a_link_needs_no_keys);
     tcase_add_test(tcase, a_link_is_good_for_its_key_only);
     tcase_add_test(tcase, lives_that_no_service_takes_are_refused);

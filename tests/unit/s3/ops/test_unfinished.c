@@ -8,24 +8,6 @@
 
 enum { PART = 16 << 10 };
 
-static struct s3_rig rig;
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void restart(const struct fake_s3_settings *settings)
-{
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, NULL);
-}
-
 static int collect(void *context, const struct s3_pending *pending, struct err *err)
 {
     (void)err;
@@ -55,7 +37,7 @@ START_TEST(uploads_of_a_prefix_are_listed_over_all_pages)
     char key[64];
 
     settings.page_size = 3;
-    restart(&settings);
+    s3_rig_restart(&settings, NULL);
     for (unsigned i = 0; i < 10; i++) {
         snprintf(key, sizeof key, "p/data %02u&<\xc3\xa4", i);
         fake_s3_add_upload(rig.fake, key, 100);
@@ -77,7 +59,7 @@ START_TEST(several_uploads_of_one_key_are_all_listed)
     struct strlist keys = {0};
 
     settings.page_size = 2;
-    restart(&settings);
+    s3_rig_restart(&settings, NULL);
     for (unsigned i = 0; i < 5; i++)
         fake_s3_add_upload(rig.fake, "p/same", 100);
     ck_assert_msg(list("p/", &keys) == 0, "%s", rig.err.text);
@@ -111,7 +93,7 @@ START_TEST(an_exact_key_is_found_where_prefixes_are_not)
     struct strlist keys = {0};
 
     settings.uploads_by_exact_key = true;
-    restart(&settings);
+    s3_rig_restart(&settings, NULL);
     fake_s3_add_upload(rig.fake, "p/one", 100);
     ck_assert_int_eq(list("p/", &keys), 0);
     ck_assert_uint_eq(keys.count, 0);
@@ -168,11 +150,11 @@ START_TEST(parts_are_listed_over_all_pages)
     char *id = NULL;
 
     settings.page_size = 4;
-    restart(&settings);
+    s3_rig_restart(&settings, NULL);
     struct s3_upload_spec spec = {
         .key = "k", .token = "t", .on_upload_id = remember_id, .context = (void *)&id};
     struct s3_upload *upload = s3_upload_begin(rig.client, &spec, &rig.err);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 11, PART, 5), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 11, PART, 5), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
     ck_assert_int_eq(s3_list_parts(rig.client, "k", id, &parts, &count, &absent, &rig.err),
                      0);
@@ -197,7 +179,7 @@ START_TEST(aborting_twice_is_fine)
     for (int i = 0; i < 2; i++) {
         struct fake_s3_settings settings = fake_s3_defaults();
         settings.abort_twice_is_204 = i == 1;
-        restart(&settings);
+        s3_rig_restart(&settings, NULL);
         char *id = memory_strdup(fake_s3_add_upload(rig.fake, "k", 1));
         ck_assert_int_eq(s3_abort_upload(rig.client, "k", id, &rig.err), 0);
         ck_assert_int_eq(s3_abort_upload(rig.client, "k", id, &rig.err), 0);
@@ -272,7 +254,7 @@ int main(void)
     TCase *tcase = tcase_create("pending");
 
     tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_add_test(tcase, uploads_of_a_prefix_are_listed_over_all_pages);
     tcase_add_test(tcase, several_uploads_of_one_key_are_all_listed);
     tcase_add_test(tcase, an_upload_says_its_id_and_when_it_was_begun);

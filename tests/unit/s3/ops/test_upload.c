@@ -8,82 +8,53 @@
 #define KEY S3_RIG_KEY
 enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
-static struct s3_rig rig;
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void restart(const struct fake_s3_settings *settings,
-                    void (*change)(struct s3_config *config))
-{
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, change);
-}
-
-static unsigned fault(const struct fake_fault *f)
-{
-    return fake_s3_fault(rig.fake, f);
-}
-
-static unsigned count(const char *op)
-{
-    return fake_s3_count(rig.fake, op);
-}
-
 START_TEST(a_stream_of_one_part_is_one_put)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
     struct s3_object object;
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 1, PART, SMALL), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
-    ck_assert_uint_eq(count(NULL), 0);
+    ck_assert_uint_eq(s3_rig_count(NULL), 0);
     ck_assert_int_eq(s3_upload_finish(upload, &object, &rig.err), 0);
     ck_assert_uint_eq(object.size, SMALL);
     ck_assert_uint_eq(s3_upload_sent(upload), SMALL);
     s3_object_release(&object);
     s3_upload_free(upload);
-    ck_assert(s3_rig_object_is(&rig, KEY, SMALL));
-    ck_assert_uint_eq(count("PutObject"), 1);
-    ck_assert_uint_eq(count("CreateMultipartUpload"), 0);
+    ck_assert(s3_rig_object_is(KEY, SMALL));
+    ck_assert_uint_eq(s3_rig_count("PutObject"), 1);
+    ck_assert_uint_eq(s3_rig_count("CreateMultipartUpload"), 0);
 }
 END_TEST
 
 START_TEST(an_empty_stream_is_an_empty_object)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, 0), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 1, PART, 0), 0);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), 0);
     s3_upload_free(upload);
-    ck_assert(s3_rig_object_is(&rig, KEY, 0));
+    ck_assert(s3_rig_object_is(KEY, 0));
 }
 END_TEST
 
 START_TEST(an_upload_without_a_part_is_no_object)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     s3_upload_free(upload);
-    ck_assert_uint_eq(count(NULL), 0);
+    ck_assert_uint_eq(s3_rig_count(NULL), 0);
 }
 END_TEST
 
 START_TEST(an_abandoned_upload_of_one_part_sends_nothing)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 1, PART, PART), 0);
     s3_upload_free(upload);
-    ck_assert_uint_eq(count(NULL), 0);
+    ck_assert_uint_eq(s3_rig_count(NULL), 0);
 }
 END_TEST
 
@@ -91,17 +62,17 @@ START_TEST(many_parts_become_one_object)
 {
     struct fake_object object;
 
-    s3_rig_assert_uploaded(&rig, 40);
-    ck_assert_uint_eq(count("CreateMultipartUpload"), 1);
-    ck_assert_uint_eq(count("UploadPart"), 40);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 1);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    s3_rig_assert_uploaded(40);
+    ck_assert_uint_eq(s3_rig_count("CreateMultipartUpload"), 1);
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), 40);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 1);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
     ck_assert(fake_s3_object(rig.fake, KEY, &object));
     ck_assert_str_eq(object.content_type, "application/gzip");
     ck_assert(strstr(object.meta,
                      "x-amz-meta-pgkeep-token: 0123456789abcdef0123456789abcdef") != NULL);
     fake_object_release(&object);
-    s3_rig_assert_manners(&rig);
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -113,7 +84,7 @@ static int remember_id(void *context, const char *upload_id, struct err *err)
 
     (void)err;
     *id = memory_strdup(upload_id);
-    parts_before_the_id = count("UploadPart");
+    parts_before_the_id = s3_rig_count("UploadPart");
     return 0;
 }
 
@@ -131,7 +102,7 @@ START_TEST(the_upload_id_is_known_before_a_byte_goes_out)
         .key = KEY, .token = "t", .on_upload_id = remember_id, .context = (void *)&id};
     struct s3_upload *upload = s3_upload_begin(rig.client, &spec, &rig.err);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 3, PART, PART), 0);
     ck_assert_ptr_nonnull(id);
     ck_assert_uint_eq(parts_before_the_id, 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
@@ -148,51 +119,50 @@ START_TEST(an_id_that_cannot_be_remembered_ends_the_upload)
     struct s3_upload_spec spec = {.key = KEY, .token = "t", .on_upload_id = refuse_id};
     struct s3_upload *upload = s3_upload_begin(rig.client, &spec, &rig.err);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), -1);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), -1);
     ck_assert_str_eq(rig.err.text, "the catalog is full");
     s3_upload_free(upload);
-    ck_assert_uint_eq(count("UploadPart"), 0);
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
 }
 END_TEST
 
 START_TEST(the_first_failure_is_kept_for_good)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
     char first[sizeof rig.err.text];
 
-    fault(&(struct fake_fault){.op = "UploadPart",
-                               .part = 2,
-                               .action = FAKE_STATUS,
-                               .status = 403,
-                               .code = "AccessDenied",
-                               .times = FAKE_ALWAYS});
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
+    s3_rig_fault((struct fake_fault){.op = "UploadPart",
+                                     .part = 2,
+                                     .action = FAKE_STATUS,
+                                     .status = 403,
+                                     .code = "AccessDenied",
+                                     .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), -1);
     ck_assert_int_eq(rig.err.kind, ERR_DENIED);
     memcpy(first, rig.err.text, sizeof first);
     ck_assert_ptr_nonnull(strstr(first, "part 2"));
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 3, 3, PART, PART), -1);
+    ck_assert_int_eq(s3_rig_give(upload, 3, 3, PART, PART), -1);
     ck_assert_str_eq(rig.err.text, first);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     ck_assert_str_eq(rig.err.text, first);
     s3_upload_free(upload);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
-    s3_rig_assert_manners(&rig);
+    s3_rig_assert_manners();
 }
 END_TEST
 
 START_TEST(parts_that_are_not_the_next_are_refused)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), 0);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 4, 4, PART, PART), -1);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 4, 4, PART, PART), -1);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     s3_upload_free(upload);
-    ck_assert_uint_eq(fake_s3_object_count(rig.fake), 0);
-    ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
+    s3_rig_assert_nothing();
 }
 END_TEST
 
@@ -203,10 +173,10 @@ static void three_parts(struct s3_config *config)
 
 START_TEST(the_part_beyond_the_limit_fails_and_nothing_is_cut)
 {
-    restart(NULL, three_parts);
-    s3_rig_assert_refused(&rig, 4, ERR_STORE);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
-    s3_rig_assert_uploaded(&rig, 3);
+    s3_rig_restart(NULL, three_parts);
+    s3_rig_assert_refused(4, ERR_STORE);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 0);
+    s3_rig_assert_uploaded(3);
 }
 END_TEST
 
@@ -233,41 +203,41 @@ START_TEST(a_part_that_fails_once_is_sent_again_whole)
 
     f.op = "UploadPart";
     f.part = 2;
-    unsigned id = fault(&f);
-    s3_rig_assert_uploaded(&rig, 4);
+    unsigned id = s3_rig_fault(f);
+    s3_rig_assert_uploaded(4);
     ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 1);
-    ck_assert_uint_eq(count("UploadPart"), 5);
-    s3_rig_assert_manners(&rig);
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), 5);
+    s3_rig_assert_manners();
 }
 END_TEST
 
 START_TEST(a_part_that_never_arrives_whole_is_corrupt)
 {
-    fault(&(struct fake_fault){
+    s3_rig_fault((struct fake_fault){
         .op = "UploadPart", .part = 2, .action = FAKE_WRONG_ETAG, .times = FAKE_ALWAYS});
-    s3_rig_assert_refused(&rig, 3, ERR_CORRUPT);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    s3_rig_assert_refused(3, ERR_CORRUPT);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 0);
     fake_s3_clear_faults(rig.fake);
-    fault(&(struct fake_fault){
+    s3_rig_fault((struct fake_fault){
         .op = "PutObject", .action = FAKE_WRONG_ETAG, .times = FAKE_ALWAYS});
-    ck_assert_int_eq(s3_rig_upload(&rig, 1), -1);
+    ck_assert_int_eq(s3_rig_upload(1), -1);
     ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
 }
 END_TEST
 
 START_TEST(an_upload_given_up_leaves_nothing_behind)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    fault(&(struct fake_fault){
-        .op = "UploadPart", .action = FAKE_HOLD, .times = FAKE_ALWAYS});
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    s3_rig_fault(
+        (struct fake_fault){.op = "UploadPart", .action = FAKE_HOLD, .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_give(upload, 1, 3, PART, PART), 0);
     ck_assert(fake_s3_wait_held(rig.fake, 3, 10000));
     fake_s3_clear_faults(rig.fake);
     s3_upload_free(upload);
     fake_s3_release(rig.fake);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 1);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 1);
 }
 END_TEST
 
@@ -283,7 +253,7 @@ START_TEST(an_upload_goes_on_where_another_stopped)
     size_t parts_count;
     bool absent;
 
-    ck_assert_int_eq(s3_rig_give(&rig, first, 1, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(first, 1, 3, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(first, &rig.err), 0);
     ck_assert_int_eq(
         s3_list_parts(rig.client, KEY, id, &parts, &parts_count, &absent, &rig.err), 0);
@@ -292,12 +262,12 @@ START_TEST(an_upload_goes_on_where_another_stopped)
         s3_upload_resume(rig.client, &spec, id, parts, parts_count, &rig.err);
     ck_assert_msg(second != NULL, "%s", rig.err.text);
     ck_assert_uint_eq(s3_upload_sent(second), 3 * PART);
-    ck_assert_int_eq(s3_rig_give(&rig, second, 4, 5, PART, SMALL), 0);
+    ck_assert_int_eq(s3_rig_give(second, 4, 5, PART, SMALL), 0);
     ck_assert_int_eq(s3_upload_finish(second, NULL, &rig.err), 0);
     s3_upload_free(second);
     s3_upload_free(first);
-    ck_assert(s3_rig_object_is(&rig, KEY, s3_rig_size(5)));
-    ck_assert_uint_eq(count("CreateMultipartUpload"), 1);
+    ck_assert(s3_rig_object_is(KEY, s3_rig_size(5)));
+    ck_assert_uint_eq(s3_rig_count("CreateMultipartUpload"), 1);
     free(parts);
     free(id);
 }
@@ -305,12 +275,12 @@ END_TEST
 
 START_TEST(uploads_whose_begin_was_not_answered_are_removed_at_the_end)
 {
-    fault(&(struct fake_fault){
+    s3_rig_fault((struct fake_fault){
         .op = "CreateMultipartUpload", .action = FAKE_LOSE_ANSWER, .times = 2});
-    s3_rig_assert_uploaded(&rig, 3);
-    ck_assert_uint_eq(count("CreateMultipartUpload"), 3);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 2);
-    s3_rig_assert_manners(&rig);
+    s3_rig_assert_uploaded(3);
+    ck_assert_uint_eq(s3_rig_count("CreateMultipartUpload"), 3);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 2);
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -321,17 +291,17 @@ static void impatient(struct s3_config *config)
 
 START_TEST(a_begin_that_is_never_answered_leaves_nothing_or_says_so)
 {
-    restart(NULL, impatient);
-    fault(&(struct fake_fault){
+    s3_rig_restart(NULL, impatient);
+    s3_rig_fault((struct fake_fault){
         .op = "CreateMultipartUpload", .action = FAKE_LOSE_ANSWER, .times = FAKE_ALWAYS});
-    s3_rig_assert_refused(&rig, 2, ERR_TRANSIENT);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 2, PART, PART), -1);
-    fault(&(struct fake_fault){.op = "ListMultipartUploads",
-                               .action = FAKE_STATUS,
-                               .status = 403,
-                               .code = "AccessDenied",
-                               .times = FAKE_ALWAYS});
+    s3_rig_assert_refused(2, ERR_TRANSIENT);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 2, PART, PART), -1);
+    s3_rig_fault((struct fake_fault){.op = "ListMultipartUploads",
+                                     .action = FAKE_STATUS,
+                                     .status = 403,
+                                     .code = "AccessDenied",
+                                     .times = FAKE_ALWAYS});
     ck_assert(!s3_upload_discard(upload));
 }
 END_TEST
@@ -342,9 +312,9 @@ START_TEST(chance_failures_cost_time_but_no_byte)
 
     settings.failure_percent = 10;
     settings.failure_seed = 7;
-    restart(&settings, NULL);
-    s3_rig_assert_uploaded(&rig, 60);
-    s3_rig_assert_manners(&rig);
+    s3_rig_restart(&settings, NULL);
+    s3_rig_assert_uploaded(60);
+    s3_rig_assert_manners();
 }
 END_TEST
 
@@ -354,7 +324,7 @@ int main(void)
     TCase *tcase = tcase_create("upload");
 
     tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_add_test(tcase, a_stream_of_one_part_is_one_put);
     tcase_add_test(tcase, an_empty_stream_is_an_empty_object);
     tcase_add_test(tcase, an_upload_without_a_part_is_no_object);

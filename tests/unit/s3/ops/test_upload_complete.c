@@ -12,38 +12,9 @@
 #define KEY S3_RIG_KEY
 enum { PART = S3_RIG_PART, SMALL = S3_RIG_LAST };
 
-static struct s3_rig rig;
-
-static void start(void)
-{
-    s3_rig_start(&rig, NULL, NULL);
-}
-
-static void stop(void)
-{
-    s3_rig_stop(&rig);
-}
-
-static void restart(const struct fake_s3_settings *settings,
-                    void (*change)(struct s3_config *config))
-{
-    s3_rig_stop(&rig);
-    s3_rig_start(&rig, settings, change);
-}
-
 static void little_time(struct s3_config *config)
 {
     config->retry_time_ms = 300;
-}
-
-static unsigned fault(const struct fake_fault *f)
-{
-    return fake_s3_fault(rig.fake, f);
-}
-
-static unsigned count(const char *op)
-{
-    return fake_s3_count(rig.fake, op);
 }
 
 static char *sent_header(const char *op, unsigned nth, const char *name)
@@ -115,36 +86,36 @@ START_TEST(a_complete_without_a_clear_answer_is_settled)
 
     settings.complete_twice_is_200 = _i >= 10;
     settings.complete_without_etag = _i >= 10;
-    restart(&settings, NULL);
+    s3_rig_restart(&settings, NULL);
     f.op = "CompleteMultipartUpload";
-    unsigned id = fault(&f);
-    s3_rig_assert_uploaded(&rig, 3);
+    unsigned id = s3_rig_fault(f);
+    s3_rig_assert_uploaded(3);
     ck_assert_uint_eq(fake_s3_fired(rig.fake, id), 1);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
-    s3_rig_assert_manners(&rig);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
+    s3_rig_assert_manners();
 }
 END_TEST
 
 START_TEST(an_error_inside_200_that_is_final_fails)
 {
-    fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
-                               .action = FAKE_ERROR_IN_200,
-                               .code = "AccessDenied",
-                               .times = FAKE_ALWAYS});
-    s3_rig_assert_refused(&rig, 3, ERR_DENIED);
+    s3_rig_fault((struct fake_fault){.op = "CompleteMultipartUpload",
+                                     .action = FAKE_ERROR_IN_200,
+                                     .code = "AccessDenied",
+                                     .times = FAKE_ALWAYS});
+    s3_rig_assert_refused(3, ERR_DENIED);
 }
 END_TEST
 
 START_TEST(a_complete_of_unknown_outcome_is_never_aborted)
 {
-    restart(NULL, little_time);
-    fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
-                               .action = FAKE_RESET,
-                               .bytes = 10,
-                               .times = FAKE_ALWAYS});
-    ck_assert_int_eq(s3_rig_upload(&rig, 3), -1);
+    s3_rig_restart(NULL, little_time);
+    s3_rig_fault((struct fake_fault){.op = "CompleteMultipartUpload",
+                                     .action = FAKE_RESET,
+                                     .bytes = 10,
+                                     .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_upload(3), -1);
     ck_assert_int_eq(rig.err.kind, ERR_TRANSIENT);
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 1);
 }
 END_TEST
@@ -157,13 +128,13 @@ START_TEST(a_lost_upload_is_not_taken_for_a_success)
     /* Somebody else's object lies under the key, once even of the same size. */
     for (size_t i = 0; i < 2; i++) {
         fake_s3_add_object(rig.fake, KEY, other, sizes[i]);
-        fault(&(struct fake_fault){.op = "CompleteMultipartUpload",
-                                   .action = FAKE_STATUS,
-                                   .status = 404,
-                                   .code = "NoSuchUpload"});
-        ck_assert_int_eq(s3_rig_upload(&rig, 3), -1);
+        s3_rig_fault((struct fake_fault){.op = "CompleteMultipartUpload",
+                                         .action = FAKE_STATUS,
+                                         .status = 404,
+                                         .code = "NoSuchUpload"});
+        ck_assert_int_eq(s3_rig_upload(3), -1);
         ck_assert_int_eq(rig.err.kind, ERR_STORE);
-        ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+        ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
     }
     free(other);
 }
@@ -174,9 +145,9 @@ START_TEST(uneven_parts_where_they_must_be_equal_fail)
     struct fake_s3_settings settings = fake_s3_defaults();
 
     settings.equal_parts = true;
-    restart(&settings, NULL);
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 1, PART, PART), 0);
+    s3_rig_restart(&settings, NULL);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 1, PART, PART), 0);
     struct part *part = part_pool_get(rig.pool, &rig.err);
     part->number = 2;
     part->offset = PART;
@@ -195,11 +166,11 @@ START_TEST(checksums_are_sent_where_they_are_verified)
 {
     char whole[S3_CRC64_BASE64], second[S3_CRC64_BASE64], sole[S3_CRC64_BASE64];
 
-    restart(NULL, _i == 0 ? as_minio : as_aws);
+    s3_rig_restart(NULL, _i == 0 ? as_minio : as_aws);
     s3_crc64_base64(crc_of(0, s3_rig_size(3)), whole);
     s3_crc64_base64(crc_of(PART, PART), second);
     s3_crc64_base64(crc_of(0, SMALL), sole);
-    s3_rig_assert_uploaded(&rig, 3);
+    s3_rig_assert_uploaded(3);
     assert_sent("CreateMultipartUpload", 1, "x-amz-checksum-algorithm", "CRC64NVME");
     assert_sent("CreateMultipartUpload", 1, "x-amz-checksum-type", "FULL_OBJECT");
     assert_sent("CompleteMultipartUpload", 1, "x-amz-checksum-crc64nvme", whole);
@@ -211,7 +182,7 @@ START_TEST(checksums_are_sent_where_they_are_verified)
         free(number);
     }
     fake_s3_forget_object(rig.fake, KEY);
-    s3_rig_assert_uploaded(&rig, 1);
+    s3_rig_assert_uploaded(1);
     assert_sent("PutObject", 1, "x-amz-checksum-crc64nvme", sole);
     assert_sent("PutObject", 1, "x-amz-checksum-algorithm", NULL);
 }
@@ -223,33 +194,33 @@ START_TEST(checksums_are_not_sent_where_they_are_refused)
 
     settings.refuse_checksums = true;
     settings.if_none_match = FAKE_IF_NONE_MATCH_501;
-    restart(&settings, as_b2);
-    s3_rig_assert_uploaded(&rig, 3);
+    s3_rig_restart(&settings, as_b2);
+    s3_rig_assert_uploaded(3);
     assert_sent("UploadPart", 1, "x-amz-checksum-crc64nvme", NULL);
     assert_sent("CompleteMultipartUpload", 1, "If-None-Match", NULL);
     fake_s3_forget_object(rig.fake, KEY);
-    s3_rig_assert_uploaded(&rig, 1);
+    s3_rig_assert_uploaded(1);
 }
 END_TEST
 
 START_TEST(a_part_whose_checksum_comes_back_wrong_is_sent_again)
 {
-    restart(NULL, as_aws);
-    fault(
-        &(struct fake_fault){.op = "UploadPart", .part = 2, .action = FAKE_WRONG_CHECKSUM});
-    s3_rig_assert_uploaded(&rig, 3);
-    ck_assert_uint_eq(count("UploadPart"), 4);
+    s3_rig_restart(NULL, as_aws);
+    s3_rig_fault(
+        (struct fake_fault){.op = "UploadPart", .part = 2, .action = FAKE_WRONG_CHECKSUM});
+    s3_rig_assert_uploaded(3);
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), 4);
 }
 END_TEST
 
 START_TEST(an_object_with_another_checksum_than_its_parts_is_corrupt)
 {
-    restart(NULL, _i == 0 ? as_minio : as_aws);
+    s3_rig_restart(NULL, _i == 0 ? as_minio : as_aws);
     s3_pair_fault(&rig.pair, "CompleteMultipartUpload", FAKE_WRONG_CHECKSUM);
-    ck_assert_int_eq(s3_rig_upload(&rig, 3), -1);
+    ck_assert_int_eq(s3_rig_upload(3), -1);
     ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
     ck_assert_ptr_nonnull(strstr(rig.err.text, "CRC-64"));
-    ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
 }
 END_TEST
 
@@ -260,37 +231,37 @@ START_TEST(what_a_service_does_not_implement_is_left_out)
 
     settings.refuse_checksums = _i == 0;
     settings.if_none_match = FAKE_IF_NONE_MATCH_501;
-    restart(&settings, as_aws);
-    s3_rig_assert_uploaded(&rig, 3);
-    ck_assert_uint_eq(count("CreateMultipartUpload"), _i == 0 ? 2 : 1);
-    ck_assert_uint_eq(count("UploadPart"), 3);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), _i == 0 ? 1 : 2);
+    s3_rig_restart(&settings, as_aws);
+    s3_rig_assert_uploaded(3);
+    ck_assert_uint_eq(s3_rig_count("CreateMultipartUpload"), _i == 0 ? 2 : 1);
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), 3);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), _i == 0 ? 1 : 2);
     fake_s3_forget_object(rig.fake, KEY);
-    s3_rig_assert_uploaded(&rig, 1);
-    ck_assert_uint_eq(count("PutObject"), 1);
+    s3_rig_assert_uploaded(1);
+    ck_assert_uint_eq(s3_rig_count("PutObject"), 1);
     assert_sent("PutObject", 1, "x-amz-checksum-crc64nvme", NULL);
 }
 END_TEST
 
 START_TEST(an_existing_object_is_not_replaced_where_the_service_can_tell)
 {
-    restart(NULL, as_minio);
+    s3_rig_restart(NULL, as_minio);
     fake_s3_add_object(rig.fake, KEY, "other", 5);
-    s3_rig_assert_refused(&rig, 3, ERR_STORE);
+    s3_rig_assert_refused(3, ERR_STORE);
     ck_assert_ptr_nonnull(strstr(rig.err.text, "exists already"));
     fake_s3_forget_object(rig.fake, KEY);
     s3_pair_fault(&rig.pair, "CompleteMultipartUpload", FAKE_LOSE_ANSWER);
-    s3_rig_assert_uploaded(&rig, 3);
+    s3_rig_assert_uploaded(3);
 }
 END_TEST
 
 static void head_fails(int status, unsigned times)
 {
-    fault(&(struct fake_fault){.op = "HeadObject",
-                               .action = FAKE_STATUS,
-                               .status = status,
-                               .code = "",
-                               .times = times});
+    s3_rig_fault((struct fake_fault){.op = "HeadObject",
+                                     .action = FAKE_STATUS,
+                                     .status = status,
+                                     .code = "",
+                                     .times = times});
 }
 
 START_TEST(keys_that_may_only_write_are_enough)
@@ -298,7 +269,7 @@ START_TEST(keys_that_may_only_write_are_enough)
     for (unsigned parts = 1; parts <= 3; parts += 2) {
         fake_s3_clear_faults(rig.fake);
         head_fails(403, FAKE_ALWAYS);
-        s3_rig_assert_uploaded(&rig, parts);
+        s3_rig_assert_uploaded(parts);
     }
 }
 END_TEST
@@ -306,8 +277,8 @@ END_TEST
 START_TEST(an_object_that_shows_late_is_waited_for)
 {
     head_fails(404, 2);
-    s3_rig_assert_uploaded(&rig, 3);
-    ck_assert_uint_eq(count("HeadObject"), 3);
+    s3_rig_assert_uploaded(3);
+    ck_assert_uint_eq(s3_rig_count("HeadObject"), 3);
 }
 END_TEST
 
@@ -317,17 +288,17 @@ START_TEST(an_object_that_never_shows_is_an_error)
         fake_s3_clear_faults(rig.fake);
         head_fails(404, FAKE_ALWAYS);
         if (i == 1)
-            fault(&(struct fake_fault){.op = "HeadBucket",
-                                       .action = FAKE_STATUS,
-                                       .status = 403,
-                                       .times = FAKE_ALWAYS});
+            s3_rig_fault((struct fake_fault){.op = "HeadBucket",
+                                             .action = FAKE_STATUS,
+                                             .status = 403,
+                                             .times = FAKE_ALWAYS});
         unsigned parts = i == 0 ? 1 : 3;
-        struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-        ck_assert_int_eq(s3_rig_give(&rig, upload, 1, parts, PART, SMALL), 0);
+        struct s3_upload *upload = s3_rig_begin(KEY);
+        ck_assert_int_eq(s3_rig_give(upload, 1, parts, PART, SMALL), 0);
         ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
         ck_assert(!s3_upload_discard(upload));
         ck_assert_int_eq(rig.err.kind, ERR_CORRUPT);
-        ck_assert_uint_eq(count("AbortMultipartUpload"), 0);
+        ck_assert_uint_eq(s3_rig_count("AbortMultipartUpload"), 0);
     }
 }
 END_TEST
@@ -352,11 +323,11 @@ START_TEST(what_may_have_been_left_is_said)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fake_fault f = cases[i].fault;
-        restart(NULL, little_time);
+        s3_rig_restart(NULL, little_time);
         f.times = FAKE_ALWAYS;
-        fault(&f);
-        struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-        int given = s3_rig_give(&rig, upload, 1, cases[i].parts, PART, SMALL);
+        s3_rig_fault(f);
+        struct s3_upload *upload = s3_rig_begin(KEY);
+        int given = s3_rig_give(upload, 1, cases[i].parts, PART, SMALL);
         if (given == 0)
             given = s3_upload_finish(upload, NULL, &rig.err);
         ck_assert_msg(given == (f.action == FAKE_DELAY ? 0 : -1), "case %zu", i);
@@ -378,7 +349,7 @@ static void restart_with_locks(bool forgotten)
 
     service.versioning = service.object_lock = true;
     service.upload_locks_forgotten = forgotten;
-    restart(&service, lock_objects);
+    s3_rig_restart(&service, lock_objects);
 }
 
 START_TEST(a_lock_that_the_service_forgot_is_set_again)
@@ -387,11 +358,11 @@ START_TEST(a_lock_that_the_service_forgot_is_set_again)
     bool absent;
 
     restart_with_locks(_i == 1);
-    ck_assert_int_eq(s3_rig_upload(&rig, 3), 0);
+    ck_assert_int_eq(s3_rig_upload(3), 0);
     ck_assert_int_eq(s3_head(rig.client, KEY, &object, &absent, &rig.err), 0);
     ck_assert(object.retain_until > 0 && object.legal_hold);
-    ck_assert_uint_eq(count("PutObjectRetention"), (unsigned)_i);
-    ck_assert_uint_eq(count("PutObjectLegalHold"), (unsigned)_i);
+    ck_assert_uint_eq(s3_rig_count("PutObjectRetention"), (unsigned)_i);
+    ck_assert_uint_eq(s3_rig_count("PutObjectLegalHold"), (unsigned)_i);
     s3_object_release(&object);
 }
 END_TEST
@@ -401,10 +372,10 @@ START_TEST(an_object_that_cannot_be_locked_is_no_success)
     static const char *const ops[] = {"PutObjectRetention", "PutObjectLegalHold"};
 
     restart_with_locks(true);
-    fault(&(struct fake_fault){
+    s3_rig_fault((struct fake_fault){
         .op = ops[_i], .action = FAKE_STATUS, .status = 403, .code = "AccessDenied"});
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, SMALL), 0);
+    struct s3_upload *upload = s3_rig_begin(KEY);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 3, PART, SMALL), 0);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     ck_assert_int_eq(rig.err.kind, ERR_DENIED);
     ck_assert_msg(strstr(rig.err.text, "but not locked") != NULL, "%s", rig.err.text);
@@ -414,15 +385,15 @@ END_TEST
 
 START_TEST(an_interrupted_upload_is_aborted)
 {
-    struct s3_upload *upload = s3_rig_begin(&rig, KEY);
+    struct s3_upload *upload = s3_rig_begin(KEY);
 
-    ck_assert_int_eq(s3_rig_give(&rig, upload, 1, 3, PART, PART), 0);
+    ck_assert_int_eq(s3_rig_give(upload, 1, 3, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
     cancel_request(SIGTERM);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     ck_assert_int_eq(rig.err.kind, ERR_CANCELLED);
     s3_upload_free(upload);
-    ck_assert_uint_eq(count("CompleteMultipartUpload"), 0);
+    ck_assert_uint_eq(s3_rig_count("CompleteMultipartUpload"), 0);
     ck_assert_uint_eq(fake_s3_upload_count(rig.fake), 0);
 }
 END_TEST
@@ -433,7 +404,7 @@ int main(void)
     TCase *tcase = tcase_create("upload_complete");
 
     tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_add_loop_test(tcase, checksums_are_sent_where_they_are_verified, 0, 2);
     tcase_add_test(tcase, a_part_whose_checksum_comes_back_wrong_is_sent_again);
     tcase_add_loop_test(tcase, an_object_with_another_checksum_than_its_parts_is_corrupt, 0,
