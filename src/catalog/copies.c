@@ -278,10 +278,12 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
         return -1;
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET first_marked = iif(?1 = 0 OR first_marked = 0, ?1,"
-                " first_marked) WHERE id = ?2 AND state = 'complete'",
+                " first_marked), updated = ?3 WHERE id = ?2 AND state = 'complete'",
                 err);
     sql_bind_int(&sql, time);
     sql_bind_int(&sql, id);
+    /* Else the state file of before, which is as old as the row, would be newer. */
+    sql_bind_int(&sql, clock_now());
     return sql_finish(catalog, copy_row_change(&sql, id, "no plan is about it"), err);
 }
 
