@@ -8,8 +8,11 @@
 #include "catalog/stores.h"
 #include "repository/keys.h"
 #include "repository/manifest.h"
+#include "tests/support/store_seam.h"
 
 #include <check.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char *const names[DEPOT_PLACES] = {"nas", "offsite"};
 enum { NUMBERS = 60 }; /* the highest that is looked for */
@@ -75,14 +78,18 @@ static void begin(struct depot *depot, const struct depot_spec *spec)
         know_store(depot, place);
 }
 
+static char *path_of(const struct depot *depot, enum depot_place place)
+{
+    return memory_format("%s/%s", depot->place, names[place]);
+}
+
 void depot_begin(struct depot *depot, const struct depot_spec *spec)
 {
     *depot = (struct depot){.now = clock_now()};
     scratch_folder(depot->place);
     for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
-        char *path = memory_format("%s/%s", depot->place, names[place]);
-        depot->stores[place] = store_open_dir(names[place], path, &depot->err);
-        ck_assert_ptr_nonnull(depot->stores[place]);
+        char *path = path_of(depot, place);
+        depot->stores[place] = store_seam_place(path, NULL);
         free(path);
     }
     begin(depot, spec);
@@ -103,9 +110,58 @@ void depot_end(struct depot *depot)
     catalogs_end(&depot->catalogs);
     if (depot->joined)
         return;
-    for (enum depot_place place = 0; place < DEPOT_PLACES; place++)
-        store_close(depot->stores[place]);
+    store_seam_end();
     scratch_remove(depot->place);
+}
+
+const char *depot_place_name(enum depot_place place)
+{
+    return names[place];
+}
+
+void depot_reopen(struct depot *depot)
+{
+    catalog_close(depot->catalog);
+    depot->catalog = depot->catalogs.catalog = catalogs_open(&depot->catalogs);
+    for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
+        struct catalog_store row = {0};
+        bool absent = true;
+        OK(catalog_store_find(depot->catalog, names[place], &row, &absent, &depot->err));
+        depot->ids[place] = absent ? 0 : row.id;
+        catalog_store_release(&row);
+    }
+}
+
+void depot_unmount(struct depot *depot, enum depot_place place)
+{
+    char *path = path_of(depot, place);
+    store_seam_refuse(path, ERR_NOT_FOUND, "no such folder");
+    free(path);
+}
+
+void depot_mount(struct depot *depot, enum depot_place place)
+{
+    char *path = path_of(depot, place);
+    store_seam_refuse(path, ERR_NONE, "");
+    free(path);
+}
+
+char *depot_unmark(struct depot *depot, enum depot_place place)
+{
+    char uuid[37] = "";
+    bool absent = true;
+    OK(store_identify(depot->stores[place], uuid, &absent, &depot->err));
+    ck_assert(!absent);
+    memory_store_drop(depot->stores[place], KEYS_MARK);
+    return memory_strdup(uuid);
+}
+
+void depot_mark(struct depot *depot, enum depot_place place, const char *uuid)
+{
+    char mark[37];
+    snprintf(mark, sizeof mark, "%s", uuid);
+    memory_store_drop(depot->stores[place], KEYS_MARK);
+    OK(store_mark(depot->stores[place], mark, &depot->err));
 }
 
 /* ---- backups ---- */
@@ -166,8 +222,10 @@ static void put(struct depot *depot, struct store *store, const char *key, const
     OK(store_put(store, key, text, strlen(text), true, &depot->err));
 }
 
+enum { MANIFEST = 1, DATA = 2, INDEX = 4, STATE = 8 };
+
 static void put_objects(struct depot *depot, struct store *store,
-                        const struct catalog_artifact *artifact)
+                        const struct catalog_artifact *artifact, unsigned parts)
 {
     char data[DEPOT_BYTES + 1] = "", index[] = "an index";
     struct manifest_facts facts;
@@ -180,10 +238,13 @@ static void put_objects(struct depot *depot, struct store *store,
     facts.index_sha256 = memory_strdup(artifact->sha256);
     facts.chunks = 1;
     manifest_facts_add_part(&facts, artifact->stored_bytes);
-    put(depot, store, facts.key, data);
-    put(depot, store, facts.index_key, index);
+    if ((parts & DATA) != 0)
+        put(depot, store, facts.key, data);
+    if ((parts & INDEX) != 0)
+        put(depot, store, facts.index_key, index);
     char *manifest = manifest_text(artifact, &facts), *key = keys_manifest(artifact->id);
-    put(depot, store, key, manifest);
+    if ((parts & MANIFEST) != 0)
+        put(depot, store, key, manifest);
     free(key);
     free(manifest);
     manifest_facts_release(&facts);
@@ -218,7 +279,7 @@ void depot_backup(struct depot *depot, unsigned n, const struct depot_backup *ba
     for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
         if ((stores & DEPOT_AT(place)) == 0)
             continue;
-        put_objects(depot, depot->stores[place], &artifact);
+        put_objects(depot, depot->stores[place], &artifact, MANIFEST | DATA | INDEX);
         if (!of->unknown)
             add_copy(depot, &artifact, depot->ids[place]);
     }
@@ -229,6 +290,60 @@ void depot_backups(struct depot *depot, unsigned first, unsigned last)
 {
     for (unsigned n = first; n <= last; n++)
         depot_backup(depot, n, NULL);
+}
+
+/* By a process that ends in the middle of it. */
+static void open_upload(struct depot *depot, struct store *store, const char *key,
+                        const char *id)
+{
+    struct store_upload_spec spec = {.key = key, .id = id};
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(store_upload_begin(store, &spec, &depot->err) != NULL ? 0 : 1);
+    int status = 1;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+static void crash_copy(struct depot *depot, const struct catalog_artifact *artifact,
+                       enum depot_place place, const struct depot_crash *crash)
+{
+    struct store *store = depot->stores[place];
+    struct keys_artifact of = names_of(artifact);
+    struct catalog_copy copy = {
+        .store_id = depot->ids[place], .key = keys_data(&of), .index_key = keys_index(&of)};
+    memcpy(copy.artifact, artifact->id, ULID_SIZE);
+    OK(catalog_copy_insert(depot->catalog, &copy, &depot->err));
+    OK(catalog_copy_begun(depot->catalog, copy.id, NULL, &depot->err));
+    if (crash->upload)
+        open_upload(depot, store, copy.key, artifact->id);
+    put_objects(depot, store, artifact,
+                (crash->data ? DATA : 0u) | (crash->index ? INDEX : 0u) |
+                    (crash->manifest ? MANIFEST : 0u));
+    catalog_copy_release(&copy);
+}
+
+void depot_crash(struct depot *depot, unsigned n, const struct depot_crash *crash)
+{
+    static const struct depot_backup plain = {0};
+    const char *owner = crash->owner ? crash->owner : catalogs_dead_owner();
+    struct catalog_artifact artifact;
+    fill(depot, n, &plain, &artifact);
+    OK(catalog_artifact_insert(depot->catalog, &artifact, &depot->err));
+    for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
+        if (crash->stores == 0 || (crash->stores & DEPOT_AT(place)) != 0)
+            crash_copy(depot, &artifact, place, crash);
+    }
+    char *sql = memory_format(
+        "UPDATE artifacts SET owner = '%s' WHERE id = '%s';"
+        "UPDATE copies SET owner = '%s' WHERE artifact = (SELECT number FROM artifacts "
+        "WHERE id = '%s')",
+        owner, artifact.id, owner, artifact.id);
+    if (*owner != '\0')
+        catalogs_sql(&depot->catalogs, sql);
+    free(sql);
+    catalog_artifact_release(&artifact);
 }
 
 char *depot_key(const struct depot *depot, unsigned n, const char *what)
@@ -247,12 +362,10 @@ char *depot_key(const struct depot *depot, unsigned n, const char *what)
 
 /* ---- what is there ---- */
 
-static unsigned number_of(const char *id)
+unsigned depot_number(const char *id)
 {
     return 1000 - (unsigned)strtoul(id + 10, NULL, 10);
 }
-
-enum { MANIFEST = 1, DATA = 2, INDEX = 4, STATE = 8 };
 
 static int see(void *context, const struct store_object *object, struct err *err)
 {
@@ -265,8 +378,8 @@ static int see(void *context, const struct store_object *object, struct err *err
                     : kind == KEYS_KIND_STATE  ? STATE
                                                : 0u;
     (void)err;
-    if (part != 0 && number_of(id) < NUMBERS)
-        found[number_of(id)] |= part;
+    if (part != 0 && depot_number(id) < NUMBERS)
+        found[depot_number(id)] |= part;
     return 0;
 }
 
@@ -313,12 +426,14 @@ char *depot_known(struct depot *depot, enum depot_place place)
     struct strlist list = {0};
     struct catalog_copy_filter filter = {.store_id = depot->ids[place]};
     struct err err = {0};
+    if (depot->ids[place] == 0)
+        return memory_strdup("");
     ck_assert_msg(catalog_copies_list(depot->catalog, &filter, &copies, &err) == 0, "%s",
                   err.text);
     /* By id: the oldest first. */
     for (size_t i = copies.count; i-- > 0;) {
         const struct catalog_copy *copy = &copies.items[i];
-        strlist_addf(&list, "%u%s%s", number_of(copy->artifact),
+        strlist_addf(&list, "%u%s%s", depot_number(copy->artifact),
                      copy->state == CATALOG_COPY_COMPLETE ? "" : ":",
                      copy->state == CATALOG_COPY_COMPLETE
                          ? ""
@@ -336,6 +451,13 @@ void depot_assert(struct depot *depot, enum depot_place place, const char *numbe
     ck_assert_msg(strcmp(known, numbers) == 0, "of store \"%s\" is known %s and not %s",
                   names[place], known, numbers);
     free(lies);
+    free(known);
+}
+
+void depot_assert_settled(struct depot *depot, enum depot_place place)
+{
+    char *known = depot_known(depot, place);
+    depot_assert(depot, place, known);
     free(known);
 }
 

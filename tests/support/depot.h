@@ -32,7 +32,7 @@ struct depot {
     struct catalog *catalog; /* of `catalogs` */
     struct settings settings;
     char place[SCRATCH_SIZE];           /* the folder of the stores */
-    struct store *stores[DEPOT_PLACES]; /* as anybody may look into them */
+    struct store *stores[DEPOT_PLACES]; /* memory_store.h: to look into, and to let fail */
     int64_t ids[DEPOT_PLACES];          /* in the catalog; 0: not known there yet */
     int64_t now;
     struct err err; /* of the last operation */
@@ -50,6 +50,15 @@ void depot_begin(struct depot *depot, const struct depot_spec *spec);
 void depot_join(struct depot *depot, const struct depot *other,
                 const struct depot_spec *spec);
 void depot_end(struct depot *depot);
+/* The catalog file may be another by now: opens it, and looks up the stores in it. */
+void depot_reopen(struct depot *depot);
+const char *depot_place_name(enum depot_place place); /* "nas" "offsite" */
+/* The place is a disk that is not mounted; it is again. */
+void depot_unmount(struct depot *depot, enum depot_place place);
+void depot_mount(struct depot *depot, enum depot_place place);
+/* Its mark is gone, or another's; heap: the one it had. */
+char *depot_unmark(struct depot *depot, enum depot_place place);
+void depot_mark(struct depot *depot, enum depot_place place, const char *uuid);
 
 /* ---- what lies there ---- */
 
@@ -65,7 +74,16 @@ struct depot_backup {
 void depot_backup(struct depot *depot, unsigned n, const struct depot_backup *backup);
 /* Numbers `first` to `last`, in both stores. */
 void depot_backups(struct depot *depot, unsigned first, unsigned last);
+/* One that is being taken, or was when its process ended. */
+struct depot_crash {
+    unsigned stores;            /* 0: both */
+    const char *owner;          /* NULL: a process that has ended; "": we */
+    bool upload;                /* the upload is still open, else: */
+    bool data, index, manifest; /* are there */
+};
+void depot_crash(struct depot *depot, unsigned n, const struct depot_crash *crash);
 const char *depot_id(unsigned n); /* static, eight in turn */
+unsigned depot_number(const char *id);
 /* "manifest", "data", "index", "state" of backup n; heap. */
 char *depot_key(const struct depot *depot, unsigned n, const char *what) MUST_USE;
 int64_t depot_copy(struct depot *depot, unsigned n, enum depot_place place); /* its id */
@@ -78,5 +96,7 @@ char *depot_lies(const struct depot *depot, enum depot_place place) MUST_USE;
 char *depot_known(struct depot *depot, enum depot_place place) MUST_USE;
 /* Both: what is complete lies there whole, what is deleted not at all. */
 void depot_assert(struct depot *depot, enum depot_place place, const char *numbers);
+/* Both, whichever they are. */
+void depot_assert_settled(struct depot *depot, enum depot_place place);
 
 #endif

@@ -10,6 +10,7 @@
 #include "repository/keys.h"
 #include "session/lock.h"
 #include "tests/support/depot_prune.h"
+#include "tests/support/memory_store.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
@@ -51,17 +52,10 @@ static int64_t count(const char *sql)
     return catalogs_number(&depot.catalogs, sql);
 }
 
-static void drop(enum depot_place place, const char *key)
-{
-    struct store_removed removed;
-    OK(store_remove(depot.stores[place], key, &removed, &depot.err));
-    ck_assert_int_eq(removed.result, STORE_GONE);
-}
-
 static void drop_of(enum depot_place place, unsigned n, const char *what)
 {
     char *key = depot_key(&depot, n, what);
-    drop(place, key);
+    memory_store_drop(depot.stores[place], key);
     free(key);
 }
 
@@ -98,13 +92,9 @@ START_TEST(nothing_else_is_touched)
         OK(store_put(depot.stores[DEPOT_NAS], others[i], "x", 1, true, &depot.err));
     pruned((struct depot_prune){0});
     expect("1 2", "1 2");
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        struct store_object object = {0};
-        bool absent = true;
-        OK(store_stat(depot.stores[DEPOT_NAS], others[i], &object, &absent, &depot.err));
-        ck_assert_msg(!absent, "%s is gone", others[i]);
-        store_object_release(&object);
-    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(memory_store_has(depot.stores[DEPOT_NAS], others[i]), "%s is gone",
+                      others[i]);
 }
 END_TEST
 
@@ -206,24 +196,17 @@ END_TEST
 
 static void forget_mark(enum depot_place place)
 {
-    drop(place, KEYS_MARK);
+    free(depot_unmark(&depot, place));
 }
 
 static void swap_mark(enum depot_place place)
 {
-    char other[37] = "";
-    drop(place, KEYS_MARK);
-    OK(store_mark(depot.stores[place], other, &depot.err));
+    depot_mark(&depot, place, "11111111-2222-4333-8444-555555555555");
 }
 
 static void unmount(enum depot_place place)
 {
-    char *path =
-        memory_format("%s/%s", depot.place, place == DEPOT_NAS ? "nas" : "offsite");
-    char *away = memory_format("%s.away", path);
-    ck_assert_int_eq(rename(path, away), 0);
-    free(path);
-    free(away);
+    depot_unmount(&depot, place);
 }
 
 static void (*const losses[])(enum depot_place place) = {forget_mark, swap_mark, unmount};
@@ -239,11 +222,9 @@ START_TEST(a_store_that_is_not_surely_the_one_is_left_alone_and_the_others_are_p
     ck_assert_str_eq(known, "1 2 3 4");
     free(known);
     depot_assert(&depot, DEPOT_OFFSITE, "1 2");
-    if (losses[_i] != unmount) {
-        char *lies = depot_lies(&depot, DEPOT_NAS);
-        ck_assert_str_eq(lies, "1 2 3 4");
-        free(lies);
-    }
+    char *lies = depot_lies(&depot, DEPOT_NAS);
+    ck_assert_str_eq(lies, "1 2 3 4");
+    free(lies);
 }
 END_TEST
 
@@ -603,7 +584,8 @@ START_TEST(what_a_crash_left_is_cleared_away_and_a_live_upload_is_not)
                      1);
     ck_assert_int_eq(count("SELECT count(*) FROM artifacts WHERE status = 'failed'"), 1);
     ck_assert_int_eq(count("SELECT count(*) FROM copies WHERE state = 'uploading'"), 1);
-    drop(DEPOT_NAS, "data/shop/2.sql.gz");
+    ck_assert(memory_store_has(depot.stores[DEPOT_NAS], "data/shop/2.sql.gz"));
+    ck_assert(!memory_store_has(depot.stores[DEPOT_NAS], "data/shop/1.sql.gz"));
 }
 END_TEST
 
@@ -633,6 +615,91 @@ START_TEST(rows_of_what_was_deleted_long_ago_go)
                                   "86400 * 401 WHERE status = 'deleted'");
     pruned((struct depot_prune){0});
     ck_assert_int_eq(count("SELECT count(*) FROM artifacts"), 2);
+    expect("1 2", "1 2");
+}
+END_TEST
+
+/* ---- whatever fails ---- */
+
+/* The n-th thing that is asked of a store fails, once or from then on, before or after its
+ * effect; for every n. After one more run nothing is half done, and nothing that is to be
+ * kept was lost meanwhile. */
+START_TEST(after_any_failure_one_more_run_finishes_it)
+{
+    bool once = (_i & 1) != 0, did = (_i & 2) != 0;
+    for (unsigned n = 1;; n++) {
+        struct depot_prune run = {0};
+        depot_end(&depot);
+        setup();
+        depot_backups(&depot, 1, 4);
+        if (once)
+            memory_store_stumble(depot.stores[DEPOT_NAS], MEMORY_ANY, n, "", ERR_TRANSIENT,
+                                 did);
+        else
+            memory_store_fail(depot.stores[DEPOT_NAS], MEMORY_ANY, n, "", ERR_TRANSIENT,
+                              did);
+        int result = depot_prune(&depot, &run);
+        ck_assert_msg(result == 0, "%u: %s", n, depot.err.text);
+        bool failed = memory_store_failed(depot.stores[DEPOT_NAS]);
+        ck_assert_msg(!failed || run.status == 8, "%u: %d", n, run.status);
+        memory_store_heal(depot.stores[DEPOT_NAS]);
+        depot_assert(&depot, DEPOT_OFFSITE, "1 2");
+        /* Tried again a minute later. */
+        run = pruned((struct depot_prune){.now = depot.now + 60});
+        ck_assert_int_eq(run.status, 0);
+        expect("1 2", "1 2");
+        if (!failed)
+            break;
+    }
+}
+END_TEST
+
+START_TEST(a_deletion_takes_the_manifest_first)
+{
+    static const char *const parts[] = {"manifests/", ".index.gz", ".sql.gz"};
+    static const char *const left[] = {"1 2 3", "1 2 3(data,index)", "1 2 3(data)"};
+    depot_backups(&depot, 1, 3);
+    memory_store_fail(depot.stores[DEPOT_NAS], MEMORY_REMOVE, 1, parts[_i], ERR_TRANSIENT,
+                      false);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 8);
+    char *lies = depot_lies(&depot, DEPOT_NAS), *known = depot_known(&depot, DEPOT_NAS);
+    ck_assert_str_eq(lies, left[_i]);
+    ck_assert_str_eq(known, "1 2 3:deleting");
+    free(lies);
+    free(known);
+}
+END_TEST
+
+START_TEST(an_object_lock_holds_its_copy_and_no_other)
+{
+    depot_backups(&depot, 1, 4);
+    char *key = depot_key(&depot, 3, "manifest");
+    memory_store_refuse(depot.stores[DEPOT_NAS], key, STORE_LOCKED, depot.now + DEPOT_DAY);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 0); /* the lock was asked for; it is no failure */
+    char *known = depot_known(&depot, DEPOT_NAS);
+    ck_assert_str_eq(known, "1 2 3:locked");
+    free(known);
+    free(key);
+    depot_assert(&depot, DEPOT_OFFSITE, "1 2");
+    memory_store_heal(depot.stores[DEPOT_NAS]);
+    run = pruned((struct depot_prune){.now = depot.now + DEPOT_DAY});
+    ck_assert_int_eq(run.status, 0);
+    expect("1 2", "1 2");
+}
+END_TEST
+
+START_TEST(a_store_that_refuses_is_told_and_asked_again_the_next_day)
+{
+    depot_backups(&depot, 1, 3);
+    memory_store_refuse(depot.stores[DEPOT_NAS], "manifests/", STORE_REFUSED, 0);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 8);
+    memory_store_heal(depot.stores[DEPOT_NAS]);
+    run = pruned((struct depot_prune){.now = depot.now + DEPOT_DAY - 1});
+    ck_assert_uint_eq(run.removed, 0);
+    pruned((struct depot_prune){.now = depot.now + DEPOT_DAY});
     expect("1 2", "1 2");
 }
 END_TEST
@@ -680,6 +747,10 @@ int main(void)
     tcase_add_test(tests, what_a_crash_left_is_cleared_away_and_a_live_upload_is_not);
     tcase_add_test(tests, a_copy_that_is_read_stays_until_its_reader_is_done);
     tcase_add_test(tests, rows_of_what_was_deleted_long_ago_go);
+    tcase_add_loop_test(tests, after_any_failure_one_more_run_finishes_it, 0, 4);
+    tcase_add_loop_test(tests, a_deletion_takes_the_manifest_first, 0, 3);
+    tcase_add_test(tests, an_object_lock_holds_its_copy_and_no_other);
+    tcase_add_test(tests, a_store_that_refuses_is_told_and_asked_again_the_next_day);
     tests = add_case(suite, "guarded", setup_guarded);
     tcase_add_test(tests, too_many_at_once_is_refused_until_that_very_plan_is_forced);
     tcase_add_test(tests, a_refused_group_does_not_hold_up_the_others);
