@@ -8,6 +8,8 @@
 #include "catalog/stores.h"
 #include "repository/keys.h"
 #include "repository/manifest.h"
+#include "repository/repository.h"
+#include "repository/state_sync.h"
 #include "tests/support/store_seam.h"
 
 #include <check.h>
@@ -290,6 +292,18 @@ void depot_backups(struct depot *depot, unsigned first, unsigned last)
 {
     for (unsigned n = first; n <= last; n++)
         depot_backup(depot, n, NULL);
+}
+
+void depot_tell(struct depot *depot, unsigned n)
+{
+    for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
+        struct repository *repository = repository_open(&depot->settings, depot->catalog,
+                                                        names[place], false, &depot->err);
+        bool written = false;
+        ck_assert_msg(repository != NULL, "%s", depot->err.text);
+        OK(state_sync_push(depot->catalog, repository, depot_id(n), &written, &depot->err));
+        repository_close(repository);
+    }
 }
 
 /* By a process that ends in the middle of it. */

@@ -82,6 +82,8 @@ struct depot_crash {
     bool data, index, manifest; /* are there */
 };
 void depot_crash(struct depot *depot, unsigned n, const struct depot_crash *crash);
+/* What the catalog knows of it goes into every store that it lies in. */
+void depot_tell(struct depot *depot, unsigned n);
 const char *depot_id(unsigned n); /* static, eight in turn */
 unsigned depot_number(const char *id);
 /* "manifest", "data", "index", "state" of backup n; heap. */
