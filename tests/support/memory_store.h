@@ -6,7 +6,8 @@
  *     -> store_close, once for each of new and share
  *
  * What it holds lies in memory that is shared with child processes: what one of them had
- * done when it was killed is there for its parent, as in a real store. One thread.
+ * done when it was killed is there for its parent, as in a real store. store_get from any
+ * thread, all else from one.
  *
  * As type "s3" it behaves as a bucket where the kinds differ: an unfinished upload is listed
  * under its final key, is there a moment before its handle is told, and a PUT of bytes that

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "tests/support/memory_store_internal.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 const char *memory_step_name(enum memory_step step)
@@ -42,12 +43,16 @@ static bool fires(struct store *store, struct memory_fault *fault, const char *k
     return true;
 }
 
+/* Many small objects are fetched by several threads at once. */
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
+
 struct memory_outcome memory_step_begin(struct store *store, enum memory_step step,
                                         const char *key, struct err *err)
 {
     struct memory_vault *vault = memory_vault(store);
     struct memory_fault *rules[] = {&vault->faults[step], &vault->faults[MEMORY_ANY]};
     struct memory_outcome outcome = {.did = true};
+    pthread_mutex_lock(&counting);
     vault->steps[step]++;
     vault->steps[MEMORY_ANY]++;
     for (size_t i = 0; i < 2; i++) {
@@ -62,6 +67,7 @@ struct memory_outcome memory_step_begin(struct store *store, enum memory_step st
             err_set(err, rules[i]->kind, "told to fail (%s)", memory_step_name(step));
         }
     }
+    pthread_mutex_unlock(&counting);
     return outcome;
 }
 
