@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/runs.h"
+#include "postgres/conninfo.h"
 #include "postgres/server.h"
 
 enum {
@@ -52,8 +53,8 @@ static int find_settings(struct job_run *run, struct err *err)
     run->source = settings_require_source(settings, run->job->source, err);
     if (run->source == NULL)
         return -1;
-    run->conninfo.text = server_conninfo_with_password(run->source->conninfo.text,
-                                                       run->source->password.text, err);
+    run->conninfo.text =
+        conninfo_with_password(run->source->conninfo.text, run->source->password.text, err);
     return run->conninfo.text ? 0 : -1;
 }
 
@@ -192,7 +193,7 @@ static int run_recorded(struct job_run *run, struct backup_results *results,
 static struct lock *take_lock(const struct job_run *run, struct err *err)
 {
     bool adhoc = run->spec->settings->adhoc;
-    char *public = server_conninfo_public(run->conninfo.text, err);
+    char *public = conninfo_public(run->conninfo.text, err);
     unsigned char sum[SHA256_SIZE];
     char hex[SHA256_HEX];
     if (public == NULL)

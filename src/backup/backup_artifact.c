@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "postgres/conninfo.h"
 #include "stream/stream.h"
 
 #include <unistd.h>
@@ -288,7 +289,7 @@ static int write_manifest(struct taking *t, struct err *err)
     char hex[SHA256_HEX];
     free(facts->connection);
     /* A manifest lies in every store for years: nothing secret gets in. */
-    facts->connection = server_conninfo_public(t->take->source->conninfo.text, err);
+    facts->connection = conninfo_public(t->take->source->conninfo.text, err);
     if (facts->connection == NULL)
         return -1;
     facts->key = memory_strdup(t->data_key);

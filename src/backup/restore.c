@@ -9,6 +9,7 @@
 #include "repository/manifest.h"
 #include "base/memory.h"
 #include "postgres/psql_sink.h"
+#include "postgres/conninfo.h"
 #include "postgres/server.h"
 
 enum { MAJOR = 10000 };
@@ -241,7 +242,7 @@ static void tell_incomplete(const struct restore_run *r, struct err *err)
 /* libpq would take the one named like the user: a backup is not to end in `postgres`. */
 static int check_named(const struct restore_run *r, struct err *err)
 {
-    if (r->globals || server_conninfo_names_database(r->spec->conninfo))
+    if (r->globals || conninfo_names_database(r->spec->conninfo))
         return 0;
     err_set(err, ERR_USAGE, "--to does not say which database");
     return err_hint(err, "as --to 'host=db2 dbname=shop_restored'");
@@ -253,7 +254,7 @@ static int run(struct restore_run *r, struct err *err)
     from.purpose = "being restored";
     if (check_named(r, err) < 0)
         return -1;
-    r->database = server_conninfo_database(r->spec->conninfo, err);
+    r->database = conninfo_database(r->spec->conninfo, err);
     if (r->database == NULL || check_options(r, err) < 0)
         return -1;
     r->retrieve = copy_reader_open(&from, err);

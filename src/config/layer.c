@@ -5,6 +5,7 @@
 #include "config/layer.h"
 #include "base/memory.h"
 #include "config/redact.h"
+#include "postgres/conninfo.h"
 
 void layer_init(struct layer *layer)
 {
@@ -163,7 +164,7 @@ void layer_merge(struct layer *lower, const struct layer *upper)
 static void display_item(const struct option *option, const char *item, struct text *out)
 {
     if (option->type == OPTION_CONNINFO)
-        redact_conninfo(item, out);
+        conninfo_redact(item, out);
     else if (option->type == OPTION_URL || option->type == OPTION_STORE_URL)
         redact_url(item, out);
     else if (option_is_secret(option, item))

@@ -7,6 +7,7 @@
 #include "config/redact.h"
 #include "config/settings.h"
 #include "config/value.h"
+#include "postgres/conninfo.h"
 
 enum { NAMES_MAX = 128 };
 
@@ -117,7 +118,7 @@ bool option_is_list(const struct option *option)
 bool option_is_secret(const struct option *option, const char *text)
 {
     if (option->type == OPTION_CONNINFO)
-        return redact_conninfo_has_password(text);
+        return conninfo_has_secret(text);
     if (option->type == OPTION_URL)
         return redact_url_has_password(text);
     return option->type == OPTION_SECRET;

@@ -3,6 +3,7 @@
 #include "backup/backup_facts.h"
 #include "base/cancel.h"
 #include "base/memory.h"
+#include "postgres/conninfo.h"
 #include "postgres/dump.h"
 #include "postgres/server.h"
 
@@ -153,8 +154,8 @@ static int prepare(struct asked *asked, const char *name, struct err *err)
     if (asked->source == NULL)
         return -1;
     asked->with_data = wants_data(settings, name);
-    asked->conninfo.text = server_conninfo_with_password(asked->source->conninfo.text,
-                                                         asked->source->password.text, err);
+    asked->conninfo.text = conninfo_with_password(asked->source->conninfo.text,
+                                                  asked->source->password.text, err);
     return asked->conninfo.text == NULL ? -1 : 0;
 }
 

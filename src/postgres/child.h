@@ -18,7 +18,7 @@ struct child;
 
 struct child_spec {
     struct strlist *argv;      /* argv[0] is the program */
-    const struct strlist *env; /* as of server_child; may be NULL */
+    const struct strlist *env; /* as of conninfo_child; may be NULL */
     const char *database;      /* for the log; NULL: do not log */
     bool writes;               /* we read its stdout */
     bool reads;                /* we write its stdin */

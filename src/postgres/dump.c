@@ -1,12 +1,12 @@
 /*
- * pg_dump's command line. Passwords are in the environment (server_child), never here: `ps`
+ * pg_dump's command line. Passwords are in the environment (conninfo_child), never here: `ps`
  * shows arguments to everybody.
  */
 #include "postgres/dump.h"
 
 #include "base/memory.h"
 #include "postgres/child.h"
-#include "postgres/server.h"
+#include "postgres/conninfo.h"
 
 struct dump {
     struct child *child;
@@ -108,14 +108,14 @@ static void build_argv(struct strlist *argv, const struct dump_spec *spec,
 
 struct dump *dump_start(const struct dump_spec *spec, struct err *err)
 {
-    struct server_child connection;
+    struct conninfo_child connection;
     struct strlist argv = {0};
     struct child *child = NULL;
     char *database = spec->database != NULL ? memory_strdup(spec->database)
-                                            : server_conninfo_database(spec->conninfo, err);
+                                            : conninfo_database(spec->conninfo, err);
     if (database == NULL)
         return NULL;
-    if (server_child(spec->conninfo, database, &connection, err) == 0) {
+    if (conninfo_child(spec->conninfo, database, &connection, err) == 0) {
         build_argv(&argv, spec, connection.argument, database);
         struct child_spec child_spec = {
             .argv = &argv,
@@ -125,7 +125,7 @@ struct dump *dump_start(const struct dump_spec *spec, struct err *err)
             .kind = ERR_DATABASE,
         };
         child = child_start(&child_spec, err);
-        server_child_release(&connection);
+        conninfo_child_release(&connection);
     }
     strlist_release(&argv);
     free(database);

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "postgres/child.h"
-#include "postgres/server.h"
+#include "postgres/conninfo.h"
 
 #define DUPLICATE_OBJECT "42710" /* a role or tablespace that is there already */
 
@@ -57,14 +57,14 @@ static bool takes_a_part(const struct psql_sink_spec *spec)
 
 struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err *err)
 {
-    struct server_child connection;
+    struct conninfo_child connection;
     struct strlist argv = {0};
     struct child *child = NULL;
     char *database = spec->database != NULL ? memory_strdup(spec->database)
-                                            : server_conninfo_database(spec->conninfo, err);
+                                            : conninfo_database(spec->conninfo, err);
     if (database == NULL)
         return NULL;
-    if (server_child(spec->conninfo, database, &connection, err) == 0) {
+    if (conninfo_child(spec->conninfo, database, &connection, err) == 0) {
         if (spec->format == DUMP_PLAIN)
             add_psql(&argv, spec, connection.argument);
         else
@@ -78,7 +78,7 @@ struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err 
             .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
         };
         child = child_start(&child_spec, err);
-        server_child_release(&connection);
+        conninfo_child_release(&connection);
     }
     strlist_release(&argv);
     free(database);

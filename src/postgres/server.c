@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "postgres/conninfo.h"
 #include "postgres/hint.h"
 #include "postgres/server_query.h"
 
@@ -69,7 +70,7 @@ static int refuse_shared_sessions(PGconn *conn, struct err *err)
 }
 
 /* The password stands beside the words, not in them, so that no text holds it. */
-static PGconn *connect_with(const struct server_child *child)
+static PGconn *connect_with(const struct conninfo_child *child)
 {
     const char *keywords[] = {"dbname", "password", NULL};
     const char *values[] = {child->argument, NULL, NULL};
@@ -123,12 +124,12 @@ static int set_up(struct server *server, struct err *err)
 
 struct server *server_connect(const char *conninfo, const char *database, struct err *err)
 {
-    struct server_child child;
-    if (server_child(conninfo, database, &child, err) < 0)
+    struct conninfo_child child;
+    if (conninfo_child(conninfo, database, &child, err) < 0)
         return NULL;
     struct server *server = memory_zalloc(sizeof *server);
     server->conn = connect_with(&child);
-    server_child_release(&child);
+    conninfo_child_release(&child);
     int result = 0;
     if (server->conn == NULL)
         result = err_set(err, ERR_SYSTEM, "cannot connect: no memory");

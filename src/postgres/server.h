@@ -78,29 +78,4 @@ int server_apply_properties(struct server *server, const char *name,
                             const struct server_properties *properties,
                             struct err *err) MUST_USE;
 
-/* conninfo texts without a connection */
-/* The same conninfo with password (and sslpassword) removed: for catalog, manifest, logs.
- * Heap, NULL and ERR_USAGE when malformed. */
-char *server_conninfo_public(const char *conninfo, struct err *err) MUST_USE;
-/* The same conninfo with this password instead of its own; password NULL: a copy. Heap, a
- * secret: memory_wipe it. NULL and ERR_USAGE when malformed. */
-char *server_conninfo_with_password(const char *conninfo, const char *password,
-                                    struct err *err) MUST_USE;
-bool server_conninfo_has_password(const char *conninfo);
-/* Its dbname, else PGDATABASE, else the user; heap. */
-char *server_conninfo_database(const char *conninfo, struct err *err) MUST_USE;
-/* Whether anything but the user's name says it: dbname, a service, PGDATABASE, PGSERVICE. */
-bool server_conninfo_names_database(const char *conninfo);
-/* Environment for children: conninfo without password in `argument` (heap, for --dbname=),
- * PGPASSWORD=… etc. in env ("NAME=value" and "NAME" to remove, among them PGOPTIONS,
- * PGCLIENTENCODING and the PG* that conninfo beats); database overrides as above. The env
- * strings hold secrets: release with memory_wipe via server_child_release. */
-struct server_child {
-    char *argument;
-    struct strlist env;
-};
-int server_child(const char *conninfo, const char *database, struct server_child *out,
-                 struct err *err) MUST_USE;
-void server_child_release(struct server_child *child);
-
 #endif

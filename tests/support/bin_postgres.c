@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "postgres/conninfo.h"
 #include "postgres/dump.h"
 #include "postgres/psql_sink.h"
 #include "postgres/server.h"
@@ -253,13 +254,13 @@ static int restore(const struct arguments *arguments, struct err *err)
 
 static int show_child(const struct arguments *arguments, struct err *err)
 {
-    struct server_child child;
-    if (server_child(arguments->items[0], argument(arguments, 1), &child, err) < 0)
+    struct conninfo_child child;
+    if (conninfo_child(arguments->items[0], argument(arguments, 1), &child, err) < 0)
         return -1;
     puts(child.argument);
     for (size_t i = 0; i < child.env.count; i++)
         puts(child.env.items[i]);
-    server_child_release(&child);
+    conninfo_child_release(&child);
     return 0;
 }
 
