@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "postgres/conninfo.h"
 
 #include <assert.h>
 
@@ -41,11 +42,21 @@ static int read_command(struct config_args *args, const struct config_args_line 
     return err_hint(err, "`pgkeep help` lists the commands");
 }
 
+/* Errors quote the word that they are about; not one that may hold a password. */
+static int misplaced_conninfo(struct err *err)
+{
+    return err_set(err, ERR_USAGE,
+                   "an argument that may hold a password is in a wrong place: a connection "
+                   "string is given by --source or --to");
+}
+
 /* A typo is answered with the nearest option of this command. In front of the command the
  * likelier mistake is the place. */
 static int unknown_option(const struct config_args *args, const char *name, struct err *err)
 {
     const char *nearest = option_nearest_argument(args->command, name);
+    if (conninfo_may_be(name))
+        return misplaced_conninfo(err);
     if (args->command)
         err_set(err, ERR_USAGE, "unknown option \"--%.80s\" of %s", name, args->command);
     else
@@ -170,6 +181,8 @@ int config_args_parse(struct config_args *args, const struct config_args_line *l
             result = parse_long(args, word + 2, &cursor, err);
         else if (!ended && word[0] == '-' && word[1]) /* "-" alone is stdout */
             result = parse_letters(args, word + 1, err);
+        else if (conninfo_may_be(word))
+            result = misplaced_conninfo(err);
         else if (!args->command)
             result = read_command(args, line, word, err);
         else

@@ -224,7 +224,7 @@ int option_check(const struct option *option, const char *label, const char *tex
     struct text what;
     text_init(&what, sizeof(err->text));
     describe(option, &what);
-    bool hide = *text == '\0' || option_is_secret(option, text);
+    bool hide = *text == '\0' || option_is_secret(option, text) || conninfo_may_be(text);
     err_set(err, ERR_USAGE, "%s must be %s%s%.80s%s", label, what.data,
             hide ? "" : ", not \"", hide ? "" : text, hide ? "" : "\"");
     text_release(&what);

@@ -12,6 +12,7 @@
 #include "config/section.h"
 #include "config/settings_check.h"
 #include "config/store_settings.h"
+#include "postgres/conninfo.h"
 
 #include <unistd.h>
 
@@ -371,12 +372,17 @@ static void *require(const struct settings *settings, enum option_scope scope,
     void *found = find(settings, scope, name);
     if (found)
         return found;
+    const char *kind = option_scope_name(scope);
+    if (conninfo_may_be(name)) { /* in the wrong place: its password would be quoted */
+        err_set(err, ERR_CONFIG, "a connection string is not the name of a %s", kind);
+        return NULL;
+    }
     if (settings->config_file)
-        err_set(err, ERR_CONFIG, "no %s \"%.80s\" in %s", option_scope_name(scope), name,
+        err_set(err, ERR_CONFIG, "no %s \"%.80s\" in %s", kind, name,
                 settings->config_file);
     else
-        err_set(err, ERR_CONFIG, "no %s \"%.80s\": there is no configuration file",
-                option_scope_name(scope), name);
+        err_set(err, ERR_CONFIG, "no %s \"%.80s\": there is no configuration file", kind,
+                name);
     hint_names(&array, name, scope, err);
     if (!settings->config_file)
         err_hint(err, "pgkeep config --example > %s/pgkeep/pgkeep.conf", PGKEEP_SYSCONFDIR);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "config/section.h"
+#include "postgres/conninfo.h"
 
 enum { NAMES_MAX = 256 };
 
@@ -111,6 +112,13 @@ static int check_source(const struct layer *layer, const char *name, struct err 
     struct subject subject = {layer, OPTION_SOURCE, name, err};
     if (check_required(&subject) < 0)
         return -1;
+    /* Each is connected to as a name, and is shown as one. */
+    const struct layer_value *databases = value_of(&subject, "databases");
+    for (size_t i = 0; databases && i < databases->items.count; i++) {
+        if (conninfo_may_be(databases->items.items[i]))
+            return refuse(&subject, "databases",
+                          "\"databases\" holds names, not connection strings");
+    }
     return check_rules(&subject, rules, sizeof(rules) / sizeof(rules[0]));
 }
 

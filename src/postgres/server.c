@@ -38,6 +38,11 @@ static int fail_to_connect(PGconn *conn, const char *database, struct err *err)
     const char *reference = supabase_reference(host);
     text_init(&line, 4096);
     server_add_message(&line, PQerrorMessage(conn));
+    /* A service file's host was not seen before: libpq's message would quote it. */
+    if (host != NULL && conninfo_may_be(host)) {
+        text_clear(&line);
+        text_add(&line, "the service's host is a URL or holds a password");
+    }
     const char *hint = hint_find(line.data);
     err_set(err, ERR_DATABASE, "cannot connect to database \"%s\": %s",
             database == NULL ? PQdb(conn) : database, line.data);

@@ -146,6 +146,39 @@ else
 fi
 like "an unreadable file is a configuration error" "$status $err" '^3 pgkeep: .*Permission denied'
 
+# ---- a mistyped connection string: refused, and its password in no output ----
+catalog=$work/catalog.db
+mkdir -p "$work/store"
+while IFS= read -r conninfo; do
+    shown=
+    for words in "backup --source @ --store dir:$work/store" "doctor --source @" "restore 01ABC --to @" "backup @" "@"; do
+        read -ra words <<<"$words"
+        run "$pgkeep" --catalog "$catalog" -v "${words[@]/#@/$conninfo}"
+        shown+="$out$err"
+        is "${words[*]}: $conninfo" "$status" 2
+    done
+    config "catalog = \"$catalog\"; sources: { a: { conninfo = \"${conninfo//\"/\\\"}\"; }; };"
+    is "config: $conninfo" "$status" 3
+    shown+=$out$err
+    for command in list doctor status; do
+        run "$pgkeep" --config "$file" "$command"
+        shown+=$out$err
+    done
+    unlike "shown nowhere: $conninfo" "$shown$(cat "$catalog"* 2>/dev/null | tr -d '\0')" 's3cr'
+done <<'END'
+postgresql+psycopg2://u:s3cret@127.0.0.1/d
+postgresql+psycopg2://u:s3cret@127.0.0.1/d?sslmode=require
+jdbc:postgresql://127.0.0.1/d?user=u&password=s3cret
+"postgresql://u:s3cret@127.0.0.1/d"
+'postgresql://u:s3cret@127.0.0.1/d'
+POSTGRESQL://u:s3cret@127.0.0.1/d
+u:s3cret@127.0.0.1/d
+postgresql://u:s3cr/et@127.0.0.1/d
+postgresql://u:x@s3cret@127.0.0.1/d
+postgres ://u:s3cret@127.0.0.1/d
+host=127.0.0.1;user=u;password=s3cret
+END
+
 # ---- output that goes nowhere ----
 "$pgkeep" help >/dev/full 2>"$work/err"
 is "a full disk behind stdout is an error" "$? $(cat "$work/err")" '1 pgkeep: cannot write the result to stdout: No space left on device'

@@ -219,6 +219,31 @@ START_TEST(no_words_are_no_command)
 }
 END_TEST
 
+START_TEST(a_connection_string_in_a_wrong_place_is_never_quoted)
+{
+    static const char *const lines[][WORDS_MAX] = {
+        {"postgresql://u:hunter2@h/d"},
+        {"backup", "postgresql+psycopg2://u:hunter2@h/d"},
+        {"backup", "--source:postgresql://u:hunter2@h/d"},
+        {"backup", "--source", "postgresql+psycopg2://u:hunter2@h/d"},
+        {"backup", "--source=u:hunter2@h/d", "--store", "dir:/x"},
+        {"restore", "A", "--to", "POSTGRESQL://u:hunter2@h/d"},
+        {"restore", "u:hunter2@h/d"},
+        {"list", "--job", "postgresql://u:hunter2@h/d"},
+        {"list", "--since", "u:hunter2@h"},
+        {"list", "--status", "host=h password=hunter2"},
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct config_args args;
+        struct err err = {0};
+        ck_assert_int_eq(parse(&args, lines[i], &err), -1);
+        ck_assert_int_eq(err.kind, ERR_USAGE);
+        ck_assert_msg(!strstr(err.text, "hunter2"), "%s", err.text);
+        config_args_release(&args);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config_args");
@@ -234,6 +259,7 @@ int main(void)
     tcase_add_test(tcase, numbers_are_numbers_seconds_and_times);
     tcase_add_test(tcase, a_password_is_wiped_from_argv_and_nothing_else);
     tcase_add_test(tcase, no_words_are_no_command);
+    tcase_add_test(tcase, a_connection_string_in_a_wrong_place_is_never_quoted);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

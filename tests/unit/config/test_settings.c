@@ -459,6 +459,40 @@ START_TEST(the_default_catalog_is_the_users_own)
 }
 END_TEST
 
+START_TEST(a_mistyped_connection_string_is_refused_and_never_quoted)
+{
+    static const struct {
+        const char *text, *words[WORDS_MAX];
+        enum err_kind kind;
+    } rows[] = {
+        {"sources: { a: { conninfo = \"postgresql+psycopg2://u:hunter2@h/d\"; }; };",
+         {"list"},
+         ERR_CONFIG},
+        {"sources: { a: { conninfo = \"\\\"postgresql://u:hunter2@h/d\\\"\"; }; };",
+         {"list"},
+         ERR_CONFIG},
+        {"sources: { a: { conninfo = \"host=h\"; databases = [ \"u:hunter2@h\" ]; }; };",
+         {"list"},
+         ERR_CONFIG},
+        {"jobs: { a: { source = \"u:hunter2@h\"; stores = [ \"x\" ]; }; };",
+         {"list"},
+         ERR_CONFIG},
+        {"catalog = \"postgresql://u:hunter2@h/d\";", {"list"}, ERR_CONFIG},
+        {NULL, {"backup", "--source", "u:hunter2@h/d", "--store", "dir:/x"}, ERR_USAGE},
+        {NULL, {"doctor", "--source", "postgresql://u:hunter2/x@h/d"}, ERR_USAGE},
+        {NULL, {"doctor", "--store", "postgresql://u:hunter2@h/d"}, ERR_USAGE},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct settings settings;
+        struct err err = {0};
+        ck_assert_int_eq(load(&settings, rows[i].text, rows[i].words, &err), -1);
+        ck_assert_msg(err.kind == rows[i].kind, "%s", err.text);
+        ck_assert_msg(!strstr(err.text, "hunter2"), "%s", err.text);
+        settings_release(&settings);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("settings");
@@ -478,6 +512,7 @@ int main(void)
     tcase_add_test(tcase, secrets_are_fetched_only_when_asked_for);
     tcase_add_test(tcase, an_unknown_name_is_a_config_error_with_a_hint);
     tcase_add_test(tcase, the_default_catalog_is_the_users_own);
+    tcase_add_test(tcase, a_mistyped_connection_string_is_refused_and_never_quoted);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
