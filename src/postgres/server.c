@@ -88,9 +88,9 @@ static PGconn *connect_with(const struct conninfo_child *child)
 /* Where patterns without a schema look, asked for before search_path is emptied. */
 static int remember_search_path(struct server *server, struct err *err)
 {
-    PGresult *result = server_query(
-        server, "search_path", "SELECT pg_catalog.current_schemas(true)::pg_catalog.text",
-        0, NULL, err);
+    PGresult *result =
+        server_query(server, "search_path",
+                     "SELECT pg_catalog.current_schemas(true)::pg_catalog.text", NULL, err);
     if (result == NULL)
         return -1;
     server->search_path = server_take_value(result, 0, 0);
@@ -194,10 +194,11 @@ const char *server_user(const struct server *server)
 
 int server_size(struct server *server, uint64_t *bytes, struct err *err)
 {
-    return server_query_count(
+    int64_t size = server_query_count(
         server, "size of the database",
-        "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())", 0, NULL, bytes,
-        err);
+        "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())", NULL, err);
+    *bytes = size < 0 ? 0 : (uint64_t)size;
+    return size < 0 ? -1 : 0;
 }
 
 int server_user_tables(struct server *server, uint64_t *count, struct err *err)
@@ -210,20 +211,20 @@ int server_user_tables(struct server *server, uint64_t *count, struct err *err)
         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d "
         "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid "
         "AND d.deptype = 'e')";
-    return server_query_count(server, "user tables", sql, 0, NULL, count, err);
+    int64_t tables = server_query_count(server, "user tables", sql, NULL, err);
+    *count = tables < 0 ? 0 : (uint64_t)tables;
+    return tables < 0 ? -1 : 0;
 }
 
 int server_database_exists(struct server *server, const char *name, bool *exists,
                            struct err *err)
 {
-    uint64_t count = 0;
-    const char *params[] = {name};
-    int result = server_query_count(
+    int64_t count = server_query_count(
         server, "databases",
-        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_database WHERE datname = $1", 1,
-        params, &count, err);
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_database WHERE datname = $1", name,
+        err);
     *exists = count > 0;
-    return result;
+    return count < 0 ? -1 : 0;
 }
 
 /* '*' any run of characters, '?' any one byte; the name must fit from end to end. */
@@ -264,7 +265,7 @@ int server_databases(struct server *server, const struct strlist *include,
                                     "SELECT datname FROM pg_catalog.pg_database WHERE "
                                     "datallowconn AND NOT datistemplate "
                                     "AND datconnlimit <> -2 ORDER BY datname",
-                                    0, NULL, err);
+                                    NULL, err);
     if (result == NULL)
         return -1;
     for (int row = 0; row < PQntuples(result); row++) {

@@ -19,14 +19,12 @@ static int run(struct server *server, struct text *sql, const char *what, struct
 static int role_exists(struct server *server, const char *role, bool *exists,
                        struct err *err)
 {
-    uint64_t count = 0;
-    const char *params[] = {role};
-    int result = server_query_count(
+    int64_t count = server_query_count(
         server, "roles",
-        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname = $1", 1, params,
-        &count, err);
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname = $1", role,
+        err);
     *exists = count > 0;
-    return result;
+    return count < 0 ? -1 : 0;
 }
 
 static void add_option(struct server *server, struct text *sql, const char *keyword,

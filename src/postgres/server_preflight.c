@@ -145,7 +145,7 @@ static int look_for(struct server *server, const struct finding *finding,
     text_add(&sql, "ORDER BY n.nspname, c.relname");
     int result = text_check(&sql, "the query for the filters", err);
     if (result == 0)
-        rows = server_query(server, "checking the privileges", sql.data, 0, NULL, err);
+        rows = server_query(server, "checking the privileges", sql.data, NULL, err);
     if (rows == NULL)
         result = -1;
     else if (PQntuples(rows) > 0)
@@ -159,18 +159,15 @@ static int look_for(struct server *server, const struct finding *finding,
 static int check_large_objects(struct server *server, const struct dump_filters *filters,
                                struct err *err)
 {
-    uint64_t count = 0;
     const char *sql = server_version(server) < 180000 ? large_objects : large_objects_18;
     if (filters != NULL && filters->schemas.count + filters->tables.count > 0)
         return 0;
-    if (server_query_count(server, "checking the privileges", sql, 0, NULL, &count, err) <
-        0)
-        return -1;
-    if (count == 0)
-        return 0;
+    int64_t count = server_query_count(server, "checking the privileges", sql, NULL, err);
+    if (count <= 0)
+        return (int)count;
     err_set(err, ERR_DATABASE,
-            "database \"%s\": role \"%s\" may not read %llu large objects",
-            server_database(server), server_user(server), (unsigned long long)count);
+            "database \"%s\": role \"%s\" may not read %lld large objects",
+            server_database(server), server_user(server), (long long)count);
     return err_hint(err, "dump as their owner or as a superuser, or choose schemas");
 }
 

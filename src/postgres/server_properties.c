@@ -42,8 +42,7 @@ static int read_database(struct server *server, struct server_properties *out,
         "d.datistemplate, d.datallowconn, d.datconnlimit FROM pg_catalog.pg_database d "
         "WHERE d.datname = pg_catalog.current_database()",
         locale_columns(server_version(server)));
-    PGresult *row =
-        server_query(server, "properties of the database", sql.data, 0, NULL, err);
+    PGresult *row = server_query(server, "properties of the database", sql.data, NULL, err);
     text_release(&sql);
     if (row == NULL)
         return -1;
@@ -68,7 +67,7 @@ static int read_database(struct server *server, struct server_properties *out,
 static int read_list(struct server *server, const char *sql, struct strlist *out,
                      struct err *err)
 {
-    PGresult *rows = server_query(server, "properties of the database", sql, 0, NULL, err);
+    PGresult *rows = server_query(server, "properties of the database", sql, NULL, err);
     if (rows == NULL)
         return -1;
     for (int i = 0; i < PQntuples(rows); i++)

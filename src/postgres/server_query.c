@@ -21,33 +21,25 @@ void server_add_message(struct text *out, const char *message)
     }
 }
 
-static int fail(const char *what, const char *message, struct err *err)
+PGresult *server_query(struct server *server, const char *what, const char *sql,
+                       const char *param, struct err *err)
 {
+    PGresult *result =
+        PQexecParams(server->conn, sql, param == NULL ? 0 : 1, NULL, &param, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return result;
+
+    /* Without a result (no memory, a lost connection) the connection has the message. */
+    const char *message = PQresultErrorMessage(result);
     struct text line;
     text_init(&line, 4096);
-    server_add_message(&line, message);
+    server_add_message(&line, *message != '\0' ? message : PQerrorMessage(server->conn));
     err_set(err, ERR_DATABASE, "%s: %s", what, line.data);
     const char *hint = hint_find(line.data);
     if (hint != NULL)
         err_hint(err, "%s", hint);
     text_release(&line);
-    return -1;
-}
-
-static bool is_good(const PGresult *result)
-{
-    ExecStatusType status = PQresultStatus(result);
-    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
-}
-
-PGresult *server_query(struct server *server, const char *what, const char *sql, int count,
-                       const char *const *params, struct err *err)
-{
-    PGresult *result = PQexecParams(server->conn, sql, count, NULL, params, NULL, NULL, 0);
-    if (is_good(result))
-        return result;
-    const char *message = PQresultErrorMessage(result);
-    fail(what, *message != '\0' ? message : PQerrorMessage(server->conn), err);
     PQclear(result);
     return NULL;
 }
@@ -55,23 +47,22 @@ PGresult *server_query(struct server *server, const char *what, const char *sql,
 int server_execute(struct server *server, const char *what, const char *sql,
                    struct err *err)
 {
-    PGresult *result = server_query(server, what, sql, 0, NULL, err);
+    PGresult *result = server_query(server, what, sql, NULL, err);
     PQclear(result);
     return result == NULL ? -1 : 0;
 }
 
-int server_query_count(struct server *server, const char *what, const char *sql, int count,
-                       const char *const *params, uint64_t *out, struct err *err)
+int64_t server_query_count(struct server *server, const char *what, const char *sql,
+                           const char *param, struct err *err)
 {
     int64_t number = 0;
-    PGresult *result = server_query(server, what, sql, count, params, err);
+    PGresult *result = server_query(server, what, sql, param, err);
     if (result == NULL)
         return -1;
     bool good = PQntuples(result) == 1 &&
                 parse_int(PQgetvalue(result, 0, 0), 0, INT64_MAX, &number, err) == 0;
     PQclear(result);
-    *out = (uint64_t)number;
-    return good ? 0 : err_set(err, ERR_DATABASE, "%s: unexpected answer", what);
+    return good ? number : err_set(err, ERR_DATABASE, "%s: unexpected answer", what);
 }
 
 /* What cannot be quoted must not go out unquoted: the text is marked as overflowed. */

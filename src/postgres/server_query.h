@@ -17,15 +17,16 @@ struct server {
     char *search_path;
 };
 
-/* Rows, for PQclear; NULL and ERR_DATABASE "WHAT: the server's message". params may be
- * NULL. */
-PGresult *server_query(struct server *server, const char *what, const char *sql, int count,
-                       const char *const *params, struct err *err) MUST_USE;
+/* Rows, for PQclear; NULL and ERR_DATABASE "WHAT: the server's message". param is $1; NULL:
+ * the SQL has none. */
+PGresult *server_query(struct server *server, const char *what, const char *sql,
+                       const char *param, struct err *err) MUST_USE;
 /* The same without rows and parameters. */
 int server_execute(struct server *server, const char *what, const char *sql,
                    struct err *err) MUST_USE;
-int server_query_count(struct server *server, const char *what, const char *sql, int count,
-                       const char *const *params, uint64_t *out, struct err *err) MUST_USE;
+/* The one number that the SQL gives, 0 or more; -1 on an error. */
+int64_t server_query_count(struct server *server, const char *what, const char *sql,
+                           const char *param, struct err *err) MUST_USE;
 /* One-line text of a libpq message: no line breaks, no doubled "server" chatter. */
 void server_add_message(struct text *out, const char *message);
 /* "name", 'literal'; texts that are not valid in the connection's encoding overflow the
