@@ -1,0 +1,208 @@
+/* The calls into operations: what they are given and return changes here and nowhere else. */
+#include "tests/support/world.h"
+
+#include "backup/export.h"
+#include "base/cancel.h"
+#include "base/memory.h"
+#include "copy/verify.h"
+
+#include <check.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- backup ---- */
+
+int world_backup(struct world *world, const char *job)
+{
+    struct backup_spec spec = {
+        .settings = &world->settings, .catalog = world->catalog, .job = job};
+    backup_results_release(&world->backups);
+    err_clear(&world->err);
+    return backup_job(&spec, &world->backups, &world->err);
+}
+
+const char *world_id(const struct world *world)
+{
+    size_t count = world->backups.count;
+    return count > 0 ? world->backups.items[count - 1].id : "";
+}
+
+const char *world_take(struct world *world)
+{
+    ck_assert_msg(world_backup(world, "nightly") == 0, "%s", world->err.text);
+    ck_assert_uint_ge(world->backups.count, 1);
+    const struct backup_result *last = &world->backups.items[world->backups.count - 1];
+    ck_assert_msg(last->outcome == BACKUP_GOOD, "%s", last->err.text);
+    strlist_add(&world->kept, last->id);
+    return world->kept.items[world->kept.count - 1];
+}
+
+/* ---- copies ---- */
+
+int world_copy(struct world *world, const char *id, const char *from, const char *to)
+{
+    struct copy_artifact_spec spec = {.settings = &world->settings,
+                                      .catalog = world->catalog,
+                                      .id = id,
+                                      .from = from,
+                                      .to = to};
+    err_clear(&world->err);
+    return copy_artifact_run(&spec, &world->copied, &world->err);
+}
+
+static const struct catalog_copy *copy_in(const struct catalog_artifact *artifact,
+                                          const char *store)
+{
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        if (strcmp(artifact->copies[i].store, store) == 0)
+            return &artifact->copies[i];
+    }
+    ck_abort_msg("no copy of %s in %s", artifact->id, store);
+    return NULL;
+}
+
+int world_verify(struct world *world, const char *id, const char *store,
+                 enum catalog_level level)
+{
+    const struct catalog_artifact *artifact = world_load(world, id);
+    struct verify_spec spec = {.settings = &world->settings,
+                               .catalog = world->catalog,
+                               .artifact = artifact,
+                               .copy = copy_in(artifact, store),
+                               .level = level};
+    verify_release(&world->checked);
+    err_clear(&world->err);
+    return verify_copy(&spec, &world->checked, &world->why, &world->err);
+}
+
+struct copy_reader *world_open(struct world *world, const char *id,
+                               const struct copy_reader_spec *spec)
+{
+    struct copy_reader_spec from = *spec;
+    from.settings = &world->settings;
+    from.catalog = world->catalog;
+    from.artifact = world_load(world, id);
+    from.purpose = "being tested";
+    err_clear(&world->err);
+    return copy_reader_open(&from, &world->err);
+}
+
+static int add_bytes(void *context, const void *data, size_t size, struct err *err)
+{
+    (void)err;
+    text_add_bytes(context, data, size);
+    return 0;
+}
+
+int world_read(struct world *world, struct copy_reader *reader, enum copy_reader_form form,
+               struct text *out)
+{
+    struct stream_sink sink = {.write = add_bytes, .context = out};
+    ck_assert_msg(reader != NULL, "%s", world->err.text);
+    err_clear(&world->err);
+    int result = copy_reader_run(reader, form, sink, NULL, &world->err);
+    copy_reader_close(reader);
+    return result;
+}
+
+static struct repository *open_repository(struct world *world, const char *store)
+{
+    struct repository *repository =
+        repository_open(&world->settings, world->catalog, store, false, &world->err);
+    ck_assert_msg(repository != NULL, "%s", world->err.text);
+    return repository;
+}
+
+int world_recover_store(struct world *world, const char *store, bool thorough,
+                        struct recover_counts *counts)
+{
+    struct repository *repository = open_repository(world, store);
+    err_clear(&world->err);
+    int result = recover_store(world->catalog, repository, thorough, counts, &world->err);
+    repository_close(repository);
+    return result;
+}
+
+void world_recover_job(struct world *world, const char *job)
+{
+    struct repository_list list = {0};
+    struct strlist names = {0};
+    strlist_add(&names, "nas");
+    strlist_add(&names, "offsite");
+    err_clear(&world->err);
+    ck_assert_msg(repository_list_open(&list, &world->settings, world->catalog, &names,
+                                       false, &world->err) == 0,
+                  "%s", world->err.text);
+    recover_job(world->catalog, &list, job);
+    repository_list_release(&list);
+    strlist_release(&names);
+}
+
+/* ---- back out ---- */
+
+int world_restore(struct world *world, const char *id, const struct restore_spec *spec)
+{
+    struct restore_spec restore = *spec;
+    struct restore_done done = {0};
+    restore.from.settings = &world->settings;
+    restore.from.catalog = world->catalog;
+    restore.from.artifact = world_load(world, id);
+    err_clear(&world->err);
+    int result = restore_run(&restore, &done, &world->err);
+    memory_replace(&world->store, done.store);
+    memory_replace(&world->database, done.database);
+    restore_done_release(&done);
+    return result;
+}
+
+int world_export(struct world *world, const char *id, const struct world_export *spec)
+{
+    struct export_spec export = {.from = {.settings = &world->settings,
+                                          .catalog = world->catalog,
+                                          .artifact = world_load(world, id),
+                                          .store = spec->store},
+                                 .form = spec->form,
+                                 .output = spec->output,
+                                 .fd = spec->fd,
+                                 .force = spec->force};
+    free(world->store);
+    world->store = NULL;
+    err_clear(&world->err);
+    return export_run(&export, &world->store, &world->err);
+}
+
+/* ---- ends ---- */
+
+void world_cancel(struct world *world)
+{
+    (void)world;
+    cancel_request(SIGTERM);
+}
+
+/* Across a fork no handle of SQLite may be used. */
+bool world_killed(struct world *world, int (*act)(struct world *world), int *result)
+{
+    int status = 0, found[2];
+    int done = 0;
+    ck_assert_int_eq(pipe(found), 0);
+    catalog_close(world->catalog);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        world->catalog = catalogs_open(&world->catalogs);
+        done = act(world);
+        ssize_t written = write(found[1], &done, sizeof done);
+        _exit(written == (ssize_t)sizeof done ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    close(found[1]);
+    bool told = read(found[0], &done, sizeof done) == (ssize_t)sizeof done;
+    close(found[0]);
+    world->catalog = world->catalogs.catalog = catalogs_open(&world->catalogs);
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    ck_assert_msg(killed || told, "the child ended with status %x", (unsigned)status);
+    if (result != NULL)
+        *result = done;
+    return killed;
+}
