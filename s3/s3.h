@@ -9,7 +9,7 @@
  * One engine thread per client drives every connection through one curl_multi (HTTP/1.1); the
  * calls below hand it requests and wait. Every call is bounded: the last try begins when
  * retry_time_ms is used up (full jitter, base 200 ms, cap 20 s; throttling 1 s, 60 s), none after
- * the process is cancelled.
+ * `cancel` of its configuration is tripped.
  *
  *     ERR_NOT_FOUND  no such key or version
  *     ERR_DENIED     credentials, rights, 403
@@ -25,7 +25,7 @@
 #ifndef PGKEEP_S3_S3_H
 #define PGKEEP_S3_S3_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/memory.h"
 #include "base/part.h"
 #include "base/text.h"
@@ -68,6 +68,8 @@ struct s3_config {
     int64_t retry_time_ms;      /* per request; 0: 30 min */
     int64_t connect_timeout_ms; /* 0: 10 s */
     uint64_t limit_rate;        /* bytes/s of all uploads of this client; 0: none */
+    const struct cancel
+        *cancel; /* ends its requests; outlives the client. NULL: the root */
 };
 
 int s3_global_init(struct err *err) MUST_USE;

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "session/exit_status.h"
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -164,12 +165,13 @@ int cli_run(int argc, char **argv)
     if (status < 0) {
         (void)fflush(stdout); /* in order when both end in one file; output_finish looks */
         log_err(&err);
-        status = err_exit_status(err.kind);
+        status = exit_status_of(OUTCOME_FAILED, err.kind, NULL);
     }
     err_clear(&err);
     if (output_finish(&err) < 0) {
         log_err(&err);
-        status = status == CMD_DONE ? err_exit_status(err.kind) : status;
+        status =
+            status == CMD_DONE ? exit_status_of(OUTCOME_FAILED, err.kind, NULL) : status;
     }
     config_args_release(&args);
     return status;

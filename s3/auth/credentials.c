@@ -108,7 +108,8 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
     source->env = (struct s3_source_env){.region = source->region,
                                          .ca_file = source->ca_file,
                                          .proxy = source->proxy,
-                                         .elsewhere = config->elsewhere};
+                                         .elsewhere = config->elsewhere,
+                                         .cancel = config->cancel};
     source->now = config->now != NULL ? config->now : system_now;
     source->now_context = config->now_context;
     source->on_change = config->on_change;

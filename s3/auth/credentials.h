@@ -30,7 +30,7 @@
 #ifndef PGKEEP_S3_AUTH_CREDENTIALS_H
 #define PGKEEP_S3_AUTH_CREDENTIALS_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "s3/auth/keys.h"
 
 /* Strings are borrowed for the call of _new; NULL or 0 means the default. */
@@ -46,6 +46,7 @@ struct s3_credentials_config {
     /* ca_file and proxy lead to a service that is not Amazon's: they are not used for
      * Amazon's STS */
     bool elsewhere;
+    const struct cancel *cancel;   /* ends what asks for keys; NULL: the root */
     int64_t (*now)(void *context); /* seconds UTC; NULL: clock_now. For tests */
     void *now_context;
     /* NULL, or told of every fetch that ended with credentials or left none: by the thread

@@ -20,9 +20,10 @@ struct s3_source_env {
     const char *region;  /* for STS; NULL: s3_ambient_region, "us-east-1" */
     const char *ca_file; /* NULL: s3_ambient_ca_file, the system's */
     const char *proxy;
-    bool elsewhere;          /* these two are not for Amazon's STS */
-    int64_t now;             /* seconds UTC */
-    const atomic_bool *stop; /* gives up when set; may be NULL */
+    bool elsewhere;              /* these two are not for Amazon's STS */
+    int64_t now;                 /* seconds UTC */
+    const atomic_bool *stop;     /* gives up when set; may be NULL */
+    const struct cancel *cancel; /* the same; NULL: the root */
 };
 
 struct s3_source {

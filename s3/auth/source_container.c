@@ -130,7 +130,8 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
                                      .timeout_ms = TIMEOUT_MS,
                                      .tries = TRIES,
                                      .pause_ms = PAUSE_MS,
-                                     .stop = env->stop};
+                                     .stop = env->stop,
+                                     .cancel = env->cancel};
     strlist_add(&headers, "Accept: application/json");
     int result = add_authorization(&headers, err);
     if (result == 0)

@@ -27,6 +27,7 @@ struct talk {
     int64_t timeout_ms;
     unsigned tries;
     const atomic_bool *stop;
+    const struct cancel *cancel;
     struct strlist headers; /* the session token's */
 };
 
@@ -79,10 +80,10 @@ static void talk_release(struct talk *talk)
     strlist_release(&talk->headers);
 }
 
-static int talk_init(struct talk *talk, const atomic_bool *stop, struct err *err)
+static int talk_init(struct talk *talk, const struct s3_source_env *env, struct err *err)
 {
     int64_t seconds, tries;
-    *talk = (struct talk){.stop = stop};
+    *talk = (struct talk){.stop = env->stop, .cancel = env->cancel};
     if (number("AWS_METADATA_SERVICE_TIMEOUT", 1, 60, &seconds, err) < 0 ||
         number("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1, 20, &tries, err) < 0 ||
         find_endpoint(&talk->endpoint, err) < 0)
@@ -105,7 +106,8 @@ static int ask(const struct talk *talk, const char *method, const char *path,
                                    .timeout_ms = talk->timeout_ms,
                                    .tries = talk->tries,
                                    .pause_ms = PAUSE_MS,
-                                   .stop = talk->stop};
+                                   .stop = talk->stop,
+                                   .cancel = talk->cancel};
     int result = s3_fetch(&fetch, answer, err);
     free(url);
     return result;
@@ -247,7 +249,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 {
     struct imds *imds = state;
     struct talk talk;
-    int result = talk_init(&talk, env->stop, err);
+    int result = talk_init(&talk, env, err);
     if (result == 0) {
         result = get_token(&talk, err);
         /* The last of the chain: without an answer this is no instance at all. */

@@ -93,7 +93,8 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
                struct err *err)
 {
     const struct process_spec spec = {.argv = (const char *const *)strlist_argv(words),
-                                      .pipe_stdout = true};
+                                      .pipe_stdout = true,
+                                      .cancel = env->cancel};
     struct process *process = process_start(&spec, err);
     int result = -1;
     if (process == NULL) {

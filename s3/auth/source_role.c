@@ -242,6 +242,7 @@ static int post(struct call *call, struct s3_fetched *answer, struct err *err)
         .again = is_passing,
         .pause_ms = STS_PAUSE_MS,
         .stop = call->env->stop,
+        .cancel = call->env->cancel,
     };
     int result = s3_fetch(&fetch, answer, err);
     free(url);

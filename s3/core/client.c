@@ -165,6 +165,7 @@ static int open_credentials(struct s3_client *client, const struct s3_config *co
                                                 .ca_file = ca_file,
                                                 .proxy = config->proxy,
                                                 .elsewhere = region == NULL,
+                                                .cancel = config->cancel,
                                                 .on_change = keys_changed,
                                                 .change_context = client};
 
@@ -189,6 +190,7 @@ static int open_http(struct s3_client *client, const struct s3_config *config,
                                   .connections = connections,
                                   .idle_seconds = client->row.idle_seconds,
                                   .limit_rate = config->limit_rate,
+                                  .cancel = config->cancel,
                                   .on_turn = s3_engine_turn,
                                   .context = client};
     s3_window_init(&client->window, connections);
@@ -227,6 +229,7 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
     pthread_mutex_init(&client->lock, NULL);
     pthread_cond_init(&client->changed, NULL);
     client->bucket = memory_strdup(config->bucket);
+    client->cancel = config->cancel;
     client->seam =
         (struct s3_seam){random_bits, same_delay, monotonic, WASTE_ALLOWED, NULL};
     client->retry_time_ms =

@@ -36,6 +36,7 @@ void s3_client_address(struct s3_client *client, const char *key, struct s3_uri 
                        char **region);
 struct s3_credentials_source *s3_client_credentials(struct s3_client *client);
 struct s3_signer *s3_client_signer(struct s3_client *client);
+const struct cancel *s3_client_cancel(const struct s3_client *client);
 /* The error that an accepted answer would have been, had it not been accepted. Returns -1. */
 int s3_request_fail(const struct s3_client *client, const struct s3_request *request,
                     struct err *err);

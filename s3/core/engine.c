@@ -407,7 +407,7 @@ static void give_up(struct s3_task *task)
         task->client->running--;
         task->request->answer.uncertain = true;
     }
-    if (cancel_check(&err) == 0)
+    if (cancel_check(task->client->cancel, &err) == 0)
         err_set(&err, ERR_CANCELLED, "given up");
     finish(task, &err);
 }
@@ -416,7 +416,7 @@ static bool must_end(const struct s3_task *task)
 {
     bool goes_on = task->request->despite_cancel || atomic_load(&task->client->cleaning);
 
-    return task->given_up || (cancel_requested() && !goes_on);
+    return task->given_up || (cancel_requested(task->client->cancel) && !goes_on);
 }
 
 static bool may_start(const struct s3_task *task, int64_t now)

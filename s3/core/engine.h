@@ -47,6 +47,7 @@ struct s3_client {
     bool etag_is_md5;
     atomic_bool kms_seen; /* an answer said that its object is under KMS */
     int64_t connect_timeout_ms;
+    const struct cancel *cancel; /* NULL: the root */
     struct s3_credentials_source *credentials;
     struct s3_signer *signer;
     struct s3_http *http;

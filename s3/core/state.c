@@ -123,3 +123,8 @@ struct s3_signer *s3_client_signer(struct s3_client *client)
 {
     return client->signer;
 }
+
+const struct cancel *s3_client_cancel(const struct s3_client *client)
+{
+    return client->cancel;
+}

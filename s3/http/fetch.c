@@ -157,13 +157,14 @@ static bool is_worth_another(const struct s3_fetch *fetch, int result,
     int status = answer->status;
     bool again = result < 0 || status == 429 || status >= 500 ||
                  (fetch->again != NULL && fetch->again(status, answer->body.data));
-    return again && !is_stopped(fetch) && !cancel_requested();
+    return again && !is_stopped(fetch) && !cancel_requested(fetch->cancel);
 }
 
 static void pause_between(const struct s3_fetch *fetch)
 {
     int64_t end = clock_monotonic_ms() + fetch->pause_ms;
-    while (clock_monotonic_ms() < end && !is_stopped(fetch) && clock_sleep_ms(STEP_MS))
+    while (clock_monotonic_ms() < end && !is_stopped(fetch) &&
+           cancel_sleep_ms(fetch->cancel, STEP_MS))
         continue;
 }
 

@@ -9,7 +9,7 @@
 #ifndef PGKEEP_S3_HTTP_FETCH_H
 #define PGKEEP_S3_HTTP_FETCH_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 #include <stdatomic.h>
@@ -27,8 +27,9 @@ struct s3_fetch {
     unsigned tries; /* 0: 1. Again after no answer, 429 and 5xx; not when cancelled */
     /* May be NULL: is this answer, too, worth another try? */
     bool (*again)(int status, const char *body);
-    int64_t pause_ms;        /* between tries */
-    const atomic_bool *stop; /* set by another thread: gives up at once; may be NULL */
+    int64_t pause_ms;            /* between tries */
+    const atomic_bool *stop;     /* set by another thread: gives up at once; may be NULL */
+    const struct cancel *cancel; /* ends the tries; NULL: the root */
 };
 
 struct s3_fetched {

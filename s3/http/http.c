@@ -346,9 +346,10 @@ static bool collect(struct s3_http *http)
 
 static void wait_for_events(struct s3_http *http, int64_t wait_ms)
 {
-    struct curl_waitfd cancel = {.fd = cancel_fd(), .events = CURL_WAIT_POLLIN};
+    struct curl_waitfd cancel = {.fd = cancel_fd(http->config.cancel),
+                                 .events = CURL_WAIT_POLLIN};
     /* Once cancelled, the descriptor stays readable. */
-    bool watch = cancel.fd >= 0 && !cancel_requested();
+    bool watch = cancel.fd >= 0 && !cancel_requested(http->config.cancel);
     int64_t most = cancel.fd >= 0 ? 60000 : LOOK_MS;
 
     if (wait_ms > most)

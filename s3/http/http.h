@@ -13,7 +13,7 @@
 #ifndef PGKEEP_S3_HTTP_HTTP_H
 #define PGKEEP_S3_HTTP_HTTP_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 #include <curl/curl.h>
@@ -26,7 +26,8 @@ struct s3_http_config {   /* strings are copied */
     bool no_proxy;        /* loopback: whatever the environment says */
     unsigned connections; /* kept at most */
     unsigned idle_seconds;
-    uint64_t limit_rate; /* bytes/s of all bodies sent; 0: none */
+    uint64_t limit_rate;         /* bytes/s of all bodies sent; 0: none */
+    const struct cancel *cancel; /* wakes the thread when it is tripped; NULL: the root */
     /* Returns after how many ms it wants to be called again at the latest. */
     int64_t (*on_turn)(void *context);
     void *context;

@@ -380,7 +380,7 @@ static int look_for_parts(struct s3_client *client, const struct parts_query *qu
     return result;
 }
 
-/* Not clock_sleep_ms: that one does not sleep any more once the process is cancelled. */
+/* Not cancel_sleep_ms: that one does not sleep any more once the process is cancelled. */
 static void nap(void)
 {
     const struct timespec time = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};

@@ -52,7 +52,7 @@ static int look(struct s3_upload *upload, const char *version_id, struct s3_obje
         if (!*absent || looks == LOOKS)
             return 0;
         /* Woken early when cancelled: then the next HEAD says so. */
-        (void)clock_sleep_ms(wait_ms);
+        (void)cancel_sleep_ms(s3_client_cancel(upload->client), wait_ms);
     }
 }
 

@@ -171,11 +171,12 @@ static int run(struct s3_probing *probing, struct err *err)
     bool keeps = false;
 
     if (look_at_bucket(probing) < 0)
-        return cancel_check(err);
+        return cancel_check(s3_client_cancel(probing->client), err);
     look_at_clock(probing);
     look_at_versioning(probing);
     look_at_lock(probing, &keeps);
-    if (cancel_check(err) < 0 || write_and_clean(probing, keeps, err) < 0)
+    if (cancel_check(s3_client_cancel(probing->client), err) < 0 ||
+        write_and_clean(probing, keeps, err) < 0)
         return -1;
     s3_probe_judge_row(probing);
     return 0;

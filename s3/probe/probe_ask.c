@@ -41,7 +41,8 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
             err_clear(err);
             return 0;
         }
-        if (!wrong || tries == WRONG_TRIES || !clock_sleep_ms(AGAIN_MS))
+        if (!wrong || tries == WRONG_TRIES ||
+            !cancel_sleep_ms(s3_client_cancel(probing->client), AGAIN_MS))
             return -1;
     }
 }

@@ -160,7 +160,7 @@ static int remove_objects(struct s3_probing *probing, struct rest *rest, size_t 
             rest->refused > 0)
             return result;
         if (round > 0)
-            (void)clock_sleep_ms(AGAIN_MS);
+            (void)cancel_sleep_ms(s3_client_cancel(probing->client), AGAIN_MS);
     }
 }
 

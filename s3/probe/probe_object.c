@@ -441,5 +441,5 @@ int s3_probe_objects(struct s3_probing *probing, struct err *err)
     }
     free(small);
     free(key);
-    return cancel_check(err);
+    return cancel_check(s3_client_cancel(probing->client), err);
 }

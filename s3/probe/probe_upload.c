@@ -337,5 +337,5 @@ int s3_probe_uploads(struct s3_probing *probing, struct err *err)
     if (result == 0)
         try_checksum(probing);
     free(key);
-    return cancel_check(err);
+    return cancel_check(s3_client_cancel(probing->client), err);
 }

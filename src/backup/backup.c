@@ -7,6 +7,7 @@
  * processors for compression, and the memory of part buffers is promised once.
  */
 #include "backup/backup.h"
+#include "session/exit_status.h"
 
 #include "repository/repository.h"
 #include "session/lock.h"
@@ -155,7 +156,7 @@ static int status_of(const struct backup_results *results, const struct err *why
         if (why->kind != ERR_CANCELLED && results->items[i].outcome != BACKUP_FAILED)
             return STATUS_PARTIAL;
     }
-    return err_exit_status(why->kind);
+    return exit_status_of(OUTCOME_FAILED, why->kind, NULL);
 }
 
 /* What `status` shows of this run later. */

@@ -1,62 +1,192 @@
 /*
  * Signals are blocked everywhere and taken by one thread with sigwait, so no code of ours
  * runs in a signal handler and nothing has to be async-signal-safe.
+ *
+ * Each node has a timer descriptor that serves both ends: it is armed with the deadline, and
+ * a trip lets it expire at once. Nobody reads it, so it stays readable for all who poll.
+ * A node inherits the earlier deadline of its parent when it is made; so asking is one look
+ * at the node itself and never a walk.
  */
 #include "base/cancel.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
-static struct {
-    atomic_int signal_number; /* 0: not cancelled */
-    atomic_int fd;            /* eventfd plus one, so that zero means "none" */
-} state;
+struct cancel {
+    _Atomic enum cancel_reason reason;
+    int fd;
+    /* Constant after cancel_new: monotonic ms, 0 none; and how long that was then. */
+    int64_t deadline_ms, limit_ms;
+    /* Guarded by tree_lock: */
+    struct cancel *parent, *first_child, *next_sibling;
+};
 
-int cancel_fd(void)
+static pthread_mutex_t tree_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t root_once = PTHREAD_ONCE_INIT;
+static struct cancel root = {.fd = -1};
+
+static void make_root(void)
 {
-    return atomic_load(&state.fd) - 1;
+    root.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 }
 
-bool cancel_requested(void)
+struct cancel *cancel_root(void)
 {
-    return atomic_load(&state.signal_number) != 0;
+    (void)pthread_once(&root_once, make_root);
+    return &root;
 }
 
-int cancel_signal(void)
+static const struct cancel *node_of(const struct cancel *cancel)
 {
-    return atomic_load(&state.signal_number);
+    return cancel != NULL ? cancel : cancel_root();
 }
 
-/* The descriptor is never read, so it stays readable for every thread that polls it. */
-static bool request(int signal_number)
+/* Lets the descriptor become readable at this point of the monotonic clock. A point that has
+ * passed is at once; zero would disarm it. */
+static void arm(const struct cancel *cancel, int64_t at_ms)
 {
-    int none = 0;
-    if (!atomic_compare_exchange_strong(&state.signal_number, &none, signal_number))
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at_ms / 1000),
+                                           .tv_nsec = (long)(at_ms % 1000) * 1000000 + 1}};
+    if (cancel->fd >= 0)
+        (void)timerfd_settime(cancel->fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* Whoever was tripped before keeps its reason, and so does everything below it. */
+static bool trip_all(struct cancel *cancel, enum cancel_reason reason)
+{
+    enum cancel_reason none = CANCEL_NONE;
+    if (!atomic_compare_exchange_strong(&cancel->reason, &none, reason))
         return false;
-    static const uint64_t one = 1;
-    ssize_t ignored = cancel_fd() < 0 ? 0 : write(cancel_fd(), &one, sizeof one);
-    (void)ignored;
+    arm(cancel, 0);
+    for (struct cancel *child = cancel->first_child; child != NULL;
+         child = child->next_sibling)
+        (void)trip_all(child, reason);
     return true;
 }
 
-void cancel_request(int signal_number)
+void cancel_trip(struct cancel *cancel, enum cancel_reason reason)
 {
-    /* A lost terminal is a wish to end like any other; PRODUCT section 2 knows 130 and 143
-     * only. */
-    request(signal_number == SIGINT ? SIGINT : SIGTERM);
+    assert(reason != CANCEL_NONE);
+    pthread_mutex_lock(&tree_lock);
+    (void)trip_all(cancel != NULL ? cancel : cancel_root(), reason);
+    pthread_mutex_unlock(&tree_lock);
 }
 
-int cancel_check(struct err *err)
+struct cancel *cancel_new(struct cancel *parent, int64_t deadline_ms, struct err *err)
 {
-    if (!cancel_requested())
-        return 0;
-    return err_set(err, ERR_CANCELLED, "interrupted by %s",
-                   cancel_signal() == SIGINT ? "SIGINT" : "SIGTERM");
+    struct cancel *cancel = memory_zalloc(sizeof *cancel);
+    cancel->parent = parent != NULL ? parent : cancel_root();
+    cancel->deadline_ms = deadline_ms;
+    cancel->limit_ms = deadline_ms > 0 ? deadline_ms - clock_monotonic_ms() : 0;
+    cancel->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (cancel->fd < 0) {
+        err_errno(err, ERR_SYSTEM, "cannot make a cancel descriptor");
+        free(cancel);
+        return NULL;
+    }
+    /* The limit of a parent that ends earlier is the one that will be spoken of. */
+    if (cancel->parent->deadline_ms > 0 &&
+        (deadline_ms == 0 || cancel->parent->deadline_ms < deadline_ms)) {
+        cancel->deadline_ms = cancel->parent->deadline_ms;
+        cancel->limit_ms = cancel->parent->limit_ms;
+    }
+    if (cancel->deadline_ms > 0)
+        arm(cancel, cancel->deadline_ms);
+    /* In the tree under the lock: a parent that is tripped meanwhile either finds the child
+     * here, or was seen by it. */
+    pthread_mutex_lock(&tree_lock);
+    cancel->next_sibling = cancel->parent->first_child;
+    cancel->parent->first_child = cancel;
+    enum cancel_reason already = atomic_load(&cancel->parent->reason);
+    if (already != CANCEL_NONE)
+        (void)trip_all(cancel, already);
+    pthread_mutex_unlock(&tree_lock);
+    return cancel;
 }
+
+void cancel_free(struct cancel *cancel)
+{
+    if (cancel == NULL)
+        return;
+    assert(cancel != &root && cancel->first_child == NULL);
+    pthread_mutex_lock(&tree_lock);
+    struct cancel **link = &cancel->parent->first_child;
+    while (*link != cancel)
+        link = &(*link)->next_sibling;
+    *link = cancel->next_sibling;
+    pthread_mutex_unlock(&tree_lock);
+    file_close(&cancel->fd);
+    free(cancel);
+}
+
+enum cancel_reason cancel_reason(const struct cancel *cancel)
+{
+    const struct cancel *node = node_of(cancel);
+    enum cancel_reason reason = atomic_load(&node->reason);
+    /* Its descriptor expires by itself; only the word for it has to be found. */
+    if (reason == CANCEL_NONE && node->deadline_ms > 0 &&
+        clock_monotonic_ms() >= node->deadline_ms)
+        return CANCEL_TIME_LIMIT;
+    return reason;
+}
+
+bool cancel_requested(const struct cancel *cancel)
+{
+    return cancel_reason(cancel) != CANCEL_NONE;
+}
+
+int cancel_fd(const struct cancel *cancel)
+{
+    return node_of(cancel)->fd;
+}
+
+int cancel_check(const struct cancel *cancel, struct err *err)
+{
+    char limit[32];
+    switch (cancel_reason(cancel)) {
+    case CANCEL_NONE:
+        return 0;
+    case CANCEL_SIGINT:
+        return err_set(err, ERR_CANCELLED, "interrupted by SIGINT");
+    case CANCEL_SIGTERM:
+        return err_set(err, ERR_CANCELLED, "interrupted by SIGTERM");
+    case CANCEL_TIME_LIMIT:
+        return err_set(err, ERR_CANCELLED, "the time limit of %s is over",
+                       text_duration(limit, node_of(cancel)->limit_ms));
+    case CANCEL_ASKED:
+        break;
+    }
+    return err_set(err, ERR_CANCELLED, "cancelled");
+}
+
+bool cancel_sleep_ms(const struct cancel *cancel, int64_t milliseconds)
+{
+    int64_t end = clock_monotonic_ms() + milliseconds;
+    struct pollfd fd = {.fd = cancel_fd(cancel), .events = POLLIN};
+    for (;;) {
+        if (cancel_requested(cancel))
+            return false;
+        int64_t left = end - clock_monotonic_ms();
+        if (left <= 0)
+            return true;
+        /* Without a descriptor nothing can wake us. */
+        int64_t step = fd.fd >= 0 ? 60000 : 50;
+        poll(&fd, fd.fd >= 0 ? 1 : 0, (int)(left < step ? left : step));
+    }
+}
+
+/* ---- signals ---- */
 
 static void fill_signals(sigset_t *set)
 {
@@ -71,13 +201,14 @@ static void *wait_for_signals(void *unused)
     sigset_t set;
     fill_signals(&set);
     for (;;) {
-        int signal_number = 0;
-        if (sigwait(&set, &signal_number) != 0)
+        int number = 0;
+        if (sigwait(&set, &number) != 0)
             continue;
         /* Twice means at once: clean-up is left to the next run, which can do it. */
-        if (cancel_requested())
-            _exit(128 + cancel_signal());
-        cancel_request(signal_number);
+        enum cancel_reason before = cancel_reason(NULL);
+        if (before != CANCEL_NONE)
+            _exit(128 + (before == CANCEL_SIGINT ? SIGINT : SIGTERM));
+        cancel_trip(NULL, number == SIGINT ? CANCEL_SIGINT : CANCEL_SIGTERM);
     }
     return unused;
 }
@@ -90,10 +221,8 @@ int cancel_install(struct err *err)
     fill_signals(&set);
     if (sigaction(SIGPIPE, &ignore, NULL) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot ignore SIGPIPE");
-    int fd = eventfd(cancel_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0)
+    if (cancel_root()->fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot make a cancel descriptor");
-    atomic_store(&state.fd, fd + 1);
     errno = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (errno == 0)
         errno = pthread_create(&thread, NULL, wait_for_signals, NULL);

@@ -1,21 +1,56 @@
 /*
- * cancel - the one cancel flag. One thread takes SIGINT, SIGTERM and SIGHUP; everybody else
- * polls the flag or the descriptor, which becomes readable and stays so. A second signal ends
- * the process at once.
+ * cancel - what may end a piece of work early, as a tree of nodes.
+ *
+ *     cancel_install (once, from main) -> cancel_new(parent) -> work that asks the node
+ *     -> cancel_free
+ *
+ * A node is tripped by its owner, by its deadline, or together with its parent, and stays so.
+ * The root is tripped by SIGINT, SIGTERM and SIGHUP, which one thread takes; a second signal
+ * ends the process at once. So a run has a node of its own with a deadline below the root, and
+ * what ends the run ends all that it started, and nothing else.
+ *
+ * Wherever a `const struct cancel *` is asked for, NULL means the root. Any thread may call
+ * anything; a node is freed after its children, when nobody asks it any more.
  */
 #ifndef PGKEEP_BASE_CANCEL_H
 #define PGKEEP_BASE_CANCEL_H
 
 #include "base/err.h"
 
-/* Blocks the signals in all later threads, ignores SIGPIPE, starts the thread. Once, from main. */
+struct cancel;
+
+/* Why it was tripped; the first reason stays. */
+enum cancel_reason {
+    CANCEL_NONE = 0,
+    CANCEL_SIGINT,
+    CANCEL_SIGTERM,    /* also SIGHUP: a lost terminal is a wish to end like any other */
+    CANCEL_TIME_LIMIT, /* its deadline is over */
+    CANCEL_ASKED       /* somebody asked for it */
+};
+
+/* Blocks the signals in all later threads, ignores SIGPIPE, starts the thread that trips the
+ * root. Once, from main. */
 int cancel_install(struct err *err) MUST_USE;
-bool cancel_requested(void);
-int cancel_fd(void);     /* for poll(); -1 before cancel_install */
-int cancel_signal(void); /* SIGINT or SIGTERM; 0 when not cancelled */
-/* As if the signal had come; for tests. */
-void cancel_request(int signal_number);
-/* 0, or -1 with ERR_CANCELLED "interrupted by SIGTERM" when the flag is set. */
-int cancel_check(struct err *err) MUST_USE;
+struct cancel *cancel_root(void);
+
+/* A child of `parent` (NULL: the root). deadline_ms is a point of clock_monotonic_ms, 0: none of
+ * its own; a parent's earlier one counts too. ERR_SYSTEM without a descriptor. */
+struct cancel *cancel_new(struct cancel *parent, int64_t deadline_ms,
+                          struct err *err) MUST_USE;
+void cancel_free(struct cancel *cancel); /* NULL-safe; never the root */
+/* Trips it and everything below it (NULL: the root). */
+void cancel_trip(struct cancel *cancel, enum cancel_reason reason);
+
+bool cancel_requested(const struct cancel *cancel);
+/* CANCEL_NONE while it is not tripped. */
+enum cancel_reason cancel_reason(const struct cancel *cancel);
+/* 0, or -1 with ERR_CANCELLED: "interrupted by SIGTERM", "the time limit of 2 h is over",
+ * "cancelled". */
+int cancel_check(const struct cancel *cancel, struct err *err) MUST_USE;
+/* A descriptor for poll(), never to be read: readable once it is tripped. -1 when the process
+ * had none left for the root: then wait in short steps. */
+int cancel_fd(const struct cancel *cancel);
+/* Sleeps, waking early when it is tripped. True when the whole time passed. */
+bool cancel_sleep_ms(const struct cancel *cancel, int64_t milliseconds);
 
 #endif

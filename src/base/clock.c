@@ -4,10 +4,7 @@
  */
 #include "base/clock.h"
 
-#include "base/cancel.h"
-
 #include <errno.h>
-#include <poll.h>
 
 #define DAY 86400
 
@@ -31,22 +28,6 @@ int64_t clock_now_ms(void)
 int64_t clock_monotonic_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC);
-}
-
-bool clock_sleep_ms(int64_t milliseconds)
-{
-    int64_t end = clock_monotonic_ms() + milliseconds;
-    struct pollfd cancel = {.fd = cancel_fd(), .events = POLLIN};
-    for (;;) {
-        if (cancel_requested())
-            return false;
-        int64_t left = end - clock_monotonic_ms();
-        if (left <= 0)
-            return true;
-        /* Without cancel_install nothing can wake us: then cancel is polled. */
-        int64_t step = cancel.fd >= 0 ? 60000 : 50;
-        poll(&cancel, cancel.fd >= 0 ? 1 : 0, (int)(left < step ? left : step));
-    }
 }
 
 /* Days since 1970-01-01, counted in years that begin in March: the leap day comes last. */

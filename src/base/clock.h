@@ -10,8 +10,6 @@
 int64_t clock_now(void);          /* seconds, UTC */
 int64_t clock_now_ms(void);       /* milliseconds, UTC */
 int64_t clock_monotonic_ms(void); /* for durations and time-outs */
-/* Sleeps, waking early when cancelled. Returns true when the whole time passed. */
-bool clock_sleep_ms(int64_t milliseconds);
 /* "2026-11-21T02:00:00Z"; years 0-9999. Returns out. */
 const char *clock_rfc3339(char out[32], int64_t seconds);
 /* "2026-11-21T02:00:00.123Z". */

@@ -4,28 +4,33 @@
  */
 #include "base/err.h"
 
-#include "base/cancel.h"
-
 #include <errno.h>
 #include <stdarg.h>
 
+/* How far a failure reaches: what may go on all the same. */
+enum scope {
+    FATAL,    /* nothing: no other store or object would fare better */
+    OF_STORE, /* the other stores */
+    OF_OBJECT /* the other stores, and the other objects of this one */
+};
+
 static const struct kind_row {
     const char *name;
-    int exit_status;
+    enum scope scope;
 } kinds[] = {
-    [ERR_NONE] = {"none", 0},
-    [ERR_USAGE] = {"usage", 2},
-    [ERR_CONFIG] = {"config", 3},
-    [ERR_SYSTEM] = {"system", 1},
-    [ERR_DATABASE] = {"database", 4},
-    [ERR_TRANSIENT] = {"transient", 5},
-    [ERR_DENIED] = {"denied", 5},
-    [ERR_STORE] = {"store", 5},
-    [ERR_NOT_FOUND] = {"not-found", 1},
-    [ERR_CORRUPT] = {"corrupt", 6},
-    [ERR_UNSAFE] = {"unsafe", 9},
-    [ERR_BUSY] = {"busy", 7},
-    [ERR_CANCELLED] = {"cancelled", 130},
+    [ERR_NONE] = {"none", OF_OBJECT},
+    [ERR_USAGE] = {"usage", OF_STORE},
+    [ERR_CONFIG] = {"config", OF_STORE}, /* a region or a secret of one store */
+    [ERR_SYSTEM] = {"system", FATAL}, /* memory, threads, descriptors, the catalog's disk */
+    [ERR_DATABASE] = {"database", FATAL},
+    [ERR_TRANSIENT] = {"transient", OF_STORE},
+    [ERR_DENIED] = {"denied", OF_OBJECT}, /* rights may differ from key to key */
+    [ERR_STORE] = {"store", OF_STORE},
+    [ERR_NOT_FOUND] = {"not-found", OF_OBJECT},
+    [ERR_CORRUPT] = {"corrupt", OF_OBJECT},
+    [ERR_UNSAFE] = {"unsafe", OF_STORE}, /* another mark than the catalog expects */
+    [ERR_BUSY] = {"busy", FATAL},        /* the catalog is held by another process */
+    [ERR_CANCELLED] = {"cancelled", FATAL},
 };
 
 #define HINT_MARK "\nhint: "
@@ -168,11 +173,19 @@ int err_hint(struct err *err, const char *format, ...)
     return -1;
 }
 
-int err_exit_status(enum err_kind kind)
+bool err_is_fatal(enum err_kind kind)
 {
-    if (kind == ERR_CANCELLED && cancel_signal() > 0)
-        return 128 + cancel_signal();
-    return kinds[kind].exit_status;
+    return kinds[kind].scope == FATAL;
+}
+
+bool err_is_of_store(enum err_kind kind)
+{
+    return kinds[kind].scope == OF_STORE || kinds[kind].scope == OF_OBJECT;
+}
+
+bool err_is_of_object(enum err_kind kind)
+{
+    return kinds[kind].scope == OF_OBJECT;
 }
 
 const char *err_kind_name(enum err_kind kind)

@@ -56,8 +56,13 @@ int err_context(struct err *err, const char *format, ...) PRINTF(2, 3);
 /* Adds "\nhint: ..." behind the text, unless there is a hint already. Returns -1. */
 int err_hint(struct err *err, const char *format, ...) PRINTF(2, 3);
 
-/* The exit status of PRODUCT section 2 for a kind; ERR_CANCELLED asks cancel_signal(). */
-int err_exit_status(enum err_kind kind);
+/* How far a failure reaches, the same everywhere. Fatal: it ends a run, because no other store
+ * would fare better (this machine, a catalog that is held, cancelled). Of a store: the run goes
+ * on with the others. Of an object: so does the work in that store, with its other objects;
+ * these are of a store too. */
+bool err_is_fatal(enum err_kind kind);
+bool err_is_of_store(enum err_kind kind);
+bool err_is_of_object(enum err_kind kind);
 
 /* The kind as a stable lower-case word ("database"), for JSON and the catalog. */
 const char *err_kind_name(enum err_kind kind);

@@ -4,7 +4,6 @@
  */
 #include "base/part.h"
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -24,9 +23,11 @@ struct part_pool {
     size_t size;
     int64_t waited_ms;
     bool stopped;
+    const struct cancel *cancel; /* constant */
 };
 
-struct part_pool *part_pool_new(size_t count, size_t size, struct err *err)
+struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *cancel,
+                                struct err *err)
 {
     if (count == 0 || size == 0) {
         err_set(err, ERR_SYSTEM, "a pool of %zu buffers of %zu bytes is no use", count,
@@ -36,6 +37,7 @@ struct part_pool *part_pool_new(size_t count, size_t size, struct err *err)
     struct part_pool *pool = memory_zalloc(sizeof *pool);
     pool->count = count;
     pool->size = size;
+    pool->cancel = cancel;
     pthread_mutex_init(&pool->lock, NULL);
     thread_cond_init(&pool->idle_came);
     return pool;
@@ -86,7 +88,7 @@ struct part *part_pool_get(struct part_pool *pool, struct err *err)
     err_clear(err);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        if (cancel_check(err) < 0)
+        if (cancel_check(pool->cancel, err) < 0)
             break;
         if (pool->stopped) {
             err_set(err, ERR_CANCELLED, "the stream was stopped");

@@ -12,7 +12,7 @@
 #ifndef PGKEEP_BASE_PART_H
 #define PGKEEP_BASE_PART_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 
 struct part_pool;
 
@@ -29,8 +29,10 @@ struct part {
     struct part_pool *pool;
 };
 
-/* `count` buffers of `size` bytes, allocated when first used. */
-struct part_pool *part_pool_new(size_t count, size_t size, struct err *err) MUST_USE;
+/* `count` buffers of `size` bytes, allocated when first used. cancel (NULL: the root) ends the
+ * wait for one. */
+struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *cancel,
+                                struct err *err) MUST_USE;
 /* A part with one reference, size 0. Blocks; NULL with ERR_CANCELLED when cancelled or when
  * part_pool_stop was called. */
 struct part *part_pool_get(struct part_pool *pool, struct err *err) MUST_USE;

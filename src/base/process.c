@@ -2,7 +2,6 @@
 
 #include "base/process.h"
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -46,6 +45,7 @@ struct process {
         size_t last_count;
     } listener;
     char *last_words;
+    const struct cancel *cancel;
 };
 
 /* Everything the child needs between fork and exec, where nothing may be allocated. */
@@ -311,6 +311,7 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
     const char *slash = strrchr(spec->argv[0], '/');
     process->name = memory_strdup(slash == NULL ? spec->argv[0] : slash + 1);
     process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
+    process->cancel = spec->cancel;
     process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
     int result = prepare(process, spec, &launch, err);
     if (result == 0)
@@ -384,12 +385,13 @@ static bool reap(struct process *process)
  * and only as long as nobody cancels when `heed_cancel`. True when it has been reaped. */
 static bool await_end(struct process *process, int64_t deadline, bool heed_cancel)
 {
-    struct pollfd fds[2] = {{.fd = process->pidfd, .events = POLLIN},
-                            {.fd = heed_cancel ? cancel_fd() : -1, .events = POLLIN}};
+    struct pollfd fds[2] = {
+        {.fd = process->pidfd, .events = POLLIN},
+        {.fd = heed_cancel ? cancel_fd(process->cancel) : -1, .events = POLLIN}};
     int64_t step = process->pidfd >= 0 ? 1000 : 20;
     while (!reap(process)) {
         int64_t left = deadline < 0 ? step : deadline - clock_monotonic_ms();
-        if (left <= 0 || (heed_cancel && cancel_requested()))
+        if (left <= 0 || (heed_cancel && cancel_requested(process->cancel)))
             return false;
         poll(fds, 2, (int)(left < step ? left : step));
     }
@@ -440,7 +442,7 @@ int process_finish(struct process *process, struct err *err)
     join_listener(process);
     collect_last_words(process);
     if (cancelled)
-        return cancel_check(err);
+        return cancel_check(process->cancel, err);
     return process->status == 0 ? 0 : describe_end(process, err);
 }
 
@@ -467,9 +469,9 @@ static int read_output(struct process *process, struct text *out, struct err *er
 {
     char buffer[16384];
     struct pollfd fds[2] = {{.fd = process->stdout_fd, .events = POLLIN},
-                            {.fd = cancel_fd(), .events = POLLIN}};
+                            {.fd = cancel_fd(process->cancel), .events = POLLIN}};
     for (;;) {
-        if (cancel_check(err) < 0)
+        if (cancel_check(process->cancel, err) < 0)
             return -1;
         if (poll(fds, 2, 1000) <= 0 || fds[0].revents == 0)
             continue;

@@ -13,7 +13,7 @@
 #ifndef PGKEEP_BASE_PROCESS_H
 #define PGKEEP_BASE_PROCESS_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 struct process;
@@ -28,6 +28,7 @@ struct process_spec {
     /* may be NULL; called on another thread */
     void (*on_stderr)(void *context, const char *line);
     void *context;
+    const struct cancel *cancel; /* ends the waits for it; NULL: the root */
 };
 
 struct process *process_start(const struct process_spec *spec, struct err *err) MUST_USE;

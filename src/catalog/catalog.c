@@ -120,6 +120,11 @@ const char *catalog_path(const struct catalog *catalog)
     return catalog->path;
 }
 
+void catalog_set_cancel(struct catalog *catalog, const struct cancel *cancel)
+{
+    catalog->cancel = cancel;
+}
+
 static int check(struct catalog *catalog, const char *pragma, bool wants_ok,
                  struct err *err)
 {

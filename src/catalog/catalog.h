@@ -78,7 +78,7 @@
 #ifndef PGKEEP_CATALOG_CATALOG_H
 #define PGKEEP_CATALOG_CATALOG_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 
 struct catalog;
 
@@ -127,6 +127,8 @@ struct catalog *catalog_open(const char *path, enum catalog_mode mode,
                              struct err *err) MUST_USE;
 void catalog_close(struct catalog *catalog); /* NULL-safe; rolls back what is open */
 const char *catalog_path(const struct catalog *catalog);
+/* What ends its waits for another writer from now on (borrowed); else it is the root. */
+void catalog_set_cancel(struct catalog *catalog, const struct cancel *cancel);
 
 /* Reads the whole file: structure, foreign keys. ERR_CORRUPT. Before a prune and by doctor. */
 int catalog_check(struct catalog *catalog, struct err *err) MUST_USE;

@@ -32,7 +32,7 @@ int sql_wait(void *context, int count)
     int64_t now = clock_monotonic_ms();
     if (count == 0)
         catalog->busy_since = now;
-    int64_t limit = cancel_requested() ? WAIT_CANCELLED_MS : WAIT_MS;
+    int64_t limit = cancel_requested(catalog->cancel) ? WAIT_CANCELLED_MS : WAIT_MS;
     if (catalog->impatient || now - catalog->busy_since >= limit)
         return 0;
     struct timespec step = {.tv_nsec = steps_ms[count < last ? count : last] * 1000000L};
@@ -65,7 +65,7 @@ int sql_error(struct catalog *catalog, struct err *err)
 {
     int code = sqlite3_extended_errcode(catalog->db);
     enum err_kind kind = kind_of(code);
-    if (kind == ERR_BUSY && cancel_check(err) < 0)
+    if (kind == ERR_BUSY && cancel_check(catalog->cancel, err) < 0)
         return err_context(err, "catalog %s is locked", catalog->path);
     if (kind == ERR_BUSY)
         return err_set(err, kind, "catalog %s has been locked by another process for 30 s",

@@ -22,10 +22,11 @@ struct catalog {
     sqlite3 *db;
     char *path;
     bool read_only;
-    bool callers;       /* the transaction is the caller's (catalog_begin) */
-    unsigned depth;     /* transactions open, one in the other */
-    bool impatient;     /* does not wait for locks: a progress that cannot be written */
-    int64_t busy_since; /* monotonic, of the lock that is waited for */
+    bool callers;   /* the transaction is the caller's (catalog_begin) */
+    unsigned depth; /* transactions open, one in the other */
+    bool impatient; /* does not wait for locks: a progress that cannot be written */
+    const struct cancel *cancel; /* NULL: the root */
+    int64_t busy_since;          /* monotonic, of the lock that is waited for */
     struct sql_cached *cached;
     size_t cached_count, cached_capacity;
 };

@@ -19,7 +19,7 @@
 #include "config/config_args.h"
 #include "config/settings.h"
 
-/* Exit statuses that are no error of a kind (err_exit_status has the others). */
+/* Exit statuses that are no error of a kind (session/exit_status.h has the others). */
 enum cmd_status { CMD_DONE = 0, CMD_PARTIAL = 8, CMD_TOO_OLD = 10 };
 
 enum cmd_flag {

@@ -3,6 +3,7 @@
  * everything else to stderr: `id=$(pgkeep backup nightly)` has to work.
  */
 #include "prune/prune.h"
+#include "session/exit_status.h"
 #include "backup/backup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -213,10 +214,10 @@ static int run_jobs(struct backing *b, struct err *err)
 static int exit_status(const struct tally *tally)
 {
     if (tally->failed > 0 && tally->good + tally->partial == 0)
-        return err_exit_status(tally->first);
+        return exit_status_of(OUTCOME_FAILED, tally->first, NULL);
     if (tally->failed > 0 || tally->partial > 0)
         return CMD_PARTIAL;
-    return tally->suspect ? err_exit_status(ERR_CORRUPT) : CMD_DONE;
+    return tally->suspect ? exit_status_of(OUTCOME_FAILED, ERR_CORRUPT, NULL) : CMD_DONE;
 }
 
 /* All names are checked before the first dump starts: a typo in the second should not show

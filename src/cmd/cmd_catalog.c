@@ -3,6 +3,7 @@
  * and counted, the others are visited.
  */
 #include "repair/check.h"
+#include "session/exit_status.h"
 #include "repair/rebuild.h"
 #include "repair/sync.h"
 #include "base/clock.h"
@@ -125,7 +126,7 @@ static int visit_one(struct visit *v, const char *name, visit_store each, struct
         repository_open(v->ctx->settings, v->catalog, name, false, &why);
     int done = repository ? each(v, repository, &doubtful, &why) : -1;
     repository_close(repository);
-    if (done < 0 && why.kind == ERR_CANCELLED) {
+    if (done < 0 && err_is_fatal(why.kind)) {
         *err = why;
         return -1;
     }
@@ -155,7 +156,7 @@ static int visit_all(struct visit *v, visit_store each, struct err *err)
 static int visit_status(const struct visit *v, int doubtful)
 {
     if (v->failed > 0 && v->good + v->doubtful == 0)
-        return err_exit_status(v->first);
+        return exit_status_of(OUTCOME_FAILED, v->first, NULL);
     if (v->doubtful > 0)
         return doubtful;
     return v->failed > 0 ? CMD_PARTIAL : CMD_DONE;
@@ -214,7 +215,8 @@ static int run_sync(struct cmd_context *ctx, struct err *err)
         goto cleanup;
     v.list = ctx->settings->json ? json_array() : NULL;
     result = visit_all(&v, sync_one, err);
-    int status = result < 0 ? err_exit_status(err->kind) : visit_status(&v, CMD_PARTIAL);
+    int status = result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL)
+                            : visit_status(&v, CMD_PARTIAL);
     if (catalog_run_end(v.catalog, run, status, result < 0 ? err->text : NULL, &trouble) <
         0)
         log_warning("%s", trouble.text);
@@ -309,7 +311,8 @@ static int run_check(struct cmd_context *ctx, struct err *err)
         output_table_print(&v.table);
     output_table_release(&v.table);
     catalog_close(v.catalog);
-    return result < 0 ? -1 : visit_status(&v, err_exit_status(ERR_CORRUPT));
+    return result < 0 ? -1
+                      : visit_status(&v, exit_status_of(OUTCOME_FAILED, ERR_CORRUPT, NULL));
 }
 
 /* ---- which ---- */

@@ -3,6 +3,7 @@
  * replace is decided there.
  */
 #include "backup/copy_artifact.h"
+#include "session/exit_status.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -73,7 +74,7 @@ static int run_recorded(struct cmd_context *ctx, const struct copy_artifact_spec
     if (catalog_run_begin(spec->catalog, "copy", NULL, &run, err) < 0)
         return -1;
     int result = transfer(ctx, spec, err);
-    int status = result < 0 ? err_exit_status(err->kind) : CMD_DONE;
+    int status = result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : CMD_DONE;
     if (catalog_run_end(spec->catalog, run, status, result < 0 ? err->text : NULL,
                         &trouble) < 0)
         log_warning("%s", trouble.text);

@@ -1,4 +1,5 @@
 #include "repository/adopt.h"
+#include "session/exit_status.h"
 #include "doctor/diagnose.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -98,7 +99,8 @@ static int look(struct cmd_context *ctx, struct err *err)
     print_end(&showing, &result);
     if (done < 0)
         return -1;
-    return result.first == ERR_NONE ? CMD_DONE : err_exit_status(result.first);
+    return result.first == ERR_NONE ? CMD_DONE
+                                    : exit_status_of(OUTCOME_FAILED, result.first, NULL);
 }
 
 /* ---- --adopt ---- */

@@ -1,5 +1,6 @@
 /* `sweep`: the figures of sweep_report as text and as JSON, from one table. */
 #include "repair/sweep.h"
+#include "session/exit_status.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "cmd/catalog_for.h"
@@ -90,7 +91,7 @@ static int exit_status(const struct sweep_report *report)
 
     size_t missed = repository_list_required_failures(&report->stores);
     if (missed > 0 && report->stores.count == 0)
-        return err_exit_status(ERR_TRANSIENT);
+        return exit_status_of(OUTCOME_FAILED, ERR_TRANSIENT, NULL);
     return undone || missed > 0 ? CMD_PARTIAL : CMD_DONE;
 }
 

@@ -3,6 +3,7 @@
  * or away does not end the run; the worst of all decides the exit status.
  */
 #include "copy/verify.h"
+#include "session/exit_status.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -171,8 +172,9 @@ static int exit_status(const struct verifying *v)
      * ask again. */
     size_t bad = v->checked - v->good - v->undecided;
     if (bad > 0)
-        return err_exit_status(ERR_CORRUPT);
-    return v->undecided > 0 ? err_exit_status(ERR_TRANSIENT) : CMD_DONE;
+        return exit_status_of(OUTCOME_FAILED, ERR_CORRUPT, NULL);
+    return v->undecided > 0 ? exit_status_of(OUTCOME_FAILED, ERR_TRANSIENT, NULL)
+                            : CMD_DONE;
 }
 
 static void print(struct verifying *v)
@@ -196,7 +198,8 @@ static int run_with(struct verifying *v, struct err *err)
     }
     int result =
         v->ctx->args->positional.count > 0 ? check_named(v, err) : check_filtered(v, err);
-    int status = result < 0 ? err_exit_status(err->kind) : exit_status(v);
+    int status =
+        result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : exit_status(v);
     if (catalog_run_end(v->catalog, v->run, status, result < 0 ? err->text : NULL,
                         &trouble) < 0)
         log_warning("%s", trouble.text);

@@ -98,7 +98,7 @@ static int choose(struct copy_reader *retrieve, struct err *err)
             err_clear(err);
             if (try_copy(retrieve, copy, err) == 0)
                 return 0;
-            if (err->kind == ERR_CANCELLED)
+            if (err_is_fatal(err->kind))
                 return -1;
         }
     }

@@ -80,7 +80,7 @@ int fanout_start(struct fanout *fanout, struct err *err)
     if (part_size_of(fanout, 1, &fanout->part_size, err) < 0)
         return -1;
     fanout->pool =
-        part_pool_new(parts_for(fanout, fanout->part_size), fanout->part_size, err);
+        part_pool_new(parts_for(fanout, fanout->part_size), fanout->part_size, NULL, err);
     return fanout->pool ? 0 : -1;
 }
 

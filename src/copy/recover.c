@@ -391,7 +391,7 @@ int recover_store(struct catalog *catalog, struct repository *repository, bool t
         }
         sums.failed++;
         /* These are the catalog's or ours; the next copy would meet the same. */
-        if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
+        if (err_is_fatal(why.kind)) {
             *err = why;
             result = -1;
         } else {

@@ -156,13 +156,6 @@ static int settle(struct removal *removal, int64_t now, struct err *err)
     return 0;
 }
 
-/* Errors of the catalog itself, and a cancel, end the run; those of a store are an answer. */
-static bool is_of_store(enum err_kind kind)
-{
-    return kind == ERR_TRANSIENT || kind == ERR_DENIED || kind == ERR_STORE ||
-           kind == ERR_NOT_FOUND || kind == ERR_CORRUPT;
-}
-
 /* No lease can begin once it is deleting; should one be in force all the same, its reader
  * comes first. */
 static int check_lease(struct removal *removal, int64_t now, bool *leased, struct err *err)
@@ -184,7 +177,7 @@ static int remove_loaded(struct removal *removal, int64_t now, struct err *err)
         check_lease(removal, now, &leased, err) < 0)
         return -1;
     if (!leased && remove_objects(removal, &why) < 0) {
-        if (!is_of_store(why.kind)) {
+        if (!err_is_of_store(why.kind)) {
             *err = why;
             return -1;
         }
@@ -199,7 +192,7 @@ int remove_copy(struct catalog *catalog, struct repository *repository, int64_t 
     struct catalog_copy copy = {0};
     struct removal removal = {catalog, repository, &copy, result};
     *result = (struct remove_result){.copy = id};
-    if (cancel_check(err) < 0 || catalog_copy_load(catalog, id, &copy, err) < 0)
+    if (cancel_check(NULL, err) < 0 || catalog_copy_load(catalog, id, &copy, err) < 0)
         return -1;
     memcpy(result->artifact, copy.artifact, sizeof result->artifact);
     result->bytes = copy.bytes;

@@ -41,7 +41,7 @@ int resend_init(struct resend *resend, struct store *store, struct store_upload 
     if (size_of_part(resend, &resend->part_size, err) < 0)
         return -1;
     resend->pool =
-        part_pool_new(count_of(resend, resend->part_size), resend->part_size, err);
+        part_pool_new(count_of(resend, resend->part_size), resend->part_size, NULL, err);
     return resend->pool != NULL ? 0 : -1;
 }
 

@@ -175,7 +175,7 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     out->duration_ms = clock_monotonic_ms() - start;
     out->message = why->kind == ERR_NONE ? NULL : memory_strdup(why->text);
     int result = -1;
-    if (why->kind == ERR_CANCELLED)
+    if (err_is_fatal(why->kind))
         *err = *why;
     else
         result = record(spec, out, why, err);

@@ -112,7 +112,7 @@ static int drain(int fd, uint64_t *bytes, struct err *err)
     char buffer[65536];
     ssize_t size = 1;
     while (size != 0) {
-        if (cancel_check(err) < 0)
+        if (cancel_check(NULL, err) < 0)
             return -1;
         size = read(fd, buffer, sizeof buffer);
         if (size < 0 && errno != EINTR)
@@ -168,7 +168,7 @@ void diagnose_source(struct diagnose *d, const char *name)
     } else if (look_at_server(&asked) == 0) {
         /* Rights differ from database to database, so each is connected to, as a backup
          * would. */
-        for (size_t i = 0; i < asked.databases.count && !cancel_requested(); i++)
+        for (size_t i = 0; i < asked.databases.count && !cancel_requested(NULL); i++)
             look_at_database(&asked, asked.databases.items[i]);
         if (asked.source->globals && asked.programs.pg_dumpall != NULL)
             look_at_globals(&asked);

@@ -5,7 +5,6 @@
  */
 #include "postgres/child.h"
 
-#include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/process.h"
@@ -29,6 +28,7 @@ struct child {
     char *detail;      /* what the server said, when the error line does not hold it */
     struct text words; /* the lines from there on, to find a hint by */
     int lines;
+    const struct cancel *cancel;
 };
 
 static bool is_error(const char *line)
@@ -93,6 +93,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
     child->database = memory_strdup(spec->database);
     child->kind = spec->kind;
     child->tolerated = spec->tolerated;
+    child->cancel = spec->cancel;
     text_init(&child->words, HINT_BYTES);
     for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
         strlist_add(&env, spec->env->items[i]);
@@ -103,6 +104,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
         .pipe_stdout = spec->writes,
         .on_stderr = note_line,
         .context = child,
+        .cancel = spec->cancel,
     };
     child->process = process_start(&process, err);
     for (size_t i = 0; i < env.count; i++)
@@ -177,11 +179,11 @@ int child_finish(struct child *child, struct err *err)
     return -1;
 }
 
-static int await_room(int fd, struct err *err)
+static int await_room(const struct child *child, int fd, struct err *err)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT},
-                            {.fd = cancel_fd(), .events = POLLIN}};
-    if (cancel_check(err) < 0)
+                            {.fd = cancel_fd(child->cancel), .events = POLLIN}};
+    if (cancel_check(child->cancel, err) < 0)
         return -1;
     if (poll(fds, 2, 1000) < 0 && errno != EINTR)
         return err_errno(err, ERR_SYSTEM, "poll");
@@ -198,7 +200,7 @@ int child_write(struct child *child, const void *data, size_t size, struct err *
             at += put;
             size -= (size_t)put;
         } else if (put < 0 && errno == EAGAIN) {
-            if (await_room(fd, err) < 0)
+            if (await_room(child, fd, err) < 0)
                 return -1;
         } else if (put < 0 && errno == EPIPE) {
             if (child_finish(child, err) < 0)

@@ -11,7 +11,7 @@
 #ifndef PGKEEP_POSTGRES_CHILD_H
 #define PGKEEP_POSTGRES_CHILD_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 struct child;
@@ -26,6 +26,7 @@ struct child_spec {
     /* psql that goes on after errors, with VERBOSITY=verbose: those of other SQLSTATEs than
      * this count as failures although it ends with 0. NULL: the exit status alone. */
     const char *tolerated;
+    const struct cancel *cancel; /* NULL: the root */
 };
 
 struct child *child_start(const struct child_spec *spec, struct err *err) MUST_USE;

@@ -4,6 +4,7 @@
  * done.
  */
 #include "prune/delete_artifact.h"
+#include "session/exit_status.h"
 
 #include "session/lock.h"
 #include "repository/state_sync.h"
@@ -257,7 +258,8 @@ static int run_recorded(struct deleting *d, struct err *err)
     int result = mark_or_try(d, err);
     if (result == 0)
         result = remove_all(d, err);
-    if (catalog_run_end(catalog, d->run, result < 0 ? err_exit_status(err->kind) : 0,
+    if (catalog_run_end(catalog, d->run,
+                        result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : 0,
                         result < 0 ? err->text : NULL, &trouble) < 0)
         log_warning("%s", trouble.text);
     return result;

@@ -32,7 +32,7 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
         return 0;
     repository_close(p->stores[i]);
     p->stores[i] = NULL;
-    if (why.kind == ERR_CANCELLED) {
+    if (err_is_fatal(why.kind)) {
         *err = why;
         return -1;
     }

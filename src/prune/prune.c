@@ -4,6 +4,7 @@
  * "doing it".
  */
 #include "prune/prune_steps.h"
+#include "session/exit_status.h"
 
 #include "session/lock.h"
 #include "copy/recover.h"
@@ -246,7 +247,8 @@ static void end_run(struct prune *prune, int result, const struct err *err)
         count_removed(prune, REMOVE_GONE), count_removed(prune, REMOVE_LOCKED),
         count_removed(prune, REMOVE_BLOCKED), count_removed(prune, REMOVE_LATER),
         prune->refused);
-    int status = result < 0 ? err_exit_status(err->kind) : prune_exit_status(prune);
+    int status = result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL)
+                            : prune_exit_status(prune);
     if (catalog_run_end(prune->spec.catalog, prune->run, status,
                         result < 0 ? err->text : summary, &trouble) < 0)
         log_warning("%s", trouble.text);
@@ -289,8 +291,8 @@ int prune_exit_status(const struct prune *prune)
         count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER) > 0;
     size_t missed = repository_list_required_failures(&prune->stores);
     if (prune_is_refused(prune, NULL) || prune->failed_groups > 0)
-        return err_exit_status(ERR_UNSAFE);
+        return exit_status_of(OUTCOME_FAILED, ERR_UNSAFE, NULL);
     if (missed > 0 && prune->stores.count == 0)
-        return err_exit_status(ERR_TRANSIENT);
+        return exit_status_of(OUTCOME_FAILED, ERR_TRANSIENT, NULL);
     return missed > 0 || undone || prune->untold > 0 || prune->over_cap ? 8 : 0;
 }

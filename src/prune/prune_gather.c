@@ -49,7 +49,7 @@ static int open_store(struct prune *prune, const struct catalog_store *row, stru
         repository_close(repository);
         repository = NULL;
     }
-    if (repository == NULL && (why.kind == ERR_CANCELLED || why.kind == ERR_BUSY)) {
+    if (repository == NULL && err_is_fatal(why.kind)) {
         *err = why;
         return -1;
     }
@@ -79,7 +79,7 @@ static int open_stores(struct prune *prune, struct err *err)
     for (size_t i = 0; i < prune->known.count; i++) {
         const struct catalog_store *row = &prune->known.items[i];
         if (is_asked_for(prune, row) && has_rows(prune, row->id) &&
-            (cancel_check(err) < 0 || open_store(prune, row, err) < 0))
+            (cancel_check(NULL, err) < 0 || open_store(prune, row, err) < 0))
             return -1;
     }
     return 0;

@@ -186,7 +186,7 @@ static int respect_pins(struct marks *marks, struct err *err)
             state_sync_pull(marks->prune->spec.catalog, item->part->repository,
                             item->row->artifact, &why) == 0)
             continue;
-        if (why.kind == ERR_CANCELLED || why.kind == ERR_SYSTEM || why.kind == ERR_BUSY) {
+        if (err_is_fatal(why.kind)) {
             *err = why;
             return -1;
         }
@@ -348,7 +348,7 @@ int prune_mark(struct prune *prune, struct err *err)
     for (size_t i = 0; i < rows->count; i++) {
         if (i > 0 && strcmp(rows->items[i].group, rows->items[i - 1].group) == 0)
             continue;
-        if (cancel_check(err) < 0 || mark_group(prune, &rows->items[i], err) < 0)
+        if (cancel_check(NULL, err) < 0 || mark_group(prune, &rows->items[i], err) < 0)
             return -1;
     }
     return 0;

@@ -140,6 +140,7 @@ static int tell_pins(struct rebuilding *r, const struct repository *repository,
     repository_be_patient(&of_old);
     if (sync_tell(r->old, &of_old, &told, err) == 0)
         return 0;
+    /* Not err_is_fatal: an old catalog that cannot be read is why there is a rebuild. */
     if (err->kind == ERR_CANCELLED)
         return -1;
     log_warning("store \"%s\": pins that only the old catalog knows may be lost: %s",

@@ -4,6 +4,7 @@
  * on its way there.
  */
 #include "repair/sweep_steps.h"
+#include "session/exit_status.h"
 
 #include "session/lock.h"
 #include "base/cancel.h"
@@ -23,14 +24,6 @@ int64_t sweep_store_time(const struct sweep *sweep)
     bool known = false;
     int64_t offset = store_clock_offset(sweep->repository->store, &known);
     return sweep->spec->now + (known ? offset : 0);
-}
-
-/* What one store does not let us do is no reason to leave the others as they are. */
-static bool is_of_store(enum err_kind kind)
-{
-    return kind == ERR_TRANSIENT || kind == ERR_DENIED || kind == ERR_STORE ||
-           kind == ERR_NOT_FOUND || kind == ERR_CORRUPT || kind == ERR_UNSAFE ||
-           kind == ERR_CONFIG || kind == ERR_USAGE;
 }
 
 /* ---- stores ---- */
@@ -65,7 +58,7 @@ static int open_store(const struct sweep_spec *spec, struct sweep_report *report
         list->items[list->count++] = repository;
         return 0;
     }
-    if (!is_of_store(why.kind)) {
+    if (!err_is_of_store(why.kind)) {
         *err = why;
         return -1;
     }
@@ -157,7 +150,7 @@ static int sweep_store(const struct sweep *sweep, struct err *err)
                             &sweep->report->removed, err);
     if (result < 0 || sweep_rest(sweep, &why) == 0)
         return result;
-    if (!is_of_store(why.kind)) {
+    if (!err_is_of_store(why.kind)) {
         *err = why;
         return -1;
     }
@@ -173,7 +166,7 @@ static int sweep_all(const struct sweep_spec *spec, struct sweep_report *report,
         return -1;
     for (size_t i = 0; i < report->stores.count; i++) {
         struct sweep sweep = {spec, report->stores.items[i], report};
-        if (cancel_check(err) < 0 || sweep_store(&sweep, err) < 0)
+        if (cancel_check(NULL, err) < 0 || sweep_store(&sweep, err) < 0)
             return -1;
     }
     if (recover_artifacts(spec->catalog, NULL, false, &report->ended, err) < 0)
@@ -195,7 +188,8 @@ int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct
     if (result == 0)
         result = sweep_all(spec, report, err);
     if (run != 0 &&
-        catalog_run_end(spec->catalog, run, result < 0 ? err_exit_status(err->kind) : 0,
+        catalog_run_end(spec->catalog, run,
+                        result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : 0,
                         result < 0 ? err->text : NULL, &trouble) < 0)
         log_warning("%s", trouble.text);
     lock_release(lock);

@@ -128,7 +128,7 @@ static int judge(const struct sweep *sweep, const struct listing *listing,
     bool known = false;
     if (has_manifest(listing, candidate->id))
         return 0;
-    if (cancel_check(err) < 0 || is_known(sweep, candidate->id, &known, err) < 0)
+    if (cancel_check(NULL, err) < 0 || is_known(sweep, candidate->id, &known, err) < 0)
         return -1;
     if (known)
         return 0;

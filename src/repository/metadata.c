@@ -34,12 +34,6 @@ void metadata_wants_release(struct metadata_wants *wants)
     *wants = (struct metadata_wants){0};
 }
 
-/* What is wrong with one file and not with the store. */
-static bool is_of_one(enum err_kind kind)
-{
-    return kind == ERR_CORRUPT || kind == ERR_DENIED || kind == ERR_NOT_FOUND;
-}
-
 /* Bytes of one small object. *there false: absent, or unreadable (then item->problem). */
 static int read_object(struct store *store, const char *key, struct text *text, bool *there,
                        struct metadata_item *item, struct err *err)
@@ -47,7 +41,7 @@ static int read_object(struct store *store, const char *key, struct text *text, 
     bool absent = false;
     *there = false;
     if (store_get(store, key, text, &absent, err) < 0) {
-        if (!is_of_one(err->kind))
+        if (!err_is_of_object(err->kind))
             return -1;
         item->problem = *err;
         err_clear(err);
@@ -111,7 +105,7 @@ static void *work(void *context)
         if (i >= batch->count)
             break;
         struct metadata_item *item = &batch->items[i];
-        int result = cancel_check(&err);
+        int result = cancel_check(NULL, &err);
         if (result == 0 && item->want->manifest)
             result = read_manifest(batch->store, item, &err);
         if (result == 0 && item->want->state)

@@ -234,13 +234,6 @@ static void add_failure(struct repository_list *list, const char *name,
         log_warning("%s", why->text);
 }
 
-/* What no other store can make up for. A region or a secret that is wrong is no more than
- * one store that fails: tonight's backup in the others is worth having. */
-static bool is_fatal(enum err_kind kind)
-{
-    return kind == ERR_CANCELLED || kind == ERR_SYSTEM || kind == ERR_BUSY;
-}
-
 /* Two names of one place would be one copy that counts as two. The catalog calls a store by
  * the name it was last opened by; that of the first is given back. */
 static int refuse_twice(struct settings *settings, struct catalog *catalog,
@@ -265,7 +258,7 @@ int repository_list_open(struct repository_list *list, struct settings *settings
         const char *name = names->items[i];
         struct repository *repository =
             repository_open(settings, catalog, name, may_mark, err);
-        if (repository == NULL && is_fatal(err->kind))
+        if (repository == NULL && err_is_fatal(err->kind))
             return -1;
         if (repository == NULL) {
             add_failure(list, name, err, names->count == 1);
@@ -292,7 +285,7 @@ int repository_list_recheck(struct repository_list *list, struct err *err)
         /* After a cancel nobody is asked any more; all that is left stays open. */
         bool good = result < 0 ||
                     store_check(repository->store, false, REPOSITORY_TIMEOUT_MS, &why) == 0;
-        if (!good && why.kind == ERR_CANCELLED) {
+        if (!good && err_is_fatal(why.kind)) {
             *err = why;
             result = -1;
             good = true;

@@ -241,7 +241,7 @@ int state_sync_push_all(struct settings *settings, struct catalog *catalog, cons
         if (copy->state != CATALOG_COPY_COMPLETE ||
             write_in_store(settings, catalog, copy->store, id, &why) == 0)
             continue;
-        if (why.kind == ERR_CANCELLED) {
+        if (err_is_fatal(why.kind)) {
             *err = why;
             result = -1;
         }

@@ -5,7 +5,6 @@
  */
 #include "stream/assemble.h"
 
-#include "base/cancel.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -76,7 +75,7 @@ static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
     size_t size = plain ? chunk->raw_size : chunk->encoded_size;
 
     /* A sink that never blocks would not notice. */
-    if (cancel_check(err) < 0)
+    if (cancel_check(assemble->cancel, err) < 0)
         return -1;
     digest_add(&assemble->sha256, data, size);
     if (assemble->sink.write(assemble->sink.context, data, size, err) != 0)

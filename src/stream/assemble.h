@@ -27,6 +27,7 @@ struct assemble {
     /* of the thread in assemble_run */
     struct stream_sink sink;
     struct meter *meter; /* may be NULL */
+    const struct cancel *cancel;
     struct index_writer *index;
     struct chan *idle; /* where written chunks go */
     struct digest sha256;

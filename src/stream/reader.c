@@ -46,7 +46,7 @@ static int wait_readable(const struct reader *reader, struct err *err)
 {
     struct pollfd fds[] = {
         {.fd = reader->spec->fd, .events = POLLIN},
-        {.fd = cancel_fd(), .events = POLLIN},
+        {.fd = cancel_fd(reader->spec->cancel), .events = POLLIN},
         {.fd = reader->wake_fd, .events = POLLIN},
     };
     int64_t limit = reader->spec->stall_timeout_ms;
@@ -63,7 +63,7 @@ static int wait_readable(const struct reader *reader, struct err *err)
         int ready = poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "waiting for the dump");
-        if (cancel_check(err) < 0)
+        if (cancel_check(reader->spec->cancel, err) < 0)
             return -1;
         if (ready > 0 && fds[2].revents != 0)
             return WOKEN;
@@ -75,7 +75,7 @@ static int wait_readable(const struct reader *reader, struct err *err)
 static void let_fill(const struct reader *reader)
 {
     struct pollfd fds[] = {
-        {.fd = cancel_fd(), .events = POLLIN},
+        {.fd = cancel_fd(reader->spec->cancel), .events = POLLIN},
         {.fd = reader->wake_fd, .events = POLLIN},
     };
     (void)poll(fds, 2, MOMENT_MS);

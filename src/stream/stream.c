@@ -135,6 +135,7 @@ static int open_stream(struct stream *stream, struct err *err)
     assemble_init(&stream->assemble, stream->chunk_count, &stream->idle, stream->index);
     stream->assemble.sink = spec->sink;
     stream->assemble.meter = spec->meter;
+    stream->assemble.cancel = spec->cancel;
     return reader_init(&stream->reader, spec, &stream->idle, &stream->work, stream->wake_fd,
                        err);
 }

@@ -18,6 +18,7 @@
 #ifndef PGKEEP_STREAM_STREAM_H
 #define PGKEEP_STREAM_STREAM_H
 
+#include "base/cancel.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -49,7 +50,8 @@ struct stream_spec {
     /* Also gets the raw bytes, as they are read, on the reading thread; write NULL: nobody
      * does. Its failure ends the stream like that of the sink. */
     struct stream_sink raw;
-    struct meter *meter; /* counted while it runs; may be NULL */
+    struct meter *meter;         /* counted while it runs; may be NULL */
+    const struct cancel *cancel; /* NULL: the root */
 };
 
 /* A table whose rows the dump holds in COPY statements; names unquoted, in the dump's

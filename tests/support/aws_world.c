@@ -1,5 +1,6 @@
 #include "tests/support/aws_world.h"
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -131,7 +132,7 @@ void aws_world_wait(struct fake_http *http, unsigned count)
 {
     int64_t end = clock_monotonic_ms() + AWS_WORLD_WAIT_MS;
     while (fake_http_count(http) < count && clock_monotonic_ms() < end)
-        clock_sleep_ms(1);
+        cancel_sleep_ms(NULL, 1);
     ck_assert_uint_eq(fake_http_count(http), count);
 }
 

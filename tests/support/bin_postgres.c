@@ -15,6 +15,7 @@
  * Programs come from $BIN_DIR, if set. Exit status as pgkeep's for the error's kind.
  */
 #include "base/cancel.h"
+#include "session/exit_status.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -300,7 +301,7 @@ int main(int argc, char **argv)
         if (commands[i].run(&arguments, &err) == 0)
             return 0;
         log_err(&err);
-        return err_exit_status(err.kind);
+        return exit_status_of(OUTCOME_FAILED, err.kind, NULL);
     }
     return 2;
 }

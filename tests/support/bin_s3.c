@@ -13,6 +13,7 @@
  */
 #define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "s3/s3.h"
+#include "session/exit_status.h"
 
 #include "base/cancel.h"
 #include "base/digest.h"
@@ -88,7 +89,7 @@ static struct part *next_part(struct feed *feed, struct err *err)
         return NULL;
     }
     if (feed->pool == NULL)
-        feed->pool = part_pool_new(buffers(feed, size), size, err);
+        feed->pool = part_pool_new(buffers(feed, size), size, NULL, err);
     else if (size != feed->part_size)
         part_pool_resize(feed->pool, buffers(feed, size), size);
     feed->part_size = size;
@@ -339,7 +340,7 @@ int main(int argc, char **argv)
         if (run(command, argv + 2, &err) == 0)
             return 0;
         fprintf(stderr, "s3: %s\n", err.text);
-        return err_exit_status(err.kind);
+        return exit_status_of(OUTCOME_FAILED, err.kind, NULL);
     }
     fprintf(stderr,
             "usage: s3 put|get|head|list|delete|uploads|parts|abort|presign KEY...\n");

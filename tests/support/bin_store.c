@@ -12,6 +12,7 @@
  * that may. Exit status as pgkeep's.
  */
 #include "store/store.h"
+#include "session/exit_status.h"
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -262,7 +263,7 @@ int main(int argc, char **argv)
         result = parse_size(size, &call.part_size, &err);
     if (result == 0) {
         call.store = open_store(&err);
-        call.pool = part_pool_new(PARTS, call.part_size, &err);
+        call.pool = part_pool_new(PARTS, call.part_size, NULL, &err);
         result = call.store == NULL ? -1 : run(&call, argv[1], argc - 2, &err);
         store_close(call.store);
         part_pool_free(call.pool);
@@ -270,5 +271,5 @@ int main(int argc, char **argv)
     if (result < 0)
         (void)fprintf(stderr, "%s\n", err.text);
     s3_global_release();
-    return result < 0 ? err_exit_status(err.kind) : 0;
+    return result < 0 ? exit_status_of(OUTCOME_FAILED, err.kind, NULL) : 0;
 }

@@ -21,7 +21,7 @@ void s3_rig_start(const struct fake_s3_settings *settings,
     s3_pair_init(&rig.pair, settings, &config);
     rig.fake = rig.pair.fake;
     rig.client = rig.pair.client;
-    rig.pool = part_pool_new(BUFFERS, BUFFER_SIZE, &rig.err);
+    rig.pool = part_pool_new(BUFFERS, BUFFER_SIZE, NULL, &rig.err);
     ck_assert(rig.pool != NULL);
 }
 

@@ -114,7 +114,7 @@ static int give_one(struct s3_upload *upload, struct part *part, unsigned number
 int s3_suite_give(struct s3_upload *upload, unsigned from, unsigned to, size_t last,
                   struct err *err)
 {
-    struct part_pool *pool = part_pool_new(2, S3_SUITE_PART, err);
+    struct part_pool *pool = part_pool_new(2, S3_SUITE_PART, NULL, err);
     int result = pool != NULL ? 0 : -1;
 
     for (unsigned number = from; result == 0 && number <= to; number++) {

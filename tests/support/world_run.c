@@ -177,7 +177,7 @@ int world_export(struct world *world, const char *id, const struct world_export 
 void world_cancel(struct world *world)
 {
     (void)world;
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
 }
 
 /* Across a fork no handle of SQLite may be used. */

@@ -454,7 +454,7 @@ START_TEST(waiting_ends_when_cancelled)
 {
     struct catalog *other = catalogs_open(&c);
     ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     ck_assert_int_eq(catalog_setting_set(other, "a", "1", &err), -1);
     ck_assert_int_eq(err.kind, ERR_CANCELLED);
     ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);

@@ -133,7 +133,7 @@ START_TEST(a_cancel_ends_a_dump_that_hangs)
     ck_assert_int_eq(cancel_install(&err), 0);
     struct dump *dump = start("hang", NULL, &err);
     ck_assert_int_eq(read(dump_fd(dump), &byte, 1), 1);
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     ck_assert_int_eq(dump_finish(dump, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CANCELLED);
     dump_free(dump);
@@ -368,7 +368,7 @@ START_TEST(a_cancel_ends_a_restore_that_takes_no_bytes)
     struct err err = {0};
     ck_assert_int_eq(cancel_install(&err), 0);
     setenv("FAKE_PG", "bytes=10 hang", 1);
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     ck_assert_int_eq(feed_restore(DUMP_PLAIN, 10000000, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CANCELLED);
 }

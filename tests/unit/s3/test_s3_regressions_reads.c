@@ -263,7 +263,7 @@ START_TEST(r20_a_part_beyond_4_GiB_and_a_range_beyond_2_GiB_pass_whole)
         return;
     settings.sparse = true;
     s3_rig_restart_as("other", &settings);
-    struct part_pool *pool = part_pool_new(2, part_size, &rig.err);
+    struct part_pool *pool = part_pool_new(2, part_size, NULL, &rig.err);
     struct s3_upload *upload = s3_rig_begin(KEY);
     give_part(pool, upload, 1, 0, part_size);
     give_part(pool, upload, 2, part_size, 10);

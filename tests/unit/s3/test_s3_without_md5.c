@@ -133,7 +133,7 @@ static void upload_three_parts(struct s3_client *client)
     struct part_pool *pool;
     struct err err = {0};
 
-    pool = part_pool_new(4, PART, &err);
+    pool = part_pool_new(4, PART, NULL, &err);
     ck_assert_msg(pool != NULL, "%s", err.text);
     struct s3_upload *upload = s3_upload_begin(client, &spec, &err);
     for (unsigned n = 1; n <= 3; n++) {

@@ -85,7 +85,7 @@ static void start(enum kind wanted)
         ck_assert_msg(fake != NULL, "%s", err.text);
     }
     store = open_store();
-    pool = part_pool_new(4, PART, &err);
+    pool = part_pool_new(4, PART, NULL, &err);
     ck_assert_ptr_nonnull(pool);
 }
 

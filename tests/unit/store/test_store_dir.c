@@ -34,7 +34,7 @@ static void setup(void)
     ck_assert_int_eq(mkdir(root, 0700), 0);
     store = store_open_dir("nas", root, &err);
     ck_assert_ptr_nonnull(store);
-    pool = part_pool_new(4, PART, &err);
+    pool = part_pool_new(4, PART, NULL, &err);
     ck_assert_ptr_nonnull(pool);
 }
 

@@ -587,7 +587,7 @@ END_TEST
 static void *cancel_it(void *argument)
 {
     (void)argument;
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "s3/auth/credentials.h"
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "tests/support/aws_world.h"
 #include "tests/support/s3_pair.h"
@@ -248,7 +249,7 @@ START_TEST(tokens_of_a_minute_are_renewed_in_the_background)
         int64_t end = clock_monotonic_ms() + AWS_WORLD_WAIT_MS;
         char *got = aws_world_get(source);
         while (strcmp(got, want) != 0 && clock_monotonic_ms() < end) {
-            clock_sleep_ms(1);
+            cancel_sleep_ms(NULL, 1);
             free(got);
             got = aws_world_get(source);
         }
@@ -502,7 +503,7 @@ static char *slow_keys(void *context, const struct fake_http_request *request)
 {
     struct slow_keys *slow = context;
     while (atomic_load(&slow->rotation.number) > 0 && !atomic_load(&slow->may))
-        clock_sleep_ms(1);
+        cancel_sleep_ms(NULL, 1);
     return next_keys(&slow->rotation, request);
 }
 

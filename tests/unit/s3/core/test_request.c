@@ -499,7 +499,7 @@ START_TEST(a_service_that_comes_back_is_found)
     request.out = &out;
     s3_request_submit(pair.client, &request);
     while (atomic_load(&pair.waits) < 3)
-        (void)clock_sleep_ms(1);
+        (void)cancel_sleep_ms(NULL, 1);
     OK(fake_s3_up(pair.fake, &err));
     OK(s3_request_wait(pair.client, &request, &err));
     ck_assert_uint_ge(request.answer.tries, 4);
@@ -662,7 +662,7 @@ START_TEST(no_more_run_at_once_than_there_are_connections)
     s3_pair_init(&pair, NULL, &config);
     submit_many(&pair, many);
     while (atomic_load(&many->done) < MANY)
-        (void)clock_sleep_ms(1);
+        (void)cancel_sleep_ms(NULL, 1);
     ck_assert_uint_eq(atomic_load(&many->failed), 0);
     ck_assert_uint_eq(fake_s3_object_count(pair.fake), MANY);
     ck_assert_uint_le(fake_s3_stats(pair.fake).connections, 4);
@@ -707,7 +707,7 @@ START_TEST(a_failing_tenth_costs_time_and_nothing_else)
     s3_pair_init(&pair, &service, NULL);
     submit_many(&pair, many);
     while (atomic_load(&many->done) < MANY)
-        (void)clock_sleep_ms(1);
+        (void)cancel_sleep_ms(NULL, 1);
     ck_assert_uint_eq(atomic_load(&many->failed), 0);
     ck_assert_uint_eq(fake_s3_object_count(pair.fake), MANY);
     s3_pair_release(&pair);
@@ -728,7 +728,7 @@ START_TEST(cancelling_the_process_ends_what_waits_but_not_the_clearing_up)
     s3_request_submit(pair.client, &held);
     ck_assert(fake_s3_wait_held(pair.fake, 1, 5000));
     int64_t start = clock_monotonic_ms();
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     FAILS(s3_request_wait(pair.client, &held, &err), ERR_CANCELLED);
     ck_assert_int_lt(clock_monotonic_ms() - start, 2000);
     ck_assert(held.answer.uncertain);

@@ -389,7 +389,7 @@ START_TEST(an_interrupted_upload_is_aborted)
 
     ck_assert_int_eq(s3_rig_give(upload, 1, 3, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     ck_assert_int_eq(s3_upload_finish(upload, NULL, &rig.err), -1);
     ck_assert_int_eq(rig.err.kind, ERR_CANCELLED);
     s3_upload_free(upload);

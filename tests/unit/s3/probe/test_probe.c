@@ -447,7 +447,7 @@ END_TEST
 static void *cancel_when_held(void *fake)
 {
     ck_assert(fake_s3_wait_held(fake, 1, 10000));
-    cancel_request(SIGTERM);
+    cancel_trip(NULL, CANCEL_SIGTERM);
     fake_s3_release(fake);
     return NULL;
 }
