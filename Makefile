@@ -121,12 +121,14 @@ real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)))
 RIGGED      = $(filter-out base s3% retention stream config postgres store catalog,$(LAYERS))
 test_layers = $(if $(filter $1,$(RIGGED)),$(LAYERS),$(sort $(call real,base s3 $(if $(filter $1,$(LAYERS)),$1 $(SEES_$1),$(if $(filter retention,$1),retention)))))
 define test_rule
-$(BUILD)/$1: $(BUILD)/obj/$1.o $(BUILD)/libsupport.a $(call archives,$2)
+$(BUILD)/$1: $(BUILD)/obj/$1.o $3 $(BUILD)/libsupport.a $(call archives,$2)
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) $(SEAMS:%=-Wl,--wrap=%) -o $$@ $$< $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) $(SEAMS:%=-Wl,--wrap=%) -o $$@ $$(filter %.o,$$^) $$(call group,$$(filter %.a,$$^)) $(TEST_LIBS) $(PKG_LIBS)
 endef
 layer_of = $(patsubst tests/unit/%/,%,$(dir $1))
-$(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_rule,$t,$(call test_layers,$(call layer_of,$t)))))
+# Tests of commands run whole command lines.
+with_cli = $(if $(filter cmd,$1),$(BUILD)/obj/src/cli.o)
+$(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_rule,$t,$(call test_layers,$(call layer_of,$t)),$(call with_cli,$(call layer_of,$t)))))
 define tool_rule
 $(BUILD)/tests/$1: $(BUILD)/obj/$2/$1.o $(BUILD)/libsupport.a $(call archives,$(LAYERS))
 	@mkdir -p $$(@D)

@@ -25,25 +25,32 @@ enum { NUMBERS = 60 }; /* the highest that is looked for */
 
 static char *config_text(const struct depot *depot, const struct depot_spec *spec)
 {
-    return memory_format(
+    /* Also where there is no PostgreSQL. */
+    char *programs = realpath("tests/support/fake_pg_dump", NULL);
+    ck_assert_ptr_nonnull(programs);
+    char *text = memory_format(
         "catalog = \"%s\";\n"
+        "pg_bin_dir = \"%s\";\n"
         "sources: { shop: { conninfo = \"dbname=shop\"; }; };\n"
         "stores: { nas: { type = \"dir\"; path = \"%s/nas\"; };\n"
         "          offsite: { type = \"dir\"; path = \"%s/offsite\"; }; };\n"
         "policies: { one: { %s }; %s };\n"
         "jobs: { nightly: { source = \"shop\"; stores = [ \"nas\", \"offsite\" ];\n"
         "                   retention = \"one\"; %s }; };\n",
-        depot->catalogs.path, depot->place, depot->place, spec->policy ? spec->policy : "",
-        spec->policies ? spec->policies : "", spec->job ? spec->job : "");
+        depot->catalogs.path, programs, depot->place, depot->place,
+        spec->policy ? spec->policy : "", spec->policies ? spec->policies : "",
+        spec->job ? spec->job : "");
+    free(programs);
+    return text;
 }
 
 static void load_settings(struct depot *depot, const struct depot_spec *spec)
 {
-    char path[SCRATCH_SIZE], program[] = "pgkeep", command[] = "list";
+    char program[] = "pgkeep", command[] = "list";
     static const char *const commands[] = {"list"};
     char *text = config_text(depot, spec);
-    scratch_file(path, text);
-    char *option = memory_format("--config=%s", path);
+    scratch_file(depot->config, text);
+    char *option = memory_format("--config=%s", depot->config);
     char *argv[] = {program, option, command};
     struct config_args args;
     struct config_args_line line = {3, argv, commands, 1};
@@ -121,9 +128,15 @@ const char *depot_place_name(enum depot_place place)
     return names[place];
 }
 
-void depot_reopen(struct depot *depot)
+void depot_close(struct depot *depot)
 {
     catalog_close(depot->catalog);
+    depot->catalog = depot->catalogs.catalog = NULL;
+}
+
+void depot_reopen(struct depot *depot)
+{
+    depot_close(depot);
     depot->catalog = depot->catalogs.catalog = catalogs_open(&depot->catalogs);
     for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
         struct catalog_store row = {0};
@@ -137,7 +150,9 @@ void depot_reopen(struct depot *depot)
 void depot_unmount(struct depot *depot, enum depot_place place)
 {
     char *path = path_of(depot, place);
-    store_seam_refuse(path, ERR_NOT_FOUND, "no such folder");
+    char *text = memory_format("store \"%s\": %s does not exist", names[place], path);
+    store_seam_refuse(path, ERR_STORE, text);
+    free(text);
     free(path);
 }
 

@@ -31,6 +31,7 @@ struct depot {
     struct catalogs catalogs;
     struct catalog *catalog; /* of `catalogs` */
     struct settings settings;
+    char config[SCRATCH_SIZE];          /* the file that `settings` come from */
     char place[SCRATCH_SIZE];           /* the folder of the stores */
     struct store *stores[DEPOT_PLACES]; /* memory_store.h: to look into, and to let fail */
     int64_t ids[DEPOT_PLACES];          /* in the catalog; 0: not known there yet */
@@ -51,6 +52,7 @@ void depot_join(struct depot *depot, const struct depot *other,
                 const struct depot_spec *spec);
 void depot_end(struct depot *depot);
 /* The catalog file may be another by now: opens it, and looks up the stores in it. */
+void depot_close(struct depot *depot);
 void depot_reopen(struct depot *depot);
 const char *depot_place_name(enum depot_place place); /* "nas" "offsite" */
 /* The place is a disk that is not mounted; it is again. */

@@ -333,7 +333,7 @@ START_TEST(one_store_that_does_not_answer_and_there_is_no_new_catalog)
 {
     depot_backups(&depot, 1, 2);
     depot_unmount(&depot, DEPOT_OFFSITE);
-    refused(ERR_UNSAFE, "its mark pgkeep-store.json is missing");
+    refused(ERR_STORE, "does not exist");
     depot_mount(&depot, DEPOT_OFFSITE);
     memory_store_fail(depot.stores[DEPOT_OFFSITE], MEMORY_CHECK, 1, "", ERR_TRANSIENT,
                       false);

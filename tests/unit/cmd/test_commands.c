@@ -1,0 +1,615 @@
+/* Commands that ask and change what is known: their exit status, what people read, and the
+ * keys that programs rely on. */
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/verifications.h"
+#include "repository/keys.h"
+#include "session/lock.h"
+#include "tests/support/cli_rig.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/run_suite.h"
+
+#include <check.h>
+
+#define OK(call) ck_assert_msg((call) == 0, "%s", depot.err.text)
+
+static struct depot depot;
+static struct cli_said said;
+
+static void begin(const char *policy)
+{
+    struct depot_spec spec = {.policy = policy};
+    depot_begin(&depot, &spec);
+    depot_backups(&depot, 1, 4);
+}
+
+static void setup(void)
+{
+    begin("keep_last = 2; guard_percent = 100;");
+}
+
+static void teardown(void)
+{
+    cli_said_release(&said);
+    depot_end(&depot);
+}
+
+/* Runs it, with $N for the id of backup N. */
+static void run(const char *line)
+{
+    struct text text;
+    text_init(&text, 4000);
+    for (; *line != '\0'; line++) {
+        if (*line == '$')
+            text_add(&text, depot_id((unsigned)(*++line - '0')));
+        else
+            text_add_char(&text, *line);
+    }
+    cli_said_release(&said);
+    said = cli_rig_run(&depot, text.data);
+    text_release(&text);
+}
+
+static void expect(int status, const char *out, const char *err)
+{
+    ck_assert_msg(said.status == status && strstr(said.out, out) != NULL &&
+                      strstr(said.err, err) != NULL,
+                  "exit status %d\nstdout: %s\nstderr: %s", said.status, said.out,
+                  said.err);
+}
+
+/* The document has this at that path; "*" is anything that is there. */
+static void has(const char *path, const char *value)
+{
+    const char *found = cli_said_at(&said, path);
+    bool good =
+        strcmp(value, "*") == 0 ? strcmp(found, "-") != 0 : strcmp(found, value) == 0;
+    ck_assert_msg(good, "%s is %s and not %s in\n%s", path, found, value, said.out);
+}
+
+static void has_all(const char *prefix, const char *keys)
+{
+    char path[200];
+    while (*keys != '\0') {
+        size_t size = strcspn(keys, " ");
+        snprintf(path, sizeof path, "%s%.*s", prefix, (int)size, keys);
+        has(path, "*");
+        keys += size + (keys[size] == ' ');
+    }
+}
+
+/* ---- list, show ---- */
+
+START_TEST(list_shows_the_newest_first)
+{
+    run("list");
+    expect(0, "ID ", "");
+    const char *first = strstr(said.out, "nightly"), *second = NULL;
+    ck_assert_ptr_nonnull(first);
+    second = strstr(first + 1, "nightly");
+    ck_assert_ptr_nonnull(second);
+    ck_assert_ptr_nonnull(strstr(said.out, "nas, offsite"));
+    run("list --json");
+    expect(0, "", "");
+    has("artifacts", "4");
+    has("artifacts.0.id", depot_id(1));
+    has("artifacts.3.id", depot_id(4));
+    has_all(
+        "artifacts.0.",
+        "id seq job source database type format compression level status time started "
+        "finished raw_bytes stored_bytes sha256 raw_sha256 name description tags pinned "
+        "suspect error copies");
+    has_all("artifacts.0.copies.1.", "store state key bytes verified error");
+    has("artifacts.0.copies.0.store", "nas");
+    has("artifacts.0.copies.0.state", "complete");
+}
+END_TEST
+
+static const struct {
+    const char *line, *count, *says;
+} filters[] = {
+    {"list --limit 3", "3", "1 more: --offset 3"},
+    {"list --limit 3 --offset 3", "1", ""},
+    {"list --limit 3 --offset 9", "0", "none on this page: 4 match in all"},
+    {"list --status failed", "0", "none of the 4 artifacts in "},
+    {"list --status complete", "4", ""},
+    {"list --job nightly", "4", ""},
+    {"list --store offsite", "4", ""},
+    {"list --since 2001-01-01", "4", ""},
+    {"list --until 2001-01-01", "0", "none of the 4 artifacts in "},
+    {"list --tag a=b", "0", "none of the 4 artifacts in "},
+};
+
+START_TEST(filters_choose_rows_and_say_what_they_left_out)
+{
+    char line[200];
+    run(filters[_i].line);
+    expect(0, filters[_i].says, "");
+    snprintf(line, sizeof line, "%s --json", filters[_i].line);
+    run(line);
+    has("artifacts", filters[_i].count);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    int status;
+    const char *says;
+} unknown[] = {
+    {"list --job nigthly", 3, "did you mean \"nightly\"?"},
+    {"list --store nsa", 3, "did you mean \"nas\"?"},
+    {"status --job nigthly", 3, "did you mean \"nightly\"?"},
+    {"verify --job nigthly", 3, "did you mean \"nightly\"?"},
+    {"verify --all --store nsa", 3, "did you mean \"nas\"?"},
+    {"prune --job nigthly", 3, "did you mean \"nightly\"?"},
+    {"prune --store nsa", 3, "did you mean \"nas\"?"},
+    {"sweep --store nsa", 3, "did you mean \"nas\"?"},
+    {"catalog sync --store nsa", 3, "did you mean \"nas\"?"},
+    {"catalog check --store nsa", 3, "did you mean \"nas\"?"},
+    {"catalog rebuild --store nsa", 3, "did you mean \"nas\"?"},
+    {"doctor --adopt nsa", 3, "did you mean \"nas\"?"},
+    {"backup nigthly", 3, "did you mean \"nightly\"?"},
+    {"copy $1 --from nas --to nsa", 3, "did you mean \"nas\"?"},
+    {"delete $1 --store nsa", 3, "did you mean \"nas\"?"},
+    {"show 01ZZZZZZZZ", 1, "01ZZZZZZZZ"},
+    {"pin 01ZZZZZZZZ", 1, "01ZZZZZZZZ"},
+    {"delete 01ZZZZZZZZ", 1, "01ZZZZZZZZ"},
+    {"fetch 01ZZZZZZZZ --output -", 1, "01ZZZZZZZZ"},
+    {"verify 01ZZZZZZZZ", 1, "01ZZZZZZZZ"},
+    {"restore 01ZZZZZZZZ --to dbname=x", 1, "01ZZZZZZZZ"},
+    {"show 01JDEP", 2, "is the beginning of several ids"},
+};
+
+START_TEST(a_name_that_nobody_knows_is_no_empty_answer)
+{
+    run(unknown[_i].line);
+    expect(unknown[_i].status, "", unknown[_i].says);
+    ck_assert_str_eq(said.out, "");
+}
+END_TEST
+
+START_TEST(show_tells_all_of_one)
+{
+    run("show $2");
+    expect(0, "", "");
+    static const char *const lines[] = {"nightly", "shop", "sha256",
+                                        "orders",  "nas",  "offsite"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        ck_assert_msg(strstr(said.out, lines[i]) != NULL, "%s", lines[i]);
+    run("show latest --json");
+    has("id", depot_id(1));
+    has_all("",
+            "created updated duration_ms tries hostname quarantined versions filters pin "
+            "progress table_count row_count tables verifications");
+    has("tables.0.name", "orders");
+    has("tables.0.rows", "12");
+    has("progress", "null");
+    has_all("copies.0.", "index_key verified_level checked created completed first_marked "
+                         "uploading deletion");
+    run("show latest:nightly --json");
+    has("id", depot_id(1));
+}
+END_TEST
+
+START_TEST(what_was_checked_marked_and_pinned_is_shown)
+{
+    char message[] = "SHA-256 differs";
+    struct catalog_verification bad = {.copy = depot_copy(&depot, 2, DEPOT_NAS),
+                                       .time = depot.now,
+                                       .level = CATALOG_FULL,
+                                       .result = CATALOG_FOUND_DAMAGED,
+                                       .message = message};
+    OK(catalog_verification_add(depot.catalog, &bad, &depot.err));
+    OK(catalog_artifact_set_suspect(depot.catalog, depot_id(2), true, &depot.err));
+    OK(catalog_artifact_set_quarantined(depot.catalog, depot_id(2), true, &depot.err));
+    run("show $2");
+    expect(0, "SHA-256 differs", "");
+    expect(0, "damaged", "");
+    run("list");
+    expect(0, "suspect; quarantined", "");
+    expect(0, "nas damaged", "");
+    run("show $2 --json");
+    has("verifications.0.result", "damaged");
+    has("suspect", "true");
+    run("status");
+    expect(0, "damaged", "");
+    expect(0, "suspect", "");
+    run("status --json");
+    has("problems.0.what", "*");
+}
+END_TEST
+
+START_TEST(what_runs_now_is_shown)
+{
+    struct depot_crash alive = {.owner = "", .upload = true};
+    struct catalog_progress progress = {
+        .phase = (char[]){"dump"}, .raw_bytes = 1 << 20, .estimate = 4 << 20};
+    depot_crash(&depot, 0, &alive);
+    ck_assert(catalog_artifact_progress(depot.catalog, depot_id(0), &progress));
+    run("status");
+    expect(0, "RUNNING", "");
+    expect(0, "dump", "");
+    run("status --json");
+    has("running.0.id", depot_id(0));
+    has("running.0.phase", "dump");
+    has("running.0.owner", "alive");
+    run("list");
+    expect(0, "running", "");
+    run("show $0");
+    expect(0, "dump", "");
+}
+END_TEST
+
+/* ---- status ---- */
+
+START_TEST(status_says_how_old_the_last_good_one_is)
+{
+    run("status");
+    expect(0, "JOB ", "");
+    expect(0, "nightly", "");
+    run("status --json");
+    has_all("", "time max_age_seconds too_old running jobs problems");
+    has("jobs.0.job", "nightly");
+    has("jobs.0.too_old", "false");
+    has("jobs.0.databases.0.id", depot_id(1));
+    run("status --max-age 2d");
+    expect(0, "nightly", "");
+    ck_assert_str_eq(said.err, "");
+    run("status --max-age 23h");
+    expect(10, "too old", "the last good backup of \"shop\" is");
+    run("-q status --max-age 23h --job nightly");
+    expect(10, "", " old, more than 23h00m");
+    ck_assert_str_eq(said.out, "");
+}
+END_TEST
+
+START_TEST(status_names_what_somebody_should_look_at)
+{
+    struct depot_crash dead = {.data = true};
+    depot_crash(&depot, 5, &dead);
+    char *sql = memory_format(
+        "UPDATE copies SET state = 'locked', delete_reason = 'x', locked_until = "
+        "1999999999, marked = 5 WHERE id = %lld;"
+        "UPDATE copies SET state = 'blocked', delete_reason = 'x', error = 'denied', "
+        "marked "
+        "= 5 WHERE id = %lld;"
+        "UPDATE copies SET state = 'missing', verified_error = 'gone' WHERE id = %lld",
+        (long long)depot_copy(&depot, 3, DEPOT_NAS),
+        (long long)depot_copy(&depot, 4, DEPOT_NAS),
+        (long long)depot_copy(&depot, 2, DEPOT_NAS));
+    catalogs_sql(&depot.catalogs, sql);
+    free(sql);
+    run("status");
+    expect(0, "LOOK AT", "");
+    expect(0, "object lock until 2033-05-18", "");
+    expect(0, "the store refuses to delete it", "");
+    expect(0, "`pgkeep copy` brings it back", "");
+    expect(0, "its process is gone: `pgkeep sweep`", "");
+    run("list");
+    expect(0, "nas locked", "");
+    run("show $3 --json");
+    has("copies.0.deletion.locked_until", "2033-05-18T03:33:19Z");
+    run("show $3");
+    expect(0, "locked", "");
+    run("show $5");
+    expect(0, "running", "");
+}
+END_TEST
+
+/* ---- pin, unpin, delete ---- */
+
+START_TEST(a_pin_is_set_shown_and_ended)
+{
+    run("pin $2 --reason audit");
+    expect(0, "is pinned for ever: audit", "");
+    run("list");
+    expect(0, "pinned", "");
+    run("show $2");
+    expect(0, "audit", "");
+    run("pin $2 --until 2033-05-18 --json");
+    has_all("", "id pinned until reason changed stores_untold");
+    has("until", "2033-05-18T00:00:00Z");
+    has("stores_untold", "0");
+    run("delete $2 --yes");
+    expect(9, "", "is pinned");
+    run("unpin $2");
+    expect(0, "is not pinned", "");
+    run("unpin $2 --json");
+    has("pinned", "false");
+    depot_unmount(&depot, DEPOT_NAS);
+    run("pin $2");
+    expect(8, "is pinned for ever", "store \"nas\" was not told");
+    depot_mount(&depot, DEPOT_NAS);
+}
+END_TEST
+
+START_TEST(delete_shows_and_with_yes_does)
+{
+    run("delete $3");
+    expect(0, "would be deleted", "");
+    expect(0, "nothing is deleted without --yes", "");
+    run("delete $3 --json");
+    has("dry_run", "true");
+    has("copies.0.result", "null");
+    depot_assert(&depot, DEPOT_NAS, "1 2 3 4");
+    run("delete $3 --store nas --yes");
+    expect(0, "store nas", "");
+    depot_assert(&depot, DEPOT_NAS, "1 2 4");
+    depot_assert(&depot, DEPOT_OFFSITE, "1 2 3 4");
+    run("delete $3 --yes --json");
+    has("copies.0.store", "offsite");
+    has("copies.0.result", "deleted");
+    has_all("copies.0.", "store key bytes result error");
+    run("delete $3 --yes");
+    expect(1, "", "is deleted already");
+    run("list --status deleted --json");
+    has("artifacts", "1");
+    run("show $3");
+    expect(0, "deleted", "");
+}
+END_TEST
+
+START_TEST(a_deletion_that_a_store_does_not_let_happen_is_partial)
+{
+    memory_store_refuse(depot.stores[DEPOT_NAS], "manifests/", STORE_REFUSED, 0);
+    run("delete $3 --yes");
+    expect(8, "blocked: no", "");
+    memory_store_heal(depot.stores[DEPOT_NAS]);
+    depot_unmount(&depot, DEPOT_OFFSITE);
+    run("delete $4 --yes --json");
+    ck_assert_int_eq(said.status, 8);
+    has("copies.1.result", "later");
+    depot_mount(&depot, DEPOT_OFFSITE);
+    run("delete $1 --yes");
+    run("delete $2 --yes");
+    expect(9, "", "is the last good backup of nightly/shop/full");
+}
+END_TEST
+
+/* ---- prune, sweep ---- */
+
+START_TEST(prune_shows_its_plan_and_with_yes_does_it)
+{
+    run("prune");
+    expect(0, "group nightly/shop/full  store nas", "");
+    expect(0, "PRUNE", "");
+    expect(0, "KEEP", "");
+    expect(0, "plan ", "");
+    depot_assert(&depot, DEPOT_NAS, "1 2 3 4");
+    run("prune --json");
+    has_all("", "plan_hash dry_run groups copies skipped refused");
+    has("dry_run", "true");
+    has("groups", "2");
+    has_all("groups.0.", "group store policy rules anchor complete keep prune held bytes "
+                         "over_cap guards");
+    has("copies", "8");
+    has_all("copies.0.", "id group store time bytes verdict reasons result error");
+    run("prune --yes");
+    expect(0, "deleted 4 copies", "");
+    depot_assert(&depot, DEPOT_NAS, "1 2");
+    depot_assert(&depot, DEPOT_OFFSITE, "1 2");
+    run("prune --yes --explain");
+    expect(0, "KEEP", "");
+    run("prune --yes --json");
+    has("dry_run", "false");
+    has("copies", "4");
+}
+END_TEST
+
+START_TEST(a_refused_plan_prints_the_line_that_forces_it)
+{
+    char line[200];
+    depot_end(&depot);
+    begin("keep_last = 1; guard_percent = 10; guard_min_count = 1;");
+    run("prune");
+    expect(9, "G3", "if this is what you want: pgkeep --config ");
+    const char *force = strstr(said.err, "--force-unsafe=");
+    ck_assert_ptr_nonnull(force);
+    snprintf(line, sizeof line, "prune %.31s", force);
+    run("prune --yes");
+    expect(9, "", "--force-unsafe=");
+    depot_assert(&depot, DEPOT_NAS, "1 2 3 4");
+    run("prune --json");
+    ck_assert_int_eq(said.status, 9);
+    has("refused", "*");
+    has("groups.0.guards", "1");
+    run("prune --yes --force-unsafe=0123456789abcdef");
+    expect(9, "", "the plan is not the one of that hash");
+    run(line);
+    strncat(line, " --yes", sizeof line - strlen(line) - 1);
+    run(line);
+    expect(0, "deleted 6 copies", "");
+    depot_assert(&depot, DEPOT_NAS, "1");
+}
+END_TEST
+
+START_TEST(what_prune_could_not_do_is_told)
+{
+    memory_store_fail(depot.stores[DEPOT_NAS], MEMORY_REMOVE, 1, "", ERR_TRANSIENT, false);
+    run("prune --yes");
+    expect(8, "later", "is not deleted from store \"nas\" yet");
+    memory_store_heal(depot.stores[DEPOT_NAS]);
+    depot_unmount(&depot, DEPOT_OFFSITE);
+    run("prune --json");
+    ck_assert_int_eq(said.status, 8);
+    has("skipped.0.store", "offsite");
+    run("prune --store offsite --yes");
+    expect(5, "", "skipped: ");
+    depot_mount(&depot, DEPOT_OFFSITE);
+}
+END_TEST
+
+START_TEST(sweep_says_what_it_found)
+{
+    struct depot_crash dead = {.data = true, .upload = true};
+    run("sweep");
+    expect(0, "nothing to sweep", "");
+    depot_crash(&depot, 5, &dead);
+    run("sweep");
+    expect(0, "half uploads undone: 2", "");
+    expect(0, "backups ended whose process is gone: 1", "");
+    run("sweep --orphans --json");
+    has_all("", "completed cleaned left ended deleted locked blocked later aborted foreign "
+                "orphans young_orphans unknown failed orphan_bytes skipped");
+    depot_unmount(&depot, DEPOT_NAS);
+    run("sweep");
+    expect(8, "skipped store nas", "skipped: ");
+    run("sweep --json");
+    has("skipped.0.store", "nas");
+    depot_unmount(&depot, DEPOT_OFFSITE);
+    run("sweep");
+    expect(5, "", "");
+    depot_mount(&depot, DEPOT_NAS);
+    depot_mount(&depot, DEPOT_OFFSITE);
+}
+END_TEST
+
+static const char *const removals[] = {"prune --yes", "delete $4 --yes", "sweep",
+                                       "catalog rebuild"};
+
+START_TEST(only_one_removal_at_a_time)
+{
+    struct lock_spec spec = {
+        .catalog = depot.catalogs.path, .kind = LOCK_REMOVAL, .command = "something else"};
+    struct lock *lock = lock_take(&spec, &depot.err);
+    ck_assert_ptr_nonnull(lock);
+    run(removals[_i]);
+    expect(7, "", "held by `pgkeep something else`");
+    lock_release(lock);
+    run(removals[_i]);
+    expect(0, "", "");
+}
+END_TEST
+
+/* ---- catalog ---- */
+
+START_TEST(sync_takes_in_what_others_wrote)
+{
+    struct depot_backup theirs = {.unknown = true};
+    depot_backup(&depot, 5, &theirs);
+    run("catalog sync");
+    expect(0, "store \"nas\": 5 manifests; new here: 1 backup, 1 copy", "");
+    depot_assert(&depot, DEPOT_OFFSITE, "1 2 3 4 5");
+    run("catalog sync --json");
+    has("stores", "2");
+    has_all("stores.0.", "store manifests artifacts copies decisions missing healed told "
+                         "damaged empty_listing error");
+    depot_unmount(&depot, DEPOT_NAS);
+    run("catalog sync");
+    expect(8, "store \"offsite\"", "nas");
+    run("catalog sync --json");
+    has_all("stores.0.error.", "code message");
+    run("catalog sync --store nas");
+    ck_assert_int_ne(said.status, 0);
+    ck_assert_int_ne(said.status, 8);
+    depot_mount(&depot, DEPOT_NAS);
+}
+END_TEST
+
+START_TEST(check_tells_what_does_not_fit)
+{
+    run("catalog check");
+    expect(0, "", "");
+    char *key = depot_key(&depot, 2, "data");
+    memory_store_drop(depot.stores[DEPOT_NAS], key);
+    run("catalog check");
+    expect(6, "no_data", "");
+    expect(6, key, "");
+    run("catalog check --json --store nas");
+    ck_assert_int_eq(said.status, 6);
+    has_all("stores.0.", "store copies objects others uploading findings error");
+    has("stores.0.findings.0.kind", "no_data");
+    has_all("stores.0.findings.0.", "kind id key expected_bytes found_bytes time note");
+    free(key);
+}
+END_TEST
+
+START_TEST(rebuild_makes_it_anew_and_keeps_the_old_one)
+{
+    run("catalog rebuild");
+    expect(0, "4 backups", "");
+    expect(0, "the old one is kept as ", "");
+    depot_assert(&depot, DEPOT_NAS, "1 2 3 4");
+    OK(catalog_remove_file(depot.catalogs.path, &depot.err));
+    run("catalog rebuild --json");
+    has_all("", "catalog artifacts damaged stores");
+    has("kept", "null");
+    has_all("stores.0.", "store artifacts copies damaged");
+    char *key = depot_key(&depot, 2, "manifest");
+    memory_store_cut(depot.stores[DEPOT_NAS], key, 9);
+    OK(catalog_remove_file(depot.catalogs.path, &depot.err));
+    run("catalog rebuild");
+    expect(8, "1 damaged file", "passed over");
+    free(key);
+}
+END_TEST
+
+/* ---- config, doctor ---- */
+
+START_TEST(config_says_where_each_value_comes_from)
+{
+    run("config");
+    expect(0, "configuration file: ", "");
+    expect(0, "policies.one.keep_last", "");
+    run("config --json --verbose");
+    has("config_file", depot.config);
+    has_all("settings.0.", "group name key value origin");
+    ck_assert_ptr_nonnull(strstr(said.out, "--verbose"));
+}
+END_TEST
+
+START_TEST(adopt_gives_an_emptied_store_its_mark_again)
+{
+    run("doctor --adopt nas");
+    expect(0, "it holds its own mark: nothing to do", "");
+    free(depot_unmark(&depot, DEPOT_NAS));
+    run("prune --store nas");
+    expect(5, "", "its mark pgkeep-store.json is missing");
+    run("doctor --adopt nas");
+    expect(0, "the catalog expects 4 backups in it", "");
+    expect(0, "adopted: its mark is ", "");
+    depot_mark(&depot, DEPOT_NAS, "11111111-2222-4333-8444-555555555555");
+    run("doctor --adopt nas");
+    expect(9, "", "--mark 11111111-2222-4333-8444-555555555555");
+    run("doctor --adopt nas --mark 11111111-2222-4333-8444-555555555555 --json");
+    ck_assert_int_eq(said.status, 0);
+    has("mark", "11111111-2222-4333-8444-555555555555");
+    has_all("", "store url expected found mark copies bytes newest newest_time");
+    run("doctor --adopt nas --store dir:/x");
+    expect(2, "", "--adopt takes the name of a store");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("commands");
+    TCase *tests = tcase_create("commands");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, list_shows_the_newest_first);
+    tcase_add_loop_test(tests, filters_choose_rows_and_say_what_they_left_out, 0,
+                        (int)(sizeof filters / sizeof *filters));
+    tcase_add_loop_test(tests, a_name_that_nobody_knows_is_no_empty_answer, 0,
+                        (int)(sizeof unknown / sizeof *unknown));
+    tcase_add_test(tests, show_tells_all_of_one);
+    tcase_add_test(tests, what_was_checked_marked_and_pinned_is_shown);
+    tcase_add_test(tests, what_runs_now_is_shown);
+    tcase_add_test(tests, status_says_how_old_the_last_good_one_is);
+    tcase_add_test(tests, status_names_what_somebody_should_look_at);
+    tcase_add_test(tests, a_pin_is_set_shown_and_ended);
+    tcase_add_test(tests, delete_shows_and_with_yes_does);
+    tcase_add_test(tests, a_deletion_that_a_store_does_not_let_happen_is_partial);
+    tcase_add_test(tests, prune_shows_its_plan_and_with_yes_does_it);
+    tcase_add_test(tests, a_refused_plan_prints_the_line_that_forces_it);
+    tcase_add_test(tests, what_prune_could_not_do_is_told);
+    tcase_add_test(tests, sweep_says_what_it_found);
+    tcase_add_loop_test(tests, only_one_removal_at_a_time, 0,
+                        (int)(sizeof removals / sizeof *removals));
+    tcase_add_test(tests, sync_takes_in_what_others_wrote);
+    tcase_add_test(tests, check_tells_what_does_not_fit);
+    tcase_add_test(tests, rebuild_makes_it_anew_and_keeps_the_old_one);
+    tcase_add_test(tests, config_says_where_each_value_comes_from);
+    tcase_add_test(tests, adopt_gives_an_emptied_store_its_mark_again);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
