@@ -1,6 +1,7 @@
 #include "tests/support/catalogs.h"
 
 #include <sqlite3.h>
+#include <stdarg.h>
 
 #include "base/memory.h"
 #include "base/owner.h"
@@ -140,6 +141,17 @@ void catalogs_sql(const struct catalogs *catalogs, const char *sql)
         abort();
     }
     sqlite3_close(db);
+}
+
+void catalogs_sqlf(const struct catalogs *catalogs, const char *format, ...)
+{
+    char sql[4000];
+    va_list list;
+    va_start(list, format);
+    int size = vsnprintf(sql, sizeof sql, format, list);
+    va_end(list);
+    must(size < (int)sizeof sql ? 0 : -1, &(struct err){.text = "too long a statement"});
+    catalogs_sql(catalogs, sql);
 }
 
 int64_t catalogs_number(const struct catalogs *catalogs, const char *sql)

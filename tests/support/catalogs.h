@@ -40,6 +40,7 @@ int64_t catalogs_complete(struct catalog *catalog, unsigned n, int64_t store, in
 /* Any statement, by a connection of its own with the triggers off: to make what pgkeep
  * itself does not make. */
 void catalogs_sql(const struct catalogs *catalogs, const char *sql);
+void catalogs_sqlf(const struct catalogs *catalogs, const char *format, ...) PRINTF(2, 3);
 /* One number that a question answers. */
 int64_t catalogs_number(const struct catalogs *catalogs, const char *sql);
 /* Owners as texts: a process that has ended, one of another machine; static. */

@@ -364,14 +364,13 @@ void depot_crash(struct depot *depot, unsigned n, const struct depot_crash *cras
         if (crash->stores == 0 || (crash->stores & DEPOT_AT(place)) != 0)
             crash_copy(depot, &artifact, place, crash);
     }
-    char *sql = memory_format(
-        "UPDATE artifacts SET owner = '%s' WHERE id = '%s';"
-        "UPDATE copies SET owner = '%s' WHERE artifact = (SELECT number FROM artifacts "
-        "WHERE id = '%s')",
-        owner, artifact.id, owner, artifact.id);
     if (*owner != '\0')
-        catalogs_sql(&depot->catalogs, sql);
-    free(sql);
+        catalogs_sqlf(
+            &depot->catalogs,
+            "UPDATE artifacts SET owner = '%s' WHERE id = '%s';"
+            "UPDATE copies SET owner = '%s' WHERE artifact = (SELECT number FROM artifacts "
+            "WHERE id = '%s')",
+            owner, artifact.id, owner, artifact.id);
     catalog_artifact_release(&artifact);
 }
 

@@ -41,11 +41,10 @@ static void before(unsigned count, int64_t bytes, int64_t tables, int64_t rows)
     int64_t store = catalogs_store(catalogs.catalog, "nas");
     for (unsigned n = 1; n <= count; n++)
         (void)catalogs_complete(catalogs.catalog, n, store, 1795000000 + n);
-    char *sql = memory_format("UPDATE artifacts SET raw_bytes = %lld, table_count = %lld,"
-                              " row_count = %lld",
-                              (long long)bytes, (long long)tables, (long long)rows);
-    catalogs_sql(&catalogs, sql);
-    free(sql);
+    catalogs_sqlf(&catalogs,
+                  "UPDATE artifacts SET raw_bytes = %lld, table_count = %lld,"
+                  " row_count = %lld",
+                  (long long)bytes, (long long)tables, (long long)rows);
 }
 
 static void now_is(uint64_t bytes, int64_t tables, int64_t rows)

@@ -267,18 +267,16 @@ START_TEST(status_names_what_somebody_should_look_at)
 {
     struct depot_crash dead = {.data = true};
     depot_crash(&depot, 5, &dead);
-    char *sql = memory_format(
+    catalogs_sqlf(
+        &depot.catalogs,
         "UPDATE copies SET state = 'locked', delete_reason = 'x', locked_until = "
         "1999999999, marked = 5 WHERE id = %lld;"
         "UPDATE copies SET state = 'blocked', delete_reason = 'x', error = 'denied', "
-        "marked "
-        "= 5 WHERE id = %lld;"
+        "marked = 5 WHERE id = %lld;"
         "UPDATE copies SET state = 'missing', verified_error = 'gone' WHERE id = %lld",
         (long long)depot_copy(&depot, 3, DEPOT_NAS),
         (long long)depot_copy(&depot, 4, DEPOT_NAS),
         (long long)depot_copy(&depot, 2, DEPOT_NAS));
-    catalogs_sql(&depot.catalogs, sql);
-    free(sql);
     run("status");
     expect(0, "LOOK AT", "");
     expect(0, "object lock until 2033-05-18", "");

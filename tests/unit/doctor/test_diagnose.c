@@ -265,11 +265,8 @@ static struct fake_s3 *start_bucket(const char *provider)
 
 static void age_copy(int64_t id, int hours)
 {
-    char *sql =
-        memory_format("UPDATE copies SET created = %lld WHERE id = %lld",
-                      (long long)(clock_now() - (int64_t)hours * 3600), (long long)id);
-    catalogs_sql(&c, sql);
-    free(sql);
+    catalogs_sqlf(&c, "UPDATE copies SET created = %lld WHERE id = %lld",
+                  (long long)(clock_now() - (int64_t)hours * 3600), (long long)id);
 }
 
 START_TEST(an_upload_that_the_service_will_soon_drop_is_named)
@@ -305,9 +302,7 @@ START_TEST(an_upload_of_a_run_that_is_gone_is_named)
     catalogs_artifact(c.catalog, 1, clock_now());
     int64_t copy = catalogs_copy(c.catalog, 1, store);
     ck_assert_int_eq(catalog_copy_begun(c.catalog, copy, "an-upload", &err), 0);
-    char *sql = memory_format("UPDATE copies SET owner = '%s'", catalogs_dead_owner());
-    catalogs_sql(&c, sql);
-    free(sql);
+    catalogs_sqlf(&c, "UPDATE copies SET owner = '%s'", catalogs_dead_owner());
     struct fake_s3 *fake = start_bucket("ceph");
     look();
     assert_told("uploads", DIAGNOSE_WARNING, "of a run that is gone");

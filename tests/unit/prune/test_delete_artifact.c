@@ -51,13 +51,6 @@ static void expect(const char *nas, const char *offsite)
     depot_assert(&depot, DEPOT_OFFSITE, offsite);
 }
 
-static void sql(const char *format, long long number)
-{
-    char *text = memory_format("%s%lld", format, number);
-    catalogs_sql(&depot.catalogs, text);
-    free(text);
-}
-
 static void unmark(enum depot_place place)
 {
     struct store_removed removed;
@@ -226,8 +219,9 @@ END_TEST
 
 START_TEST(a_copy_that_never_began_is_forgotten_at_once)
 {
-    sql("UPDATE copies SET state = 'failed', begun = 0 WHERE id = ",
-        depot_copy(&depot, 2, DEPOT_NAS));
+    catalogs_sqlf(&depot.catalogs,
+                  "UPDATE copies SET state = 'failed', begun = 0 WHERE id = %lld",
+                  (long long)depot_copy(&depot, 2, DEPOT_NAS));
     struct depot_delete run = deleted(2, (struct depot_delete){.store = "nas"});
     ck_assert_uint_eq(run.count, 1);
     ck_assert_uint_eq(run.removed, 0);
@@ -269,9 +263,11 @@ END_TEST
 
 START_TEST(what_is_on_its_way_out_is_removed_without_another_mark)
 {
-    sql("UPDATE copies SET state = 'blocked', next_try = 9999999999, delete_reason = 'x' "
-        "WHERE id = ",
-        depot_copy(&depot, 2, DEPOT_NAS));
+    catalogs_sqlf(
+        &depot.catalogs,
+        "UPDATE copies SET state = 'blocked', next_try = 9999999999, delete_reason = 'x' "
+        "WHERE id = %lld",
+        (long long)depot_copy(&depot, 2, DEPOT_NAS));
     struct depot_delete run = deleted(2, (struct depot_delete){.store = "nas"});
     ck_assert_uint_eq(run.removed, 1);
     expect("1 3", "1 2 3");

@@ -155,10 +155,8 @@ END_TEST
 START_TEST(a_copy_that_is_no_good_is_not_told)
 {
     bool absent = false;
-    char *sql = memory_format("UPDATE copies SET state = 'failed' WHERE id = %lld",
-                              (long long)depot_copy(&depot, 3, DEPOT_NAS));
-    catalogs_sql(&depot.catalogs, sql);
-    free(sql);
+    catalogs_sqlf(&depot.catalogs, "UPDATE copies SET state = 'failed' WHERE id = %lld",
+                  (long long)depot_copy(&depot, 3, DEPOT_NAS));
     OK(depot_pin(&depot, 3, 0, NULL, NULL));
     assert_told(DEPOT_OFFSITE, 3, true, 0, NULL);
     struct state_file state = told(DEPOT_NAS, 3, &absent);

@@ -480,11 +480,10 @@ END_TEST
 START_TEST(what_merely_broke_in_another_store_is_waited_for)
 {
     depot_backups(&depot, 1, 3);
-    char *sql = memory_format("UPDATE copies SET state = 'deleted', delete_reason = "
-                              "'damaged_keep is over' WHERE id = %lld",
-                              (long long)depot_copy(&depot, 2, DEPOT_OFFSITE));
-    catalogs_sql(&depot.catalogs, sql);
-    free(sql);
+    catalogs_sqlf(&depot.catalogs,
+                  "UPDATE copies SET state = 'deleted', delete_reason = "
+                  "'damaged_keep is over' WHERE id = %lld",
+                  (long long)depot_copy(&depot, 2, DEPOT_OFFSITE));
     for (int i = 0; i < 4; i++) {
         static const char *const parts[] = {"manifest", "index", "data", "state"};
         drop_of(DEPOT_OFFSITE, 2, parts[i]);
@@ -571,12 +570,10 @@ START_TEST(what_a_crash_left_is_cleared_away_and_a_live_upload_is_not)
         OK(store_put(depot.stores[DEPOT_NAS], key, "half", 4, true, &depot.err));
         free(key);
     }
-    char *sql =
-        memory_format("UPDATE copies SET owner = '%s' WHERE key = 'data/shop/1.sql.gz';"
-                      "UPDATE artifacts SET owner = '%s' WHERE id = '%s'",
-                      catalogs_dead_owner(), catalogs_dead_owner(), catalogs_id(1));
-    catalogs_sql(&depot.catalogs, sql);
-    free(sql);
+    catalogs_sqlf(&depot.catalogs,
+                  "UPDATE copies SET owner = '%s' WHERE key = 'data/shop/1.sql.gz';"
+                  "UPDATE artifacts SET owner = '%s' WHERE id = '%s'",
+                  catalogs_dead_owner(), catalogs_dead_owner(), catalogs_id(1));
     struct depot_prune run = pruned((struct depot_prune){0});
     ck_assert_int_eq(run.status, 0);
     ck_assert_int_eq(count("SELECT count(*) FROM copies WHERE state = 'failed' AND NOT "

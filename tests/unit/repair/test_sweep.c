@@ -348,16 +348,14 @@ END_TEST
 START_TEST(objects_of_a_copy_that_was_deleted_here_are_orphans)
 {
     depot_backups(&depot, 1, 2);
-    char *sql = memory_format("UPDATE copies SET state = 'deleted' WHERE id = %lld",
-                              (long long)depot_copy(&depot, 2, DEPOT_NAS));
+    catalogs_sqlf(&depot.catalogs, "UPDATE copies SET state = 'deleted' WHERE id = %lld",
+                  (long long)depot_copy(&depot, 2, DEPOT_NAS));
     char *manifest = depot_key(&depot, 2, "manifest");
-    catalogs_sql(&depot.catalogs, sql);
     memory_store_drop(NAS, manifest);
     memory_store_age(NAS, OLD);
     struct depot_sweep run = swept((struct depot_sweep){.orphans = true});
     ck_assert_uint_eq(run.orphaned, 2);
     expect("1", "1 2");
-    free(sql);
     free(manifest);
 }
 END_TEST

@@ -90,10 +90,8 @@ static void add_row(unsigned n, enum row row)
         id = catalogs_copy(catalogs.catalog, n, access_.id); /* ours, so alive */
     }
     char *key = key_of(n, "");
-    char *sql =
-        memory_format("UPDATE copies SET key = '%s' WHERE id = %lld", key, (long long)id);
-    catalogs_sql(&catalogs, sql);
-    free(sql);
+    catalogs_sqlf(&catalogs, "UPDATE copies SET key = '%s' WHERE id = %lld", key,
+                  (long long)id);
     free(key);
 }
 

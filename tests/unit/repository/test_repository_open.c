@@ -45,11 +45,9 @@ static void refused(const char *name, bool may_mark, enum err_kind kind, const c
 /* As if nobody had ever used it. */
 static void never_used(enum depot_place place)
 {
-    char *sql =
-        memory_format("DELETE FROM stores WHERE name = '%s'", depot_place_name(place));
-    catalogs_sql(&depot.catalogs, sql);
+    catalogs_sqlf(&depot.catalogs, "DELETE FROM stores WHERE name = '%s'",
+                  depot_place_name(place));
     free(depot_unmark(&depot, place));
-    free(sql);
 }
 
 /* ---- who it is ---- */
@@ -331,10 +329,8 @@ START_TEST(an_ad_hoc_store_is_missed_while_something_is_unfinished_there)
     bool missed = false;
     int64_t id = catalogs_store(depot.catalog, "dir:/old");
     (void)catalogs_complete(depot.catalog, 1, id, depot.now);
-    char *sql = memory_format("UPDATE copies SET state = '%s', begun = %d",
-                              unfinished[_i].state, unfinished[_i].begun);
-    catalogs_sql(&depot.catalogs, sql);
-    free(sql);
+    catalogs_sqlf(&depot.catalogs, "UPDATE copies SET state = '%s', begun = %d",
+                  unfinished[_i].state, unfinished[_i].begun);
     OK(repository_is_required(&depot.settings, depot.catalog, "dir:/old", &missed,
                               &depot.err));
     ck_assert_int_eq(missed, unfinished[_i].missed);
