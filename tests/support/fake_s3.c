@@ -1,7 +1,6 @@
 #define _GNU_SOURCE /* accept4, pipe2 */
 #include "tests/support/fake_s3.h"
 
-#include "base/thread.h"
 #include "tests/support/fake_s3_internal.h"
 
 #include <errno.h>
@@ -233,8 +232,9 @@ static int go_up(struct fake_s3 *fake, struct err *err)
         return -1;
     if (listen(fake->listen_fd, 128) < 0)
         return err_errno(err, ERR_SYSTEM, "listen");
-    if (thread_start(&fake->accepter, accept_all, fake, err) < 0)
-        return -1;
+    int rc = pthread_create(&fake->accepter, NULL, accept_all, fake);
+    if (rc != 0)
+        return err_set(err, ERR_SYSTEM, "pthread_create: %s", strerror(rc));
     fake->accepting = true;
     return 0;
 }
@@ -249,13 +249,23 @@ int fake_s3_up(struct fake_s3 *fake, struct err *err)
 
 /* ---- the whole ---- */
 
+static void init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 struct fake_s3 *fake_s3_new(const struct fake_s3_settings *settings, struct err *err)
 {
     struct fake_s3 *fake = memory_zalloc(sizeof *fake);
 
     pthread_mutex_init(&fake->lock, NULL);
     pthread_mutex_init(&fake->control, NULL);
-    thread_cond_init(&fake->changed);
+    init_cond(&fake->changed);
     fake->listen_fd = -1;
     fake->wake_fds[0] = fake->wake_fds[1] = -1;
     fake->settings = *settings;

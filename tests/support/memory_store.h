@@ -49,7 +49,7 @@ struct memory_part {
 };
 
 struct store *memory_store_new(const char *name, const struct s3_part_rules *rules);
-/* "memory" from the start; also "dir" or "s3". A literal. */
+/* "memory" from the start; "dir" or "s3" then. A literal. */
 void memory_store_set_type(struct store *store, const char *type);
 /* The same once more; returns store. */
 struct store *memory_store_share(struct store *store);
@@ -64,8 +64,8 @@ void memory_store_fail(struct store *store, enum memory_step step, unsigned n,
 /* Only the n-th: it is well again after that. */
 void memory_store_stumble(struct store *store, enum memory_step step, unsigned n,
                           const char *match, enum err_kind kind, bool did);
-/* The n-th step of any kind ends the process (SIGKILL), before or after its effect. */
-void memory_store_kill(struct store *store, unsigned n, bool did);
+/* The n-th step of this kind ends the process (SIGKILL), before or after its effect. */
+void memory_store_kill(struct store *store, enum memory_step step, unsigned n, bool did);
 /* Has any of these happened since the last _heal? */
 bool memory_store_failed(struct store *store);
 /* Removing a key that contains `match` is answered so: STORE_LOCKED until then, or
@@ -83,6 +83,8 @@ const char *memory_store_key(struct store *store, size_t i);
 /* The bytes of an object, to be read before the next call; NULL: there is none. */
 const struct text *memory_store_bytes(struct store *store, const char *key);
 unsigned memory_store_open_uploads(struct store *store);
+/* As store_list_pending tells the i-th of them; borrowed. False: there are fewer. */
+bool memory_store_upload(struct store *store, size_t i, struct store_pending *out);
 /* The parts given to its uploads so far. */
 size_t memory_store_parts(struct store *store, const struct memory_part **parts);
 /* Steps of that kind so far. */

@@ -5,6 +5,7 @@
 
 struct memory_upload {
     struct store_upload upload;
+    char key[MEMORY_KEY_SIZE];
     int slot; /* in vault.uploads */
     bool done;
     uint64_t given;
@@ -15,12 +16,13 @@ static struct memory_upload *upload_new(struct store *store, int slot)
     struct memory_upload *upload = memory_zalloc(sizeof *upload);
     upload->upload.store = store;
     upload->slot = slot;
+    memcpy(upload->key, memory_vault(store)->uploads[slot].key, sizeof upload->key);
     return upload;
 }
 
 static const char *key_of(struct store_upload *base)
 {
-    return memory_vault(base->store)->uploads[((struct memory_upload *)base)->slot].key;
+    return ((struct memory_upload *)base)->key;
 }
 
 static int find_handle(struct store *store, const char *handle)
@@ -67,24 +69,25 @@ static int begin_unfinished(struct store *store, const struct store_upload_spec 
     return slot;
 }
 
-/* A bucket's upload is there before its handle can be told. */
+/* A bucket's upload is there before its handle can be told. One that fails to begin leaves
+ * nothing, whatever the store had done by then. */
 struct store_upload *memory_upload_begin(struct store *store,
                                          const struct store_upload_spec *spec,
                                          struct err *err)
 {
     struct memory_outcome outcome = memory_step_begin(store, MEMORY_BEGIN, spec->key, err);
-    if (outcome.failed && !outcome.did)
+    if (outcome.failed)
         return NULL;
     int slot = begin_unfinished(store, spec);
-    if (memory_is_bucket(store) && memory_step_end(outcome) < 0)
-        return NULL;
-    if (spec->on_pending != NULL &&
-        spec->on_pending(spec->context, memory_vault(store)->uploads[slot].handle, err) <
-            0) {
+    const char *handle = memory_vault(store)->uploads[slot].handle;
+    if (memory_is_bucket(store))
+        (void)memory_step_end(outcome);
+    if (spec->on_pending != NULL && spec->on_pending(spec->context, handle, err) < 0) {
         forget_upload(store, slot);
         return NULL;
     }
-    return memory_step_end(outcome) < 0 ? NULL : &upload_new(store, slot)->upload;
+    (void)memory_step_end(outcome);
+    return &upload_new(store, slot)->upload;
 }
 
 struct store_upload *memory_upload_resume(struct store *store,
@@ -163,6 +166,7 @@ int memory_upload_finish(struct store_upload *base, struct store_object *out,
         if (memory_is_bucket(base->store))
             out->etag = memory_format("\"%s\"", vault->uploads[upload->slot].handle);
         upload->done = true;
+        forget_upload(base->store, upload->slot);
     }
     return memory_step_end(outcome);
 }
@@ -178,7 +182,7 @@ bool memory_upload_discard(struct store_upload *base)
     if (!upload->done)
         outcome = memory_step_begin(base->store, MEMORY_DISCARD, key_of(base), &ignored);
     memory_of(base->store)->cleaning = cleaning;
-    if (outcome.did)
+    if (outcome.did && !upload->done)
         forget_upload(base->store, upload->slot);
     free(upload);
     return memory_step_end(outcome) == 0;

@@ -162,9 +162,9 @@ void memory_store_stumble(struct store *store, enum memory_step step, unsigned n
     fault->once = true;
 }
 
-void memory_store_kill(struct store *store, unsigned n, bool did)
+void memory_store_kill(struct store *store, enum memory_step step, unsigned n, bool did)
 {
-    set_fault(store, MEMORY_ANY, n, "", did)->deadly = true;
+    set_fault(store, step, n, "", did)->deadly = true;
 }
 
 bool memory_store_failed(struct store *store)
@@ -227,6 +227,22 @@ unsigned memory_store_open_uploads(struct store *store)
     for (size_t i = 0; i < MEMORY_UPLOADS; i++)
         count += memory_vault(store)->uploads[i].handle[0] != '\0';
     return count;
+}
+
+bool memory_store_upload(struct store *store, size_t i, struct store_pending *out)
+{
+    struct memory_unfinished *uploads = memory_vault(store)->uploads;
+    for (size_t slot = 0; slot < MEMORY_UPLOADS; slot++) {
+        struct memory_unfinished *upload = &uploads[slot];
+        if (upload->handle[0] == '\0' || i-- > 0)
+            continue;
+        *out = (struct store_pending){.key = memory_is_bucket(store) ? upload->key
+                                                                     : upload->handle,
+                                      .handle = upload->handle,
+                                      .initiated = upload->initiated};
+        return true;
+    }
+    return false;
 }
 
 size_t memory_store_parts(struct store *store, const struct memory_part **parts)

@@ -28,29 +28,27 @@ static struct place *find(const char *name)
     return NULL;
 }
 
-static struct store *open_place(struct place *place, const char *type, struct err *err)
+static struct store *open_place(struct place *place, struct err *err)
 {
     place->opened++;
     if (place->refused.kind != ERR_NONE) {
         *err = place->refused;
         return NULL;
     }
-    memory_store_set_type(place->store, type);
     return memory_store_share(place->store);
 }
 
 struct store *__wrap_store_open_dir(const char *name, const char *path, struct err *err)
 {
     struct place *place = find(path);
-    return place != NULL ? open_place(place, "dir", err)
-                         : __real_store_open_dir(name, path, err);
+    return place != NULL ? open_place(place, err) : __real_store_open_dir(name, path, err);
 }
 
 struct store *__wrap_store_open_s3(const char *name, const struct s3_config *config,
                                    const char *prefix, struct err *err)
 {
     struct place *place = find(config->bucket);
-    return place != NULL ? open_place(place, "s3", err)
+    return place != NULL ? open_place(place, err)
                          : __real_store_open_s3(name, config, prefix, err);
 }
 
@@ -66,6 +64,7 @@ struct store *store_seam_place(const char *name, const struct s3_part_rules *rul
     const char *slash = strrchr(name, '/');
     places[i] = (struct place){.name = memory_strdup(name)};
     places[i].store = memory_store_new(slash != NULL ? slash + 1 : name, rules);
+    memory_store_set_type(places[i].store, slash != NULL ? "dir" : "s3");
     return places[i].store;
 }
 

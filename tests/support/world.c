@@ -1,9 +1,11 @@
 #define _GNU_SOURCE /* realpath */
 #include "tests/support/world.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/leases.h"
 #include "repository/manifest.h"
 #include "tests/support/store_seam.h"
 
@@ -60,18 +62,22 @@ static void add_configuration(struct text *out, const struct world *world,
     free(programs);
 }
 
-static void load_settings(struct world *world, const char *path)
+static void load_settings(struct world *world, const char *path,
+                          const struct world_spec *spec)
 {
     static const char *const commands[] = {"backup"};
-    static char program[] = "pgkeep", command[] = "backup";
     struct config_args args;
-    char *option = memory_format("--config=%s", path);
-    char *argv[] = {program, option, command, NULL};
-    struct config_args_line line = {3, argv, commands, 1};
+    struct strlist words = {0};
+    strlist_add(&words, "pgkeep");
+    strlist_addf(&words, "--config=%s", path);
+    strlist_add(&words, "backup");
+    for (size_t i = 0; spec->words[i] != NULL; i++)
+        strlist_add(&words, spec->words[i]);
+    struct config_args_line line = {(int)words.count, strlist_argv(&words), commands, 1};
     OK(config_args_parse(&args, &line, &world->err));
     OK(settings_load(&world->settings, &args, &world->err));
     config_args_release(&args);
-    free(option);
+    strlist_release(&words);
 }
 
 /* What the user of this machine has set is not of this world. */
@@ -99,11 +105,13 @@ void world_begin(struct world *world, const struct world_spec *spec)
     clear_environment();
     catalogs_begin(&world->catalogs);
     world->catalog = world->catalogs.catalog;
+    if (spec == NULL)
+        spec = &plain;
     text_init(&text, TEXT_MAX);
-    add_configuration(&text, world, spec != NULL ? spec : &plain);
+    add_configuration(&text, world, spec);
     scratch_file(path, text.data);
     text_release(&text);
-    load_settings(world, path);
+    load_settings(world, path, spec);
     (void)store_seam_place("/memory/nas", &rules);
     (void)store_seam_place("offsite", &rules);
     (void)store_seam_place("/memory/third", &rules);
@@ -304,8 +312,10 @@ static void check_object(struct world *world, const char *name, const char *key)
         return;
     const struct catalog_copy *copy = world_copy_row(world, id, name);
     ck_assert_msg(copy != NULL, "%s: nobody knows of %s", name, key);
-    bool clean = copy->state == CATALOG_COPY_DELETED ||
-                 (copy->state == CATALOG_COPY_FAILED && !copy->begun);
+    /* A state file is of the artifact more than of the copy: a later one finds it. */
+    bool clean =
+        copy->state == CATALOG_COPY_DELETED ||
+        (copy->state == CATALOG_COPY_FAILED && !copy->begun && kind != KEYS_KIND_STATE);
     ck_assert_msg(!clean, "%s: the catalog says that nothing is left: %s", name, key);
     if (kind == KEYS_KIND_MANIFEST &&
         (copy->state == CATALOG_COPY_COMPLETE || copy->state == CATALOG_COPY_UPLOADING ||
@@ -313,21 +323,17 @@ static void check_object(struct world *world, const char *name, const char *key)
         check_manifest(world, name, key, id);
 }
 
-struct asking {
-    struct world *world;
-    const char *name;
-};
-
-static int check_upload(void *context, const struct store_pending *pending, struct err *err)
+static void check_upload(struct world *world, const char *name,
+                         const struct store_pending *pending)
 {
-    const struct asking *asking = context;
     char id[ULID_SIZE];
-    (void)err;
-    (void)keys_parse(pending->key, id);
-    const struct catalog_copy *copy = world_copy_row(asking->world, id, asking->name);
+    if (keys_parse(pending->key, id) == KEYS_KIND_OTHER)
+        ck_abort_msg("%s: an upload of %s", name, pending->key);
+    if (*id == '\0') /* of the mark, the page */
+        return;
+    const struct catalog_copy *copy = world_copy_row(world, id, name);
     ck_assert_msg(copy != NULL && copy->begun && copy->state != CATALOG_COPY_COMPLETE,
-                  "%s: nobody knows of the upload of %s", asking->name, pending->key);
-    return 0;
+                  "%s: nobody knows of the upload of %s", name, pending->key);
 }
 
 static void check_copy(struct world *world, const char *id,
@@ -381,10 +387,11 @@ void world_assert_honest(struct world *world)
     err_clear(&world->err);
     for (size_t i = 0; i < STORES; i++) {
         struct store *store = world_store(world, stores[i]);
-        struct asking asking = {world, stores[i]};
+        struct store_pending pending;
         for (size_t at = 0; memory_store_key(store, at) != NULL; at++)
             check_object(world, stores[i], memory_store_key(store, at));
-        OK(store_list_pending(store, "", check_upload, &asking, &world->err));
+        for (size_t at = 0; memory_store_upload(store, at, &pending); at++)
+            check_upload(world, stores[i], &pending);
     }
     struct strlist ids = list_ids(world);
     for (size_t i = 0; i < ids.count; i++)
@@ -405,5 +412,7 @@ void world_assert_settled(struct world *world)
                                   "SELECT count(*) FROM copies WHERE state = 'uploading'"
                                   " OR (state = 'failed' AND begun)"),
                      0);
+    /* A lease is in force while its owner lives. */
+    OK(catalog_leases_purge(world->catalog, clock_now(), &world->err));
     ck_assert_int_eq(world_number(world, "SELECT count(*) FROM leases"), 0);
 }

@@ -24,6 +24,7 @@
 #include "copy/copy_reader.h"
 #include "copy/recover.h"
 #include "repository/keys.h"
+#include "session/lock.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_libpq.h"
 #include "tests/support/memory_store.h"
@@ -36,6 +37,8 @@ struct world_spec {
     /* into job nightly; with `stores` in it the job has those */
     const char *job;
     const char *jobs; /* more of them */
+    /* of the command line behind "backup"; at most six, NULL behind the last */
+    const char *words[8];
 };
 
 struct world {
@@ -43,6 +46,8 @@ struct world {
     struct catalog *catalog;
     struct settings settings;
     struct strlist kept; /* texts that were handed out */
+    /* Told while a backup or a restore is under way; may be NULL. */
+    void (*on_phase)(struct world *world, const char *phase);
 
     /* Of the last call that can fail; of no kind when it did not. */
     struct err err;
@@ -70,6 +75,8 @@ void world_cancel(struct world *world);
 /* ---- what is done; 0 or -1 with world->err ---- */
 
 int world_backup(struct world *world, const char *job);
+/* Somebody else is at this job. To be released. */
+struct lock *world_lock(struct world *world, const char *job);
 /* The id of the last result of world_backup; "" when it never had one. */
 const char *world_id(const struct world *world);
 /* world_backup of nightly, which ends well in each of its stores: the id. */

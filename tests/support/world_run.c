@@ -13,13 +13,33 @@
 
 /* ---- backup ---- */
 
+static void tell_phase(void *context, const char *phase)
+{
+    struct world *world = context;
+    if (world->on_phase != NULL)
+        world->on_phase(world, phase);
+}
+
 int world_backup(struct world *world, const char *job)
 {
-    struct backup_spec spec = {
-        .settings = &world->settings, .catalog = world->catalog, .job = job};
+    struct backup_spec spec = {.settings = &world->settings,
+                               .catalog = world->catalog,
+                               .job = job,
+                               .observer = {.phase = tell_phase, .context = world}};
     backup_results_release(&world->backups);
     err_clear(&world->err);
     return backup_job(&spec, &world->backups, &world->err);
+}
+
+struct lock *world_lock(struct world *world, const char *job)
+{
+    struct lock_spec spec = {.catalog = world->settings.catalog,
+                             .kind = LOCK_JOB,
+                             .name = job,
+                             .command = "somebody's backup"};
+    struct lock *lock = lock_take(&spec, &world->err);
+    ck_assert_msg(lock != NULL, "%s", world->err.text);
+    return lock;
 }
 
 const char *world_id(const struct world *world)
@@ -148,6 +168,8 @@ int world_restore(struct world *world, const char *id, const struct restore_spec
     restore.from.settings = &world->settings;
     restore.from.catalog = world->catalog;
     restore.from.artifact = world_load(world, id);
+    restore.phase = tell_phase;
+    restore.context = world;
     err_clear(&world->err);
     int result = restore_run(&restore, &done, &world->err);
     memory_replace(&world->store, done.store);
