@@ -11,7 +11,6 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -396,7 +395,10 @@ struct s3_http *s3_http_new(const struct s3_http_config *config, struct err *err
         curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK) {
         err_set(err, ERR_SYSTEM, "libcurl cannot be set up");
     } else {
-        http->started = thread_start(&http->thread, run, http, err) == 0;
+        int error = pthread_create(&http->thread, NULL, run, http);
+        http->started = error == 0;
+        if (error != 0)
+            err_set(err, ERR_SYSTEM, "cannot start a thread: %s", strerror(error));
     }
     if (http->started)
         return http;

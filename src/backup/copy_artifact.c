@@ -29,6 +29,7 @@ struct transfer {
     bool has_index;
     bool replaces;   /* objects of an earlier copy or try may lie there under our keys */
     bool reopened;   /* the row is ours now */
+    bool finishing;  /* our data may be visible: its upload was told to finish */
     bool committing; /* our manifest may be there */
     char *handle;    /* of the upload to be continued; NULL: none */
     struct store_upload *upload;
@@ -386,8 +387,11 @@ static int remove_replaced(struct transfer *t, struct err *err)
 static int finish_data(struct transfer *t, struct err *err)
 {
     struct store_object object = {0};
+    /* Before the call, not after it: an answer that is lost leaves the object there. */
+    t->finishing = true;
     if (store_upload_finish(t->upload, &object, err) < 0)
         return -1;
+    t->finishing = false;
     t->replaces = true; /* from here on an object of ours is visible */
     t->copy.bytes = object.size;
     memory_replace(&t->copy.etag, object.etag);
@@ -432,14 +436,35 @@ static int send_all(struct transfer *t, struct err *err)
     return result;
 }
 
+/* Whether finishing the upload failed before or after it had its effect. Data that is there
+ * may as well be another machine's: it stays for recovery, which looks for a manifest first. */
+static bool data_is_absent(struct transfer *t)
+{
+    struct store_object object = {0};
+    struct err trouble = {0};
+    bool absent = false;
+    int result = store_stat(t->target->store, t->copy.key, &object, &absent, &trouble);
+    store_object_release(&object);
+    return result == 0 && absent;
+}
+
 /* True: nothing of this try, or of what it was to replace, is left. What another machine
  * may have put there is not ours to remove. */
 static bool undo(struct transfer *t)
 {
     struct err trouble = {0};
+    /* One that was never taken up is still open, and nobody else knows its handle. */
+    bool given_up = t->upload == NULL && t->handle != NULL;
     bool clean = store_upload_discard(t->upload);
     t->upload = NULL;
     store_set_cleaning(t->target->store, true);
+    if (given_up &&
+        store_abort_pending(t->target->store, t->copy.key, t->handle, &trouble) < 0) {
+        log_debug("undoing the copy: %s", trouble.text);
+        clean = false;
+    }
+    if (t->finishing && !t->replaces)
+        clean = data_is_absent(t) && clean;
     if ((t->committing && remove_manifest(t, &trouble) < 0) ||
         remove_replaced(t, &trouble) < 0) {
         log_debug("undoing the copy: %s", trouble.text);

@@ -1,11 +1,39 @@
 /* fake_s3: every fault fires as its header says. */
-#include "tests/support/fake_s3_rig.h"
+#include "tests/support/fake_s3.h"
+
+#include "tests/support/s3_ask.h"
+#include "tests/support/run_suite.h"
 
 #include "base/clock.h"
 
 #include <check.h>
 
+#define K "/bucket/k"
+#define WHOLE "0123456789"
 #define WRONG_ETAG "\"0123456789abcdef0123456789abcdef\""
+
+static struct fake_s3 *fake;
+static struct fake_s3_settings settings;
+
+static void setup(void)
+{
+    struct err err;
+
+    settings = fake_s3_defaults();
+    fake = fake_s3_new(&settings, &err);
+    ck_assert_ptr_nonnull(fake);
+}
+
+static void stop(void)
+{
+    fake_s3_free(fake);
+}
+
+static struct ask put_whole(void)
+{
+    return (struct ask){
+        .method = "PUT", .path = K, .body = WHOLE, .size = sizeof WHOLE - 1};
+}
 
 static struct ask get_range(void)
 {
@@ -143,7 +171,7 @@ static struct ask question_of(enum question kind)
 {
     switch (kind) {
     case PUT:
-        return fake_s3_rig_put();
+        return put_whole();
     case GET:
         return (struct ask){.method = "GET", .path = K};
     case RANGE:
@@ -200,7 +228,7 @@ START_TEST(the_date_of_a_skewed_answer_is_off_ours)
     int64_t date;
     unsigned id =
         fake_s3_fault(fake, &(struct fake_fault){.action = FAKE_SKEWED, .seconds = 4000});
-    struct ask question = fake_s3_rig_put();
+    struct ask question = put_whole();
     struct reply reply = ask(fake, &question);
     char *header = reply_header(&reply, "date");
 
@@ -215,7 +243,7 @@ END_TEST
 
 START_TEST(a_flipped_bit_is_stored_without_a_word)
 {
-    struct ask question = fake_s3_rig_put();
+    struct ask question = put_whole();
 
     fake_s3_fault(fake, &(struct fake_fault){.op = "PutObject", .action = FAKE_FLIP_BODY});
     struct reply reply = ask(fake, &question);
@@ -229,7 +257,7 @@ END_TEST
 
 START_TEST(an_early_answer_does_not_wait_for_the_body)
 {
-    struct ask question = fake_s3_rig_put();
+    struct ask question = put_whole();
 
     question.expects = true;
     fake_s3_fault(fake, &(struct fake_fault){.action = FAKE_STATUS_EARLY,
@@ -261,7 +289,7 @@ static const struct {
 
 START_TEST(a_fault_fires_where_all_that_is_set_matches)
 {
-    struct ask question = fake_s3_rig_put();
+    struct ask question = put_whole();
 
     fake_s3_fault(fake, &matchings[_i].fault);
     for (size_t i = 0; i < 5; i++)
@@ -271,7 +299,7 @@ END_TEST
 
 START_TEST(of_several_faults_the_one_added_last_fires)
 {
-    struct ask question = fake_s3_rig_put();
+    struct ask question = put_whole();
     unsigned first = fake_s3_fault(fake, &(struct fake_fault){.times = FAKE_ALWAYS});
     unsigned last = fake_s3_fault(fake, &(struct fake_fault){.status = 503, .nth = 2});
 
@@ -289,11 +317,14 @@ static unsigned failures_of_a_hundred(uint64_t seed, char pattern[101])
 {
     unsigned failed = 0;
 
+    stop();
     settings.failure_percent = 20;
     settings.failure_seed = seed;
-    fake_s3_rig_restart();
+    struct err err;
+    fake = fake_s3_new(&settings, &err);
+    ck_assert_ptr_nonnull(fake);
     for (int i = 0; i < 100; i++) {
-        struct ask question = fake_s3_rig_put();
+        struct ask question = put_whole();
         struct reply reply = ask(fake, &question);
         failed += reply.status != 200;
         pattern[i] = (char)(reply.status == 0 ? '0' : '0' + reply.status % 10 + 1);
@@ -322,6 +353,9 @@ int main(void)
     Suite *suite = suite_create("fake_s3_faults");
     TCase *tcase = tcase_create("faults");
 
+    curl_global_init(CURL_GLOBAL_ALL);
+    tcase_add_checked_fixture(tcase, setup, stop);
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_fault_does_what_its_name_says_once, 0,
                         (int)(sizeof faults / sizeof *faults));
     tcase_add_test(tcase, the_date_of_a_skewed_answer_is_off_ours);
@@ -331,5 +365,8 @@ int main(void)
                         (int)(sizeof matchings / sizeof *matchings));
     tcase_add_test(tcase, of_several_faults_the_one_added_last_fires);
     tcase_add_test(tcase, random_failures_are_the_same_for_the_same_seed);
-    return fake_s3_rig_run(suite, tcase);
+    suite_add_tcase(suite, tcase);
+    int status = run_suite(suite);
+    curl_global_cleanup();
+    return status;
 }
