@@ -5,6 +5,7 @@
  */
 #include "backup/anomaly.h"
 
+#include "catalog/artifact_group.h"
 #include "postgres/dump.h"
 
 static void join(struct text *why)
@@ -56,10 +57,10 @@ int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifac
                                   .source = artifact->source,
                                   .database = artifact->database,
                                   .type = artifact->type,
-                                  .origin = artifact->origin};
+                                  .origin = artifact->origin,
+                                  .before_seq = artifact->seq};
     struct catalog_normal normal = {0};
-    if (catalog_artifact_normal(catalog, &group, artifact->seq, ANOMALY_LAST, &normal,
-                                err) < 0)
+    if (catalog_artifact_normal(catalog, &group, ANOMALY_LAST, &normal, err) < 0)
         return -1;
     /* Once somebody has looked at it (a suspect one is not normal) it may stay empty. */
     bool always = normal.count > 0 && normal.table_count == 0;

@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "catalog/db/facts.h"
 #include "catalog/runs.h"
 #include "postgres/conninfo.h"
 #include "postgres/server.h"

@@ -303,14 +303,12 @@ static int claim_row(struct transfer *t, struct err *err)
 static int claim(struct transfer *t, struct err *err)
 {
     struct catalog_copy row = {0};
-    bool absent = true;
     if (copy_reader_access(t->retrieve)->id == t->target->id)
         return err_set(err, ERR_USAGE, "\"%s\" and \"%s\" are the same store",
                        t->spec->from, t->spec->to);
-    if (catalog_copy_find(t->spec->catalog, t->artifact.id, t->target->id, &row, &absent,
-                          err) < 0)
+    if (catalog_copy_find(t->spec->catalog, t->artifact.id, t->target->id, &row, err) < 0)
         return -1;
-    if (absent)
+    if (row.id == 0)
         return insert(t, err);
     /* The keys stand in the manifest, which is copied as it is; under others it would be a
      * lie. */

@@ -4,7 +4,7 @@
 #include <ctype.h>
 
 #include "base/memory.h"
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 
 #define SHORTEST 10 /* of a short id */
 #define SHOWN 5     /* matches in an error */
@@ -64,62 +64,45 @@ static int refuse_unknown(const char *text, struct err *err)
     return err_hint(err, "`pgkeep list` shows the ids; or say latest or latest:JOB");
 }
 
-static int refuse_ambiguous(const char *text, const struct strlist *matches,
-                            struct err *err)
-{
-    struct text list;
-    text_init(&list, 400);
-    for (size_t i = 0; i < matches->count && i < SHOWN; i++)
-        text_addf(&list, "%s%s", i > 0 ? ", " : "", matches->items[i]);
-    if (matches->count > SHOWN)
-        text_add(&list, " and more");
-    err_set(err, ERR_USAGE, "\"%s\" is the beginning of several ids: %s", text, list.data);
-    text_release(&list);
-    return -1;
-}
-
-static int take_match(const char *text, const struct strlist *matches, char id[ULID_SIZE],
-                      struct err *err)
-{
-    if (matches->count > 1)
-        return refuse_ambiguous(text, matches, err);
-    if (matches->count == 0)
-        return refuse_unknown(text, err);
-    snprintf(id, ULID_SIZE, "%s", matches->items[0]);
-    return 0;
-}
-
-/* Upper case; false for what cannot begin an id. */
-static bool to_prefix(const char *text, char out[ULID_SIZE])
-{
-    size_t length = strlen(text);
-    if (length == 0 || length > ULID_LENGTH)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]))
-            return false;
-        out[i] = (char)toupper((unsigned char)text[i]);
-    }
-    out[length] = '\0';
-    return true;
-}
-
 int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULID_SIZE],
                           struct err *err)
 {
-    char prefix[ULID_SIZE];
+    char prefix[ULID_SIZE] = "";
     struct strlist matches = {0};
     if (strcmp(text, "latest") == 0)
         return find_latest(catalog, NULL, id, err);
     if (text_starts_with(text, "latest:"))
         return find_latest(catalog, text + strlen("latest:"), id, err);
-    if (!to_prefix(text, prefix))
+
+    /* Ids are upper case; what cannot begin one is not looked for. */
+    size_t length = strlen(text);
+    if (length == 0 || length > ULID_LENGTH)
         return refuse_unknown(text, err);
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]))
+            return refuse_unknown(text, err);
+        prefix[i] = (char)toupper((unsigned char)text[i]);
+    }
+
+    /* Deleted ones answer only where no other does: nobody means a tombstone. */
     int result = match(catalog, prefix, false, &matches, err);
     if (result == 0 && matches.count == 0)
         result = match(catalog, prefix, true, &matches, err);
-    if (result == 0)
-        result = take_match(text, &matches, id, err);
+    if (result == 0 && matches.count == 1)
+        snprintf(id, ULID_SIZE, "%s", matches.items[0]);
+    else if (result == 0 && matches.count == 0)
+        result = refuse_unknown(text, err);
+    else if (result == 0) {
+        struct text list;
+        text_init(&list, 400);
+        for (size_t i = 0; i < matches.count && i < SHOWN; i++)
+            text_addf(&list, "%s%s", i > 0 ? ", " : "", matches.items[i]);
+        if (matches.count > SHOWN)
+            text_add(&list, " and more");
+        result = err_set(err, ERR_USAGE, "\"%s\" is the beginning of several ids: %s", text,
+                         list.data);
+        text_release(&list);
+    }
     strlist_release(&matches);
     return result;
 }

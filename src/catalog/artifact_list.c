@@ -1,8 +1,12 @@
+/*
+ * Lists by filter. A condition stands in the text of the statement only when it is wanted, so
+ * that the index of what is wanted can serve; values are always bound.
+ */
 #include "catalog/artifact_list.h"
 
 #include "base/memory.h"
 #include "catalog/artifact_row.h"
-#include "catalog/states.h"
+#include "catalog/db/states.h"
 
 #define TEXT_LIMIT 65536
 
@@ -32,12 +36,16 @@ static void add_select(struct text *text)
     text_add(text, " FROM artifacts a");
 }
 
-static int load(struct catalog *catalog, const char *id, unsigned with,
-                struct catalog_artifact *out, struct err *err)
+int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
+                          struct catalog_artifact *out, struct err *err)
 {
     struct sql sql;
     struct text text;
     int64_t number = 0;
+    *out = (struct catalog_artifact){0};
+    /* Row and children of one moment. */
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
     text_init(&text, TEXT_LIMIT);
     add_select(&text);
     text_add(&text, " WHERE id = ?");
@@ -47,20 +55,11 @@ static int load(struct catalog *catalog, const char *id, unsigned with,
         number = read_row(&sql, out);
     int result = sql_end(&sql);
     text_release(&text);
-    if (result < 0)
-        return -1;
-    if (number == 0)
-        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
-    return artifact_row_load_children(catalog, number, with, out, err);
-}
-
-int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
-                          struct catalog_artifact *out, struct err *err)
-{
-    *out = (struct catalog_artifact){0};
-    if (sql_begin_reading(catalog, err) < 0)
-        return -1;
-    return sql_finish_reading(catalog, load(catalog, id, with, out, err), err);
+    if (result == 0 && number == 0)
+        result = err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
+    if (result == 0)
+        result = artifact_row_load_children(catalog, number, with, out, err);
+    return sql_finish_reading(catalog, result, err);
 }
 
 /* One condition of a filter on a text column. */
@@ -125,24 +124,13 @@ static void bind_where(struct sql *sql, const struct catalog_filter *filter)
     }
 }
 
-static int read_rows(struct sql *sql, unsigned with, struct catalog_artifacts *out)
-{
-    while (sql_row(sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_artifact *artifact = &out->items[out->count++];
-        int64_t number = read_row(sql, artifact);
-        if (!sql->failed &&
-            artifact_row_load_children(sql->catalog, number, with, artifact, sql->err) < 0)
-            sql->failed = true;
-    }
-    return sql_end(sql);
-}
-
-static int list(struct catalog *catalog, const struct catalog_filter *filter, unsigned with,
-                struct catalog_artifacts *out, struct err *err)
+int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter *filter,
+                           unsigned with, struct catalog_artifacts *out, struct err *err)
 {
     struct sql sql;
     struct text text;
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
     text_init(&text, TEXT_LIMIT);
     add_select(&text);
     add_where(&text, filter);
@@ -151,17 +139,18 @@ static int list(struct catalog *catalog, const struct catalog_filter *filter, un
     bind_where(&sql, filter);
     sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
     sql_bind_int(&sql, filter->offset);
-    int result = read_rows(&sql, with, out);
+    while (sql_row(&sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_artifact *artifact = &out->items[out->count++];
+        int64_t number = read_row(&sql, artifact);
+        /* Children row by row: a join would repeat the row for each tag and each table. */
+        if (!sql.failed &&
+            artifact_row_load_children(catalog, number, with, artifact, err) < 0)
+            sql.failed = true;
+    }
+    int result = sql_end(&sql);
     text_release(&text);
-    return result;
-}
-
-int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter *filter,
-                           unsigned with, struct catalog_artifacts *out, struct err *err)
-{
-    if (sql_begin_reading(catalog, err) < 0)
-        return -1;
-    return sql_finish_reading(catalog, list(catalog, filter, with, out, err), err);
+    return sql_finish_reading(catalog, result, err);
 }
 
 int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter *filter,

@@ -1,6 +1,5 @@
 /*
- * artifact_list - reading artifacts: one by id, prefix or "latest", many by filter, and the
- * rows the planner wants.
+ * artifact_list - reading artifacts: one by id, prefix or "latest", many by filter.
  */
 #ifndef PGKEEP_CATALOG_ARTIFACT_LIST_H
 #define PGKEEP_CATALOG_ARTIFACT_LIST_H
@@ -57,33 +56,5 @@ int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts 
  * store. */
 int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,
                                   struct strlist *ids, struct err *err) MUST_USE;
-
-/* A copy as the planner wants it; every state but deleted. */
-struct catalog_plan_row {
-    char artifact[ULID_SIZE];
-    int64_t copy, store_id;
-    char *group; /* catalog_artifact_group */
-    char *job, *source;
-    int64_t seq, time;
-    uint64_t bytes;
-    enum catalog_status status;
-    enum catalog_copy_state state;
-    bool proven; /* by a full verification or a drill */
-    bool pinned; /* pin_until is still to be held against the time of the plan */
-    int64_t pin_until;
-    char *pin_reason;
-    bool suspect, quarantined;
-    char *lease; /* purpose of a lease in force; NULL: none */
-    int64_t first_marked, locked_until;
-    int64_t damaged_since; /* state damaged: the check that found it; 0: unknown */
-};
-struct catalog_plan_rows {
-    struct catalog_plan_row *items;
-    size_t count, capacity;
-};
-/* By group, store, time and seq, newest first. store_id 0, job NULL: all. now: for leases. */
-int catalog_plan_rows(struct catalog *catalog, int64_t store_id, const char *job,
-                      int64_t now, struct catalog_plan_rows *out, struct err *err) MUST_USE;
-void catalog_plan_rows_release(struct catalog_plan_rows *rows);
 
 #endif

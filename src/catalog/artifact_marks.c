@@ -1,64 +1,26 @@
-/* The marks on an artifact: pins, suspect, quarantined; and what is normal for its group. */
+/* The marks on an artifact: pins, suspect, quarantined. */
 #include "catalog/artifacts.h"
 
 #include "base/clock.h"
-#include "base/memory.h"
-#include "catalog/sql.h"
+#include "catalog/artifact_row.h"
 
-/* A part of a group's name: '/' divides the parts, so that a part cannot hold one. */
-static void add_part(struct text *text, const char *part)
-{
-    for (; *part != '\0'; part++) {
-        if (*part == '/' || *part == '%')
-            text_addf(text, "%%%02X", (unsigned)(unsigned char)*part);
-        else
-            text_add_char(text, *part);
-    }
-}
-
-char *catalog_artifact_group(const struct catalog_artifact *artifact)
-{
-    struct text text;
-    text_init(&text, SIZE_MAX / 2);
-    add_part(&text, artifact->job[0] != '\0' ? artifact->job : artifact->source);
-    if (artifact->job[0] == '\0' && artifact->origin[0] != '\0') {
-        text_add_char(&text, '@');
-        add_part(&text, artifact->origin);
-    }
-    text_addf(&text, "/%s/", artifact->database);
-    add_part(&text, artifact->type);
-    char *group = text_take(&text);
-    text_release(&text);
-    return group;
-}
-
-static int status_of(struct catalog *catalog, const char *id, char *out, size_t size,
-                     struct err *err)
+int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
+                         const char *reason, struct err *err)
 {
     struct sql sql;
-    out[0] = '\0';
-    sql_prepare(&sql, catalog, "SELECT status FROM artifacts WHERE id = ?", err);
-    sql_bind_text(&sql, id);
-    if (sql_row(&sql))
-        sql_chars(&sql, out, size);
-    if (sql_end(&sql) < 0)
+    enum catalog_status status = CATALOG_STATUSES;
+    if (sql_begin(catalog, err) < 0)
         return -1;
-    return out[0] != '\0'
-               ? 0
-               : err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
-}
+    int result = artifact_row_status(catalog, id, &status, err);
+    if (result == 0 && status != CATALOG_COMPLETE)
+        result =
+            err_set(err, ERR_USAGE, "artifact %s is %s: only a complete one can be pinned",
+                    id, catalog_status_name(status));
+    if (result < 0)
+        return sql_finish(catalog, result, err);
 
-/* pin_changed always grows, also when the clock was set back: the later of two wins. */
-static int pin(struct catalog *catalog, const char *id, int64_t until, const char *reason,
-               struct err *err)
-{
-    struct sql sql;
-    char status[32];
-    if (status_of(catalog, id, status, sizeof status, err) < 0)
-        return -1;
-    if (strcmp(status, "complete") != 0)
-        return err_set(err, ERR_USAGE,
-                       "artifact %s is %s: only a complete one can be pinned", id, status);
+    /* pin_changed always grows, also when the clock was set back: of two machines that
+     * changed a pin the later one wins (state_file.h). */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 1, pin_until = ?1, pin_reason = ?2,"
                 " pin_changed = max(?3, pin_changed + 1), suspect = 0, updated = ?3"
@@ -68,23 +30,20 @@ static int pin(struct catalog *catalog, const char *id, int64_t until, const cha
     sql_bind_text(&sql, reason);
     sql_bind_int(&sql, clock_now());
     sql_bind_text(&sql, id);
-    return sql_run(&sql, NULL);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
-int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
-                         const char *reason, struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, pin(catalog, id, until, reason, err), err);
-}
-
-static int unpin(struct catalog *catalog, const char *id, struct err *err)
+int catalog_artifact_unpin(struct catalog *catalog, const char *id, struct err *err)
 {
     struct sql sql;
-    char status[32];
-    if (status_of(catalog, id, status, sizeof status, err) < 0)
+    enum catalog_status status = CATALOG_STATUSES;
+    if (sql_begin(catalog, err) < 0)
         return -1;
+    int result = artifact_row_status(catalog, id, &status, err);
+    if (result < 0)
+        return sql_finish(catalog, result, err);
+
+    /* One without either mark stays as it is: nothing changed that others should learn of. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 0, pin_until = 0, pin_reason = NULL,"
                 " pin_changed = iif(pinned = 1, max(?1, pin_changed + 1), pin_changed),"
@@ -93,14 +52,7 @@ static int unpin(struct catalog *catalog, const char *id, struct err *err)
                 err);
     sql_bind_int(&sql, clock_now());
     sql_bind_text(&sql, id);
-    return sql_run(&sql, NULL);
-}
-
-int catalog_artifact_unpin(struct catalog *catalog, const char *id, struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, unpin(catalog, id, err), err);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
 int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_artifact *from,
@@ -156,69 +108,4 @@ int catalog_artifact_set_quarantined(struct catalog *catalog, const char *id,
     return set_mark(catalog,
                     "UPDATE artifacts SET quarantined = ?, updated = ? WHERE id = ?", id,
                     quarantined, err);
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The middle one; of two in the middle their mean. */
-static int64_t median(int64_t *values, size_t count, int64_t none)
-{
-    if (count == 0)
-        return none;
-    qsort(values, count, sizeof *values, compare);
-    int64_t high = values[count / 2];
-    int64_t low = values[(count - 1) / 2];
-    return low + (high - low) / 2;
-}
-
-static void take_normal(struct sql *sql, int64_t *values, size_t limit,
-                        struct catalog_normal *out)
-{
-    int64_t *bytes = values;
-    int64_t *tables = values + limit;
-    int64_t *rows = values + 2 * limit;
-    size_t counted = 0;
-    while (out->count < limit && sql_row(sql)) {
-        bytes[out->count] = sql_int(sql);
-        tables[out->count] = sql_int(sql);
-        rows[counted] = sql_int(sql);
-        counted += rows[counted] != CATALOG_UNKNOWN_ROWS ? 1 : 0;
-        out->count++;
-    }
-    if (out->count == 0)
-        return;
-    out->raw_bytes = (uint64_t)median(bytes, out->count, 0);
-    out->table_count = median(tables, out->count, 0);
-    out->row_count = median(rows, counted, CATALOG_UNKNOWN_ROWS);
-}
-
-int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,
-                            int64_t before_seq, size_t limit, struct catalog_normal *out,
-                            struct err *err)
-{
-    struct sql sql;
-    *out = (struct catalog_normal){0};
-    sql_prepare(&sql, catalog,
-                "SELECT raw_bytes, table_count, row_count FROM artifacts"
-                " WHERE database = ?1 AND job = ?2 AND type = ?3"
-                " AND (?2 <> '' OR (source = ?4 AND origin = ?5))"
-                " AND status = 'complete' AND suspect = 0"
-                " AND seq < ?6 ORDER BY seq DESC LIMIT ?7",
-                err);
-    sql_bind_text(&sql, group->database);
-    sql_bind_text(&sql, group->job);
-    sql_bind_text(&sql, group->type);
-    sql_bind_text(&sql, group->source);
-    sql_bind_text(&sql, group->origin);
-    sql_bind_int(&sql, before_seq == 0 ? INT64_MAX : before_seq);
-    sql_bind_int(&sql, (int64_t)limit);
-    int64_t *values = memory_array(3 * (limit + 1), sizeof *values);
-    take_normal(&sql, values, limit, out);
-    free(values);
-    return sql_end(&sql);
 }

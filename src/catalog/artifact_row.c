@@ -1,5 +1,5 @@
 /*
- * One line per column says which of the four statements write it: a fact that is written
+ * One line per column says which of the three statements write it: a fact that is written
  * when the row is made cannot be changed by the end of the backup, and the other way round.
  * What no statement writes here (phase, progress_*) is written by catalog_artifact_progress
  * alone.
@@ -8,14 +8,13 @@
 
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
-#include "catalog/states.h"
+#include "catalog/db/states.h"
 
 #define INSERT ARTIFACT_ROW_INSERT
-#define UPDATE ARTIFACT_ROW_UPDATE
 #define FINISH ARTIFACT_ROW_FINISH
 #define IMPORT ARTIFACT_ROW_IMPORT
 #define NEW (INSERT | IMPORT)
-#define LATE (INSERT | UPDATE | FINISH | IMPORT)
+#define BOTH (INSERT | FINISH | IMPORT) /* what may be known better at the end */
 #define END (FINISH | IMPORT)
 #define AT(field) offsetof(struct catalog_artifact, field)
 
@@ -31,11 +30,11 @@ static const struct record_column columns[] = {
     {"compression", RECORD_FILLED, NEW, AT(compression), 0, NULL},
     {"level", RECORD_INT, NEW, AT(level), 0, NULL},
     {"status", RECORD_WORD, NEW | FINISH, AT(status), CATALOG_STATUSES, states_statuses},
-    {"time", RECORD_INT, LATE, AT(time), 0, NULL},
+    {"time", RECORD_INT, BOTH, AT(time), 0, NULL},
     {"started", RECORD_INT, NEW, AT(started), 0, NULL},
     {"finished", RECORD_INT, END, AT(finished), 0, NULL},
     {"created", RECORD_INT, NEW, AT(created), 0, NULL},
-    {"updated", RECORD_INT, LATE, AT(updated), 0, NULL},
+    {"updated", RECORD_INT, BOTH, AT(updated), 0, NULL},
     {"duration_ms", RECORD_INT, END, AT(duration_ms), 0, NULL},
     {"raw_bytes", RECORD_SIZE, END, AT(raw_bytes), 0, NULL},
     {"stored_bytes", RECORD_SIZE, END, AT(stored_bytes), 0, NULL},
@@ -45,15 +44,15 @@ static const struct record_column columns[] = {
     {"description", RECORD_TEXT, NEW, AT(description), 0, NULL},
     {"error_code", RECORD_TEXT, END, AT(error_code), 0, NULL},
     {"error_message", RECORD_TEXT, END, AT(error_message), 0, NULL},
-    {"tries", RECORD_INT, LATE, AT(tries), 0, NULL},
-    {"server_version", RECORD_TEXT, LATE, AT(server_version), 0, NULL},
-    {"pg_dump_version", RECORD_TEXT, LATE, AT(pg_dump_version), 0, NULL},
-    {"pgkeep_version", RECORD_TEXT, LATE, AT(pgkeep_version), 0, NULL},
-    {"hostname", RECORD_TEXT, LATE, AT(hostname), 0, NULL},
+    {"tries", RECORD_INT, BOTH, AT(tries), 0, NULL},
+    {"server_version", RECORD_TEXT, BOTH, AT(server_version), 0, NULL},
+    {"pg_dump_version", RECORD_TEXT, BOTH, AT(pg_dump_version), 0, NULL},
+    {"pgkeep_version", RECORD_TEXT, BOTH, AT(pgkeep_version), 0, NULL},
+    {"hostname", RECORD_TEXT, BOTH, AT(hostname), 0, NULL},
     {"phase", RECORD_TEXT, 0, AT(progress.phase), 0, NULL},
     {"progress_raw", RECORD_SIZE, 0, AT(progress.raw_bytes), 0, NULL},
     {"progress_stored", RECORD_SIZE, 0, AT(progress.stored_bytes), 0, NULL},
-    {"progress_estimate", RECORD_SIZE, INSERT | UPDATE, AT(progress.estimate), 0, NULL},
+    {"progress_estimate", RECORD_SIZE, INSERT, AT(progress.estimate), 0, NULL},
     {"progress_updated", RECORD_INT, 0, AT(progress.updated), 0, NULL},
     {"pinned", RECORD_BOOL, NEW, AT(pinned), 0, NULL},
     {"pin_until", RECORD_INT, NEW, AT(pin_until), 0, NULL},
@@ -83,41 +82,130 @@ int artifact_row_number(struct catalog *catalog, const char *id, int64_t *number
     return 0;
 }
 
-static int add_tag(struct catalog *catalog, int64_t number, const struct catalog_pair *tag,
-                   struct err *err)
+int artifact_row_status(struct catalog *catalog, const char *id,
+                        enum catalog_status *status, struct err *err)
 {
     struct sql sql;
-    sql_prepare(&sql, catalog, "INSERT INTO tags (artifact, name, value) VALUES (?, ?, ?)",
-                err);
-    sql_bind_int(&sql, number);
-    sql_bind_text(&sql, tag->name);
-    sql_bind_text(&sql, tag->value);
-    return sql_run(&sql, NULL);
+    char name[32] = "";
+    *status = CATALOG_STATUSES;
+    sql_prepare(&sql, catalog, "SELECT status FROM artifacts WHERE id = ?", err);
+    sql_bind_text(&sql, id);
+    if (sql_row(&sql))
+        sql_chars(&sql, name, sizeof name);
+    if (sql_end(&sql) < 0)
+        return -1;
+    if (catalog_status_from_name(name, status))
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
 }
 
-static int add_filter(struct catalog *catalog, int64_t number, size_t position,
-                      const struct catalog_pair *filter, struct err *err)
+int artifact_row_refuse(struct catalog *catalog, const char *id, const char *what,
+                        struct err *err)
 {
-    struct sql sql;
-    sql_prepare(&sql, catalog,
-                "INSERT INTO filters (artifact, position, name, value) VALUES (?, ?, ?, ?)",
-                err);
-    sql_bind_int(&sql, number);
-    sql_bind_int(&sql, (int64_t)position);
-    sql_bind_text(&sql, filter->name);
-    sql_bind_text(&sql, filter->value);
-    return sql_run(&sql, NULL);
+    enum catalog_status status = CATALOG_STATUSES;
+    if (artifact_row_status(catalog, id, &status, err) < 0)
+        return -1;
+    return err_set(err, ERR_UNSAFE, "artifact %s is %s: %s", id,
+                   catalog_status_name(status), what);
+}
+
+int artifact_row_change(struct sql *sql, const char *id, const char *what)
+{
+    int64_t changed = 0;
+    struct catalog *catalog = sql->catalog;
+    struct err *err = sql->err;
+    if (sql_run(sql, &changed) < 0)
+        return -1;
+    return changed > 0 ? 0 : artifact_row_refuse(catalog, id, what, err);
+}
+
+void catalog_pairs_add(struct catalog_pairs *pairs, const char *name, const char *value)
+{
+    memory_grow(&pairs->items, &pairs->capacity, pairs->count + 1, sizeof *pairs->items);
+    pairs->items[pairs->count++] =
+        (struct catalog_pair){.name = memory_strdup(name), .value = memory_strdup(value)};
+}
+
+void catalog_pairs_release(struct catalog_pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        free(pairs->items[i].name);
+        free(pairs->items[i].value);
+    }
+    free(pairs->items);
+    *pairs = (struct catalog_pairs){0};
+}
+
+void catalog_artifact_init(struct catalog_artifact *artifact)
+{
+    *artifact = (struct catalog_artifact){0};
+    artifact->job = memory_strdup("");
+    artifact->source = memory_strdup("");
+    artifact->origin = memory_strdup("");
+    artifact->database = memory_strdup("");
+    artifact->type = memory_strdup("");
+    artifact->format = memory_strdup("");
+    artifact->compression = memory_strdup("");
+}
+
+void catalog_artifact_release(struct catalog_artifact *artifact)
+{
+    record_release(&artifact_row, artifact);
+    catalog_pairs_release(&artifact->tags);
+    catalog_pairs_release(&artifact->filters);
+    for (size_t i = 0; i < artifact->tables_count; i++) {
+        free(artifact->tables[i].schema);
+        free(artifact->tables[i].name);
+    }
+    free(artifact->tables);
+    for (size_t i = 0; i < artifact->copy_count; i++)
+        catalog_copy_release(&artifact->copies[i]);
+    free(artifact->copies);
+    *artifact = (struct catalog_artifact){0};
+}
+
+void catalog_artifact_add_table(struct catalog_artifact *artifact, const char *schema,
+                                const char *name, int64_t rows, uint64_t raw_bytes)
+{
+    memory_grow(&artifact->tables, &artifact->tables_capacity, artifact->tables_count + 1,
+                sizeof *artifact->tables);
+    artifact->tables[artifact->tables_count++] =
+        (struct catalog_table){.schema = memory_strdup(schema),
+                               .name = memory_strdup(name),
+                               .rows = rows,
+                               .raw_bytes = raw_bytes};
 }
 
 int artifact_row_add_tags(struct catalog *catalog, int64_t number,
                           const struct catalog_artifact *artifact, struct err *err)
 {
-    for (size_t i = 0; i < artifact->tags.count; i++)
-        if (add_tag(catalog, number, &artifact->tags.items[i], err) < 0)
-            return err_context(err, "tag \"%s\"", artifact->tags.items[i].name);
-    for (size_t i = 0; i < artifact->filters.count; i++)
-        if (add_filter(catalog, number, i, &artifact->filters.items[i], err) < 0)
+    struct sql sql;
+    /* A tag has one value: the same name twice is refused by the table. */
+    for (size_t i = 0; i < artifact->tags.count; i++) {
+        const struct catalog_pair *tag = &artifact->tags.items[i];
+        sql_prepare(&sql, catalog,
+                    "INSERT INTO tags (artifact, name, value) VALUES (?, ?, ?)", err);
+        sql_bind_int(&sql, number);
+        sql_bind_text(&sql, tag->name);
+        sql_bind_text(&sql, tag->value);
+        if (sql_run(&sql, NULL) < 0)
+            return err_context(err, "tag \"%s\"", tag->name);
+    }
+
+    /* A filter may have many patterns; they keep the order they were given in. */
+    for (size_t i = 0; i < artifact->filters.count; i++) {
+        const struct catalog_pair *filter = &artifact->filters.items[i];
+        sql_prepare(
+            &sql, catalog,
+            "INSERT INTO filters (artifact, position, name, value) VALUES (?, ?, ?, ?)",
+            err);
+        sql_bind_int(&sql, number);
+        sql_bind_int(&sql, (int64_t)i);
+        sql_bind_text(&sql, filter->name);
+        sql_bind_text(&sql, filter->value);
+        if (sql_run(&sql, NULL) < 0)
             return -1;
+    }
     return 0;
 }
 
@@ -159,60 +247,56 @@ static int load_pairs(struct catalog *catalog, const char *question, int64_t num
     return sql_end(&sql);
 }
 
-static int load_tables(struct catalog *catalog, int64_t number,
-                       struct catalog_artifact *artifact, struct err *err)
-{
-    struct sql sql;
-    sql_prepare(&sql, catalog,
-                "SELECT schema, name, rows, raw_bytes FROM tables WHERE artifact = ?"
-                " ORDER BY position",
-                err);
-    sql_bind_int(&sql, number);
-    while (sql_row(&sql)) {
-        char *schema = sql_text(&sql);
-        char *name = sql_text(&sql);
-        int64_t rows = sql_int(&sql);
-        catalog_artifact_add_table(artifact, schema, name, rows, (uint64_t)sql_int(&sql));
-        free(schema);
-        free(name);
-    }
-    return sql_end(&sql);
-}
-
-static int load_copies(struct catalog *catalog, struct catalog_artifact *artifact,
-                       struct err *err)
-{
-    struct catalog_copies copies = {0};
-    int result = catalog_copies_of(catalog, artifact->id, &copies, err);
-    artifact->copies = copies.items;
-    artifact->copy_count = copies.count;
-    return result;
-}
-
 int artifact_row_load_children(struct catalog *catalog, int64_t number, unsigned with,
                                struct catalog_artifact *artifact, struct err *err)
 {
+    /* Few, and wanted by nearly everybody. */
     if (load_pairs(catalog, "SELECT name, value FROM tags WHERE artifact = ? ORDER BY name",
                    number, &artifact->tags, err) < 0 ||
         load_pairs(catalog,
                    "SELECT name, value FROM filters WHERE artifact = ? ORDER BY position",
                    number, &artifact->filters, err) < 0)
         return -1;
-    if ((with & CATALOG_WITH_TABLES) != 0 &&
-        load_tables(catalog, number, artifact, err) < 0)
-        return -1;
-    if ((with & CATALOG_WITH_COPIES) != 0 && load_copies(catalog, artifact, err) < 0)
-        return -1;
+
+    /* Maybe thousands: only for who asks. */
+    if ((with & CATALOG_WITH_TABLES) != 0) {
+        struct sql sql;
+        sql_prepare(&sql, catalog,
+                    "SELECT schema, name, rows, raw_bytes FROM tables WHERE artifact = ?"
+                    " ORDER BY position",
+                    err);
+        sql_bind_int(&sql, number);
+        while (sql_row(&sql)) {
+            char *schema = sql_text(&sql);
+            char *name = sql_text(&sql);
+            int64_t rows = sql_int(&sql);
+            catalog_artifact_add_table(artifact, schema, name, rows,
+                                       (uint64_t)sql_int(&sql));
+            free(schema);
+            free(name);
+        }
+        if (sql_end(&sql) < 0)
+            return -1;
+    }
+    if ((with & CATALOG_WITH_COPIES) != 0) {
+        struct catalog_copies copies = {0};
+        int result = catalog_copies_of(catalog, artifact->id, &copies, err);
+        artifact->copies = copies.items;
+        artifact->copy_count = copies.count;
+        return result;
+    }
     return 0;
 }
 
 void artifact_row_count_tables(struct catalog_artifact *artifact)
 {
+    /* No list: the counts may have been given by themselves. */
     if (artifact->tables_count == 0)
         return;
     artifact->table_count = (int64_t)artifact->tables_count;
     artifact->row_count = 0;
     for (size_t i = 0; i < artifact->tables_count; i++) {
+        /* One table that was not counted makes the sum unknown, not smaller. */
         if (artifact->tables[i].rows == CATALOG_UNKNOWN_ROWS) {
             artifact->row_count = CATALOG_UNKNOWN_ROWS;
             return;

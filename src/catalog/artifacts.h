@@ -14,7 +14,7 @@
 
 #include "base/owner.h"
 #include "base/ulid.h"
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 #include "catalog/copies.h"
 
 /* Tags (KEY, VALUE; a key once) and filters (option name as in the configuration, PATTERN). */
@@ -91,10 +91,6 @@ void catalog_artifact_init(struct catalog_artifact *artifact); /* zero, "" where
 void catalog_artifact_release(struct catalog_artifact *artifact);
 void catalog_artifact_add_table(struct catalog_artifact *artifact, const char *schema,
                                 const char *name, int64_t rows, uint64_t raw_bytes);
-/* "JOB/DATABASE/TYPE": what retention plans together. Where there is no job its place has
- * "SOURCE@ORIGIN": databases of one name on two servers are not each other's history.
- * Heap. */
-char *catalog_artifact_group(const struct catalog_artifact *artifact) MUST_USE;
 /* Is the pin in force at `now`? */
 bool catalog_artifact_is_pinned(const struct catalog_artifact *artifact, int64_t now);
 
@@ -104,19 +100,14 @@ bool catalog_artifact_is_pinned(const struct catalog_artifact *artifact, int64_t
 int catalog_artifact_insert(struct catalog *catalog, struct catalog_artifact *artifact,
                             struct err *err) MUST_USE;
 
-/* Facts that become known while it runs: time, tries, versions, progress.estimate,
- * hostname. ERR_UNSAFE when it is no longer running. */
-int catalog_artifact_update(struct catalog *catalog, struct catalog_artifact *artifact,
-                            struct err *err) MUST_USE;
-
 /* Cheap, and never a reason to fail a backup: at most once a second per artifact (a new
  * phase is written at once), not synced, and skipped when the catalog is busy or cannot be
  * written. True when it was written. Not inside a transaction of the caller: skipped. */
 bool catalog_artifact_progress(struct catalog *catalog, const char *id,
                                const struct catalog_progress *progress);
 
-/* The end: status complete, failed or cancelled, and the facts above, finished, duration,
- * sizes, hashes, tables, error_*. ERR_UNSAFE when it is no longer running (a recovery took
+/* The end: status complete, failed or cancelled, what has become known since (time, tries,
+ * versions, hostname), finished, duration, sizes, hashes, tables, error_*. ERR_UNSAFE when it is no longer running (a recovery took
  * us for dead). */
 int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *artifact,
                             struct err *err) MUST_USE;
@@ -153,21 +144,5 @@ int catalog_artifact_set_suspect(struct catalog *catalog, const char *id, bool s
                                  struct err *err) MUST_USE;
 int catalog_artifact_set_quarantined(struct catalog *catalog, const char *id,
                                      bool quarantined, struct err *err) MUST_USE;
-
-/* What is normal for a group: medians of its last `limit` complete ones before `before_seq`
- * (0: all) that are not suspect themselves - else a broken source would soon be normal. */
-struct catalog_group {
-    const char *job, *source, *database, *type;
-    const char *origin; /* it and source count only where job is "" */
-};
-struct catalog_normal {
-    size_t count; /* how many there were; 0: the rest is 0 */
-    uint64_t raw_bytes;
-    int64_t table_count;
-    int64_t row_count; /* CATALOG_UNKNOWN_ROWS when none was counted */
-};
-int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,
-                            int64_t before_seq, size_t limit, struct catalog_normal *out,
-                            struct err *err) MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "catalog/artifact_row.h"
 #include "catalog/copy_row.h"
 
 /* What a store may hold belongs to an artifact that is being made or is good. By its
@@ -21,37 +22,13 @@ const char *catalog_level_name(enum catalog_level level)
     return names[level];
 }
 
-/* The text of our owner; returns -1 with err. */
-static int self(char out[OWNER_SIZE], struct err *err)
-{
-    struct owner owner;
-    if (owner_self(&owner, err) < 0)
-        return -1;
-    owner_text(out, &owner);
-    return 0;
-}
-
-static int refuse_artifact(struct catalog *catalog, const char *artifact, struct err *err)
+int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, struct err *err)
 {
     struct sql sql;
-    char status[32] = "";
-    sql_prepare(&sql, catalog, "SELECT status FROM artifacts WHERE id = ?", err);
-    sql_bind_text(&sql, artifact);
-    if (sql_row(&sql))
-        sql_chars(&sql, status, sizeof status);
-    if (sql_end(&sql) < 0)
-        return -1;
-    if (status[0] == '\0')
-        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", artifact);
-    return err_set(err, ERR_UNSAFE, "artifact %s is %s: it gets no more copies", artifact,
-                   status);
-}
-
-static int insert(struct catalog *catalog, struct catalog_copy *copy, const char *owner,
-                  struct err *err)
-{
-    struct sql sql;
+    char owner[OWNER_SIZE];
     int64_t changed = 0;
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
     copy->created = copy->updated = clock_now();
     sql_prepare(&sql, catalog,
                 "INSERT INTO copies (artifact, store, key, index_key, state, owner,"
@@ -64,19 +41,12 @@ static int insert(struct catalog *catalog, struct catalog_copy *copy, const char
     sql_bind_text(&sql, owner);
     sql_bind_int(&sql, copy->created);
     sql_bind_text(&sql, copy->artifact);
-    if (sql_run(&sql, &changed) < 0)
-        return -1;
+    int result = sql_run(&sql, &changed);
     copy->id = sqlite3_last_insert_rowid(catalog->db);
-    return changed > 0 ? 0 : refuse_artifact(catalog, copy->artifact, err);
-}
-
-int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, struct err *err)
-{
-    char owner[OWNER_SIZE];
-    if (self(owner, err) < 0 || sql_begin(catalog, err) < 0)
-        return -1;
-    int result = sql_finish(catalog, insert(catalog, copy, owner, err), err);
-    if (result < 0)
+    if (result == 0 && changed == 0)
+        result =
+            artifact_row_refuse(catalog, copy->artifact, "it gets no more copies", err);
+    if (sql_finish(catalog, result, err) < 0)
         return -1;
     memory_replace(&copy->owner, owner);
     copy->state = CATALOG_COPY_UPLOADING;
@@ -100,11 +70,13 @@ int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
     return sql_finish(catalog, copy_row_change(&sql, id, "it is not being uploaded"), err);
 }
 
-/* New bytes: what checks said about the old ones is void. */
-static int complete(struct catalog *catalog, const struct catalog_copy *copy,
-                    struct err *err)
+int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *copy,
+                          struct err *err)
 {
     struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    /* New bytes: what checks said about the old ones is void. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'complete', bytes = ?1, etag = ?2, version = ?3,"
                 " completed = ?4, updated = ?4, upload = NULL, owner = NULL, error = NULL,"
@@ -117,15 +89,8 @@ static int complete(struct catalog *catalog, const struct catalog_copy *copy,
     sql_bind_text(&sql, copy->version);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy->id);
-    return copy_row_change(&sql, copy->id, "it cannot become complete");
-}
-
-int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *copy,
-                          struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, complete(catalog, copy, err), err);
+    return sql_finish(catalog, copy_row_change(&sql, copy->id, "it cannot become complete"),
+                      err);
 }
 
 int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bool clean,
@@ -144,31 +109,34 @@ int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bo
     sql_bind_int(&sql, clean ? 1 : 0);
     sql_bind_int(&sql, id);
     int result = copy_row_change(&sql, id, "it is not being uploaded");
+
+    /* Nothing of it is left: it may have been the last that held its artifact up. */
     if (result == 0 && clean)
         result = copy_row_end_artifact(catalog, id, NULL, err);
     return sql_finish(catalog, result, err);
 }
 
-/* Of an uploading one only when nobody is at it any more. */
-static int check_reopened(struct catalog *catalog, int64_t id, struct err *err)
+int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
 {
+    struct sql sql;
+    char owner[OWNER_SIZE];
     struct catalog_copy copy;
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
+
+    /* An uploading one only when its owner is gone: two at one key would be a mixture. */
     int result = catalog_copy_load(catalog, id, &copy, err);
     if (result == 0 && copy.state == CATALOG_COPY_UPLOADING &&
         copy.owner_state != OWNER_DEAD)
         result = err_set(err, ERR_UNSAFE, "copy of %s in store \"%s\" is being uploaded",
                          copy.artifact, copy.store);
     catalog_copy_release(&copy);
-    return result;
-}
+    if (result < 0)
+        return sql_finish(catalog, result, err);
 
-/* What is missing or damaged has left something in the store, so that remains are to be
- * looked for should this fail; what was deleted has not. */
-static int reopen(struct catalog *catalog, int64_t id, const char *owner, struct err *err)
-{
-    struct sql sql;
-    if (check_reopened(catalog, id, err) < 0)
-        return -1;
+    /* What is missing or damaged has left something in the store, so that remains are to be
+     * looked for should this fail; what was deleted has not. A handle stays only where there
+     * was an upload to resume. */
     sql_prepare(
         &sql, catalog,
         "UPDATE copies SET state = 'uploading', owner = ?1, updated = ?2, error = NULL,"
@@ -183,15 +151,8 @@ static int reopen(struct catalog *catalog, int64_t id, const char *owner, struct
     sql_bind_text(&sql, owner);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, id);
-    return copy_row_change(&sql, id, "it cannot be uploaded again");
-}
-
-int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
-{
-    char owner[OWNER_SIZE];
-    if (self(owner, err) < 0 || sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, reopen(catalog, id, owner, err), err);
+    return sql_finish(catalog, copy_row_change(&sql, id, "it cannot be uploaded again"),
+                      err);
 }
 
 static int import_row(struct catalog *catalog, const struct catalog_copy *copy,
@@ -224,50 +185,40 @@ static int import_row(struct catalog *catalog, const struct catalog_copy *copy,
     return sql_run(&sql, changed);
 }
 
-/* An artifact whose last known copy was deleted, and another store has one after all. */
-static int revive(struct catalog *catalog, const char *artifact, struct err *err)
-{
-    struct sql sql;
-    sql_prepare(&sql, catalog,
-                "UPDATE artifacts SET status = 'complete', updated = ? WHERE id = ?"
-                " AND status = 'deleted'",
-                err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, artifact);
-    return sql_run(&sql, NULL);
-}
-
-static int import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
-                  struct err *err)
-{
-    struct catalog_copy known;
-    bool absent = false;
-    int64_t changed = 0;
-    if (import_row(catalog, copy, &changed, err) < 0)
-        return -1;
-    *existed = changed == 0;
-    if (!*existed) {
-        copy->id = sqlite3_last_insert_rowid(catalog->db);
-        copy->state = CATALOG_COPY_COMPLETE;
-        return revive(catalog, copy->artifact, err);
-    }
-    int result =
-        catalog_copy_find(catalog, copy->artifact, copy->store_id, &known, &absent, err);
-    if (result == 0 && absent)
-        result =
-            err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", copy->artifact);
-    copy->id = known.id;
-    copy->state = known.state;
-    catalog_copy_release(&known);
-    return result;
-}
-
 int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool *existed,
                         struct err *err)
 {
+    struct sql sql;
+    int64_t changed = 0;
     if (sql_begin(catalog, err) < 0)
         return -1;
-    return sql_finish(catalog, import(catalog, copy, existed, err), err);
+    int result = import_row(catalog, copy, &changed, err);
+    *existed = changed == 0;
+    if (result == 0 && !*existed) {
+        copy->id = sqlite3_last_insert_rowid(catalog->db);
+        copy->state = CATALOG_COPY_COMPLETE;
+
+        /* An artifact whose last known copy was deleted, and another store has one after
+         * all. */
+        sql_prepare(&sql, catalog,
+                    "UPDATE artifacts SET status = 'complete', updated = ? WHERE id = ?"
+                    " AND status = 'deleted'",
+                    err);
+        sql_bind_int(&sql, clock_now());
+        sql_bind_text(&sql, copy->artifact);
+        result = sql_run(&sql, NULL);
+    } else if (result == 0) {
+        /* No row was made: one was there, or the artifact is not. */
+        struct catalog_copy known;
+        result = catalog_copy_find(catalog, copy->artifact, copy->store_id, &known, err);
+        if (result == 0 && known.id == 0)
+            result = err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s",
+                             copy->artifact);
+        copy->id = known.id;
+        copy->state = known.state;
+        catalog_copy_release(&known);
+    }
+    return sql_finish(catalog, result, err);
 }
 
 int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t time,

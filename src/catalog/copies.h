@@ -14,7 +14,7 @@
 
 #include "base/owner.h"
 #include "base/ulid.h"
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 enum catalog_level { CATALOG_LEVEL_NONE, CATALOG_QUICK, CATALOG_FULL, CATALOG_DRILL };
 /* "none" "quick" "full" "drill" */
@@ -110,15 +110,11 @@ int catalog_copy_load(struct catalog *catalog, int64_t id, struct catalog_copy *
                       struct err *err) MUST_USE;
 int catalog_copies_of(struct catalog *catalog, const char *artifact,
                       struct catalog_copies *out, struct err *err) MUST_USE;
-/* The copy in that store; *absent. */
+/* The copy in that store; out->id is 0 when there is none. */
 int catalog_copy_find(struct catalog *catalog, const char *artifact, int64_t store_id,
-                      struct catalog_copy *out, bool *absent, struct err *err) MUST_USE;
-/* The copy whose data, index or upload has this key in this store, for sweep and check;
- * *absent. */
-int catalog_copy_find_key(struct catalog *catalog, int64_t store_id, const char *key,
-                          struct catalog_copy *out, bool *absent, struct err *err) MUST_USE;
+                      struct catalog_copy *out, struct err *err) MUST_USE;
 
-/* What to take. Zero: all but the deleted. */
+/* Which ones. Zero: all but the deleted. */
 struct catalog_copy_filter {
     int64_t store_id; /* 0: all */
     const char *job;  /* NULL: all */

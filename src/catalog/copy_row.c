@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "catalog/states.h"
+#include "catalog/db/states.h"
 
 #define AT(field) offsetof(struct catalog_copy, field)
 
@@ -58,18 +58,25 @@ void catalog_copies_release(struct catalog_copies *copies)
     *copies = (struct catalog_copies){0};
 }
 
-void copy_row_add_select(struct text *text)
+void copy_row_prepare(struct sql *sql, struct catalog *catalog, const char *where,
+                      struct err *err)
 {
-    text_add(text, "SELECT ");
-    record_add_columns(text, &record, "");
-    text_add(text, " FROM copies c JOIN artifacts a ON a.number = c.artifact"
-                   " JOIN stores s ON s.id = c.store ");
+    struct text text;
+    text_init(&text, 16384);
+    text_add(&text, "SELECT ");
+    record_add_columns(&text, &record, "");
+    text_add(&text, " FROM copies c JOIN artifacts a ON a.number = c.artifact"
+                    " JOIN stores s ON s.id = c.store ");
+    text_add(&text, where);
+    sql_prepare(sql, catalog, text.data, err);
+    text_release(&text);
 }
 
 static void read_row(struct sql *sql, struct catalog_copy *out)
 {
     *out = (struct catalog_copy){.owner_state = OWNER_DEAD};
     record_read(sql, &record, out);
+    /* Asked now, once, so that all who look at this row see the same. */
     if (out->state == CATALOG_COPY_UPLOADING)
         out->owner_state = owner_text_state(out->owner);
 }
@@ -83,13 +90,25 @@ int copy_row_list(struct sql *sql, struct catalog_copies *out)
     return sql_end(sql);
 }
 
-int copy_row_take(struct sql *sql, struct catalog_copy *out, bool *absent)
+int copy_row_read(struct sql *sql, struct catalog_copy *out)
 {
     *out = (struct catalog_copy){0};
-    *absent = !sql_row(sql);
-    if (!*absent)
+    if (sql_row(sql))
         read_row(sql, out);
     return sql_end(sql);
+}
+
+int catalog_copy_load(struct catalog *catalog, int64_t id, struct catalog_copy *out,
+                      struct err *err)
+{
+    struct sql sql;
+    copy_row_prepare(&sql, catalog, "WHERE c.id = ?", err);
+    sql_bind_int(&sql, id);
+    if (copy_row_read(&sql, out) < 0)
+        return -1;
+    if (out->id != 0)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "the catalog knows no copy %lld", (long long)id);
 }
 
 int copy_row_change(struct sql *sql, int64_t id, const char *what)
@@ -102,6 +121,7 @@ int copy_row_change(struct sql *sql, int64_t id, const char *what)
         return -1;
     if (changed > 0)
         return 0;
+
     /* No row was changed, because the WHERE named states: which one it is in now is the
      * message. */
     if (catalog_copy_load(catalog, id, &copy, err) == 0)
@@ -111,12 +131,14 @@ int copy_row_change(struct sql *sql, int64_t id, const char *what)
     return -1;
 }
 
-/* Of a complete artifact of which no copy has anything in a store, the rows of those that
- * failed. At least one must have been deleted: else nothing was ever good, or it is still
- * being taken. */
-static int forget_failed(struct catalog *catalog, int64_t id, struct err *err)
+int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struct err *err)
 {
     struct sql sql;
+    int64_t changed = 0;
+
+    /* Of a complete artifact of which no copy has anything in a store, the rows of those
+     * that failed go along. At least one copy must have been deleted: else nothing was ever
+     * good, or it is still being taken. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1"
                 " WHERE artifact = (SELECT artifact FROM copies WHERE id = ?2)"
@@ -130,15 +152,10 @@ static int forget_failed(struct catalog *catalog, int64_t id, struct err *err)
                 err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, id);
-    return sql_run(&sql, NULL);
-}
-
-int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struct err *err)
-{
-    struct sql sql;
-    int64_t changed = 0;
-    if (forget_failed(catalog, id, err) < 0)
+    if (sql_run(&sql, NULL) < 0)
         return -1;
+
+    /* Was this the last one? */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET status = 'deleted', updated = ?1"
                 " WHERE number = (SELECT artifact FROM copies WHERE id = ?2)"

@@ -6,15 +6,16 @@
 #define PGKEEP_CATALOG_COPY_ROW_H
 
 #include "catalog/copies.h"
-#include "catalog/record.h"
+#include "catalog/db/record.h"
 
-/* All columns of a struct catalog_copy; put a WHERE (or ORDER BY) behind it. Tables: c
- * copies, a artifacts, s stores. */
-void copy_row_add_select(struct text *text);
-/* Runs a question begun so and appends its rows. Ends it. */
+/* A question that answers all columns of a struct catalog_copy; where: its WHERE or ORDER
+ * BY. Tables: c copies, a artifacts, s stores. */
+void copy_row_prepare(struct sql *sql, struct catalog *catalog, const char *where,
+                      struct err *err);
+/* Appends the rows of such a question. Ends it. */
 int copy_row_list(struct sql *sql, struct catalog_copies *out) MUST_USE;
-/* Its only row; *absent when it has none. Ends it. */
-int copy_row_take(struct sql *sql, struct catalog_copy *out, bool *absent) MUST_USE;
+/* Its first row; out->id is 0 when it has none. Ends it. */
+int copy_row_read(struct sql *sql, struct catalog_copy *out) MUST_USE;
 /* Runs a change that must find one row, the copy `id`; else ERR_NOT_FOUND, or ERR_UNSAFE
  * "copy of ARTIFACT in store "NAME" is STATE: WHAT". */
 int copy_row_change(struct sql *sql, int64_t id, const char *what) MUST_USE;

@@ -6,7 +6,6 @@
 #include "catalog/deletions.h"
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "catalog/artifacts.h"
 #include "catalog/copy_row.h"
 #include "catalog/leases.h"
@@ -29,49 +28,41 @@ const char *catalog_skip_name(enum catalog_skip skip)
     return names[skip];
 }
 
-/* What of the artifact matters: does it still run, is it pinned. */
-static int look_at_artifact(struct catalog *catalog, const struct catalog_copy *copy,
-                            int64_t now, bool *running, bool *pinned, struct err *err)
+/* What may become of it, with everything read again. */
+static int decide(struct catalog *catalog, const struct catalog_copy *copy, int64_t now,
+                  struct catalog_deletion *deletion, struct err *err)
 {
     struct sql sql;
     struct catalog_artifact artifact = {0};
-    *running = true;
+    bool running = true;
+    char *lease = NULL;
+
+    /* What matters of its artifact, and who reads it (RETENTION section 4, G9). */
     sql_prepare(&sql, catalog,
                 "SELECT status = 'running', pinned, pin_until FROM artifacts WHERE id = ?",
                 err);
     sql_bind_text(&sql, copy->artifact);
     if (sql_row(&sql)) {
-        *running = sql_int(&sql) != 0;
+        running = sql_int(&sql) != 0;
         artifact.pinned = sql_int(&sql) != 0;
         artifact.pin_until = sql_int(&sql);
     }
-    *pinned =
-        copy->state == CATALOG_COPY_COMPLETE && catalog_artifact_is_pinned(&artifact, now);
-    return sql_end(&sql);
-}
-
-static bool is_owned(const struct catalog_copy *copy, bool vouched)
-{
-    if (copy->state != CATALOG_COPY_UPLOADING || copy->owner_state == OWNER_DEAD)
-        return false;
-    return copy->owner_state == OWNER_ALIVE || !vouched;
-}
-
-/* What may become of it, with everything read again. */
-static int decide(struct catalog *catalog, const struct catalog_copy *copy, int64_t now,
-                  struct catalog_deletion *deletion, struct err *err)
-{
-    bool running = false;
-    bool pinned = false;
-    char *lease = NULL;
-    if (look_at_artifact(catalog, copy, now, &running, &pinned, err) < 0 ||
-        catalog_lease_of(catalog, copy->id, now, &lease, err) < 0)
+    if (sql_end(&sql) < 0 || catalog_lease_of(catalog, copy->id, now, &lease, err) < 0)
         return -1;
+
+    /* An upload is only taken from a process that is surely gone, or where the caller holds
+     * the lock that it would hold. */
+    bool owned = copy->state == CATALOG_COPY_UPLOADING &&
+                 (copy->owner_state == OWNER_ALIVE ||
+                  (copy->owner_state == OWNER_UNKNOWN && !deletion->vouched));
+    /* A pin is a wish to keep what can be restored (CONTRACT-NOTES 23). */
+    bool pinned =
+        copy->state == CATALOG_COPY_COMPLETE && catalog_artifact_is_pinned(&artifact, now);
     bool forgotten = copy->state == CATALOG_COPY_FAILED && !copy->begun;
-    bool markable = (MARKABLE & 1u << copy->state) != 0;
-    if (running || copy->state != deletion->expected || !markable)
+
+    if (running || copy->state != deletion->expected || (MARKABLE & 1u << copy->state) == 0)
         deletion->result = CATALOG_SKIP_STATE;
-    else if (is_owned(copy, deletion->vouched))
+    else if (owned)
         deletion->result = CATALOG_SKIP_OWNED;
     else if (pinned)
         deletion->result = CATALOG_SKIP_PINNED;
@@ -84,7 +75,7 @@ static int decide(struct catalog *catalog, const struct catalog_copy *copy, int6
 }
 
 static int mark(struct catalog *catalog, const struct catalog_deletion *deletion,
-                int64_t run, int64_t now, struct err *err)
+                const struct catalog_marking *marking, struct err *err)
 {
     struct sql sql;
     bool forgotten = deletion->result == CATALOG_FORGOTTEN;
@@ -97,8 +88,8 @@ static int mark(struct catalog *catalog, const struct catalog_deletion *deletion
                 " 'damaged')",
                 err);
     sql_bind_int(&sql, forgotten ? 1 : 0);
-    sql_bind_int(&sql, now);
-    sql_bind_int(&sql, run);
+    sql_bind_int(&sql, marking->now);
+    sql_bind_int(&sql, marking->run);
     sql_bind_text(&sql, deletion->reason);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, deletion->copy);
@@ -107,11 +98,13 @@ static int mark(struct catalog *catalog, const struct catalog_deletion *deletion
     return forgotten ? copy_row_end_artifact(catalog, deletion->copy, NULL, err) : 0;
 }
 
-static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion, int64_t run,
-                    int64_t now, struct err *err)
+static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion,
+                    const struct catalog_marking *marking, struct err *err)
 {
     struct catalog_copy copy;
     struct err why = {0};
+
+    /* Its row may be gone with the tombstones by now. */
     if (catalog_copy_load(catalog, deletion->copy, &copy, &why) < 0) {
         deletion->result = CATALOG_SKIP_STATE;
         if (why.kind == ERR_NOT_FOUND)
@@ -119,12 +112,12 @@ static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion, 
         *err = why;
         return -1;
     }
-    int result = decide(catalog, &copy, now, deletion, err);
+    int result = decide(catalog, &copy, marking->now, deletion, err);
     catalog_copy_release(&copy);
     if (result < 0)
         return -1;
     bool goes = deletion->result == CATALOG_MARKED || deletion->result == CATALOG_FORGOTTEN;
-    return goes ? mark(catalog, deletion, run, now, err) : 0;
+    return goes ? mark(catalog, deletion, marking, err) : 0;
 }
 
 int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *marking,
@@ -134,7 +127,10 @@ int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *mark
     if (sql_begin(catalog, err) < 0)
         return -1;
     for (size_t i = 0; result == 0 && i < marking->count; i++)
-        result = mark_one(catalog, &marking->items[i], marking->run, marking->now, err);
+        result = mark_one(catalog, &marking->items[i], marking, err);
+
+    /* Floors are counted over what the marks leave, in the same transaction: two prunes at
+     * once cannot each take what the other relies on. */
     if (result == 0 && marking->check != NULL)
         result = marking->check(marking->context, catalog, err);
     return sql_finish(catalog, result, err);
@@ -156,9 +152,12 @@ int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
     return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
 }
 
-static int done(struct catalog *catalog, int64_t copy, bool *last, struct err *err)
+int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
+                          struct err *err)
 {
     struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1,"
                 " upload = NULL, error = NULL, next_try = 0, locked_until = 0, begun = 0"
@@ -166,22 +165,14 @@ static int done(struct catalog *catalog, int64_t copy, bool *last, struct err *e
                 err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
-    if (copy_row_change(&sql, copy, "it is not being deleted") < 0)
-        return -1;
-    return copy_row_end_artifact(catalog, copy, last, err);
+    int result = copy_row_change(&sql, copy, "it is not being deleted");
+    if (result == 0)
+        result = copy_row_end_artifact(catalog, copy, last, err);
+    return sql_finish(catalog, result, err);
 }
 
-int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
-                          struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, done(catalog, copy, last, err), err);
-}
-
-/* A try that did not succeed leaves the copy in `state`. */
-static int delay(struct catalog *catalog, int64_t copy, enum catalog_copy_state state,
-                 const char *error, int64_t until, int64_t next_try, struct err *err)
+int catalog_deletion_delay(struct catalog *catalog, int64_t copy,
+                           const struct catalog_delay *delay, struct err *err)
 {
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
@@ -190,31 +181,13 @@ static int delay(struct catalog *catalog, int64_t copy, enum catalog_copy_state 
                 "UPDATE copies SET state = ?, error = ?, locked_until = ?, next_try = ?,"
                 " attempts = attempts + 1, updated = ? WHERE id = ? AND state = 'deleting'",
                 err);
-    sql_bind_text(&sql, catalog_copy_state_name(state));
-    sql_bind_text(&sql, error);
-    sql_bind_int(&sql, until);
-    sql_bind_int(&sql, next_try);
+    sql_bind_text(&sql, catalog_copy_state_name(delay->state));
+    sql_bind_text(&sql, delay->error);
+    sql_bind_int(&sql, delay->locked_until);
+    sql_bind_int(&sql, delay->next_try);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
     return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
-}
-
-int catalog_deletion_retry(struct catalog *catalog, int64_t copy, const char *error,
-                           int64_t next_try, struct err *err)
-{
-    return delay(catalog, copy, CATALOG_COPY_DELETING, error, 0, next_try, err);
-}
-
-int catalog_deletion_locked(struct catalog *catalog, int64_t copy, const char *error,
-                            int64_t until, int64_t next_try, struct err *err)
-{
-    return delay(catalog, copy, CATALOG_COPY_LOCKED, error, until, next_try, err);
-}
-
-int catalog_deletion_blocked(struct catalog *catalog, int64_t copy, const char *error,
-                             int64_t next_try, struct err *err)
-{
-    return delay(catalog, copy, CATALOG_COPY_BLOCKED, error, 0, next_try, err);
 }
 
 int catalog_deletion_resume(struct catalog *catalog, int64_t copy, struct err *err)
@@ -235,16 +208,51 @@ int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now
                           struct catalog_copies *out, struct err *err)
 {
     struct sql sql;
-    struct text text;
-    text_init(&text, 16384);
-    copy_row_add_select(&text);
-    text_add(&text, "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
-                    " AND c.state IN ('deleting', 'locked', 'blocked')"
-                    " AND c.next_try <= ?1 AND (?2 = 0 OR c.store = ?2)"
-                    " ORDER BY c.store, c.attempts, a.id");
-    sql_prepare(&sql, catalog, text.data, err);
-    text_release(&text);
+    copy_row_prepare(&sql, catalog,
+                     "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
+                     " AND c.state IN ('deleting', 'locked', 'blocked')"
+                     " AND c.next_try <= ?1 AND (?2 = 0 OR c.store = ?2)"
+                     " ORDER BY c.store, c.attempts, a.id",
+                     err);
     sql_bind_int(&sql, now);
     sql_bind_int(&sql, store_id);
     return copy_row_list(&sql, out);
+}
+
+/* ---- tombstones ---- */
+
+#define OLD_COPIES "(SELECT id FROM copies WHERE state = 'deleted' AND deleted < ?)"
+/* `status <> 'complete'` says it again so that the small index of the unusual ones serves. */
+#define OLD_ARTIFACTS                                                                      \
+    "(SELECT number FROM artifacts WHERE status = 'deleted' AND status <> 'complete'"      \
+    " AND updated < ?"                                                                     \
+    " AND NOT EXISTS (SELECT 1 FROM copies WHERE artifact = artifacts.number))"
+
+int catalog_tombstones_purge(struct catalog *catalog, int64_t before, size_t *count,
+                             struct err *err)
+{
+    /* Children first: the foreign keys are RESTRICT. The last one counts. */
+    static const char *const removals[] = {
+        "DELETE FROM leases WHERE copy IN " OLD_COPIES,
+        "DELETE FROM verifications WHERE copy IN " OLD_COPIES,
+        "DELETE FROM copies WHERE id IN " OLD_COPIES,
+        "DELETE FROM tags WHERE artifact IN " OLD_ARTIFACTS,
+        "DELETE FROM filters WHERE artifact IN " OLD_ARTIFACTS,
+        "DELETE FROM tables WHERE artifact IN " OLD_ARTIFACTS,
+        "DELETE FROM artifacts WHERE number IN " OLD_ARTIFACTS,
+    };
+    int64_t removed = 0;
+    int result = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    for (size_t i = 0; result == 0 && i < sizeof removals / sizeof *removals; i++) {
+        struct sql sql;
+        sql_prepare(&sql, catalog, removals[i], err);
+        sql_bind_int(&sql, before);
+        result = sql_run(&sql, &removed);
+    }
+    result = sql_finish(catalog, result, err);
+    if (count != NULL)
+        *count = result == 0 ? (size_t)removed : 0;
+    return result;
 }

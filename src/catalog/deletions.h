@@ -4,7 +4,7 @@
  *     phase 1  catalog_deletions_mark: one transaction per group, in which everything is read
  *              again
  *     phase 2  per copy, outside any transaction: remove in the store, catalog_deletion_gone
- *              for each object, then catalog_deletion_done; or _retry, _locked, _blocked when
+ *              for each object, then catalog_deletion_done; or catalog_deletion_delay when
  *              the store did not
  *     later    catalog_deletions_due -> catalog_deletion_resume: what earlier runs left
  *
@@ -58,15 +58,17 @@ int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
  * that is not running the artifact becomes deleted too: *last (may be NULL). */
 int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
                           struct err *err) MUST_USE;
-/* Stays deleting: attempts + 1, why, and when to try again. */
-int catalog_deletion_retry(struct catalog *catalog, int64_t copy, const char *error,
-                           int64_t next_try, struct err *err) MUST_USE;
-/* deleting -> locked. until 0: a legal hold. */
-int catalog_deletion_locked(struct catalog *catalog, int64_t copy, const char *error,
-                            int64_t until, int64_t next_try, struct err *err) MUST_USE;
-/* deleting -> blocked */
-int catalog_deletion_blocked(struct catalog *catalog, int64_t copy, const char *error,
-                             int64_t next_try, struct err *err) MUST_USE;
+/* The store did not let it go: attempts + 1, and when to try again. */
+struct catalog_delay {
+    /* DELETING: stays so, a later try may do; LOCKED: by an object lock; BLOCKED: refused
+     * for another reason, a person must look */
+    enum catalog_copy_state state;
+    const char *error;
+    int64_t locked_until; /* of LOCKED; 0: a legal hold */
+    int64_t next_try;
+};
+int catalog_deletion_delay(struct catalog *catalog, int64_t copy,
+                           const struct catalog_delay *delay, struct err *err) MUST_USE;
 /* locked | blocked -> deleting; deleting stays. Also when it is not due: the caller
  * decides. */
 int catalog_deletion_resume(struct catalog *catalog, int64_t copy,

@@ -1,7 +1,7 @@
 /*
  * Nothing holds a lease but its row: no lock, no open file. A process that is killed leaves
  * it behind, so every question asks whether the owner lives, and rows that are void are
- * removed when somebody comes by.
+ * removed when a later run comes by.
  */
 #include "catalog/leases.h"
 
@@ -10,7 +10,7 @@
 #include "base/owner.h"
 #include "catalog/copies.h"
 #include "catalog/lease_row.h"
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 
 bool lease_row_in_force(const char *owner, int64_t refreshed, int64_t now)
 {
@@ -26,52 +26,38 @@ bool lease_row_in_force(const char *owner, int64_t refreshed, int64_t now)
     return now - refreshed < CATALOG_LEASE_VOID_S;
 }
 
-/* The state of the copy, read in the transaction that makes the lease. */
-static int check_readable(struct catalog *catalog, int64_t id, const char *purpose,
-                          bool unbroken, struct err *err)
+int catalog_lease_take(struct catalog *catalog, struct catalog_lease *lease,
+                       struct err *err)
 {
     const unsigned broken = 1u << CATALOG_COPY_MISSING | 1u << CATALOG_COPY_DAMAGED;
-    unsigned allowed = 1u << CATALOG_COPY_COMPLETE | (unbroken ? 0 : broken);
-    struct catalog_copy copy;
-    int result = catalog_copy_load(catalog, id, &copy, err);
-    if (result == 0 && (allowed & 1u << copy.state) == 0)
-        result = err_set(err, ERR_UNSAFE,
-                         "copy of %s in store \"%s\" is %s: it cannot be "
-                         "read (%s)",
-                         copy.artifact, copy.store, catalog_copy_state_name(copy.state),
-                         purpose);
-    catalog_copy_release(&copy);
-    return result;
-}
-
-static int insert(struct catalog *catalog, int64_t copy, const char *purpose,
-                  const char *owner, int64_t *lease, struct err *err)
-{
+    unsigned allowed = 1u << CATALOG_COPY_COMPLETE | (lease->unbroken ? 0 : broken);
     struct sql sql;
+    struct catalog_copy copy;
+    char owner[OWNER_SIZE];
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
+
+    /* The state is read in the transaction that makes the lease: a deletion that was marked
+     * before is seen here, and one that comes later sees the lease. */
+    int result = catalog_copy_load(catalog, lease->copy, &copy, err);
+    if (result == 0 && (allowed & 1u << copy.state) == 0)
+        result = err_set(
+            err, ERR_UNSAFE, "copy of %s in store \"%s\" is %s: it cannot be read (%s)",
+            copy.artifact, copy.store, catalog_copy_state_name(copy.state), lease->purpose);
+    catalog_copy_release(&copy);
+    if (result < 0)
+        return sql_finish(catalog, result, err);
+
     sql_prepare(&sql, catalog,
                 "INSERT INTO leases (copy, purpose, owner, taken, refreshed)"
                 " VALUES (?1, ?2, ?3, ?4, ?4)",
                 err);
-    sql_bind_int(&sql, copy);
-    sql_bind_text(&sql, purpose);
+    sql_bind_int(&sql, lease->copy);
+    sql_bind_text(&sql, lease->purpose);
     sql_bind_text(&sql, owner);
     sql_bind_int(&sql, clock_now());
-    int result = sql_run(&sql, NULL);
-    *lease = sqlite3_last_insert_rowid(catalog->db);
-    return result;
-}
-
-int catalog_lease_take(struct catalog *catalog, int64_t copy, const char *purpose,
-                       bool unbroken, int64_t *lease, struct err *err)
-{
-    char owner[OWNER_SIZE];
-    struct owner self;
-    if (owner_self(&self, err) < 0 || sql_begin(catalog, err) < 0)
-        return -1;
-    owner_text(owner, &self);
-    int result = check_readable(catalog, copy, purpose, unbroken, err);
-    if (result == 0)
-        result = insert(catalog, copy, purpose, owner, lease, err);
+    result = sql_run(&sql, NULL);
+    lease->id = sqlite3_last_insert_rowid(catalog->db);
     return sql_finish(catalog, result, err);
 }
 
@@ -124,11 +110,6 @@ int catalog_lease_of(struct catalog *catalog, int64_t copy, int64_t now, char **
     return sql_end(&sql);
 }
 
-static void grow(struct lease_rows *rows)
-{
-    memory_grow(&rows->items, &rows->capacity, rows->count + 1, sizeof *rows->items);
-}
-
 int lease_rows_load(struct catalog *catalog, int64_t now, bool in_force,
                     struct lease_rows *out, struct err *err)
 {
@@ -145,7 +126,7 @@ int lease_rows_load(struct catalog *catalog, int64_t now, bool in_force,
         if (lease_row_in_force(owner, sql_int(&sql), now) != in_force)
             continue;
         row.purpose = sql_text(&sql);
-        grow(out);
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         out->items[out->count++] = row;
     }
     return sql_end(&sql);
@@ -159,19 +140,14 @@ void lease_rows_release(struct lease_rows *rows)
     *rows = (struct lease_rows){0};
 }
 
-static int purge(struct catalog *catalog, int64_t now, struct err *err)
+int catalog_leases_purge(struct catalog *catalog, int64_t now, struct err *err)
 {
     struct lease_rows rows;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
     int result = lease_rows_load(catalog, now, false, &rows, err);
     for (size_t i = 0; result == 0 && i < rows.count; i++)
         result = remove_lease(catalog, rows.items[i].id, err);
     lease_rows_release(&rows);
-    return result;
-}
-
-int catalog_leases_purge(struct catalog *catalog, int64_t now, struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, purge(catalog, now, err), err);
+    return sql_finish(catalog, result, err);
 }

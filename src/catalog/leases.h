@@ -13,16 +13,23 @@
 #ifndef PGKEEP_CATALOG_LEASES_H
 #define PGKEEP_CATALOG_LEASES_H
 
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 #define CATALOG_LEASE_REFRESH_S 300
 #define CATALOG_LEASE_VOID_S 3600
 
-/* purpose: "being restored", "being verified", "being copied". A copy can have many.
- * unbroken: only a complete copy; otherwise also a missing or damaged one (verify, copy to
- * heal). ERR_UNSAFE when its state is another, with the state in the text; ERR_NOT_FOUND. */
-int catalog_lease_take(struct catalog *catalog, int64_t copy, const char *purpose,
-                       bool unbroken, int64_t *lease, struct err *err) MUST_USE;
+struct catalog_lease {
+    int64_t id; /* set when it is taken */
+    int64_t copy;
+    const char *purpose; /* "being restored", "being verified", "being copied" */
+    bool unbroken; /* only a complete copy; else also a missing or damaged one (verify, copy
+                    * to heal) */
+};
+
+/* A copy can have many. ERR_UNSAFE when its state is another, with the state in the text;
+ * ERR_NOT_FOUND. */
+int catalog_lease_take(struct catalog *catalog, struct catalog_lease *lease,
+                       struct err *err) MUST_USE;
 /* ERR_NOT_FOUND when it was taken for void and removed. */
 int catalog_lease_refresh(struct catalog *catalog, int64_t lease, struct err *err) MUST_USE;
 /* One that is not there any more is success. */

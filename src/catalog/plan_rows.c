@@ -1,10 +1,11 @@
 /* The rows that the planner wants: every copy that is not deleted, with its artifact. */
-#include "catalog/artifact_list.h"
+#include "catalog/plan_rows.h"
 
 #include "base/memory.h"
+#include "catalog/artifact_group.h"
 #include "catalog/lease_row.h"
-#include "catalog/record.h"
-#include "catalog/states.h"
+#include "catalog/db/record.h"
+#include "catalog/db/states.h"
 
 #define AT(field) offsetof(struct catalog_plan_row, field)
 
@@ -58,20 +59,13 @@ static int compare_lease(const void *key, const void *item)
     return (copy > lease->copy) - (copy < lease->copy);
 }
 
-static char *find_lease(const struct lease_rows *leases, int64_t copy)
-{
-    if (leases->count == 0)
-        return NULL;
-    const struct lease_row *lease =
-        bsearch(&copy, leases->items, leases->count, sizeof *leases->items, compare_lease);
-    return lease == NULL ? NULL : memory_strdup(lease->purpose);
-}
-
 static void read_row(struct sql *sql, const struct lease_rows *leases,
                      struct catalog_plan_row *out)
 {
     *out = (struct catalog_plan_row){0};
     record_read(sql, &record, out);
+
+    /* Its group, by parts that the row itself does not keep. */
     struct catalog_artifact parts = {.job = out->job, .source = out->source};
     parts.origin = sql_text(sql);
     parts.database = sql_text(sql);
@@ -80,7 +74,13 @@ static void read_row(struct sql *sql, const struct lease_rows *leases,
     free(parts.origin);
     free(parts.database);
     free(parts.type);
-    out->lease = find_lease(leases, out->copy);
+
+    /* Who reads it. bsearch of no array at all is undefined. */
+    const struct lease_row *lease = leases->count == 0
+                                        ? NULL
+                                        : bsearch(&out->copy, leases->items, leases->count,
+                                                  sizeof *leases->items, compare_lease);
+    out->lease = lease == NULL ? NULL : memory_strdup(lease->purpose);
 }
 
 /* By group, store, time and seq, newest first; ids decide where all else is equal. */
@@ -98,11 +98,11 @@ static int compare_rows(const void *a, const void *b)
     return order != 0 ? order : strcmp(y->artifact, x->artifact);
 }
 
-/* The job stands in the text only when it is wanted, so that its index serves; that of the
- * store (hence the +) would be slower than reading all. */
-static void prepare(struct sql *sql, struct catalog *catalog, int64_t store_id,
-                    const char *job, struct err *err)
+static int load(struct catalog *catalog, const struct catalog_plan_scope *scope,
+                const struct lease_rows *leases, struct catalog_plan_rows *out,
+                struct err *err)
 {
+    struct sql sql;
     struct text text;
     text_init(&text, 16384);
     text_add(&text, "SELECT ");
@@ -110,43 +110,40 @@ static void prepare(struct sql *sql, struct catalog *catalog, int64_t store_id,
     text_add(&text, ", a.origin, a.database, a.type FROM copies c"
                     " JOIN artifacts a ON a.number = c.artifact"
                     " WHERE c.state <> 'deleted'");
-    text_add(&text, store_id != 0 ? " AND +c.store = ?" : "");
-    text_add(&text, job != NULL ? " AND a.job = ?" : "");
-    sql_prepare(sql, catalog, text.data, err);
+    /* The job stands in the text only when it is wanted, so that its index serves; that of
+     * the store (hence the +) would be slower than reading all. */
+    text_add(&text, scope->store_id != 0 ? " AND +c.store = ?" : "");
+    text_add(&text, scope->job != NULL ? " AND a.job = ?" : "");
+    sql_prepare(&sql, catalog, text.data, err);
     text_release(&text);
-    if (store_id != 0)
-        sql_bind_int(sql, store_id);
-    if (job != NULL)
-        sql_bind_text(sql, job);
-}
-
-static int load(struct catalog *catalog, int64_t store_id, const char *job,
-                const struct lease_rows *leases, struct catalog_plan_rows *out,
-                struct err *err)
-{
-    struct sql sql;
-    prepare(&sql, catalog, store_id, job, err);
+    if (scope->store_id != 0)
+        sql_bind_int(&sql, scope->store_id);
+    if (scope->job != NULL)
+        sql_bind_text(&sql, scope->job);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         read_row(&sql, leases, &out->items[out->count++]);
     }
     if (sql_end(&sql) < 0)
         return -1;
+
+    /* By the name of the group, which SQL does not know. */
     if (out->count > 0)
         qsort(out->items, out->count, sizeof *out->items, compare_rows);
     return 0;
 }
 
-int catalog_plan_rows(struct catalog *catalog, int64_t store_id, const char *job,
-                      int64_t now, struct catalog_plan_rows *out, struct err *err)
+int catalog_plan_rows(struct catalog *catalog, const struct catalog_plan_scope *scope,
+                      struct catalog_plan_rows *out, struct err *err)
 {
     struct lease_rows leases = {0};
     *out = (struct catalog_plan_rows){0};
+    /* One snapshot: a lease that is taken in between belongs to a copy of the same moment. */
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
-    int result = lease_rows_load(catalog, now, true, &leases, err);
+    int result = lease_rows_load(catalog, scope->now, true, &leases, err);
     if (result == 0)
-        result = load(catalog, store_id, job, &leases, out, err);
+        result = load(catalog, scope, &leases, out, err);
     lease_rows_release(&leases);
     return sql_finish_reading(catalog, result, err);
 }

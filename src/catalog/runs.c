@@ -1,12 +1,9 @@
-/*
- * A run is written twice: when it begins, with its owner, and when it ends. One without an end
- * whose owner is dead was killed.
- */
+/* A run is written twice: when it begins, with its owner, and when it ends. */
 #include "catalog/runs.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "catalog/record.h"
+#include "catalog/db/record.h"
 
 static const struct record_column columns[] = {
     {"id", RECORD_INT, 0, offsetof(struct catalog_run, id), 0, NULL},
@@ -28,10 +25,13 @@ void catalog_runs_release(struct catalog_runs *runs)
     *runs = (struct catalog_runs){0};
 }
 
-static int insert(struct catalog *catalog, const char *kind, const char *job,
-                  const char *owner, int64_t *id, struct err *err)
+int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job,
+                      int64_t *id, struct err *err)
 {
     struct sql sql;
+    char owner[OWNER_SIZE];
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
     sql_prepare(&sql, catalog,
                 "INSERT INTO runs (kind, job, started, ended, owner, exit_status)"
                 " VALUES (?, ?, ?, 0, ?, -1)",
@@ -42,25 +42,17 @@ static int insert(struct catalog *catalog, const char *kind, const char *job,
     sql_bind_text(&sql, owner);
     int result = sql_run(&sql, NULL);
     *id = sqlite3_last_insert_rowid(catalog->db);
-    return result;
+    return sql_finish(catalog, result, err);
 }
 
-int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job,
-                      int64_t *id, struct err *err)
-{
-    char owner[OWNER_SIZE];
-    struct owner self;
-    if (owner_self(&self, err) < 0 || sql_begin(catalog, err) < 0)
-        return -1;
-    owner_text(owner, &self);
-    return sql_finish(catalog, insert(catalog, kind, job, owner, id, err), err);
-}
-
-static int end(struct catalog *catalog, int64_t id, int exit_status, const char *message,
-               struct err *err)
+int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
+                    const char *message, struct err *err)
 {
     struct sql sql;
     int64_t changed = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    /* Never before its start, also when the clock was set back meanwhile. */
     sql_prepare(&sql, catalog,
                 "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?"
                 " WHERE id = ? AND ended = 0",
@@ -69,23 +61,14 @@ static int end(struct catalog *catalog, int64_t id, int exit_status, const char 
     sql_bind_int(&sql, exit_status);
     sql_bind_text(&sql, message);
     sql_bind_int(&sql, id);
-    if (sql_run(&sql, &changed) < 0)
-        return -1;
-    return changed > 0
-               ? 0
-               : err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
+    int result = sql_run(&sql, &changed);
+    if (result == 0 && changed == 0)
+        result = err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
+    return sql_finish(catalog, result, err);
 }
 
-int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
-                    const char *message, struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, end(catalog, id, exit_status, message, err), err);
-}
-
-int catalog_runs_list(struct catalog *catalog, const char *kind, const char *job,
-                      int64_t limit, struct catalog_runs *out, struct err *err)
+int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,
+                      struct catalog_runs *out, struct err *err)
 {
     struct sql sql;
     sql_prepare(&sql, catalog,
@@ -93,14 +76,15 @@ int catalog_runs_list(struct catalog *catalog, const char *kind, const char *job
                 " FROM runs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR job = ?2)"
                 " ORDER BY id DESC LIMIT ?3",
                 err);
-    sql_bind_text(&sql, kind);
-    sql_bind_text(&sql, job);
-    sql_bind_int(&sql, limit > 0 ? limit : -1);
+    sql_bind_text(&sql, filter->kind);
+    sql_bind_text(&sql, filter->job);
+    sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         struct catalog_run *run = &out->items[out->count++];
         *run = (struct catalog_run){0};
         record_read(&sql, &record, run);
+        /* One without an end whose owner is dead was killed. */
         run->owner_state = run->ended == 0 ? owner_text_state(run->owner) : OWNER_DEAD;
     }
     return sql_end(&sql);

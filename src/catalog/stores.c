@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "catalog/record.h"
+#include "catalog/db/record.h"
 
 enum { NAME = 1, DECLARE = 2 };
 
@@ -25,7 +25,6 @@ static const struct record_column columns[] = {
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 
 #define STORE_SELECT "SELECT id, name, uuid, type, url, adhoc, created, seen FROM stores "
-#define SQL_DECLARED "UPDATE stores SET type = ?, url = ?, adhoc = ? WHERE id = ?"
 
 void catalog_store_release(struct catalog_store *store)
 {
@@ -72,25 +71,21 @@ static bool is_secret_name(const char *name, size_t length)
     return false;
 }
 
-static bool has_secret_parameter(const char *url)
-{
-    const char *p = strchr(url, '?');
-    while (p != NULL) {
-        p++;
-        size_t length = strcspn(p, "=&");
-        if (p[length] == '=' && is_secret_name(p, length))
-            return true;
-        p = strpbrk(p, "&?");
-    }
-    return false;
-}
-
+/* The catalog is read by more people and programs than a configuration with secrets may be. */
 static int check_url(const struct catalog_store *store, struct err *err)
 {
     struct text url; /* as it looks to those who decode it: %40 is '@' */
     text_init(&url, SIZE_MAX / 2);
     text_add_decoded(&url, store->url, strlen(store->url));
-    bool secret = has_user_info(url.data) || has_secret_parameter(url.data);
+    bool secret = has_user_info(url.data);
+
+    /* Parameters may stand in a query inside of the query (an endpoint), too. */
+    for (const char *p = strchr(url.data, '?'); p != NULL && !secret;
+         p = strpbrk(p, "&?")) {
+        p++;
+        size_t length = strcspn(p, "=&");
+        secret = p[length] == '=' && is_secret_name(p, length);
+    }
     text_release(&url);
     if (!secret)
         return 0;
@@ -98,46 +93,36 @@ static int check_url(const struct catalog_store *store, struct err *err)
                    "the URL of a store holds a password; the catalog keeps none");
 }
 
-/* The row of a question; *absent when it has none. */
-static int take(struct sql *sql, struct catalog_store *out, bool *absent)
+/* The row of a question, whose id is 0 when it has none. */
+static int read_store(struct sql *sql, struct catalog_store *out)
 {
     *out = (struct catalog_store){0};
-    *absent = !sql_row(sql);
-    if (!*absent)
+    if (sql_row(sql))
         record_read(sql, &record, out);
     return sql_end(sql);
 }
 
-static int find_text(struct catalog *catalog, const char *question, const char *value,
-                     struct catalog_store *out, bool *absent, struct err *err)
+static int find_by(struct catalog *catalog, const char *question, const char *value,
+                   struct catalog_store *out, struct err *err)
 {
     struct sql sql;
     sql_prepare(&sql, catalog, question, err);
     sql_bind_text(&sql, value);
-    return take(&sql, out, absent);
+    return read_store(&sql, out);
 }
 
-static int find_name(struct catalog *catalog, const char *name, struct catalog_store *out,
-                     bool *absent, struct err *err)
-{
-    return find_text(catalog, STORE_SELECT "WHERE name = ?", name, out, absent, err);
-}
-
-static int find_uuid(struct catalog *catalog, const char *uuid, struct catalog_store *out,
-                     bool *absent, struct err *err)
-{
-    return find_text(catalog, STORE_SELECT "WHERE uuid = ?", uuid, out, absent, err);
-}
+#define BY_NAME STORE_SELECT "WHERE name = ?"
+#define BY_UUID STORE_SELECT "WHERE uuid = ?"
 
 /* The row a store on its way to be used belongs to. The name of an ad-hoc one is its URL
  * without the query, so that two services can have the same; only the whole URL tells. */
 static int find_declared(struct catalog *catalog, const struct catalog_store *store,
-                         struct catalog_store *out, bool *absent, struct err *err)
+                         struct catalog_store *out, struct err *err)
 {
     if (!store->adhoc)
-        return find_name(catalog, store->name, out, absent, err);
-    return find_text(catalog, STORE_SELECT "WHERE adhoc = 1 AND url = ?", store->url, out,
-                     absent, err);
+        return find_by(catalog, BY_NAME, store->name, out, err);
+    return find_by(catalog, STORE_SELECT "WHERE adhoc = 1 AND url = ?", store->url, out,
+                   err);
 }
 
 /* The name its row gets (heap): its own unless another row has that; then the whole URL,
@@ -146,10 +131,9 @@ static int choose_name(struct catalog *catalog, const struct catalog_store *stor
                        int64_t id, char **name, struct err *err)
 {
     struct catalog_store other;
-    bool absent = false;
-    if (find_name(catalog, store->name, &other, &absent, err) < 0)
+    if (find_by(catalog, BY_NAME, store->name, &other, err) < 0)
         return -1;
-    bool taken = !absent && other.id != id;
+    bool taken = other.id != 0 && other.id != id;
     const char *query = strcmp(store->url, store->name) == 0 ? "?" : "";
     *name = taken && store->adhoc ? memory_format("%s%s", store->url, query)
                                   : memory_strdup(store->name);
@@ -160,23 +144,24 @@ static int choose_name(struct catalog *catalog, const struct catalog_store *stor
 int catalog_store_find(struct catalog *catalog, const char *name, struct catalog_store *out,
                        bool *absent, struct err *err)
 {
-    if (find_name(catalog, name, out, absent, err) < 0)
-        return -1;
-    return *absent ? find_uuid(catalog, name, out, absent, err) : 0;
+    int result = find_by(catalog, BY_NAME, name, out, err);
+    if (result == 0 && out->id == 0)
+        result = find_by(catalog, BY_UUID, name, out, err);
+    *absent = out->id == 0;
+    return result;
 }
 
 int catalog_store_load(struct catalog *catalog, int64_t id, struct catalog_store *out,
                        struct err *err)
 {
     struct sql sql;
-    bool absent = false;
     sql_prepare(&sql, catalog, STORE_SELECT "WHERE id = ?", err);
     sql_bind_int(&sql, id);
-    if (take(&sql, out, &absent) < 0)
+    if (read_store(&sql, out) < 0)
         return -1;
-    return absent ? err_set(err, ERR_NOT_FOUND, "the catalog knows no store %lld",
-                            (long long)id)
-                  : 0;
+    if (out->id != 0)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "the catalog knows no store %lld", (long long)id);
 }
 
 int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
@@ -218,7 +203,8 @@ static int refresh(struct catalog *catalog, const struct catalog_store *store, i
                    struct err *err)
 {
     struct sql sql;
-    sql_prepare(&sql, catalog, SQL_DECLARED, err);
+    sql_prepare(&sql, catalog,
+                "UPDATE stores SET type = ?, url = ?, adhoc = ? WHERE id = ?", err);
     sql_bind_text(&sql, store->type);
     sql_bind_text(&sql, store->url);
     sql_bind_int(&sql, store->adhoc ? 1 : 0);
@@ -226,12 +212,15 @@ static int refresh(struct catalog *catalog, const struct catalog_store *store, i
     return sql_run(&sql, NULL);
 }
 
-static int declare(struct catalog *catalog, struct catalog_store *store, struct err *err)
+int catalog_store_declare(struct catalog *catalog, struct catalog_store *store,
+                          struct err *err)
 {
     struct catalog_store known;
-    bool absent = false;
-    int result = find_declared(catalog, store, &known, &absent, err);
-    if (result == 0 && absent) {
+    if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    int result = find_declared(catalog, store, &known, err);
+    if (result == 0 && known.id == 0) {
+        /* New, and its mark is yet to be read: whatever the caller had there is void. */
         store->uuid[0] = '\0';
         store->seen = 0;
         result = insert(catalog, store, err);
@@ -243,28 +232,7 @@ static int declare(struct catalog *catalog, struct catalog_store *store, struct 
         store->created = known.created;
     }
     catalog_store_release(&known);
-    return result;
-}
-
-int catalog_store_declare(struct catalog *catalog, struct catalog_store *store,
-                          struct err *err)
-{
-    if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, declare(catalog, store, err), err);
-}
-
-static int set_seen(struct catalog *catalog, struct catalog_store *store, int64_t id,
-                    int64_t now, struct err *err)
-{
-    struct sql sql;
-    sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ?, seen = ? WHERE id = ?", err);
-    sql_bind_text(&sql, store->uuid);
-    sql_bind_int(&sql, now);
-    sql_bind_int(&sql, id);
-    store->id = id;
-    store->seen = now;
-    return sql_run(&sql, NULL);
+    return sql_finish(catalog, result, err);
 }
 
 /* The row that was made for a name before it was known whose name it is. */
@@ -273,6 +241,7 @@ static int drop_declared(struct catalog *catalog, const struct catalog_store *de
 {
     struct sql sql;
     struct err reason = {0};
+    /* The foreign key says whether copies hang on it. */
     sql_prepare(&sql, catalog, "DELETE FROM stores WHERE id = ?", &reason);
     sql_bind_int(&sql, declared->id);
     if (sql_run(&sql, NULL) == 0)
@@ -287,37 +256,37 @@ static int drop_declared(struct catalog *catalog, const struct catalog_store *de
                    declared->name);
 }
 
-static int rename_to(struct catalog *catalog, const struct catalog_store *store, int64_t id,
-                     struct err *err)
-{
-    struct sql sql;
-    char *name = NULL;
-    if (choose_name(catalog, store, id, &name, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog, "UPDATE stores SET name = ? WHERE id = ?", err);
-    sql_bind_text(&sql, name);
-    sql_bind_int(&sql, id);
-    int result = sql_run(&sql, NULL);
-    free(name);
-    return result < 0 ? -1 : refresh(catalog, store, id, err);
-}
-
-/* The mark is known under another name, and `named` (absent: id 0) has none. */
+/* The mark is known under another name, and `named` (absent: id 0) has none: both rows are
+ * one store, which is the one with the mark. */
 static int join(struct catalog *catalog, const struct catalog_store *store,
                 const struct catalog_store *known, const struct catalog_store *named,
                 struct err *err)
 {
+    struct sql sql;
+    char *name = NULL;
     if (named->id != 0 && drop_declared(catalog, named, err) < 0)
         return -1;
+    /* A name of the configuration is not replaced by a URL that somebody typed. */
     if (store->adhoc && !known->adhoc)
         return 0;
-    return rename_to(catalog, store, known->id, err);
+
+    if (choose_name(catalog, store, known->id, &name, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog, "UPDATE stores SET name = ? WHERE id = ?", err);
+    sql_bind_text(&sql, name);
+    sql_bind_int(&sql, known->id);
+    int result = sql_run(&sql, NULL);
+    free(name);
+    return result < 0 ? -1 : refresh(catalog, store, known->id, err);
 }
 
+/* `known` has the mark, `named` has the name; either may be absent (id 0), both may be the
+ * same row. store->seen is the time of it. */
 static int identify(struct catalog *catalog, struct catalog_store *store,
                     const struct catalog_store *known, const struct catalog_store *named,
-                    int64_t now, struct err *err)
+                    struct err *err)
 {
+    struct sql sql;
     if (named->id != 0 && named->uuid[0] != '\0' && strcmp(named->uuid, store->uuid) != 0) {
         err_set(err, ERR_UNSAFE,
                 "store \"%s\" is another store than expected: its mark is %s, not %s",
@@ -325,16 +294,20 @@ static int identify(struct catalog *catalog, struct catalog_store *store,
         return err_hint(err, "is the right disk mounted, the right bucket named? If it was "
                              "replaced on purpose: pgkeep doctor --adopt");
     }
-    if (known->id == 0 && named->id == 0) {
-        store->seen = now;
+    if (known->id == 0 && named->id == 0)
         return insert(catalog, store, err);
-    }
     if (known->id != 0 && known->id != named->id &&
         join(catalog, store, known, named, err) < 0)
         return -1;
-    int64_t id = known->id != 0 ? known->id : named->id;
-    store->created = known->id != 0 ? known->created : named->created;
-    return set_seen(catalog, store, id, now, err);
+
+    const struct catalog_store *row = known->id != 0 ? known : named;
+    store->id = row->id;
+    store->created = row->created;
+    sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ?, seen = ? WHERE id = ?", err);
+    sql_bind_text(&sql, store->uuid);
+    sql_bind_int(&sql, store->seen);
+    sql_bind_int(&sql, store->id);
+    return sql_run(&sql, NULL);
 }
 
 int catalog_store_identify(struct catalog *catalog, struct catalog_store *store,
@@ -342,48 +315,43 @@ int catalog_store_identify(struct catalog *catalog, struct catalog_store *store,
 {
     struct catalog_store known = {0};
     struct catalog_store named = {0};
-    bool absent = false;
     if (store->uuid[0] == '\0')
         return err_set(err, ERR_SYSTEM, "store \"%s\" has no mark", store->name);
     if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
         return -1;
-    int result = find_uuid(catalog, store->uuid, &known, &absent, err);
+    store->seen = now;
+    int result = find_by(catalog, BY_UUID, store->uuid, &known, err);
     if (result == 0)
-        result = find_declared(catalog, store, &named, &absent, err);
+        result = find_declared(catalog, store, &named, err);
     if (result == 0)
-        result = identify(catalog, store, &known, &named, now, err);
+        result = identify(catalog, store, &known, &named, err);
     result = sql_finish(catalog, result, err);
     catalog_store_release(&known);
     catalog_store_release(&named);
     return result;
 }
 
-static int adopt(struct catalog *catalog, int64_t id, const char *uuid, struct err *err)
-{
-    struct catalog_store known;
-    struct sql sql;
-    bool absent = false;
-    int64_t changed = 0;
-    int result = find_uuid(catalog, uuid, &known, &absent, err);
-    if (result == 0 && !absent && known.id != id)
-        result = err_set(err, ERR_UNSAFE, "this mark is that of store \"%s\"", known.name);
-    catalog_store_release(&known);
-    if (result < 0)
-        return -1;
-    sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ? WHERE id = ?", err);
-    sql_bind_text(&sql, uuid);
-    sql_bind_int(&sql, id);
-    if (sql_run(&sql, &changed) < 0)
-        return -1;
-    return changed > 0 ? 0
-                       : err_set(err, ERR_NOT_FOUND, "the catalog knows no store %lld",
-                                 (long long)id);
-}
-
 int catalog_store_adopt(struct catalog *catalog, int64_t id, const char *uuid,
                         struct err *err)
 {
+    struct catalog_store known;
+    struct sql sql;
+    int64_t changed = 0;
     if (sql_begin(catalog, err) < 0)
         return -1;
-    return sql_finish(catalog, adopt(catalog, id, uuid, err), err);
+    int result = find_by(catalog, BY_UUID, uuid, &known, err);
+    if (result == 0 && known.id != 0 && known.id != id)
+        result = err_set(err, ERR_UNSAFE, "this mark is that of store \"%s\"", known.name);
+    catalog_store_release(&known);
+    if (result < 0)
+        return sql_finish(catalog, result, err);
+
+    sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ? WHERE id = ?", err);
+    sql_bind_text(&sql, uuid);
+    sql_bind_int(&sql, id);
+    result = sql_run(&sql, &changed);
+    if (result == 0 && changed == 0)
+        result =
+            err_set(err, ERR_NOT_FOUND, "the catalog knows no store %lld", (long long)id);
+    return sql_finish(catalog, result, err);
 }

@@ -6,7 +6,7 @@
 #ifndef PGKEEP_CATALOG_STORES_H
 #define PGKEEP_CATALOG_STORES_H
 
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 struct catalog_store {
     int64_t id;

@@ -45,29 +45,6 @@ void catalog_verifications_release(struct catalog_verifications *verifications)
     *verifications = (struct catalog_verifications){0};
 }
 
-static int insert(struct catalog *catalog, struct catalog_verification *v, struct err *err)
-{
-    struct sql sql;
-    sql_prepare(&sql, catalog,
-                "INSERT INTO verifications (copy, run, time, level, result, message,"
-                " duration_ms, bytes)"
-                " SELECT id, nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7 FROM copies"
-                " WHERE id = ?8 AND state IN ('complete', 'missing', 'damaged')",
-                err);
-    sql_bind_int(&sql, v->run);
-    sql_bind_int(&sql, v->time);
-    sql_bind_int(&sql, v->level);
-    sql_bind_text(&sql, results[v->result]);
-    sql_bind_text(&sql, v->message);
-    sql_bind_int(&sql, v->duration_ms);
-    sql_bind_size(&sql, v->bytes);
-    sql_bind_int(&sql, v->copy);
-    if (copy_row_change(&sql, v->copy, "it cannot be verified any more") < 0)
-        return -1;
-    v->id = sqlite3_last_insert_rowid(catalog->db);
-    return 0;
-}
-
 /* What each result does to the copy. A check that looks less closely than the one that
  * found the damage says nothing about it: damage_level decides. ?1 time, ?2 level, ?3
  * message, ?4 now, ?5 copy. */
@@ -89,55 +66,55 @@ static const char *const effects[] = {
         " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')",
 };
 
-static int apply(struct catalog *catalog, const struct catalog_verification *v,
-                 int64_t *changed, struct err *err)
+int catalog_verification_add(struct catalog *catalog,
+                             struct catalog_verification *verification, struct err *err)
 {
+    const struct catalog_verification *v = verification;
     struct sql sql;
-    const char *message = v->message;
-    if (v->result == CATALOG_GOOD)
-        message = NULL;
-    else if (message == NULL)
-        message = results[v->result];
+    int64_t changed = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+
+    /* The history, of copies that are there to be checked. */
+    sql_prepare(&sql, catalog,
+                "INSERT INTO verifications (copy, run, time, level, result, message,"
+                " duration_ms, bytes)"
+                " SELECT id, nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7 FROM copies"
+                " WHERE id = ?8 AND state IN ('complete', 'missing', 'damaged')",
+                err);
+    sql_bind_int(&sql, v->run);
+    sql_bind_int(&sql, v->time);
+    sql_bind_int(&sql, v->level);
+    sql_bind_text(&sql, results[v->result]);
+    sql_bind_text(&sql, v->message);
+    sql_bind_int(&sql, v->duration_ms);
+    sql_bind_size(&sql, v->bytes);
+    sql_bind_int(&sql, v->copy);
+    int result = copy_row_change(&sql, v->copy, "it cannot be verified any more");
+    verification->id = sqlite3_last_insert_rowid(catalog->db);
+    if (result < 0 || v->result == CATALOG_UNDECIDED)
+        return sql_finish(catalog, result, err);
+
+    /* The copy. What is broken says why, at least in a word. */
+    const char *message = v->message != NULL ? v->message : results[v->result];
     sql_prepare(&sql, catalog, effects[v->result], err);
     sql_bind_int(&sql, v->time);
     sql_bind_int(&sql, v->level);
-    sql_bind_text(&sql, message);
+    sql_bind_text(&sql, v->result == CATALOG_GOOD ? NULL : message);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, v->copy);
-    return sql_run(&sql, changed);
-}
+    result = sql_run(&sql, &changed);
+    if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_FULL || changed == 0)
+        return sql_finish(catalog, result, err);
 
-static int clear_suspect(struct catalog *catalog, int64_t copy, struct err *err)
-{
-    struct sql sql;
+    /* It is proven. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET suspect = 0, updated = ? WHERE suspect = 1"
                 " AND number = (SELECT artifact FROM copies WHERE id = ?)",
                 err);
     sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy);
-    return sql_run(&sql, NULL);
-}
-
-static int add(struct catalog *catalog, struct catalog_verification *v, struct err *err)
-{
-    int64_t changed = 0;
-    if (insert(catalog, v, err) < 0)
-        return -1;
-    if (v->result == CATALOG_UNDECIDED)
-        return 0;
-    if (apply(catalog, v, &changed, err) < 0)
-        return -1;
-    bool proves = v->result == CATALOG_GOOD && v->level >= CATALOG_FULL && changed > 0;
-    return proves ? clear_suspect(catalog, v->copy, err) : 0;
-}
-
-int catalog_verification_add(struct catalog *catalog,
-                             struct catalog_verification *verification, struct err *err)
-{
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, add(catalog, verification, err), err);
+    sql_bind_int(&sql, v->copy);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
 int catalog_verifications_of(struct catalog *catalog, const char *artifact, int64_t limit,

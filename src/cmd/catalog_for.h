@@ -5,7 +5,7 @@
 #ifndef PGKEEP_CMD_CATALOG_FOR_H
 #define PGKEEP_CMD_CATALOG_FOR_H
 
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 #include "config/settings.h"
 
 /* `list`, `status`: no catalog yet is a normal answer, *absent with NULL. */

@@ -321,7 +321,8 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
                                           &artifacts, err) < 0)
         goto cleanup;
-    if (catalog && catalog_runs_list(catalog, "backup", NULL, RUNS_MAX, &runs, err) < 0)
+    const struct catalog_run_filter backups = {.kind = "backup", .limit = RUNS_MAX};
+    if (catalog && catalog_runs_list(catalog, &backups, &runs, err) < 0)
         goto cleanup;
     health_init(&health, &artifacts, &spec);
     if (check_job(ctx, &health, err) < 0)

@@ -5,7 +5,7 @@
 #ifndef PGKEEP_CMD_KNOWN_H
 #define PGKEEP_CMD_KNOWN_H
 
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 #include "config/settings.h"
 
 /* name NULL: 0. ERR_CONFIG with the nearest or all names of the configuration as a hint. */

@@ -60,12 +60,14 @@ static int try_copy(struct copy_reader *retrieve, const struct catalog_copy *cop
     if (retrieve->repository == NULL)
         return -1;
     bool unbroken = !spec->broken_too && copy->state == CATALOG_COPY_COMPLETE;
-    if (catalog_lease_take(spec->catalog, copy->id, spec->purpose, unbroken,
-                           &retrieve->lease, err) < 0) {
+    struct catalog_lease lease = {
+        .copy = copy->id, .purpose = spec->purpose, .unbroken = unbroken};
+    if (catalog_lease_take(spec->catalog, &lease, err) < 0) {
         repository_close(retrieve->repository);
         retrieve->repository = NULL;
         return -1;
     }
+    retrieve->lease = lease.id;
     if (!unbroken && !spec->broken_too)
         log_warning("the copy in store \"%s\" was found %s (%s); it is read because its "
                     "store was named",

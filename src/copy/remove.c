@@ -138,22 +138,26 @@ static int settle(struct removal *removal, int64_t now, struct err *err)
     struct catalog *catalog = removal->catalog;
     const struct remove_result *result = removal->result;
     int64_t id = removal->copy->id;
-    int64_t later = now + RETRY_REFUSED_S;
+    struct catalog_delay delay = {.error = result->reason,
+                                  .next_try = now + RETRY_REFUSED_S};
     switch (result->outcome) {
     case REMOVE_GONE:
         return catalog_deletion_done(catalog, id, NULL, err);
     case REMOVE_LOCKED:
+        delay.state = CATALOG_COPY_LOCKED;
+        delay.locked_until = result->locked_until;
         if (result->locked_until > now)
-            later = result->locked_until;
-        return catalog_deletion_locked(catalog, id, result->reason, result->locked_until,
-                                       later, err);
+            delay.next_try = result->locked_until;
+        break;
     case REMOVE_BLOCKED:
-        return catalog_deletion_blocked(catalog, id, result->reason, later, err);
+        delay.state = CATALOG_COPY_BLOCKED;
+        break;
     case REMOVE_LATER:
-        return catalog_deletion_retry(catalog, id, result->reason,
-                                      next_try(removal->copy, now), err);
+        delay.state = CATALOG_COPY_DELETING;
+        delay.next_try = next_try(removal->copy, now);
+        break;
     }
-    return 0;
+    return catalog_deletion_delay(catalog, id, &delay, err);
 }
 
 /* No lease can begin once it is deleting; should one be in force all the same, its reader

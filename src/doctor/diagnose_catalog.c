@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "catalog/runs.h"
+#include "catalog/db/facts.h"
 #include "retention/guard.h"
 
 #include <errno.h>

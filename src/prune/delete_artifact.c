@@ -10,7 +10,9 @@
 #include "repository/state_sync.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "catalog/artifact_group.h"
 #include "catalog/deletions.h"
+#include "catalog/plan_rows.h"
 #include "catalog/runs.h"
 
 #define WISH "deleted by hand"
@@ -157,7 +159,8 @@ static int check_left(void *context, struct catalog *catalog, struct err *err)
     if (!d->takes_complete)
         return 0;
     char *group = catalog_artifact_group(artifact);
-    int result = catalog_plan_rows(catalog, 0, artifact->job, d->spec->now, &rows, err);
+    const struct catalog_plan_scope scope = {.job = artifact->job, .now = d->spec->now};
+    int result = catalog_plan_rows(catalog, &scope, &rows, err);
     for (size_t i = 0; i < rows.count; i++) {
         const struct catalog_plan_row *row = &rows.items[i];
         if (row->state != CATALOG_COPY_COMPLETE || row->status != CATALOG_COMPLETE ||

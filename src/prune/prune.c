@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "catalog/artifact_group.h"
+#include "catalog/db/facts.h"
 #include "catalog/deletions.h"
 #include "catalog/leases.h"
 #include "catalog/runs.h"

@@ -31,6 +31,7 @@
 #include "prune/policies.h"
 #include "copy/remove.h"
 #include "catalog/artifact_list.h"
+#include "catalog/plan_rows.h"
 #include "retention/guard.h"
 #include "retention/plan.h"
 

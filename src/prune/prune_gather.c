@@ -109,9 +109,10 @@ static int check_job(const struct prune *prune, struct err *err)
 int prune_gather(struct prune *prune, struct err *err)
 {
     struct catalog *catalog = prune->spec.catalog;
+    const struct catalog_plan_scope scope = {.job = prune->spec.job,
+                                             .now = prune->spec.now};
     if (catalog_stores_list(catalog, &prune->known, err) < 0 ||
-        catalog_plan_rows(catalog, 0, prune->spec.job, prune->spec.now, &prune->rows, err) <
-            0)
+        catalog_plan_rows(catalog, &scope, &prune->rows, err) < 0)
         return -1;
     if (check_store(prune, err) < 0 || check_job(prune, err) < 0)
         return -1;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/deletions.h"
+#include "catalog/db/facts.h"
 #include "catalog/runs.h"
 #include "retention/explain.h"
 
@@ -278,8 +279,9 @@ static int check_floors(void *context, struct catalog *catalog, struct err *err)
 {
     const struct marks *marks = context;
     struct catalog_plan_rows rows = {0};
-    int result =
-        catalog_plan_rows(catalog, 0, marks->job, marks->prune->spec.now, &rows, err);
+    const struct catalog_plan_scope scope = {.job = marks->job,
+                                             .now = marks->prune->spec.now};
+    int result = catalog_plan_rows(catalog, &scope, &rows, err);
     for (size_t i = 0; result == 0 && i < marks->prune->part_count; i++) {
         if (find_group(&marks->prune->parts[i], marks->group) != NULL)
             result = check_store(marks, &rows, &marks->prune->parts[i], err);

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "catalog/runs.h"
+#include "catalog/db/facts.h"
 
 enum retention_state prune_state(const struct catalog_plan_row *row)
 {

@@ -153,10 +153,9 @@ static void add_object(struct comparing *c, enum check_kind kind,
 static int is_new(const struct comparing *c, const char *id, bool *new, struct err *err)
 {
     struct catalog_copy copy = {0};
-    bool absent = true;
-    int result = catalog_copy_find(c->catalog, id, c->repository->id, &copy, &absent, err);
+    int result = catalog_copy_find(c->catalog, id, c->repository->id, &copy, err);
+    *new = copy.id != 0;
     catalog_copy_release(&copy);
-    *new = !absent;
     return result;
 }
 

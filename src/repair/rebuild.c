@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/db/facts.h"
+#include "catalog/plan_rows.h"
 #include "catalog/runs.h"
 
 #define COMMAND "catalog rebuild"
@@ -104,7 +106,8 @@ static int check_running(struct rebuilding *r, struct err *err)
 static int check_leases(struct rebuilding *r, struct err *err)
 {
     struct catalog_plan_rows rows = {0};
-    int result = catalog_plan_rows(r->old, 0, NULL, clock_now(), &rows, err);
+    const struct catalog_plan_scope all = {.now = clock_now()};
+    int result = catalog_plan_rows(r->old, &all, &rows, err);
     for (size_t i = 0; result == 0 && i < rows.count; i++) {
         if (rows.items[i].lease != NULL)
             result = busy(rows.items[i].lease, rows.items[i].artifact, err);

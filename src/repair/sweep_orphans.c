@@ -74,13 +74,11 @@ static bool has_manifest(const struct listing *listing, const char *id)
 static int is_known(const struct sweep *sweep, const char *id, bool *known, struct err *err)
 {
     struct catalog_copy copy = {0};
-    bool absent = true;
-    int result = catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy,
-                                   &absent, err);
-    *known = result == 0 && !absent && copy.state != CATALOG_COPY_DELETED &&
+    int result =
+        catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy, err);
+    *known = result == 0 && copy.id != 0 && copy.state != CATALOG_COPY_DELETED &&
              (copy.state != CATALOG_COPY_FAILED || copy.begun);
-    if (result == 0 && !absent)
-        catalog_copy_release(&copy);
+    catalog_copy_release(&copy);
     return result;
 }
 

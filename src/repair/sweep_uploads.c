@@ -96,15 +96,14 @@ static int judge(const struct sweep *sweep, const struct found *found,
 {
     char id[ULID_SIZE];
     struct catalog_copy copy = {0};
-    bool absent = true;
     enum keys_kind kind = keys_parse(found->key, id);
     *judgement = JUDGE_LEAVE;
     if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
         return 0;
-    if (catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy, &absent,
-                          err) < 0)
+    if (catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy, err) < 0)
         return -1;
-    bool ours = !absent && (kind == KEYS_KIND_TEMP || strcmp(copy.key, found->key) == 0);
+    bool ours =
+        copy.id != 0 && (kind == KEYS_KIND_TEMP || strcmp(copy.key, found->key) == 0);
     /* A service that does not say when it began (0) gives no reason to abort it. */
     bool old =
         found->initiated != 0 && found->initiated < sweep_store_time(sweep) - SWEEP_AGE_S;
@@ -112,8 +111,7 @@ static int judge(const struct sweep *sweep, const struct found *found,
         *judgement = judge_known(sweep, found, &copy);
     else
         *judgement = old ? JUDGE_ABORT : JUDGE_FOREIGN;
-    if (!absent)
-        catalog_copy_release(&copy);
+    catalog_copy_release(&copy);
     return 0;
 }
 

@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "catalog/artifact_list.h"
-#include "catalog/runs.h"
+#include "catalog/db/facts.h"
 
 /* Servers behind one address need not have the very same time. */
 enum { SLACK_S = 10, WORTH_TELLING = 1000 };

@@ -178,20 +178,23 @@ static int verify(struct catalog *catalog, int64_t copy, enum catalog_result res
 static int remove_copy(struct catalog *catalog, int64_t copy, const char *state,
                        const json_t *wish, struct err *err)
 {
-    const char *error = string_of(wish, "error", "try later");
-    int64_t until = 0;
+    struct catalog_delay delay = {.state = CATALOG_COPY_DELETING,
+                                  .error = string_of(wish, "error", "try later"),
+                                  .next_try = clock_now() + 60};
     if (mark(catalog, copy, err) < 0)
         return -1;
-    if (strcmp(state, "deleting") == 0)
-        return catalog_deletion_retry(catalog, copy, error, clock_now() + 60, err);
-    if (strcmp(state, "blocked") == 0)
-        return catalog_deletion_blocked(catalog, copy, error, clock_now() + 60, err);
     if (strcmp(state, "deleted") == 0)
         return catalog_deletion_done(catalog, copy, NULL, err);
-    if (json_object_get(wish, "until") &&
-        clock_parse(string_of(wish, "until", ""), &until, err) < 0)
-        return -1;
-    return catalog_deletion_locked(catalog, copy, error, until, until, err);
+    if (strcmp(state, "blocked") == 0)
+        delay.state = CATALOG_COPY_BLOCKED;
+    if (strcmp(state, "locked") == 0) {
+        delay.state = CATALOG_COPY_LOCKED;
+        if (json_object_get(wish, "until") &&
+            clock_parse(string_of(wish, "until", ""), &delay.locked_until, err) < 0)
+            return -1;
+        delay.next_try = delay.locked_until;
+    }
+    return catalog_deletion_delay(catalog, copy, &delay, err);
 }
 
 static int move(struct catalog *catalog, int64_t copy, const json_t *wish, struct err *err)

@@ -1,5 +1,5 @@
 /* A rebuilt catalog in the place of the old one. */
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 #include "base/file.h"
 #include "base/memory.h"

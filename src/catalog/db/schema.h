@@ -2,10 +2,10 @@
  * schema - the tables of the catalog and how older files become new ones. For this folder
  * only; the page about it is README.md.
  */
-#ifndef PGKEEP_CATALOG_SCHEMA_H
-#define PGKEEP_CATALOG_SCHEMA_H
+#ifndef PGKEEP_CATALOG_DB_SCHEMA_H
+#define PGKEEP_CATALOG_DB_SCHEMA_H
 
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 
 #define SCHEMA_APPLICATION_ID 0x70676b70 /* "pgkp" */
 
@@ -13,7 +13,7 @@
 int64_t schema_version(void);
 /* ERR_SYSTEM when the file is another program's or of a newer pgkeep; *current: nothing is
  * to be done. Reads only. */
-int schema_look(struct catalog *catalog, bool *current, struct err *err) MUST_USE;
+int schema_check(struct catalog *catalog, bool *current, struct err *err) MUST_USE;
 /* Brings the file up to date, in one transaction. Somebody else may have been faster. */
 int schema_migrate(struct catalog *catalog, struct err *err) MUST_USE;
 

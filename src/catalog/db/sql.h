@@ -1,6 +1,6 @@
 /*
- * sql - one SQLite connection: prepared statements, transactions, errors. For this folder
- * only.
+ * sql - one SQLite connection: prepared statements, transactions, errors. For the catalog's
+ * folders only.
  *
  *     sql_prepare -> sql_bind_… in the order of the question marks
  *         -> sql_run                                   a change
@@ -10,11 +10,12 @@
  * The texts bound must live until then. Statements are kept and used again, found by their
  * text, which therefore never holds a value.
  */
-#ifndef PGKEEP_CATALOG_SQL_H
-#define PGKEEP_CATALOG_SQL_H
+#ifndef PGKEEP_CATALOG_DB_SQL_H
+#define PGKEEP_CATALOG_DB_SQL_H
 
+#include "base/owner.h"
 #include "base/text.h"
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 #include <sqlite3.h>
 
@@ -65,12 +66,17 @@ void sql_release(struct catalog *catalog);
  * commits when result is 0, else undoes; returns the result, or -1 when the commit failed. */
 int sql_begin(struct catalog *catalog, struct err *err) MUST_USE;
 int sql_finish(struct catalog *catalog, int result, struct err *err) MUST_USE;
+/* sql_begin, and the text of our process for a row that it will own (base/owner.h). */
+int sql_begin_owned(struct catalog *catalog, char owner[OWNER_SIZE],
+                    struct err *err) MUST_USE;
 /* The same for several questions that must agree. Nothing may be changed in between. */
 int sql_begin_reading(struct catalog *catalog, struct err *err) MUST_USE;
 int sql_finish_reading(struct catalog *catalog, int result, struct err *err) MUST_USE;
 
 /* Turns the last failure of the connection into an error. Returns -1. */
 int sql_error(struct catalog *catalog, struct err *err);
+/* What a result code of SQLite means to a caller. */
+enum err_kind sql_kind(int code);
 /* The busy handler of the connection: context is the catalog. */
 int sql_wait(void *context, int count);
 

@@ -1,11 +1,11 @@
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 #include "base/cancel.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "catalog/runs.h"
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
 

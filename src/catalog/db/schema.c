@@ -3,9 +3,9 @@
  * by it are out there. The file's application_id keeps us from writing into another
  * program's database.
  */
-#include "catalog/schema.h"
+#include "catalog/db/schema.h"
 
-#include "catalog/states.h"
+#include "catalog/db/states.h"
 
 /*
  * Version 1. Children name artifacts by `number`, which is shorter than the id. Booleans
@@ -132,16 +132,8 @@ int64_t schema_version(void)
     return (int64_t)(sizeof migrations / sizeof *migrations);
 }
 
-static int refuse_newer(struct catalog *catalog, int64_t version, struct err *err)
-{
-    err_set(err, ERR_SYSTEM,
-            "catalog %s is of a newer pgkeep: its schema is version %lld, this program "
-            "knows %lld",
-            catalog->path, (long long)version, (long long)schema_version());
-    return err_hint(err, "install the newer pgkeep here too");
-}
-
-static int look(struct catalog *catalog, int64_t *version, struct err *err)
+/* The version of the file, 0 for an empty one; refuses what must not be touched. */
+static int read_version(struct catalog *catalog, int64_t *version, struct err *err)
 {
     int64_t application = 0;
     int64_t objects = 0;
@@ -149,27 +141,43 @@ static int look(struct catalog *catalog, int64_t *version, struct err *err)
         sql_number(catalog, "PRAGMA user_version", version, err) < 0 ||
         sql_number(catalog, "SELECT count(*) FROM sqlite_schema", &objects, err) < 0)
         return -1;
+
+    /* A database with neither our mark nor a table in it may be made ours. */
     bool empty = application == 0 && *version == 0 && objects == 0;
     if (!empty && (application != SCHEMA_APPLICATION_ID || *version < 1))
         return err_set(err, ERR_SYSTEM,
                        "%s is no catalog of pgkeep but a file of another program",
                        catalog->path);
-    return *version > schema_version() ? refuse_newer(catalog, *version, err) : 0;
+    if (*version <= schema_version())
+        return 0;
+    err_set(err, ERR_SYSTEM,
+            "catalog %s is of a newer pgkeep: its schema is version %lld, this program "
+            "knows %lld",
+            catalog->path, (long long)*version, (long long)schema_version());
+    return err_hint(err, "install the newer pgkeep here too");
 }
 
-int schema_look(struct catalog *catalog, bool *current, struct err *err)
+int schema_check(struct catalog *catalog, bool *current, struct err *err)
 {
     int64_t version = 0;
     /* In one snapshot: another process may be making the tables at this moment. */
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
-    int result = sql_finish_reading(catalog, look(catalog, &version, err), err);
+    int result = sql_finish_reading(catalog, read_version(catalog, &version, err), err);
     *current = version == schema_version();
     return result;
 }
 
-static int migrate_from(struct catalog *catalog, int64_t version, struct err *err)
+int schema_migrate(struct catalog *catalog, struct err *err)
 {
+    int64_t version = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    /* Read again with the lock held: another process may have been faster. */
+    int result = read_version(catalog, &version, err);
+    if (result < 0 || version == schema_version())
+        return sql_finish(catalog, result, err);
+
     struct text sql;
     text_init(&sql, 1 << 20);
     for (size_t i = (size_t)version; i < sizeof migrations / sizeof *migrations; i++) {
@@ -183,20 +191,9 @@ static int migrate_from(struct catalog *catalog, int64_t version, struct err *er
     }
     text_addf(&sql, "PRAGMA application_id = %d;\nPRAGMA user_version = %lld;\n",
               SCHEMA_APPLICATION_ID, (long long)schema_version());
-    int result = text_check(&sql, "the schema", err);
+    result = text_check(&sql, "the schema", err);
     if (result == 0)
         result = sql_exec(catalog, sql.data, err);
     text_release(&sql);
-    return result;
-}
-
-int schema_migrate(struct catalog *catalog, struct err *err)
-{
-    int64_t version = 0;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    int result = look(catalog, &version, err);
-    if (result == 0 && version < schema_version())
-        result = migrate_from(catalog, version, err);
     return sql_finish(catalog, result, err);
 }

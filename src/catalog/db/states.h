@@ -1,12 +1,12 @@
 /*
  * states - the moves of catalog.h as tables, and the triggers that refuse all others. For
- * this folder only.
+ * the folders of the catalog only.
  */
-#ifndef PGKEEP_CATALOG_STATES_H
-#define PGKEEP_CATALOG_STATES_H
+#ifndef PGKEEP_CATALOG_DB_STATES_H
+#define PGKEEP_CATALOG_DB_STATES_H
 
 #include "base/text.h"
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 extern const char *const states_statuses[CATALOG_STATUSES];
 extern const char *const states_copies[CATALOG_COPY_STATES];

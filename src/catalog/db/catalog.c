@@ -3,7 +3,7 @@
  * any other descriptor of the same file would drop them, so nothing here opens an existing
  * one by itself.
  */
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,42 +13,42 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "catalog/schema.h"
-#include "catalog/sql.h"
+#include "catalog/db/schema.h"
+#include "catalog/db/sql.h"
 
-/* An empty file is an empty catalog; made by us so that it is private from the start. It is
- * opened only when it is new: closing a file drops all locks this process has on it. */
-static int make_file(const char *path, struct err *err)
+/* Is there a file to open? Where the mode allows it, an empty one is made: SQLite takes it
+ * as an empty database, and made by us it is private from the start. */
+static int find_file(const char *path, enum catalog_mode mode, struct err *err)
 {
+    struct stat status;
+    if (stat(path, &status) == 0)
+        return S_ISREG(status.st_mode)
+                   ? 0
+                   : err_set(err, ERR_SYSTEM, "catalog %s is not a file", path);
+    if (errno != ENOENT)
+        return err_errno(err, ERR_SYSTEM, "cannot reach the catalog %s", path);
+    if (mode != CATALOG_CREATE)
+        return err_set(err, ERR_NOT_FOUND, "there is no catalog %s", path);
+
     if (file_make_folders_of(path, err) < 0)
         return err_context(err, "catalog %s", path);
+    /* O_EXCL: closing a file that another thread has open meanwhile would drop its locks. */
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
-        return 0; /* somebody was faster */
+        return 0; /* another process was faster */
     if (fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot make the catalog %s", path);
     file_close(&fd);
     return file_sync_folder_of(path, err);
 }
 
-static int check_file(const char *path, enum catalog_mode mode, struct err *err)
+/* The journal is WAL, so that readers and one writer do not wait for each other. The change
+ * needs the whole file for a moment, and SQLite does not wait for that by itself. Where WAL
+ * cannot be had (a network file system) the older journal does, only slower. */
+static int prepare_for_writing(struct catalog *catalog, struct err *err)
 {
-    struct stat status;
-    if (stat(path, &status) == 0)
-        return S_ISREG(status.st_mode)
-                   ? 0
-                   : err_set(err, ERR_SYSTEM, "catalog %s is no file", path);
-    if (errno != ENOENT)
-        return err_errno(err, ERR_SYSTEM, "cannot reach the catalog %s", path);
-    if (mode == CATALOG_CREATE)
-        return make_file(path, err);
-    return err_set(err, ERR_NOT_FOUND, "there is no catalog %s", path);
-}
-
-/* WAL needs the whole file for a moment, and SQLite does not wait for that by itself. Where
- * it cannot be had (a network file system) the older journal does, only slower. */
-static int set_journal(struct catalog *catalog, struct err *err)
-{
+    if (sqlite3_db_readonly(catalog->db, "main") != 0)
+        return err_set(err, ERR_SYSTEM, "catalog %s may not be written", catalog->path);
     for (int count = 0;; count++) {
         int code = sqlite3_exec(catalog->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
         if (code == SQLITE_OK)
@@ -58,15 +58,10 @@ static int set_journal(struct catalog *catalog, struct err *err)
     }
 }
 
-static int prepare_for_writing(struct catalog *catalog, struct err *err)
-{
-    if (sqlite3_db_readonly(catalog->db, "main") != 0)
-        return err_set(err, ERR_SYSTEM, "catalog %s may not be written", catalog->path);
-    return set_journal(catalog, err);
-}
-
 static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *err)
 {
+    /* trusted_schema and cell_size_check: the file may come from elsewhere, or be damaged.
+     * synchronous=FULL: a change that was reported is on disk (RETENTION section 5). */
     static const char settings[] = "PRAGMA foreign_keys = ON;"
                                    "PRAGMA synchronous = FULL;"
                                    "PRAGMA trusted_schema = OFF;"
@@ -74,12 +69,16 @@ static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *
                                    "PRAGMA cache_size = -16000;"
                                    "PRAGMA journal_size_limit = 16777216;";
     bool current = false;
-    if (sql_exec(catalog, settings, err) < 0 || schema_look(catalog, &current, err) < 0)
+    if (sql_exec(catalog, settings, err) < 0 || schema_check(catalog, &current, err) < 0)
         return -1;
+
+    /* An older schema is brought up to date even for who only wants to read: all statements
+     * here are written for the newest. */
     if ((mode != CATALOG_READ || !current) && prepare_for_writing(catalog, err) < 0)
         return -1;
     if (!current && schema_migrate(catalog, err) < 0)
         return -1;
+
     catalog->read_only = mode == CATALOG_READ;
     return catalog->read_only ? sql_exec(catalog, "PRAGMA query_only = ON", err) : 0;
 }
@@ -87,7 +86,7 @@ static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *
 struct catalog *catalog_open(const char *path, enum catalog_mode mode, struct err *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (check_file(path, mode, err) < 0)
+    if (find_file(path, mode, err) < 0)
         return NULL;
     struct catalog *catalog = memory_zalloc(sizeof *catalog);
     catalog->path = memory_strdup(path);
@@ -97,6 +96,7 @@ struct catalog *catalog_open(const char *path, enum catalog_mode mode, struct er
         goto failed;
     }
     sqlite3_busy_handler(catalog->db, sql_wait, catalog);
+    /* No statement, whatever is in the file, may write to SQLite's own tables. */
     sqlite3_db_config(catalog->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     if (prepare(catalog, mode, err) == 0)
         return catalog;
@@ -125,31 +125,32 @@ void catalog_set_cancel(struct catalog *catalog, const struct cancel *cancel)
     catalog->cancel = cancel;
 }
 
-static int check(struct catalog *catalog, const char *pragma, bool wants_ok,
-                 struct err *err)
-{
-    struct sql sql;
-    char found[200] = "";
-    sql_prepare(&sql, catalog, pragma, err);
-    if (sql_row(&sql))
-        sql_chars(&sql, found, sizeof found);
-    if (sql_end(&sql) < 0)
-        return -1;
-    if (strcmp(found, wants_ok ? "ok" : "") == 0)
-        return 0;
-    err_set(err, ERR_CORRUPT, "catalog %s is damaged: %s%s", catalog->path,
-            wants_ok ? "" : "a row without the one it belongs to, in ", found);
-    return err_hint(
-        err, "move it away and make it anew from the stores: pgkeep catalog rebuild");
-}
-
 int catalog_check(struct catalog *catalog, struct err *err)
 {
+    static const struct {
+        const char *pragma, *sound; /* its first answer, when all is well */
+        const char *damage;         /* what another answer says */
+    } checks[] = {
+        {"PRAGMA integrity_check(1)", "ok", ""},
+        {"PRAGMA foreign_key_check", "", "a row without the one it belongs to, in "},
+    };
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
-    int result = check(catalog, "PRAGMA integrity_check(1)", true, err);
-    if (result == 0)
-        result = check(catalog, "PRAGMA foreign_key_check", false, err);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof checks / sizeof *checks; i++) {
+        struct sql sql;
+        char found[200] = "";
+        sql_prepare(&sql, catalog, checks[i].pragma, err);
+        if (sql_row(&sql))
+            sql_chars(&sql, found, sizeof found);
+        result = sql_end(&sql);
+        if (result < 0 || strcmp(found, checks[i].sound) == 0)
+            continue;
+        err_set(err, ERR_CORRUPT, "catalog %s is damaged: %s%s", catalog->path,
+                checks[i].damage, found);
+        result = err_hint(
+            err, "move it away and make it anew from the stores: pgkeep catalog rebuild");
+    }
     return sql_finish_reading(catalog, result, err);
 }
 

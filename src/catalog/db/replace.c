@@ -4,7 +4,7 @@
  * name, and leaves its write-ahead log beside the new one. SQLite's own copying is one
  * transaction of the file that is overwritten.
  */
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 
 static const char *const suffixes[] = {"-wal", "-shm", "-journal", ""};
 enum { SUFFIX_COUNT = sizeof suffixes / sizeof *suffixes };
@@ -64,95 +64,77 @@ static int open_plain(const char *path, sqlite3 **db, struct err *err)
                    *db ? sqlite3_errmsg(*db) : "no memory");
 }
 
-static enum err_kind kind_of(int code)
-{
-    int primary = code & 0xFF;
-    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
-        return ERR_CORRUPT;
-    return primary == SQLITE_BUSY || primary == SQLITE_LOCKED ? ERR_BUSY : ERR_SYSTEM;
-}
-
-/* Time enough for a short write of somebody else; then it is busy. */
-static int step_all(sqlite3_backup *backup)
-{
-    int code = SQLITE_OK;
-    for (int tries = 0; tries < 300; tries++) {
-        code = sqlite3_backup_step(backup, -1);
-        if (code != SQLITE_BUSY && code != SQLITE_LOCKED)
-            break;
-        sqlite3_sleep(100);
-    }
-    return code;
-}
-
-static int copy_open(sqlite3 *from, sqlite3 *to, const char *path, struct err *err)
-{
-    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
-    if (backup == NULL)
-        return err_set(err, kind_of(sqlite3_errcode(to)), "catalog %s: %s", path,
-                       sqlite3_errmsg(to));
-    int code = step_all(backup);
-    (void)sqlite3_backup_finish(backup);
-    if (code == SQLITE_DONE)
-        return 0;
-    return err_set(err, kind_of(code), "catalog %s: %s", path, sqlite3_errstr(code));
-}
-
-/* All pages of one into the other, in one transaction. Errors name the catalog `path`. */
-static int copy(const char *from, const char *to, const char *path, struct err *err)
+/* All pages of one file into the other, in one transaction of the one that is overwritten.
+ * Errors name the catalog `path`. */
+static int copy_pages(const char *from, const char *to, const char *path, struct err *err)
 {
     sqlite3 *source = NULL;
     sqlite3 *target = NULL;
+    sqlite3_backup *backup = NULL;
     int result = open_plain(from, &source, err);
     if (result == 0)
         result = open_plain(to, &target, err);
-    if (result == 0)
-        result = copy_open(source, target, path, err);
+    if (result == 0) {
+        backup = sqlite3_backup_init(target, "main", source, "main");
+        if (backup == NULL)
+            result = err_set(err, sql_kind(sqlite3_errcode(target)), "catalog %s: %s", path,
+                             sqlite3_errmsg(target));
+    }
+    if (result == 0) {
+        /* The busy handler does not serve here: time enough for a short write of another
+         * process, then it is busy. */
+        int code = SQLITE_OK;
+        for (int tries = 0; tries < 300; tries++) {
+            code = sqlite3_backup_step(backup, -1);
+            if (code != SQLITE_BUSY && code != SQLITE_LOCKED)
+                break;
+            sqlite3_sleep(100);
+        }
+        (void)sqlite3_backup_finish(backup);
+        if (code != SQLITE_DONE)
+            result =
+                err_set(err, sql_kind(code), "catalog %s: %s", path, sqlite3_errstr(code));
+    }
     sqlite3_close(source);
     sqlite3_close(target);
     return result;
 }
 
-/* Private and new. */
-static int make_kept(const char *kept, struct err *err)
-{
-    int fd = open(kept, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(err, ERR_SYSTEM, "cannot make %s", kept);
-    file_close(&fd);
-    return 0;
-}
-
+/* What is at `path` into the new file `kept`, then the content of `with` over it. */
 static int keep_and_overwrite(const char *path, const char *with, const char *kept,
                               struct err *err)
 {
     struct err ignored = {0};
-    int result = make_kept(kept, err);
-    if (result == 0) {
-        result = copy(path, kept, path, err);
-        if (result == 0)
-            result = copy(with, path, path, err);
-        if (result < 0 && catalog_remove_file(kept, &ignored) < 0)
-            err_hint(err, "%s is left over", kept);
-    }
+    /* Private from the start, and never over another file that is kept. */
+    int fd = open(kept, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(err, ERR_SYSTEM, "cannot make %s", kept);
+    file_close(&fd);
+    int result = copy_pages(path, kept, path, err);
+    if (result == 0)
+        result = copy_pages(with, path, path, err);
+    if (result < 0 && catalog_remove_file(kept, &ignored) < 0)
+        err_hint(err, "%s is left over", kept);
     return result;
 }
 
 /* A disk that was full when `with` was closed left part of it in its log, which a rename
- * would leave behind. */
-static int settle(const char *with, struct err *err)
+ * would leave behind: what the log holds goes into the file. */
+static int empty_log(const char *with, struct err *err)
 {
     char *log = memory_format("%s-wal", with);
     bool left = file_exists(log);
-    sqlite3 *db = NULL;
     free(log);
-    int result = left ? open_plain(with, &db, err) : 0;
-    if (result == 0 && left &&
-        (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) !=
-             SQLITE_OK ||
-         sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
-             SQLITE_OK))
-        result = err_set(err, kind_of(sqlite3_errcode(db)), "catalog %s: %s", with,
+    if (!left)
+        return 0;
+    sqlite3 *db = NULL;
+    int result = open_plain(with, &db, err);
+    /* The log is read at the first question, and only then there is anything to move. */
+    if (result == 0 && (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL,
+                                     NULL) != SQLITE_OK ||
+                        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                                  NULL, NULL) != SQLITE_OK))
+        result = err_set(err, sql_kind(sqlite3_errcode(db)), "catalog %s: %s", with,
                          sqlite3_errmsg(db));
     sqlite3_close(db);
     return result;
@@ -162,7 +144,7 @@ static int settle(const char *with, struct err *err)
  * there, because somebody moved the file alone: it would be replayed into the new one. */
 static int rename_new(const char *with, const char *path, const char *kept, struct err *err)
 {
-    if (settle(with, err) < 0 || move_away(path, kept, err) < 0)
+    if (empty_log(with, err) < 0 || move_away(path, kept, err) < 0)
         return -1;
     if (rename(with, path) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot move %s to %s", with, path);
@@ -177,6 +159,8 @@ int catalog_replace(const char *path, const char *with, const char *kept, bool *
         return rename_new(with, path, kept, err);
     if (keep_and_overwrite(path, with, kept, err) == 0)
         return catalog_remove_file(with, err);
+
+    /* Not a catalog any more: nothing can be copied out of it, so the file itself is kept. */
     if (err->kind != ERR_CORRUPT)
         return -1;
     err_clear(err);

@@ -7,7 +7,7 @@
  * at once, because a reader that wants to become a writer later can lose to another one and
  * would have to start all over; inner ones are savepoints.
  */
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 
 #include <assert.h>
 
@@ -26,10 +26,13 @@ struct sql_cached {
 
 int sql_wait(void *context, int count)
 {
+    /* Most transactions here are over in a few milliseconds, a prune of many rows is not. */
     static const int steps_ms[] = {1, 2, 5, 10, 20, 25, 50};
     const int last = (int)(sizeof steps_ms / sizeof *steps_ms) - 1;
     struct catalog *catalog = context;
     int64_t now = clock_monotonic_ms();
+
+    /* SQLite counts anew for each lock that it waits for. */
     if (count == 0)
         catalog->busy_since = now;
     int64_t limit = cancel_requested(catalog->cancel) ? WAIT_CANCELLED_MS : WAIT_MS;
@@ -40,7 +43,9 @@ int sql_wait(void *context, int count)
     return 1;
 }
 
-static enum err_kind kind_of(int code)
+/* A refused constraint is a move that another process made first, or one that the tables of
+ * states forbid. */
+enum err_kind sql_kind(int code)
 {
     static const struct row {
         int code;
@@ -64,7 +69,9 @@ static enum err_kind kind_of(int code)
 int sql_error(struct catalog *catalog, struct err *err)
 {
     int code = sqlite3_extended_errcode(catalog->db);
-    enum err_kind kind = kind_of(code);
+    enum err_kind kind = sql_kind(code);
+
+    /* A wait that was cut short by a signal is no lock that was held for 30 s. */
     if (kind == ERR_BUSY && cancel_check(catalog->cancel, err) < 0)
         return err_context(err, "catalog %s is locked", catalog->path);
     if (kind == ERR_BUSY)
@@ -103,18 +110,6 @@ static bool find_cached(struct sql *sql, const char *text)
     return false;
 }
 
-static void keep(struct sql *sql)
-{
-    struct catalog *catalog = sql->catalog;
-    if (catalog->cached_count >= CACHE_LIMIT)
-        return;
-    memory_grow(&catalog->cached, &catalog->cached_capacity, catalog->cached_count + 1,
-                sizeof *catalog->cached);
-    catalog->cached[catalog->cached_count++] =
-        (struct sql_cached){.statement = sql->statement, .busy = true};
-    sql->cached = catalog->cached_count;
-}
-
 void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
                  struct err *err)
 {
@@ -122,10 +117,20 @@ void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
     if (find_cached(sql, text))
         return;
     if (sqlite3_prepare_v3(catalog->db, text, -1, SQLITE_PREPARE_PERSISTENT,
-                           &sql->statement, NULL) != SQLITE_OK)
+                           &sql->statement, NULL) != SQLITE_OK) {
         fail(sql);
-    else
-        keep(sql);
+        return;
+    }
+
+    /* Kept for the next time. Beyond the limit, or while the same text is in use further up,
+     * it is the caller's own and ends with sql_end. */
+    if (catalog->cached_count >= CACHE_LIMIT)
+        return;
+    memory_grow(&catalog->cached, &catalog->cached_capacity, catalog->cached_count + 1,
+                sizeof *catalog->cached);
+    catalog->cached[catalog->cached_count++] =
+        (struct sql_cached){.statement = sql->statement, .busy = true};
+    sql->cached = catalog->cached_count;
 }
 
 void sql_bind_int(struct sql *sql, int64_t value)
@@ -240,6 +245,7 @@ static int step(struct catalog *catalog, const char *text, struct err *err)
 
 int sql_begin(struct catalog *catalog, struct err *err)
 {
+    /* SQLite would say it, too, but only at the first change, and in its own words. */
     if (catalog->read_only)
         return err_set(err, ERR_SYSTEM, "catalog %s was opened for reading only",
                        catalog->path);
@@ -247,6 +253,15 @@ int sql_begin(struct catalog *catalog, struct err *err)
         step(catalog, catalog->depth == 0 ? "BEGIN IMMEDIATE" : "SAVEPOINT step", err) < 0)
         return -1;
     catalog->depth++;
+    return 0;
+}
+
+int sql_begin_owned(struct catalog *catalog, char owner[OWNER_SIZE], struct err *err)
+{
+    struct owner self;
+    if (owner_self(&self, err) < 0 || sql_begin(catalog, err) < 0)
+        return -1;
+    owner_text(owner, &self);
     return 0;
 }
 
@@ -268,6 +283,7 @@ int sql_finish(struct catalog *catalog, int result, struct err *err)
     if (result == 0)
         result = check_open(catalog, err);
     catalog->depth--;
+    /* A commit that fails (a full disk) leaves the transaction open: it is undone, too. */
     if (result == 0)
         result = step(catalog, catalog->depth == 0 ? "COMMIT" : "RELEASE step", err);
     if (result < 0)
@@ -277,6 +293,7 @@ int sql_finish(struct catalog *catalog, int result, struct err *err)
 
 int sql_begin_reading(struct catalog *catalog, struct err *err)
 {
+    /* In a transaction that is open already all questions agree anyway. */
     if (check_open(catalog, err) < 0 ||
         (catalog->depth == 0 && step(catalog, "BEGIN", err) < 0))
         return -1;
@@ -290,6 +307,8 @@ int sql_finish_reading(struct catalog *catalog, int result, struct err *err)
     catalog->depth--;
     if (catalog->depth > 0)
         return result;
+
+    /* Nothing was changed, so that a commit is only the end of the snapshot. */
     struct err ignored = {0};
     if (step(catalog, "COMMIT", result == 0 ? err : &ignored) == 0)
         return result;

@@ -2,7 +2,7 @@
  * memcpy between a field and a variable of its type, because a field is found by an offset
  * and C allows no other way to read it as what it is.
  */
-#include "catalog/record.h"
+#include "catalog/db/record.h"
 
 #include "base/memory.h"
 
@@ -12,15 +12,15 @@ void record_add_columns(struct text *text, const struct record *record, const ch
         text_addf(text, "%s%s%s", i > 0 ? ", " : "", prefix, record->columns[i].name);
 }
 
-/* The names of the columns that `write` writes, each as FORMAT; how many. */
+/* One item per column that `write` writes: its name or nothing, then `behind`. */
 static void add_each(struct text *text, const struct record *record, unsigned write,
-                     const char *behind)
+                     bool with_name, const char *behind)
 {
     const char *comma = "";
     for (size_t i = 0; i < record->count; i++) {
         if ((record->columns[i].writes & write) == 0)
             continue;
-        text_addf(text, "%s%s%s", comma, record->columns[i].name, behind);
+        text_addf(text, "%s%s%s", comma, with_name ? record->columns[i].name : "", behind);
         comma = ", ";
     }
 }
@@ -28,22 +28,16 @@ static void add_each(struct text *text, const struct record *record, unsigned wr
 void record_add_insert(struct text *text, const struct record *record, unsigned write,
                        const char *table)
 {
-    const char *comma = "";
     text_addf(text, "INSERT INTO %s (", table);
-    add_each(text, record, write, "");
+    add_each(text, record, write, true, "");
     text_add(text, ") VALUES (");
-    for (size_t i = 0; i < record->count; i++) {
-        if ((record->columns[i].writes & write) == 0)
-            continue;
-        text_addf(text, "%s?", comma);
-        comma = ", ";
-    }
+    add_each(text, record, write, false, "?");
     text_add(text, ")");
 }
 
 void record_add_assignments(struct text *text, const struct record *record, unsigned write)
 {
-    add_each(text, record, write, " = ?");
+    add_each(text, record, write, true, " = ?");
 }
 
 static void bind_one(struct sql *sql, const struct record_column *column, const char *field)
@@ -69,6 +63,8 @@ static void bind_one(struct sql *sql, const struct record_column *column, const 
         sql_bind_int(sql, word);
         break;
     case RECORD_WORD:
+        /* Words and not numbers, so that the file can be read without this program and the
+         * CHECKs and triggers of the schema can be, too. */
         memcpy(&word, field, sizeof word);
         sql_bind_text(sql, word < column->size ? column->words[word] : NULL);
         break;
@@ -78,6 +74,7 @@ static void bind_one(struct sql *sql, const struct record_column *column, const 
         sql_bind_text(sql, text == NULL && column->kind == RECORD_FILLED ? "" : text);
         break;
     case RECORD_CHARS:
+        /* NULL where there is none: a UNIQUE column takes many of them. */
         sql_bind_text(sql, *field == '\0' ? NULL : field);
         break;
     }
@@ -103,8 +100,10 @@ static void read_word(struct sql *sql, const struct record_column *column, char 
         memcpy(field, &word, sizeof word);
         return;
     }
+
+    /* A CHECK of the schema lets no other word in: the file is damaged or made by hand. */
     if (!sql->failed)
-        err_set(sql->err, ERR_CORRUPT, "catalog %s: \"%s\" is no %s", sql->catalog->path,
+        err_set(sql->err, ERR_CORRUPT, "catalog %s: \"%s\" is not a %s", sql->catalog->path,
                 name, column->name);
     sql->failed = true;
 }
@@ -157,6 +156,7 @@ void record_release(const struct record *record, void *of)
         char *field = (char *)of + record->columns[i].offset;
         memcpy(&text, field, sizeof text);
         free(text);
+        /* So that a struct can be released twice, or filled again. */
         text = NULL;
         memcpy(field, &text, sizeof text);
     }

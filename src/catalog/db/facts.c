@@ -1,10 +1,12 @@
 /*
- * Numbers are kept as text in one small table, so that a new fact needs no new schema.
+ * Facts are kept as text in one small table, so that a new one needs no new schema.
  */
-#include "catalog/facts.h"
+#include "catalog/db/facts.h"
 
 #include "base/memory.h"
-#include "catalog/runs.h"
+#include "catalog/db/sql.h"
+
+#define FACTS_TIME "catalog.highest_time" /* guard G4 */
 
 int facts_number(struct catalog *catalog, const char *key, int64_t *out, struct err *err)
 {
@@ -16,7 +18,8 @@ int facts_number(struct catalog *catalog, const char *key, int64_t *out, struct 
     return sql_end(&sql);
 }
 
-static int set(struct catalog *catalog, const char *key, const char *value, struct err *err)
+static int write_text(struct catalog *catalog, const char *key, const char *value,
+                      struct err *err)
 {
     struct sql sql;
     sql_prepare(&sql, catalog,
@@ -28,12 +31,12 @@ static int set(struct catalog *catalog, const char *key, const char *value, stru
     return sql_run(&sql, NULL);
 }
 
-static int set_number(struct catalog *catalog, const char *key, int64_t value,
-                      struct err *err)
+static int write_number(struct catalog *catalog, const char *key, int64_t value,
+                        struct err *err)
 {
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)value);
-    return set(catalog, key, text, err);
+    return write_text(catalog, key, text, err);
 }
 
 int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct err *err)
@@ -41,15 +44,7 @@ int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct 
     int64_t known = 0;
     if (facts_number(catalog, key, &known, err) < 0)
         return -1;
-    return value > known ? set_number(catalog, key, value, err) : 0;
-}
-
-static int unset(struct catalog *catalog, const char *key, struct err *err)
-{
-    struct sql sql;
-    sql_prepare(&sql, catalog, "DELETE FROM settings WHERE key = ?", err);
-    sql_bind_text(&sql, key);
-    return sql_run(&sql, NULL);
+    return value > known ? write_number(catalog, key, value, err) : 0;
 }
 
 int catalog_setting_get(struct catalog *catalog, const char *key, char **value,
@@ -65,10 +60,14 @@ int catalog_setting_get(struct catalog *catalog, const char *key, char **value,
 int catalog_setting_set(struct catalog *catalog, const char *key, const char *value,
                         struct err *err)
 {
+    struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
-    int result = value == NULL ? unset(catalog, key, err) : set(catalog, key, value, err);
-    return sql_finish(catalog, result, err);
+    if (value != NULL)
+        return sql_finish(catalog, write_text(catalog, key, value, err), err);
+    sql_prepare(&sql, catalog, "DELETE FROM settings WHERE key = ?", err);
+    sql_bind_text(&sql, key);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
 int catalog_time_highest(struct catalog *catalog, int64_t *highest, struct err *err)
@@ -87,5 +86,5 @@ int catalog_time_reset(struct catalog *catalog, int64_t now, struct err *err)
 {
     if (sql_begin(catalog, err) < 0)
         return -1;
-    return sql_finish(catalog, set_number(catalog, FACTS_TIME, now, err), err);
+    return sql_finish(catalog, write_number(catalog, FACTS_TIME, now, err), err);
 }

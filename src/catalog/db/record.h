@@ -1,14 +1,14 @@
 /*
  * record - rows of a table as structs, by a table of columns: one line per field says where
- * it lies and which statements write it. For this folder only.
+ * it lies and which statements write it. For the folders of the catalog only.
  *
  *     static const struct record_column columns[] = {
  *         {"job", RECORD_TEXT, WRITE_BEGIN, offsetof(struct catalog_run, job)}, …};
  */
-#ifndef PGKEEP_CATALOG_RECORD_H
-#define PGKEEP_CATALOG_RECORD_H
+#ifndef PGKEEP_CATALOG_DB_RECORD_H
+#define PGKEEP_CATALOG_DB_RECORD_H
 
-#include "catalog/sql.h"
+#include "catalog/db/sql.h"
 
 enum record_kind {
     RECORD_INT,    /* int64_t */

@@ -3,7 +3,7 @@
  * move is allowed, for the lists of states in statements, and as a trigger in the file,
  * where it also holds against other versions of pgkeep and against sqlite3 by hand.
  */
-#include "catalog/states.h"
+#include "catalog/db/states.h"
 
 #define TO(state) (1u << (state))
 
@@ -47,14 +47,6 @@ static const unsigned copy_moves[CATALOG_COPY_STATES] = {
     [CATALOG_COPY_DELETED] = TO(CATALOG_COPY_UPLOADING),
 };
 
-static bool find(const char *const *words, unsigned count, const char *name, unsigned *out)
-{
-    for (*out = 0; *out < count; (*out)++)
-        if (strcmp(words[*out], name) == 0)
-            return true;
-    return false;
-}
-
 const char *catalog_status_name(enum catalog_status status)
 {
     return states_statuses[status];
@@ -62,11 +54,13 @@ const char *catalog_status_name(enum catalog_status status)
 
 bool catalog_status_from_name(const char *name, enum catalog_status *out)
 {
-    unsigned found = 0;
-    if (!find(states_statuses, CATALOG_STATUSES, name, &found))
-        return false;
-    *out = (enum catalog_status)found;
-    return true;
+    for (unsigned i = 0; i < CATALOG_STATUSES; i++) {
+        if (strcmp(states_statuses[i], name) != 0)
+            continue;
+        *out = (enum catalog_status)i;
+        return true;
+    }
+    return false;
 }
 
 const char *catalog_copy_state_name(enum catalog_copy_state state)
@@ -74,23 +68,9 @@ const char *catalog_copy_state_name(enum catalog_copy_state state)
     return states_copies[state];
 }
 
-bool catalog_copy_state_from_name(const char *name, enum catalog_copy_state *out)
-{
-    unsigned found = 0;
-    if (!find(states_copies, CATALOG_COPY_STATES, name, &found))
-        return false;
-    *out = (enum catalog_copy_state)found;
-    return true;
-}
-
 bool catalog_status_move_allowed(enum catalog_status from, enum catalog_status to)
 {
     return (status_moves[from] & TO(to)) != 0;
-}
-
-bool catalog_copy_move_allowed(enum catalog_copy_state from, enum catalog_copy_state to)
-{
-    return (copy_moves[from] & TO(to)) != 0;
 }
 
 static void add_words(struct text *sql, const char *const *words, unsigned count,
@@ -115,36 +95,34 @@ void states_add_statuses(struct text *sql, unsigned statuses)
     add_words(sql, states_statuses, CATALOG_STATUSES, statuses);
 }
 
-struct machine {
-    const char *trigger, *table, *column, *message;
-    const char *const *words;
-    const unsigned *moves;
-    unsigned count;
-};
-
-static void add_trigger(struct text *sql, const struct machine *machine)
-{
-    text_addf(sql,
-              "CREATE TRIGGER %s BEFORE UPDATE OF %s ON %s WHEN NEW.%s <> OLD.%s AND NOT (",
-              machine->trigger, machine->column, machine->table, machine->column,
-              machine->column);
-    for (unsigned from = 0; from < machine->count; from++) {
-        text_addf(sql, "%s(OLD.%s = '%s' AND NEW.%s IN (", from > 0 ? " OR " : "",
-                  machine->column, machine->words[from], machine->column);
-        add_words(sql, machine->words, machine->count, machine->moves[from]);
-        text_add(sql, "))");
-    }
-    text_addf(sql, ") BEGIN SELECT RAISE(ABORT, '%s'); END;\n", machine->message);
-}
-
+/* A trigger lets a row stay in its state and make the moves of the table; all else it aborts,
+ * whoever tries: "… WHEN NEW.state <> OLD.state AND NOT ((OLD.state = 'uploading' AND
+ * NEW.state IN ('complete', …)) OR …)". */
 void states_add_triggers(struct text *sql)
 {
-    static const struct machine machines[] = {
+    static const struct machine {
+        const char *trigger, *table, *column, *message;
+        const char *const *words;
+        const unsigned *moves;
+        unsigned count;
+    } machines[] = {
         {"artifact_moves", "artifacts", "status", "an artifact may not make this move",
          states_statuses, status_moves, CATALOG_STATUSES},
         {"copy_moves", "copies", "state", "a copy may not make this move", states_copies,
          copy_moves, CATALOG_COPY_STATES},
     };
-    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
-        add_trigger(sql, &machines[i]);
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+        const struct machine *m = &machines[i];
+        text_addf(sql,
+                  "CREATE TRIGGER %s BEFORE UPDATE OF %s ON %s WHEN NEW.%s <> OLD.%s"
+                  " AND NOT (",
+                  m->trigger, m->column, m->table, m->column, m->column);
+        for (unsigned from = 0; from < m->count; from++) {
+            text_addf(sql, "%s(OLD.%s = '%s' AND NEW.%s IN (", from > 0 ? " OR " : "",
+                      m->column, m->words[from], m->column);
+            add_words(sql, m->words, m->count, m->moves[from]);
+            text_add(sql, "))");
+        }
+        text_addf(sql, ") BEGIN SELECT RAISE(ABORT, '%s'); END;\n", m->message);
+    }
 }

@@ -30,7 +30,7 @@
  *     running    being dumped by its owner; nothing of it is visible in a store
  *     complete   at least one copy was committed; its manifest says what it is
  *     failed     the dump or too many stores failed; no manifest anywhere
- *     cancelled  the same, because somebody asked for it
+ *     cancelled  the same, because the user asked for it
  *     deleted    its last copy is gone; the row stays for a while (tombstone)
  *
  *     from       to
@@ -55,8 +55,7 @@
  *                any more
  *     locked     the same; the store refuses until locked_until (object lock; 0: a legal
  *                hold)
- *     blocked    the same; the store refuses for another reason, to be looked at by
- *                somebody
+ *     blocked    the same; the store refuses for another reason: a person must look
  *     deleted    nothing of it is left; the row stays for a while (tombstone)
  *
  *     from       to
@@ -75,8 +74,8 @@
  * UPDATE, so that two processes cannot both make it, and a trigger in the file, made from
  * the same tables in states.c, refuses all others.
  */
-#ifndef PGKEEP_CATALOG_CATALOG_H
-#define PGKEEP_CATALOG_CATALOG_H
+#ifndef PGKEEP_CATALOG_DB_CATALOG_H
+#define PGKEEP_CATALOG_DB_CATALOG_H
 
 #include "base/cancel.h"
 
@@ -108,11 +107,9 @@ enum catalog_copy_state {
 const char *catalog_status_name(enum catalog_status status);
 bool catalog_status_from_name(const char *name, enum catalog_status *out);
 const char *catalog_copy_state_name(enum catalog_copy_state state);
-bool catalog_copy_state_from_name(const char *name, enum catalog_copy_state *out);
 
-/* Do the tables above allow it? Staying in a state is no move: false. */
+/* Does the table above allow it? Staying in a status is no move: false. */
 bool catalog_status_move_allowed(enum catalog_status from, enum catalog_status to);
-bool catalog_copy_move_allowed(enum catalog_copy_state from, enum catalog_copy_state to);
 
 enum catalog_mode {
     CATALOG_READ,  /* must exist (else ERR_NOT_FOUND); nothing can be written */

@@ -1,0 +1,33 @@
+/*
+ * artifact_group - which artifacts are each other's history: what retention plans together,
+ * what counts for a floor, what is normal (RETENTION section 3).
+ */
+#ifndef PGKEEP_CATALOG_ARTIFACT_GROUP_H
+#define PGKEEP_CATALOG_ARTIFACT_GROUP_H
+
+#include "catalog/artifacts.h"
+
+/* "JOB/DATABASE/TYPE": what retention plans together. Where there is no job its place has
+ * "SOURCE@ORIGIN": databases of one name on two servers are not each other's history.
+ * Heap. */
+char *catalog_artifact_group(const struct catalog_artifact *artifact) MUST_USE;
+
+/* A group by its parts, and up to where in its history. */
+struct catalog_group {
+    const char *job, *source, *database, *type;
+    const char *origin; /* it and source count only where job is "" */
+    int64_t before_seq; /* 0: all of it */
+};
+struct catalog_normal {
+    size_t count; /* how many there were; 0: the rest is 0 */
+    uint64_t raw_bytes;
+    int64_t table_count;
+    int64_t row_count; /* CATALOG_UNKNOWN_ROWS when none was counted */
+};
+/* What is normal for a group: medians of its last `limit` complete ones before `before_seq`
+ * that are not suspect themselves - else a broken source would soon be normal. */
+int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,
+                            size_t limit, struct catalog_normal *out,
+                            struct err *err) MUST_USE;
+
+#endif
