@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "catalog/leases.h"
+#include "catalog/plan_rows.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
 
@@ -275,19 +276,26 @@ END_TEST
 
 /* ---- the planner's rows ---- */
 
+static void plan(int64_t store_id, const char *job, int64_t now,
+                 struct catalog_plan_rows *out)
+{
+    const struct catalog_plan_scope scope = {store_id, job, now};
+    ck_assert_int_eq(catalog_plan_rows(c.catalog, &scope, out, &err), 0);
+}
+
 START_TEST(plan_rows_hold_what_the_planner_decides_by)
 {
     struct catalog_plan_rows rows;
-    int64_t lease = 0;
     int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
     ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 77, "audit", &err), 0);
     ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, catalogs_id(1), true, &err),
                      0);
     ck_assert_int_eq(catalog_copy_set_first_marked(c.catalog, id, 55, &err), 0);
     catalogs_sql(&c, "UPDATE copies SET proven = 9");
-    ck_assert_int_eq(
-        catalog_lease_take(c.catalog, id, "being restored", true, &lease, &err), 0);
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, clock_now(), &rows, &err), 0);
+    struct catalog_lease lease = {
+        .copy = id, .purpose = "being restored", .unbroken = true};
+    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), 0);
+    plan(0, NULL, clock_now(), &rows);
     ck_assert_uint_eq(rows.count, 1);
     const struct catalog_plan_row *row = &rows.items[0];
     ck_assert_str_eq(row->artifact, catalogs_id(1));
@@ -319,7 +327,7 @@ START_TEST(plan_rows_come_by_group_and_store_newest_first)
     catalogs_copy(c.catalog, 1, other);
     catalogs_sql(&c, "UPDATE artifacts SET job = 'weekly' WHERE number = 4;"
                      "UPDATE artifacts SET job = 'a' WHERE number = 5");
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, 1, &rows, &err), 0);
+    plan(0, NULL, 1, &rows);
     ck_assert_uint_eq(rows.count, 6);
     for (size_t i = 0; i < 6; i++) {
         char text[16];
@@ -328,14 +336,14 @@ START_TEST(plan_rows_come_by_group_and_store_newest_first)
         ck_assert_str_eq(text, expected[i]);
     }
     catalog_plan_rows_release(&rows);
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, other, NULL, 1, &rows, &err), 0);
+    plan(other, NULL, 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
     catalog_plan_rows_release(&rows);
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, "weekly", 1, &rows, &err), 0);
+    plan(0, "weekly", 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
     catalog_plan_rows_release(&rows);
     catalogs_sql(&c, "UPDATE copies SET state = 'deleted'");
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, 1, &rows, &err), 0);
+    plan(0, NULL, 1, &rows);
     ck_assert_uint_eq(rows.count, 0);
     catalog_plan_rows_release(&rows);
 }
@@ -404,13 +412,12 @@ START_TEST(a_catalog_of_100000_is_quick)
     struct catalog_plan_rows rows;
     struct catalog_copy copy;
     char id[ULID_SIZE];
-    bool absent = true;
     int64_t t = clock_monotonic_ms();
     import_many(1, 10000);
     report("import of 10,000 manifests", t);
     copy_many(100000);
     t = clock_monotonic_ms();
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, 0, NULL, 1, &rows, &err), 0);
+    plan(0, NULL, 1, &rows);
     report("plan rows of 100,000", t);
     ck_assert_uint_eq(rows.count, 100000);
     catalog_plan_rows_release(&rows);
@@ -429,13 +436,12 @@ START_TEST(a_catalog_of_100000_is_quick)
     t = clock_monotonic_ms();
     for (unsigned i = 0; i < 1000; i++) {
         ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest:weekly", id, &err), 0);
-        ck_assert_int_eq(catalog_copy_find_key(c.catalog, store, "data/shop/5000.index.gz",
-                                               &copy, &absent, &err),
-                         0);
-        ck_assert(!absent);
+        ck_assert_int_eq(
+            catalog_copy_find(c.catalog, catalogs_id(5000), store, &copy, &err), 0);
+        ck_assert_int_ne(copy.id, 0);
         catalog_copy_release(&copy);
     }
-    report("1,000 times latest and a key", t);
+    report("1,000 times latest and a copy", t);
 }
 END_TEST
 

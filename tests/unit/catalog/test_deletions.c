@@ -43,6 +43,14 @@ static enum catalog_skip mark(int64_t id, enum catalog_copy_state expected, bool
     return item.result;
 }
 
+static void delay(int64_t id, enum catalog_copy_state state, const char *error,
+                  int64_t next_try)
+{
+    const struct catalog_delay delay = {
+        .state = state, .error = error, .next_try = next_try};
+    ck_assert_int_eq(catalog_deletion_delay(c.catalog, id, &delay, &err), 0);
+}
+
 static bool is(int64_t id, enum catalog_copy_state state)
 {
     struct catalog_copy copy = loaded(id);
@@ -122,7 +130,7 @@ START_TEST(those_that_never_go_are_tried_last)
         ck_assert_int_eq(mark(ids[i], CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
     }
     for (unsigned i = 0; i < 2; i++)
-        ck_assert_int_eq(catalog_deletion_retry(c.catalog, ids[i], "no", 0, &err), 0);
+        delay(ids[i], CATALOG_COPY_DELETING, "no", 0);
     ck_assert_int_eq(catalog_deletions_due(c.catalog, store, 5000, &due, &err), 0);
     ck_assert_uint_eq(due.count, 3);
     ck_assert_int_eq(due.items[0].id, ids[2]);
@@ -158,12 +166,11 @@ END_TEST
 
 START_TEST(a_lease_holds_a_copy)
 {
-    int64_t lease = 0;
     int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
-    ck_assert_int_eq(
-        catalog_lease_take(c.catalog, id, "being verified", false, &lease, &err), 0);
+    struct catalog_lease lease = {.copy = id, .purpose = "being verified"};
+    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), 0);
     ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_SKIP_LEASED);
-    ck_assert_int_eq(catalog_lease_end(c.catalog, lease, &err), 0);
+    ck_assert_int_eq(catalog_lease_end(c.catalog, lease.id, &err), 0);
     ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
 }
 END_TEST
@@ -289,10 +296,11 @@ START_TEST(a_store_that_refuses_is_tried_again_when_it_is_due)
     int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
     ck_assert_int_eq(mark(id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
     ck_assert_uint_eq(due_at(0), 1);
-    ck_assert_int_eq(catalog_deletion_retry(c.catalog, id, "503", 100, &err), 0);
+    delay(id, CATALOG_COPY_DELETING, "503", 100);
     ck_assert_uint_eq(due_at(99), 0);
     ck_assert_uint_eq(due_at(100), 1);
-    ck_assert_int_eq(catalog_deletion_locked(c.catalog, id, "locked", 900, 200, &err), 0);
+    const struct catalog_delay locked = {CATALOG_COPY_LOCKED, "locked", 900, 200};
+    ck_assert_int_eq(catalog_deletion_delay(c.catalog, id, &locked, &err), 0);
     ck_assert_uint_eq(due_at(199), 0);
     ck_assert_uint_eq(due_at(200), 1);
     struct catalog_copy copy = loaded(id);
@@ -301,7 +309,7 @@ START_TEST(a_store_that_refuses_is_tried_again_when_it_is_due)
     ck_assert_str_eq(copy.error, "locked");
     catalog_copy_release(&copy);
     ck_assert_int_eq(catalog_deletion_resume(c.catalog, id, &err), 0);
-    ck_assert_int_eq(catalog_deletion_blocked(c.catalog, id, "403", 300, &err), 0);
+    delay(id, CATALOG_COPY_BLOCKED, "403", 300);
     ck_assert_uint_eq(due_at(300), 1);
     ck_assert_int_eq(catalog_deletion_resume(c.catalog, id, &err), 0);
     ck_assert_int_eq(catalog_deletion_done(c.catalog, id, NULL, &err), 0);

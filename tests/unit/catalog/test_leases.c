@@ -48,12 +48,17 @@ static bool in_force(int64_t now)
     return found;
 }
 
+static struct catalog_lease restoring(void)
+{
+    return (struct catalog_lease){
+        .copy = copy_id, .purpose = "being restored", .unbroken = true};
+}
+
 static int64_t take(void)
 {
-    int64_t lease = 0;
-    ck_assert_int_eq(
-        catalog_lease_take(c.catalog, copy_id, "being restored", true, &lease, &err), 0);
-    return lease;
+    struct catalog_lease lease = restoring();
+    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), 0);
+    return lease.id;
 }
 
 START_TEST(a_lease_holds_while_its_owner_lives)
@@ -95,21 +100,20 @@ START_TEST(a_lease_needs_a_copy_that_can_be_read)
     static const char states[] = "UCFMAELBD";
     for (unsigned state = 0; state < CATALOG_COPY_STATES; state++) {
         char sql[100];
-        int64_t lease = 0;
         snprintf(sql, sizeof sql, "UPDATE copies SET state = '%s'",
                  catalog_copy_state_name((enum catalog_copy_state)state));
         catalogs_sql(&c, sql);
         for (int unbroken = 0; unbroken < 2; unbroken++) {
             bool allowed = strchr(unbroken ? "C" : "CMA", states[state]) != NULL;
             err = (struct err){0};
-            ck_assert_int_eq(catalog_lease_take(c.catalog, copy_id, "being copied",
-                                                unbroken == 1, &lease, &err),
-                             allowed ? 0 : -1);
+            struct catalog_lease lease = {
+                .copy = copy_id, .purpose = "being copied", .unbroken = unbroken == 1};
+            ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), allowed ? 0 : -1);
             ck_assert_int_eq(err.kind, allowed ? ERR_NONE : ERR_UNSAFE);
         }
     }
-    int64_t lease = 0;
-    ck_assert_int_eq(catalog_lease_take(c.catalog, 4711, "x", true, &lease, &err), -1);
+    struct catalog_lease lease = {.copy = 4711, .purpose = "x", .unbroken = true};
+    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), -1);
     ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
 }
 END_TEST
@@ -137,10 +141,9 @@ static pid_t start_reader(void)
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
         struct err ignored = {0};
-        int64_t lease = 0;
+        struct catalog_lease lease = restoring();
         struct catalog *catalog = catalogs_open(&c);
-        if (catalog_lease_take(catalog, copy_id, "being restored", true, &lease, &ignored) <
-                0 ||
+        if (catalog_lease_take(catalog, &lease, &ignored) < 0 ||
             catalog_begin(catalog, &ignored) < 0 ||
             catalog_copy_set_first_marked(catalog, copy_id, 77, &ignored) < 0 ||
             write(fds[1], "x", 1) != 1)
@@ -183,10 +186,9 @@ static void *lease_it(void *argument)
 {
     struct racer *racer = argument;
     struct err ignored = {0};
-    int64_t lease = 0;
+    struct catalog_lease lease = restoring();
     pthread_barrier_wait(racer->barrier);
-    racer->won = catalog_lease_take(racer->catalog, copy_id, "being restored", true, &lease,
-                                    &ignored) == 0;
+    racer->won = catalog_lease_take(racer->catalog, &lease, &ignored) == 0;
     return NULL;
 }
 

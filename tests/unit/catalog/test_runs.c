@@ -1,5 +1,7 @@
 #include "catalog/runs.h"
 
+#include "catalog/db/facts.h"
+
 #include "base/clock.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
@@ -29,9 +31,10 @@ static int64_t begin(const char *kind, const char *job)
 
 START_TEST(a_run_ends_once)
 {
+    const struct catalog_run_filter all = {.limit = 0};
     struct catalog_runs runs = {0};
     int64_t id = begin("backup", "nightly");
-    ck_assert_int_eq(catalog_runs_list(c.catalog, NULL, NULL, 0, &runs, &err), 0);
+    ck_assert_int_eq(catalog_runs_list(c.catalog, &all, &runs, &err), 0);
     ck_assert_uint_eq(runs.count, 1);
     ck_assert_int_eq(runs.items[0].owner_state, OWNER_ALIVE);
     ck_assert_int_eq(runs.items[0].exit_status, -1);
@@ -40,7 +43,7 @@ START_TEST(a_run_ends_once)
     ck_assert_int_eq(catalog_run_end(c.catalog, id, 8, "one store failed", &err), 0);
     ck_assert_int_eq(catalog_run_end(c.catalog, id, 0, NULL, &err), -1);
     ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_int_eq(catalog_runs_list(c.catalog, NULL, NULL, 0, &runs, &err), 0);
+    ck_assert_int_eq(catalog_runs_list(c.catalog, &all, &runs, &err), 0);
     ck_assert_int_eq(runs.items[0].exit_status, 8);
     ck_assert_str_eq(runs.items[0].message, "one store failed");
     ck_assert_str_eq(runs.items[0].job, "nightly");
@@ -56,21 +59,18 @@ START_TEST(runs_are_listed_newest_first_and_filtered)
     begin("backup", "b");
     int64_t last = begin("prune", NULL);
     static const struct row {
-        const char *kind, *job;
-        int64_t limit;
+        struct catalog_run_filter filter;
         size_t count;
-    } rows[] = {{NULL, NULL, 0, 3},
-                {"backup", NULL, 0, 2},
-                {NULL, "a", 0, 1},
-                {"prune", "a", 0, 0},
-                {NULL, NULL, 2, 2}};
+    } rows[] = {{{NULL, NULL, 0}, 3},
+                {{"backup", NULL, 0}, 2},
+                {{NULL, "a", 0}, 1},
+                {{"prune", "a", 0}, 0},
+                {{NULL, NULL, 2}, 2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct catalog_runs runs = {0};
-        ck_assert_int_eq(catalog_runs_list(c.catalog, rows[i].kind, rows[i].job,
-                                           rows[i].limit, &runs, &err),
-                         0);
+        ck_assert_int_eq(catalog_runs_list(c.catalog, &rows[i].filter, &runs, &err), 0);
         ck_assert_uint_eq(runs.count, rows[i].count);
-        if (rows[i].kind == NULL && rows[i].job == NULL) {
+        if (rows[i].filter.kind == NULL && rows[i].filter.job == NULL) {
             ck_assert_int_eq(runs.items[0].id, last);
             ck_assert_ptr_null(runs.items[0].job);
         }

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "catalog/copies.h"
-#include "catalog/runs.h"
+#include "catalog/db/facts.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_s3.h"
 #include "tests/support/run_suite.h"

@@ -185,9 +185,9 @@ END_TEST
 
 START_TEST(a_reader_that_came_first_keeps_its_copy)
 {
-    int64_t lease = 0;
-    OK(catalog_lease_take(catalogs.catalog, copies[1], "being restored", true, &lease,
-                          &err));
+    struct catalog_lease lease = {
+        .copy = copies[1], .purpose = "being restored", .unbroken = true};
+    OK(catalog_lease_take(catalogs.catalog, &lease, &err));
     expect("15", 0);
 }
 END_TEST
@@ -257,7 +257,8 @@ START_TEST(the_run_is_recorded)
 {
     struct catalog_runs runs = {0};
     expect("5", 0);
-    OK(catalog_runs_list(catalogs.catalog, "prune", NULL, 0, &runs, &err));
+    const struct catalog_run_filter prunes = {.kind = "prune"};
+    OK(catalog_runs_list(catalogs.catalog, &prunes, &runs, &err));
     ck_assert_uint_eq(runs.count, 1);
     ck_assert_int_eq(runs.items[0].exit_status, 0);
     ck_assert_ptr_nonnull(strstr(runs.items[0].message, "deleted 4"));

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
-#include "catalog/runs.h"
+#include "catalog/db/facts.h"
 #include "catalog/db/sql.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
