@@ -492,10 +492,9 @@ void depot_assert_settled(struct depot *depot, enum depot_place place)
 int64_t depot_copy(struct depot *depot, unsigned n, enum depot_place place)
 {
     struct catalog_copy copy = {0};
-    bool absent = true;
-    OK(catalog_copy_find(depot->catalog, depot_id(n), depot->ids[place], &copy, &absent,
+    OK(catalog_copy_find(depot->catalog, depot_id(n), depot->ids[place], &copy,
                          &depot->err));
-    ck_assert_msg(!absent, "no copy of %u in %s", n, names[place]);
+    ck_assert_msg(copy.id != 0, "no copy of %u in %s", n, names[place]);
     int64_t id = copy.id;
     catalog_copy_release(&copy);
     return id;

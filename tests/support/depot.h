@@ -16,7 +16,7 @@
 #define PGKEEP_TESTS_DEPOT_H
 
 #include "base/ulid.h"
-#include "catalog/catalog.h"
+#include "catalog/db/catalog.h"
 #include "config/settings.h"
 #include "store/store.h"
 #include "tests/support/catalogs.h"

@@ -132,9 +132,10 @@ END_TEST
 
 START_TEST(what_is_being_read_is_refused)
 {
-    int64_t lease = 0;
-    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 2, DEPOT_NAS), "being restored",
-                          true, &lease, &depot.err));
+    struct catalog_lease lease = {.copy = depot_copy(&depot, 2, DEPOT_NAS),
+                                  .purpose = "being restored",
+                                  .unbroken = true};
+    OK(catalog_lease_take(depot.catalog, &lease, &depot.err));
     refused(2, NULL, ERR_UNSAFE, "in use");
     expect("1 2 3", "1 2 3");
     /* The other copy of it is not read. */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/db/facts.h"
 #include "catalog/deletions.h"
 #include "catalog/leases.h"
 #include "catalog/runs.h"
@@ -590,13 +591,14 @@ END_TEST
 
 START_TEST(a_copy_that_is_read_stays_until_its_reader_is_done)
 {
-    int64_t lease = 0;
     depot_backups(&depot, 1, 3);
-    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 3, DEPOT_NAS), "being restored",
-                          true, &lease, &depot.err));
+    struct catalog_lease lease = {.copy = depot_copy(&depot, 3, DEPOT_NAS),
+                                  .purpose = "being restored",
+                                  .unbroken = true};
+    OK(catalog_lease_take(depot.catalog, &lease, &depot.err));
     pruned((struct depot_prune){0});
     expect("1 2 3", "1 2");
-    OK(catalog_lease_end(depot.catalog, lease, &depot.err));
+    OK(catalog_lease_end(depot.catalog, lease.id, &depot.err));
     pruned((struct depot_prune){0});
     expect("1 2", "1 2");
 }

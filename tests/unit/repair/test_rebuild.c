@@ -5,7 +5,9 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "catalog/copies.h"
+#include "catalog/db/facts.h"
 #include "catalog/leases.h"
+#include "catalog/plan_rows.h"
 #include "catalog/runs.h"
 #include "catalog/verifications.h"
 #include "repository/keys.h"
@@ -88,7 +90,8 @@ static char *plan_rows(void)
     struct catalog_plan_rows rows = {0};
     struct text text;
     text_init(&text, 1 << 16);
-    OK(catalog_plan_rows(depot.catalog, 0, NULL, depot.now, &rows, &depot.err));
+    const struct catalog_plan_scope all = {.now = depot.now};
+    OK(catalog_plan_rows(depot.catalog, &all, &rows, &depot.err));
     for (size_t i = 0; i < rows.count; i++) {
         const struct catalog_plan_row *row = &rows.items[i];
         text_addf(&text, "%s %s %lld %lld %llu %d %d %d %d %lld %s %d %d %lld %d\n",
@@ -387,7 +390,6 @@ START_TEST(while_somebody_is_at_work_the_catalog_stays)
                             .kind = LOCK_JOB,
                             .name = "nightly",
                             .command = "backup nightly"};
-    int64_t lease = 0;
     depot_backups(&depot, 1, 2);
     struct lock *lock = lock_take(&removal, &depot.err);
     refused(ERR_BUSY, "prune");
@@ -395,10 +397,12 @@ START_TEST(while_somebody_is_at_work_the_catalog_stays)
     lock = lock_take(&job, &depot.err);
     refused(ERR_BUSY, "nightly");
     lock_release(lock);
-    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 2, DEPOT_NAS), "being restored",
-                          true, &lease, &depot.err));
+    struct catalog_lease lease = {.copy = depot_copy(&depot, 2, DEPOT_NAS),
+                                  .purpose = "being restored",
+                                  .unbroken = true};
+    OK(catalog_lease_take(depot.catalog, &lease, &depot.err));
     refused(ERR_BUSY, "being restored");
-    OK(catalog_lease_end(depot.catalog, lease, &depot.err));
+    OK(catalog_lease_end(depot.catalog, lease.id, &depot.err));
     depot_crash(&depot, 3, &alive);
     refused(ERR_BUSY, "being taken");
     catalogs_sql(&depot.catalogs, "UPDATE artifacts SET status = 'complete'");
