@@ -8,26 +8,18 @@
 #include "base/text.h"
 #include "s3/auth/profiles.h"
 
-/* The first environment variable that says something. */
-static const char *first_env(const char *const *names)
-{
-    for (; *names != NULL; names++) {
-        const char *value = s3_profiles_env(*names);
-        if (value != NULL)
-            return value;
-    }
-    return NULL;
-}
-
-/* The environment, else the profile; heap or NULL. */
+/* The first of these environment variables that says something, else the profile's key.
+ * Heap or NULL. */
 static int find_value(const char *profile, const char *const *names, const char *key,
                       char **value, struct err *err)
 {
-    const char *said = first_env(names);
-    *value = memory_strdup(said);
-    if (said != NULL)
-        return 0;
     struct s3_profiles profiles;
+
+    *value = NULL;
+    for (; *value == NULL && *names != NULL; names++)
+        *value = memory_strdup(s3_profiles_env(*names));
+    if (*value != NULL)
+        return 0;
     if (s3_profiles_load(&profiles, err) < 0)
         return -1;
     *value =
@@ -54,6 +46,7 @@ static int find_flag(const char *profile, const char *variable, const char *key,
 {
     const char *const names[] = {variable, NULL};
     char *value;
+
     *flag = false;
     if (find_value(profile, names, key, &value, err) < 0)
         return -1;
@@ -74,40 +67,42 @@ int s3_ambient_flags(const char *profile, bool *fips, bool *dualstack, struct er
                      dualstack, err);
 }
 
-static const char *profile_endpoint(const struct s3_profiles *profiles, const char *profile,
-                                    const char *service)
-{
-    const char *services = s3_profiles_get(profiles, profile, "services");
-    const char *url = NULL;
-    if (services != NULL) {
-        char *key = text_lower(memory_format("%s.endpoint_url", service));
-        url = s3_profiles_service(profiles, services, key);
-        free(key);
-    }
-    return url != NULL ? url : s3_profiles_get(profiles, profile, "endpoint_url");
-}
-
 int s3_ambient_endpoint(const char *profile, const char *service, char **url,
                         struct err *err)
 {
+    struct s3_profiles profiles;
     bool ignore;
+
     *url = NULL;
     if (find_flag(profile, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
                   "ignore_configured_endpoint_urls", &ignore, err) < 0)
         return -1;
     if (ignore)
         return 0;
+
+    /* The environment: this service's own, else the one of all. */
     char *variable = memory_format("AWS_ENDPOINT_URL_%s", service);
-    const char *const names[] = {variable, "AWS_ENDPOINT_URL", NULL};
-    *url = memory_strdup(first_env(names));
+    const char *said = s3_profiles_env(variable);
     free(variable);
-    if (*url != NULL)
+    if (said == NULL)
+        said = s3_profiles_env("AWS_ENDPOINT_URL");
+    *url = memory_strdup(said);
+    if (said != NULL)
         return 0;
-    struct s3_profiles profiles;
+
+    /* The profile: this service's block in the services section it names, else its own. */
     if (s3_profiles_load(&profiles, err) < 0)
         return -1;
-    *url = memory_strdup(
-        profile_endpoint(&profiles, s3_profiles_name(profile, NULL), service));
+    profile = s3_profiles_name(profile, NULL);
+    const char *services = s3_profiles_get(&profiles, profile, "services");
+    if (services != NULL) {
+        char *key = text_lower(memory_format("%s.endpoint_url", service));
+        said = s3_profiles_service(&profiles, services, key);
+        free(key);
+    }
+    if (said == NULL)
+        said = s3_profiles_get(&profiles, profile, "endpoint_url");
+    *url = memory_strdup(said);
     s3_profiles_release(&profiles);
     return 0;
 }

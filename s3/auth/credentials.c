@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "s3/auth/source.h"
 
-#include <errno.h>
 #include <pthread.h>
 
 #define EARLY_SECONDS 900 /* 15 minutes */
@@ -94,17 +94,6 @@ static int64_t system_now(void *context)
     return clock_now();
 }
 
-static void init_lock(struct s3_credentials_source *source)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&source->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&source->lock, NULL);
-    pthread_mutex_init(&source->hold_lock, NULL);
-}
-
 struct s3_credentials_source *
 s3_credentials_source_new(const struct s3_credentials_config *config, struct err *err)
 {
@@ -127,7 +116,9 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
     source->change_context = config->change_context;
     source->pause = 1;
     atomic_init(&source->stop, false);
-    init_lock(source);
+    thread_cond_init(&source->changed);
+    pthread_mutex_init(&source->lock, NULL);
+    pthread_mutex_init(&source->hold_lock, NULL);
     return source;
 }
 
@@ -357,10 +348,8 @@ static void wait_for_change(struct s3_credentials_source *source, int64_t now)
     if (!is_alive(source, now) || due < source->next_try)
         due = source->next_try;
     int64_t seconds = due > now ? smaller(TICK_SECONDS, due - now) : TICK_SECONDS;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)seconds;
-    pthread_cond_timedwait(&source->changed, &source->lock, &until);
+    thread_cond_wait_until(&source->changed, &source->lock,
+                           clock_monotonic_ms() + 1000 * seconds);
 }
 
 static void *renewal(void *context)
@@ -395,11 +384,9 @@ int s3_credentials_hold(struct s3_credentials_source *source, struct err *err)
     pthread_mutex_lock(&source->hold_lock);
     if (source->holds == 0 && !source->source.ops->fixed) {
         atomic_store(&source->stop, false);
-        errno = pthread_create(&source->thread, NULL, renewal, source);
-        source->running = errno == 0;
+        result = thread_start(&source->thread, renewal, source, err);
+        source->running = result == 0;
         set_held(source, source->running);
-        if (!source->running)
-            result = err_errno(err, ERR_SYSTEM, "cannot start a thread");
     }
     if (result == 0)
         source->holds++;

@@ -1,4 +1,9 @@
 #define _GNU_SOURCE /* getpwuid_r with the other headers of glibc */
+/*
+ * The files are read anew whenever somebody asks: they belong to other programs, and a
+ * renewal hours later must see what the user changed. Lines may hold keys, so each copy is
+ * wiped, and an error says where something is wrong, never what stands there.
+ */
 #include "s3/auth/profiles.h"
 
 #include "base/file.h"
@@ -11,10 +16,11 @@
 #define SPACE " \t\r"
 
 struct s3_profiles_entry {
-    char *section; /* "profile x", "services x" */
-    char *key;     /* lower case; NULL: only says that the section is there */
-    struct secret value;
+    char *name; /* of the profile, or of the services section */
+    bool is_services;
     bool from_credentials_file;
+    char *key; /* lower case; NULL: only says that the section is there */
+    struct secret value;
 };
 
 struct parser {
@@ -22,25 +28,14 @@ struct parser {
     const char *path;
     bool is_credentials_file;
     unsigned line;
-    char *section; /* NULL before the first one, "" for one that is not ours */
-    char *parent;  /* key of the last line that was not indented */
-    bool nested;   /* its value was empty: a block may follow */
+    bool in_section;
+    char *name; /* of the section; NULL for one that is not ours */
+    bool is_services;
+    char *parent; /* key of the last line that was not indented */
+    bool nested;  /* its value was empty: a block may follow */
 };
 
-/* ---- entries ---- */
-
-static struct s3_profiles_entry *find(const struct s3_profiles *profiles,
-                                      const char *section, const char *key,
-                                      bool from_credentials_file)
-{
-    for (size_t i = profiles->count; i-- > 0;) {
-        struct s3_profiles_entry *entry = &profiles->entries[i];
-        if (entry->from_credentials_file == from_credentials_file && entry->key != NULL &&
-            strcmp(entry->section, section) == 0 && strcmp(entry->key, key) == 0)
-            return entry;
-    }
-    return NULL;
-}
+/* ---- parsing ---- */
 
 static struct s3_profiles_entry *add_entry(struct parser *parser, const char *key)
 {
@@ -49,24 +44,23 @@ static struct s3_profiles_entry *add_entry(struct parser *parser, const char *ke
                 sizeof *profiles->entries);
     struct s3_profiles_entry *entry = &profiles->entries[profiles->count++];
     *entry =
-        (struct s3_profiles_entry){.section = memory_strdup(parser->section),
-                                   .key = memory_strdup(key),
-                                   .from_credentials_file = parser->is_credentials_file};
+        (struct s3_profiles_entry){.name = memory_strdup(parser->name),
+                                   .is_services = parser->is_services,
+                                   .from_credentials_file = parser->is_credentials_file,
+                                   .key = memory_strdup(key)};
     return entry;
 }
 
 void s3_profiles_release(struct s3_profiles *profiles)
 {
     for (size_t i = 0; i < profiles->count; i++) {
-        free(profiles->entries[i].section);
+        free(profiles->entries[i].name);
         free(profiles->entries[i].key);
         secret_release(&profiles->entries[i].value);
     }
     free(profiles->entries);
     *profiles = (struct s3_profiles){0};
 }
-
-/* ---- parsing ---- */
 
 static int bad_line(const struct parser *parser, const char *why, struct err *err)
 {
@@ -83,108 +77,75 @@ static char *trim(char *text)
     return text;
 }
 
-static void cut_comment(char *text)
-{
-    for (char *p = text; *p != '\0'; p++) {
-        if ((*p == '#' || *p == ';') && p > text && strchr(SPACE, p[-1]) != NULL) {
-            *p = '\0';
-            return;
-        }
-    }
-}
-
-/* Quotes around a name ([profile "my own"]) are taken off. */
-static char *unquote(char *name)
-{
-    size_t length = strlen(name);
-    if (length >= 2 && (*name == '"' || *name == '\'') && name[length - 1] == *name) {
-        name[length - 1] = '\0';
-        return name + 1;
-    }
-    return name;
-}
-
-static char *section_name(const struct parser *parser, char *name)
-{
-    size_t word = strcspn(name, SPACE);
-    if (parser->is_credentials_file)
-        return memory_format("profile %s", unquote(name));
-    if (strcmp(name, "default") == 0)
-        return memory_strdup("profile default");
-    bool ours = (word == 7 && memcmp(name, "profile", 7) == 0) ||
-                (word == 8 && memcmp(name, "services", 8) == 0);
-    if (!ours || name[word] == '\0')
-        return memory_strdup(""); /* sso-session, plugins: not ours */
-    char *rest = unquote(trim(name + word));
-    return memory_format("%.*s %s", (int)word, name, rest);
-}
-
 static int parse_section(struct parser *parser, char *line, struct err *err)
 {
     char *end = strrchr(line, ']');
     if (end == NULL)
         return bad_line(parser, "a section without ']'", err);
     *end = '\0';
-    free(parser->section);
-    free(parser->parent);
-    parser->parent = NULL;
+    char *name = trim(line + 1);
+
+    /* [NAME] in the file of credentials; [default], [profile NAME] and [services NAME] in the
+     * other, whose sso-sessions and plugins are not ours. */
+    parser->is_services = false;
+    if (!parser->is_credentials_file && strcmp(name, "default") != 0) {
+        size_t word = strcspn(name, SPACE);
+        bool profile = word == 7 && memcmp(name, "profile", 7) == 0;
+        parser->is_services = word == 8 && memcmp(name, "services", 8) == 0;
+        bool ours = (profile || parser->is_services) && name[word] != '\0';
+        name = ours ? trim(name + word) : NULL;
+    }
+    /* [profile "my own"] */
+    size_t length = name == NULL ? 0 : strlen(name);
+    if (length >= 2 && (*name == '"' || *name == '\'') && name[length - 1] == *name) {
+        name[length - 1] = '\0';
+        name++;
+    }
+    parser->in_section = true;
+    memory_replace(&parser->name, name);
+    memory_replace(&parser->parent, NULL);
     parser->nested = false;
-    parser->section = section_name(parser, trim(line + 1));
-    if (*parser->section != '\0')
+    if (name != NULL)
         add_entry(parser, NULL);
     return 0;
 }
 
-/* An indented line: part of a nested block, or more of the value above. */
-static int parse_indented(struct parser *parser, char *line, struct err *err)
+static int parse_setting(struct parser *parser, char *line, bool indented, struct err *err)
 {
-    char *equals = strchr(line, '=');
-    if (parser->parent == NULL)
+    if (indented && parser->parent == NULL)
         return bad_line(parser, "an indented line without a key above it", err);
-    if (!parser->nested)
-        return 0; /* no value of ours has more than one line */
-    if (equals == NULL)
-        return bad_line(parser, "no '='", err);
-    *equals = '\0';
-    char *value = equals + 1;
-    cut_comment(value);
-    char *key = memory_format("%s.%s", parser->parent, text_lower(trim(line)));
-    if (*parser->section != '\0')
-        secret_set(&add_entry(parser, key)->value, trim(value));
-    free(key);
-    return 0;
-}
-
-static int parse_key(struct parser *parser, char *line, struct err *err)
-{
+    /* More of the value above: none of ours has more than one line. */
+    if (indented && !parser->nested)
+        return 0;
     char *equals = strchr(line, '=');
     if (equals == NULL)
         return bad_line(parser, "no '='", err);
-    if (parser->section == NULL)
+    if (!parser->in_section)
         return bad_line(parser, "a key before the first section", err);
     *equals = '\0';
     char *key = text_lower(trim(line));
     char *value = equals + 1;
-    if (strcmp(key, "credential_process") != 0)
-        cut_comment(value);
-    value = trim(value);
-    memory_replace(&parser->parent, key);
-    parser->nested = *value == '\0';
-    if (*parser->section != '\0')
-        secret_set(&add_entry(parser, key)->value, value);
-    return 0;
-}
 
-static int parse_line(struct parser *parser, char *line, struct err *err)
-{
-    bool indented = *line == ' ' || *line == '\t';
-    char *content = trim(line);
-    if (*content == '\0' || *content == '#' || *content == ';')
-        return 0;
-    if (indented && *content != '[')
-        return parse_indented(parser, content, err);
-    return *content == '[' ? parse_section(parser, content, err)
-                           : parse_key(parser, content, err);
+    /* A comment ends the value, but not that of credential_process: a '#' means something
+     * in a command. */
+    bool is_command = !indented && strcmp(key, "credential_process") == 0;
+    for (char *p = value; !is_command && *p != '\0'; p++) {
+        if ((*p == '#' || *p == ';') && p > value && strchr(SPACE, p[-1]) != NULL) {
+            *p = '\0';
+            break;
+        }
+    }
+    value = trim(value);
+
+    char *full = indented ? memory_format("%s.%s", parser->parent, key) : NULL;
+    if (parser->name != NULL)
+        secret_set(&add_entry(parser, indented ? full : key)->value, value);
+    free(full);
+    if (!indented) {
+        memory_replace(&parser->parent, key);
+        parser->nested = *value == '\0';
+    }
+    return 0;
 }
 
 int s3_profiles_add(struct s3_profiles *profiles, const char *path, const char *text,
@@ -193,18 +154,25 @@ int s3_profiles_add(struct s3_profiles *profiles, const char *path, const char *
     struct parser parser = {
         .profiles = profiles, .path = path, .is_credentials_file = is_credentials_file};
     int result = 0;
+
+    /* Editors of Windows put a byte order mark in front. */
     if (text_starts_with(text, "\xEF\xBB\xBF"))
         text += 3;
     while (*text != '\0' && result == 0) {
         size_t length = strcspn(text, "\n");
         char *line = memory_strndup(text, length);
+        bool indented = *line == ' ' || *line == '\t';
+        char *content = trim(line);
         parser.line++;
-        result = parse_line(&parser, line, err);
+        if (*content == '[')
+            result = parse_section(&parser, content, err);
+        else if (*content != '\0' && *content != '#' && *content != ';')
+            result = parse_setting(&parser, content, indented, err);
         memory_wipe(line, length);
         free(line);
         text += length + (text[length] == '\n' ? 1 : 0);
     }
-    free(parser.section);
+    free(parser.name);
     free(parser.parent);
     return result;
 }
@@ -217,60 +185,43 @@ const char *s3_profiles_env(const char *name)
     return value == NULL || *value == '\0' ? NULL : value;
 }
 
-/* Without HOME (a service of systemd) the user database knows it. Heap, or NULL. */
-static char *home_folder(void)
+/* "~/x" below the home folder. Heap, or NULL when there is no home. */
+static char *in_home(const char *path)
 {
     const char *home = s3_profiles_env("HOME");
-    if (home != NULL)
-        return memory_strdup(home);
     struct passwd entry;
     struct passwd *found = NULL;
     char buffer[4096];
-    if (getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) != 0 || found == NULL)
-        return NULL;
-    return memory_strdup(found->pw_dir);
-}
 
-/* *said: the environment names it. Heap, or NULL. */
-static char *file_path(const char *variable, const char *fallback, bool *said)
-{
-    const char *path = s3_profiles_env(variable);
-    *said = path != NULL;
-    if (path == NULL)
-        path = fallback;
     if (!text_starts_with(path, "~/"))
         return memory_strdup(path);
-    char *home = home_folder();
-    char *joined = home == NULL ? NULL : file_join(home, path + 2);
-    free(home);
-    return joined;
-}
-
-static int read_file(struct s3_profiles *profiles, const char *path, bool is_credentials,
-                     struct err *err)
-{
-    struct text text;
-    text_init(&text, FILE_CEILING);
-    int result = file_read(path, &text, &(bool){false}, err);
-    if (result < 0)
-        err->kind = ERR_CONFIG;
-    else
-        result = s3_profiles_add(profiles, path, text.data, is_credentials, err);
-    memory_wipe(text.data, text.capacity);
-    text_release(&text);
-    return result;
+    /* Without HOME (a service of systemd) the user database knows it. */
+    if (home == NULL && getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 &&
+        found != NULL)
+        home = found->pw_dir;
+    return home == NULL ? NULL : file_join(home, path + 2);
 }
 
 static int load_file(struct s3_profiles *profiles, bool is_credentials, struct err *err)
 {
-    bool said;
-    char *path = is_credentials
-                     ? file_path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", &said)
-                     : file_path("AWS_CONFIG_FILE", "~/.aws/config", &said);
+    const char *said =
+        s3_profiles_env(is_credentials ? "AWS_SHARED_CREDENTIALS_FILE" : "AWS_CONFIG_FILE");
+    const char *usual = is_credentials ? "~/.aws/credentials" : "~/.aws/config";
+    char *path = in_home(said != NULL ? said : usual);
     int result = 0;
+
     /* A home that is closed to us (ProtectHome of systemd) has no files for us. */
-    if (path != NULL && (said || access(path, F_OK) == 0))
-        result = read_file(profiles, path, is_credentials, err);
+    if (path != NULL && (said != NULL || access(path, F_OK) == 0)) {
+        struct text text;
+        text_init(&text, FILE_CEILING);
+        result = file_read(path, &text, &(bool){false}, err);
+        if (result < 0)
+            err->kind = ERR_CONFIG;
+        else
+            result = s3_profiles_add(profiles, path, text.data, is_credentials, err);
+        memory_wipe(text.data, text.capacity);
+        text_release(&text);
+    }
     free(path);
     return result;
 }
@@ -278,58 +229,60 @@ static int load_file(struct s3_profiles *profiles, bool is_credentials, struct e
 int s3_profiles_load(struct s3_profiles *profiles, struct err *err)
 {
     *profiles = (struct s3_profiles){0};
-    int result = load_file(profiles, false, err);
-    if (result == 0)
-        result = load_file(profiles, true, err);
-    if (result < 0)
-        s3_profiles_release(profiles);
-    return result;
+    if (load_file(profiles, false, err) == 0 && load_file(profiles, true, err) == 0)
+        return 0;
+    s3_profiles_release(profiles);
+    return -1;
 }
 
 /* ---- questions ---- */
 
-static const char *get(const struct s3_profiles *profiles, const char *kind,
-                       const char *name, const char *key, bool from_credentials_file)
+/* The last one said counts; an empty one is as if not said. */
+static const char *find(const struct s3_profiles *profiles, bool is_services,
+                        const char *name, const char *key, bool from_credentials_file)
 {
-    char *section = memory_format("%s %s", kind, name);
-    struct s3_profiles_entry *entry = find(profiles, section, key, from_credentials_file);
-    free(section);
-    return entry == NULL || *entry->value.text == '\0' ? NULL : entry->value.text;
+    for (size_t i = profiles->count; i-- > 0;) {
+        const struct s3_profiles_entry *entry = &profiles->entries[i];
+        if (entry->from_credentials_file == from_credentials_file &&
+            entry->is_services == is_services && strcmp(entry->name, name) == 0 &&
+            entry->key != NULL && strcmp(entry->key, key) == 0)
+            return *entry->value.text == '\0' ? NULL : entry->value.text;
+    }
+    return NULL;
 }
 
 bool s3_profiles_has(const struct s3_profiles *profiles, const char *profile)
 {
-    char *section = memory_format("profile %s", profile);
-    bool has = false;
-    for (size_t i = 0; i < profiles->count && !has; i++)
-        has = strcmp(profiles->entries[i].section, section) == 0;
-    free(section);
-    return has;
+    for (size_t i = 0; i < profiles->count; i++)
+        if (!profiles->entries[i].is_services &&
+            strcmp(profiles->entries[i].name, profile) == 0)
+            return true;
+    return false;
 }
 
 const char *s3_profiles_get(const struct s3_profiles *profiles, const char *profile,
                             const char *key)
 {
-    const char *value = get(profiles, "profile", profile, key, true);
-    return value != NULL ? value : get(profiles, "profile", profile, key, false);
+    const char *value = find(profiles, false, profile, key, true);
+    return value != NULL ? value : find(profiles, false, profile, key, false);
 }
 
 const char *s3_profiles_service(const struct s3_profiles *profiles, const char *services,
                                 const char *key)
 {
-    return get(profiles, "services", services, key, false);
+    return find(profiles, true, services, key, false);
 }
 
 struct s3_profile_keys s3_profiles_keys(const struct s3_profiles *profiles,
                                         const char *profile)
 {
-    bool file = get(profiles, "profile", profile, "aws_access_key_id", true) != NULL;
+    bool file = find(profiles, false, profile, "aws_access_key_id", true) != NULL;
     struct s3_profile_keys keys = {
-        .access_key = get(profiles, "profile", profile, "aws_access_key_id", file),
-        .secret_key = get(profiles, "profile", profile, "aws_secret_access_key", file),
-        .session_token = get(profiles, "profile", profile, "aws_session_token", file)};
+        .access_key = find(profiles, false, profile, "aws_access_key_id", file),
+        .secret_key = find(profiles, false, profile, "aws_secret_access_key", file),
+        .session_token = find(profiles, false, profile, "aws_session_token", file)};
     if (keys.session_token == NULL) /* its name in old files */
-        keys.session_token = get(profiles, "profile", profile, "aws_security_token", file);
+        keys.session_token = find(profiles, false, profile, "aws_security_token", file);
     return keys;
 }
 

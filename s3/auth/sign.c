@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
-#include "s3/auth/keys.h"
 #include "s3/auth/sign_canonical.h"
 #include "s3/http/uri.h"
 
@@ -31,7 +30,6 @@ struct s3_signer {
 /* What one signature is made of. */
 struct signing {
     const struct s3_sign_request *request;
-    const struct s3_credentials *credentials;
     char date[32];
     struct text scope; /* day/region/service/aws4_request */
     struct s3_canonical canonical;
@@ -40,8 +38,6 @@ struct signing {
     struct s3_sign_trace *trace; /* the caller's, or `own` */
 };
 
-/* ---- signature ---- */
-
 static void wipe_text(struct text *text)
 {
     if (text->data != NULL)
@@ -49,20 +45,25 @@ static void wipe_text(struct text *text)
     text_release(text);
 }
 
-static void signing_init(struct signing *signing, const struct s3_sign_request *request,
-                         const struct s3_credentials *credentials,
-                         struct s3_sign_trace *trace)
+/* Release it only after a 0. */
+static int signing_init(struct signing *signing, const struct s3_sign_request *request,
+                        bool by_header, struct err *err)
 {
-    *signing = (struct signing){.request = request, .credentials = credentials};
+    if (s3_canonical_check(request, err) < 0)
+        return -1;
+    *signing = (struct signing){.request = request};
     clock_compact(signing->date, request->time);
     text_init(&signing->scope, 4096);
     text_init(&signing->names, CANONICAL_CEILING);
     text_addf(&signing->scope, "%.8s/%s/%s/" TERMINATOR, signing->date, request->region,
               request->service);
     s3_sign_trace_init(&signing->own);
-    signing->trace = trace != NULL ? trace : &signing->own;
+    signing->trace = request->trace != NULL ? request->trace : &signing->own;
     text_clear(&signing->trace->canonical_request);
     text_clear(&signing->trace->string_to_sign);
+    s3_canonical_init(&signing->canonical, request, by_header ? signing->date : NULL);
+    s3_canonical_names(&signing->canonical, &signing->names);
+    return 0;
 }
 
 static void signing_release(struct signing *signing)
@@ -73,58 +74,52 @@ static void signing_release(struct signing *signing)
     s3_sign_trace_release(&signing->own);
 }
 
-static void make_key(const struct signing *signing, unsigned char key[SHA256_SIZE])
-{
-    const struct s3_sign_request *request = signing->request;
-    char *start = memory_format("AWS4%s", signing->credentials->secret_key.text);
-    digest_hmac_sha256(start, strlen(start), signing->date, 8, key);
-    memory_wipe(start, strlen(start));
-    free(start);
-    const char *const rest[] = {request->region, request->service, TERMINATOR};
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
-        unsigned char next[SHA256_SIZE];
-        digest_hmac_sha256(key, SHA256_SIZE, rest[i], strlen(rest[i]), next);
-        memcpy(key, next, SHA256_SIZE);
-        memory_wipe(next, sizeof next);
-    }
-}
-
-static bool key_fits(const struct s3_signer *signer, const struct signing *signing)
-{
-    return signer->filled && memcmp(signer->day, signing->date, 8) == 0 &&
-           strcmp(signer->region, signing->request->region) == 0 &&
-           strcmp(signer->service, signing->request->service) == 0 &&
-           strcmp(signer->secret.text, signing->credentials->secret_key.text) == 0;
-}
-
-/* Under the lock. */
-static void keep_key(struct s3_signer *signer, const struct signing *signing)
-{
-    snprintf(signer->day, sizeof signer->day, "%.8s", signing->date);
-    free(signer->region);
-    free(signer->service);
-    signer->region = memory_strdup(signing->request->region);
-    signer->service = memory_strdup(signing->request->service);
-    secret_set(&signer->secret, signing->credentials->secret_key.text);
-    make_key(signing, signer->key);
-    signer->filled = true;
-}
-
+/* The key of that day, region and service, which the secret itself never leaves. */
 static void get_key(struct s3_signer *signer, const struct signing *signing,
                     unsigned char key[SHA256_SIZE])
 {
+    const struct s3_sign_request *request = signing->request;
+    const char *secret = request->credentials->secret_key.text;
+
     pthread_mutex_lock(&signer->lock);
-    if (!key_fits(signer, signing))
-        keep_key(signer, signing);
+    if (!signer->filled || memcmp(signer->day, signing->date, 8) != 0 ||
+        strcmp(signer->region, request->region) != 0 ||
+        strcmp(signer->service, request->service) != 0 ||
+        strcmp(signer->secret.text, secret) != 0) {
+        /* HMAC over HMAC: day, region, service, "aws4_request". */
+        char *start = memory_format("AWS4%s", secret);
+        digest_hmac_sha256(start, strlen(start), signing->date, 8, signer->key);
+        memory_wipe(start, strlen(start));
+        free(start);
+        const char *const rest[] = {request->region, request->service, TERMINATOR};
+        for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
+            unsigned char next[SHA256_SIZE];
+            digest_hmac_sha256(signer->key, SHA256_SIZE, rest[i], strlen(rest[i]), next);
+            memcpy(signer->key, next, SHA256_SIZE);
+            memory_wipe(next, sizeof next);
+        }
+        /* What it was made from, for the next time. */
+        snprintf(signer->day, sizeof signer->day, "%.8s", signing->date);
+        memory_replace(&signer->region, request->region);
+        memory_replace(&signer->service, request->service);
+        secret_set(&signer->secret, secret);
+        signer->filled = true;
+    }
     memcpy(key, signer->key, SHA256_SIZE);
     pthread_mutex_unlock(&signer->lock);
 }
 
-/* Everything from the canonical query on; the lines are collected. */
-static int finish(struct s3_signer *signer, struct signing *signing, struct s3_query *query,
-                  struct err *err)
+/* The signature, into the trace: canonical request, string to sign, HMAC. */
+static int make_signature(struct s3_signer *signer, struct signing *signing,
+                          struct s3_query *query, struct err *err)
 {
     struct text *canonical = &signing->trace->canonical_request;
+    struct text *to_sign = &signing->trace->string_to_sign;
+    unsigned char hash[SHA256_SIZE], key[SHA256_SIZE];
+    char hex[SHA256_HEX];
+
+    /* Method, path, query, headers, their names, payload: a line each; behind the headers,
+     * which end their own lines, comes an empty one. */
     text_addf(canonical, "%s\n", signing->request->method);
     s3_canonical_path(signing->request, canonical);
     text_add_char(canonical, '\n');
@@ -137,13 +132,11 @@ static int finish(struct s3_signer *signer, struct signing *signing, struct s3_q
     text_add(canonical, signing->request->payload);
     if (text_check(canonical, "request to sign", err) < 0)
         return -1;
-    unsigned char hash[SHA256_SIZE];
-    char hex[SHA256_HEX];
+
     digest_sha256(canonical->data, canonical->length, hash);
-    struct text *to_sign = &signing->trace->string_to_sign;
     text_addf(to_sign, ALGORITHM "\n%s\n", signing->date);
     text_addf(to_sign, "%s\n%s", signing->scope.data, digest_hex(hash, sizeof hash, hex));
-    unsigned char key[SHA256_SIZE];
+
     get_key(signer, signing, key);
     digest_hmac_sha256(key, sizeof key, to_sign->data, to_sign->length, hash);
     memory_wipe(key, sizeof key);
@@ -151,40 +144,34 @@ static int finish(struct s3_signer *signer, struct signing *signing, struct s3_q
     return 0;
 }
 
-static void add_header_lines(const struct signing *signing, struct strlist *lines)
+int s3_sign(struct s3_signer *signer, const struct s3_sign_request *request,
+            struct strlist *lines, struct err *err)
 {
-    const struct s3_sign_request *request = signing->request;
-    const struct s3_credentials *credentials = signing->credentials;
-    strlist_addf(lines, "Host: %s", request->host);
-    strlist_addf(lines, "X-Amz-Date: %s", signing->date);
-    if (s3_canonical_sends_payload(request))
-        strlist_addf(lines, "X-Amz-Content-Sha256: %s", request->payload);
-    if (credentials->session_token.text != NULL)
-        strlist_addf(lines, "X-Amz-Security-Token: %s", credentials->session_token.text);
-    strlist_addf(lines,
-                 "Authorization: " ALGORITHM
-                 " Credential=%s/%s, SignedHeaders=%s, Signature=%s",
-                 credentials->access_key, signing->scope.data, signing->names.data,
-                 signing->trace->signature);
-}
-
-int s3_sign(struct s3_signer *signer, const struct s3_credentials *credentials,
-            const struct s3_sign_request *request, struct strlist *lines,
-            struct s3_sign_trace *trace, struct err *err)
-{
-    if (s3_canonical_check(request, credentials, err) < 0)
-        return -1;
+    const struct s3_credentials *credentials = request->credentials;
     struct signing signing;
-    signing_init(&signing, request, credentials, trace);
-    s3_canonical_init(&signing.canonical, request, credentials, signing.date);
-    s3_canonical_names(&signing.canonical, &signing.names);
     struct s3_query query;
+
+    if (signing_init(&signing, request, true, err) < 0)
+        return -1;
     s3_query_init(&query);
     if (request->query != NULL)
         s3_query_add_text(&query, request->query);
-    int result = finish(signer, &signing, &query, err);
-    if (result == 0)
-        add_header_lines(&signing, lines);
+    int result = make_signature(signer, &signing, &query, err);
+    /* The lines that the signer makes itself, as they were signed. */
+    if (result == 0) {
+        strlist_addf(lines, "Host: %s", request->host);
+        strlist_addf(lines, "X-Amz-Date: %s", signing.date);
+        if (s3_canonical_sends_payload(request))
+            strlist_addf(lines, "X-Amz-Content-Sha256: %s", request->payload);
+        if (credentials->session_token.text != NULL)
+            strlist_addf(lines, "X-Amz-Security-Token: %s",
+                         credentials->session_token.text);
+        strlist_addf(lines,
+                     "Authorization: " ALGORITHM
+                     " Credential=%s/%s, SignedHeaders=%s, Signature=%s",
+                     credentials->access_key, signing.scope.data, signing.names.data,
+                     signing.trace->signature);
+    }
     s3_query_release(&query);
     signing_release(&signing);
     return result;
@@ -194,7 +181,8 @@ int s3_sign(struct s3_signer *signer, const struct s3_credentials *credentials,
 static void add_parameters(const struct signing *signing, int64_t seconds, bool with_token,
                            struct s3_query *query)
 {
-    const struct s3_credentials *credentials = signing->credentials;
+    const struct s3_credentials *credentials = signing->request->credentials;
+
     s3_query_add(query, "X-Amz-Algorithm", ALGORITHM);
     s3_query_addf(query, "X-Amz-Credential", "%s/%s", credentials->access_key,
                   signing->scope.data);
@@ -205,48 +193,42 @@ static void add_parameters(const struct signing *signing, int64_t seconds, bool 
     s3_query_add(query, "X-Amz-SignedHeaders", signing->names.data);
 }
 
-static void add_signed_query(const struct signing *signing, int64_t seconds,
-                             struct text *out)
+int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *request,
+                  int64_t seconds, struct text *query, struct err *err)
 {
-    struct s3_query query;
-    s3_query_init(&query);
-    if (signing->request->query != NULL)
-        s3_query_add_text(&query, signing->request->query);
-    s3_query_text(&query, out);
-    if (query.count > 0)
-        text_add_char(out, '&');
-    s3_query_release(&query);
-    add_parameters(signing, seconds, true, &query);
-    s3_query_text(&query, out); /* sorted is the order above */
-    s3_query_release(&query);
-    text_addf(out, "&X-Amz-Signature=%s", signing->trace->signature);
-}
+    struct signing signing;
+    struct s3_query pairs;
 
-int s3_sign_query(struct s3_signer *signer, const struct s3_credentials *credentials,
-                  const struct s3_sign_request *request, int64_t seconds,
-                  struct text *query, struct s3_sign_trace *trace, struct err *err)
-{
     if (seconds < 1 || seconds > S3_PRESIGN_MAX_SECONDS)
         return err_set(err, ERR_USAGE,
                        "a presigned URL lives from 1 second to 7 days, not %lld seconds",
                        (long long)seconds);
-    if (s3_canonical_check(request, credentials, err) < 0)
+    if (signing_init(&signing, request, false, err) < 0)
         return -1;
-    struct signing signing;
-    signing_init(&signing, request, credentials, trace);
-    s3_canonical_init(&signing.canonical, request, credentials, NULL);
-    s3_canonical_names(&signing.canonical, &signing.names);
-    struct s3_query pairs;
+
+    /* Signed is everything in one order, all names together. */
     s3_query_init(&pairs);
     if (request->query != NULL)
         s3_query_add_text(&pairs, request->query);
     add_parameters(&signing, seconds, !request->token_unsigned, &pairs);
-    int result = finish(signer, &signing, &pairs, err);
+    int result = make_signature(signer, &signing, &pairs, err);
+    s3_query_release(&pairs);
+
+    /* Sent are the request's own first, then ours, whose order is that of their names, and
+     * the signature at the end. */
     if (result == 0) {
-        add_signed_query(&signing, seconds, query);
+        if (request->query != NULL)
+            s3_query_add_text(&pairs, request->query);
+        s3_query_text(&pairs, query);
+        if (pairs.count > 0)
+            text_add_char(query, '&');
+        s3_query_release(&pairs);
+        add_parameters(&signing, seconds, true, &pairs);
+        s3_query_text(&pairs, query);
+        s3_query_release(&pairs);
+        text_addf(query, "&X-Amz-Signature=%s", signing.trace->signature);
         result = text_check(query, "presigned query", err);
     }
-    s3_query_release(&pairs);
     signing_release(&signing);
     return result;
 }

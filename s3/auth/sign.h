@@ -24,8 +24,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
-
-struct s3_credentials; /* keys.h */
+#include "s3/auth/keys.h"
 
 #define S3_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
 #define S3_PRESIGN_MAX_SECONDS 604800
@@ -37,8 +36,18 @@ struct s3_header {
     const char *value; /* may be folded over lines; no NUL, no bare CR or LF otherwise */
 };
 
+/* What was signed, for tests; holds the session token: release wipes. */
+struct s3_sign_trace {
+    struct text canonical_request;
+    struct text string_to_sign;
+    char signature[S3_SIGNATURE_SIZE];
+};
+void s3_sign_trace_init(struct s3_sign_trace *trace);
+void s3_sign_trace_release(struct s3_sign_trace *trace);
+
 /* A request as it goes over the wire. All strings are borrowed for the call. */
 struct s3_sign_request {
+    const struct s3_credentials *credentials;
     const char *method;
     const char *host; /* value of the Host header: no default port, IPv6 in brackets */
     /* begins with '/', with the endpoint's base path; S3: percent-encoded once */
@@ -60,16 +69,8 @@ struct s3_sign_request {
     bool payload_header;
     /* session token added behind the signature (some services other than S3) */
     bool token_unsigned;
+    struct s3_sign_trace *trace; /* NULL: not wanted; initialised, emptied first */
 };
-
-/* What was signed, for tests and `doctor`; holds the session token: release wipes. */
-struct s3_sign_trace {
-    struct text canonical_request;
-    struct text string_to_sign;
-    char signature[S3_SIGNATURE_SIZE];
-};
-void s3_sign_trace_init(struct s3_sign_trace *trace);
-void s3_sign_trace_release(struct s3_sign_trace *trace);
 
 struct s3_signer;
 struct s3_signer *s3_signer_new(void) MUST_USE;
@@ -78,21 +79,17 @@ void s3_signer_free(struct s3_signer *signer); /* NULL-safe, wipes */
 /* Adds the lines "Host: ...", "X-Amz-Date: ...", "X-Amz-Content-Sha256: ...",
  * "X-Amz-Security-Token: ..." (with a token) and "Authorization: ..." to `lines`; the
  * caller sends its own headers beside them and wipes the lines with s3_sign_lines_release.
- * trace may be NULL (initialised, emptied first). -1 and ERR_USAGE when the request cannot
- * be signed (control characters, no '/' in front). */
-int s3_sign(struct s3_signer *signer, const struct s3_credentials *credentials,
-            const struct s3_sign_request *request, struct strlist *lines,
-            struct s3_sign_trace *trace, struct err *err) MUST_USE;
+ * -1 and ERR_USAGE when the request cannot be signed (control characters, no '/' in front). */
+int s3_sign(struct s3_signer *signer, const struct s3_sign_request *request,
+            struct strlist *lines, struct err *err) MUST_USE;
 void s3_sign_lines_release(struct strlist *lines); /* wipes and releases */
 
 /* Adds the whole query (the request's own, then X-Amz-..., X-Amz-Signature last) to
  * `query`. seconds is 1..S3_PRESIGN_MAX_SECONDS, else ERR_USAGE. Whoever uses the URL must
  * send the signed headers: with none given that is Host alone. It dies with the
  * credentials. */
-int s3_sign_query(struct s3_signer *signer, const struct s3_credentials *credentials,
-                  const struct s3_sign_request *request, int64_t seconds,
-                  struct text *query, struct s3_sign_trace *trace,
-                  struct err *err) MUST_USE;
+int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *request,
+                  int64_t seconds, struct text *query, struct err *err) MUST_USE;
 
 /* False for the headers that are never signed. Any case. */
 bool s3_sign_is_signable(const char *header_name);

@@ -1,7 +1,11 @@
+/*
+ * Every byte that is signed must be sent so, and every byte sent must be what was meant: so
+ * what could break a line in two is refused here, and what hops on the way rewrite is not
+ * signed.
+ */
 #include "s3/auth/sign_canonical.h"
 
 #include "base/memory.h"
-#include "s3/auth/keys.h"
 #include "s3/http/uri.h"
 
 #include <strings.h>
@@ -45,14 +49,6 @@ bool s3_sign_is_signable(const char *header_name)
     return true;
 }
 
-static bool is_made_here(const char *name)
-{
-    for (size_t i = 0; i < sizeof made_here / sizeof *made_here; i++)
-        if (strcasecmp(name, made_here[i]) == 0)
-            return true;
-    return false;
-}
-
 /* ---- what cannot be signed ---- */
 
 static bool has_control(const char *string)
@@ -73,47 +69,36 @@ static int check_plain(const char *string, const char *what, bool spaces, struct
     return 0;
 }
 
-static int check_header_name(const char *name, struct err *err)
+/* A token of RFC 9110, 5.6.2, and a value on one line, or folded (5.5: a line break that
+ * white space follows is part of the value). */
+static int check_header(const struct s3_header *header, struct err *err)
 {
     static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"; /* RFC 9110, 5.6.2 */
-    if (*name == '\0' || name[strspn(name, token)] != '\0')
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    if (*header->name == '\0' || header->name[strspn(header->name, token)] != '\0')
         return err_set(err, ERR_USAGE, "cannot sign: bad name of a header");
-    return 0;
-}
-
-/* Length of a line break that a space follows (RFC 9110, 5.5: obs-fold), or 0. */
-static size_t fold_length(const char *p)
-{
-    size_t length = p[0] == '\r' && p[1] == '\n' ? 2 : p[0] == '\n' ? 1 : 0;
-    return length > 0 && (p[length] == ' ' || p[length] == '\t') ? length : 0;
-}
-
-static int check_header_value(const char *name, const char *value, struct err *err)
-{
-    for (const char *p = value; *p != '\0'; p++) {
-        size_t fold = fold_length(p);
-        if (fold > 0)
-            p += fold;
+    for (const char *p = header->value; *p != '\0'; p++) {
+        size_t end = p[0] == '\r' && p[1] == '\n' ? 2 : p[0] == '\n' ? 1 : 0;
+        if (end > 0 && (p[end] == ' ' || p[end] == '\t'))
+            p += end;
         else if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7F)
             return err_set(err, ERR_USAGE,
-                           "cannot sign: header %s holds a control character", name);
+                           "cannot sign: header %s holds a control character",
+                           header->name);
     }
     return 0;
 }
 
-static int check_credentials(const struct s3_credentials *credentials, struct err *err)
+int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
 {
-    if (check_plain(credentials->access_key, "access key", false, err) < 0 ||
-        check_plain(credentials->secret_key.text, "secret key", true, err) < 0)
-        return -1;
+    const struct s3_credentials *credentials = request->credentials;
     const char *token = credentials->session_token.text;
-    return token == NULL ? 0 : check_plain(token, "session token", false, err);
-}
 
-static int check_request(const struct s3_sign_request *request, struct err *err)
-{
-    if (check_plain(request->method, "method", false, err) < 0 ||
+    if (check_plain(credentials->access_key, "access key", false, err) < 0 ||
+        check_plain(credentials->secret_key.text, "secret key", true, err) < 0 ||
+        (token != NULL && check_plain(token, "session token", false, err) < 0) ||
+        check_plain(request->method, "method", false, err) < 0 ||
         check_plain(request->host, "host", false, err) < 0 ||
         check_plain(request->path, "path", true, err) < 0 ||
         check_plain(request->payload, "payload hash", false, err) < 0 ||
@@ -124,42 +109,13 @@ static int check_request(const struct s3_sign_request *request, struct err *err)
         return err_set(err, ERR_USAGE, "cannot sign: the path does not begin with '/'");
     if (request->query != NULL && has_control(request->query))
         return err_set(err, ERR_USAGE, "cannot sign: query holds a control character");
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct s3_header *header = &request->headers[i];
-        if (check_header_name(header->name, err) < 0 ||
-            check_header_value(header->name, header->value, err) < 0)
+    for (size_t i = 0; i < request->header_count; i++)
+        if (check_header(&request->headers[i], err) < 0)
             return -1;
-    }
     return 0;
 }
 
-int s3_canonical_check(const struct s3_sign_request *request,
-                       const struct s3_credentials *credentials, struct err *err)
-{
-    return check_credentials(credentials, err) < 0 ? -1 : check_request(request, err);
-}
-
 /* ---- canonical headers ---- */
-
-/* Trimmed, and every run of white space (folds too) one space. */
-static char *one_line(const char *value)
-{
-    char *out = memory_alloc(strlen(value) + 1);
-    size_t length = 0;
-    bool gap = false;
-    for (; *value != '\0'; value++) {
-        if (strchr(" \t\r\n", *value) != NULL) {
-            gap = length > 0;
-            continue;
-        }
-        if (gap)
-            out[length++] = ' ';
-        gap = false;
-        out[length++] = *value;
-    }
-    out[length] = '\0';
-    return out;
-}
 
 static void add_line(struct s3_canonical *canonical, const char *name, const char *value)
 {
@@ -167,8 +123,22 @@ static void add_line(struct s3_canonical *canonical, const char *name, const cha
                 sizeof *canonical->lines);
     struct s3_canonical_line *line = &canonical->lines[canonical->count];
     line->name = text_lower(memory_strdup(name));
-    line->value = one_line(value);
     line->order = canonical->count++;
+
+    /* Trimmed, and every run of white space (folds too) one space. */
+    char *out = line->value = memory_alloc(strlen(value) + 1);
+    bool gap = false;
+    for (; *value != '\0'; value++) {
+        if (strchr(" \t\r\n", *value) != NULL) {
+            gap = out > line->value;
+            continue;
+        }
+        if (gap)
+            *out++ = ' ';
+        gap = false;
+        *out++ = *value;
+    }
+    *out = '\0';
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -185,10 +155,10 @@ bool s3_canonical_sends_payload(const struct s3_sign_request *request)
 }
 
 void s3_canonical_init(struct s3_canonical *canonical,
-                       const struct s3_sign_request *request,
-                       const struct s3_credentials *credentials, const char *date)
+                       const struct s3_sign_request *request, const char *date)
 {
-    const char *token = credentials->session_token.text;
+    const char *token = request->credentials->session_token.text;
+
     *canonical = (struct s3_canonical){0};
     add_line(canonical, "host", request->host);
     if (date != NULL) {
@@ -200,7 +170,10 @@ void s3_canonical_init(struct s3_canonical *canonical,
     }
     for (size_t i = 0; i < request->header_count; i++) {
         const struct s3_header *header = &request->headers[i];
-        if (s3_sign_is_signable(header->name) && !is_made_here(header->name))
+        bool ours = false;
+        for (size_t k = 0; k < sizeof made_here / sizeof *made_here; k++)
+            ours = ours || strcasecmp(header->name, made_here[k]) == 0;
+        if (!ours && s3_sign_is_signable(header->name))
             add_line(canonical, header->name, header->value);
     }
     qsort(canonical->lines, canonical->count, sizeof *canonical->lines, compare_lines);
@@ -250,19 +223,11 @@ void s3_canonical_headers(const struct s3_canonical *canonical, struct text *out
 
 /* ---- canonical path ---- */
 
-static void drop_last_segment(struct text *path)
-{
-    while (path->length > 0 && path->data[path->length - 1] != '/')
-        path->length--;
-    if (path->length > 0)
-        path->length--;
-    path->data[path->length] = '\0';
-}
-
 /* Without ".", ".." and empty segments (RFC 3986, 5.2.4, and no double slashes). */
 static void normalise_path(const char *path, struct text *out)
 {
     bool folder = true; /* ends with a slash */
+
     while (*path != '\0') {
         path += strspn(path, "/");
         size_t length = strcspn(path, "/");
@@ -270,7 +235,10 @@ static void normalise_path(const char *path, struct text *out)
         if (length == 1 && path[0] == '.') {
             folder = true;
         } else if (length == 2 && path[0] == '.' && path[1] == '.') {
-            drop_last_segment(out);
+            /* The segment before goes too; above the root there is nothing. */
+            const char *slash = strrchr(out->data, '/');
+            out->length = slash == NULL ? 0 : (size_t)(slash - out->data);
+            out->data[out->length] = '\0';
             folder = true;
         } else if (length > 0) {
             text_add_char(out, '/');

@@ -24,13 +24,11 @@ struct s3_canonical {
 };
 
 /* ERR_USAGE for what would break the request, or become part of another header. */
-int s3_canonical_check(const struct s3_sign_request *request,
-                       const struct s3_credentials *credentials, struct err *err) MUST_USE;
+int s3_canonical_check(const struct s3_sign_request *request, struct err *err) MUST_USE;
 /* Collects the headers that are signed. `date` is NULL for a presigned query, whose
  * parameters say what the signer's own headers would. */
 void s3_canonical_init(struct s3_canonical *canonical,
-                       const struct s3_sign_request *request,
-                       const struct s3_credentials *credentials, const char *date);
+                       const struct s3_sign_request *request, const char *date);
 void s3_canonical_release(struct s3_canonical *canonical); /* wipes */
 /* "host;x-amz-date" */
 void s3_canonical_names(const struct s3_canonical *canonical, struct text *out);

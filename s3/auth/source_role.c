@@ -135,7 +135,8 @@ static int add_signature(struct call *call, struct err *err)
     unsigned char hash[SHA256_SIZE];
     char hex[SHA256_HEX];
     digest_sha256(call->form.data, call->form.length, hash);
-    const struct s3_sign_request request = {.method = "POST",
+    const struct s3_sign_request request = {.credentials = &call->base,
+                                            .method = "POST",
                                             .host = call->uri.host,
                                             .path = call->uri.path,
                                             .headers = &type,
@@ -146,7 +147,7 @@ static int add_signature(struct call *call, struct err *err)
                                             .time = call->env->now,
                                             .generic = true};
     struct s3_signer *signer = s3_signer_new();
-    int result = s3_sign(signer, &call->base, &request, &call->headers, NULL, err);
+    int result = s3_sign(signer, &request, &call->headers, err);
     s3_signer_free(signer);
     return result;
 }

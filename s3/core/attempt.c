@@ -79,7 +79,8 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
     char payload[SHA256_HEX];
     struct strlist copies = {0};
     struct s3_header *headers = split_headers(&task->lines, &copies);
-    struct s3_sign_request request = {.method = task->exchange.method,
+    struct s3_sign_request request = {.credentials = &task->signed_with,
+                                      .method = task->exchange.method,
                                       .host = uri->host,
                                       .path = uri->path,
                                       .query = query,
@@ -89,8 +90,7 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
                                       .region = region,
                                       .service = "s3",
                                       .time = s3_client_time(task->client)};
-    int result = s3_sign(task->client->signer, &task->signed_with, &request, &task->lines,
-                         NULL, err);
+    int result = s3_sign(task->client->signer, &request, &task->lines, err);
 
     free(headers);
     s3_sign_lines_release(&copies);

@@ -5,10 +5,10 @@
 #include "s3/http/uri.h"
 
 #include "base/memory.h"
-#include "base/parse.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <curl/curl.h>
 #include <strings.h>
 
 #define AMAZON ".amazonaws.com"
@@ -50,104 +50,72 @@ static bool is_ipv4(const char *host)
     return inet_pton(AF_INET, host, &address) == 1;
 }
 
-/* "host", "host:port", "[v6]", "[v6]:port" of `size` bytes. */
-struct authority {
-    char *host; /* heap, lower case, without brackets and trailing dot */
-    bool ipv6;
-    unsigned port; /* 0: none given */
-};
-
-static int bad_host(struct authority *out, struct err *err, const char *why)
-{
-    free(out->host);
-    *out = (struct authority){0};
-    err_set(err, ERR_CONFIG, "endpoint: %s", why);
-    return -1;
-}
-
-/* The host part; returns what follows it. NULL: no valid host. */
-static const char *parse_host(const char *text, const char *end, struct authority *out)
-{
-    if (*text == '[') {
-        const char *close = memchr(text, ']', (size_t)(end - text));
-        if (close == NULL)
-            return NULL;
-        char *literal = memory_strndup(text + 1, (size_t)(close - text - 1));
-        struct in6_addr address;
-        char shortest[INET6_ADDRSTRLEN];
-        out->ipv6 = inet_pton(AF_INET6, literal, &address) == 1 &&
-                    inet_ntop(AF_INET6, &address, shortest, sizeof shortest) != NULL;
-        free(literal);
-        if (!out->ipv6)
-            return NULL;
-        out->host = memory_strndup(shortest, sizeof shortest);
-        return close + 1;
-    }
-    const char *colon = memchr(text, ':', (size_t)(end - text));
-    const char *stop = colon == NULL ? end : colon;
-    size_t size = (size_t)(stop - text);
-    if (size > 1 && text[size - 1] == '.')
-        size--;
-    out->host = text_lower(memory_strndup(text, size));
-    return is_host_name(out->host) ? stop : NULL;
-}
-
-static int parse_port(const char *text, size_t size, unsigned *port)
-{
-    char digits[6] = "";
-    if (size == 0 || size >= sizeof digits)
-        return -1;
-    memcpy(digits, text, size);
-    if (digits[strspn(digits, "0123456789")] != '\0')
-        return -1;
-    unsigned long value = strtoul(digits, NULL, 10);
-    *port = (unsigned)value;
-    return value >= 1 && value <= 65535 ? 0 : -1;
-}
-
-static int parse_authority(const char *text, size_t size, struct authority *out,
-                           struct err *err)
-{
-    *out = (struct authority){0};
-    const char *end = text + size;
-    /* "https://s3.amazonaws.com@evil.example" leads to evil.example. */
-    if (memchr(text, '@', size) != NULL)
-        return bad_host(out, err, "no user name or password may stand in it");
-    const char *rest = parse_host(text, end, out);
-    if (rest == NULL)
-        return bad_host(out, err, "no valid host name or address (IPv6 as [::1])");
-    if (rest == end)
-        return 0;
-    if (*rest != ':' || parse_port(rest + 1, (size_t)(end - rest - 1), &out->port) < 0)
-        return bad_host(out, err, "the port must be a number from 1 to 65535");
-    return 0;
-}
-
 /* ---- endpoints ---- */
 
-static const struct {
-    const char *text;
-    bool tls;
-} schemes[] = {{"https://", true}, {"http://", false}};
-
-/* Returns what follows the scheme, NULL for one we do not speak. */
-static const char *parse_scheme(const char *text, bool *given, bool *tls)
+/* "host", "host:port", "[v6]" or "[v6]:port" into host, ipv6 and port (0: none given). NULL,
+ * or what is wrong with it. */
+static const char *parse_authority(const char *text, size_t size, struct s3_endpoint *out)
 {
-    *given = true;
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t size = strlen(schemes[i].text);
-        if (strncasecmp(text, schemes[i].text, size) == 0) {
-            *tls = schemes[i].tls;
-            return text + size;
-        }
+    const char *const bad_port = "the port must be a number from 1 to 65535";
+    const char *wrong = "no valid host name or address (IPv6 as [::1])";
+    char *url = memory_format("https://%.*s", (int)size, text);
+    char *host = NULL, *port = NULL, *zone = NULL;
+
+    /* libcurl takes it apart, as it will when a request is sent: what we check is where the
+     * request goes, also for an address like 0177.1. "https://s3.amazonaws.com@evil.example"
+     * leads to evil.example. */
+    CURLU *parts = curl_url();
+    CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
+    (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
+    (void)curl_url_get(parts, CURLUPART_ZONEID, &zone, 0);
+    if (code == CURLUE_USER_NOT_ALLOWED) {
+        wrong = "no user name or password may stand in it";
+        goto cleanup;
     }
-    *given = false;
-    *tls = true;
-    return strstr(text, "://") == NULL ? text : NULL;
+    if (code == CURLUE_BAD_PORT_NUMBER) {
+        wrong = bad_port;
+        goto cleanup;
+    }
+    /* Where libcurl is as lenient as a browser we are not: "https:///h", %XX in a name,
+     * zones, and a port that is empty or 0. */
+    if (code != CURLUE_OK || host == NULL || size == 0 || zone != NULL ||
+        strcspn(url + strlen("https://"), "%/?#\\") != size)
+        goto cleanup;
+    out->port = port == NULL ? 0 : (unsigned)strtoul(port, NULL, 10);
+    if (text[size - 1] == ':' || (port != NULL && out->port == 0)) {
+        wrong = bad_port;
+        goto cleanup;
+    }
+    size_t length = strlen(host);
+    out->ipv6 = host[0] == '[' && host[length - 1] == ']';
+    if (out->ipv6) {
+        out->host = memory_strndup(host + 1, length - 2);
+        wrong = NULL;
+        goto cleanup;
+    }
+    /* A dot at the end is the root of all names; certificates and signatures do without. */
+    if (length > 1 && host[length - 1] == '.')
+        length--;
+    out->host = text_lower(memory_strndup(host, length));
+    if (is_host_name(out->host))
+        wrong = NULL;
+
+cleanup:
+    if (wrong != NULL)
+        s3_endpoint_release(out);
+    curl_free(host);
+    curl_free(port);
+    curl_free(zone);
+    curl_url_cleanup(parts);
+    free(url);
+    return wrong;
 }
 
-static int check_characters(const char *text, struct err *err)
+int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err)
 {
+    *out = (struct s3_endpoint){0};
+    /* No message shows the text: a secret may stand in it. */
     for (const char *p = text; *p != '\0'; p++) {
         if ((unsigned char)*p <= 0x20 || *p == 0x7F)
             return err_set(err, ERR_CONFIG,
@@ -155,46 +123,32 @@ static int check_characters(const char *text, struct err *err)
         if (*p == '?' || *p == '#')
             return err_set(err, ERR_CONFIG, "endpoint: no '?' or '#' may stand in it");
     }
-    return 0;
-}
-
-static char *wire_path(const char *path)
-{
-    size_t size = strlen(path);
-    while (size > 0 && path[size - 1] == '/')
-        size--;
-    char *cut = memory_strndup(path, size);
-    struct text wire;
-    text_init(&wire, 3 * size);
-    s3_uri_encode_path(cut, &wire);
-    free(cut);
-    char *taken = text_take(&wire);
-    text_release(&wire);
-    return taken;
-}
-
-int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err)
-{
-    bool given, tls;
-    struct authority authority;
-    *out = (struct s3_endpoint){0};
-    if (check_characters(text, err) < 0)
-        return -1;
-    const char *start = parse_scheme(text, &given, &tls);
-    if (start == NULL)
+    bool https = strncasecmp(text, "https://", 8) == 0;
+    bool http = strncasecmp(text, "http://", 7) == 0;
+    if (!https && !http && strstr(text, "://") != NULL)
         return err_set(err, ERR_CONFIG, "endpoint: it must begin with https:// or http://");
-    size_t size = strcspn(start, "/");
-    if (parse_authority(start, size, &authority, err) < 0)
-        return -1;
-    *out = (struct s3_endpoint){.tls = tls,
-                                .host = authority.host,
-                                .ipv6 = authority.ipv6,
-                                .port = authority.port,
-                                .base_path = wire_path(start + size)};
-    if (!given)
-        out->tls = !s3_endpoint_is_loopback(out);
+
+    const char *authority = text + (https ? 8 : http ? 7 : 0);
+    size_t size = strcspn(authority, "/");
+    const char *wrong = parse_authority(authority, size, out);
+    if (wrong != NULL)
+        return err_set(err, ERR_CONFIG, "endpoint: %s", wrong);
+    out->tls = https || (!http && !s3_endpoint_is_loopback(out));
     if (out->port == 0)
         out->port = out->tls ? 443 : 80;
+
+    /* In wire form, and without the slashes at its end. */
+    struct text path;
+    const char *base = authority + size;
+    size_t length = strlen(base);
+    while (length > 0 && base[length - 1] == '/')
+        length--;
+    char *cut = memory_strndup(base, length);
+    text_init(&path, 3 * length);
+    s3_uri_encode_path(cut, &path);
+    out->base_path = text_take(&path);
+    text_release(&path);
+    free(cut);
     return 0;
 }
 
@@ -210,7 +164,7 @@ int s3_endpoint_aws(const char *region, bool fips, bool dualstack, struct s3_end
 {
     *out = (struct s3_endpoint){0};
     if (!s3_region_is_valid(region) || !is_label(region, strlen(region), "-"))
-        return err_set(err, ERR_CONFIG, "\"%.80s\" is no region", region);
+        return err_set(err, ERR_CONFIG, "\"%.80s\" is not a region", region);
     out->tls = true;
     out->port = 443;
     out->base_path = memory_strdup("");
@@ -220,13 +174,6 @@ int s3_endpoint_aws(const char *region, bool fips, bool dualstack, struct s3_end
     return 0;
 }
 
-void s3_endpoint_copy(const struct s3_endpoint *from, struct s3_endpoint *out)
-{
-    *out = *from;
-    out->host = memory_strdup(from->host);
-    out->base_path = memory_strdup(from->base_path);
-}
-
 void s3_endpoint_release(struct s3_endpoint *endpoint)
 {
     free(endpoint->host);
@@ -234,14 +181,10 @@ void s3_endpoint_release(struct s3_endpoint *endpoint)
     *endpoint = (struct s3_endpoint){0};
 }
 
-static bool is_amazon(const char *host)
-{
-    return text_ends_with(host, AMAZON) || text_ends_with(host, AMAZON_CHINA);
-}
-
 bool s3_endpoint_is_aws(const struct s3_endpoint *endpoint)
 {
-    return is_amazon(endpoint->host);
+    return text_ends_with(endpoint->host, AMAZON) ||
+           text_ends_with(endpoint->host, AMAZON_CHINA);
 }
 
 bool s3_endpoint_is_loopback(const struct s3_endpoint *endpoint)
@@ -273,19 +216,22 @@ static bool looks_like_region(const char *label, size_t size)
 
 char *s3_endpoint_region(const struct s3_endpoint *endpoint)
 {
-    const char *suffix = strstr(endpoint->host, AMAZON);
+    const char *host = endpoint->host;
+    const char *suffix = strstr(host, AMAZON);
     if (!s3_endpoint_is_aws(endpoint) || suffix == NULL)
         return NULL;
-    size_t size = (size_t)(suffix - endpoint->host);
-    const char *host = endpoint->host;
+    /* The label in front of the domain; a private link has one more:
+     * bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com */
+    size_t size = (size_t)(suffix - host);
     if (size > 5 && memcmp(host + size - 5, ".vpce", 5) == 0)
-        size -= 5; /* bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com */
+        size -= 5;
     size_t start = size;
     while (start > 0 && host[start - 1] != '.')
         start--;
     const char *label = host + start;
     size_t length = size - start;
-    if (length > 3 && memcmp(label, "s3-", 3) == 0) { /* s3-eu-west-1: the old form */
+    /* s3-eu-west-1: the old form. */
+    if (length > 3 && memcmp(label, "s3-", 3) == 0) {
         label += 3;
         length -= 3;
     }
@@ -315,19 +261,21 @@ bool s3_endpoint_set_region(struct s3_endpoint *endpoint, const char *region)
 
 bool s3_endpoint_may_follow(const struct s3_endpoint *endpoint, const char *host)
 {
-    struct authority to;
-    struct err ignored = {0};
-    if (parse_authority(host, strlen(host), &to, &ignored) < 0)
+    struct s3_endpoint to = {0};
+    bool follow = false;
+
+    if (parse_authority(host, strlen(host), &to) != NULL)
         return false;
-    bool same = strcmp(to.host, endpoint->host) == 0;
-    size_t size = strlen(to.host);
-    size_t own = strlen(endpoint->host);
-    bool below = !endpoint->ipv6 && !is_ipv4(endpoint->host) && size > own + 1 &&
-                 to.host[size - own - 1] == '.' &&
-                 strcmp(to.host + size - own, endpoint->host) == 0;
-    bool amazon = s3_endpoint_is_aws(endpoint) && !to.ipv6 && is_amazon(to.host);
-    free(to.host);
-    return same || below || amazon;
+    size_t size = strlen(to.host), own = strlen(endpoint->host);
+    if (strcmp(to.host, endpoint->host) == 0)
+        follow = true;
+    /* A bucket of it. Nothing is below an address. */
+    else if (!endpoint->ipv6 && !is_ipv4(endpoint->host) && size > own + 1)
+        follow = to.host[size - own - 1] == '.' && text_ends_with(to.host, endpoint->host);
+    if (s3_endpoint_is_aws(endpoint) && s3_endpoint_is_aws(&to))
+        follow = true;
+    s3_endpoint_release(&to);
+    return follow;
 }
 
 /* ---- style ---- */

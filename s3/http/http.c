@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -395,10 +396,7 @@ struct s3_http *s3_http_new(const struct s3_http_config *config, struct err *err
         curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK) {
         err_set(err, ERR_SYSTEM, "libcurl cannot be set up");
     } else {
-        int error = pthread_create(&http->thread, NULL, run, http);
-        http->started = error == 0;
-        if (error != 0)
-            err_set(err, ERR_SYSTEM, "cannot start a thread: %s", strerror(error));
+        http->started = thread_start(&http->thread, run, http, err) == 0;
     }
     if (http->started)
         return http;

@@ -12,24 +12,25 @@
 
 /* ---- percent-encoding ---- */
 
-void s3_uri_encode_path(const char *path, struct text *out)
+/* Text that may be encoded already, in part or otherwise: %XX stays what it stands for. */
+static void add_encoded_anew(struct text *out, const char *text, size_t size,
+                             bool keep_slash)
 {
-    size_t size = strlen(path);
     for (size_t i = 0; i < size; i++) {
-        int byte = text_percent_byte(path + i, size - i);
-        char c = byte < 0 ? path[i] : (char)byte;
+        int byte = text_percent_byte(text + i, size - i);
+        char c = byte < 0 ? text[i] : (char)byte;
         /* A slash that came as %2F is no separator and stays as it is. */
-        text_add_percent(out, &c, 1, byte < 0);
+        text_add_percent(out, &c, 1, keep_slash && byte < 0);
         i += byte < 0 ? 0 : 2;
     }
 }
 
-/* ---- addresses ---- */
-
-static bool has_default_port(const struct s3_endpoint *endpoint)
+void s3_uri_encode_path(const char *path, struct text *out)
 {
-    return endpoint->port == (endpoint->tls ? 443U : 80U);
+    add_encoded_anew(out, path, strlen(path), true);
 }
+
+/* ---- addresses ---- */
 
 void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool virtual_host,
                  const char *bucket, const char *key)
@@ -38,11 +39,14 @@ void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool vi
     struct text host, path;
     text_init(&host, TEXT_CEILING);
     text_init(&path, TEXT_CEILING);
+
+    /* curl leaves the default port out of the Host header, so the signature does too. */
     if (in_host)
         text_addf(&host, "%s.", bucket);
     text_addf(&host, endpoint->ipv6 ? "[%s]" : "%s", endpoint->host);
-    if (!has_default_port(endpoint))
+    if (endpoint->port != (endpoint->tls ? 443U : 80U))
         text_addf(&host, ":%u", endpoint->port);
+
     text_add(&path, endpoint->base_path);
     if (bucket != NULL && !in_host) {
         text_add_char(&path, '/');
@@ -54,6 +58,7 @@ void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool vi
     }
     if (path.length == 0)
         text_add_char(&path, '/');
+
     uri->origin = memory_format("%s://%s", endpoint->tls ? "https" : "http", host.data);
     uri->host = text_take(&host);
     uri->path = text_take(&path);
@@ -78,12 +83,10 @@ char *s3_uri_text(const struct s3_uri *uri, const char *query)
 
 /* ---- queries ---- */
 
-/* Sizes, because a decoded %00 is a byte like any other. */
+/* Encoded when it is added, so that a %00 is a text like any other. */
 struct s3_query_pair {
     char *name;
     char *value;
-    size_t name_size;
-    size_t value_size;
 };
 
 void s3_query_init(struct s3_query *query)
@@ -95,7 +98,7 @@ void s3_query_release(struct s3_query *query)
 {
     for (size_t i = 0; i < query->count; i++) {
         struct s3_query_pair *pair = &query->pairs[i];
-        memory_wipe(pair->value, pair->value_size); /* may be a session token */
+        memory_wipe(pair->value, strlen(pair->value)); /* may be a session token */
         free(pair->name);
         free(pair->value);
     }
@@ -103,20 +106,32 @@ void s3_query_release(struct s3_query *query)
     *query = (struct s3_query){0};
 }
 
-static void add_owned(struct s3_query *query, struct s3_query_pair pair)
+/* Heap. `raw`: a '%' is a percent sign and begins nothing. */
+static char *encode(const char *data, size_t size, bool raw)
+{
+    struct text out;
+    text_init(&out, 3 * size);
+    if (raw)
+        text_add_percent(&out, data, size, false);
+    else
+        add_encoded_anew(&out, data, size, false);
+    char *taken = text_take(&out);
+    text_release(&out);
+    return taken;
+}
+
+static struct s3_query_pair *add_pair(struct s3_query *query)
 {
     memory_grow(&query->pairs, &query->capacity, query->count + 1, sizeof *query->pairs);
-    query->pairs[query->count++] = pair;
+    return &query->pairs[query->count++];
 }
 
 void s3_query_add(struct s3_query *query, const char *name, const char *value)
 {
     if (value == NULL)
         value = "";
-    add_owned(query, (struct s3_query_pair){.name = memory_strdup(name),
-                                            .value = memory_strdup(value),
-                                            .name_size = strlen(name),
-                                            .value_size = strlen(value)});
+    *add_pair(query) = (struct s3_query_pair){.name = encode(name, strlen(name), true),
+                                              .value = encode(value, strlen(value), true)};
 }
 
 void s3_query_addf(struct s3_query *query, const char *name, const char *format, ...)
@@ -130,23 +145,8 @@ void s3_query_addf(struct s3_query *query, const char *name, const char *format,
     va_start(arguments, format);
     vsnprintf(value, size, format, arguments);
     va_end(arguments);
-    add_owned(query, (struct s3_query_pair){.name = memory_strdup(name),
-                                            .value = value,
-                                            .name_size = strlen(name),
-                                            .value_size = size - 1});
-}
-
-static char *decoded(const char *text, size_t size, size_t *out_size)
-{
-    struct text out;
-    text_init(&out, size);
-    /* What is no %XX stays as it is: then the service decides, not we. */
-    bool clean = text_add_decoded(&out, text, size);
-    (void)clean;
-    *out_size = out.length;
-    char *taken = text_take(&out);
-    text_release(&out);
-    return taken;
+    s3_query_add(query, name, value);
+    free(value);
 }
 
 void s3_query_add_text(struct s3_query *query, const char *text)
@@ -155,60 +155,33 @@ void s3_query_add_text(struct s3_query *query, const char *text)
         size_t size = strcspn(text, "&");
         size_t name_size = strcspn(text, "=&");
         if (size > 0) {
-            struct s3_query_pair pair = {0};
             size_t skip = name_size < size ? name_size + 1 : size;
-            pair.name = decoded(text, name_size, &pair.name_size);
-            pair.value = decoded(text + skip, size - skip, &pair.value_size);
-            add_owned(query, pair);
+            *add_pair(query) =
+                (struct s3_query_pair){.name = encode(text, name_size, false),
+                                       .value = encode(text + skip, size - skip, false)};
         }
         text += size + (text[size] == '&' ? 1 : 0);
     }
 }
 
-struct encoded {
-    char *name;
-    char *value;
-};
-
 /* By the encoded forms, as SigV4 wants it: '%' sorts before '-' and the letters. */
-static int compare_encoded(const void *a, const void *b)
+static int compare_pairs(const void *a, const void *b)
 {
-    const struct encoded *x = a;
-    const struct encoded *y = b;
+    const struct s3_query_pair *x = a;
+    const struct s3_query_pair *y = b;
     int names = strcmp(x->name, y->name);
     return names != 0 ? names : strcmp(x->value, y->value);
 }
 
-static char *encode(const char *data, size_t size)
-{
-    struct text out;
-    text_init(&out, 3 * size);
-    text_add_percent(&out, data, size, false);
-    char *taken = text_take(&out);
-    text_release(&out);
-    return taken;
-}
-
 void s3_query_text(struct s3_query *query, struct text *out)
 {
-    if (query->count == 0)
-        return;
-    struct encoded *all = memory_array(query->count, sizeof *all);
-    for (size_t i = 0; i < query->count; i++) {
-        const struct s3_query_pair *pair = &query->pairs[i];
-        all[i].name = encode(pair->name, pair->name_size);
-        all[i].value = encode(pair->value, pair->value_size);
-    }
-    qsort(all, query->count, sizeof *all, compare_encoded);
+    if (query->count > 1)
+        qsort(query->pairs, query->count, sizeof *query->pairs, compare_pairs);
     for (size_t i = 0; i < query->count; i++) {
         if (i > 0)
             text_add_char(out, '&');
-        text_add(out, all[i].name);
+        text_add(out, query->pairs[i].name);
         text_add_char(out, '=');
-        text_add(out, all[i].value);
-        memory_wipe(all[i].value, strlen(all[i].value));
-        free(all[i].name);
-        free(all[i].value);
+        text_add(out, query->pairs[i].value);
     }
-    free(all);
 }

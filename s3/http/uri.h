@@ -37,7 +37,6 @@ int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err
 /* Amazon's own endpoint of a region: s3[-fips][.dualstack].<region>.amazonaws.com[.cn]. */
 int s3_endpoint_aws(const char *region, bool fips, bool dualstack, struct s3_endpoint *out,
                     struct err *err) MUST_USE;
-void s3_endpoint_copy(const struct s3_endpoint *from, struct s3_endpoint *out);
 void s3_endpoint_release(struct s3_endpoint *endpoint);
 /* Below amazonaws.com or amazonaws.com.cn. */
 bool s3_endpoint_is_aws(const struct s3_endpoint *endpoint);
@@ -80,7 +79,7 @@ char *s3_uri_text(const struct s3_uri *uri, const char *query) MUST_USE;
 
 /* ---- queries ---- */
 
-/* Name and value pairs as raw bytes. */
+/* Name and value pairs. */
 struct s3_query {
     struct s3_query_pair *pairs;
     size_t count;
@@ -96,7 +95,7 @@ void s3_query_addf(struct s3_query *query, const char *name, const char *format,
  * plus sign. */
 void s3_query_add_text(struct s3_query *query, const char *text);
 /* Adds "a=1&b=" to out: encoded, then sorted by name and value as bytes; a pair without
- * value keeps its '='. This is the canonical query of SigV4. */
+ * value keeps its '='. This is the canonical query of SigV4. Puts the pairs in that order. */
 void s3_query_text(struct s3_query *query, struct text *out);
 
 /* ---- percent-encoding ---- */

@@ -24,30 +24,15 @@ struct walk {
     struct err *err;
 };
 
-/* A character before "<?xml" is an error to libxml2, but S3 sends white space while a
- * Complete is at work. */
-static void skip_white_space(const char **data, size_t *size)
-{
-    while (*size > 0 && strchr(" \t\r\n", **data) != NULL && **data != '\0') {
-        (*data)++;
-        (*size)--;
-    }
-}
-
 static int bad(struct err *err, const char *what)
 {
     return err_set(err, ERR_TRANSIENT, "the service's XML answer %s", what);
 }
 
-static const char *name_of(struct walk *walk)
-{
-    const xmlChar *name = xmlTextReaderConstLocalName(walk->reader);
-    return name != NULL ? (const char *)name : "";
-}
-
 static int open_element(struct walk *walk)
 {
-    const char *name = name_of(walk);
+    const xmlChar *local = xmlTextReaderConstLocalName(walk->reader);
+    const char *name = local != NULL ? (const char *)local : "";
 
     if (walk->depth >= MAX_DEPTH)
         return bad(walk->err, "is nested too deeply");
@@ -55,6 +40,7 @@ static int open_element(struct walk *walk)
         return err_set(walk->err, ERR_TRANSIENT,
                        "the service answered with a <%.40s> where <%s> was expected", name,
                        walk->root);
+    /* The root's own name is not part of the path. */
     walk->lengths[walk->depth] = walk->path.length;
     if (walk->depth > 0) {
         if (walk->path.length > 0)
@@ -73,6 +59,7 @@ static int close_element(struct walk *walk)
     int result = walk->each(walk->context, walk->path.data, walk->text.data, walk->err);
     if (result != 0)
         return result;
+    /* Back to the element around it; white space between its children is not its text. */
     walk->depth--;
     walk->path.length = walk->lengths[walk->depth];
     walk->path.data[walk->path.length] = '\0';
@@ -83,10 +70,9 @@ static int close_element(struct walk *walk)
 
 static int visit(struct walk *walk)
 {
-    int type = xmlTextReaderNodeType(walk->reader);
-
-    switch (type) {
+    switch (xmlTextReaderNodeType(walk->reader)) {
     case XML_READER_TYPE_ELEMENT: {
+        /* <a/> has no end of its own. */
         bool empty = xmlTextReaderIsEmptyElement(walk->reader) == 1;
         if (open_element(walk) < 0)
             return -1;
@@ -99,6 +85,7 @@ static int visit(struct walk *walk)
     case XML_READER_TYPE_SIGNIFICANT_WHITESPACE:
         text_add(&walk->text, (const char *)xmlTextReaderConstValue(walk->reader));
         return 0;
+    /* No service sends these; who does means to make us grow or read files. */
     case XML_READER_TYPE_DOCUMENT_TYPE:
     case XML_READER_TYPE_ENTITY_REFERENCE:
         return bad(walk->err, "declares types or entities");
@@ -107,23 +94,14 @@ static int visit(struct walk *walk)
     }
 }
 
-static int read_all(struct walk *walk)
-{
-    int got, result;
-
-    while ((got = xmlTextReaderRead(walk->reader)) == 1) {
-        result = visit(walk);
-        if (result != 0)
-            return result;
-    }
-    if (got < 0 || !walk->ended)
-        return bad(walk->err, "is cut or malformed");
-    return 0;
-}
-
 static xmlTextReader *open_reader(const char *data, size_t size)
 {
-    skip_white_space(&data, &size);
+    /* S3 sends white space while a Complete is at work, and a character in front of "<?xml"
+     * is an error to libxml2. */
+    while (size > 0 && memchr(" \t\r\n", *data, 4) != NULL) {
+        data++;
+        size--;
+    }
     if (size == 0 || size > INT32_MAX)
         return NULL;
     return xmlReaderForMemory(data, (int)size, NULL, NULL,
@@ -134,13 +112,18 @@ int s3_xml_walk(const char *data, size_t size, const char *root, s3_xml_each eac
                 void *context, struct err *err)
 {
     struct walk walk = {.root = root, .each = each, .context = context, .err = err};
+    int got = 0, result = 0;
 
     walk.reader = open_reader(data, size);
     if (walk.reader == NULL)
         return bad(err, "is empty");
     text_init(&walk.path, MAX_PATH);
     text_init(&walk.text, MAX_TEXT);
-    int result = read_all(&walk);
+    while (result == 0 && (got = xmlTextReaderRead(walk.reader)) == 1)
+        result = visit(&walk);
+    /* What came before the cut was told; whether there is more is not known. */
+    if (result == 0 && (got < 0 || !walk.ended))
+        result = bad(err, "is cut or malformed");
     text_release(&walk.path);
     text_release(&walk.text);
     xmlFreeTextReader(walk.reader);

@@ -12,6 +12,7 @@ static char *sign_url(struct s3_client *client, const struct s3_credentials *cre
     s3_client_address(client, key, &uri, &region);
     text_init(&query, 64 << 10);
     const struct s3_sign_request request = {
+        .credentials = credentials,
         .method = "GET",
         .host = uri.host,
         .path = uri.path,
@@ -20,8 +21,7 @@ static char *sign_url(struct s3_client *client, const struct s3_credentials *cre
         .service = "s3",
         .time = now,
     };
-    if (s3_sign_query(s3_client_signer(client), credentials, &request, seconds, &query,
-                      NULL, err) == 0 &&
+    if (s3_sign_query(s3_client_signer(client), &request, seconds, &query, err) == 0 &&
         text_check(&query, "the signed query", err) == 0)
         url = s3_uri_text(&uri, query.data);
     memory_wipe(query.data, query.length);

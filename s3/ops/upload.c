@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "s3/http/xml.h"
 
 #include <assert.h>
@@ -247,11 +248,9 @@ static void stop_senders(struct s3_upload *upload)
         pthread_mutex_unlock(&upload->lock);
         s3_requests_cancel(upload->client, upload);
         pthread_mutex_lock(&upload->lock);
-        int64_t until = clock_monotonic_ms() + STOP_LOOK_MS;
-        struct timespec deadline = {.tv_sec = (time_t)(until / 1000),
-                                    .tv_nsec = (long)(until % 1000) * 1000000};
         if (upload->busy > 0)
-            pthread_cond_timedwait(&upload->progress, &upload->lock, &deadline);
+            thread_cond_wait_until(&upload->progress, &upload->lock,
+                                   clock_monotonic_ms() + STOP_LOOK_MS);
     }
     pthread_mutex_unlock(&upload->lock);
     for (unsigned i = 0; i < upload->sender_count; i++)
@@ -259,18 +258,6 @@ static void stop_senders(struct s3_upload *upload)
 }
 
 /* ---- begin and end ---- */
-
-static void init_locks(struct s3_upload *upload)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&upload->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&upload->work_came, &attributes);
-    pthread_cond_init(&upload->progress, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
 
 struct s3_upload *s3_upload_begin(struct s3_client *client,
                                   const struct s3_upload_spec *spec, struct err *err)
@@ -285,7 +272,9 @@ struct s3_upload *s3_upload_begin(struct s3_client *client,
     memcpy(upload->token, spec->token, sizeof upload->token);
     upload->on_upload_id = spec->on_upload_id;
     upload->context = spec->context;
-    init_locks(upload);
+    pthread_mutex_init(&upload->lock, NULL);
+    thread_cond_init(&upload->work_came);
+    thread_cond_init(&upload->progress);
     s3_ledger_init(&upload->ledger);
     return upload;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -28,7 +29,6 @@ struct part_pool {
 struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *cancel,
                                 struct err *err)
 {
-    pthread_condattr_t attributes;
     if (count == 0 || size == 0) {
         err_set(err, ERR_SYSTEM, "a pool of %zu buffers of %zu bytes is no use", count,
                 size);
@@ -39,10 +39,7 @@ struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *
     pool->size = size;
     pool->cancel = cancel;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->idle_came, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_cond_init(&pool->idle_came);
     return pool;
 }
 
@@ -81,10 +78,7 @@ static struct part *take_or_make(struct part_pool *pool, struct err *err)
 static void wait_a_little(struct part_pool *pool)
 {
     int64_t start = clock_monotonic_ms();
-    int64_t until = start + LOOK_MS;
-    struct timespec deadline = {.tv_sec = (time_t)(until / 1000),
-                                .tv_nsec = (long)(until % 1000) * 1000000};
-    pthread_cond_timedwait(&pool->idle_came, &pool->lock, &deadline);
+    thread_cond_wait_until(&pool->idle_came, &pool->lock, start + LOOK_MS);
     pool->waited_ms += clock_monotonic_ms() - start;
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -204,9 +205,8 @@ static int start_listener(struct process *process, const struct process_spec *sp
     listener->context = spec->context;
     if (make_pipe(listener->stop) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot make a pipe");
-    errno = pthread_create(&listener->thread, NULL, listen_to_stderr, listener);
-    if (errno != 0)
-        return err_errno(err, ERR_SYSTEM, "cannot start a thread");
+    if (thread_start(&listener->thread, listen_to_stderr, listener, err) < 0)
+        return -1;
     listener->running = true;
     return 0;
 }

@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/thread.h"
 #include "report/progress_view.h"
 
-#include <errno.h>
 #include <pthread.h>
 
 enum { LINE_MAX_BYTES = 1024 };
@@ -92,15 +92,6 @@ static void draw(struct progress *progress, bool done)
     text_release(&line);
 }
 
-/* pthread_cond_timedwait takes a point of the clock that `changed` was made with. */
-static void wait_until(struct progress *progress, int64_t left_ms)
-{
-    int64_t end_ms = clock_monotonic_ms() + left_ms;
-    struct timespec end = {.tv_sec = (time_t)(end_ms / 1000),
-                           .tv_nsec = (long)(end_ms % 1000) * 1000000};
-    (void)pthread_cond_timedwait(&progress->changed, &progress->lock, &end);
-}
-
 /* Log lines keep their distance whatever the phase; a live line shows it at once. */
 static void step(struct progress *progress)
 {
@@ -111,7 +102,10 @@ static void step(struct progress *progress)
     if (!due && !redraw) {
         /* Samples are taken more often than lines are drawn, for a rate that is of now. */
         int64_t left = progress->next_ms - now;
-        wait_until(progress, left < PROGRESS_SAMPLE_MS ? left : PROGRESS_SAMPLE_MS);
+        if (left > PROGRESS_SAMPLE_MS)
+            left = PROGRESS_SAMPLE_MS;
+        (void)thread_cond_wait_until(&progress->changed, &progress->lock,
+                                     clock_monotonic_ms() + left);
         if (progress->meter && !progress->stop)
             sample(progress);
         return;
@@ -138,18 +132,6 @@ static void *run(void *argument)
 
 /* ---- the calls ---- */
 
-static int init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    int result = pthread_condattr_init(&attributes);
-    if (result == 0)
-        result = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (result == 0)
-        result = pthread_cond_init(condition, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    return result;
-}
-
 static void fill_hooks(struct progress *progress, const struct progress_hooks *hooks)
 {
     if (hooks)
@@ -170,14 +152,13 @@ struct progress *progress_new(enum progress_style style, const struct progress_h
     fill_hooks(progress, hooks);
     if (style == PROGRESS_NONE)
         return progress;
-    errno = pthread_mutex_init(&progress->lock, NULL);
-    if (errno == 0)
-        errno = init_condition(&progress->changed);
-    if (errno == 0)
-        errno = pthread_create(&progress->thread, NULL, run, progress);
-    if (errno == 0)
+    pthread_mutex_init(&progress->lock, NULL);
+    thread_cond_init(&progress->changed);
+    if (thread_start(&progress->thread, run, progress, err) == 0)
         return progress;
-    err_errno(err, ERR_SYSTEM, "cannot start the thread that shows progress");
+    err_context(err, "showing progress");
+    pthread_cond_destroy(&progress->changed);
+    pthread_mutex_destroy(&progress->lock);
     free(progress);
     return NULL;
 }

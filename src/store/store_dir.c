@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,29 +93,22 @@ static void *check_root(void *argument)
 static struct check *new_check(const struct store_dir *dir, bool create)
 {
     struct check *check = memory_zalloc(sizeof *check);
-    pthread_condattr_t attributes;
     check->dir.path = memory_strdup(dir->path);
     check->create = create;
     pthread_mutex_init(&check->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&check->done, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_cond_init(&check->done);
     return check;
 }
 
-/* Waits for the thread. True when it has finished, false when it was left to itself. */
-/* A thread that hangs in the kernel cannot be ended; it frees what it has when it comes
- * back. */
+/* Waits for the thread. True when it has finished, false when it was left to itself: one
+ * that hangs in the kernel cannot be ended; it frees what it has when it comes back. */
 static bool wait_for(struct check *check, int64_t timeout_ms)
 {
     int64_t until = clock_monotonic_ms() + timeout_ms;
-    struct timespec deadline = {.tv_sec = (time_t)(until / 1000),
-                                .tv_nsec = (long)(until % 1000) * 1000000};
-    int waited = 0;
+    bool in_time = true;
     pthread_mutex_lock(&check->lock);
-    while (!check->finished && waited == 0)
-        waited = pthread_cond_timedwait(&check->done, &check->lock, &deadline);
+    while (!check->finished && in_time)
+        in_time = thread_cond_wait_until(&check->done, &check->lock, until);
     bool finished = check->finished;
     check->left = !finished;
     pthread_mutex_unlock(&check->lock);
@@ -126,10 +120,9 @@ static int check_dir(struct store *store, bool create, int64_t timeout_ms, struc
     struct store_dir *dir = (struct store_dir *)store;
     struct check *check = new_check(dir, create);
     pthread_t thread;
-    int error = pthread_create(&thread, NULL, check_root, check);
-    if (error != 0) {
+    if (thread_start(&thread, check_root, check, err) < 0) {
         free_check(check);
-        return err_set(err, ERR_SYSTEM, "cannot start a thread: %s", strerror(error));
+        return -1;
     }
     if (!wait_for(check, timeout_ms)) {
         pthread_detach(thread);

@@ -10,7 +10,7 @@
 
 #include "base/digest.h"
 #include "base/err.h"
-#include "stream/chan.h"
+#include "base/chan.h"
 #include "stream/chunk.h"
 #include "stream/index.h"
 #include "stream/stream.h"

@@ -75,9 +75,6 @@ static int isal_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct 
 {
     struct isal_zstream *z = &encoder->isal;
 
-    /* ISA-L finds in its buffer what the chunk before left there, or malloc: matches are checked, so the
-     * output is right, but which ones are tried would depend on it, and the same dump give other bytes. */
-    memset(encoder->isal_buffer, 0, isal_buffer[encoder->level]);
     isal_deflate_stateless_init(z);
     z->level = (uint32_t)encoder->level;
     z->level_buf = encoder->isal_buffer;

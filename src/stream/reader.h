@@ -11,7 +11,7 @@
 
 #include "base/digest.h"
 #include "base/err.h"
-#include "stream/chan.h"
+#include "base/chan.h"
 #include "stream/chunk.h"
 #include "stream/scan.h"
 #include "stream/stream.h"

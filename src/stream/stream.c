@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "stream/assemble.h"
-#include "stream/chan.h"
+#include "base/chan.h"
 #include "stream/chunk.h"
 #include "stream/index.h"
 #include "stream/reader.h"

@@ -15,7 +15,8 @@ static void signs(const char *host, const char *path, const char *query)
 {
     struct s3_credentials credentials = {.access_key = memory_strdup("A")};
     secret_set(&credentials.secret_key, "S");
-    struct s3_sign_request request = {.method = "GET",
+    struct s3_sign_request request = {.credentials = &credentials,
+                                      .method = "GET",
                                       .host = host,
                                       .path = path,
                                       .query = query,
@@ -27,7 +28,7 @@ static void signs(const char *host, const char *path, const char *query)
     for (int generic = 0; generic <= 1; generic++) {
         struct strlist lines = {0};
         request.generic = generic == 1;
-        assert(s3_sign(signer, &credentials, &request, &lines, NULL, &err) == 0);
+        assert(s3_sign(signer, &request, &lines, &err) == 0);
         s3_sign_lines_release(&lines);
     }
     s3_signer_free(signer);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* accept4, pipe2 */
 #include "tests/support/fake_s3.h"
 
+#include "base/thread.h"
 #include "tests/support/fake_s3_internal.h"
 
 #include <errno.h>
@@ -232,9 +233,8 @@ static int go_up(struct fake_s3 *fake, struct err *err)
         return -1;
     if (listen(fake->listen_fd, 128) < 0)
         return err_errno(err, ERR_SYSTEM, "listen");
-    int rc = pthread_create(&fake->accepter, NULL, accept_all, fake);
-    if (rc != 0)
-        return err_set(err, ERR_SYSTEM, "pthread_create: %s", strerror(rc));
+    if (thread_start(&fake->accepter, accept_all, fake, err) < 0)
+        return -1;
     fake->accepting = true;
     return 0;
 }
@@ -249,23 +249,13 @@ int fake_s3_up(struct fake_s3 *fake, struct err *err)
 
 /* ---- the whole ---- */
 
-static void init_cond(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 struct fake_s3 *fake_s3_new(const struct fake_s3_settings *settings, struct err *err)
 {
     struct fake_s3 *fake = memory_zalloc(sizeof *fake);
 
     pthread_mutex_init(&fake->lock, NULL);
     pthread_mutex_init(&fake->control, NULL);
-    init_cond(&fake->changed);
+    thread_cond_init(&fake->changed);
     fake->listen_fd = -1;
     fake->wake_fds[0] = fake->wake_fds[1] = -1;
     fake->settings = *settings;

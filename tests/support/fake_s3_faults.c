@@ -1,8 +1,7 @@
 #include "tests/support/fake_s3_internal.h"
 
 #include "base/clock.h"
-
-#include <errno.h>
+#include "base/thread.h"
 
 /* ---- the script ---- */
 
@@ -298,22 +297,14 @@ static bool wait_released(struct fake_call *call)
     return open;
 }
 
-static struct timespec deadline(int64_t ms)
-{
-    int64_t end = clock_monotonic_ms() + ms;
-
-    return (struct timespec){.tv_sec = (time_t)(end / 1000),
-                             .tv_nsec = (long)(end % 1000) * 1000000};
-}
-
 static bool wait_delay(struct fake_call *call)
 {
-    struct timespec end = deadline(call->fault.delay_ms);
-    int rc = 0;
+    int64_t end = clock_monotonic_ms() + call->fault.delay_ms;
+    bool in_time = true;
 
     pthread_mutex_lock(&call->fake->lock);
-    while (rc != ETIMEDOUT && !call->link->cut)
-        rc = pthread_cond_timedwait(&call->fake->changed, &call->fake->lock, &end);
+    while (in_time && !call->link->cut)
+        in_time = thread_cond_wait_until(&call->fake->changed, &call->fake->lock, end);
     bool open = !call->link->cut;
     pthread_mutex_unlock(&call->fake->lock);
     return open;
@@ -330,12 +321,12 @@ bool fake_faults_wait(struct fake_call *call)
 
 bool fake_s3_wait_held(struct fake_s3 *fake, unsigned count, int timeout_ms)
 {
-    struct timespec end = deadline(timeout_ms);
-    int rc = 0;
+    int64_t end = clock_monotonic_ms() + timeout_ms;
+    bool in_time = true;
 
     pthread_mutex_lock(&fake->lock);
-    while (fake->held < count && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&fake->changed, &fake->lock, &end);
+    while (fake->held < count && in_time)
+        in_time = thread_cond_wait_until(&fake->changed, &fake->lock, end);
     bool held = fake->held >= count;
     pthread_mutex_unlock(&fake->lock);
     return held;

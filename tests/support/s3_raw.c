@@ -58,6 +58,7 @@ static int sign_lines(const struct s3_raw_service *service, const struct s3_raw 
     secret_set(&credentials.secret_key,
                raw->secret_key != NULL ? raw->secret_key : service->secret_key);
     struct s3_sign_request request = {
+        .credentials = &credentials,
         .method = raw->method,
         .host = out->uri.host,
         .path = out->uri.path,
@@ -69,7 +70,7 @@ static int sign_lines(const struct s3_raw_service *service, const struct s3_raw 
         .service = "s3",
         .time = clock_now() + raw->clock_offset_s,
     };
-    int result = s3_sign(signer, &credentials, &request, &out->lines, NULL, err);
+    int result = s3_sign(signer, &request, &out->lines, err);
     for (size_t i = 0; i < count; i++)
         strlist_addf(&out->lines, "%s: %s", headers[i].name, headers[i].value);
     strlist_release(&names);

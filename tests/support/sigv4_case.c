@@ -227,6 +227,7 @@ bool sigv4_case_request(const struct sigv4_case *one, bool presign, char *hex,
     const json_t *context = one->context;
     struct err err = {0};
     *out = (struct s3_sign_request){
+        .credentials = &one->credentials,
         .method = one->method,
         .host = one->host,
         .path = one->wire_path != NULL ? one->wire_path : one->path,

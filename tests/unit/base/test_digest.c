@@ -1,4 +1,5 @@
 #include "base/digest.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -126,9 +127,5 @@ int main(void)
     tcase_add_loop_test(tcase, what_is_not_exactly_the_base64_of_that_size_is_refused, 0,
                         COUNT(not_two_bytes));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

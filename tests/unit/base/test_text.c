@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "base/text.h"
+#include "tests/support/run_suite.h"
 
 #include <check.h>
 
@@ -303,9 +304,5 @@ int main(void)
     tcase_add_test(tcase, a_list_owns_its_strings_and_ends_with_null_for_execve);
     tcase_add_test(tcase, a_field_is_replaced_by_a_copy_even_of_a_part_of_itself);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

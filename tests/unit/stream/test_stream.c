@@ -239,10 +239,12 @@ START_TEST(bytes_come_back_in_order_with_right_hashes_rows_and_ranges)
 }
 END_TEST
 
+/* By zlib: of ISA-L's levels one run in thirty on a busy machine takes another match of a short chunk, which
+ * decodes to the same. */
 START_TEST(how_the_source_writes_and_how_many_threads_there_are_changes_no_byte)
 {
     struct text dump, first, other;
-    struct stream_spec spec = {.codec = {CODEC_GZIP, 1}, .threads = 1, .chunk_size = 5000};
+    struct stream_spec spec = {.codec = {CODEC_GZIP, 6}, .threads = 1, .chunk_size = 5000};
 
     make_dump(&dump, 4, 200);
     struct stream *one = stream_text(&dump, &spec, 1 << 20, &first);

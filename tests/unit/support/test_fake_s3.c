@@ -1,36 +1,10 @@
 /* fake_s3: who may ask, and the settings that make it one service or another. */
-#include "tests/support/fake_s3.h"
-
-#include "tests/support/s3_ask.h"
-#include "tests/support/run_suite.h"
+#include "tests/support/fake_s3_rig.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 
 #include <check.h>
-
-static struct fake_s3 *fake;
-static struct fake_s3_settings settings;
-
-static void start(void)
-{
-    struct err err;
-
-    fake = fake_s3_new(&settings, &err);
-    ck_assert_ptr_nonnull(fake);
-}
-
-static void stop(void)
-{
-    fake_s3_free(fake);
-    fake = NULL;
-}
-
-static void setup(void)
-{
-    settings = fake_s3_defaults();
-    start();
-}
 
 static struct ask put_x(void)
 {
@@ -144,9 +118,8 @@ START_TEST(the_bucket_may_stand_in_the_host_name_or_behind_a_base_path)
     ask_expect(fake, &question, 200, NULL);
     ask_get(fake, "/second/k", NULL, 200, "x");
     ask_get(fake, "/bucket/k", NULL, 404, "NoSuchKey");
-    stop();
     settings.base_path = "/storage/v1/s3";
-    start();
+    fake_s3_rig_restart();
     ck_assert_ptr_nonnull(strstr(fake_s3_endpoint(fake), "/storage/v1/s3"));
     ask_put(fake, "/bucket/k", "y");
     ask_expect_object(fake, "k", "y");
@@ -336,9 +309,6 @@ int main(void)
     Suite *suite = suite_create("fake_s3");
     TCase *tcase = tcase_create("fake_s3");
 
-    curl_global_init(CURL_GLOBAL_ALL);
-    tcase_add_checked_fixture(tcase, setup, stop);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_well_signed_object_comes_back);
     tcase_add_loop_test(tcase, what_is_not_well_asked_is_refused, 0,
                         (int)(sizeof refusals / sizeof *refusals));
@@ -354,8 +324,5 @@ int main(void)
     tcase_add_loop_test(tcase, ranges_and_conditions_of_get, 0,
                         (int)(sizeof ranges / sizeof *ranges));
     tcase_add_test(tcase, stored_headers_come_back_and_customer_keys_are_asked_for);
-    suite_add_tcase(suite, tcase);
-    int status = run_suite(suite);
-    curl_global_cleanup();
-    return status;
+    return fake_s3_rig_run(suite, tcase);
 }

@@ -1,39 +1,11 @@
 /* fake_s3: every fault fires as its header says. */
-#include "tests/support/fake_s3.h"
-
-#include "tests/support/s3_ask.h"
-#include "tests/support/run_suite.h"
+#include "tests/support/fake_s3_rig.h"
 
 #include "base/clock.h"
 
 #include <check.h>
 
-#define K "/bucket/k"
-#define WHOLE "0123456789"
 #define WRONG_ETAG "\"0123456789abcdef0123456789abcdef\""
-
-static struct fake_s3 *fake;
-static struct fake_s3_settings settings;
-
-static void setup(void)
-{
-    struct err err;
-
-    settings = fake_s3_defaults();
-    fake = fake_s3_new(&settings, &err);
-    ck_assert_ptr_nonnull(fake);
-}
-
-static void stop(void)
-{
-    fake_s3_free(fake);
-}
-
-static struct ask put_whole(void)
-{
-    return (struct ask){
-        .method = "PUT", .path = K, .body = WHOLE, .size = sizeof WHOLE - 1};
-}
 
 static struct ask get_range(void)
 {
@@ -171,7 +143,7 @@ static struct ask question_of(enum question kind)
 {
     switch (kind) {
     case PUT:
-        return put_whole();
+        return fake_s3_rig_put();
     case GET:
         return (struct ask){.method = "GET", .path = K};
     case RANGE:
@@ -228,7 +200,7 @@ START_TEST(the_date_of_a_skewed_answer_is_off_ours)
     int64_t date;
     unsigned id =
         fake_s3_fault(fake, &(struct fake_fault){.action = FAKE_SKEWED, .seconds = 4000});
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
     struct reply reply = ask(fake, &question);
     char *header = reply_header(&reply, "date");
 
@@ -243,7 +215,7 @@ END_TEST
 
 START_TEST(a_flipped_bit_is_stored_without_a_word)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
 
     fake_s3_fault(fake, &(struct fake_fault){.op = "PutObject", .action = FAKE_FLIP_BODY});
     struct reply reply = ask(fake, &question);
@@ -257,7 +229,7 @@ END_TEST
 
 START_TEST(an_early_answer_does_not_wait_for_the_body)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
 
     question.expects = true;
     fake_s3_fault(fake, &(struct fake_fault){.action = FAKE_STATUS_EARLY,
@@ -289,7 +261,7 @@ static const struct {
 
 START_TEST(a_fault_fires_where_all_that_is_set_matches)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
 
     fake_s3_fault(fake, &matchings[_i].fault);
     for (size_t i = 0; i < 5; i++)
@@ -299,7 +271,7 @@ END_TEST
 
 START_TEST(of_several_faults_the_one_added_last_fires)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
     unsigned first = fake_s3_fault(fake, &(struct fake_fault){.times = FAKE_ALWAYS});
     unsigned last = fake_s3_fault(fake, &(struct fake_fault){.status = 503, .nth = 2});
 
@@ -317,14 +289,11 @@ static unsigned failures_of_a_hundred(uint64_t seed, char pattern[101])
 {
     unsigned failed = 0;
 
-    stop();
     settings.failure_percent = 20;
     settings.failure_seed = seed;
-    struct err err;
-    fake = fake_s3_new(&settings, &err);
-    ck_assert_ptr_nonnull(fake);
+    fake_s3_rig_restart();
     for (int i = 0; i < 100; i++) {
-        struct ask question = put_whole();
+        struct ask question = fake_s3_rig_put();
         struct reply reply = ask(fake, &question);
         failed += reply.status != 200;
         pattern[i] = (char)(reply.status == 0 ? '0' : '0' + reply.status % 10 + 1);
@@ -353,9 +322,6 @@ int main(void)
     Suite *suite = suite_create("fake_s3_faults");
     TCase *tcase = tcase_create("faults");
 
-    curl_global_init(CURL_GLOBAL_ALL);
-    tcase_add_checked_fixture(tcase, setup, stop);
-    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_fault_does_what_its_name_says_once, 0,
                         (int)(sizeof faults / sizeof *faults));
     tcase_add_test(tcase, the_date_of_a_skewed_answer_is_off_ours);
@@ -365,8 +331,5 @@ int main(void)
                         (int)(sizeof matchings / sizeof *matchings));
     tcase_add_test(tcase, of_several_faults_the_one_added_last_fires);
     tcase_add_test(tcase, random_failures_are_the_same_for_the_same_seed);
-    suite_add_tcase(suite, tcase);
-    int status = run_suite(suite);
-    curl_global_cleanup();
-    return status;
+    return fake_s3_rig_run(suite, tcase);
 }

@@ -1,45 +1,16 @@
 /* fake_s3: connections, requests at the same time, records and counts. */
-#include "tests/support/fake_s3.h"
-
-#include "tests/support/s3_ask.h"
-#include "tests/support/run_suite.h"
+#include "tests/support/fake_s3_rig.h"
 
 #include "base/memory.h"
 
 #include <check.h>
 #include <pthread.h>
 
-#define K "/bucket/k"
-#define WHOLE "0123456789"
-
-static struct fake_s3 *fake;
-static struct fake_s3_settings settings;
-
-static void setup(void)
-{
-    struct err err;
-
-    settings = fake_s3_defaults();
-    fake = fake_s3_new(&settings, &err);
-    ck_assert_ptr_nonnull(fake);
-}
-
-static void stop(void)
-{
-    fake_s3_free(fake);
-}
-
-static struct ask put_whole(void)
-{
-    return (struct ask){
-        .method = "PUT", .path = K, .body = WHOLE, .size = sizeof WHOLE - 1};
-}
-
 /* ---- connections ---- */
 
 START_TEST(a_connection_serves_many_requests_unless_it_is_told_to_close)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
 
     question.curl = curl_easy_init();
     for (int i = 0; i < 3; i++)
@@ -56,7 +27,7 @@ END_TEST
 
 START_TEST(a_body_that_is_expected_gets_100_and_a_bad_one_is_not_read)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
     struct fake_request request;
     struct reply reply;
 
@@ -84,7 +55,7 @@ END_TEST
 
 START_TEST(an_outage_refuses_connections_and_keeps_the_port_and_the_state)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
     int port = fake_s3_port(fake);
     struct err err;
 
@@ -232,7 +203,7 @@ END_TEST
 
 START_TEST(bad_habits_are_counted)
 {
-    struct ask question = put_whole();
+    struct ask question = fake_s3_rig_put();
 
     question.chunked = true;
     ask_expect(fake, &question, 411, "MissingContentLength");
@@ -254,9 +225,6 @@ int main(void)
     Suite *suite = suite_create("fake_s3_serve");
     TCase *tcase = tcase_create("serve");
 
-    curl_global_init(CURL_GLOBAL_ALL);
-    tcase_add_checked_fixture(tcase, setup, stop);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_connection_serves_many_requests_unless_it_is_told_to_close);
     tcase_add_test(tcase, a_body_that_is_expected_gets_100_and_a_bad_one_is_not_read);
     tcase_add_test(tcase, an_outage_refuses_connections_and_keeps_the_port_and_the_state);
@@ -265,8 +233,5 @@ int main(void)
     tcase_add_test(tcase, freeing_ends_what_is_held);
     tcase_add_test(tcase, requests_are_remembered_as_they_came);
     tcase_add_test(tcase, bad_habits_are_counted);
-    suite_add_tcase(suite, tcase);
-    int status = run_suite(suite);
-    curl_global_cleanup();
-    return status;
+    return fake_s3_rig_run(suite, tcase);
 }

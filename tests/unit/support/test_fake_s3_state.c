@@ -1,8 +1,5 @@
 /* fake_s3: multipart uploads, versions, locks, listings. */
-#include "tests/support/fake_s3.h"
-
-#include "tests/support/s3_ask.h"
-#include "tests/support/run_suite.h"
+#include "tests/support/fake_s3_rig.h"
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -10,25 +7,6 @@
 #include "base/text.h"
 
 #include <check.h>
-
-#define K "/bucket/k"
-
-static struct fake_s3 *fake;
-static struct fake_s3_settings settings;
-
-static void setup(void)
-{
-    struct err err;
-
-    settings = fake_s3_defaults();
-    fake = fake_s3_new(&settings, &err);
-    ck_assert_ptr_nonnull(fake);
-}
-
-static void stop(void)
-{
-    fake_s3_free(fake);
-}
 
 static void change(void)
 {
@@ -461,9 +439,6 @@ int main(void)
     Suite *suite = suite_create("fake_s3_state");
     TCase *tcase = tcase_create("state");
 
-    curl_global_init(CURL_GLOBAL_ALL);
-    tcase_add_checked_fixture(tcase, setup, stop);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, multipart_makes_one_object_of_its_parts);
     tcase_add_loop_test(tcase, complete_takes_only_what_is_whole, 0,
                         (int)(sizeof endings / sizeof *endings));
@@ -480,8 +455,5 @@ int main(void)
                         (int)(sizeof locks / sizeof *locks));
     tcase_add_test(tcase, locks_are_set_with_headers_and_by_request);
     tcase_add_test(tcase, many_keys_are_deleted_with_one_request_each_with_its_result);
-    suite_add_tcase(suite, tcase);
-    int status = run_suite(suite);
-    curl_global_cleanup();
-    return status;
+    return fake_s3_rig_run(suite, tcase);
 }

@@ -64,14 +64,15 @@ static char *line_of(const char *text, unsigned number)
     return memory_strndup(text, strcspn(text, "\n"));
 }
 
-static void sign(const struct s3_sign_request *request, const char *token,
+static void sign(struct s3_sign_request *request, const char *token,
                  struct s3_sign_trace *trace, struct strlist *lines)
 {
     struct s3_credentials credentials = credentials_of(token);
+    request->credentials = &credentials;
+    request->trace = trace;
     struct s3_signer *signer = s3_signer_new();
     struct err err = {0};
-    ck_assert_msg(s3_sign(signer, &credentials, request, lines, trace, &err) == 0, "%s",
-                  err.text);
+    ck_assert_msg(s3_sign(signer, request, lines, &err) == 0, "%s", err.text);
     s3_signer_free(signer);
     release(&credentials);
 }
@@ -283,10 +284,11 @@ START_TEST(what_would_break_a_request_is_refused)
     request.headers = &header;
     request.header_count = 1;
     struct s3_credentials credentials = credentials_of(NULL);
+    request.credentials = &credentials;
     struct s3_signer *signer = s3_signer_new();
     struct strlist lines = {0};
     struct err err = {0};
-    ck_assert_int_eq(s3_sign(signer, &credentials, &request, &lines, NULL, &err), -1);
+    ck_assert_int_eq(s3_sign(signer, &request, &lines, &err), -1);
     ck_assert_int_eq(err.kind, ERR_USAGE);
     ck_assert_str_eq(err.text, refused[_i].error);
     ck_assert_uint_eq(lines.count, 0);
@@ -299,15 +301,16 @@ START_TEST(credentials_with_line_breaks_are_refused_and_not_shown)
 {
     struct s3_credentials credentials = credentials_of("tok\r\nX-Evil: 1");
     struct s3_sign_request request = request_of("/", NULL);
+    request.credentials = &credentials;
     struct s3_signer *signer = s3_signer_new();
     struct strlist lines = {0};
     struct err err = {0};
-    ck_assert_int_eq(s3_sign(signer, &credentials, &request, &lines, NULL, &err), -1);
+    ck_assert_int_eq(s3_sign(signer, &request, &lines, &err), -1);
     ck_assert_str_eq(err.text,
                      "cannot sign: session token holds a control character or space");
     secret_set(&credentials.session_token, NULL);
     secret_set(&credentials.secret_key, "hunter\n2");
-    ck_assert_int_eq(s3_sign(signer, &credentials, &request, &lines, NULL, &err), -1);
+    ck_assert_int_eq(s3_sign(signer, &request, &lines, &err), -1);
     ck_assert_str_eq(err.text, "cannot sign: secret key holds a control character");
     s3_signer_free(signer);
     release(&credentials);
@@ -318,6 +321,7 @@ START_TEST(the_kept_key_follows_day_region_service_and_secret)
 {
     struct s3_sign_request request = request_of("/", NULL);
     struct s3_credentials credentials = credentials_of(NULL);
+    request.credentials = &credentials;
     struct s3_signer *kept = s3_signer_new();
     struct s3_sign_trace a, b;
     struct strlist lines = {0};
@@ -330,8 +334,10 @@ START_TEST(the_kept_key_follows_day_region_service_and_secret)
         request.service = step >= 3 ? "sts" : "s3";
         secret_set(&credentials.secret_key, step >= 4 ? "other" : SECRET);
         struct s3_signer *fresh = s3_signer_new();
-        ck_assert_int_eq(s3_sign(kept, &credentials, &request, &lines, &a, &err), 0);
-        ck_assert_int_eq(s3_sign(fresh, &credentials, &request, &lines, &b, &err), 0);
+        request.trace = &a;
+        ck_assert_int_eq(s3_sign(kept, &request, &lines, &err), 0);
+        request.trace = &b;
+        ck_assert_int_eq(s3_sign(fresh, &request, &lines, &err), 0);
         ck_assert_str_eq(a.signature, b.signature);
         s3_signer_free(fresh);
     }
@@ -348,6 +354,7 @@ START_TEST(a_presigned_query_ends_with_the_signature)
     struct s3_credentials credentials = credentials_of("to/ken");
     struct s3_sign_request request =
         request_of("/b/k", "response-content-type=application/gzip");
+    request.credentials = &credentials;
     request.payload = S3_UNSIGNED_PAYLOAD;
     struct s3_signer *signer = s3_signer_new();
     struct s3_sign_trace trace;
@@ -355,8 +362,8 @@ START_TEST(a_presigned_query_ends_with_the_signature)
     struct err err = {0};
     text_init(&query, 4096);
     s3_sign_trace_init(&trace);
-    ck_assert_int_eq(
-        s3_sign_query(signer, &credentials, &request, 3600, &query, &trace, &err), 0);
+    request.trace = &trace;
+    ck_assert_int_eq(s3_sign_query(signer, &request, 3600, &query, &err), 0);
     const char *start =
         "response-content-type=application%2Fgzip&X-Amz-Algorithm=AWS4-HMAC-SHA256"
         "&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fs3%2Faws4_request"
@@ -379,13 +386,13 @@ START_TEST(a_presigned_url_lives_one_second_to_seven_days)
     } lives[] = {{0, -1}, {-1, -1}, {1, 0}, {604800, 0}, {604801, -1}};
     struct s3_credentials credentials = credentials_of(NULL);
     struct s3_sign_request request = request_of("/b/k", NULL);
+    request.credentials = &credentials;
     struct s3_signer *signer = s3_signer_new();
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         struct text query;
         struct err err = {0};
         text_init(&query, 4096);
-        ck_assert_int_eq(s3_sign_query(signer, &credentials, &request, lives[i].seconds,
-                                       &query, NULL, &err),
+        ck_assert_int_eq(s3_sign_query(signer, &request, lives[i].seconds, &query, &err),
                          lives[i].result);
         ck_assert_int_eq(err.kind, lives[i].result == 0 ? ERR_NONE : ERR_USAGE);
         text_release(&query);

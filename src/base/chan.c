@@ -2,7 +2,7 @@
  * One mutex, one condition, a ring. Nothing faster is needed: what goes through is a
  * pointer per 4 MiB of dump.
  */
-#include "stream/chan.h"
+#include "base/chan.h"
 
 #include "base/memory.h"
 

@@ -1,4 +1,4 @@
-#include "stream/chan.h"
+#include "base/chan.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>

@@ -7,8 +7,8 @@
  * only a pop waits. After chan_close a push is refused and a pop hands out what is left,
  * then NULL.
  */
-#ifndef PGKEEP_STREAM_CHAN_H
-#define PGKEEP_STREAM_CHAN_H
+#ifndef PGKEEP_BASE_CHAN_H
+#define PGKEEP_BASE_CHAN_H
 
 #include "base/err.h"
 
