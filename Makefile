@@ -116,7 +116,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 # stands for all of its folders. These calls of the product go by way of
 # tests/support/store_seam.h and fake_libpq.h, which pass them on unless a test says otherwise.
 SEAMS := store_open_dir store_open_s3 \
-         $(addprefix PQ,connectdbParams finish status errorMessage db host port user serverVersion backendPID \
+         $(addprefix PQ,connectStartParams connectPoll socket hostaddr finish status errorMessage db host port user serverVersion backendPID \
          parameterStatus setClientEncoding setNoticeProcessor conninfo escapeIdentifier escapeLiteral exec execParams)
 real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)))
 outer       = $(filter $(firstword $(subst /, ,$1)),$(LAYERS))

@@ -89,6 +89,8 @@ static const struct hint_row {
     {"SSL SYSCALL error", "the connection broke: run it again"},
     {"SSL connection has been closed", "the connection broke: run it again"},
     {"connection not open", "the connection broke: run it again"},
+    {"Connection timed out",
+     "no answer within connect_timeout: a firewall, or a wrong address"},
     {"already exists", "the target holds such an object: restore into an empty database"},
     {"is not available", "install the extension on the target server"},
     {"could not open extension control file", "install the extension on the target server"},

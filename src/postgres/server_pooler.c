@@ -41,13 +41,16 @@ static void ignore_notice(void *context, const char *message)
 }
 
 /* A second session with all that the first one was opened with, its password too. */
-static PGconn *connect_again(PGconn *conn)
+static PGconn *connect_again(PGconn *conn, struct err *err)
 {
     const char *keywords[128], *values[128];
     size_t count = 0;
+    bool timed_out;
     PQconninfoOption *options = PQconninfo(conn);
-    if (options == NULL)
+    if (options == NULL) {
+        err_set(err, ERR_SYSTEM, "cannot connect: no memory");
         return NULL;
+    }
     for (PQconninfoOption *option = options; option->keyword != NULL && count < 127;
          option++) {
         if (option->val == NULL)
@@ -56,9 +59,8 @@ static PGconn *connect_again(PGconn *conn)
         values[count++] = option->val;
     }
     keywords[count] = values[count] = NULL;
-    PGconn *second = PQconnectdbParams(keywords, values, 0);
-    if (second != NULL)
-        PQsetNoticeProcessor(second, ignore_notice, NULL);
+    struct server_login login = {keywords, values, false, ignore_notice};
+    PGconn *second = server_open(&login, &timed_out, err);
     PQconninfoFree(options);
     return second;
 }
@@ -72,9 +74,11 @@ int server_pooler_check(PGconn *conn, struct err *err)
     /* In a busy pool somebody else may take our backend in between; three tries find
      * most. */
     for (int try = 0; try < 3 && !shared; try++) {
-        PGconn *second = connect_again(conn);
+        PGconn *second = connect_again(conn, err);
+        if (second == NULL)
+            return -1;
         first = backend_pid(conn);
-        shared = second != NULL && first != 0 && backend_pid(second) == first;
+        shared = first != 0 && backend_pid(second) == first;
         PQfinish(second);
     }
     if (!shared)

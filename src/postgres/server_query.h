@@ -36,6 +36,17 @@ void server_add_literal(struct server *server, struct text *out, const char *val
 /* A column's value, NULL for SQL NULL, heap. */
 char *server_take_value(const PGresult *result, int row, int column) MUST_USE;
 
+/* A session by libpq's keywords and values (ended by NULL). */
+struct server_login {
+    const char *const *keywords;
+    const char *const *values;
+    bool expand_dbname;       /* the dbname is a whole conninfo */
+    PQnoticeProcessor notice; /* gets the connection as its context */
+};
+/* How it went is for PQstatus, or *timed_out: no answer within connect_timeout. NULL when
+ * cancelled, or without memory. */
+PGconn *server_open(const struct server_login *login, bool *timed_out,
+                    struct err *err) MUST_USE;
 /* ERR_DATABASE when a pooler stands between that gives the server's sessions to others. */
 int server_pooler_check(PGconn *conn, struct err *err) MUST_USE;
 /* True for Supabase's shared and dedicated poolers in transaction mode. */

@@ -7,21 +7,26 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <stdarg.h>
+#include <unistd.h>
 
-enum { RULES = 64, BACKEND = 4711, SQL_MAX = 1 << 20 };
+enum { RULES = 64, BACKEND = 4711, POOLED = 9000, SQL_MAX = 1 << 20 };
 
 /* Handed out as a PGconn. */
 struct fake {
-    char *database, *host, *port, *user;
+    char *conninfo, *database, *host, *port, *user;
     char error[480];
     ConnStatusType status;
+    unsigned number; /* the how-manieth connection */
+    PQnoticeProcessor notice;
+    void *context;
     struct fake *next;
 };
 static struct fake *fakes;
 
-enum what { ANSWER, FAIL, BREAK };
+enum what { ANSWER, FAIL, BREAK, NOTICE };
 static struct rule {
     char *match;
     enum what what;
@@ -36,7 +41,11 @@ static struct server_state {
     char version_text[32];
     char *refused_database, *refusal; /* refusal NULL: nobody is refused */
     struct strlist asked;
-    unsigned connections;
+    unsigned connections, calls, lose_at;
+    unsigned backends; /* behind a pooler; 0: without one */
+    char *greeting;    /* a notice while connecting */
+    const char *encoding, *refused_encoding;
+    int socket; /* one that is always ready */
 } server;
 
 /* ---- what tests set and ask ---- */
@@ -75,6 +84,41 @@ void fake_libpq_break(const char *match)
         memory_strdup("server closed the connection unexpectedly");
 }
 
+void fake_libpq_notice(const char *match, const char *message)
+{
+    if (match == NULL)
+        memory_replace(&server.greeting, message);
+    else
+        add_rule(match, NOTICE)->message = memory_strdup(message);
+}
+
+void fake_libpq_encoding(const char *encoding, const char *refused)
+{
+    server.encoding = encoding;
+    server.refused_encoding = refused;
+}
+
+void fake_libpq_pool(unsigned backends)
+{
+    server.backends = backends;
+}
+
+void fake_libpq_lose_at(unsigned n)
+{
+    server.lose_at = n == 0 ? 0 : server.calls + n;
+}
+
+unsigned fake_libpq_calls(void)
+{
+    return server.calls;
+}
+
+/* One more call that waits for the server; is it the one that loses the connection? */
+static bool count_call(void)
+{
+    return ++server.calls == server.lose_at;
+}
+
 void fake_libpq_refuse(const char *database, const char *message)
 {
     memory_replace(&server.refused_database, database);
@@ -91,6 +135,9 @@ void fake_libpq_reset(void)
     rule_count = 0;
     fake_libpq_refuse(NULL, NULL);
     strlist_release(&server.asked);
+    free(server.greeting);
+    if (server.version != 0)
+        (void)close(server.socket);
     server = (struct server_state){0};
 }
 
@@ -99,9 +146,10 @@ void fake_libpq_serve(int version, uint64_t size)
     char bytes[32];
     snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)size);
     server.version = version;
+    server.encoding = "UTF8";
+    server.socket = open("/dev/null", O_RDWR | O_CLOEXEC);
     snprintf(server.version_text, sizeof server.version_text, "%d.%d", version / 10000,
              version % 10000);
-    fake_libpq_answer("pg_backend_pid()", 1, "4711", FAKE_LIBPQ_END);
     fake_libpq_answer("current_schemas(", 1, "{pg_catalog,public}", FAKE_LIBPQ_END);
     fake_libpq_answer("pg_database_size(", 1, bytes, FAKE_LIBPQ_END);
     fake_libpq_answer("SELECT datname FROM", 1, "shop", FAKE_LIBPQ_END);
@@ -145,7 +193,10 @@ unsigned fake_libpq_connections(void)
     type __real_PQ##name(__VA_ARGS__);                                                     \
     type __wrap_PQ##name(__VA_ARGS__)
 
-REAL(PGconn *, connectdbParams, const char *const *, const char *const *, int);
+REAL(PGconn *, connectStartParams, const char *const *, const char *const *, int);
+REAL(PostgresPollingStatusType, connectPoll, PGconn *);
+REAL(int, socket, const PGconn *);
+REAL(char *, hostaddr, const PGconn *);
 REAL(void, finish, PGconn *);
 REAL(ConnStatusType, status, const PGconn *);
 REAL(char *, errorMessage, const PGconn *);
@@ -176,40 +227,56 @@ static struct fake *of(const PGconn *conn)
 
 /* ---- connections ---- */
 
-static char *value_of(const PQconninfoOption *options, const char *keyword,
-                      const char *otherwise)
+static void set_word(struct fake *fake, const char *keyword, const char *value)
 {
-    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
-        if (strcmp(o->keyword, keyword) == 0 && o->val != NULL && *o->val != '\0')
-            return memory_strdup(o->val);
-    }
-    return memory_strdup(otherwise);
+    const struct word {
+        const char *keyword;
+        char **field;
+    } words[] = {{"host", &fake->host},
+                 {"port", &fake->port},
+                 {"user", &fake->user},
+                 {"dbname", &fake->database}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].keyword, keyword) == 0)
+            memory_replace(words[i].field, value);
 }
 
-/* The only word that counts here is dbname, which holds a whole connection string. */
-static PQconninfoOption *options_of(const char *const *keywords, const char *const *values)
+/* The words one by one; a dbname that is a whole connection string is read as one. */
+static void set_words(struct fake *fake, const char *const *keywords,
+                      const char *const *values, bool expand)
 {
     for (size_t i = 0; keywords[i] != NULL; i++) {
-        if (strcmp(keywords[i], "dbname") == 0)
-            return PQconninfoParse(values[i], NULL);
+        bool whole = expand && strcmp(keywords[i], "dbname") == 0;
+        PQconninfoOption *options = whole ? PQconninfoParse(values[i], NULL) : NULL;
+        for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+            if (o->val != NULL && *o->val != '\0')
+                set_word(fake, o->keyword, o->val);
+        PQconninfoFree(options);
+        if (whole)
+            memory_replace(&fake->conninfo, values[i]);
+        else if (values[i] != NULL && *values[i] != '\0')
+            set_word(fake, keywords[i], values[i]);
     }
-    return NULL;
 }
 
-PGconn *__wrap_PQconnectdbParams(const char *const *keywords, const char *const *values,
-                                 int expand_dbname)
+PGconn *__wrap_PQconnectStartParams(const char *const *keywords, const char *const *values,
+                                    int expand_dbname)
 {
     if (server.version == 0)
-        return __real_PQconnectdbParams(keywords, values, expand_dbname);
+        return __real_PQconnectStartParams(keywords, values, expand_dbname);
     struct fake *fake = memory_zalloc(sizeof *fake);
-    PQconninfoOption *options = options_of(keywords, values);
     const char *refused = server.refused_database;
-    server.connections++;
-    fake->user = value_of(options, "user", "keeper");
-    fake->database = value_of(options, "dbname", fake->user);
-    fake->host = value_of(options, "host", "/run/postgresql");
-    fake->port = value_of(options, "port", "5432");
-    PQconninfoFree(options);
+    fake->number = server.connections++;
+    fake->user = memory_strdup("keeper");
+    fake->host = memory_strdup("/run/postgresql");
+    fake->port = memory_strdup("5432");
+    set_words(fake, keywords, values, expand_dbname);
+    if (fake->database == NULL)
+        fake->database = memory_strdup(fake->user);
+    if (count_call()) {
+        snprintf(fake->error, sizeof fake->error, "Connection refused");
+        fake->status = CONNECTION_BAD;
+    }
     if (server.refusal != NULL &&
         (refused == NULL || strcmp(refused, fake->database) == 0)) {
         snprintf(fake->error, sizeof fake->error, "%s", server.refusal);
@@ -218,6 +285,27 @@ PGconn *__wrap_PQconnectdbParams(const char *const *keywords, const char *const 
     fake->next = fakes;
     fakes = fake;
     return (PGconn *)fake;
+}
+
+PostgresPollingStatusType __wrap_PQconnectPoll(PGconn *conn)
+{
+    const struct fake *fake = of(conn);
+    if (fake == NULL)
+        return __real_PQconnectPoll(conn);
+    if (server.greeting != NULL && fake->notice != NULL)
+        fake->notice(fake->context, server.greeting);
+    return PGRES_POLLING_OK;
+}
+
+int __wrap_PQsocket(const PGconn *conn)
+{
+    return of(conn) != NULL ? server.socket : __real_PQsocket(conn);
+}
+
+char *__wrap_PQhostaddr(const PGconn *conn)
+{
+    const struct fake *fake = of(conn);
+    return fake != NULL ? fake->host : __real_PQhostaddr(conn);
 }
 
 void __wrap_PQfinish(PGconn *conn)
@@ -230,6 +318,7 @@ void __wrap_PQfinish(PGconn *conn)
     while (*link != fake)
         link = &(*link)->next;
     *link = fake->next;
+    free(fake->conninfo);
     free(fake->database);
     free(fake->host);
     free(fake->port);
@@ -280,7 +369,8 @@ int __wrap_PQserverVersion(const PGconn *conn)
 
 int __wrap_PQbackendPID(const PGconn *conn)
 {
-    return of(conn) != NULL ? BACKEND : __real_PQbackendPID(conn);
+    const struct fake *fake = of(conn);
+    return fake != NULL ? BACKEND + (int)fake->number : __real_PQbackendPID(conn);
 }
 
 const char *__wrap_PQparameterStatus(const PGconn *conn, const char *name)
@@ -288,24 +378,40 @@ const char *__wrap_PQparameterStatus(const PGconn *conn, const char *name)
     if (of(conn) == NULL)
         return __real_PQparameterStatus(conn, name);
     return strcmp(name, "server_version") == 0    ? server.version_text
-           : strcmp(name, "server_encoding") == 0 ? "UTF8"
+           : strcmp(name, "server_encoding") == 0 ? server.encoding
                                                   : NULL;
 }
 
 int __wrap_PQsetClientEncoding(PGconn *conn, const char *encoding)
 {
-    return of(conn) != NULL ? 0 : __real_PQsetClientEncoding(conn, encoding);
+    struct fake *fake = of(conn);
+    if (fake == NULL)
+        return __real_PQsetClientEncoding(conn, encoding);
+    strlist_addf(&server.asked, "client_encoding %s", encoding);
+    if (!count_call() &&
+        (server.refused_encoding == NULL || strcmp(server.refused_encoding, encoding) != 0))
+        return 0;
+    snprintf(fake->error, sizeof fake->error, "conversion between them is not supported");
+    return -1;
 }
 
 PQnoticeProcessor __wrap_PQsetNoticeProcessor(PGconn *conn, PQnoticeProcessor process,
                                               void *context)
 {
-    return of(conn) != NULL ? NULL : __real_PQsetNoticeProcessor(conn, process, context);
+    struct fake *fake = of(conn);
+    if (fake == NULL)
+        return __real_PQsetNoticeProcessor(conn, process, context);
+    fake->notice = process;
+    fake->context = context;
+    return NULL;
 }
 
 PQconninfoOption *__wrap_PQconninfo(PGconn *conn)
 {
-    return of(conn) != NULL ? PQconndefaults() : __real_PQconninfo(conn);
+    const struct fake *fake = of(conn);
+    return fake == NULL             ? __real_PQconninfo(conn)
+           : fake->conninfo == NULL ? PQconndefaults()
+                                    : PQconninfoParse(fake->conninfo, NULL);
 }
 
 /* Freed by PQfreemem, which is free. */
@@ -379,9 +485,28 @@ static PGresult *run(struct fake *fake, const char *sql, int count,
     for (int i = 0; i < count; i++)
         text_addf(&text, "; $%d=%s", i + 1, params[i]);
     strlist_add(&server.asked, text.data);
+    if (count_call()) {
+        fake->status = CONNECTION_BAD;
+        text_release(&text);
+        return fail(fake, "server closed the connection unexpectedly");
+    }
+    if (strstr(sql, "pg_backend_pid()") != NULL) {
+        /* A pooler tells each client a number of its own, and gives it one of its backends. */
+        struct rule pid = {.columns = 1};
+        strlist_addf(&pid.cells, "=%d",
+                     server.backends == 0 ? BACKEND + (int)fake->number
+                                          : POOLED + (int)(fake->number % server.backends));
+        result = rows_of(&pid);
+        strlist_release(&pid.cells);
+    }
     for (size_t i = rule_count; result == NULL && i-- > 0;) {
         if (strstr(text.data, rules[i].match) == NULL)
             continue;
+        if (rules[i].what == NOTICE) {
+            if (fake->notice != NULL)
+                fake->notice(fake->context, rules[i].message);
+            continue;
+        }
         if (rules[i].what == BREAK)
             fake->status = CONNECTION_BAD;
         result =

@@ -28,6 +28,16 @@ void fake_libpq_fail(const char *match, const char *message);
 void fake_libpq_break(const char *match);
 /* Connections to this database (NULL: any) are refused with this message; NULL: no more. */
 void fake_libpq_refuse(const char *database, const char *message);
+/* … are answered after this notice; match NULL: connecting is. */
+void fake_libpq_notice(const char *match, const char *message);
+/* server_encoding, and a client_encoding that is not taken (NULL: all are). */
+void fake_libpq_encoding(const char *encoding, const char *refused);
+/* All sessions go through a pooler that has so many backends. */
+void fake_libpq_pool(unsigned backends);
+/* The n-th call from now on that waits for the server loses the connection (0: none), so
+ * that a test can fail each of them in turn; fake_libpq_calls: how many there were so far. */
+void fake_libpq_lose_at(unsigned n);
+unsigned fake_libpq_calls(void);
 /* How many statements contained it so far. */
 unsigned fake_libpq_asked(const char *match);
 /* The last that did, "" for none; valid until the next statement. */
