@@ -100,7 +100,7 @@ static const char *find_mistake(const char *conninfo)
 }
 
 /* The same for what libpq has read: these values are looked up, sent and shown. What the
- * string leaves out comes from the environment. */
+ * string leaves out comes from the environment. (A role may have any name.) */
 static const char *find_wrong_value(const PQconninfoOption *options)
 {
     static const char *const shown[] = {"dbname", "host", "hostaddr",
@@ -110,7 +110,8 @@ static const char *find_wrong_value(const PQconninfoOption *options)
         const char *value = from_env ? getenv(options->envvar) : options->val;
         for (size_t i = 0; value != NULL && i < sizeof shown / sizeof *shown; i++)
             if (strcmp(options->keyword, shown[i]) == 0 &&
-                (looks_like_url(value) || names_password(value)))
+                (conninfo_may_be(value) ||
+                 (strcmp(shown[i], "user") != 0 && strstr(value, "://") != NULL)))
                 return from_env ? options->envvar : shown[i];
     }
     return NULL;
