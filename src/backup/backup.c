@@ -64,7 +64,7 @@ static int find_settings(struct job_run *run, struct err *err)
 static int ask_server(struct job_run *run, struct err *err)
 {
     const struct source_settings *source = run->source;
-    struct server *server = server_connect(run->conninfo.text, NULL, err);
+    struct server *server = server_connect(run->conninfo.text, NULL, NULL, err);
     int result = -1;
     if (server == NULL)
         return -1;

@@ -105,7 +105,7 @@ int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact
     bool globals = take->type == DUMP_GLOBALS;
     uint64_t size = 0;
     struct server *server =
-        server_connect(take->conninfo, globals ? NULL : take->database, err);
+        server_connect(take->conninfo, globals ? NULL : take->database, NULL, err);
     int result = -1;
     if (server == NULL)
         return -1;

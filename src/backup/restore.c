@@ -83,9 +83,9 @@ static int find_programs(struct restore_run *r, const struct server *server,
 static struct server *connect_maintenance(const char *conninfo, struct err *err)
 {
     struct err second = {0};
-    struct server *server = server_connect(conninfo, "postgres", err);
+    struct server *server = server_connect(conninfo, "postgres", NULL, err);
     if (server == NULL)
-        server = server_connect(conninfo, "template1", &second);
+        server = server_connect(conninfo, "template1", NULL, &second);
     return server;
 }
 
@@ -128,7 +128,7 @@ static int check_empty(struct restore_run *r, struct server *server, struct err 
 
 static int check_target(struct restore_run *r, struct err *err)
 {
-    struct server *server = server_connect(r->spec->conninfo, NULL, err);
+    struct server *server = server_connect(r->spec->conninfo, NULL, NULL, err);
     if (server == NULL) {
         char *missing = memory_format("database \"%s\" does not exist", r->database);
         if (strstr(err->text, missing) != NULL) {
@@ -217,7 +217,7 @@ static int feed(struct restore_run *r, struct err *err)
 
 static int apply_properties(struct restore_run *r, struct err *err)
 {
-    struct server *server = server_connect(r->spec->conninfo, NULL, err);
+    struct server *server = server_connect(r->spec->conninfo, NULL, NULL, err);
     if (server == NULL)
         return -1;
     int result = server_apply_properties(server, r->database, &r->properties, err);

@@ -66,7 +66,7 @@ static void look_at_programs(struct asked *asked, const struct server *server)
 static int look_at_server(struct asked *asked)
 {
     struct err err = {0};
-    struct server *server = server_connect(asked->conninfo.text, NULL, &err);
+    struct server *server = server_connect(asked->conninfo.text, NULL, NULL, &err);
     if (server == NULL) {
         diagnose_fail(asked->d, DIAGNOSE_SERVER, &err);
         return -1;
@@ -88,7 +88,7 @@ static void look_at_database(struct asked *asked, const char *database)
     struct err err = {0};
     char size[32];
     uint64_t bytes = 0;
-    struct server *server = server_connect(asked->conninfo.text, database, &err);
+    struct server *server = server_connect(asked->conninfo.text, database, NULL, &err);
     int result = server == NULL ? -1 : 0;
     if (result == 0)
         result = server_preflight(server, &asked->source->filters, asked->with_data, &err);

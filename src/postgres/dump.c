@@ -123,6 +123,7 @@ struct dump *dump_start(const struct dump_spec *spec, struct err *err)
             .database = database,
             .writes = true,
             .kind = ERR_DATABASE,
+            .cancel = spec->cancel,
         };
         child = child_start(&child_spec, err);
         conninfo_child_release(&connection);

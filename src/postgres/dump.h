@@ -10,7 +10,7 @@
 #ifndef PGKEEP_POSTGRES_DUMP_H
 #define PGKEEP_POSTGRES_DUMP_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 enum dump_format { DUMP_PLAIN, DUMP_CUSTOM };
@@ -33,6 +33,7 @@ struct dump_spec {
     const struct dump_filters *filters; /* may be NULL */
     int64_t lock_wait_timeout_ms;       /* 60000 by default at the caller */
     const char *program;                /* pg_dump's or pg_dumpall's path */
+    const struct cancel *cancel;        /* NULL: the root */
 };
 
 struct dump;

@@ -75,6 +75,7 @@ struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err 
             .database = database,
             .reads = true,
             .kind = ERR_DATABASE,
+            .cancel = spec->cancel,
             .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
         };
         child = child_start(&child_spec, err);

@@ -10,7 +10,7 @@
 #ifndef PGKEEP_POSTGRES_PSQL_SINK_H
 #define PGKEEP_POSTGRES_PSQL_SINK_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 #include "postgres/dump.h"
 
@@ -27,6 +27,7 @@ struct psql_sink_spec {
     bool no_owner;                 /* custom only */
     bool no_privileges;            /* custom only */
     const struct programs *programs;
+    const struct cancel *cancel; /* NULL: the root */
 };
 struct psql_sink;
 struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec,

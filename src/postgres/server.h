@@ -14,7 +14,7 @@
 #ifndef PGKEEP_POSTGRES_SERVER_H
 #define PGKEEP_POSTGRES_SERVER_H
 
-#include "base/err.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 struct server;
@@ -24,9 +24,9 @@ struct dump_filters; /* postgres/dump.h */
  * from PG*, service files and ~/.pgpass, but not PGOPTIONS and PGCLIENTENCODING, nor
  * PGHOSTADDR where it names a host.
  * database (may be NULL) overrides its dbname. Bounded by connect_timeout (default 15 s)
- * per address. */
+ * per address; a cancel (NULL: the root) ends it. */
 struct server *server_connect(const char *conninfo, const char *database,
-                              struct err *err) MUST_USE;
+                              const struct cancel *cancel, struct err *err) MUST_USE;
 void server_free(struct server *server);
 int server_version(const struct server *server);              /* 150018 */
 const char *server_version_text(const struct server *server); /* "15.18 (Debian …)" */

@@ -65,14 +65,14 @@ static char *current_address(const PGconn *conn)
 
 /* Until the socket is ready: 1; 0 when deadline_ms (0: none) is over; -1: cancelled. */
 static int await_socket(const PGconn *conn, PostgresPollingStatusType next,
-                        int64_t deadline_ms, struct err *err)
+                        int64_t deadline_ms, const struct cancel *cancel, struct err *err)
 {
     for (;;) {
         short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         struct pollfd fds[2] = {{.fd = PQsocket(conn), .events = events},
-                                {.fd = cancel_fd(), .events = POLLIN}};
+                                {.fd = cancel_fd(cancel), .events = POLLIN}};
         int64_t left_ms = deadline_ms == 0 ? 1000 : deadline_ms - clock_monotonic_ms();
-        if (cancel_check(err) < 0)
+        if (cancel_check(cancel, err) < 0)
             return -1;
         if (left_ms <= 0)
             return 0;
@@ -93,7 +93,8 @@ static void set_user_timeout(const PGconn *conn, int64_t milliseconds)
 
 /* As PQconnectdb waits, for each address a connect_timeout (0 or less: for ever, at least
  * 2 s). -1: cancelled; else 0 and PQstatus, or *timed_out. */
-static int await_login(PGconn *conn, bool *timed_out, struct err *err)
+static int await_login(PGconn *conn, const struct cancel *cancel, bool *timed_out,
+                       struct err *err)
 {
     char *timeout = effective_option(conn, "connect_timeout");
     char *user_timeout = effective_option(conn, "tcp_user_timeout");
@@ -115,7 +116,7 @@ static int await_login(PGconn *conn, bool *timed_out, struct err *err)
         }
         free(address);
         address = current;
-        ready = await_socket(conn, next, deadline_ms, err);
+        ready = await_socket(conn, next, deadline_ms, cancel, err);
         if (ready > 0)
             next = PQconnectPoll(conn);
     }
@@ -138,7 +139,7 @@ PGconn *server_open(const struct server_login *login, bool *timed_out, struct er
         return NULL;
     }
     PQsetNoticeProcessor(conn, login->notice, conn);
-    if (await_login(conn, timed_out, err) < 0) {
+    if (await_login(conn, login->cancel, timed_out, err) < 0) {
         PQfinish(conn);
         return NULL;
     }
@@ -207,10 +208,11 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
 }
 
 /* Before the session is changed in any way: what is set in a shared one stays there. */
-static int refuse_shared_sessions(PGconn *conn, struct err *err)
+static int refuse_shared_sessions(const struct server *server, struct err *err)
 {
+    PGconn *conn = server->conn;
     if (!server_pooler_is_supabase(PQhost(conn), PQport(conn)))
-        return PQstatus(conn) == CONNECTION_OK ? server_pooler_check(conn, err) : 0;
+        return PQstatus(conn) == CONNECTION_OK ? server_pooler_check(server, err) : 0;
     err_set(err, ERR_DATABASE,
             "%s port 6543 is transaction pooling, which can neither be dumped through nor "
             "restored",
@@ -257,7 +259,8 @@ static int set_up(struct server *server, struct err *err)
     return 0;
 }
 
-struct server *server_connect(const char *conninfo, const char *database, struct err *err)
+struct server *server_connect(const char *conninfo, const char *database,
+                              const struct cancel *cancel, struct err *err)
 {
     const char *keywords[] = {"dbname", "password", NULL};
     const char *values[] = {NULL, NULL, NULL};
@@ -271,11 +274,12 @@ struct server *server_connect(const char *conninfo, const char *database, struct
     for (size_t i = 0; i < child.env.count; i++)
         if (text_starts_with(child.env.items[i], "PGPASSWORD="))
             values[1] = child.env.items[i] + strlen("PGPASSWORD=");
-    struct server_login login = {keywords, values, true, log_notice};
+    struct server_login login = {keywords, values, true, log_notice, cancel};
     struct server *server = memory_zalloc(sizeof *server);
+    server->cancel = cancel;
     server->conn = server_open(&login, &timed_out, err);
     conninfo_child_release(&child);
-    int result = server->conn == NULL ? -1 : refuse_shared_sessions(server->conn, err);
+    int result = server->conn == NULL ? -1 : refuse_shared_sessions(server, err);
     if (result == 0 && PQstatus(server->conn) != CONNECTION_OK)
         result = fail_to_connect(server->conn, database, timed_out, err);
     if (result == 0)

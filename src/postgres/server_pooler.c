@@ -41,12 +41,12 @@ static void ignore_notice(void *context, const char *message)
 }
 
 /* A second session with all that the first one was opened with, its password too. */
-static PGconn *connect_again(PGconn *conn, struct err *err)
+static PGconn *connect_again(const struct server *server, struct err *err)
 {
     const char *keywords[128], *values[128];
     size_t count = 0;
     bool timed_out;
-    PQconninfoOption *options = PQconninfo(conn);
+    PQconninfoOption *options = PQconninfo(server->conn);
     if (options == NULL) {
         err_set(err, ERR_SYSTEM, "cannot connect: no memory");
         return NULL;
@@ -59,14 +59,15 @@ static PGconn *connect_again(PGconn *conn, struct err *err)
         values[count++] = option->val;
     }
     keywords[count] = values[count] = NULL;
-    struct server_login login = {keywords, values, false, ignore_notice};
+    struct server_login login = {keywords, values, false, ignore_notice, server->cancel};
     PGconn *second = server_open(&login, &timed_out, err);
     PQconninfoFree(options);
     return second;
 }
 
-int server_pooler_check(PGconn *conn, struct err *err)
+int server_pooler_check(const struct server *server, struct err *err)
 {
+    PGconn *conn = server->conn;
     int first = backend_pid(conn);
     if (first == 0 || first == PQbackendPID(conn))
         return 0;
@@ -74,7 +75,7 @@ int server_pooler_check(PGconn *conn, struct err *err)
     /* In a busy pool somebody else may take our backend in between; three tries find
      * most. */
     for (int try = 0; try < 3 && !shared; try++) {
-        PGconn *second = connect_again(conn, err);
+        PGconn *second = connect_again(server, err);
         if (second == NULL)
             return -1;
         first = backend_pid(conn);

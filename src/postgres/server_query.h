@@ -13,6 +13,7 @@
 
 struct server {
     PGconn *conn;
+    const struct cancel *cancel;
     /* text of the name[] that unqualified patterns of pg_dump look into */
     char *search_path;
 };
@@ -40,15 +41,16 @@ char *server_take_value(const PGresult *result, int row, int column) MUST_USE;
 struct server_login {
     const char *const *keywords;
     const char *const *values;
-    bool expand_dbname;       /* the dbname is a whole conninfo */
-    PQnoticeProcessor notice; /* gets the connection as its context */
+    bool expand_dbname;          /* the dbname is a whole conninfo */
+    PQnoticeProcessor notice;    /* gets the connection as its context */
+    const struct cancel *cancel; /* NULL: the root */
 };
 /* How it went is for PQstatus, or *timed_out: no answer within connect_timeout. NULL when
  * cancelled, or without memory. */
 PGconn *server_open(const struct server_login *login, bool *timed_out,
                     struct err *err) MUST_USE;
 /* ERR_DATABASE when a pooler stands between that gives the server's sessions to others. */
-int server_pooler_check(PGconn *conn, struct err *err) MUST_USE;
+int server_pooler_check(const struct server *server, struct err *err) MUST_USE;
 /* True for Supabase's shared and dedicated poolers in transaction mode. */
 bool server_pooler_is_supabase(const char *host, const char *port);
 

@@ -46,7 +46,7 @@ static int facts(const struct arguments *arguments, struct err *err)
 {
     uint64_t bytes = 0, tables = 0;
     struct server *server =
-        server_connect(arguments->items[0], argument(arguments, 1), err);
+        server_connect(arguments->items[0], argument(arguments, 1), NULL, err);
     if (server == NULL)
         return -1;
     int result = server_size(server, &bytes, err);
@@ -63,7 +63,7 @@ static int facts(const struct arguments *arguments, struct err *err)
 static int databases(const struct arguments *arguments, struct err *err)
 {
     struct strlist include = {0}, exclude = {0}, found = {0};
-    struct server *server = server_connect(arguments->items[0], NULL, err);
+    struct server *server = server_connect(arguments->items[0], NULL, NULL, err);
     if (server == NULL)
         return -1;
     if (argument(arguments, 1) != NULL)
@@ -83,7 +83,7 @@ static int databases(const struct arguments *arguments, struct err *err)
 static int exists(const struct arguments *arguments, struct err *err)
 {
     bool found = false;
-    struct server *server = server_connect(arguments->items[0], NULL, err);
+    struct server *server = server_connect(arguments->items[0], NULL, NULL, err);
     int result = server == NULL
                      ? -1
                      : server_database_exists(server, argument(arguments, 1), &found, err);
@@ -110,7 +110,7 @@ static int preflight(const struct arguments *arguments, struct err *err)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             if (text_starts_with(arguments->items[i], rows[r].prefix))
                 strlist_add(rows[r].list, arguments->items[i] + strlen(rows[r].prefix));
-    struct server *server = server_connect(arguments->items[0], NULL, err);
+    struct server *server = server_connect(arguments->items[0], NULL, NULL, err);
     int result = server == NULL ? -1 : server_preflight(server, &filters, with_data, err);
     server_free(server);
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
@@ -142,7 +142,7 @@ static int properties(const struct arguments *arguments, struct err *err)
 {
     struct server_properties found = {0};
     struct server *server =
-        server_connect(arguments->items[0], argument(arguments, 1), err);
+        server_connect(arguments->items[0], argument(arguments, 1), NULL, err);
     int result = server == NULL ? -1 : server_properties(server, &found, err);
     if (result == 0)
         print_properties(&found);
@@ -156,11 +156,11 @@ static int clone_database(const struct arguments *arguments, struct err *err)
     struct server_properties found = {0};
     const char *name = argument(arguments, 2);
     struct server *server =
-        server_connect(arguments->items[0], argument(arguments, 1), err);
+        server_connect(arguments->items[0], argument(arguments, 1), NULL, err);
     int result = server == NULL ? -1 : server_properties(server, &found, err);
     if (result == 0 && argument(arguments, 3) != NULL) {
         server_free(server);
-        server = server_connect(arguments->items[3], NULL, err);
+        server = server_connect(arguments->items[3], NULL, NULL, err);
         result = server == NULL ? -1 : 0;
     }
     if (result == 0)

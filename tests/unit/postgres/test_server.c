@@ -31,7 +31,7 @@ START_TEST(a_server_that_is_not_there_is_one_sentence_and_a_hint)
 {
     struct err err = {0};
     clear_environment();
-    struct server *server = server_connect(unreachable[_i].conninfo, NULL, &err);
+    struct server *server = server_connect(unreachable[_i].conninfo, NULL, NULL, &err);
     ck_assert_ptr_null(server);
     server_free(server);
     ck_assert_int_eq(err.kind, ERR_DATABASE);

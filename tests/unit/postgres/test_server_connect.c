@@ -43,7 +43,7 @@ START_TEST(a_session_cannot_be_ended_early_and_looks_only_where_it_is_told)
         "SET datestyle = ISO",
         "SET standard_conforming_strings = on",
     };
-    struct server *server = server_connect(CONNINFO, NULL, &err);
+    struct server *server = server_connect(CONNINFO, NULL, NULL, &err);
     ck_assert_msg(server != NULL, "%s", err.text);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         ck_assert_msg(fake_libpq_asked(settings[i]) == 1, "%s", settings[i]);
@@ -63,7 +63,7 @@ START_TEST(a_server_of_17_has_one_more_timeout_to_switch_off)
 {
     fake_libpq_reset();
     fake_libpq_serve(170004, 1000);
-    struct server *server = server_connect(CONNINFO, "other", &err);
+    struct server *server = server_connect(CONNINFO, "other", NULL, &err);
     ck_assert_str_eq(server_database(server), "other");
     ck_assert_uint_eq(fake_libpq_asked("SET transaction_timeout = 0"), 1);
     server_free(server);
@@ -79,13 +79,13 @@ START_TEST(without_an_encoding_texts_are_the_stored_bytes)
                 {"LATIN1", "client_encoding UTF8"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fake_libpq_encoding(rows[i].server, NULL);
-        struct server *server = server_connect(CONNINFO, NULL, &err);
+        struct server *server = server_connect(CONNINFO, NULL, NULL, &err);
         ck_assert_ptr_nonnull(server);
         ck_assert_uint_eq(fake_libpq_asked(rows[i].client), 1);
         server_free(server);
     }
     fake_libpq_encoding("EUC_TW", "UTF8");
-    ck_assert_ptr_null(server_connect(CONNINFO, NULL, &err));
+    ck_assert_ptr_null(server_connect(CONNINFO, NULL, NULL, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "cannot set client_encoding: conversion"));
 }
 END_TEST
@@ -116,7 +116,7 @@ START_TEST(a_refusal_is_one_line_with_the_hint_that_fits)
     text_init(&conninfo, 1000);
     text_addf(&conninfo, "dbname=shop user=keeper host=%s", refusals[_i].host);
     fake_libpq_refuse(NULL, refusals[_i].message);
-    ck_assert_ptr_null(server_connect(conninfo.data, NULL, &err));
+    ck_assert_ptr_null(server_connect(conninfo.data, NULL, NULL, &err));
     ck_assert_int_eq(err.kind, ERR_DATABASE);
     const char *hint = strstr(err.text, "\nhint: ");
     ck_assert_msg(strstr(err.text, refusals[_i].says) != NULL, "%s", err.text);
@@ -135,10 +135,10 @@ START_TEST(whichever_call_loses_the_connection_it_is_one_error_and_nothing_is_le
         err = (struct err){0};
         fake_libpq_lose_at(0);
         unsigned before = fake_libpq_calls();
-        server_free(server_connect(CONNINFO, NULL, &err));
+        server_free(server_connect(CONNINFO, NULL, NULL, &err));
         calls = fake_libpq_calls() - before;
         fake_libpq_lose_at(n);
-        struct server *server = server_connect(CONNINFO, NULL, &err);
+        struct server *server = server_connect(CONNINFO, NULL, NULL, &err);
         /* The second is the question for a pooler, which is not worth an error. */
         ck_assert_msg(server == NULL || n == 2, "call %u", n);
         ck_assert_int_eq(err.kind, server == NULL ? ERR_DATABASE : ERR_NONE);
@@ -152,7 +152,7 @@ END_TEST
 START_TEST(a_pooler_that_shares_sessions_is_refused_before_anything_is_set)
 {
     fake_libpq_pool(1);
-    ck_assert_ptr_null(server_connect(CONNINFO, NULL, &err));
+    ck_assert_ptr_null(server_connect(CONNINFO, NULL, NULL, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "shares the server's sessions"));
     ck_assert_ptr_nonnull(strstr(err.text, "hint: connect to the server itself"));
     ck_assert_uint_eq(fake_libpq_asked("SET "), 0);
@@ -163,7 +163,7 @@ END_TEST
 START_TEST(a_pooler_that_keeps_sessions_apart_serves)
 {
     fake_libpq_pool(100);
-    struct server *server = server_connect(CONNINFO, NULL, &err);
+    struct server *server = server_connect(CONNINFO, NULL, NULL, &err);
     ck_assert_msg(server != NULL, "%s", err.text);
     server_free(server);
 }
@@ -193,7 +193,7 @@ START_TEST(notices_go_to_the_log_and_nowhere_else)
     fake_libpq_notice("SET lock_timeout", "NOTICE:  chat\n");
     captured_begin();
     log_setup(notices[_i].level, notices[_i].format);
-    server_free(server_connect(CONNINFO, NULL, &err));
+    server_free(server_connect(CONNINFO, NULL, NULL, &err));
     captured_end(&said);
     ck_assert_msg(strstr(said.data, notices[_i].said) != NULL, "%s", said.data);
     ck_assert_msg(strstr(said.data, notices[_i].not_said) == NULL, "%s", said.data);
@@ -224,8 +224,8 @@ START_TEST(a_cancel_ends_the_wait_for_a_login)
     char conninfo[100];
     int listener = listen_silently(conninfo, sizeof conninfo);
     ck_assert_int_eq(cancel_install(&err), 0);
-    cancel_request(SIGTERM);
-    ck_assert_ptr_null(server_connect(conninfo, NULL, &err));
+    cancel_trip(NULL, CANCEL_SIGTERM);
+    ck_assert_ptr_null(server_connect(conninfo, NULL, NULL, &err));
     ck_assert_int_eq(err.kind, ERR_CANCELLED);
     (void)close(listener);
 }
@@ -235,7 +235,7 @@ START_TEST(a_server_that_says_nothing_is_given_up_after_connect_timeout)
 {
     char conninfo[100];
     int listener = listen_silently(conninfo, sizeof conninfo);
-    ck_assert_ptr_null(server_connect(conninfo, NULL, &err));
+    ck_assert_ptr_null(server_connect(conninfo, NULL, NULL, &err));
     ck_assert_int_eq(err.kind, ERR_DATABASE);
     ck_assert_msg(strstr(err.text, "timeout expired") != NULL, "%s", err.text);
     ck_assert_ptr_nonnull(strstr(err.text, "hint: no answer within connect_timeout"));

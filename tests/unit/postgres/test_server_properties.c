@@ -18,7 +18,7 @@ static void serve_version(int version)
     server_free(server);
     fake_libpq_reset();
     fake_libpq_serve(version, 1000);
-    server = server_connect("host=h dbname=shop user=keeper", NULL, &err);
+    server = server_connect("host=h dbname=shop user=keeper", NULL, NULL, &err);
     ck_assert_msg(server != NULL, "%s", err.text);
 }
 
