@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "tests/support/depot.h"
 
 #include "base/clock.h"
