@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 #define ZLIB_CONST /* next_in takes what is const */
 #include <zlib.h>
@@ -99,7 +99,7 @@ static json_t *range(uint64_t from, uint64_t to)
 
 static void add_table(json_t *line, const struct chunk *chunk)
 {
-    const struct chunk_table *table = chunk->table;
+    const struct dump_table *table = chunk->table;
 
     json_object_set_new(line, "schema", json_bytes(table->schema));
     json_object_set_new(line, "table", json_bytes(table->name));

@@ -117,7 +117,7 @@ static bool cut(struct reader *reader)
     chunk_split(full, next);
     /* Both halves belong to the table; its rows go on at the very begin of the next. */
     if (full->table != NULL) {
-        next->table = chunk_table_ref(full->table);
+        next->table = dump_table_ref(full->table);
         next->data_to = next->raw_size;
     }
     reader->chunk = next;
@@ -130,7 +130,7 @@ static bool on_table(struct reader *reader)
     if (!cut(reader))
         return false;
     struct chunk *chunk = reader->chunk;
-    chunk->table = chunk_table_ref(reader->scan.table);
+    chunk->table = dump_table_ref(reader->scan.table);
     chunk->data_from = chunk->raw_size;
     chunk->data_to = chunk->raw_size;
     chunk->border = chunk->raw_size;
@@ -150,7 +150,7 @@ static bool on_table_end(struct reader *reader)
     chunk->data_to = chunk->raw_size - END_MARK;
     if (!cut(reader))
         return false;
-    chunk_table_release(reader->chunk->table);
+    dump_table_release(reader->chunk->table);
     reader->chunk->table = NULL;
     reader->chunk->data_to = 0;
     return true;

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/chan.h"
 #include "stream/chunk.h"
-#include "stream/scan.h"
+#include "stream/scan/scan.h"
 #include "stream/stream.h"
 #include "stream/tables.h"
 

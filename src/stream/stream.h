@@ -22,7 +22,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 #include "stream/meter.h"
 
 enum stream_format {

@@ -1,26 +1,26 @@
 #include "stream/index.h"
 
 #include "base/memory.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
 
 /* Three chunks: text, a table with odd names, a piece of a row of it. */
-static struct chunk_table *odd_table(void)
+static struct dump_table *odd_table(void)
 {
     struct strlist columns = {0};
 
     strlist_add(&columns, "a\"b");
     strlist_add(&columns, "\xff\xfe");
-    return chunk_table_new("public", "t\n\xe9;", &columns);
+    return dump_table_new("public", "t\n\xe9;", &columns);
 }
 
 static void write_three(struct text *out)
 {
     struct err err = {0};
     struct index_writer *writer = index_writer_new("plain", "gzip", &err);
-    struct chunk_table *table = odd_table();
+    struct dump_table *table = odd_table();
     struct chunk chunks[] = {
         {.raw_size = 100,
          .section = SECTION_PRE_DATA,
@@ -49,7 +49,7 @@ static void write_three(struct text *out)
     }
     ck_assert_int_eq(index_writer_finish(writer, "EUC_JP", out, &err), 0);
     index_writer_free(writer);
-    chunk_table_release(table);
+    dump_table_release(table);
 }
 
 START_TEST(what_was_written_is_read_back_without_loss)
@@ -205,7 +205,7 @@ START_TEST(an_index_larger_than_the_buffers_is_read)
     enum { CHUNKS = 3000 };
     struct err err = {0};
     struct text gz;
-    struct chunk_table *table = odd_table();
+    struct dump_table *table = odd_table();
     struct index_writer *writer = index_writer_new("plain", "none", &err);
 
     for (uint64_t i = 0; i < CHUNKS; i++) {
@@ -222,7 +222,7 @@ START_TEST(an_index_larger_than_the_buffers_is_read)
     ck_assert_uint_gt(gz.length, 65536);
     ck_assert_int_eq(read_all(gz.data, gz.length, &err), 0);
     index_writer_free(writer);
-    chunk_table_release(table);
+    dump_table_release(table);
     text_release(&gz);
 }
 END_TEST

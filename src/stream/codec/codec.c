@@ -2,12 +2,12 @@
  * The table of codecs and the little that all of them share. A chunk is one whole member,
  * so an encoder needs no state between chunks and each thread can have its own.
  */
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 #include "base/memory.h"
 #include "base/parse.h"
 #include "base/text.h"
-#include "stream/codec_ops.h"
+#include "stream/codec/codec_ops.h"
 
 static const struct codec_ops *const codecs[CODEC_COUNT] = {
     [CODEC_GZIP] = &codec_gzip_ops,

@@ -1,8 +1,39 @@
-#include "stream/copy_statement.h"
+#include "stream/scan/dump_table.h"
 
-#include "stream/sqlchar.h"
+#include "base/memory.h"
+#include "stream/scan/sqlchar.h"
 
 #include <strings.h>
+
+struct dump_table *dump_table_new(const char *schema, const char *name,
+                                  struct strlist *columns)
+{
+    struct dump_table *table = memory_zalloc(sizeof *table);
+    table->schema = memory_strdup(schema);
+    table->name = memory_strdup(name);
+    table->columns = *columns;
+    *columns = (struct strlist){0};
+    atomic_init(&table->references, 1);
+    return table;
+}
+
+struct dump_table *dump_table_ref(struct dump_table *table)
+{
+    atomic_fetch_add(&table->references, 1);
+    return table;
+}
+
+void dump_table_release(struct dump_table *table)
+{
+    if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
+        return;
+    free(table->schema);
+    free(table->name);
+    strlist_release(&table->columns);
+    free(table);
+}
+
+/* ---- COPY ... FROM stdin ---- */
 
 struct cursor {
     const char *at, *end;
@@ -68,12 +99,12 @@ static bool take_word(struct cursor *cursor, struct text *name, const char *word
     return take_name(cursor, name) && strcasecmp(name->data, word) == 0;
 }
 
-struct chunk_table *copy_statement_parse(const char *body, size_t size)
+struct dump_table *dump_table_parse(const char *body, size_t size)
 {
     struct cursor cursor = {body, body + size};
     struct text schema, table, name;
     struct strlist columns = {0};
-    struct chunk_table *result = NULL;
+    struct dump_table *result = NULL;
 
     text_init(&schema, size);
     text_init(&table, size);
@@ -87,7 +118,7 @@ struct chunk_table *copy_statement_parse(const char *body, size_t size)
     ok = ok && take_columns(&cursor, &name, &columns) &&
          take_word(&cursor, &name, "FROM") && take_word(&cursor, &name, "stdin");
     if (ok)
-        result = chunk_table_new(schema.data, table.data, &columns);
+        result = dump_table_new(schema.data, table.data, &columns);
     strlist_release(&columns);
     text_release(&schema);
     text_release(&table);

@@ -1,4 +1,4 @@
-#include "stream/codec_ops.h"
+#include "stream/codec/codec_ops.h"
 
 /* The stored bytes are the raw ones; there is no state, but NULL would mean a failure. */
 static char nothing;

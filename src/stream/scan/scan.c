@@ -3,9 +3,7 @@
  * pg_dump. Nearly all bytes are rows and go through step_rows, which looks at little more
  * than newlines.
  */
-#include "stream/scan.h"
-
-#include "stream/copy_statement.h"
+#include "stream/scan/scan.h"
 
 #include <strings.h>
 
@@ -135,10 +133,9 @@ static int take_statement(struct scan *scan, struct scan_span *span, struct err 
 
     /* The rows begin behind this line, whatever else the line holds. */
     if (lexer->in_copy) {
-        struct chunk_table *table =
-            copy_statement_parse(lexer->body.data, lexer->body.length);
+        struct dump_table *table = dump_table_parse(lexer->body.data, lexer->body.length);
         if (table != NULL) {
-            chunk_table_release(scan->table);
+            dump_table_release(scan->table);
             scan->table = table;
             scan->state = COPY_LINE;
             scan->section = SECTION_DATA;
@@ -146,7 +143,7 @@ static int take_statement(struct scan *scan, struct scan_span *span, struct err 
         }
     }
     if (head_matches(head, "SET") || head_matches(head, "SELECT PG_CATALOG.SET_CONFIG")) {
-        span->flags |= CHUNK_STATE;
+        span->flags |= SCAN_STATE;
         if (take_setting(scan, err) < 0)
             return -1;
     }
@@ -195,13 +192,13 @@ static void take_meta(struct scan *scan, struct scan_span *span)
     bool closes = false;
 
     if (text_starts_with(line, "\\restrict ")) {
-        span->flags |= CHUNK_RESTRICT;
+        span->flags |= SCAN_RESTRICT;
         /* psql asks for the same token again before it leaves the restricted mode, so data
          * cannot forge the end (CVE-2025-8714). A token cut here would not match: that is
          * safe. */
         snprintf(scan->restrict_token, sizeof scan->restrict_token, "%s", token);
     } else if (text_starts_with(line, "\\unrestrict ")) {
-        span->flags |= CHUNK_RESTRICT;
+        span->flags |= SCAN_RESTRICT;
         closes = strcmp(token, scan->restrict_token) == 0;
         if (closes)
             scan->restrict_token[0] = '\0';
@@ -298,7 +295,7 @@ void scan_init(struct scan *scan)
 void scan_release(struct scan *scan)
 {
     lexer_release(&scan->lexer);
-    chunk_table_release(scan->table);
+    dump_table_release(scan->table);
     scan->table = NULL;
 }
 

@@ -18,12 +18,12 @@
  *
  * Push bytes in pieces of any size: the result is the same. No look-ahead, bounded memory.
  */
-#ifndef PGKEEP_STREAM_LEXER_H
-#define PGKEEP_STREAM_LEXER_H
+#ifndef PGKEEP_STREAM_SCAN_LEXER_H
+#define PGKEEP_STREAM_SCAN_LEXER_H
 
 #include "base/err.h"
 #include "base/text.h"
-#include "stream/head.h"
+#include "stream/scan/head.h"
 
 enum lexer_event {
     LEXER_NOTHING, /* all bytes consumed */

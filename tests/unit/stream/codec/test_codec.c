@@ -1,4 +1,4 @@
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 #include "base/digest.h"
 #include "base/file.h"

@@ -1,4 +1,4 @@
-#include "stream/scan.h"
+#include "stream/scan/scan.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
@@ -46,7 +46,7 @@ struct trace {
 
 static const char *const event_names[] = {"nothing", "section", "table", "table end"};
 
-static void trace_table(struct trace *trace, const struct chunk_table *table)
+static void trace_table(struct trace *trace, const struct dump_table *table)
 {
     text_addf(&trace->text, " %s|%s(", table->schema, table->name);
     for (size_t i = 0; i < table->columns.count; i++)
@@ -401,11 +401,11 @@ START_TEST(state_and_restrict_lines_are_marked)
         unsigned want;
     } flags[] = {
         {"SELECT 1;", 0},
-        {"SET default_tablespace = '';", CHUNK_STATE},
-        {"SELECT pg_catalog.set_config('search_path', '', false);", CHUNK_STATE},
+        {"SET default_tablespace = '';", SCAN_STATE},
+        {"SELECT pg_catalog.set_config('search_path', '', false);", SCAN_STATE},
         {"SELECT 'SET x = 1;';", 0},
-        {"\\restrict a\n", CHUNK_RESTRICT},
-        {"\\unrestrict a\n", CHUNK_RESTRICT},
+        {"\\restrict a\n", SCAN_RESTRICT},
+        {"\\unrestrict a\n", SCAN_RESTRICT},
         {"\\connect a\n", 0},
         {"-- \\restrict a\n", 0},
         {"SELECT '\n\\restrict a\n';", 0},

@@ -6,8 +6,8 @@
  * between tokens, none around dots: `ALTER TABLE ONLY PUBLIC." ADD CONSTRAINT`. What goes
  * beyond the room is dropped: only the begin counts.
  */
-#ifndef PGKEEP_STREAM_HEAD_H
-#define PGKEEP_STREAM_HEAD_H
+#ifndef PGKEEP_STREAM_SCAN_HEAD_H
+#define PGKEEP_STREAM_SCAN_HEAD_H
 
 #include "base/err.h"
 

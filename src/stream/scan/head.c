@@ -2,9 +2,9 @@
  * Only the begin of a statement is kept: what a statement is shows in its first words, and
  * an INSERT of a megabyte must not be kept whole for that.
  */
-#include "stream/head.h"
+#include "stream/scan/head.h"
 
-#include "stream/sqlchar.h"
+#include "stream/scan/sqlchar.h"
 
 void head_clear(struct head *head)
 {

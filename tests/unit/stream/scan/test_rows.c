@@ -1,4 +1,4 @@
-#include "stream/rows.h"
+#include "stream/scan/rows.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>

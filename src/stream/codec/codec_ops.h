@@ -4,8 +4,8 @@
  * States are opaque here. A decoder takes any concatenation of members / frames / streams;
  * what follows one of them must begin another.
  */
-#ifndef PGKEEP_STREAM_CODEC_OPS_H
-#define PGKEEP_STREAM_CODEC_OPS_H
+#ifndef PGKEEP_STREAM_CODEC_CODEC_OPS_H
+#define PGKEEP_STREAM_CODEC_CODEC_OPS_H
 
 #include "base/err.h"
 

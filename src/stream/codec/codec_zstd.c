@@ -2,7 +2,7 @@
  * One frame per chunk, with its checksum. The context is kept from chunk to chunk: setting
  * one up costs more than a small chunk.
  */
-#include "stream/codec_ops.h"
+#include "stream/codec/codec_ops.h"
 
 #include "base/memory.h"
 

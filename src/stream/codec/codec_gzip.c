@@ -2,7 +2,7 @@
  * Two libraries: ISA-L is several times faster at the low levels, zlib compresses better at
  * the high ones. Both write plain gzip members, which any gunzip reads.
  */
-#include "stream/codec_ops.h"
+#include "stream/codec/codec_ops.h"
 
 #include "base/memory.h"
 

@@ -7,8 +7,8 @@
  * Nothing here looks at single bytes of a row: this is the path that nearly all bytes of a
  * backup take.
  */
-#ifndef PGKEEP_STREAM_ROWS_H
-#define PGKEEP_STREAM_ROWS_H
+#ifndef PGKEEP_STREAM_SCAN_ROWS_H
+#define PGKEEP_STREAM_SCAN_ROWS_H
 
 #include "base/err.h"
 

@@ -1,4 +1,4 @@
-#include "stream/codec_ops.h"
+#include "stream/codec/codec_ops.h"
 
 #include "base/memory.h"
 

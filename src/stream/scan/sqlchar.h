@@ -6,8 +6,8 @@
  * of several bytes never holds a quote, a backslash or a semicolon, and no letter has to be
  * decoded.
  */
-#ifndef PGKEEP_STREAM_SQLCHAR_H
-#define PGKEEP_STREAM_SQLCHAR_H
+#ifndef PGKEEP_STREAM_SCAN_SQLCHAR_H
+#define PGKEEP_STREAM_SCAN_SQLCHAR_H
 
 #include "base/err.h"
 

@@ -1,6 +1,6 @@
-#include "stream/lexer.h"
+#include "stream/scan/lexer.h"
 
-#include "stream/sqlchar.h"
+#include "stream/scan/sqlchar.h"
 
 /* A tag longer than this, or a COPY statement, is no work of pg_dump's: 1,600 columns of 63
  * bytes in quotes, each byte doubled, make 200 KB. */

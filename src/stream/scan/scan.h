@@ -12,13 +12,14 @@
  *
  * INSERT-style dumps pass through as statements: no tables, no rows.
  */
-#ifndef PGKEEP_STREAM_SCAN_H
-#define PGKEEP_STREAM_SCAN_H
+#ifndef PGKEEP_STREAM_SCAN_SCAN_H
+#define PGKEEP_STREAM_SCAN_SCAN_H
 
 #include "base/err.h"
-#include "stream/chunk.h"
-#include "stream/lexer.h"
-#include "stream/rows.h"
+#include "stream/scan/dump_table.h"
+#include "stream/scan/lexer.h"
+#include "stream/scan/rows.h"
+#include "stream/scan/section.h"
 
 enum scan_event {
     SCAN_NOTHING,
@@ -28,13 +29,18 @@ enum scan_event {
     SCAN_TABLE_END /* this span ends with the line `\.` */
 };
 
+enum scan_flag {
+    SCAN_STATE = 2,   /* SET or set_config lines, which every restore must carry */
+    SCAN_RESTRICT = 4 /* \restrict or \unrestrict lines */
+};
+
 struct scan_span {
     size_t size; /* bytes consumed, at least 1 */
     /* offset behind the last border in them, 0: none; for SCAN_SECTION and SCAN_TABLE
      * borders in front of that statement only */
     size_t border;
     uint64_t rows;  /* rows that ended in them, all in front of border */
-    unsigned flags; /* enum chunk_flag of what ended in them */
+    unsigned flags; /* enum scan_flag of what ended in them */
     enum scan_event event;
 };
 
@@ -47,7 +53,7 @@ struct scan {
     bool border_grows;
     enum section section;
     /* of the COPY statement last seen; take a reference to keep it */
-    struct chunk_table *table;
+    struct dump_table *table;
     char encoding[64];        /* client_encoding, "" if none is declared */
     char restrict_token[128]; /* "" when none is open */
 };

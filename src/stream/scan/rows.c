@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* memrchr */
-#include "stream/rows.h"
+#include "stream/scan/rows.h"
 
 /* Nearly all bytes of a backup pass through here, on the thread that also reads and hashes
  * them. So they are looked at 16 at a time: one comparison finds the newlines, two more

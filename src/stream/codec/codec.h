@@ -8,8 +8,8 @@
  *
  * An encoder or decoder belongs to one thread at a time.
  */
-#ifndef PGKEEP_STREAM_CODEC_H
-#define PGKEEP_STREAM_CODEC_H
+#ifndef PGKEEP_STREAM_CODEC_CODEC_H
+#define PGKEEP_STREAM_CODEC_CODEC_H
 
 #include "base/err.h"
 
