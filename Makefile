@@ -12,7 +12,8 @@ TEST_PKG   := check
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention \
-                  stream/scan stream/codec stream postgres config store catalog/db catalog repository session copy backup prune repair doctor report cmd
+                  stream/scan stream/codec stream postgres config store catalog/db catalog \
+                  repository session copy backup prune repair doctor report cmd
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base

@@ -49,7 +49,6 @@ void chunk_split(struct chunk *chunk, struct chunk *next)
 
     /* Rows that have ended lie in front of the border, so their count stays where it is. */
     assert(next->raw_size == 0);
-    next->raw_offset = chunk->raw_offset + at;
     if (chunk->border == 0 && at > 0)
         next->flags |= CHUNK_CONTINUED;
     chunk_append(next, chunk->raw + at, chunk->raw_size - at);
