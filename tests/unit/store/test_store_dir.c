@@ -433,7 +433,7 @@ START_TEST(no_symbolic_link_below_the_root_is_followed)
     bool absent = false;
     text_init(&text, 100);
     ck_assert_int_eq(mkdir(outside, 0700), 0);
-    OK(file_write(victim, "v", 1, &err));
+    scratch_write(victim, "v", 1);
     ck_assert_int_eq(symlink(outside, link), 0);
     ck_assert_int_eq(symlink(victim, leaf), 0);
     FAILS(store_put(store, "data/x", "", 0, true, &err), ERR_STORE);
@@ -625,7 +625,7 @@ START_TEST(the_check_makes_the_folder_only_when_asked)
     OK(store_check(fresh, true, 5000, &err));
     ck_assert(file_exists(path));
     store_close(fresh);
-    OK(file_write(file, "", 0, &err));
+    scratch_write(file, "", 0);
     fresh = store_open_dir("nas", file, &err);
     FAILS(store_check(fresh, true, 5000, &err), ERR_STORE);
     store_close(fresh);
