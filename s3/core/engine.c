@@ -317,7 +317,7 @@ static void discovered(struct s3_task *task)
         task->exchange.code == CURLE_OK && answer->status < 500 && answer->status != 429;
 
     /* Asked again, as everything else. */
-    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.words))
+    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.message))
         return;
     task->discovering = false;
     if (!discover(task)) {
