@@ -71,11 +71,15 @@ static void describe(const struct s3_client *client, const struct s3_request *re
         text_add(out, request->what);
         return;
     }
-    text_addf(out, "%s %s", request->method, request->key == NULL ? "bucket " : "\"");
-    const char *name = request->key == NULL ? client->bucket : request->key;
+    /* The whole key: whoever looks for it at the service does not know our prefix. */
+    bool of_key = request->key != NULL;
+    char *name =
+        of_key ? s3_client_full_key(client, request->key) : memory_strdup(client->bucket);
+    text_addf(out, "%s %s", request->method, of_key ? "\"" : "bucket ");
     text_add_printable(out, name, strlen(name));
-    if (request->key != NULL)
+    if (of_key)
         text_add_char(out, '"');
+    free(name);
 }
 
 struct failure {

@@ -38,6 +38,7 @@ enum { S3_RETRY_TIME_MS = 30 * 60 * 1000 }; /* unless the configuration says oth
 struct s3_client {
     /* Constant after s3_client_new. */
     char *bucket;
+    char *prefix; /* "" or "p/" */
     bool virtual_host, tls, signs_payload;
     struct s3_provider row;
     struct strlist object_headers; /* "Name: value" of what creates objects */

@@ -123,7 +123,7 @@ static int remove_object(struct store *store, const char *key, struct store_remo
     return memory_step_end(outcome);
 }
 
-static struct s3_part_rules part_rules(const struct store *store)
+static struct store_part_rules part_rules(const struct store *store)
 {
     return ((const struct memory_store *)store)->rules;
 }
@@ -204,7 +204,7 @@ static const struct store_ops ops = {
     .part_rules = part_rules,
 };
 
-struct store *memory_store_new(const char *name, const struct s3_part_rules *rules)
+struct store *memory_store_new(const char *name, const struct store_part_rules *rules)
 {
     struct memory_store *memory = memory_zalloc(sizeof *memory);
     memory->vault = mmap(NULL, MEMORY_VAULT_SIZE, PROT_READ | PROT_WRITE,

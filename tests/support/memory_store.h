@@ -48,7 +48,7 @@ struct memory_part {
     bool last;
 };
 
-struct store *memory_store_new(const char *name, const struct s3_part_rules *rules);
+struct store *memory_store_new(const char *name, const struct store_part_rules *rules);
 /* "memory" from the start; "dir" or "s3" then. A literal. */
 void memory_store_set_type(struct store *store, const char *type);
 /* The same once more; returns store. */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "catalog/copies.h"
 #include "catalog/db/facts.h"
+#include "s3/s3.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_s3.h"
 #include "tests/support/run_suite.h"

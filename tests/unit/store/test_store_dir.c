@@ -670,7 +670,7 @@ START_TEST(a_folder_has_neither_urls_nor_rules_nor_a_clock)
 {
     int64_t expires;
     bool known = true;
-    struct s3_part_rules rules = store_part_rules(store);
+    struct store_part_rules rules = store_part_rules(store);
     ck_assert_ptr_null(store_presign(store, "a", 60, &expires, &err));
     ck_assert_int_eq(err.kind, ERR_USAGE);
     ck_assert_uint_eq(rules.max_parts, 0);

@@ -1,7 +1,9 @@
-/* Sizes of parts, of s3.h. A part must be whole before it is sent and nobody knows how long
- * the stream will be: sizes begin small, so that little memory is needed and sending begins
- * early, and double, so that the provider's number of parts carries a long stream too. */
-#include "s3/s3.h"
+/*
+ * A part must be whole before it is sent and nobody knows how long the stream will be: sizes
+ * begin small, so that little memory is needed and sending begins early, and double, so that
+ * the store's number of parts carries a long stream too (reference S3.md 1.6).
+ */
+#include "store/store_parts.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -52,9 +54,9 @@ static uint64_t tighter(uint64_t a, uint64_t b)
     return smaller(a, b);
 }
 
-struct s3_part_rules s3_parts_merge(struct s3_part_rules a, struct s3_part_rules b)
+struct store_part_rules store_parts_merge(struct store_part_rules a, struct store_part_rules b)
 {
-    return (struct s3_part_rules){
+    return (struct store_part_rules){
         .min_size = larger(a.min_size, b.min_size),
         .max_size = tighter(a.max_size, b.max_size),
         .max_parts = (unsigned)tighter(a.max_parts, b.max_parts),
@@ -76,7 +78,7 @@ static uint64_t spread(uint64_t bytes, uint64_t count)
 }
 
 /* What the sizes would be with no limit on the size of a part. */
-static struct schedule wanted(const struct s3_part_rules *rules, uint64_t estimate)
+static struct schedule wanted(const struct store_part_rules *rules, uint64_t estimate)
 {
     uint64_t count = rules->max_parts != 0 ? rules->max_parts : UINT32_MAX;
     struct schedule s = {.count = count, .first_count = count, .step_count = 1};
@@ -104,7 +106,7 @@ static struct schedule wanted(const struct s3_part_rules *rules, uint64_t estima
 }
 
 /* False: no size of a part fits these rules. */
-static bool schedule_of(const struct s3_part_rules *rules, uint64_t estimate,
+static bool schedule_of(const struct store_part_rules *rules, uint64_t estimate,
                         struct schedule *out)
 {
     struct schedule s = wanted(rules, estimate);
@@ -128,7 +130,7 @@ static uint64_t doubled(const struct schedule *s, uint64_t times)
     return size;
 }
 
-uint64_t s3_part_size(const struct s3_part_rules *rules, uint64_t estimate, unsigned number)
+uint64_t store_parts_size(const struct store_part_rules *rules, uint64_t estimate, unsigned number)
 {
     struct schedule s;
 
@@ -137,28 +139,4 @@ uint64_t s3_part_size(const struct s3_part_rules *rules, uint64_t estimate, unsi
     if (number <= s.first_count)
         return s.first_size;
     return doubled(&s, 1 + (number - s.first_count - 1) / s.step_count);
-}
-
-static uint64_t add_parts(uint64_t total, uint64_t count, uint64_t size)
-{
-    if (count != 0 && size > (UINT64_MAX - total) / count)
-        return UINT64_MAX;
-    return total + count * size;
-}
-
-uint64_t s3_parts_capacity(const struct s3_part_rules *rules, uint64_t estimate)
-{
-    struct schedule s;
-
-    if (!schedule_of(rules, estimate, &s))
-        return 0;
-    uint64_t left = s.count - smaller(s.count, s.first_count);
-    uint64_t total = add_parts(0, s.count - left, s.first_size);
-    for (uint64_t step = 1; left > 0; step++) {
-        uint64_t size = doubled(&s, step);
-        uint64_t now = size == s.largest ? left : smaller(left, s.step_count);
-        total = add_parts(total, now, size);
-        left -= now;
-    }
-    return total;
 }
