@@ -71,15 +71,11 @@ static void describe(const struct s3_client *client, const struct s3_request *re
         text_add(out, request->what);
         return;
     }
-    /* The whole key: whoever looks for it at the service does not know our prefix. */
-    bool of_key = request->key != NULL;
-    char *name =
-        of_key ? s3_client_full_key(client, request->key) : memory_strdup(client->bucket);
-    text_addf(out, "%s %s", request->method, of_key ? "\"" : "bucket ");
+    text_addf(out, "%s %s", request->method, request->key == NULL ? "bucket " : "\"");
+    const char *name = request->key == NULL ? client->bucket : request->key;
     text_add_printable(out, name, strlen(name));
-    if (of_key)
+    if (request->key != NULL)
         text_add_char(out, '"');
-    free(name);
 }
 
 struct failure {
@@ -321,7 +317,7 @@ static void discovered(struct s3_task *task)
         task->exchange.code == CURLE_OK && answer->status < 500 && answer->status != 429;
 
     /* Asked again, as everything else. */
-    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.message))
+    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.words))
         return;
     task->discovering = false;
     if (!discover(task)) {

@@ -10,6 +10,11 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+enum {
+    BATCH = 1000,         /* S3's limit */
+    MAX_BATCH = 16 << 20, /* bytes of a batch's XML, either way */
+};
+
 static void set_reason(struct s3_delete *delete_, const struct s3_answer *answer)
 {
     struct text reason;
@@ -24,6 +29,8 @@ static void set_reason(struct s3_delete *delete_, const struct s3_answer *answer
     snprintf(delete_->reason, sizeof delete_->reason, "%s", reason.data);
     text_release(&reason);
 }
+
+/* ---- one */
 
 /* The service's own words: versitygw's HEAD does not always show the lock that it obeys. */
 static bool names_lock(const struct s3_answer *answer)
@@ -144,4 +151,191 @@ int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *e
         result = judge(client, delete_, &request, err);
     s3_request_release(&request);
     return result;
+}
+
+/* ---- many */
+
+/* The deletions of one request; done[i] once the answer spoke of it. */
+struct batch {
+    struct s3_delete *deletes;
+    size_t count;
+    bool *sent, *done;
+    size_t cursor;              /* services answer in the order of the request, mostly */
+    char *key, *version, *code; /* of the element being read */
+};
+
+static bool add_object(struct text *body, const struct s3_delete *delete_)
+{
+    size_t before = body->length;
+
+    text_add(body, "<Object><Key>");
+    if (s3_xml_add(body, delete_->key)) {
+        text_add(body, "</Key>");
+        if (delete_->version_id == NULL) {
+            text_add(body, "</Object>");
+            return true;
+        }
+        text_add(body, "<VersionId>");
+        if (s3_xml_add(body, delete_->version_id)) {
+            text_add(body, "</VersionId></Object>");
+            return true;
+        }
+    }
+    /* A key with control characters cannot stand in XML 1.0: it is deleted by itself. */
+    body->length = before;
+    body->data[before] = '\0';
+    return false;
+}
+
+static size_t write_batch(struct batch *batch, struct text *body)
+{
+    size_t sent = 0;
+
+    text_add(body,
+             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Delete "
+             "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>false</Quiet>");
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->sent[i] = add_object(body, &batch->deletes[i]);
+        sent += batch->sent[i] ? 1 : 0;
+    }
+    text_add(body, "</Delete>");
+    return sent;
+}
+
+static bool is_named(const struct batch *batch, size_t i)
+{
+    const struct s3_delete *delete_ = &batch->deletes[i];
+
+    if (!batch->sent[i] || batch->done[i] || strcmp(delete_->key, batch->key) != 0)
+        return false;
+    return delete_->version_id == NULL ||
+           (batch->version != NULL && strcmp(delete_->version_id, batch->version) == 0);
+}
+
+/* What was not confirmed as gone is deleted by itself, and so gets its reason. */
+static void end_entry(struct batch *batch, bool gone)
+{
+    for (size_t n = 0; batch->key != NULL && n < batch->count; n++) {
+        size_t i = (batch->cursor + n) % batch->count;
+        if (!is_named(batch, i))
+            continue;
+        batch->done[i] = gone;
+        batch->deletes[i].result = S3_REMOVED;
+        batch->deletes[i].locked_until = 0;
+        batch->deletes[i].reason[0] = '\0';
+        batch->cursor = i + 1;
+        break;
+    }
+    free(batch->key);
+    free(batch->version);
+    free(batch->code);
+    batch->key = batch->version = batch->code = NULL;
+}
+
+static int read_result(void *context, const char *path, const char *text, struct err *err)
+{
+    struct batch *batch = context;
+    const char *slash = strchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : "";
+
+    (void)err;
+    if (strcmp(path, "Deleted") == 0)
+        end_entry(batch, true);
+    else if (strcmp(path, "Error") == 0)
+        end_entry(batch,
+                  batch->code != NULL && (strcmp(batch->code, "NoSuchKey") == 0 ||
+                                          strcmp(batch->code, "NoSuchVersion") == 0));
+    else if (strcmp(name, "Key") == 0)
+        memory_replace(&batch->key, text);
+    else if (strcmp(name, "VersionId") == 0)
+        memory_replace(&batch->version, text);
+    else if (strcmp(name, "Code") == 0)
+        memory_replace(&batch->code, text);
+    return 0;
+}
+
+/* S3 demands a digest here. Without MD5 (FIPS) it is this one; a service that does not know
+ * it gets single deletions. */
+static void add_sha256(struct s3_request *request)
+{
+    unsigned char sha256[SHA256_SIZE];
+    char text[4 * ((SHA256_SIZE + 2) / 3) + 1];
+
+    digest_sha256(request->body, request->body_size, sha256);
+    s3_request_header(request, "x-amz-checksum-sha256", "%s",
+                      digest_base64(sha256, sizeof sha256, text));
+}
+
+/* *works false: the service has no such call, or not for us. */
+static int send_batch(struct s3_client *client, struct batch *batch,
+                      const struct text *body, bool *works, struct err *err)
+{
+    static const int no_such_call[] = {400, 403, 405, 501};
+    struct s3_request request;
+    struct text answer;
+
+    text_init(&answer, MAX_BATCH);
+    s3_request_init(&request, "POST", NULL);
+    s3_query_add(&request.query, "delete", NULL);
+    s3_request_header(&request, "Content-Type", "application/xml");
+    request.body = body->data;
+    request.body_size = body->length;
+    if (!digest_available(DIGEST_MD5))
+        add_sha256(&request);
+    request.out = &answer;
+    request.root = "DeleteResult";
+    request.what = "deletion of several objects";
+    memcpy(request.accept, no_such_call, sizeof no_such_call);
+    int result = s3_request_run(client, &request, err);
+    *works = result == 0 && request.answer.status < 300;
+    if (*works)
+        result = s3_xml_walk(answer.data, answer.length, "DeleteResult", read_result, batch,
+                             err);
+    end_entry(batch, false);
+    s3_request_release(&request);
+    text_release(&answer);
+    return result;
+}
+
+static int delete_rest(struct s3_client *client, const struct batch *batch, struct err *err)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (!batch->done[i] && s3_delete(client, &batch->deletes[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+static int delete_batch(struct s3_client *client, struct s3_delete *deletes, size_t count,
+                        bool *works, struct err *err)
+{
+    struct batch batch = {.deletes = deletes, .count = count};
+    struct text body;
+    int result = 0;
+
+    batch.sent = memory_array(count, sizeof *batch.sent);
+    batch.done = memory_array(count, sizeof *batch.done);
+    text_init(&body, MAX_BATCH);
+    if (*works && count > 1 && write_batch(&batch, &body) > 0)
+        result = text_check(&body, "the list of what to delete", err);
+    if (result == 0 && body.length > 0)
+        result = send_batch(client, &batch, &body, works, err);
+    if (result == 0)
+        result = delete_rest(client, &batch, err);
+    text_release(&body);
+    free(batch.sent);
+    free(batch.done);
+    return result;
+}
+
+int s3_delete_many(struct s3_client *client, struct s3_delete *deletes, size_t count,
+                   struct err *err)
+{
+    bool works = s3_client_row(client)->batch_delete;
+
+    for (size_t at = 0; at < count; at += BATCH) {
+        size_t size = count - at < BATCH ? count - at : BATCH;
+        if (delete_batch(client, deletes + at, size, &works, err) < 0)
+            return -1;
+    }
+    return 0;
 }

@@ -1,3 +1,7 @@
+/*
+ * An ad hoc line becomes sections, as if a file had said the same: whatever works with jobs
+ * and stores works with it, and the checks between them are the same.
+ */
 #include "config/adhoc.h"
 #include "base/memory.h"
 #include "config/settings.h"
@@ -10,6 +14,8 @@ int adhoc_read(const struct config_args *args, struct layer *out, struct err *er
     const char *conninfo = config_args_text(args, "source");
     struct strlist names = {0};
     int result = -1;
+    /* A store for each URL. Twice the same would be a backup with two copies in one
+     * place. */
     for (size_t i = 0; i < urls->count; i++) {
         char *name = NULL;
         int read = store_settings_read(urls->items[i], "--store", out, &name, err);
@@ -22,11 +28,13 @@ int adhoc_read(const struct config_args *args, struct layer *out, struct err *er
         if (read < 0)
             goto cleanup;
     }
+    /* The source has its fixed name, so that its backups lie in one folder of the store. */
     if (conninfo) {
         layer_add_section(out, OPTION_SOURCE, SETTINGS_ADHOC, "--source");
         layer_set(out, option_find(OPTION_SOURCE, "conninfo"), SETTINGS_ADHOC, conninfo,
                   "--source");
     }
+    /* doctor looks at a source or a store alone; only both together are a job. */
     if (conninfo && names.count > 0) {
         layer_add_section(out, OPTION_JOB, SETTINGS_ADHOC, "--source");
         layer_set(out, option_find(OPTION_JOB, "source"), SETTINGS_ADHOC, SETTINGS_ADHOC,

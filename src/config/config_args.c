@@ -26,6 +26,7 @@ static void hint_help(const struct config_args *args, struct err *err)
         err_hint(err, "see `pgkeep help`");
 }
 
+/* The first word that is no option. Every later error can name the command in its hint. */
 static int read_command(struct config_args *args, const struct config_args_line *line,
                         const char *word, struct err *err)
 {
@@ -63,6 +64,7 @@ static int unknown_option(const struct config_args *args, const char *name, stru
         err_set(err, ERR_USAGE, "unknown global option \"--%.80s\"", name);
     if (nearest)
         return err_hint(err, "did you mean \"--%s\"?", nearest);
+    /* No near name: perhaps it is a right one in the wrong place. */
     for (size_t i = 0; i < option_table_count && !args->command; i++) {
         const char *argument = option_table[i].argument;
         if (argument && strcmp(argument, name) == 0)
@@ -72,31 +74,6 @@ static int unknown_option(const struct config_args *args, const char *name, stru
     return -1;
 }
 
-/* "--store --type full" has lost a value; "--description --dashes--" has not. */
-static bool is_known_option(const struct config_args *args, const char *word)
-{
-    if (!text_starts_with(word, "--"))
-        return false;
-    char *name = memory_strndup(word + 2, strcspn(word + 2, "="));
-    bool known = option_find_argument(args->command, name) != NULL;
-    free(name);
-    return known;
-}
-
-/* The value of an option that is not written with '='. */
-static const char *next_value(const struct config_args *args, const struct option *option,
-                              struct cursor *cursor, struct err *err)
-{
-    if (option_is_flag(option))
-        return "true";
-    if (cursor->next < cursor->argc && !is_known_option(args, cursor->argv[cursor->next]))
-        return cursor->argv[cursor->next++];
-    err_set(err, ERR_USAGE, "--%s needs a value: %s", option->argument,
-            option_value_name(option));
-    hint_help(args, err);
-    return NULL;
-}
-
 /* Values are checked where they are read, so that the error names the option as it was
  * typed; the origin is the same label, for `pgkeep config`. */
 static int put(struct config_args *args, const struct option *option, const char *value,
@@ -104,6 +81,7 @@ static int put(struct config_args *args, const struct option *option, const char
 {
     char *label = memory_format("--%s", option->argument);
     int result = option_check(option, label, value, err);
+    /* A list grows with each time that it is given; of all else the last time counts. */
     if (result == 0 && (option_is_list(option) || option->flags & OPTION_REPEATS))
         layer_append(&args->layer, option, NULL, value, label);
     else if (result == 0)
@@ -112,30 +90,50 @@ static int put(struct config_args *args, const struct option *option, const char
     return result;
 }
 
+/* --name=value, --name value, or --name alone for a flag. `word` is behind the dashes. */
 static int parse_long(struct config_args *args, const char *word, struct cursor *cursor,
                       struct err *err)
 {
-    const char *equals = strchr(word, '=');
-    char *name =
-        equals ? memory_strndup(word, (size_t)(equals - word)) : memory_strdup(word);
+    size_t length = strcspn(word, "=");
+    const char *value = word[length] == '=' ? word + length + 1 : NULL;
+    char *name = memory_strndup(word, length);
     const struct option *option = option_find_argument(args->command, name);
-    int result = -1;
-    if (!option) {
+    if (!option)
         unknown_option(args, name, err);
-        goto cleanup;
-    }
-    const char *value = equals ? equals + 1 : next_value(args, option, cursor, err);
-    if (value)
-        result = put(args, option, value, err);
-cleanup:
     free(name);
-    return result;
+    if (!option)
+        return -1;
+    if (!value && option_is_flag(option))
+        value = "true";
+
+    /* The next word, whatever it begins with, unless it is an option of this command:
+     * "--store --type full" has lost a value, "--description --dashes--" has not. */
+    if (!value && cursor->next < cursor->argc) {
+        const char *next = cursor->argv[cursor->next];
+        bool known = false;
+        if (text_starts_with(next, "--")) {
+            char *other = memory_strndup(next + 2, strcspn(next + 2, "="));
+            known = option_find_argument(args->command, other) != NULL;
+            free(other);
+        }
+        if (!known) {
+            value = next;
+            cursor->next++;
+        }
+    }
+    if (value)
+        return put(args, option, value, err);
+    err_set(err, ERR_USAGE, "--%s needs a value: %s", option->argument,
+            option_value_name(option));
+    hint_help(args, err);
+    return -1;
 }
 
 /* -qv is -q -v; every letter is a flag. */
 static int parse_letters(struct config_args *args, const char *letters, struct err *err)
 {
     for (; *letters; letters++) {
+        /* Only global flags have letters, so the command need not be known yet. */
         const struct option *option = option_find_letter(*letters);
         if (!option) {
             err_set(err, ERR_USAGE, "unknown option \"-%c\"", *letters);
@@ -165,6 +163,7 @@ static int check_required(const struct config_args *args, struct err *err)
     return 0;
 }
 
+/* One pass from left to right; what is missing is known only at its end. */
 int config_args_parse(struct config_args *args, const struct config_args_line *line,
                       struct err *err)
 {
@@ -174,6 +173,7 @@ int config_args_parse(struct config_args *args, const struct config_args_line *l
     *args = (struct config_args){0};
     layer_init(&args->layer);
     while (result == 0 && cursor.next < cursor.argc) {
+        /* Behind "--" all words are arguments, as everywhere. */
         const char *word = cursor.argv[cursor.next++];
         if (!ended && strcmp(word, "--") == 0)
             ended = true;
@@ -188,6 +188,7 @@ int config_args_parse(struct config_args *args, const struct config_args_line *l
         else
             strlist_add(&args->positional, word);
     }
+    /* Who asks for help need not know yet what the command requires. */
     if (result < 0 || config_args_flag(args, "help") || config_args_flag(args, "version"))
         return result;
     return check_required(args, err);
@@ -210,6 +211,7 @@ void config_args_hide(const struct config_args *args, int argc, char **argv)
         for (size_t j = 0; j < value->items.count; j++) {
             const char *item = value->items.items[j];
             for (int k = 1; k < argc && option_is_secret(value->option, item); k++) {
+                /* Also inside of "--source=…". */
                 char *at = strstr(argv[k], item);
                 if (at)
                     memset(at, 'x', strlen(item));
@@ -231,6 +233,7 @@ bool config_args_has(const struct config_args *args, const char *name)
     return find(args, name) != NULL;
 }
 
+/* --json=false counts as not given. */
 bool config_args_flag(const struct config_args *args, const char *name)
 {
     const char *text = config_args_text(args, name);
@@ -245,6 +248,7 @@ const char *config_args_text(const struct config_args *args, const char *name)
     return value ? value->items.items[value->items.count - 1] : NULL;
 }
 
+/* An empty list, not NULL: callers only walk it. */
 const struct strlist *config_args_list(const struct config_args *args, const char *name)
 {
     static const struct strlist empty = {0};
@@ -261,6 +265,7 @@ int64_t config_args_number(const struct config_args *args, const char *name, int
         return absent;
     const char *text = value->items.items[value->items.count - 1];
     int result = -1;
+    /* It was checked when it was read: this cannot fail. */
     if (value->option->type == OPTION_INT)
         result = parse_int(text, INT64_MIN, INT64_MAX, &number, &err);
     else if (value->option->type == OPTION_SPAN)

@@ -27,6 +27,7 @@ static int read_option(const struct option *option, struct layer *out, struct er
     text_init(&name, 256);
     variable_name(option, &name);
     const char *value = getenv(name.data);
+    /* The error has no other place to name, so the variable itself is the label. */
     if (value && *value) {
         result = option_check(option, name.data, value, err);
         if (result == 0)
@@ -44,6 +45,7 @@ static void warn_misspelled(void)
     struct strlist known = {0};
     struct text name;
     text_init(&name, 256);
+    /* Read by config_file_locate, so it is no row of the table. */
     strlist_add(&known, "PGKEEP_CONFIG");
     for (size_t i = 0; i < option_table_count; i++) {
         if (option_table[i].scope != OPTION_TOP)
@@ -52,6 +54,7 @@ static void warn_misspelled(void)
         variable_name(&option_table[i], &name);
         strlist_add(&known, name.data);
     }
+    /* Whatever is set now, against the names that would count. */
     for (char **at = environ; at && *at; at++) {
         if (!text_starts_with(*at, "PGKEEP_"))
             continue;
@@ -59,6 +62,7 @@ static void warn_misspelled(void)
         text_add_bytes(&name, *at, strcspn(*at, "="));
         const char *nearest =
             text_nearest(name.data, (const char *const *)known.items, known.count);
+        /* Far from every key: some script's own variable, which is none of our business. */
         if (nearest && !strlist_has(&known, name.data))
             log_warning("environment variable %s is not known; did you mean %s?", name.data,
                         nearest);

@@ -21,6 +21,7 @@ static void add_comment(struct text *out, const char *indent, const char *words)
     size_t used = WIDTH;
     for (const char *at = words; *at;) {
         size_t size = strcspn(at, " ");
+        /* The first word always begins a line. */
         if (used + 1 + size > WIDTH) {
             text_addf(out, "%s%s#", used == WIDTH ? "" : "\n", indent);
             used = strlen(indent) + 1;
@@ -37,6 +38,7 @@ static void add_quoted(struct text *out, const char *text, size_t size)
 {
     text_add_char(out, '"');
     for (size_t i = 0; i < size; i++) {
+        /* libconfig's escapes. */
         if (text[i] == '"' || text[i] == '\\')
             text_add_char(out, '\\');
         text_add_char(out, text[i]);
@@ -44,13 +46,34 @@ static void add_quoted(struct text *out, const char *text, size_t size)
     text_add_char(out, '"');
 }
 
-/* The items of an example are joined by |, as no example needs one itself. */
-static void add_list(struct text *out, const char *items)
+/* An example in the syntax of the file. */
+static void add_value(struct text *out, const struct option *option, const char *text)
 {
+    size_t size = strcspn(text, "=");
+    /* A map shows one pair as a group. */
+    if (option->type == OPTION_MAP) {
+        text_add(out, "{ ");
+        text_add_bytes(out, text, size);
+        text_add(out, " = ");
+        add_quoted(out, text + size + 1, strlen(text + size + 1));
+        text_add(out, "; }");
+        return;
+    }
+    /* Numbers and truth values stand bare. */
+    if (option->type == OPTION_BOOL || option->type == OPTION_INT ||
+        option->type == OPTION_PERCENT) {
+        text_add(out, text);
+        return;
+    }
+    if (!option_is_list(option)) {
+        add_quoted(out, text, strlen(text));
+        return;
+    }
+    /* The items of a list are joined by |, as no example needs one itself. */
     text_add(out, "[ ");
-    for (const char *at = items; *at;) {
-        size_t size = strcspn(at, "|");
-        if (at != items)
+    for (const char *at = text; *at;) {
+        size = strcspn(at, "|");
+        if (at != text)
             text_add(out, ", ");
         add_quoted(out, at, size);
         at += size + (at[size] == '|');
@@ -58,35 +81,12 @@ static void add_list(struct text *out, const char *items)
     text_add(out, " ]");
 }
 
-static void add_map(struct text *out, const char *pair)
-{
-    size_t size = strcspn(pair, "=");
-    text_add(out, "{ ");
-    text_add_bytes(out, pair, size);
-    text_add(out, " = ");
-    add_quoted(out, pair + size + 1, strlen(pair + size + 1));
-    text_add(out, "; }");
-}
-
-/* In the syntax of the file: numbers and truth values bare, all else quoted. */
-static void add_value(struct text *out, const struct option *option, const char *text)
-{
-    bool bare = option->type == OPTION_BOOL || option->type == OPTION_INT ||
-                option->type == OPTION_PERCENT;
-    if (option->type == OPTION_MAP)
-        add_map(out, text);
-    else if (option_is_list(option))
-        add_list(out, text);
-    else if (bare)
-        text_add(out, text);
-    else
-        add_quoted(out, text, strlen(text));
-}
-
+/* The help as a comment, then the key with its example. */
 static void add_option(struct text *out, const struct option *option,
                        const struct sample *sample, const char *indent)
 {
     struct text help;
+    /* HELP: a|b|c (default: x) */
     text_init(&help, 4096);
     text_add(&help, option->help);
     if (option->words)
@@ -95,9 +95,11 @@ static void add_option(struct text *out, const struct option *option,
         text_addf(&help, " (default: %s)", option->initial);
     add_comment(out, indent, help.data);
     text_release(&help);
+    /* Only "type" has none of its own: each sample of a store shows its type. */
     const char *example = option->example;
     if (!example)
         example = sample->only == OPTION_ONLY_DIR ? "dir" : "s3";
+    /* What a first configuration needs is not commented out. */
     text_addf(out, "%s%s%s = ", indent, option->flags & OPTION_SHOWN ? "" : "#",
               option->key);
     add_value(out, option, example);
@@ -109,13 +111,12 @@ static void add_rows(struct text *out, const struct sample *sample, const char *
 {
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
-        bool fits = sample->only == OPTION_ANY || option->only == OPTION_ANY ||
-                    option->only == sample->only;
-        if (option->scope == sample->scope && fits)
+        if (option->scope == sample->scope && option_is_for(option, sample->only))
             add_option(out, option, sample, indent);
     }
 }
 
+/* A group of the file: { NAME: { rows }; }. */
 static void add_group(struct text *out, const char *comment, const struct sample *samples,
                       size_t count)
 {
@@ -132,6 +133,8 @@ static void add_group(struct text *out, const char *comment, const struct sample
 
 void config_example_print(struct text *out)
 {
+    /* Stores of both types, because their keys differ; of all else one sample says
+     * enough. */
     static const struct sample top = {OPTION_TOP, NULL, OPTION_ANY};
     static const struct sample sources[] = {{OPTION_SOURCE, "shop", OPTION_ANY}};
     static const struct sample stores[] = {{OPTION_STORE, "nas", OPTION_ONLY_DIR},

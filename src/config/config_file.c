@@ -37,6 +37,7 @@ static const struct form {
                "a list of texts, as [ \"a\", \"b\" ]"},
   form_map = {1U << CONFIG_TYPE_GROUP, "a group of names, as { nas = \"short\"; }"};
 
+/* All that is not listed is a text: paths, names, URLs, times. */
 static const struct form *form_of(const struct option *option)
 {
     static const struct form *const forms[OPTION_TYPE_COUNT] = {
@@ -62,6 +63,7 @@ static const char *type_name(const config_setting_t *setting)
     return names[config_setting_type(setting)];
 }
 
+/* A type of libconfig among those that the form allows. */
 static bool has_form(const config_setting_t *setting, const struct form *form)
 {
     return (form->types >> config_setting_type(setting) & 1U) != 0;
@@ -85,53 +87,42 @@ static int wrong_form(const struct reader *reader, const config_setting_t *setti
     return located(reader, setting);
 }
 
-/* As text, because the same check and assignment serve the environment and the command
- * line. */
-static void scalar_text(const config_setting_t *setting, struct text *out)
-{
-    switch (config_setting_type(setting)) {
-    case CONFIG_TYPE_BOOL:
-        text_add(out, config_setting_get_bool(setting) ? "true" : "false");
-        break;
-    case CONFIG_TYPE_FLOAT:
-        text_addf(out, "%.10g", config_setting_get_float(setting));
-        break;
-    case CONFIG_TYPE_STRING:
-        text_add(out, config_setting_get_string(setting));
-        break;
-    default:
-        text_addf(out, "%lld", config_setting_get_int64(setting));
-        break;
-    }
-}
-
-/* Asked value by value, so that the error can name the line that should not be there. */
-static int check_hidden(const struct reader *reader, const config_setting_t *setting,
-                        const struct option *option, const char *label, const char *text)
-{
-    if ((reader->mode & OTHERS_READ) == 0 || !option_is_secret(option, text))
-        return 0;
-    err_set(reader->err, ERR_CONFIG,
-            "%s holds a secret, but every user can read this file (mode %04o)", label,
-            reader->mode & 07777U);
-    err_hint(reader->err, "chmod o-rwx %s", reader->path);
-    return located(reader, setting);
-}
-
 /* One scalar of an option as an item of its value; `before` stands in front of it (maps). */
 static int read_item(const struct reader *reader, const config_setting_t *setting,
                      struct layer_value *value, const char *label, const char *before)
 {
+    /* As text, because the same check and assignment serve the environment and the command
+     * line. */
     struct text text;
     text_init(&text, FILE_MAX);
     text_add(&text, before);
-    scalar_text(setting, &text);
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_BOOL:
+        text_add(&text, config_setting_get_bool(setting) ? "true" : "false");
+        break;
+    case CONFIG_TYPE_FLOAT:
+        text_addf(&text, "%.10g", config_setting_get_float(setting));
+        break;
+    case CONFIG_TYPE_STRING:
+        text_add(&text, config_setting_get_string(setting));
+        break;
+    default:
+        text_addf(&text, "%lld", config_setting_get_int64(setting));
+        break;
+    }
     int result = option_check(value->option, label, text.data, reader->err);
+
+    /* Asked value by value, so that the error can name the line that should not be there. */
+    if (result == 0 && (reader->mode & OTHERS_READ) != 0 &&
+        option_is_secret(value->option, text.data)) {
+        result = err_set(reader->err, ERR_CONFIG,
+                         "%s holds a secret, but every user can read this file (mode %04o)",
+                         label, reader->mode & 07777U);
+        err_hint(reader->err, "chmod o-rwx %s", reader->path);
+    }
     if (result < 0)
         located(reader, setting);
     else
-        result = check_hidden(reader, setting, value->option, label, text.data);
-    if (result == 0)
         layer_add_item(value, text.data);
     memory_wipe(text.data, text.length);
     text_release(&text);
@@ -145,6 +136,7 @@ static int read_items(const struct reader *reader, const config_setting_t *setti
     bool map = value->option->type == OPTION_MAP;
     for (int i = 0; i < config_setting_length(setting); i++) {
         const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
+        /* Names and patterns: a number or a list in a list is a mistake. */
         if (!has_form(item, &form_text))
             return wrong_form(reader, item, label, form_of(value->option));
         char *before =
@@ -163,20 +155,18 @@ static int read_value(const struct reader *reader, const config_setting_t *setti
     char *label = section ? memory_format("\"%s\" of %s \"%s\"", option->key,
                                           option_scope_name(option->scope), section)
                           : memory_format("\"%s\"", option->key);
-    int result = -1;
+    int result;
     if (!has_form(setting, form_of(option))) {
-        wrong_form(reader, setting, label, form_of(option));
-        goto cleanup;
+        result = wrong_form(reader, setting, label, form_of(option));
+    } else {
+        char *origin =
+            memory_format("%s:%u", reader->path, config_setting_source_line(setting));
+        /* Valid until the next value is put: nothing below puts one. */
+        struct layer_value *value = layer_put(reader->out, option, section, origin);
+        result = option_is_list(option) ? read_items(reader, setting, value, label)
+                                        : read_item(reader, setting, value, label, "");
+        free(origin);
     }
-    char *origin =
-        memory_format("%s:%u", reader->path, config_setting_source_line(setting));
-    struct layer_value *value = layer_put(reader->out, option, section, origin);
-    free(origin);
-    if (option_is_list(option))
-        result = read_items(reader, setting, value, label);
-    else
-        result = read_item(reader, setting, value, label, "");
-cleanup:
     free(label);
     return result;
 }
@@ -207,6 +197,7 @@ static int check_section_name(const struct reader *reader, const config_setting_
     free(label);
     if (result < 0)
         return located(reader, section);
+    /* Stores and policies may be called so: they group nothing. */
     bool reserved = strcmp(config_setting_name(section), SETTINGS_ADHOC) == 0 &&
                     (scope == OPTION_SOURCE || scope == OPTION_JOB);
     if (!reserved)
@@ -216,10 +207,12 @@ static int check_section_name(const struct reader *reader, const config_setting_
     return located(reader, section);
 }
 
+/* NAME: { KEY = VALUE; … }, of one scope. */
 static int read_section(const struct reader *reader, const config_setting_t *section,
                         enum option_scope scope)
 {
     const char *name = config_setting_name(section);
+    /* `nightly = "…"` instead of `nightly: { … }`. */
     if (!config_setting_is_group(section)) {
         err_set(reader->err, ERR_CONFIG, "%s \"%s\" must be a group { … }, not %s",
                 option_scope_name(scope), name, type_name(section));
@@ -229,11 +222,13 @@ static int read_section(const struct reader *reader, const config_setting_t *sec
         return -1;
     char *origin =
         memory_format("%s:%u", reader->path, config_setting_source_line(section));
+    /* Also an empty one exists, and may be named by a job. */
     layer_add_section(reader->out, scope, name, origin);
     free(origin);
     for (int i = 0; i < config_setting_length(section); i++) {
         const config_setting_t *setting = config_setting_get_elem(section, (unsigned)i);
         const char *key = config_setting_name(setting);
+        /* A key of another scope is as unknown here as one that is nowhere. */
         const struct option *option = option_find(scope, key);
         if (!option) {
             char *where = memory_format(" in %s \"%s\"", option_scope_name(scope), name);
@@ -248,52 +243,47 @@ static int read_section(const struct reader *reader, const config_setting_t *sec
     return 0;
 }
 
-static int read_group(const struct reader *reader, const config_setting_t *group,
-                      enum option_scope scope)
+/* A group of sections, or a top-level key. */
+static int read_top(const struct reader *reader, const config_setting_t *setting)
 {
-    if (!config_setting_is_group(group)) {
-        err_set(reader->err, ERR_CONFIG, "\"%s\" must be a group of named groups, not %s",
-                config_setting_name(group), type_name(group));
-        return located(reader, group);
-    }
-    for (int i = 0; i < config_setting_length(group); i++) {
-        if (read_section(reader, config_setting_get_elem(group, (unsigned)i), scope) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* A group's name is as likely to be meant as a top-level key. */
-static const char *nearest_top(const char *word)
-{
+    const char *name = config_setting_name(setting);
     const char *names[NAMES_MAX];
     size_t count = 0;
-    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++)
-        names[count++] = option_scope_group((enum option_scope)scope);
+    for (int i = OPTION_SOURCE; i <= OPTION_JOB; i++) {
+        enum option_scope scope = (enum option_scope)i;
+        names[count++] = option_scope_group(scope);
+        if (strcmp(name, option_scope_group(scope)) != 0)
+            continue;
+        if (!config_setting_is_group(setting)) {
+            err_set(reader->err, ERR_CONFIG,
+                    "\"%s\" must be a group of named groups, not %s", name,
+                    type_name(setting));
+            return located(reader, setting);
+        }
+        for (int j = 0; j < config_setting_length(setting); j++) {
+            const config_setting_t *section = config_setting_get_elem(setting, (unsigned)j);
+            if (read_section(reader, section, scope) < 0)
+                return -1;
+        }
+        return 0;
+    }
+    const struct option *option = option_find(OPTION_TOP, name);
+    if (option)
+        return read_value(reader, setting, option, NULL);
+
+    /* A group's name is as likely to be meant as a top-level key. */
     for (size_t i = 0; i < option_table_count && count < NAMES_MAX; i++) {
         if (option_table[i].scope == OPTION_TOP)
             names[count++] = option_table[i].key;
     }
-    return text_nearest(word, names, count);
-}
-
-static int read_top(const struct reader *reader, const config_setting_t *setting)
-{
-    const char *name = config_setting_name(setting);
-    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
-        if (strcmp(name, option_scope_group((enum option_scope)scope)) == 0)
-            return read_group(reader, setting, (enum option_scope)scope);
-    }
-    const struct option *option = option_find(OPTION_TOP, name);
-    if (!option)
-        return unknown_key(reader, setting, "", nearest_top(name));
-    return read_value(reader, setting, option, NULL);
+    return unknown_key(reader, setting, "", text_nearest(name, names, count));
 }
 
 /* libconfig itself refuses doubled names; its words for that are clear enough. */
 static int syntax_error(const struct reader *reader, const config_t *config)
 {
     const char *text = config_error_text(config);
+    /* The scanner could not open it: see config_set_include_dir below. */
     if (strstr(text, "include")) {
         err_set(reader->err, ERR_CONFIG, "%s:%d: @include is not supported", reader->path,
                 config_error_line(config));
@@ -305,6 +295,7 @@ static int syntax_error(const struct reader *reader, const config_t *config)
                    config_error_line(config), text);
 }
 
+/* Stops at the first mistake: the next ones may only follow from it. */
 int config_file_parse(const char *path, const char *text, unsigned mode, struct layer *out,
                       struct err *err)
 {
@@ -335,6 +326,7 @@ cleanup:
     return result;
 }
 
+/* The text may hold secrets: it is wiped, whatever happens. */
 int config_file_read(const char *path, struct layer *out, struct err *err)
 {
     struct text text;
@@ -349,10 +341,12 @@ int config_file_read(const char *path, struct layer *out, struct err *err)
         err->kind = ERR_CONFIG;
         goto cleanup;
     }
+    /* The mode counts only where a secret is found. */
     if (stat(path, &status) < 0) {
         err_errno(err, ERR_CONFIG, "%s", path);
         goto cleanup;
     }
+    /* libconfig would end at the first NUL, and what is behind it would not count. */
     if (strlen(text.data) != text.length) {
         err_set(err, ERR_CONFIG, "%s: holds a NUL byte", path);
         goto cleanup;
@@ -364,28 +358,27 @@ cleanup:
     return result;
 }
 
-/* XDG says: only absolute paths count. Without a home there is no such file. */
-static char *below_home(const char *variable, const char *fallback, const char *rest)
-{
-    const char *folder = getenv(variable);
-    if (folder && *folder == '/')
-        return file_join(folder, rest);
-    const char *home = getenv("HOME");
-    return home && *home ? memory_format("%s/%s/%s", home, fallback, rest) : NULL;
-}
-
 char *config_file_locate(const char *given)
 {
     const char *variable = getenv("PGKEEP_CONFIG");
+    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    char *path = NULL;
+    /* What is named counts even when it is not there: that is then the error. */
     if (given)
         return memory_strdup(given);
     if (variable && *variable)
         return memory_strdup(variable);
-    char *path = below_home("XDG_CONFIG_HOME", ".config", "pgkeep/pgkeep.conf");
+
+    /* The user's own. XDG says: only absolute paths count. Without a home there is none. */
+    if (xdg && *xdg == '/')
+        path = file_join(xdg, "pgkeep/pgkeep.conf");
+    else if (home && *home)
+        path = memory_format("%s/.config/pgkeep/pgkeep.conf", home);
     if (path && file_exists(path))
         return path;
-    free(path);
-    path = file_join(PGKEEP_SYSCONFDIR, "pgkeep/pgkeep.conf");
+
+    /* The machine's. */
+    memory_take(&path, file_join(PGKEEP_SYSCONFDIR, "pgkeep/pgkeep.conf"));
     if (file_exists(path))
         return path;
     free(path);

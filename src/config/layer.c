@@ -20,17 +20,13 @@ static void wipe_items(struct strlist *items)
     strlist_release(items);
 }
 
-static void release_value(struct layer_value *value)
-{
-    wipe_items(&value->items);
-    free(value->section);
-    free(value->origin);
-}
-
 void layer_release(struct layer *layer)
 {
-    for (size_t i = 0; i < layer->count; i++)
-        release_value(&layer->values[i]);
+    for (size_t i = 0; i < layer->count; i++) {
+        wipe_items(&layer->values[i].items);
+        free(layer->values[i].section);
+        free(layer->values[i].origin);
+    }
     for (size_t i = 0; i < layer->section_count; i++) {
         free(layer->sections[i].name);
         free(layer->sections[i].origin);
@@ -40,6 +36,7 @@ void layer_release(struct layer *layer)
     layer_init(layer);
 }
 
+/* Options are rows of one table, so the pointer is the identity. */
 static struct layer_value *find(const struct layer *layer, const struct option *option,
                                 const char *section)
 {
@@ -57,13 +54,6 @@ const struct layer_value *layer_find(const struct layer *layer, const struct opt
     return find(layer, option, section);
 }
 
-static void set_origin(struct layer_value *value, const char *origin)
-{
-    char *copy = memory_strdup(origin);
-    free(value->origin);
-    value->origin = copy;
-}
-
 /* The value that is there, with its items, or a new one without. */
 static struct layer_value *obtain(struct layer *layer, const struct option *option,
                                   const char *section)
@@ -71,6 +61,7 @@ static struct layer_value *obtain(struct layer *layer, const struct option *opti
     struct layer_value *value = find(layer, option, section);
     if (value)
         return value;
+    /* Moves the values: pointers that were given out before end here. */
     memory_grow(&layer->values, &layer->capacity, layer->count + 1, sizeof(*layer->values));
     value = &layer->values[layer->count++];
     *value = (struct layer_value){.option = option, .section = memory_strdup(section)};
@@ -82,8 +73,7 @@ struct layer_value *layer_put(struct layer *layer, const struct option *option,
 {
     struct layer_value *value = obtain(layer, option, section);
     wipe_items(&value->items);
-    value->items = (struct strlist){0};
-    set_origin(value, origin);
+    memory_replace(&value->origin, origin);
     return value;
 }
 
@@ -103,9 +93,10 @@ void layer_append(struct layer *layer, const struct option *option, const char *
 {
     struct layer_value *value = obtain(layer, option, section);
     layer_add_item(value, text);
-    set_origin(value, origin);
+    memory_replace(&value->origin, origin);
 }
 
+/* A job and a source may have the same name. */
 const struct layer_section *layer_find_section(const struct layer *layer,
                                                enum option_scope scope, const char *name)
 {
@@ -117,6 +108,7 @@ const struct layer_section *layer_find_section(const struct layer *layer,
     return NULL;
 }
 
+/* Who names it first is its origin: the file, before anything that adds to it. */
 void layer_add_section(struct layer *layer, enum option_scope scope, const char *name,
                        const char *origin)
 {
@@ -131,53 +123,43 @@ void layer_add_section(struct layer *layer, enum option_scope scope, const char 
     };
 }
 
-/* Lists are replaced as a whole, as everything is: `--table x` means x, not x and what the
- * file says. Tags are labels, and one more does not take the others away. */
-static void merge_value(struct layer *lower, const struct layer_value *upper)
-{
-    const struct layer_value *there = find(lower, upper->option, upper->section);
-    bool adds = upper->option->type == OPTION_TAGS && there;
-    char *origin = adds ? memory_format("%s, %s", there->origin, upper->origin)
-                        : memory_strdup(upper->origin);
-    struct layer_value *value = obtain(lower, upper->option, upper->section);
-    if (!adds) {
-        wipe_items(&value->items);
-        value->items = (struct strlist){0};
-    }
-    for (size_t i = 0; i < upper->items.count; i++)
-        layer_add_item(value, upper->items.items[i]);
-    set_origin(value, origin);
-    free(origin);
-}
-
 void layer_merge(struct layer *lower, const struct layer *upper)
 {
     for (size_t i = 0; i < upper->section_count; i++) {
         const struct layer_section *section = &upper->sections[i];
         layer_add_section(lower, section->scope, section->name, section->origin);
     }
-    for (size_t i = 0; i < upper->count; i++)
-        merge_value(lower, &upper->values[i]);
+    for (size_t i = 0; i < upper->count; i++) {
+        const struct layer_value *from = &upper->values[i];
+        struct layer_value *value = obtain(lower, from->option, from->section);
+        /* Lists are replaced as a whole, as everything is: `--table x` means x, not x and
+         * what the file says. Tags are labels, and one more does not take the others away:
+         * they come from both places. */
+        if (from->option->type == OPTION_TAGS && value->origin) {
+            memory_take(&value->origin,
+                        memory_format("%s, %s", value->origin, from->origin));
+        } else {
+            wipe_items(&value->items);
+            memory_replace(&value->origin, from->origin);
+        }
+        for (size_t j = 0; j < from->items.count; j++)
+            layer_add_item(value, from->items.items[j]);
+    }
 }
 
 /* The only place where values turn into something to read; nothing else prints them. */
-static void display_item(const struct option *option, const char *item, struct text *out)
-{
-    if (option->type == OPTION_CONNINFO)
-        conninfo_redact(item, out);
-    else if (option->type == OPTION_URL || option->type == OPTION_STORE_URL)
-        redact_url(item, out);
-    else if (option_is_secret(option, item))
-        text_add(out, "(hidden)");
-    else
-        text_add(out, item);
-}
-
 void layer_display(const struct layer_value *value, struct text *out)
 {
+    enum option_type type = value->option->type;
     for (size_t i = 0; i < value->items.count; i++) {
-        if (i > 0)
-            text_add(out, ", ");
-        display_item(value->option, value->items.items[i], out);
+        const char *item = value->items.items[i];
+        text_add(out, i > 0 ? ", " : "");
+        /* Of a connection string or a URL a reader needs the rest. */
+        if (type == OPTION_CONNINFO)
+            conninfo_redact(item, out);
+        else if (type == OPTION_URL || type == OPTION_STORE_URL)
+            redact_url(item, out);
+        else
+            text_add(out, option_is_secret(value->option, item) ? "(hidden)" : item);
     }
 }

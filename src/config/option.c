@@ -34,6 +34,7 @@ const char *option_scope_name(enum option_scope scope)
     return scope_names[scope].name;
 }
 
+/* Linear, over some hundred rows and at start only. */
 const struct option *option_find(enum option_scope scope, const char *key)
 {
     for (size_t i = 0; i < option_table_count; i++) {
@@ -44,14 +45,21 @@ const struct option *option_find(enum option_scope scope, const char *key)
     return NULL;
 }
 
+/* "*": before and behind every command. */
 bool option_is_global(const struct option *option)
 {
     return option->commands && strcmp(option->commands, "*") == 0;
 }
 
+/* "backup doctor": a list of words, so that "fetch" is not found in "prefetch". */
 bool option_for_command(const struct option *option, const char *command)
 {
     return option->commands && command && value_word(option->commands, ' ', command) >= 0;
+}
+
+bool option_is_for(const struct option *option, enum option_only store)
+{
+    return store == OPTION_ANY || option->only == OPTION_ANY || option->only == store;
 }
 
 /* To this command: its own options and the global ones. */
@@ -61,6 +69,7 @@ static bool visible(const struct option *option, const char *command)
            (option_is_global(option) || option_for_command(option, command));
 }
 
+/* The same name may be a row for each of several commands: --store, --to. */
 const struct option *option_find_argument(const char *command, const char *name)
 {
     for (size_t i = 0; i < option_table_count; i++) {
@@ -91,6 +100,7 @@ const char *option_nearest_key(enum option_scope scope, const char *word)
     return text_nearest(word, names, count);
 }
 
+/* Only what this command would take. */
 const char *option_nearest_argument(const char *command, const char *word)
 {
     const char *names[NAMES_MAX];
@@ -119,6 +129,7 @@ bool option_is_secret(const struct option *option, const char *text)
 {
     if (option->type == OPTION_CONNINFO)
         return conninfo_has_secret(text);
+    /* An endpoint or a proxy: the part before its '@'. */
     if (option->type == OPTION_URL)
         return redact_url_has_password(text);
     return option->type == OPTION_SECRET;
@@ -126,25 +137,14 @@ bool option_is_secret(const struct option *option, const char *text)
 
 const char *option_value_name(const struct option *option)
 {
+    /* "FILE" says more than "PATH"; of a choice the words themselves say most. */
     if (option->value)
         return option->value;
-    const char *name = value_types[option->type].name;
+    const char *name = value_name(option->type);
     return name ? name : option->words;
 }
 
 /* ---- texts into values ---- */
-
-static void describe_words(const char *words, struct text *out)
-{
-    for (const char *at = words; *at;) {
-        size_t size = strcspn(at, "|");
-        const char *next = at[size] ? at + size + 1 : at + size;
-        if (at != words)
-            text_add(out, strchr(next, '|') || *next ? ", " : " or ");
-        text_add_bytes(out, at, size);
-        at = next;
-    }
-}
 
 /* A limit as the user would write it: in the largest unit that divides it. */
 static void describe_limit(const struct option *option, int64_t value, struct text *out)
@@ -171,13 +171,18 @@ static void describe_limit(const struct option *option, int64_t value, struct te
 }
 
 /* What would have been right, for the sentence "LABEL must be …". */
-static void describe(const struct option *option, struct text *out)
+static void describe(const struct option *option, const struct strlist *words,
+                     struct text *out)
 {
-    if (option->words) {
-        describe_words(option->words, out);
-        return;
+    /* "full, schema or data" */
+    for (size_t i = 0; i < words->count; i++) {
+        bool last = i + 1 == words->count;
+        text_addf(out, "%s%s", i == 0 ? "" : last ? " or " : ", ", words->items[i]);
     }
-    text_add(out, value_types[option->type].phrase);
+    if (words->count > 0)
+        return;
+    text_add(out, value_phrase(option->type));
+    /* A span that may be zero needs no lower limit said. */
     if (option->max != 0 && option->min == 0 && option->type == OPTION_SPAN) {
         text_add(out, ", at most ");
         describe_limit(option, option->max, out);
@@ -189,47 +194,41 @@ static void describe(const struct option *option, struct text *out)
     }
 }
 
-static void hint_nearest_word(const struct option *option, const char *text,
-                              struct err *err)
-{
-    char *words = memory_strdup(option->words);
-    const char *names[NAMES_MAX];
-    size_t count = 0;
-    for (char *at = words; at && count < NAMES_MAX;) {
-        names[count++] = at;
-        at = strchr(at, '|');
-        if (at)
-            *at++ = '\0';
-    }
-    const char *nearest = text_nearest(text, names, count);
-    if (nearest)
-        err_hint(err, "did you mean \"%s\"?", nearest);
-    free(words);
-}
-
-/* The wrong text is quoted, unless it may be a secret; then only the rule is told. */
 int option_check(const struct option *option, const char *label, const char *text,
                  struct err *err)
 {
     struct err reason = {0};
-    bool may_be_empty = option->initial && *option->initial == '\0';
-    if (may_be_empty && *text == '\0')
+    if (option->initial && *option->initial == '\0' && *text == '\0')
+        return 0; /* empty is what it is by default */
+    if (value_fits(option, text, &reason))
         return 0;
-    if (value_types[option->type].fits(option, text, &reason))
-        return 0;
+
+    /* A reader of its own (codec, connection string) knows best what is wrong. */
     if (reason.kind != ERR_NONE) {
         *err = reason;
         return err_context(err, "%s", label);
     }
+
+    /* The wrong text is quoted, unless it may be a secret, in its place or in a wrong one;
+     * then only the rule is told. */
+    struct strlist words = {0};
     struct text what;
+    for (const char *at = option->words; at && *at; at += strspn(at, "|")) {
+        size_t size = strcspn(at, "|");
+        strlist_addf(&words, "%.*s", (int)size, at);
+        at += size;
+    }
     text_init(&what, sizeof(err->text));
-    describe(option, &what);
+    describe(option, &words, &what);
     bool hide = *text == '\0' || option_is_secret(option, text) || conninfo_may_be(text);
     err_set(err, ERR_USAGE, "%s must be %s%s%.80s%s", label, what.data,
             hide ? "" : ", not \"", hide ? "" : text, hide ? "" : "\"");
     text_release(&what);
-    if (option->words)
-        hint_nearest_word(option, text, err);
+
+    const char *nearest = text_nearest(text, (const char *const *)words.items, words.count);
+    if (nearest)
+        err_hint(err, "did you mean \"%s\"?", nearest);
+    strlist_release(&words);
     return -1;
 }
 
@@ -243,21 +242,22 @@ int option_assign(const struct option *option, void *target, const char *text,
     free(label);
     if (result < 0)
         return -1;
+    /* The texts are kept as they are, in the order of the file. */
     if (option->scope == OPTION_POLICY) {
         struct policy_settings *policy = target;
         strlist_add(&policy->keys, option->key);
         strlist_add(&policy->values, text);
     } else {
-        value_types[option->type].store(option, target, text);
+        value_store(option, target, text);
     }
     return 0;
 }
 
+/* Policies have no field, and arguments no struct. */
 bool option_print(const struct option *option, const void *target, struct text *out)
 {
     size_t before = out->length;
-    bool has_field = option->scope != OPTION_POLICY && option->scope != OPTION_ARGUMENT;
-    if (has_field && value_types[option->type].print)
-        value_types[option->type].print(option, target, out);
+    if (option->scope != OPTION_POLICY && option->scope != OPTION_ARGUMENT)
+        value_print(option, target, out);
     return out->length > before;
 }

@@ -93,6 +93,8 @@ const struct option *option_find_letter(char letter);
 bool option_is_global(const struct option *option);
 /* Takes it, globals aside. */
 bool option_for_command(const struct option *option, const char *command);
+/* May such a store have it? OPTION_ANY: of whatever type. */
+bool option_is_for(const struct option *option, enum option_only store);
 /* The nearest known key or long option, or NULL. */
 const char *option_nearest_key(enum option_scope scope, const char *word);
 const char *option_nearest_argument(const char *command, const char *word);

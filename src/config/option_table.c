@@ -1,4 +1,12 @@
-/* option_table - the rows; option.h says what the columns mean. */
+/*
+ * option_table - the rows; option.h says what the columns mean.
+ *
+ * A new option is a row here and a field of its struct; file, environment, command line,
+ * help, example and `pgkeep config` follow. Rows stand in the order in which the example and
+ * `config` show them: first what one needs first. A default stands here only when it is a
+ * constant. Limits are there to catch a slip of the keyboard, not to forbid anything: a limit
+ * of 0 is none.
+ */
 #include "config/option.h"
 #include "config/settings.h"
 
@@ -7,7 +15,7 @@ enum { COUNT_MAX = 1000000 };
 #define DAY INT64_C(86400)
 
 const struct option option_table[] = {
-    /* ---- top level ---- */
+    /* ---- top level: the machine's, and how much is said ---- */
     {OPTION_TOP, OPTION_PATH, "catalog", NULL, offsetof(struct settings, catalog),
      .argument = "catalog", .commands = "*", .value = "FILE",
      .help =
@@ -19,9 +27,11 @@ const struct option option_table[] = {
          "folder of pg_dump, pg_restore and psql (default: PATH, then the newest that fits "
          "of /usr/lib/postgresql/*/bin)",
      .example = "/usr/lib/postgresql/17/bin"},
+    /* Two parts of the smallest legal size must fit, and 64 GiB is more than any need. */
     {OPTION_TOP, OPTION_SIZE, "part_budget", "128MiB",
      offsetof(struct settings, part_budget), .min = 16 * MIB, .max = 65536 * MIB,
      .help = "memory for parts on their way to the stores", .example = "256MiB"},
+    /* The words of these three are in the order of their enums. */
     {OPTION_TOP, OPTION_CHOICE, "log_level", "info", offsetof(struct settings, log_level),
      .words = "error|warning|info|debug", .help = "what goes to stderr",
      .example = "warning"},
@@ -35,7 +45,9 @@ const struct option option_table[] = {
              "per second on stderr",
      .example = "none"},
 
-    /* ---- sources ---- */
+    /* ---- sources: what libpq and pg_dump are told ----
+     * Nothing here has a second way to say the same, so that what libpq knows (PG*, service
+     * files, ~/.pgpass) stays libpq's. Filters are pg_dump's own patterns, passed on. */
     {OPTION_SOURCE, OPTION_CONNINFO, "conninfo", NULL,
      offsetof(struct source_settings, conninfo), .flags = OPTION_REQUIRED | OPTION_SHOWN,
      .help =
@@ -86,15 +98,21 @@ const struct option option_table[] = {
      offsetof(struct source_settings, filters.exclude_table_data),
      .argument = "exclude-table-data", .commands = "backup", .value = "PATTERN",
      .help = "of these tables only the definition, no rows", .example = "public.sessions"},
+    /* pg_dump waits for its table locks before it has dumped anything: without an end, a
+     * forgotten transaction would hold a backup for the whole night. */
     {OPTION_SOURCE, OPTION_SPAN, "lock_wait_timeout", "60s",
      offsetof(struct source_settings, lock_wait_timeout_s), .max = 7 * DAY,
      .help = "give up when a table stays locked this long (0s: wait)", .example = "5min"},
+    /* Off by default: a dump that waits for a lock or a sort of the server is silent, too. */
     {OPTION_SOURCE, OPTION_SPAN, "stall_timeout", "0s",
      offsetof(struct source_settings, stall_timeout_s), .max = 7 * DAY,
      .help = "give up when the dump produces nothing this long (0s: never)",
      .example = "1h"},
 
-    /* ---- stores ---- */
+    /* ---- stores: also the keys of a store URL's query ----
+     * A secret is a plain key, or named by *_env or *_file; settings_check.c says which
+     * combinations make sense, and a URL may only name it. */
+    /* Which of the keys below a store may have hangs on this one (option_only). */
     {OPTION_STORE, OPTION_CHOICE, "type", NULL, offsetof(struct store_settings, type),
      .words = "dir|s3", .flags = OPTION_REQUIRED | OPTION_SHOWN,
      .help = "what kind of place it is"},
@@ -118,6 +136,7 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_CHOICE, "style", "auto", offsetof(struct store_settings, style),
      .words = "auto|path|virtual", .only = OPTION_ONLY_S3,
      .help = "bucket in the path or in the host name", .example = "path"},
+    /* What many other tools call it; settings join it with "style". */
     {OPTION_STORE, OPTION_BOOL, "path_style", "false",
      offsetof(struct store_settings, path_style), .only = OPTION_ONLY_S3,
      .help = "true is short for style = \"path\"", .example = "true"},
@@ -136,6 +155,7 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_TEXT, "profile", NULL, offsetof(struct store_settings, profile),
      .only = OPTION_ONLY_S3, .help = "profile of ~/.aws/credentials and config",
      .example = "backup"},
+    /* Not given at all, these are found as the AWS tools find them. */
     {OPTION_STORE, OPTION_SECRET, "access_key", NULL,
      offsetof(struct store_settings, access_key), .only = OPTION_ONLY_S3,
      .help =
@@ -176,6 +196,7 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_TEXT, "storage_class", NULL,
      offsetof(struct store_settings, storage_class), .only = OPTION_ONLY_S3,
      .help = "storage class of the data objects", .example = "STANDARD_IA"},
+    /* Words of the S3 API, sent as they are. */
     {OPTION_STORE, OPTION_WORD, "sse", NULL, offsetof(struct store_settings, sse),
      .words = "AES256|aws:kms|aws:kms:dsse", .only = OPTION_ONLY_S3,
      .help = "encryption by the service", .example = "AES256"},
@@ -193,6 +214,7 @@ const struct option option_table[] = {
      offsetof(struct store_settings, object_lock_mode), .words = "GOVERNANCE|COMPLIANCE",
      .only = OPTION_ONLY_S3, .help = "object lock of new objects; needs object_lock",
      .example = "GOVERNANCE"},
+    /* Together with a mode only; 100 years are what S3 takes at most. */
     {OPTION_STORE, OPTION_SPAN, "object_lock", "0d",
      offsetof(struct store_settings, object_lock_s), .max = 36500 * DAY,
      .only = OPTION_ONLY_S3,
@@ -200,6 +222,8 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_BOOL, "legal_hold", "false",
      offsetof(struct store_settings, legal_hold), .only = OPTION_ONLY_S3,
      .help = "put new objects under legal hold", .example = "true"},
+    /* For services that are not what they seem to be: what the provider's row knows is
+     * right for the known ones. */
     {OPTION_STORE, OPTION_INT, "list_version", "0",
      offsetof(struct store_settings, list_version), .max = 2, .only = OPTION_ONLY_S3,
      .help = "listing 1 or 2 (0: the provider's)", .example = "1"},
@@ -209,6 +233,7 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_INT, "max_connections", "0",
      offsetof(struct store_settings, max_connections), .max = 128, .only = OPTION_ONLY_S3,
      .help = "most connections at once (0: 16)", .example = "4"},
+    /* Long enough for a service that restarts, short enough that the night is not lost. */
     {OPTION_STORE, OPTION_SPAN, "retry_time", "30min",
      offsetof(struct store_settings, retry_time_s), .min = 1, .max = 7 * DAY,
      .only = OPTION_ONLY_S3,
@@ -217,6 +242,7 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_SPAN, "connect_timeout", "10s",
      offsetof(struct store_settings, connect_timeout_s), .min = 1, .max = 3600,
      .only = OPTION_ONLY_S3, .help = "longest wait for a connection", .example = "30s"},
+    /* Per store, whatever the number of its uploads. */
     {OPTION_STORE, OPTION_SIZE, "limit_rate", "0",
      offsetof(struct store_settings, limit_rate), .argument = "limit-rate",
      .commands = "backup", .value = "BYTES", .only = OPTION_ONLY_S3,
@@ -257,8 +283,10 @@ const struct option option_table[] = {
     {OPTION_POLICY, OPTION_SIZE, "max_total_size", NULL,
      .help = "then remove the oldest until all fit; never the protected ones",
      .example = "500GiB"},
+    /* Never below one: a policy that leaves nothing is no policy (RETENTION, guards). */
     {OPTION_POLICY, OPTION_INT, "min_keep", "1", .min = 1, .max = COUNT_MAX,
      .help = "the newest N restorable ones always stay", .example = "2"},
+    /* UTC, so that two machines with different clocks agree on what a day is. */
     {OPTION_POLICY, OPTION_ZONE, "timezone", "UTC", .flags = OPTION_SHOWN,
      .help = "zone in which days, weeks, months and years begin",
      .example = "Europe/Berlin"},
@@ -271,31 +299,35 @@ const struct option option_table[] = {
      .example = "60d"},
     {OPTION_POLICY, OPTION_PERIOD, "delete_grace", "0d",
      .help = "how long a backup must stay unwanted before it is removed", .example = "1d"},
+    /* The two belong together: a small group may lose more than its half. */
     {OPTION_POLICY, OPTION_INT, "guard_percent", "50", .max = 100,
      .help = "refuse to remove more than this share of a group in one run",
      .example = "30"},
     {OPTION_POLICY, OPTION_INT, "guard_min_count", "3", .max = COUNT_MAX,
      .help = "but this many may always go", .example = "1"},
 
-    /* ---- jobs ---- */
+    /* ---- jobs: a source, its stores, and what a backup of them is like ---- */
     {OPTION_JOB, OPTION_NAME, "source", NULL, offsetof(struct job_settings, source),
      .flags = OPTION_REQUIRED | OPTION_SHOWN,
      .help = "what to back up: a name of `sources`", .example = "shop"},
     {OPTION_JOB, OPTION_LIST, "stores", NULL, offsetof(struct job_settings, stores),
      .flags = OPTION_REQUIRED | OPTION_SHOWN,
      .help = "where to: names of `stores`, all fed by one dump", .example = "nas|offsite"},
+    /* In the order of enum dump_type; globals are a type of their own, not to be chosen. */
     {OPTION_JOB, OPTION_CHOICE, "type", "full", offsetof(struct job_settings, type),
      .words = "full|schema|data", .argument = "type", .commands = "backup",
      .help = "what the dump holds", .example = "schema"},
     {OPTION_JOB, OPTION_CHOICE, "format", "plain", offsetof(struct job_settings, format),
      .words = "plain|custom", .argument = "format", .commands = "backup",
      .help = "plain SQL or pg_dump's custom format", .example = "custom"},
+    /* The fastest: on SQL text the levels above cost much more time than they save room. */
     {OPTION_JOB, OPTION_CODEC, "compress", "gzip:1", offsetof(struct job_settings, codec),
      .argument = "compress", .commands = "backup",
      .help = "gzip[:1-9], zstd[:1-19], bzip2[:1-9] or none", .example = "zstd:3"},
     {OPTION_JOB, OPTION_INT, "parallel", "0", offsetof(struct job_settings, parallel),
      .max = 64, .argument = "parallel", .commands = "backup",
      .help = "threads that compress (0: one per core, at most 4)", .example = "4"},
+    /* One of two stores being away must not cost the night's backup. */
     {OPTION_JOB, OPTION_INT, "min_copies", "1", offsetof(struct job_settings, min_copies),
      .min = 1, .max = 64, .argument = "min-copies", .commands = "backup",
      .help = "with fewer good copies the backup has failed", .example = "2"},
@@ -303,6 +335,7 @@ const struct option option_table[] = {
      .flags = OPTION_SHOWN,
      .help = "name of a policy (default: the one named \"default\", else keep everything)",
      .example = "standard"},
+    /* The only row with two fields: names of stores, and the policies beside them. */
     {OPTION_JOB, OPTION_MAP, "store_retention", NULL,
      offsetof(struct job_settings, store_retention_stores),
      .offset_values = offsetof(struct job_settings, store_retention_policies),
@@ -311,6 +344,7 @@ const struct option option_table[] = {
     {OPTION_JOB, OPTION_BOOL, "prune_after_backup", "false",
      offsetof(struct job_settings, prune_after_backup),
      .help = "apply retention after each good backup", .example = "true"},
+    /* A good database seldom loses its half from one night to the next. */
     {OPTION_JOB, OPTION_PERCENT, "anomaly_shrink", "50",
      offsetof(struct job_settings, anomaly_shrink), .min = 1, .max = 100,
      .help = "a backup smaller than usual by this share is suspect", .example = "30"},
@@ -348,6 +382,7 @@ const struct option option_table[] = {
     {OPTION_ARGUMENT, OPTION_CONNINFO, NULL, .argument = "source",
      .commands = "backup doctor", .value = "CONNINFO",
      .help = "libpq connection string or URI; needs no configuration"},
+    /* --store has two meanings: where there is --source it is a URL, elsewhere a name. */
     {OPTION_ARGUMENT, OPTION_STORE_URL, NULL, .argument = "store",
      .commands = "backup doctor", .value = "URL", .flags = OPTION_REPEATS,
      .help = "s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true or dir:/FOLDER; "

@@ -10,6 +10,8 @@
 
 #include "config/layer.h"
 
+/* What type of store a section is, by its value of "type". */
+enum option_only section_store_kind(const struct layer *layer, const char *section);
 /* Puts the default of every row of the scope that has one and is not there yet. Rows for
  * another type of store than `only` are left out (OPTION_ANY: none is). Not for policies:
  * what is absent there is off. */

@@ -20,11 +20,6 @@ enum { DISPLAY_MAX = 16384 };
 
 /* ---- layers ---- */
 
-static const struct option *row(enum option_scope scope, const char *key)
-{
-    return option_find(scope, key);
-}
-
 /* --quiet and its like are short for top-level keys. */
 static int read_short_forms(const struct config_args *args, struct layer *out,
                             struct err *err)
@@ -40,30 +35,14 @@ static int read_short_forms(const struct config_args *args, struct layer *out,
     if (config_args_flag(args, "quiet") && config_args_flag(args, "verbose"))
         return err_set(err, ERR_USAGE, "--quiet and --verbose exclude each other");
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        /* As if the key itself had been given, but with the name that the user knows. */
+        if (!config_args_flag(args, forms[i].flag))
+            continue;
         char *origin = memory_format("--%s", forms[i].flag);
-        if (config_args_flag(args, forms[i].flag))
-            layer_set(out, row(OPTION_TOP, forms[i].key), NULL, forms[i].text, origin);
+        layer_set(out, option_find(OPTION_TOP, forms[i].key), NULL, forms[i].text, origin);
         free(origin);
     }
     return 0;
-}
-
-/* The jobs that this run is about: those named behind the command, or the ad-hoc one. Only
- * they take the options of the command line; another job need not fit them. */
-static bool is_meant(const struct config_args *args, const struct layer_section *section)
-{
-    return section->scope != OPTION_JOB || strcmp(section->name, SETTINGS_ADHOC) == 0 ||
-           strlist_has(&args->positional, section->name);
-}
-
-/* --limit-rate is for S3 stores; a directory beside them is no reason to refuse it. */
-static bool fits_store(const struct option *option, const struct layer *sections,
-                       const struct layer_section *section)
-{
-    const struct layer_value *type =
-        layer_find(sections, row(OPTION_STORE, "type"), section->name);
-    bool dir = type && strcmp(type->items.items[0], "dir") == 0;
-    return option->only == OPTION_ANY || (option->only == OPTION_ONLY_DIR) == dir;
 }
 
 /* --compress and its like: into every section of their scope that is meant. */
@@ -77,8 +56,17 @@ static void spread_arguments(const struct config_args *args, const struct layer 
             layer_set(out, value->option, NULL, value->items.items[0], value->origin);
         for (size_t s = 0; s < sections->section_count; s++) {
             const struct layer_section *section = &sections->sections[s];
-            if (section->scope != scope || !is_meant(args, section) ||
-                !fits_store(value->option, sections, section))
+            if (section->scope != scope)
+                continue;
+            /* Of the jobs only those that this run is about, named behind the command or
+             * ad hoc; another job need not fit the options. */
+            if (scope == OPTION_JOB && strcmp(section->name, SETTINGS_ADHOC) != 0 &&
+                !strlist_has(&args->positional, section->name))
+                continue;
+            /* --limit-rate is for S3 stores; a directory beside them is no reason to refuse
+             * it. */
+            if (scope == OPTION_STORE &&
+                !option_is_for(value->option, section_store_kind(sections, section->name)))
                 continue;
             for (size_t j = 0; j < value->items.count; j++)
                 layer_append(out, value->option, section->name, value->items.items[j],
@@ -92,33 +80,30 @@ static void spread_arguments(const struct config_args *args, const struct layer 
 static void add_defaults(struct layer *merged)
 {
     char *catalog = settings_default_catalog();
-    const struct option *type = row(OPTION_STORE, "type");
-    const struct option *option = row(OPTION_TOP, "catalog");
+    const struct option *option = option_find(OPTION_TOP, "catalog");
     if (!layer_find(merged, option, NULL))
         layer_set(merged, option, NULL, catalog, "default");
     free(catalog);
     section_defaults(merged, OPTION_TOP, NULL, OPTION_ANY);
     for (size_t i = 0; i < merged->section_count; i++) {
         const struct layer_section *section = &merged->sections[i];
-        enum option_only only = OPTION_ANY;
-        if (section->scope == OPTION_POLICY)
-            continue;
-        if (section->scope == OPTION_STORE) {
-            const struct layer_value *value = layer_find(merged, type, section->name);
-            bool dir = value && strcmp(value->items.items[0], "dir") == 0;
-            only = dir ? OPTION_ONLY_DIR : OPTION_ONLY_S3;
-        }
-        section_defaults(merged, section->scope, section->name, only);
+        enum option_only only = section->scope == OPTION_STORE
+                                    ? section_store_kind(merged, section->name)
+                                    : OPTION_ANY;
+        if (section->scope != OPTION_POLICY) /* what is absent there is off */
+            section_defaults(merged, section->scope, section->name, only);
     }
 }
 
-/* File, then environment, then arguments; ad-hoc sections count as the file's. */
+/* Each place into `merged`, the later over the earlier; then every value against each. */
 static int gather(struct settings *settings, const struct config_args *args,
                   struct layer *merged, struct err *err)
 {
     struct layer upper;
     int result = -1;
     layer_init(&upper);
+
+    /* The file; ad-hoc sections count as the file's. */
     settings->config_file = config_file_locate(config_args_text(args, "config"));
     if (settings->config_file && config_file_read(settings->config_file, merged, err) < 0)
         goto cleanup;
@@ -126,12 +111,15 @@ static int gather(struct settings *settings, const struct config_args *args,
     if (settings->adhoc &&
         (adhoc_check(args, err) < 0 || adhoc_read(args, merged, err) < 0))
         goto cleanup;
+
+    /* Environment, then arguments, which know by now which sections there are. */
     if (config_env_read(&upper, err) < 0)
         goto cleanup;
     spread_arguments(args, merged, &upper);
     if (read_short_forms(args, &upper, err) < 0)
         goto cleanup;
     layer_merge(merged, &upper);
+
     add_defaults(merged);
     result = settings_check_all(merged, err);
 cleanup:
@@ -195,19 +183,7 @@ static size_t count_sections(const struct layer *merged, enum option_scope scope
     return count;
 }
 
-/* Once and exactly: pointers into the arrays stay valid for as long as the settings live. */
-static void allocate(struct settings *settings, const struct layer *merged)
-{
-    settings->source_count = count_sections(merged, OPTION_SOURCE);
-    settings->store_count = count_sections(merged, OPTION_STORE);
-    settings->policy_count = count_sections(merged, OPTION_POLICY);
-    settings->job_count = count_sections(merged, OPTION_JOB);
-    settings->sources = memory_array(settings->source_count, sizeof(*settings->sources));
-    settings->stores = memory_array(settings->store_count, sizeof(*settings->stores));
-    settings->policies = memory_array(settings->policy_count, sizeof(*settings->policies));
-    settings->jobs = memory_array(settings->job_count, sizeof(*settings->jobs));
-}
-
+/* The sections of one kind, in the order of the file. */
 static int fill_sections(struct settings *settings, const struct layer *merged,
                          enum option_scope scope, struct err *err)
 {
@@ -219,42 +195,58 @@ static int fill_sections(struct settings *settings, const struct layer *merged,
             continue;
         void *item = item_of(&array, next++);
         char **name = item;
+        /* Valid from here on, whatever fails below: release walks the whole array. */
         *name = memory_strdup(section->name);
         if (section_assign(merged, scope, section->name, item, err) < 0)
             return -1;
         if (scope == OPTION_STORE)
-            store_settings_settle(item);
+            store_settings_join_styles(item);
     }
     return 0;
 }
 
-static void add_value(struct settings *settings, const struct layer_value *value)
-{
-    struct text text;
-    text_init(&text, DISPLAY_MAX);
-    layer_display(value, &text);
-    settings->values[settings->value_count++] = (struct settings_value){
-        .option = value->option,
-        .section = memory_strdup(value->section),
-        .text = memory_strdup(text.data),
-        .origin = memory_strdup(value->origin),
-    };
-    text_release(&text);
-}
-
+/* What `pgkeep config` shows of one section: in the order of the table, not of the layers. */
 static void add_values(struct settings *settings, const struct layer *merged,
                        enum option_scope scope, const char *section)
 {
     for (size_t i = 0; i < option_table_count; i++) {
         const struct layer_value *value = layer_find(merged, &option_table[i], section);
-        if (value && option_table[i].scope == scope)
-            add_value(settings, value);
+        if (!value || option_table[i].scope != scope)
+            continue;
+        struct text text;
+        text_init(&text, DISPLAY_MAX);
+        layer_display(value, &text);
+        settings->values[settings->value_count++] = (struct settings_value){
+            .option = value->option,
+            .section = memory_strdup(value->section),
+            .text = text_take(&text),
+            .origin = memory_strdup(value->origin),
+        };
+        text_release(&text);
     }
 }
 
-/* In the order of the table and of the file, not of the layers. */
-static void fill_values(struct settings *settings, const struct layer *merged)
+static int build(struct settings *settings, const struct layer *merged, struct err *err)
 {
+    /* Once and exactly: pointers into the arrays stay valid for as long as the settings
+     * live. */
+    settings->source_count = count_sections(merged, OPTION_SOURCE);
+    settings->store_count = count_sections(merged, OPTION_STORE);
+    settings->policy_count = count_sections(merged, OPTION_POLICY);
+    settings->job_count = count_sections(merged, OPTION_JOB);
+    settings->sources = memory_array(settings->source_count, sizeof(*settings->sources));
+    settings->stores = memory_array(settings->store_count, sizeof(*settings->stores));
+    settings->policies = memory_array(settings->policy_count, sizeof(*settings->policies));
+    settings->jobs = memory_array(settings->job_count, sizeof(*settings->jobs));
+
+    if (section_assign(merged, OPTION_TOP, NULL, settings, err) < 0)
+        return -1;
+    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
+        if (fill_sections(settings, merged, (enum option_scope)scope, err) < 0)
+            return -1;
+    }
+
+    /* The same again as texts with their origins. */
     settings->values = memory_array(merged->count, sizeof(*settings->values));
     add_values(settings, merged, OPTION_TOP, NULL);
     for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
@@ -262,22 +254,10 @@ static void fill_values(struct settings *settings, const struct layer *merged)
         for (size_t i = 0; i < array.count; i++)
             add_values(settings, merged, (enum option_scope)scope, name_of(&array, i));
     }
-}
-
-static int build(struct settings *settings, const struct layer *merged, struct err *err)
-{
-    allocate(settings, merged);
-    if (section_assign(merged, OPTION_TOP, NULL, settings, err) < 0)
-        return -1;
-    for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
-        if (fill_sections(settings, merged, (enum option_scope)scope, err) < 0)
-            return -1;
-    }
-    fill_values(settings, merged);
     return 0;
 }
 
-/* json and quiet are known even after an error, for whoever has to report it. */
+/* Gather, check, build; of the layers nothing is left but the list of values. */
 int settings_load(struct settings *settings, const struct config_args *args,
                   struct err *err)
 {
@@ -288,11 +268,13 @@ int settings_load(struct settings *settings, const struct config_args *args,
     if (result == 0)
         result = build(settings, &merged, err);
     layer_release(&merged);
+    /* Known even after an error, for whoever has to report it. */
     settings->json = config_args_flag(args, "json");
     settings->quiet = config_args_flag(args, "quiet");
     return result;
 }
 
+/* Also of half-built ones: arrays that were not made yet are NULL with a count of 0. */
 void settings_release(struct settings *settings)
 {
     if (!settings)
@@ -301,6 +283,7 @@ void settings_release(struct settings *settings)
         struct array array = array_of(settings, (enum option_scope)scope);
         for (size_t i = 0; i < array.count; i++) {
             char **name = item_of(&array, i);
+            /* The name is no row of the table. */
             section_release((enum option_scope)scope, item_of(&array, i));
             free(*name);
         }
@@ -332,6 +315,7 @@ char *settings_default_catalog(void)
 
 /* ---- looking up ---- */
 
+/* Linear: a handful of sections, and order is the file's. */
 static void *find(const struct settings *settings, enum option_scope scope,
                   const char *name)
 {
@@ -343,36 +327,15 @@ static void *find(const struct settings *settings, enum option_scope scope,
     return NULL;
 }
 
-/* The nearest name, else all of them: with a handful of jobs that is the quickest help. */
-static void hint_names(const struct array *array, const char *name, enum option_scope scope,
-                       struct err *err)
-{
-    struct strlist names = {0};
-    struct text all;
-    text_init(&all, sizeof(err->text) / 2);
-    for (size_t i = 0; i < array->count; i++) {
-        strlist_add(&names, name_of(array, i));
-        text_addf(&all, "%s%s", i > 0 ? ", " : "", name_of(array, i));
-    }
-    const char *nearest = text_nearest(name, (const char *const *)names.items, names.count);
-    if (nearest)
-        err_hint(err, "did you mean \"%s\"?", nearest);
-    else if (names.count > 0)
-        err_hint(err, "known %s: %s", option_scope_group(scope), all.data);
-    text_release(&all);
-    strlist_release(&names);
-}
-
 /* ERR_CONFIG, not ERR_NOT_FOUND: an unknown job is a mistake in the configuration or its
  * use (exit 3). */
 static void *require(const struct settings *settings, enum option_scope scope,
                      const char *name, struct err *err)
 {
-    struct array array = array_of(settings, scope);
+    const char *kind = option_scope_name(scope);
     void *found = find(settings, scope, name);
     if (found)
         return found;
-    const char *kind = option_scope_name(scope);
     if (conninfo_may_be(name)) { /* in the wrong place: its password would be quoted */
         err_set(err, ERR_CONFIG, "a connection string is not the name of a %s", kind);
         return NULL;
@@ -383,9 +346,25 @@ static void *require(const struct settings *settings, enum option_scope scope,
     else
         err_set(err, ERR_CONFIG, "no %s \"%.80s\": there is no configuration file", kind,
                 name);
-    hint_names(&array, name, scope, err);
-    if (!settings->config_file)
+
+    /* The nearest name, else all of them: with a handful of jobs that is the quickest help. */
+    struct array array = array_of(settings, scope);
+    struct strlist names = {0};
+    struct text all;
+    text_init(&all, sizeof(err->text) / 2);
+    for (size_t i = 0; i < array.count; i++) {
+        strlist_add(&names, name_of(&array, i));
+        text_addf(&all, "%s%s", i > 0 ? ", " : "", name_of(&array, i));
+    }
+    const char *nearest = text_nearest(name, (const char *const *)names.items, names.count);
+    if (nearest)
+        err_hint(err, "did you mean \"%s\"?", nearest);
+    else if (names.count > 0)
+        err_hint(err, "known %s: %s", option_scope_group(scope), all.data);
+    else if (!settings->config_file)
         err_hint(err, "pgkeep config --example > %s/pgkeep/pgkeep.conf", PGKEEP_SYSCONFDIR);
+    text_release(&all);
+    strlist_release(&names);
     return NULL;
 }
 
@@ -432,6 +411,7 @@ const struct job_settings *settings_require_job(const struct settings *settings,
 
 /* ---- secrets ---- */
 
+/* Only when it is used: `list` must not fail because some variable is not set. */
 int settings_resolve_source(struct settings *settings, const char *name, struct err *err)
 {
     struct source_settings *source = require(settings, OPTION_SOURCE, name, err);

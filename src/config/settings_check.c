@@ -42,6 +42,8 @@ static bool equals(const struct subject *subject, const char *key, const char *t
 /* "ORIGIN: store "x": SENTENCE"; the origin is that of the key, else that of the section. */
 static int refuse(const struct subject *subject, const char *key, const char *sentence)
 {
+    /* Whose fault is it? The key's, if it is there; else that of the section that lacks
+     * it. */
     const struct option *option = key ? option_find(subject->scope, key) : NULL;
     const struct layer_value *value =
         option ? layer_find(subject->layer, option, subject->name) : NULL;
@@ -53,21 +55,16 @@ static int refuse(const struct subject *subject, const char *key, const char *se
     return section_blame(origin, subject->err);
 }
 
-/* A key of the other type would be ignored for ever, unnoticed. */
-static bool fits_store(const struct option *option, bool dir)
-{
-    return option->only == OPTION_ANY || (option->only == OPTION_ONLY_DIR) == dir;
-}
-
+/* What a section cannot do without, for the type of store that it is. */
 static int check_required(const struct subject *subject)
 {
-    bool dir = equals(subject, "type", "dir");
+    enum option_only kind = subject->scope == OPTION_STORE
+                                ? section_store_kind(subject->layer, subject->name)
+                                : OPTION_ANY;
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
         if (option->scope != subject->scope || !(option->flags & OPTION_REQUIRED) ||
-            value_of(subject, option->key))
-            continue;
-        if (subject->scope == OPTION_STORE && !fits_store(option, dir))
+            !option_is_for(option, kind) || value_of(subject, option->key))
             continue;
         char *sentence = memory_format("\"%s\" is missing", option->key);
         int result = refuse(subject, option->key, sentence);
@@ -83,11 +80,13 @@ struct rule {
     bool together;
 };
 
+/* "a" without "b", or both at once: the first rule that is broken is said. */
 static int check_rules(const struct subject *subject, const struct rule *rules,
                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct rule *rule = &rules[i];
+        /* A default is nobody's wish, so it contradicts nothing. */
         bool a = given(subject, rule->a), b = given(subject, rule->b);
         if (rule->together ? !a || b : !a || !b)
             continue;
@@ -101,6 +100,7 @@ static int check_rules(const struct subject *subject, const struct rule *rules,
     return 0;
 }
 
+/* How the password is given, and of which databases. */
 static int check_source(const struct layer *layer, const char *name, struct err *err)
 {
     static const struct rule rules[] = {
@@ -151,6 +151,7 @@ static int check_keys(const struct subject *subject)
             return result;
         }
     }
+    /* Where each is from does not matter, only that both are there. */
     if (ways[0] != ways[1])
         return refuse(subject, NULL, "an access key needs a secret key, and the other way");
     if (ways[2] > ways[0])
@@ -158,16 +159,17 @@ static int check_keys(const struct subject *subject)
     return 0;
 }
 
+/* A key of the other type would be ignored for ever, unnoticed. */
 static int check_foreign_keys(const struct subject *subject)
 {
-    bool dir = equals(subject, "type", "dir");
+    enum option_only kind = section_store_kind(subject->layer, subject->name);
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
-        if (option->scope != OPTION_STORE || fits_store(option, dir) ||
+        if (option->scope != OPTION_STORE || option_is_for(option, kind) ||
             !given(subject, option->key))
             continue;
         char *sentence = memory_format("\"%s\" is not a key of a store of type \"%s\"",
-                                       option->key, dir ? "dir" : "s3");
+                                       option->key, kind == OPTION_ONLY_DIR ? "dir" : "s3");
         int result = refuse(subject, option->key, sentence);
         free(sentence);
         return result;
@@ -175,6 +177,7 @@ static int check_foreign_keys(const struct subject *subject)
     return 0;
 }
 
+/* Also for a store that is only a URL (store_settings.c). */
 int settings_check_store(const struct layer *layer, const char *name, struct err *err)
 {
     static const struct rule rules[] = {
@@ -188,9 +191,11 @@ int settings_check_store(const struct layer *layer, const char *name, struct err
         check_rules(&subject, rules, sizeof(rules) / sizeof(rules[0])) < 0 ||
         check_keys(&subject) < 0)
         return -1;
+    /* They would stand in every log line and in the catalog. */
     const struct layer_value *endpoint = value_of(&subject, "endpoint");
     if (endpoint && option_is_secret(endpoint->option, endpoint->items.items[0]))
         return refuse(&subject, "endpoint", "no user name or password in an endpoint");
+    /* Two words for one thing may agree, not contradict. */
     if (equals(&subject, "path_style", "true") && equals(&subject, "style", "virtual"))
         return refuse(&subject, "path_style", "style is \"virtual\" at the same time");
     return 0;
@@ -202,6 +207,7 @@ static int check_name(const struct subject *subject, const char *key, const char
 {
     if (layer_find_section(subject->layer, scope, name))
         return 0;
+    /* The nearest of those that do exist. */
     const char *names[NAMES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < subject->layer->section_count && count < NAMES_MAX; i++) {
@@ -227,6 +233,7 @@ static int check_stores(const struct subject *subject)
         const char *name = stores->items.items[i];
         if (check_name(subject, "stores", name, OPTION_STORE) < 0)
             return -1;
+        /* One dump would be written twice to the same keys. */
         for (size_t j = 0; j < i; j++) {
             if (strcmp(stores->items.items[j], name) == 0)
                 return refuse(subject, "stores", "the same store twice");
@@ -252,6 +259,7 @@ static int check_store_retention(const struct subject *subject)
         char *store = memory_strndup(map->items.items[i],
                                      (size_t)(equals_sign - map->items.items[i]));
         int result = 0;
+        /* The policy has to exist, but the store has to be one of this very job. */
         if (!strlist_has(&stores->items, store)) {
             char *sentence =
                 memory_format("\"store_retention\" names \"%s\", which is none "
@@ -268,15 +276,18 @@ static int check_store_retention(const struct subject *subject)
     return 0;
 }
 
+/* A job is where the sections meet: whatever it names must be there. */
 static int check_job(const struct layer *layer, const char *name, struct err *err)
 {
     struct subject subject = {layer, OPTION_JOB, name, err};
     if (check_required(&subject) < 0)
         return -1;
+    /* Names that lead nowhere, before anything relies on them. */
     const struct layer_value *source = value_of(&subject, "source");
     if (check_name(&subject, "source", source->items.items[0], OPTION_SOURCE) < 0 ||
         check_stores(&subject) < 0)
         return -1;
+    /* Without one the policy "default" is meant, if there is such. */
     const struct layer_value *policy = value_of(&subject, "retention");
     if (policy &&
         check_name(&subject, "retention", policy->items.items[0], OPTION_POLICY) < 0)

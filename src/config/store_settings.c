@@ -56,8 +56,9 @@ static int put(const struct reader *reader, const char *key, const char *value,
     return result;
 }
 
-/* Known, no secret, not there yet (type, bucket and prefix are). */
-static int check_key(const struct reader *reader, const char *key, struct err *err)
+/* One KEY=VALUE of the query, decoded. */
+static int put_pair(const struct reader *reader, const char *key, const char *value,
+                    struct err *err)
 {
     const struct option *option = option_find(OPTION_STORE, key);
     if (!option) {
@@ -71,63 +72,56 @@ static int check_key(const struct reader *reader, const char *key, struct err *e
         return err_hint(err, "use %s_env or %s_file, the AWS_* variables or a profile", key,
                         key);
     }
-    if (layer_find(reader->out, option, reader->section)) {
-        err_set(err, ERR_USAGE, "store URL: \"%s\" is there already", key);
-        return -1;
-    }
-    return 0;
+    /* Type, bucket and prefix are there from the URL itself. */
+    if (layer_find(reader->out, option, reader->section))
+        return err_set(err, ERR_USAGE, "store URL: \"%s\" is there already", key);
+    return put(reader, key, value, err);
 }
 
-static int read_pair(const struct reader *reader, const char *pair, size_t size,
-                     struct err *err)
-{
-    const char *equals = memchr(pair, '=', size);
-    if (!equals)
-        return malformed(err, "a key without a value behind the '?'");
-    char *key = decode(pair, (size_t)(equals - pair));
-    char *value = decode(equals + 1, size - (size_t)(equals - pair) - 1);
-    int result = -1;
-    if (!key || !value)
-        malformed(err, "bad %XX");
-    else if (check_key(reader, key, err) == 0)
-        result = put(reader, key, value, err);
-    free(key);
-    free(value);
-    return result;
-}
-
+/* Empty parts (`?&a=b&`) are nobody's mistake. */
 static int read_query(const struct reader *reader, const char *query, struct err *err)
 {
     for (const char *at = query; *at;) {
         size_t size = strcspn(at, "&");
-        if (size > 0 && read_pair(reader, at, size, err) < 0)
-            return -1;
+        const char *equals = memchr(at, '=', size);
+        if (size > 0 && !equals)
+            return malformed(err, "a key without a value behind the '?'");
+        if (size > 0) {
+            char *key = decode(at, (size_t)(equals - at));
+            char *value = decode(equals + 1, size - (size_t)(equals - at) - 1);
+            int result = key && value ? put_pair(reader, key, value, err)
+                                      : malformed(err, "bad %XX");
+            free(key);
+            free(value);
+            if (result < 0)
+                return -1;
+        }
         at += size + (at[size] == '&');
     }
     return 0;
 }
 
-/* Bucket and prefix without slashes at the end; 0 or -1. */
-static int split_s3(const char *rest, char **bucket, char **prefix, struct err *err)
-{
-    size_t end = strcspn(rest, "?");
-    size_t slash = strcspn(rest, "/?");
-    *bucket = decode(rest, slash);
-    while (end > slash && rest[end - 1] == '/')
-        end--;
-    *prefix = end > slash ? decode(rest + slash + 1, end - slash - 1) : memory_strdup("");
-    return *bucket && *prefix ? 0 : malformed(err, "bad %XX");
-}
-
-/* The name is made anew from the parts, so that every way to write a URL gives the same
- * one. */
+/* s3://BUCKET[/PREFIX][?QUERY]; `rest` is behind the scheme. *name is set as soon as there
+ * is one, for the caller to free after an error too. */
 static int read_s3(const char *rest, struct reader *reader, char **name, struct err *err)
 {
-    char *bucket, *prefix;
+    /* Bucket and prefix, without slashes at the end. */
+    size_t end = strcspn(rest, "?"), slash = strcspn(rest, "/?");
+    const char *query = rest[end] == '?' ? rest + end + 1 : "";
+    while (end > slash && rest[end - 1] == '/')
+        end--;
+    char *bucket = decode(rest, slash);
+    char *prefix =
+        end > slash ? decode(rest + slash + 1, end - slash - 1) : memory_strdup("");
     int result = -1;
     *name = NULL;
-    if (split_s3(rest, &bucket, &prefix, err) < 0)
+    if (!bucket || !prefix) {
+        malformed(err, "bad %XX");
         goto cleanup;
+    }
+
+    /* The name is made anew from the parts, so that every way to write a URL gives the same
+     * one. */
     struct text text;
     text_init(&text, URL_MAX);
     text_add(&text, "s3://");
@@ -137,10 +131,10 @@ static int read_s3(const char *rest, struct reader *reader, char **name, struct 
     text_add_percent(&text, prefix, strlen(prefix), true);
     reader->section = *name = text_take(&text);
     text_release(&text);
-    const char *query = strchr(rest, '?');
+
     if (put(reader, "type", "s3", err) == 0 && put(reader, "bucket", bucket, err) == 0 &&
         put(reader, "prefix", prefix, err) == 0)
-        result = read_query(reader, query ? query + 1 : "", err);
+        result = read_query(reader, query, err);
 cleanup:
     free(bucket);
     free(prefix);
@@ -154,11 +148,14 @@ static int read_dir(const char *rest, struct reader *reader, char **name, struct
     char folder[PATH_MAX] = "";
     if (*rest == '\0')
         return malformed(err, "no folder");
+    /* dir:///srv is what people write who know file:// URLs. */
     while (rest[0] == '/' && rest[1] == '/')
         rest++;
+    /* The rest is made absolute by where we are now. */
     if (*rest != '/' && !getcwd(folder, sizeof(folder)))
         return err_errno(err, ERR_SYSTEM, "current folder");
     char *path = *rest == '/' ? memory_strdup(rest) : file_join(folder, rest);
+    /* One folder, one name. */
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/';)
         path[--length] = '\0';
     reader->section = *name = memory_format("dir:%s", path);
@@ -175,6 +172,7 @@ int store_settings_read(const char *url, const char *origin, struct layer *out, 
     struct reader reader = {out, NULL, origin};
     int result;
     *name = NULL;
+    /* The two kinds differ from the first character on; everything behind is theirs. */
     if (text_starts_with(url, "s3://"))
         result = read_s3(url + strlen("s3://"), &reader, name, err);
     else if (text_starts_with(url, "dir:"))
@@ -186,7 +184,8 @@ int store_settings_read(const char *url, const char *origin, struct layer *out, 
     return result;
 }
 
-void store_settings_settle(struct store_settings *store)
+/* Two keys for one thing: from here on only `style` counts. */
+void store_settings_join_styles(struct store_settings *store)
 {
     if (store->path_style)
         store->style = STORE_STYLE_PATH;
@@ -205,13 +204,16 @@ int store_settings_from_url(const char *url, struct store_settings *out, struct 
     bool dir = text_starts_with(out->name, "dir:");
     section_defaults(&layer, OPTION_STORE, out->name,
                      dir ? OPTION_ONLY_DIR : OPTION_ONLY_S3);
+    /* The same checks as for a section of the file: a URL can say whatever a section
+     * can. */
     if (settings_check_store(&layer, out->name, err) < 0 ||
         section_assign(&layer, OPTION_STORE, out->name, out, err) < 0)
         goto cleanup;
-    store_settings_settle(out);
+    store_settings_join_styles(out);
     result = 0;
 cleanup:
     if (result < 0) {
+        /* A URL is a word of the user, wherever the check was made. */
         err->kind = ERR_USAGE;
         store_settings_release(out);
     }
@@ -220,13 +222,6 @@ cleanup:
 }
 
 /* ---- struct -> URL ---- */
-
-/* type, path, bucket and prefix are the URL itself; path_style is in `style` already. */
-static bool stands_in_query(const struct option *option)
-{
-    static const char words[] = "type path bucket prefix path_style";
-    return option->scope == OPTION_STORE && value_word(words, ' ', option->key) < 0;
-}
 
 /* As stored: "30min" and "1800s" are the same default. */
 static bool is_default(const struct option *option, const char *text)
@@ -245,14 +240,17 @@ static bool is_default(const struct option *option, const char *text)
 
 static void add_query(const struct store_settings *store, struct text *url)
 {
+    /* type, path, bucket and prefix are the URL itself; path_style is in `style` already. */
+    static const char elsewhere[] = "type path bucket prefix path_style";
     struct text value;
     char separator = '?';
     text_init(&value, URL_MAX);
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
         text_clear(&value);
-        if (!stands_in_query(option) || !option_print(option, store, &value) ||
-            is_default(option, value.data) || option_is_secret(option, value.data))
+        if (option->scope != OPTION_STORE || value_word(elsewhere, ' ', option->key) >= 0 ||
+            !option_print(option, store, &value) || is_default(option, value.data) ||
+            option_is_secret(option, value.data))
             continue;
         text_addf(url, "%c%s=", separator, option->key);
         text_add_percent(url, value.data, value.length, true);
@@ -271,6 +269,7 @@ char *store_settings_url(const struct store_settings *store)
     } else {
         text_add(&url, "s3://");
         text_add_percent(&url, store->bucket, strlen(store->bucket), false);
+        /* The prefix ends in a slash here, and not in a URL. */
         size_t length = strlen(store->prefix);
         if (length > 0) {
             text_add_char(&url, '/');
@@ -283,6 +282,7 @@ char *store_settings_url(const struct store_settings *store)
     return result;
 }
 
+/* The three that make a pair of keys and what belongs to it; anything else is no secret. */
 int store_settings_resolve(struct store_settings *store, struct err *err)
 {
     struct resolve_secret secrets[] = {
@@ -298,6 +298,7 @@ int store_settings_resolve(struct store_settings *store, struct err *err)
     return 0;
 }
 
+/* The name is no row of the table. */
 void store_settings_release(struct store_settings *store)
 {
     section_release(OPTION_STORE, store);

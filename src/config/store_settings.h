@@ -14,6 +14,6 @@
 int store_settings_read(const char *url, const char *origin, struct layer *out, char **name,
                         struct err *err) MUST_USE;
 /* After section_assign: path_style = true becomes style = "path". */
-void store_settings_settle(struct store_settings *store);
+void store_settings_join_styles(struct store_settings *store);
 
 #endif

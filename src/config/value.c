@@ -1,14 +1,16 @@
 /*
- * One row per type at the end; above it what the rows are made of. A text that `fits` can
- * be stored without another error, so only one function of each type has to say no.
+ * A type is a row of types[]: what errors and help call it, what fits it, and the form in
+ * which it lies in its struct. Many types share a form, so storing, printing and freeing go
+ * by the form. A text that fits can be stored without another error: only the checks have to
+ * say no.
  */
 #include "config/value.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parse.h"
-#include "config/settings.h"
 #include "postgres/conninfo.h"
+#include "stream/codec.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -16,6 +18,7 @@
 
 enum { NAME_LENGTH = 63, BUCKET_LENGTH = 255 };
 
+/* Lists of words are plain texts in the table, for rows that can be read. */
 int value_word(const char *words, char separator, const char *word)
 {
     size_t length = strlen(word);
@@ -32,8 +35,7 @@ int value_word(const char *words, char separator, const char *word)
 
 /* ---- what a text must look like ---- */
 
-/* A check returns false; it fills err only when it knows better than the type's phrase. */
-
+/* Letters and digits of ASCII, whatever the locale of the process is: it is never set. */
 static bool only_of(const char *text, const char *extra, size_t max)
 {
     size_t length = strlen(text);
@@ -46,11 +48,9 @@ static bool only_of(const char *text, const char *extra, size_t max)
     return true;
 }
 
-/* These end up in HTTP headers, file names and terminals. */
-static bool fits_text(const struct option *option, const char *text, struct err *err)
+/* These end up in HTTP headers, file names and terminals: one line of UTF-8. */
+static bool is_line(const char *text)
 {
-    (void)option;
-    (void)err;
     for (const char *at = text; *at; at++) {
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             return false;
@@ -58,42 +58,36 @@ static bool fits_text(const struct option *option, const char *text, struct err 
     return *text && text_is_utf8(text, strlen(text));
 }
 
-/* Patterns and names of databases: PostgreSQL allows any character, newlines too. */
-static bool fits_item(const struct option *option, const char *text, struct err *err)
+/* Texts of certain characters, by type. */
+static bool fits_text(const struct option *option, const char *text, struct err *err)
 {
-    (void)option;
     (void)err;
-    return *text != '\0';
-}
-
-static bool fits_name(const struct option *option, const char *text, struct err *err)
-{
-    (void)option;
-    (void)err;
-    return only_of(text, "-_", NAME_LENGTH);
-}
-
-static bool fits_variable(const struct option *option, const char *text, struct err *err)
-{
-    (void)option;
-    (void)err;
-    return only_of(text, "_", NAME_LENGTH) && !isdigit((unsigned char)*text);
-}
-
-static bool fits_bucket(const struct option *option, const char *text, struct err *err)
-{
-    (void)option;
-    (void)err;
-    return only_of(text, ".-_", BUCKET_LENGTH) && isalnum((unsigned char)*text);
+    switch ((int)option->type) {
+    case OPTION_NAME:
+        return only_of(text, "-_", NAME_LENGTH);
+    case OPTION_VARIABLE:
+        return only_of(text, "_", NAME_LENGTH) && !isdigit((unsigned char)*text);
+    case OPTION_BUCKET:
+        return only_of(text, ".-_", BUCKET_LENGTH) && isalnum((unsigned char)*text);
+    case OPTION_PATH:
+        return *text == '/' && is_line(text);
+    case OPTION_LIST: /* patterns and names of databases: PostgreSQL allows any character */
+    case OPTION_STORE_URL: /* is taken apart later, with errors of its own */
+        return *text != '\0';
+    default:
+        return is_line(text);
+    }
 }
 
 /* "." and ".." as segments mean something else to file systems, proxies and some S3
  * services. */
 static bool fits_prefix(const struct option *option, const char *text, struct err *err)
 {
+    (void)option;
+    (void)err;
     if (*text == '\0')
         return true;
-    if (*text == '/' || !fits_text(option, text, err))
+    if (*text == '/' || !is_line(text))
         return false;
     for (const char *at = text; *at;) {
         size_t size = strcspn(at, "/");
@@ -104,39 +98,11 @@ static bool fits_prefix(const struct option *option, const char *text, struct er
     return true;
 }
 
-static bool fits_path(const struct option *option, const char *text, struct err *err)
-{
-    return *text == '/' && fits_text(option, text, err);
-}
-
+/* CHOICE differs from WORD only in how it is stored. */
 static bool fits_word(const struct option *option, const char *text, struct err *err)
 {
     (void)err;
     return value_word(option->words, '|', text) >= 0;
-}
-
-/* The parsers of base/ explain themselves, but the phrase of the row says more about this
- * option. */
-static bool fits_bool(const struct option *option, const char *text, struct err *err)
-{
-    bool value;
-    (void)option;
-    bool fits = parse_bool(text, &value, err) == 0;
-    err_clear(err);
-    return fits;
-}
-
-static bool in_range(const struct option *option, int64_t value)
-{
-    return value >= option->min && (option->max == 0 || value <= option->max);
-}
-
-static bool fits_int(const struct option *option, const char *text, struct err *err)
-{
-    int64_t value;
-    bool fits = parse_int(text, INT64_MIN, INT64_MAX, &value, err) == 0;
-    err_clear(err);
-    return fits && in_range(option, value);
 }
 
 /* strtod would also take hex, inf and nan. */
@@ -149,47 +115,48 @@ static bool read_percent(const char *text, double *value)
     return *end == '\0' && isfinite(*value);
 }
 
-static bool fits_percent(const struct option *option, const char *text, struct err *err)
+/* Numbers between the row's min and max. The parsers of base/ explain themselves, but the
+ * phrase of the row says more about this option. */
+static bool fits_number(const struct option *option, const char *text, struct err *err)
 {
-    double value;
+    struct err unsaid = {0};
+    int64_t number = 0;
+    uint64_t size = 0;
+    double percent = 0;
+    bool fits;
     (void)err;
-    return read_percent(text, &value) && value >= (double)option->min &&
-           value <= (double)option->max;
+    switch ((int)option->type) {
+    case OPTION_PERCENT:
+        return read_percent(text, &percent) && percent >= (double)option->min &&
+               percent <= (double)option->max;
+    case OPTION_SIZE: /* beyond INT64_MAX nothing of ours could count it */
+        fits = parse_size(text, &size, &unsaid) == 0 && size <= INT64_MAX;
+        number = (int64_t)size;
+        break;
+    case OPTION_SPAN:
+        fits = parse_seconds(text, &number, &unsaid) == 0;
+        break;
+    default:
+        fits = parse_int(text, INT64_MIN, INT64_MAX, &number, &unsaid) == 0;
+        break;
+    }
+    return fits && number >= option->min && (option->max == 0 || number <= option->max);
 }
 
-/* Beyond INT64_MAX nothing of ours could count it. */
-static bool fits_size(const struct option *option, const char *text, struct err *err)
+/* What base/ can parse and has no range. */
+static bool fits_parser(const struct option *option, const char *text, struct err *err)
 {
-    uint64_t value;
-    bool fits = parse_size(text, &value, err) == 0;
-    err_clear(err);
-    return fits && value <= INT64_MAX && in_range(option, (int64_t)value);
-}
-
-static bool fits_span(const struct option *option, const char *text, struct err *err)
-{
-    int64_t value;
-    bool fits = parse_seconds(text, &value, err) == 0;
-    err_clear(err);
-    return fits && in_range(option, value);
-}
-
-static bool fits_period(const struct option *option, const char *text, struct err *err)
-{
-    struct duration value;
-    (void)option;
-    bool fits = parse_duration(text, true, &value, err) == 0;
-    err_clear(err);
-    return fits;
-}
-
-static bool fits_time(const struct option *option, const char *text, struct err *err)
-{
-    int64_t value;
-    (void)option;
-    bool fits = clock_parse(text, &value, err) == 0;
-    err_clear(err);
-    return fits;
+    struct err unsaid = {0};
+    /* The values are thrown away: what is kept is the text, or it is parsed once more. */
+    struct duration duration;
+    int64_t time;
+    bool truth;
+    (void)err;
+    if (option->type == OPTION_BOOL)
+        return parse_bool(text, &truth, &unsaid) == 0;
+    if (option->type == OPTION_PERIOD)
+        return parse_duration(text, true, &duration, &unsaid) == 0;
+    return clock_parse(text, &time, &unsaid) == 0;
 }
 
 /* glibc silently takes an unknown zone for UTC, so the database of zones is asked. No way
@@ -209,277 +176,242 @@ static bool fits_zone(const struct option *option, const char *text, struct err 
     return fits;
 }
 
-static bool fits_codec(const struct option *option, const char *text, struct err *err)
+/* What its own reader explains better than a phrase could. */
+static bool fits_reader(const struct option *option, const char *text, struct err *err)
 {
-    struct codec_choice value;
-    (void)option;
-    return codec_parse(text, &value, err) == 0;
+    struct codec_choice codec;
+    return option->type == OPTION_CODEC ? codec_parse(text, &codec, err) == 0
+                                        : conninfo_check(text, err) == 0;
 }
 
-static bool fits_conninfo(const struct option *option, const char *text, struct err *err)
-{
-    (void)option;
-    return conninfo_check(text, err) == 0;
-}
-
-/* An empty value is allowed: a tag may be just a mark. */
+/* KEY=VALUE. A tag may be just a mark: its value may be empty. In a map both sides are names
+ * of sections. */
 static bool fits_pair(const struct option *option, const char *text, struct err *err)
 {
     const char *equals = strchr(text, '=');
+    (void)err;
     if (!equals)
         return false;
     char *key = memory_strndup(text, (size_t)(equals - text));
-    bool fits = only_of(key, "-_.", NAME_LENGTH) &&
-                (equals[1] == '\0' || fits_text(option, equals + 1, err));
+    bool fits = only_of(key, "-_.", NAME_LENGTH);
     free(key);
-    return fits;
+    if (option->type == OPTION_MAP)
+        return fits && only_of(equals + 1, "-_", NAME_LENGTH);
+    return fits && (equals[1] == '\0' || is_line(equals + 1));
 }
 
-/* Both sides are names of sections. */
-static bool fits_map(const struct option *option, const char *text, struct err *err)
+/* ---- the rows ---- */
+
+/* How a value lies in its struct; the comments are the field's C type. */
+enum form {
+    FORM_TEXT,   /* char * */
+    FORM_PREFIX, /* char *, "" or ending in '/' */
+    FORM_CHOICE, /* an enum: the index of the word */
+    FORM_BOOL,
+    FORM_INT,  /* int64_t */
+    FORM_SPAN, /* int64_t of seconds */
+    FORM_PERCENT,
+    FORM_SIZE, /* uint64_t */
+    FORM_CODEC,
+    FORM_SECRET,
+    FORM_LIST, /* struct strlist that grows */
+    FORM_TAGS, /* the same, with one item per key */
+    FORM_MAP,  /* two of them: keys and values */
+};
+
+static const struct type {
+    const char *phrase, *name;
+    bool (*fits)(const struct option *option, const char *text, struct err *err);
+    enum form form;
+} types[OPTION_TYPE_COUNT] = {
+    [OPTION_TEXT] = {"a text on one line, not empty", "TEXT", fits_text, FORM_TEXT},
+    [OPTION_NAME] = {"a name of letters, digits, - and _", "NAME", fits_text, FORM_TEXT},
+    [OPTION_VARIABLE] = {"the name of an environment variable", "VARIABLE", fits_text,
+                         FORM_TEXT},
+    [OPTION_BUCKET] = {"the name of a bucket: letters, digits, ., - and _", "BUCKET",
+                       fits_text, FORM_TEXT},
+    [OPTION_PREFIX] = {"names joined by /, without one at the beginning, . or ..", "PREFIX",
+                       fits_prefix, FORM_PREFIX},
+    [OPTION_PATH] = {"a path that begins with /", "PATH", fits_text, FORM_TEXT},
+    [OPTION_URL] = {"a URL", "URL", fits_text, FORM_TEXT},
+    [OPTION_WORD] = {"one of", NULL, fits_word, FORM_TEXT},
+    [OPTION_CHOICE] = {"one of", NULL, fits_word, FORM_CHOICE},
+    [OPTION_BOOL] = {"true or false", "true|false", fits_parser, FORM_BOOL},
+    [OPTION_INT] = {"a whole number", "N", fits_number, FORM_INT},
+    [OPTION_PERCENT] = {"a number", "PERCENT", fits_number, FORM_PERCENT},
+    [OPTION_SIZE] = {"a size as 512MiB or 20GiB", "SIZE", fits_number, FORM_SIZE},
+    [OPTION_SPAN] = {"a duration as 90s, 15min, 12h or 30d", "DURATION", fits_number,
+                     FORM_SPAN},
+    [OPTION_PERIOD] = {"a duration as 12h, 30d, 8w, 6mo or 1y6mo", "DURATION", fits_parser,
+                       FORM_TEXT},
+    [OPTION_TIME] = {"a time as 2026-11-21 or 2026-11-21T02:00:00Z", "TIME", fits_parser,
+                     FORM_TEXT},
+    [OPTION_ZONE] = {"a time zone as Europe/Berlin or UTC", "ZONE", fits_zone, FORM_TEXT},
+    [OPTION_CODEC] = {"a compression", "CODEC[:LEVEL]", fits_reader, FORM_CODEC},
+    [OPTION_CONNINFO] = {"a connection string", "CONNINFO", fits_reader, FORM_SECRET},
+    [OPTION_SECRET] = {"a text on one line, not empty", "TEXT", fits_text, FORM_SECRET},
+    [OPTION_STORE_URL] = {"s3://BUCKET/PREFIX or dir:/FOLDER", "URL", fits_text, FORM_TEXT},
+    [OPTION_LIST] = {"not empty", "TEXT", fits_text, FORM_LIST},
+    [OPTION_TAGS] = {"KEY=VALUE, with a KEY of letters, digits, ., - and _", "KEY=VALUE",
+                     fits_pair, FORM_TAGS},
+    [OPTION_MAP] = {"NAME = NAME", "NAME=NAME", fits_pair, FORM_MAP},
+};
+
+const char *value_phrase(enum option_type type)
 {
-    const char *equals = strchr(text, '=');
-    return equals && fits_pair(option, text, err) && fits_name(option, equals + 1, err);
+    return types[type].phrase;
 }
 
-/* ---- storing ---- */
-
-static void *field_of(const struct option *option, void *target)
+const char *value_name(enum option_type type)
 {
-    return (char *)target + option->offset;
+    return types[type].name;
 }
 
-static const void *const_field_of(const struct option *option, const void *target)
+bool value_fits(const struct option *option, const char *text, struct err *err)
 {
-    return (const char *)target + option->offset;
+    return types[option->type].fits(option, text, err);
 }
 
-static struct strlist *values_of(const struct option *option, void *target)
-{
-    void *field = (char *)target + option->offset_values;
-    return field;
-}
+/* ---- fields ---- */
 
-/* The text fitted already: what these parsers could say was said. */
-static void must(int result)
+/* By the form alone: a new type that fits one of these forms needs only its row. */
+void value_store(const struct option *option, void *target, const char *text)
 {
+    void *field = (char *)target + option->offset;
+    struct strlist *list = field;
+    size_t key = strcspn(text, "=");
+    struct err err = {0};
+    int result = 0; /* of a parser that has said yes already */
+    switch (types[option->type].form) {
+    case FORM_TEXT:
+        memory_replace(field, text);
+        break;
+    case FORM_PREFIX:
+        free(*(char **)field);
+        /* Keys are made by putting a name behind it, so the slash belongs to it. */
+        *(char **)field =
+            memory_format("%s%s", text, *text && !text_ends_with(text, "/") ? "/" : "");
+        break;
+    case FORM_CHOICE:
+        *(unsigned *)field = (unsigned)value_word(option->words, '|', text);
+        break;
+    case FORM_BOOL:
+        result = parse_bool(text, field, &err);
+        break;
+    case FORM_INT:
+        result = parse_int(text, INT64_MIN, INT64_MAX, field, &err);
+        break;
+    case FORM_SPAN:
+        result = parse_seconds(text, field, &err);
+        break;
+    case FORM_PERCENT:
+        result = read_percent(text, field) ? 0 : -1;
+        break;
+    case FORM_SIZE:
+        result = parse_size(text, field, &err);
+        break;
+    case FORM_CODEC:
+        result = codec_parse(text, field, &err);
+        break;
+    case FORM_SECRET:
+        secret_set(field, text);
+        break;
+    case FORM_TAGS: /* the later one of a key counts */
+        for (size_t i = 0; i < list->count; i++) {
+            if (strncmp(list->items[i], text, key + 1) == 0) {
+                memory_replace(&list->items[i], text);
+                return;
+            }
+        }
+        strlist_add(list, text);
+        break;
+    case FORM_LIST:
+        strlist_add(list, text);
+        break;
+    case FORM_MAP:
+        strlist_addf(list, "%.*s", (int)key, text);
+        /* The section, and beside it in the second list what it is given. */
+        list = (struct strlist *)(void *)((char *)target + option->offset_values);
+        strlist_add(list, text + key + 1);
+        break;
+    }
     assert(result == 0);
     (void)result;
 }
 
-static void store_string(const struct option *option, void *target, const char *text)
+void value_print(const struct option *option, const void *target, struct text *out)
 {
-    memory_replace(field_of(option, target), text);
-}
-
-static void store_prefix(const struct option *option, void *target, const char *text)
-{
-    const char *end = *text && !text_ends_with(text, "/") ? "/" : "";
-    memory_take(field_of(option, target), memory_format("%s%s", text, end));
-}
-
-static void store_choice(const struct option *option, void *target, const char *text)
-{
-    unsigned *field = field_of(option, target);
-    *field = (unsigned)value_word(option->words, '|', text);
-}
-
-static void store_bool(const struct option *option, void *target, const char *text)
-{
-    struct err err = {0};
-    must(parse_bool(text, field_of(option, target), &err));
-}
-
-static void store_int(const struct option *option, void *target, const char *text)
-{
-    struct err err = {0};
-    must(parse_int(text, INT64_MIN, INT64_MAX, field_of(option, target), &err));
-}
-
-static void store_percent(const struct option *option, void *target, const char *text)
-{
-    bool read = read_percent(text, field_of(option, target));
-    must(read ? 0 : -1);
-}
-
-static void store_size(const struct option *option, void *target, const char *text)
-{
-    struct err err = {0};
-    must(parse_size(text, field_of(option, target), &err));
-}
-
-static void store_span(const struct option *option, void *target, const char *text)
-{
-    struct err err = {0};
-    must(parse_seconds(text, field_of(option, target), &err));
-}
-
-static void store_codec(const struct option *option, void *target, const char *text)
-{
-    struct err err = {0};
-    must(codec_parse(text, field_of(option, target), &err));
-}
-
-static void store_secret(const struct option *option, void *target, const char *text)
-{
-    secret_set(field_of(option, target), text);
-}
-
-static void store_item(const struct option *option, void *target, const char *text)
-{
-    strlist_add(field_of(option, target), text);
-}
-
-/* One value per key: the later one. */
-static void store_tag(const struct option *option, void *target, const char *text)
-{
-    struct strlist *list = field_of(option, target);
-    size_t key = strcspn(text, "=") + 1;
-    for (size_t i = 0; i < list->count; i++) {
-        if (strncmp(list->items[i], text, key) == 0) {
-            free(list->items[i]);
-            list->items[i] = memory_strdup(text);
-            return;
-        }
-    }
-    strlist_add(list, text);
-}
-
-static void store_map(const struct option *option, void *target, const char *text)
-{
-    const char *equals = strchr(text, '=');
-    char *key = memory_strndup(text, (size_t)(equals - text));
-    strlist_add(field_of(option, target), key);
-    strlist_add(values_of(option, target), equals + 1);
-    free(key);
-}
-
-/* ---- releasing ---- */
-
-static void release_string(const struct option *option, void *target)
-{
-    char **field = field_of(option, target);
-    free(*field);
-    *field = NULL;
-}
-
-static void release_secret(const struct option *option, void *target)
-{
-    secret_release(field_of(option, target));
-}
-
-static void release_list(const struct option *option, void *target)
-{
-    struct strlist *list = field_of(option, target);
-    strlist_release(list);
-    *list = (struct strlist){0};
-}
-
-static void release_map(const struct option *option, void *target)
-{
-    struct strlist *values = values_of(option, target);
-    release_list(option, target);
-    strlist_release(values);
-    *values = (struct strlist){0};
-}
-
-/* ---- printing ---- */
-
-static void print_string(const struct option *option, const void *target, struct text *out)
-{
-    const char *const *field = const_field_of(option, target);
-    if (*field)
-        text_add(out, *field);
-}
-
-/* Back from the index to its word. */
-static void print_choice(const struct option *option, const void *target, struct text *out)
-{
+    const void *field = (const char *)target + option->offset;
     const char *word = option->words;
-    for (unsigned i = *(const unsigned *)const_field_of(option, target); i > 0; i--)
-        word = strchr(word, '|') + 1;
-    text_add_bytes(out, word, strcspn(word, "|"));
+    /* The reverse of value_store, for the URL of a store in the catalog. */
+    const struct codec_choice *codec = field;
+    switch (types[option->type].form) {
+    case FORM_TEXT:
+    case FORM_PREFIX:
+        if (*(char *const *)field)
+            text_add(out, *(char *const *)field);
+        break;
+    case FORM_CHOICE: /* back from the index to its word */
+        for (unsigned i = *(const unsigned *)field; i > 0; i--)
+            word = strchr(word, '|') + 1;
+        text_add_bytes(out, word, strcspn(word, "|"));
+        break;
+    case FORM_BOOL:
+        text_add(out, *(const bool *)field ? "true" : "false");
+        break;
+    case FORM_INT:
+        text_addf(out, "%lld", (long long)*(const int64_t *)field);
+        break;
+    case FORM_SPAN:
+        text_addf(out, "%llds", (long long)*(const int64_t *)field);
+        break;
+    case FORM_PERCENT:
+        text_addf(out, "%g", *(const double *)field);
+        break;
+    case FORM_SIZE:
+        text_addf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case FORM_CODEC:
+        text_add(out, codec_name(codec->kind));
+        if (codec->level != 0)
+            text_addf(out, ":%d", codec->level);
+        break;
+    case FORM_SECRET:
+    case FORM_LIST:
+    case FORM_TAGS:
+    case FORM_MAP:
+        break;
+    }
 }
 
-static void print_bool(const struct option *option, const void *target, struct text *out)
+/* Fields are empty again afterwards, so that releasing twice does no harm. */
+void value_release(const struct option *option, void *target)
 {
-    const bool *field = const_field_of(option, target);
-    text_add(out, *field ? "true" : "false");
+    void *field = (char *)target + option->offset;
+    struct strlist *values = (void *)((char *)target + option->offset_values);
+    switch (types[option->type].form) {
+    case FORM_TEXT:
+    case FORM_PREFIX:
+        memory_replace(field, NULL);
+        break;
+    case FORM_SECRET:
+        secret_release(field);
+        break;
+    case FORM_MAP:
+        strlist_release(values);
+        strlist_release(field);
+        break;
+    case FORM_LIST:
+    case FORM_TAGS:
+        strlist_release(field);
+        break;
+    case FORM_CHOICE:
+    case FORM_BOOL:
+    case FORM_INT:
+    case FORM_SPAN:
+    case FORM_PERCENT:
+    case FORM_SIZE:
+    case FORM_CODEC:
+        break; /* nothing on the heap */
+    }
 }
-
-static void print_int(const struct option *option, const void *target, struct text *out)
-{
-    const int64_t *field = const_field_of(option, target);
-    text_addf(out, "%lld", (long long)*field);
-}
-
-static void print_percent(const struct option *option, const void *target, struct text *out)
-{
-    const double *field = const_field_of(option, target);
-    text_addf(out, "%g", *field);
-}
-
-static void print_size(const struct option *option, const void *target, struct text *out)
-{
-    const uint64_t *field = const_field_of(option, target);
-    text_addf(out, "%llu", (unsigned long long)*field);
-}
-
-static void print_span(const struct option *option, const void *target, struct text *out)
-{
-    print_int(option, target, out);
-    text_add_char(out, 's');
-}
-
-static void print_codec(const struct option *option, const void *target, struct text *out)
-{
-    const struct codec_choice *field = const_field_of(option, target);
-    text_add(out, codec_name(field->kind));
-    if (field->level != 0)
-        text_addf(out, ":%d", field->level);
-}
-
-const struct value_type value_types[OPTION_TYPE_COUNT] = {
-    [OPTION_TEXT] = {"a text on one line, not empty", "TEXT", fits_text, store_string,
-                     release_string, print_string},
-    [OPTION_NAME] = {"a name of letters, digits, - and _", "NAME", fits_name, store_string,
-                     release_string, print_string},
-    [OPTION_VARIABLE] = {"the name of an environment variable", "VARIABLE", fits_variable,
-                         store_string, release_string, print_string},
-    [OPTION_BUCKET] = {"the name of a bucket: letters, digits, ., - and _", "BUCKET",
-                       fits_bucket, store_string, release_string, print_string},
-    [OPTION_PREFIX] = {"names joined by /, without one at the beginning, . or ..", "PREFIX",
-                       fits_prefix, store_prefix, release_string, print_string},
-    [OPTION_PATH] = {"a path that begins with /", "PATH", fits_path, store_string,
-                     release_string, print_string},
-    [OPTION_URL] = {"a URL", "URL", fits_text, store_string, release_string, print_string},
-    [OPTION_WORD] = {"one of", NULL, fits_word, store_string, release_string, print_string},
-    [OPTION_CHOICE] = {"one of", NULL, fits_word, store_choice, NULL, print_choice},
-    [OPTION_BOOL] = {"true or false", "true|false", fits_bool, store_bool, NULL,
-                     print_bool},
-    [OPTION_INT] = {"a whole number", "N", fits_int, store_int, NULL, print_int},
-    [OPTION_PERCENT] = {"a number", "PERCENT", fits_percent, store_percent, NULL,
-                        print_percent},
-    [OPTION_SIZE] = {"a size as 512MiB or 20GiB", "SIZE", fits_size, store_size, NULL,
-                     print_size},
-    [OPTION_SPAN] = {"a duration as 90s, 15min, 12h or 30d", "DURATION", fits_span,
-                     store_span, NULL, print_span},
-    [OPTION_PERIOD] = {"a duration as 12h, 30d, 8w, 6mo or 1y6mo", "DURATION", fits_period,
-                       store_string, release_string, print_string},
-    [OPTION_TIME] = {"a time as 2026-11-21 or 2026-11-21T02:00:00Z", "TIME", fits_time,
-                     store_string, release_string, print_string},
-    [OPTION_ZONE] = {"a time zone as Europe/Berlin or UTC", "ZONE", fits_zone, store_string,
-                     release_string, print_string},
-    [OPTION_CODEC] = {"a compression", "CODEC[:LEVEL]", fits_codec, store_codec, NULL,
-                      print_codec},
-    [OPTION_CONNINFO] = {"a connection string", "CONNINFO", fits_conninfo, store_secret,
-                         release_secret, NULL},
-    [OPTION_SECRET] = {"a text on one line, not empty", "TEXT", fits_text, store_secret,
-                       release_secret, NULL},
-    [OPTION_STORE_URL] = {"s3://BUCKET/PREFIX or dir:/FOLDER", "URL", fits_item,
-                          store_string, release_string, print_string},
-    [OPTION_LIST] = {"not empty", "TEXT", fits_item, store_item, release_list, NULL},
-    [OPTION_TAGS] = {"KEY=VALUE, with a KEY of letters, digits, ., - and _", "KEY=VALUE",
-                     fits_pair, store_tag, release_list, NULL},
-    [OPTION_MAP] = {"NAME = NAME", "NAME=NAME", fits_map, store_map, release_map, NULL},
-};

@@ -1,6 +1,5 @@
 #include "retention/calendar.h"
 
-#include "retention/calendar_zone.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/support/planning.h"
