@@ -11,8 +11,9 @@ TEST_PKG   := check
 
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
-LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention stream postgres config store \
-                  catalog/db catalog repository session copy backup prune repair doctor report cmd
+LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention \
+                  stream/scan stream/codec stream postgres config store catalog/db catalog \
+                  repository session copy backup prune repair doctor report cmd
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -22,13 +23,17 @@ SEES_s3/core   := base s3 s3/http s3/auth
 SEES_s3/ops    := base s3 s3/http s3/auth s3/core
 SEES_s3/probe  := base s3 s3/http s3/auth s3/core s3/ops
 SEES_retention := base
-SEES_stream    := base
+# Whose callers see `stream` need its rooms to link; only codecs are named elsewhere.
+STREAM         := stream stream/scan stream/codec
+SEES_stream/scan  := base
+SEES_stream/codec := base
+SEES_stream    := base stream/scan stream/codec
 SEES_postgres  := base stream
-SEES_config    := base stream postgres
+SEES_config    := base stream/codec stream postgres
 SEES_store     := base s3
 SEES_catalog/db := base
 SEES_catalog   := base catalog/db
-SEES_repository := base s3 stream config postgres store catalog/db catalog
+SEES_repository := base s3 stream/codec stream config postgres store catalog/db catalog
 SEES_session   := $(SEES_repository) repository
 SEES_copy      := $(SEES_session) session
 SEES_backup    := $(SEES_copy) retention copy
@@ -118,10 +123,10 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 SEAMS := store_open_dir store_open_s3 \
          $(addprefix PQ,connectStartParams connectPoll socket hostaddr finish status errorMessage db host port user serverVersion backendPID \
          parameterStatus setClientEncoding setNoticeProcessor conninfo escapeIdentifier escapeLiteral exec execParams)
-real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)))
+real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)) $(if $(filter stream,$1),$(STREAM)))
 outer       = $(filter $(firstword $(subst /, ,$1)),$(LAYERS))
 # Tests of operations link all layers: their rig (tests/support/world.h) takes real backups.
-RIGGED      = $(filter-out base s3% retention stream config postgres store catalog%,$(LAYERS))
+RIGGED      = $(filter-out base s3% retention stream% config postgres store catalog%,$(LAYERS))
 test_layers = $(if $(filter $1,$(RIGGED)),$(LAYERS),$(sort $(call real,base s3 $(call outer,$1) $(if $(filter $1,$(LAYERS)),$1 $(SEES_$1),$(if $(filter retention,$1),retention)))))
 define test_rule
 $(BUILD)/$1: $(BUILD)/obj/$1.o $3 $(BUILD)/libsupport.a $(call archives,$2)

@@ -21,7 +21,7 @@ static int64_t within_limit(int64_t time)
     return time < -TIME_LIMIT ? -TIME_LIMIT : time;
 }
 
-/* How many transitions lie at or before the time. */
+/* How many transitions lie at or before the time. A zone has up to some hundred. */
 static size_t transitions_until(const struct retention_zone *zone, int64_t time)
 {
     size_t low = 0, high = zone->count;
@@ -40,10 +40,14 @@ struct retention_span retention_zone_span(const struct retention_zone *zone, int
     time = within_limit(time);
     size_t past = transitions_until(zone, time);
     struct retention_span span = {INT64_MIN, INT64_MAX, zone->first};
+
+    /* Behind the last transition the rule goes on for ever; before it the file says all. */
     if (past == zone->count && zone->rule.exists)
         span = retention_rule_span(&zone->rule, time);
     else if (past > 0)
         span.offset = zone->offsets[past - 1];
+
+    /* The rule does not know where the file ends, and may say the same for before. */
     if (past > 0 && span.from < zone->times[past - 1])
         span.from = zone->times[past - 1];
     if (past < zone->count)
@@ -58,6 +62,7 @@ void retention_calendar_init(struct retention_calendar *calendar,
     calendar->zone = zone;
 }
 
+/* Looked up again only outside of the span of the last time. */
 static int64_t local_time(struct retention_calendar *calendar, int64_t time)
 {
     if (time < calendar->span.from || time >= calendar->span.until)
@@ -65,6 +70,7 @@ static int64_t local_time(struct retention_calendar *calendar, int64_t time)
     return time + calendar->span.offset;
 }
 
+/* 12 * year + month - 1 of a local day, looked up again only in another month. */
 static int64_t local_month(struct retention_calendar *calendar, int64_t day)
 {
     if (day < calendar->month_begin || day >= calendar->month_end) {
@@ -91,6 +97,8 @@ int64_t retention_calendar_key(struct retention_calendar *calendar,
     int64_t day = retention_floor_div(local, RETENTION_DAY_SECONDS);
     switch (period) {
     case RETENTION_HOUR:
+        /* Section 2: "the UTC second at which the local hour began, so the repeated hour of
+         * a DST change is two periods". */
         return time - retention_floor_mod(local, 3600);
     case RETENTION_DAY:
         return day;
@@ -113,6 +121,7 @@ void retention_calendar_name(struct retention_calendar *calendar,
     int64_t day = retention_floor_div(local, RETENTION_DAY_SECONDS);
     struct retention_date date = retention_date_of(day);
     int year = (int)date.year;
+    /* ISO 8601: week 1 is the one with the year's first Thursday. */
     if (period == RETENTION_WEEK) { /* the week belongs to the year of its Thursday */
         int64_t thursday = week_of(day) * 7;
         struct retention_date first = {retention_date_of(thursday).year, 1, 1};
@@ -137,6 +146,8 @@ struct reading {
     int64_t gap; /* with the offset before it */
 };
 
+/* All instants near `local` whose local time it is. Spans are walked from well before to well
+ * after: which of them can show it is not known beforehand. */
 static struct reading read_local(const struct retention_zone *zone, int64_t local)
 {
     struct reading reading = {0, 0, 0, local};
@@ -148,6 +159,7 @@ static struct reading read_local(const struct retention_zone *zone, int64_t loca
                 reading.first = time;
             reading.last = time;
         }
+        /* The gap is where local time jumps over it at the end of this span. */
         if (span.until == INT64_MAX || span.until > local + NEAR)
             return reading;
         struct retention_span next = retention_zone_span(zone, span.until);
@@ -164,6 +176,8 @@ static bool shift_months(const struct retention_zone *zone, int64_t months, int6
     int64_t local = *time + retention_zone_span(zone, *time).offset;
     struct retention_date date =
         retention_date_of(retention_floor_div(local, RETENTION_DAY_SECONDS));
+
+    /* Section 2: calendar with clamping: 31 March - 1 month = 28/29 February. */
     int64_t month = 12 * date.year + date.month - 1 + months;
     date.year = retention_floor_div(month, 12);
     date.month = (int)retention_floor_mod(month, 12) + 1;
@@ -174,6 +188,9 @@ static bool shift_months(const struct retention_zone *zone, int64_t months, int6
         date.day = length;
     int64_t target = retention_date_day(date) * RETENTION_DAY_SECONDS +
                      retention_floor_mod(local, RETENTION_DAY_SECONDS);
+
+    /* Section 9: a local time that the zone skips is read with the offset before the gap, one
+     * that occurs twice as the side that the anchor is on, else the first. */
     struct reading wanted = read_local(zone, target);
     struct reading own = read_local(zone, local);
     bool is_second = own.count > 1 && *time > own.first;
@@ -186,6 +203,8 @@ int64_t retention_calendar_before(const struct retention_zone *zone, int64_t anc
 {
     const int64_t year_1 = clock_from_civil(1, 1, 1, 0, 0, 0);
     int64_t time = within_limit(anchor);
+    /* Section 9: first years and months off the local date, then w, d, h as seconds. Before
+     * year 1: keeps all. */
     if (duration.months > 0 && !shift_months(zone, -(int64_t)duration.months, &time))
         return INT64_MIN;
     if (time < year_1 || duration.seconds > time - year_1)
@@ -198,6 +217,7 @@ int64_t retention_calendar_after(const struct retention_zone *zone, int64_t time
 {
     const int64_t year_10000 = clock_from_civil(10000, 1, 1, 0, 0, 0);
     int64_t end = within_limit(time);
+    /* Beyond year 9999 nothing is ever over. */
     if (duration.months > 0 && !shift_months(zone, duration.months, &end))
         return INT64_MAX;
     if (end >= year_10000 || duration.seconds >= year_10000 - end)

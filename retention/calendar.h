@@ -39,7 +39,6 @@ struct retention_span {
     int64_t from, until; /* from <= time < until; INT64_MIN and INT64_MAX: no end */
     int32_t offset;      /* seconds east of Greenwich */
 };
-struct retention_span retention_zone_span(const struct retention_zone *zone, int64_t time);
 
 enum retention_period {
     RETENTION_NO_PERIOD, /* every time is a period of its own */

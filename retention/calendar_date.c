@@ -1,7 +1,12 @@
+/*
+ * One function of base/clock turns a date into a day; the way back is an estimate that is put
+ * right, which needs no table and has no exceptions.
+ */
 #include "retention/calendar_date.h"
 
 #include "base/clock.h"
 
+/* C rounds towards zero: -1 / 86400 is 0, and the day before 1970 would be the same day. */
 int64_t retention_floor_mod(int64_t dividend, int64_t divisor)
 {
     int64_t rest = dividend % divisor;
@@ -39,6 +44,8 @@ struct retention_date retention_date_of(int64_t day)
         year--;
     while (month_begin(year + 1, 1) <= day)
         year++;
+
+    /* No month is longer than 31 days: the estimate is right, or one too low. */
     int month = 1 + (int)(day - month_begin(year, 1)) / 31;
     if (month < 12 && month_begin(year, month + 1) <= day)
         month++;

@@ -44,6 +44,7 @@ static bool skip_name(const char **at)
     return *at - begin >= 3;
 }
 
+/* Stops when it is above `max`, so that no length of digits overflows. */
 static bool read_number(const char **at, int min, int max, int *out)
 {
     if (!is_digit(**at))
@@ -74,6 +75,7 @@ static bool read_time(const char **at, int max_hours, int32_t *seconds)
     return true;
 }
 
+/* "Mm.w.d", "Jn" or "n" (POSIX 8.3). */
 static bool read_day(const char **at, struct retention_change *change)
 {
     if (skip_char(at, 'M')) {
@@ -94,6 +96,7 @@ static bool read_change(const char **at, struct retention_change *change)
 {
     if (!skip_char(at, ',') || !read_day(at, change))
         return false;
+    /* "The time of day when not given is 02:00:00"; RFC 8536 3.3.1 allows -167 to 167. */
     change->seconds = 2 * 3600;
     return !skip_char(at, '/') || read_time(at, 167, &change->seconds);
 }
@@ -101,6 +104,7 @@ static bool read_change(const char **at, struct retention_change *change)
 bool retention_rule_parse(const char *text, struct retention_zone_rule *rule)
 {
     memset(rule, 0, sizeof(*rule));
+    /* An empty footer: the last transition holds for ever. */
     if (text[0] == '\0')
         return true;
     const char *at = text;
@@ -111,6 +115,9 @@ bool retention_rule_parse(const char *text, struct retention_zone_rule *rule)
     rule->standard = -west;
     if (*at == '\0')
         return true;
+
+    /* A second name begins summer time; POSIX's default rule when none follows is a matter
+     * of the implementation, so that it must follow (the database always has it). */
     rule->has_summer = true;
     if (!skip_name(&at))
         return false;
@@ -127,7 +134,7 @@ bool retention_rule_parse(const char *text, struct retention_zone_rule *rule)
 /* Local seconds since 1970 of a change in that year. */
 static int64_t change_time(const struct retention_change *change, int64_t year)
 {
-    struct retention_date january = {year, 1, 1};
+    struct retention_date january = {year, 1, 1}; /* day 0 of CHANGE_DAY, 1 of JULIAN */
     int64_t day = retention_date_day(january);
     if (change->kind == CHANGE_DAY) {
         day += change->day;
@@ -135,6 +142,7 @@ static int64_t change_time(const struct retention_change *change, int64_t year)
         bool leap = retention_date_month_length(year, 2) == 29;
         day += change->day - 1 + (leap && change->day >= 60 ? 1 : 0);
     } else {
+        /* The first such weekday of the month, then whole weeks. */
         struct retention_date first = {year, change->month, 1};
         day = retention_date_day(first);
         int skip = (change->day - retention_date_weekday(day) + 7) % 7;
@@ -167,6 +175,9 @@ struct retention_span retention_rule_span(const struct retention_zone_rule *rule
     struct retention_span span = {INT64_MIN, INT64_MAX, rule->standard};
     if (!rule->has_summer)
         return span;
+
+    /* Each change is told in the time that holds before it: begin in standard time, end in
+     * summer time. South of the equator the end comes first in a year. */
     int64_t year =
         retention_date_of(retention_floor_div(time + rule->standard, RETENTION_DAY_SECONDS))
             .year;
@@ -177,6 +188,8 @@ struct retention_span retention_rule_span(const struct retention_zone_rule *rule
                rule->summer);
         insert(changes, &count, change_time(&rule->end, y) - rule->summer, rule->standard);
     }
+
+    /* The span between the last change at or before the time and the next one. */
     size_t next = 0;
     while (next < count && changes[next].time <= time)
         next++;

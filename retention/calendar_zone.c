@@ -1,3 +1,7 @@
+/*
+ * The one file that this folder reads, once per zone: TZif, RFC 8536. What is not as the RFC
+ * says is no zone: a time zone that is half understood would put backups into wrong periods.
+ */
 #include "retention/calendar_zone.h"
 
 #include "base/file.h"
@@ -23,11 +27,6 @@ struct header {
     size_t ut, standard, leaps, times, types, characters;
 };
 
-static uint32_t big_endian32(const unsigned char *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 /* Two's complement of 4 or 8 bytes without a cast that depends on the compiler. */
 static int64_t big_endian_signed(const unsigned char *at, size_t size)
 {
@@ -37,6 +36,7 @@ static int64_t big_endian_signed(const unsigned char *at, size_t size)
     return value;
 }
 
+/* The next `size` bytes; NULL when there are less. */
 static const unsigned char *take(struct cursor *cursor, size_t size)
 {
     if (cursor->left < size)
@@ -47,6 +47,7 @@ static const unsigned char *take(struct cursor *cursor, size_t size)
     return at;
 }
 
+/* 3.1: six counts behind magic, version and 15 unused bytes. */
 static bool read_header(struct cursor *cursor, struct header *header)
 {
     const unsigned char *at = take(cursor, HEADER_SIZE);
@@ -56,13 +57,16 @@ static bool read_header(struct cursor *cursor, struct header *header)
     size_t *fields[] = {&header->ut,    &header->standard, &header->leaps,
                         &header->times, &header->types,    &header->characters};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        *fields[i] = big_endian32(at + 20 + 4 * i);
+        const unsigned char *count = at + 20 + 4 * i;
+        *fields[i] = (size_t)count[0] << 24 | (size_t)count[1] << 16 |
+                     (size_t)count[2] << 8 | count[3];
         if (*fields[i] > ZONE_FILE_MAX)
             return false;
     }
     return header->version >= 1 && header->types >= 1 && header->types <= 256;
 }
 
+/* 3.2. Leap seconds have their time and 4 bytes. */
 static size_t block_size(const struct header *header, size_t time_size)
 {
     return header->times * (time_size + 1) + header->types * TYPE_SIZE +
@@ -70,6 +74,8 @@ static size_t block_size(const struct header *header, size_t time_size)
            header->ut;
 }
 
+/* 3.2: times, an index into the types for each, the types (of which the first 4 bytes are the
+ * offset). Abbreviations and indicators mean nothing here. */
 static bool read_block(struct cursor *cursor, const struct header *header, size_t time_size,
                        struct retention_zone *zone)
 {
@@ -85,6 +91,9 @@ static bool read_block(struct cursor *cursor, const struct header *header, size_
         if (offsets[i] < -OFFSET_MAX || offsets[i] > OFFSET_MAX)
             return false;
     }
+
+    /* 3.2: before the first transition type 0 holds. Times must ascend: they are searched by
+     * halves. */
     zone->first = offsets[0];
     zone->count = header->times;
     zone->times = memory_array(zone->count + 1, sizeof(*zone->times));
@@ -98,7 +107,7 @@ static bool read_block(struct cursor *cursor, const struct header *header, size_
     return true;
 }
 
-/* A line of its own behind the 64-bit block. */
+/* 3.3: a line of its own behind the 64-bit block, the rule for all times to come. */
 static bool read_footer(struct cursor *cursor, struct retention_zone_rule *rule)
 {
     const unsigned char *begin = take(cursor, 1);
@@ -116,6 +125,8 @@ static bool read_footer(struct cursor *cursor, struct retention_zone_rule *rule)
     return retention_rule_parse(text, rule);
 }
 
+/* From version 2 on the same comes again in 64 bits, and only that is read: 32 bits end in
+ * 2038. */
 static bool read_zone(struct cursor cursor, struct retention_zone *zone)
 {
     struct header header;
@@ -156,14 +167,15 @@ const char *retention_zone_name(const struct retention_zone *zone)
     return zone->name;
 }
 
-/* Names of the database hold nothing else; so no name can leave its folder. */
+/* Names of the database hold nothing else; so no name can leave its folder ('.' is missing). */
 static bool is_plain_name(const char *name)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                   "0123456789_+-/";
     size_t length = strlen(name);
-    return length > 0 && length <= ZONE_NAME_MAX && strspn(name, allowed) == length &&
-           name[0] != '/' && name[length - 1] != '/' && strstr(name, "//") == NULL;
+    if (length == 0 || length > ZONE_NAME_MAX || strspn(name, allowed) != length)
+        return false;
+    return name[0] != '/' && name[length - 1] != '/' && strstr(name, "//") == NULL;
 }
 
 /* Files of the same folder that are not zones of the database. */
@@ -180,6 +192,7 @@ static bool is_foreign(const char *name)
 struct retention_zone *retention_zone_load(const char *name, struct err *err)
 {
     struct retention_zone *zone = NULL;
+    /* The default works where no zone database is installed. */
     if (strcmp(name, "UTC") == 0) {
         zone = memory_zalloc(sizeof(*zone));
         zone->name = memory_strdup(name);
@@ -198,6 +211,7 @@ struct retention_zone *retention_zone_load(const char *name, struct err *err)
         text_release(&data);
         text_release(&path);
     }
+    /* glibc would silently give UTC for an unknown name (section 2). */
     if (zone == NULL) {
         err_set(err, ERR_CONFIG, "time zone \"%.*s\" does not exist", ZONE_NAME_MAX, name);
         err_hint(err, "names look like \"Europe/Berlin\"; the package tzdata has them");

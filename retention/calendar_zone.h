@@ -32,6 +32,9 @@ struct retention_zone {
     struct retention_zone_rule rule; /* from times[count - 1] on */
 };
 
+/* The stretch around `time`, by the file or, behind its last transition, by the rule. */
+struct retention_span retention_zone_span(const struct retention_zone *zone, int64_t time);
+
 /* "CET-1CEST,M3.5.0,M10.5.0/3"; "" is no rule. Returns false when it is malformed. */
 bool retention_rule_parse(const char *text, struct retention_zone_rule *rule);
 /* The stretch around `time` by the rule alone, which must exist. */

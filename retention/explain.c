@@ -1,6 +1,6 @@
 /*
- * Words only: each text is made from the bits that plan.c left, so that what is shown
- * cannot differ from what was decided.
+ * The plan in words (RETENTION section 7). Words only: each text is made from the bits that the
+ * plan left, so that what is shown cannot differ from what was decided.
  */
 #include "retention/explain.h"
 
@@ -27,11 +27,7 @@ static bool has_reason(const struct subject *subject, unsigned reason)
     return (subject->decision->reasons & 1u << reason) != 0;
 }
 
-static bool has_rule(const struct subject *subject)
-{
-    return (subject->decision->reasons & ((1u << (RETENTION_BY_ALL + 1)) - 1)) != 0;
-}
-
+/* Whole, or as the caller shortens it. */
 static void add_id(const struct subject *subject, const char *id, struct text *out)
 {
     if (subject->style != NULL && subject->style->add_id != NULL)
@@ -54,39 +50,26 @@ static void add_date(int64_t time, struct text *out)
     text_addf(out, "%.10s", clock_rfc3339(full, time));
 }
 
-/* "daily 3/7"; the names are those of the keys behind "keep_". */
-static void explain_count(const struct subject *subject, unsigned reason, struct text *out)
+/* A rule of step 2. Names are those of the keys behind "keep_" (section 9: "last i/n"). */
+static void add_rule(const struct subject *subject, unsigned reason, struct text *out)
 {
-    text_addf(out, "%s %u/%lld", retention_policy_keys[reason].name + strlen("keep_"),
-              subject->decision->slot[reason],
-              (long long)subject->plan->policy->keep[reason]);
+    const struct retention_policy *policy = subject->plan->policy;
+    if (reason < RETENTION_BY_WITHIN) {
+        text_addf(out, "%s %u/%lld", retention_policy_keys[reason].name + strlen("keep_"),
+                  subject->decision->slot[reason], (long long)policy->keep[reason]);
+    } else if (reason < RETENTION_BY_DAYS) {
+        text_addf(out, "%s ", retention_policy_keys[reason].name + strlen("keep_"));
+        retention_duration_text(policy->within[reason - RETENTION_BY_WITHIN], out);
+    } else if (reason == RETENTION_BY_DAYS) {
+        text_addf(out, "days %lld", (long long)policy->keep_days);
+    } else {
+        text_add(out, reason == RETENTION_BY_OLDEST ? "oldest" : "no rule is on");
+    }
 }
 
-static void explain_within(const struct subject *subject, unsigned reason, struct text *out)
+/* The reason of a pin is what a user typed: nothing of it may reach a terminal as a command. */
+static void add_pin(const struct retention_artifact *artifact, struct text *out)
 {
-    text_addf(out, "%s ", retention_policy_keys[reason].name + strlen("keep_"));
-    retention_duration_text(subject->plan->policy->within[reason - RETENTION_BY_WITHIN],
-                            out);
-}
-
-static void explain_days(const struct subject *subject, unsigned reason, struct text *out)
-{
-    (void)reason;
-    text_addf(out, "days %lld", (long long)subject->plan->policy->keep_days);
-}
-
-static void explain_min_keep(const struct subject *subject, unsigned reason,
-                             struct text *out)
-{
-    (void)reason;
-    text_addf(out, "min_keep %u/%lld", subject->decision->floor_slot,
-              (long long)subject->plan->policy->min_keep);
-}
-
-static void explain_pin(const struct subject *subject, unsigned reason, struct text *out)
-{
-    (void)reason;
-    const struct retention_artifact *artifact = subject->artifact;
     text_add(out, "pinned");
     if (artifact->pin_reason != NULL && artifact->pin_reason[0] != '\0') {
         text_add(out, " \"");
@@ -99,38 +82,19 @@ static void explain_pin(const struct subject *subject, unsigned reason, struct t
     }
 }
 
-static void explain_lease(const struct subject *subject, unsigned reason, struct text *out)
+/* G7: another store's policy wants it, and its copy there is not complete. */
+static void add_pending(const struct retention_artifact *artifact, struct text *out)
 {
-    (void)reason;
-    text_add(out, "leased");
-    if (subject->artifact->lease != NULL)
-        text_addf(out, ": %s", subject->artifact->lease);
-}
-
-static void explain_pending(const struct subject *subject, unsigned reason,
-                            struct text *out)
-{
-    (void)reason;
     text_add(out, "pending copy to ");
-    for (size_t i = 0; subject->artifact->pending[i] != NULL; i++) {
-        const char *store = subject->artifact->pending[i];
+    for (size_t i = 0; artifact->pending[i] != NULL; i++) {
         text_add(out, i == 0 ? "" : ", ");
-        text_add_printable(out, store, strlen(store));
+        text_add_printable(out, artifact->pending[i], strlen(artifact->pending[i]));
     }
 }
 
-static void explain_future(const struct subject *subject, unsigned reason, struct text *out)
+/* Why it is ignored: its state, and of one that is locked until when. */
+static void add_state(const struct retention_artifact *artifact, struct text *out)
 {
-    (void)reason;
-    text_add(out, "quarantined: dated ");
-    add_minute(subject->artifact->time, out);
-    text_add(out, ", in the future");
-}
-
-static void explain_state(const struct subject *subject, unsigned reason, struct text *out)
-{
-    (void)reason;
-    const struct retention_artifact *artifact = subject->artifact;
     if (artifact->state != RETENTION_LOCKED) {
         text_add(out, retention_state_name(artifact->state));
     } else if (artifact->locked_until == 0) {
@@ -141,13 +105,9 @@ static void explain_state(const struct subject *subject, unsigned reason, struct
     }
 }
 
-static void explain_size(const struct subject *subject, unsigned reason, struct text *out);
-
-/* "no rule keeps it (week 2026-W45 is 01JC...Q7)" */
-static void explain_nothing(const struct subject *subject, unsigned reason,
-                            struct text *out)
+/* "no rule keeps it (week 2026-W45 is 01JC...Q7)": who has won the period it fell into. */
+static void add_nothing(const struct subject *subject, struct text *out)
 {
-    (void)reason;
     const struct retention_decision *decision = subject->decision;
     text_add(out, "no rule keeps it");
     if (decision->winner == RETENTION_NOBODY)
@@ -162,63 +122,58 @@ static void explain_nothing(const struct subject *subject, unsigned reason,
     text_add(out, ")");
 }
 
-/* Either a constant text or a function. */
-struct wording {
-    const char *text;
-    void (*explain)(const struct subject *subject, unsigned reason, struct text *out);
-};
-
-static struct wording wording_of(unsigned reason)
+/* "max_total_size (was: daily 3/7; weekly 1/4)": the rules that would have kept it. */
+static void add_size(const struct subject *subject, struct text *out)
 {
-    static const struct wording table[RETENTION_REASONS] = {
-        [RETENTION_BY_DAYS] = {NULL, explain_days},
-        [RETENTION_BY_OLDEST] = {"oldest", NULL},
-        [RETENTION_BY_ALL] = {"no rule is on", NULL},
-        [RETENTION_BY_MIN_KEEP] = {NULL, explain_min_keep},
-        [RETENTION_BY_VERIFIED] = {"newest verified", NULL},
-        [RETENTION_BY_SEQUENCE] = {"newest by sequence", NULL},
-        [RETENTION_BY_PIN] = {NULL, explain_pin},
-        [RETENTION_BY_LEASE] = {NULL, explain_lease},
-        [RETENTION_BY_PENDING] = {NULL, explain_pending},
-        [RETENTION_BY_UNKNOWN_TIME] = {"quarantined: time unknown", NULL},
-        [RETENTION_BY_FUTURE] = {NULL, explain_future},
-        [RETENTION_BY_MARK] = {"quarantined: set aside earlier", NULL},
-        [RETENTION_BY_SIZE] = {NULL, explain_size},
-        [RETENTION_BY_NOTHING] = {NULL, explain_nothing},
-        [RETENTION_BY_STATE] = {NULL, explain_state},
-    };
-    struct wording count = {NULL, explain_count}, within = {NULL, explain_within};
-    if (reason < RETENTION_BY_WITHIN)
-        return count;
-    return reason < RETENTION_BY_DAYS ? within : table[reason];
-}
-
-static void add_reason(const struct subject *subject, unsigned reason, struct text *out)
-{
-    struct wording wording = wording_of(reason);
-    if (wording.explain != NULL)
-        wording.explain(subject, reason, out);
-    else
-        text_add(out, wording.text);
-}
-
-/* "max_total_size (was: daily 3/7; weekly 1/4)" */
-static void explain_size(const struct subject *subject, unsigned reason, struct text *out)
-{
-    (void)reason;
     const char *between = "max_total_size (was: ";
     for (unsigned rule = 0; rule <= RETENTION_BY_ALL; rule++) {
         if (!has_reason(subject, rule))
             continue;
         text_add(out, between);
-        add_reason(subject, rule, out);
+        add_rule(subject, rule, out);
         between = "; ";
     }
     text_add(out, ")");
 }
 
-/* What the size cap took has its rules inside that reason; floors are named where they
- * decide. */
+static void add_reason(const struct subject *subject, unsigned reason, struct text *out)
+{
+    const struct retention_artifact *artifact = subject->artifact;
+    if (reason <= RETENTION_BY_ALL)
+        add_rule(subject, reason, out);
+    else if (reason == RETENTION_BY_UNKNOWN_TIME)
+        text_add(out, "quarantined: time unknown");
+    else if (reason == RETENTION_BY_FUTURE) {
+        text_add(out, "quarantined: dated ");
+        add_minute(artifact->time, out);
+        text_add(out, ", in the future");
+    } else if (reason == RETENTION_BY_MARK)
+        text_add(out, "quarantined: set aside earlier");
+    else if (reason == RETENTION_BY_MIN_KEEP)
+        text_addf(out, "min_keep %u/%lld", subject->decision->floor_slot,
+                  (long long)subject->plan->policy->min_keep);
+    else if (reason == RETENTION_BY_VERIFIED)
+        text_add(out, "newest verified");
+    else if (reason == RETENTION_BY_SEQUENCE)
+        text_add(out, "newest by sequence");
+    else if (reason == RETENTION_BY_PIN)
+        add_pin(artifact, out);
+    else if (reason == RETENTION_BY_LEASE)
+        text_addf(out, "leased%s%s", artifact->lease != NULL ? ": " : "",
+                  artifact->lease != NULL ? artifact->lease : "");
+    else if (reason == RETENTION_BY_PENDING)
+        add_pending(artifact, out);
+    else if (reason == RETENTION_BY_SIZE)
+        add_size(subject, out);
+    else if (reason == RETENTION_BY_NOTHING)
+        add_nothing(subject, out);
+    else
+        add_state(artifact, out);
+}
+
+/* What the size cap took has its rules inside that reason. The floors would stand at nearly
+ * every line of a short plan: they are named where they decide, which is where no rule keeps
+ * it anyway. */
 static bool is_named(const struct subject *subject, unsigned reason)
 {
     if (!has_reason(subject, reason))
@@ -226,10 +181,11 @@ static bool is_named(const struct subject *subject, unsigned reason)
     if (has_reason(subject, RETENTION_BY_SIZE))
         return reason == RETENTION_BY_SIZE;
     if (reason == RETENTION_BY_MIN_KEEP || reason == RETENTION_BY_SEQUENCE)
-        return !has_rule(subject);
+        return (subject->decision->reasons & ((1u << (RETENTION_BY_ALL + 1)) - 1)) == 0;
     return true;
 }
 
+/* Apart, for JSON: other programs look for single reasons. */
 void retention_explain_list(const struct retention_plan *plan, size_t index,
                             const struct retention_style *style, struct strlist *out)
 {
@@ -259,6 +215,7 @@ void retention_explain_text(const struct retention_plan *plan, size_t index,
     }
 }
 
+/* HELD: it goes, but delete_grace is not over. */
 const char *retention_explain_verdict(const struct retention_plan *plan, size_t index)
 {
     const struct retention_decision *decision = &plan->decisions[index];
@@ -281,10 +238,12 @@ void retention_explain_header(const struct retention_plan *plan,
         text_add(out, ")  nothing complete\n");
         return;
     }
+    /* What durations are measured from: whoever wonders why nothing ages out sees it here. */
     char anchor[32];
     text_addf(out, ")  anchor %.16sZ\n", clock_rfc3339(anchor, group->anchor));
 }
 
+/* Columns of fixed width but for the reasons, which come last. */
 void retention_explain_row(const struct retention_plan *plan, size_t index,
                            const struct retention_style *style, struct text *out)
 {
@@ -314,6 +273,7 @@ void retention_summary_add(struct retention_summary *summary,
         summary->held += group->held;
         summary->guards |= retention_guard_group(plan, group);
     }
+    /* Not the groups' pruned_bytes: those of held ones stay for now. */
     for (size_t i = 0; i < plan->count; i++) {
         const struct retention_decision *decision = &plan->decisions[i];
         if (decision->verdict == RETENTION_PRUNE && !decision->is_held)
@@ -324,6 +284,7 @@ void retention_summary_add(struct retention_summary *summary,
 void retention_explain_summary(const struct retention_summary *summary, const char *hash,
                                struct text *out)
 {
+    /* Of the complete ones: failed and damaged ones are no backups that could be missed. */
     char size[32];
     size_t percent = summary->complete == 0 ? 0 : 100 * summary->pruned / summary->complete;
     text_addf(out, "plan %s  keep %zu  prune %zu (%zu %%)", hash, summary->kept,

@@ -1,6 +1,7 @@
 /*
- * Guards come behind the plan and share none of its steps. What must survive is found again
- * here, by another way than the floors of the plan, just before anything is deleted.
+ * Guards (RETENTION section 4) come behind the plan and share none of its steps. What must
+ * survive is found again here, by another way than the floors of the plan, just before
+ * anything is deleted.
  */
 #include "retention/guard.h"
 
@@ -11,78 +12,39 @@
 #define CLOCK_BACK_MAX 3600      /* seconds behind the newest time seen */
 #define STORE_CLOCK_MAX (5 * 60) /* seconds between a store and us */
 
-/* More than the percentage, without rounding and without overflow. */
-static bool is_more_than_percent(uint64_t part, int64_t percent, uint64_t whole)
-{
-    return percent < 100 && part * 100 > (uint64_t)percent * whole;
-}
-
-static bool is_too_many(const struct retention_plan *plan,
-                        const struct retention_group *group)
-{
-    uint64_t going = group->pruned - group->held;
-    return going > (uint64_t)plan->policy->guard_min_count &&
-           is_more_than_percent(going, plan->policy->guard_percent, group->complete);
-}
-
-static bool is_newest_suspect(const struct retention_plan *plan,
-                              const struct retention_group *group)
-{
-    return group->pruned > 0 && group->newest != RETENTION_NOBODY &&
-           (plan->artifacts[group->newest].flags & RETENTION_SUSPECT) != 0;
-}
-
-static void explain_many(const struct retention_plan *plan,
-                         const struct retention_group *group, struct text *out)
-{
-    text_addf(
-        out,
-        "%zu of %zu complete copies would go in one run; more than %lld and more than "
-        "%lld %% is refused",
-        group->pruned - group->held, group->complete,
-        (long long)plan->policy->guard_min_count, (long long)plan->policy->guard_percent);
-}
-
-static void explain_suspect(const struct retention_plan *plan,
-                            const struct retention_group *group, struct text *out)
-{
-    text_addf(
-        out,
-        "the newest backup, %s, is suspect; nothing goes until it is pinned, verified "
-        "or followed by a normal one",
-        plan->artifacts[group->newest].id);
-}
-
-static const struct {
-    enum retention_guard guard;
-    const char *name;
-    bool (*refuses)(const struct retention_plan *, const struct retention_group *);
-    void (*explain)(const struct retention_plan *, const struct retention_group *,
-                    struct text *);
-} guards_table[] = {
-    {RETENTION_GUARD_MANY, "G3", is_too_many, explain_many},
-    {RETENTION_GUARD_SUSPECT, "G11", is_newest_suspect, explain_suspect},
-    {RETENTION_GUARD_CLOCK, "G4", NULL, NULL},
-    {RETENTION_GUARD_FLOORS, "G2", NULL, NULL},
-};
-#define GUARDS (sizeof(guards_table) / sizeof(guards_table[0]))
-
 unsigned retention_guard_group(const struct retention_plan *plan,
                                const struct retention_group *group)
 {
+    const struct retention_policy *policy = plan->policy;
     unsigned guards = 0;
-    for (size_t i = 0; i < GUARDS; i++) {
-        if (guards_table[i].refuses && guards_table[i].refuses(plan, group))
-            guards |= guards_table[i].guard;
-    }
+
+    /* G3: more than max(guard_min_count, guard_percent %) of the complete copies in one run.
+     * Exact: part / whole > percent / 100 without a division, so that no rounding lets one
+     * more through (section 9). What delete_grace still holds does not go in this run. */
+    uint64_t going = group->pruned - group->held;
+    if (going > (uint64_t)policy->guard_min_count && policy->guard_percent < 100 &&
+        going * 100 > (uint64_t)policy->guard_percent * group->complete)
+        guards |= RETENTION_GUARD_MANY;
+
+    /* G11: the newest one looks wrong, so that the older ones may be the last good ones
+     * (section 6). Held ones count, too: their time would run while nobody looks. */
+    if (group->pruned > 0 && group->newest != RETENTION_NOBODY &&
+        (plan->artifacts[group->newest].flags & RETENTION_SUSPECT) != 0)
+        guards |= RETENTION_GUARD_SUSPECT;
     return guards;
 }
 
 const char *retention_guard_name(enum retention_guard guard)
 {
-    for (size_t i = 0; i < GUARDS; i++) {
-        if (guards_table[i].guard == guard)
-            return guards_table[i].name;
+    switch (guard) {
+    case RETENTION_GUARD_MANY:
+        return "G3";
+    case RETENTION_GUARD_SUSPECT:
+        return "G11";
+    case RETENTION_GUARD_CLOCK:
+        return "G4";
+    case RETENTION_GUARD_FLOORS:
+        return "G2";
     }
     return "?";
 }
@@ -91,19 +53,27 @@ void retention_guard_text(const struct retention_plan *plan,
                           const struct retention_group *group, unsigned guards,
                           struct text *out)
 {
-    const char *between = "";
-    for (size_t i = 0; i < GUARDS; i++) {
-        if ((guards & guards_table[i].guard) == 0 || guards_table[i].explain == NULL)
-            continue;
-        text_addf(out, "%s%s: ", between, guards_table[i].name);
-        guards_table[i].explain(plan, group, out);
-        between = "; ";
-    }
+    if ((guards & RETENTION_GUARD_MANY) != 0)
+        text_addf(out,
+                  "G3: %zu of %zu complete copies would go in one run; more than %lld and "
+                  "more than %lld %% is refused",
+                  group->pruned - group->held, group->complete,
+                  (long long)plan->policy->guard_min_count,
+                  (long long)plan->policy->guard_percent);
+    if ((guards & RETENTION_GUARD_MANY) != 0 && (guards & RETENTION_GUARD_SUSPECT) != 0)
+        text_add(out, "; ");
+    if ((guards & RETENTION_GUARD_SUSPECT) != 0)
+        text_addf(
+            out,
+            "G11: the newest backup, %s, is suspect; nothing goes until it is pinned, "
+            "verified or followed by a normal one",
+            plan->artifacts[group->newest].id);
 }
 
 int retention_guard_clock(int64_t now, int64_t highest_seen, struct err *err)
 {
-    /* A clock that was corrected by a little is no reason to refuse. */
+    /* "now < the highest time seen - 1 h": a clock that was corrected by a little is no
+     * reason to refuse. */
     if (highest_seen == 0 || now >= highest_seen - CLOCK_BACK_MAX)
         return 0;
     char here[32], seen[32];
@@ -127,6 +97,8 @@ int retention_guard_store_clock(int64_t now, int64_t store_date, struct err *err
 
 int retention_guard_listing(bool is_whole, size_t listed, size_t known, struct err *err)
 {
+    /* What a listing does not show may be there all the same: nothing follows from half a
+     * one, and nothing from an unmounted disk (section 1, no. 9). */
     if (!is_whole)
         return err_set(err, ERR_UNSAFE, "G10: the listing of the store broke off");
     if (listed == 0 && known > 0) {
@@ -149,6 +121,7 @@ static bool is_verified(const struct survivor *survivor)
     return (survivor->place->artifact->flags & RETENTION_VERIFIED) != 0;
 }
 
+/* Does this run leave it? What delete_grace holds is there at least until a later one. */
 static bool is_staying(const struct survivor *survivor)
 {
     size_t index = (size_t)(survivor->place->artifact - survivor->plan->artifacts);
@@ -157,7 +130,7 @@ static bool is_staying(const struct survivor *survivor)
            (decision->verdict == RETENTION_PRUNE && decision->is_held);
 }
 
-/* Verified before unverified, then the newest. */
+/* Section 3, last paragraph: the newest verified, else the newest complete. */
 static int compare_worth(const struct survivor *a, const struct survivor *b)
 {
     const struct retention_place *left = a->place, *right = b->place;
@@ -170,7 +143,7 @@ static int compare_worth(const struct survivor *a, const struct survivor *b)
     return strcmp(right->artifact->id, left->artifact->id);
 }
 
-/* By group; inside one the best first, and of one artifact the copy that stays. */
+/* For the sum over stores. By group; inside one the best first, and of one artifact the copy that stays. */
 static int compare_survivors(const void *left, const void *right)
 {
     const struct survivor *a = left, *b = right;
@@ -180,7 +153,10 @@ static int compare_survivors(const void *left, const void *right)
     return order != 0 ? order : (int)is_staying(b) - (int)is_staying(a);
 }
 
-/* The best of one group in one store; false when nothing there could be restored. */
+/* Found by a walk of its own, not by the anchor or the floors of the plan: a mistake there must
+ * not be believed here.
+ *
+ * The best of one group in one store; false when nothing there could be restored. */
 static bool find_survivor(const struct retention_plan *plan,
                           const struct retention_group *group, struct survivor *out)
 {
@@ -201,6 +177,7 @@ static bool find_survivor(const struct retention_plan *plan,
 int retention_guard_survivors(const struct retention_plan *const *plans, size_t count,
                               struct err *err)
 {
+    /* The best of each group in each store … */
     size_t most = 0, found = 0;
     for (size_t i = 0; i < count; i++)
         most += plans[i]->group_count;
@@ -211,6 +188,8 @@ int retention_guard_survivors(const struct retention_plan *const *plans, size_t 
                 found++;
         }
     }
+
+    /* … and of these the best over all stores, first of its group, must stay somewhere. */
     qsort(survivors, found, sizeof(*survivors), compare_survivors);
     int result = 0;
     for (size_t i = 0; i < found && result == 0; i++) {
@@ -249,6 +228,8 @@ void retention_hash_add(struct retention_hash *hash, const char *store_uuid,
                 sizeof(*hash->lines));
     for (size_t i = 0; i < plan->count; i++) {
         const struct retention_decision *decision = &plan->decisions[i];
+        /* The sentence that is forced is "these go, those stay" (CONTRACT-NOTES 4): what is
+         * no backup is not in it, and what is held stays for now. */
         if (decision->verdict == RETENTION_IGNORE)
             continue;
         struct retention_hash_line *line = &hash->lines[hash->count++];
@@ -258,6 +239,7 @@ void retention_hash_add(struct retention_hash *hash, const char *store_uuid,
     }
 }
 
+/* One store's lines share a pointer, which saves most of the comparing. */
 static int compare_lines(const void *left, const void *right)
 {
     const struct retention_hash_line *a = left, *b = right;

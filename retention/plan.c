@@ -1,14 +1,15 @@
 /*
- * The steps of plan.h, one function each, group by group. Reasons are bits that only grow:
- * a step adds why it keeps an artifact and never takes away what an earlier one said, so
- * that the words shown are all of the truth. conclude alone turns bits into a verdict.
+ * The steps of plan.h, group by group; step 2 is rules.c. Reasons are bits that only grow: a
+ * step adds why it keeps a copy and never takes away what an earlier one said, so that the
+ * words shown are all of the truth. conclude alone turns bits into a verdict.
  *
- * Made for a million copies: groups are stretches of one sorted array, a calendar
- * remembers the period it was last asked for, and rules that are used up leave.
+ * Made for a million copies: groups are stretches of one sorted array, and each step walks its
+ * stretch once.
  */
 #include "retention/plan.h"
 
 #include "base/memory.h"
+#include "retention/rules.h"
 
 /* Room for one more index than the largest, RETENTION_NOBODY. */
 #define COUNT_MAX 4000000000
@@ -16,33 +17,11 @@
 /* __int128 is an extension; a sum of 64-bit sizes needs it to be exact. */
 __extension__ typedef unsigned __int128 total_size;
 
-/* One rule of the policy at work on one group. */
-struct rule {
-    unsigned reason; /* its bit's number */
-    enum retention_period period;
-    int64_t cutoff; /* the oldest time it looks at */
-    int64_t limit;  /* slots */
-    int64_t taken;
-    int64_t last_key; /* of the period taken last, when `taken` > 0 */
-    uint32_t winner;  /* who took it */
-};
-
-#define RULES_MAX (2 * RETENTION_RULES + 1)
-
 /* What is known while one group is planned. */
 struct work {
     struct retention_plan *plan;
     struct retention_group *group;
-    struct retention_calendar calendar;
-    struct rule rules[RULES_MAX];
-    size_t rule_count;
     size_t verified; /* index of the newest verified eligible one, or RETENTION_NOBODY */
-};
-
-static const enum retention_period period_of_rule[RETENTION_RULES] = {
-    [RETENTION_LAST] = RETENTION_NO_PERIOD, [RETENTION_HOURLY] = RETENTION_HOUR,
-    [RETENTION_DAILY] = RETENTION_DAY,      [RETENTION_WEEKLY] = RETENTION_WEEK,
-    [RETENTION_MONTHLY] = RETENTION_MONTH,  [RETENTION_YEARLY] = RETENTION_YEAR,
 };
 
 const char *retention_state_name(enum retention_state state)
@@ -56,18 +35,17 @@ const char *retention_state_name(enum retention_state state)
     return names[state];
 }
 
-size_t retention_plan_index(const struct retention_plan *plan, size_t place)
-{
-    return (size_t)(plan->order[place].artifact - plan->artifacts);
-}
-
 bool retention_plan_newly_quarantined(const struct retention_plan *plan, size_t index)
 {
     uint32_t why = plan->decisions[index].reasons & RETENTION_QUARANTINE;
     return why != 0 && (why & 1u << RETENTION_BY_MARK) == 0;
 }
 
-/* Groups by name; inside one the newest first. Total: ids are unique. */
+/* ---- groups ---- */
+
+/* By name; inside one the newest first: by (t, seq), and the id where a catalog that was
+ * merged from two machines has the same seq twice. Total, since ids are unique: the order of
+ * the input does not matter (section 8, P9). */
 static int compare_places(const void *left, const void *right)
 {
     const struct retention_place *a = left, *b = right;
@@ -90,11 +68,13 @@ static void sort_places(struct retention_plan *plan)
         const struct retention_artifact *artifact = &plan->artifacts[i];
         struct retention_place *place = &plan->order[i];
         place->group = artifact->group;
+        /* An unknown time sorts last: it must not look like the newest. */
         place->time = artifact->has_time ? artifact->time : INT64_MIN;
         place->seq = artifact->seq;
         place->artifact = artifact;
         is_sorted = is_sorted && (i == 0 || compare_places(place - 1, place) <= 0);
     }
+    /* The catalog hands its rows over in this order already, mostly. */
     if (!is_sorted)
         qsort(plan->order, plan->count, sizeof(*plan->order), compare_places);
 }
@@ -107,6 +87,8 @@ static bool begins_group(const struct retention_plan *plan, size_t place)
     return group != before && strcmp(group, before) != 0;
 }
 
+/* Each group is a stretch of the sorted places. Counted first, so that there is one big
+ * allocation whose failure is an ordinary error. */
 static int find_groups(struct retention_plan *plan, struct err *err)
 {
     size_t count = 0;
@@ -128,26 +110,9 @@ static int find_groups(struct retention_plan *plan, struct err *err)
     return 0;
 }
 
-/* Why an artifact is set aside; 0: it is not. */
-static uint32_t quarantine_of(const struct retention_artifact *artifact,
-                              int64_t newest_allowed)
-{
-    uint32_t why = 0;
-    if (!artifact->has_time)
-        why |= 1u << RETENTION_BY_UNKNOWN_TIME;
-    else if (artifact->time > newest_allowed)
-        why |= 1u << RETENTION_BY_FUTURE;
-    if ((artifact->flags & RETENTION_QUARANTINED) != 0)
-        why |= 1u << RETENTION_BY_MARK;
-    return why;
-}
+/* ---- the steps ---- */
 
-static bool is_eligible(const struct retention_plan *plan, size_t index)
-{
-    return plan->artifacts[index].state == RETENTION_COMPLETE &&
-           (plan->decisions[index].reasons & RETENTION_QUARANTINE) == 0;
-}
-
+/* Step 1: what is eligible, and the anchor. */
 static void classify(struct work *work)
 {
     struct retention_plan *plan = work->plan;
@@ -159,17 +124,31 @@ static void classify(struct work *work)
         size_t index = retention_plan_index(plan, i);
         struct retention_decision *decision = &plan->decisions[index];
         decision->winner = RETENTION_NOBODY;
+
+        /* Running, failed, damaged, missing: they never fill a slot and never count for a
+         * floor (section 1, no. 2). */
         if (artifact->state != RETENTION_COMPLETE) {
             decision->reasons = 1u << RETENTION_BY_STATE;
             continue;
         }
         group->complete++;
-        decision->reasons = quarantine_of(artifact, newest_allowed);
-        /* Set aside means kept, but by nobody's rule: it takes no slot from one that can be
-         * trusted. */
-        decision->is_protected = decision->reasons != 0;
-        if (decision->reasons != 0)
+
+        /* t > now + future_tolerance, or t unknown: quarantined (G5). The mark is sticky:
+         * when its time has come it must still not become the anchor (section 1, no. 4). */
+        if (!artifact->has_time)
+            decision->reasons |= 1u << RETENTION_BY_UNKNOWN_TIME;
+        else if (artifact->time > newest_allowed)
+            decision->reasons |= 1u << RETENTION_BY_FUTURE;
+        if ((artifact->flags & RETENTION_QUARANTINED) != 0)
+            decision->reasons |= 1u << RETENTION_BY_MARK;
+        if (decision->reasons != 0) {
+            /* Set aside means kept, but by nobody's rule: it takes no slot from one that can
+             * be trusted. */
+            decision->is_protected = true;
             continue;
+        }
+
+        /* anchor = E[0].t, not the clock: with no new good backup nothing ages out. */
         group->eligible++;
         if (!group->has_anchor) {
             group->has_anchor = true;
@@ -179,126 +158,14 @@ static void classify(struct work *work)
     }
 }
 
-static void add_rule(struct work *work, unsigned reason, enum retention_period period,
-                     int64_t limit, int64_t cutoff)
-{
-    struct rule *rule = &work->rules[work->rule_count++];
-    memset(rule, 0, sizeof(*rule));
-    rule->reason = reason;
-    rule->period = period;
-    rule->limit = limit;
-    rule->cutoff = cutoff;
-}
-
-static void add_rules(struct work *work)
-{
-    const struct retention_policy *policy = work->plan->policy;
-    int64_t anchor = work->group->anchor;
-    for (unsigned i = 0; i < RETENTION_RULES; i++) {
-        if (policy->keep[i] > 0)
-            add_rule(work, RETENTION_BY_COUNT + i, period_of_rule[i], policy->keep[i],
-                     INT64_MIN);
-    }
-    for (unsigned i = 0; i < RETENTION_RULES; i++) {
-        if (policy->has_within[i])
-            add_rule(work, RETENTION_BY_WITHIN + i, period_of_rule[i], INT64_MAX,
-                     retention_calendar_before(policy->zone, anchor, policy->within[i]));
-    }
-    if (policy->keep_days > 0) {
-        struct duration days = {0, INT64_MAX};
-        /* A number too large for seconds keeps everything, instead of wrapping around to
-         * nothing. */
-        if (policy->keep_days <= INT64_MAX / 86400)
-            days.seconds = policy->keep_days * 86400;
-        add_rule(work, RETENTION_BY_DAYS, RETENTION_NO_PERIOD, INT64_MAX,
-                 retention_calendar_before(policy->zone, anchor, days));
-    }
-}
-
-/* One artifact against one rule. A key that is not smaller than the last one is no new
- * period: at St John's on 2006-10-29 the local date went back to the 28th at one past
- * midnight. */
-static bool apply_rule(struct work *work, struct rule *rule, size_t index)
-{
-    int64_t time = work->plan->artifacts[index].time;
-    struct retention_decision *decision = &work->plan->decisions[index];
-    /* Newest first: what is older than the cutoff once is so for all that follow, the rule
-     * leaves. */
-    if (time < rule->cutoff)
-        return false;
-    bool is_new = true;
-    int64_t key = 0;
-    if (rule->period != RETENTION_NO_PERIOD) {
-        key = retention_calendar_key(&work->calendar, rule->period, time);
-        is_new = rule->taken == 0 || key < rule->last_key;
-    }
-    if (is_new && rule->taken < rule->limit) {
-        rule->last_key = key;
-        rule->winner = (uint32_t)index;
-        rule->taken++;
-        decision->reasons |= 1u << rule->reason;
-        if (rule->reason < RETENTION_BY_WITHIN)
-            decision->slot[rule->reason - RETENTION_BY_COUNT] = (uint32_t)rule->taken;
-    } else if (is_new) {
-        return false;
-    } else if (key == rule->last_key && decision->winner == RETENTION_NOBODY) {
-        decision->winner = rule->winner;
-        decision->winner_period = (uint8_t)rule->period;
-    }
-    return true;
-}
-
-/* Rules that have nothing more to say leave the list: most do so early, and a plan of a
- * million artifacts spends its time here. */
-static void apply_rules_to(struct work *work, size_t index)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < work->rule_count; i++) {
-        if (!apply_rule(work, &work->rules[i], index))
-            continue;
-        if (left != i)
-            work->rules[left] = work->rules[i];
-        left++;
-    }
-    work->rule_count = left;
-}
-
-/* Of a count rule; those that left the list had used all of theirs. */
-static bool has_free_slot(const struct work *work)
-{
-    for (size_t i = 0; i < work->rule_count; i++) {
-        const struct rule *rule = &work->rules[i];
-        if (rule->reason < RETENTION_BY_WITHIN && rule->taken < rule->limit)
-            return true;
-    }
-    return false;
-}
-
-static void apply_rules(struct work *work)
-{
-    struct retention_plan *plan = work->plan;
-    const struct retention_group *group = work->group;
-    size_t oldest = RETENTION_NOBODY;
-    add_rules(work);
-    for (size_t i = group->first; i < group->first + group->count; i++) {
-        size_t index = retention_plan_index(plan, i);
-        if (!is_eligible(plan, index))
-            continue;
-        oldest = index;
-        apply_rules_to(work, index);
-        if (!plan->is_on)
-            plan->decisions[index].reasons |= 1u << RETENTION_BY_ALL;
-    }
-    if (plan->policy->keep_oldest && oldest != RETENTION_NOBODY && has_free_slot(work))
-        plan->decisions[oldest].reasons |= 1u << RETENTION_BY_OLDEST;
-}
-
 static void protect(struct retention_plan *plan, size_t index, unsigned reason)
 {
     plan->decisions[index].reasons |= 1u << reason;
     plan->decisions[index].is_protected = true;
 }
 
+/* Step 3: the newest min_keep, the newest verified, the newest by seq: kept and protected
+ * (G2), whatever the rules say. */
 static void apply_floors(struct work *work)
 {
     struct retention_plan *plan = work->plan;
@@ -308,7 +175,7 @@ static void apply_floors(struct work *work)
     for (size_t i = group->first; i < group->first + group->count; i++) {
         size_t index = retention_plan_index(plan, i);
         const struct retention_artifact *artifact = &plan->artifacts[index];
-        if (!is_eligible(plan, index))
+        if (!retention_is_eligible(plan, index))
             continue;
         if (seen < plan->policy->min_keep) {
             protect(plan, index, RETENTION_BY_MIN_KEEP);
@@ -322,16 +189,17 @@ static void apply_floors(struct work *work)
     }
     if (work->verified != RETENTION_NOBODY)
         protect(plan, work->verified, RETENTION_BY_VERIFIED);
-    if (last !=
-        RETENTION_NOBODY) /* after a backward jump of the clock the newest looks old */
+    /* After a backward jump of the clock the newest looks old; its seq does not. */
+    if (last != RETENTION_NOBODY)
         protect(plan, last, RETENTION_BY_SEQUENCE);
 }
 
+/* Steps 4 and 5: pinned, leased, awaited by another store: kept and protected. They have
+ * used slots like any other (step 4): a pin changes only its own verdict (section 8, P12). */
 static void apply_pins(struct work *work)
 {
     struct retention_plan *plan = work->plan;
-    const struct retention_group *group = work->group;
-    for (size_t i = group->first; i < group->first + group->count; i++) {
+    for (size_t i = work->group->first; i < work->group->first + work->group->count; i++) {
         const struct retention_artifact *artifact = plan->order[i].artifact;
         size_t index = retention_plan_index(plan, i);
         if (artifact->state != RETENTION_COMPLETE)
@@ -341,11 +209,14 @@ static void apply_pins(struct work *work)
             protect(plan, index, RETENTION_BY_PIN);
         if ((artifact->flags & RETENTION_LEASED) != 0)
             protect(plan, index, RETENTION_BY_LEASE);
+        /* G7: this may be the only place the other copy can come from. */
         if (artifact->pending != NULL && artifact->pending[0] != NULL)
             protect(plan, index, RETENTION_BY_PENDING);
     }
 }
 
+/* Step 6, the only rule that removes: the oldest kept goes until the rest fits, never a
+ * protected one. All kept count, pinned and quarantined ones too (section 9). */
 static void apply_size_cap(struct work *work)
 {
     struct retention_plan *plan = work->plan;
@@ -360,7 +231,9 @@ static void apply_size_cap(struct work *work)
             plan->decisions[index].reasons != 0)
             total += plan->artifacts[index].size;
     }
-    /* From the oldest on, and only as many as it takes. */
+
+    /* By (t, seq) upwards, and only as many as it takes. Their rules stay in the bits: the
+     * texts say what would have kept them. */
     for (size_t i = group->first + group->count; i-- > group->first && total > cap;) {
         size_t index = retention_plan_index(plan, i);
         struct retention_decision *decision = &plan->decisions[index];
@@ -379,53 +252,51 @@ static bool is_over(const struct work *work, int64_t since, struct duration keep
            retention_calendar_after(work->plan->policy->zone, since, keep);
 }
 
-/* What failed has served when it is old enough and something newer is whole. */
-static bool is_failed_due(const struct work *work,
-                          const struct retention_artifact *artifact)
+/* May one that is no backup be cleared away? Section 5: "removed after failed_keep /
+ * damaged_keep if a newer good (verified) one exists". */
+static bool is_due(const struct work *work, const struct retention_artifact *artifact)
 {
-    return work->group->has_anchor && work->group->anchor > artifact->time &&
-           is_over(work, artifact->time, work->plan->policy->failed_keep);
-}
+    const struct retention_policy *policy = work->plan->policy;
+    if (!artifact->has_time)
+        return false;
 
-/* What is damaged may be healed from another store, or hold what nothing else holds: its
- * time counts from when that was found out, however old it is, and only something newer
- * that is proven makes up for it. */
-static bool is_damaged_due(const struct work *work,
-                           const struct retention_artifact *artifact)
-{
+    /* What failed has served when it is old enough and something newer is whole: a complete
+     * one suffices (CONTRACT-NOTES 23). */
+    if (artifact->state == RETENTION_FAILED)
+        return work->group->has_anchor && work->group->anchor > artifact->time &&
+               is_over(work, artifact->time, policy->failed_keep);
+
+    /* What is damaged may be healed from another store, or hold what nothing else holds: its
+     * time counts from when that was found out, however old it is, and only something newer
+     * that is proven makes up for it. */
     int64_t since = artifact->damaged_since;
-    if (since == 0 || work->verified == RETENTION_NOBODY ||
+    if (artifact->state != RETENTION_DAMAGED || since == 0 ||
+        work->verified == RETENTION_NOBODY ||
         work->plan->artifacts[work->verified].time <= artifact->time)
         return false;
     return is_over(work, since > artifact->time ? since : artifact->time,
-                   work->plan->policy->damaged_keep);
+                   policy->damaged_keep);
 }
 
-static bool is_due(const struct work *work, const struct retention_artifact *artifact)
-{
-    if (!artifact->has_time)
-        return false;
-    return (artifact->state == RETENTION_FAILED && is_failed_due(work, artifact)) ||
-           (artifact->state == RETENTION_DAMAGED && is_damaged_due(work, artifact));
-}
-
+/* G6, delete_grace: it must still be unwanted this long after a plan first marked it. */
 static bool is_held(const struct work *work, const struct retention_artifact *artifact)
 {
-    const struct retention_policy *policy = work->plan->policy;
-    if (policy->delete_grace.months == 0 && policy->delete_grace.seconds == 0)
+    const struct duration *grace = &work->plan->policy->delete_grace;
+    if (grace->months == 0 && grace->seconds == 0)
         return false;
-    return artifact->first_marked == 0 ||
-           work->plan->now < retention_calendar_after(policy->zone, artifact->first_marked,
-                                                      policy->delete_grace);
+    return artifact->first_marked == 0 || !is_over(work, artifact->first_marked, *grace);
 }
 
+/* Sums for people: what is beyond 64 bits is shown as the largest number. */
 static void add_bytes(uint64_t *sum, uint64_t size)
 {
     *sum = size > UINT64_MAX - *sum ? UINT64_MAX : *sum + size;
 }
 
+/* Step 7: bits become verdicts. */
 static void conclude(struct work *work)
 {
+    const uint32_t against = 1u << RETENTION_BY_NOTHING | 1u << RETENTION_BY_SIZE;
     struct retention_plan *plan = work->plan;
     struct retention_group *group = work->group;
     for (size_t i = group->first; i < group->first + group->count; i++) {
@@ -438,10 +309,11 @@ static void conclude(struct work *work)
             group->ignored++;
             continue;
         }
+
+        /* Each has at least one reason (section 8, P1), and be it this one. */
         if (decision->reasons == 0)
             decision->reasons = 1u << RETENTION_BY_NOTHING;
-        if ((decision->reasons & (1u << RETENTION_BY_NOTHING | 1u << RETENTION_BY_SIZE)) ==
-            0) {
+        if ((decision->reasons & against) == 0) {
             decision->verdict = RETENTION_KEEP;
             group->kept++;
             add_bytes(&group->kept_bytes, artifact->size);
@@ -455,19 +327,7 @@ static void conclude(struct work *work)
     }
 }
 
-static void plan_group(struct retention_plan *plan, struct retention_group *group)
-{
-    struct work work = {.plan = plan, .group = group, .verified = RETENTION_NOBODY};
-    retention_calendar_init(&work.calendar, plan->policy->zone);
-    classify(&work);
-    if (group->has_anchor) {
-        apply_rules(&work);
-        apply_floors(&work);
-    }
-    apply_pins(&work);
-    apply_size_cap(&work);
-    conclude(&work);
-}
+/* ---- the plan ---- */
 
 struct retention_plan *retention_plan_new(const struct retention_policy *policy,
                                           int64_t now,
@@ -484,6 +344,8 @@ struct retention_plan *retention_plan_new(const struct retention_policy *policy,
     plan->count = count;
     plan->now = now;
     plan->is_on = retention_policy_is_on(policy);
+
+    /* One more than there are: an empty array has an address, too. */
     plan->decisions = memory_try((count + 1) * sizeof(*plan->decisions), err);
     if (plan->decisions == NULL)
         goto failed;
@@ -494,8 +356,20 @@ struct retention_plan *retention_plan_new(const struct retention_policy *policy,
     sort_places(plan);
     if (find_groups(plan, err) < 0)
         goto failed;
-    for (size_t i = 0; i < plan->group_count; i++)
-        plan_group(plan, &plan->groups[i]);
+
+    /* Groups never mix: planned apart they come to the same as together (section 8, P24). */
+    for (size_t i = 0; i < plan->group_count; i++) {
+        struct work work = {plan, &plan->groups[i], RETENTION_NOBODY};
+        classify(&work);
+        /* Without anything eligible there is nothing to count from, and nothing to keep. */
+        if (work.group->has_anchor) {
+            retention_rules_apply(plan, work.group);
+            apply_floors(&work);
+        }
+        apply_pins(&work);
+        apply_size_cap(&work);
+        conclude(&work);
+    }
     return plan;
 failed:
     retention_plan_free(plan);

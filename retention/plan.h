@@ -159,7 +159,10 @@ struct retention_plan *retention_plan_new(const struct retention_policy *policy,
 void retention_plan_free(struct retention_plan *plan); /* NULL-safe */
 
 /* Index of the artifact at a place of plan->order: its decision is plan->decisions[index]. */
-size_t retention_plan_index(const struct retention_plan *plan, size_t place);
+static inline size_t retention_plan_index(const struct retention_plan *plan, size_t place)
+{
+    return (size_t)(plan->order[place].artifact - plan->artifacts);
+}
 
 /* The catalog's word for a state: "complete", "damaged" … */
 const char *retention_state_name(enum retention_state state);

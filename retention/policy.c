@@ -1,7 +1,8 @@
 /*
- * The table of keys decides everything: what a key takes, its least value, where it goes.
- * A key that is absent and a count of 0 are both "off", and a policy with nothing on keeps
- * everything: a forgotten line must never read as "delete".
+ * The table of keys (RETENTION section 2) decides everything: what a key takes, its least
+ * value, where it goes. A key that is absent and a count of 0 are both "off", and a policy
+ * with nothing on keeps everything: a forgotten line must never read as "delete" (section 1,
+ * no. 3).
  */
 #include "retention/policy.h"
 
@@ -75,6 +76,7 @@ const struct retention_key *retention_policy_key(const char *name)
     return NULL;
 }
 
+/* Section 2, column "default"; all else is off, which is 0. */
 static void set_defaults(struct retention_policy *policy)
 {
     memset(policy, 0, sizeof(*policy));
@@ -99,6 +101,7 @@ void retention_policy_release(struct retention_policy *policy)
     policy->zone = NULL;
 }
 
+/* The old one stays when there is none of this name: the policy can still be released. */
 static int set_zone(struct retention_zone **zone, const char *value, struct err *err)
 {
     struct retention_zone *loaded = retention_zone_load(value, err);
@@ -109,6 +112,8 @@ static int set_zone(struct retention_zone **zone, const char *value, struct err 
     return 0;
 }
 
+/* parse.h refuses negative numbers, unknown units and rests: each would be a way to say
+ * "delete everything" by accident. */
 static int set_field(const struct retention_key *key, void *field, const char *value,
                      struct err *err)
 {
@@ -127,31 +132,33 @@ static int set_field(const struct retention_key *key, void *field, const char *v
     return err_set(err, ERR_CONFIG, "unknown kind of key");
 }
 
-static int unknown_key(const char *name, struct err *err)
-{
-    const char *names[sizeof(retention_policy_keys) / sizeof(retention_policy_keys[0])];
-    for (size_t i = 0; i < retention_policy_key_count; i++)
-        names[i] = retention_policy_keys[i].name;
-    err_set(err, ERR_CONFIG, "unknown policy key \"%s\"", name);
-    const char *nearest = text_nearest(name, names, retention_policy_key_count);
-    return nearest == NULL ? -1 : err_hint(err, "did you mean \"%s\"?", nearest);
-}
-
 int retention_policy_set(struct retention_policy *policy, const char *key,
                          const char *value, struct err *err)
 {
     const struct retention_key *row = retention_policy_key(key);
-    if (row == NULL)
-        return unknown_key(key, err);
+    if (row == NULL) {
+        const char *names[sizeof(retention_policy_keys) / sizeof(retention_policy_keys[0])];
+        for (size_t i = 0; i < retention_policy_key_count; i++)
+            names[i] = retention_policy_keys[i].name;
+        err_set(err, ERR_CONFIG, "unknown policy key \"%s\"", key);
+        const char *nearest = text_nearest(key, names, retention_policy_key_count);
+        return nearest == NULL ? -1 : err_hint(err, "did you mean \"%s\"?", nearest);
+    }
+
+    /* Whatever is wrong with it, it stands in the configuration. */
     if (set_field(row, (char *)policy + row->offset, value, err) < 0) {
         err->kind = ERR_CONFIG;
         return err_context(err, "%s", key);
     }
+    /* Of durations 0 is a value ("what is as new as the newest"): a switch says that it is
+     * set. */
     if (row->switch_offset != RETENTION_NO_SWITCH)
         *(bool *)((char *)policy + row->switch_offset) = true;
     return 0;
 }
 
+/* Section 9: "a policy is on when any of keep_last … keep_yearly > 0, keep_within,
+ * keep_within_*, keep_days is set". */
 bool retention_policy_is_on(const struct retention_policy *policy)
 {
     for (int rule = 0; rule < RETENTION_RULES; rule++) {
@@ -161,6 +168,7 @@ bool retention_policy_is_on(const struct retention_policy *policy)
     return policy->keep_days > 0;
 }
 
+/* The part that is whole units; the rest comes back. */
 static int64_t add_units(int64_t amount, int64_t unit, const char *name, struct text *out)
 {
     if (amount >= unit)
@@ -176,6 +184,7 @@ void retention_duration_text(struct duration duration, struct text *out)
     } units[] = {{7 * 86400, "w"}, {86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
     if (duration.months == 0 && duration.seconds == 0)
         text_add(out, "0h");
+    /* Months and seconds do not convert into each other: a month has no fixed length. */
     add_units(add_units(duration.months, 12, "y", out), 1, "mo", out);
     int64_t rest = duration.seconds;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
@@ -194,6 +203,7 @@ static void add_size(uint64_t bytes, struct text *out)
     text_addf(out, "%llu%s", (unsigned long long)bytes, units[unit]);
 }
 
+/* The way retention_policy_set takes it. */
 static void add_value(const struct retention_key *key, const void *field, struct text *out)
 {
     if (key->kind == RETENTION_KIND_COUNT)
@@ -206,6 +216,7 @@ static void add_value(const struct retention_key *key, const void *field, struct
         text_add(out, *(const bool *)field ? "true" : "false");
 }
 
+/* A zone is not compared: it is always shown, at the end. */
 static bool is_default(const struct retention_key *key, const void *field,
                        const void *initial)
 {
@@ -233,6 +244,8 @@ void retention_policy_text(const struct retention_policy *policy, struct text *o
     for (size_t i = 0; i < retention_policy_key_count; i++) {
         const struct retention_key *key = &retention_policy_keys[i];
         const char *field = (const char *)policy + key->offset;
+        /* What is on, and what differs from the default. min_keep is the floor under all of
+         * it and always shown. */
         bool is_shown = !is_default(key, field, (const char *)&initial + key->offset);
         if (key->switch_offset != RETENTION_NO_SWITCH)
             is_shown = *(const bool *)((const char *)policy + key->switch_offset);

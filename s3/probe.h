@@ -3,7 +3,7 @@
  *
  *     s3_probe_run -> read findings -> s3_probe_release
  *
- * Only keys below a random folder, "PREFIXpgkeep-probe-<ULID>/", are ever written or
+ * Only keys below a random folder of the client, "pgkeep-probe-<ULID>/", are ever written or
  * removed. What is refused on purpose (a wrong MD5, a wrong SHA-256, a wrong checksum, a
  * part number at the limit) is tried on uploads that are aborted, so that nothing of it can
  * become an object. Everything is removed at the end, also after a failure and although the
@@ -44,12 +44,11 @@ enum { S3_PROBE_FINDINGS = 32 };
 struct s3_probe {
     struct s3_finding findings[S3_PROBE_FINDINGS]; /* in the order of asking */
     size_t count;
-    char *prefix; /* the scratch folder; heap */
+    char *prefix; /* the scratch folder, with the client's prefix; heap */
 };
 
 struct s3_probe_spec {
-    const char *prefix; /* of the store: "" or ending in '/' */
-    size_t part_size;   /* bytes of the smallest part to try; 0: the row's least */
+    size_t part_size; /* bytes of the smallest part to try; 0: the row's least */
     /* no new question after that; 0: 2 min. Cleaning up has 60 s more per request */
     int64_t timeout_ms;
 };

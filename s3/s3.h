@@ -44,6 +44,9 @@ struct s3_config {
     /* NULL: environment, profile; then "us-east-1", corrected by redirects */
     const char *region;
     const char *bucket; /* required */
+    /* what is ours in the bucket: "p" or "p/q/"; NULL or "": all of it. Keys and prefixes of
+     * all calls are relative to it. */
+    const char *prefix;
     enum s3_style style;
     bool allow_insecure;    /* plain http to a host that is not loopback */
     const char *ca_file;    /* PEM; NULL: AWS_CA_BUNDLE, then the system's */
@@ -87,6 +90,8 @@ void s3_client_set_cleaning(struct s3_client *client, bool cleaning);
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
 /* Name of the provider row. */
 const char *s3_client_provider(const struct s3_client *client);
+/* The configured prefix as it is put in front of keys: "" or "p/q/". */
+const char *s3_client_prefix(const struct s3_client *client);
 /* After how many hours the service removes an upload that is not finished; 0: never. */
 unsigned s3_client_upload_hours(const struct s3_client *client);
 
@@ -141,10 +146,6 @@ struct s3_delete {
 };
 int s3_delete(struct s3_client *client, struct s3_delete *delete_,
               struct err *err) MUST_USE;
-/* DeleteObjects in batches of 1,000 with Content-MD5 and per-key results; single deletes where the
- * service has no such call or a key cannot stand in XML. Fills every result. */
-int s3_delete_many(struct s3_client *client, struct s3_delete *deletes, size_t count,
-                   struct err *err) MUST_USE;
 
 /* Calls `each` for every object under prefix, in the service's order, until it returns non-zero
  * (that value is returned). A listing that cannot be completed is an error after some calls: decide
@@ -172,9 +173,7 @@ int s3_bucket_check(struct s3_client *client, struct err *err) MUST_USE;
 
 /* ---- uploads ---- */
 
-/* Which size part n of a stream has. The schedule is computed once per stream and shared by
- * all stores of a job (s3_parts_merge takes the tighter of two rule sets), so that one buffer
- * serves all. */
+/* What the service's row and the configuration say of the sizes of parts. */
 struct s3_part_rules {
     uint64_t min_size;  /* of a part that is not the last; bytes */
     uint64_t max_size;  /* 0: none */
@@ -182,13 +181,6 @@ struct s3_part_rules {
     bool uniform;       /* all parts but the last of equal size (R2) */
 };
 struct s3_part_rules s3_client_part_rules(const struct s3_client *client);
-struct s3_part_rules s3_parts_merge(struct s3_part_rules a, struct s3_part_rules b);
-/* Size of part `number` (from 1) for an estimate of the stored bytes (0: unknown). 0: there is no
- * such part, the stream is too long for these rules: fail and abort, never finish short. */
-uint64_t s3_part_size(const struct s3_part_rules *rules, uint64_t estimate,
-                      unsigned number);
-/* Bytes that all parts together can hold. */
-uint64_t s3_parts_capacity(const struct s3_part_rules *rules, uint64_t estimate);
 
 struct s3_upload;
 struct s3_upload_spec {

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "s3/core/retry.h"
+#include "s3/http/http.h"
 #include "s3/http/xml.h"
 
 #include <strings.h>
@@ -95,7 +96,8 @@ static void set_field(struct s3_answer *answer, const struct field *field,
         memcpy(place, &number, sizeof number);
         return;
     case FIELD_HTTP_DATE:
-        if (clock_parse_http(value, &seconds) == 0)
+        seconds = s3_http_date(value);
+        if (seconds >= 0)
             memcpy(place, &seconds, sizeof seconds);
         return;
     case FIELD_DATE:
@@ -139,32 +141,12 @@ void s3_answer_clear(struct s3_answer *answer)
     *answer = kept;
 }
 
-/* "HTTP/1.1 200 OK" */
-static void begin(struct s3_answer *answer, const char *line)
+void s3_answer_header(struct s3_answer *answer, const char *name, const char *value)
 {
-    const char *blank = strchr(line, ' ');
-    uint64_t status = 0;
-
-    s3_answer_clear(answer);
-    if (blank == NULL)
-        return;
-    blank++;
-    if (read_number(&blank, &status) && status < 1000)
-        answer->status = (int)status;
-}
-
-static void set_header(struct s3_answer *answer, char *line)
-{
-    char *value = strchr(line, ':');
-
-    if (value == NULL)
-        return;
-    *value++ = '\0';
-    value += strspn(value, " \t");
-    if (strcasecmp(line, "content-range") == 0)
+    if (strcasecmp(name, "content-range") == 0)
         set_range(answer, value);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (strcasecmp(fields[i].name, line) != 0)
+        if (strcasecmp(fields[i].name, name) != 0)
             continue;
         set_field(answer, &fields[i], value);
         if (fields[i].offset == offsetof(struct s3_answer, length))
@@ -172,19 +154,14 @@ static void set_header(struct s3_answer *answer, char *line)
     }
 }
 
-bool s3_answer_header(struct s3_answer *answer, const char *line, size_t size)
+void s3_answer_head(struct s3_answer *answer, int status, CURL *easy)
 {
-    while (size > 0 && strchr("\r\n \t", line[size - 1]) != NULL && line[size - 1] != '\0')
-        size--;
-    if (size == 0)
-        return answer->status >= 200;
-    char *copy = memory_strndup(line, size);
-    if (strncmp(copy, "HTTP/", 5) == 0)
-        begin(answer, copy);
-    else
-        set_header(answer, copy);
-    free(copy);
-    return false;
+    s3_answer_clear(answer);
+    answer->status = status;
+    /* In the order in which they came: of one sent twice the last counts. */
+    for (struct curl_header *header = NULL;
+         (header = curl_easy_nextheader(easy, CURLH_HEADER, -1, header)) != NULL;)
+        s3_answer_header(answer, header->name, header->value);
 }
 
 static int read_error(void *context, const char *path, const char *text, struct err *err)

@@ -180,7 +180,7 @@ static void set_exchange(struct s3_task *task)
     exchange->body_size = task->discovering ? 0 : request->body_size;
     exchange->fresh = task->fresh || !may_be_sent_twice(request);
     exchange->no_expect = task->client->no_expect;
-    exchange->on_header = s3_attempt_head;
+    exchange->on_head = s3_attempt_head;
     exchange->on_body = s3_attempt_body;
     exchange->context = task;
     set_limits(task);

@@ -65,13 +65,12 @@ static bool is_success(const struct s3_answer *answer)
     return answer->status >= 200 && answer->status < 300;
 }
 
-bool s3_attempt_head(void *context, const char *line, size_t size)
+bool s3_attempt_head(void *context, int status, CURL *easy)
 {
     struct s3_task *task = context;
     struct s3_answer *answer = &task->request->answer;
 
-    if (!s3_answer_header(answer, line, size))
-        return true;
+    s3_answer_head(answer, status, easy);
     task->headed = true;
     if (task->request->ranged && !task->discovering && is_success(answer))
         return check_range(task);
@@ -234,7 +233,7 @@ bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const ch
     }
     /* A service that refuses a body early may close before curl has read all of its answer. */
     if (code != CURLE_OK && (is_success(answer) || answer->code[0] == '\0')) {
-        *words = task->exchange.words;
+        *words = task->exchange.message;
         *verdict = s3_error_of_curl(code);
         answer->status = 0;
         return false;

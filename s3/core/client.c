@@ -200,6 +200,18 @@ static int open_http(struct s3_client *client, const struct s3_config *config,
     return client->http != NULL ? 0 : -1;
 }
 
+/* "p/q/" of "p/q", "/p/q/" ...; "" of "", "/" and NULL. */
+static char *clean_prefix(const char *prefix)
+{
+    if (prefix == NULL)
+        return memory_strdup("");
+    prefix += strspn(prefix, "/");
+    size_t length = strlen(prefix);
+    while (length > 0 && prefix[length - 1] == '/')
+        length--;
+    return memory_format("%.*s%s", (int)length, prefix, length > 0 ? "/" : "");
+}
+
 static int open_client(struct s3_client *client, const struct s3_config *config,
                        struct err *err)
 {
@@ -230,6 +242,7 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
     pthread_cond_init(&client->changed, NULL);
     client->bucket = memory_strdup(config->bucket);
     client->cancel = config->cancel;
+    client->prefix = clean_prefix(config->prefix);
     client->seam =
         (struct s3_seam){random_bits, same_delay, monotonic, WASTE_ALLOWED, NULL};
     client->retry_time_ms =
@@ -257,6 +270,7 @@ void s3_client_free(struct s3_client *client)
     s3_sign_lines_release(&client->key_headers);
     free(client->lock_mode);
     free(client->region);
+    free(client->prefix);
     free(client->bucket);
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);

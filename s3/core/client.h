@@ -31,6 +31,11 @@ bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
 
 /* Seconds UTC as the server sees them. */
 int64_t s3_client_time(struct s3_client *client);
+/* The key as the service knows it: with the client's prefix in front; heap. */
+char *s3_client_full_key(const struct s3_client *client, const char *key) MUST_USE;
+/* The other way, pointing into `full`; NULL when it is not below the prefix. The prefix itself,
+ * which some tools make an object of, is not below it. */
+const char *s3_client_relative_key(const struct s3_client *client, const char *full);
 /* Address of a key (NULL: the bucket), and the region to sign for; *region is heap. */
 void s3_client_address(struct s3_client *client, const char *key, struct s3_uri *uri,
                        char **region);

@@ -71,11 +71,15 @@ static void describe(const struct s3_client *client, const struct s3_request *re
         text_add(out, request->what);
         return;
     }
-    text_addf(out, "%s %s", request->method, request->key == NULL ? "bucket " : "\"");
-    const char *name = request->key == NULL ? client->bucket : request->key;
+    /* The whole key: whoever looks for it at the service does not know our prefix. */
+    bool of_key = request->key != NULL;
+    char *name =
+        of_key ? s3_client_full_key(client, request->key) : memory_strdup(client->bucket);
+    text_addf(out, "%s %s", request->method, of_key ? "\"" : "bucket ");
     text_add_printable(out, name, strlen(name));
-    if (request->key != NULL)
+    if (of_key)
         text_add_char(out, '"');
+    free(name);
 }
 
 struct failure {
@@ -317,7 +321,7 @@ static void discovered(struct s3_task *task)
         task->exchange.code == CURLE_OK && answer->status < 500 && answer->status != 429;
 
     /* Asked again, as everything else. */
-    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.words))
+    if (!answered && repeat(task, S3_CLASS_TRANSIENT, task->exchange.message))
         return;
     task->discovering = false;
     if (!discover(task)) {

@@ -38,6 +38,7 @@ enum { S3_RETRY_TIME_MS = 30 * 60 * 1000 }; /* unless the configuration says oth
 struct s3_client {
     /* Constant after s3_client_new. */
     char *bucket;
+    char *prefix; /* "" or "p/" */
     bool virtual_host, tls, signs_payload;
     struct s3_provider row;
     struct strlist object_headers; /* "Name: value" of what creates objects */
@@ -121,8 +122,8 @@ int64_t s3_engine_turn(void *client);
  * be called at any time, twice, and after a failure. */
 int s3_attempt_prepare(struct s3_task *task, struct err *err) MUST_USE;
 void s3_attempt_release(struct s3_task *task);
-/* s3_exchange.on_header and on_body of a task. */
-bool s3_attempt_head(void *task, const char *line, size_t size);
+/* s3_exchange.on_head and on_body of a task. */
+bool s3_attempt_head(void *task, int status, CURL *easy);
 bool s3_attempt_body(void *task, const void *data, size_t size);
 /* What the ended attempt means; true: it is the answer. *words may be set for the error. */
 bool s3_attempt_judge(struct s3_task *task, struct s3_verdict *verdict, const char **words);

@@ -32,7 +32,6 @@ struct s3_provider {
     bool object_lock;
     bool versions;
     bool tags;
-    bool batch_delete; /* DeleteObjects */
     int list_version;
     bool list_encoding;        /* encoding-type=url is understood */
     bool mp_object_size;       /* x-amz-mp-object-size is checked */

@@ -73,8 +73,8 @@ struct s3_task; /* the engine's part of a request */
 
 /* Strings of the caller (method, content_type, ...) and the body live until it is done. */
 struct s3_request {
-    const char *method;     /* "GET" "HEAD" "PUT" "POST" "DELETE" */
-    char *key;              /* owned copy; NULL: the bucket */
+    const char *method; /* "GET" "HEAD" "PUT" "POST" "DELETE" */
+    char *key;          /* owned copy, relative to the client's prefix; NULL: the bucket */
     struct s3_query query;  /* subresource and parameters */
     struct strlist headers; /* "Name: value", all signed; s3_request_header adds */
     const char *what;       /* noun for errors ("part 7"); NULL: method and key */

@@ -6,8 +6,8 @@
  */
 #include "s3/core/retry.h"
 
-#include "base/clock.h"
 #include "base/parse.h"
+#include "s3/http/http.h"
 
 enum { WINDOW_GROWS_MS = 30000, NO_LIMIT = 0 };
 
@@ -78,7 +78,9 @@ int64_t s3_retry_after_ms(const char *value, int64_t date)
 
     if (parse_int(value, 0, 86400, &seconds, &ignored) == 0)
         return seconds * 1000;
-    if (clock_parse_http(value, &seconds) < 0 || date == 0 || seconds <= date)
+    /* Against the service's own clock: ours may be wrong. */
+    seconds = s3_http_date(value);
+    if (date == 0 || seconds <= date)
         return 0;
     return seconds - date > 86400 ? (int64_t)86400000 : (seconds - date) * 1000;
 }

@@ -82,18 +82,38 @@ unsigned s3_client_window(struct s3_client *client)
     return limit;
 }
 
+char *s3_client_full_key(const struct s3_client *client, const char *key)
+{
+    return memory_format("%s%s", client->prefix, key);
+}
+
+const char *s3_client_relative_key(const struct s3_client *client, const char *full)
+{
+    size_t length = strlen(client->prefix);
+    bool below = strncmp(full, client->prefix, length) == 0 && full[length] != '\0';
+    return below ? full + length : NULL;
+}
+
 void s3_client_address(struct s3_client *client, const char *key, struct s3_uri *uri,
                        char **region)
 {
+    char *full = key != NULL ? s3_client_full_key(client, key) : NULL;
+
     pthread_mutex_lock(&client->lock);
-    s3_uri_init(uri, &client->endpoint, client->virtual_host, client->bucket, key);
+    s3_uri_init(uri, &client->endpoint, client->virtual_host, client->bucket, full);
     *region = memory_strdup(client->region);
     pthread_mutex_unlock(&client->lock);
+    free(full);
 }
 
 const char *s3_client_provider(const struct s3_client *client)
 {
     return client->row.name;
+}
+
+const char *s3_client_prefix(const struct s3_client *client)
+{
+    return client->prefix;
 }
 
 unsigned s3_client_upload_hours(const struct s3_client *client)

@@ -2,9 +2,6 @@
  * A thin layer over curl_multi. Its one thread calls on_turn, lets curl work and hands out
  * what ended; nobody else touches curl, so there is no lock. Waiting ends with traffic,
  * s3_http_wake, a cancel, or when on_turn wanted to be called again.
- *
- * curl's own conveniences are off where they would hide something from the layer above:
- * redirects (another host must be signed for), path changes (the path is signed), HTTP/2.
  */
 #include "s3/http/http.h"
 
@@ -12,6 +9,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "s3/http/setup.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,12 +38,20 @@ struct s3_http {
 
 /* ---- callbacks of curl */
 
+/* The blank line ends a head. That of a 1xx is not the answer's; curl keeps none of its lines
+ * for curl_easy_nextheader. */
 static size_t head_came(char *data, size_t one, size_t size, void *context)
 {
     struct s3_exchange *exchange = context;
+    long status = 0;
 
     (void)one;
-    return exchange->on_header(exchange->context, data, size) ? size : 0;
+    bool blank = size > 0 && (data[0] == '\r' || data[0] == '\n');
+    if (blank)
+        (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200)
+        return size;
+    return exchange->on_head(exchange->context, (int)status, exchange->easy) ? size : 0;
 }
 
 static size_t body_came(char *data, size_t one, size_t size, void *context)
@@ -94,133 +100,71 @@ static int seek_body(void *context, curl_off_t offset, int origin)
 
 /* ---- one exchange */
 
-struct setup {
-    CURL *easy;
-    CURLcode code; /* the first that failed */
-};
-
-static void set_long(struct setup *setup, CURLoption option, long value)
+/* A body of ours goes out by send_body: it may pause for a rate, and begin again. */
+static void set_body(struct s3_setup *setup, struct s3_exchange *exchange)
 {
-    if (setup->code == CURLE_OK)
-        setup->code = curl_easy_setopt(setup->easy, option, value);
-}
-
-static void set_text(struct setup *setup, CURLoption option, const char *value)
-{
-    if (setup->code == CURLE_OK && value != NULL)
-        setup->code = curl_easy_setopt(setup->easy, option, value);
-}
-
-static void set_pointer(struct setup *setup, CURLoption option, void *value)
-{
-    if (setup->code == CURLE_OK)
-        setup->code = curl_easy_setopt(setup->easy, option, value);
-}
-
-static void set_connection(struct setup *setup, const struct s3_exchange *exchange)
-{
-    const struct s3_http *http = exchange->http;
-
-    /* Over TLS curl would choose HTTP/2: all parts on one TCP connection (S3.md 2.3). */
-    set_long(setup, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    set_text(setup, CURLOPT_PROTOCOLS_STR, "http,https");
-    set_long(setup, CURLOPT_FOLLOWLOCATION, 0);
-    set_long(setup, CURLOPT_PATH_AS_IS, 1);
-    set_long(setup, CURLOPT_NOSIGNAL, 1);
-    set_long(setup, CURLOPT_TCP_KEEPALIVE, 1);
-    set_long(setup, CURLOPT_TCP_KEEPIDLE, 30);
-    set_long(setup, CURLOPT_TCP_KEEPINTVL, 15);
-    set_long(setup, CURLOPT_MAXAGE_CONN, (long)http->config.idle_seconds);
-    set_long(setup, CURLOPT_FRESH_CONNECT, exchange->fresh ? 1 : 0);
-    set_long(setup, CURLOPT_DNS_CACHE_TIMEOUT, 60);
-    set_long(setup, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1);
-    set_long(setup, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-    set_text(setup, CURLOPT_CAINFO, http->ca_file);
-    if (http->config.no_proxy)
-        /* An empty string turns proxies of the environment off as well; NULL would not. */
-        set_text(setup, CURLOPT_PROXY, "");
-    else
-        set_text(setup, CURLOPT_PROXY, http->proxy);
-    set_long(setup, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
-    set_long(setup, CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_timeout_ms);
-    set_long(setup, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
-    set_long(setup, CURLOPT_LOW_SPEED_LIMIT,
-             http->config.limit_rate > 0 ? 1 : (long)exchange->least_speed);
-    set_long(setup, CURLOPT_LOW_SPEED_TIME, (long)exchange->stall_seconds);
-}
-
-static void set_body(struct setup *setup, struct s3_exchange *exchange)
-{
+    s3_setup_long(setup, CURLOPT_UPLOAD, 1);
     if (setup->code == CURLE_OK)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_INFILESIZE_LARGE,
                                        (curl_off_t)exchange->body_size);
-    set_long(setup, CURLOPT_UPLOAD, 1);
     if (exchange->body_size > BIG)
-        set_long(setup, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
-    set_long(setup, CURLOPT_EXPECT_100_TIMEOUT_MS, EXPECT_TIMEOUT_MS);
-    set_pointer(setup, CURLOPT_READDATA, exchange);
-    set_pointer(setup, CURLOPT_SEEKDATA, exchange);
+        s3_setup_long(setup, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+    s3_setup_long(setup, CURLOPT_EXPECT_100_TIMEOUT_MS, EXPECT_TIMEOUT_MS);
+    s3_setup_pointer(setup, CURLOPT_READDATA, exchange);
+    s3_setup_pointer(setup, CURLOPT_SEEKDATA, exchange);
     if (setup->code == CURLE_OK)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_READFUNCTION, send_body);
     if (setup->code == CURLE_OK)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_SEEKFUNCTION, seek_body);
 }
 
-static void set_method(struct setup *setup, struct s3_exchange *exchange)
+static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
 {
-    bool sends =
-        strcmp(exchange->method, "PUT") == 0 || strcmp(exchange->method, "POST") == 0;
+    const struct s3_http *http = exchange->http;
+    const struct s3_setup_common common = {.method = exchange->method,
+                                           .url = exchange->url,
+                                           .headers = exchange->headers,
+                                           .ca_file = http->ca_file,
+                                           .proxy = http->proxy,
+                                           .no_proxy = http->config.no_proxy,
+                                           .connect_timeout_ms =
+                                               exchange->connect_timeout_ms,
+                                           .timeout_ms = exchange->timeout_ms};
 
-    if (sends)
+    s3_setup_common(setup, &common);
+    /* curl would ask before every PUT: worth it only where much would be sent in vain. */
+    if (exchange->body_size <= BIG || exchange->no_expect)
+        s3_setup_line(setup, "Expect:");
+
+    /* The connection, which other exchanges use again. */
+    s3_setup_long(setup, CURLOPT_TCP_KEEPALIVE, 1);
+    s3_setup_long(setup, CURLOPT_TCP_KEEPIDLE, 30);
+    s3_setup_long(setup, CURLOPT_TCP_KEEPINTVL, 15);
+    s3_setup_long(setup, CURLOPT_MAXAGE_CONN, (long)http->config.idle_seconds);
+    s3_setup_long(setup, CURLOPT_FRESH_CONNECT, exchange->fresh ? 1 : 0);
+    s3_setup_long(setup, CURLOPT_DNS_CACHE_TIMEOUT, 60);
+    s3_setup_long(setup, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1);
+    s3_setup_long(setup, CURLOPT_LOW_SPEED_LIMIT,
+                  http->config.limit_rate > 0 ? 1 : (long)exchange->least_speed);
+    s3_setup_long(setup, CURLOPT_LOW_SPEED_TIME, (long)exchange->stall_seconds);
+
+    if (strcmp(exchange->method, "PUT") == 0 || strcmp(exchange->method, "POST") == 0)
         set_body(setup, exchange);
-    if (strcmp(exchange->method, "HEAD") == 0)
-        set_long(setup, CURLOPT_NOBODY, 1);
-    else
-        set_text(setup, CURLOPT_CUSTOMREQUEST, exchange->method);
-}
 
-static void set_answer(struct setup *setup, struct s3_exchange *exchange)
-{
-    set_long(setup, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
-    set_pointer(setup, CURLOPT_HEADERDATA, exchange);
-    set_pointer(setup, CURLOPT_WRITEDATA, exchange);
-    set_pointer(setup, CURLOPT_PRIVATE, exchange);
-    set_pointer(setup, CURLOPT_ERRORBUFFER, exchange->words);
+    /* The answer; that of a proxy to CONNECT is not one. */
+    s3_setup_long(setup, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
+    s3_setup_long(setup, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+    s3_setup_pointer(setup, CURLOPT_HEADERDATA, exchange);
+    s3_setup_pointer(setup, CURLOPT_WRITEDATA, exchange);
+    s3_setup_pointer(setup, CURLOPT_PRIVATE, exchange);
+    s3_setup_pointer(setup, CURLOPT_ERRORBUFFER, exchange->message);
     if (setup->code == CURLE_OK)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_HEADERFUNCTION, head_came);
     if (setup->code == CURLE_OK)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_WRITEFUNCTION, body_came);
 }
 
-static void add_line(struct setup *setup, struct s3_exchange *exchange, const char *line)
-{
-    struct curl_slist *more = curl_slist_append(exchange->lines, line);
-
-    if (more == NULL)
-        setup->code = CURLE_OUT_OF_MEMORY;
-    else
-        exchange->lines = more;
-}
-
-static void set_headers(struct setup *setup, struct s3_exchange *exchange)
-{
-    for (size_t i = 0; i < exchange->headers->count; i++)
-        add_line(setup, exchange, exchange->headers->items[i]);
-    /* curl would ask before every PUT: worth it only where much would be sent in vain. */
-    if (exchange->body_size <= BIG || exchange->no_expect)
-        add_line(setup, exchange, "Expect:");
-    set_pointer(setup, CURLOPT_HTTPHEADER, exchange->lines);
-}
-
-/* They hold the signature and may hold a session token or a key. */
-static void free_lines(struct curl_slist *lines)
-{
-    for (struct curl_slist *line = lines; line != NULL; line = line->next)
-        memory_wipe(line->data, strlen(line->data));
-    curl_slist_free_all(lines);
-}
-
-static void unlink_running(struct s3_http *http, struct s3_exchange *exchange)
+static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
 {
     struct s3_exchange **place = &http->running;
 
@@ -228,17 +172,12 @@ static void unlink_running(struct s3_http *http, struct s3_exchange *exchange)
         place = &(*place)->next;
     if (*place != NULL)
         *place = exchange->next;
-}
-
-static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
-{
-    unlink_running(http, exchange);
     if (exchange->easy != NULL) {
         curl_multi_remove_handle(http->multi, exchange->easy);
         curl_easy_cleanup(exchange->easy);
         exchange->easy = NULL;
     }
-    free_lines(exchange->lines);
+    s3_setup_free_lines(exchange->lines);
     exchange->lines = NULL;
 }
 
@@ -254,33 +193,31 @@ static void end(struct s3_http *http, struct s3_exchange *exchange, CURLcode cod
     }
     exchange->status = (int)status;
     exchange->sent = (uint64_t)sent;
-    if (code != CURLE_OK && exchange->words[0] == '\0')
-        snprintf(exchange->words, sizeof exchange->words, "%s", curl_easy_strerror(code));
+    if (code != CURLE_OK && exchange->message[0] == '\0')
+        snprintf(exchange->message, sizeof exchange->message, "%s",
+                 curl_easy_strerror(code));
     close_exchange(http, exchange);
     exchange->on_end(exchange->context, exchange);
 }
 
 void s3_http_start(struct s3_http *http, struct s3_exchange *exchange)
 {
-    struct setup setup = {.easy = curl_easy_init(), .code = CURLE_OK};
+    struct s3_setup setup = {.easy = curl_easy_init()};
 
     exchange->http = http;
     exchange->easy = setup.easy;
     exchange->lines = NULL;
     exchange->at = 0;
     exchange->paused = false;
-    exchange->words[0] = '\0';
+    exchange->message[0] = '\0';
     exchange->next = http->running;
     http->running = exchange;
     if (setup.easy == NULL) {
         end(http, exchange, CURLE_OUT_OF_MEMORY);
         return;
     }
-    set_text(&setup, CURLOPT_URL, exchange->url);
-    set_connection(&setup, exchange);
-    set_method(&setup, exchange);
-    set_answer(&setup, exchange);
-    set_headers(&setup, exchange);
+    set_exchange(&setup, exchange);
+    exchange->lines = setup.lines;
     if (setup.code == CURLE_OK &&
         curl_multi_add_handle(http->multi, exchange->easy) != CURLM_OK)
         setup.code = CURLE_FAILED_INIT;
@@ -327,51 +264,42 @@ static int64_t refill(struct s3_http *http)
     return waiting ? RATE_STEP_MS : -1;
 }
 
-static bool collect(struct s3_http *http)
-{
-    int left = 0;
-    bool any = false;
-
-    for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
-        struct s3_exchange *exchange = NULL;
-        CURLcode code = message->data.result;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (void *)&exchange);
-        end(http, exchange, code);
-        any = true;
-    }
-    return any;
-}
-
-static void wait_for_events(struct s3_http *http, int64_t wait_ms)
-{
-    struct curl_waitfd cancel = {.fd = cancel_fd(http->config.cancel),
-                                 .events = CURL_WAIT_POLLIN};
-    /* Once cancelled, the descriptor stays readable. */
-    bool watch = cancel.fd >= 0 && !cancel_requested(http->config.cancel);
-    int64_t most = cancel.fd >= 0 ? 60000 : LOOK_MS;
-
-    if (wait_ms > most)
-        wait_ms = most;
-    if (wait_ms > 0)
-        (void)curl_multi_poll(http->multi, watch ? &cancel : NULL, watch ? 1 : 0,
-                              (int)wait_ms, NULL);
-}
-
 static void *run(void *argument)
 {
     struct s3_http *http = argument;
+    const struct cancel *cancel = http->config.cancel;
 
     while (!atomic_load(&http->stop)) {
-        int running = 0;
-        int64_t wait = http->config.on_turn(http->config.context);
-        int64_t paused = refill(http);
-        if (paused >= 0 && paused < wait)
-            wait = paused;
+        int running = 0, left = 0;
+        bool ended = false;
+
+        /* The engine starts what is due, and says when it wants to be called again. */
+        int64_t wait_ms = http->config.on_turn(http->config.context);
+        int64_t paused_ms = refill(http);
+        if (paused_ms >= 0 && paused_ms < wait_ms)
+            wait_ms = paused_ms;
         (void)curl_multi_perform(http->multi, &running);
-        if (!collect(http))
-            wait_for_events(http, wait);
+
+        for (CURLMsg *done; (done = curl_multi_info_read(http->multi, &left)) != NULL;) {
+            struct s3_exchange *exchange = NULL;
+            CURLcode code = done->data.result;
+            if (done->msg != CURLMSG_DONE)
+                continue;
+            (void)curl_easy_getinfo(done->easy_handle, CURLINFO_PRIVATE, (void *)&exchange);
+            end(http, exchange, code);
+            ended = true;
+        }
+
+        /* Until there is something to do. Where something ended, there is: its place is
+         * free. Once cancelled the descriptor stays readable, so it is not waited for. */
+        struct curl_waitfd tripped = {.fd = cancel_fd(cancel), .events = CURL_WAIT_POLLIN};
+        bool watch = tripped.fd >= 0 && !cancel_requested(cancel);
+        int64_t most_ms = tripped.fd >= 0 ? 60000 : LOOK_MS;
+        if (wait_ms > most_ms)
+            wait_ms = most_ms;
+        if (!ended && wait_ms > 0)
+            (void)curl_multi_poll(http->multi, watch ? &tripped : NULL, watch ? 1 : 0,
+                                  (int)wait_ms, NULL);
     }
     /* Every exchange ends with on_end, so that whoever waits for one does not wait for
      * ever. */
@@ -422,4 +350,12 @@ void s3_http_free(struct s3_http *http)
     free(http->ca_file);
     free(http->proxy);
     free(http);
+}
+
+int64_t s3_http_date(const char *text)
+{
+    /* curl_getdate takes much else: relative days, other zones, years of two digits. */
+    if (strnlen(text, 30) != 29 || text[3] != ',' || strcmp(text + 25, " GMT") != 0)
+        return -1;
+    return (int64_t)curl_getdate(text, NULL);
 }

@@ -46,16 +46,18 @@ struct s3_exchange {
     int64_t timeout_ms;    /* of the whole exchange; 0: none */
     int64_t stall_seconds; /* slower than least_speed for so long ends it */
     int64_t least_speed;   /* bytes/s; 1 where a rate limit holds */
-    /* A line of the head with its CRLF. False ends the exchange (CURLE_WRITE_ERROR). */
-    bool (*on_header)(void *context, const char *line, size_t size);
+    /* The head of the answer is whole (not one of 1xx): curl_easy_nextheader(easy, CURLH_HEADER,
+     * -1, ...) reads it. Called again when curl itself asks again, after a 417. False ends the
+     * exchange (CURLE_WRITE_ERROR). */
+    bool (*on_head)(void *context, int status, CURL *easy);
     bool (*on_body)(void *context, const void *data, size_t size);
     void (*on_end)(void *context, struct s3_exchange *exchange);
     void *context;
 
-    CURLcode code;               /* how it ended */
-    int status;                  /* of the last head that came; 0: none */
-    uint64_t sent;               /* bytes of the body */
-    char words[CURL_ERROR_SIZE]; /* curl's, when code is not CURLE_OK */
+    CURLcode code;                 /* how it ended */
+    int status;                    /* of the last head that came; 0: none */
+    uint64_t sent;                 /* bytes of the body */
+    char message[CURL_ERROR_SIZE]; /* curl's, when code is not CURLE_OK */
 
     /* private to http.c */
     CURL *easy;
@@ -73,5 +75,9 @@ void s3_http_wake(struct s3_http *http);
 void s3_http_start(struct s3_http *http, struct s3_exchange *exchange);
 /* Ends a running exchange without on_end. On the engine's thread, not inside its callbacks. */
 void s3_http_cancel(struct s3_http *http, struct s3_exchange *exchange);
+
+/* Seconds UTC of an HTTP date (RFC 9110, 5.6.7, of which only the fixed form is sent today);
+ * -1 when it is none. */
+int64_t s3_http_date(const char *text);
 
 #endif

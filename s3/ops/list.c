@@ -20,7 +20,8 @@ enum {
 /* One listing under way. */
 struct listing {
     struct s3_client *client;
-    const char *prefix;
+    const char *prefix; /* relative to the client's */
+    char *full_prefix;  /* as the service knows it */
     bool versions;
     bool exact; /* versions: of the key that the prefix is, no other */
     s3_each each;
@@ -199,7 +200,7 @@ static int ask(const struct listing *listing, struct page *page, bool *came,
     request.out = &answer;
     request.root = root;
     request.what = listing->versions ? "list of versions" : "list of objects";
-    s3_query_add(&request.query, "prefix", listing->prefix);
+    s3_query_add(&request.query, "prefix", listing->full_prefix);
     s3_query_add(&request.query, "max-keys", "1000");
     if (wants_encoding(listing))
         s3_query_add(&request.query, "encoding-type", "url");
@@ -249,10 +250,10 @@ static int check_page(const struct listing *listing, const struct page *page,
                       struct err *err)
 {
     for (size_t i = 0; i < page->count; i++)
-        if (!text_starts_with(page->objects[i].key, listing->prefix))
+        if (!text_starts_with(page->objects[i].key, listing->full_prefix))
             return err_set(err, ERR_STORE,
                            "the service lists \"%.100s\", which is not under \"%.100s\"",
-                           page->objects[i].key, listing->prefix);
+                           page->objects[i].key, listing->full_prefix);
     if (!page->truncated)
         return 0;
     if (!has_text(page->token))
@@ -271,18 +272,23 @@ static bool is_repeated(const struct listing *listing, const struct s3_object *o
            (!listing->versions || text_equal(object->version_id, listing->last_version));
 }
 
-static int hand_out(struct listing *listing, const struct page *page, struct err *err)
+static int emit(struct listing *listing, const struct page *page, struct err *err)
 {
     for (size_t i = 0; i < page->count; i++) {
-        const struct s3_object *object = &page->objects[i];
-        if (i == 0 && is_repeated(listing, object))
+        struct s3_object object = page->objects[i];
+        if (i == 0 && is_repeated(listing, &object))
+            continue;
+        const char *relative = s3_client_relative_key(listing->client, object.key);
+        if (relative == NULL)
             continue;
         /* The shortest of all keys with this prefix comes first. */
-        if (listing->exact && strcmp(object->key, listing->prefix) != 0) {
+        if (listing->exact && strcmp(relative, listing->prefix) != 0) {
             listing->ended = true;
             return 0;
         }
-        int result = listing->each(listing->context, object, err);
+        object.key = memory_strdup(relative);
+        int result = listing->each(listing->context, &object, err);
+        free(object.key);
         if (result != 0)
             return result;
     }
@@ -322,7 +328,7 @@ static int next_page(struct listing *listing, struct err *err)
         result = check_page(listing, &page, err);
     }
     if (result == 0)
-        result = hand_out(listing, &page, err);
+        result = emit(listing, &page, err);
     if (result == 0 && !listing->ended)
         result = move_on(listing, &page, err);
     page_release(&page);
@@ -333,8 +339,10 @@ static int run(struct listing *listing, struct err *err)
 {
     int result = 0;
 
+    listing->full_prefix = s3_client_full_key(listing->client, listing->prefix);
     while (result == 0 && !listing->ended)
         result = next_page(listing, err);
+    free(listing->full_prefix);
     free(listing->token);
     free(listing->version);
     free(listing->last_key);

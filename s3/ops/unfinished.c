@@ -129,11 +129,13 @@ static int fetch_uploads(struct s3_client *client, const struct uploads_query *q
                          struct err *err)
 {
     struct s3_request request;
+    char *full_prefix = s3_client_full_key(client, query->prefix);
 
     s3_request_init(&request, "GET", NULL);
     request.what = "listing uploads";
     s3_query_add(&request.query, "uploads", NULL);
-    s3_query_add(&request.query, "prefix", query->prefix);
+    s3_query_add(&request.query, "prefix", full_prefix);
+    free(full_prefix);
     request.retry_time_ms = query->retry_time_ms;
     request.despite_cancel = query->despite_cancel;
     s3_query_addf(&request.query, "max-uploads", "%d", (int)PAGE);
@@ -164,19 +166,31 @@ static int check_markers(const struct uploads_page *last, const struct uploads_p
     return 0;
 }
 
-static int hand_uploads(const struct uploads_page *page, const char *prefix,
-                        s3_each_pending each, void *context, struct err *err)
+struct uploads_sink {
+    s3_each_pending each;
+    void *context;
+};
+
+static int emit_uploads(struct s3_client *client, const struct uploads_page *page,
+                        const char *prefix, const struct uploads_sink *sink,
+                        struct err *err)
 {
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < page->count; i++)
-        if (text_starts_with(page->items[i].key, prefix))
-            result = each(context, &page->items[i], err);
+    for (size_t i = 0; result == 0 && i < page->count; i++) {
+        struct s3_pending pending = page->items[i];
+        const char *relative = s3_client_relative_key(client, pending.key);
+        if (relative == NULL || !text_starts_with(relative, prefix))
+            continue;
+        pending.key = memory_strdup(relative);
+        result = sink->each(sink->context, &pending, err);
+        free(pending.key);
+    }
     return result;
 }
 
 static int list_uploads(struct s3_client *client, const struct uploads_query *query,
-                        s3_each_pending each, void *context, struct err *err)
+                        const struct uploads_sink *sink, struct err *err)
 {
     struct uploads_page last = {0};
     int result;
@@ -187,7 +201,7 @@ static int list_uploads(struct s3_client *client, const struct uploads_query *qu
         if (result == 0)
             result = check_markers(&last, &page, err);
         if (result == 0)
-            result = hand_uploads(&page, query->prefix, each, context, err);
+            result = emit_uploads(client, &page, query->prefix, sink, err);
         release_page(&last);
         last = page;
     } while (result == 0 && last.truncated);
@@ -199,8 +213,9 @@ int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pendin
                     void *context, struct err *err)
 {
     struct uploads_query query = {.prefix = prefix};
+    struct uploads_sink sink = {each, context};
 
-    return list_uploads(client, &query, each, context, err);
+    return list_uploads(client, &query, &sink, err);
 }
 
 /* ---- parts ---- */
@@ -444,7 +459,8 @@ static int abort_strays(struct s3_upload *upload, struct err *err)
     struct uploads_query query = {.prefix = upload->key,
                                   .retry_time_ms = s3_upload_undo_ms(upload),
                                   .despite_cancel = true};
-    int result = list_uploads(upload->client, &query, note_stray, &strays, err);
+    struct uploads_sink sink = {note_stray, &strays};
+    int result = list_uploads(upload->client, &query, &sink, err);
 
     for (size_t i = 0; result == 0 && i < strays.ids.count; i++)
         result = s3_abort_within(upload->client, upload->key, strays.ids.items[i],

@@ -140,7 +140,7 @@ static int make_data(struct s3_probing *probing, size_t part_size, struct err *e
     return 0;
 }
 
-static char *make_prefix(const char *prefix)
+static char *make_folder(const char *prefix)
 {
     char id[ULID_SIZE];
 
@@ -188,7 +188,8 @@ int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
     struct s3_probing probing = {
         .client = client, .row = s3_client_row(client), .out = out};
 
-    *out = (struct s3_probe){.prefix = make_prefix(spec->prefix)};
+    *out = (struct s3_probe){.prefix = make_folder(s3_client_prefix(client))};
+    probing.folder = out->prefix + strlen(s3_client_prefix(client));
     probing.until_ms =
         clock_monotonic_ms() + (spec->timeout_ms > 0 ? spec->timeout_ms : TIMEOUT_MS);
     s3_client_set_retry_time(client, S3_PROBE_REQUEST_MS);

@@ -55,5 +55,5 @@ int s3_probe_refused(const struct s3_probing *probing, const struct s3_request *
 
 char *s3_probe_key(const struct s3_probing *probing, const char *name)
 {
-    return memory_format("%s%s", probing->out->prefix, name);
+    return memory_format("%s%s", probing->folder, name);
 }

@@ -15,8 +15,7 @@ enum {
 
 struct found {
     const char *prefix;
-    struct s3_delete *items;
-    size_t count, capacity;
+    struct strlist keys, versions; /* side by side; version "": none */
 };
 
 /* The one place that says what may be removed. */
@@ -32,27 +31,14 @@ static int collect(void *context, const struct s3_object *object, struct err *er
     (void)err;
     if (!is_scratch(found->prefix, object->key))
         return 0;
-    memory_grow(&found->items, &found->capacity, found->count + 1, sizeof *found->items);
-    found->items[found->count++] = (struct s3_delete){
-        .key = memory_strdup(object->key), .version_id = memory_strdup(object->version_id)};
+    strlist_add(&found->keys, object->key);
+    strlist_add(&found->versions, object->version_id != NULL ? object->version_id : "");
     return 0;
-}
-
-static void release(struct found *found)
-{
-    for (size_t i = 0; i < found->count; i++) {
-        /* Ours, only const in the struct. */
-        free((void *)(uintptr_t)found->items[i].key);
-        free((void *)(uintptr_t)found->items[i].version_id);
-    }
-    free(found->items);
-    found->items = NULL;
-    found->count = found->capacity = 0;
 }
 
 static int list(struct s3_probing *probing, struct found *found, struct err *err)
 {
-    const char *prefix = probing->out->prefix;
+    const char *prefix = probing->folder;
 
     found->prefix = prefix;
     if (probing->versioned)
@@ -103,7 +89,7 @@ static int abort_uploads(struct s3_probing *probing, struct err *err)
 {
     static const char *const names[] = {"", "aborted/upload", "aborted/checksum",
                                         "object/parts.gz"};
-    struct open_uploads open = {.prefix = probing->out->prefix};
+    struct open_uploads open = {.prefix = probing->folder};
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < sizeof names / sizeof names[0]; i++) {
@@ -131,7 +117,7 @@ struct rest {
     char reason[sizeof((struct s3_delete *)NULL)->reason];
 };
 
-static void note(struct rest *rest, const struct s3_delete *delete_)
+static void add_result(struct rest *rest, const struct s3_delete *delete_)
 {
     if (delete_->result == S3_REMOVED)
         return;
@@ -150,12 +136,17 @@ static int remove_objects(struct s3_probing *probing, struct rest *rest, size_t 
         struct found found = {0};
         *rest = (struct rest){0};
         int result = list(probing, &found, err);
-        *left = found.count;
-        if (result == 0 && found.count > 0 && round < ROUNDS)
-            result = s3_delete_many(probing->client, found.items, found.count, err);
-        for (size_t i = 0; result == 0 && i < found.count; i++)
-            note(rest, &found.items[i]);
-        release(&found);
+        *left = found.keys.count;
+        for (size_t i = 0; result == 0 && round < ROUNDS && i < *left; i++) {
+            const char *version = found.versions.items[i];
+            struct s3_delete deletion = {.key = found.keys.items[i],
+                                         .version_id = *version != '\0' ? version : NULL};
+            result = s3_delete(probing->client, &deletion, err);
+            if (result == 0)
+                add_result(rest, &deletion);
+        }
+        strlist_release(&found.keys);
+        strlist_release(&found.versions);
         if (result < 0 || *left == 0 || round == ROUNDS || rest->locked > 0 ||
             rest->refused > 0)
             return result;

@@ -133,7 +133,7 @@ static void try_list(struct s3_probing *probing, const char *key)
     struct err err = {0};
     struct s3_finding *finding;
 
-    if (s3_list(probing->client, probing->out->prefix, count, &listed, &err) < 0) {
+    if (s3_list(probing->client, probing->folder, count, &listed, &err) < 0) {
         (void)s3_probe_fail(probing, S3_PROBE_LIST, &err);
         return;
     }

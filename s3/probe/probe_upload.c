@@ -195,7 +195,7 @@ static void try_listing(struct s3_probing *probing, const struct s3_probe_part *
     bool by_prefix = s3_probe_uses(probing, S3_TRAIT_UPLOADS_BY_PREFIX);
     const char *expected = by_prefix ? "by prefix" : "by whole key";
 
-    if (s3_list_uploads(probing->client, probing->out->prefix, look_for, &all, &err) < 0 ||
+    if (s3_list_uploads(probing->client, probing->folder, look_for, &all, &err) < 0 ||
         s3_list_uploads(probing->client, part->key, look_for, &exact, &err) < 0) {
         finding = s3_probe_add(probing, S3_PROBE_UPLOADS, S3_PROBE_WARNING,
                                "cannot be listed: %.200s", err.text);

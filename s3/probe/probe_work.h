@@ -37,6 +37,7 @@ struct s3_probing {
     struct s3_client *client;
     const struct s3_provider *row;
     struct s3_probe *out;
+    const char *folder;  /* for scratch, relative; ends in '/' */
     int64_t until_ms;    /* monotonic */
     unsigned char *data; /* part_size + S3_PROBE_MORE bytes */
     size_t part_size;

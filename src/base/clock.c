@@ -230,32 +230,3 @@ int clock_parse(const char *text, int64_t *seconds, struct err *err)
     *seconds = parsed;
     return 0;
 }
-
-static int month_number(const char *name)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (int i = 0; i < 12; i++)
-        if (strncmp(months + (ptrdiff_t)3 * i, name, 3) == 0)
-            return i + 1;
-    return 0;
-}
-
-/* Only the fixed form of RFC 9110 5.6.7; the two obsolete ones are not sent by any S3
- * service. */
-int clock_parse_http(const char *text, int64_t *seconds)
-{
-    struct civil c = {0};
-    if (strnlen(text, 30) != 29 || text[3] != ',' || text[4] != ' ' || text[7] != ' ' ||
-        text[11] != ' ' || text[16] != ' ' || strcmp(text + 25, " GMT") != 0)
-        return -1;
-    const char *day = text + 5;
-    const char *year = text + 12;
-    const char *time = text + 17;
-    c.day = digits(&day, 2);
-    c.month = month_number(text + 8);
-    c.year = digits(&year, 4);
-    if (!is_date(&c) || !parse_time(&time, &c, true))
-        return -1;
-    *seconds = civil_seconds(&c);
-    return 0;
-}

@@ -19,8 +19,6 @@ const char *clock_compact(char out[32], int64_t seconds);
 /* RFC 3339 with "Z" or an offset, fraction ignored; also "YYYY-MM-DD" (midnight UTC) and
  * "YYYY-MM-DD HH:MM[:SS]" (UTC). 0 or -1 with ERR_USAGE. */
 int clock_parse(const char *text, int64_t *seconds, struct err *err) MUST_USE;
-/* RFC 9110 HTTP date ("Sat, 21 Nov 2026 02:00:00 GMT"); 0 or -1 when it is none. */
-int clock_parse_http(const char *text, int64_t *seconds) MUST_USE;
 /* Proleptic Gregorian, no time zone, no libc state. */
 int64_t clock_from_civil(int64_t year, int month, int day, int hour, int minute,
                          int second);

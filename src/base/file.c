@@ -1,7 +1,10 @@
+/*
+ * System calls with what all callers would have to add: interrupted calls go on, short reads
+ * and writes are made whole, and an error says which path it was.
+ */
 #include "base/file.h"
 
 #include "base/memory.h"
-#include "base/ulid.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,22 +13,10 @@
 
 #define READ_STEP 65536
 
-static int read_into(int fd, struct text *out)
-{
-    char buffer[READ_STEP];
-    for (;;) {
-        ssize_t got = read(fd, buffer, sizeof buffer);
-        if (got > 0)
-            text_add_bytes(out, buffer, (size_t)got);
-        if (got == 0 || out->overflowed)
-            return 0;
-        if (got < 0 && errno != EINTR)
-            return -1;
-    }
-}
-
 int file_read(const char *path, struct text *out, bool *absent, struct err *err)
 {
+    char buffer[READ_STEP];
+    ssize_t received = 1;
     if (absent != NULL)
         *absent = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -37,13 +28,23 @@ int file_read(const char *path, struct text *out, bool *absent, struct err *err)
     }
     if (fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot open %s", path);
-    int result = read_into(fd, out);
-    if (result < 0)
+    /* Read to its end and not to the size that stat tells: files of /proc have none, and
+     * others may grow. The ceiling of the text bounds it. */
+    while (received != 0 && !out->overflowed) {
+        received = read(fd, buffer, sizeof buffer);
+        if (received > 0)
+            text_add_bytes(out, buffer, (size_t)received);
+        if (received < 0 && errno != EINTR)
+            break;
+    }
+    if (received < 0)
         err_errno(err, ERR_SYSTEM, "cannot read %s", path);
     file_close(&fd);
-    return result < 0 ? -1 : text_check(out, path, err);
+    return received < 0 ? -1 : text_check(out, path, err);
 }
 
+/* A name lies in its folder: without this a file may be on disk and not be found after a power
+ * failure. */
 int file_sync_folder_of(const char *path, struct err *err)
 {
     char *folder = file_folder(path);
@@ -59,48 +60,13 @@ int file_sync_folder_of(const char *path, struct err *err)
     return result;
 }
 
-static int write_temporary(const char *path, const void *data, size_t size, struct err *err)
-{
-    /* O_EXCL: a temp name that exists is somebody else's file, or a link laid there. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(err, ERR_SYSTEM, "cannot create %s", path);
-    int result = file_write_all(fd, data, size);
-    if (result == 0)
-        result = fsync(fd);
-    if (result < 0)
-        err_errno(err, ERR_SYSTEM, "cannot write %s", path);
-    /* Some network file systems say only now that something went wrong. */
-    if (close(fd) < 0 && result == 0)
-        result = err_errno(err, ERR_SYSTEM, "cannot write %s", path);
-    return result;
-}
-
-int file_write(const char *path, const void *data, size_t size, struct err *err)
-{
-    unsigned char random[8];
-    struct text temporary;
-    ulid_random(random, sizeof random);
-    text_init(&temporary, SIZE_MAX / 2);
-    text_addf(&temporary, "%s.", path);
-    text_add_hex(&temporary, random, sizeof random);
-    text_add(&temporary, ".part");
-    int result = write_temporary(temporary.data, data, size, err);
-    if (result == 0 && rename(temporary.data, path) < 0)
-        result = err_errno(err, ERR_SYSTEM, "cannot rename %s to %s", temporary.data, path);
-    if (result == 0)
-        result = file_sync_folder_of(path, err);
-    else
-        unlink(temporary.data);
-    text_release(&temporary);
-    return result;
-}
-
 static int make_one(const char *path, struct err *err)
 {
     struct stat status;
     if (mkdir(path, 0700) == 0)
         return 0;
+    /* It may exist, and it may be a folder that we could not make here (a read-only parent):
+     * both are good. */
     int reason = errno;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
@@ -111,6 +77,7 @@ static int make_one(const char *path, struct err *err)
 
 int file_make_folders(const char *path, struct err *err)
 {
+    /* Cut at one slash after the other, from the left; slashes in a row are one. */
     char *partial = memory_strdup(path);
     int result = 0;
     for (char *p = partial; result == 0 && *p != '\0'; p++) {
@@ -154,14 +121,14 @@ ssize_t file_read_all(int fd, void *data, size_t size)
     char *p = data;
     size_t done = 0;
     while (done < size) {
-        ssize_t got = read(fd, p + done, size - done);
-        if (got < 0 && errno == EINTR)
+        ssize_t received = read(fd, p + done, size - done);
+        if (received < 0 && errno == EINTR)
             continue;
-        if (got < 0)
+        if (received < 0)
             return -1;
-        if (got == 0)
+        if (received == 0)
             break;
-        done += (size_t)got;
+        done += (size_t)received;
     }
     return (ssize_t)done;
 }
@@ -181,6 +148,7 @@ char *file_folder(const char *path)
                          : memory_strndup(path, (size_t)(slash - path));
 }
 
+/* An empty folder is none: the name stays relative, or absolute, as it is. */
 char *file_join(const char *folder, const char *name)
 {
     bool slash = folder[0] == '\0' || text_ends_with(folder, "/");
@@ -189,6 +157,7 @@ char *file_join(const char *folder, const char *name)
 
 void file_close(int *fd)
 {
+    /* Called on the way out of failures, whose errno is still to be told. */
     int reason = errno;
     if (*fd >= 0)
         close(*fd);

@@ -1,5 +1,5 @@
 /*
- * file - files and folders, private by default (0600, 0700), O_CLOEXEC always, whole or not at all.
+ * file - files and folders, private by default (0600, 0700), O_CLOEXEC always.
  *
  * Errors are ERR_SYSTEM with the path and the reason; "absent" is an out-parameter where it is a
  * normal answer. Any thread.
@@ -15,8 +15,6 @@
 /* Reads a whole file into `out` (initialised by the caller; its ceiling is the limit).
  * absent may be NULL: then a missing file is ERR_NOT_FOUND. */
 int file_read(const char *path, struct text *out, bool *absent, struct err *err) MUST_USE;
-/* Temp name beside it + fsync + rename + fsync of the folder. mode 0600 unless given. */
-int file_write(const char *path, const void *data, size_t size, struct err *err) MUST_USE;
 int file_sync_folder_of(const char *path, struct err *err) MUST_USE;
 /* mkdir -p with 0700; folders that exist stay as they are. */
 int file_make_folders(const char *path, struct err *err) MUST_USE;

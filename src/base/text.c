@@ -1,6 +1,9 @@
 /*
  * A ceiling instead of an error after every call: building a text stays readable, and the
  * one text_check at its end catches all. Nothing is ever written beyond what was allotted.
+ *
+ * Nothing here asks the C library about characters: its answers depend on the locale, and a
+ * key, a header or a name must be the same on every machine.
  */
 #include "base/text.h"
 
@@ -8,6 +11,7 @@
 
 #include <stdarg.h>
 
+/* Allocated at once, so that data is a string from the first moment on. */
 void text_init(struct text *text, size_t ceiling)
 {
     *text = (struct text){.data = memory_zalloc(16), .capacity = 16, .ceiling = ceiling};
@@ -33,6 +37,7 @@ void text_add(struct text *text, const char *string)
 
 void text_add_bytes(struct text *text, const void *data, size_t size)
 {
+    /* What fits is kept: a cut message still says more than none. */
     size_t room = text->ceiling - text->length;
     if (size > room) {
         text->overflowed = true;
@@ -53,6 +58,7 @@ void text_add_char(struct text *text, char c)
 
 void text_addf(struct text *text, const char *format, ...)
 {
+    /* Nearly all pieces are short: formatted once, on the stack. */
     char small[256];
     va_list arguments;
     va_start(arguments, format);
@@ -66,6 +72,7 @@ void text_addf(struct text *text, const char *format, ...)
         text_add_bytes(text, small, (size_t)length);
         return;
     }
+    /* Only now is it known how long it is: formatted again where it fits. */
     char *large = memory_alloc((size_t)length + 1);
     va_start(arguments, format);
     vsnprintf(large, (size_t)length + 1, format, arguments);
@@ -76,6 +83,7 @@ void text_addf(struct text *text, const char *format, ...)
 
 char *text_take(struct text *text)
 {
+    /* Usable at once: callers take a text in the middle of building the next. */
     char *taken = text->data;
     text_init(text, text->ceiling);
     return taken;
@@ -88,6 +96,8 @@ int text_check(const struct text *text, const char *what, struct err *err)
     return err_set(err, ERR_SYSTEM, "%s is larger than %zu bytes", what, text->ceiling);
 }
 
+/* ---- UTF-8 ---- */
+
 /* Length of the valid UTF-8 sequence at data (RFC 3629: shortest form, no surrogates), or
  * 0. */
 static size_t utf8_sequence(const char *data, size_t size)
@@ -95,9 +105,13 @@ static size_t utf8_sequence(const char *data, size_t size)
     const unsigned char *p = (const unsigned char *)data;
     if (p[0] < 0x80)
         return 1;
+    /* C0 and C1 could only begin a form that is not the shortest; F5 and above are beyond
+     * U+10FFFF. */
     size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
     if (p[0] < 0xC2 || p[0] > 0xF4 || length > size)
         return 0;
+    /* Four first bytes narrow what the second may be: E0 and F0 against longer forms of
+     * smaller characters, ED against surrogates, F4 against what is beyond the end. */
     unsigned char low = p[0] == 0xE0 ? 0xA0 : p[0] == 0xF0 ? 0x90 : 0x80;
     unsigned char high = p[0] == 0xED ? 0x9F : p[0] == 0xF4 ? 0x8F : 0xBF;
     if (p[1] < low || p[1] > high)
@@ -116,6 +130,18 @@ static bool is_control(const char *data, size_t length)
     return length == 2 && p[0] == 0xC2 && p[1] < 0xA0; /* U+0080-U+009F: C1 */
 }
 
+bool text_is_utf8(const char *data, size_t size)
+{
+    while (size > 0) {
+        size_t length = utf8_sequence(data, size);
+        if (length == 0)
+            return false;
+        data += length;
+        size -= length;
+    }
+    return true;
+}
+
 void text_add_printable(struct text *text, const char *data, size_t size)
 {
     for (size_t i = 0; i < size;) {
@@ -125,12 +151,18 @@ void text_add_printable(struct text *text, const char *data, size_t size)
             i += length;
             continue;
         }
+        /* A control character whole, but of broken UTF-8 one byte only: the next may begin
+         * a good sequence. */
         size_t bad = length > 0 ? length : 1;
         for (size_t end = i + bad; i < end; i++)
             text_addf(text, "\\x%02X", (unsigned)(unsigned char)data[i]);
     }
 }
 
+/* ---- percent-encoding, hex, shell words ---- */
+
+/* RFC 3986, 2.3: the only characters that need no encoding anywhere in a URL. SigV4 wants all
+ * others encoded, too. */
 static bool is_unreserved(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
@@ -176,6 +208,8 @@ int text_percent_byte(const char *data, size_t size)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
+/* Goes on after what it cannot decode: callers that must refuse it look at the result, those
+ * that only search the text see as much of it as there is. */
 bool text_add_decoded(struct text *text, const char *data, size_t size)
 {
     bool clean = true;
@@ -201,6 +235,8 @@ void text_add_hex(struct text *text, const void *data, size_t size)
 
 void text_add_quoted(struct text *text, const char *string)
 {
+    /* In single quotes a shell takes everything as it is but the quote itself, which is
+     * written outside of them: 'it'\''s'. */
     text_add_char(text, '\'');
     for (; *string != '\0'; string++) {
         if (*string == '\'')
@@ -211,17 +247,7 @@ void text_add_quoted(struct text *text, const char *string)
     text_add_char(text, '\'');
 }
 
-bool text_is_utf8(const char *data, size_t size)
-{
-    while (size > 0) {
-        size_t length = utf8_sequence(data, size);
-        if (length == 0)
-            return false;
-        data += length;
-        size -= length;
-    }
-    return true;
-}
+/* ---- comparing ---- */
 
 bool text_equal(const char *a, const char *b)
 {
@@ -240,11 +266,14 @@ bool text_ends_with(const char *string, const char *suffix)
     return length >= suffix_length && strcmp(string + length - suffix_length, suffix) == 0;
 }
 
+/* ---- for people ---- */
+
 const char *text_size(char out[32], uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     size_t unit = 0;
     double value = (double)bytes;
+    /* 1023.95 and more would be printed as "1024.0". */
     while (value >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
         value /= 1024;
         unit++;
@@ -255,6 +284,8 @@ const char *text_size(char out[32], uint64_t bytes)
 
 const char *text_duration(char out[32], int64_t milliseconds)
 {
+    /* Two units at most, the second one always with two digits, so that a column of them can
+     * be read. A clock that was set back gives no negative duration. */
     int64_t seconds = milliseconds / 1000;
     if (milliseconds < 0)
         snprintf(out, 32, "0.0s");
@@ -278,6 +309,8 @@ const char *text_count(char out[64], size_t count, const char *one, const char *
     return out;
 }
 
+/* ---- "did you mean" ---- */
+
 #define NEAREST_WORD 64 /* longer words are no misspelt names */
 
 static size_t smaller(size_t a, size_t b)
@@ -285,7 +318,9 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein distance with one row; both words are shorter than NEAREST_WORD. */
+/* Levenshtein distance: the least number of characters to add, drop or change. With one row of
+ * its table, which holds the distances of the last character of a; both words are shorter
+ * than NEAREST_WORD. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NEAREST_WORD];
@@ -309,7 +344,8 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
 {
     const char *nearest = NULL;
     size_t length = strlen(word);
-    size_t limit = smaller(4, length); /* distance must stay below */
+    /* Below four, and not as many changes as the word is long: then nothing of it is left. */
+    size_t limit = smaller(4, length);
     if (length >= NEAREST_WORD)
         return NULL;
     for (size_t i = 0; i < count; i++) {

@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "config/config_args.h"
 #include "postgres/dump.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 struct source_settings {
     char *name; /* "adhoc" for --source */

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "postgres/conninfo.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 #include <assert.h>
 #include <ctype.h>

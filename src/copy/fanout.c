@@ -14,7 +14,7 @@ struct fanout {
     size_t least;
     struct fanout_target *targets;
     size_t count, capacity;
-    struct s3_part_rules rules; /* of all targets together */
+    struct store_part_rules rules; /* of all targets together */
     struct part_pool *pool;
     size_t part_size;  /* of the pool's parts now */
     struct part *part; /* being filled; NULL: none was taken yet */
@@ -41,9 +41,9 @@ void fanout_add(struct fanout *fanout, const struct fanout_target *target)
     fanout->targets[fanout->count++].began = target->upload != NULL;
     if (target->upload == NULL)
         return;
-    struct s3_part_rules rules = store_part_rules(target->store);
+    struct store_part_rules rules = store_part_rules(target->store);
     fanout->rules =
-        fanout_alive(fanout) == 1 ? rules : s3_parts_merge(fanout->rules, rules);
+        fanout_alive(fanout) == 1 ? rules : store_parts_merge(fanout->rules, rules);
 }
 
 /* Parts in flight are what memory is spent on: as many as the budget holds, two at least so
@@ -59,7 +59,7 @@ static size_t parts_for(const struct fanout *fanout, size_t part_size)
 static int part_size_of(const struct fanout *fanout, unsigned number, size_t *size,
                         struct err *err)
 {
-    uint64_t wanted = s3_part_size(&fanout->rules, fanout->estimate, number);
+    uint64_t wanted = store_parts_size(&fanout->rules, fanout->estimate, number);
     if (wanted > 0) {
         *size = (size_t)wanted;
         return 0;

@@ -1,6 +1,6 @@
 /*
  * What fanout.c does for many stores and a stream of unknown length, for one store and an
- * object whose size is known. The schedule of parts is the same (s3_part_size), and that
+ * object whose size is known. The schedule of parts is the same (store_parts_size), and that
  * size is its estimate.
  */
 #include "copy/resend.h"
@@ -11,7 +11,7 @@ enum { PIECE = 1 << 20 };
 
 static int size_of_part(const struct resend *resend, size_t *size, struct err *err)
 {
-    uint64_t wanted = s3_part_size(&resend->rules, resend->size, resend->number);
+    uint64_t wanted = store_parts_size(&resend->rules, resend->size, resend->number);
     *size = (size_t)wanted;
     if (wanted > 0)
         return 0;

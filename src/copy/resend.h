@@ -18,7 +18,7 @@ enum { RESEND_PARTS_MIN = 2, RESEND_PARTS_MAX = 16 };
 
 struct resend {
     struct store_upload *upload; /* borrowed */
-    struct s3_part_rules rules;
+    struct store_part_rules rules;
     uint64_t size;   /* of the whole object */
     uint64_t skip;   /* bytes that are there already */
     uint64_t seen;   /* bytes written to us */

@@ -24,10 +24,9 @@ static void tell(struct diagnose *d, const struct s3_finding *from)
     diagnose_tell(d, &finding);
 }
 
-static void look_at_service(struct diagnose *d, struct s3_client *client,
-                            const char *prefix)
+static void look_at_service(struct diagnose *d, struct s3_client *client)
 {
-    struct s3_probe_spec spec = {.prefix = prefix != NULL ? prefix : ""};
+    struct s3_probe_spec spec = {0};
     struct s3_probe probe;
     struct err err = {0};
     int result = s3_probe_run(client, &spec, &probe, &err);
@@ -78,11 +77,10 @@ static void look_at_uploads(struct diagnose *d, unsigned hours,
     catalog_copies_release(&copies);
 }
 
-void diagnose_s3(struct diagnose *d, struct store *store, const char *prefix,
-                 const struct catalog_store *row)
+void diagnose_s3(struct diagnose *d, struct store *store, const struct catalog_store *row)
 {
     struct s3_client *client = store_s3_client(store);
-    look_at_service(d, client, prefix);
+    look_at_service(d, client);
     if (row != NULL && d->catalog != NULL)
         look_at_uploads(d, s3_client_upload_hours(client), row);
 }

@@ -198,7 +198,7 @@ static void look_at(struct diagnose *d, struct store *store,
     free(url);
     look_at_mark(d, store, row, known);
     if (!dir) {
-        diagnose_s3(d, store, from->prefix, row->id != 0 ? row : NULL);
+        diagnose_s3(d, store, row->id != 0 ? row : NULL);
         return;
     }
     look_at_writing(d, store);

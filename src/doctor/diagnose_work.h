@@ -62,8 +62,7 @@ bool diagnose_can_make(const char *path);
 void diagnose_source(struct diagnose *d, const char *name);
 void diagnose_store(struct diagnose *d, const char *name);
 /* row NULL: the catalog does not know it. */
-void diagnose_s3(struct diagnose *d, struct store *store, const char *prefix,
-                 const struct catalog_store *row);
+void diagnose_s3(struct diagnose *d, struct store *store, const struct catalog_store *row);
 void diagnose_job(struct diagnose *d, const struct job_settings *job);
 
 #endif

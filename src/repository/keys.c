@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/memory.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 enum { HASH_HEX = 16, TIME_LENGTH = 16, YEAR_LENGTH = 4, KEY_MAX = 1024 };
 #define GLOBALS "globals"

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "s3/s3.h"
 
 /* libconfig, environment and URL end up in one struct; s3/ has a struct of its own, because
  * it knows nothing of config/. */
@@ -21,6 +22,7 @@ static struct s3_config s3_config_of(const struct store_settings *from)
     to.endpoint = from->endpoint;
     to.region = from->region;
     to.bucket = from->bucket;
+    to.prefix = from->prefix;
     to.style = from->style == STORE_STYLE_PATH      ? S3_STYLE_PATH
                : from->style == STORE_STYLE_VIRTUAL ? S3_STYLE_VIRTUAL
                                                     : S3_STYLE_AUTO;
@@ -55,7 +57,7 @@ struct store *repository_store(const struct store_settings *settings, struct err
     if (settings->type == STORE_DIR)
         return store_open_dir(settings->name, settings->path, err);
     struct s3_config config = s3_config_of(settings);
-    return store_open_s3(settings->name, &config, settings->prefix, err);
+    return store_open_s3(settings->name, &config, err);
 }
 
 const struct store_settings *repository_settings(struct settings *settings,

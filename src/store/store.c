@@ -226,9 +226,9 @@ uint64_t store_upload_sent(struct store_upload *upload)
     return upload->store->ops->upload_sent(upload);
 }
 
-struct s3_part_rules store_part_rules(const struct store *store)
+struct store_part_rules store_part_rules(const struct store *store)
 {
-    struct s3_part_rules none = {0};
+    struct store_part_rules none = {0};
     return store->ops->part_rules != NULL ? store->ops->part_rules(store) : none;
 }
 

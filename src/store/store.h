@@ -20,17 +20,19 @@
 #include "base/err.h"
 #include "base/part.h"
 #include "base/text.h"
-#include "s3/s3.h"
+#include "store/store_parts.h"
 
 #include <sys/types.h>
 
 struct store;
+struct s3_config; /* of s3/s3.h */
+struct s3_client;
 
 /* Opens nothing on the network. `name` is for messages. The config is borrowed for the
  * call. */
 struct store *store_open_dir(const char *name, const char *path, struct err *err) MUST_USE;
 struct store *store_open_s3(const char *name, const struct s3_config *config,
-                            const char *prefix, struct err *err) MUST_USE;
+                            struct err *err) MUST_USE;
 void store_close(struct store *store); /* NULL-safe */
 const char *store_name(const struct store *store);
 const char *store_type_name(const struct store *store); /* "dir" "s3" */
@@ -129,7 +131,7 @@ struct store_upload *store_upload_resume(struct store *store,
                                          const char *handle, uint64_t *offset,
                                          unsigned *next_number, struct err *err) MUST_USE;
 /* Rules for the sizes of parts (a dir has none: the widest). */
-struct s3_part_rules store_part_rules(const struct store *store);
+struct store_part_rules store_part_rules(const struct store *store);
 
 /* A dir: key and handle are both the path of the temp file, `data/…/.<id>.part`, which does
  * not tell the final key (keys_parse tells the id); initiated is when it was last written. */

@@ -1,16 +1,18 @@
-/* Uploads into a directory. A thread of its own writes, so that a slow disk holds up
- * neither the other stores nor the stream; parts wait in a queue that the pool of buffers
- * bounds. */
+/*
+ * Uploads into a directory. A thread of its own writes, so that a slow disk holds up
+ * neither the other stores nor the stream.
+ */
 #include "store/store_dir.h"
 
+#include "base/chan.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
-#include <pthread.h>
+#include <assert.h>
 
-struct waiting {
-    struct part *part;
-    struct waiting *next;
-};
+/* More than any pool of buffers has (copy/fanout.h: 16), so that a part never waits to be
+ * queued. */
+enum { QUEUE = 64 };
 
 struct dir_upload {
     struct store_upload upload;
@@ -18,61 +20,37 @@ struct dir_upload {
     uint64_t given;             /* bytes; caller only */
     bool running;               /* the thread was started; caller only */
     pthread_t thread;
+    struct chan queue;    /* of parts, each with a reference */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
-    struct waiting *first, **end;
-    bool busy;   /* a part is being written */
-    bool ending; /* the thread is to leave */
+    size_t unwritten; /* parts queued or being written */
+    bool abandoned;   /* the rest is let go of unwritten */
     uint64_t written;
     struct err failure; /* kind ERR_NONE: none */
 };
 
-/* What is to be written next; NULL: leave. Also says that the one before is done. */
-static struct waiting *next_part(struct dir_upload *upload)
-{
-    struct waiting *waiting = NULL;
-    pthread_mutex_lock(&upload->lock);
-    upload->busy = false;
-    pthread_cond_broadcast(&upload->changed);
-    while (upload->first == NULL && !upload->ending)
-        pthread_cond_wait(&upload->changed, &upload->lock);
-    if (!upload->ending) {
-        waiting = upload->first;
-        upload->first = waiting->next;
-        if (upload->first == NULL)
-            upload->end = &upload->first;
-        upload->busy = true;
-    }
-    pthread_mutex_unlock(&upload->lock);
-    return waiting;
-}
-
-static void write_one(struct dir_upload *upload, const struct part *part)
-{
-    struct err err = {0};
-    pthread_mutex_lock(&upload->lock);
-    bool failed = upload->failure.kind != ERR_NONE;
-    pthread_mutex_unlock(&upload->lock);
-    /* After a failure the rest is only let go of: its buffers are wanted elsewhere. */
-    if (failed)
-        return;
-    int result = store_dir_file_write(&upload->file, part->data, part->size, &err);
-    pthread_mutex_lock(&upload->lock);
-    if (result < 0)
-        upload->failure = err;
-    else
-        upload->written += part->size;
-    pthread_mutex_unlock(&upload->lock);
-}
-
 static void *write_parts(void *argument)
 {
     struct dir_upload *upload = argument;
-    for (struct waiting *waiting = next_part(upload); waiting != NULL;
-         waiting = next_part(upload)) {
-        write_one(upload, waiting->part);
-        part_release(waiting->part);
-        free(waiting);
+    struct part *part;
+    while ((part = chan_pop(&upload->queue)) != NULL) {
+        struct err err = {0};
+        uint64_t size = part->size;
+        /* After a failure the rest is only let go of: its buffers are wanted elsewhere. */
+        pthread_mutex_lock(&upload->lock);
+        bool skip = upload->abandoned || upload->failure.kind != ERR_NONE;
+        pthread_mutex_unlock(&upload->lock);
+        int result =
+            skip ? 0 : store_dir_file_write(&upload->file, part->data, part->size, &err);
+        part_release(part);
+        pthread_mutex_lock(&upload->lock);
+        if (result < 0)
+            upload->failure = err;
+        else if (!skip)
+            upload->written += size;
+        upload->unwritten--;
+        pthread_cond_broadcast(&upload->changed);
+        pthread_mutex_unlock(&upload->lock);
     }
     return NULL;
 }
@@ -82,7 +60,7 @@ static struct dir_upload *new_upload(struct store *store)
     struct dir_upload *upload = memory_zalloc(sizeof *upload);
     upload->upload.store = store;
     upload->file = (struct store_dir_file){.folder = -1, .fd = -1, .visible = true};
-    upload->end = &upload->first;
+    chan_init(&upload->queue, QUEUE);
     pthread_mutex_init(&upload->lock, NULL);
     pthread_cond_init(&upload->changed, NULL);
     return upload;
@@ -99,11 +77,8 @@ static int start(struct dir_upload *upload, const struct store_upload_spec *spec
     free(handle);
     if (result != 0)
         return -1;
-    int error = pthread_create(&upload->thread, NULL, write_parts, upload);
-    if (error != 0)
-        return err_set(err, ERR_SYSTEM, "cannot start a thread: %s", strerror(error));
-    upload->running = true;
-    return 0;
+    upload->running = thread_start(&upload->thread, write_parts, upload, err) == 0;
+    return upload->running ? 0 : -1;
 }
 
 struct store_upload *store_dir_upload_begin(struct store *store,
@@ -151,32 +126,33 @@ struct store_upload *store_dir_upload_resume(struct store *store,
 int store_dir_upload_part(struct store_upload *base, struct part *part, struct err *err)
 {
     struct dir_upload *upload = (struct dir_upload *)base;
-    int result = 0;
     if (part->offset != upload->given)
         return err_set(err, ERR_STORE, "part %u begins at byte %llu and not at %llu",
                        part->number, (unsigned long long)part->offset,
                        (unsigned long long)upload->given);
+    /* What failed behind the caller's back is told with the next part. */
     pthread_mutex_lock(&upload->lock);
-    if (upload->failure.kind != ERR_NONE) {
+    bool failed = upload->failure.kind != ERR_NONE;
+    if (failed)
         *err = upload->failure;
-        result = -1;
-    } else {
-        struct waiting *waiting = memory_zalloc(sizeof *waiting);
-        waiting->part = part_ref(part);
-        *upload->end = waiting;
-        upload->end = &waiting->next;
-        upload->given += part->size;
-        pthread_cond_broadcast(&upload->changed);
-    }
+    else
+        upload->unwritten++;
     pthread_mutex_unlock(&upload->lock);
-    return result;
+    if (failed)
+        return -1;
+    upload->given += part->size;
+    /* Only a closed queue refuses, and it is closed by whoever frees the upload. */
+    bool queued = chan_push(&upload->queue, part_ref(part));
+    assert(queued);
+    (void)queued;
+    return 0;
 }
 
 /* Until the queue is empty and nothing is being written. */
 static int drain(struct dir_upload *upload, struct err *err)
 {
     pthread_mutex_lock(&upload->lock);
-    while (upload->first != NULL || upload->busy)
+    while (upload->unwritten > 0)
         pthread_cond_wait(&upload->changed, &upload->lock);
     bool failed = upload->failure.kind != ERR_NONE;
     if (failed)
@@ -217,27 +193,18 @@ int store_dir_upload_finish(struct store_upload *base, struct store_object *out,
     return 0;
 }
 
-static void end_thread(struct dir_upload *upload)
-{
-    pthread_mutex_lock(&upload->lock);
-    upload->ending = true;
-    pthread_cond_broadcast(&upload->changed);
-    pthread_mutex_unlock(&upload->lock);
-    if (upload->running)
-        pthread_join(upload->thread, NULL);
-}
-
 bool store_dir_upload_discard(struct store_upload *base)
 {
     struct dir_upload *upload = (struct dir_upload *)base;
-    end_thread(upload);
-    while (upload->first != NULL) {
-        struct waiting *waiting = upload->first;
-        upload->first = waiting->next;
-        part_release(waiting->part);
-        free(waiting);
-    }
+    /* The thread leaves when it has let go of all that is queued. */
+    pthread_mutex_lock(&upload->lock);
+    upload->abandoned = true;
+    pthread_mutex_unlock(&upload->lock);
+    chan_close(&upload->queue);
+    if (upload->running)
+        pthread_join(upload->thread, NULL);
     bool clean = store_dir_file_release(&upload->file);
+    chan_release(&upload->queue);
     pthread_cond_destroy(&upload->changed);
     pthread_mutex_destroy(&upload->lock);
     free(upload);

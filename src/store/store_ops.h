@@ -54,7 +54,7 @@ struct store_ops {
     ssize_t (*download_read)(struct store_download *download, void *buffer, size_t size,
                              struct err *err);
     void (*download_free)(struct store_download *download);
-    struct s3_part_rules (*part_rules)(const struct store *store); /* may be NULL */
+    struct store_part_rules (*part_rules)(const struct store *store); /* may be NULL */
     /* may be NULL */
     char *(*presign)(struct store *store, const char *key, int64_t seconds,
                      int64_t *expires, struct err *err);

@@ -1,59 +1,44 @@
 /*
- * A bucket as a store. Whatever is hard about S3 (retries, parts, answers that lie) is in
- * s3/; what is left is the prefix, the way of saying "absent", and what a conditional PUT
- * means when it is repeated.
+ * A bucket, or what lies in it under a prefix, as a store. Whatever is hard about S3
+ * (retries, parts, answers that lie, the prefix) is in s3/; what is added here is the way of
+ * saying "absent", what a conditional PUT means when it is repeated, the token of an upload,
+ * and removing with all versions.
  */
-#include "store/store_s3.h"
+#include "store/store_ops.h"
 
+#include "base/digest.h"
 #include "base/memory.h"
+#include "s3/s3.h"
+
+#include <pthread.h>
 
 /* s3.h: a retry_time_ms of 0 means this. */
 #define DEFAULT_RETRY_MS (INT64_C(30) * 60 * 1000)
 
-char *store_s3_key(const struct store_s3 *s3, const char *key)
+/* A version may come between the listing and the deletes, once or twice; not for ever. */
+enum { REMOVE_ROUNDS = 3 };
+
+struct store_s3 {
+    struct store store;
+    struct s3_client *client;
+    pthread_mutex_t lock; /* guards what follows */
+    int64_t retry_time_ms;
+    bool versioning_known;
+    bool versions; /* the bucket has, or has had, versions */
+};
+
+static struct s3_client *client_of(const struct store *store)
 {
-    return memory_format("%s%s", s3->prefix, key);
+    return ((const struct store_s3 *)store)->client;
 }
 
-const char *store_s3_relative(const struct store_s3 *s3, const char *key)
-{
-    return text_starts_with(key, s3->prefix) ? key + strlen(s3->prefix) : NULL;
-}
-
-const char *store_s3_content_type(const char *key)
-{
-    static const struct {
-        const char *suffix, *type;
-    } types[] = {
-        {".json", "application/json"},
-        {".gz", "application/gzip"},
-        {".md", "text/markdown; charset=utf-8"},
-    };
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (text_ends_with(key, types[i].suffix))
-            return types[i].type;
-    }
-    return "application/octet-stream";
-}
-
-void store_s3_take_object(const char *key, struct s3_object *from, struct store_object *out)
-{
-    *out = (struct store_object){.key = memory_strdup(key),
-                                 .size = from->size,
-                                 .modified = from->modified,
-                                 .etag = from->etag,
-                                 .version = from->version_id};
-    from->etag = NULL;
-    from->version_id = NULL;
-    s3_object_release(from);
-}
+/* ---- the handle ---- */
 
 static void close_s3(struct store *store)
 {
     struct store_s3 *s3 = (struct store_s3 *)store;
     s3_client_free(s3->client);
     pthread_mutex_destroy(&s3->lock);
-    free(s3->prefix);
     free(store->name);
     free(s3);
 }
@@ -69,7 +54,7 @@ static void set_retry_time(struct store *store, int64_t retry_time_ms)
 
 static void set_cleaning(struct store *store, bool cleaning)
 {
-    s3_client_set_cleaning(((struct store_s3 *)store)->client, cleaning);
+    s3_client_set_cleaning(client_of(store), cleaning);
 }
 
 /* A bucket is never made here: it would be the wrong region, rights and rules. */
@@ -88,17 +73,63 @@ static int check(struct store *store, bool create, int64_t timeout_ms, struct er
 
 static int64_t clock_offset(struct store *store, bool *known)
 {
-    return s3_client_clock_offset(((struct store_s3 *)store)->client, known);
+    return s3_client_clock_offset(client_of(store), known);
+}
+
+static struct store_part_rules part_rules(const struct store *store)
+{
+    struct s3_part_rules rules = s3_client_part_rules(client_of(store));
+    return (struct store_part_rules){.min_size = rules.min_size,
+                                     .max_size = rules.max_size,
+                                     .max_parts = rules.max_parts,
+                                     .uniform = rules.uniform};
+}
+
+static char *presign(struct store *store, const char *key, int64_t seconds,
+                     int64_t *expires, struct err *err)
+{
+    return s3_presign(client_of(store), key, seconds, expires, err);
+}
+
+/* ---- small objects ---- */
+
+static const char *content_type_of(const char *key)
+{
+    static const struct {
+        const char *suffix, *type;
+    } types[] = {
+        {".json", "application/json"},
+        {".gz", "application/gzip"},
+        {".md", "text/markdown; charset=utf-8"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (text_ends_with(key, types[i].suffix))
+            return types[i].type;
+    }
+    return "application/octet-stream";
+}
+
+/* From S3's words to ours; the strings move. */
+static void take_object(struct s3_object *from, struct store_object *out)
+{
+    *out = (struct store_object){.key = from->key,
+                                 .size = from->size,
+                                 .modified = from->modified,
+                                 .etag = from->etag,
+                                 .version = from->version_id};
+    from->key = from->etag = from->version_id = NULL;
+    s3_object_release(from);
 }
 
 /* A key that is there although nobody but us makes such keys: mostly our own PUT, whose
  * answer was lost before it was repeated. Then it has our bytes. */
-static int settle_existing(struct store_s3 *s3, const struct s3_put *put, struct err *err)
+static int resolve_existing(struct s3_client *client, const struct s3_put *put,
+                            struct err *err)
 {
     struct text there;
     bool absent = false;
     text_init(&there, put->size);
-    int result = s3_get(s3->client, put->key, &there, &absent, err);
+    int result = s3_get(client, put->key, &there, &absent, err);
     bool same = !absent && !there.overflowed && there.length == put->size &&
                 memcmp(there.data, put->data, put->size) == 0;
     if (same)
@@ -112,129 +143,289 @@ static int settle_existing(struct store_s3 *s3, const struct s3_put *put, struct
 static int put(struct store *store, const char *key, const void *data, size_t size,
                bool overwrite, struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    char *full = store_s3_key(s3, key);
     bool existed = false;
-    struct s3_put request = {.key = full,
+    struct s3_put request = {.key = key,
                              .data = data,
                              .size = size,
-                             .content_type = store_s3_content_type(key),
+                             .content_type = content_type_of(key),
                              .if_absent = !overwrite,
                              .existed = &existed};
-    int result = s3_put(s3->client, &request, err);
-    if (result == 0 && existed)
-        result = settle_existing(s3, &request, err);
-    free(full);
-    return result;
+    int result = s3_put(client_of(store), &request, err);
+    return result == 0 && existed ? resolve_existing(client_of(store), &request, err)
+                                  : result;
 }
 
 static int get(struct store *store, const char *key, struct text *out, bool *absent,
                struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    char *full = store_s3_key(s3, key);
-    int result = s3_get(s3->client, full, out, absent, err);
-    free(full);
-    return result;
+    return s3_get(client_of(store), key, out, absent, err);
 }
 
 static int stat_key(struct store *store, const char *key, struct store_object *out,
                     bool *absent, struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    char *full = store_s3_key(s3, key);
     struct s3_object object = {0};
-    int result = s3_head(s3->client, full, &object, absent, err);
+    int result = s3_head(client_of(store), key, &object, absent, err);
     if (result == 0 && !*absent)
-        store_s3_take_object(key, &object, out);
-    free(full);
+        take_object(&object, out);
     return result;
 }
 
 /* ---- listing ---- */
 
+/* S3's prefixes are of text: "p" lists "p2/x" as well, which no store's listing may give. */
 struct listing {
-    const struct store_s3 *s3;
-    const char *prefix; /* relative */
+    const char *prefix;
     store_each each;
     store_each_pending each_pending;
     void *context;
 };
 
-/* The relative key when it belongs to what was asked for, or NULL. */
-static const char *wanted(const struct listing *listing, const char *key)
-{
-    const char *relative = store_s3_relative(listing->s3, key);
-    bool ours = relative != NULL && *relative != '\0' &&
-                store_prefix_matches(listing->prefix, relative);
-    return ours ? relative : NULL;
-}
-
-static int give_object(void *context, const struct s3_object *object, struct err *err)
+static int emit_object(void *context, const struct s3_object *object, struct err *err)
 {
     const struct listing *listing = context;
-    const char *relative = wanted(listing, object->key);
-    if (relative == NULL)
-        return 0;
-    char *key = memory_strdup(relative);
-    struct store_object out = {.key = key,
+    struct store_object out = {.key = object->key,
                                .size = object->size,
                                .modified = object->modified,
                                .etag = object->etag,
                                .version = object->version_id};
-    int result = listing->each(listing->context, &out, err);
-    free(key);
-    return result;
+    return store_prefix_matches(listing->prefix, object->key)
+               ? listing->each(listing->context, &out, err)
+               : 0;
 }
 
 static int list(struct store *store, const char *prefix, store_each each, void *context,
                 struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    struct listing listing = {.s3 = s3, .prefix = prefix, .each = each, .context = context};
-    char *full = store_s3_key(s3, prefix);
-    int result = s3_list(s3->client, full, give_object, &listing, err);
-    free(full);
-    return result;
+    struct listing listing = {.prefix = prefix, .each = each, .context = context};
+    return s3_list(client_of(store), prefix, emit_object, &listing, err);
 }
 
-static int give_pending(void *context, const struct s3_pending *pending, struct err *err)
+static int emit_pending(void *context, const struct s3_pending *pending, struct err *err)
 {
     const struct listing *listing = context;
-    const char *relative = wanted(listing, pending->key);
-    if (relative == NULL)
-        return 0;
-    char *key = memory_strdup(relative);
     struct store_pending out = {
-        .key = key, .handle = pending->upload_id, .initiated = pending->initiated};
-    int result = listing->each_pending(listing->context, &out, err);
-    free(key);
-    return result;
+        .key = pending->key, .handle = pending->upload_id, .initiated = pending->initiated};
+    return store_prefix_matches(listing->prefix, pending->key)
+               ? listing->each_pending(listing->context, &out, err)
+               : 0;
 }
 
 static int list_pending(struct store *store, const char *prefix, store_each_pending each,
                         void *context, struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    struct listing listing = {
-        .s3 = s3, .prefix = prefix, .each_pending = each, .context = context};
-    char *full = store_s3_key(s3, prefix);
-    int result = s3_list_uploads(s3->client, full, give_pending, &listing, err);
-    free(full);
-    return result;
+    struct listing listing = {.prefix = prefix, .each_pending = each, .context = context};
+    return s3_list_uploads(client_of(store), prefix, emit_pending, &listing, err);
 }
 
 static int abort_pending(struct store *store, const char *key, const char *handle,
                          struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    char *full = store_s3_key(s3, key);
-    int result = s3_abort_upload(s3->client, full, handle, err);
-    free(full);
-    return result;
+    return s3_abort_upload(client_of(store), key, handle, err);
 }
 
-/* ---- download ---- */
+/* ---- removing ---- */
+
+/* Where there are versions, a plain DELETE only puts a marker on top: the bytes stay and
+ * cost. So every version of exactly this key is deleted by its id, markers too. */
+
+static int add_version(void *context, const struct s3_object *object, struct err *err)
+{
+    (void)err;
+    strlist_add(context, object->version_id != NULL ? object->version_id : "");
+    return 0;
+}
+
+/* Asked once per handle. A failure is not remembered. */
+static int has_versions(struct store_s3 *s3, bool *versions, struct err *err)
+{
+    enum s3_versioning state = S3_VERSIONING_OFF;
+    pthread_mutex_lock(&s3->lock);
+    bool known = s3->versioning_known;
+    *versions = s3->versions;
+    pthread_mutex_unlock(&s3->lock);
+    if (known)
+        return 0;
+    if (s3_bucket_versioning(s3->client, &state, err) < 0) {
+        if (err->kind != ERR_DENIED)
+            return -1;
+        /* We may not ask. Without knowing, only the listing of versions is honest. */
+        err_clear(err);
+        *versions = true;
+        return 0;
+    }
+    pthread_mutex_lock(&s3->lock);
+    s3->versioning_known = true;
+    s3->versions = *versions = state != S3_VERSIONING_OFF;
+    pthread_mutex_unlock(&s3->lock);
+    return 0;
+}
+
+/* Joins what became of one version to what became of the key. */
+static void add_result(struct store_removed *out, const struct s3_delete *deleted)
+{
+    /* A refusal that nobody explains is worse than one with a date: somebody has to look. */
+    if (deleted->result == S3_REMOVED || out->result == STORE_REFUSED)
+        return;
+    snprintf(out->reason, sizeof out->reason, "%s", deleted->reason);
+    if (deleted->result == S3_REFUSED) {
+        out->result = STORE_REFUSED;
+        return;
+    }
+    /* A legal hold (0) has no end, so it outlasts every date. */
+    int64_t until = deleted->locked_until;
+    bool first = out->result != STORE_LOCKED;
+    if (first || (until == 0) || (out->locked_until != 0 && until > out->locked_until))
+        out->locked_until = until;
+    out->result = STORE_LOCKED;
+}
+
+static int remove_versions(struct s3_client *client, const char *key,
+                           struct store_removed *out, struct err *err)
+{
+    for (unsigned round = 0; round < REMOVE_ROUNDS; round++) {
+        struct strlist versions = {0};
+        int result = s3_list_versions(client, key, true, add_version, &versions, err);
+        if (result < 0 && err->kind == ERR_DENIED)
+            err_context(
+                err,
+                "removing (it needs s3:GetBucketVersioning and s3:ListBucketVersions)");
+        out->result = STORE_GONE;
+        for (size_t i = 0; result == 0 && i < versions.count; i++) {
+            const char *id = versions.items[i];
+            struct s3_delete deletion = {.key = key, .version_id = *id != '\0' ? id : NULL};
+            result = s3_delete(client, &deletion, err);
+            if (result == 0)
+                add_result(out, &deletion);
+        }
+        size_t count = versions.count;
+        strlist_release(&versions);
+        /* Only an empty listing shows that nothing is left. */
+        if (result < 0 || count == 0 || out->result != STORE_GONE)
+            return result;
+    }
+    return err_set(err, ERR_TRANSIENT, "%s: new versions come while it is being removed",
+                   key);
+}
+
+static int remove_key(struct store *store, const char *key, struct store_removed *out,
+                      struct err *err)
+{
+    struct store_s3 *s3 = (struct store_s3 *)store;
+    struct s3_delete deletion = {.key = key};
+    bool versions = false;
+    if (has_versions(s3, &versions, err) < 0)
+        return -1;
+    if (versions)
+        return remove_versions(s3->client, key, out, err);
+    if (s3_delete(s3->client, &deletion, err) < 0)
+        return -1;
+    out->result = STORE_GONE;
+    add_result(out, &deletion);
+    return 0;
+}
+
+/* ---- uploads ---- */
+
+struct s3_writing {
+    struct store_upload upload;
+    struct s3_upload *s3;
+};
+
+/* The token is the same in every try for one artifact and place: a resumed upload knows what
+ * it was begun with, and whoever finished it, the bytes are those of this artifact. */
+static struct s3_upload_spec make_spec(const struct s3_client *client,
+                                       const struct store_upload_spec *spec)
+{
+    struct s3_upload_spec out = {.key = spec->key,
+                                 .content_type = spec->content_type,
+                                 .on_upload_id = spec->on_pending,
+                                 .context = spec->context};
+    unsigned char sum[SHA256_SIZE];
+    char *whose = memory_format("%s %s%s", spec->id, s3_client_prefix(client), spec->key);
+    digest_sha256(whose, strlen(whose), sum);
+    digest_hex(sum, (sizeof out.token - 1) / 2, out.token);
+    free(whose);
+    return out;
+}
+
+static struct store_upload *wrap(struct store *store, struct s3_upload *s3)
+{
+    if (s3 == NULL)
+        return NULL;
+    struct s3_writing *writing = memory_zalloc(sizeof *writing);
+    writing->upload.store = store;
+    writing->s3 = s3;
+    return &writing->upload;
+}
+
+static struct store_upload *
+upload_begin(struct store *store, const struct store_upload_spec *spec, struct err *err)
+{
+    struct s3_upload_spec s3_spec = make_spec(client_of(store), spec);
+    return wrap(store, s3_upload_begin(client_of(store), &s3_spec, err));
+}
+
+static struct store_upload *upload_resume(struct store *store,
+                                          const struct store_upload_spec *spec,
+                                          const char *handle, uint64_t *offset,
+                                          unsigned *next_number, struct err *err)
+{
+    struct s3_client *client = client_of(store);
+    struct s3_upload_spec s3_spec = make_spec(client, spec);
+    struct s3_part_info *parts = NULL;
+    size_t listed = 0, whole = 0;
+    bool absent = false;
+    if (s3_list_parts(client, spec->key, handle, &parts, &listed, &absent, err) < 0)
+        return NULL;
+    if (absent) {
+        err_set(err, ERR_NOT_FOUND, "no upload of %s is open", spec->key);
+        return NULL;
+    }
+    /* Parts 1, 2, 3 ... up to the first gap: what lies behind it is sent again. */
+    *offset = 0;
+    while (whole < listed && parts[whole].number == whole + 1)
+        *offset += parts[whole++].size;
+    *next_number = (unsigned)whole + 1;
+    struct s3_upload *upload =
+        s3_upload_resume(client, &s3_spec, handle, parts, whole, err);
+    free(parts);
+    return wrap(store, upload);
+}
+
+static int upload_part(struct store_upload *upload, struct part *part, struct err *err)
+{
+    return s3_upload_part(((struct s3_writing *)upload)->s3, part, err);
+}
+
+static int upload_wait(struct store_upload *upload, struct err *err)
+{
+    return s3_upload_wait(((struct s3_writing *)upload)->s3, err);
+}
+
+static int upload_finish(struct store_upload *upload, struct store_object *out,
+                         struct err *err)
+{
+    struct s3_object object = {0};
+    if (s3_upload_finish(((struct s3_writing *)upload)->s3, &object, err) < 0)
+        return -1;
+    take_object(&object, out);
+    return 0;
+}
+
+static bool upload_discard(struct store_upload *upload)
+{
+    bool clean = s3_upload_discard(((struct s3_writing *)upload)->s3);
+    free(upload);
+    return clean;
+}
+
+static uint64_t upload_sent(struct store_upload *upload)
+{
+    return s3_upload_sent(((struct s3_writing *)upload)->s3);
+}
+
+/* ---- downloads ---- */
 
 struct s3_reading {
     struct store_download download;
@@ -245,11 +436,8 @@ static struct store_download *download_begin(struct store *store, const char *ke
                                              uint64_t offset, uint64_t length,
                                              struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    char *full = store_s3_key(s3, key);
-    struct s3_download_spec spec = {.key = full, .offset = offset, .length = length};
-    struct s3_download *download = s3_download_begin(s3->client, &spec, err);
-    free(full);
+    struct s3_download_spec spec = {.key = key, .offset = offset, .length = length};
+    struct s3_download *download = s3_download_begin(client_of(store), &spec, err);
     if (download == NULL)
         return NULL;
     struct s3_reading *reading = memory_zalloc(sizeof *reading);
@@ -275,24 +463,9 @@ static void download_free(struct store_download *download)
     free(download);
 }
 
-static struct s3_part_rules part_rules(const struct store *store)
-{
-    return s3_client_part_rules(((const struct store_s3 *)store)->client);
-}
-
-static char *presign(struct store *store, const char *key, int64_t seconds,
-                     int64_t *expires, struct err *err)
-{
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    char *full = store_s3_key(s3, key);
-    char *url = s3_presign(s3->client, full, seconds, expires, err);
-    free(full);
-    return url;
-}
-
 static struct s3_client *client(struct store *store)
 {
-    return ((struct store_s3 *)store)->client;
+    return client_of(store);
 }
 
 static const struct store_ops ops = {
@@ -306,14 +479,14 @@ static const struct store_ops ops = {
     .get = get,
     .stat = stat_key,
     .list = list,
-    .remove = store_s3_remove,
-    .upload_begin = store_s3_upload_begin,
-    .upload_resume = store_s3_upload_resume,
-    .upload_part = store_s3_upload_part,
-    .upload_wait = store_s3_upload_wait,
-    .upload_finish = store_s3_upload_finish,
-    .upload_discard = store_s3_upload_discard,
-    .upload_sent = store_s3_upload_sent,
+    .remove = remove_key,
+    .upload_begin = upload_begin,
+    .upload_resume = upload_resume,
+    .upload_part = upload_part,
+    .upload_wait = upload_wait,
+    .upload_finish = upload_finish,
+    .upload_discard = upload_discard,
+    .upload_sent = upload_sent,
     .list_pending = list_pending,
     .abort_pending = abort_pending,
     .download_begin = download_begin,
@@ -325,36 +498,22 @@ static const struct store_ops ops = {
     .s3_client = client,
 };
 
-/* "p/q/" of "/p/q", "p/q/" …; "" of "", "/" and NULL. */
-static char *clean_prefix(const char *prefix)
-{
-    if (prefix == NULL)
-        return memory_strdup("");
-    while (*prefix == '/')
-        prefix++;
-    size_t length = strlen(prefix);
-    while (length > 0 && prefix[length - 1] == '/')
-        length--;
-    return memory_format("%.*s%s", (int)length, prefix, length > 0 ? "/" : "");
-}
-
 struct store *store_open_s3(const char *name, const struct s3_config *config,
-                            const char *prefix, struct err *err)
+                            struct err *err)
 {
-    char *clean = clean_prefix(prefix);
-    struct s3_client *made = NULL;
-    if (store_check_key(clean, true, err) == 0)
-        made = s3_client_new(config, err);
+    struct s3_client *made = s3_client_new(config, err);
+    if (made != NULL && store_check_key(s3_client_prefix(made), true, err) < 0) {
+        s3_client_free(made);
+        made = NULL;
+    }
     if (made == NULL) {
         err_context(err, "store \"%s\"", name);
-        free(clean);
         return NULL;
     }
     struct store_s3 *s3 = memory_zalloc(sizeof *s3);
     s3->store.ops = &ops;
     s3->store.name = memory_strdup(name);
     s3->client = made;
-    s3->prefix = clean;
     s3->retry_time_ms =
         config->retry_time_ms != 0 ? config->retry_time_ms : DEFAULT_RETRY_MS;
     pthread_mutex_init(&s3->lock, NULL);

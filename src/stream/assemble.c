@@ -21,7 +21,8 @@ void assemble_init(struct assemble *assemble, size_t count, struct chan *idle,
     pthread_mutex_init(&assemble->lock, NULL);
     pthread_cond_init(&assemble->changed, NULL);
     assemble->slots = memory_array(count, sizeof(struct chunk *));
-    digest_init(&assemble->sha256, DIGEST_SHA256);
+    digest_init(&assemble->raw, DIGEST_SHA256);
+    digest_init(&assemble->stored, DIGEST_SHA256);
 }
 
 void assemble_put(struct assemble *assemble, struct chunk *chunk)
@@ -70,21 +71,26 @@ static struct chunk *take_next(struct assemble *assemble, bool *stopped)
 static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
                        struct err *err)
 {
-    bool plain = chunk->encoded == NULL;
-    const unsigned char *data = plain ? chunk->raw : chunk->encoded;
-    size_t size = plain ? chunk->raw_size : chunk->encoded_size;
+    assemble->is_plain = chunk->encoded == NULL;
+    const unsigned char *data = assemble->is_plain ? chunk->raw : chunk->encoded;
+    size_t size = assemble->is_plain ? chunk->raw_size : chunk->encoded_size;
 
     /* A sink that never blocks would not notice. */
     if (cancel_check(assemble->cancel, err) < 0)
         return -1;
-    digest_add(&assemble->sha256, data, size);
+    /* Here and not where the bytes are read: this is the first place that knows their
+     * order. Bytes that are stored as they are need one hash only. */
+    if (!assemble->is_plain)
+        digest_add(&assemble->raw, chunk->raw, chunk->raw_size);
+    digest_add(&assemble->stored, data, size);
     if (assemble->sink.write(assemble->sink.context, data, size, err) != 0)
         return -1;
     if (assemble->meter != NULL)
         atomic_fetch_add(&assemble->meter->stored_bytes, size);
     /* Only what the sink has taken is indexed. */
-    if (index_writer_add(assemble->index, chunk, assemble->stored_bytes, size, err) < 0)
+    if (index_writer_add(assemble->index, chunk, size, err) < 0)
         return -1;
+    assemble->raw_bytes += chunk->raw_size;
     assemble->stored_bytes += size;
     return 0;
 }
@@ -108,6 +114,17 @@ int assemble_run(struct assemble *assemble, struct err *err)
     return stopped ? 1 : 0;
 }
 
+void assemble_sums(struct assemble *assemble, struct stream_result *out)
+{
+    out->raw_bytes = assemble->raw_bytes;
+    out->stored_bytes = assemble->stored_bytes;
+    digest_finish(&assemble->stored, out->stored_sha256);
+    if (assemble->is_plain)
+        memcpy(out->raw_sha256, out->stored_sha256, SHA256_SIZE);
+    else
+        digest_finish(&assemble->raw, out->raw_sha256);
+}
+
 void assemble_release(struct assemble *assemble)
 {
     if (assemble->slots == NULL)
@@ -116,5 +133,6 @@ void assemble_release(struct assemble *assemble)
     pthread_mutex_destroy(&assemble->lock);
     free(assemble->slots);
     assemble->slots = NULL;
-    digest_release(&assemble->sha256);
+    digest_release(&assemble->raw);
+    digest_release(&assemble->stored);
 }

@@ -1,6 +1,6 @@
 /*
- * assemble - encoded chunks come in any order, stored bytes go out in the dump's: hashed,
- * indexed, to the sink.
+ * assemble - encoded chunks come in any order and go out in that of their numbers: raw and
+ * stored bytes hashed, the stored ones to the sink, each chunk into the index.
  *
  *     codec threads: assemble_put            one thread: assemble_run until 0 or an error
  *     reader at its end: assemble_expect     anybody who fails: assemble_stop
@@ -8,9 +8,9 @@
 #ifndef PGKEEP_STREAM_ASSEMBLE_H
 #define PGKEEP_STREAM_ASSEMBLE_H
 
+#include "base/chan.h"
 #include "base/digest.h"
 #include "base/err.h"
-#include "base/chan.h"
 #include "stream/chunk.h"
 #include "stream/index.h"
 #include "stream/stream.h"
@@ -30,9 +30,10 @@ struct assemble {
     const struct cancel *cancel;
     struct index_writer *index;
     struct chan *idle; /* where written chunks go */
-    struct digest sha256;
+    struct digest raw, stored;
+    bool is_plain; /* codec none: the stored bytes are the raw ones */
     uint64_t next;
-    uint64_t stored_bytes;
+    uint64_t raw_bytes, stored_bytes;
 };
 
 /* count: chunks in circulation. idle, index and meter stay the caller's. */
@@ -44,6 +45,8 @@ void assemble_stop(struct assemble *assemble);
 /* 0 when all chunks are written, 1 when it was stopped (the stopper has the error), -1 on
  * an error. */
 int assemble_run(struct assemble *assemble, struct err *err) MUST_USE;
+/* After assemble_run returned 0, once: sizes and hashes of all bytes. */
+void assemble_sums(struct assemble *assemble, struct stream_result *out);
 void assemble_release(struct assemble *assemble);
 
 #endif

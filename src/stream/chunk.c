@@ -8,57 +8,6 @@
 
 #include <assert.h>
 
-static const char *const section_names[SECTION_COUNT] = {
-    [SECTION_PRE_DATA] = "pre-data",
-    [SECTION_DATA] = "data",
-    [SECTION_POST_DATA] = "post-data",
-};
-
-const char *section_name(enum section section)
-{
-    return section_names[section];
-}
-
-bool section_from_name(const char *name, enum section *out)
-{
-    for (unsigned i = SECTION_PRE_DATA; i < SECTION_COUNT; i++) {
-        if (strcmp(name, section_names[i]) == 0) {
-            *out = (enum section)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-struct chunk_table *chunk_table_new(const char *schema, const char *name,
-                                    struct strlist *columns)
-{
-    struct chunk_table *table = memory_zalloc(sizeof *table);
-
-    table->schema = memory_strdup(schema);
-    table->name = memory_strdup(name);
-    table->columns = *columns;
-    *columns = (struct strlist){0};
-    atomic_init(&table->references, 1);
-    return table;
-}
-
-struct chunk_table *chunk_table_ref(struct chunk_table *table)
-{
-    atomic_fetch_add(&table->references, 1);
-    return table;
-}
-
-void chunk_table_release(struct chunk_table *table)
-{
-    if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
-        return;
-    free(table->schema);
-    free(table->name);
-    strlist_release(&table->columns);
-    free(table);
-}
-
 struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity, struct err *err)
 {
     struct chunk *chunk = memory_zalloc(sizeof *chunk);
@@ -78,7 +27,7 @@ struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity, struct err
 void chunk_reset(struct chunk *chunk)
 {
     /* The buffers stay, their contents too: nobody reads beyond the sizes. */
-    chunk_table_release(chunk->table);
+    dump_table_release(chunk->table);
     *chunk = (struct chunk){
         .raw = chunk->raw,
         .raw_capacity = chunk->raw_capacity,
@@ -100,7 +49,6 @@ void chunk_split(struct chunk *chunk, struct chunk *next)
 
     /* Rows that have ended lie in front of the border, so their count stays where it is. */
     assert(next->raw_size == 0);
-    next->raw_offset = chunk->raw_offset + at;
     if (chunk->border == 0 && at > 0)
         next->flags |= CHUNK_CONTINUED;
     chunk_append(next, chunk->raw + at, chunk->raw_size - at);
@@ -115,7 +63,7 @@ void chunk_free(struct chunk *chunk)
 {
     if (chunk == NULL)
         return;
-    chunk_table_release(chunk->table);
+    dump_table_release(chunk->table);
     free(chunk->raw);
     free(chunk->encoded);
     free(chunk);

@@ -16,38 +16,12 @@
 
 #include "base/digest.h"
 #include "base/err.h"
-#include "base/text.h"
-
-#include <stdatomic.h>
-
-/* As pg_dump's --section knows them. SECTION_NONE: an opaque stream (custom format). */
-enum section {
-    SECTION_NONE,
-    SECTION_PRE_DATA,
-    SECTION_DATA,
-    SECTION_POST_DATA,
-    SECTION_COUNT
-};
-const char *section_name(enum section section); /* "pre-data"; NULL for SECTION_NONE */
-bool section_from_name(const char *name, enum section *out);
-
-/* The target of one COPY statement: names unquoted, in the dump's encoding. */
-struct chunk_table {
-    char *schema; /* "" when the statement names none */
-    char *name;
-    struct strlist columns; /* empty: the statement has no column list */
-    atomic_uint references;
-};
-/* One reference. Takes the contents of columns over. */
-struct chunk_table *chunk_table_new(const char *schema, const char *name,
-                                    struct strlist *columns) MUST_USE;
-struct chunk_table *chunk_table_ref(struct chunk_table *table);
-void chunk_table_release(struct chunk_table *table); /* NULL-safe; any thread */
+#include "stream/scan/scan.h"
 
 enum chunk_flag {
     CHUNK_CONTINUED = 1, /* begins inside a row or statement */
-    CHUNK_STATE = 2,     /* holds SET or set_config lines, which every restore must carry */
-    CHUNK_RESTRICT = 4   /* holds \restrict or \unrestrict lines */
+    CHUNK_STATE = SCAN_STATE,
+    CHUNK_RESTRICT = SCAN_RESTRICT
 };
 
 struct chunk {
@@ -58,11 +32,10 @@ struct chunk {
     unsigned char *encoded; /* NULL for the codec none: the stored bytes are the raw ones */
     size_t encoded_size;
     size_t encoded_capacity;
-    uint64_t number; /* from 0, in the order of the dump */
-    uint64_t raw_offset;
-    uint64_t rows; /* rows that end in this chunk */
+    uint64_t number; /* from 0, the order of the stored bytes; given by feed_close */
+    uint64_t rows;   /* rows that end in this chunk */
     enum section section;
-    struct chunk_table *table; /* a reference; NULL: no table data */
+    struct dump_table *table;  /* a reference; NULL: no table data */
     size_t data_from, data_to; /* rows in raw, when table is set */
     unsigned flags;            /* enum chunk_flag */
     unsigned char raw_sha256[SHA256_SIZE];

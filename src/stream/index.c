@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 
 #define ZLIB_CONST /* next_in takes what is const */
 #include <zlib.h>
@@ -99,7 +99,7 @@ static json_t *range(uint64_t from, uint64_t to)
 
 static void add_table(json_t *line, const struct chunk *chunk)
 {
-    const struct chunk_table *table = chunk->table;
+    const struct dump_table *table = chunk->table;
 
     json_object_set_new(line, "schema", json_bytes(table->schema));
     json_object_set_new(line, "table", json_bytes(table->name));
@@ -114,19 +114,19 @@ static void add_table(json_t *line, const struct chunk *chunk)
 }
 
 int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
-                     uint64_t stored_offset, uint64_t stored_size, struct err *err)
+                     uint64_t stored_size, struct err *err)
 {
     json_t *line = json_object();
     char hex[SHA256_HEX];
-    uint64_t raw_end = chunk->raw_offset + chunk->raw_size;
-    uint64_t stored_end = stored_offset + stored_size;
+    uint64_t raw_end = writer->raw_bytes + chunk->raw_size;
+    uint64_t stored_end = writer->stored_bytes + stored_size;
 
     if (chunk->section != SECTION_NONE)
         json_object_set_new(line, "section", json_string(section_name(chunk->section)));
     if (chunk->table != NULL)
         add_table(line, chunk);
-    json_object_set_new(line, "raw", range(chunk->raw_offset, raw_end));
-    json_object_set_new(line, "stored", range(stored_offset, stored_end));
+    json_object_set_new(line, "raw", range(writer->raw_bytes, raw_end));
+    json_object_set_new(line, "stored", range(writer->stored_bytes, stored_end));
     for (size_t i = 0; i < FLAGS; i++) {
         if ((chunk->flags & flag_names[i].flag) != 0)
             json_object_set_new(line, flag_names[i].name, json_true());

@@ -33,10 +33,9 @@
 struct index_writer;
 struct index_writer *index_writer_new(const char *format, const char *codec,
                                       struct err *err) MUST_USE;
-/* stored_offset and stored_size: where the encoded chunk lies. */
+/* The next chunk of the order, which begins where the last one ended, raw and stored. */
 int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
-                     uint64_t stored_offset, uint64_t stored_size,
-                     struct err *err) MUST_USE;
+                     uint64_t stored_size, struct err *err) MUST_USE;
 /* encoding may be NULL. The gzipped index goes to `out` (uninitialised; the caller's to
  * release). */
 int index_writer_finish(struct index_writer *writer, const char *encoding, struct text *out,

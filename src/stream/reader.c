@@ -21,19 +21,17 @@ enum outcome { GOING, WOKEN };
 
 enum { END_MARK = 3 }; /* the line that ends the rows: backslash, dot, newline */
 
-int reader_init(struct reader *reader, const struct stream_spec *spec, struct chan *idle,
-                struct chan *work, int wake_fd, struct err *err)
+int reader_init(struct reader *reader, const struct stream_spec *spec, struct feed *feed,
+                int wake_fd, struct err *err)
 {
     *reader = (struct reader){
         .spec = spec,
-        .idle = idle,
-        .work = work,
+        .feed = feed,
         .wake_fd = wake_fd,
         .section = spec->format == STREAM_PLAIN ? SECTION_PRE_DATA : SECTION_NONE,
     };
     scan_init(&reader->scan);
     tables_init(&reader->tables);
-    digest_init(&reader->sha256, DIGEST_SHA256);
     reader->large_pipe = fcntl(spec->fd, F_GETPIPE_SZ) >= LARGE_PIPE;
     reader->buffer = memory_try(READER_BUFFER, err);
     return reader->buffer != NULL ? 0 : -1;
@@ -81,47 +79,27 @@ static void let_fill(const struct reader *reader)
     (void)poll(fds, 2, MOMENT_MS);
 }
 
-/* An idle chunk that begins where the last one ended. False when the queue was closed. */
-static bool open_chunk(struct reader *reader, struct chunk **out)
-{
-    struct chunk *chunk = chan_pop(reader->idle);
-
-    if (chunk == NULL)
-        return false;
-    chunk_reset(chunk);
-    *out = chunk;
-    return true;
-}
-
-/* Numbers give the order of the bytes, so they are given here, on the one thread that knows
- * it. */
-static bool send_chunk(struct reader *reader, struct chunk *chunk)
-{
-    chunk->number = reader->chunks++;
-    chunk->section = reader->section;
-    return chan_push(reader->work, chunk);
-}
-
 /* Ends the current chunk at its last border (see chunk_split) and begins the next. Does
  * nothing when the chunk begins at that border. */
 static bool cut(struct reader *reader)
 {
-    struct chunk *next;
     struct chunk *full = reader->chunk;
 
     /* Begun at the border and still growing: there is nothing to cut off. */
     if (full->border == 0 && full->raw_size < full->raw_capacity)
         return true;
-    if (!open_chunk(reader, &next))
+    struct chunk *next = feed_open(reader->feed);
+    if (next == NULL)
         return false;
     chunk_split(full, next);
     /* Both halves belong to the table; its rows go on at the very begin of the next. */
     if (full->table != NULL) {
-        next->table = chunk_table_ref(full->table);
+        next->table = dump_table_ref(full->table);
         next->data_to = next->raw_size;
     }
     reader->chunk = next;
-    return send_chunk(reader, full);
+    full->section = reader->section;
+    return feed_close(reader->feed, full);
 }
 
 /* The span ended with a COPY statement's line: that statement begins a chunk. */
@@ -130,7 +108,7 @@ static bool on_table(struct reader *reader)
     if (!cut(reader))
         return false;
     struct chunk *chunk = reader->chunk;
-    chunk->table = chunk_table_ref(reader->scan.table);
+    chunk->table = dump_table_ref(reader->scan.table);
     chunk->data_from = chunk->raw_size;
     chunk->data_to = chunk->raw_size;
     chunk->border = chunk->raw_size;
@@ -150,7 +128,7 @@ static bool on_table_end(struct reader *reader)
     chunk->data_to = chunk->raw_size - END_MARK;
     if (!cut(reader))
         return false;
-    chunk_table_release(reader->chunk->table);
+    dump_table_release(reader->chunk->table);
     reader->chunk->table = NULL;
     reader->chunk->data_to = 0;
     return true;
@@ -241,10 +219,6 @@ static int take_bytes(struct reader *reader, size_t size, struct err *err)
     struct meter *meter = reader->spec->meter;
     const struct stream_sink *raw = &reader->spec->raw;
 
-    /* Hashed here and not per chunk: SHA-256 of the whole has to go in order, and the bytes
-     * are still in the cache. */
-    digest_add(&reader->sha256, reader->buffer, size);
-    reader->raw_bytes += size;
     if (meter != NULL)
         atomic_fetch_add(&meter->raw_bytes, size);
     if (raw->write != NULL && raw->write(raw->context, reader->buffer, size, err) < 0)
@@ -260,16 +234,16 @@ static int finish(struct reader *reader)
 
     reader->chunk = NULL;
     /* An empty chunk is made only of an empty dump: no member at all would be no gzip file. */
-    if (last->raw_size == 0 && reader->chunks > 0) {
-        chunk_reset(last);
-        return chan_push(reader->idle, last) ? 0 : WOKEN;
-    }
-    return send_chunk(reader, last) ? 0 : WOKEN;
+    if (last->raw_size == 0 && feed_chunks(reader->feed) > 0)
+        return feed_return(reader->feed, last) ? 0 : WOKEN;
+    last->section = reader->section;
+    return feed_close(reader->feed, last) ? 0 : WOKEN;
 }
 
 int reader_run(struct reader *reader, struct err *err)
 {
-    if (!open_chunk(reader, &reader->chunk))
+    reader->chunk = feed_open(reader->feed);
+    if (reader->chunk == NULL)
         return WOKEN;
     for (;;) {
         int state = wait_readable(reader, err);
@@ -304,7 +278,6 @@ void reader_release(struct reader *reader)
     if (reader->spec == NULL)
         return;
     scan_release(&reader->scan);
-    digest_release(&reader->sha256);
     free(reader->buffer);
     tables_release(&reader->tables);
     reader->spec = NULL;

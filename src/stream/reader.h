@@ -1,6 +1,5 @@
 /*
- * reader - from a descriptor to chunks: reads, hashes, scans, cuts. Runs on a thread of its
- * own.
+ * reader - from a descriptor to chunks: reads, scans, cuts. Runs on a thread of its own.
  *
  * Waits on the descriptor, on cancel_fd() and on a wake-up descriptor at once, so it ends
  * promptly. Waiting for an idle chunk (back-pressure) does not count as a stall of the
@@ -9,11 +8,10 @@
 #ifndef PGKEEP_STREAM_READER_H
 #define PGKEEP_STREAM_READER_H
 
-#include "base/digest.h"
 #include "base/err.h"
-#include "base/chan.h"
 #include "stream/chunk.h"
-#include "stream/scan.h"
+#include "stream/feed.h"
+#include "stream/scan/scan.h"
 #include "stream/stream.h"
 #include "stream/tables.h"
 
@@ -21,23 +19,20 @@ enum { READER_BUFFER = 256 * 1024, READER_MAGIC_SIZE = 5 };
 
 struct reader {
     const struct stream_spec *spec;
-    struct chan *idle, *work; /* empty chunks come from idle, full ones go to work */
+    struct feed *feed; /* where chunks come from and go to */
     bool large_pipe;
     int wake_fd; /* readable: stop */
     struct scan scan;
-    struct digest sha256;
     unsigned char *buffer;
-    struct chunk *chunk; /* being filled */
-    uint64_t raw_bytes;
-    uint64_t chunks;      /* handed over */
+    struct chunk *chunk;  /* being filled */
     enum section section; /* of the chunk being filled */
     struct tables tables;
     char magic[READER_MAGIC_SIZE]; /* custom format: how the archive begins */
     size_t magic_size;
 };
 
-int reader_init(struct reader *reader, const struct stream_spec *spec, struct chan *idle,
-                struct chan *work, int wake_fd, struct err *err) MUST_USE;
+int reader_init(struct reader *reader, const struct stream_spec *spec, struct feed *feed,
+                int wake_fd, struct err *err) MUST_USE;
 /* 0: end of input, last chunk handed over (an empty input makes one empty chunk). 1: woken
  * or a queue was closed, somebody else has the error. -1: an error. */
 int reader_run(struct reader *reader, struct err *err) MUST_USE;

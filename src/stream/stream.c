@@ -10,6 +10,7 @@
 #include "stream/assemble.h"
 #include "base/chan.h"
 #include "stream/chunk.h"
+#include "stream/feed.h"
 #include "stream/index.h"
 #include "stream/reader.h"
 
@@ -31,6 +32,7 @@ struct stream {
     struct chunk **chunks; /* all of them, wherever they are */
     size_t chunk_count;
     struct chan idle, work;
+    struct feed feed;
     struct encoder **encoders; /* one per codec thread */
     struct index_writer *index;
     struct assemble assemble;
@@ -136,8 +138,8 @@ static int open_stream(struct stream *stream, struct err *err)
     stream->assemble.sink = spec->sink;
     stream->assemble.meter = spec->meter;
     stream->assemble.cancel = spec->cancel;
-    return reader_init(&stream->reader, spec, &stream->idle, &stream->work, stream->wake_fd,
-                       err);
+    feed_init(&stream->feed, &stream->idle, &stream->work);
+    return reader_init(&stream->reader, spec, &stream->feed, stream->wake_fd, err);
 }
 
 struct stream *stream_new(const struct stream_spec *spec, struct err *err)
@@ -212,7 +214,7 @@ static void *reader_thread(void *argument)
     if (result < 0)
         fail(stream, &err);
     else if (result == 0)
-        assemble_expect(&stream->assemble, stream->reader.chunks);
+        assemble_expect(&stream->assemble, feed_chunks(&stream->feed));
     chan_close(&stream->work);
     return NULL;
 }
@@ -240,11 +242,8 @@ static int finish(struct stream *stream, struct err *err)
                             &result->index_gz, err) < 0)
         return -1;
     result->encoding = *encoding != '\0' ? memory_strdup(encoding) : NULL;
-    result->raw_bytes = reader->raw_bytes;
-    result->chunks = reader->chunks;
-    result->stored_bytes = stream->assemble.stored_bytes;
-    digest_finish(&reader->sha256, result->raw_sha256);
-    digest_finish(&stream->assemble.sha256, result->stored_sha256);
+    result->chunks = feed_chunks(&stream->feed);
+    assemble_sums(&stream->assemble, result);
     tables_merge(&reader->tables);
     result->tables = reader->tables.items;
     result->table_count = reader->tables.count;

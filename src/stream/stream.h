@@ -9,9 +9,10 @@
  * handed to the sink. Whether the source ended well is the caller's next question; nothing
  * may be committed before.
  *
- * How it works inside (one header each): the reader thread fills chunks (reader, scan), N
- * codec threads encode them (codec), the caller's thread puts them in order, hashes, writes
- * and indexes them (assemble, index). Chunks circulate idle -> work -> slots -> idle; there
+ * How it works inside (one header each): the reader thread fills chunks (reader, scan), which
+ * get their numbers when they are closed (feed); N codec threads encode them (codec); the
+ * caller's thread puts them in order, hashes, writes and indexes them (assemble, index).
+ * Chunks circulate idle -> work -> slots -> idle; there
  * are N + 2 of them, and each queue can hold all, so only an empty queue makes a thread
  * wait.
  */
@@ -22,7 +23,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 #include "stream/meter.h"
 
 enum stream_format {

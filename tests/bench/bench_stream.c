@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "stream/scan.h"
+#include "stream/scan/scan.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* A chunk index of any bytes, as it is and as the lines inside of a gzip member: refused as
  * ERR_CORRUPT, or read with ranges that follow each other. */
 #include "base/memory.h"
-#include "stream/codec.h"
+#include "stream/codec/codec.h"
 #include "stream/index.h"
 
 #include <assert.h>

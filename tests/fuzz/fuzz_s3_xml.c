@@ -36,12 +36,17 @@ static void read_head(const char *data, size_t size)
 {
     struct s3_answer answer = {0};
 
+    /* As curl takes a head apart: a header a line, at the first colon. */
     for (const char *line = data; line < data + size;) {
-        const char *end = memchr(line, '\n', (size_t)(data + size - line));
-        size_t length =
-            end != NULL ? (size_t)(end - line) + 1 : (size_t)(data + size - line);
-        (void)s3_answer_header(&answer, line, length);
-        line += length;
+        size_t length = strcspn(line, "\n");
+        char *name = memory_strndup(line, length);
+        char *colon = strchr(name, ':');
+        if (colon != NULL) {
+            *colon = '\0';
+            s3_answer_header(&answer, name, colon + 1 + strspn(colon + 1, " \t"));
+        }
+        free(name);
+        line += length + 1;
     }
     (void)s3_answer_retry_after_ms(&answer);
     assert(!answer.has_range || answer.range_last < answer.range_total);

@@ -6,6 +6,7 @@
 #include "repository/keys.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "s3/s3.h"
 #include "tests/support/manifests.h"
 
 #include <pthread.h>

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "store/store_parts.h"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -65,7 +66,7 @@ static struct s3_client *connect_client(struct err *err)
 /* ---- put ---- */
 
 struct feed {
-    struct s3_part_rules rules;
+    struct store_part_rules rules;
     uint64_t estimate, memory;
     struct part_pool *pool;
     size_t part_size;
@@ -82,7 +83,7 @@ static size_t buffers(const struct feed *feed, uint64_t size)
 
 static struct part *next_part(struct feed *feed, struct err *err)
 {
-    uint64_t size = s3_part_size(&feed->rules, feed->estimate, feed->number + 1);
+    uint64_t size = store_parts_size(&feed->rules, feed->estimate, feed->number + 1);
 
     if (size == 0) {
         err_set(err, ERR_STORE, "the stream is too long for this service");
@@ -158,9 +159,11 @@ static int put(struct s3_client *client, char **argv, struct err *err)
     struct s3_upload_spec spec = {.key = argv[0],
                                   .content_type = "application/octet-stream",
                                   .on_upload_id = say_upload_id};
-    struct feed feed = {.rules = s3_client_part_rules(client),
-                        .estimate = (uint64_t)number("S3_ESTIMATE", 0),
-                        .memory = (uint64_t)number("S3_MEMORY", 128) << 20};
+    struct s3_part_rules rules = s3_client_part_rules(client);
+    struct feed feed = {
+        .rules = {rules.min_size, rules.max_size, rules.max_parts, rules.uniform},
+        .estimate = (uint64_t)number("S3_ESTIMATE", 0),
+        .memory = (uint64_t)number("S3_MEMORY", 128) << 20};
     struct s3_object object;
     unsigned char token[16];
 

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "s3/s3.h"
 
 #define ID "01KC1E5T00ABCDEFGHJKMNPQRS"
 
@@ -37,11 +38,12 @@ static struct store *open_store(struct err *err)
     s3_config_init(&config);
     config.endpoint = getenv("S3_ENDPOINT");
     config.bucket = getenv("S3_BUCKET");
+    config.prefix = getenv("S3_PREFIX");
     config.style = S3_STYLE_PATH;
     if (retry != NULL && parse_int(retry, 1, INT64_MAX, &config.retry_time_ms, err) < 0)
         return NULL;
     return folder != NULL ? store_open_dir("test", folder, err)
-                          : store_open_s3("test", &config, getenv("S3_PREFIX"), err);
+                          : store_open_s3("test", &config, err);
 }
 
 static int check(struct call *call, struct err *err)

@@ -78,7 +78,11 @@ static int run(struct stream_spec *spec, const char *folder, struct err *err)
     } else {
         const struct stream_result *r = stream_result(stream);
         print_result(r);
-        result = file_write(index, r->index_gz.data, r->index_gz.length, err);
+        file_close(&fd);
+        fd = open(index, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        result = fd < 0 ? -1 : file_write_all(fd, r->index_gz.data, r->index_gz.length);
+        if (result < 0)
+            err_errno(err, ERR_SYSTEM, "%s", index);
     }
     stream_free(stream);
     file_close(&fd);

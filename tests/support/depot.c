@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "tests/support/depot.h"
 
 #include "base/clock.h"
@@ -204,7 +205,7 @@ static void fill(const struct depot *depot, unsigned n, const struct depot_backu
     memory_replace(&artifact->job, backup->job ? backup->job : "nightly");
     memory_replace(&artifact->source, "shop");
     memory_replace(&artifact->database, backup->database ? backup->database : "shop");
-    memory_replace(&artifact->type, "full");
+    memory_replace(&artifact->type, *artifact->database ? "full" : "globals");
     memory_replace(&artifact->format, "plain");
     memory_replace(&artifact->compression, "gzip");
     artifact->level = 6;

@@ -67,7 +67,7 @@ void depot_mark(struct depot *depot, enum depot_place place, const char *uuid);
 struct depot_backup {
     unsigned stores;      /* DEPOT_AT bits; 0: both */
     const char *job;      /* NULL: "nightly" */
-    const char *database; /* NULL: "shop" */
+    const char *database; /* NULL: "shop"; "": globals */
     int64_t time;         /* 0: n days ago */
     uint64_t bytes;       /* that the catalog and the manifest name; 0: DEPOT_BYTES */
     bool unknown;         /* it lies in the stores, and the catalog knows nothing */

@@ -35,6 +35,12 @@ static void set_cleaning(struct store *store, bool cleaning)
     memory_of(store)->cleaning = cleaning;
 }
 
+static int64_t clock_offset(struct store *store, bool *known)
+{
+    *known = memory_of(store)->has_clock;
+    return memory_of(store)->clock_offset;
+}
+
 static int check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
     (void)create, (void)timeout_ms;
@@ -117,7 +123,7 @@ static int remove_object(struct store *store, const char *key, struct store_remo
     return memory_step_end(outcome);
 }
 
-static struct s3_part_rules part_rules(const struct store *store)
+static struct store_part_rules part_rules(const struct store *store)
 {
     return ((const struct memory_store *)store)->rules;
 }
@@ -177,6 +183,7 @@ static const struct store_ops ops = {
     .close = close_store,
     .check = check,
     .set_cleaning = set_cleaning,
+    .clock_offset = clock_offset,
     .put = put,
     .get = get,
     .stat = stat_object,
@@ -197,7 +204,7 @@ static const struct store_ops ops = {
     .part_rules = part_rules,
 };
 
-struct store *memory_store_new(const char *name, const struct s3_part_rules *rules)
+struct store *memory_store_new(const char *name, const struct store_part_rules *rules)
 {
     struct memory_store *memory = memory_zalloc(sizeof *memory);
     memory->vault = mmap(NULL, MEMORY_VAULT_SIZE, PROT_READ | PROT_WRITE,
@@ -217,6 +224,12 @@ struct store *memory_store_new(const char *name, const struct s3_part_rules *rul
 void memory_store_set_type(struct store *store, const char *type)
 {
     memory_of(store)->ops.type = type;
+}
+
+void memory_store_set_clock(struct store *store, int64_t offset)
+{
+    memory_of(store)->has_clock = true;
+    memory_of(store)->clock_offset = offset;
 }
 
 struct store *memory_store_share(struct store *store)

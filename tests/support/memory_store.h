@@ -48,7 +48,7 @@ struct memory_part {
     bool last;
 };
 
-struct store *memory_store_new(const char *name, const struct s3_part_rules *rules);
+struct store *memory_store_new(const char *name, const struct store_part_rules *rules);
 /* "memory" from the start; "dir" or "s3" then. A literal. */
 void memory_store_set_type(struct store *store, const char *type);
 /* The same once more; returns store. */
@@ -99,6 +99,8 @@ void memory_store_spoil(struct store *store, const char *key, uint64_t offset);
 void memory_store_spoil_uploads(struct store *store, uint64_t offset);
 /* Only the first `size` bytes are left. */
 void memory_store_cut(struct store *store, const char *key, uint64_t size);
+/* The store has a clock of its own, that much ahead of ours. */
+void memory_store_set_clock(struct store *store, int64_t offset);
 /* All that is there is so much older. */
 void memory_store_age(struct store *store, int64_t seconds);
 

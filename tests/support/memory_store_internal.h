@@ -64,9 +64,10 @@ struct memory_vault {
 struct memory_store {
     struct store store;
     struct store_ops ops; /* with the type */
-    struct s3_part_rules rules;
+    struct store_part_rules rules;
     unsigned references;
-    bool cleaning;
+    bool cleaning, has_clock;
+    int64_t clock_offset;
     struct text view; /* of memory_store_bytes */
     struct memory_vault *vault;
 };

@@ -86,7 +86,7 @@ static const char *live(struct s3_client *client, const char *key, struct err *e
         return "head";
     if (s3_list(client, "odd/", seek_each, &sought, err) < 0 || !sought.found)
         return "list";
-    if (s3_delete_many(client, &deletion, 1, err) < 0 || deletion.result != S3_REMOVED)
+    if (s3_delete(client, &deletion, err) < 0 || deletion.result != S3_REMOVED)
         return "delete";
     return is_gone(client, key, err) ? NULL : "delete: still there";
 }
@@ -293,26 +293,23 @@ void s3_claim_pages(struct s3_suite *suite, struct text *answer)
 }
 
 /* Those of the claim before, and two that never were. */
-void s3_claim_batch(struct s3_suite *suite, struct text *answer)
+void s3_claim_remove_many(struct s3_suite *suite, struct text *answer)
 {
-    struct s3_delete *deletions = memory_array(MANY + 2, sizeof *deletions);
-    char(*keys)[16] = memory_array(MANY + 2, sizeof *keys);
     size_t removed = 0, left = 0;
     struct err err = {0};
+    int result = 0;
 
-    for (size_t i = 0; i < MANY + 2; i++) {
-        snprintf(keys[i], sizeof keys[i], "many/%04zu", i % 10000);
-        deletions[i] = (struct s3_delete){.key = keys[i], .result = S3_REFUSED};
+    for (size_t i = 0; result == 0 && i < MANY + 2; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "many/%04zu", i);
+        struct s3_delete deletion = {.key = key, .result = S3_REFUSED};
+        result = s3_delete(suite->client, &deletion, &err);
+        removed += result == 0 && deletion.result == S3_REMOVED;
     }
-    int result = s3_delete_many(suite->client, deletions, MANY + 2, &err);
-    for (size_t i = 0; i < MANY + 2; i++)
-        removed += deletions[i].result == S3_REMOVED;
     if (s3_suite_result(suite, result, "", &err, answer) &&
         s3_suite_result(suite, s3_list(suite->client, "many/", count_each, &left, &err), "",
                         &err, answer))
         text_addf(answer, "%zu removed, %zu left", removed, left);
-    free(keys);
-    free(deletions);
 }
 
 /* ---- downloads ---- */

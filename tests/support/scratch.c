@@ -1,10 +1,12 @@
 #define _GNU_SOURCE /* ST_NOEXEC */
 #include "tests/support/scratch.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -52,6 +54,14 @@ void scratch_folder(char path[SCRATCH_SIZE])
     snprintf(path, SCRATCH_SIZE, "%s/XXXXXX", root);
     if (mkdtemp(path) == NULL)
         fail(path);
+}
+
+void scratch_write(const char *path, const void *data, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || file_write_all(fd, data, size) < 0)
+        fail(path);
+    file_close(&fd);
 }
 
 void scratch_file(char path[SCRATCH_SIZE], const char *text)

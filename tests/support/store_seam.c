@@ -1,6 +1,7 @@
 #include "tests/support/store_seam.h"
 
 #include "base/memory.h"
+#include "s3/s3.h"
 
 enum { PLACES = 8 };
 
@@ -15,9 +16,9 @@ static struct place {
 struct store *__real_store_open_dir(const char *name, const char *path, struct err *err);
 struct store *__wrap_store_open_dir(const char *name, const char *path, struct err *err);
 struct store *__real_store_open_s3(const char *name, const struct s3_config *config,
-                                   const char *prefix, struct err *err);
+                                   struct err *err);
 struct store *__wrap_store_open_s3(const char *name, const struct s3_config *config,
-                                   const char *prefix, struct err *err);
+                                   struct err *err);
 
 static struct place *find(const char *name)
 {
@@ -45,14 +46,14 @@ struct store *__wrap_store_open_dir(const char *name, const char *path, struct e
 }
 
 struct store *__wrap_store_open_s3(const char *name, const struct s3_config *config,
-                                   const char *prefix, struct err *err)
+                                   struct err *err)
 {
     struct place *place = find(config->bucket);
     return place != NULL ? open_place(place, err)
-                         : __real_store_open_s3(name, config, prefix, err);
+                         : __real_store_open_s3(name, config, err);
 }
 
-struct store *store_seam_place(const char *name, const struct s3_part_rules *rules)
+struct store *store_seam_place(const char *name, const struct store_part_rules *rules)
 {
     size_t i = 0;
     while (i < PLACES && places[i].name != NULL)

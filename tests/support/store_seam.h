@@ -13,7 +13,7 @@
 
 /* A folder at this path, a bucket of this name, are in memory from now on; borrowed until
  * store_seam_end. Opening one that is in memory already is the same again. */
-struct store *store_seam_place(const char *place, const struct s3_part_rules *rules);
+struct store *store_seam_place(const char *place, const struct store_part_rules *rules);
 /* The one in memory; NULL: it is none. */
 struct store *store_seam_find(const char *place);
 /* How often it was opened by the product. */

@@ -96,7 +96,7 @@ static void clear_environment(void)
 
 void world_begin(struct world *world, const struct world_spec *spec)
 {
-    static const struct s3_part_rules rules = {.min_size = PART, .max_size = PART};
+    static const struct store_part_rules rules = {.min_size = PART, .max_size = PART};
     static const struct world_spec plain = {0};
     char path[SCRATCH_SIZE];
     struct text text;

@@ -263,6 +263,55 @@ START_TEST(status_says_how_old_the_last_good_one_is)
 }
 END_TEST
 
+START_TEST(a_job_without_a_good_backup_is_too_old_whatever_the_limit)
+{
+    depot_end(&depot);
+    struct depot_spec spec = {0};
+    depot_begin(&depot, &spec);
+    run("status");
+    expect(0, "never ran", "");
+    run("status --max-age 9999d");
+    expect(10, "too old; never ran", "job \"nightly\" has no good backup");
+    catalogs_artifact(depot.catalog, 1, depot.now);
+    catalogs_sql(&depot.catalogs, "UPDATE artifacts SET status = 'failed', error_code = "
+                                  "'database', error_message = 'no server'");
+    run("status");
+    expect(0, "the last one: failed: no server", "");
+    run("status --max-age 9999d");
+    expect(10, "too old", "job \"nightly\" has no good backup");
+    run("list");
+    expect(0, "no server", "");
+    run("show latest");
+    expect(1, "", "");
+}
+END_TEST
+
+START_TEST(a_newer_one_that_did_not_turn_out_well_is_told)
+{
+    OK(catalog_artifact_set_suspect(depot.catalog, depot_id(1), true, &depot.err));
+    run("status");
+    expect(0, "the last one: suspect", "");
+    OK(catalog_artifact_set_suspect(depot.catalog, depot_id(1), false, &depot.err));
+    OK(catalog_artifact_set_quarantined(depot.catalog, depot_id(1), true, &depot.err));
+    run("status");
+    expect(0, "the last one: quarantined", "");
+}
+END_TEST
+
+START_TEST(jobs_that_stand_in_no_configuration_are_marked_so)
+{
+    struct depot_backup weekly = {.job = "weekly", .database = "stock"},
+                        ad_hoc = {.job = "", .database = ""};
+    depot_backup(&depot, 7, &weekly);
+    depot_backup(&depot, 8, &ad_hoc);
+    run("status");
+    expect(0, "not configured", "");
+    expect(0, "(globals)", "");
+    run("status --job weekly --max-age 1d");
+    expect(10, "stock", "job \"weekly\": the last good backup of \"stock\" is");
+}
+END_TEST
+
 START_TEST(status_names_what_somebody_should_look_at)
 {
     struct depot_crash dead = {.data = true};
@@ -593,6 +642,9 @@ int main(void)
     tcase_add_test(tests, what_was_checked_marked_and_pinned_is_shown);
     tcase_add_test(tests, what_runs_now_is_shown);
     tcase_add_test(tests, status_says_how_old_the_last_good_one_is);
+    tcase_add_test(tests, a_job_without_a_good_backup_is_too_old_whatever_the_limit);
+    tcase_add_test(tests, a_newer_one_that_did_not_turn_out_well_is_told);
+    tcase_add_test(tests, jobs_that_stand_in_no_configuration_are_marked_so);
     tcase_add_test(tests, status_names_what_somebody_should_look_at);
     tcase_add_test(tests, a_pin_is_set_shown_and_ended);
     tcase_add_test(tests, delete_shows_and_with_yes_does);

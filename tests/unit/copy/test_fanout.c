@@ -18,7 +18,7 @@ static struct err err;
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
 
-static void add(size_t i, const struct s3_part_rules *rules)
+static void add(size_t i, const struct store_part_rules *rules)
 {
     struct fanout_target target = {.name = names[i]};
     struct store_upload_spec spec = {.key = KEY, .id = "01KC1E5T00ABCDEFGHJKMNPQRS"};
@@ -28,7 +28,7 @@ static void add(size_t i, const struct s3_part_rules *rules)
     fanout_add(fanout, &target);
 }
 
-static void begin(size_t count, size_t least, const struct s3_part_rules *rules)
+static void begin(size_t count, size_t least, const struct store_part_rules *rules)
 {
     err_clear(&err);
     fanout = fanout_new(0, BUDGET, least);
@@ -88,7 +88,7 @@ static void finish(size_t i)
 START_TEST(all_stores_get_the_same_bytes_and_only_the_last_part_is_marked)
 {
     const struct memory_part *parts;
-    struct s3_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
+    struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
     uint64_t size = 5 * (uint64_t)MIB + 17, total = 0;
     begin(2, 1, &rules);
     OK(fanout_start(fanout, &err));
@@ -117,10 +117,10 @@ END_TEST
 START_TEST(a_stream_of_whole_parts_has_no_empty_last_one)
 {
     const struct memory_part *parts;
-    struct s3_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 10000};
+    struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 10000};
     begin(1, 1, &rules);
     OK(fanout_start(fanout, &err));
-    uint64_t size = 2 * s3_part_size(&rules, 0, 1);
+    uint64_t size = 2 * store_parts_size(&rules, 0, 1);
     OK(write_stream(size));
     OK(fanout_end(fanout, &err));
     ck_assert_uint_eq(memory_store_parts(stores[0], &parts), 2);
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(a_store_that_fails_on_a_part_is_left_out_and_the_others_get_all)
 {
-    struct s3_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
+    struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
     uint64_t size = 3 * (uint64_t)MIB + 1;
     begin(2, 1, &rules);
     memory_store_fail(stores[0], MEMORY_PART, (unsigned)_i, "", ERR_DENIED, false);
@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(fewer_than_least_end_the_stream_with_the_first_failure)
 {
-    struct s3_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
+    struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
     begin(3, 2, &rules);
     memory_store_fail(stores[2], MEMORY_PART, 1, "", ERR_DENIED, false);
     memory_store_fail(stores[0], MEMORY_PART, 2, "", ERR_TRANSIENT, false);
@@ -221,22 +221,23 @@ START_TEST(parts_grow_by_the_schedule_of_the_tightest_rules)
 {
     const struct memory_part *parts;
     const uint64_t estimate = 6 * MIB;
-    struct s3_part_rules few = {.min_size = MIB, .max_parts = 8};
-    struct s3_part_rules wide = {0};
+    struct store_part_rules few = {.min_size = MIB, .max_parts = 8};
+    struct store_part_rules wide = {0};
     fanout = fanout_new(estimate, BUDGET, 1);
     add(0, &wide);
     add(1, &few);
     OK(fanout_start(fanout, &err));
-    struct s3_part_rules both = s3_parts_merge(wide, few);
+    struct store_part_rules both = store_parts_merge(wide, few);
     uint64_t size = 0;
     for (unsigned n = 1; n <= 8; n++)
-        size += s3_part_size(&both, estimate, n);
-    ck_assert_uint_gt(s3_part_size(&both, estimate, 8), s3_part_size(&both, estimate, 1));
+        size += store_parts_size(&both, estimate, n);
+    ck_assert_uint_gt(store_parts_size(&both, estimate, 8),
+                      store_parts_size(&both, estimate, 1));
     OK(write_stream(size));
     OK(fanout_end(fanout, &err));
     ck_assert_uint_eq(memory_store_parts(stores[0], &parts), 8);
     for (unsigned n = 1; n <= 8; n++)
-        ck_assert_uint_eq(parts[n - 1].size, s3_part_size(&both, estimate, n));
+        ck_assert_uint_eq(parts[n - 1].size, store_parts_size(&both, estimate, n));
     finish(0);
     finish(1);
     assert_object(0, size);
@@ -246,7 +247,7 @@ END_TEST
 
 START_TEST(a_stream_beyond_the_last_part_fails_and_is_never_cut)
 {
-    struct s3_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 3};
+    struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 3};
     begin(1, 1, &rules);
     OK(fanout_start(fanout, &err));
     ck_assert_int_eq(write_stream(3 * (uint64_t)MIB + 1), -1);

@@ -8,7 +8,7 @@
 #include <check.h>
 
 enum { PART = 1000 };
-static const struct s3_part_rules rules = {.min_size = PART, .max_size = PART};
+static const struct store_part_rules rules = {.min_size = PART, .max_size = PART};
 static struct store *store;
 static struct store_upload *upload;
 static struct resend resend;

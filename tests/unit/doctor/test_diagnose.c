@@ -6,9 +6,11 @@
 #include "base/memory.h"
 #include "catalog/copies.h"
 #include "catalog/db/facts.h"
+#include "s3/s3.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_s3.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <sys/stat.h>
@@ -115,7 +117,7 @@ static void write_mark(const char *uuid)
 {
     char *path = file_join(folder, "pgkeep-store.json");
     char *mark = memory_format("{\"pgkeep_store\":1,\"uuid\":\"%s\"}", uuid);
-    ck_assert_int_eq(file_write(path, mark, strlen(mark), &err), 0);
+    scratch_write(path, mark, strlen(mark));
     free(mark);
     free(path);
 }
@@ -213,7 +215,7 @@ START_TEST(without_a_catalog_the_stores_are_looked_at_all_the_same)
     free(none);
 
     char *broken = file_join(c.folder, "broken.db");
-    ck_assert_int_eq(file_write(broken, "no catalog", 10, &err), 0);
+    scratch_write(broken, "no catalog", 10);
     settings.catalog = broken;
     look();
     assert_told("catalog", DIAGNOSE_FAILED, "");

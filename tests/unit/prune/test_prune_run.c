@@ -260,6 +260,25 @@ START_TEST(a_store_of_long_ago_is_missed_only_while_something_is_unfinished_ther
 }
 END_TEST
 
+/* Its rows are not about what lies where its name leads by now. */
+START_TEST(a_name_that_leads_to_another_store_by_now_is_skipped)
+{
+    depot_backups(&depot, 1, 3);
+    int64_t old = catalogs_store(depot.catalog, "dir:/old");
+    catalogs_complete(depot.catalog, 1, old, depot.now - DEPOT_DAY);
+    catalogs_sqlf(&depot.catalogs,
+                  "UPDATE stores SET adhoc = 1, url = 'dir:%s/nas' WHERE "
+                  "id = %lld",
+                  depot.place, (long long)old);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_uint_eq(run.missed, 1);
+    expect("1 2", "1 2");
+    ck_assert_int_eq(count("SELECT count(*) FROM copies WHERE key LIKE 'data/shop/1.%' AND "
+                           "state = 'complete'"),
+                     1);
+}
+END_TEST
+
 /* ---- guards ---- */
 
 static void setup_guarded(void)
@@ -348,6 +367,48 @@ START_TEST(by_a_doubtful_clock_nothing_is_removed_either)
     run = pruned((struct depot_prune){.now = depot.now + 7201});
     ck_assert_int_eq(run.status, 0);
     expect("1 2", "1 2");
+}
+END_TEST
+
+/* An object lock, a lifecycle, the dates of backups: one of the two clocks is wrong. */
+START_TEST(a_store_whose_clock_disagrees_loses_nothing)
+{
+    depot_backups(&depot, 1, 4);
+    memory_store_set_clock(depot.stores[DEPOT_NAS], _i == 0 ? 301 : -301);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 9);
+    ck_assert_ptr_nonnull(strstr(run.refusal, "store nas: "));
+    expect("1 2 3 4", "1 2");
+    memory_store_set_clock(depot.stores[DEPOT_NAS], 299);
+    run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 0);
+    expect("1 2", "1 2");
+}
+END_TEST
+
+START_TEST(by_a_clock_that_disagrees_not_even_what_broke_is_cleared_away)
+{
+    char message[] = "SHA-256 differs";
+    struct depot_backup old = {.time = depot.now - 50 * DEPOT_DAY};
+    depot_backups(&depot, 1, 1);
+    depot_backup(&depot, 2, &old);
+    struct catalog_verification bad = {.copy = depot_copy(&depot, 2, DEPOT_NAS),
+                                       .time = depot.now - 40 * DEPOT_DAY,
+                                       .level = CATALOG_FULL,
+                                       .result = CATALOG_FOUND_DAMAGED,
+                                       .message = message};
+    struct catalog_verification good = {.copy = depot_copy(&depot, 1, DEPOT_NAS),
+                                        .time = depot.now,
+                                        .level = CATALOG_FULL,
+                                        .result = CATALOG_GOOD};
+    OK(catalog_verification_add(depot.catalog, &bad, &depot.err));
+    OK(catalog_verification_add(depot.catalog, &good, &depot.err));
+    memory_store_set_clock(depot.stores[DEPOT_NAS], 301);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 9);
+    char *lies = depot_lies(&depot, DEPOT_NAS);
+    ck_assert_str_eq(lies, "1 2");
+    free(lies);
 }
 END_TEST
 
@@ -732,6 +793,9 @@ int main(void)
     tcase_add_test(tests, where_no_store_answers_nothing_is_done);
     tcase_add_test(tests,
                    a_store_of_long_ago_is_missed_only_while_something_is_unfinished_there);
+    tcase_add_test(tests, a_name_that_leads_to_another_store_by_now_is_skipped);
+    tcase_add_loop_test(tests, a_store_whose_clock_disagrees_loses_nothing, 0, 2);
+    tcase_add_test(tests, by_a_clock_that_disagrees_not_even_what_broke_is_cleared_away);
     tcase_add_test(tests, behind_a_suspect_newest_nothing_goes);
     tcase_add_test(tests, a_clock_that_went_back_decides_nothing_until_it_is_forced);
     tcase_add_test(tests, by_a_doubtful_clock_nothing_is_removed_either);

@@ -208,7 +208,7 @@ END_TEST
 START_TEST(an_upload_that_is_not_known_is_told_when_it_is_old)
 {
     char *path = memory_format("%s/data/." OTHER ".part", folder);
-    OK(file_write(path, "x", 1, &err));
+    scratch_write(path, "x", 1);
     compare_at(clock_now() + CHECK_UPLOAD_AGE_S - 60);
     ck_assert_uint_eq(result.count, 0);
     ck_assert_uint_eq(result.uploading, 1);
@@ -226,7 +226,7 @@ START_TEST(an_upload_of_ours_is_told_when_its_process_is_gone)
     char id[ULID_SIZE], sql[600];
     manifests_id(1, id);
     char *path = memory_format("%s/data/.%s.part", folder, id);
-    OK(file_write(path, "x", 1, &err));
+    scratch_write(path, "x", 1);
     snprintf(sql, sizeof sql, "UPDATE copies SET state = 'uploading', owner = '%s'",
              _i == 0 ? catalogs_dead_owner() : catalogs_unknown_owner());
     catalogs_sql(&catalogs, sql);

@@ -15,6 +15,7 @@
 #include "tests/support/depot_repair.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 
@@ -268,7 +269,7 @@ START_TEST(an_unreadable_catalog_is_kept_and_replaced)
     catalog_close(depot.catalog);
     depot.catalog = depot.catalogs.catalog = NULL;
     OK(catalog_remove_file(depot.catalogs.path, &depot.err));
-    OK(file_write(depot.catalogs.path, "no catalog", 10, &depot.err));
+    scratch_write(depot.catalogs.path, "no catalog", 10);
     OK(depot_rebuild(&depot, &run));
     ck_assert_ptr_nonnull(run.kept);
     text_init(&text, 100);

@@ -229,6 +229,20 @@ START_TEST(orphans_go_only_on_request_and_only_when_they_are_old)
 }
 END_TEST
 
+/* Objects are dated by the store. */
+START_TEST(age_is_by_the_clock_of_the_store)
+{
+    orphan(3);
+    memory_store_set_clock(NAS, -2 * DEPOT_DAY);
+    memory_store_age(NAS, OLD);
+    struct depot_sweep run = swept((struct depot_sweep){.orphans = true});
+    ck_assert_uint_eq(run.young_orphans, 2);
+    memory_store_age(NAS, 2 * DEPOT_DAY);
+    run = swept((struct depot_sweep){.orphans = true});
+    ck_assert_uint_eq(run.orphaned, 2);
+}
+END_TEST
+
 START_TEST(backups_of_another_machine_are_told_and_never_touched)
 {
     struct depot_backup unknown = {.unknown = true};
@@ -490,6 +504,7 @@ int main(void)
     tcase_add_test(tests, an_open_upload_of_another_machine_is_left_until_it_is_old);
     tcase_add_test(tests, an_open_upload_beside_a_complete_copy_is_nobodys);
     tcase_add_test(tests, orphans_go_only_on_request_and_only_when_they_are_old);
+    tcase_add_test(tests, age_is_by_the_clock_of_the_store);
     tcase_add_test(tests, backups_of_another_machine_are_told_and_never_touched);
     tcase_add_test(tests, sweep_touches_nothing_that_is_not_ours);
     tcase_add_test(tests, an_empty_listing_decides_nothing);

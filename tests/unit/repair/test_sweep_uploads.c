@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "s3/s3.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/fake_s3.h"
 #include "tests/support/run_suite.h"
@@ -34,10 +35,11 @@ static void start(bool exact_key)
     s3_config_init(&config);
     config.endpoint = fake_s3_endpoint(fake);
     config.bucket = settings.bucket;
+    config.prefix = "p";
     config.access_key = settings.access_key;
     config.secret_key = settings.secret_key;
     access_ = (struct repository){.name = memory_strdup("ceph"),
-                                  .store = store_open_s3("ceph", &config, "p", &err)};
+                                  .store = store_open_s3("ceph", &config, &err)};
     ck_assert_ptr_nonnull(access_.store);
 }
 

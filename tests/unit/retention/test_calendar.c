@@ -1,5 +1,6 @@
 #include "retention/calendar.h"
 
+#include "retention/calendar_zone.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/support/planning.h"

@@ -166,10 +166,13 @@ static int one_by_one(void)
 static int together(void)
 {
     struct s3_delete items[] = {{.key = KEY}, {.key = "p/none"}};
+    int result = 0;
 
-    step = "delete many";
-    int result = s3_delete_many(rig.client, items, 2, &rig.err);
-    ck_assert(result != 0 || items[0].result == S3_REMOVED);
+    step = "delete the rest";
+    for (size_t i = 0; result == 0 && i < 2; i++) {
+        result = s3_delete(rig.client, &items[i], &rig.err);
+        ck_assert(result != 0 || items[i].result == S3_REMOVED);
+    }
     return result == 0 && fake_s3_object_count(rig.fake) > 0 ? -1 : result;
 }
 

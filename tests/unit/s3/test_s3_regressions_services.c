@@ -25,24 +25,8 @@ START_TEST(r13_parts_are_equal_where_they_must_be)
     s3_rig_restart_as("r2", &settings);
     struct s3_part_rules rules = s3_client_part_rules(rig.client);
     ck_assert(rules.uniform);
-    uint64_t size = s3_part_size(&rules, 0, 1);
-    for (unsigned number = 1; number <= rules.max_parts; number += 37)
-        ck_assert_uint_eq(s3_part_size(&rules, 0, number), size);
-    ck_assert_uint_eq(s3_part_size(&rules, 0, rules.max_parts + 1), 0);
     ck_assert_msg(s3_rig_upload(5) == 0, "%s", rig.err.text);
     ck_assert(s3_rig_object_is(KEY, 4 * PART + SMALL));
-}
-END_TEST
-
-START_TEST(r13_one_store_with_equal_parts_makes_all_stores_of_the_job_equal)
-{
-    struct s3_part_rules aws = {.min_size = 5 << 20, .max_parts = 10000};
-    struct s3_part_rules r2 = {.min_size = 5 << 20, .max_parts = 9000, .uniform = true};
-    struct s3_part_rules both = s3_parts_merge(aws, r2);
-
-    ck_assert(both.uniform);
-    ck_assert_uint_eq(both.max_parts, 9000);
-    ck_assert_uint_eq(s3_part_size(&both, 0, 1), s3_part_size(&both, 0, 9000));
 }
 END_TEST
 
@@ -288,7 +272,6 @@ int main(void)
     tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, r13_parts_are_equal_where_they_must_be);
-    tcase_add_test(tcase, r13_one_store_with_equal_parts_makes_all_stores_of_the_job_equal);
     tcase_add_test(tcase, r13_uneven_parts_are_a_loud_failure_and_leave_nothing);
     tcase_add_test(
         tcase, r16_a_sweep_sees_ages_and_only_its_own_prefix_and_ends_only_what_it_names);

@@ -57,7 +57,8 @@ static struct store *open_bucket(const char *prefix)
     config.access_key = defaults.access_key;
     config.secret_key = defaults.secret_key;
     config.retry_time_ms = 20000;
-    struct store *opened = store_open_s3("nas", &config, prefix, &err);
+    config.prefix = prefix;
+    struct store *opened = store_open_s3("nas", &config, &err);
     ck_assert_msg(opened != NULL, "%s", err.text);
     s3_client_set_seam(store_s3_client(opened), &seam);
     return opened;
@@ -578,7 +579,8 @@ START_TEST(a_prefix_that_leaves_the_bucket_is_refused)
     s3_config_init(&config);
     config.bucket = "bucket";
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ck_assert_ptr_null(store_open_s3("nas", &config, bad[i], &err));
+        config.prefix = bad[i];
+        ck_assert_ptr_null(store_open_s3("nas", &config, &err));
         fails(-1, ERR_STORE);
     }
 }

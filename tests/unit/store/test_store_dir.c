@@ -433,7 +433,7 @@ START_TEST(no_symbolic_link_below_the_root_is_followed)
     bool absent = false;
     text_init(&text, 100);
     ck_assert_int_eq(mkdir(outside, 0700), 0);
-    OK(file_write(victim, "v", 1, &err));
+    scratch_write(victim, "v", 1);
     ck_assert_int_eq(symlink(outside, link), 0);
     ck_assert_int_eq(symlink(victim, leaf), 0);
     FAILS(store_put(store, "data/x", "", 0, true, &err), ERR_STORE);
@@ -625,7 +625,7 @@ START_TEST(the_check_makes_the_folder_only_when_asked)
     OK(store_check(fresh, true, 5000, &err));
     ck_assert(file_exists(path));
     store_close(fresh);
-    OK(file_write(file, "", 0, &err));
+    scratch_write(file, "", 0);
     fresh = store_open_dir("nas", file, &err);
     FAILS(store_check(fresh, true, 5000, &err), ERR_STORE);
     store_close(fresh);
@@ -670,7 +670,7 @@ START_TEST(a_folder_has_neither_urls_nor_rules_nor_a_clock)
 {
     int64_t expires;
     bool known = true;
-    struct s3_part_rules rules = store_part_rules(store);
+    struct store_part_rules rules = store_part_rules(store);
     ck_assert_ptr_null(store_presign(store, "a", 60, &expires, &err));
     ck_assert_int_eq(err.kind, ERR_USAGE);
     ck_assert_uint_eq(rules.max_parts, 0);

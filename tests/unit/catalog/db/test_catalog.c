@@ -8,6 +8,7 @@
 #include "catalog/db/sql.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -114,7 +115,7 @@ START_TEST(an_empty_file_becomes_a_catalog_in_every_mode)
     static const enum catalog_mode modes[] = {CATALOG_READ, CATALOG_WRITE, CATALOG_CREATE};
     char *path = file_join(c.folder, "empty.db");
     for (size_t i = 0; i < 3; i++) {
-        ck_assert_int_eq(file_write(path, "", 0, &err), 0);
+        scratch_write(path, "", 0);
         struct catalog *catalog = catalog_open(path, modes[i], &err);
         ck_assert_ptr_nonnull(catalog);
         ck_assert_int_eq(catalog_check(catalog, &err), 0);
@@ -175,7 +176,7 @@ START_TEST(what_is_no_sqlite_file_is_refused_with_a_way_out)
     char *path = file_join(c.folder, "text.db");
     char text[5000];
     memset(text, 'x', sizeof text);
-    ck_assert_int_eq(file_write(path, text, sizeof text, &err), 0);
+    scratch_write(path, text, sizeof text);
     refuse(path, ERR_CORRUPT, "catalog rebuild");
     free(path);
 }

@@ -6,6 +6,7 @@
 #include "catalog/artifact_list.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ END_TEST
 START_TEST(a_kept_one_is_never_overwritten)
 {
     bool absent = true;
-    OK(file_write(kept, "x", 1, &err));
+    scratch_write(kept, "x", 1);
     ck_assert_int_lt(catalog_replace(old.path, made.path, kept, &absent, &err), 0);
     ck_assert(knows(old.catalog, 1));
     ck_assert(file_exists(made.path));
@@ -88,8 +89,7 @@ START_TEST(what_is_no_catalog_is_moved_away)
     struct text text;
     catalog_close(old.catalog);
     old.catalog = NULL;
-    OK(file_write(old.path, "no database at all, but long enough to be looked at", 50,
-                  &err));
+    scratch_write(old.path, "no database at all, but long enough to be looked at", 50);
     OK(catalog_replace(old.path, made.path, kept, &absent, &err));
     ck_assert(!absent && file_knows(old.path, 2));
     text_init(&text, 1000);
@@ -124,7 +124,7 @@ START_TEST(the_log_of_one_that_was_moved_away_is_not_replayed)
     text_init(&text, 1 << 24);
     OK(file_read(from, &text, NULL, &err));
     ck_assert_uint_gt(text.length, 0);
-    OK(file_write(log, text.data, text.length, &err));
+    scratch_write(log, text.data, text.length);
     OK(catalog_replace(path, made.path, kept, &absent, &err));
     ck_assert(file_knows(path, 2) && !file_knows(path, 1));
     ck_assert(absent && file_exists(moved) && !file_exists(kept));
@@ -138,7 +138,7 @@ static void copy_file(const char *from, const char *to)
     text_init(&text, 1 << 24);
     OK(file_read(from, &text, NULL, &err));
     ck_assert_uint_gt(text.length, 0);
-    OK(file_write(to, text.data, text.length, &err));
+    scratch_write(to, text.data, text.length);
     text_release(&text);
 }
 

@@ -160,163 +160,17 @@ START_TEST(governance_is_never_bypassed)
 }
 END_TEST
 
-/* ---- many */
-
-static struct s3_delete *make_deletes(struct s3_pair *pair, size_t count)
-{
-    struct s3_delete *deletes = memory_array(count, sizeof *deletes);
-
-    for (size_t i = 0; i < count; i++) {
-        char *key = memory_format("p/<%zu>&", i);
-        fake_s3_add_object(pair->fake, key, "x", 1);
-        deletes[i] = (struct s3_delete){.key = key, .result = S3_REFUSED};
-    }
-    return deletes;
-}
-
-static void free_deletes(struct s3_delete *deletes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free((void *)(uintptr_t)deletes[i].key);
-    free(deletes);
-}
-
-static void check_all_gone(struct s3_pair *pair, struct s3_delete *deletes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        ck_assert_int_eq(deletes[i].result, S3_REMOVED);
-    ck_assert_uint_eq(fake_s3_object_count(pair->fake), 0);
-    free_deletes(deletes, count);
-}
-
-START_TEST(many_go_in_batches_of_a_thousand_with_their_md5)
-{
-    static const struct {
-        size_t count;
-        unsigned batches, singles;
-    } rows[] = {{0, 0, 0}, {1, 0, 1}, {2, 1, 0}, {1000, 1, 0}, {1001, 1, 1}, {2300, 3, 0}};
-
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct s3_pair pair;
-        struct err err = {0};
-        struct fake_request request;
-        s3_pair_init(&pair, NULL, NULL);
-        struct s3_delete *deletes = make_deletes(&pair, rows[i].count);
-        OK(s3_delete_many(pair.client, deletes, rows[i].count, &err));
-        check_all_gone(&pair, deletes, rows[i].count);
-        ck_assert_uint_eq(fake_s3_count(pair.fake, "DeleteObjects"), rows[i].batches);
-        ck_assert_uint_eq(fake_s3_count(pair.fake, "DeleteObject"), rows[i].singles);
-        for (unsigned n = 1; n <= rows[i].batches; n++) {
-            ck_assert(fake_s3_request(pair.fake, "DeleteObjects", n, &request));
-            char *value = fake_request_header(&request, "Content-MD5");
-            ck_assert_ptr_nonnull(value);
-            free(value);
-            fake_request_release(&request);
-        }
-        s3_pair_release(&pair);
-    }
-}
-END_TEST
-
-START_TEST(a_service_without_batches_gets_single_deletions)
-{
-    struct fake_s3_settings service = s3_pair_service();
-    struct s3_pair pair;
-    struct err err = {0};
-
-    service.no_batch_delete = true;
-    s3_pair_init(&pair, &service, NULL);
-    struct s3_delete *deletes = make_deletes(&pair, 20);
-    OK(s3_delete_many(pair.client, deletes, 20, &err));
-    check_all_gone(&pair, deletes, 20);
-    ck_assert_uint_eq(fake_s3_count(pair.fake, "DeleteObjects"), 1);
-    ck_assert_uint_eq(fake_s3_count(pair.fake, "DeleteObject"), 20);
-    s3_pair_release(&pair);
-}
-END_TEST
-
-START_TEST(batches_survive_what_passes)
-{
-    static const enum fake_action actions[] = {FAKE_LOSE_ANSWER, FAKE_ERROR_IN_200,
-                                               FAKE_EMPTY_200,   FAKE_CUT_BODY,
-                                               FAKE_STATUS,      FAKE_RESET};
-
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-        struct s3_pair pair;
-        struct err err = {0};
-        s3_pair_init(&pair, NULL, NULL);
-        struct s3_delete *deletes = make_deletes(&pair, 20);
-        fake_s3_fault(pair.fake, &(struct fake_fault){.op = "DeleteObjects",
-                                                      .action = actions[i],
-                                                      .bytes = 200});
-        OK(s3_delete_many(pair.client, deletes, 20, &err));
-        check_all_gone(&pair, deletes, 20);
-        s3_pair_release(&pair);
-    }
-}
-END_TEST
-
-START_TEST(a_key_that_cannot_stand_in_xml_is_deleted_by_itself)
-{
-    struct s3_pair pair;
-    struct err err = {0};
-    struct s3_delete deletes[] = {
-        {.key = "a"}, {.key = "b\x01"}, {.key = "c"}, {.key = "d\xff"}};
-
-    s3_pair_init(&pair, NULL, NULL);
-    for (size_t i = 0; i < 4; i++) {
-        fake_s3_add_object(pair.fake, deletes[i].key, "x", 1);
-        deletes[i].result = S3_REFUSED;
-    }
-    OK(s3_delete_many(pair.client, deletes, 4, &err));
-    for (size_t i = 0; i < 4; i++)
-        ck_assert_int_eq(deletes[i].result, S3_REMOVED);
-    ck_assert_uint_eq(fake_s3_object_count(pair.fake), 0);
-    ck_assert_uint_eq(fake_s3_count(pair.fake, "DeleteObject"), 2);
-    s3_pair_release(&pair);
-}
-END_TEST
-
-START_TEST(each_key_of_a_batch_has_its_own_result)
-{
-    struct fake_s3_settings service = s3_pair_service();
-    struct s3_pair pair;
-    struct err err = {0};
-
-    service.versioning = service.object_lock = true;
-    s3_pair_init(&pair, &service, NULL);
-    struct s3_delete deletes[] = {
-        {.key = "a", .version_id = fake_s3_add_object(pair.fake, "a", "x", 1)},
-        {.key = "b", .version_id = fake_s3_add_object(pair.fake, "b", "x", 1)},
-        {.key = "c", .version_id = "nosuchversion"},
-    };
-    int64_t until = s3_client_time(pair.client) + 3600;
-    fake_s3_lock_object(pair.fake, "b", "COMPLIANCE", until);
-    OK(s3_delete_many(pair.client, deletes, 3, &err));
-    ck_assert_int_eq(deletes[0].result, S3_REMOVED);
-    ck_assert_int_eq(deletes[1].result, S3_LOCKED);
-    ck_assert_int_eq(deletes[1].locked_until, until);
-    ck_assert_int_eq(deletes[2].result, S3_REMOVED);
-    ck_assert_uint_eq(fake_s3_version_count(pair.fake, "a"), 0);
-    ck_assert_uint_eq(fake_s3_version_count(pair.fake, "b"), 1);
-    s3_pair_release(&pair);
-}
-END_TEST
-
 START_TEST(a_missing_bucket_removes_nothing)
 {
     struct s3_config config = s3_pair_config();
     struct s3_pair pair;
     struct err err = {0};
-    struct s3_delete deletes[] = {{.key = "a", .result = S3_REFUSED},
-                                  {.key = "b", .result = S3_REFUSED}};
+    struct s3_delete deletion = {.key = "a", .result = S3_REFUSED};
 
     config.bucket = "other";
     s3_pair_init(&pair, NULL, &config);
-    FAILS(s3_delete_many(pair.client, deletes, 2, &err), ERR_STORE);
-    FAILS(s3_delete(pair.client, &deletes[0], &err), ERR_STORE);
-    ck_assert_int_ne(deletes[0].result, S3_REMOVED);
-    ck_assert_int_ne(deletes[1].result, S3_REMOVED);
+    FAILS(s3_delete(pair.client, &deletion, &err), ERR_STORE);
+    ck_assert_int_ne(deletion.result, S3_REMOVED);
     s3_pair_release(&pair);
 }
 END_TEST
@@ -336,11 +190,6 @@ int main(void)
     tcase_add_test(tests, a_lost_answer_to_a_deletion_is_asked_for_again);
     tcase_add_test(tests, a_locked_version_is_locked_until_its_time);
     tcase_add_test(tests, governance_is_never_bypassed);
-    tcase_add_test(tests, many_go_in_batches_of_a_thousand_with_their_md5);
-    tcase_add_test(tests, a_service_without_batches_gets_single_deletions);
-    tcase_add_test(tests, batches_survive_what_passes);
-    tcase_add_test(tests, a_key_that_cannot_stand_in_xml_is_deleted_by_itself);
-    tcase_add_test(tests, each_key_of_a_batch_has_its_own_result);
     tcase_add_test(tests, a_missing_bucket_removes_nothing);
     suite_add_tcase(suite, tests);
     int status = run_suite(suite);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/scratch.h"
 
 #include <check.h>
 
@@ -506,7 +507,7 @@ START_TEST(a_key_of_our_own_goes_with_every_request_for_the_object)
         struct text out;
         bool absent;
         OK(file_make_folders_of(path, &err));
-        OK(file_write(path, contents[i], strlen(contents[i]), &err));
+        scratch_write(path, contents[i], strlen(contents[i]));
         config.sse_c_key_file = path;
         s3_pair_init(&pair, NULL, &config);
         OK(put(&pair, "a", "hello", &err));

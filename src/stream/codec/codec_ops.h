@@ -1,0 +1,42 @@
+/*
+ * codec_ops - what a codec has to offer; each codec_<name>.c fills one row, codec.c picks.
+ *
+ * States are opaque here. A decoder takes any concatenation of members / frames / streams;
+ * what follows one of them must begin another.
+ */
+#ifndef PGKEEP_STREAM_CODEC_CODEC_OPS_H
+#define PGKEEP_STREAM_CODEC_CODEC_OPS_H
+
+#include "base/err.h"
+
+/* Where a step reads and writes. Both sides move forward: what is left is left in the
+ * sizes. */
+struct codec_io {
+    const unsigned char *in;
+    size_t in_size;
+    unsigned char *out;
+    size_t out_size;
+};
+
+struct codec_ops {
+    const char *name, *suffix, *content_type;
+    int min_level, max_level, default_level; /* all 0: no levels */
+    /* Output bytes that `raw` bytes can need at most. */
+    size_t (*bound)(size_t raw);
+    uint64_t (*memory)(int level, size_t max_raw); /* of one encoder */
+
+    void *(*encoder_new)(int level, size_t max_raw, struct err *err);
+    /* All of in becomes one member; no room for it is an error. */
+    int (*encode)(void *state, struct codec_io *io, struct err *err);
+    void (*encoder_free)(void *state);
+
+    void *(*decoder_new)(struct err *err);
+    /* Until input or room is used up. at_end: between members, at least one was whole. */
+    int (*decode)(void *state, struct codec_io *io, bool *at_end, struct err *err);
+    void (*decoder_free)(void *state);
+};
+
+extern const struct codec_ops codec_gzip_ops, codec_zstd_ops, codec_bzip2_ops,
+    codec_none_ops;
+
+#endif
