@@ -232,6 +232,11 @@ void memory_store_set_clock(struct store *store, int64_t offset)
     memory_of(store)->clock_offset = offset;
 }
 
+void memory_store_set_rules(struct store *store, const struct store_part_rules *rules)
+{
+    memory_of(store)->rules = rules != NULL ? *rules : (struct store_part_rules){0};
+}
+
 struct store *memory_store_share(struct store *store)
 {
     memory_of(store)->references++;

@@ -51,6 +51,8 @@ struct memory_part {
 struct store *memory_store_new(const char *name, const struct store_part_rules *rules);
 /* "memory" from the start; "dir" or "s3" then. A literal. */
 void memory_store_set_type(struct store *store, const char *type);
+/* Of uploads from now on; NULL: none, parts are as large as can be. */
+void memory_store_set_rules(struct store *store, const struct store_part_rules *rules);
 /* The same once more; returns store. */
 struct store *memory_store_share(struct store *store);
 
@@ -66,7 +68,10 @@ void memory_store_stumble(struct store *store, enum memory_step step, unsigned n
                           const char *match, enum err_kind kind, bool did);
 /* The n-th step of this kind ends the process (SIGKILL), before or after its effect. */
 void memory_store_kill(struct store *store, enum memory_step step, unsigned n, bool did);
-/* Has any of these happened since the last _heal? */
+/* Before the n-th step of this kind: what somebody else does meanwhile. Once. */
+void memory_store_before(struct store *store, enum memory_step step, unsigned n,
+                         void (*then)(void *context), void *context);
+/* Has any failure happened since the last _heal? */
 bool memory_store_failed(struct store *store);
 /* Removing a key that contains `match` is answered so: STORE_LOCKED until then, or
  * STORE_REFUSED. One such rule at a time. */

@@ -45,6 +45,12 @@ struct memory_fault {
     bool did, once, deadly;
 };
 
+struct memory_hook {
+    unsigned left; /* steps until it is called; 0: never */
+    void (*then)(void *context);
+    void *context;
+};
+
 struct memory_vault {
     struct memory_object objects[MEMORY_OBJECTS];
     struct memory_unfinished uploads[MEMORY_UPLOADS];
@@ -52,6 +58,7 @@ struct memory_vault {
     size_t piece_count;
     struct memory_part parts[MEMORY_PARTS]; /* of all pieces, for memory_store_parts */
     struct memory_fault faults[MEMORY_STEPS];
+    struct memory_hook hooks[MEMORY_STEPS];
     unsigned steps[MEMORY_STEPS];
     bool failed;
     char refused[64]; /* "": nothing is */

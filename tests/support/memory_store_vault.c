@@ -46,12 +46,24 @@ static bool fires(struct store *store, struct memory_fault *fault, const char *k
 /* Many small objects are fetched by several threads at once. */
 static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 
+/* Once; what it does may use the store itself. */
+static void call_hook(struct memory_hook *hook)
+{
+    pthread_mutex_lock(&counting);
+    bool now = hook->left > 0 && --hook->left == 0;
+    pthread_mutex_unlock(&counting);
+    if (now)
+        hook->then(hook->context);
+}
+
 struct memory_outcome memory_step_begin(struct store *store, enum memory_step step,
                                         const char *key, struct err *err)
 {
     struct memory_vault *vault = memory_vault(store);
     struct memory_fault *rules[] = {&vault->faults[step], &vault->faults[MEMORY_ANY]};
     struct memory_outcome outcome = {.did = true};
+    call_hook(&vault->hooks[step]);
+    call_hook(&vault->hooks[MEMORY_ANY]);
     pthread_mutex_lock(&counting);
     vault->steps[step]++;
     vault->steps[MEMORY_ANY]++;
@@ -167,6 +179,13 @@ void memory_store_kill(struct store *store, enum memory_step step, unsigned n, b
     set_fault(store, step, n, "", did)->deadly = true;
 }
 
+void memory_store_before(struct store *store, enum memory_step step, unsigned n,
+                         void (*then)(void *context), void *context)
+{
+    memory_vault(store)->hooks[step] =
+        (struct memory_hook){.left = n, .then = then, .context = context};
+}
+
 bool memory_store_failed(struct store *store)
 {
     return memory_vault(store)->failed;
@@ -185,6 +204,7 @@ void memory_store_heal(struct store *store)
 {
     struct memory_vault *vault = memory_vault(store);
     memset(vault->faults, 0, sizeof vault->faults);
+    memset(vault->hooks, 0, sizeof vault->hooks);
     vault->refused[0] = '\0';
     vault->failed = false;
 }

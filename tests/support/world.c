@@ -10,6 +10,7 @@
 #include "tests/support/store_seam.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 
 static const char *const stores[] = {"nas", "offsite", "third"};
@@ -101,6 +102,7 @@ void world_begin(struct world *world, const struct world_spec *spec)
     char path[SCRATCH_SIZE];
     struct text text;
     *world = (struct world){0};
+    (void)signal(SIGPIPE, SIG_IGN); /* as main does */
     log_setup(LOG_LEVEL_WARNING, LOG_FORMAT_TEXT);
     clear_environment();
     catalogs_begin(&world->catalogs);
