@@ -129,6 +129,7 @@ void world_end(struct world *world)
     free(world->store);
     free(world->database);
     strlist_release(&world->kept);
+    strlist_release(&world->told);
     settings_release(&world->settings);
     catalogs_end(&world->catalogs);
     store_seam_end();

@@ -46,7 +46,9 @@ struct world {
     struct catalog *catalog;
     struct settings settings;
     struct strlist kept; /* texts that were handed out */
-    /* Told while a backup or a restore is under way; may be NULL. */
+    /* Told of a backup or a restore: "begin shop" "phase dump" "end" "done shop" … */
+    struct strlist told;
+    /* Called at each phase while it is under way; may be NULL. */
     void (*on_phase)(struct world *world, const char *phase);
 
     /* Of the last call that can fail; of no kind when it did not. */

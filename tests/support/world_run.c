@@ -16,8 +16,29 @@
 static void tell_phase(void *context, const char *phase)
 {
     struct world *world = context;
+    strlist_addf(&world->told, "phase %s", phase);
     if (world->on_phase != NULL)
         world->on_phase(world, phase);
+}
+
+static void tell_begin(void *context, const struct catalog_artifact *artifact,
+                       const struct meter *meter)
+{
+    struct world *world = context;
+    ck_assert_uint_eq(atomic_load(&meter->raw_bytes), 0);
+    strlist_addf(&world->told, "begin %s", artifact->database);
+}
+
+static void tell_end(void *context)
+{
+    struct world *world = context;
+    strlist_add(&world->told, "end");
+}
+
+static void tell_done(void *context, const struct backup_result *result)
+{
+    struct world *world = context;
+    strlist_addf(&world->told, "done %s", result->database);
 }
 
 int world_backup(struct world *world, const char *job)
@@ -25,7 +46,11 @@ int world_backup(struct world *world, const char *job)
     struct backup_spec spec = {.settings = &world->settings,
                                .catalog = world->catalog,
                                .job = job,
-                               .observer = {.phase = tell_phase, .context = world}};
+                               .observer = {.begin = tell_begin,
+                                            .phase = tell_phase,
+                                            .end = tell_end,
+                                            .done = tell_done,
+                                            .context = world}};
     backup_results_release(&world->backups);
     err_clear(&world->err);
     return backup_job(&spec, &world->backups, &world->err);

@@ -166,6 +166,20 @@ START_TEST(what_is_stored_is_what_pg_dump_wrote_whatever_the_codec)
 }
 END_TEST
 
+START_TEST(an_observer_is_told_each_database_from_its_begin_to_what_became_of_it)
+{
+    static const char *const wanted[] = {"begin shop", "phase dump", "phase finish",
+                                         "end",        "done shop",  "begin shop",
+                                         "phase dump", "end",        "done shop"};
+    (void)world_take(&world);
+    world_programs("pg_dump", "exit=1");
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    ck_assert_uint_eq(world.told.count, sizeof wanted / sizeof *wanted);
+    for (size_t i = 0; i < world.told.count; i++)
+        ck_assert_str_eq(world.told.items[i], wanted[i]);
+}
+END_TEST
+
 /* ---- dumps that fail ---- */
 
 static const struct {
@@ -521,6 +535,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, an_artifact_says_what_it_is_of);
     tcase_add_test(tcase, a_manifest_holds_no_password);
     tcase_add_test(tcase, the_last_good_one_is_the_estimate_of_the_next);
+    tcase_add_test(tcase,
+                   an_observer_is_told_each_database_from_its_begin_to_what_became_of_it);
     tcase_add_loop_test(tcase, what_is_stored_is_what_pg_dump_wrote_whatever_the_codec, 0,
                         sizeof compressions / sizeof *compressions);
     tcase_add_loop_test(tcase, a_failed_dump_is_never_committed, 0,

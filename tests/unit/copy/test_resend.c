@@ -16,12 +16,17 @@ static struct err err;
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
 
-static void begin(uint64_t size, uint64_t skip, unsigned number)
+static void begin_upload(const struct store_part_rules *of)
 {
     struct store_upload_spec spec = {.key = "data/x", .id = "01JCATA0G00000000000000001"};
-    store = memory_store_new("nas", &rules);
+    store = memory_store_new("nas", of);
     upload = store_upload_begin(store, &spec, &err);
     ck_assert_ptr_nonnull(upload);
+}
+
+static void begin(uint64_t size, uint64_t skip, unsigned number)
+{
+    begin_upload(&rules);
     OK(resend_init(&resend, store, upload, size, skip, number, 16 << 20, &err));
 }
 
@@ -101,6 +106,87 @@ START_TEST(a_source_of_another_length_is_an_error)
 }
 END_TEST
 
+static const struct store_part_rules few = {
+    .min_size = PART, .max_size = PART, .max_parts = 2};
+
+START_TEST(what_does_not_fit_into_the_parts_of_a_store_is_never_cut)
+{
+    unsigned char data[2 * PART + 1] = {0};
+    begin_upload(&few);
+    OK(resend_init(&resend, store, upload, sizeof data, 0, 1, 16 << 20, &err));
+    ck_assert_int_lt(write_all(data, sizeof data), 0);
+    ck_assert_int_eq(err.kind, ERR_STORE);
+    ck_assert_ptr_nonnull(strstr(err.text, "2001 bytes do not fit into 2 parts"));
+    end();
+    begin_upload(&few);
+    ck_assert_int_lt(
+        resend_init(&resend, store, upload, sizeof data, 2 * PART, 3, 16 << 20, &err), 0);
+    ck_assert_int_eq(err.kind, ERR_STORE);
+    end();
+}
+END_TEST
+
+START_TEST(a_store_that_fails_a_part_ends_it)
+{
+    unsigned char data[3 * PART] = {0};
+    begin(sizeof data, 0, 1);
+    memory_store_fail(store, MEMORY_PART, (unsigned)_i, "", ERR_DENIED, false);
+    int result = write_all(data, sizeof data);
+    if (result == 0)
+        result = resend_end(&resend, &err);
+    ck_assert_int_eq(result == 0, _i > 3);
+    ck_assert(_i > 3 || err.kind == ERR_DENIED);
+    end();
+}
+END_TEST
+
+START_TEST(a_small_budget_still_fills_one_part_while_one_is_sent)
+{
+    unsigned char data[3 * PART] = {0};
+    begin_upload(&rules);
+    OK(resend_init(&resend, store, upload, sizeof data, 0, 1, 1, &err));
+    OK(write_all(data, sizeof data));
+    OK(resend_end(&resend, &err));
+    end();
+}
+END_TEST
+
+/* ---- what lay there already ---- */
+
+static void finish(void)
+{
+    unsigned char data[3 * PART];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 7);
+    begin(sizeof data, PART, 1);
+    OK(write_all(data, sizeof data));
+    OK(resend_end(&resend, &err));
+    OK(store_put(store, "data/x", data, sizeof data, false, &err));
+}
+
+START_TEST(what_was_not_sent_is_read_back)
+{
+    finish();
+    OK(resend_check(&resend, store, "data/x", &err));
+    memory_store_spoil(store, "data/x", PART); /* sent, so checked by the store */
+    OK(resend_check(&resend, store, "data/x", &err));
+    memory_store_spoil(store, "data/x", PART - 1);
+    ck_assert_int_lt(resend_check(&resend, store, "data/x", &err), 0);
+    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    end();
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_back_is_not_believed)
+{
+    finish();
+    memory_store_fail(store, (enum memory_step)_i, 1, "", ERR_TRANSIENT, false);
+    ck_assert_int_lt(resend_check(&resend, store, "data/x", &err), 0);
+    ck_assert_int_eq(err.kind, ERR_TRANSIENT);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("resend");
@@ -108,6 +194,12 @@ int main(void)
     tcase_add_loop_test(tests, only_what_is_not_there_yet_is_sent, 0,
                         sizeof cases / sizeof *cases);
     tcase_add_test(tests, a_source_of_another_length_is_an_error);
+    tcase_add_test(tests, what_does_not_fit_into_the_parts_of_a_store_is_never_cut);
+    tcase_add_loop_test(tests, a_store_that_fails_a_part_ends_it, 1, 5);
+    tcase_add_test(tests, a_small_budget_still_fills_one_part_while_one_is_sent);
+    tcase_add_test(tests, what_was_not_sent_is_read_back);
+    tcase_add_loop_test(tests, what_cannot_be_read_back_is_not_believed, MEMORY_DOWNLOAD,
+                        MEMORY_READ + 1);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
