@@ -419,7 +419,7 @@ static char *joined(struct strlist *list)
     for (size_t i = 0; i < list->count; i++)
         text_addf(&text, "%s%s", i > 0 ? " " : "", list->items[i]);
     strlist_release(list);
-    return text_take(&text);
+    return text.data; /* the caller's now */
 }
 
 char *depot_lies(const struct depot *depot, enum depot_place place)
