@@ -470,6 +470,17 @@ START_TEST(a_refused_plan_prints_the_line_that_forces_it)
 }
 END_TEST
 
+START_TEST(a_policy_that_does_nothing_is_a_warning)
+{
+    run("prune");
+    ck_assert_ptr_null(strstr(said.err, "no rule is on"));
+    depot_end(&depot);
+    begin("min_keep = 2;");
+    run("prune");
+    expect(0, "", "no rule is on in policy \"one\": everything is kept");
+}
+END_TEST
+
 START_TEST(what_prune_could_not_do_is_told)
 {
     memory_store_fail(depot.stores[DEPOT_NAS], MEMORY_REMOVE, 1, "", ERR_TRANSIENT, false);
@@ -503,6 +514,8 @@ START_TEST(sweep_says_what_it_found)
     expect(8, "skipped store nas", "skipped: ");
     run("sweep --json");
     has("skipped.0.store", "nas");
+    run("sweep --store nas");
+    expect(5, "skipped store nas", "");
     depot_unmount(&depot, DEPOT_OFFSITE);
     run("sweep");
     expect(5, "", "");
@@ -651,6 +664,7 @@ int main(void)
     tcase_add_test(tests, a_deletion_that_a_store_does_not_let_happen_is_partial);
     tcase_add_test(tests, prune_shows_its_plan_and_with_yes_does_it);
     tcase_add_test(tests, a_refused_plan_prints_the_line_that_forces_it);
+    tcase_add_test(tests, a_policy_that_does_nothing_is_a_warning);
     tcase_add_test(tests, what_prune_could_not_do_is_told);
     tcase_add_test(tests, sweep_says_what_it_found);
     tcase_add_loop_test(tests, only_one_removal_at_a_time, 0,

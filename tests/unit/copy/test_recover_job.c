@@ -142,6 +142,19 @@ START_TEST(an_interrupted_copy_of_a_complete_backup_is_left_to_be_resumed)
 }
 END_TEST
 
+/* They lie in one folder. */
+START_TEST(only_its_own_upload_is_aborted)
+{
+    struct depot_crash dead = {.stores = DEPOT_AT(DEPOT_NAS), .upload = true},
+                       alive = {.stores = DEPOT_AT(DEPOT_NAS), .owner = "", .upload = true};
+    depot_crash(&depot, 3, &dead);
+    depot_crash(&depot, 4, &alive);
+    recover("nightly");
+    known("3:failed 4:uploading");
+    ck_assert_uint_eq(memory_store_open_uploads(NAS), 1);
+}
+END_TEST
+
 /* Its copy in the other store is no obstacle, and its manifest may lie where nobody answers:
  * so it is no failure yet. */
 START_TEST(a_store_that_does_not_answer_keeps_its_remains)
@@ -297,6 +310,7 @@ int main(void)
     tcase_add_test(tests, a_live_upload_is_left_alone);
     tcase_add_test(tests, of_an_owner_that_cannot_be_seen_the_lock_tells);
     tcase_add_test(tests, an_interrupted_copy_of_a_complete_backup_is_left_to_be_resumed);
+    tcase_add_test(tests, only_its_own_upload_is_aborted);
     tcase_add_test(tests, a_store_that_does_not_answer_keeps_its_remains);
     tcase_add_test(tests, what_the_store_does_not_let_go_stays_known);
     tcase_add_test(tests, a_damaged_manifest_decides_nothing);

@@ -648,6 +648,22 @@ START_TEST(what_a_crash_left_is_cleared_away_and_a_live_upload_is_not)
 }
 END_TEST
 
+START_TEST(a_proven_one_goes_when_a_newer_proven_one_stays)
+{
+    depot_backups(&depot, 1, 5);
+    for (unsigned n = 2; n <= 4; n += 2) {
+        struct catalog_verification good = {.copy = depot_copy(&depot, n, DEPOT_NAS),
+                                            .time = depot.now,
+                                            .level = CATALOG_FULL,
+                                            .result = CATALOG_GOOD};
+        OK(catalog_verification_add(depot.catalog, &good, &depot.err));
+    }
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 0);
+    expect("1 2", "1 2");
+}
+END_TEST
+
 /* ---- readers, rows of long ago ---- */
 
 START_TEST(a_copy_that_is_read_stays_until_its_reader_is_done)
@@ -662,6 +678,22 @@ START_TEST(a_copy_that_is_read_stays_until_its_reader_is_done)
     OK(catalog_lease_end(depot.catalog, lease.id, &depot.err));
     pruned((struct depot_prune){0});
     expect("1 2", "1 2");
+}
+END_TEST
+
+START_TEST(leases_of_readers_that_are_gone_go)
+{
+    int64_t lease = 0;
+    depot_backups(&depot, 1, 3);
+    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 1, DEPOT_NAS), "being restored",
+                          true, &lease, &depot.err));
+    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 3, DEPOT_NAS), "being restored",
+                          true, &lease, &depot.err));
+    catalogs_sqlf(&depot.catalogs, "UPDATE leases SET owner = '%s' WHERE id = %lld",
+                  catalogs_dead_owner(), (long long)lease);
+    pruned((struct depot_prune){0});
+    expect("1 2", "1 2");
+    ck_assert_int_eq(count("SELECT count(*) FROM leases"), 1);
 }
 END_TEST
 
@@ -808,7 +840,9 @@ int main(void)
     tcase_add_test(tests,
                    failed_runs_stay_listed_for_a_while_and_until_a_later_one_succeeded);
     tcase_add_test(tests, what_a_crash_left_is_cleared_away_and_a_live_upload_is_not);
+    tcase_add_test(tests, a_proven_one_goes_when_a_newer_proven_one_stays);
     tcase_add_test(tests, a_copy_that_is_read_stays_until_its_reader_is_done);
+    tcase_add_test(tests, leases_of_readers_that_are_gone_go);
     tcase_add_test(tests, rows_of_what_was_deleted_long_ago_go);
     tcase_add_loop_test(tests, after_any_failure_one_more_run_finishes_it, 0, 4);
     tcase_add_loop_test(tests, a_deletion_takes_the_manifest_first, 0, 3);
