@@ -683,14 +683,15 @@ END_TEST
 
 START_TEST(leases_of_readers_that_are_gone_go)
 {
-    int64_t lease = 0;
+    struct catalog_lease read = {.copy = 0, .purpose = "being restored", .unbroken = true},
+                         gone = read;
     depot_backups(&depot, 1, 3);
-    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 1, DEPOT_NAS), "being restored",
-                          true, &lease, &depot.err));
-    OK(catalog_lease_take(depot.catalog, depot_copy(&depot, 3, DEPOT_NAS), "being restored",
-                          true, &lease, &depot.err));
-    catalogs_sqlf(&depot.catalogs, "UPDATE leases SET owner = '%s' WHERE id = %lld",
-                  catalogs_dead_owner(), (long long)lease);
+    read.copy = depot_copy(&depot, 1, DEPOT_NAS);
+    gone.copy = depot_copy(&depot, 3, DEPOT_NAS);
+    OK(catalog_lease_take(depot.catalog, &read, &depot.err));
+    OK(catalog_lease_take(depot.catalog, &gone, &depot.err));
+    catalogs_sqlf(&depot.catalogs, "UPDATE leases SET owner = '%s' WHERE copy = %lld",
+                  catalogs_dead_owner(), (long long)gone.copy);
     pruned((struct depot_prune){0});
     expect("1 2", "1 2");
     ck_assert_int_eq(count("SELECT count(*) FROM leases"), 1);
