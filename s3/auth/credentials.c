@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "s3/auth/profiles.h"
 #include "s3/auth/source.h"
 
 #include <pthread.h>
@@ -29,6 +30,8 @@
  */
 struct s3_credentials_source {
     struct s3_source source; /* its fetch is called by the one that set `fetching` */
+    bool last_resort;        /* nobody set it up: the end of the chain */
+    char *profile;
     struct s3_source_env env;
     char *region;
     char *ca_file;
@@ -62,30 +65,29 @@ struct s3_credentials_source {
 
 static const struct {
     s3_source_find find;
-    bool anonymous; /* passed over when the config names a profile */
+    bool anonymous;   /* passed over when the config names a profile */
+    bool last_resort; /* tried because nothing is set up */
 } chain[] = {
-    {s3_source_find_config, false},    {s3_source_find_environment, true},
-    {s3_source_find_profile, false},   {s3_source_find_web_identity, false},
-    {s3_source_find_container, false}, {s3_source_find_imds, false},
+    {s3_source_find_config, false, false},    {s3_source_find_environment, true, false},
+    {s3_source_find_profile, false, false},   {s3_source_find_web_identity, false, false},
+    {s3_source_find_container, false, false}, {s3_source_find_imds, false, true},
 };
 
-static int find_source(const struct s3_credentials_config *config, struct s3_source *out,
-                       struct err *err)
+/* The one sentence for a machine without keys; where they were looked for is said once in
+ * the life of a process, however many stores it opens. */
+static int no_keys(const char *profile, const char *metadata, struct err *err)
 {
-    bool named = config->profile != NULL && *config->profile != '\0';
-    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
-        if (named && chain[i].anonymous)
-            continue;
-        if (chain[i].find(config, out, err) < 0)
-            return err_context(err, "credentials");
-        if (out->ops != NULL)
-            return 0;
-    }
-    err_set(err, ERR_DENIED,
-            "credentials: there are none in configuration, environment or "
-            "profile, and instance metadata is turned off");
-    return err_hint(err, "set access_key_env and secret_key_env, AWS_ACCESS_KEY_ID and "
-                         "AWS_SECRET_ACCESS_KEY, or a profile");
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    bool named = profile != NULL && *profile != '\0';
+
+    err_set(err, ERR_DENIED, "no keys for S3 at hand, and instance metadata %s", metadata);
+    if (atomic_flag_test_and_set(&said))
+        return -1;
+    return err_hint(err,
+                    "looked at access_key_env and secret_key_env of the store, %sprofile "
+                    "\"%.40s\" of the aws command, AWS_WEB_IDENTITY_TOKEN_FILE and "
+                    "AWS_CONTAINER_CREDENTIALS_*_URI; set one of them",
+                    named ? "" : "AWS_ACCESS_KEY_ID, ", s3_profiles_name(profile, NULL));
 }
 
 static int64_t system_now(void *context)
@@ -97,11 +99,28 @@ static int64_t system_now(void *context)
 struct s3_credentials_source *
 s3_credentials_source_new(const struct s3_credentials_config *config, struct err *err)
 {
-    struct s3_source found;
-    if (find_source(config, &found, err) < 0)
+    bool named = config->profile != NULL && *config->profile != '\0';
+    struct s3_source found = {0};
+    size_t row = 0;
+
+    for (; row < sizeof chain / sizeof *chain; row++) {
+        if (named && chain[row].anonymous)
+            continue;
+        if (chain[row].find(config, &found, err) < 0) {
+            err_context(err, "credentials");
+            return NULL;
+        }
+        if (found.ops != NULL)
+            break;
+    }
+    if (found.ops == NULL) {
+        (void)no_keys(config->profile, "is turned off", err);
         return NULL;
+    }
     struct s3_credentials_source *source = memory_zalloc(sizeof *source);
     source->source = found;
+    source->last_resort = chain[row].last_resort;
+    source->profile = memory_strdup(config->profile);
     source->region = memory_strdup(config->region);
     source->ca_file = memory_strdup(config->ca_file);
     source->proxy = memory_strdup(config->proxy);
@@ -131,6 +150,7 @@ void s3_credentials_source_free(struct s3_credentials_source *source)
     pthread_cond_destroy(&source->changed);
     pthread_mutex_destroy(&source->lock);
     pthread_mutex_destroy(&source->hold_lock);
+    free(source->profile);
     free(source->region);
     free(source->ca_file);
     free(source->proxy);
@@ -149,6 +169,11 @@ static int64_t now_of(const struct s3_credentials_source *source)
     return source->now(source->now_context);
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Under the lock, as all that follow. */
 static bool is_alive(const struct s3_credentials_source *source, int64_t now)
 {
@@ -163,27 +188,26 @@ static bool is_due(const struct s3_credentials_source *source, int64_t now, int6
     return expires != 0 && now >= expires - before && now >= source->next_try;
 }
 
+/* While a thread renews: with keys, or with the reason why there are none. */
+static bool is_settled(const struct s3_credentials_source *source, int64_t now)
+{
+    return is_alive(source, now) || (source->failed && now < source->next_try);
+}
+
 static void space_out(struct s3_credentials_source *source, int64_t now)
 {
     source->next_try = now + source->pause;
-    source->pause *= 2;
-    if (source->pause > PAUSE_MAX_SECONDS)
-        source->pause = PAUSE_MAX_SECONDS;
+    source->pause = smaller(2 * source->pause, PAUSE_MAX_SECONDS);
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static void take(struct s3_credentials_source *source, struct s3_credentials *fetched,
-                 int64_t now)
+static void accept(struct s3_credentials_source *source,
+                   const struct s3_credentials *fetched, int64_t now)
 {
     bool newer = fetched->expires != source->current.expires;
     int64_t life = fetched->expires - now;
+
     s3_credentials_release(&source->current);
     source->current = *fetched;
-    *fetched = (struct s3_credentials){0};
     source->refused = source->failed = false;
     if (!newer) {
         space_out(source, now);
@@ -195,83 +219,66 @@ static void take(struct s3_credentials_source *source, struct s3_credentials *fe
     source->pause = 1;
 }
 
-static void warn(struct s3_credentials_source *source, const struct err *err)
-{
-    char until[32];
-    size_t first_line = strcspn(err->text, "\n");
-    log_warning(
-        "credentials (%s) could not be renewed, the old ones are good until %s: %.*s",
-        source->source.origin, clock_rfc3339(until, source->current.expires),
-        (int)first_line, err->text);
-}
-
-/* What is not accepted from a source, however well it answers. */
-static int check_fetched(const struct s3_credentials *fetched, int64_t now, struct err *err)
-{
-    if (fetched->expires == 0 || fetched->expires > now)
-        return 0;
-    char when[32];
-    err_set(err, ERR_TRANSIENT, "they had expired at %s already when they came",
-            clock_rfc3339(when, fetched->expires));
-    return err_hint(err, "is the clock of this host right?");
-}
-
-static void tell(const struct s3_credentials_source *source)
-{
-    if (source->on_change != NULL)
-        source->on_change(source->change_context);
-}
-
-static int keep_failure(struct s3_credentials_source *source, struct err *failure,
-                        struct err *err)
-{
-    err_context(failure, "credentials (%s)", source->source.origin);
-    source->failed = true;
-    source->failure = *failure;
-    *err = *failure;
-    tell(source);
-    return -1;
-}
-
-/* Asks the source, without the lock meanwhile. 0 also when that failed, but the old ones
- * are still good: then it is a warning. */
+/* Asks the source. 0 also when that failed, but the old ones are still good: then it is a
+ * warning. */
 static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
                  struct err *err)
 {
     struct s3_credentials fetched;
     struct err failure = {0};
     struct s3_source_env env = source->env;
+    char when[32];
+
+    /* Without the lock, as it may take seconds. Nobody else begins meanwhile. */
     source->fetching = true;
     pthread_mutex_unlock(&source->lock);
     env.now = now_of(source);
     env.stop = stop;
     int result = s3_source_fetch(&source->source, &env, &fetched, &failure);
     int64_t now = now_of(source);
-    if (result == 0)
-        result = check_fetched(&fetched, now, &failure);
+    if (result == 0 && fetched.expires != 0 && fetched.expires <= now) {
+        err_set(&failure, ERR_TRANSIENT, "they had expired at %s already when they came",
+                clock_rfc3339(when, fetched.expires));
+        result = err_hint(&failure, "is the clock of this host right?");
+    }
     pthread_mutex_lock(&source->lock);
     source->fetching = false;
     pthread_cond_broadcast(&source->changed);
+
     if (result == 0) {
-        take(source, &fetched, now);
-        tell(source);
+        accept(source, &fetched, now);
+        if (source->on_change != NULL)
+            source->on_change(source->change_context);
         return 0;
     }
     s3_credentials_release(&fetched);
+    /* Given up by us, not failed. */
     if (stop != NULL && atomic_load(stop))
         return 0;
+
     space_out(source, now);
     if (is_alive(source, now)) {
-        warn(source, &failure);
+        log_warning(
+            "credentials (%s) could not be renewed, the old ones are good until %s: %.*s",
+            source->source.origin, clock_rfc3339(when, source->current.expires),
+            (int)strcspn(failure.text, "\n"), failure.text);
         return 0;
     }
-    return keep_failure(source, &failure, err);
-}
-
-/* Under the lock of a held source: with keys, or with the reason why there are none. */
-static bool is_settled(const struct s3_credentials_source *source, int64_t now)
-{
-    return is_alive(source, now) || (source->failed && now < source->next_try);
+    if (failure.kind == ERR_NOT_FOUND && source->last_resort) {
+        char *metadata = memory_format("has none either (%s)", failure.text);
+        (void)no_keys(source->profile, metadata, &failure);
+        free(metadata);
+    } else {
+        if (failure.kind == ERR_NOT_FOUND)
+            failure.kind = ERR_DENIED;
+        err_context(&failure, "credentials (%s)", source->source.origin);
+    }
+    source->failed = true;
+    source->failure = failure;
+    *err = failure;
+    if (source->on_change != NULL)
+        source->on_change(source->change_context);
+    return -1;
 }
 
 bool s3_credentials_ready(struct s3_credentials_source *source)
@@ -284,39 +291,35 @@ bool s3_credentials_ready(struct s3_credentials_source *source)
     return ready;
 }
 
-static int get_held(struct s3_credentials_source *source, struct err *err)
-{
-    while (source->held && !is_settled(source, now_of(source))) {
-        pthread_cond_broadcast(&source->changed);
-        pthread_cond_wait(&source->changed, &source->lock);
-    }
-    if (!source->held || is_alive(source, now_of(source)))
-        return 0;
-    *err = source->failure;
-    return -1;
-}
-
-static int get_alone(struct s3_credentials_source *source, struct err *err)
-{
-    for (;;) {
-        int64_t now = now_of(source);
-        bool alive = is_alive(source, now);
-        if (alive && (source->fetching || !is_due(source, now, source->late)))
-            return 0;
-        if (source->fetching)
-            pthread_cond_wait(&source->changed, &source->lock);
-        else if (renew(source, NULL, err) < 0)
-            return -1;
-    }
-}
-
 int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentials *out,
                        struct err *err)
 {
+    bool done = false;
+    int result = 0;
+
     pthread_mutex_lock(&source->lock);
-    int result = get_held(source, err);
-    if (result == 0 && !source->held)
-        result = get_alone(source, err);
+    while (result == 0 && !done) {
+        int64_t now = now_of(source);
+        bool alive = is_alive(source, now);
+        if (source->held && is_settled(source, now)) {
+            done = true;
+            if (!alive) {
+                *err = source->failure;
+                result = -1;
+                /* Said again it is said without its hint. */
+                source->failure.text[strcspn(source->failure.text, "\n")] = '\0';
+            }
+        } else if (source->held) {
+            pthread_cond_broadcast(&source->changed); /* the thread: it is wanted now */
+            pthread_cond_wait(&source->changed, &source->lock);
+        } else if (alive && (source->fetching || !is_due(source, now, source->late))) {
+            done = true;
+        } else if (source->fetching) {
+            pthread_cond_wait(&source->changed, &source->lock);
+        } else {
+            result = renew(source, NULL, err);
+        }
+    }
     if (result == 0) {
         s3_credentials_copy(&source->current, out);
         /* The clock may have jumped since the thread last looked. */
@@ -340,31 +343,30 @@ void s3_credentials_invalidate(struct s3_credentials_source *source,
 
 /* ---- renewal in the background ---- */
 
-/* Until something changes, the time comes, or a tick: the wall clock may jump. */
-static void wait_for_change(struct s3_credentials_source *source, int64_t now)
-{
-    int64_t expires = source->current.expires;
-    int64_t due = expires != 0 ? expires - source->early : INT64_MAX;
-    if (!is_alive(source, now) || due < source->next_try)
-        due = source->next_try;
-    int64_t seconds = due > now ? smaller(TICK_SECONDS, due - now) : TICK_SECONDS;
-    thread_cond_wait_until(&source->changed, &source->lock,
-                           clock_monotonic_ms() + 1000 * seconds);
-}
-
 static void *renewal(void *context)
 {
     struct s3_credentials_source *source = context;
+
     pthread_mutex_lock(&source->lock);
     while (!atomic_load(&source->stop)) {
         int64_t now = now_of(source);
-        bool due = is_alive(source, now) ? is_due(source, now, source->early)
-                                         : !source->failed || now >= source->next_try;
-        struct err err = {0};
-        if (source->fetching || !due)
-            wait_for_change(source, now);
-        else if (renew(source, &source->stop, &err) < 0)
-            log_warning("%.*s", (int)strcspn(err.text, "\n"), err.text);
+        bool alive = is_alive(source, now);
+        bool due = alive ? is_due(source, now, source->early)
+                         : !source->failed || now >= source->next_try;
+        if (!source->fetching && due) {
+            /* Whoever asks for keys is told why there are none. */
+            struct err untold = {0};
+            (void)renew(source, &source->stop, &untold);
+            continue;
+        }
+        /* Until something changes, the time comes, or a tick: the wall clock may jump. */
+        int64_t expires = source->current.expires;
+        int64_t at = alive && expires != 0 ? expires - source->early : INT64_MAX;
+        if (!alive || at < source->next_try)
+            at = source->next_try;
+        int64_t seconds = at > now ? smaller(TICK_SECONDS, at - now) : TICK_SECONDS;
+        thread_cond_wait_until(&source->changed, &source->lock,
+                               clock_monotonic_ms() + 1000 * seconds);
     }
     pthread_mutex_unlock(&source->lock);
     return NULL;

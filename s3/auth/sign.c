@@ -254,13 +254,6 @@ void s3_signer_free(struct s3_signer *signer)
     free(signer);
 }
 
-void s3_sign_lines_release(struct strlist *lines)
-{
-    for (size_t i = 0; i < lines->count; i++)
-        memory_wipe(lines->items[i], strlen(lines->items[i]));
-    strlist_release(lines);
-}
-
 void s3_sign_trace_init(struct s3_sign_trace *trace)
 {
     text_init(&trace->canonical_request, CANONICAL_CEILING);

@@ -78,11 +78,10 @@ void s3_signer_free(struct s3_signer *signer); /* NULL-safe, wipes */
 
 /* Adds the lines "Host: ...", "X-Amz-Date: ...", "X-Amz-Content-Sha256: ...",
  * "X-Amz-Security-Token: ..." (with a token) and "Authorization: ..." to `lines`; the
- * caller sends its own headers beside them and wipes the lines with s3_sign_lines_release.
+ * caller sends its own headers beside them and ends the lines with strlist_wipe.
  * -1 and ERR_USAGE when the request cannot be signed (control characters, no '/' in front). */
 int s3_sign(struct s3_signer *signer, const struct s3_sign_request *request,
             struct strlist *lines, struct err *err) MUST_USE;
-void s3_sign_lines_release(struct strlist *lines); /* wipes and releases */
 
 /* Adds the whole query (the request's own, then X-Amz-..., X-Amz-Signature last) to
  * `query`. seconds is 1..S3_PRESIGN_MAX_SECONDS, else ERR_USAGE. Whoever uses the URL must

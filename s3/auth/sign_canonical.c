@@ -51,19 +51,11 @@ bool s3_sign_is_signable(const char *header_name)
 
 /* ---- what cannot be signed ---- */
 
-static bool has_control(const char *string)
-{
-    for (; *string != '\0'; string++)
-        if ((unsigned char)*string < 0x20 || *string == 0x7F)
-            return true;
-    return false;
-}
-
 static int check_plain(const char *string, const char *what, bool spaces, struct err *err)
 {
     if (string == NULL || *string == '\0')
         return err_set(err, ERR_USAGE, "cannot sign: no %s", what);
-    if (has_control(string) || (!spaces && strchr(string, ' ') != NULL))
+    if (text_has_control(string) || (!spaces && strchr(string, ' ') != NULL))
         return err_set(err, ERR_USAGE, "cannot sign: %s holds a %s", what,
                        spaces ? "control character" : "control character or space");
     return 0;
@@ -107,7 +99,7 @@ int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
         return -1;
     if (request->path[0] != '/')
         return err_set(err, ERR_USAGE, "cannot sign: the path does not begin with '/'");
-    if (request->query != NULL && has_control(request->query))
+    if (request->query != NULL && text_has_control(request->query))
         return err_set(err, ERR_USAGE, "cannot sign: query holds a control character");
     for (size_t i = 0; i < request->header_count; i++)
         if (check_header(&request->headers[i], err) < 0)

@@ -30,14 +30,6 @@ int s3_source_fetch(struct s3_source *source, const struct s3_source_env *env,
     return -1;
 }
 
-static bool is_clean(const char *text, bool spaces)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < (spaces ? 0x20 : 0x21) || *text == 0x7F)
-            return false;
-    return true;
-}
-
 int s3_source_check(const struct s3_credentials *credentials, struct err *err)
 {
     const struct {
@@ -49,12 +41,14 @@ int s3_source_check(const struct s3_credentials *credentials, struct err *err)
         {credentials->secret_key.text, "secret key", false},
         {credentials->session_token.text, "session token", true},
     };
+
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].text == NULL && parts[i].optional)
+        const char *text = parts[i].text;
+        if (text == NULL && parts[i].optional)
             continue;
-        if (parts[i].text == NULL || *parts[i].text == '\0')
+        if (text == NULL || *text == '\0')
             return err_set(err, ERR_DENIED, "the %s is missing", parts[i].name);
-        if (!is_clean(parts[i].text, false))
+        if (text_has_control(text) || strchr(text, ' ') != NULL)
             return err_set(err, ERR_DENIED, "the %s holds a space or control character",
                            parts[i].name);
     }
@@ -67,15 +61,23 @@ static const char *member(const json_t *object, const char *key)
     return value == NULL || *value == '\0' ? NULL : value;
 }
 
-int s3_source_parse(const char *json, size_t size, const char *token_key,
-                    enum err_kind kind, struct s3_credentials *out, struct err *err)
+int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
+                    struct s3_credentials *out, struct err *err)
 {
+    bool is_command = speaker == S3_SOURCE_COMMAND;
+    enum err_kind kind = is_command ? ERR_CONFIG : ERR_TRANSIENT;
     struct err unsaid = {0}; /* jansson's words quote the document */
-    json_t *object = json_parse(json, size, &unsaid);
+    json_t *object = json_parse(json->data, json->length, &unsaid);
     int result = -1;
+
     *out = (struct s3_credentials){0};
     if (!json_is_object(object)) {
         err_set(err, kind, "the answer is no JSON object");
+        goto cleanup;
+    }
+    const char *code = member(object, "Code");
+    if (!is_command && code != NULL && strcmp(code, "Success") != 0) {
+        err_set(err, ERR_DENIED, "it answered with the code %.64s", code);
         goto cleanup;
     }
     const char *expires = member(object, "Expiration");
@@ -85,12 +87,17 @@ int s3_source_parse(const char *json, size_t size, const char *token_key,
     }
     out->access_key = memory_strdup(member(object, "AccessKeyId"));
     secret_set(&out->secret_key, member(object, "SecretAccessKey"));
-    secret_set(&out->session_token, member(object, token_key));
-    result = s3_source_check(out, err);
-    if (result < 0) {
+    secret_set(&out->session_token, member(object, is_command ? "SessionToken" : "Token"));
+    if (s3_source_check(out, err) < 0) {
         err->kind = kind;
         err_context(err, "the answer is not whole");
+        goto cleanup;
     }
+    if (is_command && json_integer_value(json_object_get(object, "Version")) != 1) {
+        err_set(err, kind, "its answer is not of version 1");
+        goto cleanup;
+    }
+    result = 0;
 
 cleanup:
     if (result < 0)
@@ -99,26 +106,18 @@ cleanup:
     return result;
 }
 
-bool s3_source_version_is_1(const char *json, size_t size)
-{
-    struct err unsaid = {0};
-    json_t *object = json_parse(json, size, &unsaid);
-    bool is = json_integer_value(json_object_get(object, "Version")) == 1;
-    json_decref(object);
-    return is;
-}
-
 int s3_source_read_token(const char *path, struct secret *out, struct err *err)
 {
     struct text text;
     text_init(&text, TOKEN_CEILING);
     int result = file_read(path, &text, NULL, err);
+
     while (text.length > 0 && (unsigned char)text.data[text.length - 1] <= 0x20)
         text.data[--text.length] = '\0';
     if (result < 0)
         err->kind = ERR_CONFIG;
     else if (text.length == 0 || strlen(text.data) != text.length ||
-             !is_clean(text.data, true))
+             text_has_control(text.data))
         result = err_set(err, ERR_CONFIG,
                          "%s is no token: empty, or with a control character in it", path);
     else

@@ -10,10 +10,9 @@
 #ifndef PGKEEP_S3_AUTH_SOURCE_H
 #define PGKEEP_S3_AUTH_SOURCE_H
 
-#include "base/err.h"
+#include "base/text.h"
 #include "s3/auth/credentials.h"
-
-#include <stdatomic.h>
+#include "s3/http/fetch.h"
 
 /* What a fetch may use. */
 struct s3_source_env {
@@ -33,6 +32,8 @@ struct s3_source {
 };
 
 struct s3_source_ops {
+    /* ERR_NOT_FOUND: what was asked is not there at all (instance metadata elsewhere than on
+     * an instance). */
     int (*fetch)(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err);
     void (*free)(void *state); /* NULL-safe */
@@ -64,29 +65,33 @@ void s3_source_static(const char *access_key, const char *secret_key,
                       const char *session_token, int64_t expires, struct s3_source *out);
 void s3_source_process(const char *command, struct s3_source *out);
 
-/* A role of STS. Strings are copied, NULL where not said. `base` signs the request and is
- * taken over; without one (ops NULL) it is AssumeRoleWithWebIdentity. */
+/* A role of STS. Strings are heap, NULL where not said. `base` signs the request; without one
+ * (ops NULL) it is AssumeRoleWithWebIdentity. */
 struct s3_source_role {
-    const char *arn;
-    const char *session_name;
-    const char *external_id;
-    const char *duration_seconds;
-    const char *token_file; /* read for every request */
-    const char *profile;    /* for region and endpoint of STS */
+    char *arn;
+    char *session_name;
+    char *external_id;
+    char *duration_seconds;
+    char *token_file; /* read for every request */
+    char *profile;    /* for region and endpoint of STS */
     struct s3_source base;
 };
+/* Takes all of it over. */
 void s3_source_role(struct s3_source_role *role, struct s3_source *out);
 
 /* 0, or -1 and ERR_DENIED when a part is missing or holds a space or control character,
  * which would break into the request. */
 int s3_source_check(const struct s3_credentials *credentials, struct err *err) MUST_USE;
-/* {"AccessKeyId", "SecretAccessKey", TOKEN_KEY?, "Expiration"?}, checked. A document that
- * is none is an error of `kind`, without a piece of it. */
-int s3_source_parse(const char *json, size_t size, const char *token_key,
-                    enum err_kind kind, struct s3_credentials *out,
-                    struct err *err) MUST_USE;
-/* {"Version": 1}, as credential_process answers. */
-bool s3_source_version_is_1(const char *json, size_t size);
+
+/* Who answers with {"AccessKeyId", "SecretAccessKey", "Expiration"?, ...}. */
+enum s3_source_speaker {
+    S3_SOURCE_ENDPOINT, /* "Token"?; a "Code" other than Success is a refusal */
+    S3_SOURCE_COMMAND   /* "Version": 1, "SessionToken"? */
+};
+/* Reads and checks that document. One that is none is ERR_TRANSIENT from an endpoint and
+ * ERR_CONFIG from a command, without a piece of it. */
+int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
+                    struct s3_credentials *out, struct err *err) MUST_USE;
 /* Reads a small file with a token and takes the white space behind it off. ERR_CONFIG. */
 int s3_source_read_token(const char *path, struct secret *out, struct err *err) MUST_USE;
 

@@ -1,3 +1,7 @@
+/*
+ * A command of the user's that prints keys: the way to whatever AWS's own tools can log in
+ * to. It is no shell's business, and it may hang.
+ */
 #include "s3/auth/source.h"
 
 #include "base/clock.h"
@@ -53,71 +57,47 @@ static int split(const char *command, struct strlist *words, struct err *err)
     return 0;
 }
 
-/* Waits for more output; false when time is up or somebody wants to stop. */
-static bool wait_readable(int fd, int64_t deadline, const atomic_bool *stop)
-{
-    for (;;) {
-        struct pollfd poller = {.fd = fd, .events = POLLIN};
-        int ready = poll(&poller, 1, STEP_MS);
-        if (ready > 0)
-            return true;
-        if ((ready < 0 && errno != EINTR) || clock_monotonic_ms() >= deadline ||
-            (stop != NULL && atomic_load(stop)))
-            return false;
-    }
-}
-
-static int read_answer(struct process *process, const struct s3_source_env *env,
-                       struct text *out, struct err *err)
-{
-    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
-    char buffer[4096];
-    ssize_t got;
-    do {
-        if (!wait_readable(process_stdout(process), deadline, env->stop))
-            return err_set(err, ERR_TRANSIENT, "credential_process gave no answer in %d s",
-                           TIMEOUT_MS / 1000);
-        got = read(process_stdout(process), buffer, sizeof buffer);
-        if (got > 0)
-            text_add_bytes(out, buffer, (size_t)got);
-    } while (got > 0 || (got < 0 && errno == EINTR));
-    memory_wipe(buffer, sizeof buffer);
-    if (got < 0)
-        return err_errno(err, ERR_SYSTEM, "credential_process");
-    if (out->overflowed)
-        return err_set(err, ERR_CONFIG, "credential_process says too much");
-    return 0;
-}
-
+/* What it printed until it closed its output; then it has to end well. */
 static int run(struct strlist *words, const struct s3_source_env *env, struct text *out,
                struct err *err)
 {
     const struct process_spec spec = {.argv = (const char *const *)strlist_argv(words),
                                       .pipe_stdout = true,
                                       .cancel = env->cancel};
+    int64_t deadline = clock_monotonic_ms() + TIMEOUT_MS;
     struct process *process = process_start(&spec, err);
-    int result = -1;
+    char buffer[4096];
+    int result = 0;
+
     if (process == NULL) {
         err->kind = ERR_CONFIG;
-    } else if (read_answer(process, env, out, err) == 0) {
-        result = process_finish(process, err);
-        if (result < 0)
-            err->kind = ERR_DENIED;
+        return -1;
+    }
+    for (bool open = true; open && result == 0 && !out->overflowed;) {
+        struct pollfd poller = {.fd = process_stdout(process), .events = POLLIN};
+        int ready = poll(&poller, 1, STEP_MS);
+        ssize_t got = ready > 0 ? read(poller.fd, buffer, sizeof buffer) : -1;
+        if (got > 0)
+            text_add_bytes(out, buffer, (size_t)got);
+        else if (got == 0)
+            open = false;
+        else if (ready != 0 && errno != EINTR)
+            result = err_errno(err, ERR_SYSTEM, "credential_process");
+        else if (clock_monotonic_ms() >= deadline ||
+                 (env->stop != NULL && atomic_load(env->stop)))
+            result =
+                err_set(err, ERR_TRANSIENT, "credential_process gave no answer in %d s",
+                        TIMEOUT_MS / 1000);
+    }
+    memory_wipe(buffer, sizeof buffer);
+    if (result == 0 && out->overflowed)
+        result = err_set(err, ERR_CONFIG, "credential_process says too much");
+    if (result == 0 && process_finish(process, err) < 0) {
+        err->kind = ERR_DENIED;
+        result = -1;
     }
     process_free(process);
     return result;
-}
-
-/* {"Version": 1, ...}; token and expiration may be absent. */
-static int parse(const struct text *answer, struct s3_credentials *out, struct err *err)
-{
-    if (s3_source_parse(answer->data, answer->length, "SessionToken", ERR_CONFIG, out,
-                        err) < 0)
-        return err_context(err, "credential_process");
-    if (s3_source_version_is_1(answer->data, answer->length))
-        return 0;
-    s3_credentials_release(out);
-    return err_set(err, ERR_CONFIG, "credential_process: its answer is not of version 1");
 }
 
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
@@ -125,12 +105,13 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 {
     struct strlist words = {0};
     struct text answer;
+
     text_init(&answer, ANSWER_CEILING);
     int result = split(state, &words, err);
     if (result == 0)
         result = run(&words, env, &answer, err);
-    if (result == 0)
-        result = parse(&answer, out, err);
+    if (result == 0 && s3_source_parse(&answer, S3_SOURCE_COMMAND, out, err) < 0)
+        result = err_context(err, "credential_process");
     memory_wipe(answer.data, answer.capacity);
     text_release(&answer);
     strlist_release(&words);

@@ -1,9 +1,14 @@
+/*
+ * A role of STS, asked for with keys of another source (AssumeRole) or with a token in a
+ * file (AssumeRoleWithWebIdentity). A token or a signature travels to STS and keys come
+ * back, so the way there is checked first, and nothing that STS says is shown when it could
+ * repeat a secret of ours.
+ */
 #include "s3/auth/source.h"
 
 #include "base/clock.h"
 #include "base/digest.h"
 #include "s3/auth/ambient.h"
-#include "s3/http/fetch.h"
 #include "s3/auth/profiles.h"
 #include "s3/auth/sign.h"
 #include "s3/http/uri.h"
@@ -15,26 +20,14 @@
 #define STS_PAUSE_MS 200
 #define FORM_CEILING ((size_t)256 << 10)
 
-/* A role with its strings owned. */
-struct role {
-    char *arn;
-    char *session_name;
-    char *external_id;
-    char *duration_seconds;
-    char *token_file;
-    char *profile;
-    struct s3_source base; /* ops NULL: by web identity */
-};
-
 /* One call of STS. */
 struct call {
-    struct role *role;
+    struct s3_source_role *role;
     const struct s3_source_env *env;
     const char *action;
     char *region;
     char *ca_file;
     const char *proxy;
-    bool amazon; /* no STS was configured: it is Amazon's own */
     struct s3_endpoint endpoint;
     struct s3_uri uri;
     struct secret token; /* of the web identity */
@@ -45,72 +38,68 @@ struct call {
 
 /* ---- where ---- */
 
-static int find_region(struct call *call, struct err *err)
+/* Amazon's own STS of the region. */
+static int amazon_url(const struct call *call, char **url, struct err *err)
 {
-    call->region = memory_strdup(call->env->region);
-    if (call->region == NULL &&
-        s3_ambient_region(call->role->profile, &call->region, err) < 0)
-        return -1;
-    if (call->region == NULL)
-        call->region = memory_strdup("us-east-1");
-    if (!s3_region_is_valid(call->region))
-        return err_set(err, ERR_CONFIG, "\"%.80s\" is no region", call->region);
-    return 0;
-}
-
-/* In us-gov the usual host is the FIPS one already. Hosts with both protocols have domains
- * of their own (AWS General Reference, "Dual-stack endpoints"). */
-static int amazon_url(struct call *call, char **url, struct err *err)
-{
+    /* Hosts with both protocols have domains of their own (AWS General Reference,
+     * "Dual-stack endpoints"). */
     static const char *const domains[2][2] = {{"amazonaws.com", "amazonaws.com.cn"},
                                               {"api.aws", "api.amazonwebservices.com.cn"}};
     bool fips, dualstack;
+
     if (s3_ambient_flags(call->role->profile, &fips, &dualstack, err) < 0)
         return -1;
+    /* In us-gov the usual host is the FIPS one already. */
     bool other = fips && (dualstack || !text_starts_with(call->region, "us-gov-"));
     bool china = text_starts_with(call->region, "cn-");
-    call->amazon = true;
     *url = memory_format("https://sts%s.%s.%s", other ? "-fips" : "", call->region,
                          domains[dualstack][china]);
     return 0;
 }
 
-/* A token travels to it and keys come back: plain http is for loopback alone. */
-static int find_endpoint(struct call *call, struct err *err)
+/* Region, address, and the way there. */
+static int find_sts(struct call *call, struct err *err)
 {
-    char *url;
-    if (s3_ambient_endpoint(call->role->profile, "STS", &url, err) < 0)
+    const char *profile = call->role->profile;
+    char *url = NULL;
+
+    call->region = memory_strdup(call->env->region);
+    if (call->region == NULL && s3_ambient_region(profile, &call->region, err) < 0)
         return -1;
-    if (url == NULL && amazon_url(call, &url, err) < 0)
+    if (call->region == NULL)
+        call->region = memory_strdup("us-east-1");
+    if (!s3_region_is_valid(call->region))
+        return err_set(err, ERR_CONFIG, "\"%.80s\" is not a region", call->region);
+
+    if (s3_ambient_endpoint(profile, "STS", &url, err) < 0)
         return -1;
+    bool amazon = url == NULL;
+    if (amazon && amazon_url(call, &url, err) < 0)
+        return -1;
+    /* Plain http is for loopback alone. */
     int result = s3_endpoint_parse(url, &call->endpoint, err);
+    if (result == 0)
+        result = s3_endpoint_check_secure(&call->endpoint, false, err);
     free(url);
     if (result < 0)
         return err_context(err, "STS");
-    if (s3_endpoint_check_secure(&call->endpoint, false, err) < 0)
-        return err_context(err, "STS");
     s3_uri_init(&call->uri, &call->endpoint, false, NULL, NULL);
-    return 0;
-}
 
-/* The authority and the proxy of a service in one's own network are no way to Amazon. */
-static int find_way(struct call *call, struct err *err)
-{
-    if (call->amazon && call->env->elsewhere)
-        return s3_ambient_ca_file(call->role->profile, &call->ca_file, err);
-    call->proxy = call->env->proxy;
-    call->ca_file = memory_strdup(call->env->ca_file);
-    return call->ca_file != NULL
-               ? 0
-               : s3_ambient_ca_file(call->role->profile, &call->ca_file, err);
+    /* The authority and the proxy of a service in one's own network are no way to Amazon. */
+    if (!amazon || !call->env->elsewhere) {
+        call->proxy = call->env->proxy;
+        call->ca_file = memory_strdup(call->env->ca_file);
+    }
+    return call->ca_file != NULL ? 0 : s3_ambient_ca_file(profile, &call->ca_file, err);
 }
 
 /* ---- what ---- */
 
 static void add_form(struct call *call)
 {
-    const struct role *role = call->role;
+    const struct s3_source_role *role = call->role;
     struct s3_query form;
+
     s3_query_init(&form);
     s3_query_add(&form, "Action", call->action);
     s3_query_add(&form, "Version", STS_VERSION);
@@ -134,6 +123,7 @@ static int add_signature(struct call *call, struct err *err)
     const struct s3_header type = {"Content-Type", "application/x-www-form-urlencoded"};
     unsigned char hash[SHA256_SIZE];
     char hex[SHA256_HEX];
+
     digest_sha256(call->form.data, call->form.length, hash);
     const struct s3_sign_request request = {.credentials = &call->base,
                                             .method = "POST",
@@ -152,74 +142,6 @@ static int add_signature(struct call *call, struct err *err)
     return result;
 }
 
-/* ---- the answer ---- */
-
-static int take_part(void *context, const char *path, const char *text, struct err *err)
-{
-    struct s3_credentials *out = context;
-    const char *part = strrchr(path, '/');
-    if (part == NULL || strstr(path, "Result/Credentials/") == NULL)
-        return 0;
-    if (strcmp(part, "/AccessKeyId") == 0 && out->access_key == NULL)
-        out->access_key = memory_strdup(text);
-    else if (strcmp(part, "/SecretAccessKey") == 0)
-        secret_set(&out->secret_key, text);
-    else if (strcmp(part, "/SessionToken") == 0)
-        secret_set(&out->session_token, text);
-    else if (strcmp(part, "/Expiration") == 0 && clock_parse(text, &out->expires, err) < 0)
-        return err_set(err, ERR_TRANSIENT, "STS: the Expiration is no time");
-    return 0;
-}
-
-static int take_answer(const struct call *call, const struct s3_fetched *answer,
-                       struct s3_credentials *out, struct err *err)
-{
-    struct err unsaid = {0};
-    char root[64];
-    snprintf(root, sizeof root, "%sResponse", call->action);
-    if (s3_xml_walk(answer->body.data, answer->body.length, root, take_part, out, &unsaid) <
-            0 ||
-        s3_source_check(out, &unsaid) < 0 || out->expires == 0)
-        return err_set(err, ERR_TRANSIENT, "STS: the answer to %s is not whole",
-                       call->action);
-    return 0;
-}
-
-/* Anything that the service took from our request may come back in its words. */
-static bool holds_secret(const struct call *call, const char *words)
-{
-    const char *const secrets[] = {call->token.text, call->base.secret_key.text,
-                                   call->base.session_token.text};
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        if (secrets[i] != NULL && strstr(words, secrets[i]) != NULL)
-            return true;
-    return false;
-}
-
-static int refused(const struct call *call, const struct s3_fetched *answer,
-                   struct err *err)
-{
-    struct err unsaid = {0};
-    char *code = NULL;
-    char *message = NULL;
-    const struct text *body = &answer->body;
-    if (s3_xml_find(body->data, body->length, "ErrorResponse", "Error/Code", &code,
-                    &unsaid) < 0 ||
-        s3_xml_find(body->data, body->length, "ErrorResponse", "Error/Message", &message,
-                    &unsaid) < 0)
-        err_clear(&unsaid); /* then there is nothing to say but the status */
-    bool later = answer->status == 429 || answer->status >= 500;
-    err_set(err, later ? ERR_TRANSIENT : ERR_DENIED, "STS answered %s with %d",
-            call->action, answer->status);
-    if (code != NULL && message != NULL && !holds_secret(call, code) &&
-        !holds_secret(call, message))
-        err_set(err, err->kind, "STS answered %s with %d %.64s: %.200s", call->action,
-                answer->status, code, message);
-    free(code);
-    free(message);
-    return -1;
-}
-
 /* STS could not reach the identity provider, or has not seen the token yet: ask again. */
 static bool is_passing(int status, const char *body)
 {
@@ -227,37 +149,13 @@ static bool is_passing(int status, const char *body)
                              strstr(body, "InvalidIdentityToken") != NULL);
 }
 
-static int post(struct call *call, struct s3_fetched *answer, struct err *err)
+static int ask(struct call *call, struct s3_fetched *answer, struct err *err)
 {
-    char *url = s3_uri_text(&call->uri, NULL);
-    const struct s3_fetch fetch = {
-        .method = "POST",
-        .url = url,
-        .headers = &call->headers,
-        .body = call->form.data,
-        .ca_file = call->ca_file,
-        .proxy = call->proxy,
-        .timeout_ms = STS_TIMEOUT_MS,
-        .tries = STS_TRIES,
-        .again = is_passing,
-        .pause_ms = STS_PAUSE_MS,
-        .stop = call->env->stop,
-        .cancel = call->env->cancel,
-    };
-    int result = s3_fetch(&fetch, answer, err);
-    free(url);
-    return result < 0 ? err_context(err, "STS \"%s\"", call->uri.host) : 0;
-}
-
-/* ---- the source ---- */
-
-static int prepare(struct call *call, struct err *err)
-{
-    struct role *role = call->role;
+    struct s3_source_role *role = call->role;
     bool signs = role->base.ops != NULL;
+
     call->action = signs ? "AssumeRole" : "AssumeRoleWithWebIdentity";
-    if (find_region(call, err) < 0 || find_endpoint(call, err) < 0 ||
-        find_way(call, err) < 0)
+    if (find_sts(call, err) < 0)
         return -1;
     if (signs ? s3_source_fetch(&role->base, call->env, &call->base, err) < 0
               : s3_source_read_token(role->token_file, &call->token, err) < 0)
@@ -266,49 +164,128 @@ static int prepare(struct call *call, struct err *err)
     if (text_check(&call->form, "web identity token", err) < 0)
         return -1;
     strlist_add(&call->headers, "Content-Type: application/x-www-form-urlencoded");
-    return signs ? add_signature(call, err) : 0;
+    if (signs && add_signature(call, err) < 0)
+        return -1;
+
+    char *url = s3_uri_text(&call->uri, NULL);
+    const struct s3_fetch fetch = {.method = "POST",
+                                   .url = url,
+                                   .headers = &call->headers,
+                                   .body = call->form.data,
+                                   .ca_file = call->ca_file,
+                                   .proxy = call->proxy,
+                                   .timeout_ms = STS_TIMEOUT_MS,
+                                   .tries = STS_TRIES,
+                                   .again = is_passing,
+                                   .pause_ms = STS_PAUSE_MS,
+                                   .stop = call->env->stop,
+                                   .cancel = call->env->cancel};
+    int result = s3_fetch(&fetch, answer, err);
+    free(url);
+    return result < 0 ? err_context(err, "STS \"%s\"", call->uri.host) : 0;
 }
 
-static void call_release(struct call *call)
+/* ---- the answer ---- */
+
+static int read_part(void *context, const char *path, const char *text, struct err *err)
 {
-    s3_endpoint_release(&call->endpoint);
-    s3_uri_release(&call->uri);
-    secret_release(&call->token);
-    s3_credentials_release(&call->base);
-    s3_sign_lines_release(&call->headers);
-    memory_wipe(call->form.data, call->form.capacity);
-    text_release(&call->form);
-    free(call->region);
-    free(call->ca_file);
+    struct s3_credentials *out = context;
+    const char *part = strrchr(path, '/');
+
+    if (part == NULL || strstr(path, "Result/Credentials/") == NULL)
+        return 0;
+    if (strcmp(part, "/AccessKeyId") == 0)
+        memory_replace(&out->access_key, text);
+    else if (strcmp(part, "/SecretAccessKey") == 0)
+        secret_set(&out->secret_key, text);
+    else if (strcmp(part, "/SessionToken") == 0)
+        secret_set(&out->session_token, text);
+    else if (strcmp(part, "/Expiration") == 0)
+        return clock_parse(text, &out->expires, err);
+    return 0;
 }
+
+/* Anything that the service took from our request may come back in its words. */
+static bool holds_secret(const struct call *call, const char *text)
+{
+    const char *const secrets[] = {call->token.text, call->base.secret_key.text,
+                                   call->base.session_token.text};
+
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+        if (secrets[i] != NULL && strstr(text, secrets[i]) != NULL)
+            return true;
+    return false;
+}
+
+static int read_answer(const struct call *call, const struct s3_fetched *answer,
+                       struct s3_credentials *out, struct err *err)
+{
+    const struct text *body = &answer->body;
+    struct err unsaid = {0};
+
+    if (answer->status == 200) {
+        char root[64];
+        snprintf(root, sizeof root, "%sResponse", call->action);
+        if (s3_xml_walk(body->data, body->length, root, read_part, out, &unsaid) == 0 &&
+            s3_source_check(out, &unsaid) == 0 && out->expires != 0)
+            return 0;
+        return err_set(err, ERR_TRANSIENT, "STS: the answer to %s is not whole",
+                       call->action);
+    }
+    err_set(err, s3_fetched_kind(answer), "STS answered %s with %d", call->action,
+            answer->status);
+    /* Its own words, where it has some and they may be shown. */
+    char *code = NULL, *message = NULL;
+    if (s3_xml_find(body->data, body->length, "ErrorResponse", "Error/Code", &code,
+                    &unsaid) == 0 &&
+        s3_xml_find(body->data, body->length, "ErrorResponse", "Error/Message", &message,
+                    &unsaid) == 0 &&
+        code != NULL && message != NULL && !holds_secret(call, code) &&
+        !holds_secret(call, message))
+        err_set(err, err->kind, "STS answered %s with %d %.64s: %.200s", call->action,
+                answer->status, code, message);
+    free(code);
+    free(message);
+    return -1;
+}
+
+/* ---- the source ---- */
 
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err)
 {
     struct call call = {.role = state, .env = env};
     struct s3_fetched answer = {0};
+
     text_init(&call.form, FORM_CEILING);
-    int result = prepare(&call, err);
+    int result = ask(&call, &answer, err);
     if (result == 0)
-        result = post(&call, &answer, err);
-    if (result == 0)
-        result = answer.status == 200 ? take_answer(&call, &answer, out, err)
-                                      : refused(&call, &answer, err);
+        result = read_answer(&call, &answer, out, err);
     s3_fetched_release(&answer);
-    call_release(&call);
+    s3_endpoint_release(&call.endpoint);
+    s3_uri_release(&call.uri);
+    secret_release(&call.token);
+    s3_credentials_release(&call.base);
+    strlist_wipe(&call.headers);
+    memory_wipe(call.form.data, call.form.capacity);
+    text_release(&call.form);
+    free(call.region);
+    free(call.ca_file);
     return result;
 }
 
 static void release(void *state)
 {
-    struct role *role = state;
+    struct s3_source_role *role = state;
+
     if (role == NULL)
         return;
-    char *const strings[] = {role->arn,         role->session_name,
-                             role->external_id, role->duration_seconds,
-                             role->token_file,  role->profile};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        free(strings[i]);
+    free(role->arn);
+    free(role->session_name);
+    free(role->external_id);
+    free(role->duration_seconds);
+    free(role->token_file);
+    free(role->profile);
     s3_source_release(&role->base);
     free(role);
 }
@@ -317,32 +294,30 @@ static const struct s3_source_ops role_ops = {fetch, release, false};
 
 void s3_source_role(struct s3_source_role *from, struct s3_source *out)
 {
-    struct role *role = memory_zalloc(sizeof *role);
-    role->arn = memory_strdup(from->arn);
-    role->session_name = memory_strdup(from->session_name);
-    role->external_id = memory_strdup(from->external_id);
-    role->duration_seconds = memory_strdup(from->duration_seconds);
-    role->token_file = memory_strdup(from->token_file);
-    role->profile = memory_strdup(from->profile);
-    role->base = from->base;
-    from->base = (struct s3_source){0};
+    struct s3_source_role *role = memory_alloc(sizeof *role);
+
+    *role = *from;
+    *from = (struct s3_source_role){0};
     *out = (struct s3_source){.ops = &role_ops, .state = role};
 }
 
 int s3_source_find_web_identity(const struct s3_credentials_config *config,
                                 struct s3_source *out, struct err *err)
 {
+    const char *arn = s3_profiles_env("AWS_ROLE_ARN");
+    const char *token_file = s3_profiles_env("AWS_WEB_IDENTITY_TOKEN_FILE");
+
     *out = (struct s3_source){0};
-    struct s3_source_role role = {.arn = s3_profiles_env("AWS_ROLE_ARN"),
-                                  .token_file =
-                                      s3_profiles_env("AWS_WEB_IDENTITY_TOKEN_FILE"),
-                                  .session_name = s3_profiles_env("AWS_ROLE_SESSION_NAME"),
-                                  .profile = config->profile};
-    if (role.token_file == NULL)
+    if (token_file == NULL)
         return 0;
-    if (role.arn == NULL)
+    if (arn == NULL)
         return err_set(err, ERR_CONFIG,
                        "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not");
+    struct s3_source_role role = {
+        .arn = memory_strdup(arn),
+        .session_name = memory_strdup(s3_profiles_env("AWS_ROLE_SESSION_NAME")),
+        .token_file = memory_strdup(token_file),
+        .profile = memory_strdup(config->profile)};
     s3_source_role(&role, out);
     out->origin = memory_strdup("web identity");
     return 0;

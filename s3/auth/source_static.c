@@ -40,22 +40,24 @@ void s3_source_static(const char *access_key, const char *secret_key,
     *out = (struct s3_source){.ops = &static_ops, .state = kept};
 }
 
-static bool is_said(const char *text)
+static const char *said(const char *text)
 {
-    return text != NULL && *text != '\0';
+    return text == NULL || *text == '\0' ? NULL : text;
 }
 
 int s3_source_find_config(const struct s3_credentials_config *config, struct s3_source *out,
                           struct err *err)
 {
+    const char *access_key = said(config->access_key);
+    const char *secret_key = said(config->secret_key);
+
     *out = (struct s3_source){0};
-    if (!is_said(config->access_key) && !is_said(config->secret_key))
+    if (access_key == NULL && secret_key == NULL)
         return 0;
-    if (!is_said(config->access_key) || !is_said(config->secret_key))
+    if (access_key == NULL || secret_key == NULL)
         return err_set(err, ERR_CONFIG,
                        "an access key needs a secret key, and the other way");
-    const char *token = is_said(config->session_token) ? config->session_token : NULL;
-    s3_source_static(config->access_key, config->secret_key, token, 0, out);
+    s3_source_static(access_key, secret_key, said(config->session_token), 0, out);
     out->origin = memory_strdup("configuration");
     return 0;
 }

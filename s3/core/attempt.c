@@ -93,7 +93,7 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
     int result = s3_sign(task->client->signer, &request, &task->lines, err);
 
     free(headers);
-    s3_sign_lines_release(&copies);
+    strlist_wipe(&copies);
     return result;
 }
 
@@ -224,7 +224,7 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
 
 void s3_attempt_release(struct s3_task *task)
 {
-    s3_sign_lines_release(&task->lines);
+    strlist_wipe(&task->lines);
     task->lines = (struct strlist){0};
     s3_credentials_release(&task->signed_with);
     free(task->url);

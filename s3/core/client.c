@@ -267,7 +267,7 @@ void s3_client_free(struct s3_client *client)
     s3_signer_free(client->signer);
     s3_endpoint_release(&client->endpoint);
     strlist_release(&client->object_headers);
-    s3_sign_lines_release(&client->key_headers);
+    strlist_wipe(&client->key_headers);
     free(client->lock_mode);
     free(client->region);
     free(client->prefix);

@@ -49,7 +49,7 @@ void s3_request_release(struct s3_request *request)
     free(request->key);
     s3_query_release(&request->query);
     /* An SSE-C key may be among them. */
-    s3_sign_lines_release(&request->headers);
+    strlist_wipe(&request->headers);
     *request = (struct s3_request){0};
 }
 

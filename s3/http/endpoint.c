@@ -116,13 +116,11 @@ int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err
 {
     *out = (struct s3_endpoint){0};
     /* No message shows the text: a secret may stand in it. */
-    for (const char *p = text; *p != '\0'; p++) {
-        if ((unsigned char)*p <= 0x20 || *p == 0x7F)
-            return err_set(err, ERR_CONFIG,
-                           "endpoint: no space or control character may stand in it");
-        if (*p == '?' || *p == '#')
-            return err_set(err, ERR_CONFIG, "endpoint: no '?' or '#' may stand in it");
-    }
+    if (text_has_control(text) || strchr(text, ' ') != NULL)
+        return err_set(err, ERR_CONFIG,
+                       "endpoint: no space or control character may stand in it");
+    if (strpbrk(text, "?#") != NULL)
+        return err_set(err, ERR_CONFIG, "endpoint: no '?' or '#' may stand in it");
     bool https = strncasecmp(text, "https://", 8) == 0;
     bool http = strncasecmp(text, "http://", 7) == 0;
     if (!https && !http && strstr(text, "://") != NULL)

@@ -105,6 +105,12 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
     return result;
 }
 
+enum err_kind s3_fetched_kind(const struct s3_fetched *fetched)
+{
+    bool passing = fetched->status == 429 || fetched->status >= 500;
+    return passing ? ERR_TRANSIENT : ERR_DENIED;
+}
+
 int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct err *err)
 {
     int result = -1;
@@ -115,9 +121,8 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct er
         text_init(&fetched->body, BODY_CEILING);
         err_clear(err);
         result = try_once(fetch, fetched, err);
-        int status = fetched->status;
-        again = result < 0 || status == 429 || status >= 500 ||
-                (fetch->again != NULL && fetch->again(status, fetched->body.data));
+        again = result < 0 || s3_fetched_kind(fetched) == ERR_TRANSIENT ||
+                (fetch->again != NULL && fetch->again(fetched->status, fetched->body.data));
         if (!again || i + 1 >= fetch->tries || is_stopped(fetch) ||
             cancel_requested(fetch->cancel))
             break;

@@ -37,9 +37,12 @@ struct s3_fetched {
     struct text body; /* at most 256 KiB */
 };
 
+/* Whether asking later may help: ERR_TRANSIENT for 429 and 5xx, else ERR_DENIED. */
+enum err_kind s3_fetched_kind(const struct s3_fetched *fetched);
+
 /* 0 for any status; release the answer then. */
-int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *answer,
+int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched,
              struct err *err) MUST_USE;
-void s3_fetched_release(struct s3_fetched *answer); /* wipes */
+void s3_fetched_release(struct s3_fetched *fetched); /* wipes */
 
 #endif

@@ -130,6 +130,14 @@ static bool is_control(const char *data, size_t length)
     return length == 2 && p[0] == 0xC2 && p[1] < 0xA0; /* U+0080-U+009F: C1 */
 }
 
+bool text_has_control(const char *string)
+{
+    for (; *string != '\0'; string++)
+        if ((unsigned char)*string < 0x20 || *string == 0x7F)
+            return true;
+    return false;
+}
+
 bool text_is_utf8(const char *data, size_t size)
 {
     while (size > 0) {
@@ -401,6 +409,13 @@ void strlist_release(struct strlist *list)
         free(list->items[i]);
     free(list->items);
     *list = (struct strlist){0};
+}
+
+void strlist_wipe(struct strlist *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        memory_wipe(list->items[i], strlen(list->items[i]));
+    strlist_release(list);
 }
 
 char **strlist_argv(struct strlist *list)

@@ -46,6 +46,7 @@ void text_add_quoted(struct text *text, const char *string);
 char *text_lower(char *string);
 char text_lower_char(char c);
 bool text_is_utf8(const char *data, size_t size);
+bool text_has_control(const char *string); /* a byte below 0x20, or 0x7F */
 /* The same bytes; NULL equals NULL alone. */
 bool text_equal(const char *a, const char *b);
 bool text_starts_with(const char *string, const char *prefix);
@@ -68,6 +69,7 @@ void strlist_add(struct strlist *list, const char *string); /* copies */
 void strlist_addf(struct strlist *list, const char *format, ...) PRINTF(2, 3);
 bool strlist_has(const struct strlist *list, const char *string);
 void strlist_release(struct strlist *list);
+void strlist_wipe(struct strlist *list); /* the same for secrets */
 /* items with a NULL behind the last one, for argv; valid until the next add. */
 char **strlist_argv(struct strlist *list);
 

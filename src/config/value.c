@@ -51,11 +51,7 @@ static bool only_of(const char *text, const char *extra, size_t max)
 /* These end up in HTTP headers, file names and terminals: one line of UTF-8. */
 static bool is_line(const char *text)
 {
-    for (const char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return false;
-    }
-    return *text && text_is_utf8(text, strlen(text));
+    return *text && !text_has_control(text) && text_is_utf8(text, strlen(text));
 }
 
 /* Texts of certain characters, by type. */

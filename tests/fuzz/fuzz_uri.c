@@ -29,7 +29,7 @@ static void signs(const char *host, const char *path, const char *query)
         struct strlist lines = {0};
         request.generic = generic == 1;
         assert(s3_sign(signer, &request, &lines, &err) == 0);
-        s3_sign_lines_release(&lines);
+        strlist_wipe(&lines);
     }
     s3_signer_free(signer);
     s3_credentials_release(&credentials);

@@ -91,7 +91,7 @@ static int prepare(const struct s3_raw_service *service, const struct s3_raw *ra
 
 static void release_request(struct signed_request *request)
 {
-    s3_sign_lines_release(&request->lines);
+    strlist_wipe(&request->lines);
     s3_uri_release(&request->uri);
     s3_endpoint_release(&request->endpoint);
 }

@@ -138,7 +138,7 @@ static void check_header(struct sigv4_case *one, struct s3_signer *signer)
         compare_trace(one, "header", &trace);
         compare_authorization(one, &lines);
     }
-    s3_sign_lines_release(&lines);
+    strlist_wipe(&lines);
     s3_sign_trace_release(&trace);
 }
 

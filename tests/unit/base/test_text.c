@@ -158,6 +158,16 @@ START_TEST(only_ascii_letters_become_lower_case)
 }
 END_TEST
 
+START_TEST(control_characters_are_found_and_letters_of_others_are_none)
+{
+    ck_assert(text_has_control("a\tb"));
+    ck_assert(text_has_control("\r"));
+    ck_assert(text_has_control("a\x7f"));
+    ck_assert(!text_has_control(""));
+    ck_assert(!text_has_control("a b~\xC3\xA4"));
+}
+END_TEST
+
 START_TEST(null_equals_null_alone)
 {
     char copy[] = "a";
@@ -293,6 +303,7 @@ int main(void)
     tcase_add_test(tcase, a_word_of_a_shell_is_one_whatever_is_in_it);
     tcase_add_test(tcase, hex_digits_are_of_both_cases);
     tcase_add_test(tcase, only_ascii_letters_become_lower_case);
+    tcase_add_test(tcase, control_characters_are_found_and_letters_of_others_are_none);
     tcase_add_test(tcase, null_equals_null_alone);
     tcase_add_test(tcase, a_text_ends_with_no_more_than_it_is_long);
     tcase_add_test(tcase, a_misspelt_word_leads_to_the_nearest_name);

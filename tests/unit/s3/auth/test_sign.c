@@ -138,7 +138,7 @@ START_TEST(s3_paths_and_queries_are_signed_in_wire_form)
     ck_assert_str_eq(query, paths[_i].canonical_query);
     free(path);
     free(query);
-    s3_sign_lines_release(&lines);
+    strlist_wipe(&lines);
     s3_sign_trace_release(&trace);
 }
 END_TEST
@@ -193,7 +193,7 @@ START_TEST(an_address_is_signed_as_it_is_sent)
     ck_assert_str_eq(host + 5, addresses[_i].host);
     free(path);
     free(host);
-    s3_sign_lines_release(&lines);
+    strlist_wipe(&lines);
     s3_sign_trace_release(&trace);
     s3_uri_release(&uri);
     s3_endpoint_release(&endpoint);
@@ -246,7 +246,7 @@ START_TEST(headers_are_lowered_trimmed_folded_joined_and_sorted)
         lines.items[4],
         "Authorization: AWS4-HMAC-SHA256 "
         "Credential=AKIDEXAMPLE/20150830/us-east-1/s3/aws4_request, SignedHeaders="));
-    s3_sign_lines_release(&lines);
+    strlist_wipe(&lines);
     s3_sign_trace_release(&trace);
 }
 END_TEST
@@ -341,7 +341,7 @@ START_TEST(the_kept_key_follows_day_region_service_and_secret)
         ck_assert_str_eq(a.signature, b.signature);
         s3_signer_free(fresh);
     }
-    s3_sign_lines_release(&lines);
+    strlist_wipe(&lines);
     s3_sign_trace_release(&a);
     s3_sign_trace_release(&b);
     s3_signer_free(kept);
