@@ -58,6 +58,7 @@ int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifac
                                   .database = artifact->database,
                                   .type = artifact->type,
                                   .origin = artifact->origin,
+                                  .filters_hash = artifact->filters_hash,
                                   .before_seq = artifact->seq};
     struct catalog_normal normal = {0};
     if (catalog_artifact_normal(catalog, &group, ANOMALY_LAST, &normal, err) < 0)

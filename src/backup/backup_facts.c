@@ -10,11 +10,31 @@
 
 #include <unistd.h>
 
-static void add_filters(struct catalog_artifact *artifact, const char *name,
-                        const struct strlist *patterns)
+/* Every pattern under the name of its key, or of its option where the command line gave it:
+ * that tells a regular backup from one that somebody cut down by hand (catalog/db/pairs.h). */
+static void add_filters(const struct backup_artifact *take,
+                        struct catalog_artifact *artifact)
 {
-    for (size_t i = 0; i < patterns->count; i++)
-        catalog_pairs_add(&artifact->filters, name, patterns->items[i]);
+    const struct dump_filters *filters = &take->source->filters;
+    const struct {
+        const char *key;
+        const struct strlist *patterns;
+    } lists[] = {
+        {"schemas", &filters->schemas},
+        {"exclude_schemas", &filters->exclude_schemas},
+        {"tables", &filters->tables},
+        {"exclude_tables", &filters->exclude_tables},
+        {"exclude_table_data", &filters->exclude_table_data},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const struct option *option = option_find(OPTION_SOURCE, lists[i].key);
+        char *name = settings_is_argument(take->spec->settings, option, take->source->name)
+                         ? memory_format("--%s", option->argument)
+                         : memory_strdup(lists[i].key);
+        for (size_t j = 0; j < lists[i].patterns->count; j++)
+            catalog_pairs_add(&artifact->filters, name, lists[i].patterns->items[j]);
+        free(name);
+    }
 }
 
 static void add_tags(struct catalog_artifact *artifact, const struct strlist *tags)
@@ -51,14 +71,8 @@ void backup_facts_describe(const struct backup_artifact *take,
     if (gethostname(host, sizeof host - 1) == 0)
         memory_replace(&artifact->hostname, host);
     add_tags(artifact, &take->job->tags);
-    if (globals)
-        return;
-    const struct dump_filters *filters = &take->source->filters;
-    add_filters(artifact, "schemas", &filters->schemas);
-    add_filters(artifact, "exclude_schemas", &filters->exclude_schemas);
-    add_filters(artifact, "tables", &filters->tables);
-    add_filters(artifact, "exclude_tables", &filters->exclude_tables);
-    add_filters(artifact, "exclude_table_data", &filters->exclude_table_data);
+    if (!globals)
+        add_filters(take, artifact);
 }
 
 /* "localhost" and a socket are this machine's; elsewhere they would be another's. */

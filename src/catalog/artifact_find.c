@@ -9,16 +9,18 @@
 #define SHORTEST 10 /* of a short id */
 #define SHOWN 5     /* matches in an error */
 
-/* The newest complete one, of a job where it is not NULL. */
+/* What `latest` means (PRODUCT section 2): the newest complete one of type full that no filter
+ * of a command line cut down; of a job where it is not NULL. */
+#define REGULAR                                                                            \
+    "SELECT id FROM artifacts a WHERE status = 'complete' AND type = 'full'"               \
+    " AND NOT EXISTS (SELECT 1 FROM filters WHERE artifact = a.number"                     \
+    " AND name GLOB '--*')"
+#define NEWEST " ORDER BY time DESC, seq DESC, id DESC LIMIT 1"
 static int find_latest(struct catalog *catalog, const char *job, char id[ULID_SIZE],
                        struct err *err)
 {
     struct sql sql;
-    sql_prepare(&sql, catalog,
-                job == NULL ? "SELECT id FROM artifacts WHERE status = 'complete'"
-                              " ORDER BY time DESC, seq DESC, id DESC LIMIT 1"
-                            : "SELECT id FROM artifacts WHERE status = 'complete'"
-                              " AND job = ? ORDER BY time DESC, seq DESC, id DESC LIMIT 1",
+    sql_prepare(&sql, catalog, job == NULL ? REGULAR NEWEST : REGULAR " AND job = ?" NEWEST,
                 err);
     if (job != NULL)
         sql_bind_text(&sql, job);

@@ -28,9 +28,21 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
     }
     text_addf(&text, "/%s/", artifact->database);
     add_part(&text, artifact->type);
+
+    /* A partial dump never takes the place of a full one (RETENTION section 3). */
+    if (artifact->filters_hash[0] != '\0')
+        text_addf(&text, " (filtered: %s)", artifact->filters_hash);
     char *group = text_take(&text);
     text_release(&text);
     return group;
+}
+
+bool catalog_artifact_is_partial(const struct catalog_artifact *artifact)
+{
+    for (size_t i = 0; i < artifact->filters.count; i++)
+        if (text_starts_with(artifact->filters.items[i].name, "--"))
+            return true;
+    return false;
 }
 
 static int compare(const void *a, const void *b)
@@ -60,6 +72,7 @@ int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group 
                 "SELECT raw_bytes, table_count, row_count FROM artifacts"
                 " WHERE database = ?1 AND job = ?2 AND type = ?3"
                 " AND (?2 <> '' OR (source = ?4 AND origin = ?5))"
+                " AND filters_hash IS nullif(?8, '')"
                 " AND status = 'complete' AND suspect = 0"
                 " AND seq < ?6 ORDER BY seq DESC LIMIT ?7",
                 err);
@@ -70,6 +83,7 @@ int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group 
     sql_bind_text(&sql, group->origin);
     sql_bind_int(&sql, group->before_seq == 0 ? INT64_MAX : group->before_seq);
     sql_bind_int(&sql, (int64_t)limit);
+    sql_bind_text(&sql, group->filters_hash);
 
     /* Three columns of figures. Rows that were not counted (custom format) are no figure. */
     int64_t *bytes = memory_array(3 * (limit + 1), sizeof *bytes);

@@ -7,16 +7,21 @@
 
 #include "catalog/artifacts.h"
 
-/* "JOB/DATABASE/TYPE": what retention plans together. Where there is no job its place has
- * "SOURCE@ORIGIN": databases of one name on two servers are not each other's history.
- * Heap. */
+/* "JOB/DATABASE/TYPE", and for a dump with filters "JOB/DATABASE/TYPE (filtered: 1a2b3c4d)":
+ * what retention plans together. Where there is no job its place has "SOURCE@ORIGIN":
+ * databases of one name on two servers are not each other's history. Heap. */
 char *catalog_artifact_group(const struct catalog_artifact *artifact) MUST_USE;
+
+/* Was it made with filters that only a command line asked for (pairs.h)? Such a one is
+ * nobody's regular backup: status and `latest` look past it (CONTRACT-NOTES 28). */
+bool catalog_artifact_is_partial(const struct catalog_artifact *artifact);
 
 /* A group by its parts, and up to where in its history. */
 struct catalog_group {
     const char *job, *source, *database, *type;
-    const char *origin; /* it and source count only where job is "" */
-    int64_t before_seq; /* 0: all of it */
+    const char *origin;       /* it and source count only where job is "" */
+    const char *filters_hash; /* "" or NULL: none */
+    int64_t before_seq;       /* 0: all of it */
 };
 struct catalog_normal {
     size_t count; /* how many there were; 0: the rest is 0 */

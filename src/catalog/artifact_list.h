@@ -17,7 +17,8 @@ struct catalog_artifacts {
 void catalog_artifacts_release(struct catalog_artifacts *artifacts);
 
 /* The full id for what a user wrote: an id or any unique prefix of one (either case),
- * "latest" or "latest:JOB" (newest complete by time, seq, id). Deleted ones answer only
+ * "latest" or "latest:JOB" (newest complete of type full without filters of a command line,
+ * by time, seq, id). Deleted ones answer only
  * where no other does. ERR_NOT_FOUND; ERR_USAGE when it is ambiguous, with the matches in
  * the text. */
 int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULID_SIZE],

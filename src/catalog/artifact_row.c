@@ -63,6 +63,7 @@ static const struct record_column columns[] = {
     {"owner", RECORD_TEXT, INSERT, AT(owner), 0, NULL},
     {"table_count", RECORD_INT, END, AT(table_count), 0, NULL},
     {"row_count", RECORD_INT, END, AT(row_count), 0, NULL},
+    {"filters_hash", RECORD_CHARS, NEW, AT(filters_hash), CATALOG_FILTERS_HASH_SIZE, NULL},
 };
 const struct record artifact_row = {columns, sizeof columns / sizeof *columns};
 
@@ -117,23 +118,6 @@ int artifact_row_change(struct sql *sql, const char *id, const char *what)
     if (sql_run(sql, &changed) < 0)
         return -1;
     return changed > 0 ? 0 : artifact_row_refuse(catalog, id, what, err);
-}
-
-void catalog_pairs_add(struct catalog_pairs *pairs, const char *name, const char *value)
-{
-    memory_grow(&pairs->items, &pairs->capacity, pairs->count + 1, sizeof *pairs->items);
-    pairs->items[pairs->count++] =
-        (struct catalog_pair){.name = memory_strdup(name), .value = memory_strdup(value)};
-}
-
-void catalog_pairs_release(struct catalog_pairs *pairs)
-{
-    for (size_t i = 0; i < pairs->count; i++) {
-        free(pairs->items[i].name);
-        free(pairs->items[i].value);
-    }
-    free(pairs->items);
-    *pairs = (struct catalog_pairs){0};
 }
 
 void catalog_artifact_init(struct catalog_artifact *artifact)

@@ -26,6 +26,9 @@ static int insert_row(struct catalog *catalog, struct catalog_artifact *artifact
     struct sql sql;
     struct text text;
     int64_t changed = 0;
+
+    /* Part of its group, so that it must be there with the row. */
+    catalog_filters_hash(&artifact->filters, artifact->filters_hash);
     text_init(&text, TEXT_LIMIT);
     record_add_insert(&text, &artifact_row, write, "artifacts");
     if (existed != NULL)

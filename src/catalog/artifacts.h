@@ -15,18 +15,8 @@
 #include "base/owner.h"
 #include "base/ulid.h"
 #include "catalog/db/catalog.h"
+#include "catalog/db/pairs.h"
 #include "catalog/copies.h"
-
-/* Tags (KEY, VALUE; a key once) and filters (option name as in the configuration, PATTERN). */
-struct catalog_pair {
-    char *name, *value;
-};
-struct catalog_pairs {
-    struct catalog_pair *items;
-    size_t count, capacity;
-};
-void catalog_pairs_add(struct catalog_pairs *pairs, const char *name, const char *value);
-void catalog_pairs_release(struct catalog_pairs *pairs);
 
 #define CATALOG_UNKNOWN_ROWS (-1) /* custom format: the rows are not counted */
 
@@ -79,7 +69,8 @@ struct catalog_artifact {
     int64_t table_count, row_count;
 
     struct catalog_pairs tags, filters;
-    struct catalog_table *tables; /* CATALOG_WITH_TABLES */
+    char filters_hash[CATALOG_FILTERS_HASH_SIZE]; /* of filters; set by insert and import */
+    struct catalog_table *tables;                 /* CATALOG_WITH_TABLES */
     size_t tables_count, tables_capacity;
     struct catalog_copy *copies; /* CATALOG_WITH_COPIES; by name of the store */
     size_t copy_count;

@@ -17,7 +17,7 @@
     " AND NOT EXISTS (SELECT 1 FROM verifications g WHERE g.copy = v.copy"                 \
     " AND g.id > v.id AND g.result = 'good' AND g.level >= v.level)), c.verified), 0)"
 
-/* origin, database and type, which the row itself does not keep, come behind these. */
+/* origin, database, type and filters, which the row itself does not keep, come behind. */
 static const struct record_column columns[] = {
     {"a.id", RECORD_CHARS, 0, AT(artifact), ULID_SIZE, NULL},
     {"c.id", RECORD_INT, 0, AT(copy), 0, NULL},
@@ -70,6 +70,7 @@ static void read_row(struct sql *sql, const struct lease_rows *leases,
     parts.origin = sql_text(sql);
     parts.database = sql_text(sql);
     parts.type = sql_text(sql);
+    sql_chars(sql, parts.filters_hash, sizeof parts.filters_hash);
     out->group = catalog_artifact_group(&parts);
     free(parts.origin);
     free(parts.database);
@@ -107,7 +108,7 @@ static int load(struct catalog *catalog, const struct catalog_plan_scope *scope,
     text_init(&text, 16384);
     text_add(&text, "SELECT ");
     record_add_columns(&text, &record, "");
-    text_add(&text, ", a.origin, a.database, a.type FROM copies c"
+    text_add(&text, ", a.origin, a.database, a.type, a.filters_hash FROM copies c"
                     " JOIN artifacts a ON a.number = c.artifact"
                     " WHERE c.state <> 'deleted'");
     /* The job stands in the text only when it is wanted, so that its index serves; that of

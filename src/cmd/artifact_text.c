@@ -145,7 +145,8 @@ static void add_row(struct output_table *table, const struct catalog_artifact *a
     output_table_cell(table, output_time(time, artifact->time));
     output_table_cell(table, artifact_name_job(artifact));
     output_table_cell(table, artifact_name_database(artifact));
-    output_table_cell(table, artifact->type);
+    output_table_cellf(table, "%s%s", artifact->type,
+                       artifact->filters.count > 0 ? " (filtered)" : "");
     cell_size(table, running ? artifact->progress.stored_bytes : artifact->stored_bytes);
     output_table_cell(table, catalog_status_name(artifact->status));
     add_copies(&text, artifact);

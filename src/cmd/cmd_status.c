@@ -142,7 +142,11 @@ static void add_group(struct output_table *table, const struct health *health,
     output_table_cell(table, !group             ? NULL
                              : *group->database ? group->database
                                                 : "(globals)");
-    output_table_cell(table, group ? group->type : NULL);
+    if (group)
+        output_table_cellf(table, "%s%s", group->type,
+                           health_is_filtered(group) ? " (filtered)" : "");
+    else
+        output_table_cell(table, NULL);
     output_table_cell(table, good ? output_time(time, good->time) : NULL);
     cell_age(table, health->now, good ? good->time : 0);
     output_table_cell(table, good ? text_size(size, good->stored_bytes) : NULL);

@@ -409,6 +409,17 @@ const struct job_settings *settings_require_job(const struct settings *settings,
     return require(settings, OPTION_JOB, name, err);
 }
 
+bool settings_is_argument(const struct settings *settings, const struct option *option,
+                          const char *section)
+{
+    for (size_t i = 0; i < settings->value_count; i++) {
+        const struct settings_value *value = &settings->values[i];
+        if (value->option == option && text_equal(value->section, section))
+            return text_starts_with(value->origin, "--");
+    }
+    return false;
+}
+
 /* ---- secrets ---- */
 
 /* Only when it is used: `list` must not fail because some variable is not set. */

@@ -134,6 +134,9 @@ void settings_release(struct settings *settings); /* wipes secrets; NULL-safe */
  * $XDG_STATE_HOME/pgkeep/catalog.db (~/.local/state). Heap. */
 char *settings_default_catalog(void) MUST_USE;
 
+/* Did the command line give this value of a section? */
+bool settings_is_argument(const struct settings *settings, const struct option *option,
+                          const char *section);
 /* The section of that name, or ERR_CONFIG `no job "nigthly" in FILE` with the nearest or
  * all known names as a hint. */
 const struct source_settings *settings_require_source(const struct settings *settings,

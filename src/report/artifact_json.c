@@ -175,6 +175,7 @@ static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
     set(object, "suspect", json_boolean(artifact->suspect));
     set(object, "error", error_json(artifact));
     set(object, "copies", copies_json(artifact, copy));
+    set(object, "filtered", json_boolean(artifact->filters.count > 0));
     return object;
 }
 

@@ -15,7 +15,7 @@
 
 /*     id seq job source database type format compression level status time started finished
  *     raw_bytes stored_bytes sha256 raw_sha256 name description tags{} pinned suspect
- *     error{code,message} copies[{store,state,key,bytes,verified,error}]
+ *     error{code,message} copies[{store,state,key,bytes,verified,error}] filtered
  *
  * job is null for none; database is "" for globals. Sizes and hashes are null while nothing
  * is known of them. pinned: in force at `now`. verified: when the stored bytes were last

@@ -5,6 +5,7 @@
 #include "report/health.h"
 
 #include "base/memory.h"
+#include "catalog/artifact_group.h"
 #include "report/artifact_name.h"
 
 #include <fnmatch.h>
@@ -33,7 +34,7 @@ static struct health_job *add_job(struct health *health, const char *name)
     memory_grow(&health->jobs, &health->job_capacity, health->job_count + 1,
                 sizeof(*health->jobs));
     struct health_job *job = &health->jobs[health->job_count++];
-    *job = (struct health_job){.name = name};
+    *job = (struct health_job){.name = name, .type = dump_type_name(DUMP_FULL)};
     return job;
 }
 
@@ -46,19 +47,40 @@ static struct health_job *job_of(struct health *health, const char *name)
     return add_job(health, name);
 }
 
+/* filters_hash: of a partial one, else "". */
 static struct health_group *group_of(struct health_job *job, const char *database,
-                                     const char *type)
+                                     const char *type, const char *filters_hash)
 {
+    const char *globals = dump_type_name(DUMP_GLOBALS);
     for (size_t i = 0; i < job->group_count; i++) {
         struct health_group *group = &job->groups[i];
-        if (strcmp(group->database, database) == 0 && strcmp(group->type, type) == 0)
+        if (strcmp(group->database, database) == 0 && strcmp(group->type, type) == 0 &&
+            strcmp(group->filters_hash, filters_hash) == 0)
             return group;
     }
     memory_grow(&job->groups, &job->group_capacity, job->group_count + 1,
                 sizeof(*job->groups));
     struct health_group *group = &job->groups[job->group_count++];
-    *group = (struct health_group){.database = database, .type = type};
+    *group = (struct health_group){
+        .database = database,
+        .type = type,
+        .filters_hash = filters_hash,
+        .regular = *filters_hash == '\0' &&
+                   (strcmp(type, job->type) == 0 || strcmp(type, globals) == 0)};
     return group;
+}
+
+static struct health_group *group_of_artifact(struct health_job *job,
+                                              const struct catalog_artifact *artifact)
+{
+    return group_of(job, artifact->database, artifact->type,
+                    catalog_artifact_is_partial(artifact) ? artifact->filters_hash : "");
+}
+
+bool health_is_filtered(const struct health_group *group)
+{
+    const struct catalog_artifact *newest = group->good ? group->good : group->tried;
+    return newest && newest->filters.count > 0;
 }
 
 static bool is_excluded(const struct source_settings *source, const char *database)
@@ -77,10 +99,10 @@ static void expect(struct health_job *job, const struct source_settings *source,
     for (size_t i = 0; source && i < source->databases.count; i++) {
         const char *database = source->databases.items[i];
         if (!strpbrk(database, "*?") && !is_excluded(source, database))
-            group_of(job, database, type)->expected = true;
+            group_of(job, database, type, "")->expected = true;
     }
     if (source && source->globals)
-        group_of(job, "", dump_type_name(DUMP_GLOBALS))->expected = true;
+        group_of(job, "", dump_type_name(DUMP_GLOBALS), "")->expected = true;
 }
 
 static void add_configured(struct health *health, const struct settings *settings,
@@ -88,9 +110,9 @@ static void add_configured(struct health *health, const struct settings *setting
 {
     struct health_job *job = add_job(health, configured->name);
     job->configured = true;
+    job->type = dump_type_name(configured->type);
     if (configured->source)
-        expect(job, settings_source(settings, configured->source),
-               dump_type_name(configured->type));
+        expect(job, settings_source(settings, configured->source), job->type);
 }
 
 static bool is_good(const struct catalog_artifact *artifact, int64_t now)
@@ -110,7 +132,7 @@ static bool is_good(const struct catalog_artifact *artifact, int64_t now)
 static void count_artifact(struct health *health, const struct catalog_artifact *artifact)
 {
     struct health_job *job = job_of(health, artifact_name_job(artifact));
-    struct health_group *group = group_of(job, artifact->database, artifact->type);
+    struct health_group *group = group_of_artifact(job, artifact);
     if (artifact->status == CATALOG_RUNNING) {
         memory_grow(&health->running, &health->running_capacity, health->running_count + 1,
                     sizeof(const struct catalog_artifact *));
@@ -122,7 +144,7 @@ static void count_artifact(struct health *health, const struct catalog_artifact 
     if (group->good || !is_good(artifact, health->now))
         return;
     group->good = artifact;
-    if (!job->good)
+    if (!job->good && group->regular && strcmp(group->type, job->type) == 0)
         job->good = artifact;
 }
 
@@ -131,7 +153,8 @@ static bool group_is_too_old(const struct health *health, const struct health_jo
 {
     bool goes_on =
         group->expected || group->good == job->good || group->tried != group->good;
-    return goes_on && (!group->good || health_age(health, group->good) > health->max_age_s);
+    return group->regular && goes_on &&
+           (!group->good || health_age(health, group->good) > health->max_age_s);
 }
 
 static void judge_job(struct health *health, struct health_job *job)
@@ -210,7 +233,7 @@ static void add_removal(struct health *health, enum health_what what,
 static bool is_of_newest(struct health *health, const struct catalog_artifact *artifact)
 {
     struct health_job *job = job_of(health, artifact_name_job(artifact));
-    return group_of(job, artifact->database, artifact->type)->good == artifact;
+    return group_of_artifact(job, artifact)->good == artifact;
 }
 
 static void look_at_copy(struct health *health, const struct catalog_artifact *artifact,

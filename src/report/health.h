@@ -11,6 +11,12 @@
  * looked at by database of a job, as retention does, because one database that fails every
  * night must not hide behind another that does not.
  *
+ * A *regular* backup is what the job itself would make: of its type (full, unless the
+ * configuration says otherwise), and cut down by no filter of a command line. Only those can
+ * be "the last good one" of a job (CONTRACT-NOTES 28); others are shown in rows of their own
+ * and are never too old. Filters of the configuration may change from one night to the next
+ * without making another row.
+ *
  * Too old (`--max-age`) is a job without a good backup, and one with a database whose last
  * good backup is too old, if that database is named in the configuration, or the backup is
  * the newest of the job, or something newer of that database did not turn out well. So a
@@ -31,7 +37,9 @@
 /* Artifacts are borrowed from the list; NULL: there is none. */
 struct health_group {
     const char *database, *type;
-    bool expected; /* the configuration names it: it must be there and be new */
+    const char *filters_hash; /* of those of a command line; "" for a regular one */
+    bool regular;             /* or the globals of the job */
+    bool expected;            /* the configuration names it: it must be there and be new */
     const struct catalog_artifact *good;  /* the newest good one */
     const struct catalog_artifact *tried; /* the newest that is not running */
     bool too_old;
@@ -44,7 +52,8 @@ struct health_job {
      * configured (ad-hoc backups) */
     bool watched;
     bool too_old;
-    const struct catalog_artifact *good; /* the newest of all its groups */
+    const char *type;                    /* of its regular backups */
+    const struct catalog_artifact *good; /* the newest regular one of a database */
     /* Its newest run, when that failed before any artifact began: no server, no store. */
     const struct catalog_run *failed_run;
     struct health_group *groups;
@@ -99,6 +108,8 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
                  const struct health_spec *spec);
 void health_release(struct health *health);
 
+/* Was its newest one made with filters, wherever they came from? */
+bool health_is_filtered(const struct health_group *group);
 /* "abandoned" "suspect" … */
 const char *health_what_name(enum health_what what);
 /* now - its time, at least 0. */

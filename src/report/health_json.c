@@ -41,14 +41,15 @@ static json_t *group_json(const struct health *health, const struct health_group
 {
     const struct catalog_artifact *good = group->good;
     const struct catalog_artifact *tried = group->tried;
-    return json_pack(
-        "{s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:b}", "database",
-        json_bytes(group->database), "type", json_bytes(group->type), "id",
-        good ? good->id : NULL, "last_good", time_json(good), "age_seconds",
-        age_json(health, good), "stored_bytes",
-        bytes_or_null(good ? good->stored_bytes : 0), "last_tried", time_json(tried),
-        "last_status", tried ? catalog_status_name(tried->status) : NULL, "last_error",
-        json_bytes(tried ? tried->error_message : NULL), "too_old", (int)group->too_old);
+    return json_pack("{s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:b, s:b}",
+                     "database", json_bytes(group->database), "type",
+                     json_bytes(group->type), "id", good ? good->id : NULL, "last_good",
+                     time_json(good), "age_seconds", age_json(health, good), "stored_bytes",
+                     bytes_or_null(good ? good->stored_bytes : 0), "last_tried",
+                     time_json(tried), "last_status",
+                     tried ? catalog_status_name(tried->status) : NULL, "last_error",
+                     json_bytes(tried ? tried->error_message : NULL), "too_old",
+                     (int)group->too_old, "filtered", (int)health_is_filtered(group));
 }
 
 static json_t *run_json(const struct catalog_run *run)

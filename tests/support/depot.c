@@ -219,6 +219,8 @@ static void fill(const struct depot *depot, unsigned n, const struct depot_backu
     artifact->raw_bytes = 10 * artifact->stored_bytes;
     memory_replace(&artifact->sha256, sum);
     memory_replace(&artifact->raw_sha256, sum);
+    if (backup->table)
+        catalog_pairs_add(&artifact->filters, "--table", backup->table);
     catalog_artifact_add_table(artifact, "public", "orders", 12, 900);
     artifact->table_count = 1;
     artifact->row_count = 12;

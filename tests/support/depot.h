@@ -68,6 +68,7 @@ struct depot_backup {
     unsigned stores;      /* DEPOT_AT bits; 0: both */
     const char *job;      /* NULL: "nightly" */
     const char *database; /* NULL: "shop"; "": globals */
+    const char *table;    /* dumped alone, as a command line said; NULL: all */
     int64_t time;         /* 0: n days ago */
     uint64_t bytes;       /* that the catalog and the manifest name; 0: DEPOT_BYTES */
     bool unknown;         /* it lies in the stores, and the catalog knows nothing */

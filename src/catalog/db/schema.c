@@ -5,6 +5,7 @@
  */
 #include "catalog/db/schema.h"
 
+#include "catalog/db/pairs.h"
 #include "catalog/db/states.h"
 
 /*
@@ -118,13 +119,56 @@ static const char *const version_1[] = {
     "CREATE INDEX verifications_by_run ON verifications (run) WHERE run IS NOT NULL;\n",
     NULL};
 
+/* Version 2. Filters are part of a group (RETENTION section 3): their fingerprint stands in the
+ * row, NULL for none. */
+static const char *const version_2[] = {
+    "ALTER TABLE artifacts ADD COLUMN filters_hash TEXT;\n", NULL};
+
+/* Of the rows that were there before, from the filters that their manifest named. */
+static int fill_version_2(struct catalog *catalog, struct err *err)
+{
+    struct sql artifacts;
+    int result = 0;
+    sql_prepare(&artifacts, catalog, "SELECT DISTINCT artifact FROM filters", err);
+    while (result == 0 && sql_row(&artifacts)) {
+        struct catalog_pairs filters = {0};
+        struct sql sql;
+        char hash[CATALOG_FILTERS_HASH_SIZE];
+        int64_t number = sql_int(&artifacts);
+        sql_prepare(&sql, catalog, "SELECT name, value FROM filters WHERE artifact = ?",
+                    err);
+        sql_bind_int(&sql, number);
+        while (sql_row(&sql)) {
+            char *name = sql_text(&sql);
+            char *value = sql_text(&sql);
+            catalog_pairs_add(&filters, name, value);
+            free(name);
+            free(value);
+        }
+        result = sql_end(&sql);
+        catalog_filters_hash(&filters, hash);
+        catalog_pairs_release(&filters);
+        if (result < 0)
+            break;
+        sql_prepare(&sql, catalog, "UPDATE artifacts SET filters_hash = ? WHERE number = ?",
+                    err);
+        sql_bind_text(&sql, hash);
+        sql_bind_int(&sql, number);
+        result = sql_run(&sql, NULL);
+    }
+    return sql_end(&artifacts) < 0 ? -1 : result;
+}
+
 /* One step up each. `triggers`: the moves of states.h changed, or are made for the first
  * time. */
 static const struct migration {
     const char *const *sql; /* NULL at the end */
     bool triggers;
+    /* what SQL alone cannot do; may be NULL */
+    int (*fill)(struct catalog *catalog, struct err *err);
 } migrations[] = {
-    {version_1, true},
+    {version_1, true, NULL},
+    {version_2, false, fill_version_2},
 };
 
 int64_t schema_version(void)
@@ -178,22 +222,27 @@ int schema_migrate(struct catalog *catalog, struct err *err)
     if (result < 0 || version == schema_version())
         return sql_finish(catalog, result, err);
 
-    struct text sql;
-    text_init(&sql, 1 << 20);
-    for (size_t i = (size_t)version; i < sizeof migrations / sizeof *migrations; i++) {
-        for (const char *const *p = migrations[i].sql; *p != NULL; p++)
+    /* Step by step, since what fills a new column reads the tables of its own version. */
+    for (size_t i = (size_t)version;
+         result == 0 && i < sizeof migrations / sizeof *migrations; i++) {
+        const struct migration *step = &migrations[i];
+        struct text sql;
+        text_init(&sql, 1 << 20);
+        for (const char *const *p = step->sql; *p != NULL; p++)
             text_add(&sql, *p);
-        if (!migrations[i].triggers)
-            continue;
-        text_add(&sql, "DROP TRIGGER IF EXISTS artifact_moves;\n"
-                       "DROP TRIGGER IF EXISTS copy_moves;\n");
-        states_add_triggers(&sql);
+        if (step->triggers) {
+            text_add(&sql, "DROP TRIGGER IF EXISTS artifact_moves;\n"
+                           "DROP TRIGGER IF EXISTS copy_moves;\n");
+            states_add_triggers(&sql);
+        }
+        text_addf(&sql, "PRAGMA application_id = %d;\nPRAGMA user_version = %zu;\n",
+                  SCHEMA_APPLICATION_ID, i + 1);
+        result = text_check(&sql, "the schema", err);
+        if (result == 0)
+            result = sql_exec(catalog, sql.data, err);
+        if (result == 0 && step->fill != NULL)
+            result = step->fill(catalog, err);
+        text_release(&sql);
     }
-    text_addf(&sql, "PRAGMA application_id = %d;\nPRAGMA user_version = %lld;\n",
-              SCHEMA_APPLICATION_ID, (long long)schema_version());
-    result = text_check(&sql, "the schema", err);
-    if (result == 0)
-        result = sql_exec(catalog, sql.data, err);
-    text_release(&sql);
     return sql_finish(catalog, result, err);
 }

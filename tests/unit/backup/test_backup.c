@@ -4,6 +4,7 @@
  */
 #include "backup/backup.h"
 
+#include "catalog/artifact_group.h"
 #include "repository/manifest.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/store_seam.h"
@@ -119,6 +120,30 @@ START_TEST(an_artifact_says_what_it_is_of)
     ck_assert_str_eq(artifact->sha256, artifact->raw_sha256);
     ck_assert_int_ge(artifact->finished, artifact->started);
     ck_assert_ptr_null(artifact->error_code);
+}
+END_TEST
+
+/* It is another group than what the job makes by itself, and `latest` looks past it. */
+START_TEST(filters_of_the_command_line_are_known_as_such)
+{
+    static const struct world_spec spec = {
+        .source = "exclude_table_data = [ \"public.s*\" ]; tables = [ \"a*\" ];",
+        .words = {"nightly", "--table", "big", "--exclude-schema", "x"}};
+    static const char *const expected[] = {"--exclude-schema x", "--table big",
+                                           "exclude_table_data public.s*"};
+    begin(&spec);
+    const struct catalog_artifact *artifact = world_load(&world, world_take(&world));
+    ck_assert_uint_eq(artifact->filters.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct catalog_pair *filter = &artifact->filters.items[i];
+        char *text = memory_format("%s %s", filter->name, filter->value);
+        ck_assert_str_eq(text, expected[i]);
+        free(text);
+    }
+    ck_assert(catalog_artifact_is_partial(artifact));
+    char *group = catalog_artifact_group(artifact);
+    ck_assert_ptr_nonnull(strstr(group, "nightly/shop/full (filtered: "));
+    free(group);
 }
 END_TEST
 
@@ -533,6 +558,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_backup_is_complete_in_each_of_its_stores);
     tcase_add_test(tcase, all_stores_hold_the_same_bytes_of_data_index_and_manifest);
     tcase_add_test(tcase, an_artifact_says_what_it_is_of);
+    tcase_add_test(tcase, filters_of_the_command_line_are_known_as_such);
     tcase_add_test(tcase, a_manifest_holds_no_password);
     tcase_add_test(tcase, the_last_good_one_is_the_estimate_of_the_next);
     tcase_add_test(tcase,

@@ -38,6 +38,17 @@ static void add(const char *id, const char *job, int64_t time)
     catalog_artifact_release(&artifact);
 }
 
+static void add_with_filter(const char *id, const char *option, int64_t time)
+{
+    struct catalog_artifact artifact;
+    bool existed = false;
+    catalogs_fill(&artifact, 0, time);
+    snprintf(artifact.id, sizeof artifact.id, "%s", id);
+    catalog_pairs_add(&artifact.filters, option, "big");
+    ck_assert_int_eq(catalog_artifact_import(c.catalog, &artifact, &existed, &err), 0);
+    catalog_artifact_release(&artifact);
+}
+
 static void set_status(const char *id, const char *status)
 {
     char sql[200];
@@ -128,6 +139,26 @@ START_TEST(equal_times_are_decided_by_the_sequence)
     catalogs_sql(&c, "UPDATE artifacts SET seq = 0");
     ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
     ck_assert_str_eq(id, B);
+}
+END_TEST
+
+/* `backup j --table big` and `backup j --type schema` are nobody's last backup. */
+START_TEST(latest_is_the_newest_that_is_whole)
+{
+    char id[ULID_SIZE];
+    add(A, "nightly", 100);
+    add_with_filter(B, "--table", 200);
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    ck_assert_str_eq(id, A);
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest:nightly", id, &err), 0);
+    ck_assert_str_eq(id, A);
+    catalogs_sql(&c, "UPDATE artifacts SET type = 'schema' WHERE id = '" A "'");
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    /* What the configuration leaves out is left out of every backup of the job. */
+    add_with_filter(C, "exclude_table_data", 50);
+    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    ck_assert_str_eq(id, C);
 }
 END_TEST
 
@@ -317,6 +348,24 @@ START_TEST(plan_rows_hold_what_the_planner_decides_by)
 }
 END_TEST
 
+/* A partial dump never takes the place of a full one. */
+START_TEST(filters_make_another_group)
+{
+    struct catalog_plan_rows rows;
+    add(A, "nightly", 100);
+    add_with_filter(B, "--table", 200);
+    add_with_filter(C, "tables", 300);
+    catalogs_sql(&c, "INSERT INTO copies (artifact, store, key, state, created, updated)"
+                     " SELECT number, 1, id, 'complete', 0, 0 FROM artifacts");
+    plan(0, NULL, 1, &rows);
+    ck_assert_uint_eq(rows.count, 3);
+    ck_assert_str_eq(rows.items[0].group, "nightly/shop/full");
+    ck_assert_str_eq(rows.items[1].group, "nightly/shop/full (filtered: 40e254c7)");
+    ck_assert_str_eq(rows.items[2].group, rows.items[1].group);
+    catalog_plan_rows_release(&rows);
+}
+END_TEST
+
 START_TEST(plan_rows_come_by_group_and_store_newest_first)
 {
     static const char *const expected[] = {"5/1", "3/1", "2/1", "1/1", "1/2", "4/1"};
@@ -455,6 +504,7 @@ int main(void)
     tcase_add_test(tcase, a_living_one_goes_before_a_deleted_one);
     tcase_add_test(tcase, there_is_no_latest_before_the_first);
     tcase_add_test(tcase, equal_times_are_decided_by_the_sequence);
+    tcase_add_test(tcase, latest_is_the_newest_that_is_whole);
     tcase_add_test(tcase, a_short_id_is_unique_and_at_least_ten_long);
     tcase_add_loop_test(tcase, lists_are_filtered_and_newest_first, 0,
                         sizeof lists / sizeof *lists);
@@ -463,6 +513,7 @@ int main(void)
     tcase_add_test(tcase, what_is_not_there_is_an_error_and_can_be_released);
     tcase_add_test(tcase, a_damaged_word_is_an_error_and_no_guess);
     tcase_add_test(tcase, plan_rows_hold_what_the_planner_decides_by);
+    tcase_add_test(tcase, filters_make_another_group);
     tcase_add_test(tcase, plan_rows_come_by_group_and_store_newest_first);
     suite_add_tcase(suite, tcase);
     TCase *many = tcase_create("many");

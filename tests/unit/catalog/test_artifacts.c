@@ -499,6 +499,29 @@ START_TEST(normal_is_the_median_of_the_last_good_ones)
 }
 END_TEST
 
+START_TEST(what_is_normal_for_all_is_not_for_a_part)
+{
+    struct catalog_group group = {.job = "nightly", .database = "shop", .type = "full"};
+    struct catalog_normal normal;
+    struct catalog_artifact a;
+    bool existed = false;
+    take(1, 1000, 10, 100, false);
+    catalogs_fill(&a, 2, 1000);
+    a.seq = 2;
+    a.raw_bytes = 7;
+    catalog_pairs_add(&a.filters, "tables", "big");
+    ck_assert_int_eq(catalog_artifact_import(c.catalog, &a, &existed, &err), 0);
+    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 7, &normal, &err), 0);
+    ck_assert_uint_eq(normal.count, 1);
+    ck_assert_uint_eq(normal.raw_bytes, 1000);
+    group.filters_hash = a.filters_hash;
+    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 7, &normal, &err), 0);
+    ck_assert_uint_eq(normal.count, 1);
+    ck_assert_uint_eq(normal.raw_bytes, 7);
+    catalog_artifact_release(&a);
+}
+END_TEST
+
 START_TEST(without_a_job_the_source_and_its_server_make_the_group)
 {
     struct catalog_normal normal;
@@ -547,6 +570,7 @@ int main(void)
     tcase_add_test(tcase, marks_are_set_and_cleared);
     tcase_add_test(tcase, groups_do_not_mix);
     tcase_add_test(tcase, normal_is_the_median_of_the_last_good_ones);
+    tcase_add_test(tcase, what_is_normal_for_all_is_not_for_a_part);
     tcase_add_test(tcase, without_a_job_the_source_and_its_server_make_the_group);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -175,6 +175,19 @@ START_TEST(another_groups_backups_do_not_count)
 }
 END_TEST
 
+START_TEST(a_partial_backup_is_no_substitute_for_the_last_whole_one)
+{
+    struct depot_backup orders = {.table = "orders"};
+    depot_backup(&depot, 4, &orders);
+    deleted(1, (struct depot_delete){0});
+    deleted(2, (struct depot_delete){0});
+    refused(3, NULL, ERR_UNSAFE, "is the last good backup of nightly/shop/full");
+    refused(4, NULL, ERR_UNSAFE,
+            "is the last good backup of nightly/shop/full (filtered: ");
+    expect("3 4", "3 4");
+}
+END_TEST
+
 START_TEST(what_is_being_taken_is_refused)
 {
     catalogs_artifact(depot.catalog, 7, depot.now);
@@ -307,6 +320,7 @@ int main(void)
     tcase_add_test(tests, the_last_good_backup_of_its_group_stays);
     tcase_add_test(tests, a_doubtful_one_does_not_count_as_good);
     tcase_add_test(tests, another_groups_backups_do_not_count);
+    tcase_add_test(tests, a_partial_backup_is_no_substitute_for_the_last_whole_one);
     tcase_add_test(tests, what_is_being_taken_is_refused);
     tcase_add_test(tests, names_that_nobody_knows_are_errors);
     tcase_add_test(tests, a_store_that_nobody_used_has_no_copy_of_it);

@@ -83,6 +83,22 @@ START_TEST(what_no_rule_keeps_goes_from_every_store)
 }
 END_TEST
 
+/* The only whole one is older than all of one table, and has its own slots. */
+START_TEST(a_partial_backup_never_takes_the_place_of_a_full_one)
+{
+    struct depot_backup orders = {.table = "orders"};
+    struct depot_backup items = {.table = "items"};
+    for (unsigned n = 1; n <= 3; n++)
+        depot_backup(&depot, n, &orders);
+    depot_backup(&depot, 4, &items);
+    depot_backups(&depot, 5, 5);
+    struct depot_prune run = pruned((struct depot_prune){0});
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_uint_eq(run.removed, 2);
+    expect("1 2 4 5", "1 2 4 5");
+}
+END_TEST
+
 START_TEST(nothing_else_is_touched)
 {
     static const char *const others[] = {"pgkeep-store.json", "holiday.jpg",
@@ -812,6 +828,7 @@ int main(void)
     Suite *suite = suite_create("prune_run");
     TCase *tests = add_case(suite, "prune", setup);
     tcase_add_test(tests, what_no_rule_keeps_goes_from_every_store);
+    tcase_add_test(tests, a_partial_backup_never_takes_the_place_of_a_full_one);
     tcase_add_test(tests, nothing_else_is_touched);
     tcase_add_test(tests, a_dry_run_plans_the_same_and_changes_nothing);
     tcase_add_test(tests, a_dry_run_needs_no_lock_and_a_real_one_does);

@@ -81,7 +81,8 @@ START_TEST(an_artifact_has_exactly_the_keys_of_the_contract)
         "\"copies\":[{\"store\":\"nas\",\"state\":\"complete\",\"key\":\"data/a.sql.gz\","
         "\"bytes\":1000,\"verified\":\"2026-11-21T02:59:45Z\",\"error\":null},"
         "{\"store\":\"offsite\",\"state\":\"failed\",\"key\":\"data/a.sql.gz\","
-        "\"bytes\":null,\"verified\":null,\"error\":\"503 SlowDown\"}]}");
+        "\"bytes\":null,\"verified\":null,\"error\":\"503 SlowDown\"}],"
+        "\"filtered\":false}");
     catalog_artifact_release(&artifact);
 }
 END_TEST
@@ -97,7 +98,7 @@ START_TEST(keys_stay_when_nothing_is_known)
                 "\"time\":null,\"started\":null,\"finished\":null,\"raw_bytes\":null,"
                 "\"stored_bytes\":null,\"sha256\":null,\"raw_sha256\":null,\"name\":null,"
                 "\"description\":null,\"tags\":{},\"pinned\":false,\"suspect\":false,"
-                "\"error\":null,\"copies\":[]}");
+                "\"error\":null,\"copies\":[],\"filtered\":false}");
     catalog_artifact_release(&artifact);
 }
 END_TEST

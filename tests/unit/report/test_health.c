@@ -10,7 +10,9 @@
 #define ROWS 8
 
 /* An artifact in few words; copies has one letter per copy: c complete, f failed, m
- * missing, d damaged, D deleting, l locked, b blocked, x deleted, u uploading. */
+ * missing, d damaged, D deleting, l locked, b blocked, x deleted, u uploading. Behind them,
+ * of the whole: S suspect, Q quarantined, T made with --table, E with exclude_tables of the
+ * configuration, Y of type schema, G globals. */
 struct row {
     const char *job, *database;
     enum catalog_status status;
@@ -53,7 +55,7 @@ struct stage {
 
 static void fill_copies(struct catalog_artifact *artifact, const char *states)
 {
-    artifact->copy_count = strcspn(states, "SQ");
+    artifact->copy_count = strcspn(states, "SQTEYG");
     artifact->copies = memory_array(artifact->copy_count + 1, sizeof(*artifact->copies));
     for (size_t i = 0; i < artifact->copy_count; i++) {
         artifact->copies[i].store = memory_format("s%zu", i + 1);
@@ -67,7 +69,9 @@ static void fill(struct catalog_artifact *artifact, const struct row *row, size_
         .job = memory_strdup(row->job),
         .source = memory_strdup("src"),
         .database = memory_strdup(row->database),
-        .type = memory_strdup("full"),
+        .type = memory_strdup(strchr(row->copies, 'Y')   ? "schema"
+                              : strchr(row->copies, 'G') ? "globals"
+                                                         : "full"),
         .status = row->status,
         .time = NOW - row->hours_ago * HOUR,
         .suspect = strchr(row->copies, 'S') != NULL,
@@ -75,6 +79,11 @@ static void fill(struct catalog_artifact *artifact, const struct row *row, size_
         .owner_state = OWNER_DEAD,
     };
     (void)snprintf(artifact->id, sizeof(artifact->id), "A%zu", number);
+    if (strchr(row->copies, 'T'))
+        catalog_pairs_add(&artifact->filters, "--table", "big");
+    if (strchr(row->copies, 'E'))
+        catalog_pairs_add(&artifact->filters, "exclude_tables", "log");
+    catalog_filters_hash(&artifact->filters, artifact->filters_hash);
     fill_copies(artifact, row->copies);
 }
 
@@ -108,6 +117,7 @@ static void stage_release(struct stage *stage)
         free(artifact->source);
         free(artifact->database);
         free(artifact->type);
+        catalog_pairs_release(&artifact->filters);
     }
     for (size_t i = 0; i < stage->settings.job_count; i++)
         free(stage->jobs[i].name);
@@ -196,6 +206,31 @@ static const struct age_case {
      {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "blog", CATALOG_COMPLETE, 500, "c"}},
      NULL,
      false},
+    {"one that the command line cut down does not count",
+     "n",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "cT"}, {"n", "shop", CATALOG_COMPLETE, 30, "c"}},
+     NULL,
+     true},
+    {"nor does it ring when it is old",
+     "n",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "shop", CATALOG_COMPLETE, 500, "cT"}},
+     NULL,
+     false},
+    {"filters of the configuration are the job's own, also after a change",
+     "n",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "cE"}, {"n", "shop", CATALOG_COMPLETE, 300, "c"}},
+     NULL,
+     false},
+    {"a schema without its rows does not count",
+     "n",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "cY"}, {"n", "shop", CATALOG_COMPLETE, 30, "c"}},
+     NULL,
+     true},
+    {"nor do the globals of the server",
+     "n",
+     {{"n", "", CATALOG_COMPLETE, 2, "cG"}, {"n", "shop", CATALOG_COMPLETE, 30, "c"}},
+     NULL,
+     true},
     {"a job that is no longer configured does not ring",
      "n",
      {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"old", "blog", CATALOG_COMPLETE, 500, "c"}},
@@ -379,7 +414,8 @@ START_TEST(json_holds_jobs_that_never_ran_and_names_of_any_bytes)
         "\"2026-11-21T01:00:00Z\",\"age_seconds\":7200,\"stored_bytes\":null,\"last_"
         "tried\":"
         "\"2026-11-21T01:00:00Z\",\"last_status\":\"complete\",\"last_error\":null,"
-        "\"too_old\":false}]},{\"job\":\"w\",\"configured\":true,\"too_old\":true,"
+        "\"too_old\":false,\"filtered\":false}]},{\"job\":\"w\",\"configured\":true,\"too_"
+        "old\":true,"
         "\"last_good\":null,\"age_seconds\":null,\"failed_run\":null,\"databases\":[]}],"
         "\"problems\":[]}");
     free(text);

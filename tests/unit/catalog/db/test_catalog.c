@@ -61,7 +61,7 @@ START_TEST(a_new_catalog_is_private_and_sound)
     ck_assert_int_eq(catalog_check(c.catalog, &err), 0);
     ck_assert_str_eq(catalog_path(c.catalog), c.path);
     ck_assert_int_eq(catalogs_number(&c, "PRAGMA application_id"), 0x70676b70);
-    ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 1);
+    ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 2);
     ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM pragma_journal_mode"
                                          " WHERE journal_mode = 'wal'"),
                      1);
@@ -152,8 +152,67 @@ START_TEST(a_newer_catalog_is_refused_and_left_as_it_is)
 {
     catalog_close(c.catalog);
     c.catalog = NULL;
-    catalogs_sql(&c, "PRAGMA user_version = 2");
+    catalogs_sql(&c, "PRAGMA user_version = 3");
     refuse(c.path, ERR_SYSTEM, "newer pgkeep");
+}
+END_TEST
+
+/* Version 1 knew the filters of a backup and no fingerprint of them. */
+static void load_version_1(void)
+{
+    struct text sql;
+    catalog_close(c.catalog);
+    c.catalog = NULL;
+    ck_assert_int_eq(catalog_remove_file(c.path, &err), 0);
+    text_init(&sql, 1 << 20);
+    ck_assert_int_eq(file_read("tests/support/catalog_v1.sql", &sql, NULL, &err), 0);
+    catalogs_sql(&c, sql.data);
+    text_release(&sql);
+    ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 1);
+}
+
+START_TEST(an_older_catalog_is_brought_up_to_date_in_every_mode)
+{
+    static const enum catalog_mode modes[] = {CATALOG_READ, CATALOG_WRITE, CATALOG_CREATE};
+    for (size_t i = 0; i < 3; i++) {
+        struct catalog_artifacts list = {0};
+        const struct catalog_filter all = {0};
+        load_version_1();
+        struct catalog *catalog = catalog_open(c.path, modes[i], &err);
+        ck_assert_msg(catalog != NULL, "%s", err.text);
+        ck_assert_int_eq(catalog_check(catalog, &err), 0);
+        ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 2);
+        ck_assert_int_eq(
+            catalog_artifacts_list(catalog, &all, CATALOG_WITH_COPIES, &list, &err), 0);
+        ck_assert_uint_eq(list.count, 4);
+        ck_assert_uint_eq(list.items[3].copy_count, 2);
+        ck_assert_str_eq(list.items[3].tags.items[0].value, "prod");
+        catalog_artifacts_release(&list);
+        catalog_close(catalog);
+    }
+}
+END_TEST
+
+START_TEST(backups_of_an_older_catalog_have_the_filters_of_their_manifest)
+{
+    struct catalog_artifacts list = {0};
+    const struct catalog_filter all = {0};
+    load_version_1();
+    c.catalog = catalogs_open(&c);
+    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 0, &list, &err), 0);
+    ck_assert_uint_eq(list.count, 4);
+    const char *hashes[4];
+    for (size_t i = 0; i < 4; i++) {
+        char hash[CATALOG_FILTERS_HASH_SIZE];
+        hashes[i] = list.items[i].filters_hash;
+        ck_assert_str_eq(catalog_filters_hash(&list.items[i].filters, hash), hashes[i]);
+    }
+    /* Newest first: two with the same filters in another order, one of a table, all. */
+    ck_assert_str_eq(hashes[0], hashes[1]);
+    ck_assert_str_ne(hashes[1], hashes[2]);
+    ck_assert_int_eq((int)strlen(hashes[2]), 8);
+    ck_assert_str_eq(hashes[3], "");
+    catalog_artifacts_release(&list);
 }
 END_TEST
 
@@ -472,6 +531,8 @@ static void add_files(TCase *tcase)
     tcase_add_test(tcase, what_is_absent_is_only_made_when_asked_for);
     tcase_add_test(tcase, an_empty_file_becomes_a_catalog_in_every_mode);
     tcase_add_test(tcase, a_newer_catalog_is_refused_and_left_as_it_is);
+    tcase_add_test(tcase, an_older_catalog_is_brought_up_to_date_in_every_mode);
+    tcase_add_test(tcase, backups_of_an_older_catalog_have_the_filters_of_their_manifest);
     tcase_add_test(tcase, the_file_of_another_program_is_refused_and_left_as_it_is);
     tcase_add_test(tcase, what_is_no_sqlite_file_is_refused_with_a_way_out);
     tcase_add_test(tcase, damage_is_found_and_the_way_out_is_named);
