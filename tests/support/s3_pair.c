@@ -65,3 +65,14 @@ void s3_pair_fault(struct s3_pair *pair, const char *op, enum fake_action action
 {
     fake_s3_fault(pair->fake, &(struct fake_fault){.op = op, .action = action});
 }
+
+int s3_pair_get(struct s3_pair *pair, struct err *err)
+{
+    struct text out;
+    bool absent;
+
+    text_init(&out, 1 << 20);
+    int result = s3_get(pair->client, "a", &out, &absent, err);
+    text_release(&out);
+    return result;
+}

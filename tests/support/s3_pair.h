@@ -30,4 +30,15 @@ void s3_pair_release(struct s3_pair *pair);
 /* One fault for one operation, the first time; more by fake_s3_fault. */
 void s3_pair_fault(struct s3_pair *pair, const char *op, enum fake_action action);
 
+/* GET of "a", whose body is dropped. */
+int s3_pair_get(struct s3_pair *pair, struct err *err);
+
+/* A call that must succeed or fail in this way; its error is in `err`. */
+#define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
+#define FAILS(call, wanted)                                                                \
+    do {                                                                                   \
+        ck_assert_int_lt((call), 0);                                                       \
+        ck_assert_msg(err.kind == (wanted), "kind %d: %s", (int)err.kind, err.text);       \
+    } while (0)
+
 #endif

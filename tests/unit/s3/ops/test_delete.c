@@ -6,13 +6,6 @@
 
 #include <check.h>
 
-#define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
-#define FAILS(call, wanted)                                                                \
-    do {                                                                                   \
-        ck_assert_int_lt((call), 0);                                                       \
-        ck_assert_msg(err.kind == (wanted), "kind %d: %s", (int)err.kind, err.text);       \
-    } while (0)
-
 START_TEST(what_is_deleted_or_was_not_there_is_gone)
 {
     struct s3_pair pair;

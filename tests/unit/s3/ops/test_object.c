@@ -8,13 +8,6 @@
 
 #include <check.h>
 
-#define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
-#define FAILS(call, wanted)                                                                \
-    do {                                                                                   \
-        ck_assert_int_lt((call), 0);                                                       \
-        ck_assert_msg(err.kind == (wanted), "kind %d: %s", (int)err.kind, err.text);       \
-    } while (0)
-
 static int put(struct s3_pair *pair, const char *key, const char *data, struct err *err)
 {
     struct s3_put spec = {.key = key, .data = data, .size = strlen(data)};
