@@ -149,12 +149,12 @@ static int run(struct config_args *args, int argc, char **argv, struct err *err)
         turn_into_help(args);
     if (config_args_flag(args, "version") && !config_args_flag(args, "help")) {
         print_version(args);
-        return CMD_DONE;
+        return 0;
     }
     return dispatch(args, err);
 }
 
-/* The only place that prints an error and the only one that knows exit statuses. */
+/* The only place that prints the error that ends a command. */
 int cli_run(int argc, char **argv)
 {
     struct config_args args = {0};
@@ -162,16 +162,16 @@ int cli_run(int argc, char **argv)
     int status = prepare_process(&err);
     if (status == 0)
         status = run(&args, argc, argv, &err);
-    if (status < 0) {
+    if (err.kind != ERR_NONE) {
         (void)fflush(stdout); /* in order when both end in one file; output_finish looks */
         log_err(&err);
-        status = exit_status_of(OUTCOME_FAILED, err.kind, NULL);
     }
+    if (status < 0) /* before any session */
+        status = exit_status_of(OUTCOME_FAILED, err.kind, NULL);
     err_clear(&err);
     if (output_finish(&err) < 0) {
         log_err(&err);
-        status =
-            status == CMD_DONE ? exit_status_of(OUTCOME_FAILED, err.kind, NULL) : status;
+        status = status == 0 ? exit_status_of(OUTCOME_FAILED, err.kind, NULL) : status;
     }
     config_args_release(&args);
     return status;

@@ -7,28 +7,23 @@
  * processors for compression, and the memory of part buffers is promised once.
  */
 #include "backup/backup.h"
-#include "session/exit_status.h"
 
-#include "repository/repository.h"
-#include "session/lock.h"
-#include "copy/recover.h"
 #include "backup/backup_artifact.h"
 #include "base/clock.h"
 #include "base/digest.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "catalog/db/facts.h"
 #include "catalog/runs.h"
+#include "config/resolve.h"
+#include "copy/recover.h"
 #include "postgres/conninfo.h"
 #include "postgres/server.h"
 
-enum {
-    LOCK_HEX = 16,     /* digits of a hash are enough of a name */
-    STATUS_PARTIAL = 8 /* exit status: some are good */
-};
+enum { LOCK_HEX = 16 /* digits of a hash are enough of a name */ };
 
 /* One run of one job. */
 struct job_run {
+    struct session *session;
     const struct backup_spec *spec;
     const struct job_settings *job;
     const struct source_settings *source;
@@ -46,39 +41,79 @@ void backup_results_release(struct backup_results *results)
     *results = (struct backup_results){0};
 }
 
-static int find_settings(struct job_run *run, struct err *err)
+/* ---- begin ---- */
+
+/* Two ad-hoc backups of different databases do not stand in each other's way: what they are
+ * called is their source, without its password. Heap. */
+static char *adhoc_lock_name(const struct source_settings *source, struct err *err)
 {
-    struct settings *settings = run->spec->settings;
-    run->job = settings_require_job(settings, run->spec->job, err);
-    if (run->job == NULL || settings_resolve_source(settings, run->job->source, err) < 0)
-        return -1;
-    run->source = settings_require_source(settings, run->job->source, err);
-    if (run->source == NULL)
-        return -1;
-    run->conninfo.text =
-        conninfo_with_password(run->source->conninfo.text, run->source->password.text, err);
-    return run->conninfo.text ? 0 : -1;
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    char *public = conninfo_public(source->conninfo.text, err);
+    if (public == NULL)
+        return NULL;
+    digest_sha256(public, strlen(public), sum);
+    digest_hex(sum, sizeof sum, hex)[LOCK_HEX] = 0;
+    free(public);
+    return memory_format("adhoc-%s", hex);
 }
+
+struct session *backup_begin(const struct backup_spec *spec,
+                             const struct session_spec *base, struct err *err)
+{
+    const struct settings *settings = base->settings;
+    const struct job_settings *job = settings_require_job(settings, spec->job, err);
+    const struct source_settings *source =
+        job != NULL ? settings_require_source(settings, job->source, err) : NULL;
+    char *name = NULL;
+    if (source != NULL)
+        name = settings->adhoc ? adhoc_lock_name(source, err) : memory_strdup(job->name);
+    if (name == NULL)
+        return NULL;
+    char *command =
+        memory_format("backup %s", settings->adhoc ? "--source ..." : job->name);
+    struct session_spec own = *base;
+    own.kind = "backup";
+    own.job = spec->job;
+    own.catalog = SESSION_CREATE;
+    own.lock = SESSION_LOCK_JOB;
+    own.lock_name = name;
+    own.command = command;
+    own.recorded = true;
+    struct session *session = session_begin(&own, err);
+    free(command);
+    free(name);
+    return session;
+}
+
+/* ---- what is needed before the first dump ---- */
 
 /* Which databases, and with what pg_dump. */
 static int ask_server(struct job_run *run, struct err *err)
 {
     const struct source_settings *source = run->source;
-    struct server *server = server_connect(run->conninfo.text, NULL, NULL, err);
-    int result = -1;
+    struct secret password = {0};
+    if (resolve_source(source, &password, err) < 0)
+        return -1;
+    run->conninfo.text = conninfo_with_password(source->conninfo.text, password.text, err);
+    secret_release(&password);
+    if (run->conninfo.text == NULL)
+        return -1;
+
+    struct server *server =
+        server_connect(run->conninfo.text, NULL, session_cancel(run->session), err);
+    int result = 0;
     if (server == NULL)
         return -1;
     /* Without `databases` it is the one the connection leads to, whatever its name. */
     if (source->databases.count > 0)
         result = server_databases(server, &source->databases, &source->exclude_databases,
                                   &run->databases, err);
-    else {
+    else
         strlist_add(&run->databases, server_database(server));
-        result = 0;
-    }
     if (result == 0)
-        result = programs_find(run->spec->settings->pg_bin_dir, server_version(server),
-                               &run->programs, err);
+        result = programs_find(session_settings(run->session)->pg_bin_dir,
+                               server_version(server), &run->programs, err);
     server_free(server);
     if (result == 0 && run->databases.count == 0 && !source->globals)
         result = err_set(err, ERR_DATABASE, "no database of the server fits `databases`");
@@ -88,8 +123,7 @@ static int ask_server(struct job_run *run, struct err *err)
 static int open_stores(struct job_run *run, struct err *err)
 {
     const struct job_settings *job = run->job;
-    if (repository_list_open(&run->stores, run->spec->settings, run->spec->catalog,
-                             &job->stores, true, err) < 0)
+    if (session_repositories(run->session, &job->stores, true, &run->stores, err) < 0)
         return -1;
     if (run->stores.count >= (size_t)job->min_copies)
         return 0;
@@ -101,14 +135,17 @@ static int open_stores(struct job_run *run, struct err *err)
                        run->stores.count, job->stores.count, (long long)job->min_copies);
 }
 
-/* A store that went away during one database would be waited for, as long as its retry_time
- * says, in each of the others. */
+/* ---- the databases ---- */
+
 static int take_one(struct job_run *run, const char *database, enum dump_type type,
                     struct backup_results *results, struct err *err)
 {
-    if (results->count > 0 && repository_list_recheck(&run->stores, err) < 0)
+    /* A store that went away during one database would be waited for, as long as its
+     * retry_time says, in each of the others. */
+    if (results->count > 0 && session_recheck(run->session, &run->stores, err) < 0)
         return -1;
-    struct backup_artifact take = {.spec = run->spec,
+    struct backup_artifact take = {.session = run->session,
+                                   .name = run->spec->name,
                                    .job = run->job,
                                    .source = run->source,
                                    .conninfo = run->conninfo.text,
@@ -121,9 +158,8 @@ static int take_one(struct job_run *run, const char *database, enum dump_type ty
     struct backup_result *result = &results->items[results->count++];
     *result = (struct backup_result){0};
     int taken = backup_artifact(&take, result, err);
-    const struct backup_observer *observer = &run->spec->observer;
-    if (observer->done)
-        observer->done(observer->context, result);
+    if (run->spec->done)
+        run->spec->done(run->spec->context, result);
     return taken;
 }
 
@@ -139,101 +175,66 @@ static int take_all(struct job_run *run, struct backup_results *results, struct 
     return 0;
 }
 
-static int run_locked(struct job_run *run, struct backup_results *results, struct err *err)
+int backup_job(struct session *session, const struct backup_spec *spec,
+               struct backup_results *results, struct err *err)
 {
-    if (ask_server(run, err) < 0 || open_stores(run, err) < 0)
-        return -1;
-    recover_job(run->spec->catalog, &run->stores,
-                run->spec->settings->adhoc ? "" : run->spec->job);
-    return take_all(run, results, err);
-}
-
-/* As the command's own: 8 when anything of it is good. */
-static int status_of(const struct backup_results *results, const struct err *why)
-{
-    if (why == NULL)
-        return 0;
-    for (size_t i = 0; i < results->count; i++) {
-        if (why->kind != ERR_CANCELLED && results->items[i].outcome != BACKUP_FAILED)
-            return STATUS_PARTIAL;
-    }
-    return exit_status_of(OUTCOME_FAILED, why->kind, NULL);
-}
-
-/* What `status` shows of this run later. */
-static void end_run(struct job_run *run, int64_t id, const struct backup_results *results,
-                    int done, const struct err *err)
-{
-    struct err trouble = {0};
-    const struct err *why = done < 0 ? err : NULL;
-    for (size_t i = 0; !why && i < results->count; i++) {
-        if (results->items[i].err.kind != ERR_NONE)
-            why = &results->items[i].err;
-    }
-    if (catalog_run_end(run->spec->catalog, id, status_of(results, why),
-                        why ? why->text : NULL, &trouble) < 0)
-        log_warning("%s", trouble.text);
-}
-
-static int run_recorded(struct job_run *run, struct backup_results *results,
-                        struct err *err)
-{
-    struct catalog *catalog = run->spec->catalog;
-    int64_t id = 0;
-    if (catalog_run_begin(catalog, "backup", run->spec->job, &id, err) < 0)
+    const struct settings *settings = session_settings(session);
+    struct job_run run = {.session = session, .spec = spec};
+    int result = -1;
+    run.job = settings_require_job(settings, spec->job, err);
+    if (run.job != NULL)
+        run.source = settings_require_source(settings, run.job->source, err);
+    if (run.source == NULL)
         return -1;
     /* Before anything else: guard G4 compares later clocks with this. */
-    int result = catalog_time_seen(catalog, clock_now(), err);
-    if (result == 0)
-        result = run_locked(run, results, err);
-    end_run(run, id, results, result, err);
-    return result;
-}
-
-/* Two ad-hoc backups of different databases do not stand in each other's way: what they are
- * called is their source, without its password. */
-static struct lock *take_lock(const struct job_run *run, struct err *err)
-{
-    bool adhoc = run->spec->settings->adhoc;
-    char *public = conninfo_public(run->conninfo.text, err);
-    unsigned char sum[SHA256_SIZE];
-    char hex[SHA256_HEX];
-    if (public == NULL)
-        return NULL;
-    digest_sha256(public, strlen(public), sum);
-    digest_hex(sum, sizeof sum, hex)[LOCK_HEX] = 0;
-    char *name = adhoc ? memory_format("adhoc-%s", hex) : memory_strdup(run->job->name);
-    char *command = memory_format("backup %s", adhoc ? "--source ..." : run->job->name);
-    struct lock_spec spec = {.catalog = run->spec->settings->catalog,
-                             .kind = LOCK_JOB,
-                             .name = name,
-                             .command = command};
-    struct lock *lock = lock_take(&spec, err);
-    free(public);
-    free(name);
-    free(command);
-    return lock;
-}
-
-int backup_job(const struct backup_spec *spec, struct backup_results *results,
-               struct err *err)
-{
-    struct job_run run = {.spec = spec};
-    struct lock *lock = NULL;
-    int result = -1;
-    if (find_settings(&run, err) < 0)
-        goto cleanup;
-    lock = take_lock(&run, err);
-    if (lock == NULL)
-        goto cleanup;
-    result = run_recorded(&run, results, err);
-    if (result < 0 && !spec->settings->adhoc)
+    if (catalog_time_seen(session_catalog(session), clock_now(), err) == 0 &&
+        ask_server(&run, err) == 0 && open_stores(&run, err) == 0) {
+        recover_job(session_catalog(session), &run.stores,
+                    settings->adhoc ? "" : spec->job);
+        result = take_all(&run, results, err);
+    }
+    if (result < 0 && !settings->adhoc)
         err_context(err, "backup of \"%s\"", spec->job);
-cleanup:
-    lock_release(lock);
     repository_list_release(&run.stores);
     programs_release(&run.programs);
     strlist_release(&run.databases);
     secret_release(&run.conninfo);
     return result;
+}
+
+/* ---- what it came to ---- */
+
+void backup_tally_add(struct backup_tally *tally, const struct job_settings *job,
+                      const struct backup_results *results, const struct err *why)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        const struct backup_result *result = &results->items[i];
+        tally->good += result->outcome == BACKUP_GOOD;
+        tally->partial += result->outcome == BACKUP_PARTIAL;
+        tally->failed += result->outcome == BACKUP_FAILED;
+        tally->suspect |= result->suspect && job->anomaly == ANOMALY_FAIL;
+        if (tally->first.kind == ERR_NONE)
+            tally->first = result->err;
+    }
+    if (why == NULL || why->kind == ERR_NONE)
+        return;
+    /* What ended the job is its reason, also when a database had failed before. */
+    tally->failed++;
+    if (tally->first.kind == ERR_NONE || err_is_fatal(why->kind))
+        tally->first = *why;
+}
+
+enum outcome backup_outcome(const struct backup_tally *tally, struct err *why)
+{
+    *why = tally->first;
+    if (why->kind == ERR_CANCELLED)
+        return OUTCOME_FAILED;
+    if (tally->failed + tally->partial > 0)
+        return tally->good + tally->partial > 0 ? OUTCOME_PARTIAL : OUTCOME_FAILED;
+    if (why->kind != ERR_NONE)
+        return OUTCOME_FAILED;
+    if (!tally->suspect)
+        return OUTCOME_DONE;
+    err_set(why, ERR_CORRUPT, "a backup is suspect, and its job says anomaly = \"fail\"");
+    return OUTCOME_FAILED;
 }

@@ -1,7 +1,8 @@
 /*
  * backup - taking backups: the databases of one job, into all stores of the job at once.
  *
- *     backup_job -> results, one per database -> backup_results_release
+ *     backup_begin -> backup_job -> results, one per database -> backup_outcome
+ *     -> session_end -> backup_results_release
  *
  * The order of events that keeps a backup honest (PRODUCT section 5) is one function,
  * `in_order` in backup_artifact.c. Nothing is visible in a store before the dump has ended
@@ -12,9 +13,7 @@
 #ifndef PGKEEP_BACKUP_BACKUP_H
 #define PGKEEP_BACKUP_BACKUP_H
 
-#include "catalog/artifacts.h"
-#include "config/settings.h"
-#include "stream/meter.h"
+#include "session/session.h"
 
 enum backup_outcome {
     BACKUP_GOOD,    /* a copy in every store of the job */
@@ -29,24 +28,12 @@ struct backup_result {
     bool suspect;
     struct err err; /* BACKUP_FAILED; BACKUP_PARTIAL: of the first store that failed */
 };
-/* Told while it goes on, on the thread of backup_job. Every pointer may be NULL. */
-struct backup_observer {
-    /* A dump begins; the meter counts until `end`. */
-    void (*begin)(void *context, const struct catalog_artifact *artifact,
-                  const struct meter *meter);
-    void (*phase)(void *context, const char *phase); /* "dump" "finish" … */
-    void (*end)(void *context);
-    /* What became of one database, after its `end`; borrowed. */
+struct backup_spec {
+    const char *job;  /* name of a job; SETTINGS_ADHOC for --source and --store */
+    const char *name; /* of the artifacts; NULL: none */
+    /* What became of one database, as soon as it is known; borrowed. May be NULL. */
     void (*done)(void *context, const struct backup_result *result);
     void *context;
-};
-
-struct backup_spec {
-    struct settings *settings;
-    struct catalog *catalog; /* CATALOG_CREATE */
-    const char *job;         /* name of a job; SETTINGS_ADHOC for --source and --store */
-    const char *name;        /* of the artifacts; NULL: none */
-    struct backup_observer observer;
 };
 
 struct backup_results {
@@ -55,10 +42,26 @@ struct backup_results {
 };
 void backup_results_release(struct backup_results *results);
 
+/* The run of this job: its lock, which is held until session_end, and its record. Of `base`
+ * settings, cancel, time limit and observer are used. ERR_BUSY, ERR_CONFIG. */
+struct session *backup_begin(const struct backup_spec *spec,
+                             const struct session_spec *base, struct err *err) MUST_USE;
 /* Takes them all, one after the other. 0: every database was tried, see the results. -1:
- * the job could not begin (ERR_BUSY, ERR_DATABASE, too few stores), or it was cancelled;
- * results then hold what came before. */
-int backup_job(const struct backup_spec *spec, struct backup_results *results,
-               struct err *err) MUST_USE;
+ * the job could not begin (ERR_DATABASE, too few stores), or it was cancelled; results then
+ * hold what came before. */
+int backup_job(struct session *session, const struct backup_spec *spec,
+               struct backup_results *results, struct err *err) MUST_USE;
+
+/* What one job, or several, came to. */
+struct backup_tally {
+    size_t good, partial, failed;
+    struct err first; /* of what went wrong first; of no kind: nothing did */
+    bool suspect;     /* one is, and its job says anomaly = "fail" */
+};
+/* job: of the results. why: of a job that could not begin or was cancelled; else NULL. */
+void backup_tally_add(struct backup_tally *tally, const struct job_settings *job,
+                      const struct backup_results *results, const struct err *why);
+/* PARTIAL as soon as anything of it is good; *why is its first trouble. */
+enum outcome backup_outcome(const struct backup_tally *tally, struct err *why);
 
 #endif

@@ -148,8 +148,9 @@ static int begin_uploads(struct taking *t, struct err *err)
 {
     const struct repository_list *stores = t->take->stores;
     t->pending = memory_array(stores->count, sizeof *t->pending);
-    t->fanout = fanout_new(t->stored_estimate, t->take->spec->settings->part_budget,
-                           (size_t)t->take->job->min_copies);
+    t->fanout =
+        fanout_new(t->stored_estimate, session_settings(t->take->session)->part_budget,
+                   (size_t)t->take->job->min_copies);
     t->commit.fanout = t->fanout;
     for (size_t i = 0; i < stores->count; i++) {
         struct fanout_target target = begin_upload(t, i, err);
@@ -162,7 +163,7 @@ static int begin_uploads(struct taking *t, struct err *err)
         struct fanout_target target = {.name = failure->name, .failed = failure->err};
         fanout_add(t->fanout, &target);
     }
-    return fanout_start(t->fanout, err);
+    return fanout_start(t->fanout, session_cancel(t->take->session), err);
 }
 
 /* ---- the dump and its way ---- */
@@ -238,7 +239,8 @@ static int start_stream(struct taking *t, struct err *err)
                                .threads = codec_threads(job),
                                .stall_timeout_ms = t->take->source->stall_timeout_s * 1000,
                                .sink = {.write = write_stored, .context = t},
-                               .meter = &t->meter};
+                               .meter = &t->meter,
+                               .cancel = session_cancel(t->take->session)};
     if (t->check)
         spec.raw = (struct stream_sink){.write = check_raw, .context = t};
     t->stream = stream_new(&spec, err);
@@ -321,15 +323,13 @@ static int commit(struct taking *t, struct err *err)
 
 static void phase(const struct taking *t, const char *name)
 {
-    const struct backup_observer *observer = &t->take->spec->observer;
     struct catalog_progress progress = {.phase = memory_strdup(name),
                                         .raw_bytes = atomic_load(&t->meter.raw_bytes),
                                         .stored_bytes = atomic_load(&t->meter.stored_bytes),
                                         .estimate = t->meter.estimate};
     (void)catalog_artifact_progress(t->catalog, t->artifact.id, &progress);
     free(progress.phase);
-    if (observer->phase)
-        observer->phase(observer->context, name);
+    observer_phase(session_observer(t->take->session), name);
 }
 
 /* The order of events that keeps a backup honest. Each line is a promise that the next one
@@ -449,7 +449,7 @@ static void release(struct taking *t)
 
 static void run(struct taking *t, struct backup_result *result)
 {
-    const struct backup_observer *observer = &t->take->spec->observer;
+    const struct observer *observer = session_observer(t->take->session);
     struct err *err = &result->err;
     result->outcome = BACKUP_FAILED;
     /* A server that cannot be asked costs no row: nothing was begun. */
@@ -467,11 +467,9 @@ static void run(struct taking *t, struct backup_result *result)
                                 .copies = t->copies,
                                 .manifest_key = t->manifest_key,
                                 .min_copies = (size_t)t->take->job->min_copies};
-    if (observer->begin)
-        observer->begin(observer->context, &t->artifact, &t->meter);
+    observer_artifact(observer, &t->artifact, &t->meter);
     int done = in_order(t, err);
-    if (observer->end)
-        observer->end(observer->context);
+    observer_artifact_end(observer);
     if (done == 0)
         tell_outcome(t, result);
     /* A backup that its stores hold is never called failed: the catalog is behind, see
@@ -483,7 +481,7 @@ static void run(struct taking *t, struct backup_result *result)
 int backup_artifact(const struct backup_artifact *take, struct backup_result *result,
                     struct err *err)
 {
-    struct taking t = {.take = take, .catalog = take->spec->catalog};
+    struct taking t = {.take = take, .catalog = session_catalog(take->session)};
     manifest_facts_init(&t.facts);
     backup_facts_describe(take, &t.artifact);
     result->database = memory_strdup(take->database);

@@ -1,6 +1,6 @@
 /*
  * backup_artifact - one backup of one database: dump, stream, commit, in the order that keeps
- * it honest. take.c calls it for each database of a job.
+ * it honest. backup.c calls it for each database of a job.
  */
 #ifndef PGKEEP_BACKUP_BACKUP_ARTIFACT_H
 #define PGKEEP_BACKUP_BACKUP_ARTIFACT_H
@@ -11,7 +11,8 @@
 
 /* All borrowed. */
 struct backup_artifact {
-    const struct backup_spec *spec;
+    struct session *session;
+    const char *name; /* of the artifact; NULL: none */
     const struct job_settings *job;
     const struct source_settings *source;
     const char *conninfo; /* of the source, with its password */

@@ -28,7 +28,8 @@ static void add_filters(const struct backup_artifact *take,
     };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         const struct option *option = option_find(OPTION_SOURCE, lists[i].key);
-        char *name = settings_is_argument(take->spec->settings, option, take->source->name)
+        char *name = settings_is_argument(session_settings(take->session), option,
+                                          take->source->name)
                          ? memory_format("--%s", option->argument)
                          : memory_strdup(lists[i].key);
         for (size_t j = 0; j < lists[i].patterns->count; j++)
@@ -54,7 +55,8 @@ void backup_facts_describe(const struct backup_artifact *take,
     char host[256] = "";
     catalog_artifact_init(artifact);
     ulid_new(artifact->id, clock_now_ms());
-    memory_replace(&artifact->job, take->spec->settings->adhoc ? "" : take->job->name);
+    memory_replace(&artifact->job,
+                   session_settings(take->session)->adhoc ? "" : take->job->name);
     memory_replace(&artifact->source, take->source->name);
     memory_replace(&artifact->database, take->database);
     memory_replace(&artifact->type, dump_type_name(take->type));
@@ -64,7 +66,7 @@ void backup_facts_describe(const struct backup_artifact *take,
     artifact->level = codec_effective_level(take->job->codec);
     artifact->tries = 1;
     artifact->started = artifact->time = clock_now();
-    memory_replace(&artifact->name, take->spec->name);
+    memory_replace(&artifact->name, take->name);
     memory_replace(&artifact->description, take->job->description);
     memory_replace(&artifact->pgkeep_version, PGKEEP_VERSION);
     memory_replace(&artifact->pg_dump_version, take->programs->version);
@@ -132,8 +134,8 @@ int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact
                      server_size(server, &size, err) < 0 ||
                      server_properties(server, properties, err) < 0))
         goto cleanup;
-    result = estimate(take->spec->catalog, artifact, take->type == DUMP_SCHEMA ? 0 : size,
-                      stored, err);
+    result = estimate(session_catalog(take->session), artifact,
+                      take->type == DUMP_SCHEMA ? 0 : size, stored, err);
 cleanup:
     server_free(server);
     return result;

@@ -6,7 +6,7 @@
 #include "backup/copy_artifact.h"
 
 #include "repository/keys.h"
-#include "repository/manifest.h"
+#include "repository/repository_object.h"
 #include "repository/state_sync.h"
 #include "copy/recover.h"
 #include "copy/resend.h"
@@ -20,12 +20,15 @@
 
 struct transfer {
     const struct copy_artifact_spec *spec;
+    struct catalog *catalog;
     struct copy_artifact_result *result;
+    struct meter meter;
     struct catalog_artifact artifact;
     struct copy_reader *retrieve; /* the source, leased */
     struct repository *target;
-    struct catalog_copy copy; /* the row in the target */
-    struct text manifest, index;
+    struct catalog_copy copy;            /* the row in the target */
+    struct repository_manifest manifest; /* of the source */
+    struct text index;
     bool has_index;
     bool replaces;   /* objects of an earlier copy or try may lie there under our keys */
     bool reopened;   /* the row is ours now */
@@ -44,17 +47,6 @@ const char *copy_artifact_outcome_name(enum copy_artifact_outcome outcome)
 
 /* ---- the source ---- */
 
-static int get(struct store *store, const char *what, const char *key, struct text *out,
-               struct err *err)
-{
-    bool absent = false;
-    if (store_get(store, key, out, &absent, err) < 0)
-        return -1;
-    return absent ? err_set(err, ERR_NOT_FOUND, "store \"%s\": the %s is missing: %s",
-                            store_name(store), what, key)
-                  : 0;
-}
-
 static int check_index(const struct transfer *t, const struct manifest_facts *facts,
                        struct err *err)
 {
@@ -70,33 +62,32 @@ static int check_index(const struct transfer *t, const struct manifest_facts *fa
 /* The very bytes of the manifest go on, after they were read as ours. */
 static int read_manifest(struct transfer *t, struct err *err)
 {
-    struct manifest manifest;
-    struct store *store = copy_reader_access(t->retrieve)->store;
-    char *key = keys_manifest(t->artifact.id);
-    int result = get(store, "manifest", key, &t->manifest, err);
-    free(key);
-    if (result < 0 || manifest_parse(t->manifest.data, t->manifest.length, t->artifact.id,
-                                     &manifest, err) < 0)
+    struct store *store = copy_reader_repository(t->retrieve)->store;
+    if (repository_require_manifest(store, t->artifact.id, &t->manifest, err) < 0)
         return -1;
-    if (strcmp(manifest.artifact.sha256, t->artifact.sha256) != 0 ||
-        manifest.artifact.stored_bytes != t->artifact.stored_bytes)
-        result = err_set(err, ERR_CORRUPT,
-                         "the manifest says another hash or size than the catalog");
-    t->has_index = manifest.facts.index_key != NULL;
-    memory_replace(&t->copy.key, manifest.facts.key);
-    memory_replace(&t->copy.index_key, manifest.facts.index_key);
-    if (result == 0 && t->has_index)
-        result = get(store, "chunk index", manifest.facts.index_key, &t->index, err);
-    if (result == 0 && t->has_index)
-        result = check_index(t, &manifest.facts, err);
-    manifest_release(&manifest);
-    return result;
+    const struct manifest_facts *facts = &t->manifest.manifest.facts;
+    const struct catalog_artifact *says = &t->manifest.manifest.artifact;
+    t->has_index = facts->index_key != NULL;
+    memory_replace(&t->copy.key, facts->key);
+    memory_replace(&t->copy.index_key, facts->index_key);
+    if (strcmp(says->sha256, t->artifact.sha256) != 0 ||
+        says->stored_bytes != t->artifact.stored_bytes)
+        return err_set(err, ERR_CORRUPT,
+                       "the manifest says another hash or size than the catalog");
+    if (!t->has_index)
+        return 0;
+    bool absent = false;
+    if (store_get(store, facts->index_key, &t->index, &absent, err) < 0)
+        return -1;
+    if (absent)
+        return err_set(err, ERR_NOT_FOUND, "store \"%s\": the chunk index is missing: %s",
+                       store_name(store), facts->index_key);
+    return check_index(t, facts, err);
 }
 
 static int open_source(struct transfer *t, struct err *err)
 {
-    struct copy_reader_spec from = {.settings = t->spec->settings,
-                                    .catalog = t->spec->catalog,
+    struct copy_reader_spec from = {.session = t->spec->session,
                                     .artifact = &t->artifact,
                                     .store = t->spec->from,
                                     .purpose = "being copied"};
@@ -128,42 +119,18 @@ static int read_source(struct transfer *t, struct stream_sink sink, struct meter
 
 /* ---- the row in the target ---- */
 
-static int remove_object(struct transfer *t, const char *key, struct err *err)
-{
-    struct store_removed removed = {0};
-    if (store_remove(t->target->store, key, &removed, err) < 0)
-        return -1;
-    if (removed.result == STORE_GONE)
-        return 0;
-    err_set(err, ERR_STORE, "store \"%s\": %s cannot be replaced: %s", t->target->name, key,
-            removed.reason);
-    return -1;
-}
-
 static int remove_manifest(struct transfer *t, struct err *err)
 {
     char *key = keys_manifest(t->artifact.id);
-    int result = remove_object(t, key, err);
+    int result = repository_remove_object(t->target->store, key, err);
     free(key);
-    return result;
-}
-
-static int manifest_is_there(struct transfer *t, bool *there, struct err *err)
-{
-    struct store_object object = {0};
-    bool absent = false;
-    char *key = keys_manifest(t->artifact.id);
-    int result = store_stat(t->target->store, key, &object, &absent, err);
-    *there = !absent;
-    store_object_release(&object);
-    free(key);
-    return result;
+    return result == 0 ? 0 : err_context(err, "the copy there cannot be replaced");
 }
 
 static int insert(struct transfer *t, struct err *err)
 {
     bool there = false;
-    if (manifest_is_there(t, &there, err) < 0)
+    if (repository_manifest_exists(t->target->store, t->artifact.id, &there, err) < 0)
         return -1;
     if (there) {
         err_set(err, ERR_UNSAFE,
@@ -173,7 +140,7 @@ static int insert(struct transfer *t, struct err *err)
     }
     memcpy(t->copy.artifact, t->artifact.id, ULID_SIZE);
     t->copy.store_id = t->target->id;
-    if (catalog_copy_insert(t->spec->catalog, &t->copy, err) < 0)
+    if (catalog_copy_insert(t->catalog, &t->copy, err) < 0)
         return -1;
     t->reopened = true;
     return 0;
@@ -181,7 +148,7 @@ static int insert(struct transfer *t, struct err *err)
 
 static int reopen(struct transfer *t, struct err *err)
 {
-    if (catalog_copy_reopen(t->spec->catalog, t->copy.id, err) < 0)
+    if (catalog_copy_reopen(t->catalog, t->copy.id, err) < 0)
         return -1;
     t->reopened = true;
     return 0;
@@ -210,34 +177,11 @@ static int replace_broken(struct transfer *t, struct err *err)
 static int replace_deleted(struct transfer *t, struct err *err)
 {
     bool there = false;
-    if (manifest_is_there(t, &there, err) < 0 || (there && prove_source(t, err) < 0))
+    if (repository_manifest_exists(t->target->store, t->artifact.id, &there, err) < 0 ||
+        (there && prove_source(t, err) < 0))
         return -1;
     t->replaces = true;
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
-}
-
-static int abort_stray(void *context, const struct store_pending *pending, struct err *err)
-{
-    struct transfer *t = context;
-    char id[ULID_SIZE];
-    (void)keys_parse(pending->key, id);
-    if (strcmp(id, t->artifact.id) != 0 ||
-        (t->handle && strcmp(pending->handle, t->handle) == 0))
-        return 0;
-    return store_abort_pending(t->target->store, pending->key, pending->handle, err);
-}
-
-/* Killed between the beginning of an upload and the note of its handle, it left one that
- * nobody knows: of this very key, in a folder beside it. */
-static int abort_strays(struct transfer *t, struct err *err)
-{
-    bool beside = store_is_dir(t->target->store);
-    size_t length = beside ? (size_t)(strrchr(t->copy.key, '/') - t->copy.key) + 1
-                           : strlen(t->copy.key);
-    char *prefix = memory_strndup(t->copy.key, length);
-    int result = store_list_pending(t->target->store, prefix, abort_stray, t, err);
-    free(prefix);
-    return result;
 }
 
 /* Whole, it only has to be told. Else it begins anew once what is left of it is cleared, a
@@ -245,7 +189,7 @@ static int abort_strays(struct transfer *t, struct err *err)
 static int finish_or_clear(struct transfer *t, struct err *err)
 {
     enum recover_result what = RECOVER_LEFT_ALONE;
-    if (recover_copy(t->spec->catalog, t->target, &t->copy, false, &what, err) < 0)
+    if (recover_copy(t->catalog, t->target, &t->copy, false, &what, err) < 0)
         return -1;
     if (what != RECOVER_COMPLETED)
         return reopen(t, err);
@@ -261,13 +205,18 @@ static int continue_upload(struct transfer *t, struct err *err)
                        "store \"%s\": %s is being copied there already (its process: %s)",
                        t->target->name, t->artifact.id,
                        owner_state_name(t->copy.owner_state));
-    if (manifest_is_there(t, &there, err) < 0)
+    if (repository_manifest_exists(t->target->store, t->artifact.id, &there, err) < 0)
         return -1;
     if (there) /* killed after it was written */
         return finish_or_clear(t, err);
     t->replaces = true;
     t->handle = memory_strdup(t->copy.upload);
-    return abort_strays(t, err) < 0 ? -1 : reopen(t, err);
+    /* Killed between the beginning of an upload and the note of its handle, it left one that
+     * nobody knows. */
+    if (repository_abort_unfinished(t->target->store, t->artifact.id, t->copy.key,
+                                    t->handle, err) < 0)
+        return -1;
+    return reopen(t, err);
 }
 
 static int clear_failed(struct transfer *t, struct err *err)
@@ -303,10 +252,10 @@ static int claim_row(struct transfer *t, struct err *err)
 static int claim(struct transfer *t, struct err *err)
 {
     struct catalog_copy row = {0};
-    if (copy_reader_access(t->retrieve)->id == t->target->id)
+    if (copy_reader_repository(t->retrieve)->id == t->target->id)
         return err_set(err, ERR_USAGE, "\"%s\" and \"%s\" are the same store",
                        t->spec->from, t->spec->to);
-    if (catalog_copy_find(t->spec->catalog, t->artifact.id, t->target->id, &row, err) < 0)
+    if (catalog_copy_find(t->catalog, t->artifact.id, t->target->id, &row, err) < 0)
         return -1;
     if (row.id == 0)
         return insert(t, err);
@@ -325,7 +274,7 @@ static int claim(struct transfer *t, struct err *err)
 static int note_pending(void *context, const char *handle, struct err *err)
 {
     struct transfer *t = context;
-    return catalog_copy_begun(t->spec->catalog, t->copy.id, handle, err);
+    return catalog_copy_begun(t->catalog, t->copy.id, handle, err);
 }
 
 static int try_to_continue(struct transfer *t, const struct store_upload_spec *spec,
@@ -368,8 +317,14 @@ static int begin_upload(struct transfer *t, struct err *err)
         t->upload = store_upload_begin(t->target->store, &spec, err);
     if (t->upload == NULL)
         return -1;
-    return resend_init(&t->resend, t->target->store, t->upload, t->artifact.stored_bytes,
-                       t->result->resumed, number, t->spec->settings->part_budget, err);
+    struct resend_spec resend = {.store = t->target->store,
+                                 .upload = t->upload,
+                                 .size = t->artifact.stored_bytes,
+                                 .skip = t->result->resumed,
+                                 .number = number,
+                                 .budget = session_settings(t->spec->session)->part_budget,
+                                 .cancel = session_cancel(t->spec->session)};
+    return resend_init(&t->resend, &resend, err);
 }
 
 /* Of an earlier copy or try: only now that the new bytes are whole. */
@@ -377,9 +332,10 @@ static int remove_replaced(struct transfer *t, struct err *err)
 {
     if (!t->replaces)
         return 0;
-    if (t->copy.index_key && remove_object(t, t->copy.index_key, err) < 0)
-        return -1;
-    return remove_object(t, t->copy.key, err);
+    if (repository_remove_object(t->target->store, t->copy.index_key, err) == 0 &&
+        repository_remove_object(t->target->store, t->copy.key, err) == 0)
+        return 0;
+    return err_context(err, "the copy there cannot be replaced");
 }
 
 static int finish_data(struct transfer *t, struct err *err)
@@ -403,7 +359,7 @@ static int send_data(struct transfer *t, struct err *err)
     struct stream_sink sink = {.write = resend_write, .context = &t->resend};
     if (begin_upload(t, err) < 0)
         return -1;
-    if (read_source(t, sink, t->spec->meter, err) < 0)
+    if (read_source(t, sink, &t->meter, err) < 0)
         return -1;
     if (resend_end(&t->resend, err) < 0 || remove_replaced(t, err) < 0)
         return -1;
@@ -427,9 +383,9 @@ static int send_all(struct transfer *t, struct err *err)
     /* Before the manifest is sent: an answer that is lost leaves it there. */
     t->committing = result == 0;
     if (result == 0)
-        result = put(t, key, &t->manifest, err);
+        result = put(t, key, &t->manifest.text, err);
     if (result == 0)
-        result = catalog_copy_complete(t->spec->catalog, &t->copy, err);
+        result = catalog_copy_complete(t->catalog, &t->copy, err);
     free(key);
     return result;
 }
@@ -438,12 +394,11 @@ static int send_all(struct transfer *t, struct err *err)
  * may as well be another machine's: it stays for recovery, which looks for a manifest first. */
 static bool data_is_absent(struct transfer *t)
 {
-    struct store_object object = {0};
     struct err trouble = {0};
-    bool absent = false;
-    int result = store_stat(t->target->store, t->copy.key, &object, &absent, &trouble);
-    store_object_release(&object);
-    return result == 0 && absent;
+    bool exists = true;
+    return repository_object_exists(t->target->store, t->copy.key, &exists, NULL,
+                                    &trouble) == 0 &&
+           !exists;
 }
 
 /* True: nothing of this try, or of what it was to replace, is left. What another machine
@@ -476,14 +431,13 @@ static void give_up(struct transfer *t, const struct err *why)
 {
     struct err trouble = {0};
     bool clean = undo(t);
-    if (catalog_copy_fail(t->spec->catalog, t->copy.id, why->text, clean, &trouble) < 0)
+    if (catalog_copy_fail(t->catalog, t->copy.id, why->text, clean, &trouble) < 0)
         log_warning("%s", trouble.text);
 }
 
 static int open_target(struct transfer *t, struct err *err)
 {
-    t->target =
-        repository_open(t->spec->settings, t->spec->catalog, t->spec->to, true, err);
+    t->target = session_repository(t->spec->session, t->spec->to, true, err);
     if (t->target == NULL)
         return -1;
     repository_be_patient(t->target);
@@ -492,8 +446,8 @@ static int open_target(struct transfer *t, struct err *err)
 
 static int load(struct transfer *t, struct err *err)
 {
-    if (catalog_artifact_load(t->spec->catalog, t->spec->id, CATALOG_WITH_COPIES,
-                              &t->artifact, err) < 0)
+    if (catalog_artifact_load(t->catalog, t->spec->id, CATALOG_WITH_COPIES, &t->artifact,
+                              err) < 0)
         return -1;
     if (t->artifact.status == CATALOG_COMPLETE)
         return 0;
@@ -506,10 +460,9 @@ static void release(struct transfer *t)
     store_upload_free(t->upload);
     resend_release(&t->resend);
     copy_reader_close(t->retrieve);
-    repository_close(t->target);
     catalog_copy_release(&t->copy);
     catalog_artifact_release(&t->artifact);
-    text_release(&t->manifest);
+    repository_manifest_release(&t->manifest);
     text_release(&t->index);
     free(t->handle);
 }
@@ -517,20 +470,27 @@ static void release(struct transfer *t)
 int copy_artifact_run(const struct copy_artifact_spec *spec,
                       struct copy_artifact_result *result, struct err *err)
 {
-    struct transfer t = {.spec = spec, .result = result};
+    struct transfer t = {
+        .spec = spec, .catalog = session_catalog(spec->session), .result = result};
     int done = -1;
     *result = (struct copy_artifact_result){.outcome = COPY_ARTIFACT_COPIED};
-    text_init(&t.manifest, MANIFEST_CEILING);
+    t.manifest.absent = true;
     text_init(&t.index, INDEX_MAX);
     if (load(&t, err) == 0 && open_source(&t, err) == 0 && open_target(&t, err) == 0 &&
         claim(&t, err) == 0)
         done = 0;
     if (done == 0 && t.reopened) {
+        const struct observer *observer = session_observer(spec->session);
+        /* No estimate: only stored bytes move, and the percentage is one of raw bytes. */
+        meter_init(&t.meter, 0);
+        observer_artifact(observer, &t.artifact, &t.meter);
+        observer_phase(observer, spec->to);
         done = send_all(&t, err);
+        observer_artifact_end(observer);
         if (done < 0)
             give_up(&t, err);
         else
-            (void)state_sync_try_push(spec->catalog, t.target, t.artifact.id);
+            (void)state_sync_try_push(t.catalog, t.target, t.artifact.id);
     }
     result->bytes = t.artifact.stored_bytes;
     release(&t);

@@ -26,16 +26,14 @@
 #ifndef PGKEEP_BACKUP_COPY_ARTIFACT_H
 #define PGKEEP_BACKUP_COPY_ARTIFACT_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 #include "base/ulid.h"
 #include "stream/meter.h"
 
 struct copy_artifact_spec {
-    struct settings *settings;
-    struct catalog *catalog;
+    struct session *session;
     const char *id;        /* full; a complete artifact */
     const char *from, *to; /* repository_name */
-    struct meter *meter;   /* counts stored_bytes; may be NULL */
 };
 
 enum copy_artifact_outcome {

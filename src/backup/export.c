@@ -27,11 +27,18 @@ static int run(const struct export_spec *spec, struct target *target, char **sto
 {
     struct copy_reader_spec from = spec->from;
     struct stream_sink sink = {.write = write_fd, .context = target};
+    const struct observer *observer = session_observer(from.session);
+    struct meter meter;
     from.purpose = "being fetched";
     struct copy_reader *retrieve = copy_reader_open(&from, err);
     if (retrieve == NULL)
         return -1;
-    int result = copy_reader_run(retrieve, spec->form, sink, spec->meter, err);
+    /* Of stored bytes there is no estimate in the unit that progress counts. */
+    meter_init(&meter, spec->form == COPY_READER_DECODED ? from.artifact->raw_bytes : 0);
+    observer_artifact(observer, from.artifact, &meter);
+    observer_phase(observer, "read");
+    int result = copy_reader_run(retrieve, spec->form, sink, &meter, err);
+    observer_artifact_end(observer);
     if (result == 0 && store)
         *store = memory_strdup(copy_reader_copy(retrieve)->store);
     copy_reader_close(retrieve);

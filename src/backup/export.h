@@ -11,8 +11,7 @@ struct export_spec {
     enum copy_reader_form form;
     const char *output; /* path; NULL: descriptor `fd` */
     int fd;
-    bool force;          /* an existing file is replaced; else ERR_USAGE */
-    struct meter *meter; /* may be NULL */
+    bool force; /* an existing file is replaced; else ERR_USAGE */
 };
 
 /* A file appears under its name only when it is whole and right (temp + fsync + rename,

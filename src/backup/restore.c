@@ -5,8 +5,7 @@
  */
 #include "backup/restore.h"
 
-#include "repository/keys.h"
-#include "repository/manifest.h"
+#include "repository/repository_object.h"
 #include "base/memory.h"
 #include "postgres/psql_sink.h"
 #include "postgres/conninfo.h"
@@ -76,7 +75,8 @@ static int find_programs(struct restore_run *r, const struct server *server,
     int wrote = version ? (int)strtol(version, NULL, 10) * MAJOR : 0;
     if (wrote > wanted)
         wanted = wrote;
-    return programs_find(r->spec->from.settings->pg_bin_dir, wanted, &r->programs, err);
+    return programs_find(session_settings(r->spec->from.session)->pg_bin_dir, wanted,
+                         &r->programs, err);
 }
 
 /* The database that one connects to in order to make another. */
@@ -147,24 +147,14 @@ static int check_target(struct restore_run *r, struct err *err)
 
 static int read_properties(struct restore_run *r, struct err *err)
 {
-    struct text text;
-    struct manifest manifest;
-    bool absent = false;
-    char *key = keys_manifest(r->artifact->id);
-    text_init(&text, MANIFEST_CEILING);
-    int result =
-        store_get(copy_reader_access(r->retrieve)->store, key, &text, &absent, err);
-    if (result == 0 && absent)
-        result = err_set(err, ERR_NOT_FOUND, "the manifest is missing: %s", key);
-    if (result == 0)
-        result = manifest_parse(text.data, text.length, r->artifact->id, &manifest, err);
+    struct repository_manifest found;
+    int result = repository_require_manifest(copy_reader_repository(r->retrieve)->store,
+                                             r->artifact->id, &found, err);
     if (result == 0) {
-        r->properties = manifest.facts.properties;
-        manifest.facts.properties = (struct server_properties){0};
-        manifest_release(&manifest);
+        r->properties = found.manifest.facts.properties; /* moves */
+        found.manifest.facts.properties = (struct server_properties){0};
     }
-    text_release(&text);
-    free(key);
+    repository_manifest_release(&found);
     return result;
 }
 
@@ -182,17 +172,13 @@ static int write_restore(void *context, const void *data, size_t size, struct er
     return psql_sink_write(context, data, size, err);
 }
 
-static void phase(const struct restore_run *r, const char *name)
-{
-    if (r->spec->phase)
-        r->spec->phase(r->spec->context, name);
-}
-
 /* The end of input is given only after the last hash was right: until then psql has no
  * reason to say that it is done. */
 static int feed(struct restore_run *r, struct err *err)
 {
     const struct restore_spec *spec = r->spec;
+    const struct observer *observer = session_observer(spec->from.session);
+    struct meter meter;
     struct psql_sink_spec target = {.conninfo = spec->conninfo,
                                     .format = r->format,
                                     .globals = r->globals,
@@ -206,11 +192,14 @@ static int feed(struct restore_run *r, struct err *err)
     if (restore == NULL)
         return -1;
     struct stream_sink sink = {.write = write_restore, .context = restore};
-    phase(r, "restore");
-    int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, spec->meter, err);
-    phase(r, "finish");
+    meter_init(&meter, r->artifact->raw_bytes);
+    observer_artifact(observer, r->artifact, &meter);
+    observer_phase(observer, "restore");
+    int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, &meter, err);
+    observer_phase(observer, "finish");
     if (result == 0)
         result = psql_sink_finish(restore, err);
+    observer_artifact_end(observer);
     psql_sink_free(restore);
     return result;
 }

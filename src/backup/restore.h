@@ -19,12 +19,9 @@ struct restore_spec {
     const char *conninfo;         /* of the target, with password */
     bool create;
     bool into_nonempty;
-    const struct strlist *tables, *schemas;          /* custom format only; may be NULL */
-    const char *section;                             /* custom format only; NULL: all */
-    bool no_owner, no_privileges;                    /* custom format only */
-    struct meter *meter;                             /* may be NULL */
-    void (*phase)(void *context, const char *phase); /* may be NULL */
-    void *context;
+    const struct strlist *tables, *schemas; /* custom format only; may be NULL */
+    const char *section;                    /* custom format only; NULL: all */
+    bool no_owner, no_privileges;           /* custom format only */
 };
 
 /* What was done; release it. */

@@ -13,3 +13,19 @@ int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format
     err_set(err, ERR_USAGE, "%s", text);
     return err_hint(err, "see `pgkeep help %s`", ctx->command->name);
 }
+
+struct session *cmd_begin(const struct cmd_context *ctx, const struct session_spec *spec,
+                          struct err *err)
+{
+    struct session_spec own = *spec;
+    own.settings = ctx->settings;
+    return session_begin(&own, err);
+}
+
+int cmd_end(struct session *session, int result, struct err *err)
+{
+    if (result < 0)
+        return session_end(session, OUTCOME_FAILED, err);
+    err_clear(err);
+    return session_end(session, OUTCOME_DONE, NULL);
+}

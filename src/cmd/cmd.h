@@ -3,11 +3,11 @@
  * cmd_<name>`.
  *
  * cli.c parses the command line, loads the settings (unless the command needs none), sets
- * the log up and calls run(). A command reads ctx->args and ctx->settings, makes its one
- * call into backup/, catalog/ or retention/, and prints the result with output.h. It never
- * prints the error that ends it: it fills err and returns -1, and cli.c logs that once and
- * turns its kind into the exit status. What it survives (one store of several, one job of a
- * line) it logs itself, and returns the exit status.
+ * the log up and calls run(). A command reads ctx->args and ctx->settings, begins a session,
+ * makes its one call into an operation, prints the result with output.h, and returns what
+ * session_end says. It never prints the error that ends it: it leaves it in err, and cli.c
+ * logs that once. What it survives (one store of several, one job of a line) is logged where
+ * it happens.
  *
  * Which options a command takes stands in config/option_table.c (column `commands`), not
  * here.
@@ -17,10 +17,7 @@
 
 #include "base/err.h"
 #include "config/config_args.h"
-#include "config/settings.h"
-
-/* Exit statuses that are no error of a kind (session/exit_status.h has the others). */
-enum cmd_status { CMD_DONE = 0, CMD_PARTIAL = 8, CMD_TOO_OLD = 10 };
+#include "session/session.h"
 
 enum cmd_flag {
     CMD_NO_SETTINGS = 1 /* runs without a configuration: settings is NULL */
@@ -31,7 +28,7 @@ struct command;
 struct cmd_context {
     const struct command *command;
     const struct config_args *args;
-    struct settings *settings; /* const but for settings_resolve_*; NULL: CMD_NO_SETTINGS */
+    const struct settings *settings;       /* NULL: CMD_NO_SETTINGS */
     const struct command *const *commands; /* the whole table, for help */
     size_t command_count;
 };
@@ -46,14 +43,20 @@ struct command {
     /* arguments that are no options; checked before run (exit 2) */
     size_t min_args, max_args;
     unsigned flags; /* enum cmd_flag */
-    /* An exit status (enum cmd_status, or an error kind's when the reason was logged
-     * already), or -1 with err. */
+    /* An exit status (of session_end), with err when there is something left to say; or -1
+     * with err, whose kind then decides it. */
     int (*run)(struct cmd_context *ctx, struct err *err);
 };
 
 /* ERR_USAGE with "hint: see `pgkeep help NAME`". Returns -1. */
 int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format, ...)
     PRINTF(3, 4);
+
+/* session_begin of this command line: adds the settings. NULL with err. */
+struct session *cmd_begin(const struct cmd_context *ctx, const struct session_spec *spec,
+                          struct err *err) MUST_USE;
+/* session_end of what has no outcome of its own: result 0 is done, -1 failed with err. */
+int cmd_end(struct session *session, int result, struct err *err);
 
 extern const struct command cmd_backup;
 extern const struct command cmd_list;

@@ -3,7 +3,6 @@
  * everything else to stderr: `id=$(pgkeep backup nightly)` has to work.
  */
 #include "prune/prune.h"
-#include "session/exit_status.h"
 #include "backup/backup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,49 +10,20 @@
 #include "catalog/artifact_list.h"
 #include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "report/artifact_name.h"
 
-/* What all jobs of the line came to. */
-struct tally {
-    size_t good, partial, failed;
-    enum err_kind first; /* of what failed first */
-    bool suspect;        /* one is, and its job says anomaly = "fail" */
-};
-
 /* The line under way. */
 struct backing {
-    struct cmd_context *ctx;
-    struct catalog *catalog;
+    const struct cmd_context *ctx;
     struct progress *progress;
-    json_t *list; /* with --json; else NULL */
-    struct tally tally;
-    const struct job_settings *job; /* of backup_job under way */
-    struct err err;                 /* the first trouble of telling results */
+    json_t *list;            /* with --json; else NULL */
+    struct session *session; /* of the job under way */
+    struct backup_tally tally;
+    struct err err; /* the first trouble of telling results */
 };
-
-static void on_begin(void *context, const struct catalog_artifact *artifact,
-                     const struct meter *meter)
-{
-    const struct backing *b = context;
-    progress_begin(b->progress, "backup", artifact_name_database(artifact), artifact->id,
-                   meter);
-}
-
-static void on_phase(void *context, const char *phase)
-{
-    const struct backing *b = context;
-    progress_phase(b->progress, phase);
-}
-
-static void on_end(void *context)
-{
-    const struct backing *b = context;
-    progress_finish(b->progress);
-}
 
 /* ---- what is said ---- */
 
@@ -91,29 +61,19 @@ static int print_result(struct catalog *catalog, const struct backup_result *res
     return loaded;
 }
 
-static void count(struct tally *tally, const struct backup_result *result)
-{
-    tally->good += result->outcome == BACKUP_GOOD;
-    tally->partial += result->outcome == BACKUP_PARTIAL;
-    tally->failed += result->outcome == BACKUP_FAILED;
-    if (result->outcome == BACKUP_FAILED && tally->first == ERR_NONE)
-        tally->first = result->err.kind;
-}
-
 /* As soon as it is known: the next database may take hours. */
 static void on_done(void *context, const struct backup_result *result)
 {
     struct backing *b = context;
     struct err why = {0};
-    count(&b->tally, result);
-    b->tally.suspect |= result->suspect && b->job->anomaly == ANOMALY_FAIL;
     if (result->outcome == BACKUP_FAILED && result->err.kind != ERR_CANCELLED) {
         struct err told = result->err;
         err_context(&told, "backup of \"%s\"",
                     *result->database ? result->database : "globals");
         log_err(&told);
     }
-    if (*result->id && print_result(b->catalog, result, b->list, &why) < 0 &&
+    if (*result->id &&
+        print_result(session_catalog(b->session), result, b->list, &why) < 0 &&
         b->err.kind == ERR_NONE)
         b->err = why;
 }
@@ -145,83 +105,81 @@ static void warn_of_refusal(const struct prune *prune)
 static void prune_after(const struct backing *b, const char *job)
 {
     struct err why = {0};
-    struct prune_spec spec = {.settings = b->ctx->settings,
-                              .catalog = b->catalog,
-                              .job = job,
-                              .yes = true,
-                              .now = clock_now()};
-    struct prune *prune = prune_new(&spec, &why);
-    if (prune == NULL || prune_run(prune, &why) < 0)
+    struct session_spec run = prune_session(job, true);
+    struct session *session = cmd_begin(b->ctx, &run, &why);
+    struct prune *prune = NULL;
+    enum outcome outcome = OUTCOME_FAILED;
+    if (session != NULL) {
+        struct prune_spec spec = {
+            .session = session, .job = job, .yes = true, .now = clock_now()};
+        prune = prune_new(&spec, &why);
+    }
+    if (prune == NULL || prune_run(prune, &why) < 0) {
         log_warning("pruning after the backup: %s", why.text);
-    else
+    } else {
         warn_of_refusal(prune);
+        outcome = prune_outcome(prune, &why);
+    }
     prune_free(prune);
+    if (session != NULL)
+        (void)session_end(session, outcome, &why);
 }
 
 /* ---- the line ---- */
 
-/* A job that cannot even begin does not keep the others from running. */
-static int run_job(struct backing *b, const char *name, struct err *err)
+/* One run. *status: as it is recorded. */
+static int run_job(struct backing *b, const char *name, int *status, struct err *err)
 {
-    struct cmd_context *ctx = b->ctx;
-    struct backup_spec spec = {.settings = ctx->settings,
-                               .catalog = b->catalog,
-                               .job = name,
-                               .name = config_args_text(ctx->args, "name"),
-                               .observer = {.begin = on_begin,
-                                            .phase = on_phase,
-                                            .end = on_end,
-                                            .done = on_done,
-                                            .context = b}};
+    const struct job_settings *job = settings_require_job(b->ctx->settings, name, err);
+    struct observer observer = progress_observer(b->progress);
+    struct session_spec base = {.settings = b->ctx->settings, .observer = &observer};
+    struct backup_spec spec = {.job = name,
+                               .name = config_args_text(b->ctx->args, "name"),
+                               .done = on_done,
+                               .context = b};
     struct backup_results results = {0};
+    struct backup_tally tally = {0};
     struct err why = {0};
-    const struct job_settings *job = settings_require_job(ctx->settings, name, err);
     if (job == NULL)
         return -1;
-    b->job = job;
-    int taken = backup_job(&spec, &results, &why);
-    int result = b->err.kind == ERR_NONE ? 0 : -1;
-    if (result < 0)
-        *err = b->err;
-    if (result == 0 && taken == 0 && job->prune_after_backup && any_good(&results))
-        prune_after(b, name);
-    backup_results_release(&results);
-    if (result < 0 || taken == 0)
-        return result;
-    if (why.kind == ERR_CANCELLED || (ctx->args->positional.count <= 1)) {
-        *err = why;
+    b->session = backup_begin(&spec, &base, err);
+    if (b->session == NULL) {
+        backup_tally_add(&b->tally, job, &results, err);
         return -1;
     }
-    log_err(&why);
-    b->tally.failed++;
-    if (b->tally.first == ERR_NONE)
-        b->tally.first = why.kind;
-    return 0;
+    int taken = backup_job(b->session, &spec, &results, err);
+    backup_tally_add(&tally, job, &results, taken < 0 ? err : NULL);
+    backup_tally_add(&b->tally, job, &results, taken < 0 ? err : NULL);
+    *status = session_end(b->session, backup_outcome(&tally, &why), &why);
+    if (taken == 0 && job->prune_after_backup && any_good(&results))
+        prune_after(b, name);
+    backup_results_release(&results);
+    return taken;
 }
 
+/* A job that cannot even begin does not keep the others from running. */
 static int run_jobs(struct backing *b, struct err *err)
 {
     const struct strlist *names = &b->ctx->args->positional;
-    if (b->ctx->settings->adhoc)
-        return run_job(b, SETTINGS_ADHOC, err);
-    for (size_t i = 0; i < names->count; i++) {
-        if (run_job(b, names->items[i], err) < 0)
-            return -1;
+    int status = -1;
+    if (b->ctx->settings->adhoc || names->count == 1) {
+        const char *name = b->ctx->settings->adhoc ? SETTINGS_ADHOC : names->items[0];
+        (void)run_job(b, name, &status, err);
+        return status;
     }
-    return 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (run_job(b, names->items[i], &status, err) == 0)
+            continue;
+        if (err->kind == ERR_CANCELLED)
+            return status;
+        log_err(err);
+        err_clear(err);
+    }
+    struct err why = {0};
+    enum outcome outcome = backup_outcome(&b->tally, &why);
+    return exit_status_of(outcome, why.kind, NULL);
 }
 
-static int exit_status(const struct tally *tally)
-{
-    if (tally->failed > 0 && tally->good + tally->partial == 0)
-        return exit_status_of(OUTCOME_FAILED, tally->first, NULL);
-    if (tally->failed > 0 || tally->partial > 0)
-        return CMD_PARTIAL;
-    return tally->suspect ? exit_status_of(OUTCOME_FAILED, ERR_CORRUPT, NULL) : CMD_DONE;
-}
-
-/* All names are checked before the first dump starts: a typo in the second should not show
- * after hours. */
 static int check_names(struct cmd_context *ctx, struct err *err)
 {
     const struct strlist *names = &ctx->args->positional;
@@ -239,20 +197,20 @@ static int check_names(struct cmd_context *ctx, struct err *err)
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct backing b = {.ctx = ctx};
-    int result = -1;
+    int status = -1;
     if (check_names(ctx, err) < 0)
         return -1;
     b.list = ctx->settings->json ? json_array() : NULL;
-    b.catalog = catalog_for_creating(ctx->settings, err);
-    if (b.catalog)
-        b.progress = progress_new(progress_style(ctx->settings), NULL, err);
+    b.progress = progress_new(progress_style(ctx->settings), NULL, err);
     if (b.progress)
-        result = run_jobs(&b, err);
+        status = run_jobs(&b, err);
     progress_free(b.progress);
-    catalog_close(b.catalog);
     if (b.list)
         output_json(json_pack("{s:o}", "artifacts", b.list));
-    return result < 0 ? -1 : exit_status(&b.tally);
+    if (b.err.kind == ERR_NONE || err->kind != ERR_NONE)
+        return status;
+    *err = b.err;
+    return -1;
 }
 
 const struct command cmd_backup = {

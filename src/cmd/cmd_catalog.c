@@ -1,16 +1,13 @@
 /*
- * rebuild, sync and check share how they go from store to store: one that is away is told
- * and counted, the others are visited.
+ * `catalog rebuild`, `sync` and `check`: one call into repair/ each, and what came of it.
  */
 #include "repair/check.h"
-#include "session/exit_status.h"
 #include "repair/rebuild.h"
 #include "repair/sync.h"
+#include "repair/visit.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "catalog/runs.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
@@ -56,110 +53,36 @@ static void print_rebuilt(const struct cmd_context *ctx,
 
 static int run_rebuild(struct cmd_context *ctx, struct err *err)
 {
-    struct rebuild_result result;
-    int done =
-        rebuild_run(ctx->settings, config_args_text(ctx->args, "store"), &result, err);
+    struct rebuild_result result = {0};
+    struct session_spec run_spec = rebuild_session();
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
+        return -1;
+    int done = rebuild_run(session, config_args_text(ctx->args, "store"), &result, err);
     if (done == 0)
         print_rebuilt(ctx, &result);
-    int status = result.damaged > 0 ? CMD_PARTIAL : CMD_DONE;
+    int status = done < 0 ? cmd_end(session, done, err)
+                          : session_end(session, rebuild_outcome(&result), NULL);
     rebuild_result_release(&result);
-    return done < 0 ? -1 : status;
+    return status;
 }
 
 /* ---- store by store: sync and check ---- */
 
-struct visit {
-    struct cmd_context *ctx;
-    struct catalog *catalog;
+struct showing {
+    struct session *session;
     json_t *list;              /* with --json: one object per store */
     struct output_table table; /* check without --json */
-    size_t good, doubtful, failed;
-    enum err_kind first; /* of what failed first */
 };
 
-/* What is done with one open store; *doubtful: not all is as it should be. */
-typedef int (*visit_store)(struct visit *visit, struct repository *repository,
-                           bool *doubtful, struct err *err);
-
-static int fail(struct visit *v, const char *name, const struct err *why, struct err *err)
+static void show_failed(void *context, const char *name, const struct err *why)
 {
-    bool missed = true;
-    if (!config_args_has(v->ctx->args, "store") &&
-        repository_is_required(v->ctx->settings, v->catalog, name, &missed, err) < 0)
-        return -1;
-    if (missed)
-        log_err(why);
-    else
-        log_warning("%.*s", (int)strcspn(why->text, "\n"), why->text);
-    v->failed += missed;
-    if (missed && v->first == ERR_NONE)
-        v->first = why->kind;
+    struct showing *v = context;
     if (v->list)
         (void)json_array_append_new(v->list, json_pack("{s:o, s:{s:s, s:o}}", "store",
                                                        json_bytes(name), "error", "code",
                                                        err_kind_name(why->kind), "message",
                                                        json_bytes(why->text)));
-    return 0;
-}
-
-/* A configured store without a mark, which this catalog never saw with one, was not named
- * on the command line. */
-static bool is_unused(const struct visit *v, const char *name, const struct err *why)
-{
-    struct catalog_store row = {0};
-    struct err ignored = {0};
-    bool absent = true;
-    if (why->kind != ERR_NOT_FOUND || config_args_has(v->ctx->args, "store"))
-        return false;
-    bool seen = catalog_store_find(v->catalog, name, &row, &absent, &ignored) == 0 &&
-                !absent && *row.uuid != '\0';
-    catalog_store_release(&row);
-    return !seen;
-}
-
-/* One store that is away does not keep the others from being read. */
-static int visit_one(struct visit *v, const char *name, visit_store each, struct err *err)
-{
-    struct err why = {0};
-    bool doubtful = false;
-    struct repository *repository =
-        repository_open(v->ctx->settings, v->catalog, name, false, &why);
-    int done = repository ? each(v, repository, &doubtful, &why) : -1;
-    repository_close(repository);
-    if (done < 0 && err_is_fatal(why.kind)) {
-        *err = why;
-        return -1;
-    }
-    if (done < 0 && is_unused(v, name, &why))
-        log_info("%.*s: nothing to do there", (int)strcspn(why.text, "\n"), why.text);
-    else if (done < 0)
-        return fail(v, name, &why, err);
-    else if (doubtful)
-        v->doubtful++;
-    else
-        v->good++;
-    return 0;
-}
-
-static int visit_all(struct visit *v, visit_store each, struct err *err)
-{
-    struct strlist names = {0};
-    int result = repository_names(v->ctx->settings, v->catalog,
-                                  config_args_text(v->ctx->args, "store"), &names, err);
-    for (size_t i = 0; result == 0 && i < names.count; i++)
-        result = visit_one(v, names.items[i], each, err);
-    strlist_release(&names);
-    return result;
-}
-
-/* All failed: why the first did. doubtful: the status when that is all. */
-static int visit_status(const struct visit *v, int doubtful)
-{
-    if (v->failed > 0 && v->good + v->doubtful == 0)
-        return exit_status_of(OUTCOME_FAILED, v->first, NULL);
-    if (v->doubtful > 0)
-        return doubtful;
-    return v->failed > 0 ? CMD_PARTIAL : CMD_DONE;
 }
 
 /* ---- sync ---- */
@@ -175,7 +98,7 @@ static json_t *synced_json(const char *name, const struct sync_result *result)
         (json_int_t)result->damaged, "empty_listing", result->empty ? 1 : 0, "error");
 }
 
-static void print_synced(struct visit *v, const char *name,
+static void print_synced(struct showing *v, const char *name,
                          const struct sync_result *result)
 {
     char manifests[64], backups[64], copies[64], decisions[64];
@@ -192,11 +115,12 @@ static void print_synced(struct visit *v, const char *name,
                      result->missing, result->healed, result->damaged);
 }
 
-static int sync_one(struct visit *v, struct repository *repository, bool *doubtful,
+static int sync_one(void *context, struct repository *repository, bool *doubtful,
                     struct err *err)
 {
+    struct showing *v = context;
     struct sync_result result;
-    if (sync_store(v->ctx->settings, v->catalog, repository, &result, err) < 0)
+    if (sync_store(v->session, repository, &result, err) < 0)
         return -1;
     *doubtful = result.empty || result.damaged > 0;
     print_synced(v, repository->name, &result);
@@ -205,27 +129,25 @@ static int sync_one(struct visit *v, struct repository *repository, bool *doubtf
 
 static int run_sync(struct cmd_context *ctx, struct err *err)
 {
-    struct visit v = {.ctx = ctx};
-    struct err trouble = {0};
-    int64_t run = 0;
-    int result = -1;
-    v.catalog = catalog_for_creating(ctx->settings, err);
-    if (v.catalog == NULL ||
-        catalog_run_begin(v.catalog, "catalog sync", NULL, &run, err) < 0)
-        goto cleanup;
+    struct showing v = {0};
+    struct err why = {0};
+    struct session_spec run_spec = {
+        .kind = "catalog sync", .catalog = SESSION_CREATE, .recorded = true};
+    v.session = cmd_begin(ctx, &run_spec, err);
+    if (v.session == NULL)
+        return -1;
+    struct visit visit = {.session = v.session,
+                          .only = config_args_text(ctx->args, "store"),
+                          .each = sync_one,
+                          .failed = show_failed,
+                          .context = &v};
     v.list = ctx->settings->json ? json_array() : NULL;
-    result = visit_all(&v, sync_one, err);
-    int status = result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL)
-                            : visit_status(&v, CMD_PARTIAL);
-    if (catalog_run_end(v.catalog, run, status, result < 0 ? err->text : NULL, &trouble) <
-        0)
-        log_warning("%s", trouble.text);
+    int result = visit_stores(&visit, err);
     if (v.list)
         output_json(json_pack("{s:o}", "stores", v.list));
-    result = result < 0 ? -1 : status;
-cleanup:
-    catalog_close(v.catalog);
-    return result;
+    if (result < 0)
+        return cmd_end(v.session, result, err);
+    return session_end(v.session, visit_outcome(&visit, ERR_NONE, &why), &why);
 }
 
 /* ---- check ---- */
@@ -258,7 +180,7 @@ static json_t *compared_json(const char *name, const struct check_result *result
                      "error");
 }
 
-static void print_compared(struct visit *v, const char *name,
+static void print_compared(struct showing *v, const char *name,
                            const struct check_result *result)
 {
     if (v->list) {
@@ -281,11 +203,13 @@ static void print_compared(struct visit *v, const char *name,
              text_count(findings, result->count, "finding", "findings"));
 }
 
-static int check_one(struct visit *v, struct repository *repository, bool *doubtful,
+static int check_one(void *context, struct repository *repository, bool *doubtful,
                      struct err *err)
 {
+    struct showing *v = context;
     struct check_result result;
-    int done = check_store(v->catalog, repository, clock_now(), &result, err);
+    int done =
+        check_store(session_catalog(v->session), repository, clock_now(), &result, err);
     *doubtful = done == 0 && result.count > 0;
     if (done == 0)
         print_compared(v, repository->name, &result);
@@ -295,24 +219,31 @@ static int check_one(struct visit *v, struct repository *repository, bool *doubt
 
 static int run_check(struct cmd_context *ctx, struct err *err)
 {
-    struct visit v = {.ctx = ctx};
-    v.catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    if (v.catalog == NULL)
+    struct showing v = {0};
+    struct err why = {0};
+    struct session_spec run_spec = {.kind = "catalog check", .catalog = SESSION_WRITE};
+    v.session = cmd_begin(ctx, &run_spec, err);
+    if (v.session == NULL)
         return -1;
+    struct visit visit = {.session = v.session,
+                          .only = config_args_text(ctx->args, "store"),
+                          .each = check_one,
+                          .failed = show_failed,
+                          .context = &v};
     /* Rows of a damaged file would show as findings about the stores. */
-    int result = catalog_check(v.catalog, err);
+    int result = catalog_check(session_catalog(v.session), err);
     v.list = ctx->settings->json ? json_array() : NULL;
     output_table_init(&v.table, columns, sizeof columns / sizeof *columns);
     if (result == 0)
-        result = visit_all(&v, check_one, err);
+        result = visit_stores(&visit, err);
     if (v.list)
         output_json(json_pack("{s:o}", "stores", v.list));
     else
         output_table_print(&v.table);
     output_table_release(&v.table);
-    catalog_close(v.catalog);
-    return result < 0 ? -1
-                      : visit_status(&v, exit_status_of(OUTCOME_FAILED, ERR_CORRUPT, NULL));
+    if (result < 0)
+        return cmd_end(v.session, result, err);
+    return session_end(v.session, visit_outcome(&visit, ERR_CORRUPT, &why), &why);
 }
 
 /* ---- which ---- */

@@ -66,7 +66,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct settings settings;
     if (config_args_flag(ctx->args, "example")) {
         print_example();
-        return CMD_DONE;
+        return 0;
     }
     int result = settings_load(&settings, ctx->args, err);
     if (result == 0 && settings.json)

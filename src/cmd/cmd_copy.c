@@ -1,20 +1,13 @@
 /*
- * `copy`: names to ids, one call of transfer.h, recorded as a run. What it may and may not
- * replace is decided there.
+ * `copy`: names to ids, and one call of copy_artifact.h. What it may and may not replace is
+ * decided there.
  */
 #include "backup/copy_artifact.h"
-#include "session/exit_status.h"
 #include "base/json.h"
-#include "base/log.h"
-#include "base/memory.h"
 #include "catalog/artifact_list.h"
-#include "catalog/runs.h"
-#include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
-#include "report/artifact_name.h"
 
 static void print(const struct cmd_context *ctx, const struct copy_artifact_spec *spec,
                   const struct copy_artifact_result *result)
@@ -38,77 +31,44 @@ static void print(const struct cmd_context *ctx, const struct copy_artifact_spec
                      spec->to, text_size(size, result->bytes));
 }
 
-static int transfer(struct cmd_context *ctx, const struct copy_artifact_spec *given,
-                    struct err *err)
-{
-    struct meter meter;
-    struct copy_artifact_spec spec = *given;
-    struct copy_artifact_result result;
-    struct catalog_artifact artifact = {0};
-    struct progress *progress = NULL;
-    int done = -1;
-    if (catalog_artifact_load(spec.catalog, spec.id, 0, &artifact, err) == 0)
-        progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress) {
-        /* No estimate: only stored bytes move, and the percentage is one of raw bytes. */
-        meter_init(&meter, 0);
-        spec.meter = &meter;
-        progress_begin(progress, "copy", artifact_name_database(&artifact), spec.id,
-                       &meter);
-        progress_phase(progress, spec.to);
-        done = copy_artifact_run(&spec, &result, err);
-        progress_finish(progress);
-    }
-    progress_free(progress);
-    catalog_artifact_release(&artifact);
-    if (done == 0)
-        print(ctx, &spec, &result);
-    return done;
-}
-
-static int run_recorded(struct cmd_context *ctx, const struct copy_artifact_spec *spec,
-                        struct err *err)
-{
-    struct err trouble = {0};
-    int64_t run = 0;
-    if (catalog_run_begin(spec->catalog, "copy", NULL, &run, err) < 0)
-        return -1;
-    int result = transfer(ctx, spec, err);
-    int status = result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : CMD_DONE;
-    if (catalog_run_end(spec->catalog, run, status, result < 0 ? err->text : NULL,
-                        &trouble) < 0)
-        log_warning("%s", trouble.text);
-    return result;
-}
-
-static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+static int copy(const struct cmd_context *ctx, struct session *session, struct err *err)
 {
     char id[ULID_SIZE];
     const struct config_args *args = ctx->args;
+    struct catalog *catalog = session_catalog(session);
+    struct copy_artifact_result result;
     char *to = NULL;
     char *from =
         repository_name(ctx->settings, catalog, config_args_text(args, "from"), err);
     if (from)
         to = repository_name(ctx->settings, catalog, config_args_text(args, "to"), err);
-    int result =
-        to ? catalog_artifact_find(catalog, args->positional.items[0], id, err) : -1;
-    struct copy_artifact_spec spec = {
-        .settings = ctx->settings, .catalog = catalog, .id = id, .from = from, .to = to};
-    if (result == 0)
-        result = run_recorded(ctx, &spec, err);
+    int done = to ? catalog_artifact_find(catalog, args->positional.items[0], id, err) : -1;
+    struct copy_artifact_spec spec = {.session = session, .id = id, .from = from, .to = to};
+    if (done == 0)
+        done = copy_artifact_run(&spec, &result, err);
+    if (done == 0)
+        print(ctx, &spec, &result);
     free(from);
     free(to);
-    return result;
+    return done;
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
     if (!config_args_has(ctx->args, "from") || !config_args_has(ctx->args, "to"))
         return cmd_usage(ctx, err, "from where to where? --from STORE --to STORE");
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    int result = catalog ? run_with(ctx, catalog, err) : -1;
-    catalog_close(catalog);
-    return result;
+    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
+    if (progress == NULL)
+        return -1;
+    struct observer observer = progress_observer(progress);
+    struct session_spec spec = {
+        .kind = "copy", .catalog = SESSION_WRITE, .recorded = true, .observer = &observer};
+    struct session *session = cmd_begin(ctx, &spec, err);
+    int status = -1;
+    if (session != NULL)
+        status = cmd_end(session, copy(ctx, session, err), err);
+    progress_free(progress);
+    return status;
 }
 
 const struct command cmd_copy = {

@@ -2,7 +2,6 @@
 #include "prune/delete_artifact.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
@@ -78,45 +77,32 @@ static json_t *outcome_json(const struct delete_outcome *outcome, bool yes)
                      copies);
 }
 
-static int exit_status(const struct delete_outcome *outcome)
-{
-    for (size_t i = 0; i < outcome->removed.count; i++) {
-        if (outcome->removed.items[i].outcome != REMOVE_GONE)
-            return CMD_PARTIAL;
-    }
-    return outcome->stores.failure_count > 0 ? CMD_PARTIAL : CMD_DONE;
-}
-
-static int delete_one(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
-{
-    char id[ULID_SIZE];
-    struct delete_outcome outcome;
-    struct delete_spec spec = {.settings = ctx->settings,
-                               .catalog = catalog,
-                               .id = id,
-                               .store = config_args_text(ctx->args, "store"),
-                               .yes = config_args_flag(ctx->args, "yes"),
-                               .now = clock_now()};
-    if (catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err) < 0)
-        return -1;
-    int result = delete_artifact(&spec, &outcome, err);
-    if (result == 0 && ctx->settings->json)
-        output_json(outcome_json(&outcome, spec.yes));
-    else if (result == 0)
-        print_text(&outcome, spec.yes);
-    int status = result < 0 ? -1 : exit_status(&outcome);
-    delete_outcome_release(&outcome);
-    return status;
-}
-
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    if (catalog == NULL)
+    char id[ULID_SIZE];
+    bool yes = config_args_flag(ctx->args, "yes");
+    struct delete_outcome outcome = {0};
+    struct session_spec run_spec = delete_session(yes);
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
         return -1;
-    int result = delete_one(ctx, catalog, err);
-    catalog_close(catalog);
-    return result;
+    struct delete_spec spec = {.session = session,
+                               .id = id,
+                               .store = config_args_text(ctx->args, "store"),
+                               .yes = yes,
+                               .now = clock_now()};
+    int result = catalog_artifact_find(session_catalog(session),
+                                       ctx->args->positional.items[0], id, err);
+    if (result == 0)
+        result = delete_artifact(&spec, &outcome, err);
+    if (result == 0 && ctx->settings->json)
+        output_json(outcome_json(&outcome, yes));
+    else if (result == 0)
+        print_text(&outcome, yes);
+    int status = result < 0 ? cmd_end(session, result, err)
+                            : session_end(session, delete_artifact_outcome(&outcome), NULL);
+    delete_outcome_release(&outcome);
+    return status;
 }
 
 const struct command cmd_delete = {

@@ -1,10 +1,8 @@
 #include "repository/adopt.h"
-#include "session/exit_status.h"
 #include "doctor/diagnose.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "config/adhoc.h"
@@ -89,18 +87,24 @@ static void print_end(struct showing *showing, const struct diagnose_result *res
 static int look(struct cmd_context *ctx, struct err *err)
 {
     struct showing showing = {.settings = ctx->settings};
+    struct diagnose_result result;
+    /* The catalog is among what is looked at: whether it can be opened is a finding. */
+    struct session_spec run_spec = {.kind = "doctor"};
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
+        return -1;
     struct diagnose_spec spec = {.settings = ctx->settings,
+                                 .cancel = session_cancel(session),
                                  .adhoc = adhoc_is_asked(ctx->args),
                                  .tell = tell,
                                  .context = &showing};
-    struct diagnose_result result;
     showing.list = ctx->settings->json ? json_array() : NULL;
     int done = diagnose_run(&spec, &result, err);
     print_end(&showing, &result);
-    if (done < 0)
-        return -1;
-    return result.first == ERR_NONE ? CMD_DONE
-                                    : exit_status_of(OUTCOME_FAILED, result.first, NULL);
+    if (done < 0 || result.first == ERR_NONE)
+        return cmd_end(session, done, err);
+    struct err why = {.kind = result.first};
+    return session_end(session, OUTCOME_FAILED, &why);
 }
 
 /* ---- --adopt ---- */
@@ -158,7 +162,7 @@ static int adopt_shown(struct cmd_context *ctx, struct catalog *catalog,
         output_json(adopt_json(adopt, name, before));
     else
         print_adopted(adopt, name);
-    return CMD_DONE;
+    return 0;
 }
 
 static int adopt(struct cmd_context *ctx, struct err *err)
@@ -170,14 +174,15 @@ static int adopt(struct cmd_context *ctx, struct err *err)
         return cmd_usage(ctx, err,
                          "--adopt takes the name of a store, and no --source or "
                          "--store");
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    if (catalog == NULL)
+    struct session_spec run_spec = {.kind = "doctor", .catalog = SESSION_WRITE};
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
         return -1;
+    struct catalog *catalog = session_catalog(session);
     if (adopt_look(ctx->settings, catalog, name, &found, err) == 0)
         result = adopt_shown(ctx, catalog, &found, err);
     adopt_release(&found);
-    catalog_close(catalog);
-    return result;
+    return cmd_end(session, result, err);
 }
 
 static int run(struct cmd_context *ctx, struct err *err)

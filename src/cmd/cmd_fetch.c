@@ -7,11 +7,9 @@
 #include "base/log.h"
 #include "catalog/artifact_list.h"
 #include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
-#include "report/artifact_name.h"
 
 #include <unistd.h>
 
@@ -29,7 +27,7 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
     struct copy_reader *retrieve = copy_reader_open(&spec, err);
     if (retrieve == NULL)
         return -1;
-    char *url = store_presign(copy_reader_access(retrieve)->store,
+    char *url = store_presign(copy_reader_repository(retrieve)->store,
                               copy_reader_copy(retrieve)->key, seconds, &expires, err);
     copy_reader_close(retrieve);
     if (url == NULL)
@@ -49,41 +47,29 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
 {
     const char *output = config_args_text(ctx->args, "output");
     bool standard = output && strcmp(output, "-") == 0;
-    struct meter meter;
     struct export_spec spec = {.from = *from,
                                .form = config_args_flag(ctx->args, "decode")
                                            ? COPY_READER_DECODED
                                            : COPY_READER_STORED,
                                .output = standard ? NULL : output,
                                .fd = STDOUT_FILENO,
-                               .force = config_args_flag(ctx->args, "force"),
-                               .meter = &meter};
+                               .force = config_args_flag(ctx->args, "force")};
     char *store = NULL;
     if (output == NULL)
         return cmd_usage(ctx, err, "where to? --output FILE, or - for stdout");
-    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress == NULL)
-        return -1;
-    /* Of stored bytes there is no estimate in the unit that progress counts. */
-    meter_init(&meter, spec.form == COPY_READER_DECODED ? from->artifact->raw_bytes : 0);
-    progress_begin(progress, "fetch", artifact_name_database(from->artifact),
-                   from->artifact->id, &meter);
-    progress_phase(progress, "read");
     int result = export_run(&spec, &store, err);
-    progress_finish(progress);
-    progress_free(progress);
     if (result == 0)
         log_info("%s: whole and right, from store \"%s\"", from->artifact->id, store);
     free(store);
     return result;
 }
 
-static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+static int run_with(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     char id[ULID_SIZE];
+    struct catalog *catalog = session_catalog(session);
     struct catalog_artifact artifact = {0};
-    struct copy_reader_spec from = {.settings = ctx->settings,
-                                    .catalog = catalog,
+    struct copy_reader_spec from = {.session = session,
                                     .artifact = &artifact,
                                     .store = config_args_text(ctx->args, "store")};
     int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
@@ -98,10 +84,18 @@ static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    int result = catalog ? run_with(ctx, catalog, err) : -1;
-    catalog_close(catalog);
-    return result;
+    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
+    if (progress == NULL)
+        return -1;
+    struct observer observer = progress_observer(progress);
+    struct session_spec spec = {
+        .kind = "fetch", .catalog = SESSION_WRITE, .observer = &observer};
+    struct session *session = cmd_begin(ctx, &spec, err);
+    int status = -1;
+    if (session != NULL)
+        status = cmd_end(session, run_with(ctx, session, err), err);
+    progress_free(progress);
+    return status;
 }
 
 const struct command cmd_fetch = {

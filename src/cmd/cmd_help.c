@@ -163,7 +163,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     }
     if (config_args_flag(ctx->args, "json")) {
         print_json(ctx, command);
-        return CMD_DONE;
+        return 0;
     }
     text_init(&text, HELP_MAX);
     if (command)
@@ -172,7 +172,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         add_overview(&text, ctx);
     output_text(text.data);
     text_release(&text);
-    return CMD_DONE;
+    return 0;
 }
 
 const struct command cmd_help = {

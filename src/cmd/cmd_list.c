@@ -2,9 +2,7 @@
 #include "base/memory.h"
 #include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
-#include "cmd/known.h"
 #include "cmd/output.h"
 
 enum { TEXT_LIMIT = 50 };
@@ -81,16 +79,17 @@ static int print_text(struct catalog *catalog, const struct settings *settings,
     return 0;
 }
 
-static int list(const struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+static int list(const struct cmd_context *ctx, struct session *session, struct err *err)
 {
+    struct catalog *catalog = session_catalog(session);
     struct catalog_pairs tags = {0};
     struct catalog_artifacts artifacts = {0};
     int64_t now = clock_now();
     read_tags(&tags, config_args_list(ctx->args, "tag"));
     struct catalog_filter filter = read_filter(ctx, &tags);
-    int result = known_job(ctx->settings, catalog, filter.job, err);
+    int result = session_require_job(session, filter.job, err);
     if (result == 0)
-        result = known_store(ctx->settings, catalog, filter.store, err);
+        result = session_require_store(session, filter.store, err);
     if (result == 0)
         result =
             catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
@@ -106,20 +105,18 @@ static int list(const struct cmd_context *ctx, struct catalog *catalog, struct e
 static int run(struct cmd_context *ctx, struct err *err)
 {
     static const struct catalog_artifacts none = {0};
-    bool absent;
-    struct catalog *catalog = catalog_for_reading(ctx->settings, &absent, err);
-    int result = -1;
-    if (absent) {
-        if (ctx->settings->json)
-            output_json(artifact_json_list(&none, 0));
-        else
-            print_none(ctx->settings, 0, 0);
-        return CMD_DONE;
-    }
-    if (catalog)
-        result = list(ctx, catalog, err);
-    catalog_close(catalog);
-    return result;
+    struct session_spec spec = {.kind = "list", .catalog = SESSION_READ_IF_ANY};
+    struct session *session = cmd_begin(ctx, &spec, err);
+    int result = 0;
+    if (session == NULL)
+        return -1;
+    if (session_catalog(session) != NULL)
+        result = list(ctx, session, err);
+    else if (ctx->settings->json)
+        output_json(artifact_json_list(&none, 0));
+    else
+        print_none(ctx->settings, 0, 0);
+    return cmd_end(session, result, err);
 }
 
 const struct command cmd_list = {

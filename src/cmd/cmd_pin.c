@@ -2,9 +2,7 @@
 #include "prune/pin.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/memory.h"
 #include "catalog/artifact_list.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
@@ -43,28 +41,26 @@ static int print(struct cmd_context *ctx, struct catalog *catalog, const char *i
     return result;
 }
 
-static int run_with(struct cmd_context *ctx, struct catalog *catalog,
-                    const struct pin_spec *given, struct err *err)
+static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err *err)
 {
     char id[ULID_SIZE];
-    struct pin_spec spec = *given;
     size_t untold = 0;
-    if (catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err) < 0)
+    struct session_spec run_spec = {.kind = ctx->command->name, .catalog = SESSION_WRITE};
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
         return -1;
-    spec.settings = ctx->settings;
-    spec.catalog = catalog;
+    struct pin_spec spec = *given;
+    spec.session = session;
     spec.id = id;
-    if (pin_run(&spec, &untold, err) < 0 || print(ctx, catalog, id, untold, err) < 0)
-        return -1;
-    return untold > 0 ? CMD_PARTIAL : CMD_DONE;
-}
-
-static int run(struct cmd_context *ctx, const struct pin_spec *spec, struct err *err)
-{
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    int result = catalog ? run_with(ctx, catalog, spec, err) : -1;
-    catalog_close(catalog);
-    return result;
+    int result = catalog_artifact_find(session_catalog(session),
+                                       ctx->args->positional.items[0], id, err);
+    if (result == 0)
+        result = pin_run(&spec, &untold, err);
+    if (result == 0)
+        result = print(ctx, session_catalog(session), id, untold, err);
+    if (result < 0 || untold == 0)
+        return cmd_end(session, result, err);
+    return session_end(session, OUTCOME_PARTIAL, NULL);
 }
 
 static int run_pin(struct cmd_context *ctx, struct err *err)

@@ -5,8 +5,6 @@
  */
 #include "prune/prune.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/prune_text.h"
@@ -37,40 +35,19 @@ static void add_force(const char *hash, const struct config_args *args, struct t
     text_addf(line, " --force-unsafe=%s --yes", hash);
 }
 
-/* Of a plan that was partly carried out only the rest is left: another plan, another hash. */
-static void hash_of_rest(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
+/* What a guard refused, as the line that does it all the same. Nothing else that ended the
+ * run is said so. */
+static void refuse(const struct prune *prune, const struct config_args *args,
+                   const struct err *why, struct err *err)
 {
-    struct prune_spec spec = prune->spec;
-    struct err ignored = {0};
-    memcpy(hash, prune->hash, RETENTION_HASH_SIZE);
-    if (!spec.yes)
-        return;
-    spec.yes = false;
-    spec.force = NULL;
-    struct prune *rest = prune_new(&spec, &ignored);
-    if (rest)
-        memcpy(hash, rest->hash, RETENTION_HASH_SIZE);
-    prune_free(rest);
-}
-
-static int refuse(const struct prune *prune, const struct config_args *args,
-                  struct err *err)
-{
-    struct text why, line;
+    struct text line;
     char hash[RETENTION_HASH_SIZE];
-    text_init(&why, 1 << 16);
     text_init(&line, 1 << 12);
-    (void)prune_is_refused(prune, &why);
-    hash_of_rest(prune, hash);
+    prune_rest_hash(prune, hash);
     add_force(hash, args, &line);
-    size_t first = strcspn(why.data, "\n");
-    bool more = why.data[first] != '\0' && why.data[first + 1] != '\0';
-    err_set(err, ERR_UNSAFE, "%.*s%s", first > 220 ? 220 : (int)first, why.data,
-            more ? " (and others, see the plan)" : "");
+    *err = *why;
     err_hint(err, "if this is what you want: %s", line.data);
-    text_release(&why);
     text_release(&line);
-    return -1;
 }
 
 static void print_done(const struct prune *prune)
@@ -90,7 +67,7 @@ static void print_done(const struct prune *prune)
                  text_size(size, bytes));
 }
 
-static int apply(struct cmd_context *ctx, struct prune *prune, struct err *err)
+static int apply(const struct cmd_context *ctx, struct prune *prune, struct err *err)
 {
     bool yes = prune->spec.yes, json = ctx->settings->json;
     int result = 0;
@@ -102,33 +79,34 @@ static int apply(struct cmd_context *ctx, struct prune *prune, struct err *err)
         output_json(prune_json(prune, !yes));
     else if (yes)
         print_done(prune);
-    if (result < 0)
-        return -1;
-    /* After the work: a guard of one group does not keep the others from being pruned. */
-    if (prune_is_refused(prune, NULL))
-        return refuse(prune, ctx->args, err);
-    return prune_exit_status(prune);
+    return result;
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    int result = -1;
-    if (catalog == NULL)
+    const char *job = config_args_text(ctx->args, "job");
+    bool yes = config_args_flag(ctx->args, "yes");
+    struct session_spec run_spec = prune_session(job, yes);
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
         return -1;
-    struct prune_spec spec = {.settings = ctx->settings,
-                              .catalog = catalog,
-                              .job = config_args_text(ctx->args, "job"),
+    struct prune_spec spec = {.session = session,
+                              .job = job,
                               .store = config_args_text(ctx->args, "store"),
-                              .yes = config_args_flag(ctx->args, "yes"),
+                              .yes = yes,
                               .force = config_args_text(ctx->args, "force-unsafe"),
                               .now = clock_now()};
     struct prune *prune = prune_new(&spec, err);
-    if (prune)
-        result = apply(ctx, prune, err);
+    int result = prune != NULL ? apply(ctx, prune, err) : -1;
+    enum outcome outcome = OUTCOME_FAILED;
+    struct err why = *err;
+    if (result == 0) {
+        outcome = prune_outcome(prune, &why);
+        if (prune_is_refused(prune, NULL))
+            refuse(prune, ctx->args, &why, err);
+    }
     prune_free(prune);
-    catalog_close(catalog);
-    return result;
+    return session_end(session, outcome, &why);
 }
 
 const struct command cmd_prune = {

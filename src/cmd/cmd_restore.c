@@ -1,23 +1,15 @@
 /*
  * `restore`: the command line becomes a struct restore_spec. What of it a backup allows is
- * checked in restoring.c, so that the command and later callers refuse the same things.
+ * checked in restore.c, so that the command and later callers refuse the same things.
  */
 #include "backup/restore.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "catalog/artifact_list.h"
 #include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
-#include "report/artifact_name.h"
-
-static void on_phase(void *context, const char *phase)
-{
-    progress_phase(context, phase);
-}
 
 static void say_done(const struct cmd_context *ctx, const struct catalog_artifact *artifact,
                      const struct restore_done *done, int64_t milliseconds)
@@ -35,15 +27,13 @@ static void say_done(const struct cmd_context *ctx, const struct catalog_artifac
                  text_size(size, artifact->raw_bytes), text_duration(time, milliseconds));
 }
 
-static int restore(struct cmd_context *ctx, struct catalog *catalog,
-                   const struct catalog_artifact *artifact, struct progress *progress,
-                   struct err *err)
+static int restore(struct cmd_context *ctx, struct session *session,
+                   const struct catalog_artifact *artifact, struct err *err)
 {
-    struct meter meter;
+    int64_t start = clock_monotonic_ms();
     struct restore_done done = {0};
     struct restore_spec spec = {
-        .from = {.settings = ctx->settings,
-                 .catalog = catalog,
+        .from = {.session = session,
                  .artifact = artifact,
                  .store = config_args_text(ctx->args, "store")},
         .conninfo = config_args_text(ctx->args, "to"),
@@ -53,49 +43,45 @@ static int restore(struct cmd_context *ctx, struct catalog *catalog,
         .schemas = config_args_list(ctx->args, "schema"),
         .section = config_args_text(ctx->args, "section"),
         .no_owner = config_args_flag(ctx->args, "no-owner"),
-        .no_privileges = config_args_flag(ctx->args, "no-privileges"),
-        .meter = &meter,
-        .phase = on_phase,
-        .context = progress};
-    meter_init(&meter, artifact->raw_bytes);
-    progress_begin(progress, "restore", artifact_name_database(artifact), artifact->id,
-                   &meter);
+        .no_privileges = config_args_flag(ctx->args, "no-privileges")};
     int result = restore_run(&spec, &done, err);
-    progress_finish(progress);
     if (result == 0)
-        say_done(ctx, artifact, &done, clock_monotonic_ms() - meter.started_ms);
+        say_done(ctx, artifact, &done, clock_monotonic_ms() - start);
     restore_done_release(&done);
     return result;
 }
 
-static int run_with(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+static int run_with(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     char id[ULID_SIZE];
+    struct catalog *catalog = session_catalog(session);
     struct catalog_artifact artifact = {0};
-    struct progress *progress = NULL;
-    if (config_args_number(ctx->args, "parallel", 1) > 1) {
-        err_set(err, ERR_USAGE,
-                "--parallel: restores run on one connection in this version");
-        return -1;
-    }
     int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
     if (result == 0)
         result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
-    if (result == 0) {
-        progress = progress_new(progress_style(ctx->settings), NULL, err);
-        result = progress ? restore(ctx, catalog, &artifact, progress, err) : -1;
-    }
-    progress_free(progress);
+    if (result == 0)
+        result = restore(ctx, session, &artifact, err);
     catalog_artifact_release(&artifact);
     return result;
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    int result = catalog ? run_with(ctx, catalog, err) : -1;
-    catalog_close(catalog);
-    return result;
+    if (config_args_number(ctx->args, "parallel", 1) > 1)
+        return err_set(err, ERR_USAGE,
+                       "--parallel: restores run on one connection in this version");
+    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
+    if (progress == NULL)
+        return -1;
+    struct observer observer = progress_observer(progress);
+    struct session_spec spec = {
+        .kind = "restore", .catalog = SESSION_WRITE, .observer = &observer};
+    struct session *session = cmd_begin(ctx, &spec, err);
+    int status = -1;
+    if (session != NULL)
+        status = cmd_end(session, run_with(ctx, session, err), err);
+    progress_free(progress);
+    return status;
 }
 
 const struct command cmd_restore = {

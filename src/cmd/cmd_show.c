@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
@@ -29,12 +28,11 @@ static int show(const struct cmd_context *ctx, struct catalog *catalog, struct e
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_READ, err);
-    if (!catalog)
+    struct session_spec spec = {.kind = "show", .catalog = SESSION_READ};
+    struct session *session = cmd_begin(ctx, &spec, err);
+    if (session == NULL)
         return -1;
-    int result = show(ctx, catalog, err);
-    catalog_close(catalog);
-    return result;
+    return cmd_end(session, show(ctx, session_catalog(session), err), err);
 }
 
 const struct command cmd_show = {

@@ -4,7 +4,6 @@
  */
 #include "base/clock.h"
 #include "cmd/artifact_text.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "report/artifact_name.h"
 #include "report/health_json.h"
@@ -264,11 +263,11 @@ static void complain(const struct health *health, const struct health_job *job)
     }
 }
 
-static int verdict(const struct health *health, const struct settings *settings)
+static enum outcome verdict(const struct health *health, const struct settings *settings)
 {
     bool said = false;
     if (!health->too_old)
-        return CMD_DONE;
+        return OUTCOME_DONE;
     for (size_t i = 0; i < health->job_count; i++) {
         if (!health->jobs[i].too_old)
             continue;
@@ -277,7 +276,7 @@ static int verdict(const struct health *health, const struct settings *settings)
     }
     if (!said)
         log_error("there is no backup in %s", settings->catalog);
-    return CMD_TOO_OLD;
+    return OUTCOME_TOO_OLD;
 }
 
 static void print_text(struct catalog *catalog, const struct health *health,
@@ -317,11 +316,12 @@ static int run(struct cmd_context *ctx, struct err *err)
         .now = clock_now(),
         .runs = &runs,
     };
-    bool absent;
-    int result = -1;
-    struct catalog *catalog = catalog_for_reading(settings, &absent, err);
-    if (!catalog && !absent)
-        goto cleanup;
+    enum outcome outcome = OUTCOME_FAILED;
+    struct session_spec run_spec = {.kind = "status", .catalog = SESSION_READ_IF_ANY};
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
+        return -1;
+    struct catalog *catalog = session_catalog(session);
     if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
                                           &artifacts, err) < 0)
         goto cleanup;
@@ -335,13 +335,12 @@ static int run(struct cmd_context *ctx, struct err *err)
         output_json(health_json(&health));
     else if (!settings->quiet)
         print_text(catalog, &health, settings);
-    result = verdict(&health, settings);
+    outcome = verdict(&health, settings);
 cleanup:
     health_release(&health);
     catalog_runs_release(&runs);
     catalog_artifacts_release(&artifacts);
-    catalog_close(catalog);
-    return result;
+    return session_end(session, outcome, err);
 }
 
 const struct command cmd_status = {

@@ -1,9 +1,7 @@
 /* `sweep`: the figures of sweep_report as text and as JSON, from one table. */
 #include "repair/sweep.h"
-#include "session/exit_status.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "cmd/catalog_for.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
@@ -82,27 +80,15 @@ static json_t *report_json(const struct sweep_report *report)
     return document;
 }
 
-static int exit_status(const struct sweep_report *report)
-{
-    /* Locked and foreign things are no undone work: they wait for a date, or their owner. */
-    bool undone = report->failed + report->recovered.failed > 0 ||
-                  count_removed(report, REMOVE_BLOCKED) > 0 ||
-                  count_removed(report, REMOVE_LATER) > 0;
-
-    size_t missed = repository_list_required_failures(&report->stores);
-    if (missed > 0 && report->stores.count == 0)
-        return exit_status_of(OUTCOME_FAILED, ERR_TRANSIENT, NULL);
-    return undone || missed > 0 ? CMD_PARTIAL : CMD_DONE;
-}
-
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct sweep_report report;
-    struct catalog *catalog = catalog_for_using(ctx->settings, CATALOG_WRITE, err);
-    if (catalog == NULL)
+    struct err why = {0};
+    struct session_spec run_spec = sweep_session();
+    struct session *session = cmd_begin(ctx, &run_spec, err);
+    if (session == NULL)
         return -1;
-    struct sweep_spec spec = {.settings = ctx->settings,
-                              .catalog = catalog,
+    struct sweep_spec spec = {.session = session,
                               .store = config_args_text(ctx->args, "store"),
                               .orphans = config_args_flag(ctx->args, "orphans"),
                               .now = clock_now()};
@@ -111,9 +97,9 @@ static int run(struct cmd_context *ctx, struct err *err)
         output_json(report_json(&report));
     else if (result == 0)
         print_text(&report);
-    int status = result < 0 ? -1 : exit_status(&report);
+    int status = result < 0 ? cmd_end(session, result, err)
+                            : session_end(session, sweep_outcome(&report, &why), &why);
     sweep_report_release(&report);
-    catalog_close(catalog);
     return status;
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/memory.h"
+#include "report/artifact_name.h"
 #include "base/thread.h"
 #include "report/progress_view.h"
 
@@ -30,6 +32,7 @@ struct progress {
     bool redraw;               /* a new phase */
     const struct meter *meter; /* NULL: nothing is shown */
     char *what, *name, *id, *phase;
+    char *kind; /* of the run that is watched */
     struct progress_view view;
     int64_t next_ms;
 };
@@ -220,6 +223,42 @@ void progress_finish(struct progress *progress)
     (void)pthread_mutex_unlock(&progress->lock);
 }
 
+/* ---- of a session ---- */
+
+static void on_begin(void *context, const char *kind, const char *job, int64_t run)
+{
+    struct progress *progress = context;
+    (void)job, (void)run;
+    memory_replace(&progress->kind, kind);
+}
+
+static void on_artifact(void *context, const struct catalog_artifact *artifact,
+                        const struct meter *meter)
+{
+    struct progress *progress = context;
+    progress_begin(progress, progress->kind, artifact_name_database(artifact), artifact->id,
+                   meter);
+}
+
+static void on_phase(void *context, const char *phase)
+{
+    progress_phase(context, phase);
+}
+
+static void on_artifact_end(void *context)
+{
+    progress_finish(context);
+}
+
+struct observer progress_observer(struct progress *progress)
+{
+    return (struct observer){.begin = on_begin,
+                             .artifact = on_artifact,
+                             .phase = on_phase,
+                             .artifact_end = on_artifact_end,
+                             .context = progress};
+}
+
 void progress_free(struct progress *progress)
 {
     if (!progress)
@@ -234,5 +273,6 @@ void progress_free(struct progress *progress)
         (void)pthread_cond_destroy(&progress->changed);
         (void)pthread_mutex_destroy(&progress->lock);
     }
+    free(progress->kind);
     free(progress);
 }

@@ -13,7 +13,7 @@
 #define PGKEEP_CMD_PROGRESS_H
 
 #include "config/settings.h"
-#include "stream/meter.h"
+#include "session/observer.h"
 
 enum progress_style {
     PROGRESS_NONE,
@@ -49,6 +49,8 @@ void progress_begin(struct progress *progress, const char *what, const char *nam
                     const char *id, const struct meter *meter);
 /* A word for what is being done now: "dump". Copied; drawn at once where lines are live. */
 void progress_phase(struct progress *progress, const char *phase);
+/* For a session: what it does is shown, under the kind of its run. */
+struct observer progress_observer(struct progress *progress);
 /* The live line is gone and the meter is not looked at any more when it returns. Without a
  * begin: nothing. */
 void progress_finish(struct progress *progress);

@@ -38,7 +38,7 @@ static bool has_lines(const struct prune_part *part, const struct retention_grou
 static void print_rows(const struct prune *prune, const struct prune_part *part,
                        const struct retention_group *group, bool all)
 {
-    struct retention_style style = {add_short, prune->spec.catalog};
+    struct retention_style style = {add_short, prune->catalog};
     struct text line;
     text_init(&line, LINE_CEILING);
     for (size_t i = group->first; i < group->first + group->count; i++) {

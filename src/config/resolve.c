@@ -3,11 +3,20 @@
 
 enum { SECRET_MAX = 65536 };
 
-int resolve_secret(const struct resolve_secret *secret, struct err *err)
+/* The three ways to give a secret. Keys are for messages. */
+struct resolve_secret {
+    struct secret *secret;
+    const struct secret *given;
+    const char *env, *file; /* may be NULL */
+    const char *key; /* "secret_key": the others are secret_key_env and secret_key_file */
+};
+
+static int read_secret(const struct resolve_secret *secret, struct err *err)
 {
     struct text text;
     int result = -1;
-    if (secret->secret->text) /* given in plain, or fetched before */
+    secret_set(secret->secret, secret->given->text);
+    if (secret->given->text) /* in plain */
         return 0;
 
     /* An empty variable is as wrong as a missing one: an empty password never is what is
@@ -46,4 +55,42 @@ cleanup:
     memory_wipe(text.data, text.length);
     text_release(&text);
     return result;
+}
+
+int resolve_store(const struct store_settings *store, struct store_secrets *out,
+                  struct err *err)
+{
+    const struct resolve_secret secrets[] = {
+        {&out->access_key, &store->access_key, store->access_key_env,
+         store->access_key_file, "access_key"},
+        {&out->secret_key, &store->secret_key, store->secret_key_env,
+         store->secret_key_file, "secret_key"},
+        {&out->session_token, &store->session_token, store->session_token_env,
+         store->session_token_file, "session_token"},
+    };
+    *out = (struct store_secrets){0};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (read_secret(&secrets[i], err) == 0)
+            continue;
+        resolve_store_release(out);
+        return err_context(err, "store \"%s\"", store->name);
+    }
+    return 0;
+}
+
+void resolve_store_release(struct store_secrets *secrets)
+{
+    secret_release(&secrets->access_key);
+    secret_release(&secrets->secret_key);
+    secret_release(&secrets->session_token);
+}
+
+int resolve_source(const struct source_settings *source, struct secret *password,
+                   struct err *err)
+{
+    const struct resolve_secret secret = {password, &source->password, source->password_env,
+                                          source->password_file, "password"};
+    *password = (struct secret){0};
+    return read_secret(&secret, err) == 0 ? 0
+                                          : err_context(err, "source \"%s\"", source->name);
 }

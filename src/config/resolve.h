@@ -1,23 +1,26 @@
 /*
- * resolve - the secret that *_env or *_file names, only when it is needed: `list` must not
- * fail because a variable of some store is not set.
+ * resolve - the secrets that *_env and *_file name, read only when they are needed: `list` must
+ * not fail because a variable of some store is not set.
+ *
+ * The settings stay as they are; what is read belongs to the caller, who wipes it with the
+ * release. ERR_CONFIG names the source or store, the variable or file, and what is wrong with it
+ * (not set, empty, unreadable, larger than 64 KiB). Of a file the first line counts. Any thread.
  */
 #ifndef PGKEEP_CONFIG_RESOLVE_H
 #define PGKEEP_CONFIG_RESOLVE_H
 
-#include "base/err.h"
-#include "base/memory.h"
+#include "config/settings.h"
 
-/* The three ways to give a secret; env and file may be NULL. Keys are for messages. */
-struct resolve_secret {
-    struct secret *secret;
-    const char *env, *file;
-    const char *key; /* "secret_key": the others are secret_key_env and secret_key_file */
+struct store_secrets {
+    struct secret access_key, secret_key, session_token; /* text NULL: none */
 };
 
-/* Fills *secret unless it is there. ERR_CONFIG names the variable or file and what is wrong
- * with it (not set, empty, unreadable, larger than 64 KiB). Of a file the first line
- * counts. */
-int resolve_secret(const struct resolve_secret *secret, struct err *err) MUST_USE;
+/* The keys of a bucket; of a folder none. */
+int resolve_store(const struct store_settings *store, struct store_secrets *out,
+                  struct err *err) MUST_USE;
+void resolve_store_release(struct store_secrets *secrets); /* wipes; twice is fine */
+/* The password of a source; secret_release it. Text NULL: libpq's own places. */
+int resolve_source(const struct source_settings *source, struct secret *password,
+                   struct err *err) MUST_USE;
 
 #endif

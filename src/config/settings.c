@@ -8,7 +8,6 @@
 #include "config/adhoc.h"
 #include "config/config_env.h"
 #include "config/config_file.h"
-#include "config/resolve.h"
 #include "config/section.h"
 #include "config/settings_check.h"
 #include "config/store_settings.h"
@@ -418,25 +417,4 @@ bool settings_is_argument(const struct settings *settings, const struct option *
             return text_starts_with(value->origin, "--");
     }
     return false;
-}
-
-/* ---- secrets ---- */
-
-/* Only when it is used: `list` must not fail because some variable is not set. */
-int settings_resolve_source(struct settings *settings, const char *name, struct err *err)
-{
-    struct source_settings *source = require(settings, OPTION_SOURCE, name, err);
-    if (!source)
-        return -1;
-    struct resolve_secret password = {&source->password, source->password_env,
-                                      source->password_file, "password"};
-    if (resolve_secret(&password, err) < 0)
-        return err_context(err, "source \"%s\"", name);
-    return 0;
-}
-
-int settings_resolve_store(struct settings *settings, const char *name, struct err *err)
-{
-    struct store_settings *store = require(settings, OPTION_STORE, name, err);
-    return store ? store_settings_resolve(store, err) : -1;
 }

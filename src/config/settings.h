@@ -1,14 +1,14 @@
 /*
  * settings - the effective configuration as plain structs: built once, then const.
  *
- *     settings_load -> settings_require_* -> settings_resolve_* of what is used
- *     -> settings_release
+ *     settings_load -> settings_require_* -> resolve_* (resolve.h) for the secrets of what is
+ *     used -> settings_release
  *
  * default < file < environment (PGKEEP_<KEY>, top-level keys only) < command line; every
  * value knows its origin. The rows of option_table.c say which keys exist; nothing else
  * does. Options of the command line that stand for keys of sources, stores and jobs
  * (--compress, --table ...) are already in every source, store and job. Secrets are struct
- * secret and never printed. Threads: const after settings_resolve_*, then any.
+ * secret and never printed. Threads: const once loaded, then any.
  */
 #ifndef PGKEEP_CONFIG_SETTINGS_H
 #define PGKEEP_CONFIG_SETTINGS_H
@@ -25,7 +25,7 @@
 struct source_settings {
     char *name; /* "adhoc" for --source */
     struct secret conninfo;
-    /* also from the two below (resolve); empty: libpq's own places */
+    /* given as it is; the two below are read by resolve_source; empty: libpq's own places */
     struct secret password;
     char *password_file, *password_env;
     struct strlist databases; /* empty: the conninfo's; "*": all */
@@ -48,7 +48,7 @@ struct store_settings {
     enum store_style style; /* bucket in the path or in the host name */
     bool path_style;        /* the older way to say style = "path"; already in `style` */
     bool allow_insecure;
-    /* also from *_env, *_file (resolve) */
+    /* given as they are; *_env and *_file are read by resolve_store */
     struct secret access_key, secret_key, session_token;
     char *access_key_env, *secret_key_env, *session_token_env;
     char *access_key_file, *secret_key_file, *session_token_file;
@@ -148,13 +148,6 @@ const struct store_settings *settings_require_store(const struct settings *setti
 const struct job_settings *settings_require_job(const struct settings *settings,
                                                 const char *name, struct err *err) MUST_USE;
 
-/* Fetches the secrets that *_file and *_env name into `password`, `access_key` …; once
- * before the section is used (again is harmless), before threads. ERR_CONFIG names the
- * variable or file and what is wrong with it. */
-int settings_resolve_source(struct settings *settings, const char *name,
-                            struct err *err) MUST_USE;
-int settings_resolve_store(struct settings *settings, const char *name,
-                           struct err *err) MUST_USE;
 /* NULL when there is none of that name. */
 const struct source_settings *settings_source(const struct settings *settings,
                                               const char *name);
@@ -171,7 +164,5 @@ int store_settings_from_url(const char *url, struct store_settings *out,
 /* The URL again, without secrets: what the catalog keeps. Heap. */
 char *store_settings_url(const struct store_settings *store) MUST_USE;
 void store_settings_release(struct store_settings *store);
-/* What settings_resolve_store does, for a store made from a URL. */
-int store_settings_resolve(struct store_settings *store, struct err *err) MUST_USE;
 
 #endif

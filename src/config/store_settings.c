@@ -6,7 +6,6 @@
  */
 #include "config/store_settings.h"
 #include "base/file.h"
-#include "config/resolve.h"
 #include "config/section.h"
 #include "config/settings_check.h"
 #include "config/value.h"
@@ -280,22 +279,6 @@ char *store_settings_url(const struct store_settings *store)
     char *result = text_take(&url);
     text_release(&url);
     return result;
-}
-
-/* The three that make a pair of keys and what belongs to it; anything else is no secret. */
-int store_settings_resolve(struct store_settings *store, struct err *err)
-{
-    struct resolve_secret secrets[] = {
-        {&store->access_key, store->access_key_env, store->access_key_file, "access_key"},
-        {&store->secret_key, store->secret_key_env, store->secret_key_file, "secret_key"},
-        {&store->session_token, store->session_token_env, store->session_token_file,
-         "session_token"},
-    };
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (resolve_secret(&secrets[i], err) < 0)
-            return err_context(err, "store \"%s\"", store->name);
-    }
-    return 0;
 }
 
 /* The name is no row of the table. */

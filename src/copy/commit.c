@@ -8,19 +8,17 @@
  */
 #include "copy/commit.h"
 
+#include "repository/repository_object.h"
 #include "base/log.h"
 #include "base/memory.h"
 
+/* What cannot be removed is told by the row (`clean`), and looked for by the next run. */
 static bool remove_object(struct store *store, const char *key)
 {
-    struct store_removed removed = {0};
     struct err trouble = {0};
-    if (key == NULL)
+    if (repository_remove_object(store, key, &trouble) == 0)
         return true;
-    if (store_remove(store, key, &removed, &trouble) == 0 && removed.result == STORE_GONE)
-        return true;
-    log_debug("removing %s: %s", key,
-              trouble.kind != ERR_NONE ? trouble.text : removed.reason);
+    log_debug("%s", trouble.text);
     return false;
 }
 

@@ -55,15 +55,13 @@ static int try_copy(struct copy_reader *retrieve, const struct catalog_copy *cop
                     struct err *err)
 {
     const struct copy_reader_spec *spec = retrieve->spec;
-    retrieve->repository =
-        repository_open(spec->settings, spec->catalog, copy->store, false, err);
+    retrieve->repository = session_repository(spec->session, copy->store, false, err);
     if (retrieve->repository == NULL)
         return -1;
     bool unbroken = !spec->broken_too && copy->state == CATALOG_COPY_COMPLETE;
     struct catalog_lease lease = {
         .copy = copy->id, .purpose = spec->purpose, .unbroken = unbroken};
-    if (catalog_lease_take(spec->catalog, &lease, err) < 0) {
-        repository_close(retrieve->repository);
+    if (catalog_lease_take(session_catalog(spec->session), &lease, err) < 0) {
         retrieve->repository = NULL;
         return -1;
     }
@@ -94,7 +92,7 @@ static int choose(struct copy_reader *retrieve, struct err *err)
         for (size_t i = 0; i < artifact->copy_count; i++) {
             const struct catalog_copy *copy = &artifact->copies[i];
             if (!may_read(retrieve->spec, copy) ||
-                is_folder(retrieve->spec->catalog, copy) != (round == 0))
+                is_folder(session_catalog(retrieve->spec->session), copy) != (round == 0))
                 continue;
             tell_passed_over(err);
             err_clear(err);
@@ -144,7 +142,7 @@ const struct catalog_copy *copy_reader_copy(const struct copy_reader *retrieve)
     return retrieve->copy;
 }
 
-struct repository *copy_reader_access(const struct copy_reader *retrieve)
+struct repository *copy_reader_repository(const struct copy_reader *retrieve)
 {
     return retrieve->repository;
 }
@@ -160,7 +158,8 @@ static void refresh_lease(struct copy_reader *retrieve)
     if (now - retrieve->refreshed_ms < (int64_t)CATALOG_LEASE_REFRESH_S * 1000)
         return;
     retrieve->refreshed_ms = now;
-    if (catalog_lease_refresh(retrieve->spec->catalog, retrieve->lease, &trouble) < 0)
+    if (catalog_lease_refresh(session_catalog(retrieve->spec->session), retrieve->lease,
+                              &trouble) < 0)
         log_warning("a prune may remove the copy while it is read: %s", trouble.text);
 }
 
@@ -360,9 +359,8 @@ void copy_reader_close(struct copy_reader *retrieve)
     struct err trouble = {0};
     if (retrieve == NULL)
         return;
-    if (retrieve->lease != 0 &&
-        catalog_lease_end(retrieve->spec->catalog, retrieve->lease, &trouble) < 0)
+    if (retrieve->lease != 0 && catalog_lease_end(session_catalog(retrieve->spec->session),
+                                                  retrieve->lease, &trouble) < 0)
         log_warning("%s", trouble.text);
-    repository_close(retrieve->repository);
     free(retrieve);
 }

@@ -14,7 +14,7 @@
 #ifndef PGKEEP_COPY_COPY_READER_H
 #define PGKEEP_COPY_COPY_READER_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 #include "catalog/artifacts.h"
 #include "stream/stream.h"
 
@@ -25,8 +25,7 @@ enum copy_reader_form {
 
 /* All borrowed; the artifact with its copies. */
 struct copy_reader_spec {
-    struct settings *settings;
-    struct catalog *catalog; /* CATALOG_WRITE: for the lease */
+    struct session *session;
     const struct catalog_artifact *artifact;
     /* NULL: any that has a good copy, folders first; else this one, though it was found
      * broken */
@@ -43,7 +42,7 @@ struct copy_reader;
 struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec,
                                      struct err *err) MUST_USE;
 const struct catalog_copy *copy_reader_copy(const struct copy_reader *retrieve);
-struct repository *copy_reader_access(const struct copy_reader *retrieve);
+struct repository *copy_reader_repository(const struct copy_reader *retrieve);
 /* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
  * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone. */
 int copy_reader_run(struct copy_reader *retrieve, enum copy_reader_form form,

@@ -73,14 +73,14 @@ static int part_size_of(const struct fanout *fanout, unsigned number, size_t *si
     return -1;
 }
 
-int fanout_start(struct fanout *fanout, struct err *err)
+int fanout_start(struct fanout *fanout, const struct cancel *cancel, struct err *err)
 {
     if (fanout_alive(fanout) < fanout->least)
         return fanout_too_few(fanout, err);
     if (part_size_of(fanout, 1, &fanout->part_size, err) < 0)
         return -1;
     fanout->pool =
-        part_pool_new(parts_for(fanout, fanout->part_size), fanout->part_size, NULL, err);
+        part_pool_new(parts_for(fanout, fanout->part_size), fanout->part_size, cancel, err);
     return fanout->pool ? 0 : -1;
 }
 

@@ -40,8 +40,9 @@ struct fanout *fanout_new(uint64_t estimate, uint64_t budget, size_t least) MUST
  * until here, from now on the fanout frees the upload. upload NULL with failed set: one
  * that is away from the start. */
 void fanout_add(struct fanout *fanout, const struct fanout_target *target);
-/* Allocates the pool. */
-int fanout_start(struct fanout *fanout, struct err *err) MUST_USE;
+/* Allocates the pool; cancel (NULL: the root) ends the waits for a buffer. */
+int fanout_start(struct fanout *fanout, const struct cancel *cancel,
+                 struct err *err) MUST_USE;
 /* Bytes that the part buffers hold at most, as long as parts keep the size of the first. */
 uint64_t fanout_memory(const struct fanout *fanout);
 /* A stream_sink (stream/stream.h); context is the fanout. */

@@ -10,7 +10,7 @@
 
 #include "repository/keys.h"
 #include "session/lock.h"
-#include "repository/manifest.h"
+#include "repository/repository_object.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
@@ -75,82 +75,23 @@ static int artifact_may_complete(const struct recovery *r, bool *may, struct err
     return result;
 }
 
-static int read_manifest(const struct recovery *r, struct manifest *manifest, bool *absent,
-                         struct err *err)
-{
-    struct text text;
-    char *key = keys_manifest(r->copy->artifact);
-    text_init(&text, MANIFEST_CEILING);
-    int result = store_get(r->repository->store, key, &text, absent, err);
-    if (result == 0 && !*absent)
-        result = manifest_parse(text.data, text.length, r->copy->artifact, manifest, err);
-    text_release(&text);
-    free(key);
-    return result;
-}
-
 /* Is what the manifest names there as well? It is written last and removed first, but a
  * bucket's lifecycle rules and other people's tools know nothing of that order. */
 static int check_data(const struct recovery *r, const struct manifest *manifest,
                       bool *whole, struct err *err)
 {
-    struct store_object object = {0};
-    bool absent = false;
+    bool exists = false;
+    uint64_t bytes = 0;
     if (manifest->facts.key == NULL || strcmp(manifest->facts.key, r->copy->key) != 0)
         return err_set(err, ERR_UNSAFE, "the manifest of %s names another object than %s",
                        r->copy->artifact, r->copy->key);
-    if (store_stat(r->repository->store, r->copy->key, &object, &absent, err) < 0)
-        return -1;
-    *whole = !absent && object.size == manifest->artifact.stored_bytes;
-    store_object_release(&object);
-    return 0;
+    int result =
+        repository_object_exists(r->repository->store, r->copy->key, &exists, &bytes, err);
+    *whole = exists && bytes == manifest->artifact.stored_bytes;
+    return result;
 }
 
 /* ---- it is not ---- */
-
-/* An upload under this very key, or a folder's temp file of this very artifact. */
-static int abort_one(void *context, const struct store_pending *pending, struct err *err)
-{
-    const struct recovery *r = context;
-    char id[ULID_SIZE];
-    bool temp = keys_parse(pending->key, id) == KEYS_KIND_TEMP &&
-                strcmp(id, r->copy->artifact) == 0;
-    if (!temp && strcmp(pending->key, r->copy->key) != 0)
-        return 0;
-    return store_abort_pending(r->repository->store, pending->key, pending->handle, err);
-}
-
-/* Every one in the folder of that key. */
-static int abort_beside(const struct recovery *r, const char *key, struct err *err)
-{
-    const char *slash = strrchr(key, '/');
-    char *folder = memory_strndup(key, slash ? (size_t)(slash + 1 - key) : 0);
-    struct recovery context = *r;
-    int result = store_list_pending(r->repository->store, folder, abort_one, &context, err);
-    free(folder);
-    return result;
-}
-
-/* By the handle that the catalog kept, and whatever else of it is open: one that began in
- * the moment before a crash has a handle that nobody knows. A bucket is asked for the very
- * key, which is all that MinIO answers to; a folder has temp files beside the data and
- * beside the manifest. */
-static int abort_uploads(const struct recovery *r, struct err *err)
-{
-    struct store *store = r->repository->store;
-    struct recovery context = *r;
-    if (r->copy->upload &&
-        store_abort_pending(store, r->copy->key, r->copy->upload, err) < 0)
-        return -1;
-    if (store_s3_client(store) != NULL)
-        return store_list_pending(store, r->copy->key, abort_one, &context, err);
-    char *manifest = keys_manifest(r->copy->artifact);
-    int result = abort_beside(r, r->copy->key, err);
-    if (result == 0)
-        result = abort_beside(r, manifest, err);
-    free(manifest);
-    return result;
-}
 
 /* Whoever goes through a list comes late to its last row, and a store may take its time:
  * meanwhile a `copy` may have taken this one up again, and may even have completed it. */
@@ -167,7 +108,6 @@ static int is_as_it_was(const struct recovery *r, bool *same, struct err *err)
 
 static int remove_object(const struct recovery *r, const char *key, struct err *err)
 {
-    struct store_removed removed = {0};
     bool same = false;
     if (key == NULL)
         return 0;
@@ -176,17 +116,21 @@ static int remove_object(const struct recovery *r, const char *key, struct err *
     if (!same)
         return err_set(err, ERR_UNSAFE, "another process has taken up the copy of %s",
                        r->copy->artifact);
-    if (store_remove(r->repository->store, key, &removed, err) < 0)
-        return -1;
-    if (removed.result == STORE_GONE)
-        return 0;
-    return err_set(err, ERR_STORE, "%s cannot be removed: %s", key, removed.reason);
+    return repository_remove_object(r->repository->store, key, err);
 }
 
 static int clean(const struct recovery *r, struct err *err)
 {
     char *manifest = keys_manifest(r->copy->artifact);
-    int result = abort_uploads(r, err);
+    struct store *store = r->repository->store;
+    int result = 0;
+    /* By the handle that the catalog kept, then whatever else of it is open. */
+    if (r->copy->upload)
+        result = store_abort_pending(store, r->copy->key, r->copy->upload, err);
+    if (result == 0)
+        result =
+            repository_abort_unfinished(store, r->copy->artifact, r->copy->key, NULL, err);
+    /* The manifest first: at every instant one that is there names only what is there. */
     if (result == 0)
         result = remove_object(r, manifest, err);
     if (result == 0)
@@ -215,8 +159,8 @@ int recover_copy(struct catalog *catalog, struct repository *repository,
 {
     struct recovery r = {
         .catalog = catalog, .repository = repository, .copy = copy, .vouched = vouched};
-    struct manifest manifest = {0};
-    bool absent = false, may = false, whole = false, same = false;
+    struct repository_manifest found;
+    bool may = false, whole = false, same = false;
     *result = RECOVER_LEFT_ALONE;
     if (!owner_is_gone(&r))
         return 0;
@@ -224,17 +168,19 @@ int recover_copy(struct catalog *catalog, struct repository *repository,
         return -1;
     if (!same)
         return 0;
-    if (artifact_may_complete(&r, &may, err) < 0 ||
-        read_manifest(&r, &manifest, &absent, err) < 0)
+    if (artifact_may_complete(&r, &may, err) < 0)
         return -1;
+    if (repository_read_manifest(repository->store, copy->artifact, &found, err) < 0) {
+        repository_manifest_release(&found);
+        return -1;
+    }
     /* A manifest without its data is no backup: it is removed with the rest. */
-    int done = absent ? 0 : check_data(&r, &manifest, &whole, err);
+    int done = found.absent ? 0 : check_data(&r, &found.manifest, &whole, err);
     if (done == 0) {
         *result = whole && may ? RECOVER_COMPLETED : RECOVER_CLEANED;
-        done = whole && may ? complete(&r, &manifest, err) : clean(&r, err);
+        done = whole && may ? complete(&r, &found.manifest, err) : clean(&r, err);
     }
-    if (!absent)
-        manifest_release(&manifest);
+    repository_manifest_release(&found);
     return done;
 }
 

@@ -27,21 +27,19 @@ static size_t count_of(const struct resend *resend, size_t part_size)
     return count > RESEND_PARTS_MAX ? RESEND_PARTS_MAX : (size_t)count;
 }
 
-int resend_init(struct resend *resend, struct store *store, struct store_upload *upload,
-                uint64_t size, uint64_t skip, unsigned number, uint64_t budget,
-                struct err *err)
+int resend_init(struct resend *resend, const struct resend_spec *spec, struct err *err)
 {
-    *resend = (struct resend){.upload = upload,
-                              .rules = store_part_rules(store),
-                              .size = size,
-                              .skip = skip,
-                              .number = number,
-                              .budget = budget};
+    *resend = (struct resend){.upload = spec->upload,
+                              .rules = store_part_rules(spec->store),
+                              .size = spec->size,
+                              .skip = spec->skip,
+                              .number = spec->number,
+                              .budget = spec->budget};
     digest_init(&resend->skipped, DIGEST_SHA256);
     if (size_of_part(resend, &resend->part_size, err) < 0)
         return -1;
-    resend->pool =
-        part_pool_new(count_of(resend, resend->part_size), resend->part_size, NULL, err);
+    resend->pool = part_pool_new(count_of(resend, resend->part_size), resend->part_size,
+                                 spec->cancel, err);
     return resend->pool != NULL ? 0 : -1;
 }
 

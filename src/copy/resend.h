@@ -16,6 +16,16 @@
 
 enum { RESEND_PARTS_MIN = 2, RESEND_PARTS_MAX = 16 };
 
+struct resend_spec {
+    struct store *store;
+    struct store_upload *upload;
+    uint64_t size;               /* of the whole object */
+    uint64_t skip;               /* bytes that are there already */
+    unsigned number;             /* of the first part to be sent */
+    uint64_t budget;             /* bytes of part buffers */
+    const struct cancel *cancel; /* ends the waits for a buffer; NULL: the root */
+};
+
 struct resend {
     struct store_upload *upload; /* borrowed */
     struct store_part_rules rules;
@@ -31,8 +41,7 @@ struct resend {
     unsigned char skipped_sum[SHA256_SIZE]; /* after resend_end */
 };
 
-int resend_init(struct resend *resend, struct store *store, struct store_upload *upload,
-                uint64_t size, uint64_t skip, unsigned number, uint64_t budget,
+int resend_init(struct resend *resend, const struct resend_spec *spec,
                 struct err *err) MUST_USE;
 /* A stream_sink's write; context is a struct resend. */
 int resend_write(void *context, const void *data, size_t size, struct err *err) MUST_USE;

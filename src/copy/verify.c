@@ -6,8 +6,7 @@
  */
 #include "copy/verify.h"
 
-#include "repository/keys.h"
-#include "repository/manifest.h"
+#include "repository/repository_object.h"
 #include "repository/state_sync.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -25,56 +24,37 @@ static int gone(const char *what, const char *key, struct err *err)
 }
 
 /* The manifest is the commit mark, and what it says must be what the catalog knows. */
-static int compare_manifest(const struct text *text, const struct verify_spec *spec,
-                            struct err *err)
-{
-    const struct catalog_artifact *artifact = spec->artifact;
-    struct manifest manifest;
-    if (manifest_parse(text->data, text->length, artifact->id, &manifest, err) < 0)
-        return -1;
-    bool same = strcmp(manifest.artifact.sha256, artifact->sha256) == 0 &&
-                strcmp(manifest.artifact.raw_sha256, artifact->raw_sha256) == 0 &&
-                manifest.artifact.stored_bytes == artifact->stored_bytes &&
-                strcmp(manifest.facts.key, spec->copy->key) == 0;
-    manifest_release(&manifest);
-    return same ? 0
-                : err_set(err, ERR_CORRUPT,
-                          "the manifest is not that of this backup: its "
-                          "hashes, size or key differ from the catalog");
-}
-
 static int check_manifest(struct store *store, const struct verify_spec *spec,
                           struct err *err)
 {
     const struct catalog_artifact *artifact = spec->artifact;
-    struct text text;
-    bool absent = false;
-    char *key = keys_manifest(artifact->id);
-    text_init(&text, MANIFEST_CEILING);
-    int result = store_get(store, key, &text, &absent, err);
-    if (result == 0 && absent)
-        result = gone("manifest", key, err);
-    else if (result == 0)
-        result = compare_manifest(&text, spec, err);
-    text_release(&text);
-    free(key);
+    struct repository_manifest found;
+    int result = repository_require_manifest(store, artifact->id, &found, err);
+    const struct catalog_artifact *says = &found.manifest.artifact;
+    if (result == 0 && (strcmp(says->sha256, artifact->sha256) != 0 ||
+                        strcmp(says->raw_sha256, artifact->raw_sha256) != 0 ||
+                        says->stored_bytes != artifact->stored_bytes ||
+                        strcmp(found.manifest.facts.key, spec->copy->key) != 0))
+        result = err_set(err, ERR_CORRUPT,
+                         "the manifest is not that of this backup: its hashes, size or key "
+                         "differ from the catalog");
+    repository_manifest_release(&found);
     return result;
 }
 
 static int check_object(struct store *store, const char *what, const char *key,
                         const uint64_t *size, struct err *err)
 {
-    struct store_object object = {0};
-    bool absent = false;
-    int result = store_stat(store, key, &object, &absent, err);
-    if (result == 0 && absent)
-        result = gone(what, key, err);
-    else if (result == 0 && size && object.size != *size)
-        result =
-            err_set(err, ERR_CORRUPT, "the %s has %llu bytes, %llu were stored: %s", what,
-                    (unsigned long long)object.size, (unsigned long long)*size, key);
-    store_object_release(&object);
-    return result;
+    bool exists = false;
+    uint64_t bytes = 0;
+    if (repository_object_exists(store, key, &exists, &bytes, err) < 0)
+        return -1;
+    if (!exists)
+        return gone(what, key, err);
+    if (size == NULL || bytes == *size)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "the %s has %llu bytes, %llu were stored: %s", what,
+                   (unsigned long long)bytes, (unsigned long long)*size, key);
 }
 
 static int check_quick(struct store *store, const struct verify_spec *spec, struct err *err)
@@ -113,9 +93,9 @@ cleanup:
 }
 
 static int check(const struct verify_spec *spec, struct copy_reader *retrieve,
-                 uint64_t *bytes, struct err *err)
+                 struct meter *meter, uint64_t *bytes, struct err *err)
 {
-    struct store *store = copy_reader_access(retrieve)->store;
+    struct store *store = copy_reader_repository(retrieve)->store;
     struct stream_sink sink = {.write = null_write};
     if (check_quick(store, spec, err) < 0)
         return -1;
@@ -123,7 +103,7 @@ static int check(const struct verify_spec *spec, struct copy_reader *retrieve,
         return 0;
     if (spec->copy->index_key && check_index(store, spec, err) < 0)
         return -1;
-    int result = copy_reader_run(retrieve, COPY_READER_DECODED, sink, spec->meter, err);
+    int result = copy_reader_run(retrieve, COPY_READER_DECODED, sink, meter, err);
     *bytes = result == 0 ? spec->artifact->stored_bytes : 0;
     return result;
 }
@@ -142,7 +122,7 @@ static enum catalog_result result_of(enum err_kind kind)
 static int record(const struct verify_spec *spec, struct catalog_verification *out,
                   struct err *why, struct err *err)
 {
-    if (catalog_verification_add(spec->catalog, out, err) == 0)
+    if (catalog_verification_add(session_catalog(spec->session), out, err) == 0)
         return 0;
     if (err->kind != ERR_UNSAFE)
         return -1;
@@ -156,21 +136,26 @@ static int record(const struct verify_spec *spec, struct catalog_verification *o
 int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
                 struct err *why, struct err *err)
 {
-    struct copy_reader_spec from = {.settings = spec->settings,
-                                    .catalog = spec->catalog,
+    struct copy_reader_spec from = {.session = spec->session,
                                     .artifact = spec->artifact,
                                     .store = spec->copy->store,
                                     .purpose = "being verified",
                                     .broken_too = true};
+    const struct observer *observer = session_observer(spec->session);
     int64_t start = clock_monotonic_ms();
+    struct meter meter;
     *out = (struct catalog_verification){
-        .copy = spec->copy->id, .run = spec->run, .level = spec->level};
+        .copy = spec->copy->id, .run = session_run_id(spec->session), .level = spec->level};
     err_clear(why);
+    meter_init(&meter, spec->artifact->raw_bytes);
+    observer_artifact(observer, spec->artifact, &meter);
+    observer_phase(observer, spec->copy->store);
     struct copy_reader *retrieve = copy_reader_open(&from, why);
     /* A store that cannot be opened says nothing of the copy. */
     out->result = retrieve == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
-    if (retrieve && check(spec, retrieve, &out->bytes, why) < 0)
+    if (retrieve && check(spec, retrieve, &meter, &out->bytes, why) < 0)
         out->result = result_of(why->kind);
+    observer_artifact_end(observer);
     out->time = clock_now();
     out->duration_ms = clock_monotonic_ms() - start;
     out->message = why->kind == ERR_NONE ? NULL : memory_strdup(why->text);
@@ -180,8 +165,8 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     else
         result = record(spec, out, why, err);
     if (result == 0 && retrieve && out->result != CATALOG_UNDECIDED)
-        state_sync_try_push(spec->catalog, copy_reader_access(retrieve),
-                            spec->artifact->id);
+        state_sync_try_push(session_catalog(spec->session),
+                            copy_reader_repository(retrieve), spec->artifact->id);
     copy_reader_close(retrieve);
     return result;
 }

@@ -14,13 +14,10 @@
 #include "catalog/verifications.h"
 
 struct verify_spec {
-    struct settings *settings;
-    struct catalog *catalog;
+    struct session *session;
     const struct catalog_artifact *artifact; /* complete, with its copies */
     const struct catalog_copy *copy;         /* complete, missing or damaged */
     enum catalog_level level;                /* CATALOG_QUICK or CATALOG_FULL */
-    int64_t run;                             /* of catalog/runs.h; 0: none */
-    struct meter *meter;                     /* may be NULL */
 };
 
 /* 0: *out says how it is, recorded already (GOOD, MISSING, DAMAGED, or UNDECIDED with the

@@ -164,7 +164,7 @@ static int look_at_sources(struct diagnose *d, struct err *err)
             continue;
         begin(d, "source", name);
         diagnose_source(d, name);
-        if (cancel_check(NULL, err) < 0)
+        if (cancel_check(d->spec->cancel, err) < 0)
             return -1;
     }
     return 0;
@@ -179,7 +179,7 @@ static int look_at_stores(struct diagnose *d, struct err *err)
             continue;
         begin(d, "store", name);
         diagnose_store(d, name);
-        if (cancel_check(NULL, err) < 0)
+        if (cancel_check(d->spec->cancel, err) < 0)
             return -1;
     }
     return 0;
@@ -204,7 +204,7 @@ int diagnose_run(const struct diagnose_spec *spec, struct diagnose_result *out,
     look_at_settings(&d);
     begin(&d, "catalog", NULL);
     diagnose_catalog(&d);
-    int result = cancel_check(NULL, err);
+    int result = cancel_check(d.spec->cancel, err);
     if (result == 0)
         result = look_at_sources(&d, err);
     if (result == 0)

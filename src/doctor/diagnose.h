@@ -45,8 +45,9 @@ struct diagnose_result {
 };
 
 struct diagnose_spec {
-    struct settings *settings; /* const but for settings_resolve_* */
-    bool adhoc;                /* only the source and stores of the command line */
+    const struct settings *settings;
+    const struct cancel *cancel; /* NULL: the root */
+    bool adhoc;                  /* only the source and stores of the command line */
     void (*tell)(void *context, const struct diagnose_finding *finding);
     void *context;
 };

@@ -1,5 +1,6 @@
 #include "doctor/diagnose_work.h"
 
+#include "config/resolve.h"
 #include "backup/backup_facts.h"
 #include "base/cancel.h"
 #include "base/memory.h"
@@ -107,12 +108,12 @@ static void look_at_database(struct asked *asked, const char *database)
 
 /* ---- roles and tablespaces: only pg_dumpall itself knows what it may read ---- */
 
-static int drain(int fd, uint64_t *bytes, struct err *err)
+static int drain(int fd, const struct cancel *cancel, uint64_t *bytes, struct err *err)
 {
     char buffer[65536];
     ssize_t size = 1;
     while (size != 0) {
-        if (cancel_check(NULL, err) < 0)
+        if (cancel_check(cancel, err) < 0)
             return -1;
         size = read(fd, buffer, sizeof buffer);
         if (size < 0 && errno != EINTR)
@@ -132,7 +133,8 @@ static void look_at_globals(struct asked *asked)
                              .type = DUMP_GLOBALS,
                              .program = asked->programs.pg_dumpall};
     struct dump *dump = dump_start(&spec, &err);
-    int result = dump == NULL ? -1 : drain(dump_fd(dump), &bytes, &err);
+    int result =
+        dump == NULL ? -1 : drain(dump_fd(dump), asked->d->spec->cancel, &bytes, &err);
     if (result == 0)
         result = dump_finish(dump, &err);
     if (result < 0)
@@ -147,15 +149,15 @@ static void look_at_globals(struct asked *asked)
 
 static int prepare(struct asked *asked, const char *name, struct err *err)
 {
-    struct settings *settings = asked->d->spec->settings;
-    if (settings_resolve_source(settings, name, err) < 0)
-        return -1;
+    const struct settings *settings = asked->d->spec->settings;
+    struct secret password = {0};
     asked->source = settings_require_source(settings, name, err);
-    if (asked->source == NULL)
+    if (asked->source == NULL || resolve_source(asked->source, &password, err) < 0)
         return -1;
     asked->with_data = wants_data(settings, name);
-    asked->conninfo.text = conninfo_with_password(asked->source->conninfo.text,
-                                                  asked->source->password.text, err);
+    asked->conninfo.text =
+        conninfo_with_password(asked->source->conninfo.text, password.text, err);
+    secret_release(&password);
     return asked->conninfo.text == NULL ? -1 : 0;
 }
 
@@ -168,7 +170,8 @@ void diagnose_source(struct diagnose *d, const char *name)
     } else if (look_at_server(&asked) == 0) {
         /* Rights differ from database to database, so each is connected to, as a backup
          * would. */
-        for (size_t i = 0; i < asked.databases.count && !cancel_requested(NULL); i++)
+        for (size_t i = 0; i < asked.databases.count && !cancel_requested(d->spec->cancel);
+             i++)
             look_at_database(&asked, asked.databases.items[i]);
         if (asked.source->globals && asked.programs.pg_dumpall != NULL)
             look_at_globals(&asked);

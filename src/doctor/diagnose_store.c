@@ -1,5 +1,6 @@
 #include "doctor/diagnose_work.h"
 
+#include "config/resolve.h"
 #include "repository/repository.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -207,14 +208,12 @@ static void look_at(struct diagnose *d, struct store *store,
 
 void diagnose_store(struct diagnose *d, const char *name)
 {
-    struct settings *settings = d->spec->settings;
+    const struct settings *settings = d->spec->settings;
     struct catalog_store row = {0};
     struct store *store = NULL;
     struct err err = {0};
     bool known = false;
-    int result = settings_resolve_store(settings, name, &err);
-    if (result == 0)
-        store = repository_store(settings_store(settings, name), &err);
+    store = repository_store(settings_store(settings, name), d->spec->cancel, &err);
     if (store == NULL)
         diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
     else if (find_row(d, &row, &known, &err) < 0)

@@ -4,16 +4,13 @@
  * done.
  */
 #include "prune/delete_artifact.h"
-#include "session/exit_status.h"
 
-#include "session/lock.h"
 #include "repository/state_sync.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_group.h"
 #include "catalog/deletions.h"
 #include "catalog/plan_rows.h"
-#include "catalog/runs.h"
 
 #define WISH "deleted by hand"
 
@@ -22,7 +19,6 @@ struct deleting {
     struct delete_outcome *out;
     struct catalog_deletion *deletions; /* what is not on its way out yet */
     size_t count;
-    int64_t run;
     bool takes_complete;
 };
 
@@ -68,15 +64,8 @@ static int nothing_chosen(struct deleting *d, struct err *err)
         d->out->only_row = true;
         return 0;
     }
-    if (settings_store(d->spec->settings, d->spec->store) == NULL) {
-        bool absent = true;
-        struct catalog_store row = {0};
-        if (catalog_store_find(d->spec->catalog, d->spec->store, &row, &absent, err) < 0)
-            return -1;
-        catalog_store_release(&row);
-        if (absent)
-            return settings_require_store(d->spec->settings, d->spec->store, err) ? 0 : -1;
-    }
+    if (session_require_store(d->spec->session, d->spec->store, err) < 0)
+        return -1;
     return err_set(err, ERR_NOT_FOUND, "%s has no copy in store \"%s\"", artifact->id,
                    d->spec->store);
 }
@@ -84,8 +73,8 @@ static int nothing_chosen(struct deleting *d, struct err *err)
 static int choose(struct deleting *d, struct err *err)
 {
     struct catalog_artifact *artifact = &d->out->artifact;
-    if (catalog_artifact_load(d->spec->catalog, d->spec->id, CATALOG_WITH_COPIES, artifact,
-                              err) < 0 ||
+    if (catalog_artifact_load(session_catalog(d->spec->session), d->spec->id,
+                              CATALOG_WITH_COPIES, artifact, err) < 0 ||
         check_status(d, err) < 0)
         return -1;
     d->out->copies = memory_array(artifact->copy_count + 1, sizeof *d->out->copies);
@@ -113,8 +102,8 @@ static int open_stores(struct deleting *d, struct err *err)
         if (is_chosen(d, &artifact->copies[i]))
             strlist_add(&names, artifact->copies[i].store);
     }
-    int result = repository_list_open(&d->out->stores, d->spec->settings, d->spec->catalog,
-                                      &names, false, err);
+    int result =
+        session_repositories(d->spec->session, &names, false, &d->out->stores, err);
     strlist_release(&names);
     if (result == 0 && d->out->stores.count == 0 && d->out->stores.failure_count > 0) {
         *err = d->out->stores.failures[0].err;
@@ -127,8 +116,8 @@ static int open_stores(struct deleting *d, struct err *err)
 static int read_notes(struct deleting *d, struct err *err)
 {
     for (size_t i = 0; i < d->out->stores.count; i++) {
-        if (state_sync_pull(d->spec->catalog, d->out->stores.items[i], d->spec->id, err) <
-            0)
+        if (state_sync_pull(session_catalog(d->spec->session), d->out->stores.items[i],
+                            d->spec->id, err) < 0)
             return -1;
     }
     return 0;
@@ -184,13 +173,13 @@ static int mark(struct deleting *d, struct err *err)
 {
     struct catalog_marking marking = {.items = d->deletions,
                                       .count = d->count,
-                                      .run = d->run,
+                                      .run = session_run_id(d->spec->session),
                                       .now = d->spec->now,
                                       .check = check_left,
                                       .context = d};
     if (d->out->only_row)
-        return catalog_artifact_forget(d->spec->catalog, d->spec->id, err);
-    if (catalog_deletions_mark(d->spec->catalog, &marking, err) < 0)
+        return catalog_artifact_forget(session_catalog(d->spec->session), d->spec->id, err);
+    if (catalog_deletions_mark(session_catalog(d->spec->session), &marking, err) < 0)
         return -1;
     for (size_t i = 0; i < d->count; i++) {
         if (d->deletions[i].result != CATALOG_MARKED &&
@@ -203,7 +192,7 @@ static int mark(struct deleting *d, struct err *err)
 /* All of it, or nothing; without `yes` nothing, after it was tried. */
 static int mark_or_try(struct deleting *d, struct err *err)
 {
-    struct catalog *catalog = d->spec->catalog;
+    struct catalog *catalog = session_catalog(d->spec->session);
     if (catalog_begin(catalog, err) < 0)
         return -1;
     int result = mark(d, err);
@@ -242,8 +231,8 @@ static int remove_all(struct deleting *d, struct err *err)
         struct remove_result one;
         if (repository == NULL || was_forgotten(d, d->out->copies[i]))
             continue;
-        if (remove_copy(d->spec->catalog, repository, d->out->copies[i], d->spec->now, &one,
-                        err) < 0)
+        if (remove_copy(session_catalog(d->spec->session), repository, d->out->copies[i],
+                        d->spec->now, &one, err) < 0)
             return -1;
         memory_grow(&results->items, &results->capacity, results->count + 1,
                     sizeof *results->items);
@@ -252,36 +241,32 @@ static int remove_all(struct deleting *d, struct err *err)
     return 0;
 }
 
-static int run_recorded(struct deleting *d, struct err *err)
+struct session_spec delete_session(bool yes)
 {
-    struct err trouble = {0};
-    struct catalog *catalog = d->spec->catalog;
-    if (catalog_run_begin(catalog, "delete", NULL, &d->run, err) < 0)
-        return -1;
-    int result = mark_or_try(d, err);
-    if (result == 0)
-        result = remove_all(d, err);
-    if (catalog_run_end(catalog, d->run,
-                        result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : 0,
-                        result < 0 ? err->text : NULL, &trouble) < 0)
-        log_warning("%s", trouble.text);
-    return result;
+    return (struct session_spec){.kind = "delete",
+                                 .catalog = SESSION_WRITE,
+                                 .lock = yes ? SESSION_LOCK_REMOVAL : SESSION_NO_LOCK,
+                                 .recorded = yes};
 }
 
 int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outcome,
                     struct err *err)
 {
     struct deleting d = {.spec = spec, .out = outcome};
-    struct lock_spec lock_spec = {
-        .catalog = catalog_path(spec->catalog), .kind = LOCK_REMOVAL, .command = "delete"};
-    struct lock *lock = NULL;
-    int result = -1;
     *outcome = (struct delete_outcome){0};
-    if (spec->yes && (lock = lock_take(&lock_spec, err)) == NULL)
-        return -1;
+    int result = -1;
     if (choose(&d, err) == 0 && open_stores(&d, err) == 0 && read_notes(&d, err) == 0)
-        result = spec->yes ? run_recorded(&d, err) : mark_or_try(&d, err);
+        result = mark_or_try(&d, err);
+    if (result == 0 && spec->yes)
+        result = remove_all(&d, err);
     free(d.deletions);
-    lock_release(lock);
     return result;
+}
+
+enum outcome delete_artifact_outcome(const struct delete_outcome *outcome)
+{
+    bool undone = outcome->stores.failure_count > 0;
+    for (size_t i = 0; i < outcome->removed.count; i++)
+        undone |= outcome->removed.items[i].outcome != REMOVE_GONE;
+    return undone ? OUTCOME_PARTIAL : OUTCOME_DONE;
 }

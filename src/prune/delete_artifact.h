@@ -13,16 +13,15 @@
 #ifndef PGKEEP_PRUNE_DELETE_ARTIFACT_H
 #define PGKEEP_PRUNE_DELETE_ARTIFACT_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 #include "copy/remove.h"
 #include "catalog/artifact_list.h"
 
 struct delete_spec {
-    struct settings *settings;
-    struct catalog *catalog; /* CATALOG_WRITE */
+    struct session *session; /* of delete_session */
     const char *id;          /* whole */
     const char *store;       /* NULL: all copies; a name */
-    bool yes;                /* do it; takes LOCK_REMOVAL */
+    bool yes;                /* do it */
     int64_t now;
 };
 
@@ -36,10 +35,15 @@ struct delete_outcome {
 };
 void delete_outcome_release(struct delete_outcome *outcome);
 
-/* -1: ERR_UNSAFE, ERR_BUSY (its backup runs; another removal runs), ERR_NOT_FOUND (no such
+/* The run: with `yes` it holds the lock of removals and is recorded. Settings, cancel and
+ * observer are the caller's to add. */
+struct session_spec delete_session(bool yes);
+/* -1: ERR_UNSAFE, ERR_BUSY (its backup runs), ERR_NOT_FOUND (no such
  * copy; deleted already), ERR_CONFIG for an unknown store, the first store's error when
  * none answers. Release the outcome always. */
 int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outcome,
                     struct err *err) MUST_USE;
+/* PARTIAL when a copy could not be removed yet. */
+enum outcome delete_artifact_outcome(const struct delete_outcome *outcome);
 
 #endif

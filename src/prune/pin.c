@@ -24,13 +24,12 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
 {
     const struct pin_spec *spec = p->spec;
     struct err why = {0};
-    p->stores[i] = repository_open(spec->settings, spec->catalog, name, false, &why);
+    p->stores[i] = session_repository(spec->session, name, false, &why);
     /* A damaged file is written anew. */
-    if (p->stores[i] &&
-        (state_sync_pull(spec->catalog, p->stores[i], spec->id, &why) == 0 ||
-         why.kind == ERR_CORRUPT))
+    if (p->stores[i] && (state_sync_pull(session_catalog(spec->session), p->stores[i],
+                                         spec->id, &why) == 0 ||
+                         why.kind == ERR_CORRUPT))
         return 0;
-    repository_close(p->stores[i]);
     p->stores[i] = NULL;
     if (err_is_fatal(why.kind)) {
         *err = why;
@@ -55,26 +54,26 @@ static int open_stores(struct pinning *p, const struct catalog_artifact *artifac
 
 static int change(const struct pin_spec *spec, struct err *err)
 {
-    return spec->pinned ? catalog_artifact_pin(spec->catalog, spec->id, spec->until,
-                                               spec->reason, err)
-                        : catalog_artifact_unpin(spec->catalog, spec->id, err);
+    return spec->pinned
+               ? catalog_artifact_pin(session_catalog(spec->session), spec->id, spec->until,
+                                      spec->reason, err)
+               : catalog_artifact_unpin(session_catalog(spec->session), spec->id, err);
 }
 
 int pin_run(const struct pin_spec *spec, size_t *untold, struct err *err)
 {
     struct pinning p = {.spec = spec};
     struct catalog_artifact artifact = {0};
-    int result =
-        catalog_artifact_load(spec->catalog, spec->id, CATALOG_WITH_COPIES, &artifact, err);
+    int result = catalog_artifact_load(session_catalog(spec->session), spec->id,
+                                       CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0 && artifact.status == CATALOG_COMPLETE)
         result = open_stores(&p, &artifact, err);
     if (result == 0)
         result = change(spec, err);
     for (size_t i = 0; i < p.count; i++) {
         if (result == 0 && p.stores[i] &&
-            !state_sync_try_push(spec->catalog, p.stores[i], spec->id))
+            !state_sync_try_push(session_catalog(spec->session), p.stores[i], spec->id))
             p.untold++;
-        repository_close(p.stores[i]);
     }
     *untold = p.untold;
     free(p.stores);

@@ -2,18 +2,17 @@
  * pin - protects an artifact from every deletion until a time or for good, or ends that; in
  * the catalog and in every store that holds a copy, so that other machines respect it.
  *
- * Reads the stores first (note.h): a pin of another machine that is not known here yet is
+ * Reads the stores first (state_sync.h): a pin of another machine that is not known here yet is
  * older than this decision. A store that does not answer keeps nobody from pinning; it is
  * told by the next `catalog sync`.
  */
 #ifndef PGKEEP_PRUNE_PIN_H
 #define PGKEEP_PRUNE_PIN_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 
 struct pin_spec {
-    struct settings *settings;
-    struct catalog *catalog;
+    struct session *session;
     const char *id;     /* full */
     bool pinned;        /* false: unpin */
     int64_t until;      /* seconds UTC; 0: for ever */

@@ -4,9 +4,7 @@
  * "doing it".
  */
 #include "prune/prune_steps.h"
-#include "session/exit_status.h"
 
-#include "session/lock.h"
 #include "copy/recover.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,36 +17,53 @@
 
 /* ---- up to the plan ---- */
 
-static struct lock *take_lock(const struct prune_spec *spec, struct err *err)
+struct session_spec prune_session(const char *job, bool yes)
 {
-    struct lock_spec lock = {
-        .catalog = catalog_path(spec->catalog), .kind = LOCK_REMOVAL, .command = "prune"};
-    return lock_take(&lock, err);
+    return (struct session_spec){.kind = "prune",
+                                 .job = job,
+                                 .catalog = SESSION_WRITE,
+                                 .lock = yes ? SESSION_LOCK_REMOVAL : SESSION_NO_LOCK,
+                                 .recorded = yes};
 }
 
-static int prepare(struct prune *prune, struct err *err)
+static struct prune *make(const struct prune_spec *spec)
 {
-    if (prune->spec.yes) {
-        prune->lock = take_lock(&prune->spec, err);
-        if (prune->lock == NULL)
-            return -1;
-    }
-    prune->policies = policies_new(prune->spec.settings);
-    /* A damaged catalog must not decide what goes: its pages may lie about pins. */
-    if (catalog_check(prune->spec.catalog, err) < 0 || prune_gather(prune, err) < 0 ||
-        prune_find_pending(prune, err) < 0)
-        return -1;
-    return prune_plan(prune, err);
+    struct prune *prune = memory_zalloc(sizeof *prune);
+    prune->spec = *spec;
+    prune->settings = session_settings(spec->session);
+    prune->catalog = session_catalog(spec->session);
+    prune->policies = policies_new(prune->settings);
+    return prune;
 }
 
 struct prune *prune_new(const struct prune_spec *spec, struct err *err)
 {
-    struct prune *prune = memory_zalloc(sizeof *prune);
-    prune->spec = *spec;
-    if (prepare(prune, err) == 0)
+    struct prune *prune = make(spec);
+    /* A damaged catalog must not decide what goes: its pages may lie about pins. */
+    if (catalog_check(prune->catalog, err) == 0 && prune_gather(prune, err) == 0 &&
+        prune_open_stores(prune, err) == 0 && prune_find_pending(prune, err) == 0 &&
+        prune_plan(prune, err) == 0)
         return prune;
     prune_free(prune);
     return NULL;
+}
+
+void prune_rest_hash(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
+{
+    struct prune_spec spec = prune->spec;
+    struct err ignored = {0};
+    memcpy(hash, prune->hash, RETENTION_HASH_SIZE);
+    if (!spec.yes) /* nothing was carried out */
+        return;
+    spec.yes = false;
+    spec.force = NULL;
+    struct prune *rest = make(&spec);
+    for (size_t i = 0; i < prune->stores.count; i++)
+        repository_list_add(&rest->stores, prune->stores.items[i]);
+    if (prune_gather(rest, &ignored) == 0 && prune_find_pending(rest, &ignored) == 0 &&
+        prune_plan(rest, &ignored) == 0)
+        memcpy(hash, rest->hash, RETENTION_HASH_SIZE);
+    prune_free(rest);
 }
 
 static void release_part(struct prune_part *part)
@@ -82,7 +97,6 @@ void prune_free(struct prune *prune)
     repository_list_release(&prune->stores);
     catalog_stores_release(&prune->known);
     policies_free(prune->policies);
-    lock_release(prune->lock);
     free(prune);
 }
 
@@ -142,7 +156,7 @@ static int note_time(struct prune *prune, struct err *err)
 {
     int64_t highest = 0;
     struct err ignored = {0};
-    struct catalog *catalog = prune->spec.catalog;
+    struct catalog *catalog = prune->catalog;
     if (catalog_time_highest(catalog, &highest, err) < 0)
         return -1;
     if (prune->forced && retention_guard_clock(prune->spec.now, highest, &ignored) < 0)
@@ -153,7 +167,7 @@ static int note_time(struct prune *prune, struct err *err)
 static int remove_all(struct prune *prune, struct err *err)
 {
     for (size_t i = 0; i < prune->stores.count; i++) {
-        if (remove_due(prune->spec.catalog, prune->stores.items[i], prune->spec.now, false,
+        if (remove_due(prune->catalog, prune->stores.items[i], prune->spec.now, false,
                        &prune->removed, err) < 0)
             return -1;
     }
@@ -186,15 +200,15 @@ static int forget_failed(struct prune *prune, struct err *err)
     struct catalog_artifacts failed = {0};
     struct catalog_filter filter = {
         .job = prune->spec.job, .statuses = 1u << CATALOG_FAILED | 1u << CATALOG_CANCELLED};
-    int result = catalog_artifacts_list(prune->spec.catalog, &filter, CATALOG_WITH_COPIES,
-                                        &failed, err);
+    int result =
+        catalog_artifacts_list(prune->catalog, &filter, CATALOG_WITH_COPIES, &failed, err);
     for (size_t i = 0; result == 0 && i < failed.count; i++) {
         const struct catalog_artifact *row = &failed.items[i];
         bool empty = true;
         for (size_t j = 0; j < row->copy_count; j++)
             empty &= row->copies[j].state == CATALOG_COPY_DELETED;
         if (empty && is_forgettable(prune, row))
-            result = catalog_artifact_forget(prune->spec.catalog, row->id, err);
+            result = catalog_artifact_forget(prune->catalog, row->id, err);
     }
     catalog_artifacts_release(&failed);
     return result;
@@ -203,7 +217,7 @@ static int forget_failed(struct prune *prune, struct err *err)
 /* After the plan, so that a dry run, which changes nothing, plans the same. */
 static int clear_away(struct prune *prune, struct err *err)
 {
-    struct catalog *catalog = prune->spec.catalog;
+    struct catalog *catalog = prune->catalog;
     size_t count = 0;
     for (size_t i = 0; i < prune->stores.count; i++) {
         if (recover_store(catalog, prune->stores.items[i], false, NULL, err) < 0)
@@ -241,29 +255,16 @@ static size_t count_removed(const struct prune *prune, enum remove_outcome outco
     return count;
 }
 
-static void end_run(struct prune *prune, int result, const struct err *err)
+int prune_run(struct prune *prune, struct err *err)
 {
-    struct err trouble = {0};
+    int result = run_steps(prune, err);
     char *summary = memory_format(
         "deleted %zu, locked %zu, blocked %zu, later %zu, refused %zu groups",
         count_removed(prune, REMOVE_GONE), count_removed(prune, REMOVE_LOCKED),
         count_removed(prune, REMOVE_BLOCKED), count_removed(prune, REMOVE_LATER),
         prune->refused);
-    int status = result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL)
-                            : prune_exit_status(prune);
-    if (catalog_run_end(prune->spec.catalog, prune->run, status,
-                        result < 0 ? err->text : summary, &trouble) < 0)
-        log_warning("%s", trouble.text);
+    session_set_summary(prune->spec.session, summary);
     free(summary);
-}
-
-int prune_run(struct prune *prune, struct err *err)
-{
-    if (catalog_run_begin(prune->spec.catalog, "prune", prune->spec.job, &prune->run, err) <
-        0)
-        return -1;
-    int result = run_steps(prune, err);
-    end_run(prune, result, err);
     return result;
 }
 
@@ -287,14 +288,42 @@ size_t prune_due_count(const struct prune *prune)
     return count;
 }
 
-int prune_exit_status(const struct prune *prune)
+/* The first of the failures that somebody misses. */
+static const struct err *first_missed(const struct prune *prune)
 {
-    bool undone =
-        count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER) > 0;
-    size_t missed = repository_list_required_failures(&prune->stores);
-    if (prune_is_refused(prune, NULL) || prune->failed_groups > 0)
-        return exit_status_of(OUTCOME_FAILED, ERR_UNSAFE, NULL);
-    if (missed > 0 && prune->stores.count == 0)
-        return exit_status_of(OUTCOME_FAILED, ERR_TRANSIENT, NULL);
-    return missed > 0 || undone || prune->untold > 0 || prune->over_cap ? 8 : 0;
+    for (size_t i = 0; i < prune->stores.failure_count; i++) {
+        if (!prune->stores.failures[i].excused)
+            return &prune->stores.failures[i].err;
+    }
+    return NULL;
+}
+
+enum outcome prune_outcome(const struct prune *prune, struct err *why)
+{
+    const struct err *missed = first_missed(prune);
+    size_t undone =
+        count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER);
+    err_clear(why);
+    /* After the work: a guard of one group does not keep the others from being pruned. */
+    if (prune_is_refused(prune, NULL) || prune->failed_groups > 0) {
+        struct text text;
+        text_init(&text, 1 << 16);
+        (void)prune_is_refused(prune, &text);
+        size_t first = strcspn(text.data, "\n");
+        bool more = text.data[first] != '\0' && text.data[first + 1] != '\0';
+        if (first > 0)
+            err_set(why, ERR_UNSAFE, "%.*s%s", first > 220 ? 220 : (int)first, text.data,
+                    more ? " (and others, see the plan)" : "");
+        else
+            err_set(why, ERR_UNSAFE, "what is left of a group changed meanwhile");
+        text_release(&text);
+        return OUTCOME_FAILED;
+    }
+    if (missed != NULL && prune->stores.count == 0) {
+        *why = *missed;
+        why->kind = ERR_TRANSIENT; /* whatever each of them said: no store answers */
+        return OUTCOME_FAILED;
+    }
+    bool partial = missed != NULL || undone > 0 || prune->untold > 0 || prune->over_cap;
+    return partial ? OUTCOME_PARTIAL : OUTCOME_DONE;
 }

@@ -1,12 +1,13 @@
 /*
  * prune - applies retention: plans, guards, and deletes what nothing keeps.
  *
+ *     session_begin with prune_session
  *     prune_new     catalog read, stores opened and identified, planned, guarded, hashed
  *     -> show it (cmd/prune_text.h)
  *     -> prune_run  only with `yes`: marks, removes, clears away what is left over
- *     -> prune_free
+ *     -> prune_outcome, prune_free, session_end
  *
- * A dry run is prune_new alone: the same code, so the same plan and the same hash. It takes
+ * A dry run is prune_new alone: the same code, so the same plan and the same hash. It holds
  * no lock and changes neither a store nor what the catalog says of any copy.
  *
  * What is planned (RETENTION 3): per group and store, with the policy of that store. A
@@ -22,12 +23,12 @@
  * Phase 1 is one transaction per group: complete -> deleting. Phase 2 is remove.h. Ended at
  * any point, the next run goes on with what is due.
  *
- * One thread; the catalog handle is the caller's.
+ * One thread.
  */
 #ifndef PGKEEP_PRUNE_PRUNE_H
 #define PGKEEP_PRUNE_PRUNE_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 #include "prune/policies.h"
 #include "copy/remove.h"
 #include "catalog/artifact_list.h"
@@ -36,11 +37,10 @@
 #include "retention/plan.h"
 
 struct prune_spec {
-    struct settings *settings;
-    struct catalog *catalog; /* CATALOG_WRITE */
+    struct session *session; /* of prune_session; stays open until prune_free */
     const char *job;         /* NULL: all */
     const char *store;       /* NULL: all; a name */
-    bool yes;                /* prune_run will follow: takes LOCK_REMOVAL */
+    bool yes;                /* prune_run will follow */
     const char *force;       /* hash that a plan printed; NULL: none */
     int64_t now;
 };
@@ -60,7 +60,8 @@ struct prune_part {
 
 struct prune {
     struct prune_spec spec;
-    struct lock *lock;
+    const struct settings *settings; /* of the session, as the next */
+    struct catalog *catalog;
     struct policies *policies;
     struct catalog_stores known;
     struct repository_list stores; /* those that answer, and the failures */
@@ -76,20 +77,22 @@ struct prune {
     bool over_cap;       /* max_total_size cannot be reached somewhere */
 
     /* prune_run */
-    int64_t run;
     size_t marked, skipped; /* copies; skipped: a pin, a lease or another run was first */
     size_t untold;          /* of the skipped: whether they are pinned could not be told */
     size_t failed_groups;   /* refused inside the transaction */
     struct remove_results removed;
 };
 
-/* NULL: ERR_BUSY (another prune, delete or sweep), ERR_CORRUPT of the catalog, ERR_CONFIG,
+/* The run: with `yes` it holds the lock of removals and is recorded. Settings, cancel and
+ * observer are the caller's to add. */
+struct session_spec prune_session(const char *job, bool yes);
+/* NULL: ERR_CORRUPT of the catalog, ERR_CONFIG,
  * ERR_USAGE for a store that nobody knows, ERR_UNSAFE when `force` is another plan's hash,
  * ERR_CANCELLED. A refused plan is no error here. */
 struct prune *prune_new(const struct prune_spec *spec, struct err *err) MUST_USE;
-void prune_free(struct prune *prune); /* NULL-safe; releases the lock */
+void prune_free(struct prune *prune); /* NULL-safe */
 
-/* Does it. Records the run. -1: the catalog failed, or cancelled; what was done stays and
+/* Does it. -1: the catalog failed, or cancelled; what was done stays and
  * the rest can be resumed. */
 int prune_run(struct prune *prune, struct err *err) MUST_USE;
 
@@ -104,8 +107,11 @@ const struct remove_result *prune_result_of(const struct prune *prune, int64_t c
 /* How many copies a run would clear away because failed_keep or damaged_keep is over. */
 size_t prune_due_count(const struct prune *prune);
 
-/* 0, 5 (no store answers), 8 (some do not, something stays undone, a cap is out of reach)
- * or 9. */
-int prune_exit_status(const struct prune *prune);
+/* What it came to, and why: refused somewhere, no store answers, some do not, something stays
+ * undone, a cap is out of reach. */
+enum outcome prune_outcome(const struct prune *prune, struct err *why);
+/* The hash of what a refusal left: of a plan that was carried out in part it is another one.
+ * Made from the stores as they were opened; they are not asked again. */
+void prune_rest_hash(const struct prune *prune, char hash[RETENTION_HASH_SIZE]);
 
 #endif

@@ -194,7 +194,7 @@ static int64_t id_of(const struct prune *prune, const char *name)
  * saw it use. */
 static void name_stores(const struct group *group, struct strlist *names)
 {
-    const struct settings *settings = group->prune->spec.settings;
+    const struct settings *settings = group->prune->settings;
     const struct job_settings *job =
         *group->job != '\0' ? settings_job(settings, group->job) : NULL;
     for (size_t i = 0; job && i < job->stores.count; i++)
@@ -236,7 +236,7 @@ static int load_decided(const struct prune *prune, struct decided **out, size_t 
     struct catalog_copies copies = {0};
     struct catalog_copy_filter filter = {.job = prune->spec.job,
                                          .states = 1u << CATALOG_COPY_DELETED};
-    int result = catalog_copies_list(prune->spec.catalog, &filter, &copies, err);
+    int result = catalog_copies_list(prune->catalog, &filter, &copies, err);
     struct decided *decided = memory_array(copies.count + 1, sizeof *decided);
     *count = 0;
     for (size_t i = 0; result == 0 && i < copies.count; i++) {

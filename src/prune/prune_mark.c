@@ -29,8 +29,8 @@ static int remember_quarantine(struct prune *prune, const struct prune_part *par
     log_warning("%s is dated in the future or has no time: it is kept and counts for "
                 "nothing until somebody has looked at it",
                 part->rows[index]->artifact);
-    return catalog_artifact_set_quarantined(prune->spec.catalog,
-                                            part->rows[index]->artifact, true, err);
+    return catalog_artifact_set_quarantined(prune->catalog, part->rows[index]->artifact,
+                                            true, err);
 }
 
 /* delete_grace counts from the first plan that wants it gone; one that is wanted again
@@ -46,7 +46,7 @@ static int remember_mark(struct prune *prune, const struct prune_part *part, siz
     if (!begins && !ends)
         return 0;
     *changed = true;
-    return catalog_copy_set_first_marked(prune->spec.catalog, row->copy,
+    return catalog_copy_set_first_marked(prune->catalog, row->copy,
                                          begins ? prune->spec.now : 0, err);
 }
 
@@ -59,8 +59,7 @@ static int remember_part(struct prune *prune, const struct prune_part *part,
             remember_mark(prune, part, i, &changed, err) < 0)
             return -1;
         if (changed)
-            state_sync_try_push(prune->spec.catalog, part->repository,
-                                part->rows[i]->artifact);
+            state_sync_try_push(prune->catalog, part->repository, part->rows[i]->artifact);
     }
     return 0;
 }
@@ -78,7 +77,7 @@ static bool clock_is_doubtful(const struct prune_part *part)
 int prune_remember(struct prune *prune, struct err *err)
 {
     int64_t highest = 0;
-    if (catalog_time_highest(prune->spec.catalog, &highest, err) < 0)
+    if (catalog_time_highest(prune->catalog, &highest, err) < 0)
         return -1;
     if (prune->spec.now + CLOCK_SLACK_S < highest)
         return 0;
@@ -184,7 +183,7 @@ static int respect_pins(struct marks *marks, struct err *err)
         struct err why = {0};
         const struct item *item = &marks->items[i];
         if (item->row->state != CATALOG_COPY_COMPLETE ||
-            state_sync_pull(marks->prune->spec.catalog, item->part->repository,
+            state_sync_pull(marks->prune->catalog, item->part->repository,
                             item->row->artifact, &why) == 0)
             continue;
         if (err_is_fatal(why.kind)) {
@@ -314,11 +313,11 @@ static int mark_items(struct marks *marks, struct err *err)
     struct err why = {0};
     struct catalog_marking marking = {.items = marks->deletions,
                                       .count = marks->count,
-                                      .run = prune->run,
+                                      .run = session_run_id(prune->spec.session),
                                       .now = prune->spec.now,
                                       .check = check_floors,
                                       .context = marks};
-    if (catalog_deletions_mark(prune->spec.catalog, &marking, &why) == 0) {
+    if (catalog_deletions_mark(prune->catalog, &marking, &why) == 0) {
         tell(marks);
         return 0;
     }
@@ -350,7 +349,8 @@ int prune_mark(struct prune *prune, struct err *err)
     for (size_t i = 0; i < rows->count; i++) {
         if (i > 0 && strcmp(rows->items[i].group, rows->items[i - 1].group) == 0)
             continue;
-        if (cancel_check(NULL, err) < 0 || mark_group(prune, &rows->items[i], err) < 0)
+        if (cancel_check(session_cancel(prune->spec.session), err) < 0 ||
+            mark_group(prune, &rows->items[i], err) < 0)
             return -1;
     }
     return 0;

@@ -101,7 +101,7 @@ static int make_parts(struct prune *prune, struct err *err)
 static int check_clock(struct prune *prune, struct err *err)
 {
     int64_t highest = 0;
-    if (catalog_time_highest(prune->spec.catalog, &highest, err) < 0)
+    if (catalog_time_highest(prune->catalog, &highest, err) < 0)
         return -1;
     if (retention_guard_clock(prune->spec.now, highest, &prune->refusal) < 0)
         prune->refused_by = RETENTION_GUARD_CLOCK;
@@ -190,8 +190,7 @@ static void warn_of_nothing_on(const struct prune *prune)
         const struct prune_part *part = &prune->parts[i];
         const char *name = part->policy->name;
         if (part->plan->is_on || part->policy->retention.max_total_size > 0 ||
-            settings_policy(prune->spec.settings, name) == NULL ||
-            strlist_has(&names, name))
+            settings_policy(prune->settings, name) == NULL || strlist_has(&names, name))
             continue;
         strlist_add(&names, name);
         text_addf(&list, "%s\"%s\"", names.count > 1 ? ", " : "", name);

@@ -6,8 +6,9 @@
 
 #include "prune/prune.h"
 
-/* prune_gather.c: rows, the stores that they lie in, opened. */
+/* prune_gather.c: rows; then the stores that they lie in, opened. */
 int prune_gather(struct prune *prune, struct err *err) MUST_USE;
+int prune_open_stores(struct prune *prune, struct err *err) MUST_USE;
 /* The catalog's name of a store; "" when unknown. */
 const char *prune_store_name(const struct prune *prune, int64_t store_id);
 

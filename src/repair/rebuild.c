@@ -5,7 +5,6 @@
  */
 #include "repair/rebuild.h"
 
-#include "session/lock.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -17,15 +16,14 @@
 #define COMMAND "catalog rebuild"
 
 struct rebuilding {
-    struct settings *settings;
+    const struct settings *settings;
     const char *only;
     struct rebuild_result *result;
-    struct lock **locks;
-    size_t lock_count;
-    struct catalog *old;  /* NULL: none, or it cannot be read */
-    struct catalog *made; /* the new one */
-    char *path;           /* of the new one */
-    int64_t newest;       /* latest time that the stores name */
+    struct session *session; /* whose catalog is the new one */
+    struct catalog *old;     /* NULL: none, or it cannot be read */
+    struct catalog *made;    /* the new one */
+    char *path;              /* of the new one */
+    int64_t newest;          /* latest time that the stores name */
 };
 
 void rebuild_result_release(struct rebuild_result *result)
@@ -38,29 +36,6 @@ void rebuild_result_release(struct rebuild_result *result)
 }
 
 /* ---- nobody else at work ---- */
-
-static int take_lock(struct rebuilding *r, enum lock_kind kind, const char *name,
-                     struct err *err)
-{
-    struct lock_spec spec = {
-        .catalog = r->settings->catalog, .kind = kind, .name = name, .command = COMMAND};
-    struct lock *lock = lock_take(&spec, err);
-    if (lock != NULL)
-        r->locks[r->lock_count++] = lock;
-    return lock != NULL ? 0 : -1;
-}
-
-static int take_locks(struct rebuilding *r, struct err *err)
-{
-    r->locks = memory_array(r->settings->job_count + 1, sizeof(struct lock *));
-    if (take_lock(r, LOCK_REMOVAL, NULL, err) < 0)
-        return -1;
-    for (size_t i = 0; i < r->settings->job_count; i++) {
-        if (take_lock(r, LOCK_JOB, r->settings->jobs[i].name, err) < 0)
-            return -1;
-    }
-    return 0;
-}
 
 static int open_old(struct rebuilding *r, struct err *err)
 {
@@ -208,7 +183,7 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
     struct rebuild_result *result = r->result;
     char *name = name_of(r, given, err);
     struct repository *repository =
-        name ? repository_open(r->settings, r->made, name, false, err) : NULL;
+        name ? session_repository(r->session, name, false, err) : NULL;
     int done = -1;
     if (repository == NULL) {
         if (name && err->kind == ERR_NOT_FOUND)
@@ -221,13 +196,12 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
     *store = (struct rebuild_store){.name = memory_strdup(name)};
     done = check_old(r, repository, err);
     if (done == 0)
-        done = sync_store(r->settings, r->made, repository, &store->result, err);
+        done = sync_store(r->session, repository, &store->result, err);
     result->artifacts += store->result.artifacts;
     result->damaged += store->result.damaged;
     if (store->result.newest > r->newest)
         r->newest = store->result.newest;
 cleanup:
-    repository_close(repository);
     free(name);
     return done;
 }
@@ -266,40 +240,50 @@ static int refuse_nothing(struct rebuilding *r, struct err *err)
                     r->settings->catalog);
 }
 
-static int record(struct rebuilding *r, struct err *err)
+enum outcome rebuild_outcome(const struct rebuild_result *result)
 {
-    int64_t run = 0;
-    if (r->newest > 0 && catalog_time_seen(r->made, r->newest, err) < 0)
-        return -1;
-    if (catalog_run_begin(r->made, COMMAND, NULL, &run, err) < 0)
-        return -1;
-    return catalog_run_end(r->made, run, 0, NULL, err);
+    return result->damaged > 0 ? OUTCOME_PARTIAL : OUTCOME_DONE;
 }
 
-static int make(struct rebuilding *r, struct err *err)
+static int fill(struct rebuilding *r, struct err *err)
 {
-    /* What an interrupted rebuild left. */
-    if (catalog_remove_file(r->path, err) < 0)
+    if (read_stores(r, err) < 0 || refuse_nothing(r, err) < 0)
         return -1;
-    r->made = catalog_open(r->path, CATALOG_CREATE, err);
-    if (r->made == NULL || read_stores(r, err) < 0 || refuse_nothing(r, err) < 0 ||
-        record(r, err) < 0)
+    if (r->newest > 0 && catalog_time_seen(r->made, r->newest, err) < 0)
         return -1;
     return catalog_check(r->made, err);
 }
 
-static void close_both(struct rebuilding *r)
+/* A run of its own, with the new file for its catalog: the stores are opened for that one, and
+ * the record of the rebuild is its first. */
+static int make(struct rebuilding *r, struct cancel *cancel, struct err *err)
 {
-    catalog_close(r->made);
-    catalog_close(r->old);
-    r->made = r->old = NULL;
+    struct settings made = *r->settings; /* borrows all but the path */
+    made.catalog = r->path;
+    struct session_spec spec = {.settings = &made,
+                                .kind = COMMAND,
+                                .catalog = SESSION_CREATE,
+                                .recorded = true,
+                                .cancel = cancel};
+    /* What an interrupted rebuild left. */
+    if (catalog_remove_file(r->path, err) < 0)
+        return -1;
+    r->session = session_begin(&spec, err);
+    if (r->session == NULL)
+        return -1;
+    r->made = session_catalog(r->session);
+    int result = fill(r, err);
+    (void)session_end(r->session, result < 0 ? OUTCOME_FAILED : rebuild_outcome(r->result),
+                      result < 0 ? err : NULL);
+    return result;
 }
 
 static int put_in_place(struct rebuilding *r, struct err *err)
 {
     char time[32];
     bool absent = false;
-    close_both(r);
+    catalog_close(r->old);
+    r->old = NULL;
     char *kept = memory_format("%s.before-%s", r->settings->catalog,
                                clock_compact(time, clock_now()));
     int result = catalog_replace(r->settings->catalog, r->path, kept, &absent, err);
@@ -309,33 +293,30 @@ static int put_in_place(struct rebuilding *r, struct err *err)
     return result;
 }
 
-static int run_locked(struct rebuilding *r, struct err *err)
+struct session_spec rebuild_session(void)
 {
-    if (open_old(r, err) < 0)
-        return -1;
-    if (r->old != NULL && (check_running(r, err) < 0 || check_leases(r, err) < 0))
-        return -1;
-    if (make(r, err) < 0)
-        return -1;
-    return put_in_place(r, err);
+    return (struct session_spec){.kind = COMMAND, .lock = SESSION_LOCK_ALL};
 }
 
-int rebuild_run(struct settings *settings, const char *only, struct rebuild_result *result,
+int rebuild_run(struct session *session, const char *only, struct rebuild_result *result,
                 struct err *err)
 {
-    struct rebuilding r = {.settings = settings, .only = only, .result = result};
+    struct rebuilding r = {
+        .settings = session_settings(session), .only = only, .result = result};
     struct err ignored = {0};
     *result = (struct rebuild_result){0};
-    r.path = memory_format("%s.rebuild", settings->catalog);
-    int done = take_locks(&r, err);
+    r.path = memory_format("%s.rebuild", r.settings->catalog);
+    int done = open_old(&r, err);
+    if (done == 0 && r.old != NULL &&
+        (check_running(&r, err) < 0 || check_leases(&r, err) < 0))
+        done = -1;
     if (done == 0)
-        done = run_locked(&r, err);
-    close_both(&r);
-    if (r.lock_count > 0 && catalog_remove_file(r.path, &ignored) < 0)
+        done = make(&r, session_cancel(session), err);
+    if (done == 0)
+        done = put_in_place(&r, err);
+    catalog_close(r.old);
+    if (catalog_remove_file(r.path, &ignored) < 0)
         log_warning("%s", ignored.text);
-    for (size_t i = 0; i < r.lock_count; i++)
-        lock_release(r.locks[i]);
-    free(r.locks);
     free(r.path);
     return done;
 }

@@ -30,10 +30,13 @@ struct rebuild_result {
 void rebuild_result_release(struct rebuild_result *result);
 
 /* only: one store (name or URL) instead of all that the configuration and the old catalog
- * name. Holds the locks of all jobs and of prune meanwhile. ERR_BUSY while anything is
+ * name. The session is one of rebuild_session. ERR_BUSY while anything is
  * running, being read or uploaded; ERR_UNSAFE when nothing at all is found though the old
  * catalog knows backups. Release *result also after an error. */
-int rebuild_run(struct settings *settings, const char *only, struct rebuild_result *result,
+int rebuild_run(struct session *session, const char *only, struct rebuild_result *result,
                 struct err *err) MUST_USE;
+/* The run: it holds the locks of all jobs and of removals. The new catalog has its record. */
+struct session_spec rebuild_session(void);
+enum outcome rebuild_outcome(const struct rebuild_result *result);
 
 #endif

@@ -4,14 +4,10 @@
  * on its way there.
  */
 #include "repair/sweep_steps.h"
-#include "session/exit_status.h"
 
-#include "session/lock.h"
-#include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/leases.h"
-#include "catalog/runs.h"
 
 void sweep_report_release(struct sweep_report *report)
 {
@@ -28,45 +24,20 @@ int64_t sweep_store_time(const struct sweep *sweep)
 
 /* ---- stores ---- */
 
-static int add_failure(const struct sweep_spec *spec, struct sweep_report *report,
-                       const char *name, const struct err *why, struct err *err)
-{
-    struct repository_list *list = &report->stores;
-    bool missed = true;
-    if (spec->store == NULL &&
-        repository_is_required(spec->settings, spec->catalog, name, &missed, err) < 0)
-        return -1;
-    memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
-                sizeof *list->failures);
-    list->failures[list->failure_count++] = (struct repository_failure){
-        .name = memory_strdup(name), .err = *why, .excused = !missed};
-    log_warning("skipped: %s", why->text);
-    return 0;
-}
-
-/* known: the catalog has seen it; a store of the configuration that was never used may have
- * no mark and need not answer. */
+/* known: the catalog has seen it. A store of the configuration that was never used may have no
+ * mark, and may be away for good reasons: that is not a failure. */
 static int open_store(const struct sweep_spec *spec, struct sweep_report *report,
                       const char *name, bool known, struct err *err)
 {
-    struct repository_list *list = &report->stores;
     struct err why = {0};
-    struct repository *repository =
-        repository_open(spec->settings, spec->catalog, name, false, &why);
-    if (repository != NULL) {
-        memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
-        list->items[list->count++] = repository;
-        return 0;
-    }
-    if (!err_is_of_store(why.kind)) {
-        *err = why;
-        return -1;
-    }
-    /* A configured store that was never used may be away for good reasons; that is not a
-     * failure. */
-    if (known)
-        return add_failure(spec, report, name, &why, err);
-    log_debug("%s", why.text);
+    struct session_store store = {.name = name, .named = spec->store != NULL};
+    struct repository *repository = session_repository(spec->session, name, false, &why);
+    if (repository != NULL)
+        repository_list_add(&report->stores, repository);
+    else if (known || err_is_fatal(why.kind))
+        return session_skip(spec->session, &store, &why, &report->stores, err);
+    else
+        log_debug("%s", why.text);
     return 0;
 }
 
@@ -88,8 +59,9 @@ static int open_all(const struct sweep_spec *spec, struct sweep_report *report,
             open_store(spec, report, row->name, *row->uuid != '\0', err) < 0)
             return -1;
     }
-    for (size_t i = 0; i < spec->settings->store_count; i++) {
-        const char *name = spec->settings->stores[i].name;
+    const struct settings *settings = session_settings(spec->session);
+    for (size_t i = 0; i < settings->store_count; i++) {
+        const char *name = settings->stores[i].name;
         if ((spec->store == NULL || strcmp(spec->store, name) == 0) &&
             !is_among(known, name) &&
             open_store(spec, report, name, spec->store != NULL, err) < 0)
@@ -102,10 +74,9 @@ static int open_stores(const struct sweep_spec *spec, struct sweep_report *repor
                        struct err *err)
 {
     struct catalog_stores known = {0};
-    int result = catalog_stores_list(spec->catalog, &known, err);
-    if (result == 0 && spec->store && !is_among(&known, spec->store) &&
-        settings_require_store(spec->settings, spec->store, err) == NULL)
-        result = -1;
+    int result = catalog_stores_list(session_catalog(spec->session), &known, err);
+    if (result == 0)
+        result = session_require_store(spec->session, spec->store, err);
     if (result == 0)
         result = open_all(spec, report, &known, err);
     catalog_stores_release(&known);
@@ -143,11 +114,12 @@ static int sweep_store(const struct sweep *sweep, struct err *err)
     const struct sweep_spec *spec = sweep->spec;
     struct recover_counts counts = {0};
     struct err why = {0};
-    int result = recover_store(spec->catalog, sweep->repository, true, &counts, err);
+    int result = recover_store(session_catalog(spec->session), sweep->repository, true,
+                               &counts, err);
     add_counts(&sweep->report->recovered, &counts);
     if (result == 0)
-        result = remove_due(spec->catalog, sweep->repository, spec->now, true,
-                            &sweep->report->removed, err);
+        result = remove_due(session_catalog(spec->session), sweep->repository, spec->now,
+                            true, &sweep->report->removed, err);
     if (result < 0 || sweep_rest(sweep, &why) == 0)
         return result;
     if (!err_is_of_store(why.kind)) {
@@ -166,32 +138,42 @@ static int sweep_all(const struct sweep_spec *spec, struct sweep_report *report,
         return -1;
     for (size_t i = 0; i < report->stores.count; i++) {
         struct sweep sweep = {spec, report->stores.items[i], report};
-        if (cancel_check(NULL, err) < 0 || sweep_store(&sweep, err) < 0)
+        if (cancel_check(session_cancel(spec->session), err) < 0 ||
+            sweep_store(&sweep, err) < 0)
             return -1;
     }
-    if (recover_artifacts(spec->catalog, NULL, false, &report->ended, err) < 0)
+    if (recover_artifacts(session_catalog(spec->session), NULL, false, &report->ended,
+                          err) < 0)
         return -1;
-    return catalog_leases_purge(spec->catalog, spec->now, err);
+    return catalog_leases_purge(session_catalog(spec->session), spec->now, err);
+}
+
+struct session_spec sweep_session(void)
+{
+    return (struct session_spec){.kind = "sweep",
+                                 .catalog = SESSION_WRITE,
+                                 .lock = SESSION_LOCK_REMOVAL,
+                                 .recorded = true};
 }
 
 int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct err *err)
 {
-    struct lock_spec lock_spec = {
-        .catalog = catalog_path(spec->catalog), .kind = LOCK_REMOVAL, .command = "sweep"};
-    struct err trouble = {0};
-    int64_t run = 0;
     *report = (struct sweep_report){0};
-    struct lock *lock = lock_take(&lock_spec, err);
-    if (lock == NULL)
-        return -1;
-    int result = catalog_run_begin(spec->catalog, "sweep", NULL, &run, err);
-    if (result == 0)
-        result = sweep_all(spec, report, err);
-    if (run != 0 &&
-        catalog_run_end(spec->catalog, run,
-                        result < 0 ? exit_status_of(OUTCOME_FAILED, err->kind, NULL) : 0,
-                        result < 0 ? err->text : NULL, &trouble) < 0)
-        log_warning("%s", trouble.text);
-    lock_release(lock);
-    return result;
+    return sweep_all(spec, report, err);
+}
+
+enum outcome sweep_outcome(const struct sweep_report *report, struct err *why)
+{
+    size_t missed = repository_list_required_failures(&report->stores);
+    /* Locked and foreign things are no undone work: they wait for a date, or their owner. */
+    bool undone = report->failed + report->recovered.failed > 0;
+    for (size_t i = 0; i < report->removed.count; i++)
+        undone |= report->removed.items[i].outcome == REMOVE_BLOCKED ||
+                  report->removed.items[i].outcome == REMOVE_LATER;
+    err_clear(why);
+    if (missed > 0 && report->stores.count == 0) {
+        err_set(why, ERR_TRANSIENT, "no store answers");
+        return OUTCOME_FAILED;
+    }
+    return undone || missed > 0 ? OUTCOME_PARTIAL : OUTCOME_DONE;
 }

@@ -17,20 +17,19 @@
  * (G8). A listing that broke off, or that is empty where copies are known, decides nothing
  * (G10).
  *
- * One thread; takes LOCK_REMOVAL.
+ * One thread.
  */
 #ifndef PGKEEP_REPAIR_SWEEP_H
 #define PGKEEP_REPAIR_SWEEP_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 #include "copy/recover.h"
 #include "copy/remove.h"
 
 #define SWEEP_AGE_S (INT64_C(7) * 86400)
 
 struct sweep_spec {
-    struct settings *settings;
-    struct catalog *catalog; /* CATALOG_WRITE */
+    struct session *session; /* of sweep_session */
     const char *store;       /* NULL: all */
     bool orphans;
     int64_t now;
@@ -51,9 +50,15 @@ struct sweep_report {
 };
 void sweep_report_release(struct sweep_report *report);
 
-/* 0 with whatever could be done; -1: ERR_BUSY, ERR_CONFIG (unknown store), the catalog
+/* The run: it holds the lock of removals and is recorded. Settings, cancel and observer are
+ * the caller's to add. */
+struct session_spec sweep_session(void);
+/* 0 with whatever could be done; -1: ERR_CONFIG (unknown store), the catalog
  * failed, or cancelled. Release the report always. */
 int sweep_run(const struct sweep_spec *spec, struct sweep_report *report,
               struct err *err) MUST_USE;
+/* PARTIAL when something could not be done, or a store that somebody misses did not answer;
+ * FAILED when none did. */
+enum outcome sweep_outcome(const struct sweep_report *report, struct err *why);
 
 #endif

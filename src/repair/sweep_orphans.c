@@ -5,6 +5,7 @@
  */
 #include "repair/sweep_steps.h"
 
+#include "repository/repository_object.h"
 #include "repository/keys.h"
 #include "base/cancel.h"
 #include "base/log.h"
@@ -74,26 +75,11 @@ static bool has_manifest(const struct listing *listing, const char *id)
 static int is_known(const struct sweep *sweep, const char *id, bool *known, struct err *err)
 {
     struct catalog_copy copy = {0};
-    int result =
-        catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy, err);
+    int result = catalog_copy_find(session_catalog(sweep->spec->session), id,
+                                   sweep->repository->id, &copy, err);
     *known = result == 0 && copy.id != 0 && copy.state != CATALOG_COPY_DELETED &&
              (copy.state != CATALOG_COPY_FAILED || copy.begun);
     catalog_copy_release(&copy);
-    return result;
-}
-
-/* The listing is some moments old: a commit may have come between. */
-static int is_committed(const struct sweep *sweep, const char *id, bool *committed,
-                        struct err *err)
-{
-    struct store_object object = {0};
-    bool absent = false;
-    char *key = keys_manifest(id);
-    int result = store_stat(sweep->repository->store, key, &object, &absent, err);
-    *committed = result == 0 && !absent;
-    if (*committed)
-        store_object_release(&object);
-    free(key);
     return result;
 }
 
@@ -102,7 +88,9 @@ static int remove_orphan(const struct sweep *sweep, const struct candidate *cand
 {
     struct store_removed removed = {0};
     bool committed = false;
-    if (is_committed(sweep, candidate->id, &committed, err) < 0)
+    /* The listing is some moments old: a commit may have come between. */
+    if (repository_manifest_exists(sweep->repository->store, candidate->id, &committed,
+                                   err) < 0)
         return -1;
     if (committed)
         return 0;
@@ -126,7 +114,8 @@ static int judge(const struct sweep *sweep, const struct listing *listing,
     bool known = false;
     if (has_manifest(listing, candidate->id))
         return 0;
-    if (cancel_check(NULL, err) < 0 || is_known(sweep, candidate->id, &known, err) < 0)
+    if (cancel_check(sweep->repository->cancel, err) < 0 ||
+        is_known(sweep, candidate->id, &known, err) < 0)
         return -1;
     if (known)
         return 0;
@@ -143,7 +132,8 @@ static int count_known(const struct sweep *sweep, size_t *known, struct err *err
     struct catalog_copies copies = {0};
     struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
                                          .states = 1u << CATALOG_COPY_COMPLETE};
-    int result = catalog_copies_list(sweep->spec->catalog, &filter, &copies, err);
+    int result =
+        catalog_copies_list(session_catalog(sweep->spec->session), &filter, &copies, err);
     *known = copies.count;
     catalog_copies_release(&copies);
     return result;
@@ -184,7 +174,8 @@ static int judge_all(const struct sweep *sweep, struct listing *listing, struct 
 static int nobody_takes(const struct sweep *sweep, bool *nobody, struct err *err)
 {
     struct catalog_artifacts running = {0};
-    int result = catalog_artifacts_running(sweep->spec->catalog, &running, err);
+    int result =
+        catalog_artifacts_running(session_catalog(sweep->spec->session), &running, err);
     *nobody = running.count == 0;
     catalog_artifacts_release(&running);
     return result;

@@ -56,7 +56,8 @@ static int list_by_key(const struct sweep *sweep, struct found_list *list, struc
     struct catalog_copies copies = {0};
     struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
                                          .states = (1u << CATALOG_COPY_STATES) - 1};
-    int result = catalog_copies_list(sweep->spec->catalog, &filter, &copies, err);
+    int result =
+        catalog_copies_list(session_catalog(sweep->spec->session), &filter, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
         if (copies.items[i].created >= sweep->spec->now - SWEEP_AGE_S)
             result = store_list_pending(sweep->repository->store, copies.items[i].key,
@@ -100,7 +101,8 @@ static int judge(const struct sweep *sweep, const struct found *found,
     *judgement = JUDGE_LEAVE;
     if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
         return 0;
-    if (catalog_copy_find(sweep->spec->catalog, id, sweep->repository->id, &copy, err) < 0)
+    if (catalog_copy_find(session_catalog(sweep->spec->session), id, sweep->repository->id,
+                          &copy, err) < 0)
         return -1;
     bool ours =
         copy.id != 0 && (kind == KEYS_KIND_TEMP || strcmp(copy.key, found->key) == 0);

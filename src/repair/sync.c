@@ -7,6 +7,7 @@
 
 #include "repair/import.h"
 #include "repository/inventory.h"
+#include "repository/repository_object.h"
 #include "repository/state_sync.h"
 #include "copy/recover.h"
 #include "copy/verify.h"
@@ -21,8 +22,8 @@
 enum { SLACK_S = 10, WORTH_TELLING = 1000 };
 
 struct syncing {
-    struct settings *settings;
-    struct catalog *catalog;
+    struct session *session;
+    struct catalog *catalog; /* of the session */
     struct repository *repository;
     struct sync_result *result;
     /* of this store, all states, by id; read before the listing */
@@ -107,7 +108,7 @@ static int take_in(struct syncing *s, struct err *err)
     if (s->wants.count >= WORTH_TELLING)
         log_info("store \"%s\": reading what is known of %zu backups", s->repository->name,
                  s->wants.count);
-    int result = metadata_run(s->repository->store, &s->wants, import_take, &import, err);
+    int result = metadata_run(s->repository, &s->wants, import_take, &import, err);
     s->result->artifacts = import.artifacts;
     s->result->copies = import.copies;
     s->result->states = import.states;
@@ -117,17 +118,6 @@ static int take_in(struct syncing *s, struct err *err)
 }
 
 /* ---- what is no longer there ---- */
-
-static int look_again(struct syncing *s, const struct catalog_copy *row, bool *gone,
-                      struct err *err)
-{
-    struct store_object object = {0};
-    char *key = keys_manifest(row->artifact);
-    int result = store_stat(s->repository->store, key, &object, gone, err);
-    store_object_release(&object);
-    free(key);
-    return result;
-}
 
 static int mark_missing(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
@@ -139,10 +129,11 @@ static int mark_missing(struct syncing *s, const struct catalog_copy *row, struc
                                                 .level = CATALOG_QUICK,
                                                 .result = CATALOG_FOUND_MISSING,
                                                 .message = reason};
-    bool gone = false;
-    if (look_again(s, row, &gone, err) < 0)
+    bool there = false;
+    /* Looked for by its name: the listing is some moments old. */
+    if (repository_manifest_exists(s->repository->store, row->artifact, &there, err) < 0)
         return -1;
-    if (!gone)
+    if (there)
         return 0;
     if (catalog_verification_add(s->catalog, &verification, err) < 0) {
         /* This machine is removing it by now. */
@@ -194,29 +185,13 @@ static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bo
     struct err why = {0};
     int result = catalog_artifact_load(s->catalog, row->artifact, CATALOG_WITH_COPIES,
                                        &artifact, err);
-    struct verify_spec spec = {.settings = s->settings,
-                               .catalog = s->catalog,
-                               .artifact = &artifact,
-                               .copy = row,
-                               .level = CATALOG_QUICK};
+    struct verify_spec spec = {
+        .session = s->session, .artifact = &artifact, .copy = row, .level = CATALOG_QUICK};
     if (result == 0)
         result = verify_copy(&spec, &verification, &why, err);
     *good = result == 0 && verification.result == CATALOG_GOOD;
     verify_release(&verification);
     catalog_artifact_release(&artifact);
-    return result;
-}
-
-/* Where it is not, recover_copy would remove the manifest as well; nothing is removed
- * here. */
-static int data_is_there(struct syncing *s, const struct catalog_copy *row, uint64_t bytes,
-                         bool *there, struct err *err)
-{
-    struct store_object object = {0};
-    bool absent = false;
-    int result = store_stat(s->repository->store, row->key, &object, &absent, err);
-    *there = result == 0 && !absent && object.size == bytes;
-    store_object_release(&object);
     return result;
 }
 
@@ -236,18 +211,21 @@ static int recover(struct syncing *s, const struct catalog_copy *row, bool *good
     return 0;
 }
 
-/* Of a complete artifact only: of a failed one recover_copy would remove the manifest. */
+/* Of a complete artifact only: of a failed one recover_copy would remove the manifest, and so
+ * it would where the data is not there; nothing is removed here. */
 static int look_at_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
                           struct err *err)
 {
     struct catalog_artifact artifact = {0};
-    bool gone = true, there = false;
+    struct store *store = s->repository->store;
+    bool committed = false, there = false;
+    uint64_t bytes = 0;
     int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
     if (result == 0 && artifact.status == CATALOG_COMPLETE)
-        result = look_again(s, row, &gone, err);
-    if (result == 0 && !gone)
-        result = data_is_there(s, row, artifact.stored_bytes, &there, err);
-    if (result == 0 && there)
+        result = repository_manifest_exists(store, row->artifact, &committed, err);
+    if (result == 0 && committed)
+        result = repository_object_exists(store, row->key, &there, &bytes, err);
+    if (result == 0 && there && bytes == artifact.stored_bytes)
         result = recover(s, row, good, err);
     catalog_artifact_release(&artifact);
     return result;
@@ -316,11 +294,11 @@ static int list(struct syncing *s, struct err *err)
     return inventory_list(&s->there, s->repository->store, KEYS_STATE, err);
 }
 
-int sync_store(struct settings *settings, struct catalog *catalog,
-               struct repository *repository, struct sync_result *result, struct err *err)
+int sync_store(struct session *session, struct repository *repository,
+               struct sync_result *result, struct err *err)
 {
-    struct syncing s = {.settings = settings,
-                        .catalog = catalog,
+    struct syncing s = {.session = session,
+                        .catalog = session_catalog(session),
                         .repository = repository,
                         .result = result};
     int done = -1;
@@ -328,7 +306,7 @@ int sync_store(struct settings *settings, struct catalog *catalog,
     repository_be_patient(repository);
     if (load_since(&s, err) == 0 && list(&s, err) == 0 && take_in(&s, err) == 0 &&
         find_missing(&s, err) == 0 && heal_all(&s, err) == 0 &&
-        sync_tell(catalog, repository, &result->told, err) == 0)
+        sync_tell(s.catalog, repository, &result->told, err) == 0)
         done = save_since(&s, err);
     metadata_wants_release(&s.wants);
     inventory_release(&s.there);

@@ -5,7 +5,7 @@
  *     what is found                    what happens
  *     -------------------------------  ------------------------------------------------------
  *     manifest not known here          its artifact and copy (import.h)
- *     state file changed since the     pins, marks and checks of others (note.h)
+ *     state file changed since the     pins, marks and checks of others (state_sync.h)
  *     last time
  *     copy whose manifest is gone      `missing`: another machine removed it, or somebody did.
  *                                      Never concluded from a listing that is incomplete or
@@ -21,7 +21,7 @@
 #ifndef PGKEEP_REPAIR_SYNC_H
 #define PGKEEP_REPAIR_SYNC_H
 
-#include "repository/repository.h"
+#include "session/session.h"
 
 struct sync_result {
     size_t manifests;                          /* in the store */
@@ -32,10 +32,9 @@ struct sync_result {
     int64_t newest; /* struct import */
 };
 
-/* One store. settings: for looking at copies that were missing. */
-int sync_store(struct settings *settings, struct catalog *catalog,
-               struct repository *repository, struct sync_result *result,
-               struct err *err) MUST_USE;
+/* One store of the session, into its catalog. */
+int sync_store(struct session *session, struct repository *repository,
+               struct sync_result *result, struct err *err) MUST_USE;
 /* Tells the store of every pin and its end that the catalog knows and the store does not. */
 int sync_tell(struct catalog *catalog, struct repository *repository, size_t *told,
               struct err *err) MUST_USE;

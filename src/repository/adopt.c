@@ -67,14 +67,14 @@ static int look_at_copies(struct adopt *adopt, struct catalog *catalog, struct e
     return result == 0 ? find_newest(adopt, catalog, err) : -1;
 }
 
-int adopt_look(struct settings *settings, struct catalog *catalog, const char *name,
+int adopt_look(const struct settings *settings, struct catalog *catalog, const char *name,
                struct adopt *out, struct err *err)
 {
     *out = (struct adopt){0};
     out->from = repository_settings(settings, catalog, name, &out->owned, err);
     if (out->from == NULL || find_row(out, catalog, name, err) < 0)
         return -1;
-    out->store = repository_store(out->from, err);
+    out->store = repository_store(out->from, NULL, err);
     if (out->store == NULL)
         return -1;
     store_set_retry_time(out->store, REPOSITORY_TIMEOUT_MS);

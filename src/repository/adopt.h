@@ -38,7 +38,7 @@ struct adopt {
 
 /* Nothing is changed. ERR_NOT_FOUND when the catalog does not know the store; the store's
  * own errors. Release it in any case. */
-int adopt_look(struct settings *settings, struct catalog *catalog, const char *name,
+int adopt_look(const struct settings *settings, struct catalog *catalog, const char *name,
                struct adopt *out, struct err *err) MUST_USE;
 /* mark: the other mark that is accepted, or NULL. Writes a new mark (and RECOVERY.md) where
  * there is none, and puts the store's into the catalog; adopt->found is that mark then.

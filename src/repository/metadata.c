@@ -6,6 +6,7 @@
 #include "repository/metadata.h"
 
 #include "repository/keys.h"
+#include "repository/repository_object.h"
 #include "base/cancel.h"
 #include "base/memory.h"
 
@@ -14,6 +15,7 @@
 
 struct batch {
     struct store *store;
+    const struct cancel *cancel;
     struct metadata_item *items;
     size_t count;
     atomic_size_t next;
@@ -34,57 +36,46 @@ void metadata_wants_release(struct metadata_wants *wants)
     *wants = (struct metadata_wants){0};
 }
 
-/* Bytes of one small object. *there false: absent, or unreadable (then item->problem). */
-static int read_object(struct store *store, const char *key, struct text *text, bool *there,
-                       struct metadata_item *item, struct err *err)
+/* What is wrong with one file and not with the store is told with its artifact. */
+static int note_problem(struct metadata_item *item, struct err *err)
 {
-    bool absent = false;
-    *there = false;
-    if (store_get(store, key, text, &absent, err) < 0) {
-        if (!err_is_of_object(err->kind))
-            return -1;
-        item->problem = *err;
-        err_clear(err);
-        return 0;
-    }
-    *there = !absent;
+    if (!err_is_of_object(err->kind))
+        return -1;
+    item->problem = *err;
+    err_clear(err);
     return 0;
 }
 
 static int read_manifest(struct store *store, struct metadata_item *item, struct err *err)
 {
-    struct text text;
-    char *key = keys_manifest(item->want->id);
-    bool there = false;
-    text_init(&text, MANIFEST_CEILING);
-    int result = read_object(store, key, &text, &there, item, err);
-    if (there) {
-        item->has_manifest = manifest_parse(text.data, text.length, item->want->id,
-                                            &item->manifest, &item->problem) == 0;
-        if (!item->has_manifest)
-            err_context(&item->problem, "%s", key);
+    struct repository_manifest found;
+    int result = repository_read_manifest(store, item->want->id, &found, err);
+    item->has_manifest = result == 0 && !found.absent;
+    if (item->has_manifest) {
+        item->manifest = found.manifest; /* moves */
+        found.absent = true;
     }
-    text_release(&text);
-    free(key);
-    return result;
+    repository_manifest_release(&found);
+    return result == 0 ? 0 : note_problem(item, err);
 }
 
 static int read_state(struct store *store, struct metadata_item *item, struct err *err)
 {
     struct text text;
+    bool absent = false;
     char *key = keys_state(item->want->id);
-    bool there = false;
     text_init(&text, STATE_FILE_CEILING);
-    int result = read_object(store, key, &text, &there, item, err);
-    if (there) {
-        item->has_state = state_file_parse(text.data, text.length, item->want->id,
-                                           &item->state, &item->problem) == 0;
-        if (!item->has_state)
-            err_context(&item->problem, "%s", key);
+    int result = store_get(store, key, &text, &absent, err);
+    if (result == 0 && !absent) {
+        result =
+            state_file_parse(text.data, text.length, item->want->id, &item->state, err);
+        item->has_state = result == 0;
+        if (result < 0)
+            err_context(err, "%s", key);
     }
     text_release(&text);
     free(key);
-    return result;
+    return result == 0 ? 0 : note_problem(item, err);
 }
 
 static void fail(struct batch *batch, const struct err *err)
@@ -105,7 +96,7 @@ static void *work(void *context)
         if (i >= batch->count)
             break;
         struct metadata_item *item = &batch->items[i];
-        int result = cancel_check(NULL, &err);
+        int result = cancel_check(batch->cancel, &err);
         if (result == 0 && item->want->manifest)
             result = read_manifest(batch->store, item, &err);
         if (result == 0 && item->want->state)
@@ -145,10 +136,10 @@ static void release(struct batch *batch)
     }
 }
 
-int metadata_run(struct store *store, const struct metadata_wants *wants,
+int metadata_run(struct repository *repository, const struct metadata_wants *wants,
                  metadata_take take, void *context, struct err *err)
 {
-    struct batch batch = {.store = store};
+    struct batch batch = {.store = repository->store, .cancel = repository->cancel};
     int result = 0;
     pthread_mutex_init(&batch.lock, NULL);
     batch.items = memory_array(METADATA_BATCH, sizeof *batch.items);

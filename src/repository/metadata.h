@@ -10,7 +10,7 @@
 
 #include "repository/manifest.h"
 #include "repository/state_file.h"
-#include "store/store.h"
+#include "repository/repository.h"
 
 enum { METADATA_THREADS = 16, METADATA_BATCH = 256 };
 
@@ -38,7 +38,7 @@ struct metadata_item {
 typedef int (*metadata_take)(void *context, struct metadata_item *items, size_t count,
                              struct err *err);
 
-int metadata_run(struct store *store, const struct metadata_wants *wants,
+int metadata_run(struct repository *repository, const struct metadata_wants *wants,
                  metadata_take take, void *context, struct err *err) MUST_USE;
 
 #endif

@@ -6,16 +6,17 @@
  */
 #include "repository/repository.h"
 
+#include "config/resolve.h"
 #include "repository/keys.h"
 #include "repository/readme_page.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "s3/s3.h"
 
 /* libconfig, environment and URL end up in one struct; s3/ has a struct of its own, because
  * it knows nothing of config/. */
-static struct s3_config s3_config_of(const struct store_settings *from)
+static struct s3_config s3_config_of(const struct store_settings *from,
+                                     const struct store_secrets *secrets)
 {
     struct s3_config to;
     s3_config_init(&to);
@@ -29,9 +30,9 @@ static struct s3_config s3_config_of(const struct store_settings *from)
     to.allow_insecure = from->allow_insecure;
     to.ca_file = from->ca_file;
     to.proxy = from->proxy;
-    to.access_key = from->access_key.text;
-    to.secret_key = from->secret_key.text;
-    to.session_token = from->session_token.text;
+    to.access_key = secrets->access_key.text;
+    to.secret_key = secrets->secret_key.text;
+    to.session_token = secrets->session_token.text;
     to.profile = from->profile;
     to.provider = from->provider;
     to.payload_signing = from->payload_signing;
@@ -52,32 +53,37 @@ static struct s3_config s3_config_of(const struct store_settings *from)
     return to;
 }
 
-struct store *repository_store(const struct store_settings *settings, struct err *err)
+struct store *repository_store(const struct store_settings *settings,
+                               const struct cancel *cancel, struct err *err)
 {
+    struct store_secrets secrets;
     if (settings->type == STORE_DIR)
         return store_open_dir(settings->name, settings->path, err);
-    struct s3_config config = s3_config_of(settings);
-    return store_open_s3(settings->name, &config, err);
+    if (resolve_store(settings, &secrets, err) < 0)
+        return NULL;
+    struct s3_config config = s3_config_of(settings, &secrets);
+    config.cancel = cancel;
+    struct store *store = store_open_s3(settings->name, &config, err);
+    resolve_store_release(&secrets); /* the client has copies */
+    return store;
 }
 
-const struct store_settings *repository_settings(struct settings *settings,
+const struct store_settings *repository_settings(const struct settings *settings,
                                                  struct catalog *catalog, const char *name,
                                                  struct store_settings *owned,
                                                  struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
-    const struct store_settings *found = NULL;
-    if (settings_store(settings, name) != NULL)
-        return settings_resolve_store(settings, name, err) < 0
-                   ? NULL
-                   : settings_store(settings, name);
+    const struct store_settings *found = settings_store(settings, name);
+    if (found != NULL)
+        return found;
     if (catalog_store_find(catalog, name, &row, &absent, err) < 0)
         return NULL;
     if (absent)
         return settings_require_store(settings, name, err);
-    if (store_settings_from_url(row.url, owned, err) == 0 &&
-        store_settings_resolve(owned, err) == 0) {
+    /* The row of an ad-hoc store has its URL; it goes on under the name of the row. */
+    if (store_settings_from_url(row.url, owned, err) == 0) {
         memory_replace(&owned->name, name);
         found = owned;
     }
@@ -136,43 +142,47 @@ static int identify(struct repository *repository, struct catalog *catalog,
     return catalog_store_identify(catalog, row, clock_now(), err);
 }
 
-static int open_it(struct repository *repository, const struct store_settings *from,
-                   struct catalog *catalog, bool may_mark, struct err *err)
+static int open_it(struct repository *repository, const struct repository_spec *spec,
+                   const struct store_settings *from, struct err *err)
 {
     struct catalog_store row = {0};
-    repository->store = repository_store(from, err);
+    repository->store = repository_store(from, spec->cancel, err);
     if (repository->store == NULL)
         return -1;
     repository->retry_time_ms = from->type == STORE_S3 ? from->retry_time_s * 1000 : 0;
+
+    /* The row first: what the catalog expects there decides what an absence means. */
     row.name = memory_strdup(repository->name);
     row.type = memory_strdup(store_type_name(repository->store));
     row.url = store_settings_url(from);
     /* Names of the configuration cannot hold a colon, URLs always do. */
     row.adhoc = strchr(repository->name, ':') != NULL;
-    int result = catalog_store_declare(catalog, &row, err);
+    int result = catalog_store_declare(spec->catalog, &row, err);
+
     /* A folder of a store that is known must be there: if not, its disk is not mounted. */
-    bool create = may_mark && *row.uuid == '\0';
+    bool create = spec->may_mark && *row.uuid == '\0';
     store_set_retry_time(repository->store, REPOSITORY_TIMEOUT_MS);
     if (result == 0)
         result = store_check(repository->store, create, REPOSITORY_TIMEOUT_MS, err);
     if (result == 0)
-        result = identify(repository, catalog, &row, may_mark ? from : NULL, err);
+        result =
+            identify(repository, spec->catalog, &row, spec->may_mark ? from : NULL, err);
     repository->id = row.id;
     catalog_store_release(&row);
     return result;
 }
 
-struct repository *repository_open(struct settings *settings, struct catalog *catalog,
-                                   const char *name, bool may_mark, struct err *err)
+struct repository *repository_open(const struct repository_spec *spec, struct err *err)
 {
     struct store_settings owned = {0};
     const struct store_settings *from =
-        repository_settings(settings, catalog, name, &owned, err);
+        repository_settings(spec->settings, spec->catalog, spec->name, &owned, err);
     struct repository *repository = NULL;
     if (from != NULL) {
         repository = memory_zalloc(sizeof *repository);
-        repository->name = memory_strdup(name);
-        if (open_it(repository, from, catalog, may_mark, err) < 0) {
+        repository->name = memory_strdup(spec->name);
+        repository->cancel = spec->cancel;
+        if (open_it(repository, spec, from, err) < 0) {
             repository_close(repository);
             repository = NULL;
         }
@@ -195,10 +205,23 @@ void repository_close(struct repository *repository)
     free(repository);
 }
 
+void repository_list_add(struct repository_list *list, struct repository *repository)
+{
+    memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = repository;
+}
+
+void repository_list_add_failure(struct repository_list *list, const char *name,
+                                 const struct err *why, bool excused)
+{
+    memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
+                sizeof *list->failures);
+    list->failures[list->failure_count++] = (struct repository_failure){
+        .name = memory_strdup(name), .err = *why, .excused = excused};
+}
+
 void repository_list_release(struct repository_list *list)
 {
-    for (size_t i = 0; i < list->count; i++)
-        repository_close(list->items[i]);
     for (size_t i = 0; i < list->failure_count; i++)
         free(list->failures[i].name);
     free(list->items);
@@ -222,83 +245,4 @@ size_t repository_list_required_failures(const struct repository_list *list)
     for (size_t i = 0; i < list->failure_count; i++)
         count += !list->failures[i].excused;
     return count;
-}
-
-/* A lone store's is told by what ends the command. */
-static void add_failure(struct repository_list *list, const char *name,
-                        const struct err *why, bool lone)
-{
-    memory_grow(&list->failures, &list->failure_capacity, list->failure_count + 1,
-                sizeof *list->failures);
-    list->failures[list->failure_count++] =
-        (struct repository_failure){.name = memory_strdup(name), .err = *why};
-    if (!lone)
-        log_warning("%s", why->text);
-}
-
-/* Two names of one place would be one copy that counts as two. The catalog calls a store by
- * the name it was last opened by; that of the first is given back. */
-static int refuse_twice(struct settings *settings, struct catalog *catalog,
-                        const struct repository *known, struct repository *repository,
-                        struct err *err)
-{
-    struct err ignored = {0};
-    err_set(err, ERR_CONFIG,
-            "stores \"%s\" and \"%s\" are one and the same (mark %s): a backup needs two "
-            "places to have two copies",
-            known->name, repository->name, repository->uuid);
-    repository_close(repository);
-    repository_close(repository_open(settings, catalog, known->name, false, &ignored));
-    return -1;
-}
-
-int repository_list_open(struct repository_list *list, struct settings *settings,
-                         struct catalog *catalog, const struct strlist *names,
-                         bool may_mark, struct err *err)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        const char *name = names->items[i];
-        struct repository *repository =
-            repository_open(settings, catalog, name, may_mark, err);
-        if (repository == NULL && err_is_fatal(err->kind))
-            return -1;
-        if (repository == NULL) {
-            add_failure(list, name, err, names->count == 1);
-            err_clear(err);
-            continue;
-        }
-        const struct repository *known = repository_list_find(list, repository->id);
-        if (known != NULL)
-            return refuse_twice(settings, catalog, known, repository, err);
-        memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
-        list->items[list->count++] = repository;
-    }
-    return 0;
-}
-
-int repository_list_recheck(struct repository_list *list, struct err *err)
-{
-    size_t left = 0;
-    int result = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        struct repository *repository = list->items[i];
-        struct err why = {0};
-        store_set_retry_time(repository->store, REPOSITORY_TIMEOUT_MS);
-        /* After a cancel nobody is asked any more; all that is left stays open. */
-        bool good = result < 0 ||
-                    store_check(repository->store, false, REPOSITORY_TIMEOUT_MS, &why) == 0;
-        if (!good && err_is_fatal(why.kind)) {
-            *err = why;
-            result = -1;
-            good = true;
-        }
-        if (good) {
-            list->items[left++] = repository;
-            continue;
-        }
-        add_failure(list, repository->name, &why, false);
-        repository_close(repository);
-    }
-    list->count = left;
-    return result;
 }

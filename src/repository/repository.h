@@ -9,7 +9,8 @@
  * would read as "everything is gone". Only a store that neither the catalog knows nor a
  * mark names gets one, and only when the caller may write.
  *
- * One thread per struct repository; the catalog handle is the caller's.
+ * A run opens its stores through session.h, once each. An open one may be used by several
+ * threads (store.h); repository_be_patient before they begin.
  */
 #ifndef PGKEEP_REPOSITORY_REPOSITORY_H
 #define PGKEEP_REPOSITORY_REPOSITORY_H
@@ -27,15 +28,23 @@ struct repository {
     int64_t id;    /* of catalog/stores.h */
     char uuid[37]; /* of its mark */
     int64_t retry_time_ms;
+    const struct cancel *cancel; /* what ends its requests; NULL: the root */
+};
+
+struct repository_spec {
+    const struct settings *settings;
+    struct catalog *catalog;
+    const char *name;
+    bool may_mark;               /* a store without a mark gets one, a folder is made */
+    const struct cancel *cancel; /* outlives the repository; NULL: the root */
 };
 
 /* The store of this name: of the configuration, else of the catalog (ad-hoc stores are kept
  * there with their URL), then of another name of the same identity. Checks that it answers
- * within REPOSITORY_TIMEOUT_MS and who it is. may_mark: a store without a mark gets one, a
- * folder is made. NULL: ERR_CONFIG for an unknown name, the store's own errors, ERR_UNSAFE
- * for a store that is not the expected one; each names the store. */
-struct repository *repository_open(struct settings *settings, struct catalog *catalog,
-                                   const char *name, bool may_mark,
+ * within REPOSITORY_TIMEOUT_MS and who it is. NULL: ERR_CONFIG for an unknown name, the
+ * store's own errors, ERR_UNSAFE for a store that is not the expected one; each names the
+ * store. */
+struct repository *repository_open(const struct repository_spec *spec,
                                    struct err *err) MUST_USE;
 /* From now on requests may take as long as the configuration says (retry_time), not 15 s.
  */
@@ -45,7 +54,7 @@ void repository_close(struct repository *repository); /* NULL-safe */
 /* What the settings or, for an ad-hoc store of an earlier run, the catalog says of it.
  * `owned` (zeroed) receives what the caller must release. NULL: ERR_CONFIG for an unknown
  * name, or what is wrong with its secrets. */
-const struct store_settings *repository_settings(struct settings *settings,
+const struct store_settings *repository_settings(const struct settings *settings,
                                                  struct catalog *catalog, const char *name,
                                                  struct store_settings *owned,
                                                  struct err *err) MUST_USE;
@@ -56,18 +65,18 @@ int repository_mark(struct store *store, const struct store_settings *from, char
  * doctor and for what the catalog does not know. Name and type are those of the settings.
  */
 struct store *repository_store(const struct store_settings *settings,
-                               struct err *err) MUST_USE;
+                               const struct cancel *cancel, struct err *err) MUST_USE;
 
 /* What stands behind --store, --from and --to: a name of the configuration or of the
  * catalog, or the URL of a store, which the catalog then gets a row for. Heap: the name for
  * repository_open. ERR_CONFIG, ERR_USAGE. */
-char *repository_name(struct settings *settings, struct catalog *catalog, const char *text,
-                      struct err *err) MUST_USE;
+char *repository_name(const struct settings *settings, struct catalog *catalog,
+                      const char *text, struct err *err) MUST_USE;
 /* Adds the names of all stores: those of the configuration, then the ad-hoc ones that the
  * catalog has seen. only: repository_name of that one alone; NULL: all. ERR_CONFIG when there
  * is none. */
-int repository_names(struct settings *settings, struct catalog *catalog, const char *only,
-                     struct strlist *names, struct err *err) MUST_USE;
+int repository_names(const struct settings *settings, struct catalog *catalog,
+                     const char *only, struct strlist *names, struct err *err) MUST_USE;
 
 /* Does it matter that this store does not answer? It does when the configuration names it,
  * and where something is unfinished: an upload, remains of one, a deletion. An ad-hoc store
@@ -75,7 +84,8 @@ int repository_names(struct settings *settings, struct catalog *catalog, const c
 int repository_is_required(const struct settings *settings, struct catalog *catalog,
                            const char *name, bool *missed, struct err *err) MUST_USE;
 
-/* Several of them, and those that could not be opened. */
+/* Several of them, borrowed from who opened them (session.h), and those that could not be
+ * opened. */
 struct repository_failure {
     char *name;
     struct err err;
@@ -87,20 +97,14 @@ struct repository_list {
     struct repository_failure *failures;
     size_t failure_count, failure_capacity;
 };
-void repository_list_release(struct repository_list *list);
+void repository_list_add(struct repository_list *list, struct repository *repository);
+void repository_list_add_failure(struct repository_list *list, const char *name,
+                                 const struct err *why, bool excused);
+void repository_list_release(struct repository_list *list); /* closes nothing */
 /* How many failures are not excused. */
 size_t repository_list_required_failures(const struct repository_list *list);
 /* The one with this catalog id, or NULL. */
 struct repository *repository_list_find(const struct repository_list *list,
                                         int64_t store_id);
-/* Opens those that answer; each of the others is a warning and stands in `failures`. -1
- * only when two of them are one and the same (ERR_CONFIG), the catalog failed, or
- * cancelled. */
-int repository_list_open(struct repository_list *list, struct settings *settings,
-                         struct catalog *catalog, const struct strlist *names,
-                         bool may_mark, struct err *err) MUST_USE;
-/* Later, before they are used again: those that do not answer any more (REPOSITORY_TIMEOUT_MS
- * each) are closed, and stand in `failures`. -1: cancelled. */
-int repository_list_recheck(struct repository_list *list, struct err *err) MUST_USE;
 
 #endif

@@ -33,8 +33,8 @@ static bool is_url(const char *text)
     return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
 }
 
-char *repository_name(struct settings *settings, struct catalog *catalog, const char *text,
-                      struct err *err)
+char *repository_name(const struct settings *settings, struct catalog *catalog,
+                      const char *text, struct err *err)
 {
     struct catalog_store row = {0};
     bool absent = true;
@@ -64,8 +64,8 @@ static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err 
     return result;
 }
 
-int repository_names(struct settings *settings, struct catalog *catalog, const char *only,
-                     struct strlist *names, struct err *err)
+int repository_names(const struct settings *settings, struct catalog *catalog,
+                     const char *only, struct strlist *names, struct err *err)
 {
     if (only != NULL) {
         char *name = repository_name(settings, catalog, only, err);

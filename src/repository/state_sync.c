@@ -216,38 +216,3 @@ bool state_sync_try_push(struct catalog *catalog, struct repository *repository,
     log_warning("what is known of %s could not be noted in the store: %s", id, err.text);
     return false;
 }
-
-static int write_in_store(struct settings *settings, struct catalog *catalog,
-                          const char *name, const char *id, struct err *err)
-{
-    struct repository *repository = repository_open(settings, catalog, name, false, err);
-    if (repository == NULL)
-        return -1;
-    bool written = false;
-    int result = state_sync_push(catalog, repository, id, &written, err);
-    repository_close(repository);
-    return result;
-}
-
-int state_sync_push_all(struct settings *settings, struct catalog *catalog, const char *id,
-                        size_t *failed, struct err *err)
-{
-    struct catalog_artifact artifact = {0};
-    *failed = 0;
-    int result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
-    for (size_t i = 0; result == 0 && i < artifact.copy_count; i++) {
-        const struct catalog_copy *copy = &artifact.copies[i];
-        struct err why = {0};
-        if (copy->state != CATALOG_COPY_COMPLETE ||
-            write_in_store(settings, catalog, copy->store, id, &why) == 0)
-            continue;
-        if (err_is_fatal(why.kind)) {
-            *err = why;
-            result = -1;
-        }
-        log_warning("store \"%s\" was not told: %s", copy->store, why.text);
-        ++*failed;
-    }
-    catalog_artifact_release(&artifact);
-    return result;
-}

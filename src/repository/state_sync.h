@@ -37,9 +37,5 @@ int state_sync_push(struct catalog *catalog, struct repository *repository, cons
 /* The same, where a failure is no more than a warning; then false. */
 bool state_sync_try_push(struct catalog *catalog, struct repository *repository,
                          const char *id);
-/* The same into every store that holds a complete copy; *failed counts those that could not
- * be told. */
-int state_sync_push_all(struct settings *settings, struct catalog *catalog, const char *id,
-                        size_t *failed, struct err *err) MUST_USE;
 
 #endif

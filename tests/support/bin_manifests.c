@@ -45,9 +45,7 @@ static int run(const char *url, struct err *err)
     struct store_settings settings = {0};
     int result = store_settings_from_url(url, &settings, err);
     if (result == 0)
-        result = store_settings_resolve(&settings, err);
-    if (result == 0)
-        store = repository_store(&settings, err);
+        store = repository_store(&settings, NULL, err);
     for (int i = 0; store && i < THREADS; i++) {
         if (pthread_create(&threads[i], NULL, work, NULL) != 0)
             abort();

@@ -114,6 +114,15 @@ void depot_join(struct depot *depot, const struct depot *other,
     begin(depot, spec);
 }
 
+struct repository *depot_open(struct depot *depot, enum depot_place place)
+{
+    struct repository_spec spec = {.settings = &depot->settings,
+                                   .catalog = depot->catalog,
+                                   .name = depot_place_name(place)};
+    err_clear(&depot->err);
+    return repository_open(&spec, &depot->err);
+}
+
 void depot_end(struct depot *depot)
 {
     settings_release(&depot->settings);
@@ -315,8 +324,7 @@ void depot_backups(struct depot *depot, unsigned first, unsigned last)
 void depot_tell(struct depot *depot, unsigned n)
 {
     for (enum depot_place place = 0; place < DEPOT_PLACES; place++) {
-        struct repository *repository = repository_open(&depot->settings, depot->catalog,
-                                                        names[place], false, &depot->err);
+        struct repository *repository = depot_open(depot, place);
         bool written = false;
         ck_assert_msg(repository != NULL, "%s", depot->err.text);
         OK(state_sync_push(depot->catalog, repository, depot_id(n), &written, &depot->err));

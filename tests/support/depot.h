@@ -15,6 +15,7 @@
 #ifndef PGKEEP_TESTS_DEPOT_H
 #define PGKEEP_TESTS_DEPOT_H
 
+#include "repository/repository.h"
 #include "base/ulid.h"
 #include "catalog/db/catalog.h"
 #include "config/settings.h"
@@ -55,6 +56,8 @@ void depot_end(struct depot *depot);
 void depot_close(struct depot *depot);
 void depot_reopen(struct depot *depot);
 const char *depot_place_name(enum depot_place place); /* "nas" "offsite" */
+/* repository_close it; NULL with depot->err. */
+struct repository *depot_open(struct depot *depot, enum depot_place place);
 /* The place is a disk that is not mounted; it is again. */
 void depot_unmount(struct depot *depot, enum depot_place place);
 void depot_mount(struct depot *depot, enum depot_place place);

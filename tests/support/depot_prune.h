@@ -5,15 +5,15 @@
 #define PGKEEP_TESTS_DEPOT_PRUNE_H
 
 #include "prune/prune.h"
-#include "tests/support/depot.h"
+#include "tests/support/depot_session.h"
 
 struct depot_prune {
     const char *job, *store, *force;
     bool dry;
     int64_t now; /* 0: depot->now */
     /* out */
-    int status;
-    char hash[RETENTION_HASH_SIZE];
+    int status; /* as it is recorded */
+    char hash[RETENTION_HASH_SIZE], rest[RETENTION_HASH_SIZE];
     size_t marked, skipped, untold, failed_groups, removed, due, refused, missed;
     bool over_cap;
     char refusal[1000];
@@ -24,6 +24,7 @@ struct depot_delete {
     const char *store; /* NULL: all copies */
     bool dry;
     /* out */
+    int status;                    /* as it is recorded */
     size_t count, removed, missed; /* copies that go, that were removed; stores away */
     bool only_row;
 };

@@ -7,13 +7,15 @@
 
 int depot_sweep(struct depot *depot, struct depot_sweep *run)
 {
-    struct sweep_spec spec = {.settings = &depot->settings,
-                              .catalog = depot->catalog,
+    struct session_spec run_spec = sweep_session();
+    struct sweep_spec spec = {.session = depot_session(depot, &run_spec),
                               .store = run->store,
                               .orphans = run->orphans,
                               .now = run->now ? run->now : depot->now};
     struct sweep_report report;
-    err_clear(&depot->err);
+    struct err why = {0};
+    if (spec.session == NULL)
+        return -1;
     int result = sweep_run(&spec, &report, &depot->err);
     run->recovered = report.recovered;
     run->ended = report.ended;
@@ -25,32 +27,32 @@ int depot_sweep(struct depot *depot, struct depot_sweep *run)
     run->unknown = report.unknown;
     run->failed = report.failed;
     run->missed = report.stores.failure_count;
+    run->status = session_end(spec.session,
+                              result < 0 ? OUTCOME_FAILED : sweep_outcome(&report, &why),
+                              result < 0 ? &depot->err : &why);
     sweep_report_release(&report);
     return result;
 }
 
-static struct repository *open_place(struct depot *depot, enum depot_place place)
-{
-    err_clear(&depot->err);
-    return repository_open(&depot->settings, depot->catalog, depot_place_name(place), false,
-                           &depot->err);
-}
-
 int depot_sync(struct depot *depot, enum depot_place place, struct sync_result *result)
 {
-    struct repository *repository = open_place(depot, place);
+    struct session_spec run_spec = {.kind = "catalog sync", .catalog = SESSION_WRITE};
+    struct session *session = depot_session(depot, &run_spec);
+    int done = -1;
     *result = (struct sync_result){0};
-    if (repository == NULL)
+    if (session == NULL)
         return -1;
-    int done =
-        sync_store(&depot->settings, depot->catalog, repository, result, &depot->err);
-    repository_close(repository);
+    struct repository *repository =
+        session_repository(session, depot_place_name(place), false, &depot->err);
+    if (repository != NULL)
+        done = sync_store(session, repository, result, &depot->err);
+    (void)session_end(session, OUTCOME_DONE, NULL);
     return done;
 }
 
 char *depot_check(struct depot *depot, enum depot_place place)
 {
-    struct repository *repository = open_place(depot, place);
+    struct repository *repository = depot_open(depot, place);
     struct check_result result;
     struct text text;
     char *found = NULL;
@@ -72,9 +74,14 @@ char *depot_check(struct depot *depot, enum depot_place place)
 
 int depot_rebuild(struct depot *depot, struct depot_rebuild *run)
 {
-    struct rebuild_result result;
-    err_clear(&depot->err);
-    int done = rebuild_run(&depot->settings, run->only, &result, &depot->err);
+    struct rebuild_result result = {0};
+    struct session_spec run_spec = rebuild_session();
+    struct session *session = depot_session(depot, &run_spec);
+    int done = session == NULL ? -1 : rebuild_run(session, run->only, &result, &depot->err);
+    if (session != NULL)
+        run->status =
+            session_end(session, done < 0 ? OUTCOME_FAILED : rebuild_outcome(&result),
+                        done < 0 ? &depot->err : NULL);
     run->stores = result.count;
     run->unused = result.unused;
     run->artifacts = result.artifacts;

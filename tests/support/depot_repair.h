@@ -9,7 +9,7 @@
 #include "repair/rebuild.h"
 #include "repair/sweep.h"
 #include "repair/sync.h"
-#include "tests/support/depot.h"
+#include "tests/support/depot_session.h"
 
 struct depot_sweep {
     const char *store; /* NULL: all */
@@ -19,6 +19,7 @@ struct depot_sweep {
     struct recover_counts recovered;
     size_t ended, removed, aborted, left_uploads, orphaned, young_orphans, unknown, failed;
     size_t missed;
+    int status; /* as it is recorded */
 };
 int depot_sweep(struct depot *depot, struct depot_sweep *run) MUST_USE;
 
@@ -33,6 +34,7 @@ struct depot_rebuild {
     /* out */
     size_t stores, unused, artifacts, damaged;
     char *kept; /* heap; NULL: none */
+    int status;
 };
 int depot_rebuild(struct depot *depot, struct depot_rebuild *run) MUST_USE;
 

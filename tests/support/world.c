@@ -130,6 +130,8 @@ void world_end(struct world *world)
     free(world->database);
     strlist_release(&world->kept);
     strlist_release(&world->told);
+    if (world->reading != NULL)
+        (void)session_end(world->reading, OUTCOME_DONE, NULL);
     settings_release(&world->settings);
     catalogs_end(&world->catalogs);
     store_seam_end();

@@ -59,6 +59,8 @@ struct world {
     struct err why;                      /* with its reason */
     struct catalog_artifact artifact;    /* world_load, world_open */
     char *store, *database;              /* world_restore, world_export */
+    int exit_status;                     /* of the last run, as it is recorded */
+    struct session *reading;             /* of the reader of world_open */
 };
 
 void world_begin(struct world *world, const struct world_spec *spec); /* NULL: as it is */

@@ -11,6 +11,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* A run that is none of an own kind; ends the test when it cannot begin. */
+static struct session *begin(struct world *world, const char *kind)
+{
+    struct session_spec spec = {
+        .settings = &world->settings, .kind = kind, .catalog = SESSION_WRITE};
+    err_clear(&world->err);
+    struct session *session = session_begin(&spec, &world->err);
+    ck_assert_msg(session != NULL, "%s", world->err.text);
+    return session;
+}
+
+static int end(struct world *world, struct session *session, int result)
+{
+    world->exit_status = session_end(session, result < 0 ? OUTCOME_FAILED : OUTCOME_DONE,
+                                     result < 0 ? &world->err : NULL);
+    return result;
+}
+
 /* ---- backup ---- */
 
 static void tell_phase(void *context, const char *phase)
@@ -43,17 +61,24 @@ static void tell_done(void *context, const struct backup_result *result)
 
 int world_backup(struct world *world, const char *job)
 {
-    struct backup_spec spec = {.settings = &world->settings,
-                               .catalog = world->catalog,
-                               .job = job,
-                               .observer = {.begin = tell_begin,
-                                            .phase = tell_phase,
-                                            .end = tell_end,
-                                            .done = tell_done,
-                                            .context = world}};
+    struct observer observer = {.artifact = tell_begin,
+                                .phase = tell_phase,
+                                .artifact_end = tell_end,
+                                .context = world};
+    struct session_spec base = {.settings = &world->settings, .observer = &observer};
+    struct backup_spec spec = {.job = job, .done = tell_done, .context = world};
+    struct backup_tally tally = {0};
+    struct err why = {0};
     backup_results_release(&world->backups);
     err_clear(&world->err);
-    return backup_job(&spec, &world->backups, &world->err);
+    struct session *session = backup_begin(&spec, &base, &world->err);
+    if (session == NULL)
+        return -1;
+    int result = backup_job(session, &spec, &world->backups, &world->err);
+    backup_tally_add(&tally, settings_job(&world->settings, job), &world->backups,
+                     result < 0 ? &world->err : NULL);
+    world->exit_status = session_end(session, backup_outcome(&tally, &why), &why);
+    return result;
 }
 
 struct lock *world_lock(struct world *world, const char *job)
@@ -87,13 +112,9 @@ const char *world_take(struct world *world)
 
 int world_copy(struct world *world, const char *id, const char *from, const char *to)
 {
-    struct copy_artifact_spec spec = {.settings = &world->settings,
-                                      .catalog = world->catalog,
-                                      .id = id,
-                                      .from = from,
-                                      .to = to};
-    err_clear(&world->err);
-    return copy_artifact_run(&spec, &world->copied, &world->err);
+    struct session *session = begin(world, "copy");
+    struct copy_artifact_spec spec = {.session = session, .id = id, .from = from, .to = to};
+    return end(world, session, copy_artifact_run(&spec, &world->copied, &world->err));
 }
 
 static const struct catalog_copy *copy_in(const struct catalog_artifact *artifact,
@@ -111,25 +132,26 @@ int world_verify(struct world *world, const char *id, const char *store,
                  enum catalog_level level)
 {
     const struct catalog_artifact *artifact = world_load(world, id);
-    struct verify_spec spec = {.settings = &world->settings,
-                               .catalog = world->catalog,
+    struct session *session = begin(world, "verify");
+    struct verify_spec spec = {.session = session,
                                .artifact = artifact,
                                .copy = copy_in(artifact, store),
                                .level = level};
     verify_release(&world->checked);
-    err_clear(&world->err);
-    return verify_copy(&spec, &world->checked, &world->why, &world->err);
+    return end(world, session,
+               verify_copy(&spec, &world->checked, &world->why, &world->err));
 }
 
 struct copy_reader *world_open(struct world *world, const char *id,
                                const struct copy_reader_spec *spec)
 {
     struct copy_reader_spec from = *spec;
-    from.settings = &world->settings;
-    from.catalog = world->catalog;
     from.artifact = world_load(world, id);
     from.purpose = "being tested";
-    err_clear(&world->err);
+    /* Open until the next one is opened: the reader needs it. */
+    if (world->reading != NULL)
+        (void)session_end(world->reading, OUTCOME_DONE, NULL);
+    from.session = world->reading = begin(world, "fetch");
     return copy_reader_open(&from, &world->err);
 }
 
@@ -153,8 +175,9 @@ int world_read(struct world *world, struct copy_reader *reader, enum copy_reader
 
 static struct repository *open_repository(struct world *world, const char *store)
 {
-    struct repository *repository =
-        repository_open(&world->settings, world->catalog, store, false, &world->err);
+    struct repository_spec spec = {
+        .settings = &world->settings, .catalog = world->catalog, .name = store};
+    struct repository *repository = repository_open(&spec, &world->err);
     ck_assert_msg(repository != NULL, "%s", world->err.text);
     return repository;
 }
@@ -175,13 +198,13 @@ void world_recover_job(struct world *world, const char *job)
     struct strlist names = {0};
     strlist_add(&names, "nas");
     strlist_add(&names, "offsite");
-    err_clear(&world->err);
-    ck_assert_msg(repository_list_open(&list, &world->settings, world->catalog, &names,
-                                       false, &world->err) == 0,
+    struct session *session = begin(world, "backup");
+    ck_assert_msg(session_repositories(session, &names, false, &list, &world->err) == 0,
                   "%s", world->err.text);
     recover_job(world->catalog, &list, job);
     repository_list_release(&list);
     strlist_release(&names);
+    (void)end(world, session, 0);
 }
 
 /* ---- back out ---- */
@@ -190,33 +213,34 @@ int world_restore(struct world *world, const char *id, const struct restore_spec
 {
     struct restore_spec restore = *spec;
     struct restore_done done = {0};
-    restore.from.settings = &world->settings;
-    restore.from.catalog = world->catalog;
+    struct observer observer = {.phase = tell_phase, .context = world};
+    struct session_spec run_spec = {.settings = &world->settings,
+                                    .kind = "restore",
+                                    .catalog = SESSION_WRITE,
+                                    .observer = &observer};
     restore.from.artifact = world_load(world, id);
-    restore.phase = tell_phase;
-    restore.context = world;
     err_clear(&world->err);
+    restore.from.session = session_begin(&run_spec, &world->err);
+    ck_assert_msg(restore.from.session != NULL, "%s", world->err.text);
     int result = restore_run(&restore, &done, &world->err);
     memory_replace(&world->store, done.store);
     memory_replace(&world->database, done.database);
     restore_done_release(&done);
-    return result;
+    return end(world, restore.from.session, result);
 }
 
 int world_export(struct world *world, const char *id, const struct world_export *spec)
 {
-    struct export_spec export = {.from = {.settings = &world->settings,
-                                          .catalog = world->catalog,
-                                          .artifact = world_load(world, id),
-                                          .store = spec->store},
-                                 .form = spec->form,
-                                 .output = spec->output,
-                                 .fd = spec->fd,
-                                 .force = spec->force};
+    struct export_spec export = {
+        .from = {.artifact = world_load(world, id), .store = spec->store},
+        .form = spec->form,
+        .output = spec->output,
+        .fd = spec->fd,
+        .force = spec->force};
     free(world->store);
     world->store = NULL;
-    err_clear(&world->err);
-    return export_run(&export, &world->store, &world->err);
+    export.from.session = begin(world, "fetch");
+    return end(world, export.from.session, export_run(&export, &world->store, &world->err));
 }
 
 /* ---- ends ---- */

@@ -1,4 +1,5 @@
 #include "config/settings.h"
+#include "config/resolve.h"
 #include "base/file.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/scratch.h"
@@ -397,23 +398,26 @@ START_TEST(secrets_are_fetched_only_when_asked_for)
                       "\"PGKEEP_TEST_NONE\"; "
                       "secret_key_env = \"PGKEEP_TEST_NONE\"; }; };\n",
                       path);
+    struct store_secrets secrets;
+    struct secret password = {0};
     struct settings settings;
     struct err err = {0};
     ck_assert_msg(load(&settings, text, list, &err) == 0, "%s", err.text);
-    ck_assert_int_eq(settings_resolve_store(&settings, "o", &err), -1);
+    ck_assert_int_eq(resolve_store(settings_store(&settings, "o"), &secrets, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CONFIG);
     ck_assert_str_eq(err.text, "store \"o\": environment variable PGKEEP_TEST_NONE "
                                "(access_key_env) is not set");
-    ck_assert_int_eq(settings_resolve_source(&settings, "s", &err), -1);
+    ck_assert_int_eq(resolve_source(settings_source(&settings, "s"), &password, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CONFIG);
     ck_assert(text_starts_with(err.text, "source \"s\": password_file: "));
     int fd = open(path, O_CREAT | O_WRONLY, 0600);
     ck_assert_int_eq(write(fd, "\nhunter2\n", 9), 9);
-    ck_assert_int_eq(settings_resolve_source(&settings, "s", &err), -1);
+    ck_assert_int_eq(resolve_source(settings_source(&settings, "s"), &password, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "the first line of"));
     ck_assert_int_eq(pwrite(fd, "hunter2\r\nrest\n", 14, 0), 14);
-    ck_assert_int_eq(settings_resolve_source(&settings, "s", &err), 0);
-    ck_assert_str_eq(settings_source(&settings, "s")->password.text, "hunter2");
+    ck_assert_int_eq(resolve_source(settings_source(&settings, "s"), &password, &err), 0);
+    ck_assert_str_eq(password.text, "hunter2");
+    secret_release(&password);
     (void)close(fd);
     settings_release(&settings);
     free(text);

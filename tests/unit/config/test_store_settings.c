@@ -1,4 +1,5 @@
 #include "config/settings.h"
+#include "config/resolve.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
@@ -129,6 +130,7 @@ END_TEST
 START_TEST(secrets_of_a_url_come_from_where_it_says)
 {
     struct store_settings store;
+    struct store_secrets secrets;
     struct err err = {0};
     ck_assert_int_eq(setenv("PGKEEP_TEST_A", "key", 1), 0);
     ck_assert_int_eq(unsetenv("PGKEEP_TEST_B"), 0);
@@ -136,14 +138,16 @@ START_TEST(secrets_of_a_url_come_from_where_it_says)
                                              "secret_key_env=PGKEEP_TEST_B",
                                              &store, &err),
                      0);
-    ck_assert_int_eq(store_settings_resolve(&store, &err), -1);
+    ck_assert_int_eq(resolve_store(&store, &secrets, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CONFIG);
     ck_assert_str_eq(err.text, "store \"s3://b\": environment variable PGKEEP_TEST_B "
                                "(secret_key_env) is not set");
     ck_assert_int_eq(setenv("PGKEEP_TEST_B", "hunter2", 1), 0);
-    ck_assert_int_eq(store_settings_resolve(&store, &err), 0);
-    ck_assert_str_eq(store.access_key.text, "key");
-    ck_assert_str_eq(store.secret_key.text, "hunter2");
+    ck_assert_int_eq(resolve_store(&store, &secrets, &err), 0);
+    ck_assert_str_eq(secrets.access_key.text, "key");
+    ck_assert_str_eq(secrets.secret_key.text, "hunter2");
+    ck_assert_ptr_null(secrets.session_token.text);
+    resolve_store_release(&secrets);
     char *url = store_settings_url(&store);
     ck_assert_ptr_null(strstr(url, "hunter2"));
     free(url);

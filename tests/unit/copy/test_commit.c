@@ -79,7 +79,7 @@ static void setup(void)
     fanout = fanout_new(0, 64 << 20, 1);
     for (size_t i = 0; i < STORES; i++)
         add_store(i);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     OK(fanout_write(fanout, DATA, strlen(DATA), &err));
     OK(fanout_end(fanout, &err));
     artifact.finished = artifact.started + 60;

@@ -196,7 +196,7 @@ START_TEST(a_copy_is_leased_as_long_as_it_is_open)
 {
     struct copy_reader *reader = opened(&any, "nas");
     ck_assert_int_eq(world_number(&world, LEASES " WHERE purpose = 'being tested'"), 1);
-    ck_assert_str_eq(copy_reader_access(reader)->name, "nas");
+    ck_assert_str_eq(copy_reader_repository(reader)->name, "nas");
     copy_reader_close(reader);
     ck_assert_int_eq(world_number(&world, LEASES), 0);
 }

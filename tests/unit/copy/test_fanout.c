@@ -91,7 +91,7 @@ START_TEST(all_stores_get_the_same_bytes_and_only_the_last_part_is_marked)
     struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 100};
     uint64_t size = 5 * (uint64_t)MIB + 17, total = 0;
     begin(2, 1, &rules);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     OK(write_stream(size));
     OK(fanout_end(fanout, &err));
     ck_assert_uint_eq(fanout_bytes(fanout), size);
@@ -119,7 +119,7 @@ START_TEST(a_stream_of_whole_parts_has_no_empty_last_one)
     const struct memory_part *parts;
     struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 10000};
     begin(1, 1, &rules);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     uint64_t size = 2 * store_parts_size(&rules, 0, 1);
     OK(write_stream(size));
     OK(fanout_end(fanout, &err));
@@ -134,7 +134,7 @@ START_TEST(an_empty_stream_is_one_empty_part)
 {
     const struct memory_part *parts;
     begin(1, 1, NULL);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     OK(fanout_end(fanout, &err));
     ck_assert_uint_eq(memory_store_parts(stores[0], &parts), 1);
     ck_assert(parts[0].last);
@@ -150,7 +150,7 @@ START_TEST(a_store_that_fails_on_a_part_is_left_out_and_the_others_get_all)
     uint64_t size = 3 * (uint64_t)MIB + 1;
     begin(2, 1, &rules);
     memory_store_fail(stores[0], MEMORY_PART, (unsigned)_i, "", ERR_DENIED, false);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     OK(write_stream(size));
     OK(fanout_end(fanout, &err));
     ck_assert_uint_eq(fanout_alive(fanout), 1);
@@ -167,7 +167,7 @@ START_TEST(what_fails_while_waiting_is_left_out_too)
 {
     begin(2, 1, NULL);
     memory_store_fail(stores[1], MEMORY_WAIT, 1, "", ERR_TRANSIENT, false);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     OK(write_stream(1000));
     OK(fanout_end(fanout, &err));
     ck_assert_ptr_null(fanout_target(fanout, 1)->upload);
@@ -182,7 +182,7 @@ START_TEST(fewer_than_least_end_the_stream_with_the_first_failure)
     begin(3, 2, &rules);
     memory_store_fail(stores[2], MEMORY_PART, 1, "", ERR_DENIED, false);
     memory_store_fail(stores[0], MEMORY_PART, 2, "", ERR_TRANSIENT, false);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     ck_assert_int_eq(write_stream(4 * (uint64_t)MIB), -1);
     ck_assert_int_eq(err.kind, ERR_TRANSIENT);
     fanout_free(fanout);
@@ -196,7 +196,7 @@ START_TEST(a_cancel_is_no_fault_of_the_store)
 {
     begin(2, 1, NULL);
     memory_store_fail(stores[0], MEMORY_PART, 1, "", ERR_CANCELLED, false);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     OK(write_stream(1000));
     ck_assert_int_eq(fanout_end(fanout, &err), -1);
     ck_assert_int_eq(err.kind, ERR_CANCELLED);
@@ -210,7 +210,7 @@ START_TEST(stores_that_are_away_from_the_start_count_as_failed)
     err_set(&away.failed, ERR_TRANSIENT, "store \"away\": refused");
     begin(1, 2, NULL);
     fanout_add(fanout, &away);
-    ck_assert_int_eq(fanout_start(fanout, &err), -1);
+    ck_assert_int_eq(fanout_start(fanout, NULL, &err), -1);
     ck_assert_int_eq(err.kind, ERR_TRANSIENT);
     ck_assert_str_eq(err.text,
                      "1 of 2 stores are left, min_copies is 2: store \"away\": refused");
@@ -226,7 +226,7 @@ START_TEST(parts_grow_by_the_schedule_of_the_tightest_rules)
     fanout = fanout_new(estimate, BUDGET, 1);
     add(0, &wide);
     add(1, &few);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     struct store_part_rules both = store_parts_merge(wide, few);
     uint64_t size = 0;
     for (unsigned n = 1; n <= 8; n++)
@@ -249,7 +249,7 @@ START_TEST(a_stream_beyond_the_last_part_fails_and_is_never_cut)
 {
     struct store_part_rules rules = {.min_size = MIB, .max_size = MIB, .max_parts = 3};
     begin(1, 1, &rules);
-    OK(fanout_start(fanout, &err));
+    OK(fanout_start(fanout, NULL, &err));
     ck_assert_int_eq(write_stream(3 * (uint64_t)MIB + 1), -1);
     ck_assert_int_eq(err.kind, ERR_STORE);
     ck_assert_ptr_nonnull(strstr(err.text, "larger than 3 parts"));

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "repository/keys.h"
-#include "tests/support/depot.h"
+#include "tests/support/depot_session.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/run_suite.h"
 
@@ -30,16 +30,18 @@ static void teardown(void)
 /* Before a backup of this job, with the stores that answer. */
 static void recover(const char *job)
 {
+    struct session_spec spec = {.kind = "backup", .catalog = SESSION_WRITE};
+    struct session *session = depot_session(&depot, &spec);
     struct repository_list list = {0};
     struct strlist names = {0};
-    err_clear(&depot.err);
+    ck_assert_msg(session != NULL, "%s", depot.err.text);
     for (enum depot_place place = 0; place < DEPOT_PLACES; place++)
         strlist_add(&names, depot_place_name(place));
-    OK(repository_list_open(&list, &depot.settings, depot.catalog, &names, false,
-                            &depot.err));
+    OK(session_repositories(session, &names, false, &list, &depot.err));
     recover_job(depot.catalog, &list, job);
     repository_list_release(&list);
     strlist_release(&names);
+    (void)session_end(session, OUTCOME_DONE, NULL);
 }
 
 static void lies(const char *wanted)

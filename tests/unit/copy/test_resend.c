@@ -24,10 +24,21 @@ static void begin_upload(const struct store_part_rules *of)
     ck_assert_ptr_nonnull(upload);
 }
 
+static int init(uint64_t size, uint64_t skip, unsigned number, uint64_t budget)
+{
+    struct resend_spec whole = {.store = store,
+                                .upload = upload,
+                                .size = size,
+                                .skip = skip,
+                                .number = number,
+                                .budget = budget};
+    return resend_init(&resend, &whole, &err);
+}
+
 static void begin(uint64_t size, uint64_t skip, unsigned number)
 {
     begin_upload(&rules);
-    OK(resend_init(&resend, store, upload, size, skip, number, 16 << 20, &err));
+    OK(init(size, skip, number, 16 << 20));
 }
 
 static void end(void)
@@ -113,14 +124,13 @@ START_TEST(what_does_not_fit_into_the_parts_of_a_store_is_never_cut)
 {
     unsigned char data[2 * PART + 1] = {0};
     begin_upload(&few);
-    OK(resend_init(&resend, store, upload, sizeof data, 0, 1, 16 << 20, &err));
+    OK(init(sizeof data, 0, 1, 16 << 20));
     ck_assert_int_lt(write_all(data, sizeof data), 0);
     ck_assert_int_eq(err.kind, ERR_STORE);
     ck_assert_ptr_nonnull(strstr(err.text, "2001 bytes do not fit into 2 parts"));
     end();
     begin_upload(&few);
-    ck_assert_int_lt(
-        resend_init(&resend, store, upload, sizeof data, 2 * PART, 3, 16 << 20, &err), 0);
+    ck_assert_int_lt(init(sizeof data, 2 * PART, 3, 16 << 20), 0);
     ck_assert_int_eq(err.kind, ERR_STORE);
     end();
 }
@@ -144,7 +154,7 @@ START_TEST(a_small_budget_still_fills_one_part_while_one_is_sent)
 {
     unsigned char data[3 * PART] = {0};
     begin_upload(&rules);
-    OK(resend_init(&resend, store, upload, sizeof data, 0, 1, 1, &err));
+    OK(init(sizeof data, 0, 1, 1));
     OK(write_all(data, sizeof data));
     OK(resend_end(&resend, &err));
     end();

@@ -23,6 +23,7 @@ enum { COUNT = 5 }; /* number 5 is the newest; a policy keeps one */
 static struct catalogs catalogs;
 static struct settings settings;
 static struct store *store;
+static struct session *session;
 static struct prune *prune;
 static struct err err;
 static int64_t copies[COUNT + 1], now;
@@ -33,12 +34,13 @@ static void load_settings(const char *folder, const char *policy)
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
     (void)fprintf(file,
+                  "catalog = \"%s\";\n"
                   "sources: { shop: { conninfo = \"dbname=shop\"; }; };\n"
                   "stores: { nas: { type = \"dir\"; path = \"%s/nas\"; }; };\n"
                   "policies: { one: { %s }; };\n"
                   "jobs: { nightly: { source = \"shop\"; stores = [ \"nas\" ];"
                   " retention = \"one\"; }; };\n",
-                  folder, policy);
+                  catalogs.path, folder, policy);
     ck_assert_int_eq(fclose(file), 0);
     char program[] = "pgkeep", command[] = "list";
     char *option = memory_format("--config=%s", path);
@@ -65,6 +67,34 @@ static void make_store(void)
     free(path);
 }
 
+static struct session *open_session(bool yes)
+{
+    struct session_spec spec = prune_session(NULL, yes);
+    spec.settings = &settings;
+    return session_begin(&spec, &err);
+}
+
+static void plan(void)
+{
+    session = open_session(true);
+    ck_assert_msg(session != NULL, "%s", err.text);
+    struct prune_spec spec = {.session = session, .yes = true, .now = now};
+    prune = prune_new(&spec, &err);
+    ck_assert_msg(prune != NULL, "%s", err.text);
+}
+
+/* The exit status, as it is recorded. */
+static int end(void)
+{
+    struct err why = {0};
+    enum outcome outcome = prune_outcome(prune, &why);
+    prune_free(prune);
+    prune = NULL;
+    int status = session_end(session, outcome, &why);
+    session = NULL;
+    return status;
+}
+
 static void begin(const char *policy)
 {
     err_clear(&err);
@@ -76,10 +106,7 @@ static void begin(const char *policy)
     for (unsigned n = 1; n <= COUNT; n++)
         copies[n] =
             catalogs_complete(catalogs.catalog, n, id, now - 86400 * (COUNT - (int)n + 1));
-    struct prune_spec spec = {
-        .settings = &settings, .catalog = catalogs.catalog, .yes = true, .now = now};
-    prune = prune_new(&spec, &err);
-    ck_assert_msg(prune != NULL, "%s", err.text);
+    plan();
 }
 
 static void setup(void)
@@ -89,7 +116,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    prune_free(prune);
+    if (session != NULL)
+        (void)end();
     settings_release(&settings);
     struct store_removed removed;
     for (unsigned n = 1; n <= COUNT; n++) {
@@ -124,7 +152,9 @@ static void expect(const char *complete, int status)
         if (is_complete(n))
             (void)snprintf(found + strlen(found), 2, "%u", n);
     ck_assert_str_eq(found, complete);
-    ck_assert_int_eq(prune_exit_status(prune), status);
+    struct err why = {0};
+    enum outcome outcome = prune_outcome(prune, &why);
+    ck_assert_int_eq(exit_status_of(outcome, why.kind, NULL), status);
 }
 
 START_TEST(nothing_came_between)
@@ -218,11 +248,8 @@ START_TEST(one_that_was_proven_meanwhile_goes_only_if_a_newer_proven_one_stays)
     struct catalog_verification good = {
         .copy = copies[2], .time = now, .level = CATALOG_FULL, .result = CATALOG_GOOD};
     OK(catalog_verification_add(catalogs.catalog, &good, &err));
-    prune_free(prune);
-    struct prune_spec spec = {
-        .settings = &settings, .catalog = catalogs.catalog, .yes = true, .now = now};
-    prune = prune_new(&spec, &err);
-    ck_assert_ptr_nonnull(prune);
+    (void)end();
+    plan();
     expect("25", 0);
 }
 END_TEST
@@ -232,7 +259,7 @@ START_TEST(a_store_that_is_another_by_now_loses_nothing)
     struct store_removed removed;
     OK(store_remove(store, KEYS_MARK, &removed, &err));
     OK(prune_run(prune, &err));
-    ck_assert_int_eq(prune_exit_status(prune), 8);
+    ck_assert_int_eq(end(), 8);
     ck_assert_int_eq(
         catalogs_number(&catalogs, "SELECT count(*) FROM copies WHERE state = 'deleted'"),
         0);
@@ -241,15 +268,15 @@ END_TEST
 
 START_TEST(a_second_one_finds_the_first)
 {
-    struct prune_spec spec = {
-        .settings = &settings, .catalog = catalogs.catalog, .yes = true, .now = now};
-    ck_assert_ptr_null(prune_new(&spec, &err));
+    ck_assert_ptr_null(open_session(true));
     ck_assert_int_eq(err.kind, ERR_BUSY);
-    spec.yes = false;
+    struct prune_spec spec = {.session = open_session(false), .now = now};
+    ck_assert_ptr_nonnull(spec.session);
     struct prune *shown = prune_new(&spec, &err);
     ck_assert_ptr_nonnull(shown);
     ck_assert_str_eq(shown->hash, prune->hash);
     prune_free(shown);
+    ck_assert_int_eq(session_end(spec.session, OUTCOME_DONE, NULL), 0);
 }
 END_TEST
 
@@ -257,6 +284,7 @@ START_TEST(the_run_is_recorded)
 {
     struct catalog_runs runs = {0};
     expect("5", 0);
+    ck_assert_int_eq(end(), 0);
     const struct catalog_run_filter prunes = {.kind = "prune"};
     OK(catalog_runs_list(catalogs.catalog, &prunes, &runs, &err));
     ck_assert_uint_eq(runs.count, 1);

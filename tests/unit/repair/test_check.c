@@ -62,7 +62,13 @@ static void setup(void)
     char *manifest = manifests_text(1, 'a');
     put(manifest_key, manifest);
     free(manifest);
-    OK(sync_store(NULL, catalogs.catalog, &access_to, &synced, &err));
+    struct settings settings = {.catalog = catalogs.path};
+    struct session_spec spec = {
+        .settings = &settings, .kind = "catalog sync", .catalog = SESSION_WRITE};
+    struct session *session = session_begin(&spec, &err);
+    ck_assert_ptr_nonnull(session);
+    OK(sync_store(session, &access_to, &synced, &err));
+    (void)session_end(session, OUTCOME_DONE, NULL);
 }
 
 static void teardown(void)

@@ -20,6 +20,7 @@ enum { OLD = 8 * 86400, YOUNG = 3600 };
 static struct catalogs catalogs;
 static struct fake_s3 *fake;
 static struct repository access_;
+static struct settings sweep_settings;
 static struct sweep_spec spec;
 static struct sweep_report report;
 static struct sweep sweep;
@@ -49,13 +50,18 @@ static void setup(void)
     start(false);
     catalogs_begin(&catalogs);
     access_.id = catalogs_store(catalogs.catalog, "ceph");
-    spec = (struct sweep_spec){.catalog = catalogs.catalog, .now = clock_now()};
+    sweep_settings = (struct settings){.catalog = catalogs.path};
+    struct session_spec run = {
+        .settings = &sweep_settings, .kind = "sweep", .catalog = SESSION_WRITE};
+    spec = (struct sweep_spec){.session = session_begin(&run, &err), .now = clock_now()};
+    ck_assert_ptr_nonnull(spec.session);
     report = (struct sweep_report){0};
     sweep = (struct sweep){&spec, &access_, &report};
 }
 
 static void teardown(void)
 {
+    (void)session_end(spec.session, OUTCOME_DONE, NULL);
     store_close(access_.store);
     free(access_.name);
     fake_s3_free(fake);

@@ -18,6 +18,8 @@
 enum { MACHINES = 2 };
 
 static struct catalogs machines[MACHINES];
+static struct settings settings[MACHINES];
+static struct session *sessions[MACHINES];
 static struct repository accesses[MACHINES];
 static char folder[SCRATCH_SIZE];
 static struct store *store;
@@ -35,6 +37,11 @@ static void setup(void)
     ck_assert_ptr_nonnull(store);
     for (size_t i = 0; i < MACHINES; i++) {
         catalogs_begin(&machines[i]);
+        settings[i] = (struct settings){.catalog = machines[i].path};
+        struct session_spec spec = {
+            .settings = &settings[i], .kind = "catalog sync", .catalog = SESSION_WRITE};
+        sessions[i] = session_begin(&spec, &err);
+        ck_assert_ptr_nonnull(sessions[i]);
         accesses[i] = (struct repository){.name = name,
                                           .store = store,
                                           .id = catalogs_store(CATALOG(i), name),
@@ -45,8 +52,10 @@ static void setup(void)
 static void teardown(void)
 {
     store_close(store);
-    for (size_t i = 0; i < MACHINES; i++)
+    for (size_t i = 0; i < MACHINES; i++) {
+        (void)session_end(sessions[i], OUTCOME_DONE, NULL);
         catalogs_end(&machines[i]);
+    }
     scratch_remove(folder);
 }
 
@@ -78,7 +87,7 @@ static void drop_manifest(unsigned n)
 
 static void sync_machine(size_t i)
 {
-    OK(sync_store(NULL, CATALOG(i), &accesses[i], &result, &err));
+    OK(sync_store(sessions[i], &accesses[i], &result, &err));
 }
 
 static struct catalog_artifact load(size_t i, unsigned n)
@@ -214,7 +223,7 @@ START_TEST(a_manifest_with_another_hash_than_the_catalog_is_passed_over)
     put_manifest(1, 'b');
     other.name = name;
     other.id = catalogs_store(CATALOG(0), name);
-    OK(sync_store(NULL, CATALOG(0), &other, &result, &err));
+    OK(sync_store(sessions[0], &other, &result, &err));
     ck_assert_uint_eq(result.copies, 0);
     ck_assert_uint_eq(result.damaged, 1);
     state_is(0, 1, CATALOG_COPY_COMPLETE); /* the one copy, in the first store */

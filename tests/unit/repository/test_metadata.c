@@ -27,6 +27,7 @@ struct taken {
 static struct depot depot;
 static struct metadata_wants wants;
 static struct taken taken;
+static struct repository repository; /* the nas */
 
 static void setup(void)
 {
@@ -34,6 +35,7 @@ static void setup(void)
     depot_begin(&depot, &spec);
     wants = (struct metadata_wants){0};
     taken = (struct taken){0};
+    repository = (struct repository){.store = NAS};
 }
 
 static void teardown(void)
@@ -74,7 +76,7 @@ static int take(void *context, struct metadata_item *items, size_t count, struct
 static int run(void)
 {
     err_clear(&depot.err);
-    return metadata_run(NAS, &wants, take, &taken, &depot.err);
+    return metadata_run(&repository, &wants, take, &taken, &depot.err);
 }
 
 static void spoil(unsigned n, const char *what)

@@ -32,7 +32,11 @@ static void teardown(void)
 static struct repository *opened(const char *name, bool may_mark)
 {
     err_clear(&depot.err);
-    return repository_open(&depot.settings, depot.catalog, name, may_mark, &depot.err);
+    struct repository_spec spec = {.settings = &depot.settings,
+                                   .catalog = depot.catalog,
+                                   .name = name,
+                                   .may_mark = may_mark};
+    return repository_open(&spec, &depot.err);
 }
 
 static void refused(const char *name, bool may_mark, enum err_kind kind, const char *says)
@@ -242,78 +246,19 @@ END_TEST
 START_TEST(a_store_that_is_in_no_configuration_any_more_is_still_found)
 {
     struct settings none = {0};
-    struct repository *repository =
-        repository_open(&none, depot.catalog, "nas", false, &depot.err);
+    struct repository_spec spec = {
+        .settings = &none, .catalog = depot.catalog, .name = "nas"};
+    struct repository *repository = repository_open(&spec, &depot.err);
     ck_assert_msg(repository != NULL, "%s", depot.err.text);
     ck_assert_int_eq(repository->id, depot.ids[DEPOT_NAS]);
     repository_close(repository);
-    ck_assert_ptr_null(repository_open(&none, depot.catalog, "third", false, &depot.err));
+    spec.name = "third";
+    ck_assert_ptr_null(repository_open(&spec, &depot.err));
     ck_assert_int_eq(depot.err.kind, ERR_CONFIG);
 }
 END_TEST
 
-/* ---- several ---- */
-
-static int open_both(struct repository_list *list, bool may_mark)
-{
-    struct strlist names = {0};
-    *list = (struct repository_list){0};
-    err_clear(&depot.err);
-    strlist_add(&names, "nas");
-    strlist_add(&names, "offsite");
-    int result = repository_list_open(list, &depot.settings, depot.catalog, &names,
-                                      may_mark, &depot.err);
-    strlist_release(&names);
-    return result;
-}
-
-START_TEST(of_several_stores_those_that_answer_are_opened)
-{
-    struct repository_list list;
-    memory_store_fail(NAS, MEMORY_CHECK, 1, "", ERR_TRANSIENT, false);
-    OK(open_both(&list, false));
-    ck_assert_uint_eq(list.count, 1);
-    ck_assert_str_eq(list.items[0]->name, "offsite");
-    ck_assert_uint_eq(list.failure_count, 1);
-    ck_assert_str_eq(list.failures[0].name, "nas");
-    ck_assert_uint_eq(repository_list_required_failures(&list), 1);
-    ck_assert_ptr_null(repository_list_find(&list, depot.ids[DEPOT_NAS]));
-    ck_assert_ptr_nonnull(repository_list_find(&list, depot.ids[DEPOT_OFFSITE]));
-    repository_list_release(&list);
-}
-END_TEST
-
-START_TEST(a_cancel_opens_no_further_store)
-{
-    struct repository_list list;
-    memory_store_fail(NAS, MEMORY_CHECK, 1, "", ERR_CANCELLED, false);
-    ck_assert_int_eq(open_both(&list, false), -1);
-    ck_assert_int_eq(depot.err.kind, ERR_CANCELLED);
-    ck_assert_uint_eq(list.count, 0);
-    repository_list_release(&list);
-}
-END_TEST
-
-/* A copy of a copy is no second copy. */
-START_TEST(two_names_of_one_place_are_refused)
-{
-    struct repository_list list;
-    char *uuid = depot_unmark(&depot, DEPOT_NAS);
-    depot_mark(&depot, DEPOT_NAS, uuid);
-    never_used(DEPOT_OFFSITE);
-    depot_mark(&depot, DEPOT_OFFSITE, uuid);
-    ck_assert_int_eq(open_both(&list, false), -1);
-    ck_assert_int_eq(depot.err.kind, ERR_CONFIG);
-    ck_assert_ptr_nonnull(
-        strstr(depot.err.text, "stores \"nas\" and \"offsite\" are one and the same"));
-    repository_list_release(&list);
-    free(uuid);
-    /* The catalog goes on calling it by the first name. */
-    ck_assert_int_eq(
-        catalogs_number(&depot.catalogs, "SELECT count(*) FROM stores WHERE name = 'nas'"),
-        1);
-}
-END_TEST
+/* ---- who is missed ---- */
 
 static const struct {
     const char *state;
@@ -440,9 +385,6 @@ int main(void)
     tcase_add_test(tests, an_ad_hoc_store_that_was_never_reached_is_none);
     tcase_add_test(tests, without_any_store_there_is_nothing_to_do);
     tcase_add_test(tests, a_store_that_is_in_no_configuration_any_more_is_still_found);
-    tcase_add_test(tests, of_several_stores_those_that_answer_are_opened);
-    tcase_add_test(tests, a_cancel_opens_no_further_store);
-    tcase_add_test(tests, two_names_of_one_place_are_refused);
     tcase_add_loop_test(tests,
                         an_ad_hoc_store_is_missed_while_something_is_unfinished_there, 0,
                         (int)(sizeof unfinished / sizeof *unfinished));

@@ -27,9 +27,8 @@ static void setup(void)
     depot_join(&theirs, &ours, &spec);
     depot_backups(&ours, 1, 1);
     depot_backups(&theirs, 1, 1);
-    repository = repository_open(&ours.settings, ours.catalog, "nas", false, &ours.err);
-    their_repository =
-        repository_open(&theirs.settings, theirs.catalog, "nas", false, &theirs.err);
+    repository = depot_open(&ours, DEPOT_NAS);
+    their_repository = depot_open(&theirs, DEPOT_NAS);
     ck_assert(repository != NULL && their_repository != NULL);
 }
 
@@ -221,39 +220,6 @@ START_TEST(a_lost_answer_is_made_up_for)
 }
 END_TEST
 
-/* ---- every store ---- */
-
-START_TEST(every_store_is_told_and_those_that_are_away_are_counted)
-{
-    size_t failed = 9;
-    OK(state_sync_push_all(&ours.settings, ours.catalog, depot_id(1), &failed, &ours.err));
-    ck_assert_uint_eq(failed, 0);
-    char *key = depot_key(&ours, 1, "state");
-    for (enum depot_place place = 0; place < DEPOT_PLACES; place++)
-        ck_assert(memory_store_has(ours.stores[place], key));
-    free(key);
-    depot_unmount(&ours, DEPOT_NAS);
-    OK(catalog_artifact_pin(ours.catalog, depot_id(1), 0, NULL, &ours.err));
-    OK(state_sync_push_all(&ours.settings, ours.catalog, depot_id(1), &failed, &ours.err));
-    ck_assert_uint_eq(failed, 1);
-    ck_assert_int_eq(
-        state_sync_push_all(&ours.settings, ours.catalog, depot_id(9), &failed, &ours.err),
-        -1);
-    depot_mount(&ours, DEPOT_NAS);
-}
-END_TEST
-
-START_TEST(a_cancel_ends_the_round)
-{
-    size_t failed = 0;
-    memory_store_fail(NAS, MEMORY_GET, 1, "state/", ERR_CANCELLED, false);
-    ck_assert_int_eq(
-        state_sync_push_all(&ours.settings, ours.catalog, depot_id(1), &failed, &ours.err),
-        -1);
-    ck_assert_int_eq(ours.err.kind, ERR_CANCELLED);
-}
-END_TEST
-
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
@@ -270,8 +236,6 @@ int main(void)
     tcase_add_test(tests, one_that_nobody_knows_is_an_error);
     tcase_add_test(tests, a_store_that_fails_is_told_and_the_catalog_stays);
     tcase_add_test(tests, a_lost_answer_is_made_up_for);
-    tcase_add_test(tests, every_store_is_told_and_those_that_are_away_are_counted);
-    tcase_add_test(tests, a_cancel_ends_the_round);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

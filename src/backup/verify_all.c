@@ -1,0 +1,106 @@
+#include "backup/verify_all.h"
+
+#include "catalog/artifact_list.h"
+
+struct session_spec verify_all_session(void)
+{
+    return (struct session_spec){
+        .kind = "verify", .catalog = SESSION_WRITE, .recorded = true};
+}
+
+static bool is_checkable(const struct verify_all_spec *spec,
+                         const struct catalog_copy *copy)
+{
+    bool state = copy->state == CATALOG_COPY_COMPLETE ||
+                 copy->state == CATALOG_COPY_MISSING || copy->state == CATALOG_COPY_DAMAGED;
+    return state && (spec->store == NULL || strcmp(spec->store, copy->store) == 0);
+}
+
+static int check_artifact(const struct verify_all_spec *spec,
+                          const struct catalog_artifact *artifact,
+                          struct verify_all_result *sum, struct err *err)
+{
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        struct catalog_verification verification;
+        struct err why = {0};
+        struct verify_spec one = {.session = spec->session,
+                                  .artifact = artifact,
+                                  .copy = copy,
+                                  .level = spec->level};
+        if (!is_checkable(spec, copy))
+            continue;
+        int result = verify_copy(&one, &verification, &why, err);
+        if (result == 0) {
+            sum->checked++;
+            sum->good += verification.result == CATALOG_GOOD;
+            sum->undecided += verification.result == CATALOG_UNDECIDED;
+            if (spec->checked)
+                spec->checked(spec->context, artifact, copy, &verification);
+        }
+        verify_release(&verification);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_named(const struct verify_all_spec *spec, const char *name,
+                       struct verify_all_result *sum, struct err *err)
+{
+    struct catalog *catalog = session_catalog(spec->session);
+    struct catalog_artifact artifact = {0};
+    char id[ULID_SIZE];
+    size_t before = sum->checked;
+    int result = catalog_artifact_find(catalog, name, id, err);
+    if (result == 0)
+        result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
+    if (result == 0)
+        result = check_artifact(spec, &artifact, sum, err);
+    if (result == 0 && sum->checked == before)
+        result = err_set(err, ERR_NOT_FOUND, "%s (%s) has no copy to verify%s", id,
+                         catalog_status_name(artifact.status),
+                         spec->store != NULL ? " there" : "");
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
+int verify_all(const struct verify_all_spec *spec, struct verify_all_result *sum,
+               struct err *err)
+{
+    struct catalog_artifacts artifacts = {0};
+    struct catalog_filter filter = {
+        .job = spec->job, .store = spec->store, .statuses = 1u << CATALOG_COMPLETE};
+    *sum = (struct verify_all_result){0};
+    if (session_require_store(spec->session, spec->store, err) < 0)
+        return -1;
+    for (size_t i = 0; i < spec->names->count; i++) {
+        if (check_named(spec, spec->names->items[i], sum, err) < 0)
+            return -1;
+    }
+    if (spec->names->count > 0)
+        return 0;
+
+    /* Newest first, as the catalog lists them. */
+    int result = session_require_job(spec->session, spec->job, err);
+    if (result == 0)
+        result = catalog_artifacts_list(session_catalog(spec->session), &filter,
+                                        CATALOG_WITH_COPIES, &artifacts, err);
+    for (size_t i = 0; result == 0 && i < artifacts.count; i++)
+        result = check_artifact(spec, &artifacts.items[i], sum, err);
+    catalog_artifacts_release(&artifacts);
+    return result;
+}
+
+enum outcome verify_all_outcome(const struct verify_all_result *result, struct err *why)
+{
+    size_t bad = result->checked - result->good - result->undecided;
+    err_clear(why);
+    if (bad > 0)
+        err_set(why, ERR_CORRUPT, "%zu of %zu copies are missing or damaged", bad,
+                result->checked);
+    else if (result->undecided > 0)
+        err_set(why, ERR_TRANSIENT, "%zu of %zu copies could not be checked",
+                result->undecided, result->checked);
+    return why->kind == ERR_NONE ? OUTCOME_DONE : OUTCOME_FAILED;
+}

@@ -1,0 +1,120 @@
+#include "repository/repository_object.h"
+
+#include "repository/keys.h"
+#include "base/memory.h"
+
+int repository_read_manifest(struct store *store, const char *id,
+                             struct repository_manifest *out, struct err *err)
+{
+    char *key = keys_manifest(id);
+    *out = (struct repository_manifest){0};
+    text_init(&out->text, MANIFEST_CEILING);
+    int result = store_get(store, key, &out->text, &out->absent, err);
+    if (result == 0 && !out->absent &&
+        manifest_parse(out->text.data, out->text.length, id, &out->manifest, err) < 0) {
+        result = err_context(err, "%s", key);
+        out->absent = true; /* so that nothing is read or released of what was not parsed */
+    }
+    free(key);
+    if (result < 0)
+        out->absent = true;
+    return result;
+}
+
+int repository_require_manifest(struct store *store, const char *id,
+                                struct repository_manifest *out, struct err *err)
+{
+    if (repository_read_manifest(store, id, out, err) < 0)
+        return -1;
+    if (!out->absent)
+        return 0;
+    char *key = keys_manifest(id);
+    err_set(err, ERR_NOT_FOUND, "store \"%s\": the manifest is missing: %s",
+            store_name(store), key);
+    free(key);
+    return -1;
+}
+
+void repository_manifest_release(struct repository_manifest *manifest)
+{
+    if (!manifest->absent)
+        manifest_release(&manifest->manifest);
+    text_release(&manifest->text);
+    manifest->absent = true;
+}
+
+int repository_object_exists(struct store *store, const char *key, bool *exists,
+                             uint64_t *size, struct err *err)
+{
+    struct store_object object = {0};
+    bool absent = true;
+    int result = store_stat(store, key, &object, &absent, err);
+    *exists = result == 0 && !absent;
+    if (size != NULL)
+        *size = *exists ? object.size : 0;
+    store_object_release(&object);
+    return result;
+}
+
+int repository_manifest_exists(struct store *store, const char *id, bool *exists,
+                               struct err *err)
+{
+    char *key = keys_manifest(id);
+    int result = repository_object_exists(store, key, exists, NULL, err);
+    free(key);
+    return result;
+}
+
+int repository_remove_object(struct store *store, const char *key, struct err *err)
+{
+    struct store_removed removed = {0};
+    if (key == NULL)
+        return 0;
+    if (store_remove(store, key, &removed, err) < 0)
+        return -1;
+    if (removed.result == STORE_GONE)
+        return 0;
+    return err_set(err, ERR_STORE, "store \"%s\": %s cannot be removed: %s",
+                   store_name(store), key, removed.reason);
+}
+
+/* ---- unfinished uploads ---- */
+
+struct aborting {
+    struct store *store;
+    const char *id, *key, *keep;
+};
+
+/* An upload under this very key, or a folder's temp file of this very artifact. */
+static int abort_one(void *context, const struct store_pending *pending, struct err *err)
+{
+    const struct aborting *aborting = context;
+    char id[ULID_SIZE];
+    bool temp =
+        keys_parse(pending->key, id) == KEYS_KIND_TEMP && strcmp(id, aborting->id) == 0;
+    if (!temp && strcmp(pending->key, aborting->key) != 0)
+        return 0;
+    if (aborting->keep != NULL && strcmp(pending->handle, aborting->keep) == 0)
+        return 0;
+    return store_abort_pending(aborting->store, pending->key, pending->handle, err);
+}
+
+int repository_abort_unfinished(struct store *store, const char *id, const char *key,
+                                const char *keep, struct err *err)
+{
+    struct aborting aborting = {store, id, key, keep};
+    if (!store_is_dir(store))
+        return store_list_pending(store, key, abort_one, &aborting, err);
+    char *manifest = keys_manifest(id);
+    const char *const keys[] = {key, manifest};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof keys / sizeof *keys; i++) {
+        const char *slash = strrchr(keys[i], '/');
+        char *folder =
+            memory_strndup(keys[i], slash != NULL ? (size_t)(slash + 1 - keys[i]) : 0);
+        result = store_list_pending(store, folder, abort_one, &aborting, err);
+        free(folder);
+    }
+    free(manifest);
+    return result;
+}

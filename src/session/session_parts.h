@@ -1,0 +1,46 @@
+/*
+ * session_parts - what the files of session.h share; private to them.
+ *
+ *     session.c         begin and end
+ *     session_stores.c  the stores, and the names that somebody typed
+ */
+#ifndef PGKEEP_SESSION_SESSION_PARTS_H
+#define PGKEEP_SESSION_SESSION_PARTS_H
+
+#include "session/lock.h"
+#include "session/session.h"
+
+#include <pthread.h>
+
+/* A store that was asked for. */
+struct session_entry {
+    char *name;
+    struct repository *repository; /* NULL: it could not be opened */
+    bool may_mark;                 /* so it was asked for then */
+    bool lost;                     /* opened once, and did not answer later */
+    struct err err;                /* why not; of no kind: it is open */
+    int64_t failed_ms;             /* monotonic */
+};
+
+struct session {
+    struct session_spec spec;
+    struct cancel *cancel;
+    struct catalog *catalog; /* of the session's thread */
+    struct lock **locks;
+    size_t lock_count, lock_capacity;
+    int64_t run;
+    char *summary;
+    struct repository_list skipped; /* failures only; of the session's thread */
+
+    pthread_t thread;     /* that it belongs to */
+    pthread_mutex_t lock; /* guards what follows, also while a store is being opened */
+    /* One thread, one connection: for stores that another thread asks for. */
+    struct catalog *others_catalog;
+    struct session_entry *entries;
+    size_t entry_count, entry_capacity;
+};
+
+void session_stores_init(struct session *session);
+void session_stores_release(struct session *session); /* closes them */
+
+#endif

@@ -1,0 +1,262 @@
+/*
+ * Each store is opened once. A handle stays open until the end, also of a store that was lost
+ * on the way: another thread may be in a call of it.
+ *
+ * The lock is held while a store is being opened, at most for the few time-outs of
+ * repository_open: two threads that want the same store must not both open it.
+ */
+#include "session/session_parts.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+
+void session_stores_init(struct session *session)
+{
+    session->thread = pthread_self();
+    pthread_mutex_init(&session->lock, NULL);
+}
+
+void session_stores_release(struct session *session)
+{
+    for (size_t i = 0; i < session->entry_count; i++) {
+        repository_close(session->entries[i].repository);
+        free(session->entries[i].name);
+    }
+    free(session->entries);
+    catalog_close(session->others_catalog);
+    repository_list_release(&session->skipped);
+    pthread_mutex_destroy(&session->lock);
+}
+
+/* ---- one store ---- */
+
+static struct session_entry *entry_of(struct session *session, const char *name)
+{
+    for (size_t i = 0; i < session->entry_count; i++) {
+        if (strcmp(session->entries[i].name, name) == 0)
+            return &session->entries[i];
+    }
+    memory_grow(&session->entries, &session->entry_capacity, session->entry_count + 1,
+                sizeof *session->entries);
+    struct session_entry *entry = &session->entries[session->entry_count++];
+    *entry = (struct session_entry){.name = memory_strdup(name)};
+    return entry;
+}
+
+/* A connection of SQLite serves one thread. Under the lock. */
+static struct catalog *catalog_of_thread(struct session *session, struct err *err)
+{
+    if (pthread_equal(pthread_self(), session->thread))
+        return session->catalog;
+    if (session->others_catalog == NULL) {
+        session->others_catalog =
+            catalog_open(session->spec.settings->catalog, CATALOG_WRITE, err);
+        if (session->others_catalog != NULL)
+            catalog_set_cancel(session->others_catalog, session->cancel);
+    }
+    return session->others_catalog;
+}
+
+static int open_entry(struct session *session, struct session_entry *entry, bool may_mark,
+                      struct err *err)
+{
+    int result = -1;
+    /* One that was lost is still open: it only has to answer again. */
+    if (entry->repository != NULL) {
+        store_set_retry_time(entry->repository->store, REPOSITORY_TIMEOUT_MS);
+        result = store_check(entry->repository->store, false, REPOSITORY_TIMEOUT_MS, err);
+    } else {
+        struct repository_spec spec = {.settings = session->spec.settings,
+                                       .catalog = catalog_of_thread(session, err),
+                                       .name = entry->name,
+                                       .may_mark = may_mark,
+                                       .cancel = session->cancel};
+        if (spec.catalog != NULL)
+            entry->repository = repository_open(&spec, err);
+        result = entry->repository != NULL ? 0 : -1;
+    }
+    entry->may_mark = may_mark;
+    entry->lost = result < 0;
+    entry->failed_ms = clock_monotonic_ms();
+    if (result < 0)
+        entry->err = *err;
+    else
+        err_clear(&entry->err);
+    return result;
+}
+
+/* Who asks for many copies in a store that is away is not to wait for it with each of them.
+ * But one that could not be told as new must be asked again by whoever may make it one. */
+static bool is_still_away(const struct session_entry *entry, bool may_mark)
+{
+    return entry->err.kind != ERR_NONE && !err_is_fatal(entry->err.kind) &&
+           (entry->may_mark || !may_mark) &&
+           clock_monotonic_ms() - entry->failed_ms < SESSION_AWAY_MS;
+}
+
+struct repository *session_repository(struct session *session, const char *name,
+                                      bool may_mark, struct err *err)
+{
+    struct repository *repository = NULL;
+    pthread_mutex_lock(&session->lock);
+    struct session_entry *entry = entry_of(session, name);
+    if (entry->repository != NULL && !entry->lost)
+        repository = entry->repository;
+    else if (is_still_away(entry, may_mark))
+        *err = entry->err;
+    else if (open_entry(session, entry, may_mark, err) == 0)
+        repository = entry->repository;
+    pthread_mutex_unlock(&session->lock);
+    return repository;
+}
+
+static void set_lost(struct session *session, const struct repository *repository,
+                     const struct err *why)
+{
+    pthread_mutex_lock(&session->lock);
+    struct session_entry *entry = entry_of(session, repository->name);
+    entry->lost = true;
+    entry->err = *why;
+    entry->failed_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* ---- one of several ---- */
+
+int session_skip(struct session *session, const struct session_store *store,
+                 const struct err *why, struct repository_list *list, struct err *err)
+{
+    bool missed = true;
+    if (err_is_fatal(why->kind)) {
+        *err = *why;
+        return -1;
+    }
+    if (!store->named && repository_is_required(session->spec.settings, session->catalog,
+                                                store->name, &missed, err) < 0)
+        return -1;
+    if (list != NULL)
+        repository_list_add_failure(list, store->name, why, !missed);
+    bool known = false;
+    for (size_t i = 0; i < session->skipped.failure_count; i++)
+        known |= strcmp(session->skipped.failures[i].name, store->name) == 0;
+    if (!known)
+        repository_list_add_failure(&session->skipped, store->name, why, !missed);
+    if (!store->alone)
+        log_warning("skipped: %s", why->text);
+    observer_skipped(session->spec.observer, store->name, why);
+    return 0;
+}
+
+int session_add_repository(struct session *session, const struct session_store *store,
+                           struct repository_list *list, struct err *err)
+{
+    struct err why = {0};
+    struct repository *repository =
+        session_repository(session, store->name, store->may_mark, &why);
+    /* The name of the configuration leads elsewhere by now; its rows are not about what lies
+     * there. */
+    if (repository != NULL && store->id != 0 && repository->id != store->id) {
+        err_set(&why, ERR_UNSAFE, "store \"%s\" is another one by now", store->name);
+        repository = NULL;
+    }
+    if (repository == NULL)
+        return session_skip(session, store, &why, list, err);
+    repository_list_add(list, repository);
+    return 0;
+}
+
+/* Two names of one place would be one copy that counts as two. The catalog calls a store by
+ * the name it was last opened by; that of the first is given back. */
+static int refuse_twice(struct session *session, const struct repository *first,
+                        const struct repository *second, struct err *err)
+{
+    struct err ignored = {0};
+    struct repository_spec again = {.settings = session->spec.settings,
+                                    .catalog = session->catalog,
+                                    .name = first->name,
+                                    .cancel = session->cancel};
+    repository_close(repository_open(&again, &ignored));
+    return err_set(err, ERR_CONFIG,
+                   "stores \"%s\" and \"%s\" are one and the same (mark %s): a backup "
+                   "needs two places to have two copies",
+                   first->name, second->name, second->uuid);
+}
+
+int session_repositories(struct session *session, const struct strlist *names,
+                         bool may_mark, struct repository_list *list, struct err *err)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        struct session_store store = {.name = names->items[i],
+                                      .may_mark = may_mark,
+                                      .named = true,
+                                      .alone = names->count == 1};
+        size_t before = list->count;
+        if (session_add_repository(session, &store, list, err) < 0)
+            return -1;
+        if (list->count == before)
+            continue;
+        const struct repository *added = list->items[before];
+        const struct repository *same = repository_list_find(list, added->id);
+        if (same != added)
+            return refuse_twice(session, same, added, err);
+    }
+    return 0;
+}
+
+int session_recheck(struct session *session, struct repository_list *list, struct err *err)
+{
+    size_t left = 0;
+    int result = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct repository *repository = list->items[i];
+        struct session_store store = {.name = repository->name, .named = true};
+        struct err why = {0};
+        store_set_retry_time(repository->store, REPOSITORY_TIMEOUT_MS);
+        /* After what ends the run nobody is asked any more; all that is left stays. */
+        if (result < 0 ||
+            store_check(repository->store, false, REPOSITORY_TIMEOUT_MS, &why) == 0) {
+            list->items[left++] = repository;
+        } else if (session_skip(session, &store, &why, list, err) < 0) {
+            list->items[left++] = repository;
+            result = -1;
+        } else {
+            set_lost(session, repository, &why);
+        }
+    }
+    list->count = left;
+    return result;
+}
+
+const struct repository_failure *session_skipped(const struct session *session,
+                                                 size_t *count)
+{
+    *count = session->skipped.failure_count;
+    return session->skipped.failures;
+}
+
+/* ---- names that somebody typed ---- */
+
+int session_require_job(struct session *session, const char *name, struct err *err)
+{
+    struct catalog_filter filter = {.job = name, .statuses = (1u << CATALOG_STATUSES) - 1};
+    int64_t count = 0;
+    if (name == NULL || settings_job(session->spec.settings, name) != NULL)
+        return 0;
+    if (catalog_artifacts_count(session->catalog, &filter, &count, err) < 0)
+        return -1;
+    return count > 0 || settings_require_job(session->spec.settings, name, err) ? 0 : -1;
+}
+
+int session_require_store(struct session *session, const char *name, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = false;
+    if (name == NULL || settings_store(session->spec.settings, name) != NULL)
+        return 0;
+    if (catalog_store_find(session->catalog, name, &row, &absent, err) < 0)
+        return -1;
+    catalog_store_release(&row);
+    return !absent || settings_require_store(session->spec.settings, name, err) ? 0 : -1;
+}
