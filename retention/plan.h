@@ -5,8 +5,8 @@
  *     -> retention_plan_free
  *
  * A pure function of a policy, a time and an array: no I/O, no clock, no hidden state,
- * whatever the order of the array. Groups (job or ad-hoc source, database, type) are
- * planned apart and never mix. For each group:
+ * whatever the order of the array. Groups (job or ad-hoc source, database, type, filters)
+ * are planned apart and never mix: a partial dump takes no full one's place. For each group:
  *
  *     1 classify   only complete ones with a believable time are eligible; a failed, damaged
  *                  or missing one fills no slot and counts for no floor; one from the future

@@ -349,11 +349,12 @@ const struct command cmd_status = {
     .summary = "show running backups, the age of the last good ones, and problems",
     .about =
         "Good is a complete backup with a complete copy that is neither suspect (much\n"
-        "smaller than usual) nor from the future. Jobs that never ran, or whose last run\n"
-        "failed before it began a backup (no server, no store), are listed too, and\n"
-        "what somebody should look at: copies missing, damaged, locked or blocked, "
-        "deletions\n"
-        "that are stuck, runs whose process is gone. Only the catalog is read.\n"
+        "smaller than usual) nor from the future; the last good one of a job is of the\n"
+        "type that the job makes, and not cut down by --table and its like. Jobs that\n"
+        "never ran, or whose last run failed before it began a backup (no server, no\n"
+        "store), are listed too, and what a person should look at: copies missing,\n"
+        "damaged, locked or blocked, deletions that are stuck, runs whose process is\n"
+        "gone. Only the catalog is read.\n"
         "\n"
         "With --max-age the exit status is 10 when a job has no good backup, or a "
         "database\n"

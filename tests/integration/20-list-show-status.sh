@@ -48,11 +48,11 @@ fill "$catalog" <<'END'
 END
 pg list
 is "list: newest first, deleted ones hidden, states of copies, escaped names" "$status $err$out" \
-    '0 ID          TIME                  JOB      DATABASE            TYPE          SIZE  STATUS    COPIES                       REMARKS
-01JD000005  2026-11-20 04:00:00Z  nightly  (globals)           globals      500 B  complete  nas damaged, offsite locked  suspect; nas: SHA-256 differs; offsite: object lock
-01JD000004  2026-11-20 03:00:00Z  adhoc    bad\x0Aname\x1B[2J  full        1000 B  complete  nas                          "x\x1B]0;owned\x07"
-01JD000003  2026-11-20 02:00:00Z  nightly  shop                full             -  failed    nas failed                   pg_dump: exit status 1; nas: the dump failed
-01JD000002  2026-11-19 02:00:00Z  nightly  shop                full     976.6 KiB  complete  nas, offsite failed          pinned; offsite: service answered 503 SlowDown'
+    '0 ID          TIME                  JOB      DATABASE            TYPE                  SIZE  STATUS    COPIES                       REMARKS
+01JD000005  2026-11-20 04:00:00Z  nightly  (globals)           globals              500 B  complete  nas damaged, offsite locked  suspect; nas: SHA-256 differs; offsite: object lock
+01JD000004  2026-11-20 03:00:00Z  adhoc    bad\x0Aname\x1B[2J  full (filtered)     1000 B  complete  nas                          "x\x1B]0;owned\x07"
+01JD000003  2026-11-20 02:00:00Z  nightly  shop                full                     -  failed    nas failed                   pg_dump: exit status 1; nas: the dump failed
+01JD000002  2026-11-19 02:00:00Z  nightly  shop                full             976.6 KiB  complete  nas, offsite failed          pinned; offsite: service answered 503 SlowDown'
 
 # ids PAGE...: the sixth-last characters tell them apart
 ids() {
@@ -90,7 +90,7 @@ is "list --json: exact keys and values" "$(jq -cS .artifacts[0] <<<"$out")" \
  "name": "x\u001b]0;owned\u0007", "description": null, "tags": {"env": "ci", "run": "17"},
  "pinned": false, "suspect": false, "error": null,
  "copies": [{"store": "nas", "state": "complete", "key": "data/adhoc/01JD000004AAAAAAAAAAAAAAAA.sql.gz",
-   "bytes": 1000, "verified": null, "error": null}]}
+   "bytes": 1000, "verified": null, "error": null}], "filtered": true}
 END
 )"
 pg list --json
@@ -134,11 +134,14 @@ TABLE                ROWS  RAW SIZE
 public.it\x1B[1mems    10     300 B
 big                     -         -'
 pg show latest
-like "latest is the newest complete one" "$out" '^id               01JD000005'
+like "latest is the newest complete one of type full" "$out" '^id               01JD000004'
+pg show latest:nightly
+like "latest of a job, too" "$out" '^id               01JD000002'
+pg show 01JD000005
 like "show tells why a copy is bad" "$out" $'copy in          nas\n  state          damaged\n.*SHA-256 differs'
 like "and when a lock ends" "$out" $'locked until   2036-12-24 00:00:00Z'
 like "and the history of verifications" "$out" $'VERIFIED .*\n.* nas +full +1.5s  damaged: SHA-256 differs'
-pg show latest:nightly --json
+pg show 01JD000005 --json
 is "show --json is one artifact with its history" \
     "$(json '[.id, .suspect, .verifications[0].result, .copies[1].deletion.reason, .row_count] | map(tostring) | join(" ")')" \
     "01JD000005AAAAAAAAAAAAAAAA true damaged no rule keeps it 0"

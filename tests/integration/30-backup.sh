@@ -217,4 +217,40 @@ psql -qX -c "DROP ROLE \"odd ' role\"" -c "CREATE ROLE weak LOGIN CREATEROLE"
 run "$pgkeep" --config "$work/pgkeep.conf" restore "$globals" --to "host=$PGHOST port=$PGPORT user=weak dbname=postgres"
 is "globals by one who may not do all of it: exit status" "$status" 4
 like "globals by one who may not do all of it: what and that it is not whole" "$err" "may be incomplete.*permission denied|may be incomplete.*must be superuser"
+
+# --- a part of a database takes nobody's place: its group is another one
+cat >"$work/parts.conf" <<END
+catalog = "$work/parts.db";
+sources: { shop: { conninfo = "$source"; }; };
+stores: { nas: { type = "dir"; path = "$work/parts"; }; };
+policies: { standard: { keep_daily = 7; }; };
+jobs: { j: { source = "shop"; stores = [ "nas" ]; retention = "standard"; }; };
+END
+keep() { run "$pgkeep" --config "$work/parts.conf" "$@"; }
+keep backup j
+whole=$out
+keep backup j --table log
+part=$out
+keep prune --job j
+like "prune names the groups" "$out" 'group j/shop/full  store nas'
+like "prune: the filtered one is a group of its own" "$out" 'group j/shop/full \(filtered: [0-9a-f]{8}\)  store nas'
+keep prune --job j --yes
+is "prune of a day's whole backup and a later one of a table: exit status" "$status" 0
+keep list --json
+is "both are there" "$(jq -r '[.artifacts[].id] | sort | join(" ")' <<<"$out")" "$(printf '%s\n' "$whole" "$part" | sort | paste -sd' ')"
+keep list
+like "list shows which one is filtered" "$(grep "${part:0:10}" <<<"$out")" 'full \(filtered\)'
+unlike "and which is not" "$(grep "${whole:0:10}" <<<"$out")" 'filtered'
+keep show latest:j --json
+is "latest is the whole one" "$(jq -r .id <<<"$out")" "$whole"
+keep status --json
+is "status: the last good one of the job is the whole one" "$(jq -r '.jobs[0].databases[] | select(.filtered | not) | .id' <<<"$out")" "$whole"
+mv "$work/parts.db" "$work/parts.old"
+rm -f "$work"/parts.db-*
+keep catalog rebuild
+is "rebuild: exit status" "$status" 0
+keep prune --job j --json
+is "a rebuilt catalog has the same groups" "$(jq -r '[.groups[].group] | unique | length' <<<"$out")" 2
+keep show latest:j --json
+is "and the same latest" "$(jq -r .id <<<"$out")" "$whole"
 finished
