@@ -4,26 +4,8 @@
 #include "base/memory.h"
 #include "catalog/leases.h"
 #include "catalog/plan_rows.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
-
-#include <check.h>
-
-static struct catalogs c;
-static struct err err;
-static int64_t store;
-
-static void setup(void)
-{
-    catalogs_begin(&c);
-    err = (struct err){0};
-    store = catalogs_store(c.catalog, "nas");
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
-}
 
 /* A complete one under any id. */
 static void add(const char *id, const char *job, int64_t time)
@@ -34,7 +16,7 @@ static void add(const char *id, const char *job, int64_t time)
     snprintf(artifact.id, sizeof artifact.id, "%s", id);
     free(artifact.job);
     artifact.job = memory_strdup(job);
-    ck_assert_int_eq(catalog_artifact_import(c.catalog, &artifact, &existed, &err), 0);
+    OK(catalog_artifact_import(here.catalog, &artifact, &existed, &here.err));
     catalog_artifact_release(&artifact);
 }
 
@@ -45,7 +27,7 @@ static void add_with_filter(const char *id, const char *option, int64_t time)
     catalogs_fill(&artifact, 0, time);
     snprintf(artifact.id, sizeof artifact.id, "%s", id);
     catalog_pairs_add(&artifact.filters, option, "big");
-    ck_assert_int_eq(catalog_artifact_import(c.catalog, &artifact, &existed, &err), 0);
+    OK(catalog_artifact_import(here.catalog, &artifact, &existed, &here.err));
     catalog_artifact_release(&artifact);
 }
 
@@ -54,7 +36,7 @@ static void set_status(const char *id, const char *status)
     char sql[200];
     snprintf(sql, sizeof sql, "UPDATE artifacts SET status = '%s' WHERE id = '%s'", status,
              id);
-    catalogs_sql(&c, sql);
+    catalogs_sql(&here.files, sql);
 }
 
 #define A "01JAAAAAAAAAAAAAAAAAAAAAA1"
@@ -95,14 +77,14 @@ START_TEST(ids_are_found_by_what_users_write)
     add(C, "nightly", 200);
     add(D, "nightly", 400);
     set_status(D, "deleted");
-    int result = catalog_artifact_find(c.catalog, finds[_i].text, id, &err);
-    ck_assert_int_eq(err.kind, finds[_i].kind);
+    int result = catalog_artifact_find(here.catalog, finds[_i].text, id, &here.err);
+    ck_assert_int_eq(here.err.kind, finds[_i].kind);
     ck_assert_int_eq(result, finds[_i].id == NULL ? -1 : 0);
     if (finds[_i].id != NULL)
         ck_assert_str_eq(id, finds[_i].id);
-    if (err.kind == ERR_USAGE) {
-        ck_assert_ptr_nonnull(strstr(err.text, A));
-        ck_assert_ptr_nonnull(strstr(err.text, C));
+    if (here.err.kind == ERR_USAGE) {
+        ck_assert_ptr_nonnull(strstr(here.err.text, A));
+        ck_assert_ptr_nonnull(strstr(here.err.text, C));
     }
 }
 END_TEST
@@ -112,9 +94,9 @@ START_TEST(a_living_one_goes_before_a_deleted_one)
     char id[ULID_SIZE];
     add(A, "nightly", 100);
     add(B, "nightly", 100);
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "01JAA", id, &err), -1);
+    ck_assert_int_eq(catalog_artifact_find(here.catalog, "01JAA", id, &here.err), -1);
     set_status(B, "deleted");
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "01JAA", id, &err), 0);
+    OK(catalog_artifact_find(here.catalog, "01JAA", id, &here.err));
     ck_assert_str_eq(id, A);
 }
 END_TEST
@@ -122,9 +104,9 @@ END_TEST
 START_TEST(there_is_no_latest_before_the_first)
 {
     char id[ULID_SIZE];
-    catalogs_artifact(c.catalog, 1, 1000);
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    catalogs_artifact(here.catalog, 1, 1000);
+    ck_assert_int_eq(catalog_artifact_find(here.catalog, "latest", id, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -133,11 +115,11 @@ START_TEST(equal_times_are_decided_by_the_sequence)
     char id[ULID_SIZE];
     add(B, "nightly", 100);
     add(A, "nightly", 100);
-    catalogs_sql(&c, "UPDATE artifacts SET seq = 9 WHERE id = '" A "'");
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    catalogs_sql(&here.files, "UPDATE artifacts SET seq = 9 WHERE id = '" A "'");
+    OK(catalog_artifact_find(here.catalog, "latest", id, &here.err));
     ck_assert_str_eq(id, A);
-    catalogs_sql(&c, "UPDATE artifacts SET seq = 0");
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    catalogs_sql(&here.files, "UPDATE artifacts SET seq = 0");
+    OK(catalog_artifact_find(here.catalog, "latest", id, &here.err));
     ck_assert_str_eq(id, B);
 }
 END_TEST
@@ -148,16 +130,16 @@ START_TEST(latest_is_the_newest_that_is_whole)
     char id[ULID_SIZE];
     add(A, "nightly", 100);
     add_with_filter(B, "--table", 200);
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    OK(catalog_artifact_find(here.catalog, "latest", id, &here.err));
     ck_assert_str_eq(id, A);
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest:nightly", id, &err), 0);
+    OK(catalog_artifact_find(here.catalog, "latest:nightly", id, &here.err));
     ck_assert_str_eq(id, A);
-    catalogs_sql(&c, "UPDATE artifacts SET type = 'schema' WHERE id = '" A "'");
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    catalogs_sql(&here.files, "UPDATE artifacts SET type = 'schema' WHERE id = '" A "'");
+    ck_assert_int_eq(catalog_artifact_find(here.catalog, "latest", id, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
     /* What the configuration leaves out is left out of every backup of the job. */
     add_with_filter(C, "exclude_table_data", 50);
-    ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest", id, &err), 0);
+    OK(catalog_artifact_find(here.catalog, "latest", id, &here.err));
     ck_assert_str_eq(id, C);
 }
 END_TEST
@@ -169,16 +151,16 @@ START_TEST(a_short_id_is_unique_and_at_least_ten_long)
     } rows[] = {{A, A}, {B, B}, {C, "01JAAAAAAAAAAAZ"}, {D, "01JBBBBBBB"}};
     char text[ULID_SIZE];
     add(A, "nightly", 100);
-    ck_assert_int_eq(catalog_artifact_short(c.catalog, A, text, &err), 0);
+    OK(catalog_artifact_short(here.catalog, A, text, &here.err));
     ck_assert_str_eq(text, "01JAAAAAAA");
     add(B, "nightly", 100);
     add(C, "nightly", 100);
     add(D, "nightly", 100);
     for (size_t i = 0; i < 4; i++) {
         char id[ULID_SIZE];
-        ck_assert_int_eq(catalog_artifact_short(c.catalog, rows[i].id, text, &err), 0);
+        OK(catalog_artifact_short(here.catalog, rows[i].id, text, &here.err));
         ck_assert_str_eq(text, rows[i].text);
-        ck_assert_int_eq(catalog_artifact_find(c.catalog, text, id, &err), 0);
+        OK(catalog_artifact_find(here.catalog, text, id, &here.err));
         ck_assert_str_eq(id, rows[i].id);
     }
 }
@@ -225,22 +207,21 @@ START_TEST(lists_are_filtered_and_newest_first)
     char numbers[10] = "";
     int64_t count = 0;
     for (unsigned i = 1; i <= 5; i++)
-        catalogs_complete(c.catalog, i, store, 1000 + i);
-    catalogs_sql(&c, "UPDATE artifacts SET database = 'crm' WHERE number = 2;"
-                     "UPDATE artifacts SET type = 'schema' WHERE number = 3;"
-                     "UPDATE artifacts SET job = 'weekly', status = 'failed'"
-                     " WHERE number = 4;"
-                     "UPDATE artifacts SET status = 'deleted' WHERE number = 5;"
-                     "UPDATE copies SET state = 'deleted' WHERE artifact > 2;"
-                     "INSERT INTO tags VALUES (1, 'env', 'prod'), (1, 'team', 'a'),"
-                     " (2, 'env', 'prod'), (3, 'env', 'test')");
-    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &lists[_i].filter, 0, &list, &err),
-                     0);
+        catalogs_complete(here.catalog, i, here.store, 1000 + i);
+    catalogs_sql(&here.files,
+                 "UPDATE artifacts SET database = 'crm' WHERE number = 2;"
+                 "UPDATE artifacts SET type = 'schema' WHERE number = 3;"
+                 "UPDATE artifacts SET job = 'weekly', status = 'failed'"
+                 " WHERE number = 4;"
+                 "UPDATE artifacts SET status = 'deleted' WHERE number = 5;"
+                 "UPDATE copies SET state = 'deleted' WHERE artifact > 2;"
+                 "INSERT INTO tags VALUES (1, 'env', 'prod'), (1, 'team', 'a'),"
+                 " (2, 'env', 'prod'), (3, 'env', 'test')");
+    OK(catalog_artifacts_list(here.catalog, &lists[_i].filter, 0, &list, &here.err));
     for (size_t i = 0; i < list.count; i++)
         numbers[i] = list.items[i].id[ULID_LENGTH - 1];
     ck_assert_str_eq(numbers, lists[_i].numbers);
-    ck_assert_int_eq(catalog_artifacts_count(c.catalog, &lists[_i].filter, &count, &err),
-                     0);
+    OK(catalog_artifacts_count(here.catalog, &lists[_i].filter, &count, &here.err));
     ck_assert_int_eq(count, lists[_i].count);
     catalog_artifacts_release(&list);
 }
@@ -250,18 +231,16 @@ START_TEST(a_list_loads_what_it_is_asked_for)
 {
     struct catalog_artifacts list = {0};
     const struct catalog_filter all = {0};
-    catalogs_complete(c.catalog, 1, store, 1000);
-    catalogs_sql(&c, "INSERT INTO tags VALUES (1, 'env', 'prod');"
-                     "INSERT INTO tables VALUES (1, 0, 'public', 't', 5, 50)");
-    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 0, &list, &err), 0);
+    catalogs_complete(here.catalog, 1, here.store, 1000);
+    catalogs_sql(&here.files, "INSERT INTO tags VALUES (1, 'env', 'prod');"
+                              "INSERT INTO tables VALUES (1, 0, 'public', 't', 5, 50)");
+    OK(catalog_artifacts_list(here.catalog, &all, 0, &list, &here.err));
     ck_assert_uint_eq(list.items[0].tags.count, 1);
     ck_assert_uint_eq(list.items[0].tables_count, 0);
     ck_assert_uint_eq(list.items[0].copy_count, 0);
     catalog_artifacts_release(&list);
-    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all,
-                                            CATALOG_WITH_COPIES | CATALOG_WITH_TABLES,
-                                            &list, &err),
-                     0);
+    OK(catalog_artifacts_list(here.catalog, &all, CATALOG_WITH_COPIES | CATALOG_WITH_TABLES,
+                              &list, &here.err));
     ck_assert_uint_eq(list.items[0].tables_count, 1);
     ck_assert_uint_eq(list.items[0].copy_count, 1);
     ck_assert_str_eq(list.items[0].copies[0].store, "nas");
@@ -272,10 +251,10 @@ END_TEST
 START_TEST(the_running_come_with_their_copies)
 {
     struct catalog_artifacts list = {0};
-    catalogs_artifact(c.catalog, 1, 1000);
-    catalogs_copy(c.catalog, 1, store);
-    catalogs_complete(c.catalog, 2, store, 1000);
-    ck_assert_int_eq(catalog_artifacts_running(c.catalog, &list, &err), 0);
+    catalogs_artifact(here.catalog, 1, 1000);
+    catalogs_copy(here.catalog, 1, here.store);
+    catalogs_complete(here.catalog, 2, here.store, 1000);
+    OK(catalog_artifacts_running(here.catalog, &list, &here.err));
     ck_assert_uint_eq(list.count, 1);
     ck_assert_uint_eq(list.items[0].copy_count, 1);
     ck_assert_int_eq(list.items[0].owner_state, OWNER_ALIVE);
@@ -286,8 +265,8 @@ END_TEST
 START_TEST(what_is_not_there_is_an_error_and_can_be_released)
 {
     struct catalog_artifact artifact;
-    ck_assert_int_eq(catalog_artifact_load(c.catalog, A, 3, &artifact, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(catalog_artifact_load(here.catalog, A, 3, &artifact, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
     catalog_artifact_release(&artifact);
 }
 END_TEST
@@ -297,10 +276,10 @@ START_TEST(a_damaged_word_is_an_error_and_no_guess)
     struct catalog_artifacts list = {0};
     const struct catalog_filter all = {0};
     add(A, "nightly", 1);
-    catalogs_sql(&c, "PRAGMA ignore_check_constraints = ON;"
-                     "UPDATE artifacts SET status = 'kaput'");
-    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 0, &list, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    catalogs_sql(&here.files, "PRAGMA ignore_check_constraints = ON;"
+                              "UPDATE artifacts SET status = 'kaput'");
+    ck_assert_int_eq(catalog_artifacts_list(here.catalog, &all, 0, &list, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_CORRUPT);
     catalog_artifacts_release(&list);
 }
 END_TEST
@@ -311,27 +290,26 @@ static void plan(int64_t store_id, const char *job, int64_t now,
                  struct catalog_plan_rows *out)
 {
     const struct catalog_plan_scope scope = {store_id, job, now};
-    ck_assert_int_eq(catalog_plan_rows(c.catalog, &scope, out, &err), 0);
+    OK(catalog_plan_rows(here.catalog, &scope, out, &here.err));
 }
 
 START_TEST(plan_rows_hold_what_the_planner_decides_by)
 {
     struct catalog_plan_rows rows;
-    int64_t id = catalogs_complete(c.catalog, 1, store, 1000);
-    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 77, "audit", &err), 0);
-    ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, catalogs_id(1), true, &err),
-                     0);
-    ck_assert_int_eq(catalog_copy_set_first_marked(c.catalog, id, 55, &err), 0);
-    catalogs_sql(&c, "UPDATE copies SET proven = 9");
+    int64_t id = catalogs_complete(here.catalog, 1, here.store, 1000);
+    OK(catalog_artifact_pin(here.catalog, catalogs_id(1), 77, "audit", &here.err));
+    OK(catalog_artifact_set_suspect(here.catalog, catalogs_id(1), true, &here.err));
+    OK(catalog_copy_set_first_marked(here.catalog, id, 55, &here.err));
+    catalogs_sql(&here.files, "UPDATE copies SET proven = 9");
     struct catalog_lease lease = {
         .copy = id, .purpose = "being restored", .unbroken = true};
-    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), 0);
+    OK(catalog_lease_take(here.catalog, &lease, &here.err));
     plan(0, NULL, clock_now(), &rows);
     ck_assert_uint_eq(rows.count, 1);
     const struct catalog_plan_row *row = &rows.items[0];
     ck_assert_str_eq(row->artifact, catalogs_id(1));
     ck_assert_int_eq(row->copy, id);
-    ck_assert_int_eq(row->store_id, store);
+    ck_assert_int_eq(row->store_id, here.store);
     ck_assert_str_eq(row->group, "nightly/shop/full");
     ck_assert_str_eq(row->job, "nightly");
     ck_assert_str_eq(row->source, "shop-source");
@@ -355,8 +333,9 @@ START_TEST(filters_make_another_group)
     add(A, "nightly", 100);
     add_with_filter(B, "--table", 200);
     add_with_filter(C, "tables", 300);
-    catalogs_sql(&c, "INSERT INTO copies (artifact, store, key, state, created, updated)"
-                     " SELECT number, 1, id, 'complete', 0, 0 FROM artifacts");
+    catalogs_sql(&here.files,
+                 "INSERT INTO copies (artifact, store, key, state, created, updated)"
+                 " SELECT number, 1, id, 'complete', 0, 0 FROM artifacts");
     plan(0, NULL, 1, &rows);
     ck_assert_uint_eq(rows.count, 3);
     ck_assert_str_eq(rows.items[0].group, "nightly/shop/full");
@@ -370,12 +349,12 @@ START_TEST(plan_rows_come_by_group_and_store_newest_first)
 {
     static const char *const expected[] = {"5/1", "3/1", "2/1", "1/1", "1/2", "4/1"};
     struct catalog_plan_rows rows;
-    int64_t other = catalogs_store(c.catalog, "other");
+    int64_t other = catalogs_store(here.catalog, "other");
     for (unsigned i = 1; i <= 5; i++)
-        catalogs_complete(c.catalog, i, store, i == 3 ? 1002 : 1000 + i);
-    catalogs_copy(c.catalog, 1, other);
-    catalogs_sql(&c, "UPDATE artifacts SET job = 'weekly' WHERE number = 4;"
-                     "UPDATE artifacts SET job = 'a' WHERE number = 5");
+        catalogs_complete(here.catalog, i, here.store, i == 3 ? 1002 : 1000 + i);
+    catalogs_copy(here.catalog, 1, other);
+    catalogs_sql(&here.files, "UPDATE artifacts SET job = 'weekly' WHERE number = 4;"
+                              "UPDATE artifacts SET job = 'a' WHERE number = 5");
     plan(0, NULL, 1, &rows);
     ck_assert_uint_eq(rows.count, 6);
     for (size_t i = 0; i < 6; i++) {
@@ -391,7 +370,7 @@ START_TEST(plan_rows_come_by_group_and_store_newest_first)
     plan(0, "weekly", 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
     catalog_plan_rows_release(&rows);
-    catalogs_sql(&c, "UPDATE copies SET state = 'deleted'");
+    catalogs_sql(&here.files, "UPDATE copies SET state = 'deleted'");
     plan(0, NULL, 1, &rows);
     ck_assert_uint_eq(rows.count, 0);
     catalog_plan_rows_release(&rows);
@@ -409,7 +388,7 @@ static void report(const char *what, int64_t since)
 static void import_many(unsigned first, unsigned count)
 {
     static const char *const jobs[] = {"nightly", "hourly", "weekly"};
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(catalog_begin(here.catalog, &here.err));
     for (unsigned i = first; i < first + count; i++) {
         struct catalog_artifact a;
         bool existed = true;
@@ -420,17 +399,17 @@ static void import_many(unsigned first, unsigned count)
         catalog_pairs_add(&a.tags, "env", "prod");
         catalog_artifact_add_table(&a, "public", "orders", i, 1000);
         catalog_artifact_add_table(&a, "public", "items", i, 1000);
-        struct catalog_copy copy = {.store_id = store, .bytes = 1000};
+        struct catalog_copy copy = {.store_id = here.store, .bytes = 1000};
         snprintf(copy.artifact, sizeof copy.artifact, "%s", a.id);
         copy.key = memory_format("data/shop/%u.sql.gz", i);
         copy.index_key = memory_format("data/shop/%u.index.gz", i);
-        ck_assert_int_eq(catalog_artifact_import(c.catalog, &a, &existed, &err), 0);
+        OK(catalog_artifact_import(here.catalog, &a, &existed, &here.err));
         ck_assert(!existed);
-        ck_assert_int_eq(catalog_copy_import(c.catalog, &copy, &existed, &err), 0);
+        OK(catalog_copy_import(here.catalog, &copy, &existed, &here.err));
         catalog_copy_release(&copy);
         catalog_artifact_release(&a);
     }
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
+    OK(catalog_commit(here.catalog, &here.err));
 }
 
 /* The rest by SQL alone, so that the test is not about building it. */
@@ -440,7 +419,7 @@ static void copy_many(unsigned count)
     snprintf(sql, sizeof sql,
              "INSERT INTO artifacts (id, seq, job, source, database, type, format,"
              " compression, level, status, time, started, created, updated)"
-             " WITH RECURSIVE n(i) AS (SELECT 10001 UNION ALL SELECT i + 1 FROM n"
+             " WITH RECURSIVE n(i) AS (SELECT 2001 UNION ALL SELECT i + 1 FROM n"
              " WHERE i < %u) SELECT printf('01JCATA0G00000000%%09d', i), i,"
              " iif(i %% 3 = 0, 'nightly', iif(i %% 3 = 1, 'hourly', 'weekly')), 's',"
              " 'shop', 'full', 'plain', 'gzip', 1, 'complete', 1600000000 + i * 600, 0, 0,"
@@ -448,9 +427,9 @@ static void copy_many(unsigned count)
              "INSERT INTO copies (artifact, store, key, index_key, state, created, updated)"
              " SELECT number, 1, 'data/shop/' || number || '.sql.gz',"
              " 'data/shop/' || number || '.index.gz', 'complete', 0, 0 FROM artifacts"
-             " WHERE seq > 10000",
+             " WHERE seq > 2000",
              count);
-    catalogs_sql(&c, sql);
+    catalogs_sql(&here.files, sql);
 }
 
 START_TEST(a_catalog_of_100000_is_quick)
@@ -462,8 +441,8 @@ START_TEST(a_catalog_of_100000_is_quick)
     struct catalog_copy copy;
     char id[ULID_SIZE];
     int64_t t = clock_monotonic_ms();
-    import_many(1, 10000);
-    report("import of 10,000 manifests", t);
+    import_many(1, 2000);
+    report("import of 2,000 manifests", t);
     copy_many(100000);
     t = clock_monotonic_ms();
     plan(0, NULL, 1, &rows);
@@ -471,22 +450,20 @@ START_TEST(a_catalog_of_100000_is_quick)
     ck_assert_uint_eq(rows.count, 100000);
     catalog_plan_rows_release(&rows);
     t = clock_monotonic_ms();
-    ck_assert_int_eq(
-        catalog_artifacts_list(c.catalog, &all, CATALOG_WITH_COPIES, &list, &err), 0);
+    OK(catalog_artifacts_list(here.catalog, &all, CATALOG_WITH_COPIES, &list, &here.err));
     report("list of 100,000 with copies", t);
     ck_assert_uint_eq(list.count, 100000);
     catalog_artifacts_release(&list);
     t = clock_monotonic_ms();
-    ck_assert_int_eq(
-        catalog_artifacts_list(c.catalog, &page, CATALOG_WITH_COPIES, &list, &err), 0);
+    OK(catalog_artifacts_list(here.catalog, &page, CATALOG_WITH_COPIES, &list, &here.err));
     report("one page of a job", t);
     ck_assert_uint_eq(list.count, 50);
     catalog_artifacts_release(&list);
     t = clock_monotonic_ms();
     for (unsigned i = 0; i < 1000; i++) {
-        ck_assert_int_eq(catalog_artifact_find(c.catalog, "latest:weekly", id, &err), 0);
-        ck_assert_int_eq(
-            catalog_copy_find(c.catalog, catalogs_id(5000), store, &copy, &err), 0);
+        OK(catalog_artifact_find(here.catalog, "latest:weekly", id, &here.err));
+        OK(catalog_copy_find(here.catalog, catalogs_id(1500), here.store, &copy,
+                             &here.err));
         ck_assert_int_ne(copy.id, 0);
         catalog_copy_release(&copy);
     }
@@ -498,7 +475,7 @@ int main(void)
 {
     Suite *suite = suite_create("artifact_list");
     TCase *tcase = tcase_create("artifact_list");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, catalog_rig_begin, catalog_rig_end);
     tcase_add_loop_test(tcase, ids_are_found_by_what_users_write, 0,
                         sizeof finds / sizeof *finds);
     tcase_add_test(tcase, a_living_one_goes_before_a_deleted_one);
@@ -517,7 +494,7 @@ int main(void)
     tcase_add_test(tcase, plan_rows_come_by_group_and_store_newest_first);
     suite_add_tcase(suite, tcase);
     TCase *many = tcase_create("many");
-    tcase_add_checked_fixture(many, setup, teardown);
+    tcase_add_checked_fixture(many, catalog_rig_begin, catalog_rig_end);
     tcase_set_timeout(many, 120);
     tcase_add_test(many, a_catalog_of_100000_is_quick);
     suite_add_tcase(suite, many);

@@ -3,49 +3,15 @@
 #include "base/memory.h"
 #include "catalog/artifact_group.h"
 #include "catalog/artifact_list.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
-
-#include <check.h>
-
-static struct catalogs c;
-static struct err err;
-
-static void setup(void)
-{
-    catalogs_begin(&c);
-    err = (struct err){0};
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
-}
-
-static struct catalog_artifact loaded(unsigned n)
-{
-    struct catalog_artifact artifact;
-    ck_assert_int_eq(catalog_artifact_load(c.catalog, catalogs_id(n),
-                                           CATALOG_WITH_COPIES | CATALOG_WITH_TABLES,
-                                           &artifact, &err),
-                     0);
-    return artifact;
-}
-
-static enum catalog_status status_of(unsigned n)
-{
-    struct catalog_artifact artifact = loaded(n);
-    enum catalog_status status = artifact.status;
-    catalog_artifact_release(&artifact);
-    return status;
-}
 
 static int finish(unsigned n, enum catalog_status status)
 {
     struct catalog_artifact artifact;
     catalogs_fill(&artifact, n, 1000);
     artifact.status = status;
-    int result = catalog_artifact_finish(c.catalog, &artifact, &err);
+    int result = catalog_artifact_finish(here.catalog, &artifact, &here.err);
     catalog_artifact_release(&artifact);
     return result;
 }
@@ -66,7 +32,7 @@ START_TEST(everything_comes_back_as_it_went_in)
     catalog_pairs_add(&a.tags, odd, odd);
     catalog_pairs_add(&a.filters, "exclude_table", "public.b*");
     catalog_pairs_add(&a.filters, "exclude_table", "public.a*");
-    ck_assert_int_eq(catalog_artifact_insert(c.catalog, &a, &err), 0);
+    OK(catalog_artifact_insert(here.catalog, &a, &here.err));
     ck_assert_int_eq(a.seq, 1);
     a.time = 1700000005;
     a.tries = 2;
@@ -81,9 +47,9 @@ START_TEST(everything_comes_back_as_it_went_in)
     a.raw_sha256 = memory_strdup("bb");
     catalog_artifact_add_table(&a, odd, "t1", 10, 1000);
     catalog_artifact_add_table(&a, "public", "t2", 20, 2000);
-    ck_assert_int_eq(catalog_artifact_finish(c.catalog, &a, &err), 0);
+    OK(catalog_artifact_finish(here.catalog, &a, &here.err));
 
-    struct catalog_artifact b = loaded(1);
+    struct catalog_artifact b = catalog_rig_artifact(1);
     ck_assert_str_eq(b.database, odd);
     ck_assert_str_eq(b.job, "nightly");
     ck_assert_str_eq(b.compression, "gzip");
@@ -120,8 +86,8 @@ START_TEST(a_tag_stands_once)
     catalogs_fill(&a, 1, 1000);
     catalog_pairs_add(&a.tags, "env", "prod");
     catalog_pairs_add(&a.tags, "env", "test");
-    ck_assert_int_eq(catalog_artifact_insert(c.catalog, &a, &err), -1);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM artifacts"), 0);
+    ck_assert_int_eq(catalog_artifact_insert(here.catalog, &a, &here.err), -1);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM artifacts"), 0);
     catalog_artifact_release(&a);
 }
 END_TEST
@@ -129,10 +95,10 @@ END_TEST
 START_TEST(an_id_stands_once)
 {
     struct catalog_artifact a;
-    catalogs_artifact(c.catalog, 1, 1000);
+    catalogs_artifact(here.catalog, 1, 1000);
     catalogs_fill(&a, 1, 1000);
-    ck_assert_int_eq(catalog_artifact_insert(c.catalog, &a, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(catalog_artifact_insert(here.catalog, &a, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
     catalog_artifact_release(&a);
 }
 END_TEST
@@ -141,13 +107,13 @@ START_TEST(one_table_that_was_not_counted_makes_the_sum_unknown)
 {
     struct catalog_artifact a;
     catalogs_fill(&a, 1, 1000);
-    ck_assert_int_eq(catalog_artifact_insert(c.catalog, &a, &err), 0);
+    OK(catalog_artifact_insert(here.catalog, &a, &here.err));
     catalog_artifact_add_table(&a, "public", "a", 10, 0);
     catalog_artifact_add_table(&a, "public", "b", CATALOG_UNKNOWN_ROWS, 0);
     a.status = CATALOG_COMPLETE;
-    ck_assert_int_eq(catalog_artifact_finish(c.catalog, &a, &err), 0);
+    OK(catalog_artifact_finish(here.catalog, &a, &here.err));
     catalog_artifact_release(&a);
-    a = loaded(1);
+    a = catalog_rig_artifact(1);
     ck_assert_int_eq(a.table_count, 2);
     ck_assert_int_eq(a.row_count, CATALOG_UNKNOWN_ROWS);
     catalog_artifact_release(&a);
@@ -160,29 +126,29 @@ START_TEST(it_ends_once)
     static const enum catalog_status ends[] = {CATALOG_COMPLETE, CATALOG_FAILED,
                                                CATALOG_CANCELLED};
     for (unsigned i = 0; i < 3; i++) {
-        catalogs_artifact(c.catalog, i, 1000);
+        catalogs_artifact(here.catalog, i, 1000);
         ck_assert_int_eq(finish(i, ends[i]), 0);
-        ck_assert_int_eq(status_of(i), ends[i]);
+        ck_assert_int_eq(catalog_rig_status(i), ends[i]);
         for (unsigned j = 0; j < 3; j++) {
             ck_assert_int_eq(finish(i, ends[j]), -1);
-            ck_assert_int_eq(err.kind, ERR_UNSAFE);
+            ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
         }
     }
     ck_assert_int_eq(finish(77, CATALOG_FAILED), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
 START_TEST(a_failed_finish_leaves_no_tables_behind)
 {
     struct catalog_artifact a;
-    catalogs_artifact(c.catalog, 1, 1000);
+    catalogs_artifact(here.catalog, 1, 1000);
     ck_assert_int_eq(finish(1, CATALOG_FAILED), 0);
     catalogs_fill(&a, 1, 1000);
     catalog_artifact_add_table(&a, "public", "a", 10, 0);
     a.status = CATALOG_COMPLETE;
-    ck_assert_int_eq(catalog_artifact_finish(c.catalog, &a, &err), -1);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM tables"), 0);
+    ck_assert_int_eq(catalog_artifact_finish(here.catalog, &a, &here.err), -1);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM tables"), 0);
     catalog_artifact_release(&a);
 }
 END_TEST
@@ -197,26 +163,26 @@ START_TEST(only_one_whose_owner_is_gone_can_be_abandoned)
                 {"dead", true, 0},   {"unknown", false, -1}, {"unknown", true, 0}};
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         char sql[600];
-        catalogs_artifact(c.catalog, i, 1000);
+        catalogs_artifact(here.catalog, i, 1000);
         const char *owner = strcmp(rows[i].owner, "dead") == 0 ? catalogs_dead_owner()
                                                                : catalogs_unknown_owner();
         snprintf(sql, sizeof sql, "UPDATE artifacts SET owner = '%s' WHERE id = '%s'",
                  owner, catalogs_id(i));
         if (strcmp(rows[i].owner, "self") != 0)
-            catalogs_sql(&c, sql);
-        ck_assert_int_eq(catalog_artifact_abandon(c.catalog, catalogs_id(i),
+            catalogs_sql(&here.files, sql);
+        ck_assert_int_eq(catalog_artifact_abandon(here.catalog, catalogs_id(i),
                                                   rows[i].vouched, "its process has ended",
-                                                  &err),
+                                                  &here.err),
                          rows[i].result);
-        ck_assert_int_eq(status_of(i),
+        ck_assert_int_eq(catalog_rig_status(i),
                          rows[i].result == 0 ? CATALOG_FAILED : CATALOG_RUNNING);
         if (rows[i].result < 0)
-            ck_assert_int_eq(err.kind, ERR_UNSAFE);
+            ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
     }
-    ck_assert_int_eq(catalog_artifact_abandon(c.catalog, catalogs_id(2), true, "x", &err),
-                     -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    struct catalog_artifact a = loaded(2);
+    ck_assert_int_eq(
+        catalog_artifact_abandon(here.catalog, catalogs_id(2), true, "x", &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    struct catalog_artifact a = catalog_rig_artifact(2);
     ck_assert_str_eq(a.error_message, "its process has ended");
     ck_assert_str_eq(a.error_code, "system");
     ck_assert_int_ge(a.finished, a.started);
@@ -227,13 +193,13 @@ END_TEST
 START_TEST(a_running_one_says_whether_its_owner_lives)
 {
     char sql[600];
-    catalogs_artifact(c.catalog, 1, 1000);
-    struct catalog_artifact a = loaded(1);
+    catalogs_artifact(here.catalog, 1, 1000);
+    struct catalog_artifact a = catalog_rig_artifact(1);
     ck_assert_int_eq(a.owner_state, OWNER_ALIVE);
     catalog_artifact_release(&a);
     snprintf(sql, sizeof sql, "UPDATE artifacts SET owner = '%s'", catalogs_dead_owner());
-    catalogs_sql(&c, sql);
-    a = loaded(1);
+    catalogs_sql(&here.files, sql);
+    a = catalog_rig_artifact(1);
     ck_assert_int_eq(a.owner_state, OWNER_DEAD);
     catalog_artifact_release(&a);
 }
@@ -241,24 +207,24 @@ END_TEST
 
 START_TEST(forgotten_is_only_what_failed_and_has_no_copies)
 {
-    int64_t store = catalogs_store(c.catalog, "nas");
-    catalogs_artifact(c.catalog, 1, 1000);
-    catalogs_artifact(c.catalog, 2, 1000);
-    catalogs_artifact(c.catalog, 3, 1000);
-    int64_t copy = catalogs_copy(c.catalog, 3, store);
-    ck_assert_int_eq(catalog_artifact_forget(c.catalog, catalogs_id(1), &err), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    int64_t store = catalogs_store(here.catalog, "nas");
+    catalogs_artifact(here.catalog, 1, 1000);
+    catalogs_artifact(here.catalog, 2, 1000);
+    catalogs_artifact(here.catalog, 3, 1000);
+    int64_t copy = catalogs_copy(here.catalog, 3, store);
+    ck_assert_int_eq(catalog_artifact_forget(here.catalog, catalogs_id(1), &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
     ck_assert_int_eq(finish(1, CATALOG_COMPLETE), 0);
-    ck_assert_int_eq(catalog_artifact_forget(c.catalog, catalogs_id(1), &err), -1);
+    ck_assert_int_eq(catalog_artifact_forget(here.catalog, catalogs_id(1), &here.err), -1);
     ck_assert_int_eq(finish(2, CATALOG_CANCELLED), 0);
-    ck_assert_int_eq(catalog_artifact_forget(c.catalog, catalogs_id(2), &err), 0);
-    ck_assert_int_eq(status_of(2), CATALOG_DELETED);
-    ck_assert_int_eq(catalog_copy_fail(c.catalog, copy, "no", true, &err), 0);
+    OK(catalog_artifact_forget(here.catalog, catalogs_id(2), &here.err));
+    ck_assert_int_eq(catalog_rig_status(2), CATALOG_DELETED);
+    OK(catalog_copy_fail(here.catalog, copy, "no", true, &here.err));
     ck_assert_int_eq(finish(3, CATALOG_FAILED), 0);
-    ck_assert_int_eq(catalog_artifact_forget(c.catalog, catalogs_id(3), &err), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_int_eq(catalog_artifact_forget(c.catalog, catalogs_id(4), &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(catalog_artifact_forget(here.catalog, catalogs_id(3), &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(catalog_artifact_forget(here.catalog, catalogs_id(4), &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -267,21 +233,22 @@ START_TEST(progress_is_written_once_a_second_and_at_each_phase)
     char phase[] = "dump";
     char next_phase[] = "finish";
     struct catalog_progress progress = {.phase = phase, .raw_bytes = 5, .stored_bytes = 2};
-    catalogs_artifact(c.catalog, 1, 1000);
-    ck_assert(catalog_artifact_progress(c.catalog, catalogs_id(1), &progress));
+    catalogs_artifact(here.catalog, 1, 1000);
+    ck_assert(catalog_artifact_progress(here.catalog, catalogs_id(1), &progress));
     int written = 0;
     for (int i = 0; i < 20; i++)
-        written += catalog_artifact_progress(c.catalog, catalogs_id(1), &progress) ? 1 : 0;
+        written +=
+            catalog_artifact_progress(here.catalog, catalogs_id(1), &progress) ? 1 : 0;
     ck_assert_int_le(written, 1); /* a second may have passed */
     progress.phase = next_phase;
-    ck_assert(catalog_artifact_progress(c.catalog, catalogs_id(1), &progress));
-    struct catalog_artifact a = loaded(1);
+    ck_assert(catalog_artifact_progress(here.catalog, catalogs_id(1), &progress));
+    struct catalog_artifact a = catalog_rig_artifact(1);
     ck_assert_str_eq(a.progress.phase, "finish");
     ck_assert_uint_eq(a.progress.raw_bytes, 5);
     catalog_artifact_release(&a);
     ck_assert_int_eq(finish(1, CATALOG_COMPLETE), 0);
     progress.phase = phase;
-    ck_assert(!catalog_artifact_progress(c.catalog, catalogs_id(1), &progress));
+    ck_assert(!catalog_artifact_progress(here.catalog, catalogs_id(1), &progress));
 }
 END_TEST
 
@@ -289,16 +256,16 @@ START_TEST(progress_never_waits)
 {
     char phase[] = "dump";
     struct catalog_progress progress = {.phase = phase};
-    struct catalog *other = catalogs_open(&c);
-    catalogs_artifact(c.catalog, 1, 1000);
-    ck_assert_int_eq(catalog_begin(other, &err), 0);
-    ck_assert(!catalog_artifact_progress(c.catalog, catalogs_id(1), &progress));
+    struct catalog *other = catalogs_open(&here.files);
+    catalogs_artifact(here.catalog, 1, 1000);
+    OK(catalog_begin(other, &here.err));
+    ck_assert(!catalog_artifact_progress(here.catalog, catalogs_id(1), &progress));
     catalog_rollback(other);
-    ck_assert(catalog_artifact_progress(c.catalog, catalogs_id(1), &progress));
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    ck_assert(catalog_artifact_progress(here.catalog, catalogs_id(1), &progress));
+    OK(catalog_begin(here.catalog, &here.err));
     progress.phase = NULL;
-    ck_assert(!catalog_artifact_progress(c.catalog, catalogs_id(1), &progress));
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
+    ck_assert(!catalog_artifact_progress(here.catalog, catalogs_id(1), &progress));
+    OK(catalog_commit(here.catalog, &here.err));
     catalog_close(other);
 }
 END_TEST
@@ -314,7 +281,7 @@ static int import(unsigned n, int64_t seq, bool *existed)
     a.pin_changed = 4000;
     catalog_pairs_add(&a.tags, "env", "prod");
     catalog_artifact_add_table(&a, "public", "t", 4, 40);
-    int result = catalog_artifact_import(c.catalog, &a, existed, &err);
+    int result = catalog_artifact_import(here.catalog, &a, existed, &here.err);
     catalog_artifact_release(&a);
     return result;
 }
@@ -326,15 +293,15 @@ START_TEST(an_import_keeps_what_is_there_and_raises_the_sequence)
     ck_assert(!existed);
     ck_assert_int_eq(import(1, 43, &existed), 0);
     ck_assert(existed);
-    struct catalog_artifact a = loaded(1);
+    struct catalog_artifact a = catalog_rig_artifact(1);
     ck_assert_int_eq(a.seq, 41);
     ck_assert_int_eq(a.status, CATALOG_COMPLETE);
     ck_assert(a.suspect && a.pinned);
     ck_assert_uint_eq(a.tags.count, 1);
     ck_assert_int_eq(a.row_count, 4);
     catalog_artifact_release(&a);
-    catalogs_artifact(c.catalog, 2, 1000);
-    a = loaded(2);
+    catalogs_artifact(here.catalog, 2, 1000);
+    a = catalog_rig_artifact(2);
     ck_assert_int_gt(a.seq, 41);
     catalog_artifact_release(&a);
     ck_assert_int_eq(import(3, 10, &existed), 0);
@@ -344,10 +311,10 @@ END_TEST
 
 START_TEST(a_sequence_is_not_given_twice_even_when_its_row_is_gone)
 {
-    catalogs_artifact(c.catalog, 1, 1000);
-    catalogs_sql(&c, "DELETE FROM artifacts");
-    catalogs_artifact(c.catalog, 2, 1000);
-    struct catalog_artifact a = loaded(2);
+    catalogs_artifact(here.catalog, 1, 1000);
+    catalogs_sql(&here.files, "DELETE FROM artifacts");
+    catalogs_artifact(here.catalog, 2, 1000);
+    struct catalog_artifact a = catalog_rig_artifact(2);
     ck_assert_int_eq(a.seq, 2);
     catalog_artifact_release(&a);
 }
@@ -355,35 +322,34 @@ END_TEST
 
 START_TEST(a_pin_clears_suspect_and_holds_until_its_time)
 {
-    catalogs_artifact(c.catalog, 1, 1000);
-    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 0, NULL, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_USAGE);
+    catalogs_artifact(here.catalog, 1, 1000);
+    ck_assert_int_eq(catalog_artifact_pin(here.catalog, catalogs_id(1), 0, NULL, &here.err),
+                     -1);
+    ck_assert_int_eq(here.err.kind, ERR_USAGE);
     ck_assert_int_eq(finish(1, CATALOG_COMPLETE), 0);
-    ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, catalogs_id(1), true, &err),
-                     0);
-    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(1), 9000, "audit", &err),
-                     0);
-    struct catalog_artifact a = loaded(1);
+    OK(catalog_artifact_set_suspect(here.catalog, catalogs_id(1), true, &here.err));
+    OK(catalog_artifact_pin(here.catalog, catalogs_id(1), 9000, "audit", &here.err));
+    struct catalog_artifact a = catalog_rig_artifact(1);
     ck_assert(!a.suspect);
     ck_assert_str_eq(a.pin_reason, "audit");
     ck_assert(catalog_artifact_is_pinned(&a, 8999));
     ck_assert(!catalog_artifact_is_pinned(&a, 9000));
     int64_t changed = a.pin_changed;
     catalog_artifact_release(&a);
-    ck_assert_int_eq(catalog_artifact_unpin(c.catalog, catalogs_id(1), &err), 0);
-    a = loaded(1);
+    OK(catalog_artifact_unpin(here.catalog, catalogs_id(1), &here.err));
+    a = catalog_rig_artifact(1);
     ck_assert(!catalog_artifact_is_pinned(&a, 0));
     ck_assert_ptr_null(a.pin_reason);
     ck_assert_int_gt(a.pin_changed, changed);
     catalog_artifact_release(&a);
-    ck_assert_int_eq(catalog_artifact_pin(c.catalog, catalogs_id(9), 0, NULL, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
-    ck_assert_int_eq(
-        catalog_artifact_set_quarantined(c.catalog, catalogs_id(1), true, &err), 0);
-    ck_assert_int_eq(catalog_artifact_unpin(c.catalog, catalogs_id(1), &err), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT sum(quarantined) FROM artifacts"), 0);
-    ck_assert_int_eq(catalog_artifact_unpin(c.catalog, catalogs_id(9), &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(catalog_artifact_pin(here.catalog, catalogs_id(9), 0, NULL, &here.err),
+                     -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
+    OK(catalog_artifact_set_quarantined(here.catalog, catalogs_id(1), true, &here.err));
+    OK(catalog_artifact_unpin(here.catalog, catalogs_id(1), &here.err));
+    ck_assert_int_eq(catalog_rig_number("SELECT sum(quarantined) FROM artifacts"), 0);
+    ck_assert_int_eq(catalog_artifact_unpin(here.catalog, catalogs_id(9), &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -394,30 +360,30 @@ START_TEST(of_two_pins_the_later_wins)
     ck_assert_int_eq(import(1, 1, &existed), 0); /* pinned at 4000 */
     struct catalog_artifact from = {.pinned = false, .pin_changed = 4000};
     snprintf(from.id, sizeof from.id, "%s", catalogs_id(1));
-    ck_assert_int_eq(catalog_artifact_merge_pin(c.catalog, &from, &changed, &err), 0);
+    OK(catalog_artifact_merge_pin(here.catalog, &from, &changed, &here.err));
     ck_assert(!changed);
     from.pin_changed = 4001;
-    ck_assert_int_eq(catalog_artifact_merge_pin(c.catalog, &from, &changed, &err), 0);
+    OK(catalog_artifact_merge_pin(here.catalog, &from, &changed, &here.err));
     ck_assert(changed);
-    struct catalog_artifact a = loaded(1);
+    struct catalog_artifact a = catalog_rig_artifact(1);
     ck_assert(!a.pinned);
     ck_assert_int_eq(a.pin_changed, 4001);
     catalog_artifact_release(&a);
-    ck_assert_int_eq(catalog_artifact_merge_pin(c.catalog, &from, NULL, &err), 0);
+    OK(catalog_artifact_merge_pin(here.catalog, &from, NULL, &here.err));
 }
 END_TEST
 
 START_TEST(marks_are_set_and_cleared)
 {
-    catalogs_artifact(c.catalog, 1, 1000);
-    ck_assert_int_eq(
-        catalog_artifact_set_quarantined(c.catalog, catalogs_id(1), true, &err), 0);
-    struct catalog_artifact a = loaded(1);
+    catalogs_artifact(here.catalog, 1, 1000);
+    OK(catalog_artifact_set_quarantined(here.catalog, catalogs_id(1), true, &here.err));
+    struct catalog_artifact a = catalog_rig_artifact(1);
     ck_assert(a.quarantined && !a.suspect);
     catalog_artifact_release(&a);
     ck_assert_int_eq(
-        catalog_artifact_set_quarantined(c.catalog, catalogs_id(8), true, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+        catalog_artifact_set_quarantined(here.catalog, catalogs_id(8), true, &here.err),
+        -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -460,14 +426,14 @@ static void take(unsigned n, uint64_t bytes, int64_t tables, int64_t rows, bool 
 {
     struct catalog_artifact a;
     catalogs_fill(&a, n, 1000 + n);
-    ck_assert_int_eq(catalog_artifact_insert(c.catalog, &a, &err), 0);
+    OK(catalog_artifact_insert(here.catalog, &a, &here.err));
     a.status = CATALOG_COMPLETE;
     a.raw_bytes = bytes;
     a.table_count = tables;
     a.row_count = rows;
-    ck_assert_int_eq(catalog_artifact_finish(c.catalog, &a, &err), 0);
+    OK(catalog_artifact_finish(here.catalog, &a, &here.err));
     if (suspect)
-        ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, a.id, true, &err), 0);
+        OK(catalog_artifact_set_suspect(here.catalog, a.id, true, &here.err));
     catalog_artifact_release(&a);
 }
 
@@ -477,24 +443,24 @@ START_TEST(normal_is_the_median_of_the_last_good_ones)
     const struct catalog_group other = {
         .job = "nightly", .database = "shop", .type = "schema"};
     struct catalog_normal normal;
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &group, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 0);
     take(1, 1000000, 90, 9000, false); /* too old for a limit of 3 */
     take(2, 100, 10, 1000, false);
     take(3, 300, 12, CATALOG_UNKNOWN_ROWS, false);
     take(4, 1, 0, 0, true);
     take(5, 200, 11, 2000, false);
-    catalogs_artifact(c.catalog, 6, 2000);
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 3, &normal, &err), 0);
+    catalogs_artifact(here.catalog, 6, 2000);
+    OK(catalog_artifact_normal(here.catalog, &group, 3, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 3);
     ck_assert_uint_eq(normal.raw_bytes, 200);
     ck_assert_int_eq(normal.table_count, 11);
     ck_assert_int_eq(normal.row_count, 1500);
     group.before_seq = 3;
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &group, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 2);
     ck_assert_uint_eq(normal.raw_bytes, 500050);
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &other, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &other, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 0);
 }
 END_TEST
@@ -510,12 +476,12 @@ START_TEST(what_is_normal_for_all_is_not_for_a_part)
     a.seq = 2;
     a.raw_bytes = 7;
     catalog_pairs_add(&a.filters, "tables", "big");
-    ck_assert_int_eq(catalog_artifact_import(c.catalog, &a, &existed, &err), 0);
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 7, &normal, &err), 0);
+    OK(catalog_artifact_import(here.catalog, &a, &existed, &here.err));
+    OK(catalog_artifact_normal(here.catalog, &group, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 1);
     ck_assert_uint_eq(normal.raw_bytes, 1000);
     group.filters_hash = a.filters_hash;
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &group, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &group, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 1);
     ck_assert_uint_eq(normal.raw_bytes, 7);
     catalog_artifact_release(&a);
@@ -525,9 +491,9 @@ END_TEST
 START_TEST(without_a_job_the_source_and_its_server_make_the_group)
 {
     struct catalog_normal normal;
-    catalogs_artifact(c.catalog, 1, 1000);
+    catalogs_artifact(here.catalog, 1, 1000);
     ck_assert_int_eq(finish(1, CATALOG_COMPLETE), 0);
-    catalogs_sql(&c, "UPDATE artifacts SET job = ''");
+    catalogs_sql(&here.files, "UPDATE artifacts SET job = ''");
     const struct catalog_group same = {.job = "",
                                        .source = "shop-source",
                                        .database = "shop",
@@ -537,12 +503,12 @@ START_TEST(without_a_job_the_source_and_its_server_make_the_group)
     struct catalog_group other = same;
     elsewhere.origin = "db2:5432";
     other.source = "another";
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &same, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &same, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 1);
     ck_assert_int_eq(normal.row_count, 0);
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &other, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &other, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 0);
-    ck_assert_int_eq(catalog_artifact_normal(c.catalog, &elsewhere, 7, &normal, &err), 0);
+    OK(catalog_artifact_normal(here.catalog, &elsewhere, 7, &normal, &here.err));
     ck_assert_uint_eq(normal.count, 0);
 }
 END_TEST
@@ -551,7 +517,7 @@ int main(void)
 {
     Suite *suite = suite_create("artifacts");
     TCase *tcase = tcase_create("artifacts");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, catalog_rig_begin_empty, catalog_rig_end);
     tcase_add_test(tcase, everything_comes_back_as_it_went_in);
     tcase_add_test(tcase, a_tag_stands_once);
     tcase_add_test(tcase, an_id_stands_once);

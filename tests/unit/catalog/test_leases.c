@@ -3,44 +3,27 @@
 #include "base/clock.h"
 #include "catalog/copies.h"
 #include "catalog/deletions.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct catalogs c;
-static struct err err;
-static int64_t store, copy_id;
+static int64_t copy_id;
 
 static void setup(void)
 {
-    catalogs_begin(&c);
-    err = (struct err){0};
-    store = catalogs_store(c.catalog, "nas");
-    copy_id = catalogs_complete(c.catalog, 1, store, 1000);
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
-}
-
-static void set_owner(const char *owner)
-{
-    char sql[600];
-    snprintf(sql, sizeof sql, "UPDATE leases SET owner = '%s'", owner);
-    catalogs_sql(&c, sql);
+    catalog_rig_begin();
+    copy_id = catalogs_complete(here.catalog, 1, here.store, 1000);
 }
 
 /* Is one in force at that time? Owner: whose lease it is. */
 static bool in_force(int64_t now)
 {
     char *purpose = NULL;
-    ck_assert_int_eq(catalog_lease_of(c.catalog, copy_id, now, &purpose, &err), 0);
+    OK(catalog_lease_of(here.catalog, copy_id, now, &purpose, &here.err));
     bool found = purpose != NULL;
     if (found)
         ck_assert_str_eq(purpose, "being restored");
@@ -57,7 +40,7 @@ static struct catalog_lease restoring(void)
 static int64_t take(void)
 {
     struct catalog_lease lease = restoring();
-    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), 0);
+    OK(catalog_lease_take(here.catalog, &lease, &here.err));
     return lease.id;
 }
 
@@ -68,18 +51,18 @@ START_TEST(a_lease_holds_while_its_owner_lives)
     int64_t lease = take();
     ck_assert(in_force(now));
     ck_assert(in_force(now + 100 * CATALOG_LEASE_VOID_S));
-    set_owner(catalogs_dead_owner());
+    catalog_rig_set_owner(catalogs_dead_owner());
     ck_assert(!in_force(now));
-    set_owner(catalogs_unknown_owner());
+    catalog_rig_set_owner(catalogs_unknown_owner());
     ck_assert(in_force(now + CATALOG_LEASE_VOID_S - 60));
     ck_assert(!in_force(now + CATALOG_LEASE_VOID_S + 60));
     ck_assert(in_force(now - 1000000)); /* a clock set back ends nothing */
-    ck_assert_int_eq(catalog_lease_refresh(c.catalog, lease, &err), 0);
-    ck_assert_int_eq(catalog_lease_end(c.catalog, lease, &err), 0);
-    ck_assert_int_eq(catalog_lease_end(c.catalog, lease, &err), 0);
+    OK(catalog_lease_refresh(here.catalog, lease, &here.err));
+    OK(catalog_lease_end(here.catalog, lease, &here.err));
+    OK(catalog_lease_end(here.catalog, lease, &here.err));
     ck_assert(!in_force(now));
-    ck_assert_int_eq(catalog_lease_refresh(c.catalog, lease, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(catalog_lease_refresh(here.catalog, lease, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -88,9 +71,9 @@ START_TEST(one_of_two_that_ends_leaves_the_other)
     int64_t first = take();
     int64_t second = take();
     ck_assert_int_ne(first, second);
-    ck_assert_int_eq(catalog_lease_end(c.catalog, first, &err), 0);
+    OK(catalog_lease_end(here.catalog, first, &here.err));
     ck_assert(in_force(clock_now()));
-    ck_assert_int_eq(catalog_lease_end(c.catalog, second, &err), 0);
+    OK(catalog_lease_end(here.catalog, second, &here.err));
     ck_assert(!in_force(clock_now()));
 }
 END_TEST
@@ -102,32 +85,33 @@ START_TEST(a_lease_needs_a_copy_that_can_be_read)
         char sql[100];
         snprintf(sql, sizeof sql, "UPDATE copies SET state = '%s'",
                  catalog_copy_state_name((enum catalog_copy_state)state));
-        catalogs_sql(&c, sql);
+        catalogs_sql(&here.files, sql);
         for (int unbroken = 0; unbroken < 2; unbroken++) {
             bool allowed = strchr(unbroken ? "C" : "CMA", states[state]) != NULL;
-            err = (struct err){0};
+            here.err = (struct err){0};
             struct catalog_lease lease = {
                 .copy = copy_id, .purpose = "being copied", .unbroken = unbroken == 1};
-            ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), allowed ? 0 : -1);
-            ck_assert_int_eq(err.kind, allowed ? ERR_NONE : ERR_UNSAFE);
+            ck_assert_int_eq(catalog_lease_take(here.catalog, &lease, &here.err),
+                             allowed ? 0 : -1);
+            ck_assert_int_eq(here.err.kind, allowed ? ERR_NONE : ERR_UNSAFE);
         }
     }
     struct catalog_lease lease = {.copy = 4711, .purpose = "x", .unbroken = true};
-    ck_assert_int_eq(catalog_lease_take(c.catalog, &lease, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(catalog_lease_take(here.catalog, &lease, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
 START_TEST(void_leases_are_removed_and_their_ids_not_used_again)
 {
     int64_t lease = take();
-    ck_assert_int_eq(catalog_leases_purge(c.catalog, clock_now(), &err), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM leases"), 1);
-    set_owner(catalogs_dead_owner());
-    ck_assert_int_eq(catalog_leases_purge(c.catalog, clock_now(), &err), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM leases"), 0);
+    OK(catalog_leases_purge(here.catalog, clock_now(), &here.err));
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM leases"), 1);
+    catalog_rig_set_owner(catalogs_dead_owner());
+    OK(catalog_leases_purge(here.catalog, clock_now(), &here.err));
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM leases"), 0);
     ck_assert_int_gt(take(), lease);
-    ck_assert_int_eq(catalog_lease_refresh(c.catalog, lease, &err), -1);
+    ck_assert_int_eq(catalog_lease_refresh(here.catalog, lease, &here.err), -1);
 }
 END_TEST
 
@@ -142,7 +126,7 @@ static pid_t start_reader(void)
     if (pid == 0) {
         struct err ignored = {0};
         struct catalog_lease lease = restoring();
-        struct catalog *catalog = catalogs_open(&c);
+        struct catalog *catalog = catalogs_open(&here.files);
         if (catalog_lease_take(catalog, &lease, &ignored) < 0 ||
             catalog_begin(catalog, &ignored) < 0 ||
             catalog_copy_set_first_marked(catalog, copy_id, 77, &ignored) < 0 ||
@@ -167,10 +151,10 @@ START_TEST(a_killed_restore_holds_nothing_up)
     kill(pid, SIGKILL);
     ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
     ck_assert(!in_force(clock_now()));
-    ck_assert_int_eq(catalogs_number(&c, "SELECT first_marked FROM copies"), 0);
-    ck_assert_int_eq(catalog_deletions_mark(c.catalog, &marking, &err), 0);
+    ck_assert_int_eq(catalog_rig_number("SELECT first_marked FROM copies"), 0);
+    OK(catalog_deletions_mark(here.catalog, &marking, &here.err));
     ck_assert_int_eq(item.result, CATALOG_MARKED);
-    ck_assert_int_eq(catalog_check(c.catalog, &err), 0);
+    OK(catalog_check(here.catalog, &here.err));
 }
 END_TEST
 
@@ -209,8 +193,8 @@ static unsigned race(void *(*first)(void *), void *(*second)(void *))
 {
     pthread_barrier_t barrier;
     pthread_t threads[2];
-    struct racer racers[2] = {{c.catalog, &barrier, false},
-                              {catalogs_open(&c), &barrier, false}};
+    struct racer racers[2] = {{here.catalog, &barrier, false},
+                              {catalogs_open(&here.files), &barrier, false}};
     pthread_barrier_init(&barrier, NULL, 2);
     pthread_create(&threads[0], NULL, first, &racers[0]);
     pthread_create(&threads[1], NULL, second, &racers[1]);
@@ -224,10 +208,11 @@ static unsigned race(void *(*first)(void *), void *(*second)(void *))
 START_TEST(of_a_lease_and_a_mark_exactly_one_wins)
 {
     for (unsigned i = 0; i < 50; i++) {
-        catalogs_sql(&c, "DELETE FROM leases; UPDATE copies SET state = 'complete'");
+        catalogs_sql(&here.files,
+                     "DELETE FROM leases; UPDATE copies SET state = 'complete'");
         ck_assert_uint_eq(race(lease_it, mark_it), 1);
-        ck_assert_int_eq(catalogs_number(&c, "SELECT (SELECT count(*) FROM leases) +"
-                                             " (SELECT state = 'deleting' FROM copies)"),
+        ck_assert_int_eq(catalog_rig_number("SELECT (SELECT count(*) FROM leases) +"
+                                            " (SELECT state = 'deleting' FROM copies)"),
                          1);
     }
 }
@@ -236,7 +221,7 @@ END_TEST
 START_TEST(of_two_marks_exactly_one_wins)
 {
     for (unsigned i = 0; i < 50; i++) {
-        catalogs_sql(&c, "UPDATE copies SET state = 'complete'");
+        catalogs_sql(&here.files, "UPDATE copies SET state = 'complete'");
         ck_assert_uint_eq(race(mark_it, mark_it), 1);
     }
 }
@@ -246,7 +231,7 @@ int main(void)
 {
     Suite *suite = suite_create("leases");
     TCase *tcase = tcase_create("leases");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, catalog_rig_end);
     tcase_add_test(tcase, a_lease_holds_while_its_owner_lives);
     tcase_add_test(tcase, one_of_two_that_ends_leaves_the_other);
     tcase_add_test(tcase, a_lease_needs_a_copy_that_can_be_read);

@@ -3,29 +3,13 @@
 #include "catalog/db/facts.h"
 
 #include "base/clock.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
-
-#include <check.h>
-
-static struct catalogs c;
-static struct err err;
-
-static void setup(void)
-{
-    catalogs_begin(&c);
-    err = (struct err){0};
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
-}
 
 static int64_t begin(const char *kind, const char *job)
 {
     int64_t id = 0;
-    ck_assert_int_eq(catalog_run_begin(c.catalog, kind, job, &id, &err), 0);
+    OK(catalog_run_begin(here.catalog, kind, job, &id, &here.err));
     return id;
 }
 
@@ -34,16 +18,16 @@ START_TEST(a_run_ends_once)
     const struct catalog_run_filter all = {.limit = 0};
     struct catalog_runs runs = {0};
     int64_t id = begin("backup", "nightly");
-    ck_assert_int_eq(catalog_runs_list(c.catalog, &all, &runs, &err), 0);
+    OK(catalog_runs_list(here.catalog, &all, &runs, &here.err));
     ck_assert_uint_eq(runs.count, 1);
     ck_assert_int_eq(runs.items[0].owner_state, OWNER_ALIVE);
     ck_assert_int_eq(runs.items[0].exit_status, -1);
     ck_assert_int_eq(runs.items[0].ended, 0);
     catalog_runs_release(&runs);
-    ck_assert_int_eq(catalog_run_end(c.catalog, id, 8, "one store failed", &err), 0);
-    ck_assert_int_eq(catalog_run_end(c.catalog, id, 0, NULL, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_int_eq(catalog_runs_list(c.catalog, &all, &runs, &err), 0);
+    OK(catalog_run_end(here.catalog, id, 8, "one store failed", &here.err));
+    ck_assert_int_eq(catalog_run_end(here.catalog, id, 0, NULL, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    OK(catalog_runs_list(here.catalog, &all, &runs, &here.err));
     ck_assert_int_eq(runs.items[0].exit_status, 8);
     ck_assert_str_eq(runs.items[0].message, "one store failed");
     ck_assert_str_eq(runs.items[0].job, "nightly");
@@ -68,7 +52,7 @@ START_TEST(runs_are_listed_newest_first_and_filtered)
                 {{NULL, NULL, 2}, 2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct catalog_runs runs = {0};
-        ck_assert_int_eq(catalog_runs_list(c.catalog, &rows[i].filter, &runs, &err), 0);
+        OK(catalog_runs_list(here.catalog, &rows[i].filter, &runs, &here.err));
         ck_assert_uint_eq(runs.count, rows[i].count);
         if (rows[i].filter.kind == NULL && rows[i].filter.job == NULL) {
             ck_assert_int_eq(runs.items[0].id, last);
@@ -81,20 +65,19 @@ END_TEST
 
 START_TEST(old_runs_go_unless_something_refers_to_them)
 {
-    int64_t store = catalogs_store(c.catalog, "nas");
-    catalogs_complete(c.catalog, 1, store, 1000);
+    int64_t store = catalogs_store(here.catalog, "nas");
+    catalogs_complete(here.catalog, 1, store, 1000);
     for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(catalog_run_end(c.catalog, begin("prune", NULL), 0, NULL, &err),
-                         0);
+        OK(catalog_run_end(here.catalog, begin("prune", NULL), 0, NULL, &here.err));
     begin("prune", NULL);
-    catalogs_sql(&c, "UPDATE copies SET delete_run = 1;"
-                     "INSERT INTO verifications (copy, run, time, level, result,"
-                     " duration_ms, bytes) VALUES (1, 2, 1, 1, 'good', 0, 0)");
-    ck_assert_int_eq(catalog_runs_purge(c.catalog, clock_now() - 10, &err), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM runs"), 4);
-    ck_assert_int_eq(catalog_runs_purge(c.catalog, clock_now() + 10, &err), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM runs"), 3);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM runs WHERE id = 3"), 0);
+    catalogs_sql(&here.files, "UPDATE copies SET delete_run = 1;"
+                              "INSERT INTO verifications (copy, run, time, level, result,"
+                              " duration_ms, bytes) VALUES (1, 2, 1, 1, 'good', 0, 0)");
+    OK(catalog_runs_purge(here.catalog, clock_now() - 10, &here.err));
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM runs"), 4);
+    OK(catalog_runs_purge(here.catalog, clock_now() + 10, &here.err));
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM runs"), 3);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM runs WHERE id = 3"), 0);
 }
 END_TEST
 
@@ -102,15 +85,15 @@ START_TEST(the_highest_time_only_grows_until_the_user_resets_it)
 {
     static const int64_t steps[][2] = {{100, 100}, {50, 100}, {200, 200}};
     int64_t highest = 9;
-    ck_assert_int_eq(catalog_time_highest(c.catalog, &highest, &err), 0);
+    OK(catalog_time_highest(here.catalog, &highest, &here.err));
     ck_assert_int_eq(highest, 0);
     for (size_t i = 0; i < 3; i++) {
-        ck_assert_int_eq(catalog_time_seen(c.catalog, steps[i][0], &err), 0);
-        ck_assert_int_eq(catalog_time_highest(c.catalog, &highest, &err), 0);
+        OK(catalog_time_seen(here.catalog, steps[i][0], &here.err));
+        OK(catalog_time_highest(here.catalog, &highest, &here.err));
         ck_assert_int_eq(highest, steps[i][1]);
     }
-    ck_assert_int_eq(catalog_time_reset(c.catalog, 70, &err), 0);
-    ck_assert_int_eq(catalog_time_highest(c.catalog, &highest, &err), 0);
+    OK(catalog_time_reset(here.catalog, 70, &here.err));
+    OK(catalog_time_highest(here.catalog, &highest, &here.err));
     ck_assert_int_eq(highest, 70);
 }
 END_TEST
@@ -118,15 +101,15 @@ END_TEST
 START_TEST(small_facts_are_set_replaced_and_removed)
 {
     char *value = NULL;
-    ck_assert_int_eq(catalog_setting_get(c.catalog, "sync/u", &value, &err), 0);
+    OK(catalog_setting_get(here.catalog, "sync/u", &value, &here.err));
     ck_assert_ptr_null(value);
-    ck_assert_int_eq(catalog_setting_set(c.catalog, "sync/u", "a", &err), 0);
-    ck_assert_int_eq(catalog_setting_set(c.catalog, "sync/u", "b", &err), 0);
-    ck_assert_int_eq(catalog_setting_get(c.catalog, "sync/u", &value, &err), 0);
+    OK(catalog_setting_set(here.catalog, "sync/u", "a", &here.err));
+    OK(catalog_setting_set(here.catalog, "sync/u", "b", &here.err));
+    OK(catalog_setting_get(here.catalog, "sync/u", &value, &here.err));
     ck_assert_str_eq(value, "b");
     free(value);
-    ck_assert_int_eq(catalog_setting_set(c.catalog, "sync/u", NULL, &err), 0);
-    ck_assert_int_eq(catalog_setting_get(c.catalog, "sync/u", &value, &err), 0);
+    OK(catalog_setting_set(here.catalog, "sync/u", NULL, &here.err));
+    OK(catalog_setting_get(here.catalog, "sync/u", &value, &here.err));
     ck_assert_ptr_null(value);
 }
 END_TEST
@@ -135,7 +118,7 @@ int main(void)
 {
     Suite *suite = suite_create("runs");
     TCase *tcase = tcase_create("runs");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, catalog_rig_begin_empty, catalog_rig_end);
     tcase_add_test(tcase, a_run_ends_once);
     tcase_add_test(tcase, runs_are_listed_newest_first_and_filtered);
     tcase_add_test(tcase, old_runs_go_unless_something_refers_to_them);

@@ -1,27 +1,11 @@
 #include "catalog/stores.h"
 
 #include "base/memory.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
-
-#include <check.h>
-
-static struct catalogs c;
-static struct err err;
 
 #define UUID_A "aaaaaaaa-0000-4000-8000-000000000000"
 #define UUID_B "bbbbbbbb-0000-4000-8000-000000000000"
-
-static void setup(void)
-{
-    catalogs_begin(&c);
-    err = (struct err){0};
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
-}
 
 static struct catalog_store made(const char *name, const char *uuid, bool adhoc)
 {
@@ -37,11 +21,11 @@ static struct catalog_store made(const char *name, const char *uuid, bool adhoc)
 static int64_t use(const char *name, const char *uuid, bool adhoc)
 {
     struct catalog_store store = made(name, "", adhoc);
-    err = (struct err){0};
-    int result = catalog_store_declare(c.catalog, &store, &err);
+    here.err = (struct err){0};
+    int result = catalog_store_declare(here.catalog, &store, &here.err);
     if (result == 0 && uuid[0] != '\0') {
         snprintf(store.uuid, sizeof store.uuid, "%s", uuid);
-        result = catalog_store_identify(c.catalog, &store, 500, &err);
+        result = catalog_store_identify(here.catalog, &store, 500, &here.err);
         ck_assert_str_eq(store.name, name);
     }
     int64_t id = store.id;
@@ -53,7 +37,7 @@ static char *name_of(int64_t id)
 {
     static char name[100];
     struct catalog_store store;
-    ck_assert_int_eq(catalog_store_load(c.catalog, id, &store, &err), 0);
+    OK(catalog_store_load(here.catalog, id, &store, &here.err));
     snprintf(name, sizeof name, "%s", store.name);
     catalog_store_release(&store);
     return name;
@@ -64,12 +48,12 @@ START_TEST(a_store_gets_its_mark_when_it_is_first_seen)
     struct catalog_store store;
     int64_t id = use("nas", "", false);
     ck_assert_int_eq(use("nas", UUID_A, false), id);
-    ck_assert_int_eq(catalog_store_load(c.catalog, id, &store, &err), 0);
+    OK(catalog_store_load(here.catalog, id, &store, &here.err));
     ck_assert_str_eq(store.uuid, UUID_A);
     ck_assert_int_eq(store.seen, 500);
     catalog_store_release(&store);
     store = made("nas", "", false);
-    ck_assert_int_eq(catalog_store_declare(c.catalog, &store, &err), 0);
+    OK(catalog_store_declare(here.catalog, &store, &here.err));
     ck_assert_str_eq(store.uuid, UUID_A); /* the one to expect */
     ck_assert_int_eq(store.seen, 500);
     catalog_store_release(&store);
@@ -80,11 +64,11 @@ START_TEST(a_swapped_store_is_noticed)
 {
     ck_assert_int_gt(use("nas", UUID_A, false), 0);
     ck_assert_int_eq(use("nas", UUID_B, false), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_ptr_nonnull(strstr(err.text, "another store than expected"));
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    ck_assert_ptr_nonnull(strstr(here.err.text, "another store than expected"));
     ck_assert_int_gt(use("usb", UUID_B, false), 0);
     ck_assert_int_eq(use("nas", UUID_B, false), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
 }
 END_TEST
 
@@ -93,7 +77,7 @@ START_TEST(a_renamed_store_is_the_same_store)
     int64_t id = use("nas", UUID_A, false);
     ck_assert_int_eq(use("archive", UUID_A, false), id);
     ck_assert_str_eq(name_of(id), "archive");
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"), 1);
 }
 END_TEST
 
@@ -102,11 +86,11 @@ START_TEST(an_adhoc_name_never_replaces_a_configured_one)
     int64_t id = use("nas", UUID_A, false);
     ck_assert_int_eq(use("dir:/srv/x", UUID_A, true), id);
     ck_assert_str_eq(name_of(id), "nas");
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"), 1);
     int64_t adhoc = use("dir:/srv/y", UUID_B, true);
     ck_assert_int_eq(use("usb", UUID_B, false), adhoc);
     ck_assert_str_eq(name_of(adhoc), "usb");
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores WHERE adhoc"), 0);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores WHERE adhoc"), 0);
 }
 END_TEST
 
@@ -116,11 +100,11 @@ static int64_t use_url(const char *url, const char *uuid)
     struct catalog_store store = made("s3://pg", "", true);
     free(store.url);
     store.url = memory_strdup(url);
-    err = (struct err){0};
-    int result = catalog_store_declare(c.catalog, &store, &err);
+    here.err = (struct err){0};
+    int result = catalog_store_declare(here.catalog, &store, &here.err);
     snprintf(store.uuid, sizeof store.uuid, "%s", uuid);
     if (result == 0)
-        result = catalog_store_identify(c.catalog, &store, 500, &err);
+        result = catalog_store_identify(here.catalog, &store, 500, &here.err);
     int64_t id = store.id;
     catalog_store_release(&store);
     return result < 0 ? -1 : id;
@@ -139,8 +123,8 @@ START_TEST(buckets_of_one_name_at_two_services_are_two_stores)
     ck_assert_int_eq(use_url("s3://pg?endpoint=http://a&region=x", UUID_A), a);
     ck_assert_int_eq(use_url("s3://pg?endpoint=http://b&region=x", UUID_B), b);
     ck_assert_int_eq(use_url("s3://pg?endpoint=http://b&region=x", UUID_A), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 2);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"), 2);
 }
 END_TEST
 
@@ -152,7 +136,7 @@ START_TEST(a_url_without_a_query_may_follow_one_of_the_same_name_with_one)
     ck_assert_str_eq(name_of(a), "s3://pg");
     ck_assert_str_eq(name_of(plain), "s3://pg?");
     ck_assert_int_eq(use_url("s3://pg", UUID_B), plain);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 2);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"), 2);
 }
 END_TEST
 
@@ -160,7 +144,7 @@ START_TEST(the_same_store_by_its_url_with_and_without_a_query_is_one_store)
 {
     int64_t a = use_url("s3://pg?endpoint=http://a", UUID_A);
     ck_assert_int_eq(use_url("s3://pg", UUID_A), a);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"), 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"), 1);
 }
 END_TEST
 
@@ -168,9 +152,9 @@ START_TEST(copies_under_two_names_are_not_thrown_together)
 {
     int64_t id = use("nas", UUID_A, false);
     int64_t unmarked = use("archive", "", false);
-    catalogs_complete(c.catalog, 1, unmarked, 1000);
+    catalogs_complete(here.catalog, 1, unmarked, 1000);
     ck_assert_int_eq(use("archive", UUID_A, false), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
     ck_assert_str_eq(name_of(unmarked), "archive");
     ck_assert_str_eq(name_of(id), "nas");
 }
@@ -202,12 +186,12 @@ START_TEST(a_url_with_a_secret_is_refused)
     free(store.url);
     store.url = memory_strdup(urls[_i].url);
     int wanted = urls[_i].refused ? -1 : 0;
-    ck_assert_int_eq(catalog_store_declare(c.catalog, &store, &err), wanted);
+    ck_assert_int_eq(catalog_store_declare(here.catalog, &store, &here.err), wanted);
     snprintf(store.uuid, sizeof store.uuid, UUID_A);
-    ck_assert_int_eq(catalog_store_identify(c.catalog, &store, 5, &err), wanted);
-    ck_assert_int_eq(err.kind, urls[_i].refused ? ERR_USAGE : ERR_NONE);
-    ck_assert_ptr_null(strstr(err.text, "abc"));
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM stores"),
+    ck_assert_int_eq(catalog_store_identify(here.catalog, &store, 5, &here.err), wanted);
+    ck_assert_int_eq(here.err.kind, urls[_i].refused ? ERR_USAGE : ERR_NONE);
+    ck_assert_ptr_null(strstr(here.err.text, "abc"));
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"),
                      urls[_i].refused ? 0 : 1);
     catalog_store_release(&store);
 }
@@ -217,14 +201,13 @@ START_TEST(a_replaced_store_is_adopted)
 {
     int64_t nas = use("nas", UUID_A, false);
     int64_t usb = use("usb", UUID_B, false);
-    ck_assert_int_eq(catalog_store_adopt(c.catalog, usb, UUID_A, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_int_eq(
-        catalog_store_adopt(c.catalog, nas, "cccccccc-0000-4000-8000-000000000000", &err),
-        0);
-    ck_assert_int_eq(catalog_store_adopt(c.catalog, usb, UUID_A, &err), 0);
-    ck_assert_int_eq(catalog_store_adopt(c.catalog, 99, UUID_B, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_int_eq(catalog_store_adopt(here.catalog, usb, UUID_A, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    OK(catalog_store_adopt(here.catalog, nas, "cccccccc-0000-4000-8000-000000000000",
+                           &here.err));
+    OK(catalog_store_adopt(here.catalog, usb, UUID_A, &here.err));
+    ck_assert_int_eq(catalog_store_adopt(here.catalog, 99, UUID_B, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -235,18 +218,18 @@ START_TEST(stores_are_found_by_name_then_by_mark)
     bool absent = true;
     use("nas", UUID_A, false);
     use("b", "", false);
-    ck_assert_int_eq(catalog_store_find(c.catalog, "nas", &store, &absent, &err), 0);
+    OK(catalog_store_find(here.catalog, "nas", &store, &absent, &here.err));
     ck_assert(!absent);
     catalog_store_release(&store);
-    ck_assert_int_eq(catalog_store_find(c.catalog, UUID_A, &store, &absent, &err), 0);
+    OK(catalog_store_find(here.catalog, UUID_A, &store, &absent, &here.err));
     ck_assert(!absent);
     ck_assert_str_eq(store.name, "nas");
     catalog_store_release(&store);
-    ck_assert_int_eq(catalog_store_find(c.catalog, "", &store, &absent, &err), 0);
+    OK(catalog_store_find(here.catalog, "", &store, &absent, &here.err));
     ck_assert(absent);
-    ck_assert_int_eq(catalog_store_load(c.catalog, 99, &store, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
-    ck_assert_int_eq(catalog_stores_list(c.catalog, &list, &err), 0);
+    ck_assert_int_eq(catalog_store_load(here.catalog, 99, &store, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
+    OK(catalog_stores_list(here.catalog, &list, &here.err));
     ck_assert_uint_eq(list.count, 2);
     ck_assert_str_eq(list.items[0].name, "b");
     catalog_stores_release(&list);
@@ -257,7 +240,7 @@ int main(void)
 {
     Suite *suite = suite_create("stores");
     TCase *tcase = tcase_create("stores");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, catalog_rig_begin_empty, catalog_rig_end);
     tcase_add_test(tcase, a_store_gets_its_mark_when_it_is_first_seen);
     tcase_add_test(tcase, a_swapped_store_is_noticed);
     tcase_add_test(tcase, a_renamed_store_is_the_same_store);

@@ -3,39 +3,28 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "catalog/runs.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
 
-#include <check.h>
-
-static struct catalogs c;
-static struct err err;
-static int64_t store, copy_id;
+static int64_t copy_id;
 
 static void setup(void)
 {
-    catalogs_begin(&c);
-    err = (struct err){0};
-    store = catalogs_store(c.catalog, "nas");
-    copy_id = catalogs_complete(c.catalog, 1, store, 1000);
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
+    catalog_rig_begin();
+    copy_id = catalogs_complete(here.catalog, 1, here.store, 1000);
 }
 
 static int add(int64_t time, enum catalog_level level, enum catalog_result result)
 {
     struct catalog_verification v = {
         .copy = copy_id, .time = time, .level = level, .result = result, .bytes = 3};
-    return catalog_verification_add(c.catalog, &v, &err);
+    return catalog_verification_add(here.catalog, &v, &here.err);
 }
 
 static struct catalog_copy copy(void)
 {
     struct catalog_copy loaded;
-    ck_assert_int_eq(catalog_copy_load(c.catalog, copy_id, &loaded, &err), 0);
+    OK(catalog_copy_load(here.catalog, copy_id, &loaded, &here.err));
     return loaded;
 }
 
@@ -100,16 +89,14 @@ END_TEST
 START_TEST(a_full_check_clears_suspect_and_a_quick_one_does_not)
 {
     struct catalog_artifact artifact;
-    ck_assert_int_eq(catalog_artifact_set_suspect(c.catalog, catalogs_id(1), true, &err),
-                     0);
+    OK(catalog_artifact_set_suspect(here.catalog, catalogs_id(1), true, &here.err));
     ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_GOOD), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT suspect FROM artifacts"), 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT suspect FROM artifacts"), 1);
     ck_assert_int_eq(add(100, CATALOG_FULL, CATALOG_FOUND_DAMAGED), 0);
     ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_GOOD), 0);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT suspect FROM artifacts"), 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT suspect FROM artifacts"), 1);
     ck_assert_int_eq(add(101, CATALOG_FULL, CATALOG_GOOD), 0);
-    ck_assert_int_eq(catalog_artifact_load(c.catalog, catalogs_id(1), 0, &artifact, &err),
-                     0);
+    OK(catalog_artifact_load(here.catalog, catalogs_id(1), 0, &artifact, &here.err));
     ck_assert(!artifact.suspect);
     catalog_artifact_release(&artifact);
 }
@@ -119,7 +106,7 @@ START_TEST(the_history_is_kept_newest_first)
 {
     struct catalog_verifications list = {0};
     int64_t run = 0;
-    ck_assert_int_eq(catalog_run_begin(c.catalog, "verify", NULL, &run, &err), 0);
+    OK(catalog_run_begin(here.catalog, "verify", NULL, &run, &here.err));
     struct catalog_verification v = {.copy = copy_id,
                                      .run = run,
                                      .time = 300,
@@ -130,10 +117,9 @@ START_TEST(the_history_is_kept_newest_first)
     char wrong[] = "hash differs";
     ck_assert_int_eq(add(200, CATALOG_QUICK, CATALOG_GOOD), 0);
     v.message = wrong;
-    ck_assert_int_eq(catalog_verification_add(c.catalog, &v, &err), 0);
+    OK(catalog_verification_add(here.catalog, &v, &here.err));
     ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_UNDECIDED), 0);
-    ck_assert_int_eq(catalog_verifications_of(c.catalog, catalogs_id(1), 0, &list, &err),
-                     0);
+    OK(catalog_verifications_of(here.catalog, catalogs_id(1), 0, &list, &here.err));
     ck_assert_uint_eq(list.count, 3);
     ck_assert_int_eq(list.items[0].id, v.id);
     ck_assert_int_eq(list.items[0].run, run);
@@ -145,8 +131,7 @@ START_TEST(the_history_is_kept_newest_first)
     ck_assert_int_eq(list.items[1].run, 0);
     ck_assert_int_eq(list.items[2].result, CATALOG_UNDECIDED);
     catalog_verifications_release(&list);
-    ck_assert_int_eq(catalog_verifications_of(c.catalog, catalogs_id(1), 1, &list, &err),
-                     0);
+    OK(catalog_verifications_of(here.catalog, catalogs_id(1), 1, &list, &here.err));
     ck_assert_uint_eq(list.count, 1);
     catalog_verifications_release(&list);
     struct catalog_copy stands = copy();
@@ -157,10 +142,10 @@ END_TEST
 
 START_TEST(a_refused_check_leaves_no_history)
 {
-    catalogs_sql(&c, "UPDATE copies SET state = 'deleting'");
+    catalogs_sql(&here.files, "UPDATE copies SET state = 'deleting'");
     ck_assert_int_eq(add(100, CATALOG_FULL, CATALOG_GOOD), -1);
-    ck_assert_int_eq(err.kind, ERR_UNSAFE);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM verifications"), 0);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM verifications"), 0);
 }
 END_TEST
 
@@ -177,7 +162,7 @@ int main(void)
 {
     Suite *suite = suite_create("verifications");
     TCase *tcase = tcase_create("verifications");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, catalog_rig_end);
     tcase_add_loop_test(tcase, checks_move_the_copy_as_the_table_says, 0,
                         sizeof rows / sizeof *rows);
     tcase_add_test(tcase, a_full_check_clears_suspect_and_a_quick_one_does_not);

@@ -6,11 +6,10 @@
 #include "catalog/artifact_list.h"
 #include "catalog/db/facts.h"
 #include "catalog/db/sql.h"
-#include "tests/support/catalogs.h"
+#include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/scratch.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,29 +17,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct catalogs c;
-static struct err err;
-
-static void setup(void)
-{
-    catalogs_begin(&c);
-    err = (struct err){0};
-}
-
-static void teardown(void)
-{
-    catalogs_end(&c);
-}
-
 static void set_fact(const char *key, const char *value)
 {
-    ck_assert_int_eq(catalog_setting_set(c.catalog, key, value, &err), 0);
+    OK(catalog_setting_set(here.catalog, key, value, &here.err));
 }
 
 static bool has_fact(const char *key)
 {
     char *value = NULL;
-    ck_assert_int_eq(catalog_setting_get(c.catalog, key, &value, &err), 0);
+    OK(catalog_setting_get(here.catalog, key, &value, &here.err));
     bool found = value != NULL;
     free(value);
     return found;
@@ -53,21 +38,21 @@ START_TEST(a_new_catalog_is_private_and_sound)
     struct stat status;
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < 3; i++) {
-        char *path = memory_format("%s%s", c.path, suffixes[i]);
+        char *path = memory_format("%s%s", here.files.path, suffixes[i]);
         ck_assert_int_eq(stat(path, &status), 0);
         ck_assert_int_eq(status.st_mode & 0777, 0600);
         free(path);
     }
-    ck_assert_int_eq(catalog_check(c.catalog, &err), 0);
-    ck_assert_str_eq(catalog_path(c.catalog), c.path);
-    ck_assert_int_eq(catalogs_number(&c, "PRAGMA application_id"), 0x70676b70);
-    ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 2);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM pragma_journal_mode"
-                                         " WHERE journal_mode = 'wal'"),
+    OK(catalog_check(here.catalog, &here.err));
+    ck_assert_str_eq(catalog_path(here.catalog), here.files.path);
+    ck_assert_int_eq(catalog_rig_number("PRAGMA application_id"), 0x70676b70);
+    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 2);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM pragma_journal_mode"
+                                        " WHERE journal_mode = 'wal'"),
                      1);
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM pragma_table_list WHERE"
-                                         " schema = 'main' AND type = 'table' AND NOT"
-                                         " strict AND name NOT LIKE 'sqlite_%'"),
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM pragma_table_list WHERE"
+                                        " schema = 'main' AND type = 'table' AND NOT"
+                                        " strict AND name NOT LIKE 'sqlite_%'"),
                      0);
 }
 END_TEST
@@ -75,13 +60,13 @@ END_TEST
 START_TEST(folders_are_made_and_private)
 {
     struct stat status;
-    char *folder = file_join(c.folder, "a");
+    char *folder = file_join(here.files.folder, "a");
     char *path = memory_format("%s/b/catalog.db", folder);
     char *inner = file_folder(path);
-    ck_assert_ptr_null(catalog_open(path, CATALOG_WRITE, &err));
-    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_ptr_null(catalog_open(path, CATALOG_WRITE, &here.err));
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
     ck_assert(!file_exists(folder));
-    struct catalog *catalog = catalog_open(path, CATALOG_CREATE, &err);
+    struct catalog *catalog = catalog_open(path, CATALOG_CREATE, &here.err);
     ck_assert_ptr_nonnull(catalog);
     ck_assert_int_eq(stat(folder, &status), 0);
     ck_assert_int_eq(status.st_mode & 0777, 0700);
@@ -98,27 +83,27 @@ END_TEST
 START_TEST(what_is_absent_is_only_made_when_asked_for)
 {
     static const enum catalog_mode modes[] = {CATALOG_READ, CATALOG_WRITE};
-    char *path = file_join(c.folder, "none.db");
+    char *path = file_join(here.files.folder, "none.db");
     for (size_t i = 0; i < 2; i++) {
-        ck_assert_ptr_null(catalog_open(path, modes[i], &err));
-        ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+        ck_assert_ptr_null(catalog_open(path, modes[i], &here.err));
+        ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
         ck_assert(!file_exists(path));
     }
     free(path);
-    ck_assert_ptr_null(catalog_open(c.folder, CATALOG_CREATE, &err));
-    ck_assert_int_eq(err.kind, ERR_SYSTEM);
+    ck_assert_ptr_null(catalog_open(here.files.folder, CATALOG_CREATE, &here.err));
+    ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
 }
 END_TEST
 
 START_TEST(an_empty_file_becomes_a_catalog_in_every_mode)
 {
     static const enum catalog_mode modes[] = {CATALOG_READ, CATALOG_WRITE, CATALOG_CREATE};
-    char *path = file_join(c.folder, "empty.db");
+    char *path = file_join(here.files.folder, "empty.db");
     for (size_t i = 0; i < 3; i++) {
         scratch_write(path, "", 0);
-        struct catalog *catalog = catalog_open(path, modes[i], &err);
+        struct catalog *catalog = catalog_open(path, modes[i], &here.err);
         ck_assert_ptr_nonnull(catalog);
-        ck_assert_int_eq(catalog_check(catalog, &err), 0);
+        OK(catalog_check(catalog, &here.err));
         catalog_close(catalog);
         ck_assert_int_eq(unlink(path), 0);
     }
@@ -134,11 +119,11 @@ static void refuse(const char *path, enum err_kind kind, const char *words)
     text_init(&before, 1 << 24);
     text_init(&after, 1 << 24);
     for (int mode = CATALOG_READ; mode <= CATALOG_CREATE; mode++) {
-        ck_assert_int_eq(file_read(path, &before, NULL, &err), 0);
-        ck_assert_ptr_null(catalog_open(path, (enum catalog_mode)mode, &err));
-        ck_assert_int_eq(err.kind, kind);
-        ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
-        ck_assert_int_eq(file_read(path, &after, NULL, &err), 0);
+        OK(file_read(path, &before, NULL, &here.err));
+        ck_assert_ptr_null(catalog_open(path, (enum catalog_mode)mode, &here.err));
+        ck_assert_int_eq(here.err.kind, kind);
+        ck_assert_msg(strstr(here.err.text, words) != NULL, "%s", here.err.text);
+        OK(file_read(path, &after, NULL, &here.err));
         ck_assert_uint_eq(before.length, after.length);
         ck_assert_mem_eq(before.data, after.data, before.length);
         text_clear(&before);
@@ -150,10 +135,10 @@ static void refuse(const char *path, enum err_kind kind, const char *words)
 
 START_TEST(a_newer_catalog_is_refused_and_left_as_it_is)
 {
-    catalog_close(c.catalog);
-    c.catalog = NULL;
-    catalogs_sql(&c, "PRAGMA user_version = 3");
-    refuse(c.path, ERR_SYSTEM, "newer pgkeep");
+    catalog_close(here.catalog);
+    here.catalog = NULL;
+    catalogs_sql(&here.files, "PRAGMA user_version = 3");
+    refuse(here.files.path, ERR_SYSTEM, "newer pgkeep");
 }
 END_TEST
 
@@ -161,14 +146,14 @@ END_TEST
 static void load_version_1(void)
 {
     struct text sql;
-    catalog_close(c.catalog);
-    c.catalog = NULL;
-    ck_assert_int_eq(catalog_remove_file(c.path, &err), 0);
+    catalog_close(here.catalog);
+    here.catalog = NULL;
+    OK(catalog_remove_file(here.files.path, &here.err));
     text_init(&sql, 1 << 20);
-    ck_assert_int_eq(file_read("tests/support/catalog_v1.sql", &sql, NULL, &err), 0);
-    catalogs_sql(&c, sql.data);
+    OK(file_read("tests/support/catalog_v1.sql", &sql, NULL, &here.err));
+    catalogs_sql(&here.files, sql.data);
     text_release(&sql);
-    ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 1);
+    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 1);
 }
 
 START_TEST(an_older_catalog_is_brought_up_to_date_in_every_mode)
@@ -178,12 +163,11 @@ START_TEST(an_older_catalog_is_brought_up_to_date_in_every_mode)
         struct catalog_artifacts list = {0};
         const struct catalog_filter all = {0};
         load_version_1();
-        struct catalog *catalog = catalog_open(c.path, modes[i], &err);
-        ck_assert_msg(catalog != NULL, "%s", err.text);
-        ck_assert_int_eq(catalog_check(catalog, &err), 0);
-        ck_assert_int_eq(catalogs_number(&c, "PRAGMA user_version"), 2);
-        ck_assert_int_eq(
-            catalog_artifacts_list(catalog, &all, CATALOG_WITH_COPIES, &list, &err), 0);
+        struct catalog *catalog = catalog_open(here.files.path, modes[i], &here.err);
+        ck_assert_msg(catalog != NULL, "%s", here.err.text);
+        OK(catalog_check(catalog, &here.err));
+        ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 2);
+        OK(catalog_artifacts_list(catalog, &all, CATALOG_WITH_COPIES, &list, &here.err));
         ck_assert_uint_eq(list.count, 4);
         ck_assert_uint_eq(list.items[3].copy_count, 2);
         ck_assert_str_eq(list.items[3].tags.items[0].value, "prod");
@@ -198,8 +182,8 @@ START_TEST(backups_of_an_older_catalog_have_the_filters_of_their_manifest)
     struct catalog_artifacts list = {0};
     const struct catalog_filter all = {0};
     load_version_1();
-    c.catalog = catalogs_open(&c);
-    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 0, &list, &err), 0);
+    here.catalog = catalogs_open(&here.files);
+    OK(catalog_artifacts_list(here.catalog, &all, 0, &list, &here.err));
     ck_assert_uint_eq(list.count, 4);
     const char *hashes[4];
     for (size_t i = 0; i < 4; i++) {
@@ -222,8 +206,8 @@ START_TEST(the_file_of_another_program_is_refused_and_left_as_it_is)
         "CREATE TABLE theirs (a)", "PRAGMA application_id = 77", "PRAGMA user_version = 1",
         "PRAGMA user_version = -1; PRAGMA application_id = 1885825904"};
     for (size_t i = 0; i < 4; i++) {
-        struct catalogs other = c;
-        snprintf(other.path, sizeof other.path, "%s/other%zu.db", c.folder, i);
+        struct catalogs other = here.files;
+        snprintf(other.path, sizeof other.path, "%s/other%zu.db", here.files.folder, i);
         catalogs_sql(&other, files[i]);
         refuse(other.path, ERR_SYSTEM, "another program");
     }
@@ -232,7 +216,7 @@ END_TEST
 
 START_TEST(what_is_no_sqlite_file_is_refused_with_a_way_out)
 {
-    char *path = file_join(c.folder, "text.db");
+    char *path = file_join(here.files.folder, "text.db");
     char text[5000];
     memset(text, 'x', sizeof text);
     scratch_write(path, text, sizeof text);
@@ -244,51 +228,51 @@ END_TEST
 START_TEST(damage_is_found_and_the_way_out_is_named)
 {
     for (unsigned i = 0; i < 300; i++)
-        catalogs_artifact(c.catalog, i, 1000 + i);
-    catalog_close(c.catalog);
+        catalogs_artifact(here.catalog, i, 1000 + i);
+    catalog_close(here.catalog);
     struct stat status;
     char garbage[4096];
     memset(garbage, 0xA5, sizeof garbage);
-    ck_assert_int_eq(stat(c.path, &status), 0);
+    ck_assert_int_eq(stat(here.files.path, &status), 0);
     ck_assert_int_ge(status.st_size, 60 * 4096);
-    int fd = open(c.path, O_WRONLY | O_CLOEXEC);
+    int fd = open(here.files.path, O_WRONLY | O_CLOEXEC);
     for (off_t page = 45; page < 60; page++)
         ck_assert_int_eq(pwrite(fd, garbage, sizeof garbage, page * 4096), 4096);
     close(fd);
-    c.catalog = catalogs_open(&c);
-    ck_assert_int_eq(catalog_check(c.catalog, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_CORRUPT);
-    ck_assert_ptr_nonnull(strstr(err.text, "hint: "));
-    ck_assert_ptr_nonnull(strstr(err.text, "catalog rebuild"));
+    here.catalog = catalogs_open(&here.files);
+    ck_assert_int_eq(catalog_check(here.catalog, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(here.err.text, "hint: "));
+    ck_assert_ptr_nonnull(strstr(here.err.text, "catalog rebuild"));
     const struct catalog_filter all = {0};
     struct catalog_artifacts list = {0};
-    ck_assert_int_eq(catalog_artifacts_list(c.catalog, &all, 3, &list, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    ck_assert_int_eq(catalog_artifacts_list(here.catalog, &all, 3, &list, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_CORRUPT);
     catalog_artifacts_release(&list);
 }
 END_TEST
 
 START_TEST(a_row_without_its_parent_is_damage)
 {
-    catalogs_sql(&c, "INSERT INTO tags VALUES (99, 'a', 'b')");
-    ck_assert_int_eq(catalog_check(c.catalog, &err), -1);
-    ck_assert_int_eq(err.kind, ERR_CORRUPT);
-    ck_assert_ptr_nonnull(strstr(err.text, "tags"));
+    catalogs_sql(&here.files, "INSERT INTO tags VALUES (99, 'a', 'b')");
+    ck_assert_int_eq(catalog_check(here.catalog, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(here.err.text, "tags"));
 }
 END_TEST
 
 START_TEST(reading_mode_reads_and_cannot_write)
 {
     struct catalog_artifact artifact;
-    catalogs_artifact(c.catalog, 1, 1000);
-    struct catalog *reader = catalog_open(c.path, CATALOG_READ, &err);
+    catalogs_artifact(here.catalog, 1, 1000);
+    struct catalog *reader = catalog_open(here.files.path, CATALOG_READ, &here.err);
     ck_assert_ptr_nonnull(reader);
-    ck_assert_int_eq(catalog_artifact_load(reader, catalogs_id(1), 3, &artifact, &err), 0);
+    OK(catalog_artifact_load(reader, catalogs_id(1), 3, &artifact, &here.err));
     catalog_artifact_release(&artifact);
-    ck_assert_int_eq(catalog_setting_set(reader, "a", "b", &err), -1);
-    ck_assert_int_eq(err.kind, ERR_SYSTEM);
-    ck_assert_int_eq(catalog_begin(reader, &err), -1);
-    ck_assert_int_eq(catalog_check(reader, &err), 0);
+    ck_assert_int_eq(catalog_setting_set(reader, "a", "b", &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
+    ck_assert_int_eq(catalog_begin(reader, &here.err), -1);
+    OK(catalog_check(reader, &here.err));
     catalog_close(reader);
 }
 END_TEST
@@ -304,7 +288,7 @@ static void *create(void *path)
 
 START_TEST(several_threads_may_make_it_at_once)
 {
-    char *path = file_join(c.folder, "race.db");
+    char *path = file_join(here.files.folder, "race.db");
     for (int round = 0; round < 10; round++) {
         pthread_t threads[4];
         for (size_t i = 0; i < 4; i++)
@@ -323,7 +307,7 @@ END_TEST
 
 START_TEST(several_processes_may_make_it_at_once)
 {
-    char *path = file_join(c.folder, "race.db");
+    char *path = file_join(here.files.folder, "race.db");
     for (int round = 0; round < 10; round++) {
         pid_t pids[4];
         for (size_t i = 0; i < 4; i++) {
@@ -332,7 +316,7 @@ START_TEST(several_processes_may_make_it_at_once)
             if (pids[i] > 0)
                 continue;
             struct catalog *catalog = create(path);
-            bool sound = catalog != NULL && catalog_check(catalog, &err) == 0;
+            bool sound = catalog != NULL && catalog_check(catalog, &here.err) == 0;
             catalog_close(catalog);
             _exit(sound ? 0 : 1);
         }
@@ -351,22 +335,22 @@ END_TEST
 
 START_TEST(the_file_refuses_what_the_table_of_statuses_forbids)
 {
-    catalogs_artifact(c.catalog, 1, 1000);
+    catalogs_artifact(here.catalog, 1, 1000);
     for (unsigned from = 0; from < CATALOG_STATUSES; from++)
         for (unsigned to = 0; to < CATALOG_STATUSES; to++) {
             char sql[100];
             snprintf(sql, sizeof sql, "UPDATE artifacts SET status = '%s'",
                      catalog_status_name((enum catalog_status)from));
-            catalogs_sql(&c, sql);
+            catalogs_sql(&here.files, sql);
             snprintf(sql, sizeof sql, "UPDATE artifacts SET status = '%s'",
                      catalog_status_name((enum catalog_status)to));
             bool allowed = catalog_status_move_allowed((enum catalog_status)from,
                                                        (enum catalog_status)to);
             ck_assert(from != to || !allowed);
-            err = (struct err){0};
-            ck_assert_int_eq(sql_exec(c.catalog, sql, &err),
+            here.err = (struct err){0};
+            ck_assert_int_eq(sql_exec(here.catalog, sql, &here.err),
                              from == to || allowed ? 0 : -1);
-            ck_assert_int_eq(err.kind, from == to || allowed ? ERR_NONE : ERR_UNSAFE);
+            ck_assert_int_eq(here.err.kind, from == to || allowed ? ERR_NONE : ERR_UNSAFE);
         }
 }
 END_TEST
@@ -387,15 +371,15 @@ END_TEST
 
 START_TEST(several_calls_are_one_change)
 {
-    struct catalog *other = catalogs_open(&c);
+    struct catalog *other = catalogs_open(&here.files);
     char *value = NULL;
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(catalog_begin(here.catalog, &here.err));
     set_fact("a", "1");
     set_fact("b", "2");
-    ck_assert_int_eq(catalog_setting_get(other, "a", &value, &err), 0);
+    OK(catalog_setting_get(other, "a", &value, &here.err));
     ck_assert_ptr_null(value);
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
-    ck_assert_int_eq(catalog_setting_get(other, "a", &value, &err), 0);
+    OK(catalog_commit(here.catalog, &here.err));
+    OK(catalog_setting_get(other, "a", &value, &here.err));
     ck_assert_str_eq(value, "1");
     free(value);
     catalog_close(other);
@@ -408,28 +392,28 @@ START_TEST(a_failed_call_inside_undoes_itself_alone)
     catalogs_fill(&bad, 1, 1000);
     catalog_pairs_add(&bad.tags, "a", "1");
     catalog_pairs_add(&bad.tags, "a", "2");
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(catalog_begin(here.catalog, &here.err));
     set_fact("a", "1");
-    ck_assert_int_eq(catalog_artifact_insert(c.catalog, &bad, &err), -1);
+    ck_assert_int_eq(catalog_artifact_insert(here.catalog, &bad, &here.err), -1);
     set_fact("b", "1");
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
+    OK(catalog_commit(here.catalog, &here.err));
     ck_assert(has_fact("a") && has_fact("b"));
-    ck_assert_int_eq(catalogs_number(&c, "SELECT count(*) FROM artifacts"), 0);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM artifacts"), 0);
     catalog_artifact_release(&bad);
 }
 END_TEST
 
 START_TEST(a_rollback_leaves_nothing)
 {
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(catalog_begin(here.catalog, &here.err));
     set_fact("a", "1");
-    catalog_rollback(c.catalog);
-    catalog_rollback(c.catalog);
+    catalog_rollback(here.catalog);
+    catalog_rollback(here.catalog);
     ck_assert(!has_fact("a"));
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(catalog_begin(here.catalog, &here.err));
     set_fact("a", "1");
-    catalog_close(c.catalog);
-    c.catalog = catalogs_open(&c);
+    catalog_close(here.catalog);
+    here.catalog = catalogs_open(&here.files);
     ck_assert(!has_fact("a"));
     catalog_close(NULL);
 }
@@ -441,33 +425,34 @@ START_TEST(a_full_disk_ends_in_an_error_and_not_in_half_a_change)
     int64_t pages = 0;
     int result = 0;
     set_fact("kept", "1");
-    ck_assert_int_eq(sql_number(c.catalog, "PRAGMA page_count", &pages, &err), 0);
+    OK(sql_number(here.catalog, "PRAGMA page_count", &pages, &here.err));
     snprintf(pragma, sizeof pragma, "PRAGMA max_page_count = %d", (int)pages + 3);
-    ck_assert_int_eq(sql_exec(c.catalog, pragma, &err), 0);
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(sql_exec(here.catalog, pragma, &here.err));
+    OK(catalog_begin(here.catalog, &here.err));
     char *big = memory_zalloc(100001);
     memset(big, 'x', 100000);
     set_fact("first", "1");
-    result = catalog_setting_set(c.catalog, "big", big, &err);
+    result = catalog_setting_set(here.catalog, "big", big, &here.err);
     ck_assert_int_eq(result, -1);
-    ck_assert_int_eq(err.kind, ERR_SYSTEM);
-    ck_assert_ptr_nonnull(strstr(err.text, "hint: "));
-    catalog_rollback(c.catalog);
+    ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(here.err.text, "hint: "));
+    catalog_rollback(here.catalog);
     ck_assert(has_fact("kept"));
     ck_assert(!has_fact("first"));
-    ck_assert_int_eq(catalog_check(c.catalog, &err), 0);
+    OK(catalog_check(here.catalog, &here.err));
     free(big);
 }
 END_TEST
 
 START_TEST(what_follows_a_lost_transaction_is_not_written_by_itself)
 {
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    OK(catalog_begin(here.catalog, &here.err));
     set_fact("a", "1");
-    ck_assert_int_eq(sqlite3_exec(c.catalog->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(catalog_setting_set(c.catalog, "b", "1", &err), -1);
-    ck_assert_int_eq(err.kind, ERR_SYSTEM);
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), -1);
+    ck_assert_int_eq(sqlite3_exec(here.catalog->db, "ROLLBACK", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(catalog_setting_set(here.catalog, "b", "1", &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
+    ck_assert_int_eq(catalog_commit(here.catalog, &here.err), -1);
     ck_assert(!has_fact("a") && !has_fact("b"));
     set_fact("c", "1");
     ck_assert(has_fact("c"));
@@ -486,12 +471,12 @@ START_TEST(who_finds_it_locked_waits)
 {
     pthread_t thread;
     void *written = NULL;
-    struct catalog *other = catalogs_open(&c);
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    struct catalog *other = catalogs_open(&here.files);
+    OK(catalog_begin(here.catalog, &here.err));
     pthread_create(&thread, NULL, write_late, other);
     for (int i = 0; i < 200; i++)
         set_fact("a", "1");
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
+    OK(catalog_commit(here.catalog, &here.err));
     pthread_join(thread, &written);
     ck_assert_ptr_nonnull(written);
     ck_assert(has_fact("late"));
@@ -501,25 +486,25 @@ END_TEST
 
 START_TEST(who_may_not_wait_is_told_that_it_is_busy)
 {
-    struct catalog *other = catalogs_open(&c);
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    struct catalog *other = catalogs_open(&here.files);
+    OK(catalog_begin(here.catalog, &here.err));
     other->impatient = true;
-    ck_assert_int_eq(catalog_setting_set(other, "a", "1", &err), -1);
-    ck_assert_int_eq(err.kind, ERR_BUSY);
+    ck_assert_int_eq(catalog_setting_set(other, "a", "1", &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_BUSY);
     catalog_close(other);
 }
 END_TEST
 
 START_TEST(waiting_ends_when_cancelled)
 {
-    struct catalog *other = catalogs_open(&c);
-    ck_assert_int_eq(catalog_begin(c.catalog, &err), 0);
+    struct catalog *other = catalogs_open(&here.files);
+    OK(catalog_begin(here.catalog, &here.err));
     cancel_trip(NULL, CANCEL_SIGTERM);
-    ck_assert_int_eq(catalog_setting_set(other, "a", "1", &err), -1);
-    ck_assert_int_eq(err.kind, ERR_CANCELLED);
-    ck_assert_int_eq(catalog_commit(c.catalog, &err), 0);
+    ck_assert_int_eq(catalog_setting_set(other, "a", "1", &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_CANCELLED);
+    OK(catalog_commit(here.catalog, &here.err));
     /* What is not locked can still be written: a cancelled backup says so. */
-    ck_assert_int_eq(catalog_setting_set(other, "a", "1", &err), 0);
+    OK(catalog_setting_set(other, "a", "1", &here.err));
     catalog_close(other);
 }
 END_TEST
@@ -546,7 +531,7 @@ int main(void)
 {
     Suite *suite = suite_create("catalog");
     TCase *tcase = tcase_create("catalog");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, catalog_rig_begin_empty, catalog_rig_end);
     add_files(tcase);
     tcase_add_test(tcase, the_file_refuses_what_the_table_of_statuses_forbids);
     tcase_add_test(tcase, status_names_are_one_to_one);
