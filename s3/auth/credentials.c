@@ -1,3 +1,9 @@
+/*
+ * An upload may run longer than its keys live, so a thread renews them while it is held
+ * (once for all of the client's requests), and whoever asks for keys gets a copy that cannot
+ * change under a signature. One chain decides once where they come from: a source that was
+ * found stays, also when it fails, because the next one would be somebody else's keys.
+ */
 #include "s3/auth/credentials.h"
 
 #include "base/clock.h"
@@ -113,6 +119,7 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
         if (found.ops != NULL)
             break;
     }
+    /* Nothing at all, and the last resort was forbidden (AWS_EC2_METADATA_DISABLED). */
     if (found.ops == NULL) {
         (void)no_keys(config->profile, "is turned off", err);
         return NULL;
@@ -174,7 +181,7 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Under the lock, as all that follow. */
+/* May be signed with: there, not refused, not over. Under the lock, as all that follow. */
 static bool is_alive(const struct s3_credentials_source *source, int64_t now)
 {
     const struct s3_credentials *current = &source->current;
@@ -182,6 +189,7 @@ static bool is_alive(const struct s3_credentials_source *source, int64_t now)
            (current->expires == 0 || now < current->expires);
 }
 
+/* Time to ask for newer ones, so many seconds before the end. What never expires never is. */
 static bool is_due(const struct s3_credentials_source *source, int64_t now, int64_t before)
 {
     int64_t expires = source->current.expires;
@@ -194,12 +202,15 @@ static bool is_settled(const struct s3_credentials_source *source, int64_t now)
     return is_alive(source, now) || (source->failed && now < source->next_try);
 }
 
+/* A source that fails, or has nothing newer, is not asked in a loop. */
 static void space_out(struct s3_credentials_source *source, int64_t now)
 {
     source->next_try = now + source->pause;
     source->pause = smaller(2 * source->pause, PAUSE_MAX_SECONDS);
 }
 
+/* Takes over what was fetched. How early the next ones are asked for depends on how long
+ * these live: a quarter of a short life, fifteen minutes of a long one. */
 static void accept(struct s3_credentials_source *source,
                    const struct s3_credentials *fetched, int64_t now)
 {
@@ -209,6 +220,7 @@ static void accept(struct s3_credentials_source *source,
     s3_credentials_release(&source->current);
     source->current = *fetched;
     source->refused = source->failed = false;
+    /* Some services hand out the same keys until shortly before their end. */
     if (!newer) {
         space_out(source, now);
         return;
@@ -256,6 +268,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
     if (stop != NULL && atomic_load(stop))
         return 0;
 
+    /* While the old ones live nobody has to know; it is absorbed here, so it is logged. */
     space_out(source, now);
     if (is_alive(source, now)) {
         log_warning(
@@ -264,6 +277,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
             (int)strcspn(failure.text, "\n"), failure.text);
         return 0;
     }
+    /* The end of the chain was nobody's choice: its silence means that there are no keys. */
     if (failure.kind == ERR_NOT_FOUND && source->last_resort) {
         char *metadata = memory_format("has none either (%s)", failure.text);
         (void)no_keys(source->profile, metadata, &failure);
@@ -273,6 +287,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
             failure.kind = ERR_DENIED;
         err_context(&failure, "credentials (%s)", source->source.origin);
     }
+    /* Kept for all who wait for the thread, and told by each of their requests. */
     source->failed = true;
     source->failure = failure;
     *err = failure;
@@ -310,7 +325,8 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
                 source->failure.text[strcspn(source->failure.text, "\n")] = '\0';
             }
         } else if (source->held) {
-            pthread_cond_broadcast(&source->changed); /* the thread: it is wanted now */
+            /* The thread may be waiting for a later time: keys are wanted now. */
+            pthread_cond_broadcast(&source->changed);
             pthread_cond_wait(&source->changed, &source->lock);
         } else if (alive && (source->fetching || !is_due(source, now, source->late))) {
             done = true;
@@ -334,6 +350,7 @@ void s3_credentials_invalidate(struct s3_credentials_source *source,
                                const struct s3_credentials *failed)
 {
     pthread_mutex_lock(&source->lock);
+    /* Several requests come back with the same refusal; newer keys are not meant by it. */
     if (text_equal(source->current.access_key, failed->access_key) &&
         text_equal(source->current.session_token.text, failed->session_token.text))
         source->refused = true;
@@ -372,6 +389,7 @@ static void *renewal(void *context)
     return NULL;
 }
 
+/* From here on nobody but the thread fetches, or everybody again. Who waits looks anew. */
 static void set_held(struct s3_credentials_source *source, bool held)
 {
     pthread_mutex_lock(&source->lock);
@@ -384,6 +402,7 @@ int s3_credentials_hold(struct s3_credentials_source *source, struct err *err)
 {
     int result = 0;
     pthread_mutex_lock(&source->hold_lock);
+    /* The first one starts the thread; what never changes needs none. */
     if (source->holds == 0 && !source->source.ops->fixed) {
         atomic_store(&source->stop, false);
         result = thread_start(&source->thread, renewal, source, err);
@@ -399,6 +418,7 @@ int s3_credentials_hold(struct s3_credentials_source *source, struct err *err)
 void s3_credentials_unhold(struct s3_credentials_source *source)
 {
     pthread_mutex_lock(&source->hold_lock);
+    /* A fetch that is on its way sees the flag and gives up, so this does not block long. */
     if (--source->holds == 0 && source->running) {
         atomic_store(&source->stop, true);
         set_held(source, false);

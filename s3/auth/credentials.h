@@ -15,7 +15,9 @@
  *     5 the container endpoint (ECS, EKS Pod Identity)
  *     6 instance metadata (IMDSv2)
  * A profile named by the config skips 2. A source that is set up but fails is an error,
- * never skipped.
+ * never skipped. 6 is nobody's choice: where nobody answers there (or somebody else does)
+ * that is remembered for the process, whatever the number of sources, and the error says
+ * that there are no keys; where they were looked for is said once.
  *
  * Renewal: with `life` from receipt to expiry, from min(15 min, life/4) before the end by
  * the background thread of a hold (old credentials stay in use, a failure is a warning).
@@ -25,7 +27,7 @@
  *
  * Any thread may call anything but _free. Errors hold no secret: ERR_CONFIG (profile,
  * files), ERR_DENIED (no credentials anywhere, role refused), ERR_TRANSIENT (an endpoint
- * that gave no usable answer). The kinds of sources stand behind s3/source.h.
+ * that gave no usable answer). The kinds of sources stand behind source.h.
  */
 #ifndef PGKEEP_S3_AUTH_CREDENTIALS_H
 #define PGKEEP_S3_AUTH_CREDENTIALS_H

@@ -62,11 +62,13 @@ void s3_profiles_release(struct s3_profiles *profiles)
     *profiles = (struct s3_profiles){0};
 }
 
+/* Which file and line: the text itself may be a key. */
 static int bad_line(const struct parser *parser, const char *why, struct err *err)
 {
     return err_set(err, ERR_CONFIG, "%s: line %u: %s", parser->path, parser->line, why);
 }
 
+/* In place; the carriage return of a Windows line goes, too. */
 static char *trim(char *text)
 {
     text += strspn(text, SPACE);
@@ -101,6 +103,7 @@ static int parse_section(struct parser *parser, char *line, struct err *err)
         name[length - 1] = '\0';
         name++;
     }
+    /* The section is there even if nothing stands in it: a profile may be named. */
     parser->in_section = true;
     memory_replace(&parser->name, name);
     memory_replace(&parser->parent, NULL);
@@ -137,6 +140,7 @@ static int parse_setting(struct parser *parser, char *line, bool indented, struc
     }
     value = trim(value);
 
+    /* "s3 =" and below it "endpoint_url = ..." are s3.endpoint_url. */
     char *full = indented ? memory_format("%s.%s", parser->parent, key) : NULL;
     if (parser->name != NULL)
         secret_set(&add_entry(parser, indented ? full : key)->value, value);
@@ -202,6 +206,7 @@ static char *in_home(const char *path)
     return home == NULL ? NULL : file_join(home, path + 2);
 }
 
+/* One of the two; absent is empty. */
 static int load_file(struct s3_profiles *profiles, bool is_credentials, struct err *err)
 {
     const char *said =
@@ -276,6 +281,7 @@ const char *s3_profiles_service(const struct s3_profiles *profiles, const char *
 struct s3_profile_keys s3_profiles_keys(const struct s3_profiles *profiles,
                                         const char *profile)
 {
+    /* The file of credentials, if the key stands there; then all of it comes from there. */
     bool file = find(profiles, false, profile, "aws_access_key_id", true) != NULL;
     struct s3_profile_keys keys = {
         .access_key = find(profiles, false, profile, "aws_access_key_id", file),

@@ -38,6 +38,7 @@ struct signing {
     struct s3_sign_trace *trace; /* the caller's, or `own` */
 };
 
+/* It may hold a session token. */
 static void wipe_text(struct text *text)
 {
     if (text->data != NULL)
@@ -52,6 +53,7 @@ static int signing_init(struct signing *signing, const struct s3_sign_request *r
     if (s3_canonical_check(request, err) < 0)
         return -1;
     *signing = (struct signing){.request = request};
+    /* The scope says for which day, region and service the signature is good. */
     clock_compact(signing->date, request->time);
     text_init(&signing->scope, 4096);
     text_init(&signing->names, CANONICAL_CEILING);
@@ -61,6 +63,7 @@ static int signing_init(struct signing *signing, const struct s3_sign_request *r
     signing->trace = request->trace != NULL ? request->trace : &signing->own;
     text_clear(&signing->trace->canonical_request);
     text_clear(&signing->trace->string_to_sign);
+    /* Without headers of its own a presigned URL signs Host alone. */
     s3_canonical_init(&signing->canonical, request, by_header ? signing->date : NULL);
     s3_canonical_names(&signing->canonical, &signing->names);
     return 0;
@@ -133,6 +136,7 @@ static int make_signature(struct s3_signer *signer, struct signing *signing,
     if (text_check(canonical, "request to sign", err) < 0)
         return -1;
 
+    /* What is signed is short: the hash stands for all of the request. */
     digest_sha256(canonical->data, canonical->length, hash);
     text_addf(to_sign, ALGORITHM "\n%s\n", signing->date);
     text_addf(to_sign, "%s\n%s", signing->scope.data, digest_hex(hash, sizeof hash, hex));

@@ -39,6 +39,7 @@ static const char *const made_here[] = {
 
 bool s3_sign_is_signable(const char *header_name)
 {
+    /* A name that ends with '-' stands for all that begin so. */
     for (size_t i = 0; i < sizeof never_signed / sizeof *never_signed; i++) {
         const char *name = never_signed[i];
         bool prefix = text_ends_with(name, "-");
@@ -51,6 +52,7 @@ bool s3_sign_is_signable(const char *header_name)
 
 /* ---- what cannot be signed ---- */
 
+/* `spaces`: they may stand in it. */
 static int check_plain(const char *string, const char *what, bool spaces, struct err *err)
 {
     if (string == NULL || *string == '\0')
@@ -133,6 +135,7 @@ static void add_line(struct s3_canonical *canonical, const char *name, const cha
     *out = '\0';
 }
 
+/* By name; several of one name stay in order. */
 static int compare_lines(const void *a, const void *b)
 {
     const struct s3_canonical_line *x = a;
@@ -151,6 +154,7 @@ void s3_canonical_init(struct s3_canonical *canonical,
 {
     const char *token = request->credentials->session_token.text;
 
+    /* Ours first: they have to be there whatever the caller gave. */
     *canonical = (struct s3_canonical){0};
     add_line(canonical, "host", request->host);
     if (date != NULL) {
@@ -160,6 +164,7 @@ void s3_canonical_init(struct s3_canonical *canonical,
         if (token != NULL && !request->token_unsigned)
             add_line(canonical, "x-amz-security-token", token);
     }
+    /* The caller's, without those that we make and those that change on the way. */
     for (size_t i = 0; i < request->header_count; i++) {
         const struct s3_header *header = &request->headers[i];
         bool ours = false;
@@ -182,6 +187,7 @@ void s3_canonical_release(struct s3_canonical *canonical)
     *canonical = (struct s3_canonical){0};
 }
 
+/* A header sent twice is one line, its values joined by commas. */
 static bool repeats(const struct s3_canonical *canonical, size_t index)
 {
     return index > 0 &&
@@ -248,6 +254,7 @@ void s3_canonical_path(const struct s3_sign_request *request, struct text *out)
         s3_uri_encode_path(request->path, out);
         return;
     }
+    /* Encoded twice: the wire form once more. */
     if (request->keep_path) {
         text_add_percent(out, request->path, strlen(request->path), true);
         return;

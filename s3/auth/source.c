@@ -23,6 +23,7 @@ int s3_source_fetch(struct s3_source *source, const struct s3_source_env *env,
                     struct s3_credentials *out, struct err *err)
 {
     *out = (struct s3_credentials){0};
+    /* Checked again here, whatever the kind has checked already. */
     if (source->ops->fetch(source->state, env, out, err) == 0 &&
         s3_source_check(out, err) == 0)
         return 0;
@@ -55,6 +56,7 @@ int s3_source_check(const struct s3_credentials *credentials, struct err *err)
     return 0;
 }
 
+/* A text that says something; borrowed. */
 static const char *member(const json_t *object, const char *key)
 {
     const char *value = json_string_value(json_object_get(object, key));
@@ -75,6 +77,7 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
         err_set(err, kind, "the answer is no JSON object");
         goto cleanup;
     }
+    /* Instance metadata answers a refusal with 200, too. */
     const char *code = member(object, "Code");
     if (!is_command && code != NULL && strcmp(code, "Success") != 0) {
         err_set(err, ERR_DENIED, "it answered with the code %.64s", code);
@@ -88,6 +91,7 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
     out->access_key = memory_strdup(member(object, "AccessKeyId"));
     secret_set(&out->secret_key, member(object, "SecretAccessKey"));
     secret_set(&out->session_token, member(object, is_command ? "SessionToken" : "Token"));
+    /* Half a document is the speaker's fault, whoever it is: not ours to be denied. */
     if (s3_source_check(out, err) < 0) {
         err->kind = kind;
         err_context(err, "the answer is not whole");
@@ -112,6 +116,7 @@ int s3_source_read_token(const char *path, struct secret *out, struct err *err)
     text_init(&text, TOKEN_CEILING);
     int result = file_read(path, &text, NULL, err);
 
+    /* Files that are made with echo end with a line feed. A NUL in the middle would cut. */
     while (text.length > 0 && (unsigned char)text.data[text.length - 1] <= 0x20)
         text.data[--text.length] = '\0';
     if (result < 0)

@@ -26,6 +26,7 @@ static bool is_allowed(const struct s3_endpoint *endpoint)
     return false;
 }
 
+/* FULL_URI is anybody's text. What may not stand in a URL could become a header of its own. */
 static int check_url(const char *url, struct err *err)
 {
     struct s3_endpoint endpoint;
@@ -57,6 +58,7 @@ static int add_authorization(struct strlist *headers, struct err *err)
     const char *text = s3_profiles_env("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     struct secret token = {0};
 
+    /* The file goes first, as in AWS's own tools. */
     if (file != NULL) {
         if (s3_source_read_token(file, &token, err) < 0)
             return -1;
@@ -113,6 +115,7 @@ int s3_source_find_container(const struct s3_credentials_config *config,
 
     (void)config;
     *out = (struct s3_source){0};
+    /* RELATIVE goes first, as in AWS's own tools. */
     if (relative == NULL && full == NULL)
         return 0;
     /* The '/' keeps the path from becoming part of the host. */

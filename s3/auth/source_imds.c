@@ -43,6 +43,7 @@ static struct {
 
 /* ---- settings ---- */
 
+/* 1 where the environment says nothing, for seconds and tries alike. */
 static int read_number(const char *variable, int64_t max, int64_t *out, struct err *err)
 {
     const char *text = s3_profiles_env(variable);
@@ -73,6 +74,7 @@ static int talk_init(struct talk *talk, const struct s3_source_env *env, struct 
     talk->timeout_ms = seconds * 1000;
     talk->tries = (unsigned)tries;
 
+    /* The addresses are fixed (EC2 User Guide, "Access instance metadata"). */
     if (said == NULL)
         said = mode != NULL && strcasecmp(mode, "ipv6") == 0 ? "http://[fd00:ec2::254]"
                                                              : "http://169.254.169.254";
@@ -113,6 +115,7 @@ static int get_token(struct talk *talk, bool *there, struct err *err)
 {
     struct s3_fetched answer;
 
+    /* Six hours, the most there is: one token serves all of a conversation. */
     strlist_wipe(&talk->headers);
     strlist_add(&talk->headers, "x-aws-ec2-metadata-token-ttl-seconds: 21600");
     int result = ask(talk, "PUT", "/latest/api/token", &answer, err);
@@ -170,6 +173,7 @@ static int get_credentials(struct talk *talk, struct s3_credentials *out, struct
     if (length == 0)
         result = err_set(err, ERR_DENIED, "the instance has no role");
 
+    /* The keys themselves. */
     if (result == 0)
         result = get(talk, path.data, "credentials", &answer, err);
     text_release(&path);
@@ -200,6 +204,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 
     if (talk_init(&talk, env, err) < 0)
         return -1;
+    /* Is anybody there? That is asked once for all clients of the process. */
     if (first)
         pthread_mutex_lock(&absent.lock);
     int result = 0;
@@ -222,6 +227,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     if (first)
         pthread_mutex_unlock(&absent.lock);
 
+    /* From here on it is an instance, and what goes wrong is told as that. */
     if (result == 0) {
         imds->answered = true;
         result = get_credentials(&talk, out, err);

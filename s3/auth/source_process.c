@@ -31,6 +31,7 @@ static char *next_word(const char **command, bool *broken)
         } else if (*p == quote) {
             quote = '\0';
         } else {
+            /* Between single quotes a backslash is a backslash. */
             if (*p == '\\' && quote != '\'' && p[1] != '\0')
                 p++;
             word[length++] = *p;
@@ -42,6 +43,7 @@ static char *next_word(const char **command, bool *broken)
     return word;
 }
 
+/* There is no shell: what is no word is no metacharacter either. */
 static int split(const char *command, struct strlist *words, struct err *err)
 {
     bool broken = false;
@@ -69,10 +71,12 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
     char buffer[4096];
     int result = 0;
 
+    /* Not found, not executable: the profile is wrong. */
     if (process == NULL) {
         err->kind = ERR_CONFIG;
         return -1;
     }
+    /* In short steps, as a stop has nothing that would wake the poll. */
     for (bool open = true; open && result == 0 && !out->overflowed;) {
         struct pollfd poller = {.fd = process_stdout(process), .events = POLLIN};
         int ready = poll(&poller, 1, STEP_MS);
@@ -92,6 +96,7 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
     memory_wipe(buffer, sizeof buffer);
     if (result == 0 && out->overflowed)
         result = err_set(err, ERR_CONFIG, "credential_process says too much");
+    /* Keys printed by a command that then fails are not taken. */
     if (result == 0 && process_finish(process, err) < 0) {
         err->kind = ERR_DENIED;
         result = -1;

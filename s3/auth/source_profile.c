@@ -25,6 +25,7 @@ static int from_keys(const struct walk *walk, const char *profile, struct s3_sou
 {
     struct s3_profile_keys keys = s3_profiles_keys(walk->profiles, profile);
 
+    /* Half a pair is a mistake, and the next source would hide it. */
     if (keys.access_key == NULL && keys.secret_key == NULL)
         return 0;
     if (keys.access_key == NULL || keys.secret_key == NULL)
@@ -75,6 +76,7 @@ static int find_base(struct walk *walk, const char *profile, struct s3_source *o
                    "EcsContainer");
 }
 
+/* One profile further; the names are borrowed from the files. */
 static int enter(struct walk *walk, const char *profile, struct err *err)
 {
     /* What a person has to take part in, and what needs a login first. */
@@ -122,6 +124,7 @@ static int from_profile(struct walk *walk, const char *profile, struct s3_source
             s3_source_process(command, out);
         return 0;
     }
+    /* With a token of its own it needs no base to sign the request. */
     const char *token_file = s3_profiles_get(profiles, profile, "web_identity_token_file");
     struct s3_source base = {0};
     if (token_file == NULL && find_base(walk, profile, &base, err) < 0)
@@ -150,6 +153,7 @@ int s3_source_find_profile(const struct s3_credentials_config *config,
     *out = (struct s3_source){0};
     if (s3_profiles_load(&profiles, err) < 0)
         return -1;
+    /* "default" need not be there; a profile that was named must. */
     struct walk walk = {.profiles = &profiles, .config = config};
     int result = 0;
     if (named || s3_profiles_has(&profiles, profile))

@@ -63,6 +63,7 @@ static int find_sts(struct call *call, struct err *err)
     const char *profile = call->role->profile;
     char *url = NULL;
 
+    /* The store's region, else that of the machine. */
     call->region = memory_strdup(call->env->region);
     if (call->region == NULL && s3_ambient_region(profile, &call->region, err) < 0)
         return -1;
@@ -100,6 +101,7 @@ static void add_form(struct call *call)
     const struct s3_source_role *role = call->role;
     struct s3_query form;
 
+    /* A form is encoded like a query. The name of the session is what CloudTrail shows. */
     s3_query_init(&form);
     s3_query_add(&form, "Action", call->action);
     s3_query_add(&form, "Version", STS_VERSION);
@@ -124,6 +126,7 @@ static int add_signature(struct call *call, struct err *err)
     unsigned char hash[SHA256_SIZE];
     char hex[SHA256_HEX];
 
+    /* STS is not S3: the rules of all other services (`generic`). */
     digest_sha256(call->form.data, call->form.length, hash);
     const struct s3_sign_request request = {.credentials = &call->base,
                                             .method = "POST",
@@ -157,6 +160,7 @@ static int ask(struct call *call, struct s3_fetched *answer, struct err *err)
     call->action = signs ? "AssumeRole" : "AssumeRoleWithWebIdentity";
     if (find_sts(call, err) < 0)
         return -1;
+    /* The keys of the base may be a role's themselves, and so on. */
     if (signs ? s3_source_fetch(&role->base, call->env, &call->base, err) < 0
               : s3_source_read_token(role->token_file, &call->token, err) < 0)
         return -1;
@@ -187,6 +191,7 @@ static int ask(struct call *call, struct s3_fetched *answer, struct err *err)
 
 /* ---- the answer ---- */
 
+/* <...Response><...Result><Credentials>, one element after the other. */
 static int read_part(void *context, const char *path, const char *text, struct err *err)
 {
     struct s3_credentials *out = context;
@@ -223,6 +228,7 @@ static int read_answer(const struct call *call, const struct s3_fetched *answer,
     const struct text *body = &answer->body;
     struct err unsaid = {0};
 
+    /* Roles always expire: a document without an end is no answer. */
     if (answer->status == 200) {
         char root[64];
         snprintf(root, sizeof root, "%sResponse", call->action);

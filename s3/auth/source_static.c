@@ -11,6 +11,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
                  struct err *err)
 {
     const struct s3_credentials *kept = state;
+    /* "aws configure export-credentials" exports the end of temporary ones, too. */
     if (kept->expires != 0 && kept->expires <= env->now) {
         char when[32];
         return err_set(err, ERR_DENIED, "they expired at %s and cannot be renewed",
@@ -40,6 +41,7 @@ void s3_source_static(const char *access_key, const char *secret_key,
     *out = (struct s3_source){.ops = &static_ops, .state = kept};
 }
 
+/* An empty text in a configuration or variable is none. */
 static const char *said(const char *text)
 {
     return text == NULL || *text == '\0' ? NULL : text;

@@ -16,6 +16,7 @@
 
 /* ---- host names ---- */
 
+/* One label of a name in lower case (RFC 1123), with `extra` characters. */
 static bool is_label(const char *label, size_t size, const char *extra)
 {
     if (size == 0 || size > 63)
@@ -44,6 +45,7 @@ static bool is_host_name(const char *host)
     }
 }
 
+/* libcurl has brought all forms of it to this one. */
 static bool is_ipv4(const char *host)
 {
     struct in_addr address;
@@ -238,6 +240,7 @@ char *s3_endpoint_region(const struct s3_endpoint *endpoint)
                                                          : NULL;
 }
 
+/* Ways through the usual host of a region only; fips and dualstack stay what they are. */
 bool s3_endpoint_set_region(struct s3_endpoint *endpoint, const char *region)
 {
     struct s3_endpoint moved;
@@ -297,6 +300,7 @@ static int check_virtual(const struct s3_endpoint *endpoint, const char *bucket,
     return err_hint(err, "set style = \"path\"");
 }
 
+/* A bucket in the host name needs a name that the certificate and the resolver know. */
 int s3_style_resolve(const struct s3_endpoint *endpoint, enum s3_style style,
                      const char *bucket, bool *virtual_host, struct err *err)
 {

@@ -13,6 +13,7 @@
 #define BODY_CEILING ((size_t)256 << 10)
 #define STEP_MS 20 /* how late a stop is seen while we pause */
 
+/* Nothing that belongs here is large: more ends the exchange. */
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct text *body = context;
@@ -64,6 +65,7 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
     long status = 0;
     int result = 0;
 
+    /* What all exchanges have in common, and a body from memory. */
     if (setup.easy == NULL)
         return err_set(err, ERR_SYSTEM, "libcurl has no memory");
     s3_setup_common(&setup, &common);
@@ -88,6 +90,7 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
         setup.code = curl_easy_setopt(setup.easy, CURLOPT_WRITEFUNCTION, on_body);
     s3_setup_pointer(&setup, CURLOPT_WRITEDATA, &fetched->body);
 
+    /* The answer, or one sentence without the URL. */
     if (setup.code != CURLE_OK) {
         result = err_set(err, ERR_SYSTEM, "libcurl refuses an option");
     } else {
@@ -140,6 +143,7 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct er
 
 void s3_fetched_release(struct s3_fetched *fetched)
 {
+    /* capacity: what lay there before a cut, too. */
     if (fetched->body.data != NULL)
         memory_wipe(fetched->body.data, fetched->body.capacity);
     text_release(&fetched->body);

@@ -54,6 +54,7 @@ static size_t head_came(char *data, size_t one, size_t size, void *context)
     return exchange->on_head(exchange->context, (int)status, exchange->easy) ? size : 0;
 }
 
+/* The layer above says no to a byte too many, or to what is not the range it asked for. */
 static size_t body_came(char *data, size_t one, size_t size, void *context)
 {
     struct s3_exchange *exchange = context;
@@ -71,6 +72,7 @@ static size_t send_body(char *out, size_t one, size_t count, void *context)
 
     if (size > left)
         size = left;
+    /* All exchanges draw from the same tokens; without any, refill() lets us go on. */
     if (http->config.limit_rate > 0 && size > 0) {
         if (http->tokens <= 0) {
             exchange->paused = true;
@@ -164,6 +166,7 @@ static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_WRITEFUNCTION, body_came);
 }
 
+/* Its connection goes back to the pool, if the exchange came to its end. */
 static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
 {
     struct s3_exchange **place = &http->running;
@@ -186,6 +189,8 @@ static void end(struct s3_http *http, struct s3_exchange *exchange, CURLcode cod
     long status = 0;
     curl_off_t sent = 0;
 
+    /* Read before the handle goes. How much of the body went out tells whether the service
+     * can have read all of it. */
     exchange->code = code;
     if (exchange->easy != NULL) {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -210,6 +215,7 @@ void s3_http_start(struct s3_http *http, struct s3_exchange *exchange)
     exchange->at = 0;
     exchange->paused = false;
     exchange->message[0] = '\0';
+    /* Among the running ones from here on, so that even a failure ends in one way. */
     exchange->next = http->running;
     http->running = exchange;
     if (setup.easy == NULL) {
@@ -252,6 +258,7 @@ static int64_t refill(struct s3_http *http)
             http->filled_ms = now;
         }
     }
+    /* Each goes on while there are tokens; curl asks for more of its body at once. */
     for (struct s3_exchange *e = http->running; e != NULL; e = e->next) {
         if (!e->paused)
             continue;

@@ -149,6 +149,7 @@ void s3_query_addf(struct s3_query *query, const char *name, const char *format,
     free(value);
 }
 
+/* Whoever sent it may have encoded more or less than we do. */
 void s3_query_add_text(struct s3_query *query, const char *text)
 {
     while (*text != '\0') {

@@ -52,6 +52,7 @@ static int open_element(struct walk *walk)
     return walk->path.overflowed ? bad(walk->err, "holds a name that is too long") : 0;
 }
 
+/* Tells the caller of it, and goes back to the element around. */
 static int close_element(struct walk *walk)
 {
     if (walk->text.overflowed)
@@ -68,6 +69,7 @@ static int close_element(struct walk *walk)
     return 0;
 }
 
+/* One node of the reader. Comments and processing instructions say nothing. */
 static int visit(struct walk *walk)
 {
     switch (xmlTextReaderNodeType(walk->reader)) {
@@ -150,6 +152,7 @@ int s3_xml_find(const char *data, size_t size, const char *root, const char *pat
 {
     struct find find = {.path = path};
 
+    /* To the end all the same: a document that is cut says nothing. */
     *out = NULL;
     if (s3_xml_walk(data, size, root, find_element, &find, err) != 0) {
         free(find.found);
@@ -159,6 +162,7 @@ int s3_xml_find(const char *data, size_t size, const char *root, const char *pat
     return 0;
 }
 
+/* By hand, as nothing of the rest is wanted: it may be cut. */
 bool s3_xml_root(const char *data, size_t size, char *out, size_t out_size)
 {
     xmlTextReader *reader = open_reader(data, size);
