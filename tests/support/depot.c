@@ -191,6 +191,26 @@ void depot_mark(struct depot *depot, enum depot_place place, const char *uuid)
     OK(store_mark(depot->stores[place], mark, &depot->err));
 }
 
+bool depot_killed(struct depot *depot, enum depot_place place, unsigned n, bool did,
+                  void (*run)(void))
+{
+    int status = 0;
+    depot_close(depot); /* SQLite does not survive a fork */
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        depot_reopen(depot);
+        memory_store_kill(depot->stores[place], MEMORY_ANY, n, did);
+        run();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    memory_store_heal(depot->stores[place]);
+    depot_reopen(depot);
+    ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status);
+}
+
 /* ---- backups ---- */
 
 const char *depot_id(unsigned n)

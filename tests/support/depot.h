@@ -65,6 +65,11 @@ void depot_mount(struct depot *depot, enum depot_place place);
 char *depot_unmark(struct depot *depot, enum depot_place place);
 void depot_mark(struct depot *depot, enum depot_place place, const char *uuid);
 
+/* Does `run` in a process that is killed at the n-th thing that it asks of this store, before
+ * or after its effect. false: it came to its end. */
+bool depot_killed(struct depot *depot, enum depot_place place, unsigned n, bool did,
+                  void (*run)(void));
+
 /* ---- what lies there ---- */
 
 struct depot_backup {

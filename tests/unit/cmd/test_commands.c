@@ -2,6 +2,7 @@
  * keys that programs rely on. */
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/db/facts.h"
 #include "catalog/verifications.h"
 #include "repository/keys.h"
 #include "session/lock.h"
@@ -470,6 +471,21 @@ START_TEST(a_refused_plan_prints_the_line_that_forces_it)
 }
 END_TEST
 
+START_TEST(a_clock_that_went_back_is_told_and_forced_like_any_other_guard)
+{
+    char line[200];
+    OK(catalog_time_seen(depot.catalog, depot.now + 7200, &depot.err));
+    run("prune");
+    expect(9, "guards G4", "--force-unsafe=");
+    run("prune --yes");
+    expect(9, "", "");
+    depot_assert(&depot, DEPOT_NAS, "1 2 3 4");
+    snprintf(line, sizeof line, "prune --yes %.31s", strstr(said.err, "--force-unsafe="));
+    run(line);
+    expect(0, "deleted 4 copies", "");
+}
+END_TEST
+
 START_TEST(a_policy_that_does_nothing_is_a_warning)
 {
     run("prune");
@@ -664,6 +680,7 @@ int main(void)
     tcase_add_test(tests, a_deletion_that_a_store_does_not_let_happen_is_partial);
     tcase_add_test(tests, prune_shows_its_plan_and_with_yes_does_it);
     tcase_add_test(tests, a_refused_plan_prints_the_line_that_forces_it);
+    tcase_add_test(tests, a_clock_that_went_back_is_told_and_forced_like_any_other_guard);
     tcase_add_test(tests, a_policy_that_does_nothing_is_a_warning);
     tcase_add_test(tests, what_prune_could_not_do_is_told);
     tcase_add_test(tests, sweep_says_what_it_found);

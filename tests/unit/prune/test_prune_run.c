@@ -763,6 +763,27 @@ START_TEST(after_any_failure_one_more_run_finishes_it)
 }
 END_TEST
 
+static void prune_all(void)
+{
+    struct depot_prune run = {0};
+    (void)!depot_prune(&depot, &run);
+}
+
+START_TEST(killed_at_any_step_the_next_run_finishes_it)
+{
+    bool killed = true;
+    for (unsigned n = 1; killed; n++) {
+        depot_end(&depot);
+        setup();
+        depot_backups(&depot, 1, 4);
+        killed = depot_killed(&depot, DEPOT_NAS, n, _i != 0, prune_all);
+        struct depot_prune run = pruned((struct depot_prune){0});
+        ck_assert_int_eq(run.status, 0);
+        expect("1 2", "1 2");
+    }
+}
+END_TEST
+
 START_TEST(a_deletion_takes_the_manifest_first)
 {
     static const char *const parts[] = {"manifests/", ".index.gz", ".sql.gz"};
@@ -863,6 +884,7 @@ int main(void)
     tcase_add_test(tests, leases_of_readers_that_are_gone_go);
     tcase_add_test(tests, rows_of_what_was_deleted_long_ago_go);
     tcase_add_loop_test(tests, after_any_failure_one_more_run_finishes_it, 0, 4);
+    tcase_add_loop_test(tests, killed_at_any_step_the_next_run_finishes_it, 0, 2);
     tcase_add_loop_test(tests, a_deletion_takes_the_manifest_first, 0, 3);
     tcase_add_test(tests, an_object_lock_holds_its_copy_and_no_other);
     tcase_add_test(tests, a_store_that_refuses_is_told_and_asked_again_the_next_day);

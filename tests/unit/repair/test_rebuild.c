@@ -413,6 +413,35 @@ END_TEST
 
 /* ---- whatever fails ---- */
 
+static void rebuild_all(void)
+{
+    struct depot_rebuild run = {0};
+    (void)!depot_rebuild(&depot, &run);
+}
+
+START_TEST(killed_at_any_step_the_old_catalog_stays_and_the_next_rebuild_is_whole)
+{
+    bool killed = true;
+    for (unsigned n = 1; killed; n++) {
+        depot_end(&depot);
+        setup();
+        depot_backups(&depot, 1, 3);
+        OK(catalog_artifact_pin(depot.catalog, depot_id(3), 0, "ours", &depot.err));
+        killed = depot_killed(&depot, DEPOT_NAS, n, _i != 0, rebuild_all);
+        expect("1 2 3", "1 2 3");
+        struct depot_rebuild run = {0};
+        if (killed) {
+            OK(depot_rebuild(&depot, &run));
+            free(run.kept);
+        }
+        expect("1 2 3", "1 2 3");
+        struct catalog_artifact artifact = load(3);
+        ck_assert_msg(artifact.pinned, "%u: the pin is lost", n);
+        catalog_artifact_release(&artifact);
+    }
+}
+END_TEST
+
 START_TEST(after_any_failure_the_old_catalog_stays_and_the_next_rebuild_is_whole)
 {
     for (unsigned n = 1;; n++) {
@@ -465,6 +494,9 @@ int main(void)
                    where_nothing_is_found_though_backups_are_known_the_catalog_stays);
     tcase_add_test(tests, nothing_and_nothing_known_is_an_empty_catalog);
     tcase_add_test(tests, while_somebody_is_at_work_the_catalog_stays);
+    tcase_add_loop_test(
+        tests, killed_at_any_step_the_old_catalog_stays_and_the_next_rebuild_is_whole, 0,
+        2);
     tcase_add_loop_test(
         tests, after_any_failure_the_old_catalog_stays_and_the_next_rebuild_is_whole, 0, 2);
     suite_add_tcase(suite, tests);
