@@ -163,7 +163,7 @@ int memory_upload_finish(struct store_upload *base, struct store_object *out,
             object->size += piece->part.size;
         }
         out->size = object->size;
-        if (memory_is_bucket(base->store))
+        if (memory_is_bucket(base->store) && !outcome.failed)
             out->etag = memory_format("\"%s\"", vault->uploads[upload->slot].handle);
         upload->done = true;
         forget_upload(base->store, upload->slot);
