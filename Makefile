@@ -13,7 +13,7 @@ TEST_PKG   := check
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention \
                   stream/scan stream/codec stream postgres config store catalog/db catalog \
-                  repository session copy backup prune repair doctor report cmd
+                  repository session copy backup prune repair doctor report cmd cmd/backups cmd/upkeep
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -42,6 +42,8 @@ SEES_repair    := $(SEES_copy) retention copy
 SEES_doctor    := $(SEES_backup) backup prune repair
 SEES_report    := $(SEES_doctor)
 SEES_cmd       := $(SEES_report) doctor report
+SEES_cmd/backups := $(SEES_cmd) cmd
+SEES_cmd/upkeep := $(SEES_cmd) cmd
 folder = $(if $(filter s3% retention,$1),$1,src/$1)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
