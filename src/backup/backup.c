@@ -114,6 +114,8 @@ static int ask_server(struct job_run *run, struct err *err)
     if (result == 0)
         result = programs_find(session_settings(run->session)->pg_bin_dir,
                                server_version(server), &run->programs, err);
+    if (result == 0 && run->programs.warning != NULL)
+        log_warning("source \"%s\": %s", source->name, run->programs.warning);
     server_free(server);
     if (result == 0 && run->databases.count == 0 && !source->globals)
         result = err_set(err, ERR_DATABASE, "no database of the server fits `databases`");

@@ -8,6 +8,7 @@
 #include "repository/repository.h"
 #include "backup/backup.h"
 #include "postgres/dump.h"
+#include "postgres/programs.h"
 
 /* All borrowed. */
 struct backup_artifact {

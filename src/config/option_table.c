@@ -23,9 +23,8 @@ const struct option option_table[] = {
          "$XDG_STATE_HOME/pgkeep/catalog.db for others)",
      .example = "/var/lib/pgkeep/catalog.db"},
     {OPTION_TOP, OPTION_PATH, "pg_bin_dir", NULL, offsetof(struct settings, pg_bin_dir),
-     .help =
-         "folder of pg_dump, pg_restore and psql (default: PATH, then the newest that fits "
-         "of /usr/lib/postgresql/*/bin)",
+     .help = "folder of pg_dump, pg_restore and psql, looked into before PATH and "
+             "/usr/lib/postgresql/*/bin; the server's own major goes before any newer one",
      .example = "/usr/lib/postgresql/17/bin"},
     /* Two parts of the smallest legal size must fit, and 64 GiB is more than any need. */
     {OPTION_TOP, OPTION_SIZE, "part_budget", "128MiB",

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "postgres/conninfo.h"
 #include "postgres/dump.h"
+#include "postgres/programs.h"
 #include "postgres/server.h"
 
 #include <errno.h>
@@ -60,8 +61,11 @@ static void look_at_programs(struct asked *asked, const struct server *server)
     if (programs_find(bin_dir, server_version(server), &asked->programs, &err) < 0)
         diagnose_fail(asked->d, DIAGNOSE_PROGRAMS, &err);
     else
-        diagnose_say(asked->d, DIAGNOSE_PROGRAMS, DIAGNOSE_OK, NULL, "%s (%s)",
-                     asked->programs.version, asked->programs.pg_dump);
+        diagnose_say(asked->d, DIAGNOSE_PROGRAMS,
+                     asked->programs.warning == NULL ? DIAGNOSE_OK : DIAGNOSE_WARNING, NULL,
+                     "%s (%s)%s%s", asked->programs.version, asked->programs.pg_dump,
+                     asked->programs.warning == NULL ? "" : ": ",
+                     asked->programs.warning == NULL ? "" : asked->programs.warning);
 }
 
 static int look_at_server(struct asked *asked)

@@ -45,17 +45,6 @@ int dump_fd(const struct dump *dump);
 int dump_finish(struct dump *dump, struct err *err) MUST_USE;
 void dump_free(struct dump *dump); /* NULL-safe */
 
-/* The programs to use: bin_dir (may be NULL) wins, then PATH, then the newest suitable
- * /usr/lib/postgresql/NN/bin. Chosen: the smallest major that is not older than
- * server_version_num (0: any). ERR_DATABASE naming the package to install. */
-struct programs {
-    char *pg_dump, *pg_dumpall, *pg_restore, *psql;
-    char *version; /* "15.18" of pg_dump */
-};
-int programs_find(const char *bin_dir, int server_version_num, struct programs *out,
-                  struct err *err) MUST_USE;
-void programs_release(struct programs *programs);
-
 /* Walks a whole custom-format archive, `pg_restore -f /dev/null`, that is fed through a pipe:
  *
  *     dump_check_start -> dump_check_write ... -> dump_check_finish -> dump_check_free

@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700 /* realpath */
-#include "postgres/dump.h"
+#include "postgres/programs.h"
 
 #include "base/file.h"
 #include "base/log.h"
@@ -12,16 +12,19 @@
 
 #define SYSTEM_FOLDER "/usr/lib/postgresql"
 
+enum { MAJOR = 10000 }; /* of server_version_num */
+
+/* A folder with a pg_dump that says which one it is. */
 struct candidate {
     char *folder;
     char *version; /* "15.18" */
-    int major;
+    int major, minor;
 };
 
 struct search {
-    int wanted;              /* major; 0: any, the newest */
-    struct candidate best;   /* of those that are new enough */
-    struct candidate newest; /* of those that are not: for the error */
+    int wanted;             /* major; 0: any */
+    struct candidate best;  /* of those that may dump the server */
+    struct candidate older; /* the newest of those that may not: for the error */
 };
 
 static void release_candidate(struct candidate *candidate)
@@ -31,59 +34,61 @@ static void release_candidate(struct candidate *candidate)
     *candidate = (struct candidate){0};
 }
 
-/* "pg_dump (PostgreSQL) 15.18 (Debian …)" -> "15.18" and 15. */
-static bool parse_version(const char *line, struct candidate *out)
+/* Is `a` the better choice? Never when they are equal: the first place stays. */
+static bool is_better(int wanted, const struct candidate *a, const struct candidate *b)
 {
-    const char *start = strstr(line, ") ");
-    if (start == NULL)
-        return false;
-    start += 2;
-    long major = strtol(start, NULL, 10);
-    if (major < 9 || major > 999)
-        return false;
-    out->major = (int)major;
-    out->version = memory_strndup(start, strcspn(start, " \n"));
-    return true;
+    if (b->folder == NULL)
+        return true;
+    if (a->major != b->major)
+        return wanted == 0 || a->major < wanted ? a->major > b->major : a->major < b->major;
+    return a->minor > b->minor;
 }
 
-static bool ask_version(const char *folder, struct candidate *out)
+static bool is_given(const char *bin_dir)
 {
+    return bin_dir != NULL && *bin_dir != '\0';
+}
+
+/* Asks the pg_dump of this folder, if there is one, and remembers it where it belongs. */
+static void look_into(struct search *search, const char *folder)
+{
+    struct candidate candidate = {0};
     struct err ignored = {0};
     struct text line;
     char *program = file_join(folder, "pg_dump");
     const char *argv[] = {program, "--version", NULL};
     struct process_spec spec = {.argv = argv};
     text_init(&line, 4096);
-    bool good = access(program, X_OK) == 0 && process_run(&spec, &line, &ignored) == 0 &&
-                parse_version(line.data, out);
-    if (good)
-        out->folder = memory_strdup(folder);
+    if (access(program, X_OK) < 0 || process_run(&spec, &line, &ignored) < 0)
+        goto cleanup;
+
+    /* "pg_dump (PostgreSQL) 15.18 (Debian …)": 15.18, of 9.6.24 what server_version_num has
+     * of it, of 18beta3 the major. */
+    char *at = strstr(line.data, ") ");
+    if (at == NULL)
+        goto cleanup;
+    char *version = at + 2, *end;
+    long major = strtol(version, &end, 10);
+    long minor = *end == '.' ? strtol(end + 1, &end, 10) : 0;
+    if (major < 10 && *end == '.')
+        minor = minor * 100 + strtol(end + 1, NULL, 10);
+    if (major < 9 || major > 999 || minor < 0 || minor >= MAJOR)
+        goto cleanup;
+    candidate = (struct candidate){memory_strdup(folder),
+                                   memory_strndup(version, strcspn(version, " \n")),
+                                   (int)major, (int)minor};
+
+    struct candidate *slot =
+        candidate.major >= search->wanted ? &search->best : &search->older;
+    if (is_better(search->wanted, &candidate, slot)) {
+        release_candidate(slot);
+        *slot = candidate;
+        candidate = (struct candidate){0};
+    }
+cleanup:
+    release_candidate(&candidate);
     text_release(&line);
     free(program);
-    return good;
-}
-
-/* Takes the candidate over. */
-static void consider(struct search *search, struct candidate *candidate)
-{
-    bool fits = candidate->major >= search->wanted;
-    struct candidate *slot = fits ? &search->best : &search->newest;
-    bool smallest = fits && search->wanted > 0;
-    bool better = slot->folder == NULL || (smallest ? candidate->major < slot->major
-                                                    : candidate->major > slot->major);
-    if (better) {
-        struct candidate old = *slot;
-        *slot = *candidate;
-        *candidate = old;
-    }
-    release_candidate(candidate);
-}
-
-static void look_into(struct search *search, const char *folder)
-{
-    struct candidate candidate = {0};
-    if (ask_version(folder, &candidate))
-        consider(search, &candidate);
 }
 
 /* The folder itself, else its NN/bin. */
@@ -102,7 +107,7 @@ static void look_below(struct search *search, const char *folder)
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         char *rest;
         long major = strtol(entry->d_name, &rest, 10);
-        if (major < 9 || (*rest != '\0' && *rest != '.'))
+        if (major < 9 || (*rest != '\0' && *rest != '.')) /* 9.6 */
             continue;
         char *below = memory_format("%s/%s/bin", folder, entry->d_name);
         look_into(search, below);
@@ -116,9 +121,7 @@ static void look_below(struct search *search, const char *folder)
 static void look_on_path(struct search *search)
 {
     char *program = process_find("pg_dump");
-    if (program == NULL)
-        return;
-    char *real = realpath(program, NULL);
+    char *real = program == NULL ? NULL : realpath(program, NULL);
     if (real != NULL && !text_ends_with(real, "/pg_wrapper")) {
         char *folder = file_folder(program);
         look_into(search, folder);
@@ -128,36 +131,29 @@ static void look_on_path(struct search *search)
     free(program);
 }
 
-static void run_search(struct search *search, const char *bin_dir)
+static int fail(const struct search *search, const struct programs_places *places,
+                struct err *err)
 {
-    if (bin_dir != NULL && *bin_dir != '\0') {
-        look_below(search, bin_dir);
-        return;
-    }
-    look_on_path(search);
-    if (search->best.folder == NULL)
-        look_below(search, SYSTEM_FOLDER);
-}
-
-static int fail(const struct search *search, const char *bin_dir, struct err *err)
-{
-    const char *where =
-        bin_dir != NULL && *bin_dir != '\0' ? bin_dir : "PATH and " SYSTEM_FOLDER;
-    if (search->newest.folder != NULL)
+    char *where = is_given(places->bin_dir)
+                      ? memory_strdup(places->bin_dir)
+                      : memory_format("PATH and %s", places->system_folder);
+    if (search->older.folder != NULL)
         err_set(err, ERR_DATABASE,
                 "pg_dump %s is too old for a server of version %d (looked in %s)",
-                search->newest.version, search->wanted, where);
+                search->older.version, search->wanted, where);
     else if (search->wanted > 0)
         err_set(err, ERR_DATABASE, "no pg_dump for a server of version %d (looked in %s)",
                 search->wanted, where);
     else
         err_set(err, ERR_DATABASE, "no pg_dump (looked in %s)", where);
+    free(where);
     if (search->wanted > 0)
         return err_hint(err, "install the package postgresql-client-%d, or set pg_bin_dir",
                         search->wanted);
     return err_hint(err, "install the package postgresql-client, or set pg_bin_dir");
 }
 
+/* The four of one folder; a package without one of them is an error. */
 static int take(const struct candidate *candidate, struct programs *out, struct err *err)
 {
     const struct row {
@@ -182,19 +178,53 @@ static int take(const struct candidate *candidate, struct programs *out, struct 
     return 0;
 }
 
+int programs_find_in(const struct programs_places *places, int server_version_num,
+                     struct programs *out, struct err *err)
+{
+    struct search search = {.wanted = server_version_num / MAJOR};
+    bool any = search.wanted == 0;
+    *out = (struct programs){0};
+
+    /* All places, because the right major may be in the last of them. But a bin_dir that is
+     * of no use at all is a mistake, not to be passed over. */
+    const struct candidate *best = &search.best;
+    bool given = is_given(places->bin_dir);
+    if (given)
+        look_below(&search, places->bin_dir);
+    if (best->folder == NULL ? !given : !any)
+        look_on_path(&search);
+    if (best->folder == NULL ? !given : !any)
+        look_below(&search, places->system_folder);
+    if (given && best->folder != NULL && !text_starts_with(best->folder, places->bin_dir))
+        log_info("pg_dump %s from %s is nearer to the server than that of pg_bin_dir",
+                 best->version, best->folder);
+
+    int minor = server_version_num % MAJOR;
+    int result = best->folder == NULL ? fail(&search, places, err) : take(best, out, err);
+    if (result < 0)
+        programs_release(out);
+    else if (!any && best->major > search.wanted)
+        /* 17's pg_dump sets transaction_timeout, which a server of 15 does not know. */
+        out->warning = memory_format(
+            "pg_dump %s is newer than the server: what it writes does not restore into a "
+            "server of version %d (install the package postgresql-client-%d)",
+            best->version, search.wanted, search.wanted);
+    else if (!any && best->minor < minor && search.wanted >= 10)
+        /* 15.19 wrote of a 15.20 server a column attribute that no other version takes. */
+        out->warning = memory_format(
+            "pg_dump %s is older than the server, which is %d.%d: bring the package "
+            "postgresql-client-%d up to date",
+            best->version, search.wanted, minor, search.wanted);
+    release_candidate(&search.best);
+    release_candidate(&search.older);
+    return result;
+}
+
 int programs_find(const char *bin_dir, int server_version_num, struct programs *out,
                   struct err *err)
 {
-    struct search search = {.wanted = server_version_num / 10000};
-    *out = (struct programs){0};
-    run_search(&search, bin_dir);
-    int result = search.best.folder == NULL ? fail(&search, bin_dir, err)
-                                            : take(&search.best, out, err);
-    if (result < 0)
-        programs_release(out);
-    release_candidate(&search.best);
-    release_candidate(&search.newest);
-    return result;
+    const struct programs_places places = {bin_dir, SYSTEM_FOLDER};
+    return programs_find_in(&places, server_version_num, out, err);
 }
 
 void programs_release(struct programs *programs)
@@ -204,5 +234,6 @@ void programs_release(struct programs *programs)
     free(programs->pg_restore);
     free(programs->psql);
     free(programs->version);
+    free(programs->warning);
     *programs = (struct programs){0};
 }

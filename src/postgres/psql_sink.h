@@ -13,6 +13,7 @@
 #include "base/cancel.h"
 #include "base/text.h"
 #include "postgres/dump.h"
+#include "postgres/programs.h"
 
 struct psql_sink_spec {
     const char *conninfo; /* of the target, password allowed */

@@ -64,8 +64,15 @@ for major in $majors; do
         like "$major: and names the package" "$err" "postgresql-client-$major"
     else
         is "$major: a newer pg_dump takes it" "$status" 0
+        like "$major: and says what such a dump is not good for" "$err" "warning: .*does not restore into a server of version $major"
         run "$pgkeep" verify "$out" --level full
         is "$major: and it verifies" "$status" 0
+        run "$pgkeep" doctor --source "$source"
+        like "$major: doctor says the same" "$out" "warning .*does not restore into a server of version $major"
+        PATH=$bin:$PATH PGKEEP_PG_BIN_DIR=$pg_bin run "$pgkeep" backup --source "$source" --store "dir:$folder"
+        is "$major: its own pg_dump goes before a newer one, wherever it lies" \
+            "$status $("$pgkeep" show "$out" --json | jq -r '.versions.pg_dump | split(".")[0]')" "0 $major"
+        unlike "$major: without a warning" "$err" 'warning'
     fi
     pg_down "pg$major"
 done

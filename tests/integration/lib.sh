@@ -122,6 +122,8 @@ pg_find() {
     pg_bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
     [ -x "${pg_bin:-}/initdb" ] || skip_all "no PostgreSQL server is installed (package postgresql)"
     PATH=$pg_bin:$PATH
+    FAKE_PG_MAJOR=$(basename "$(dirname "$pg_bin")") # so that fake_pg_dump is of the server's major
+    export FAKE_PG_MAJOR
 }
 # pg_programs MAJOR: the folder of another major's programs, where the user postgres can read them (the kept ones may
 # lie in root's home). Fails when it was not fetched.

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "postgres/conninfo.h"
 #include "postgres/dump.h"
+#include "postgres/programs.h"
 #include "postgres/psql_sink.h"
 #include "postgres/server.h"
 

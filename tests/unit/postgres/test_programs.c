@@ -1,4 +1,4 @@
-#include "postgres/dump.h"
+#include "postgres/programs.h"
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -45,6 +45,26 @@ static void make_all(void)
     make_programs("one", "15.18 (Debian 15.18-0+deb12u1)");
     make_programs("old", "9.6.24");
     make_programs("odd", "of no version");
+    make_programs("system/15/bin", "15.20");
+    make_programs("system/16/bin", "16.9");
+    make_programs("path", "15.19");
+    setenv("PATH", "/nonexistent", 1); /* whatever this machine has */
+}
+
+/* With nothing but bin_dir, or with PATH (NULL: without) and packages too. */
+static int find(const char *bin_dir, const char *path, int server,
+                struct programs *programs, struct err *err)
+{
+    char *place = bin_dir == NULL ? NULL : file_join(folder, bin_dir);
+    char *packages = file_join(folder, path == NULL ? "nothing" : "system");
+    char *search = path == NULL ? NULL : file_join(folder, path);
+    struct programs_places places = {place, packages};
+    setenv("PATH", search == NULL ? "/nonexistent" : search, 1);
+    int result = programs_find_in(&places, server, programs, err);
+    free(search);
+    free(packages);
+    free(place);
+    return result;
 }
 
 static const struct {
@@ -77,7 +97,7 @@ START_TEST(the_smallest_major_that_is_not_older_than_the_server_is_chosen)
     struct err err = {0};
     struct programs programs;
     char *bin_dir = file_join(folder, rows[_i].bin_dir);
-    int result = programs_find(bin_dir, rows[_i].server, &programs, &err);
+    int result = find(rows[_i].bin_dir, NULL, rows[_i].server, &programs, &err);
     if (rows[_i].version != NULL) {
         ck_assert_msg(result == 0, "%s", err.text);
         ck_assert_str_eq(programs.version, rows[_i].version);
@@ -109,19 +129,81 @@ START_TEST(path_goes_before_the_systems_folder_and_bin_dir_before_path)
 {
     struct err err = {0};
     struct programs programs;
-    char *path = file_join(folder, "one");
-    char *many = file_join(folder, "many");
-    char *search = memory_format("%s:/usr/bin:/bin", path);
-    setenv("PATH", search, 1);
-    free(search);
-    ck_assert_msg(programs_find(NULL, 140000, &programs, &err) == 0, "%s", err.text);
-    ck_assert(text_starts_with(programs.pg_dump, path));
+    /* Of equal versions: the first place. */
+    make_programs("system/15/bin", "15.18");
+    make_programs("path", "15.18");
+    ck_assert_msg(find(NULL, "path", 150018, &programs, &err) == 0, "%s", err.text);
+    ck_assert_ptr_nonnull(strstr(programs.pg_dump, "/path/"));
     programs_release(&programs);
-    ck_assert_int_eq(programs_find(many, 140000, &programs, &err), 0);
+    ck_assert_int_eq(find("one", "path", 150018, &programs, &err), 0);
+    ck_assert_ptr_nonnull(strstr(programs.pg_dump, "/one/"));
+    programs_release(&programs);
+    ck_assert_int_eq(find("many", NULL, 140000, &programs, &err), 0);
     ck_assert_str_eq(programs.version, "14.19");
     programs_release(&programs);
-    free(path);
-    free(many);
+    /* Whatever version: the first place that has any. */
+    ck_assert_int_eq(find("many", "path", 0, &programs, &err), 0);
+    ck_assert_str_eq(programs.version, "17.6");
+    programs_release(&programs);
+    ck_assert_int_eq(find(NULL, "path", 0, &programs, &err), 0);
+    ck_assert_ptr_nonnull(strstr(programs.pg_dump, "/path/"));
+    programs_release(&programs);
+}
+END_TEST
+
+/* Note 29 of the contract. */
+static const struct {
+    const char *bin_dir, *path;
+    int server;
+    const char *version;
+    const char *warning; /* NULL: none */
+} choices[] = {
+    {"many", "path", 150020, "15.20", NULL}, /* the server's major, in the last place */
+    {NULL, "path", 150018, "15.20", NULL},   /* its newest minor */
+    {"one", "path", 150018, "15.20", NULL},
+    {"many", "path", 140019, "14.19", NULL},
+    {"many", "path", 160000, "16.10", NULL},
+    {NULL, "path", 160010, "16.9",
+     "pg_dump 16.9 is older than the server, which is 16.10: bring the package "
+     "postgresql-client-16 up to date"},
+    {NULL, "path", 150021, "15.20", "older than the server, which is 15.21"},
+    {NULL, "path", 140001, "15.20",
+     "pg_dump 15.20 is newer than the server: what it writes does not restore into a "
+     "server "
+     "of version 14 (install the package postgresql-client-14)"},
+    {"many", NULL, 150001, "16.10", "does not restore into a server of version 15"},
+    {"many", NULL, 90624, "14.19", "does not restore into a server of version 9"},
+    {"old", NULL, 90624, "9.6.24", NULL},
+    {"many", NULL, 0, "17.6", NULL},
+};
+
+START_TEST(the_servers_own_major_is_taken_wherever_it_lies_and_else_it_is_said)
+{
+    struct err err = {0};
+    struct programs programs;
+    ck_assert_msg(find(choices[_i].bin_dir, choices[_i].path, choices[_i].server, &programs,
+                       &err) == 0,
+                  "%s", err.text);
+    ck_assert_str_eq(programs.version, choices[_i].version);
+    if (choices[_i].warning == NULL)
+        ck_assert_msg(programs.warning == NULL, "%s", programs.warning);
+    else
+        ck_assert_msg(strstr(programs.warning, choices[_i].warning) != NULL, "%s",
+                      programs.warning);
+    programs_release(&programs);
+}
+END_TEST
+
+START_TEST(a_bin_dir_that_is_of_no_use_is_an_error_whatever_else_there_is)
+{
+    static const char *const useless[] = {"old", "odd", "absent"};
+    for (size_t i = 0; i < sizeof useless / sizeof *useless; i++) {
+        struct err err = {0};
+        struct programs programs;
+        ck_assert_int_eq(find(useless[i], "path", 150018, &programs, &err), -1);
+        ck_assert_msg(strstr(err.text, "PATH") == NULL, "%s", err.text);
+        ck_assert_ptr_nonnull(strstr(err.text, "postgresql-client-15"));
+    }
 }
 END_TEST
 
@@ -134,7 +216,7 @@ START_TEST(a_package_without_one_of_its_programs_is_an_error_that_names_it)
     ck_assert_int_eq(chmod(psql, 0600), 0);
     bool is_root = access(psql, X_OK) == 0;
     ck_assert(!is_root);
-    ck_assert_int_eq(programs_find(bin_dir, 150000, &programs, &err), -1);
+    ck_assert_int_eq(find("one", NULL, 150000, &programs, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, psql));
     ck_assert_ptr_null(programs.pg_dump);
     ck_assert_int_eq(chmod(psql, 0700), 0);
@@ -147,11 +229,15 @@ int main(void)
 {
     Suite *suite = suite_create("programs");
     TCase *tcase = tcase_create("programs");
-    tcase_add_unchecked_fixture(tcase, make_all, remove_programs);
+    tcase_add_checked_fixture(tcase, make_all, remove_programs);
     tcase_add_loop_test(tcase,
                         the_smallest_major_that_is_not_older_than_the_server_is_chosen, 0,
                         sizeof rows / sizeof *rows);
     tcase_add_test(tcase, path_goes_before_the_systems_folder_and_bin_dir_before_path);
+    tcase_add_loop_test(tcase,
+                        the_servers_own_major_is_taken_wherever_it_lies_and_else_it_is_said,
+                        0, sizeof choices / sizeof *choices);
+    tcase_add_test(tcase, a_bin_dir_that_is_of_no_use_is_an_error_whatever_else_there_is);
     tcase_add_test(tcase, a_package_without_one_of_its_programs_is_an_error_that_names_it);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
