@@ -106,10 +106,15 @@ static int ask_server(struct job_run *run, struct err *err)
     if (server == NULL)
         return -1;
     /* Without `databases` it is the one the connection leads to, whatever its name. */
+    struct server_databases found = {0};
     if (source->databases.count > 0)
         result = server_databases(server, &source->databases, &source->exclude_databases,
-                                  &run->databases, err);
-    else
+                                  &found, err);
+    for (size_t i = 0; i < found.count; i++)
+        if (found.items[i].problem == NULL)
+            strlist_add(&run->databases, found.items[i].name);
+    server_databases_release(&found);
+    if (source->databases.count == 0)
         strlist_add(&run->databases, server_database(server));
     if (result == 0)
         result = programs_find(session_settings(run->session)->pg_bin_dir,

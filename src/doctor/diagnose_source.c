@@ -45,10 +45,29 @@ static int find_databases(struct asked *asked, struct server *server, struct err
         strlist_add(&asked->databases, server_database(server));
         return 0;
     }
-    if (server_databases(server, &source->databases, &source->exclude_databases,
-                         &asked->databases, err) < 0)
+    struct server_databases found;
+    if (server_databases(server, &source->databases, &source->exclude_databases, &found,
+                         err) < 0)
         return -1;
-    if (asked->databases.count > 0 || source->globals)
+    bool told = false;
+    for (size_t i = 0; i < found.count; i++) {
+        const struct server_database *database = &found.items[i];
+        struct err missing = {0};
+        if (database->problem == NULL) {
+            strlist_add(&asked->databases, database->name);
+        } else if (database->named) { /* a backup would fail for it */
+            err_set(&missing, ERR_DATABASE, "database \"%s\": %s", database->name,
+                    database->problem);
+            diagnose_fail(asked->d, DIAGNOSE_DATABASES, &missing);
+            told = true;
+        } else { /* a backup would leave it out */
+            diagnose_say(asked->d, DIAGNOSE_DATABASES, DIAGNOSE_WARNING, NULL,
+                         "database \"%s\" is left out: %s", database->name,
+                         database->problem);
+        }
+    }
+    server_databases_release(&found);
+    if (asked->databases.count > 0 || source->globals || told)
         return 0;
     err_set(err, ERR_DATABASE, "none of the server fits `databases`");
     return err_hint(err, "check databases and exclude_databases of the source");

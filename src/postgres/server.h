@@ -52,10 +52,22 @@ void server_properties_release(struct server_properties *properties);
 
 /* pg_database_size of its database. */
 int server_size(struct server *server, uint64_t *bytes, struct err *err) MUST_USE;
-/* Connectable non-template databases minus patterns ('*' and '?' wildcards). */
+/* One that is meant, whether or not it can be dumped. */
+struct server_database {
+    char *name;
+    char *problem; /* why it cannot be, to be put behind its name; NULL: it can */
+    bool named;    /* by itself, not only by a pattern */
+};
+struct server_databases {
+    struct server_database *items;
+    size_t count, capacity;
+};
+/* Those that `include` picks (names, or patterns with '*' and '?'; none: all), minus
+ * `exclude`, by name; last what is named but is not there. Templates only when named. */
 int server_databases(struct server *server, const struct strlist *include,
-                     const struct strlist *exclude, struct strlist *out,
+                     const struct strlist *exclude, struct server_databases *out,
                      struct err *err) MUST_USE;
+void server_databases_release(struct server_databases *databases);
 /* Errors (ERR_DATABASE, with a hint naming BYPASSRLS or pg_read_all_data) when this role
  * could not dump every row: row-level security that applies to it, tables, sequences or
  * large objects it may not read. Only what the filters (may be NULL) leave in is looked at,

@@ -63,7 +63,8 @@ static int facts(const struct arguments *arguments, struct err *err)
 
 static int databases(const struct arguments *arguments, struct err *err)
 {
-    struct strlist include = {0}, exclude = {0}, found = {0};
+    struct strlist include = {0}, exclude = {0};
+    struct server_databases found = {0};
     struct server *server = server_connect(arguments->items[0], NULL, NULL, err);
     if (server == NULL)
         return -1;
@@ -73,10 +74,11 @@ static int databases(const struct arguments *arguments, struct err *err)
         strlist_add(&exclude, arguments->items[2]);
     int result = server_databases(server, &include, &exclude, &found, err);
     for (size_t i = 0; i < found.count; i++)
-        puts(found.items[i]);
+        printf("%s%s%s\n", found.items[i].name, found.items[i].problem ? ": " : "",
+               found.items[i].problem ? found.items[i].problem : "");
     strlist_release(&include);
     strlist_release(&exclude);
-    strlist_release(&found);
+    server_databases_release(&found);
     server_free(server);
     return result;
 }

@@ -385,7 +385,8 @@ static void begin_many(const char *job)
                   "globals = true;",
         .job = job};
     begin(&spec);
-    fake_libpq_answer("SELECT datname FROM", 1, "alpha", "beta", "skipped", "zeta",
+    fake_libpq_answer("SELECT datname, ", 4, "alpha", "t", "-1", "f", "beta", "t", "-1",
+                      "f", "skipped", "t", "-1", "f", "zeta", "t", "-1", "f",
                       FAKE_LIBPQ_END);
 }
 
