@@ -141,7 +141,8 @@ START_TEST(each_database_is_connected_to)
 {
     source()->globals = false;
     strlist_add(&source()->databases, "*");
-    fake_libpq_answer("SELECT datname FROM", 1, "shop", "stock", FAKE_LIBPQ_END);
+    fake_libpq_answer("SELECT datname, ", 4, "shop", "t", "-1", "f", "stock", "t", "-1",
+                      "f", FAKE_LIBPQ_END);
     look();
     expect("source", "rights", DIAGNOSE_OK, "database \"shop\"");
     expect("source", "rights", DIAGNOSE_OK, "database \"stock\"");
@@ -155,10 +156,37 @@ END_TEST
 START_TEST(a_pattern_that_fits_no_database_is_told)
 {
     strlist_add(&source()->databases, "none*");
-    fake_libpq_answer("SELECT datname FROM", 1, FAKE_LIBPQ_END);
+    fake_libpq_answer("SELECT datname, ", 4, FAKE_LIBPQ_END);
     look();
     expect("source", "databases", DIAGNOSE_FAILED, "none of the server fits");
     ck_assert(!is_told("rights"));
+}
+END_TEST
+
+START_TEST(a_named_database_that_cannot_be_dumped_is_a_failure_and_another_a_warning)
+{
+    strlist_add(&source()->databases, "shpo");
+    strlist_add(&source()->databases, "*");
+    fake_libpq_answer("SELECT datname, ", 4, "shop", "t", "-1", "f", "broken", "t", "-2",
+                      "f", FAKE_LIBPQ_END);
+    look();
+    expect("source", "databases", DIAGNOSE_FAILED,
+           "database \"shpo\": the server has no such database; did you mean \"shop\"?");
+    expect("source", "databases", DIAGNOSE_WARNING,
+           "database \"broken\" is left out: it is invalid");
+    expect("source", "rights", DIAGNOSE_OK, "database \"shop\"");
+    ck_assert_int_eq(result.first, ERR_DATABASE);
+}
+END_TEST
+
+START_TEST(a_pg_dump_that_is_not_of_the_servers_major_is_a_warning)
+{
+    setenv("FAKE_PG", "version=98.1", 1);
+    fake_libpq_reset();
+    fake_libpq_serve(970003, 1000000);
+    look();
+    expect("source", "programs", DIAGNOSE_WARNING,
+           "does not restore into a server of version 97");
 }
 END_TEST
 
@@ -303,6 +331,9 @@ int main(void)
     tcase_add_test(tests, no_program_that_fits_the_server_is_told);
     tcase_add_test(tests, each_database_is_connected_to);
     tcase_add_test(tests, a_pattern_that_fits_no_database_is_told);
+    tcase_add_test(tests,
+                   a_named_database_that_cannot_be_dumped_is_a_failure_and_another_a_warning);
+    tcase_add_test(tests, a_pg_dump_that_is_not_of_the_servers_major_is_a_warning);
     tcase_add_test(tests, rights_that_are_missing_are_told);
     tcase_add_test(tests, roles_are_dumped_to_see_whether_they_can_be);
     tcase_add_test(tests, a_job_without_rows_wants_definitions_only);
