@@ -9,7 +9,7 @@
 #include "repository/repository_object.h"
 #include "repository/state_sync.h"
 #include "copy/recover.h"
-#include "copy/resend.h"
+#include "copy/fanout.h"
 #include "copy/copy_reader.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -35,8 +35,7 @@ struct transfer {
     bool finishing;  /* our data may be visible: its upload was told to finish */
     bool committing; /* our manifest may be there */
     char *handle;    /* of the upload to be continued; NULL: none */
-    struct store_upload *upload;
-    struct resend resend;
+    struct fanout *fanout; /* has the upload; NULL: none was begun or taken up */
 };
 
 const char *copy_artifact_outcome_name(enum copy_artifact_outcome outcome)
@@ -277,30 +276,31 @@ static int note_pending(void *context, const char *handle, struct err *err)
     return catalog_copy_begun(t->catalog, t->copy.id, handle, err);
 }
 
+/* Takes the upload of an earlier try up, if it is there and may be one of ours. */
 static int try_to_continue(struct transfer *t, const struct store_upload_spec *spec,
-                           unsigned *number, struct err *err)
+                           struct store_upload **upload, struct fanout_there *there,
+                           struct err *err)
 {
-    uint64_t offset = 0;
-    t->upload =
-        store_upload_resume(t->target->store, spec, t->handle, &offset, number, err);
-    if (t->upload == NULL && err->kind != ERR_NOT_FOUND)
+    *upload = store_upload_resume(t->target->store, spec, t->handle, &there->bytes,
+                                  &there->next_part, err);
+    if (*upload == NULL && err->kind != ERR_NOT_FOUND)
         return -1;
     err_clear(err);
-    if (t->upload && offset <= t->artifact.stored_bytes) {
-        t->result->resumed = offset;
+    if (*upload && there->bytes <= t->artifact.stored_bytes) {
+        t->result->resumed = there->bytes;
         t->result->outcome = COPY_ARTIFACT_RESUMED;
         return 0;
     }
-    /* Gone, or nothing that we began. */
-    store_upload_free(t->upload);
-    t->upload = NULL;
+    /* Gone, or nothing that we began: all of it is sent. */
+    store_upload_free(*upload);
+    *upload = NULL;
+    *there = (struct fanout_there){0, 1};
     return store_abort_pending(t->target->store, t->copy.key, t->handle, err);
 }
 
 static int begin_upload(struct transfer *t, struct err *err)
 {
     enum codec_kind codec = CODEC_NONE;
-    unsigned number = 1;
     if (!codec_from_name(t->artifact.compression, &codec))
         return err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
                        t->artifact.compression);
@@ -309,22 +309,21 @@ static int begin_upload(struct transfer *t, struct err *err)
                                      .id = t->artifact.id,
                                      .on_pending = note_pending,
                                      .context = t};
-    if (t->handle && try_to_continue(t, &spec, &number, err) < 0)
+    /* An earlier try's upload, else a new one: the catalog knows of it before it exists. */
+    struct fanout_target target = {.name = t->target->name, .store = t->target->store};
+    struct fanout_there there = {0, 1};
+    if (t->handle && try_to_continue(t, &spec, &target.upload, &there, err) < 0)
         return -1;
-    if (t->upload == NULL && note_pending(t, NULL, err) < 0)
+    if (target.upload == NULL && note_pending(t, NULL, err) < 0)
         return -1;
-    if (t->upload == NULL)
-        t->upload = store_upload_begin(t->target->store, &spec, err);
-    if (t->upload == NULL)
+    if (target.upload == NULL)
+        target.upload = store_upload_begin(t->target->store, &spec, err);
+    if (target.upload == NULL)
         return -1;
-    struct resend_spec resend = {.store = t->target->store,
-                                 .upload = t->upload,
-                                 .size = t->artifact.stored_bytes,
-                                 .skip = t->result->resumed,
-                                 .number = number,
-                                 .budget = session_settings(t->spec->session)->part_budget,
-                                 .cancel = session_cancel(t->spec->session)};
-    return resend_init(&t->resend, &resend, err);
+    t->fanout = fanout_new_object(t->artifact.stored_bytes,
+                                  session_settings(t->spec->session)->part_budget, &there);
+    fanout_add(t->fanout, &target);
+    return fanout_start(t->fanout, session_cancel(t->spec->session), err);
 }
 
 /* Of an earlier copy or try: only now that the new bytes are whole. */
@@ -343,7 +342,7 @@ static int finish_data(struct transfer *t, struct err *err)
     struct store_object object = {0};
     /* Before the call, not after it: an answer that is lost leaves the object there. */
     t->finishing = true;
-    if (store_upload_finish(t->upload, &object, err) < 0)
+    if (store_upload_finish(fanout_target(t->fanout, 0)->upload, &object, err) < 0)
         return -1;
     t->finishing = false;
     t->replaces = true; /* from here on an object of ours is visible */
@@ -351,17 +350,17 @@ static int finish_data(struct transfer *t, struct err *err)
     memory_replace(&t->copy.etag, object.etag);
     memory_replace(&t->copy.version, object.version);
     store_object_release(&object);
-    return resend_check(&t->resend, t->target->store, t->copy.key, err);
+    return fanout_check_skipped(t->fanout, t->copy.key, err);
 }
 
 static int send_data(struct transfer *t, struct err *err)
 {
-    struct stream_sink sink = {.write = resend_write, .context = &t->resend};
     if (begin_upload(t, err) < 0)
         return -1;
+    struct stream_sink sink = {.write = fanout_write, .context = t->fanout};
     if (read_source(t, sink, &t->meter, err) < 0)
         return -1;
-    if (resend_end(&t->resend, err) < 0 || remove_replaced(t, err) < 0)
+    if (fanout_end(t->fanout, err) < 0 || remove_replaced(t, err) < 0)
         return -1;
     return finish_data(t, err);
 }
@@ -403,13 +402,17 @@ static bool data_is_absent(struct transfer *t)
 
 /* True: nothing of this try, or of what it was to replace, is left. What another machine
  * may have put there is not ours to remove. */
-static bool undo(struct transfer *t)
+static bool undo(struct transfer *t, const struct err *why)
 {
     struct err trouble = {0};
     /* One that was never taken up is still open, and nobody else knows its handle. */
-    bool given_up = t->upload == NULL && t->handle != NULL;
-    bool clean = store_upload_discard(t->upload);
-    t->upload = NULL;
+    bool given_up = t->fanout == NULL && t->handle != NULL;
+    bool clean = true;
+    if (t->fanout) {
+        if (fanout_alive(t->fanout) > 0)
+            fanout_undo(t->fanout, 0, why);
+        clean = fanout_target(t->fanout, 0)->undone;
+    }
     store_set_cleaning(t->target->store, true);
     if (given_up &&
         store_abort_pending(t->target->store, t->copy.key, t->handle, &trouble) < 0) {
@@ -430,7 +433,7 @@ static bool undo(struct transfer *t)
 static void give_up(struct transfer *t, const struct err *why)
 {
     struct err trouble = {0};
-    bool clean = undo(t);
+    bool clean = undo(t, why);
     if (catalog_copy_fail(t->catalog, t->copy.id, why->text, clean, &trouble) < 0)
         log_warning("%s", trouble.text);
 }
@@ -457,8 +460,7 @@ static int load(struct transfer *t, struct err *err)
 
 static void release(struct transfer *t)
 {
-    store_upload_free(t->upload);
-    resend_release(&t->resend);
+    fanout_free(t->fanout);
     copy_reader_close(t->retrieve);
     catalog_copy_release(&t->copy);
     catalog_artifact_release(&t->artifact);

@@ -6,8 +6,11 @@
  */
 #include "copy/fanout.h"
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+
+enum { PIECE = 1 << 20 /* of what is read back */ };
 
 struct fanout {
     uint64_t estimate, budget;
@@ -18,10 +21,15 @@ struct fanout {
     struct part_pool *pool;
     size_t part_size;  /* of the pool's parts now */
     struct part *part; /* being filled; NULL: none was taken yet */
-    unsigned number;   /* of that part */
-    uint64_t bytes;
-    uint64_t *sizes; /* of the parts handed over */
-    size_t sizes_capacity;
+    unsigned number;   /* of the next part */
+    uint64_t bytes;    /* written to us */
+    uint64_t *sizes;   /* of the parts handed over */
+    size_t size_count, size_capacity;
+    /* an object of which the target has the beginning already */
+    bool is_object; /* estimate is its size */
+    uint64_t skip;
+    struct digest skipped;
+    unsigned char skipped_sum[SHA256_SIZE]; /* after fanout_end */
 };
 
 struct fanout *fanout_new(uint64_t estimate, uint64_t budget, size_t least)
@@ -30,6 +38,18 @@ struct fanout *fanout_new(uint64_t estimate, uint64_t budget, size_t least)
     fanout->estimate = estimate;
     fanout->budget = budget;
     fanout->least = least;
+    fanout->number = 1;
+    return fanout;
+}
+
+struct fanout *fanout_new_object(uint64_t size, uint64_t budget,
+                                 const struct fanout_there *there)
+{
+    struct fanout *fanout = fanout_new(size, budget, 1);
+    fanout->is_object = true;
+    fanout->skip = there->bytes;
+    fanout->number = there->next_part;
+    digest_init(&fanout->skipped, DIGEST_SHA256);
     return fanout;
 }
 
@@ -41,6 +61,7 @@ void fanout_add(struct fanout *fanout, const struct fanout_target *target)
     fanout->targets[fanout->count++].began = target->upload != NULL;
     if (target->upload == NULL)
         return;
+    /* Every store gets the same parts, so the strictest of their rules hold. */
     struct store_part_rules rules = store_part_rules(target->store);
     fanout->rules =
         fanout_alive(fanout) == 1 ? rules : store_parts_merge(fanout->rules, rules);
@@ -56,28 +77,29 @@ static size_t parts_for(const struct fanout *fanout, size_t part_size)
     return count > FANOUT_PARTS_MAX ? FANOUT_PARTS_MAX : (size_t)count;
 }
 
-static int part_size_of(const struct fanout *fanout, unsigned number, size_t *size,
-                        struct err *err)
+/* What the schedule says for the next part; a stream is never cut to fit. */
+static int next_part_size(const struct fanout *fanout, size_t *size, struct err *err)
 {
-    uint64_t wanted = store_parts_size(&fanout->rules, fanout->estimate, number);
-    if (wanted > 0) {
-        *size = (size_t)wanted;
+    uint64_t wanted = store_parts_size(&fanout->rules, fanout->estimate, fanout->number);
+    *size = (size_t)wanted;
+    if (wanted > 0)
         return 0;
-    }
+    if (fanout->is_object)
+        return err_set(err, ERR_STORE, "%llu bytes do not fit into %u parts",
+                       (unsigned long long)fanout->estimate, fanout->rules.max_parts);
     char held[32];
     text_size(held, fanout->bytes);
     err_set(err, ERR_STORE,
             "the backup is larger than %u parts can hold: %s were sent and it goes on",
             fanout->rules.max_parts, held);
-    err_hint(err, "a store's max_parts or provider limits it; the upload is undone");
-    return -1;
+    return err_hint(err, "a store's max_parts or provider limits it; the upload is undone");
 }
 
 int fanout_start(struct fanout *fanout, const struct cancel *cancel, struct err *err)
 {
     if (fanout_alive(fanout) < fanout->least)
         return fanout_too_few(fanout, err);
-    if (part_size_of(fanout, 1, &fanout->part_size, err) < 0)
+    if (next_part_size(fanout, &fanout->part_size, err) < 0)
         return -1;
     fanout->pool =
         part_pool_new(parts_for(fanout, fanout->part_size), fanout->part_size, cancel, err);
@@ -93,8 +115,7 @@ uint64_t fanout_memory(const struct fanout *fanout)
 static int open_part(struct fanout *fanout, struct err *err)
 {
     size_t size = 0;
-    unsigned number = fanout->number + 1;
-    if (part_size_of(fanout, number, &size, err) < 0)
+    if (next_part_size(fanout, &size, err) < 0)
         return -1;
     if (size != fanout->part_size)
         part_pool_resize(fanout->pool, parts_for(fanout, size), size);
@@ -102,8 +123,7 @@ static int open_part(struct fanout *fanout, struct err *err)
     fanout->part = part_pool_get(fanout->pool, err);
     if (fanout->part == NULL)
         return -1;
-    fanout->number = number;
-    fanout->part->number = number;
+    fanout->part->number = fanout->number++;
     fanout->part->offset = fanout->bytes;
     return 0;
 }
@@ -124,48 +144,61 @@ void fanout_drop(struct fanout *fanout, size_t index, const struct err *why)
     fanout_undo(fanout, index, why);
 }
 
-/* To every living upload; each takes a reference of its own. Too few left: -1. */
+/* One step of every living upload: this part of it (NULL: the wait for all of them). A store
+ * that fails is dropped; a cancel is no fault of the store's, and ends all. */
+static int each_upload(struct fanout *fanout, struct part *part, struct err *err)
+{
+    for (size_t i = 0; i < fanout->count; i++) {
+        struct store_upload *upload = fanout->targets[i].upload;
+        struct err why = {0};
+        if (upload == NULL || (part ? store_upload_part(upload, part, &why)
+                                    : store_upload_wait(upload, &why)) == 0)
+            continue;
+        if (why.kind == ERR_CANCELLED) {
+            *err = why;
+            return -1;
+        }
+        fanout_drop(fanout, i, &why);
+    }
+    return fanout_alive(fanout) < fanout->least ? fanout_too_few(fanout, err) : 0;
+}
+
+/* Each upload takes a reference of its own, so ours ends here. */
 static int hand_over(struct fanout *fanout, bool last, struct err *err)
 {
     struct part *part = fanout->part;
     fanout->part = NULL;
     part->last = last;
-    memory_grow(&fanout->sizes, &fanout->sizes_capacity, fanout->number,
+    memory_grow(&fanout->sizes, &fanout->size_capacity, fanout->size_count + 1,
                 sizeof *fanout->sizes);
-    fanout->sizes[fanout->number - 1] = part->size;
-    for (size_t i = 0; i < fanout->count; i++) {
-        struct fanout_target *target = &fanout->targets[i];
-        struct err why = {0};
-        if (target->upload == NULL || store_upload_part(target->upload, part, &why) == 0)
-            continue;
-        if (why.kind == ERR_CANCELLED) {
-            *err = why;
-            break;
-        }
-        fanout_drop(fanout, i, &why);
-    }
+    fanout->sizes[fanout->size_count++] = part->size;
+    int result = each_upload(fanout, part, err);
     part_release(part);
-    if (err->kind == ERR_CANCELLED)
-        return -1;
-    return fanout_alive(fanout) < fanout->least ? fanout_too_few(fanout, err) : 0;
-}
-
-/* A full part is kept until more comes: only then is it surely not the last. */
-static int make_room(struct fanout *fanout, struct err *err)
-{
-    if (fanout->part != NULL && fanout->part->size < fanout->part_size)
-        return 0;
-    if (fanout->part != NULL && hand_over(fanout, false, err) < 0)
-        return -1;
-    return open_part(fanout, err);
+    return result;
 }
 
 int fanout_write(void *context, const void *data, size_t size, struct err *err)
 {
     struct fanout *fanout = context;
     const unsigned char *from = data;
+    if (fanout->is_object && fanout->bytes + size > fanout->estimate)
+        return err_set(err, ERR_CORRUPT, "more than %llu bytes come from the source",
+                       (unsigned long long)fanout->estimate);
+    /* What is there already is not sent again, only hashed, to be held against it later. */
+    if (fanout->bytes < fanout->skip) {
+        uint64_t left = fanout->skip - fanout->bytes;
+        size_t now = size < left ? size : (size_t)left;
+        digest_add(&fanout->skipped, from, now);
+        fanout->bytes += now;
+        from += now;
+        size -= now;
+    }
     while (size > 0) {
-        if (make_room(fanout, err) < 0)
+        /* A full part is kept until more comes: only then is it surely not the last. */
+        bool full = fanout->part != NULL && fanout->part->size == fanout->part_size;
+        if (full && hand_over(fanout, false, err) < 0)
+            return -1;
+        if (fanout->part == NULL && open_part(fanout, err) < 0)
             return -1;
         struct part *part = fanout->part;
         size_t room = fanout->part_size - part->size;
@@ -181,22 +214,47 @@ int fanout_write(void *context, const void *data, size_t size, struct err *err)
 
 int fanout_end(struct fanout *fanout, struct err *err)
 {
-    if (fanout->part == NULL && open_part(fanout, err) < 0)
-        return -1;
-    if (hand_over(fanout, true, err) < 0)
-        return -1;
-    for (size_t i = 0; i < fanout->count; i++) {
-        struct fanout_target *target = &fanout->targets[i];
-        struct err why = {0};
-        if (target->upload == NULL || store_upload_wait(target->upload, &why) == 0)
-            continue;
-        if (why.kind == ERR_CANCELLED) {
-            *err = why;
-            return -1;
-        }
-        fanout_drop(fanout, i, &why);
+    if (fanout->is_object) {
+        digest_finish(&fanout->skipped, fanout->skipped_sum);
+        if (fanout->bytes != fanout->estimate)
+            return err_set(err, ERR_CORRUPT, "%llu of %llu bytes came from the source",
+                           (unsigned long long)fanout->bytes,
+                           (unsigned long long)fanout->estimate);
     }
-    return fanout_alive(fanout) < fanout->least ? fanout_too_few(fanout, err) : 0;
+    /* Without a byte it is one empty part; where all of it was there, none. */
+    if (fanout->bytes == 0 && open_part(fanout, err) < 0)
+        return -1;
+    if (fanout->part != NULL && hand_over(fanout, true, err) < 0)
+        return -1;
+    return each_upload(fanout, NULL, err);
+}
+
+int fanout_check_skipped(const struct fanout *fanout, const char *key, struct err *err)
+{
+    struct store *store = fanout->targets[0].store;
+    unsigned char sum[SHA256_SIZE];
+    struct digest digest;
+    ssize_t received = -1;
+    if (fanout->skip == 0)
+        return 0;
+    unsigned char *piece = memory_try(PIECE, err);
+    struct store_download *download =
+        piece ? store_download_begin(store, key, 0, fanout->skip, err) : NULL;
+    digest_init(&digest, DIGEST_SHA256);
+    while (download && (received = store_download_read(download, piece, PIECE, err)) > 0)
+        digest_add(&digest, piece, (size_t)received);
+    digest_finish(&digest, sum);
+    store_download_free(download);
+    free(piece);
+    if (received < 0)
+        return -1;
+    if (memcmp(sum, fanout->skipped_sum, sizeof sum) == 0)
+        return 0;
+    return err_set(
+        err, ERR_CORRUPT,
+        "store \"%s\": the %llu bytes that an earlier try had left are not those "
+        "of the backup",
+        store_name(store), (unsigned long long)fanout->skip);
 }
 
 uint64_t fanout_bytes(const struct fanout *fanout)
@@ -206,17 +264,12 @@ uint64_t fanout_bytes(const struct fanout *fanout)
 
 size_t fanout_part_count(const struct fanout *fanout)
 {
-    return fanout->number;
+    return fanout->size_count;
 }
 
 uint64_t fanout_part_bytes(const struct fanout *fanout, size_t index)
 {
     return fanout->sizes[index];
-}
-
-int64_t fanout_waited_ms(const struct fanout *fanout)
-{
-    return fanout->pool ? part_pool_waited_ms(fanout->pool) : 0;
 }
 
 size_t fanout_alive(const struct fanout *fanout)
@@ -237,9 +290,9 @@ struct fanout_target *fanout_target(struct fanout *fanout, size_t index)
     return &fanout->targets[index];
 }
 
-/* Who was interrupted wants to hear that, whatever was wrong with a store before. */
 int fanout_too_few(const struct fanout *fanout, struct err *err)
 {
+    /* Who was interrupted wants to hear that, whatever was wrong with a store before. */
     const struct err *first = NULL;
     for (size_t i = 0; i < fanout->count; i++) {
         const struct err *failed = &fanout->targets[i].failed;
@@ -250,6 +303,7 @@ int fanout_too_few(const struct fanout *fanout, struct err *err)
     if (first == NULL)
         return err_set(err, ERR_STORE, "there are fewer stores than min_copies asks for");
     *err = *first;
+    /* With some left it takes a word on why they are not enough. */
     if (fanout_alive(fanout) == 0 || err->kind == ERR_CANCELLED)
         return -1;
     return err_context(err, "%zu of %zu stores are left, min_copies is %zu",
@@ -260,10 +314,12 @@ void fanout_free(struct fanout *fanout)
 {
     if (fanout == NULL)
         return;
+    /* The uploads first: parts on their way come back to the pool. */
     part_release(fanout->part);
     for (size_t i = 0; i < fanout->count; i++)
         store_upload_free(fanout->targets[i].upload);
     part_pool_free(fanout->pool);
+    digest_release(&fanout->skipped);
     free(fanout->targets);
     free(fanout->sizes);
     free(fanout);

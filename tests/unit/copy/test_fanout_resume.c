@@ -1,5 +1,5 @@
 /* A whole object into an upload that may have its beginning already. */
-#include "copy/resend.h"
+#include "copy/fanout.h"
 
 #include "base/memory.h"
 #include "tests/support/memory_store.h"
@@ -11,7 +11,7 @@ enum { PART = 1000 };
 static const struct store_part_rules rules = {.min_size = PART, .max_size = PART};
 static struct store *store;
 static struct store_upload *upload;
-static struct resend resend;
+static struct fanout *fanout;
 static struct err err;
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
@@ -26,13 +26,11 @@ static void begin_upload(const struct store_part_rules *of)
 
 static int init(uint64_t size, uint64_t skip, unsigned number, uint64_t budget)
 {
-    struct resend_spec whole = {.store = store,
-                                .upload = upload,
-                                .size = size,
-                                .skip = skip,
-                                .number = number,
-                                .budget = budget};
-    return resend_init(&resend, &whole, &err);
+    struct fanout_there there = {skip, number};
+    struct fanout_target target = {.name = "nas", .store = store, .upload = upload};
+    fanout = fanout_new_object(size, budget, &there);
+    fanout_add(fanout, &target);
+    return fanout_start(fanout, NULL, &err);
 }
 
 static void begin(uint64_t size, uint64_t skip, unsigned number)
@@ -43,8 +41,7 @@ static void begin(uint64_t size, uint64_t skip, unsigned number)
 
 static void end(void)
 {
-    store_upload_free(upload);
-    resend_release(&resend);
+    fanout_free(fanout);
     store_close(store);
 }
 
@@ -53,7 +50,7 @@ static int write_all(const unsigned char *data, size_t size)
 {
     for (size_t at = 0; at < size; at += 333) {
         size_t now = size - at < 333 ? size - at : 333;
-        if (resend_write(&resend, data + at, now, &err) < 0)
+        if (fanout_write(fanout, data + at, now, &err) < 0)
             return -1;
     }
     return 0;
@@ -77,14 +74,12 @@ static const struct {
 START_TEST(only_what_is_not_there_yet_is_sent)
 {
     const struct memory_part *parts = NULL;
-    unsigned char data[5 * PART], sum[SHA256_SIZE];
+    unsigned char data[5 * PART];
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (unsigned char)(i * 7);
     begin(cases[_i].size, cases[_i].skip, cases[_i].number);
     OK(write_all(data, cases[_i].size));
-    OK(resend_end(&resend, &err));
-    digest_sha256(data, cases[_i].skip, sum);
-    ck_assert_mem_eq(sum, resend.skipped_sum, sizeof sum);
+    OK(fanout_end(fanout, &err));
     ck_assert_uint_eq(memory_store_parts(store, &parts), cases[_i].parts);
     uint64_t at = cases[_i].skip;
     for (size_t i = 0; i < cases[_i].parts; i++) {
@@ -111,7 +106,7 @@ START_TEST(a_source_of_another_length_is_an_error)
     end();
     begin(PART, 0, 1);
     OK(write_all(data, PART - 1));
-    ck_assert_int_lt(resend_end(&resend, &err), 0);
+    ck_assert_int_lt(fanout_end(fanout, &err), 0);
     ck_assert_int_eq(err.kind, ERR_CORRUPT);
     end();
 }
@@ -143,7 +138,7 @@ START_TEST(a_store_that_fails_a_part_ends_it)
     memory_store_fail(store, MEMORY_PART, (unsigned)_i, "", ERR_DENIED, false);
     int result = write_all(data, sizeof data);
     if (result == 0)
-        result = resend_end(&resend, &err);
+        result = fanout_end(fanout, &err);
     ck_assert_int_eq(result == 0, _i > 3);
     ck_assert(_i > 3 || err.kind == ERR_DENIED);
     end();
@@ -156,7 +151,7 @@ START_TEST(a_small_budget_still_fills_one_part_while_one_is_sent)
     begin_upload(&rules);
     OK(init(sizeof data, 0, 1, 1));
     OK(write_all(data, sizeof data));
-    OK(resend_end(&resend, &err));
+    OK(fanout_end(fanout, &err));
     end();
 }
 END_TEST
@@ -170,18 +165,18 @@ static void finish(void)
         data[i] = (unsigned char)(i * 7);
     begin(sizeof data, PART, 1);
     OK(write_all(data, sizeof data));
-    OK(resend_end(&resend, &err));
+    OK(fanout_end(fanout, &err));
     OK(store_put(store, "data/x", data, sizeof data, false, &err));
 }
 
 START_TEST(what_was_not_sent_is_read_back)
 {
     finish();
-    OK(resend_check(&resend, store, "data/x", &err));
+    OK(fanout_check_skipped(fanout, "data/x", &err));
     memory_store_spoil(store, "data/x", PART); /* sent, so checked by the store */
-    OK(resend_check(&resend, store, "data/x", &err));
+    OK(fanout_check_skipped(fanout, "data/x", &err));
     memory_store_spoil(store, "data/x", PART - 1);
-    ck_assert_int_lt(resend_check(&resend, store, "data/x", &err), 0);
+    ck_assert_int_lt(fanout_check_skipped(fanout, "data/x", &err), 0);
     ck_assert_int_eq(err.kind, ERR_CORRUPT);
     end();
 }
@@ -191,7 +186,7 @@ START_TEST(what_cannot_be_read_back_is_not_believed)
 {
     finish();
     memory_store_fail(store, (enum memory_step)_i, 1, "", ERR_TRANSIENT, false);
-    ck_assert_int_lt(resend_check(&resend, store, "data/x", &err), 0);
+    ck_assert_int_lt(fanout_check_skipped(fanout, "data/x", &err), 0);
     ck_assert_int_eq(err.kind, ERR_TRANSIENT);
     end();
 }
@@ -199,8 +194,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("resend");
-    TCase *tests = tcase_create("resend");
+    Suite *suite = suite_create("fanout_resume");
+    TCase *tests = tcase_create("fanout_resume");
     tcase_add_loop_test(tests, only_what_is_not_there_yet_is_sent, 0,
                         sizeof cases / sizeof *cases);
     tcase_add_test(tests, a_source_of_another_length_is_an_error);
