@@ -3,7 +3,7 @@
  *
  * A dump that suddenly is half as large, or empty, may be quite right - and may be the last
  * thing that is written before the good ones expire. It is kept and marked suspect; prune
- * then holds its group until somebody looks.
+ * then holds its group until a person accepts it, a drill proves it or a normal one follows.
  */
 #ifndef PGKEEP_BACKUP_ANOMALY_H
 #define PGKEEP_BACKUP_ANOMALY_H

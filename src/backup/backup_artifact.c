@@ -406,8 +406,8 @@ static void look_for_anomalies(struct taking *t, struct backup_result *result)
     } else if (why.length > 0) {
         result->suspect = true;
         log_warning(
-            "backup %s of \"%s\" is suspect: %s; prune holds its group until `pgkeep "
-            "verify` or `pgkeep pin` clears it, or a normal one follows",
+            "backup %s of \"%s\" is suspect: %s; prune holds its group until `pgkeep pin` "
+            "clears it, or a normal one follows",
             t->artifact.id, t->artifact.database, why.data);
         if (catalog_artifact_set_suspect(t->catalog, t->artifact.id, true, &trouble) < 0)
             log_warning("%s", trouble.text);

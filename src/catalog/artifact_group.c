@@ -63,45 +63,70 @@ static int64_t median(int64_t *values, size_t count, int64_t none)
     return low + (high - low) / 2;
 }
 
+/* The history of one group: ?1 database, ?2 job, ?3 type, ?4 source, ?5 origin, ?6 filters_hash,
+ * ?7 before_seq. */
+#define HISTORY                                                                            \
+    "WITH history AS (SELECT * FROM artifacts WHERE database = ?1 AND job = ?2"            \
+    " AND type = ?3 AND (?2 <> '' OR (source = ?4 AND origin = ?5))"                       \
+    " AND filters_hash IS nullif(?6, '') AND seq < ?7"                                     \
+    " AND status IN ('complete', 'deleted')) "
+
+static void prepare_history(struct sql *sql, struct catalog *catalog, const char *text,
+                            const struct catalog_group *group, struct err *err)
+{
+    sql_prepare(sql, catalog, text, err);
+    sql_bind_text(sql, group->database);
+    sql_bind_text(sql, group->job);
+    sql_bind_text(sql, group->type);
+    sql_bind_text(sql, group->source);
+    sql_bind_text(sql, group->origin);
+    sql_bind_text(sql, group->filters_hash);
+    sql_bind_int(sql, group->before_seq == 0 ? INT64_MAX : group->before_seq);
+}
+
 int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,
                             size_t limit, struct catalog_normal *out, struct err *err)
 {
     struct sql sql;
     *out = (struct catalog_normal){0};
-    sql_prepare(&sql, catalog,
-                "SELECT raw_bytes, table_count, row_count FROM artifacts"
-                " WHERE database = ?1 AND job = ?2 AND type = ?3"
-                " AND (?2 <> '' OR (source = ?4 AND origin = ?5))"
-                " AND filters_hash IS nullif(?8, '')"
-                " AND status = 'complete' AND suspect = 0"
-                " AND seq < ?6 ORDER BY seq DESC LIMIT ?7",
-                err);
-    sql_bind_text(&sql, group->database);
-    sql_bind_text(&sql, group->job);
-    sql_bind_text(&sql, group->type);
-    sql_bind_text(&sql, group->source);
-    sql_bind_text(&sql, group->origin);
-    sql_bind_int(&sql, group->before_seq == 0 ? INT64_MAX : group->before_seq);
-    sql_bind_int(&sql, (int64_t)limit);
-    sql_bind_text(&sql, group->filters_hash);
+    if (sql_begin_reading(catalog, err) < 0)
+        return -1;
+    prepare_history(&sql, catalog, HISTORY "SELECT max(table_count) FROM history", group,
+                    err);
+    if (sql_row(&sql))
+        out->most_tables = sql_int(&sql); /* NULL of no row at all is 0 */
+    int result = sql_end(&sql);
 
-    /* Three columns of figures. Rows that were not counted (custom format) are no figure. */
+    /* Without the second half of the WHERE an accepted shrink would be found again every
+     * night, until more than half of the last ones are as small. */
+    prepare_history(&sql, catalog,
+                    HISTORY
+                    "SELECT raw_bytes, iif(format = 'plain', table_count, -1), row_count"
+                    " FROM history WHERE status = 'complete' AND suspect = 0"
+                    " AND seq >= coalesce((SELECT max(seq) FROM history"
+                    " WHERE accepted > 0), 0) ORDER BY seq DESC LIMIT ?8",
+                    group, err);
+    sql_bind_int(&sql, (int64_t)limit);
+
+    /* Three columns of figures. What was not counted is no figure. */
     int64_t *bytes = memory_array(3 * (limit + 1), sizeof *bytes);
     int64_t *tables = bytes + limit;
     int64_t *rows = tables + limit;
-    size_t counted = 0;
-    while (out->count < limit && sql_row(&sql)) {
-        bytes[out->count] = sql_int(&sql);
-        tables[out->count] = sql_int(&sql);
-        rows[counted] = sql_int(&sql);
-        counted += rows[counted] != CATALOG_UNKNOWN_ROWS ? 1 : 0;
-        out->count++;
+    size_t table_figures = 0, row_figures = 0;
+    while (result == 0 && out->count < limit && sql_row(&sql)) {
+        bytes[out->count++] = sql_int(&sql);
+        tables[table_figures] = sql_int(&sql);
+        table_figures += tables[table_figures] != CATALOG_UNKNOWN_ROWS ? 1 : 0;
+        rows[row_figures] = sql_int(&sql);
+        row_figures += rows[row_figures] != CATALOG_UNKNOWN_ROWS ? 1 : 0;
     }
     if (out->count > 0) {
         out->raw_bytes = (uint64_t)median(bytes, out->count, 0);
-        out->table_count = median(tables, out->count, 0);
-        out->row_count = median(rows, counted, CATALOG_UNKNOWN_ROWS);
+        out->table_count = median(tables, table_figures, CATALOG_UNKNOWN_ROWS);
+        out->row_count = median(rows, row_figures, CATALOG_UNKNOWN_ROWS);
     }
     free(bytes);
-    return sql_end(&sql);
+    if (sql_end(&sql) < 0)
+        result = -1;
+    return sql_finish_reading(catalog, result, err);
 }

@@ -24,13 +24,15 @@ struct catalog_group {
     int64_t before_seq;       /* 0: all of it */
 };
 struct catalog_normal {
-    size_t count; /* how many there were; 0: the rest is 0 */
+    size_t count; /* how many there were; 0: the next three are 0 */
     uint64_t raw_bytes;
-    int64_t table_count;
-    int64_t row_count; /* CATALOG_UNKNOWN_ROWS when none was counted */
+    /* CATALOG_UNKNOWN_ROWS when none was counted: a custom archive tells neither */
+    int64_t table_count, row_count;
+    int64_t most_tables; /* that any of the group ever held, suspect and deleted ones too */
 };
-/* What is normal for a group: medians of its last `limit` complete ones before `before_seq`
- * that are not suspect themselves - else a broken source would soon be normal. */
+/* What is normal for a group (RETENTION section 6): medians of its last `limit` complete ones
+ * before `before_seq` that are not suspect themselves - else a broken source would soon be
+ * normal. One that was accepted is where normal begins anew. */
 int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,
                             size_t limit, struct catalog_normal *out,
                             struct err *err) MUST_USE;

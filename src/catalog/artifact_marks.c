@@ -1,4 +1,4 @@
-/* The marks on an artifact: pins, suspect, quarantined. */
+/* The marks on an artifact: pins, suspect and accepted, quarantined. */
 #include "catalog/artifacts.h"
 
 #include "base/clock.h"
@@ -76,6 +76,31 @@ int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_art
     if (changed != NULL)
         *changed = result == 0 && rows > 0;
     return result;
+}
+
+int catalog_artifact_accept(struct catalog *catalog, const char *id, const char *reason,
+                            struct err *err)
+{
+    struct sql sql;
+    enum catalog_status status = CATALOG_STATUSES;
+    int64_t changed = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE artifacts SET suspect = 0, accepted = ?1, accept_reason = ?2,"
+                " updated = ?1 WHERE id = ?3 AND suspect = 1",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_text(&sql, reason);
+    sql_bind_text(&sql, id);
+    int result = sql_run(&sql, &changed);
+
+    /* Said of the wrong one it would do nothing, and the right one would still hold its
+     * group up. */
+    if (result == 0 && changed == 0 &&
+        (result = artifact_row_status(catalog, id, &status, err)) == 0)
+        result = err_set(err, ERR_USAGE, "artifact %s is not suspect", id);
+    return sql_finish(catalog, result, err);
 }
 
 static int set_mark(struct catalog *catalog, const char *text, const char *id, bool value,

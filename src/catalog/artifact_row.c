@@ -63,6 +63,8 @@ static const struct record_column columns[] = {
     {"owner", RECORD_TEXT, INSERT, AT(owner), 0, NULL},
     {"table_count", RECORD_INT, END, AT(table_count), 0, NULL},
     {"row_count", RECORD_INT, END, AT(row_count), 0, NULL},
+    {"accepted", RECORD_INT, NEW, AT(accepted), 0, NULL},
+    {"accept_reason", RECORD_TEXT, NEW, AT(accept_reason), 0, NULL},
     {"filters_hash", RECORD_CHARS, NEW, AT(filters_hash), CATALOG_FILTERS_HASH_SIZE, NULL},
 };
 const struct record artifact_row = {columns, sizeof columns / sizeof *columns};

@@ -63,6 +63,8 @@ struct catalog_artifact {
     char *pin_reason;
     int64_t pin_changed; /* when it was last pinned or unpinned; the later of two wins */
     bool suspect;        /* by the anomaly gate */
+    int64_t accepted;    /* when somebody said that it is as it should be; 0: never */
+    char *accept_reason;
     bool quarantined; /* was from the future or of unknown time; only the user clears it */
     char *owner;      /* owner_text of the process that takes it */
     /* of `tables`; row_count CATALOG_UNKNOWN_ROWS if any is */
@@ -131,6 +133,10 @@ int catalog_artifact_unpin(struct catalog *catalog, const char *id,
 int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_artifact *from,
                                bool *changed, struct err *err) MUST_USE;
 
+/* What made it suspect is as it should be: clears the mark, and what is normal for its group
+ * begins anew with it (artifact_group.h). reason may be NULL. One that is not suspect: ERR_USAGE. */
+int catalog_artifact_accept(struct catalog *catalog, const char *id, const char *reason,
+                            struct err *err) MUST_USE;
 int catalog_artifact_set_suspect(struct catalog *catalog, const char *id, bool suspect,
                                  struct err *err) MUST_USE;
 int catalog_artifact_set_quarantined(struct catalog *catalog, const char *id,

@@ -104,10 +104,11 @@ int catalog_verification_add(struct catalog *catalog,
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, v->copy);
     result = sql_run(&sql, &changed);
-    if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_FULL || changed == 0)
+    if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_DRILL || changed == 0)
         return sql_finish(catalog, result, err);
 
-    /* It is proven. */
+    /* A drill has restored it and found what should be in it. Any lower level proves bytes,
+     * and a dump of a database that somebody emptied has good bytes (RETENTION section 6). */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET suspect = 0, updated = ? WHERE suspect = 1"
                 " AND number = (SELECT artifact FROM copies WHERE id = ?)",

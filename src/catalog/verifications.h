@@ -39,9 +39,9 @@ void catalog_verifications_release(struct catalog_verifications *verifications);
  * and changes nothing (new bytes, catalog_copy_complete, end that).
  *
  * Adds it to the history and, in the same transaction, updates the copy: state, verified*,
- * proven* (a good check of level full or drill proves it, and clears `suspect` of the
- * artifact; being found missing or damaged unproves it). ERR_UNSAFE when the copy is
- * neither complete, missing nor damaged any more. Gives id. */
+ * proven* (a good check of level full or drill proves it; being found missing or damaged
+ * unproves it). A good drill clears `suspect` of the artifact, the other levels do not.
+ * ERR_UNSAFE when the copy is neither complete, missing nor damaged any more. Gives id. */
 int catalog_verification_add(struct catalog *catalog,
                              struct catalog_verification *verification,
                              struct err *err) MUST_USE;

@@ -116,6 +116,10 @@ is "a shrunken source: exit status" "$status" 0
 like "a shrunken source: is told" "$err" "suspect.*rows"
 is "a shrunken source: the catalog knows" "$(field "$out" .suspect)" true
 is "a shrunken source: the store knows" "$(jq -r .suspect "$folder/state/$out.json")" true
+shrunken=$out
+run "$pgkeep" verify "$shrunken" --level full
+is "a shrunken source: its bytes are good" "$status" 0
+is "a shrunken source: verify proves bytes, not sense" "$(field "$shrunken" .suspect)" true
 
 # --- ad hoc, the databases of two servers are not each other's history
 export PGPASSWORD=$pg_password

@@ -120,9 +120,13 @@ static const char *const version_1[] = {
     NULL};
 
 /* Version 2. Filters are part of a group (RETENTION section 3): their fingerprint stands in the
- * row, NULL for none. */
+ * row, NULL for none. And what somebody said about a suspect one (section 6): when, 0 for
+ * nothing, and why. */
 static const char *const version_2[] = {
-    "ALTER TABLE artifacts ADD COLUMN filters_hash TEXT;\n", NULL};
+    "ALTER TABLE artifacts ADD COLUMN filters_hash TEXT;\n"
+    "ALTER TABLE artifacts ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE artifacts ADD COLUMN accept_reason TEXT;\n",
+    NULL};
 
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)

@@ -106,7 +106,7 @@ START_TEST(several_findings_are_one_sentence_each)
 }
 END_TEST
 
-START_TEST(a_dump_of_rows_without_a_table_is_told_at_once)
+START_TEST(a_dump_of_rows_without_a_table_is_told_where_there_were_some)
 {
     static const struct {
         const char *type, *format;
@@ -116,7 +116,9 @@ START_TEST(a_dump_of_rows_without_a_table_is_told_at_once)
                  {"schema", "plain", false},
                  {"globals", "plain", false},
                  {"full", "custom", false}};
+    before(1, 500, 10, 5000);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        catalogs_sqlf(&catalogs, "UPDATE artifacts SET type = '%s'", kinds[i].type);
         put(&artifact.type, kinds[i].type);
         put(&artifact.format, kinds[i].format);
         ck_assert_int_eq(strstr(finding(), "no table") != NULL, kinds[i].told);
@@ -124,14 +126,51 @@ START_TEST(a_dump_of_rows_without_a_table_is_told_at_once)
 }
 END_TEST
 
-START_TEST(what_was_empty_all_along_and_looked_at_is_normal)
+START_TEST(a_group_that_never_held_a_table_is_not_suspect_for_holding_none)
 {
-    before(1, 500, 0, 0);
+    artifact.raw_bytes = 500;
+    ck_assert_str_eq(finding(), "");
+    before(3, 500, 0, 0);
+    ck_assert_str_eq(finding(), "");
     catalogs_sql(&catalogs, "UPDATE artifacts SET suspect = 1");
+    ck_assert_str_eq(finding(), "");
+    /* It held one long ago, and that one is gone. */
+    catalogs_sql(&catalogs, "UPDATE artifacts SET table_count = 1, status = 'deleted'"
+                            " WHERE seq = 1");
+    ck_assert_ptr_nonnull(strstr(finding(), "no table"));
+}
+END_TEST
+
+/* An application that was moved away: said once, and not every night again. */
+START_TEST(what_was_accepted_is_where_normal_begins_anew)
+{
+    before(5, 1000000, 10, 5000);
+    catalogs_sql(&catalogs, "UPDATE artifacts SET suspect = 1, raw_bytes = 500,"
+                            " table_count = 0, row_count = 0 WHERE seq = 5");
     artifact.raw_bytes = 500;
     ck_assert_ptr_nonnull(strstr(finding(), "no table"));
-    catalogs_sql(&catalogs, "UPDATE artifacts SET suspect = 0");
+    ck_assert_int_eq(catalog_artifact_accept(catalogs.catalog, catalogs_id(5),
+                                             "moved to another server", &err),
+                     0);
     ck_assert_str_eq(finding(), "");
+}
+END_TEST
+
+/* Of a custom archive neither tables nor rows are known. */
+START_TEST(another_format_is_no_shrink)
+{
+    before(5, 1000000, 10, 5000);
+    put(&artifact.format, "custom");
+    now_is(1000000, 0, CATALOG_UNKNOWN_ROWS);
+    ck_assert_str_eq(finding(), "");
+    catalogs_sql(&catalogs, "UPDATE artifacts SET format = 'custom', table_count = 0,"
+                            " row_count = -1");
+    put(&artifact.format, "plain");
+    now_is(1000000, 3, 10);
+    ck_assert_str_eq(finding(), "");
+    /* Bytes are known of both. */
+    artifact.raw_bytes = 1000;
+    ck_assert_ptr_nonnull(strstr(finding(), "of data"));
 }
 END_TEST
 
@@ -167,8 +206,10 @@ static Suite *suite(void)
     tcase_add_loop_test(tcase, what_shrinks_by_more_than_the_limit_is_told, 0, count);
     tcase_add_test(tcase, the_first_of_its_group_has_nothing_to_be_compared_with);
     tcase_add_test(tcase, several_findings_are_one_sentence_each);
-    tcase_add_test(tcase, a_dump_of_rows_without_a_table_is_told_at_once);
-    tcase_add_test(tcase, what_was_empty_all_along_and_looked_at_is_normal);
+    tcase_add_test(tcase, a_dump_of_rows_without_a_table_is_told_where_there_were_some);
+    tcase_add_test(tcase, a_group_that_never_held_a_table_is_not_suspect_for_holding_none);
+    tcase_add_test(tcase, what_was_accepted_is_where_normal_begins_anew);
+    tcase_add_test(tcase, another_format_is_no_shrink);
     tcase_add_test(tcase, suspect_ones_do_not_become_normal);
     tcase_add_test(tcase, another_server_of_an_ad_hoc_source_is_another_history);
     suite_add_tcase(suite, tcase);

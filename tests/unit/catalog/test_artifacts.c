@@ -320,6 +320,26 @@ START_TEST(a_sequence_is_not_given_twice_even_when_its_row_is_gone)
 }
 END_TEST
 
+START_TEST(what_is_accepted_is_suspect_no_more_and_says_why)
+{
+    catalogs_artifact(here.catalog, 1, 1000);
+    ck_assert_int_eq(finish(1, CATALOG_COMPLETE), 0);
+    ck_assert_int_eq(catalog_artifact_accept(here.catalog, catalogs_id(1), "x", &here.err),
+                     -1);
+    ck_assert_int_eq(here.err.kind, ERR_USAGE);
+    OK(catalog_artifact_set_suspect(here.catalog, catalogs_id(1), true, &here.err));
+    OK(catalog_artifact_accept(here.catalog, catalogs_id(1), "tables moved", &here.err));
+    struct catalog_artifact a = catalog_rig_artifact(1);
+    ck_assert(!a.suspect);
+    ck_assert_int_ge(a.accepted, a.created);
+    ck_assert_str_eq(a.accept_reason, "tables moved");
+    catalog_artifact_release(&a);
+    ck_assert_int_eq(catalog_artifact_accept(here.catalog, catalogs_id(9), "x", &here.err),
+                     -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(a_pin_clears_suspect_and_holds_until_its_time)
 {
     catalogs_artifact(here.catalog, 1, 1000);
@@ -531,6 +551,7 @@ int main(void)
     tcase_add_test(tcase, progress_never_waits);
     tcase_add_test(tcase, an_import_keeps_what_is_there_and_raises_the_sequence);
     tcase_add_test(tcase, a_sequence_is_not_given_twice_even_when_its_row_is_gone);
+    tcase_add_test(tcase, what_is_accepted_is_suspect_no_more_and_says_why);
     tcase_add_test(tcase, a_pin_clears_suspect_and_holds_until_its_time);
     tcase_add_test(tcase, of_two_pins_the_later_wins);
     tcase_add_test(tcase, marks_are_set_and_cleared);
