@@ -596,6 +596,15 @@ START_TEST(check_tells_what_does_not_fit)
     has_all("stores.0.", "store copies objects others uploading findings error");
     has("stores.0.findings.0.kind", "no_data");
     has_all("stores.0.findings.0.", "kind id key expected_bytes found_bytes time note");
+    has("stores.0.findings.0.time", "null"); /* of what is not there */
+    struct depot_backup theirs = {.stores = DEPOT_AT(DEPOT_NAS), .unknown = true};
+    struct depot_crash alive = {.owner = "", .upload = true};
+    depot_backup(&depot, 5, &theirs);
+    depot_crash(&depot, 6, &alive);
+    run("catalog check --json --store nas");
+    has("stores.0.uploading", "1");
+    has("stores.0.findings.0.kind", "unknown");
+    ck_assert_str_ne(cli_said_at(&said, "stores.0.findings.0.time"), "null");
     free(key);
 }
 END_TEST

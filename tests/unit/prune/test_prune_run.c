@@ -554,6 +554,20 @@ START_TEST(what_another_store_decided_against_is_not_waited_for)
 }
 END_TEST
 
+static const char *const leaving[] = {"deleting", "locked", "blocked"};
+
+START_TEST(what_another_store_is_about_to_lose_is_not_waited_for)
+{
+    depot_backups(&depot, 1, 3);
+    catalogs_sqlf(&depot.catalogs,
+                  "UPDATE copies SET state = '%s', delete_reason = 'x', "
+                  "next_try = 9999999999 WHERE id = %lld",
+                  leaving[_i], (long long)depot_copy(&depot, 2, DEPOT_OFFSITE));
+    pruned((struct depot_prune){0});
+    depot_assert(&depot, DEPOT_NAS, "1");
+}
+END_TEST
+
 /* It failed there, or broke there: that was no decision, and it is still wanted. */
 START_TEST(what_merely_broke_in_another_store_is_waited_for)
 {
@@ -899,6 +913,7 @@ int main(void)
     tcase_add_test(tests, each_store_has_the_policy_that_the_job_gives_it);
     tcase_add_test(tests, what_another_store_still_waits_for_stays);
     tcase_add_test(tests, what_another_store_decided_against_is_not_waited_for);
+    tcase_add_loop_test(tests, what_another_store_is_about_to_lose_is_not_waited_for, 0, 3);
     tcase_add_test(tests, what_merely_broke_in_another_store_is_waited_for);
     return run_suite(suite);
 }
