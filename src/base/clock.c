@@ -30,7 +30,13 @@ int64_t clock_monotonic_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
-/* Days since 1970-01-01, counted in years that begin in March: the leap day comes last. */
+/* ---- the calendar ---- */
+
+/* Days since 1970-01-01, counted in years that begin in March: the leap day comes last, so a
+ * month's first day is a linear function of its number ((153 m + 2) / 5, the months from March
+ * on have 31 30 31 30 31 days over and over). An era is the 400 years of 146,097 days after
+ * which everything repeats; 719,468 is the 1st of January 1970 counted from the 1st of March
+ * of the year 0. */
 static int64_t days_from_civil(int64_t year, int month, int day)
 {
     int64_t shifted = month <= 2 ? year - 1 : year;
@@ -51,6 +57,7 @@ struct civil {
     int year, month, day, hour, minute, second;
 };
 
+/* The same backwards: which of 400 years, then which day of it, then which month. */
 static struct civil to_civil(int64_t seconds)
 {
     int64_t days = seconds / DAY - (seconds % DAY < 0 ? 1 : 0);
@@ -58,6 +65,7 @@ static struct civil to_civil(int64_t seconds)
     int64_t shifted = days + 719468;
     int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
     int64_t doe = shifted - era * 146097;
+    /* Leap years are taken out first, so that the division by 365 is exact. */
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t month = (5 * doy + 2) / 153;
@@ -71,6 +79,8 @@ static struct civil to_civil(int64_t seconds)
     };
     return civil;
 }
+
+/* ---- texts ---- */
 
 /* Outside of the years 0-9999 the texts would not sort any more: clamp. */
 static int64_t clamp(int64_t seconds)
@@ -90,6 +100,7 @@ const char *clock_rfc3339(char out[32], int64_t seconds)
 
 const char *clock_rfc3339_ms(char out[32], int64_t milliseconds)
 {
+    /* Before 1970 the division must round down, as it does after it. */
     int64_t fraction = milliseconds % 1000;
     if (fraction < 0)
         fraction += 1000;
@@ -106,6 +117,8 @@ const char *clock_compact(char out[32], int64_t seconds)
              c.minute, c.second);
     return out;
 }
+
+/* ---- reading ---- */
 
 /* Takes exactly `count` digits; -1 when they are not there. */
 static int digits(const char **text, int count)
@@ -173,21 +186,16 @@ static bool parse_time(const char **text, struct civil *c, bool seconds_required
     return is_time(c);
 }
 
-static bool skip_fraction(const char **text)
-{
-    if (!take(text, '.'))
-        return true;
-    if (digits(text, 1) < 0)
-        return false;
-    while (**text >= '0' && **text <= '9')
-        (*text)++;
-    return true;
-}
-
-/* "Z", "+02:00", "-00:00": seconds to subtract. */
+/* What follows the seconds of RFC 3339: a fraction, which is dropped, and "Z", "+02:00" or
+ * "-00:00": seconds to subtract. */
 static bool parse_offset(const char **text, int *offset)
 {
     *offset = 0;
+    if (take(text, '.')) {
+        if (digits(text, 1) < 0)
+            return false;
+        *text += strspn(*text, "0123456789");
+    }
     if (take(text, 'Z') || take(text, 'z'))
         return true;
     int sign = **text == '-' ? -1 : 1;
@@ -207,9 +215,9 @@ static bool parse_any(const char *text, int64_t *seconds)
     int offset = 0;
     if (!parse_date(&text, &c))
         return false;
+    /* RFC 3339 must say where it is; what people write is UTC, as all that we print. */
     if (take(&text, 'T') || take(&text, 't')) {
-        if (!parse_time(&text, &c, true) || !skip_fraction(&text) ||
-            !parse_offset(&text, &offset))
+        if (!parse_time(&text, &c, true) || !parse_offset(&text, &offset))
             return false;
     } else if (take(&text, ' ')) {
         if (!parse_time(&text, &c, false))

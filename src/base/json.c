@@ -1,6 +1,10 @@
 /*
  * jansson's own failures are want of memory only; must() ends the process, as memory_alloc
  * does.
+ *
+ * A document is read by asking for each of its keys. The first problem is kept and the rest
+ * of the questions are answered with nothing, so that a caller asks for all it needs without
+ * a check in between and looks once, at the end.
  */
 #include "base/json.h"
 
@@ -36,6 +40,8 @@ json_t *json_bytes(const char *string)
 {
     if (string == NULL)
         return json_null();
+    /* PostgreSQL lets a name be of any bytes (SQL_ASCII); JSON must be UTF-8, and what is
+     * written must come back as the same bytes. */
     size_t length = strlen(string);
     if (text_is_utf8(string, length))
         return must(json_stringn_nocheck(string, length));
@@ -50,6 +56,8 @@ json_t *json_time(int64_t seconds)
     char text[32];
     return seconds == 0 ? json_null() : must(json_string(clock_rfc3339(text, seconds)));
 }
+
+/* ---- reading ---- */
 
 static void fail(struct json_reader *reader, const char *key, const char *problem)
 {
@@ -96,7 +104,8 @@ char *json_read_string(struct json_reader *reader, const char *key, bool optiona
     return memory_strdup(json_string_value(value));
 }
 
-/* The bytes of {"hex": "..."}, heap; NULL when it is anything else or holds a NUL. */
+/* The bytes of {"hex": "..."}, heap; NULL when it is anything else or holds a NUL, which no
+ * name can. */
 static char *from_hex(const json_t *value)
 {
     const char *hex = json_string_value(json_object_get(value, "hex"));
@@ -130,6 +139,7 @@ int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, 
     const json_t *value = find(reader, key, optional);
     if (value == NULL)
         return 0;
+    /* 1.0 is no whole number to jansson, and none that we have written. */
     if (!json_is_integer(value)) {
         fail(reader, key, "is no whole number");
         return 0;
@@ -185,21 +195,18 @@ const json_t *json_read_object(struct json_reader *reader, const char *key, bool
     return value;
 }
 
-static void refuse_unknown_keys(struct json_reader *reader)
-{
-    /* jansson's iterators take a pointer that is not const, though they change nothing. */
-    json_t *object = json_copy((json_t *)(uintptr_t)reader->object);
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach(object, key, value) if (!strlist_has(&reader->seen, key))
-        fail(reader, key, "is unknown to this version");
-    json_decref(object);
-}
-
 int json_reader_finish(struct json_reader *reader, bool lenient)
 {
-    if (!lenient && !reader->failed)
-        refuse_unknown_keys(reader);
+    if (!lenient && !reader->failed) {
+        /* jansson's iterators take a pointer that is not const, though they change nothing: a
+         * shallow copy is the way around it. */
+        json_t *object = json_copy((json_t *)(uintptr_t)reader->object);
+        void *at = json_object_iter(object);
+        for (; at != NULL; at = json_object_iter_next(object, at))
+            if (!strlist_has(&reader->seen, json_object_iter_key(at)))
+                fail(reader, json_object_iter_key(at), "is unknown to this version");
+        json_decref(object);
+    }
     strlist_release(&reader->seen);
     return reader->failed ? -1 : 0;
 }

@@ -1,3 +1,10 @@
+/*
+ * All goes to stderr in one write for each line or group of lines, under one lock: lines of
+ * several threads do not mix, nor do those of several processes on one terminal or file.
+ *
+ * The live line is not part of the log. It is erased, the log line written in its place, and
+ * the live line drawn again below, so that it always is the last one on the screen.
+ */
 #define _DEFAULT_SOURCE /* struct winsize */
 
 #include "base/log.h"
@@ -52,31 +59,27 @@ bool log_is_terminal(void)
     return isatty(STDERR_FILENO) == 1;
 }
 
-static size_t terminal_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
-        return 80;
-    return size.ws_col;
-}
+/* ---- writing ---- */
 
-/* Counts characters, not bytes, and stops before the last column: no terminal may wrap. */
+/* Called with the lock held. Counts characters, not bytes, and stops before the last column:
+ * a line that wrapped could not be erased. */
 static void add_live(struct text *out)
 {
+    struct winsize size = {0};
+    size_t width = 80;
+    size_t end = 0;
     if (state.live == NULL)
         return;
-    size_t width = terminal_width() - 1;
-    size_t end = 0;
-    while (state.live[end] != '\0' && width > 0) {
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 2)
+        width = size.ws_col;
+    for (width--; state.live[end] != '\0' && width > 0; width--) {
         end++;
         while (((unsigned char)state.live[end] & 0xC0) == 0x80)
             end++;
-        width--;
     }
     text_add_bytes(out, state.live, end);
 }
 
-/* One write, so that lines of several processes on one terminal or file do not mix either. */
 static void write_lines(const char *lines)
 {
     struct text out;
@@ -92,26 +95,9 @@ static void write_lines(const char *lines)
     text_release(&out);
 }
 
-static void add_clean(struct text *out, const char *message)
-{
-    const char *hint = strstr(message, HINT_MARK);
-    size_t length = hint == NULL ? strlen(message) : (size_t)(hint - message);
-    text_add_printable(out, message, length);
-    if (hint == NULL)
-        return;
-    text_add(out, "; ");
-    text_add_printable(out, hint + 1, strlen(hint + 1));
-}
+/* ---- formats ---- */
 
-static void add_text_line(struct text *out, enum log_level level, const char *message)
-{
-    if (state.format == LOG_FORMAT_JOURNAL)
-        text_addf(out, "<%c>", levels[level].priority);
-    text_add(out, levels[level].prefix);
-    add_clean(out, message);
-    text_add_char(out, '\n');
-}
-
+/* What jansson takes: what is no UTF-8 is written as it would be on a terminal. */
 static json_t *utf8_string(const char *string, size_t length)
 {
     struct text clean;
@@ -127,6 +113,7 @@ static json_t *utf8_string(const char *string, size_t length)
 
 static void write_json(enum log_level level, const char *kind, const char *message)
 {
+    /* An error brings its hint behind a mark; here each is a field of its own. */
     char time[32];
     const char *hint = strstr(message, HINT_MARK);
     size_t length = hint == NULL ? strlen(message) : (size_t)(hint - message);
@@ -159,9 +146,21 @@ static void write_message(enum log_level level, const char *format, va_list argu
         write_json(level, NULL, message);
         return;
     }
+    /* One line, whatever happens: a hint is put behind a semicolon, and what would move the
+     * cursor of a terminal is escaped. */
+    const char *hint = strstr(message, HINT_MARK);
     struct text line;
     text_init(&line, (size_t)8 * MESSAGE_SIZE);
-    add_text_line(&line, level, message);
+    if (state.format == LOG_FORMAT_JOURNAL)
+        text_addf(&line, "<%c>", levels[level].priority);
+    text_add(&line, levels[level].prefix);
+    text_add_printable(&line, message,
+                       hint == NULL ? strlen(message) : (size_t)(hint - message));
+    if (hint != NULL) {
+        text_add(&line, "; ");
+        text_add_printable(&line, hint + 1, strlen(hint + 1));
+    }
+    text_add_char(&line, '\n');
     write_lines(line.data);
     text_release(&line);
 }
@@ -204,6 +203,7 @@ void log_err(const struct err *err)
         write_json(LOG_LEVEL_ERROR, err_kind_name(err->kind), err->text);
         return;
     }
+    /* The one message that has two lines: the journal wants its mark on each. */
     const char *hint = strstr(err->text, HINT_MARK);
     const char *priority = state.format == LOG_FORMAT_JOURNAL ? "<3>" : "";
     struct text lines;
@@ -223,6 +223,7 @@ void log_err(const struct err *err)
 
 void log_live(const char *line)
 {
+    /* In a file or a journal a line that is drawn over and over is only noise. */
     struct text clean;
     if (!log_is_terminal())
         return;

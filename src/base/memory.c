@@ -38,6 +38,7 @@ void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t si
 {
     if (needed <= *capacity)
         return;
+    /* Doubled, so that n items cost n copies and not n squared. */
     size_t wanted = *capacity > SIZE_MAX / 2 ? SIZE_MAX : *capacity * 2;
     if (wanted < 8)
         wanted = 8;
@@ -92,6 +93,7 @@ char *memory_format(const char *format, ...)
 
 void *memory_try(size_t size, struct err *err)
 {
+    /* Aligned to pages: such buffers are read, hashed and sent in one piece. */
     void *memory = NULL;
     if (size == 0 || size > SIZE_MAX - PAGE || posix_memalign(&memory, PAGE, size) != 0) {
         err_set(err, ERR_SYSTEM, "not enough memory for a buffer of %zu bytes", size);
@@ -111,6 +113,7 @@ void memory_wipe(void *data, size_t size)
 
 void secret_set(struct secret *secret, const char *text)
 {
+    /* Copied first: text may be the secret's own. */
     char *copy = memory_strdup(text);
     secret_release(secret);
     secret->text = copy;

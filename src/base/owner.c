@@ -5,14 +5,14 @@
  */
 #include "base/owner.h"
 
+#include "base/file.h"
+#include "base/parse.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/file.h"
-#include "base/parse.h"
 
 #define STAT_SIZE 2048 /* /proc/PID/stat has 52 fields, about 400 bytes */
 
@@ -22,11 +22,11 @@ static int read_line(const char *path, char *out, size_t size)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    ssize_t got = file_read_all(fd, out, size - 1);
+    ssize_t received = file_read_all(fd, out, size - 1);
     file_close(&fd);
-    if (got < 0)
+    if (received < 0)
         return -1;
-    out[got] = '\0';
+    out[received] = '\0';
     out[strcspn(out, "\n")] = '\0';
     return 0;
 }
@@ -49,6 +49,7 @@ static int read_stat(int64_t pid, char *state, int64_t *start)
         p = strchr(p + 1, ' ');
     if (p == NULL)
         return -1;
+    /* Ticks since boot: two processes with one pid never have the same. */
     errno = 0;
     char *end = NULL;
     long long ticks = strtoll(p + 1, &end, 10);
@@ -108,6 +109,7 @@ static bool take_number(const char **text, int64_t min, int64_t *out)
 
 int owner_parse(const char *text, struct owner *owner)
 {
+    /* The host comes last and may hold anything, colons too. */
     struct owner parsed = {0};
     if (!take_number(&text, 1, &parsed.pid) || !take_number(&text, 0, &parsed.start) ||
         !take_number(&text, 0, &parsed.pid_namespace) ||
@@ -132,6 +134,7 @@ static enum owner_state process_state(const struct owner *owner)
             return OWNER_DEAD;
         return OWNER_UNKNOWN;
     }
+    /* A zombie holds nothing any more; another start is another process with the same pid. */
     bool ended = state == 'Z' || state == 'X' || state == 'x';
     return ended || start != owner->start ? OWNER_DEAD : OWNER_ALIVE;
 }

@@ -19,6 +19,7 @@ static bool take_number(const char **text, uint64_t max, uint64_t *out)
     const char *p = *text;
     uint64_t value = 0;
     for (; *p >= '0' && *p <= '9'; p++) {
+        /* Asked before it is added: afterwards it would have overflowed. */
         unsigned digit = (unsigned)(*p - '0');
         if (value > (max - digit) / 10)
             return false;
@@ -64,6 +65,8 @@ int parse_size(const char *text, uint64_t *out, struct err *err)
         {"GB", 1000000000},
         {"TB", 1000000000000},
     };
+    /* The empty unit is bytes. What does not fit in 63 bits is no size: other programs and
+     * SQLite count with a sign. */
     const char *p = text;
     uint64_t value = 0;
     if (take_number(&p, INT64_MAX, &value))
@@ -104,28 +107,6 @@ static const struct step steps[] = {
     {"s", 0, 1, true},
 };
 
-static size_t unit_length(const char *text)
-{
-    size_t length = 0;
-    while (text[length] >= 'a' && text[length] <= 'z')
-        length++;
-    return length;
-}
-
-/* The row of the unit at *text at or behind `from`; the count when there is none. */
-static size_t take_unit(const char **text, size_t from, bool small)
-{
-    const size_t count = sizeof steps / sizeof *steps;
-    size_t length = unit_length(*text);
-    size_t i = from;
-    while (i < count &&
-           (strlen(steps[i].name) != length || strncmp(steps[i].name, *text, length) != 0 ||
-            (steps[i].small && !small)))
-        i++;
-    *text += length;
-    return i;
-}
-
 static bool read_duration(const char *text, bool small, struct duration *out)
 {
     const size_t count = sizeof steps / sizeof *steps;
@@ -136,9 +117,16 @@ static bool read_duration(const char *text, bool small, struct duration *out)
         uint64_t number = 0;
         if (!take_number(&text, DURATION_MAX, &number))
             return false;
-        row = take_unit(&text, row, small);
+        /* The unit by its whole name: "m" alone must not be read as months or minutes. Looked
+         * for behind the one before, so that each stands once and in order. */
+        size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+        while (row < count && (strlen(steps[row].name) != length ||
+                               strncmp(steps[row].name, text, length) != 0 ||
+                               (steps[row].small && !small)))
+            row++;
         if (row == count)
             return false;
+        text += length;
         months += (int64_t)number * steps[row].months;
         seconds += (int64_t)number * steps[row].seconds;
         row++;
@@ -159,6 +147,7 @@ int parse_duration(const char *text, bool small, struct duration *out, struct er
 
 int parse_seconds(const char *text, int64_t *out, struct err *err)
 {
+    /* A month has no length of its own. */
     struct duration duration = {0};
     if (!read_duration(text, true, &duration) || duration.months != 0)
         return err_set(err, ERR_USAGE,

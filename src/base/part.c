@@ -22,7 +22,6 @@ struct part_pool {
     size_t count;
     size_t size;
     int64_t waited_ms;
-    bool stopped;
     const struct cancel *cancel; /* constant */
 };
 
@@ -75,13 +74,6 @@ static struct part *take_or_make(struct part_pool *pool, struct err *err)
     return part;
 }
 
-static void wait_a_little(struct part_pool *pool)
-{
-    int64_t start = clock_monotonic_ms();
-    thread_cond_wait_until(&pool->idle_came, &pool->lock, start + LOOK_MS);
-    pool->waited_ms += clock_monotonic_ms() - start;
-}
-
 struct part *part_pool_get(struct part_pool *pool, struct err *err)
 {
     struct part *part = NULL;
@@ -90,14 +82,14 @@ struct part *part_pool_get(struct part_pool *pool, struct err *err)
     for (;;) {
         if (cancel_check(pool->cancel, err) < 0)
             break;
-        if (pool->stopped) {
-            err_set(err, ERR_CANCELLED, "the stream was stopped");
-            break;
-        }
         part = take_or_make(pool, err);
         if (part != NULL || err->kind != ERR_NONE)
             break;
-        wait_a_little(pool);
+        /* Every buffer is in flight: the network is the bottleneck. A cancel does not signal
+         * this condition, so it is looked for now and then. */
+        int64_t start = clock_monotonic_ms();
+        thread_cond_wait_until(&pool->idle_came, &pool->lock, start + LOOK_MS);
+        pool->waited_ms += clock_monotonic_ms() - start;
     }
     pthread_mutex_unlock(&pool->lock);
     if (part == NULL)
@@ -115,6 +107,7 @@ void part_pool_resize(struct part_pool *pool, size_t count, size_t size)
 {
     assert(count > 0 && size > 0);
     pthread_mutex_lock(&pool->lock);
+    /* Idle ones of the old size go now, those in flight when they come back (go_idle). */
     pool->count = count;
     if (pool->size != size)
         for (struct part *part = pop_idle(pool); part != NULL; part = pop_idle(pool))
@@ -122,14 +115,6 @@ void part_pool_resize(struct part_pool *pool, size_t count, size_t size)
     pool->size = size;
     while (pool->existing > count && pool->idle != NULL)
         drop(pool, pop_idle(pool));
-    pthread_cond_broadcast(&pool->idle_came);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-void part_pool_stop(struct part_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    pool->stopped = true;
     pthread_cond_broadcast(&pool->idle_came);
     pthread_mutex_unlock(&pool->lock);
 }
@@ -167,6 +152,7 @@ struct part *part_ref(struct part *part)
 static void go_idle(struct part_pool *pool, struct part *part)
 {
 #ifdef PGKEEP_POISON
+    /* Whoever still reads it after its last release sends rubbish that a test sees. */
     memset(part->data, 0xDB, part->capacity);
 #endif
     if (part->capacity != pool->size || pool->existing > pool->count) {

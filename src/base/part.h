@@ -33,13 +33,12 @@ struct part {
  * wait for one. */
 struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *cancel,
                                 struct err *err) MUST_USE;
-/* A part with one reference, size 0. Blocks; NULL with ERR_CANCELLED when cancelled or when
- * part_pool_stop was called. */
+/* A part with one reference, size 0. Blocks; NULL with ERR_CANCELLED when cancelled, with
+ * ERR_SYSTEM when there is no memory for one more. */
 struct part *part_pool_get(struct part_pool *pool, struct err *err) MUST_USE;
 /* From now on parts have this size and there are this many; idle buffers are replaced at once,
  * those in flight when they return. Never shrinks a part that is out. */
 void part_pool_resize(struct part_pool *pool, size_t count, size_t size);
-void part_pool_stop(struct part_pool *pool); /* wakes and refuses waiting producers */
 /* How long (ms) producers have waited in part_pool_get so far: "network-bound" when it grows. */
 int64_t part_pool_waited_ms(struct part_pool *pool);
 /* All parts must be idle (asserted). NULL-safe. */

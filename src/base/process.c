@@ -1,3 +1,9 @@
+/*
+ * A child is a promise in both directions: nothing of ours leaks into it (descriptors, signal
+ * masks, secrets in argv), and it never outlives us unreaped. Between fork and exec only
+ * async-signal-safe calls are made, because other threads may have held a lock of the C
+ * library at the moment of the fork; so all that the child needs is made before.
+ */
 #define _GNU_SOURCE /* pipe2, F_SETPIPE_SZ, close_range, pidfd_open, sigabbrev_np */
 
 #include "base/process.h"
@@ -54,7 +60,8 @@ struct launch {
     const char *const *argv;
     struct strlist env;
     char **envp;
-    int fds[3];    /* what becomes 0, 1, 2 */
+    int fds[3];    /* pipe ends that become 0, 1, 2; -1: what the caller gave */
+    int given[3];  /* > 0: the caller's own descriptor, which stays open; else /dev/null */
     int report[2]; /* the errno of a failed exec; closed by a good one */
     int null_fd;
     pid_t parent;
@@ -63,6 +70,7 @@ struct launch {
 char *process_find(const char *name)
 {
     const char *path = getenv("PATH");
+    /* A name with a slash is a path, for execvp and every shell. */
     if (strchr(name, '/') != NULL)
         return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
     while (path != NULL && *path != '\0') {
@@ -78,27 +86,8 @@ char *process_find(const char *name)
     return NULL;
 }
 
-/* True when one of the changes names the variable of this NAME=value. */
-static bool is_changed(const char *variable, const char *const *changes)
-{
-    size_t length = strcspn(variable, "=");
-    for (; changes != NULL && *changes != NULL; changes++)
-        if (strcspn(*changes, "=") == length && strncmp(*changes, variable, length) == 0)
-            return true;
-    return false;
-}
+/* ---- in the child ---- */
 
-static void build_env(struct strlist *env, const char *const *changes)
-{
-    for (char **variable = environ; *variable != NULL; variable++)
-        if (!is_changed(*variable, changes))
-            strlist_add(env, *variable);
-    for (; changes != NULL && *changes != NULL; changes++)
-        if (strchr(*changes, '=') != NULL)
-            strlist_add(env, *changes);
-}
-
-/* Runs in the child: only async-signal-safe calls. */
 static void fail_child(const struct launch *launch)
 {
     int reason = errno;
@@ -107,21 +96,28 @@ static void fail_child(const struct launch *launch)
     _exit(127);
 }
 
+/* Only async-signal-safe calls from here to execve. */
 static void run_child(const struct launch *launch)
 {
     struct sigaction normal = {.sa_handler = SIG_DFL};
     sigset_t none;
     assert(launch->path != NULL);
+    /* Should we die, it gets the signal that ends it, too. We may have died before prctl: then
+     * that signal never comes. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         fail_child(launch);
-    /* The parent may have died before prctl; then its signal never comes. */
     if (getppid() != launch->parent)
         _exit(127);
-    for (int target = 0; target < 3; target++)
-        if (dup2(launch->fds[target], target) < 0)
+    for (int target = 0; target < 3; target++) {
+        int source = launch->fds[target];
+        if (source < 0)
+            source = launch->given[target] > 0 ? launch->given[target] : launch->null_fd;
+        if (dup2(source, target) < 0)
             fail_child(launch);
+    }
     /* Libraries of ours may hold descriptors without O_CLOEXEC. */
     close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+    /* We ignore SIGPIPE and block the signals of cancel; a program expects neither. */
     sigaction(SIGPIPE, &normal, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -129,22 +125,10 @@ static void run_child(const struct launch *launch)
     fail_child(launch);
 }
 
-/* A pipe whose ends are not 0, 1 or 2, so that dup2 in the child cannot hit one of them. */
-static int make_pipe(int ends[2])
-{
-    int raw[2];
-    ends[0] = ends[1] = -1;
-    if (pipe2(raw, O_CLOEXEC) < 0)
-        return -1;
-    for (int i = 0; i < 2; i++) {
-        ends[i] = raw[i] > 2 ? raw[i] : fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
-        if (raw[i] <= 2)
-            close(raw[i]);
-    }
-    return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
-}
+/* ---- its stderr ---- */
 
-static void note_line(struct listener *listener)
+/* A line is complete: to the caller, and among the last ones. */
+static void emit_line(struct listener *listener)
 {
     listener->line[listener->length] = '\0';
     if (listener->length > 0 && listener->line[listener->length - 1] == '\r')
@@ -163,16 +147,6 @@ static void note_line(struct listener *listener)
     listener->length = 0;
 }
 
-static void take_bytes(struct listener *listener, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n')
-            note_line(listener);
-        else if (listener->length < LINE_SIZE)
-            listener->line[listener->length++] = bytes[i] == '\0' ? '?' : bytes[i];
-    }
-}
-
 /* Ends at end of file, or when the child is gone and nothing is left to read: a grandchild
  * that keeps stderr open must not hold us. */
 static void *listen_to_stderr(void *argument)
@@ -186,29 +160,21 @@ static void *listen_to_stderr(void *argument)
             continue;
         if (fds[0].revents == 0)
             break;
-        ssize_t got = read(listener->fd, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR)
+        ssize_t received = read(listener->fd, buffer, sizeof buffer);
+        if (received < 0 && errno == EINTR)
             continue;
-        if (got <= 0)
+        if (received <= 0)
             break;
-        take_bytes(listener, buffer, (size_t)got);
+        /* A NUL would end the line for everybody who prints it; what is too long is cut. */
+        for (ssize_t i = 0; i < received; i++) {
+            if (buffer[i] == '\n')
+                emit_line(listener);
+            else if (listener->length < LINE_SIZE)
+                listener->line[listener->length++] = buffer[i] == '\0' ? '?' : buffer[i];
+        }
     }
-    note_line(listener);
+    emit_line(listener);
     return NULL;
-}
-
-static int start_listener(struct process *process, const struct process_spec *spec,
-                          struct err *err)
-{
-    struct listener *listener = &process->listener;
-    listener->on_line = spec->on_stderr;
-    listener->context = spec->context;
-    if (make_pipe(listener->stop) < 0)
-        return err_errno(err, ERR_SYSTEM, "cannot make a pipe");
-    if (thread_start(&listener->thread, listen_to_stderr, listener, err) < 0)
-        return -1;
-    listener->running = true;
-    return 0;
 }
 
 static void join_listener(struct process *process)
@@ -220,6 +186,23 @@ static void join_listener(struct process *process)
     listener->running = false;
     file_close(&listener->stop[0]);
     file_close(&listener->fd);
+}
+
+/* ---- start ---- */
+
+/* A pipe whose ends are not 0, 1 or 2, so that dup2 in the child cannot hit one of them. */
+static int make_pipe(int ends[2])
+{
+    int raw[2];
+    ends[0] = ends[1] = -1;
+    if (pipe2(raw, O_CLOEXEC) < 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = raw[i] > 2 ? raw[i] : fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
+        if (raw[i] <= 2)
+            close(raw[i]);
+    }
+    return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
 }
 
 /* Gives `ours` one end of a new pipe and `theirs` the other. */
@@ -236,6 +219,17 @@ static int connect_pipe(int *ours, int *theirs, bool we_write)
     return 0;
 }
 
+/* True when one of the changes names the variable of this NAME=value. */
+static bool is_changed(const char *variable, const char *const *changes)
+{
+    size_t length = strcspn(variable, "=");
+    for (; changes != NULL && *changes != NULL; changes++)
+        if (strcspn(*changes, "=") == length && strncmp(*changes, variable, length) == 0)
+            return true;
+    return false;
+}
+
+/* Everything that may fail or allocate, before the fork. */
 static int prepare(struct process *process, const struct process_spec *spec,
                    struct launch *launch, struct err *err)
 {
@@ -243,13 +237,24 @@ static int prepare(struct process *process, const struct process_spec *spec,
     if (launch->path == NULL)
         return err_set(err, ERR_SYSTEM, "%s: no such program", spec->argv[0]);
     launch->argv = spec->argv;
-    build_env(&launch->env, spec->env);
-    launch->envp = strlist_argv(&launch->env);
     launch->parent = getpid();
+    launch->given[0] = spec->stdin_fd;
+    launch->given[1] = spec->stdout_fd;
+
+    /* The environment: ours without what changes, then the changes that set something. */
+    for (char **variable = environ; *variable != NULL; variable++)
+        if (!is_changed(*variable, spec->env))
+            strlist_add(&launch->env, *variable);
+    for (const char *const *change = spec->env; change != NULL && *change != NULL; change++)
+        if (strchr(*change, '=') != NULL)
+            strlist_add(&launch->env, *change);
+    launch->envp = strlist_argv(&launch->env);
+
+    /* Its ends of the pipes; what it has no pipe for comes from or goes to /dev/null. */
     launch->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (launch->null_fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot open /dev/null");
-    bool good = make_pipe(launch->report) == 0 &&
+    bool good = make_pipe(launch->report) == 0 && make_pipe(process->listener.stop) == 0 &&
                 connect_pipe(&process->listener.fd, &launch->fds[2], false) == 0;
     if (good && spec->pipe_stdin)
         good = connect_pipe(&process->stdin_fd, &launch->fds[0], true) == 0;
@@ -265,43 +270,25 @@ static int prepare(struct process *process, const struct process_spec *spec,
     return 0;
 }
 
-/* Forks and waits until the child has become the program, or has said why not. */
-static int launch_child(struct process *process, const struct process_spec *spec,
-                        const struct launch *launch, struct err *err)
+/* Forks, and waits until the child has become the program or has said why not. */
+static int launch_child(struct process *process, struct launch *launch, struct err *err)
 {
-    struct launch child = *launch;
-    const int given[3] = {spec->stdin_fd, spec->stdout_fd, -1};
-    for (int i = 0; i < 3; i++)
-        if (child.fds[i] < 0)
-            child.fds[i] = given[i] > 0 ? given[i] : child.null_fd;
+    int reason = 0;
     process->pid = fork();
     if (process->pid < 0)
         return err_errno(err, ERR_SYSTEM, "cannot start a process");
     if (process->pid == 0)
-        run_child(&child);
+        run_child(launch);
     process->pidfd = pidfd_open(process->pid, 0);
-    return 0;
-}
-
-static int await_exec(struct process *process, struct launch *launch, struct err *err)
-{
-    int reason = 0;
+    /* The child's ends are closed here, else we would never see the end of file. A good exec
+     * closes the last writer of the report: nothing comes. */
+    for (int i = 0; i < 3; i++)
+        file_close(&launch->fds[i]);
     file_close(&launch->report[1]);
     if (file_read_all(launch->report[0], &reason, sizeof reason) != (ssize_t)sizeof reason)
         return 0;
     errno = reason;
     return err_errno(err, ERR_SYSTEM, "cannot run %s", process->name);
-}
-
-static void release_launch(struct launch *launch)
-{
-    for (int i = 0; i < 3; i++)
-        file_close(&launch->fds[i]);
-    file_close(&launch->report[0]);
-    file_close(&launch->report[1]);
-    file_close(&launch->null_fd);
-    strlist_release(&launch->env);
-    free(launch->path);
 }
 
 struct process *process_start(const struct process_spec *spec, struct err *err)
@@ -310,19 +297,28 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
     struct process *process = memory_zalloc(sizeof *process);
     const char *slash = strrchr(spec->argv[0], '/');
     process->name = memory_strdup(slash == NULL ? spec->argv[0] : slash + 1);
-    process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
     process->cancel = spec->cancel;
+    process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
     process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
+    process->listener.on_line = spec->on_stderr;
+    process->listener.context = spec->context;
+
     int result = prepare(process, spec, &launch, err);
     if (result == 0)
-        result = launch_child(process, spec, &launch, err);
+        result = launch_child(process, &launch, err);
+    if (result == 0)
+        result = thread_start(&process->listener.thread, listen_to_stderr,
+                              &process->listener, err);
+    process->listener.running = result == 0;
+
+    /* What only the start needed, on every way out. */
     for (int i = 0; i < 3; i++)
-        file_close(&launch.fds[i]); /* else we would never see the end of file */
-    if (result == 0)
-        result = await_exec(process, &launch, err);
-    if (result == 0)
-        result = start_listener(process, spec, err);
-    release_launch(&launch);
+        file_close(&launch.fds[i]);
+    file_close(&launch.report[0]);
+    file_close(&launch.report[1]);
+    file_close(&launch.null_fd);
+    strlist_release(&launch.env);
+    free(launch.path);
     if (result < 0) {
         process_free(process);
         return NULL;
@@ -398,6 +394,7 @@ static bool await_end(struct process *process, int64_t deadline, bool heed_cance
     return true;
 }
 
+/* Asks first: pg_dump and psql then cancel their query on the server. */
 static void end_child(struct process *process)
 {
     process_signal(process, SIGTERM);
@@ -405,16 +402,6 @@ static void end_child(struct process *process)
         return;
     process_signal(process, SIGKILL);
     await_end(process, -1, false);
-}
-
-static void collect_last_words(struct process *process)
-{
-    struct text words;
-    text_init(&words, (size_t)LAST_WORDS * (LINE_SIZE + 2));
-    for (size_t i = 0; i < process->listener.last_count; i++)
-        text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last[i]);
-    memory_take(&process->last_words, text_take(&words));
-    text_release(&words);
 }
 
 static int describe_end(const struct process *process, struct err *err)
@@ -439,8 +426,16 @@ int process_finish(struct process *process, struct err *err)
         cancelled = true;
         end_child(process);
     }
+    /* The thread may still be reading what the child wrote last: only then are the words
+     * complete. */
     join_listener(process);
-    collect_last_words(process);
+    struct text words;
+    text_init(&words, (size_t)LAST_WORDS * (LINE_SIZE + 2));
+    for (size_t i = 0; i < process->listener.last_count; i++)
+        text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last[i]);
+    memory_take(&process->last_words, text_take(&words));
+    text_release(&words);
+    /* A child that we ended ourselves did not fail. */
     if (cancelled)
         return cancel_check(process->cancel, err);
     return process->status == 0 ? 0 : describe_end(process, err);
@@ -463,8 +458,9 @@ void process_free(struct process *process)
     free(process);
 }
 
-/* Reads stdout to its end. Waits with poll, so that a cancel is seen while the child is
- * silent. */
+/* ---- run to the end ---- */
+
+/* Waits with poll, so that a cancel is seen while the child is silent. */
 static int read_output(struct process *process, struct text *out, struct err *err)
 {
     char buffer[16384];
@@ -475,13 +471,14 @@ static int read_output(struct process *process, struct text *out, struct err *er
             return -1;
         if (poll(fds, 2, 1000) <= 0 || fds[0].revents == 0)
             continue;
-        ssize_t got = read(process->stdout_fd, buffer, sizeof buffer);
-        if (got == 0)
+        ssize_t received = read(process->stdout_fd, buffer, sizeof buffer);
+        if (received == 0)
             return 0;
-        if (got < 0 && errno != EINTR)
+        if (received < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "cannot read from %s", process->name);
-        if (got > 0)
-            text_add_bytes(out, buffer, (size_t)got);
+        if (received > 0)
+            text_add_bytes(out, buffer, (size_t)received);
+        /* Not read on: the child would go on for as long as we listen. */
         if (text_check(out, "what the program printed", err) < 0)
             return err_context(err, "%s", process->name);
     }
@@ -489,9 +486,9 @@ static int read_output(struct process *process, struct text *out, struct err *er
 
 int process_run(const struct process_spec *spec, struct text *out, struct err *err)
 {
-    struct process_spec own = *spec;
-    own.pipe_stdout = out != NULL;
-    struct process *process = process_start(&own, err);
+    struct process_spec piped = *spec;
+    piped.pipe_stdout = out != NULL;
+    struct process *process = process_start(&piped, err);
     if (process == NULL)
         return -1;
     int result = out == NULL ? 0 : read_output(process, out, err);

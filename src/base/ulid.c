@@ -1,3 +1,7 @@
+/*
+ * Ids sort by the time they were made, also those of one millisecond of one process: listings
+ * and the catalog rely on that for "the newest".
+ */
 #include "base/ulid.h"
 
 #include <errno.h>
@@ -8,7 +12,7 @@
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/* The last id; lock guards both fields. */
+/* The last id that was made; lock guards both fields. */
 static struct {
     pthread_mutex_t lock;
     int64_t time_ms;
@@ -30,38 +34,33 @@ void ulid_random(unsigned char *out, size_t size)
     }
 }
 
-/* Adds one; false when all bits were set. */
-static bool increment(unsigned char *number)
+void ulid_new(char out[ULID_SIZE], int64_t now_ms)
 {
-    for (size_t i = RANDOM_BYTES; i > 0; i--)
-        if (++number[i - 1] != 0)
-            return true;
-    return false;
-}
-
-/* Ids of the same millisecond count up from the first, so that they ascend. */
-static void next(int64_t now_ms, int64_t *time_ms, unsigned char *random)
-{
+    unsigned char random[RANDOM_BYTES];
+    if (now_ms < 0)
+        now_ms = 0;
+    /* Ids of the same millisecond count up from the first, so that they ascend. The first has
+     * its top bit clear: room to count. */
     pthread_mutex_lock(&last.lock);
     if (now_ms != last.time_ms) {
         last.time_ms = now_ms;
         ulid_random(last.random, RANDOM_BYTES);
-        last.random[0] &= 0x7F; /* room to count */
-    } else if (!increment(last.random)) {
-        last.time_ms++;
+        last.random[0] &= 0x7F;
+    } else {
+        size_t i = RANDOM_BYTES;
+        while (i > 0 && ++last.random[i - 1] == 0)
+            i--;
+        if (i == 0)
+            last.time_ms++;
     }
-    *time_ms = last.time_ms;
+    int64_t time_ms = last.time_ms;
     memcpy(random, last.random, RANDOM_BYTES);
     pthread_mutex_unlock(&last.lock);
-}
 
-void ulid_new(char out[ULID_SIZE], int64_t now_ms)
-{
-    unsigned char random[RANDOM_BYTES];
-    int64_t time_ms = 0;
-    next(now_ms < 0 ? 0 : now_ms, &time_ms, random);
+    /* 48 bits of time are ten digits of five bits, the first of them of three. */
     for (size_t i = 0; i < 10; i++)
         out[i] = alphabet[(uint64_t)time_ms >> (45 - 5 * i) & 31];
+    /* 80 bits of chance are sixteen digits: two groups of five bytes, eight digits each. */
     for (size_t group = 0; group < 2; group++) {
         const unsigned char *p = random + 5 * group;
         uint64_t bits = 0;
@@ -73,6 +72,7 @@ void ulid_new(char out[ULID_SIZE], int64_t now_ms)
     out[ULID_LENGTH] = '\0';
 }
 
+/* The first digit has three bits only: 8 and above would be a time beyond the 48 bits. */
 bool ulid_is_valid(const char *text)
 {
     if (strnlen(text, ULID_LENGTH + 1) != ULID_LENGTH || text[0] > '7')
