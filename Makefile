@@ -182,10 +182,11 @@ bench: tests
 fuzz: tests
 	@scripts/run-fuzz $(BUILD)
 
-## coverage: line coverage of the unit tests
+## coverage: line coverage of the unit tests, a line for each folder (scripts/coverage tells of files)
 coverage:
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	$(MAKE) BUILD=build/coverage COVERAGE=1 check-unit
-	lcov --quiet --capture --directory build/coverage --output-file build/coverage/lcov.info && lcov --list build/coverage/lcov.info
+	@scripts/coverage build/coverage
 
 ## layers: nothing includes what its layer may not see, no circle of modules
 layers: $(PROGRAM)

@@ -35,6 +35,7 @@ static const struct kind_row {
 
 #define HINT_MARK "\nhint: "
 #define HINT_MARK_LENGTH (sizeof HINT_MARK - 1)
+#define ROOM (sizeof((struct err *)NULL)->text - 1)
 
 /* A text cut in the middle of a UTF-8 sequence would be no UTF-8 any more, and JSON needs
  * it. */
@@ -80,13 +81,12 @@ static void format_into(char *out, size_t size, const char *format, va_list argu
 }
 
 /*
- * Writes head and tail. When both do not fit, the head is cut first, but to no less than
- * half of the room: the reason or the hint at the end is worth more than the end of a long
- * name.
+ * Writes head and tail into `room` bytes and a NUL. When both do not fit, the head is cut
+ * first, but to no less than half of the room: the reason or the hint at the end is worth
+ * more than the end of a long name.
  */
-static void join(struct err *err, const char *head, const char *tail)
+static void join(char *out, size_t room, const char *head, const char *tail)
 {
-    size_t room = sizeof err->text - 1;
     size_t head_length = strlen(head);
     size_t tail_length = strlen(tail);
     size_t head_least = head_length < room / 2 ? head_length : room / 2;
@@ -94,9 +94,9 @@ static void join(struct err *err, const char *head, const char *tail)
         tail_length = utf8_cut(tail, room - head_least);
     if (head_length > room - tail_length)
         head_length = utf8_cut(head, room - tail_length);
-    memcpy(err->text, head, head_length);
-    memcpy(err->text + head_length, tail, tail_length);
-    err->text[head_length + tail_length] = '\0';
+    memcpy(out, head, head_length);
+    memcpy(out + head_length, tail, tail_length);
+    out[head_length + tail_length] = '\0';
 }
 
 void err_clear(struct err *err)
@@ -113,7 +113,7 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...)
     format_into(text, sizeof text, format, arguments);
     va_end(arguments);
     err->kind = kind;
-    join(err, text, "");
+    join(err->text, ROOM, text, "");
     return -1;
 }
 
@@ -129,7 +129,7 @@ int err_errno(struct err *err, enum err_kind kind, const char *format, ...)
     if (strerror_r(number, reason + 2, sizeof reason - 2) != 0)
         snprintf(reason, sizeof reason, ": error %d", number);
     err->kind = kind;
-    join(err, text, reason);
+    join(err->text, ROOM, text, reason);
     errno = number;
     return -1;
 }
@@ -139,22 +139,22 @@ int err_context(struct err *err, const char *format, ...)
     char head[sizeof err->text];
     char body[sizeof err->text];
     char hint[sizeof err->text] = "";
+    /* The hint is set aside: it stays the last, and a long name takes nothing of it. */
     char *mark = strstr(err->text, HINT_MARK);
     if (mark != NULL) {
         memcpy(hint, mark, strlen(mark) + 1);
         *mark = '\0';
     }
+    if (strlen(hint) > ROOM / 2)
+        hint[utf8_cut(hint, ROOM / 2)] = '\0';
     memcpy(body, err->text, strlen(err->text) + 1);
     va_list arguments;
     va_start(arguments, format);
     format_into(head, sizeof head - 2, format, arguments);
     va_end(arguments);
     memcpy(head + strlen(head), ": ", sizeof ": ");
-    join(err, head, body);
-    if (hint[0] != '\0') {
-        memcpy(body, err->text, strlen(err->text) + 1);
-        join(err, body, hint);
-    }
+    join(err->text, ROOM - strlen(hint), head, body);
+    memcpy(err->text + strlen(err->text), hint, strlen(hint) + 1);
     return -1;
 }
 
@@ -169,7 +169,7 @@ int err_hint(struct err *err, const char *format, ...)
     format_into(hint + HINT_MARK_LENGTH, sizeof hint - HINT_MARK_LENGTH, format, arguments);
     va_end(arguments);
     memcpy(body, err->text, strlen(err->text) + 1);
-    join(err, body, hint);
+    join(err->text, ROOM, body, hint);
     return -1;
 }
 

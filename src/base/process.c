@@ -188,20 +188,55 @@ static void join_listener(struct process *process)
     file_close(&listener->fd);
 }
 
+/* ---- waiting for it ---- */
+
+static bool reap(struct process *process)
+{
+    int raw = 0;
+    if (waitpid(process->pid, &raw, WNOHANG) != process->pid)
+        return false;
+    process->raw_status = raw;
+    process->status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+    return true;
+}
+
+/* Waits for the end of the child at most until `deadline` (monotonic ms; < 0: no limit),
+ * and only as long as nobody cancels when `heed_cancel`. True when it has been reaped. */
+static bool await_end(struct process *process, int64_t deadline, bool heed_cancel)
+{
+    struct pollfd fds[2] = {
+        {.fd = process->pidfd, .events = POLLIN},
+        {.fd = heed_cancel ? cancel_fd(process->cancel) : -1, .events = POLLIN}};
+    int64_t step = process->pidfd >= 0 ? 1000 : 20;
+    while (!reap(process)) {
+        int64_t left = deadline < 0 ? step : deadline - clock_monotonic_ms();
+        if (left <= 0 || (heed_cancel && cancel_requested(process->cancel)))
+            return false;
+        poll(fds, 2, (int)(left < step ? left : step));
+    }
+    return true;
+}
+
 /* ---- start ---- */
 
-/* A pipe whose ends are not 0, 1 or 2, so that dup2 in the child cannot hit one of them. */
+/* The same descriptor, but not 0, 1 or 2, which the child's own will be: dup2 onto itself would
+ * leave it to be closed by exec, and dup2 of another onto it would lose it. */
+static int above_standard(int fd)
+{
+    if (fd < 0 || fd > 2)
+        return fd;
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    file_close(&fd);
+    return above;
+}
+
 static int make_pipe(int ends[2])
 {
-    int raw[2];
     ends[0] = ends[1] = -1;
-    if (pipe2(raw, O_CLOEXEC) < 0)
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    for (int i = 0; i < 2; i++) {
-        ends[i] = raw[i] > 2 ? raw[i] : fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
-        if (raw[i] <= 2)
-            close(raw[i]);
-    }
+    ends[0] = above_standard(ends[0]);
+    ends[1] = above_standard(ends[1]);
     return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
 }
 
@@ -251,7 +286,7 @@ static int prepare(struct process *process, const struct process_spec *spec,
     launch->envp = strlist_argv(&launch->env);
 
     /* Its ends of the pipes; what it has no pipe for comes from or goes to /dev/null. */
-    launch->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    launch->null_fd = above_standard(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (launch->null_fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot open /dev/null");
     bool good = make_pipe(launch->report) == 0 && make_pipe(process->listener.stop) == 0 &&
@@ -287,6 +322,8 @@ static int launch_child(struct process *process, struct launch *launch, struct e
     file_close(&launch->report[1]);
     if (file_read_all(launch->report[0], &reason, sizeof reason) != (ssize_t)sizeof reason)
         return 0;
+    /* It ends by itself. A signal would find it with our handlers, not with its own. */
+    (void)await_end(process, -1, false);
     errno = reason;
     return err_errno(err, ERR_SYSTEM, "cannot run %s", process->name);
 }
@@ -341,16 +378,6 @@ void process_close_stdin(struct process *process)
     file_close(&process->stdin_fd);
 }
 
-void process_close_stdout(struct process *process)
-{
-    file_close(&process->stdout_fd);
-}
-
-int process_pid(const struct process *process)
-{
-    return process->pid;
-}
-
 int process_status(const struct process *process)
 {
     return process->status;
@@ -361,46 +388,13 @@ const char *process_last_words(const struct process *process)
     return process->last_words == NULL ? "" : process->last_words;
 }
 
-void process_signal(struct process *process, int signal_number)
-{
-    if (process->pid > 0 && process->status < 0)
-        kill(process->pid, signal_number);
-}
-
-static bool reap(struct process *process)
-{
-    int raw = 0;
-    if (waitpid(process->pid, &raw, WNOHANG) != process->pid)
-        return false;
-    process->raw_status = raw;
-    process->status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
-    return true;
-}
-
-/* Waits for the end of the child at most until `deadline` (monotonic ms; < 0: no limit),
- * and only as long as nobody cancels when `heed_cancel`. True when it has been reaped. */
-static bool await_end(struct process *process, int64_t deadline, bool heed_cancel)
-{
-    struct pollfd fds[2] = {
-        {.fd = process->pidfd, .events = POLLIN},
-        {.fd = heed_cancel ? cancel_fd(process->cancel) : -1, .events = POLLIN}};
-    int64_t step = process->pidfd >= 0 ? 1000 : 20;
-    while (!reap(process)) {
-        int64_t left = deadline < 0 ? step : deadline - clock_monotonic_ms();
-        if (left <= 0 || (heed_cancel && cancel_requested(process->cancel)))
-            return false;
-        poll(fds, 2, (int)(left < step ? left : step));
-    }
-    return true;
-}
-
 /* Asks first: pg_dump and psql then cancel their query on the server. */
 static void end_child(struct process *process)
 {
-    process_signal(process, SIGTERM);
+    kill(process->pid, SIGTERM);
     if (await_end(process, clock_monotonic_ms() + GRACE_MS, false))
         return;
-    process_signal(process, SIGKILL);
+    kill(process->pid, SIGKILL);
     await_end(process, -1, false);
 }
 
@@ -445,8 +439,8 @@ void process_free(struct process *process)
 {
     if (process == NULL)
         return;
-    process_close_stdin(process);
-    process_close_stdout(process);
+    file_close(&process->stdin_fd);
+    file_close(&process->stdout_fd);
     if (process->pid > 0 && process->status < 0)
         end_child(process);
     join_listener(process);

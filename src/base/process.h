@@ -36,8 +36,6 @@ int process_stdin(const struct process *process); /* fd, -1 when closed or not a
 /* fd of a pipe, enlarged to 1 MiB where allowed; -1 when closed or not asked for. */
 int process_stdout(const struct process *process);
 void process_close_stdin(struct process *process);
-void process_close_stdout(struct process *process);
-int process_pid(const struct process *process);
 /* Waits for the end. 0 when it exited with 0; otherwise -1, ERR_SYSTEM and one sentence that names
  * the program, "exit status N" or "signal N (NAME)", and its last stderr line. */
 int process_finish(struct process *process, struct err *err) MUST_USE;
@@ -45,7 +43,6 @@ int process_finish(struct process *process, struct err *err) MUST_USE;
 int process_status(const struct process *process);
 /* The last lines of stderr (at most 4), joined by "; "; after process_finish. */
 const char *process_last_words(const struct process *process);
-void process_signal(struct process *process, int signal_number);
 void process_free(struct process *process); /* NULL-safe; ends and reaps it */
 
 /* Runs to the end with stdout read into `out` (may be NULL; over its ceiling is an error). */
