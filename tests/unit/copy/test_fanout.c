@@ -219,24 +219,27 @@ END_TEST
 
 START_TEST(parts_grow_by_the_schedule_of_the_tightest_rules)
 {
+    /* The shortest schedule there is: one part of the least size, one that has grown, and the
+     * two limits to it come from two stores. */
+    enum { PARTS = 2, GROWN = 20 * MIB };
     const struct memory_part *parts;
     const uint64_t estimate = 6 * MIB;
-    struct store_part_rules few = {.min_size = MIB, .max_parts = 8};
-    struct store_part_rules wide = {0};
+    struct store_part_rules low = {.max_size = GROWN};
+    struct store_part_rules few = {.min_size = MIB, .max_parts = PARTS};
     fanout = fanout_new(estimate, BUDGET, 1);
-    add(0, &wide);
+    add(0, &low);
     add(1, &few);
     OK(fanout_start(fanout, NULL, &err));
-    struct store_part_rules both = store_parts_merge(wide, few);
+    struct store_part_rules both = store_parts_merge(low, few);
     uint64_t size = 0;
-    for (unsigned n = 1; n <= 8; n++)
+    for (unsigned n = 1; n <= PARTS; n++)
         size += store_parts_size(&both, estimate, n);
-    ck_assert_uint_gt(store_parts_size(&both, estimate, 8),
-                      store_parts_size(&both, estimate, 1));
+    ck_assert_uint_lt(store_parts_size(&both, estimate, 1), GROWN);
+    ck_assert_uint_eq(store_parts_size(&both, estimate, PARTS), GROWN);
     OK(write_stream(size));
     OK(fanout_end(fanout, &err));
-    ck_assert_uint_eq(memory_store_parts(stores[0], &parts), 8);
-    for (unsigned n = 1; n <= 8; n++)
+    ck_assert_uint_eq(memory_store_parts(stores[0], &parts), PARTS);
+    for (unsigned n = 1; n <= PARTS; n++)
         ck_assert_uint_eq(parts[n - 1].size, store_parts_size(&both, estimate, n));
     finish(0);
     finish(1);
