@@ -104,10 +104,12 @@ char *json_read_string(struct json_reader *reader, const char *key, bool optiona
     return memory_strdup(json_string_value(value));
 }
 
-/* The bytes of {"hex": "..."}, heap; NULL when it is anything else or holds a NUL, which no
- * name can. */
-static char *from_hex(const json_t *value)
+/* A string, or the bytes of {"hex": "..."}, heap; NULL when it is anything else or holds a NUL,
+ * which no name can. */
+static char *bytes_of(const json_t *value)
 {
+    if (json_is_string(value))
+        return memory_strdup(json_string_value(value));
     const char *hex = json_string_value(json_object_get(value, "hex"));
     if (hex == NULL || json_object_size(value) != 1 || strlen(hex) % 2 != 0)
         return NULL;
@@ -126,11 +128,24 @@ char *json_read_bytes(struct json_reader *reader, const char *key, bool optional
     const json_t *value = find(reader, key, optional);
     if (value == NULL)
         return NULL;
-    char *bytes =
-        json_is_string(value) ? memory_strdup(json_string_value(value)) : from_hex(value);
+    char *bytes = bytes_of(value);
     if (bytes == NULL)
         fail(reader, key, "is neither a string nor {\"hex\": ...}");
     return bytes;
+}
+
+void json_read_list(struct json_reader *reader, const char *key, bool optional,
+                    struct strlist *out)
+{
+    const json_t *array = json_read_array(reader, key, optional);
+    for (size_t i = 0; i < json_array_size(array) && !reader->failed; i++) {
+        char *bytes = bytes_of(json_array_get(array, i));
+        if (bytes == NULL)
+            fail(reader, key, "holds what is neither a string nor {\"hex\": ...}");
+        else
+            strlist_add(out, bytes);
+        free(bytes);
+    }
 }
 
 int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, int64_t max,

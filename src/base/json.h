@@ -37,6 +37,9 @@ void json_reader_init(struct json_reader *reader, const json_t *object, const ch
  * null). */
 char *json_read_string(struct json_reader *reader, const char *key, bool optional) MUST_USE;
 char *json_read_bytes(struct json_reader *reader, const char *key, bool optional) MUST_USE;
+/* Adds each string of an array to `out`; each may be {"hex": ...}. */
+void json_read_list(struct json_reader *reader, const char *key, bool optional,
+                    struct strlist *out);
 int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, int64_t max,
                       bool optional);
 bool json_read_bool(struct json_reader *reader, const char *key, bool optional);

@@ -78,7 +78,7 @@ static int pass_on(struct chunk_check *check, struct err *err)
     if (memcmp(is, check->sha256, SHA256_SIZE) != 0)
         return err_set(err, ERR_CORRUPT, "chunk %llu is not what was stored (SHA-256)",
                        (unsigned long long)check->number);
-    if (check->sink.write(check->sink.context, check->buffer, check->wanted, err) != 0)
+    if (stream_sink_write(&check->sink, check->buffer, check->wanted, err) != 0)
         return -1;
     check->wanted = 0;
     return 0;

@@ -182,7 +182,7 @@ static int download(struct copy_reader *retrieve, struct stream_sink each,
     while (got > 0 && (got = store_download_read(from, piece, PIECE, err)) > 0) {
         if (meter)
             atomic_fetch_add(&meter->stored_bytes, (uint64_t)got);
-        if (each.write(each.context, piece, (size_t)got, err) != 0)
+        if (stream_sink_write(&each, piece, (size_t)got, err) != 0)
             got = -1;
         else
             refresh_lease(retrieve);
@@ -214,7 +214,7 @@ static int write_stored(void *context, const void *data, size_t size, struct err
 {
     struct stored_sink *sink = context;
     digest_add(&sink->sha256, data, size);
-    return sink->next.write(sink->next.context, data, size, err);
+    return stream_sink_write(&sink->next, data, size, err);
 }
 
 static int run_stored(struct copy_reader *retrieve, struct stream_sink next,
@@ -251,7 +251,7 @@ static int count_raw(void *context, const void *data, size_t size, struct err *e
     const struct decoded_sink *sink = context;
     if (sink->meter)
         atomic_fetch_add(&sink->meter->raw_bytes, size);
-    return sink->next.write(sink->next.context, data, size, err);
+    return stream_sink_write(&sink->next, data, size, err);
 }
 
 static int check_raw(void *context, const void *data, size_t size, struct err *err)

@@ -12,12 +12,6 @@
 #include "base/memory.h"
 #include "stream/index.h"
 
-static int null_write(void *context, const void *data, size_t size, struct err *err)
-{
-    (void)context, (void)data, (void)size, (void)err;
-    return 0;
-}
-
 static int gone(const char *what, const char *key, struct err *err)
 {
     return err_set(err, ERR_NOT_FOUND, "the %s is missing: %s", what, key);
@@ -96,7 +90,7 @@ static int check(const struct verify_spec *spec, struct copy_reader *retrieve,
                  struct meter *meter, uint64_t *bytes, struct err *err)
 {
     struct store *store = copy_reader_repository(retrieve)->store;
-    struct stream_sink sink = {.write = null_write};
+    struct stream_sink sink = {0};
     if (check_quick(store, spec, err) < 0)
         return -1;
     if (spec->level != CATALOG_FULL)

@@ -158,26 +158,6 @@ static void read_part(struct json_reader *item, struct manifest *out)
         (struct manifest_parts){.bytes = (uint64_t)bytes, .count = (uint64_t)count};
 }
 
-/* Each string goes through json_read_bytes in an object of its own, so that {"hex"} is read
- * in one place. */
-static void read_strings(struct json_reader *reader, const char *key, struct strlist *out)
-{
-    const json_t *array = json_read_array(reader, key, false);
-    for (size_t i = 0; i < json_array_size(array) && !reader->failed; i++) {
-        json_t *object = json_object();
-        struct json_reader item;
-        json_object_set(object, key, json_array_get(array, i));
-        json_reader_init(&item, object, "manifest", reader->err);
-        char *string = json_read_bytes(&item, key, false);
-        if (json_reader_finish(&item, false) < 0)
-            reader->failed = true;
-        else
-            strlist_add(out, string);
-        free(string);
-        json_decref(object);
-    }
-}
-
 static void read_index(struct json_reader *reader, struct manifest_facts *facts)
 {
     struct json_reader index;
@@ -208,8 +188,8 @@ static void read_properties(struct json_reader *reader, struct manifest_facts *f
     out->allow_connections = json_read_bool(&properties, "allow_connections", false);
     out->connection_limit =
         (int)json_read_int(&properties, "connection_limit", INT32_MIN, INT32_MAX, false);
-    read_strings(&properties, "settings", &out->settings);
-    read_strings(&properties, "acl", &out->acl);
+    json_read_list(&properties, "settings", false, &out->settings);
+    json_read_list(&properties, "acl", false, &out->acl);
     if (json_reader_finish(&properties, false) < 0)
         reader->failed = true;
 }

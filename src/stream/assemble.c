@@ -56,7 +56,6 @@ void assemble_stop(struct assemble *assemble)
 static struct chunk *take_next(struct assemble *assemble, bool *stopped)
 {
     struct chunk **slot = &assemble->slots[assemble->next % assemble->count];
-
     pthread_mutex_lock(&assemble->lock);
     while (!assemble->stopped && *slot == NULL && assemble->next < assemble->expected)
         pthread_cond_wait(&assemble->changed, &assemble->lock);
@@ -83,7 +82,7 @@ static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
     if (!assemble->is_plain)
         digest_add(&assemble->raw, chunk->raw, chunk->raw_size);
     digest_add(&assemble->stored, data, size);
-    if (assemble->sink.write(assemble->sink.context, data, size, err) != 0)
+    if (stream_sink_write(&assemble->sink, data, size, err) != 0)
         return -1;
     if (assemble->meter != NULL)
         atomic_fetch_add(&assemble->meter->stored_bytes, size);
@@ -99,7 +98,6 @@ int assemble_run(struct assemble *assemble, struct err *err)
 {
     bool stopped = false;
     struct chunk *chunk;
-
     while ((chunk = take_next(assemble, &stopped)) != NULL) {
         int result = write_chunk(assemble, chunk, err);
         assemble->next++;

@@ -11,7 +11,6 @@
 struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity, struct err *err)
 {
     struct chunk *chunk = memory_zalloc(sizeof *chunk);
-
     chunk->raw_capacity = raw_capacity;
     chunk->encoded_capacity = encoded_capacity;
     chunk->raw = memory_try(raw_capacity, err);
@@ -46,7 +45,6 @@ void chunk_append(struct chunk *chunk, const void *data, size_t size)
 void chunk_split(struct chunk *chunk, struct chunk *next)
 {
     size_t at = chunk->border > 0 ? chunk->border : chunk->raw_size;
-
     /* Rows that have ended lie in front of the border, so their count stays where it is. */
     assert(next->raw_size == 0);
     if (chunk->border == 0 && at > 0)

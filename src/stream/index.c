@@ -1,3 +1,8 @@
+/*
+ * Written line by line while the dump runs, and read line by line, because the index of a
+ * large dump is large itself. The reader believes nothing: a restore takes ranges of the
+ * stored object by it, and a wrong one would be rows of another table.
+ */
 #include "stream/index.h"
 
 #include "base/json.h"
@@ -35,7 +40,6 @@ static int deflate_bytes(struct index_writer *writer, const char *data, size_t s
 {
     z_stream *z = &writer->zlib;
     int status;
-
     z->next_in = (const Bytef *)data;
     z->avail_in = (uInt)size;
     do {
@@ -55,7 +59,6 @@ static int write_line(struct index_writer *writer, json_t *line, struct err *err
 {
     char *text = json_text(line, false);
     int result = deflate_bytes(writer, text, strlen(text), Z_NO_FLUSH, err);
-
     if (result == 0)
         result = deflate_bytes(writer, "\n", 1, Z_NO_FLUSH, err);
     free(text);
@@ -67,7 +70,6 @@ struct index_writer *index_writer_new(const char *format, const char *codec,
                                       struct err *err)
 {
     struct index_writer *writer = memory_zalloc(sizeof *writer);
-
     text_init(&writer->out, INDEX_CEILING);
     /* 16 + window bits: a gzip header and trailer (zlib.h, deflateInit2). */
     if (deflateInit2(&writer->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8,
@@ -91,40 +93,35 @@ struct index_writer *index_writer_new(const char *format, const char *codec,
 static json_t *range(uint64_t from, uint64_t to)
 {
     json_t *array = json_array();
-
     json_array_append_new(array, json_integer((json_int_t)from));
     json_array_append_new(array, json_integer((json_int_t)to));
     return array;
 }
 
-static void add_table(json_t *line, const struct chunk *chunk)
-{
-    const struct dump_table *table = chunk->table;
-
-    json_object_set_new(line, "schema", json_bytes(table->schema));
-    json_object_set_new(line, "table", json_bytes(table->name));
-    if (table->columns.count > 0) {
-        json_t *columns = json_array();
-        for (size_t i = 0; i < table->columns.count; i++)
-            json_array_append_new(columns, json_bytes(table->columns.items[i]));
-        json_object_set_new(line, "columns", columns);
-    }
-    json_object_set_new(line, "rows", json_integer((json_int_t)chunk->rows));
-    json_object_set_new(line, "data", range(chunk->data_from, chunk->data_to));
-}
-
 int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
                      uint64_t stored_size, struct err *err)
 {
+    const struct dump_table *table = chunk->table;
     json_t *line = json_object();
     char hex[SHA256_HEX];
     uint64_t raw_end = writer->raw_bytes + chunk->raw_size;
     uint64_t stored_end = writer->stored_bytes + stored_size;
-
     if (chunk->section != SECTION_NONE)
         json_object_set_new(line, "section", json_string(section_name(chunk->section)));
-    if (chunk->table != NULL)
-        add_table(line, chunk);
+    /* Whose rows: the names once in each line, so that a line can be used by itself. */
+    if (table != NULL) {
+        json_object_set_new(line, "schema", json_bytes(table->schema));
+        json_object_set_new(line, "table", json_bytes(table->name));
+        if (table->columns.count > 0) {
+            json_t *columns = json_array();
+            for (size_t i = 0; i < table->columns.count; i++)
+                json_array_append_new(columns, json_bytes(table->columns.items[i]));
+            json_object_set_new(line, "columns", columns);
+        }
+        json_object_set_new(line, "rows", json_integer((json_int_t)chunk->rows));
+        json_object_set_new(line, "data", range(chunk->data_from, chunk->data_to));
+    }
+    /* Where: the chunk begins where the last one ended, in both counts. */
     json_object_set_new(line, "raw", range(writer->raw_bytes, raw_end));
     json_object_set_new(line, "stored", range(writer->stored_bytes, stored_end));
     for (size_t i = 0; i < FLAGS; i++) {
@@ -143,7 +140,6 @@ int index_writer_finish(struct index_writer *writer, const char *encoding, struc
                         struct err *err)
 {
     json_t *line = json_object();
-
     json_object_set_new(line, "chunks", json_integer((json_int_t)writer->chunks));
     json_object_set_new(line, "raw_bytes", json_integer((json_int_t)writer->raw_bytes));
     json_object_set_new(line, "stored_bytes",
@@ -174,7 +170,6 @@ struct index_reader {
     unsigned char buffer[BUFFER];
     size_t from, to; /* what of buffer is still to be read */
     struct text line;
-    char *format, *codec, *encoding;
     uint64_t chunks, raw_bytes, stored_bytes;
 };
 
@@ -226,7 +221,6 @@ static int next_line(struct index_reader *reader, struct err *err)
 static json_t *next_object(struct index_reader *reader, struct err *err)
 {
     int more = next_line(reader, err);
-
     if (more == 0)
         err_set(err, ERR_CORRUPT, "chunk index: it is cut");
     if (more <= 0)
@@ -242,13 +236,13 @@ static int read_first(struct index_reader *reader, struct err *err)
 {
     struct json_reader json;
     json_t *object = next_object(reader, err);
-
     if (object == NULL)
         return -1;
     json_reader_init(&json, object, "chunk index", err);
     (void)json_read_int(&json, "pgkeep_index", VERSION, VERSION, false);
-    reader->format = json_read_string(&json, "format", false);
-    reader->codec = json_read_string(&json, "codec", false);
+    /* For people and other programs: whoever reads with us has the manifest, too. */
+    free(json_read_string(&json, "format", false));
+    free(json_read_string(&json, "codec", false));
     int result = json_reader_finish(&json, false);
     json_decref(object);
     return result;
@@ -257,7 +251,6 @@ static int read_first(struct index_reader *reader, struct err *err)
 struct index_reader *index_reader_new(const void *data, size_t size, struct err *err)
 {
     struct index_reader *reader = memory_zalloc(sizeof *reader);
-
     text_init(&reader->line, LINE_CEILING);
     reader->in = data;
     reader->in_size = size;
@@ -267,21 +260,6 @@ struct index_reader *index_reader_new(const void *data, size_t size, struct err 
         return NULL;
     }
     return reader;
-}
-
-const char *index_reader_format(const struct index_reader *reader)
-{
-    return reader->format;
-}
-
-const char *index_reader_codec(const struct index_reader *reader)
-{
-    return reader->codec;
-}
-
-const char *index_reader_encoding(const struct index_reader *reader)
-{
-    return reader->encoding;
 }
 
 static void fail(struct json_reader *json, const char *key)
@@ -296,7 +274,6 @@ static void read_range(struct json_reader *json, const char *key, bool optional,
                        struct index_range *out)
 {
     const json_t *array = json_read_array(json, key, optional);
-
     if (array == NULL)
         return;
     const json_t *from = json_array_get(array, 0);
@@ -310,40 +287,9 @@ static void read_range(struct json_reader *json, const char *key, bool optional,
     out->to = (uint64_t)json_integer_value(to);
 }
 
-/* Each column goes through json_read_bytes in an object of its own, so that {"hex"} is read
- * in one place. */
-static void read_columns(struct json_reader *json, struct strlist *columns)
-{
-    const json_t *array = json_read_array(json, "columns", true);
-
-    for (size_t i = 0; array != NULL && i < json_array_size(array); i++) {
-        json_t *object = json_object();
-        struct json_reader one;
-        json_object_set(object, "column", json_array_get(array, i));
-        json_reader_init(&one, object, "chunk index", json->err);
-        char *name = json_read_bytes(&one, "column", false);
-        if (json_reader_finish(&one, false) < 0)
-            json->failed = true;
-        else
-            strlist_add(columns, name);
-        free(name);
-        json_decref(object);
-    }
-}
-
-static void read_hash(struct json_reader *json, struct index_entry *entry)
-{
-    char *hex = json_read_string(json, "sha256", false);
-
-    if (hex != NULL && digest_from_hex(hex, entry->sha256, SHA256_SIZE) < 0)
-        fail(json, "sha256");
-    free(hex);
-}
-
 static int read_entry(const json_t *object, struct index_entry *entry, struct err *err)
 {
     struct json_reader json;
-
     json_reader_init(&json, object, "chunk index", err);
     char *section = json_read_string(&json, "section", true);
     if (section != NULL && !section_from_name(section, &entry->section))
@@ -351,7 +297,7 @@ static int read_entry(const json_t *object, struct index_entry *entry, struct er
     free(section);
     entry->schema = json_read_bytes(&json, "schema", true);
     entry->table = json_read_bytes(&json, "table", true);
-    read_columns(&json, &entry->columns);
+    json_read_list(&json, "columns", true, &entry->columns);
     entry->rows = (uint64_t)json_read_int(&json, "rows", 0, INT64_MAX, true);
     read_range(&json, "data", true, &entry->data);
     read_range(&json, "raw", false, &entry->raw);
@@ -360,7 +306,11 @@ static int read_entry(const json_t *object, struct index_entry *entry, struct er
         if (json_read_bool(&json, flag_names[i].name, true))
             entry->flags |= flag_names[i].flag;
     }
-    read_hash(&json, entry);
+    char *hex = json_read_string(&json, "sha256", false);
+    if (hex != NULL && digest_from_hex(hex, entry->sha256, SHA256_SIZE) < 0)
+        fail(&json, "sha256");
+    free(hex);
+    /* What is right by itself, but not together. */
     if ((entry->table == NULL) != (entry->schema == NULL))
         fail(&json, "schema");
     if (entry->data.to > entry->raw.to - entry->raw.from)
@@ -371,12 +321,11 @@ static int read_entry(const json_t *object, struct index_entry *entry, struct er
 static int read_last(struct index_reader *reader, const json_t *object, struct err *err)
 {
     struct json_reader json;
-
     json_reader_init(&json, object, "chunk index", err);
     int64_t chunks = json_read_int(&json, "chunks", 0, INT64_MAX, false);
     int64_t raw = json_read_int(&json, "raw_bytes", 0, INT64_MAX, false);
     int64_t stored = json_read_int(&json, "stored_bytes", 0, INT64_MAX, false);
-    reader->encoding = json_read_bytes(&json, "encoding", true);
+    free(json_read_bytes(&json, "encoding", true));
     if (json_reader_finish(&json, false) < 0)
         return -1;
     if ((uint64_t)chunks != reader->chunks || (uint64_t)raw != reader->raw_bytes ||
@@ -392,33 +341,30 @@ static int read_last(struct index_reader *reader, const json_t *object, struct e
     return more;
 }
 
-/* Chunks follow each other without gaps, in both counts. */
-static int check_order(struct index_reader *reader, const struct index_entry *entry,
-                       struct err *err)
-{
-    if (entry->raw.from != reader->raw_bytes || entry->stored.from != reader->stored_bytes)
-        return err_set(err, ERR_CORRUPT,
-                       "chunk index: chunk %llu does not follow the one before",
-                       (unsigned long long)reader->chunks);
-    reader->chunks++;
-    reader->raw_bytes = entry->raw.to;
-    reader->stored_bytes = entry->stored.to;
-    return 1;
-}
-
 int index_reader_next(struct index_reader *reader, struct index_entry *entry,
                       struct err *err)
 {
     json_t *object = next_object(reader, err);
     int result = -1;
-
     *entry = (struct index_entry){0};
     if (object == NULL)
         return -1;
-    if (json_object_get(object, "chunks") != NULL)
+    if (json_object_get(object, "chunks") != NULL) {
         result = read_last(reader, object, err);
-    else if (read_entry(object, entry, err) == 0)
-        result = check_order(reader, entry, err);
+    } else if (read_entry(object, entry, err) == 0) {
+        /* Chunks follow each other without gaps, in both counts. */
+        if (entry->raw.from != reader->raw_bytes ||
+            entry->stored.from != reader->stored_bytes) {
+            err_set(err, ERR_CORRUPT,
+                    "chunk index: chunk %llu does not follow the one before",
+                    (unsigned long long)reader->chunks);
+        } else {
+            reader->chunks++;
+            reader->raw_bytes = entry->raw.to;
+            reader->stored_bytes = entry->stored.to;
+            result = 1;
+        }
+    }
     json_decref(object);
     if (result != 1)
         index_entry_release(entry);
@@ -439,8 +385,5 @@ void index_reader_free(struct index_reader *reader)
         return;
     decoder_free(reader->decoder);
     text_release(&reader->line);
-    free(reader->format);
-    free(reader->codec);
-    free(reader->encoding);
     free(reader);
 }

@@ -62,14 +62,10 @@ void index_entry_release(struct index_entry *entry); /* of a zeroed or read one 
 struct index_reader;
 struct index_reader *index_reader_new(const void *data, size_t size,
                                       struct err *err) MUST_USE;
-const char *index_reader_format(const struct index_reader *reader); /* of the first line */
-const char *index_reader_codec(const struct index_reader *reader);
 /* 1: *entry is filled, release it. 0: whole index read, counts and ranges fit together. -1:
  * ERR_CORRUPT. */
 int index_reader_next(struct index_reader *reader, struct index_entry *entry,
                       struct err *err) MUST_USE;
-/* After index_reader_next returned 0; NULL: none was declared. */
-const char *index_reader_encoding(const struct index_reader *reader);
 void index_reader_free(struct index_reader *reader); /* NULL-safe */
 
 #endif

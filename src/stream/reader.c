@@ -1,3 +1,11 @@
+/*
+ * Chunks are cut at borders that the scan finds, never at what a read happened to bring: the
+ * same dump makes the same chunks however slowly it came.
+ *
+ * A chunk is kept open until it is full. Then it is cut at the last border in it, and what
+ * lies behind that border begins the next one. So a border costs nothing when it is found,
+ * and chunks are as large as they may be.
+ */
 #define _GNU_SOURCE /* F_GETPIPE_SZ */
 #include "stream/reader.h"
 
@@ -37,9 +45,8 @@ int reader_init(struct reader *reader, const struct stream_spec *spec, struct fe
     return reader->buffer != NULL ? 0 : -1;
 }
 
-/* Waits for bytes. WOKEN: somebody else ended the stream. */
-/* The time that back-pressure takes is not in it: the clock starts when we are ready to
- * read. */
+/* Waits for bytes. WOKEN: somebody else ended the stream. The time that back-pressure takes
+ * is not in it: the clock starts when we are ready to read. */
 static int wait_readable(const struct reader *reader, struct err *err)
 {
     struct pollfd fds[] = {
@@ -49,7 +56,6 @@ static int wait_readable(const struct reader *reader, struct err *err)
     };
     int64_t limit = reader->spec->stall_timeout_ms;
     int64_t start = clock_monotonic_ms();
-
     for (;;) {
         int64_t left = limit > 0 ? limit - (clock_monotonic_ms() - start) : -1;
         if (limit > 0 && left <= 0) {
@@ -58,6 +64,7 @@ static int wait_readable(const struct reader *reader, struct err *err)
                     text_duration(span, limit));
             return err_hint(err, "look for a lock or a stalled connection on the server");
         }
+        /* In one poll, so that neither a cancel nor a failed store waits for the source. */
         int ready = poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "waiting for the dump");
@@ -70,21 +77,11 @@ static int wait_readable(const struct reader *reader, struct err *err)
     }
 }
 
-static void let_fill(const struct reader *reader)
-{
-    struct pollfd fds[] = {
-        {.fd = cancel_fd(reader->spec->cancel), .events = POLLIN},
-        {.fd = reader->wake_fd, .events = POLLIN},
-    };
-    (void)poll(fds, 2, MOMENT_MS);
-}
-
 /* Ends the current chunk at its last border (see chunk_split) and begins the next. Does
  * nothing when the chunk begins at that border. */
 static bool cut(struct reader *reader)
 {
     struct chunk *full = reader->chunk;
-
     /* Begun at the border and still growing: there is nothing to cut off. */
     if (full->border == 0 && full->raw_size < full->raw_capacity)
         return true;
@@ -102,7 +99,8 @@ static bool cut(struct reader *reader)
     return feed_close(reader->feed, full);
 }
 
-/* The span ended with a COPY statement's line: that statement begins a chunk. */
+/* The span ended with a COPY statement's line: that statement begins a chunk, so that the
+ * chunks of a table are a whole statement. Its rows begin where the line ends. */
 static bool on_table(struct reader *reader)
 {
     if (!cut(reader))
@@ -124,7 +122,6 @@ static bool on_table(struct reader *reader)
 static bool on_table_end(struct reader *reader)
 {
     struct chunk *chunk = reader->chunk;
-
     chunk->data_to = chunk->raw_size - END_MARK;
     if (!cut(reader))
         return false;
@@ -134,56 +131,47 @@ static bool on_table_end(struct reader *reader)
     return true;
 }
 
-/* The statement at the end of the span begins a section, and so a chunk. */
-static bool on_section(struct reader *reader)
-{
-    if (!cut(reader))
-        return false;
-    reader->section = reader->scan.section;
-    reader->chunk->border = reader->chunk->raw_size;
-    return true;
-}
-
-/* Adds a span to the chunk, which has room for it. */
-static void add_span(struct reader *reader, const unsigned char *data,
-                     const struct scan_span *span)
-{
-    struct chunk *chunk = reader->chunk;
-
-    if (span->border > 0)
-        chunk->border = chunk->raw_size + span->border;
-    chunk_append(chunk, data, span->size);
-    chunk->rows += span->rows;
-    chunk->flags |= span->flags;
-    if (chunk->table != NULL) {
-        chunk->data_to = chunk->raw_size;
-        size_t mark = span->event == SCAN_TABLE_END ? END_MARK : 0;
-        tables_add(&reader->tables, span->rows, span->size - mark);
-    }
-    if (span->rows > 0 && reader->spec->meter != NULL)
-        atomic_fetch_add(&reader->spec->meter->rows, span->rows);
-}
-
+/* Through the scan, span by span. */
 static int scan_bytes(struct reader *reader, const unsigned char *data, size_t size,
                       struct err *err)
 {
+    struct meter *meter = reader->spec->meter;
     while (size > 0) {
         if (reader->chunk->raw_size == reader->chunk->raw_capacity && !cut(reader))
             return WOKEN;
         /* Never more than fits: so the border that the scan reports last is the one to cut
          * at, and where chunks are cut depends on the dump alone, not on how it came in. */
-        size_t room = reader->chunk->raw_capacity - reader->chunk->raw_size;
+        struct chunk *chunk = reader->chunk;
+        size_t room = chunk->raw_capacity - chunk->raw_size;
         struct scan_span span;
         if (scan_step(&reader->scan, data, size < room ? size : room, &span, err) < 0)
             return -1;
-        add_span(reader, data, &span);
+
+        /* The span belongs to the chunk, whatever it ends with. */
+        if (span.border > 0)
+            chunk->border = chunk->raw_size + span.border;
+        chunk_append(chunk, data, span.size);
+        chunk->rows += span.rows;
+        chunk->flags |= span.flags;
+        if (chunk->table != NULL) {
+            chunk->data_to = chunk->raw_size;
+            size_t mark = span.event == SCAN_TABLE_END ? END_MARK : 0;
+            tables_add(&reader->tables, span.rows, span.size - mark);
+        }
+        if (span.rows > 0 && meter != NULL)
+            atomic_fetch_add(&meter->rows, span.rows);
+
+        /* What it ends with may begin a chunk: a table, what follows one, a section. */
         bool open = true;
-        if (span.event == SCAN_TABLE)
+        if (span.event == SCAN_TABLE) {
             open = on_table(reader);
-        else if (span.event == SCAN_TABLE_END)
+        } else if (span.event == SCAN_TABLE_END) {
             open = on_table_end(reader);
-        else if (span.event == SCAN_SECTION)
-            open = on_section(reader);
+        } else if (span.event == SCAN_SECTION) {
+            open = cut(reader);
+            reader->section = reader->scan.section;
+            reader->chunk->border = reader->chunk->raw_size;
+        }
         if (!open)
             return WOKEN;
         data += span.size;
@@ -214,24 +202,10 @@ static int copy_bytes(struct reader *reader, const unsigned char *data, size_t s
     return GOING;
 }
 
-static int take_bytes(struct reader *reader, size_t size, struct err *err)
-{
-    struct meter *meter = reader->spec->meter;
-    const struct stream_sink *raw = &reader->spec->raw;
-
-    if (meter != NULL)
-        atomic_fetch_add(&meter->raw_bytes, size);
-    if (raw->write != NULL && raw->write(raw->context, reader->buffer, size, err) < 0)
-        return -1;
-    if (reader->spec->format == STREAM_CUSTOM)
-        return copy_bytes(reader, reader->buffer, size);
-    return scan_bytes(reader, reader->buffer, size, err);
-}
-
-static int finish(struct reader *reader)
+/* The last chunk, which is rarely full. */
+static int end_input(struct reader *reader)
 {
     struct chunk *last = reader->chunk;
-
     reader->chunk = NULL;
     /* An empty chunk is made only of an empty dump: no member at all would be no gzip file. */
     if (last->raw_size == 0 && feed_chunks(reader->feed) > 0)
@@ -242,6 +216,7 @@ static int finish(struct reader *reader)
 
 int reader_run(struct reader *reader, struct err *err)
 {
+    const struct stream_spec *spec = reader->spec;
     reader->chunk = feed_open(reader->feed);
     if (reader->chunk == NULL)
         return WOKEN;
@@ -249,19 +224,36 @@ int reader_run(struct reader *reader, struct err *err)
         int state = wait_readable(reader, err);
         if (state != GOING)
             return state;
-        ssize_t got = read(reader->spec->fd, reader->buffer, READER_BUFFER);
+        ssize_t received = read(spec->fd, reader->buffer, READER_BUFFER);
         /* EAGAIN: the caller's descriptor may be a non-blocking one. */
-        if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        if (received < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
-        if (got < 0)
+        if (received < 0)
             return err_errno(err, ERR_SYSTEM, "reading the dump");
-        if (got == 0)
-            return finish(reader);
-        state = take_bytes(reader, (size_t)got, err);
+        if (received == 0)
+            return end_input(reader);
+
+        /* To whoever wants the raw bytes as they come, then into chunks. */
+        size_t size = (size_t)received;
+        if (spec->meter != NULL)
+            atomic_fetch_add(&spec->meter->raw_bytes, size);
+        if (stream_sink_write(&spec->raw, reader->buffer, size, err) != 0)
+            return -1;
+        if (spec->format == STREAM_CUSTOM)
+            state = copy_bytes(reader, reader->buffer, size);
+        else
+            state = scan_bytes(reader, reader->buffer, size, err);
         if (state != GOING)
             return state;
-        if (reader->large_pipe && got < SMALL_READ)
-            let_fill(reader);
+
+        /* The moment for the pipe to fill, not longer than somebody wants us to end. */
+        if (reader->large_pipe && size < SMALL_READ) {
+            struct pollfd fds[] = {
+                {.fd = cancel_fd(spec->cancel), .events = POLLIN},
+                {.fd = reader->wake_fd, .events = POLLIN},
+            };
+            (void)poll(fds, 2, MOMENT_MS);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "stream/assemble.h"
 #include "base/chan.h"
 #include "stream/chunk.h"
@@ -14,7 +15,6 @@
 #include "stream/index.h"
 #include "stream/reader.h"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -23,8 +23,8 @@ enum {
     MIN_CHUNK = 64,
     MAX_CHUNK = 1 << 30,
     MAX_THREADS = 64,
-    SPARE_CHUNKS =
-        2 /* one being filled, one being written; the others are with the codec threads */
+    /* One being filled, one being written; the others are with the codec threads. */
+    SPARE_CHUNKS = 2
 };
 
 struct stream {
@@ -51,10 +51,9 @@ struct worker {
 };
 
 /* With the defaults filled in. */
-static struct stream_spec settled(const struct stream_spec *spec)
+static struct stream_spec resolved(const struct stream_spec *spec)
 {
     struct stream_spec out = *spec;
-
     if (out.chunk_size == 0)
         out.chunk_size = DEFAULT_CHUNK;
     return out;
@@ -68,35 +67,23 @@ static size_t encoded_capacity(const struct stream_spec *spec)
 
 uint64_t stream_memory(const struct stream_spec *spec)
 {
-    struct stream_spec s = settled(spec);
+    struct stream_spec s = resolved(spec);
     uint64_t chunk = s.chunk_size + encoded_capacity(&s) + sizeof(struct chunk);
-
     return (s.threads + SPARE_CHUNKS) * chunk +
            s.threads * encoder_memory(s.codec, s.chunk_size) + READER_BUFFER +
            sizeof(struct stream);
 }
 
-static int check_spec(const struct stream_spec *spec, struct err *err)
-{
-    if (spec->threads < 1 || spec->threads > MAX_THREADS)
-        return err_set(err, ERR_USAGE, "%u threads: 1 to %d are possible", spec->threads,
-                       MAX_THREADS);
-    if (spec->chunk_size < MIN_CHUNK || spec->chunk_size > MAX_CHUNK)
-        return err_set(err, ERR_USAGE, "chunks of %zu bytes: %d to %d are possible",
-                       spec->chunk_size, MIN_CHUNK, MAX_CHUNK);
-    return 0;
-}
-
-/* All buffers, before anything runs: a machine without the memory says so at once, not in
- * the middle of a dump. */
-static int new_chunks(struct stream *stream, struct err *err)
+/* All buffers and states, before anything runs: a machine without the memory says so at
+ * once, not in the middle of a dump. */
+static int open_stream(struct stream *stream, struct err *err)
 {
     const struct stream_spec *spec = &stream->spec;
     size_t count = spec->threads + SPARE_CHUNKS;
-
-    stream->chunks = memory_array(count, sizeof(struct chunk *));
+    /* Each queue can hold every chunk, so that a push never waits. */
     chan_init(&stream->idle, count);
     chan_init(&stream->work, count);
+    stream->chunks = memory_array(count, sizeof(struct chunk *));
     while (stream->chunk_count < count) {
         struct chunk *chunk = chunk_new(spec->chunk_size, encoded_capacity(spec), err);
         if (chunk == NULL)
@@ -105,28 +92,16 @@ static int new_chunks(struct stream *stream, struct err *err)
         if (!chan_push(&stream->idle, chunk))
             return -1;
     }
-    return 0;
-}
 
-static int new_encoders(struct stream *stream, struct err *err)
-{
-    const struct stream_spec *spec = &stream->spec;
-
+    /* An encoder for each codec thread: they keep state from chunk to chunk. */
     stream->encoders = memory_array(spec->threads, sizeof(struct encoder *));
     for (unsigned i = 0; i < spec->threads; i++) {
         stream->encoders[i] = encoder_new(spec->codec, spec->chunk_size, err);
         if (stream->encoders[i] == NULL)
             return -1;
     }
-    return 0;
-}
 
-static int open_stream(struct stream *stream, struct err *err)
-{
-    const struct stream_spec *spec = &stream->spec;
-
-    if (new_chunks(stream, err) < 0 || new_encoders(stream, err) < 0)
-        return -1;
+    /* The two ends: what writes in order, what reads. */
     stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (stream->wake_fd < 0)
         return err_errno(err, ERR_SYSTEM, "eventfd");
@@ -134,7 +109,7 @@ static int open_stream(struct stream *stream, struct err *err)
                                      codec_name(spec->codec.kind), err);
     if (stream->index == NULL)
         return -1;
-    assemble_init(&stream->assemble, stream->chunk_count, &stream->idle, stream->index);
+    assemble_init(&stream->assemble, count, &stream->idle, stream->index);
     stream->assemble.sink = spec->sink;
     stream->assemble.meter = spec->meter;
     stream->assemble.cancel = spec->cancel;
@@ -144,10 +119,16 @@ static int open_stream(struct stream *stream, struct err *err)
 
 struct stream *stream_new(const struct stream_spec *spec, struct err *err)
 {
-    struct stream_spec s = settled(spec);
-
-    if (check_spec(&s, err) < 0)
+    struct stream_spec s = resolved(spec);
+    if (s.threads < 1 || s.threads > MAX_THREADS) {
+        err_set(err, ERR_USAGE, "%u threads: 1 to %d are possible", s.threads, MAX_THREADS);
         return NULL;
+    }
+    if (s.chunk_size < MIN_CHUNK || s.chunk_size > MAX_CHUNK) {
+        err_set(err, ERR_USAGE, "chunks of %zu bytes: %d to %d are possible", s.chunk_size,
+                MIN_CHUNK, MAX_CHUNK);
+        return NULL;
+    }
     struct stream *stream = memory_zalloc(sizeof *stream);
     stream->spec = s;
     stream->wake_fd = -1;
@@ -164,7 +145,6 @@ struct stream *stream_new(const struct stream_spec *spec, struct err *err)
 static void fail(struct stream *stream, const struct err *err)
 {
     uint64_t one = 1;
-
     /* What fails later is mostly a consequence: the first error is the one to tell. */
     pthread_mutex_lock(&stream->lock);
     if (!atomic_load(&stream->failed)) {
@@ -186,7 +166,6 @@ static void *codec_thread(void *argument)
     struct stream *stream = worker->stream;
     struct chunk *chunk;
     struct err err = {0};
-
     while ((chunk = chan_pop(&stream->work)) != NULL) {
         /* A closed queue still hands out what it holds; nobody waits for that any more. */
         if (atomic_load(&stream->failed))
@@ -209,7 +188,6 @@ static void *reader_thread(void *argument)
     struct stream *stream = argument;
     struct err err = {0};
     int result = reader_run(&stream->reader, &err);
-
     /* 1 means that another thread has failed and has the error. */
     if (result < 0)
         fail(stream, &err);
@@ -223,21 +201,18 @@ static int start(struct stream *stream, void *(*routine)(void *), void *argument
                  pthread_t *thread)
 {
     struct err err = {0};
-    int error = pthread_create(thread, NULL, routine, argument);
-
-    if (error == 0)
+    if (thread_start(thread, routine, argument, &err) == 0)
         return 0;
-    err_set(&err, ERR_SYSTEM, "cannot start a thread: %s", strerror(error));
     fail(stream, &err);
     return -1;
 }
 
+/* What is known only now that all threads are gone: nothing of it is read earlier. */
 static int finish(struct stream *stream, struct err *err)
 {
     struct stream_result *result = &stream->result;
     struct reader *reader = &stream->reader;
     const char *encoding = reader->scan.encoding;
-
     if (index_writer_finish(stream->index, *encoding != '\0' ? encoding : NULL,
                             &result->index_gz, err) < 0)
         return -1;
@@ -257,7 +232,6 @@ int stream_run(struct stream *stream, struct err *err)
     struct worker *workers = memory_array(threads, sizeof *workers);
     pthread_t reading;
     unsigned running = 0;
-
     /* From here on every way out joins what was started: no thread outlives the call. */
     for (; running < threads; running++) {
         struct worker *worker = &workers[running];

@@ -32,11 +32,14 @@ enum stream_format {
 };
 
 /* Where bytes go, in order. Called on the thread that runs the stream, or that pushes.
- * Not 0: it failed and filled err, which ends the stream with just that error. */
+ * Not 0: it failed and filled err, which ends the stream with just that error. write NULL:
+ * nobody wants them. */
 struct stream_sink {
     int (*write)(void *context, const void *data, size_t size, struct err *err);
     void *context;
 };
+int stream_sink_write(const struct stream_sink *sink, const void *data, size_t size,
+                      struct err *err) MUST_USE;
 
 struct stream_spec {
     /* Read to its end; stays the caller's. A pipe of 1 MiB (see process.h) saves a third of
@@ -48,8 +51,8 @@ struct stream_spec {
     size_t chunk_size;        /* raw bytes, 64 to 1 GiB; 0: 4 MiB */
     int64_t stall_timeout_ms; /* no byte for this long is ERR_DATABASE; 0: never */
     struct stream_sink sink;
-    /* Also gets the raw bytes, as they are read, on the reading thread; write NULL: nobody
-     * does. Its failure ends the stream like that of the sink. */
+    /* Also gets the raw bytes, as they are read, on the reading thread. Its failure ends the
+     * stream like that of the sink. */
     struct stream_sink raw;
     struct meter *meter;         /* counted while it runs; may be NULL */
     const struct cancel *cancel; /* NULL: the root */

@@ -1,3 +1,8 @@
+/*
+ * Rows are counted for the table that was begun last, because COPY statements do not nest.
+ * Which entries are of one table is asked only at the end, once, when the names can be
+ * sorted.
+ */
 #include "stream/tables.h"
 
 #include "base/memory.h"
@@ -20,7 +25,6 @@ void tables_begin(struct tables *tables, const char *schema, const char *name)
 void tables_add(struct tables *tables, uint64_t rows, uint64_t raw_bytes)
 {
     struct stream_table *table = &tables->items[tables->count - 1];
-
     table->rows += rows;
     table->raw_bytes += raw_bytes;
 }
@@ -28,7 +32,6 @@ void tables_add(struct tables *tables, uint64_t rows, uint64_t raw_bytes)
 static int compare_names(const struct stream_table *a, const struct stream_table *b)
 {
     int order = strcmp(a->schema, b->schema);
-
     return order != 0 ? order : strcmp(a->name, b->name);
 }
 
@@ -37,7 +40,6 @@ static int compare(const void *left, const void *right)
     const struct stream_table *a = *(struct stream_table *const *)left;
     const struct stream_table *b = *(struct stream_table *const *)right;
     int order = compare_names(a, b);
-
     /* Of one name the first in the dump comes first. */
     return order != 0 ? order : (a > b) - (a < b);
 }
@@ -68,6 +70,7 @@ void tables_merge(struct tables *tables)
         sorted[first]->raw_bytes += sorted[i]->raw_bytes;
         free_names(sorted[i]);
     }
+    /* What was added to another entry has no name any more. */
     for (size_t i = 0; i < tables->count; i++) {
         if (tables->items[i].name != NULL)
             tables->items[kept++] = tables->items[i];

@@ -1,3 +1,7 @@
+/*
+ * The way back: what is stored is decoded, and both sides are hashed on the way, so that
+ * whoever asked for bytes also knows whether they are those of the backup.
+ */
 #include "stream/stream.h"
 
 #include "base/memory.h"
@@ -13,11 +17,16 @@ struct unstream {
     unsigned char raw_sha256[SHA256_SIZE], stored_sha256[SHA256_SIZE];
 };
 
+int stream_sink_write(const struct stream_sink *sink, const void *data, size_t size,
+                      struct err *err)
+{
+    return sink->write == NULL ? 0 : sink->write(sink->context, data, size, err);
+}
+
 struct unstream *unstream_new(enum codec_kind codec, struct stream_sink sink,
                               struct err *err)
 {
     struct unstream *unstream = memory_zalloc(sizeof *unstream);
-
     unstream->sink = sink;
     /* Small enough for the cache: decoded, hashed and written while it is there. */
     unstream->out = memory_alloc(OUT_SIZE);
@@ -36,14 +45,13 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
     const unsigned char *in = data;
     size_t left = size;
     size_t got = OUT_SIZE;
-
     if (size == 0)
         return 0;
     digest_add(&unstream->stored, data, size);
     unstream->stored_bytes += size;
     /* Output that fills the buffer may not be all there is. */
     while (left > 0 || got == OUT_SIZE) {
-        /* a decoder that neither takes nor gives would loop for ever */
+        /* A decoder that neither takes nor gives would loop for ever. */
         size_t before = left;
         got = OUT_SIZE;
         if (decoder_step(unstream->decoder, &in, &left, unstream->out, &got, err) < 0)
@@ -54,7 +62,7 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
             continue;
         digest_add(&unstream->raw, unstream->out, got);
         unstream->raw_bytes += got;
-        if (unstream->sink.write(unstream->sink.context, unstream->out, got, err) != 0)
+        if (stream_sink_write(&unstream->sink, unstream->out, got, err) != 0)
             return -1;
     }
     return 0;

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
     struct codec_choice gzip = {.kind = CODEC_GZIP, .level = 1};
     struct encoder *encoder = encoder_new(gzip, size + 1, &err);
-    size_t packed_size = encoder_bound(encoder);
+    size_t packed_size = codec_bound(gzip, size + 1);
     unsigned char *packed = memory_alloc(packed_size);
     read_index(data, size);
     int result = encoder_chunk(encoder, data, size, packed, &packed_size, &err);

@@ -19,7 +19,6 @@
 static int write_fd(void *context, const void *data, size_t size, struct err *err)
 {
     const int *fd = context;
-
     if (file_write_all(*fd, data, size) < 0)
         return err_errno(err, ERR_SYSTEM, "write");
     return 0;
@@ -28,7 +27,6 @@ static int write_fd(void *context, const void *data, size_t size, struct err *er
 static int parse_spec(char **argv, struct stream_spec *spec, struct err *err)
 {
     int64_t threads, chunk;
-
     if (codec_parse(argv[1], &spec->codec, err) < 0 ||
         parse_int(argv[2], 1, 64, &threads, err) < 0 ||
         parse_int(argv[3], 0, 1 << 30, &chunk, err) < 0)
@@ -42,7 +40,6 @@ static void print_result(const struct stream_result *result)
 {
     char hex[SHA256_HEX];
     struct text line;
-
     printf("ended %s\n", result->ended_well ? "well" : "badly");
     printf("raw %llu %s\n", (unsigned long long)result->raw_bytes,
            digest_hex(result->raw_sha256, SHA256_SIZE, hex));
@@ -69,7 +66,6 @@ static int run(struct stream_spec *spec, const char *folder, struct err *err)
     int fd = open(data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     struct stream *stream = NULL;
     int result = fd < 0 ? err_errno(err, ERR_SYSTEM, "%s", data) : 0;
-
     spec->sink = (struct stream_sink){write_fd, &fd};
     if (result == 0)
         stream = stream_new(spec, err);
@@ -95,7 +91,6 @@ int main(int argc, char **argv)
 {
     struct err err = {0};
     struct stream_spec spec = {.fd = STDIN_FILENO};
-
     if (argc != 5) {
         fprintf(stderr, "usage: stream CODEC THREADS CHUNK_SIZE FOLDER <DUMP\n");
         return 2;

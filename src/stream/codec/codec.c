@@ -50,7 +50,6 @@ bool codec_from_name(const char *name, enum codec_kind *out)
 static int unknown_codec(const char *name, struct err *err)
 {
     const char *names[CODEC_COUNT];
-
     for (unsigned i = 0; i < CODEC_COUNT; i++)
         names[i] = codecs[i]->name;
     const char *nearest = text_nearest(name, names, CODEC_COUNT);
@@ -65,7 +64,6 @@ int codec_parse(const char *text, struct codec_choice *out, struct err *err)
     char *name =
         memory_strndup(text, colon != NULL ? (size_t)(colon - text) : strlen(text));
     int result = 0;
-
     *out = (struct codec_choice){0};
     if (!codec_from_name(name, &out->kind)) {
         result = unknown_codec(name, err);
@@ -92,7 +90,6 @@ struct encoder {
 struct encoder *encoder_new(struct codec_choice choice, size_t max_raw, struct err *err)
 {
     struct encoder *encoder = memory_zalloc(sizeof *encoder);
-
     encoder->ops = codecs[choice.kind];
     encoder->max_raw = max_raw;
     encoder->state = encoder->ops->encoder_new(codec_effective_level(choice), max_raw, err);
@@ -106,11 +103,6 @@ struct encoder *encoder_new(struct codec_choice choice, size_t max_raw, struct e
 size_t codec_bound(struct codec_choice choice, size_t max_raw)
 {
     return codecs[choice.kind]->bound(max_raw);
-}
-
-size_t encoder_bound(const struct encoder *encoder)
-{
-    return encoder->ops->bound(encoder->max_raw);
 }
 
 uint64_t encoder_memory(struct codec_choice choice, size_t max_raw)
@@ -147,7 +139,6 @@ struct decoder {
 struct decoder *decoder_new(enum codec_kind kind, struct err *err)
 {
     struct decoder *decoder = memory_zalloc(sizeof *decoder);
-
     decoder->ops = codecs[kind];
     decoder->state = decoder->ops->decoder_new(err);
     /* No bytes are a whole file only where there is no format. */
@@ -164,7 +155,6 @@ int decoder_step(struct decoder *decoder, const unsigned char **in, size_t *in_s
 {
     struct codec_io io = {*in, *in_size, out, *out_size};
     int result = decoder->ops->decode(decoder->state, &io, &decoder->at_end, err);
-
     *in = io.in;
     *in_size = io.in_size;
     *out_size -= io.out_size;

@@ -39,10 +39,9 @@ size_t codec_bound(struct codec_choice choice, size_t max_raw);
 struct encoder;
 struct encoder *encoder_new(struct codec_choice choice, size_t max_raw,
                             struct err *err) MUST_USE;
-size_t encoder_bound(const struct encoder *encoder); /* codec_bound of its choice */
 /* Bytes of one encoder's state, for the announcement of memory. */
 uint64_t encoder_memory(struct codec_choice choice, size_t max_raw);
-/* One whole chunk, also an empty one. *out_size: the room (encoder_bound is enough), then
+/* One whole chunk, also an empty one. *out_size: the room (codec_bound is enough), then
  * what was written. */
 int encoder_chunk(struct encoder *encoder, const void *raw, size_t raw_size, void *out,
                   size_t *out_size, struct err *err) MUST_USE;

@@ -25,7 +25,6 @@ static uint64_t bzip2_memory(int level, size_t max_raw)
 static void *bzip2_encoder_new(int level, size_t max_raw, struct err *err)
 {
     struct bzip2_encoder *encoder = memory_zalloc(sizeof *encoder);
-
     (void)max_raw;
     (void)err;
     encoder->level = level;
@@ -37,7 +36,6 @@ static int bzip2_encode(void *state, struct codec_io *io, struct err *err)
     const struct bzip2_encoder *encoder = state;
     char *source;
     unsigned size = (unsigned)io->out_size;
-
     if (io->in_size > UINT32_MAX || io->out_size > UINT32_MAX)
         return err_set(err, ERR_SYSTEM, "bzip2: a chunk is larger than 4 GiB");
     /* bzlib reads through a pointer that is not const. */
@@ -79,7 +77,6 @@ static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct e
 {
     struct bzip2_decoder *decoder = state;
     bz_stream *bz = &decoder->bz;
-
     /* Once more without input: decoded bytes may still wait for room. */
     do {
         if (!decoder->in_stream) {
@@ -117,7 +114,6 @@ static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct e
 static void bzip2_decoder_free(void *state)
 {
     struct bzip2_decoder *decoder = state;
-
     if (decoder->in_stream)
         BZ2_bzDecompressEnd(&decoder->bz);
     free(decoder);

@@ -47,7 +47,6 @@ static uint64_t gzip_memory(int level, size_t max_raw)
 static void gzip_encoder_free(void *state)
 {
     struct gzip_encoder *encoder = state;
-
     if (encoder->level > ISAL_LEVELS)
         deflateEnd(&encoder->zlib);
     free(encoder->isal_buffer);
@@ -57,7 +56,6 @@ static void gzip_encoder_free(void *state)
 static void *gzip_encoder_new(int level, size_t max_raw, struct err *err)
 {
     struct gzip_encoder *encoder = memory_zalloc(sizeof *encoder);
-
     (void)max_raw;
     encoder->level = level;
     if (level <= ISAL_LEVELS) {
@@ -74,7 +72,6 @@ static void *gzip_encoder_new(int level, size_t max_raw, struct err *err)
 static int isal_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct err *err)
 {
     struct isal_zstream *z = &encoder->isal;
-
     isal_deflate_stateless_init(z);
     z->level = (uint32_t)encoder->level;
     z->level_buf = encoder->isal_buffer;
@@ -98,7 +95,6 @@ static int isal_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct 
 static int zlib_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct err *err)
 {
     z_stream *z = &encoder->zlib;
-
     deflateReset(z);
     z->next_in = io->in;
     z->avail_in = (uInt)io->in_size;
@@ -115,7 +111,6 @@ static int zlib_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct 
 static int gzip_encode(void *state, struct codec_io *io, struct err *err)
 {
     struct gzip_encoder *encoder = state;
-
     /* Both libraries count in 32 bits. */
     if (io->in_size > UINT32_MAX || io->out_size > UINT32_MAX)
         return err_set(err, ERR_SYSTEM, "gzip: a chunk is larger than 4 GiB");
@@ -155,7 +150,6 @@ static int gzip_decode(void *state, struct codec_io *io, bool *at_end, struct er
     struct gzip_decoder *decoder = state;
     struct inflate_state *z = &decoder->isal;
     uint32_t room;
-
     /* With no input left ISA-L may still hold output that found no room. */
     do {
         if (!decoder->in_member) {

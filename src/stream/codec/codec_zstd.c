@@ -27,7 +27,6 @@ static uint64_t zstd_memory(int level, size_t max_raw)
 static void *zstd_encoder_new(int level, size_t max_raw, struct err *err)
 {
     ZSTD_CCtx *context = ZSTD_createCCtx();
-
     (void)max_raw;
     if (context == NULL) {
         err_set(err, ERR_SYSTEM, "no memory for zstd level %d", level);
@@ -42,7 +41,6 @@ static void *zstd_encoder_new(int level, size_t max_raw, struct err *err)
 static int zstd_encode(void *state, struct codec_io *io, struct err *err)
 {
     size_t status = ZSTD_compress2(state, io->out, io->out_size, io->in, io->in_size);
-
     if (ZSTD_isError(status))
         return err_set(err, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(status));
     io->out_size -= status;
@@ -61,7 +59,6 @@ struct zstd_decoder {
 static void *zstd_decoder_new(struct err *err)
 {
     struct zstd_decoder *decoder = memory_zalloc(sizeof *decoder);
-
     decoder->context = ZSTD_createDCtx();
     if (decoder->context == NULL) {
         err_set(err, ERR_SYSTEM, "no memory for zstd");
@@ -77,7 +74,6 @@ static int zstd_decode(void *state, struct codec_io *io, bool *at_end, struct er
     ZSTD_inBuffer in = {io->in, io->in_size, 0};
     ZSTD_outBuffer out = {io->out, io->out_size, 0};
     size_t status = 0;
-
     /* Between frames a call without input would begin nothing but would say "not at the
      * end". */
     while ((in.pos < in.size || !*at_end) && out.pos < out.size) {
@@ -99,7 +95,6 @@ static int zstd_decode(void *state, struct codec_io *io, bool *at_end, struct er
 static void zstd_decoder_free(void *state)
 {
     struct zstd_decoder *decoder = state;
-
     ZSTD_freeDCtx(decoder->context);
     free(decoder);
 }

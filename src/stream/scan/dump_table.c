@@ -105,7 +105,6 @@ struct dump_table *dump_table_parse(const char *body, size_t size)
     struct text schema, table, name;
     struct strlist columns = {0};
     struct dump_table *result = NULL;
-
     text_init(&schema, size);
     text_init(&table, size);
     text_init(&name, size);

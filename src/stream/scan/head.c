@@ -34,7 +34,6 @@ void head_dot(struct head *head)
 void head_add_bytes(struct head *head, const unsigned char *data, size_t size)
 {
     size_t room = HEAD_SIZE - head->size;
-
     if (size > room)
         size = room;
     memcpy(head->text + head->size, data, size);
@@ -51,7 +50,6 @@ bool head_matches(const struct head *head, const char *pattern)
 {
     const char *at = head->text;
     const char *end = at + head->size;
-
     for (; *pattern != '\0'; pattern++) {
         if (at == end)
             return false;

@@ -47,7 +47,6 @@ static void begin_token(struct lexer *lexer)
 static void line_add(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t room = LEXER_LINE_SIZE - 1 - lexer->line_size;
-
     if (size > room)
         size = room;
     memcpy(lexer->line + lexer->line_size, data, size);
@@ -90,7 +89,6 @@ static bool head_creates_routine(const struct lexer *lexer)
         "CREATE OR REPLACE FUNCTION",
         "CREATE OR REPLACE PROCEDURE",
     };
-
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         if (head_matches(&lexer->head, patterns[i]))
             return true;
@@ -107,7 +105,6 @@ static bool word_is(const struct lexer *lexer, const char *word)
 static void end_word(struct lexer *lexer)
 {
     bool after_begin = lexer->after_begin; /* nothing may stand between the two words */
-
     lexer->after_begin = false;
     /* Only COPY's whole text is kept: names in it may be of any length and hold anything. */
     if (lexer->head.size == 4 && word_is(lexer, "COPY"))
@@ -156,7 +153,6 @@ static size_t punctuation(struct lexer *lexer, unsigned char c)
 static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     unsigned char c = *data;
-
     (void)size;
     if (sqlchar_is_space(c))
         return c == '\n' && !lexer->in_statement ? report(lexer, LEXER_NEWLINE) : 1;
@@ -195,7 +191,6 @@ static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t siz
     size_t length = 0;
     bool number =
         sqlchar_is_digit(lexer->word_size > 0 ? (unsigned char)*lexer->word : *data);
-
     /* Dollars go on in a name; behind a number or a parameter one begins a quote. */
     while (length < size && sqlchar_is_name(data[length]) &&
            !(number && data[length] == '$'))
@@ -216,7 +211,6 @@ static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t siz
 static size_t in_dollar(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = 0;
-
     while (length < size &&
            (sqlchar_is_letter(data[length]) ||
             (sqlchar_is_digit(data[length]) && lexer->tag.length + length > 1)))
@@ -240,7 +234,6 @@ static size_t in_dollar(struct lexer *lexer, const unsigned char *data, size_t s
 static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     const char *tag = lexer->tag.data;
-
     /* Function bodies are long and dollars rare. */
     if (lexer->tag_matched == 0) {
         size_t length = length_to(data, size, '$');
@@ -262,7 +255,6 @@ static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, siz
 static size_t in_quote(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = length_to(data, size, lexer->quote);
-
     if (lexer->escapes)
         length = length_to(data, length, '\\');
     /* A quoted identifier may be anything, so the head says only that there is one. */
@@ -336,7 +328,6 @@ static size_t in_slash(struct lexer *lexer, const unsigned char *data, size_t si
 static size_t in_meta(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = length_to(data, size, '\n');
-
     line_add(lexer, data, length);
     /* Outside of statements psql reads such a line to its end, quotes or not. */
     return length < size ? length + report(lexer, LEXER_META) : length;
@@ -345,7 +336,6 @@ static size_t in_meta(struct lexer *lexer, const unsigned char *data, size_t siz
 static size_t in_line_comment(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = length_to(data, size, '\n');
-
     /* For psql a carriage return ends a comment too. */
     length = length_to(data, length, '\r');
     line_add(lexer, data, length);
@@ -440,7 +430,6 @@ size_t lexer_step(struct lexer *lexer, const unsigned char *data, size_t size,
                   enum lexer_event *event)
 {
     size_t used = 0;
-
     while (used < size && lexer->event == LEXER_NOTHING) {
         bool copy = lexer->in_copy;
         size_t taken = handlers[lexer->state](lexer, data + used, size - used);

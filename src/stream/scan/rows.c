@@ -30,7 +30,6 @@ static inline bool any(bytes_vector vector)
 static uint64_t lane_sum(bytes_vector vector)
 {
     uint64_t sum = 0;
-
     for (size_t i = 0; i < LANES; i++)
         sum += vector[i];
     return sum;
@@ -42,7 +41,6 @@ static size_t skip_blocks(const unsigned char *data, size_t size, uint64_t *coun
 {
     size_t used = 0;
     bool found = false;
-
     while (!found && size - used >= LANES + 2) {
         bytes_vector counter = {0};
         size_t rounds = (size - used - 2) / LANES;

@@ -79,7 +79,6 @@ static const char *const unsafe_encodings[] = {
 static enum section section_of_statement(const struct scan *scan)
 {
     enum section here = scan->section;
-
     for (size_t i = 0; i < sizeof statement_kinds / sizeof *statement_kinds; i++) {
         if (!head_matches(&scan->lexer.head, statement_kinds[i].head))
             continue;
@@ -105,7 +104,6 @@ static int take_setting(struct scan *scan, struct err *err)
     static const char encoding[] = "SET CLIENT_ENCODING = '";
     const struct head *head = &scan->lexer.head;
     size_t from = sizeof encoding - 1;
-
     if (head_matches(head, "SET STANDARD_CONFORMING_STRINGS"))
         scan->lexer.standard_strings =
             !head_matches(head, "SET STANDARD_CONFORMING_STRINGS = OFF");
@@ -130,7 +128,6 @@ static int take_statement(struct scan *scan, struct scan_span *span, struct err 
 {
     const struct lexer *lexer = &scan->lexer;
     const struct head *head = &lexer->head;
-
     /* The rows begin behind this line, whatever else the line holds. */
     if (lexer->in_copy) {
         struct dump_table *table = dump_table_parse(lexer->body.data, lexer->body.length);
@@ -165,7 +162,6 @@ static void take_comment(struct scan *scan)
     const char *line = scan->lexer.line;
     bool rule = strcmp(line, "--") == 0;
     bool complete = false;
-
     for (size_t i = 0; i < sizeof closing_comments / sizeof *closing_comments; i++)
         complete = complete || strcmp(line, closing_comments[i]) == 0;
     if (rule)
@@ -190,7 +186,6 @@ static void take_meta(struct scan *scan, struct scan_span *span)
     const char *space = strchr(line, ' ');
     const char *token = space != NULL ? space + 1 : "";
     bool closes = false;
-
     if (text_starts_with(line, "\\restrict ")) {
         span->flags |= SCAN_RESTRICT;
         /* psql asks for the same token again before it leaves the restricted mode, so data
@@ -211,7 +206,6 @@ static int take_event(struct scan *scan, enum lexer_event event, bool directly,
                       struct scan_span *span, struct err *err)
 {
     int result = 0;
-
     switch (event) {
     case LEXER_NOTHING:
         return 0;
@@ -260,7 +254,6 @@ static void step_copy_line(struct scan *scan, const unsigned char *data, size_t 
                            struct scan_span *span)
 {
     const unsigned char *newline = memchr(data, '\n', size);
-
     if (newline == NULL) {
         span->size = size;
         return;
@@ -275,7 +268,6 @@ static void step_rows(struct scan *scan, const unsigned char *data, size_t size,
                       struct scan_span *span)
 {
     struct rows_span rows;
-
     rows_scan(&scan->rows, data, size, &rows);
     span->size = rows.size;
     span->border = rows.border;

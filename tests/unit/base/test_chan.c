@@ -8,7 +8,6 @@ START_TEST(items_come_out_in_the_order_they_went_in)
 {
     struct chan chan;
     int items[5];
-
     chan_init(&chan, 3);
     for (int round = 0; round < 4; round++) { /* the ring wraps */
         for (int i = 0; i < 3; i++)
@@ -26,7 +25,6 @@ START_TEST(a_closed_queue_hands_out_what_is_left_then_null)
 {
     struct chan chan;
     int item;
-
     chan_init(&chan, 2);
     ck_assert(chan_push(&chan, &item));
     chan_close(&chan);
@@ -50,7 +48,6 @@ START_TEST(a_waiting_pop_gets_what_is_pushed_and_wakes_when_closed)
     pthread_t thread;
     void *got;
     int item;
-
     chan_init(&chan, 1);
     pthread_create(&thread, NULL, pop_one, &chan);
     ck_assert(chan_push(&chan, &item));
@@ -77,7 +74,6 @@ static void *produce(void *argument)
 {
     struct load *load = argument;
     int first = atomic_fetch_add(&load->next_producer, 1) * EACH;
-
     for (int i = 0; i < EACH; i++) {
         if (!chan_push(&load->chan, &load->numbers[first + i]))
             return load;
@@ -89,7 +85,6 @@ static void *consume(void *argument)
 {
     struct load *load = argument;
     unsigned char *item;
-
     while ((item = chan_pop(&load->chan)) != NULL) {
         ++*item;
         if (atomic_fetch_add(&load->popped, 1) + 1 == PRODUCERS * EACH)
@@ -103,7 +98,6 @@ START_TEST(every_item_is_taken_once_by_many_threads_through_a_small_queue)
     static struct load load;
     pthread_t producers[PRODUCERS], consumers[CONSUMERS];
     void *refused;
-
     chan_init(&load.chan, 2);
     for (int i = 0; i < CONSUMERS; i++)
         pthread_create(&consumers[i], NULL, consume, &load);

