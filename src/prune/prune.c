@@ -41,7 +41,7 @@ struct prune *prune_new(const struct prune_spec *spec, struct err *err)
     struct prune *prune = make(spec);
     /* A damaged catalog must not decide what goes: its pages may lie about pins. */
     if (catalog_check(prune->catalog, err) == 0 && prune_gather(prune, err) == 0 &&
-        prune_open_stores(prune, err) == 0 && prune_find_pending(prune, err) == 0 &&
+        prune_open_stores(prune, err) == 0 && prune_find_awaited(prune, err) == 0 &&
         prune_plan(prune, err) == 0)
         return prune;
     prune_free(prune);
@@ -60,38 +60,29 @@ void prune_rest_hash(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
     struct prune *rest = make(&spec);
     for (size_t i = 0; i < prune->stores.count; i++)
         repository_list_add(&rest->stores, prune->stores.items[i]);
-    if (prune_gather(rest, &ignored) == 0 && prune_find_pending(rest, &ignored) == 0 &&
+    if (prune_gather(rest, &ignored) == 0 && prune_find_awaited(rest, &ignored) == 0 &&
         prune_plan(rest, &ignored) == 0)
         memcpy(hash, rest->hash, RETENTION_HASH_SIZE);
     prune_free(rest);
-}
-
-static void release_part(struct prune_part *part)
-{
-    retention_plan_free(part->plan);
-    free(part->guards);
-    free(part->artifacts);
-    free(part->rows);
-}
-
-static void release_pending(struct prune *prune)
-{
-    for (size_t i = 0; prune->pending && i < prune->rows.count; i++) {
-        for (char **name = prune->pending[i]; name && *name; name++)
-            free(*name);
-        free(prune->pending[i]);
-    }
-    free(prune->pending);
 }
 
 void prune_free(struct prune *prune)
 {
     if (prune == NULL)
         return;
-    for (size_t i = 0; i < prune->part_count; i++)
-        release_part(&prune->parts[i]);
+    for (size_t i = 0; i < prune->part_count; i++) {
+        retention_plan_free(prune->parts[i].plan);
+        free(prune->parts[i].guards);
+        free(prune->parts[i].artifacts);
+        free(prune->parts[i].rows);
+    }
     free(prune->parts);
-    release_pending(prune);
+    for (size_t i = 0; prune->pending && i < prune->rows.count; i++) {
+        for (char **name = prune->pending[i]; name && *name; name++)
+            free(*name);
+        free(prune->pending[i]);
+    }
+    free(prune->pending);
     remove_results_release(&prune->removed);
     catalog_plan_rows_release(&prune->rows);
     repository_list_release(&prune->stores);
@@ -100,79 +91,7 @@ void prune_free(struct prune *prune)
     free(prune);
 }
 
-/* ---- what is refused ---- */
-
-static void add_clock(const struct prune *prune, const struct prune_part *part,
-                      struct text *out)
-{
-    struct err why = {0};
-    bool known = false;
-    int64_t offset = store_clock_offset(part->repository->store, &known);
-    if (retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, &why) < 0)
-        text_addf(out, "%.*s", (int)strcspn(why.text, "\n"), why.text);
-}
-
-static void add_refusal(const struct prune *prune, const struct prune_part *part,
-                        size_t index, struct text *out)
-{
-    const struct retention_group *group = &part->plan->groups[index];
-    unsigned guards = part->guards[index];
-    text_add(out, "group ");
-    text_add_printable(out, group->name, strlen(group->name));
-    text_addf(out, " store %s: ", part->repository->name);
-    retention_guard_text(part->plan, group, guards, out);
-    if ((guards & RETENTION_GUARD_CLOCK) != 0 && guards != RETENTION_GUARD_CLOCK)
-        text_add(out, "; ");
-    if ((guards & RETENTION_GUARD_CLOCK) != 0)
-        add_clock(prune, part, out);
-    text_add_char(out, '\n');
-}
-
-bool prune_is_refused(const struct prune *prune, struct text *out)
-{
-    bool whole = prune->refusal.kind != ERR_NONE;
-    if (out && whole)
-        text_addf(out, "%.*s\n", (int)strcspn(prune->refusal.text, "\n"),
-                  prune->refusal.text);
-    for (size_t i = 0; out && i < prune->part_count; i++) {
-        for (size_t j = 0; j < prune->parts[i].plan->group_count; j++) {
-            if (prune->parts[i].guards[j] != 0)
-                add_refusal(prune, &prune->parts[i], j, out);
-        }
-    }
-    return whole || prune->refused > 0;
-}
-
-bool prune_group_is_refused(const struct prune *prune, const struct prune_part *part,
-                            size_t index)
-{
-    return prune->refusal.kind != ERR_NONE || part->guards[index] != 0;
-}
-
 /* ---- doing it ---- */
-
-/* A clock that was wrong and is right again: the user said so, with the hash. */
-static int note_time(struct prune *prune, struct err *err)
-{
-    int64_t highest = 0;
-    struct err ignored = {0};
-    struct catalog *catalog = prune->catalog;
-    if (catalog_time_highest(catalog, &highest, err) < 0)
-        return -1;
-    if (prune->forced && retention_guard_clock(prune->spec.now, highest, &ignored) < 0)
-        return catalog_time_reset(catalog, prune->spec.now, err);
-    return catalog_time_seen(catalog, prune->spec.now, err);
-}
-
-static int remove_all(struct prune *prune, struct err *err)
-{
-    for (size_t i = 0; i < prune->stores.count; i++) {
-        if (remove_due(prune->catalog, prune->stores.items[i], prune->spec.now, false,
-                       &prune->removed, err) < 0)
-            return -1;
-    }
-    return 0;
-}
 
 /* A failed or cancelled one that never had a copy, long ago: the newest complete one of its
  * group came later. */
@@ -195,6 +114,7 @@ static bool is_forgettable(const struct prune *prune, const struct catalog_artif
     return found;
 }
 
+/* Rows of which nothing is left anywhere (RETENTION 5: failed_keep). */
 static int forget_failed(struct prune *prune, struct err *err)
 {
     struct catalog_artifacts failed = {0};
@@ -219,6 +139,7 @@ static int clear_away(struct prune *prune, struct err *err)
 {
     struct catalog *catalog = prune->catalog;
     size_t count = 0;
+    /* What crashed uploads left, then artifacts that nobody makes any more. */
     for (size_t i = 0; i < prune->stores.count; i++) {
         if (recover_store(catalog, prune->stores.items[i], false, NULL, err) < 0)
             return -1;
@@ -227,23 +148,41 @@ static int clear_away(struct prune *prune, struct err *err)
         forget_failed(prune, err) < 0 ||
         catalog_leases_purge(catalog, prune->spec.now, err) < 0)
         return -1;
+    /* Rows of copies that are gone stay as tombstones for 400 days. */
     return catalog_tombstones_purge(catalog, prune->spec.now - CATALOG_TOMBSTONE_S, NULL,
                                     err);
 }
 
+/* The order of a prune, and why it is this one: */
 static int run_steps(struct prune *prune, struct err *err)
 {
-    if (prune->refusal.kind == ERR_NONE) {
-        if (note_time(prune, err) < 0 || prune_remember(prune, err) < 0 ||
-            prune_mark(prune, err) < 0)
-            return -1;
-    }
-    /* What was decided before goes on, also where nothing new is decided; but not by a
-     * clock that nobody trusts: dates of locks and of failures would be held against it. */
+    struct catalog *catalog = prune->catalog;
+    int64_t highest = 0;
+    struct err ignored = {0};
+    /* By a clock that nobody trusts nothing is done, also not what was decided before: dates of
+     * locks and of failures would be held against it. */
     if (prune->refusal.kind != ERR_NONE)
         return 0;
-    if (remove_all(prune, err) < 0)
+    /* The time is seen first, so that no later run takes an older clock for right. One that
+     * was wrong and is right again: the user said so, with the hash. */
+    if (catalog_time_highest(catalog, &highest, err) < 0)
         return -1;
+    if (prune->forced && retention_guard_clock(prune->spec.now, highest, &ignored) < 0) {
+        if (catalog_time_reset(catalog, prune->spec.now, err) < 0)
+            return -1;
+    } else if (catalog_time_seen(catalog, prune->spec.now, err) < 0)
+        return -1;
+    /* Phase 1: what the plan remembers, then complete -> deleting, group by group. From here on
+     * any end of this process leaves something that the next run goes on with. */
+    if (prune_remember(prune, err) < 0 || prune_mark(prune, err) < 0)
+        return -1;
+    /* Phase 2: all that is due, the manifest first (copy/remove.h); what was decided before goes
+     * on, also in groups where nothing new is decided. */
+    for (size_t i = 0; i < prune->stores.count; i++) {
+        if (remove_due(catalog, prune->stores.items[i], prune->spec.now, false,
+                       &prune->removed, err) < 0)
+            return -1;
+    }
     return clear_away(prune, err);
 }
 
@@ -288,19 +227,13 @@ size_t prune_due_count(const struct prune *prune)
     return count;
 }
 
-/* The first of the failures that somebody misses. */
-static const struct err *first_missed(const struct prune *prune)
-{
-    for (size_t i = 0; i < prune->stores.failure_count; i++) {
-        if (!prune->stores.failures[i].excused)
-            return &prune->stores.failures[i].err;
-    }
-    return NULL;
-}
-
 enum outcome prune_outcome(const struct prune *prune, struct err *why)
 {
-    const struct err *missed = first_missed(prune);
+    const struct err *missed = NULL; /* the first of the failures that somebody misses */
+    for (size_t i = 0; missed == NULL && i < prune->stores.failure_count; i++) {
+        if (!prune->stores.failures[i].excused)
+            missed = &prune->stores.failures[i].err;
+    }
     size_t undone =
         count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER);
     err_clear(why);

@@ -19,58 +19,40 @@ enum { CLOCK_SLACK_S = 60 };
 
 /* ---- what a plan remembers ---- */
 
-/* Sticky: later it must not become the anchor. */
-static int remember_quarantine(struct prune *prune, const struct prune_part *part,
-                               size_t index, bool *changed, struct err *err)
-{
-    if (!retention_plan_newly_quarantined(part->plan, index))
-        return 0;
-    *changed = true;
-    log_warning("%s is dated in the future or has no time: it is kept and counts for "
-                "nothing until somebody has looked at it",
-                part->rows[index]->artifact);
-    return catalog_artifact_set_quarantined(prune->catalog, part->rows[index]->artifact,
-                                            true, err);
-}
-
-/* delete_grace counts from the first plan that wants it gone; one that is wanted again
- * starts anew. */
-static int remember_mark(struct prune *prune, const struct prune_part *part, size_t index,
-                         bool *changed, struct err *err)
-{
-    const struct retention_decision *decision = &part->plan->decisions[index];
-    const struct catalog_plan_row *row = part->rows[index];
-    bool begins =
-        decision->verdict == RETENTION_PRUNE && decision->is_held && row->first_marked == 0;
-    bool ends = decision->verdict == RETENTION_KEEP && row->first_marked != 0;
-    if (!begins && !ends)
-        return 0;
-    *changed = true;
-    return catalog_copy_set_first_marked(prune->catalog, row->copy,
-                                         begins ? prune->spec.now : 0, err);
-}
-
+/* Both marks lie on rows, and in the store's state file for other machines and a rebuilt catalog. */
 static int remember_part(struct prune *prune, const struct prune_part *part,
                          struct err *err)
 {
     for (size_t i = 0; i < part->count; i++) {
+        const struct retention_decision *decision = &part->plan->decisions[i];
+        const struct catalog_plan_row *row = part->rows[i];
         bool changed = false;
-        if (remember_quarantine(prune, part, i, &changed, err) < 0 ||
-            remember_mark(prune, part, i, &changed, err) < 0)
-            return -1;
+        /* Quarantined is sticky: later it must not become the anchor (RETENTION 3, step 1). */
+        if (retention_plan_newly_quarantined(part->plan, i)) {
+            log_warning(
+                "%s is dated in the future or has no time: it is kept and counts for "
+                "nothing until somebody has looked at it",
+                row->artifact);
+            if (catalog_artifact_set_quarantined(prune->catalog, row->artifact, true, err) <
+                0)
+                return -1;
+            changed = true;
+        }
+        /* delete_grace counts from the first plan that wants it gone (G6); one that is wanted
+         * again starts anew. */
+        bool begins = decision->verdict == RETENTION_PRUNE && decision->is_held &&
+                      row->first_marked == 0;
+        bool ends = decision->verdict == RETENTION_KEEP && row->first_marked != 0;
+        if (begins || ends) {
+            if (catalog_copy_set_first_marked(prune->catalog, row->copy,
+                                              begins ? prune->spec.now : 0, err) < 0)
+                return -1;
+            changed = true;
+        }
         if (changed)
-            state_sync_try_push(prune->catalog, part->repository, part->rows[i]->artifact);
+            state_sync_try_push(prune->catalog, part->repository, row->artifact);
     }
     return 0;
-}
-
-static bool clock_is_doubtful(const struct prune_part *part)
-{
-    for (size_t i = 0; i < part->plan->group_count; i++) {
-        if ((part->guards[i] & RETENTION_GUARD_CLOCK) != 0)
-            return true;
-    }
-    return false;
 }
 
 /* By a clock that is behind, good backups would be marked as from the future, for good. */
@@ -82,8 +64,11 @@ int prune_remember(struct prune *prune, struct err *err)
     if (prune->spec.now + CLOCK_SLACK_S < highest)
         return 0;
     for (size_t i = 0; i < prune->part_count; i++) {
-        if (!clock_is_doubtful(&prune->parts[i]) &&
-            remember_part(prune, &prune->parts[i], err) < 0)
+        const struct prune_part *part = &prune->parts[i];
+        bool doubtful = false;
+        for (size_t j = 0; j < part->plan->group_count; j++)
+            doubtful |= (part->guards[j] & RETENTION_GUARD_CLOCK) != 0;
+        if (!doubtful && remember_part(prune, part, err) < 0)
             return -1;
     }
     return 0;
@@ -119,16 +104,6 @@ static void add_item(struct marks *marks, const struct prune_part *part, size_t 
         .copy = row->copy, .reason = reason, .expected = row->state};
 }
 
-static char *reason_of(const struct prune_part *part, size_t index)
-{
-    struct text text;
-    text_init(&text, 4096);
-    retention_explain_text(part->plan, index, NULL, &text);
-    char *reason = text_take(&text);
-    text_release(&text);
-    return reason;
-}
-
 static const struct retention_group *find_group(const struct prune_part *part,
                                                 const char *name)
 {
@@ -139,6 +114,7 @@ static const struct retention_group *find_group(const struct prune_part *part,
     return NULL;
 }
 
+/* What of this store's plan goes, and why; a group that a guard refuses is left alone. */
 static void collect(struct marks *marks, const struct prune_part *part)
 {
     const struct retention_group *group = find_group(part, marks->group);
@@ -148,9 +124,13 @@ static void collect(struct marks *marks, const struct prune_part *part)
     for (size_t i = group->first; i < group->first + group->count; i++) {
         size_t index = retention_plan_index(part->plan, i);
         const struct retention_decision *decision = &part->plan->decisions[index];
-        if (decision->verdict == RETENTION_PRUNE && !decision->is_held)
-            add_item(marks, part, index, reason_of(part, index));
-        else if (decision->is_due)
+        if (decision->verdict == RETENTION_PRUNE && !decision->is_held) {
+            struct text reason;
+            text_init(&reason, 4096);
+            retention_explain_text(part->plan, index, NULL, &reason);
+            add_item(marks, part, index, text_take(&reason));
+            text_release(&reason);
+        } else if (decision->is_due)
             add_item(marks, part, index,
                      memory_strdup(part->rows[index]->state == CATALOG_COPY_FAILED
                                        ? PRUNE_FAILED_KEEP
@@ -158,23 +138,7 @@ static void collect(struct marks *marks, const struct prune_part *part)
     }
 }
 
-static void release(struct marks *marks)
-{
-    for (size_t i = 0; i < marks->count; i++)
-        free(marks->items[i].reason);
-    free(marks->items);
-    free(marks->deletions);
-}
-
 /* ---- pins that another machine set ---- */
-
-static void drop_item(struct marks *marks, size_t index)
-{
-    free(marks->items[index].reason);
-    marks->count--;
-    marks->items[index] = marks->items[marks->count];
-    marks->deletions[index] = marks->deletions[marks->count];
-}
 
 /* Who cannot be asked stays, this time. */
 static int respect_pins(struct marks *marks, struct err *err)
@@ -194,7 +158,11 @@ static int respect_pins(struct marks *marks, struct err *err)
                     item->part->repository->name, item->row->artifact, why.text);
         marks->prune->skipped++;
         marks->prune->untold++;
-        drop_item(marks, i);
+        /* The last one takes its place; it was asked already, as this goes from the end. */
+        free(item->reason);
+        marks->count--;
+        marks->items[i] = marks->items[marks->count];
+        marks->deletions[i] = marks->deletions[marks->count];
     }
     return 0;
 }
@@ -234,20 +202,9 @@ static void count_left(const struct marks *marks, const struct catalog_plan_rows
     }
 }
 
-static bool goes(const struct marks *marks, size_t index, int64_t store_id)
-{
-    return marks->items[index].row->store_id == store_id &&
-           marks->items[index].row->state == CATALOG_COPY_COMPLETE &&
-           marks->deletions[index].result == CATALOG_MARKED;
-}
-
-static bool outlives(const struct left *left, const struct catalog_plan_row *row)
-{
-    if (left->newest == NULL || compare(left->newest, row) < 0 || left->seq < row->seq)
-        return false;
-    return !row->proven || (left->proven != NULL && compare(left->proven, row) > 0);
-}
-
+/* The floors of RETENTION 3 step 3 for one store, by what the transaction sees: what stays must
+ * be newer than all that goes, hold a verified one newer than any verified that goes, and be
+ * min_keep at least. */
 static int check_store(const struct marks *marks, const struct catalog_plan_rows *rows,
                        const struct prune_part *part, struct err *err)
 {
@@ -256,10 +213,14 @@ static int check_store(const struct marks *marks, const struct catalog_plan_rows
     bool good = true;
     count_left(marks, rows, part->repository->id, &left);
     for (size_t i = 0; i < marks->count; i++) {
-        if (!goes(marks, i, part->repository->id))
+        const struct catalog_plan_row *row = marks->items[i].row;
+        if (row->store_id != part->repository->id || row->state != CATALOG_COPY_COMPLETE ||
+            marks->deletions[i].result != CATALOG_MARKED)
             continue;
         going++;
-        good &= outlives(&left, marks->items[i].row);
+        good &=
+            left.newest != NULL && compare(left.newest, row) >= 0 && left.seq >= row->seq;
+        good &= !row->proven || (left.proven != NULL && compare(left.proven, row) > 0);
     }
     if (going == 0)
         return 0;
@@ -268,12 +229,14 @@ static int check_store(const struct marks *marks, const struct catalog_plan_rows
         return err_set(err, ERR_UNSAFE,
                        "store \"%s\": meanwhile too few good ones would be left",
                        part->repository->name);
+    /* G11, once more. */
     if (left.newest->suspect && !marks->prune->forced)
         return err_set(err, ERR_UNSAFE, "store \"%s\": the newest backup became suspect",
                        part->repository->name);
     return 0;
 }
 
+/* catalog_marking's check: called inside the transaction, after its marks and before its end. */
 static int check_floors(void *context, struct catalog *catalog, struct err *err)
 {
     const struct marks *marks = context;
@@ -291,21 +254,6 @@ static int check_floors(void *context, struct catalog *catalog, struct err *err)
 
 /* ---- all groups ---- */
 
-static void tell(struct marks *marks)
-{
-    for (size_t i = 0; i < marks->count; i++) {
-        enum catalog_skip what = marks->deletions[i].result;
-        const struct item *item = &marks->items[i];
-        if (what == CATALOG_MARKED || what == CATALOG_FORGOTTEN) {
-            marks->prune->marked++;
-            continue;
-        }
-        marks->prune->skipped++;
-        log_info("%s stays in store \"%s\": %s", item->row->artifact,
-                 item->part->repository->name, catalog_skip_name(what));
-    }
-}
-
 /* A group that is refused here does not keep the others from going on. */
 static int mark_items(struct marks *marks, struct err *err)
 {
@@ -317,16 +265,27 @@ static int mark_items(struct marks *marks, struct err *err)
                                       .now = prune->spec.now,
                                       .check = check_floors,
                                       .context = marks};
-    if (catalog_deletions_mark(prune->catalog, &marking, &why) == 0) {
-        tell(marks);
+    if (catalog_deletions_mark(prune->catalog, &marking, &why) < 0) {
+        if (why.kind != ERR_UNSAFE) {
+            *err = why;
+            return -1;
+        }
+        log_warning("group %s: nothing is deleted: %s", marks->group, why.text);
+        prune->failed_groups++;
         return 0;
     }
-    if (why.kind != ERR_UNSAFE) {
-        *err = why;
-        return -1;
+    /* Single ones may stay all the same: a pin, a lease or another run was first. */
+    for (size_t i = 0; i < marks->count; i++) {
+        enum catalog_skip result = marks->deletions[i].result;
+        const struct item *item = &marks->items[i];
+        if (result == CATALOG_MARKED || result == CATALOG_FORGOTTEN) {
+            prune->marked++;
+            continue;
+        }
+        prune->skipped++;
+        log_info("%s stays in store \"%s\": %s", item->row->artifact,
+                 item->part->repository->name, catalog_skip_name(result));
     }
-    log_warning("group %s: nothing is deleted: %s", marks->group, why.text);
-    prune->failed_groups++;
     return 0;
 }
 
@@ -339,7 +298,10 @@ static int mark_group(struct prune *prune, const struct catalog_plan_row *row,
     int result = marks.count > 0 ? respect_pins(&marks, err) : 0;
     if (result == 0 && marks.count > 0)
         result = mark_items(&marks, err);
-    release(&marks);
+    for (size_t i = 0; i < marks.count; i++)
+        free(marks.items[i].reason);
+    free(marks.items);
+    free(marks.deletions);
     return result;
 }
 
@@ -347,6 +309,7 @@ int prune_mark(struct prune *prune, struct err *err)
 {
     const struct catalog_plan_rows *rows = &prune->rows;
     for (size_t i = 0; i < rows->count; i++) {
+        /* Rows come group by group. */
         if (i > 0 && strcmp(rows->items[i].group, rows->items[i - 1].group) == 0)
             continue;
         if (cancel_check(session_cancel(prune->spec.session), err) < 0 ||

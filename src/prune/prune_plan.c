@@ -5,6 +5,7 @@
  */
 #include "prune/prune_steps.h"
 
+#include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/db/facts.h"
@@ -26,6 +27,52 @@ enum retention_state prune_state(const struct catalog_plan_row *row)
     return row->status == CATALOG_RUNNING ? RETENTION_RUNNING : states[row->state];
 }
 
+/* ---- what is planned ---- */
+
+const char *prune_store_name(const struct prune *prune, int64_t store_id)
+{
+    for (size_t i = 0; i < prune->known.count; i++) {
+        if (prune->known.items[i].id == store_id)
+            return prune->known.items[i].name;
+    }
+    return "";
+}
+
+int prune_gather(struct prune *prune, struct err *err)
+{
+    const struct prune_spec *spec = &prune->spec;
+    const struct catalog_plan_scope scope = {.job = spec->job, .now = spec->now};
+    if (catalog_stores_list(prune->catalog, &prune->known, err) < 0 ||
+        catalog_plan_rows(prune->catalog, &scope, &prune->rows, err) < 0)
+        return -1;
+    /* A typo should not read as "nothing to do". */
+    if (session_require_store(spec->session, spec->store, err) < 0)
+        return -1;
+    return prune->rows.count > 0 ? 0 : session_require_job(spec->session, spec->job, err);
+}
+
+/* Only stores that the catalog has copies in: a prune must not wait for, or write a mark into, a
+ * store that it has nothing to do with. Whatever is wrong with one - away, another than
+ * expected, its password missing - the others are pruned. */
+int prune_open_stores(struct prune *prune, struct err *err)
+{
+    const char *only = prune->spec.store;
+    for (size_t i = 0; i < prune->known.count; i++) {
+        const struct catalog_store *row = &prune->known.items[i];
+        struct session_store store = {
+            .name = row->name, .id = row->id, .named = only != NULL};
+        bool has_rows = false;
+        for (size_t j = 0; !has_rows && j < prune->rows.count; j++)
+            has_rows = prune->rows.items[j].store_id == row->id;
+        if ((only != NULL && strcmp(only, row->name) != 0) || !has_rows)
+            continue;
+        if (cancel_check(session_cancel(prune->spec.session), err) < 0 ||
+            session_add_repository(prune->spec.session, &store, &prune->stores, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* ---- parts ---- */
 
 static struct prune_part *find_part(struct prune *prune, struct repository *repository,
@@ -42,20 +89,18 @@ static struct prune_part *find_part(struct prune *prune, struct repository *repo
     return part;
 }
 
-static unsigned flags_of(const struct catalog_plan_row *row)
-{
-    return (row->proven ? RETENTION_VERIFIED : 0u) | (row->pinned ? RETENTION_PINNED : 0u) |
-           (row->lease != NULL ? RETENTION_LEASED : 0u) |
-           (row->suspect ? RETENTION_SUSPECT : 0u) |
-           (row->quarantined ? RETENTION_QUARANTINED : 0u);
-}
-
+/* One copy as the planner sees it. */
 static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
                     const char *const *pending)
 {
     memory_grow(&part->artifacts, &part->capacity, part->count + 1,
                 sizeof *part->artifacts);
     memory_grow(&part->rows, &part->row_capacity, part->count + 1, sizeof *part->rows);
+    unsigned flags = (row->proven ? RETENTION_VERIFIED : 0u) |
+                     (row->pinned ? RETENTION_PINNED : 0u) |
+                     (row->lease != NULL ? RETENTION_LEASED : 0u) |
+                     (row->suspect ? RETENTION_SUSPECT : 0u) |
+                     (row->quarantined ? RETENTION_QUARANTINED : 0u);
     part->rows[part->count] = row;
     part->artifacts[part->count++] =
         (struct retention_artifact){.id = row->artifact,
@@ -65,7 +110,7 @@ static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
                                     .has_time = row->time != 0,
                                     .size = row->bytes,
                                     .state = prune_state(row),
-                                    .flags = flags_of(row),
+                                    .flags = flags,
                                     .pin_reason = row->pin_reason,
                                     .pin_until = row->pin_until,
                                     .lease = row->lease,
@@ -75,6 +120,7 @@ static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
                                     .damaged_since = row->damaged_since};
 }
 
+/* Each copy goes to the part of its store and of the policy that its job has there. */
 static int make_parts(struct prune *prune, struct err *err)
 {
     for (size_t s = 0; s < prune->stores.count; s++) {
@@ -96,46 +142,35 @@ static int make_parts(struct prune *prune, struct err *err)
 
 /* ---- guards ---- */
 
-/* The whole plan is wrong when our own clock went back; one store's when it and we
- * disagree. */
-static int check_clock(struct prune *prune, struct err *err)
+/* G4 for one store: its clock and ours differ. */
+static bool store_clock_disagrees(const struct prune *prune, struct repository *repository,
+                                  struct err *why)
 {
-    int64_t highest = 0;
-    if (catalog_time_highest(prune->catalog, &highest, err) < 0)
-        return -1;
-    if (retention_guard_clock(prune->spec.now, highest, &prune->refusal) < 0)
-        prune->refused_by = RETENTION_GUARD_CLOCK;
-    return 0;
-}
-
-static bool store_clock_disagrees(const struct prune *prune, struct repository *repository)
-{
-    struct err why = {0};
     bool known = false;
     int64_t offset = store_clock_offset(repository->store, &known);
     return known &&
-           retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, &why) < 0;
+           retention_guard_store_clock(prune->spec.now, prune->spec.now + offset, why) < 0;
 }
 
-/* Would anything go? Also what failed or broke is not cleared away by a doubtful clock. */
-static bool would_go(const struct retention_plan *plan, const struct retention_group *group)
-{
-    bool due = false;
-    for (size_t i = group->first; i < group->first + group->count; i++)
-        due |= plan->decisions[retention_plan_index(plan, i)].is_due;
-    return due || group->pruned > 0;
-}
-
+/* What refuses each group of this store (RETENTION section 4). */
 static void guard_part(struct prune *prune, struct prune_part *part)
 {
-    unsigned clock =
-        store_clock_disagrees(prune, part->repository) ? RETENTION_GUARD_CLOCK : 0;
+    struct err ignored = {0};
+    unsigned clock = store_clock_disagrees(prune, part->repository, &ignored)
+                         ? RETENTION_GUARD_CLOCK
+                         : 0;
     part->guards = memory_array(part->plan->group_count + 1, sizeof *part->guards);
     for (size_t i = 0; i < part->plan->group_count; i++) {
         const struct retention_group *group = &part->plan->groups[i];
         unsigned guards = retention_guard_group(part->plan, group);
-        if (clock != 0 && would_go(part->plan, group))
+        /* A clock that disagrees matters where anything would go; also what failed or broke
+         * is not cleared away by a doubtful clock. */
+        bool would_go = group->pruned > 0;
+        for (size_t j = group->first; j < group->first + group->count; j++)
+            would_go |= part->plan->decisions[retention_plan_index(part->plan, j)].is_due;
+        if (would_go)
             guards |= clock;
+        /* --force-unsafe with this plan's hash overrides G3, G4 and G11. */
         part->guards[i] = prune->forced ? 0 : guards;
         prune->refused += part->guards[i] != 0;
         prune->over_cap |= group->over_cap;
@@ -156,28 +191,6 @@ static void check_survivors(struct prune *prune)
         prune->refused_by = RETENTION_GUARD_FLOORS;
     }
     free(plans);
-}
-
-static void hash(struct prune *prune)
-{
-    struct retention_hash sum;
-    retention_hash_init(&sum);
-    for (size_t i = 0; i < prune->part_count; i++)
-        retention_hash_add(&sum, prune->parts[i].repository->uuid, prune->parts[i].plan);
-    retention_hash_finish(&sum, prune->hash);
-}
-
-static int check_force(struct prune *prune, struct err *err)
-{
-    const char *force = prune->spec.force;
-    prune->forced = force != NULL && strcmp(force, prune->hash) == 0;
-    if (force == NULL || prune->forced)
-        return 0;
-    err_set(err, ERR_UNSAFE,
-            "--force-unsafe: the plan is not the one of that hash: it is "
-            "%s by now",
-            prune->hash);
-    return err_hint(err, "look at it again: `pgkeep prune`");
 }
 
 /* A policy that is meant to do something; who asked for none gets no warning. */
@@ -204,19 +217,37 @@ static void warn_of_nothing_on(const struct prune *prune)
 
 int prune_plan(struct prune *prune, struct err *err)
 {
-    if (make_parts(prune, err) < 0 || check_clock(prune, err) < 0)
+    int64_t highest = 0;
+    if (make_parts(prune, err) < 0)
         return -1;
+    /* G4: our own clock went back, so the whole plan is wrong. */
+    if (catalog_time_highest(prune->catalog, &highest, err) < 0)
+        return -1;
+    if (retention_guard_clock(prune->spec.now, highest, &prune->refusal) < 0)
+        prune->refused_by = RETENTION_GUARD_CLOCK;
+    /* A plan for each part, and one hash over all of them (CONTRACT-NOTES 4). */
+    struct retention_hash sum;
+    retention_hash_init(&sum);
     for (size_t i = 0; i < prune->part_count; i++) {
         struct prune_part *part = &prune->parts[i];
         part->plan = retention_plan_new(&part->policy->retention, prune->spec.now,
                                         part->artifacts, part->count, err);
         if (part->plan == NULL)
             return -1;
+        retention_hash_add(&sum, part->repository->uuid, part->plan);
     }
+    retention_hash_finish(&sum, prune->hash);
     warn_of_nothing_on(prune);
-    hash(prune);
-    if (check_force(prune, err) < 0)
-        return -1;
+    /* What is forced must be what was shown: a hash of another plan is refused. */
+    const char *force = prune->spec.force;
+    prune->forced = force != NULL && strcmp(force, prune->hash) == 0;
+    if (force != NULL && !prune->forced) {
+        err_set(err, ERR_UNSAFE,
+                "--force-unsafe: the plan is not the one of that hash: it is "
+                "%s by now",
+                prune->hash);
+        return err_hint(err, "look at it again: `pgkeep prune`");
+    }
     /* The clock and G3, G11 can be forced; what check_survivors says below cannot. */
     if (prune->forced) {
         err_clear(&prune->refusal);
@@ -226,4 +257,48 @@ int prune_plan(struct prune *prune, struct err *err)
     for (size_t i = 0; i < prune->part_count; i++)
         guard_part(prune, &prune->parts[i]);
     return 0;
+}
+
+/* ---- what is refused ---- */
+
+/* "group G store S: what refuses it, and what to do", a line. */
+static void add_refusal(const struct prune *prune, const struct prune_part *part,
+                        size_t index, struct text *out)
+{
+    const struct retention_group *group = &part->plan->groups[index];
+    unsigned guards = part->guards[index];
+    text_add(out, "group ");
+    text_add_printable(out, group->name, strlen(group->name));
+    text_addf(out, " store %s: ", part->repository->name);
+    retention_guard_text(part->plan, group, guards, out);
+    if ((guards & RETENTION_GUARD_CLOCK) != 0 && guards != RETENTION_GUARD_CLOCK)
+        text_add(out, "; ");
+    /* Of the clock the planner knows nothing, so its sentence is made here. */
+    if ((guards & RETENTION_GUARD_CLOCK) != 0) {
+        struct err why = {0};
+        if (store_clock_disagrees(prune, part->repository, &why))
+            text_addf(out, "%.*s", (int)strcspn(why.text, "\n"), why.text);
+    }
+    text_add_char(out, '\n');
+}
+
+bool prune_is_refused(const struct prune *prune, struct text *out)
+{
+    bool whole = prune->refusal.kind != ERR_NONE;
+    if (out && whole)
+        text_addf(out, "%.*s\n", (int)strcspn(prune->refusal.text, "\n"),
+                  prune->refusal.text);
+    for (size_t i = 0; out && i < prune->part_count; i++) {
+        for (size_t j = 0; j < prune->parts[i].plan->group_count; j++) {
+            if (prune->parts[i].guards[j] != 0)
+                add_refusal(prune, &prune->parts[i], j, out);
+        }
+    }
+    return whole || prune->refused > 0;
+}
+
+bool prune_group_is_refused(const struct prune *prune, const struct prune_part *part,
+                            size_t index)
+{
+    return prune->refusal.kind != ERR_NONE || part->guards[index] != 0;
 }

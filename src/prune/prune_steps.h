@@ -6,18 +6,18 @@
 
 #include "prune/prune.h"
 
-/* prune_gather.c: rows; then the stores that they lie in, opened. */
+/* prune_plan.c: rows; then the stores that they lie in, opened. */
 int prune_gather(struct prune *prune, struct err *err) MUST_USE;
 int prune_open_stores(struct prune *prune, struct err *err) MUST_USE;
 /* The catalog's name of a store; "" when unknown. */
 const char *prune_store_name(const struct prune *prune, int64_t store_id);
 
-/* prune_pending.c: which complete copies another store still waits for (G7). Another store
+/* prune_awaited.c: which complete copies another store still waits for (G7). Another store
  * waits when it belongs to the job, has no complete copy of the artifact, did not decide
  * against it, and its policy would keep it. Asks nobody: also for stores that are away. */
-int prune_find_pending(struct prune *prune, struct err *err) MUST_USE;
+int prune_find_awaited(struct prune *prune, struct err *err) MUST_USE;
 
-/* prune_plan.c: parts, plans, guards, hash. */
+/* Parts, plans, guards, hash. */
 int prune_plan(struct prune *prune, struct err *err) MUST_USE;
 enum retention_state prune_state(const struct catalog_plan_row *row);
 
