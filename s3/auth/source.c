@@ -74,7 +74,7 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
 
     *out = (struct s3_credentials){0};
     if (!json_is_object(object)) {
-        err_set(err, kind, "the answer is no JSON object");
+        err_set(err, kind, "the answer is not a JSON object");
         goto cleanup;
     }
     /* Instance metadata answers a refusal with 200, too. */
@@ -85,7 +85,7 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
     }
     const char *expires = member(object, "Expiration");
     if (expires != NULL && clock_parse(expires, &out->expires, &unsaid) < 0) {
-        err_set(err, kind, "the answer's Expiration is no time");
+        err_set(err, kind, "the answer's Expiration is not a time");
         goto cleanup;
     }
     out->access_key = memory_strdup(member(object, "AccessKeyId"));
@@ -123,8 +123,9 @@ int s3_source_read_token(const char *path, struct secret *out, struct err *err)
         err->kind = ERR_CONFIG;
     else if (text.length == 0 || strlen(text.data) != text.length ||
              text_has_control(text.data))
-        result = err_set(err, ERR_CONFIG,
-                         "%s is no token: empty, or with a control character in it", path);
+        result =
+            err_set(err, ERR_CONFIG,
+                    "%s is not a token: empty, or with a control character in it", path);
     else
         secret_set(out, text.data);
     /* capacity, not length: the white space taken off and older, longer content lie behind

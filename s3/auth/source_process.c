@@ -80,10 +80,10 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
     for (bool open = true; open && result == 0 && !out->overflowed;) {
         struct pollfd poller = {.fd = process_stdout(process), .events = POLLIN};
         int ready = poll(&poller, 1, STEP_MS);
-        ssize_t got = ready > 0 ? read(poller.fd, buffer, sizeof buffer) : -1;
-        if (got > 0)
-            text_add_bytes(out, buffer, (size_t)got);
-        else if (got == 0)
+        ssize_t received = ready > 0 ? read(poller.fd, buffer, sizeof buffer) : -1;
+        if (received > 0)
+            text_add_bytes(out, buffer, (size_t)received);
+        else if (received == 0)
             open = false;
         else if (ready != 0 && errno != EINTR)
             result = err_errno(err, ERR_SYSTEM, "credential_process");

@@ -267,12 +267,13 @@ bool s3_endpoint_may_follow(const struct s3_endpoint *endpoint, const char *host
 
     if (parse_authority(host, strlen(host), &to) != NULL)
         return false;
-    size_t size = strlen(to.host), own = strlen(endpoint->host);
+    size_t size = strlen(to.host), suffix = strlen(endpoint->host);
     if (strcmp(to.host, endpoint->host) == 0)
         follow = true;
     /* A bucket of it. Nothing is below an address. */
-    else if (!endpoint->ipv6 && !is_ipv4(endpoint->host) && size > own + 1)
-        follow = to.host[size - own - 1] == '.' && text_ends_with(to.host, endpoint->host);
+    else if (!endpoint->ipv6 && !is_ipv4(endpoint->host) && size > suffix + 1)
+        follow =
+            to.host[size - suffix - 1] == '.' && text_ends_with(to.host, endpoint->host);
     if (s3_endpoint_is_aws(endpoint) && s3_endpoint_is_aws(&to))
         follow = true;
     s3_endpoint_release(&to);

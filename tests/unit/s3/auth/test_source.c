@@ -21,7 +21,7 @@ static const struct {
     {"printf '{\"Version\":2,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hunter2\"}'", NULL,
      "credential_process: its answer is not of version 1"},
     {"printf '{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hunter2'", NULL,
-     "credential_process: the answer is no JSON object"},
+     "credential_process: the answer is not a JSON object"},
     {"printf '{\"Version\":1,\"SecretAccessKey\":\"hunter2\"}'", NULL,
      "credential_process: the answer is not whole: the access key is missing"},
     {"printf '{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hunter2\\\\n\"}'",
@@ -437,12 +437,12 @@ static const struct {
     {200, "r", 200, "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}", ERR_DENIED,
      "it answered with the code AssumeRoleUnauthorizedAccess"},
     {200, "r", 200, "{\"Code\":\"Success\",\"SecretAccessKey\":\"hunter2\"", ERR_TRANSIENT,
-     "the answer is no JSON object"},
+     "the answer is not a JSON object"},
     {200, "r", 200, "{\"Code\":\"Success\",\"SecretAccessKey\":\"hunter2\"}", ERR_TRANSIENT,
      "the answer is not whole: the access key is missing"},
     {200, "r", 200,
      "{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"hunter2\",\"Expiration\":\"soon\"}",
-     ERR_TRANSIENT, "the answer's Expiration is no time"},
+     ERR_TRANSIENT, "the answer's Expiration is not a time"},
 };
 
 START_TEST(a_useless_answer_of_instance_metadata_is_told_without_secrets)
