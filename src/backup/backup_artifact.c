@@ -179,7 +179,8 @@ static int start_dump(struct taking *t, struct err *err)
                              .filters = globals ? NULL : &source->filters,
                              .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
                              .program = globals ? take->programs->pg_dumpall
-                                                : take->programs->pg_dump};
+                                                : take->programs->pg_dump,
+                             .cancel = session_cancel(take->session)};
     if (!dump_format_from_name(t->artifact.format, &spec.format))
         return err_set(err, ERR_USAGE, "no such format: %s", t->artifact.format);
     if (spec.format == DUMP_CUSTOM) {

@@ -120,8 +120,8 @@ int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact
 {
     bool globals = take->type == DUMP_GLOBALS;
     uint64_t size = 0;
-    struct server *server =
-        server_connect(take->conninfo, globals ? NULL : take->database, NULL, err);
+    struct server *server = server_connect(take->conninfo, globals ? NULL : take->database,
+                                           session_cancel(take->session), err);
     int result = -1;
     if (server == NULL)
         return -1;

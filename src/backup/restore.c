@@ -80,19 +80,21 @@ static int find_programs(struct restore_run *r, const struct server *server,
 }
 
 /* The database that one connects to in order to make another. */
-static struct server *connect_maintenance(const char *conninfo, struct err *err)
+static struct server *connect_maintenance(const char *conninfo, const struct cancel *cancel,
+                                          struct err *err)
 {
     struct err second = {0};
-    struct server *server = server_connect(conninfo, "postgres", NULL, err);
+    struct server *server = server_connect(conninfo, "postgres", cancel, err);
     if (server == NULL)
-        server = server_connect(conninfo, "template1", NULL, &second);
+        server = server_connect(conninfo, "template1", cancel, &second);
     return server;
 }
 
 static int create_database(struct restore_run *r, struct err *err)
 {
     bool exists = false;
-    struct server *server = connect_maintenance(r->spec->conninfo, err);
+    struct server *server =
+        connect_maintenance(r->spec->conninfo, session_cancel(r->spec->from.session), err);
     int result = -1;
     if (server == NULL)
         return -1;
@@ -128,7 +130,8 @@ static int check_empty(struct restore_run *r, struct server *server, struct err 
 
 static int check_target(struct restore_run *r, struct err *err)
 {
-    struct server *server = server_connect(r->spec->conninfo, NULL, NULL, err);
+    struct server *server =
+        server_connect(r->spec->conninfo, NULL, session_cancel(r->spec->from.session), err);
     if (server == NULL) {
         char *missing = memory_format("database \"%s\" does not exist", r->database);
         if (strstr(err->text, missing) != NULL) {
@@ -187,7 +190,8 @@ static int feed(struct restore_run *r, struct err *err)
                                     .section = spec->section,
                                     .no_owner = spec->no_owner,
                                     .no_privileges = spec->no_privileges,
-                                    .programs = &r->programs};
+                                    .programs = &r->programs,
+                                    .cancel = session_cancel(spec->from.session)};
     struct psql_sink *restore = psql_sink_start(&target, err);
     if (restore == NULL)
         return -1;
@@ -206,7 +210,8 @@ static int feed(struct restore_run *r, struct err *err)
 
 static int apply_properties(struct restore_run *r, struct err *err)
 {
-    struct server *server = server_connect(r->spec->conninfo, NULL, NULL, err);
+    struct server *server =
+        server_connect(r->spec->conninfo, NULL, session_cancel(r->spec->from.session), err);
     if (server == NULL)
         return -1;
     int result = server_apply_properties(server, r->database, &r->properties, err);

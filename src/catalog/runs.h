@@ -38,6 +38,8 @@ struct catalog_run_filter {
 /* Newest first. */
 int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,
                       struct catalog_runs *out, struct err *err) MUST_USE;
+/* How long runs and verifications are kept (as tombstones are, deletions.h). */
+#define CATALOG_HISTORY_S (INT64_C(400) * 86400)
 /* Removes those that ended before, and to which no copy and no verification refers. */
 int catalog_runs_purge(struct catalog *catalog, int64_t before, struct err *err) MUST_USE;
 

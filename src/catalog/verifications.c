@@ -142,3 +142,17 @@ int catalog_verifications_of(struct catalog *catalog, const char *artifact, int6
     }
     return sql_end(&sql);
 }
+
+int catalog_verifications_purge(struct catalog *catalog, int64_t before, struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "DELETE FROM verifications WHERE time < ? AND EXISTS (SELECT 1 FROM"
+                " verifications n WHERE n.copy = verifications.copy"
+                " AND (n.time, n.id) > (verifications.time, verifications.id))",
+                err);
+    sql_bind_int(&sql, before);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
+}

@@ -48,5 +48,8 @@ int catalog_verification_add(struct catalog *catalog,
 /* All of an artifact's copies, newest first. limit 0: all. */
 int catalog_verifications_of(struct catalog *catalog, const char *artifact, int64_t limit,
                              struct catalog_verifications *out, struct err *err) MUST_USE;
+/* Forgets those made before, but for the newest of each copy. */
+int catalog_verifications_purge(struct catalog *catalog, int64_t before,
+                                struct err *err) MUST_USE;
 
 #endif

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/runs.h"
+#include "catalog/verifications.h"
 
 #define ENDED_EARLY "its process ended before the backup was done"
 
@@ -349,4 +351,13 @@ int recover_store(struct catalog *catalog, struct repository *repository, bool t
     if (counts)
         *counts = sums;
     return result;
+}
+
+int recover_forget_history(struct catalog *catalog, int64_t now, struct err *err)
+{
+    int64_t before = now - CATALOG_HISTORY_S;
+    /* A run stays while a verification of it does. */
+    if (catalog_verifications_purge(catalog, before, err) < 0)
+        return -1;
+    return catalog_runs_purge(catalog, before, err);
 }

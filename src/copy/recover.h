@@ -55,4 +55,8 @@ int recover_store(struct catalog *catalog, struct repository *repository, bool t
 int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, size_t *count,
                       struct err *err) MUST_USE;
 
+/* What prune and sweep end with: runs and verifications older than CATALOG_HISTORY_S are
+ * forgotten, but for the newest check of each copy. */
+int recover_forget_history(struct catalog *catalog, int64_t now, struct err *err) MUST_USE;
+
 #endif

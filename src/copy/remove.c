@@ -196,7 +196,8 @@ int remove_copy(struct catalog *catalog, struct repository *repository, int64_t 
     struct catalog_copy copy = {0};
     struct removal removal = {catalog, repository, &copy, result};
     *result = (struct remove_result){.copy = id};
-    if (cancel_check(NULL, err) < 0 || catalog_copy_load(catalog, id, &copy, err) < 0)
+    if (cancel_check(repository->cancel, err) < 0 ||
+        catalog_copy_load(catalog, id, &copy, err) < 0)
         return -1;
     memcpy(result->artifact, copy.artifact, sizeof result->artifact);
     result->bytes = copy.bytes;

@@ -90,7 +90,8 @@ static void look_at_programs(struct asked *asked, const struct server *server)
 static int look_at_server(struct asked *asked)
 {
     struct err err = {0};
-    struct server *server = server_connect(asked->conninfo.text, NULL, NULL, &err);
+    struct server *server =
+        server_connect(asked->conninfo.text, NULL, asked->d->spec->cancel, &err);
     if (server == NULL) {
         diagnose_fail(asked->d, DIAGNOSE_SERVER, &err);
         return -1;
@@ -112,7 +113,8 @@ static void look_at_database(struct asked *asked, const char *database)
     struct err err = {0};
     char size[32];
     uint64_t bytes = 0;
-    struct server *server = server_connect(asked->conninfo.text, database, NULL, &err);
+    struct server *server =
+        server_connect(asked->conninfo.text, database, asked->d->spec->cancel, &err);
     int result = server == NULL ? -1 : 0;
     if (result == 0)
         result = server_preflight(server, &asked->source->filters, asked->with_data, &err);
@@ -154,7 +156,8 @@ static void look_at_globals(struct asked *asked)
     uint64_t bytes = 0;
     struct dump_spec spec = {.conninfo = asked->conninfo.text,
                              .type = DUMP_GLOBALS,
-                             .program = asked->programs.pg_dumpall};
+                             .program = asked->programs.pg_dumpall,
+                             .cancel = asked->d->spec->cancel};
     struct dump *dump = dump_start(&spec, &err);
     int result =
         dump == NULL ? -1 : drain(dump_fd(dump), asked->d->spec->cancel, &bytes, &err);

@@ -148,9 +148,11 @@ static int clear_away(struct prune *prune, struct err *err)
         forget_failed(prune, err) < 0 ||
         catalog_leases_purge(catalog, prune->spec.now, err) < 0)
         return -1;
-    /* Rows of copies that are gone stay as tombstones for 400 days. */
-    return catalog_tombstones_purge(catalog, prune->spec.now - CATALOG_TOMBSTONE_S, NULL,
-                                    err);
+    /* Rows of copies that are gone stay as tombstones for 400 days, runs and checks as long. */
+    if (catalog_tombstones_purge(catalog, prune->spec.now - CATALOG_TOMBSTONE_S, NULL,
+                                 err) < 0)
+        return -1;
+    return recover_forget_history(catalog, prune->spec.now, err);
 }
 
 /* The order of a prune, and why it is this one: */

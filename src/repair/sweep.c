@@ -145,7 +145,9 @@ static int sweep_all(const struct sweep_spec *spec, struct sweep_report *report,
     if (recover_artifacts(session_catalog(spec->session), NULL, false, &report->ended,
                           err) < 0)
         return -1;
-    return catalog_leases_purge(session_catalog(spec->session), spec->now, err);
+    if (catalog_leases_purge(session_catalog(spec->session), spec->now, err) < 0)
+        return -1;
+    return recover_forget_history(session_catalog(spec->session), spec->now, err);
 }
 
 struct session_spec sweep_session(void)

@@ -152,6 +152,18 @@ START_TEST(a_refused_check_leaves_no_history)
 }
 END_TEST
 
+START_TEST(what_is_long_ago_is_forgotten_but_for_the_last_word)
+{
+    ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_GOOD), 0);
+    ck_assert_int_eq(add(200, CATALOG_FULL, CATALOG_GOOD), 0);
+    ck_assert_int_eq(catalog_verifications_purge(here.catalog, 100, &here.err), 0);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM verifications"), 2);
+    ck_assert_int_eq(catalog_verifications_purge(here.catalog, 1000, &here.err), 0);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM verifications"), 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT time FROM verifications"), 200);
+}
+END_TEST
+
 START_TEST(results_have_names)
 {
     ck_assert_str_eq(catalog_result_name(CATALOG_GOOD), "good");
@@ -171,6 +183,7 @@ int main(void)
     tcase_add_test(tcase, only_a_drill_clears_suspect);
     tcase_add_test(tcase, the_history_is_kept_newest_first);
     tcase_add_test(tcase, a_refused_check_leaves_no_history);
+    tcase_add_test(tcase, what_is_long_ago_is_forgotten_but_for_the_last_word);
     tcase_add_test(tcase, results_have_names);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -532,12 +532,28 @@ START_TEST(after_any_failure_one_more_sweep_finishes_it)
 }
 END_TEST
 
+START_TEST(runs_and_checks_of_long_ago_are_forgotten)
+{
+    struct depot_sweep run = {0};
+    catalogs_sql(&depot.catalogs,
+                 "INSERT INTO runs (kind, started, ended, owner, exit_status)"
+                 " VALUES ('backup', 1, 2, '', 0)");
+    ck_assert_int_eq(depot_sweep(&depot, &run), 0);
+    ck_assert_int_eq(
+        catalogs_number(&depot.catalogs, "SELECT count(*) FROM runs WHERE ended = 2"), 0);
+    /* And this one is there, with what the process would exit with. */
+    ck_assert_int_eq(catalogs_number(&depot.catalogs, "SELECT exit_status FROM runs"),
+                     run.status);
+}
+END_TEST
+
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     Suite *suite = suite_create("sweep");
     TCase *tests = tcase_create("sweep");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, runs_and_checks_of_long_ago_are_forgotten);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, where_nothing_is_wrong_nothing_is_done);
     tcase_add_loop_test(tests, what_an_ended_process_left_is_undone, 0,
