@@ -27,6 +27,8 @@ static int find_latest(struct catalog *catalog, const char *job, char id[ULID_SI
     bool found = sql_row(&sql);
     if (found)
         sql_chars(&sql, id, ULID_SIZE);
+
+    /* An empty catalog and a misspelt job need different words. */
     if (sql_end(&sql) < 0)
         return -1;
     if (found)
@@ -36,7 +38,8 @@ static int find_latest(struct catalog *catalog, const char *job, char id[ULID_SI
                                  "there is no complete artifact of job \"%s\"", job);
 }
 
-/* Ids that begin with `prefix`, at most SHOWN + 1. */
+/* Ids that begin with `prefix`, at most SHOWN + 1. As a stretch of the index, which a LIKE
+ * would not use. */
 static int match(struct catalog *catalog, const char *prefix, bool deleted,
                  struct strlist *out, struct err *err)
 {
@@ -60,6 +63,7 @@ static int match(struct catalog *catalog, const char *prefix, bool deleted,
     return sql_end(&sql);
 }
 
+/* The hint names both ways: most who mistype an id wanted the latest one. */
 static int refuse_unknown(const char *text, struct err *err)
 {
     err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact \"%s\"", text);
@@ -109,7 +113,8 @@ int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULI
     return result;
 }
 
-/* How many characters an id has in common with its neighbour of this question. */
+/* How many characters an id has in common with its neighbour of this question. The ids that
+ * share most with one are its neighbours in the order of the alphabet. */
 static int common(struct catalog *catalog, const char *question, const char *id,
                   size_t *longest, struct err *err)
 {
@@ -136,6 +141,8 @@ int catalog_artifact_short(struct catalog *catalog, const char *id, char out[ULI
         common(catalog, "SELECT min(id) FROM artifacts WHERE id > ?", id, &longest, err) <
             0)
         return -1;
+    /* One more than is common tells them apart; at least as long as people have learned to
+     * expect (CONTRACT-NOTES 6). */
     size_t length = longest + 1 < SHORTEST ? SHORTEST : longest + 1;
     snprintf(out, ULID_SIZE, "%.*s", (int)length, id);
     return 0;

@@ -21,11 +21,16 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
 {
     struct text text;
     text_init(&text, SIZE_MAX / 2);
+
+    /* A job is a history of its own, whatever server it asks. Without one the source is
+     * "adhoc" for all, so that only the server tells them apart. */
     add_part(&text, artifact->job[0] != '\0' ? artifact->job : artifact->source);
     if (artifact->job[0] == '\0' && artifact->origin[0] != '\0') {
         text_add_char(&text, '@');
         add_part(&text, artifact->origin);
     }
+
+    /* The database may hold any byte: job and type, which hold no '/', stand around it. */
     text_addf(&text, "/%s/", artifact->database);
     add_part(&text, artifact->type);
 
@@ -45,6 +50,7 @@ bool catalog_artifact_is_partial(const struct catalog_artifact *artifact)
     return false;
 }
 
+/* For qsort; a difference of two int64_t could overflow. */
 static int compare(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;
@@ -58,6 +64,7 @@ static int64_t median(int64_t *values, size_t count, int64_t none)
     if (count == 0)
         return none;
     qsort(values, count, sizeof *values, compare);
+    /* (low + high) / 2 could overflow. */
     int64_t high = values[count / 2];
     int64_t low = values[(count - 1) / 2];
     return low + (high - low) / 2;

@@ -8,7 +8,7 @@
 #include "catalog/artifact_row.h"
 #include "catalog/db/states.h"
 
-#define TEXT_LIMIT 65536
+#define TEXT_LIMIT 65536 /* of a statement: all columns, and a condition per tag */
 
 void catalog_artifacts_release(struct catalog_artifacts *artifacts)
 {
@@ -24,11 +24,13 @@ static int64_t read_row(struct sql *sql, struct catalog_artifact *out)
     *out = (struct catalog_artifact){.owner_state = OWNER_DEAD};
     int64_t number = sql_int(sql);
     record_read(sql, &artifact_row, out);
+    /* Asked now, once, so that all who look at this row see the same. */
     if (out->status == CATALOG_RUNNING)
         out->owner_state = owner_text_state(out->owner);
     return number;
 }
 
+/* What read_row reads. */
 static void add_select(struct text *text)
 {
     text_add(text, "SELECT number, ");
@@ -55,6 +57,8 @@ int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with
         number = read_row(&sql, out);
     int result = sql_end(&sql);
     text_release(&text);
+
+    /* Numbers begin at 1: 0 is no row. */
     if (result == 0 && number == 0)
         result = err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
     if (result == 0)
@@ -62,7 +66,8 @@ int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with
     return sql_finish_reading(catalog, result, err);
 }
 
-/* One condition of a filter on a text column. */
+/* One condition of a filter on a text column: added when the text is there, bound in the same
+ * order. */
 struct condition {
     const char *sql;
     size_t offset; /* of the text in struct catalog_filter */
@@ -78,6 +83,7 @@ static const struct condition conditions[] = {
 };
 #define CONDITIONS (sizeof conditions / sizeof *conditions)
 
+/* By its offset; memcpy because a field is found by its address. */
 static const char *value_of(const struct catalog_filter *filter, size_t condition)
 {
     const char *value;
@@ -85,6 +91,7 @@ static const char *value_of(const struct catalog_filter *filter, size_t conditio
     return value;
 }
 
+/* Question marks in the order of bind_where, which repeats every condition of this one. */
 static void add_where(struct text *text, const struct catalog_filter *filter)
 {
     if (filter->statuses == 0) {
@@ -100,10 +107,14 @@ static void add_where(struct text *text, const struct catalog_filter *filter)
     for (size_t i = 0; i < CONDITIONS; i++)
         if (value_of(filter, i) != NULL)
             text_add(text, conditions[i].sql);
+
+    /* since <= time < until: two lists beside each other have no row twice. */
     if (filter->since != 0)
         text_add(text, " AND a.time >= ?");
     if (filter->until != 0)
         text_add(text, " AND a.time < ?");
+
+    /* All of them: each narrows further. */
     for (size_t i = 0; i < filter->tag_count; i++)
         text_add(text, " AND EXISTS (SELECT 1 FROM tags t WHERE t.artifact = a.number"
                        " AND t.name = ? AND t.value = ?)");
@@ -153,6 +164,7 @@ int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter 
     return sql_finish_reading(catalog, result, err);
 }
 
+/* The same conditions, so that pages and their number agree. */
 int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter *filter,
                             int64_t *count, struct err *err)
 {
@@ -180,6 +192,7 @@ int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,
                                   struct strlist *ids, struct err *err)
 {
     struct sql sql;
+    /* pin_changed is never set back: one that was unpinned is still told to the stores. */
     sql_prepare(&sql, catalog,
                 "SELECT a.id FROM artifacts a JOIN copies c ON c.artifact = a.number"
                 " WHERE a.pin_changed > 0 AND c.store = ? AND c.state = 'complete'"

@@ -43,7 +43,8 @@ int catalog_artifact_unpin(struct catalog *catalog, const char *id, struct err *
     if (result < 0)
         return sql_finish(catalog, result, err);
 
-    /* One without either mark stays as it is: nothing changed that others should learn of. */
+    /* Unpinning is "retention alone decides again", so that quarantine ends, too.
+     * One without either mark stays as it is: nothing changed that others should learn of. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 0, pin_until = 0, pin_reason = NULL,"
                 " pin_changed = iif(pinned = 1, max(?1, pin_changed + 1), pin_changed),"
@@ -55,6 +56,8 @@ int catalog_artifact_unpin(struct catalog *catalog, const char *id, struct err *
     return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
+/* One statement decides and writes: two machines that pull at once cannot both believe that
+ * theirs was the later one. */
 int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_artifact *from,
                                bool *changed, struct err *err)
 {
@@ -103,6 +106,8 @@ int catalog_artifact_accept(struct catalog *catalog, const char *id, const char 
     return sql_finish(catalog, result, err);
 }
 
+/* One flag of a row that must be there. `updated` tells the stores when it was decided
+ * (state_file.h). */
 static int set_mark(struct catalog *catalog, const char *text, const char *id, bool value,
                     struct err *err)
 {

@@ -13,12 +13,15 @@
 #define INSERT ARTIFACT_ROW_INSERT
 #define FINISH ARTIFACT_ROW_FINISH
 #define IMPORT ARTIFACT_ROW_IMPORT
-#define NEW (INSERT | IMPORT)
+
+/* Which statements write a column. */
+#define NEW (INSERT | IMPORT)           /* decided before the dump */
 #define BOTH (INSERT | FINISH | IMPORT) /* what may be known better at the end */
-#define END (FINISH | IMPORT)
+#define END (FINISH | IMPORT)           /* known only when it is over */
 #define AT(field) offsetof(struct catalog_artifact, field)
 
 static const struct record_column columns[] = {
+    /* what it is */
     {"id", RECORD_CHARS, NEW, AT(id), ULID_SIZE, NULL},
     {"seq", RECORD_INT, NEW, AT(seq), 0, NULL},
     {"job", RECORD_FILLED, NEW, AT(job), 0, NULL},
@@ -29,6 +32,7 @@ static const struct record_column columns[] = {
     {"format", RECORD_FILLED, NEW, AT(format), 0, NULL},
     {"compression", RECORD_FILLED, NEW, AT(compression), 0, NULL},
     {"level", RECORD_INT, NEW, AT(level), 0, NULL},
+    /* how far it came, and when */
     {"status", RECORD_WORD, NEW | FINISH, AT(status), CATALOG_STATUSES, states_statuses},
     {"time", RECORD_INT, BOTH, AT(time), 0, NULL},
     {"started", RECORD_INT, NEW, AT(started), 0, NULL},
@@ -36,12 +40,15 @@ static const struct record_column columns[] = {
     {"created", RECORD_INT, NEW, AT(created), 0, NULL},
     {"updated", RECORD_INT, BOTH, AT(updated), 0, NULL},
     {"duration_ms", RECORD_INT, END, AT(duration_ms), 0, NULL},
+    /* what came of the dump */
     {"raw_bytes", RECORD_SIZE, END, AT(raw_bytes), 0, NULL},
     {"stored_bytes", RECORD_SIZE, END, AT(stored_bytes), 0, NULL},
     {"sha256", RECORD_TEXT, END, AT(sha256), 0, NULL},
     {"raw_sha256", RECORD_TEXT, END, AT(raw_sha256), 0, NULL},
+    /* what people call it */
     {"name", RECORD_TEXT, NEW, AT(name), 0, NULL},
     {"description", RECORD_TEXT, NEW, AT(description), 0, NULL},
+    /* why it failed; with what it was made */
     {"error_code", RECORD_TEXT, END, AT(error_code), 0, NULL},
     {"error_message", RECORD_TEXT, END, AT(error_message), 0, NULL},
     {"tries", RECORD_INT, BOTH, AT(tries), 0, NULL},
@@ -49,17 +56,20 @@ static const struct record_column columns[] = {
     {"pg_dump_version", RECORD_TEXT, BOTH, AT(pg_dump_version), 0, NULL},
     {"pgkeep_version", RECORD_TEXT, BOTH, AT(pgkeep_version), 0, NULL},
     {"hostname", RECORD_TEXT, BOTH, AT(hostname), 0, NULL},
+    /* how far a running one is */
     {"phase", RECORD_TEXT, 0, AT(progress.phase), 0, NULL},
     {"progress_raw", RECORD_SIZE, 0, AT(progress.raw_bytes), 0, NULL},
     {"progress_stored", RECORD_SIZE, 0, AT(progress.stored_bytes), 0, NULL},
     {"progress_estimate", RECORD_SIZE, INSERT, AT(progress.estimate), 0, NULL},
     {"progress_updated", RECORD_INT, 0, AT(progress.updated), 0, NULL},
+    /* what people and the anomaly gate decided */
     {"pinned", RECORD_BOOL, NEW, AT(pinned), 0, NULL},
     {"pin_until", RECORD_INT, NEW, AT(pin_until), 0, NULL},
     {"pin_reason", RECORD_TEXT, NEW, AT(pin_reason), 0, NULL},
     {"pin_changed", RECORD_INT, NEW, AT(pin_changed), 0, NULL},
     {"suspect", RECORD_BOOL, NEW, AT(suspect), 0, NULL},
     {"quarantined", RECORD_BOOL, NEW, AT(quarantined), 0, NULL},
+    /* whose it is while it runs; sums of its tables; its group */
     {"owner", RECORD_TEXT, INSERT, AT(owner), 0, NULL},
     {"table_count", RECORD_INT, END, AT(table_count), 0, NULL},
     {"row_count", RECORD_INT, END, AT(row_count), 0, NULL},
@@ -69,6 +79,7 @@ static const struct record_column columns[] = {
 };
 const struct record artifact_row = {columns, sizeof columns / sizeof *columns};
 
+/* Children name an artifact by its number, which no caller of the catalog knows. */
 int artifact_row_number(struct catalog *catalog, const char *id, int64_t *number,
                         struct err *err)
 {
@@ -102,6 +113,7 @@ int artifact_row_status(struct catalog *catalog, const char *id,
     return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
 }
 
+/* A change found no row: which status it has now is the message. */
 int artifact_row_refuse(struct catalog *catalog, const char *id, const char *what,
                         struct err *err)
 {
@@ -122,6 +134,9 @@ int artifact_row_change(struct sql *sql, const char *id, const char *what)
     return changed > 0 ? 0 : artifact_row_refuse(catalog, id, what, err);
 }
 
+/* ---- the struct ---- */
+
+/* What is never NULL when read is not NULL when made either: no caller checks for both. */
 void catalog_artifact_init(struct catalog_artifact *artifact)
 {
     *artifact = (struct catalog_artifact){0};
@@ -162,6 +177,8 @@ void catalog_artifact_add_table(struct catalog_artifact *artifact, const char *s
                                .raw_bytes = raw_bytes};
 }
 
+/* ---- what hangs on a row ---- */
+
 int artifact_row_add_tags(struct catalog *catalog, int64_t number,
                           const struct catalog_artifact *artifact, struct err *err)
 {
@@ -195,6 +212,7 @@ int artifact_row_add_tags(struct catalog *catalog, int64_t number,
     return 0;
 }
 
+/* In the order of the dump, which `show` keeps. */
 int artifact_row_add_tables(struct catalog *catalog, int64_t number,
                             const struct catalog_artifact *artifact, struct err *err)
 {
@@ -217,6 +235,7 @@ int artifact_row_add_tables(struct catalog *catalog, int64_t number,
     return 0;
 }
 
+/* The rows of a question for name and value, appended. */
 static int load_pairs(struct catalog *catalog, const char *question, int64_t number,
                       struct catalog_pairs *pairs, struct err *err)
 {

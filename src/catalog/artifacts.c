@@ -14,6 +14,7 @@
 
 #define TEXT_LIMIT 65536 /* of a statement */
 
+/* The pin ends when `now` reaches its time; 0 is for ever. */
 bool catalog_artifact_is_pinned(const struct catalog_artifact *artifact, int64_t now)
 {
     return artifact->pinned && (artifact->pin_until == 0 || artifact->pin_until > now);
@@ -31,6 +32,8 @@ static int insert_row(struct catalog *catalog, struct catalog_artifact *artifact
     catalog_filters_hash(&artifact->filters, artifact->filters_hash);
     text_init(&text, TEXT_LIMIT);
     record_add_insert(&text, &artifact_row, write, "artifacts");
+
+    /* An import of one that is there changes nothing; an insert of one is an error. */
     if (existed != NULL)
         text_add(&text, " ON CONFLICT (id) DO NOTHING");
     sql_prepare(&sql, catalog, text.data, err);
@@ -65,6 +68,8 @@ int catalog_artifact_insert(struct catalog *catalog, struct catalog_artifact *ar
     int result = facts_number(catalog, FACTS_SEQ, &highest, err);
     if (artifact->seq == 0)
         artifact->seq = highest + 1;
+
+    /* Ours while it runs: whoever finds it running asks whether we live. */
     artifact->status = CATALOG_RUNNING;
     artifact->created = artifact->updated = clock_now();
     if (result == 0 && insert_row(catalog, artifact, ARTIFACT_ROW_INSERT, NULL, err) < 0)
@@ -77,6 +82,7 @@ int catalog_artifact_insert(struct catalog *catalog, struct catalog_artifact *ar
 int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *artifact,
                             bool *existed, struct err *err)
 {
+    /* It comes out of a manifest that anybody may have written. */
     if (!ulid_is_valid(artifact->id))
         return err_set(err, ERR_CORRUPT, "\"%s\" is not an id of an artifact",
                        artifact->id);
@@ -108,7 +114,7 @@ int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *ar
     if (sql_begin(catalog, err) < 0)
         return -1;
 
-    /* The row, if it is still ours to end. */
+    /* running -> complete, failed, cancelled: the row, if it is still ours to end. */
     artifact->updated = clock_now();
     text_init(&text, TEXT_LIMIT);
     text_add(&text, "UPDATE artifacts SET ");
@@ -211,7 +217,7 @@ int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouch
         return sql_finish(catalog, result, err);
     }
 
-    /* It ended, as far as anybody knows, when it was last heard of. */
+    /* running -> failed. It ended, as far as anybody knows, when it was last heard of. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET status = 'failed', error_code = ?, error_message = ?,"
                 " finished = max(started, updated, progress_updated), updated = ?"
@@ -230,6 +236,7 @@ int catalog_artifact_forget(struct catalog *catalog, const char *id, struct err 
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* failed, cancelled -> deleted: nothing of it lies anywhere. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET status = 'deleted', updated = ? WHERE id = ?"
                 " AND status IN ('failed', 'cancelled') AND NOT EXISTS (SELECT 1"

@@ -16,6 +16,7 @@
     " EXISTS (SELECT 1 FROM artifacts WHERE artifacts.number = copies.artifact"            \
     " AND artifacts.status IN ('running', 'complete'))"
 
+/* In the order of enum catalog_level: each looks more closely than the one before. */
 const char *catalog_level_name(enum catalog_level level)
 {
     static const char *const names[] = {"none", "quick", "full", "drill"};
@@ -27,9 +28,13 @@ int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, stru
     struct sql sql;
     char owner[OWNER_SIZE];
     int64_t changed = 0;
+    /* -> uploading */
     if (sql_begin_owned(catalog, owner, err) < 0)
         return -1;
     copy->created = copy->updated = clock_now();
+
+    /* From a SELECT, so that the artifact's status is asked in the statement that relies on
+     * it: none is added to one that a recovery has just ended. */
     sql_prepare(&sql, catalog,
                 "INSERT INTO copies (artifact, store, key, index_key, state, owner,"
                 " created, updated) SELECT number, ?1, ?2, ?3, 'uploading', ?4, ?5, ?5"
@@ -54,6 +59,8 @@ int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, stru
     return 0;
 }
 
+/* Written before the first byte goes out: what lies in a store and is named by no row would
+ * never be found again. */
 int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
                        struct err *err)
 {
@@ -76,7 +83,8 @@ int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *co
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
-    /* New bytes: what checks said about the old ones is void. */
+    /* uploading, missing, damaged -> complete. New bytes: what checks said about the old ones
+     * is void. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'complete', bytes = ?1, etag = ?2, version = ?3,"
                 " completed = ?4, updated = ?4, upload = NULL, owner = NULL, error = NULL,"
@@ -93,12 +101,14 @@ int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *co
                       err);
 }
 
+/* Also of one that failed before: a sweep that has removed its remains says so (clean). */
 int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bool clean,
                       struct err *err)
 {
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* uploading -> failed. The handle stays unless nothing is left: a sweep wants it. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'failed', error = ?1, updated = ?2,"
                 " owner = NULL, begun = iif(?3, 0, begun), upload = iif(?3, NULL, upload)"
@@ -134,7 +144,8 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
     if (result < 0)
         return sql_finish(catalog, result, err);
 
-    /* What is missing or damaged has left something in the store, so that remains are to be
+    /* failed, missing, damaged, deleted, and its own -> uploading.
+     * What is missing or damaged has left something in the store, so that remains are to be
      * looked for should this fail; what was deleted has not. A handle stays only where there
      * was an upload to resume. */
     sql_prepare(
@@ -155,6 +166,7 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
                       err);
 }
 
+/* A row that is there stays: it may know more than the manifest (a deletion under way). */
 static int import_row(struct catalog *catalog, const struct catalog_copy *copy,
                       int64_t *changed, struct err *err)
 {
@@ -228,6 +240,7 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
     if (sql_begin(catalog, err) < 0)
         return -1;
     sql_prepare(&sql, catalog,
+                /* the first mark stays: delete_grace counts from it (RETENTION G6) */
                 "UPDATE copies SET first_marked = iif(?1 = 0 OR first_marked = 0, ?1,"
                 " first_marked), updated = ?3 WHERE id = ?2 AND state = 'complete'",
                 err);
@@ -238,6 +251,7 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
     return sql_finish(catalog, copy_row_change(&sql, id, "no plan is about it"), err);
 }
 
+/* As it was told, without moving a state: only a check of our own says missing or damaged. */
 int catalog_copy_set_checks(struct catalog *catalog, const struct catalog_copy *from,
                             struct err *err)
 {

@@ -13,6 +13,7 @@ int catalog_copies_of(struct catalog *catalog, const char *artifact,
     return copy_row_list(&sql, out);
 }
 
+/* There is at most one: UNIQUE (artifact, store). */
 int catalog_copy_find(struct catalog *catalog, const char *artifact, int64_t store_id,
                       struct catalog_copy *out, struct err *err)
 {
@@ -29,6 +30,8 @@ int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filte
     const unsigned settled = 1u << CATALOG_COPY_COMPLETE | 1u << CATALOG_COPY_DELETED;
     struct sql sql;
     struct text where;
+
+    /* Only what is asked for stands in the text, so that an index can serve. */
     text_init(&where, 4096);
     if (filter->states == 0) {
         text_add(&where, "WHERE c.state <> 'deleted'");
@@ -47,6 +50,8 @@ int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filte
     text_add(&where, " ORDER BY c.store, a.id");
     copy_row_prepare(&sql, catalog, where.data, err);
     text_release(&where);
+
+    /* In the order of the question marks. */
     if (filter->store_id != 0)
         sql_bind_int(&sql, filter->store_id);
     if (filter->job != NULL)
@@ -59,6 +64,8 @@ int catalog_copies_abandoned(struct catalog *catalog, int64_t store_id,
 {
     struct sql sql;
     size_t kept = out->count;
+
+    /* A failed one matters while remains of it may lie in the store. */
     copy_row_prepare(&sql, catalog,
                      "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
                      " AND c.state IN ('uploading', 'failed')"

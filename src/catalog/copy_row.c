@@ -10,16 +10,19 @@
 
 #define AT(field) offsetof(struct catalog_copy, field)
 
+/* Only read by this table: each move of a copy writes the columns that it is about. */
 static const struct record_column columns[] = {
     {"c.id", RECORD_INT, 0, AT(id), 0, NULL},
     {"a.id", RECORD_CHARS, 0, AT(artifact), ULID_SIZE, NULL},
     {"c.store", RECORD_INT, 0, AT(store_id), 0, NULL},
     {"s.name", RECORD_TEXT, 0, AT(store), 0, NULL},
+    /* what lies in the store */
     {"c.key", RECORD_TEXT, 0, AT(key), 0, NULL},
     {"c.index_key", RECORD_TEXT, 0, AT(index_key), 0, NULL},
     {"c.state", RECORD_WORD, 0, AT(state), CATALOG_COPY_STATES, states_copies},
     {"c.bytes", RECORD_SIZE, 0, AT(bytes), 0, NULL},
     {"c.begun", RECORD_BOOL, 0, AT(begun), 0, NULL},
+    /* who brings it there, by which upload */
     {"c.upload", RECORD_TEXT, 0, AT(upload), 0, NULL},
     {"c.owner", RECORD_TEXT, 0, AT(owner), 0, NULL},
     {"c.etag", RECORD_TEXT, 0, AT(etag), 0, NULL},
@@ -28,11 +31,13 @@ static const struct record_column columns[] = {
     {"c.updated", RECORD_INT, 0, AT(updated), 0, NULL},
     {"c.completed", RECORD_INT, 0, AT(completed), 0, NULL},
     {"c.error", RECORD_TEXT, 0, AT(error), 0, NULL},
+    /* what checks found */
     {"c.verified", RECORD_INT, 0, AT(verified), 0, NULL},
     {"c.verified_level", RECORD_ENUM, 0, AT(verified_level), 0, NULL},
     {"c.verified_error", RECORD_TEXT, 0, AT(verified_error), 0, NULL},
     {"c.proven", RECORD_INT, 0, AT(proven), 0, NULL},
     {"c.proven_level", RECORD_ENUM, 0, AT(proven_level), 0, NULL},
+    /* how far its removal is */
     {"c.first_marked", RECORD_INT, 0, AT(first_marked), 0, NULL},
     {"c.delete_run", RECORD_INT, 0, AT(delete_run), 0, NULL},
     {"c.delete_reason", RECORD_TEXT, 0, AT(delete_reason), 0, NULL},
@@ -81,6 +86,7 @@ static void read_row(struct sql *sql, struct catalog_copy *out)
         out->owner_state = owner_text_state(out->owner);
 }
 
+/* After an error, too, what was read is the caller's to release. */
 int copy_row_list(struct sql *sql, struct catalog_copies *out)
 {
     while (sql_row(sql)) {
@@ -131,12 +137,14 @@ int copy_row_change(struct sql *sql, int64_t id, const char *what)
     return -1;
 }
 
+/* Called wherever a copy comes to its end, in the same transaction: an artifact without
+ * anything in any store must not be listed as complete for a moment. */
 int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struct err *err)
 {
     struct sql sql;
     int64_t changed = 0;
 
-    /* Of a complete artifact of which no copy has anything in a store, the rows of those
+    /* failed -> deleted. Of a complete artifact of which no copy has anything in a store, the rows of those
      * that failed go along. At least one copy must have been deleted: else nothing was ever
      * good, or it is still being taken. */
     sql_prepare(&sql, catalog,
@@ -155,7 +163,7 @@ int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struc
     if (sql_run(&sql, NULL) < 0)
         return -1;
 
-    /* Was this the last one? */
+    /* complete, failed, cancelled -> deleted: was this the last one? */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET status = 'deleted', updated = ?1"
                 " WHERE number = (SELECT artifact FROM copies WHERE id = ?2)"

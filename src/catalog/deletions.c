@@ -74,11 +74,15 @@ static int decide(struct catalog *catalog, const struct catalog_copy *copy, int6
     return 0;
 }
 
+/* From here on it goes: what a check or an upload said about it means nothing any more. */
 static int mark(struct catalog *catalog, const struct catalog_deletion *deletion,
                 const struct catalog_marking *marking, struct err *err)
 {
     struct sql sql;
     bool forgotten = deletion->result == CATALOG_FORGOTTEN;
+
+    /* uploading, complete, failed, missing, damaged -> deleting; a failed one that was never
+     * begun has nothing to remove -> deleted. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = iif(?1, 'deleted', 'deleting'),"
                 " deleted = iif(?1, ?2, 0), delete_run = nullif(?3, 0), delete_reason = ?4,"
@@ -120,6 +124,8 @@ static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion,
     return goes ? mark(catalog, deletion, marking, err) : 0;
 }
 
+/* Phase 1 (RETENTION section 5, no. 4). One that may not go is skipped and does not keep the
+ * others; only the check of what would be left undoes all of it. */
 int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *marking,
                            struct err *err)
 {
@@ -136,6 +142,8 @@ int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *mark
     return sql_finish(catalog, result, err);
 }
 
+/* Phase 2 (section 5, no. 5): manifest first, then index and data. After a crash the next try
+ * begins with what is still there. */
 int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
                           struct err *err)
 {
@@ -158,6 +166,7 @@ int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* deleting -> deleted */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1,"
                 " upload = NULL, error = NULL, next_try = 0, locked_until = 0, begun = 0"
@@ -166,6 +175,8 @@ int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
     int result = copy_row_change(&sql, copy, "it is not being deleted");
+
+    /* The row stays as a tombstone; the artifact becomes one with its last copy. */
     if (result == 0)
         result = copy_row_end_artifact(catalog, copy, last, err);
     return sql_finish(catalog, result, err);
@@ -177,6 +188,7 @@ int catalog_deletion_delay(struct catalog *catalog, int64_t copy,
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* deleting -> locked, blocked, or stays */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = ?, error = ?, locked_until = ?, next_try = ?,"
                 " attempts = attempts + 1, updated = ? WHERE id = ? AND state = 'deleting'",
@@ -190,11 +202,13 @@ int catalog_deletion_delay(struct catalog *catalog, int64_t copy,
     return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
 }
 
+/* A lock may be lifted and a refusal mended before its time: whoever calls has decided. */
 int catalog_deletion_resume(struct catalog *catalog, int64_t copy, struct err *err)
 {
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* locked, blocked -> deleting */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'deleting', updated = ? WHERE id = ?"
                 " AND state IN ('deleting', 'locked', 'blocked')",
@@ -212,6 +226,7 @@ int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now
                      "WHERE c.state <> 'complete' AND c.state <> 'deleted'"
                      " AND c.state IN ('deleting', 'locked', 'blocked')"
                      " AND c.next_try <= ?1 AND (?2 = 0 OR c.store = ?2)"
+                     /* those tried least first: a few that never go hold nothing up */
                      " ORDER BY c.store, c.attempts, a.id",
                      err);
     sql_bind_int(&sql, now);

@@ -15,6 +15,8 @@
 bool lease_row_in_force(const char *owner, int64_t refreshed, int64_t now)
 {
     switch (owner_text_state(owner)) {
+    /* On this machine it is known for certain, and refreshing means nothing: a restore that
+     * waits for hours for a lock in its database is still a restore. */
     case OWNER_DEAD:
         return false;
     case OWNER_ALIVE:
@@ -61,6 +63,8 @@ int catalog_lease_take(struct catalog *catalog, struct catalog_lease *lease,
     return sql_finish(catalog, result, err);
 }
 
+/* By its id, which is never used again: a lease that was taken for void cannot be refreshed
+ * into somebody else's. */
 int catalog_lease_refresh(struct catalog *catalog, int64_t lease, struct err *err)
 {
     struct sql sql;
@@ -77,6 +81,7 @@ int catalog_lease_refresh(struct catalog *catalog, int64_t lease, struct err *er
     return sql_finish(catalog, result, err);
 }
 
+/* One that is gone already is removed, too. */
 static int remove_lease(struct catalog *catalog, int64_t lease, struct err *err)
 {
     struct sql sql;
@@ -97,6 +102,7 @@ int catalog_lease_of(struct catalog *catalog, int64_t copy, int64_t now, char **
 {
     struct sql sql;
     *purpose = NULL;
+    /* Whether an owner lives is no question for SQL: all of them are read. */
     sql_prepare(&sql, catalog,
                 "SELECT owner, refreshed, purpose FROM leases WHERE copy = ? ORDER BY id",
                 err);
@@ -119,6 +125,7 @@ int lease_rows_load(struct catalog *catalog, int64_t now, bool in_force,
                 "SELECT id, copy, owner, refreshed, purpose FROM leases ORDER BY copy, id",
                 err);
     while (sql_row(&sql)) {
+        /* In the order of the columns. */
         char owner[OWNER_SIZE];
         struct lease_row row = {.id = sql_int(&sql)};
         row.copy = sql_int(&sql);
@@ -142,6 +149,7 @@ void lease_rows_release(struct lease_rows *rows)
 
 int catalog_leases_purge(struct catalog *catalog, int64_t now, struct err *err)
 {
+    /* In one transaction: none of them can be refreshed between the look and the removal. */
     struct lease_rows rows;
     if (sql_begin(catalog, err) < 0)
         return -1;

@@ -1,4 +1,7 @@
-/* The rows that the planner wants: every copy that is not deleted, with its artifact. */
+/*
+ * The rows that the planner wants: every copy that is not deleted, with its artifact. Made for
+ * a million of them: one statement, leases beside it, one sort.
+ */
 #include "catalog/plan_rows.h"
 
 #include "base/memory.h"
@@ -52,6 +55,7 @@ void catalog_plan_rows_release(struct catalog_plan_rows *rows)
     *rows = (struct catalog_plan_rows){0};
 }
 
+/* For bsearch in the leases, which are ordered by copy. */
 static int compare_lease(const void *key, const void *item)
 {
     int64_t copy = *(const int64_t *)key;

@@ -1,10 +1,14 @@
-/* A run is written twice: when it begins, with its owner, and when it ends. */
+/*
+ * A run is written twice: when it begins, with its owner, and when it ends. What is between
+ * the two of a process that was killed is told by its artifacts and copies, not here.
+ */
 #include "catalog/runs.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "catalog/db/record.h"
 
+/* Only read by this table: both writes are statements of their own. */
 static const struct record_column columns[] = {
     {"id", RECORD_INT, 0, offsetof(struct catalog_run, id), 0, NULL},
     {"kind", RECORD_TEXT, 0, offsetof(struct catalog_run, kind), 0, NULL},
@@ -32,6 +36,7 @@ int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job
     char owner[OWNER_SIZE];
     if (sql_begin_owned(catalog, owner, err) < 0)
         return -1;
+    /* An exit status of -1 is none yet; ended 0: it has not. */
     sql_prepare(&sql, catalog,
                 "INSERT INTO runs (kind, job, started, ended, owner, exit_status)"
                 " VALUES (?, ?, ?, 0, ?, -1)",
@@ -74,6 +79,7 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
     sql_prepare(&sql, catalog,
                 "SELECT id, kind, job, started, ended, owner, exit_status, message"
                 " FROM runs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR job = ?2)"
+                /* by id, not by time: a clock that went back does not hide the last run */
                 " ORDER BY id DESC LIMIT ?3",
                 err);
     sql_bind_text(&sql, filter->kind);
@@ -95,6 +101,7 @@ int catalog_runs_purge(struct catalog *catalog, int64_t before, struct err *err)
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* One that is named by a tombstone or a check stays until that goes, too. */
     sql_prepare(&sql, catalog,
                 "DELETE FROM runs WHERE ended > 0 AND ended < ?"
                 " AND NOT EXISTS (SELECT 1 FROM copies WHERE delete_run = runs.id)"

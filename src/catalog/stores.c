@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "catalog/db/record.h"
 
+/* The name is written apart from the rest, since it need not be the caller's (choose_name). */
 enum { NAME = 1, DECLARE = 2 };
 
 static const struct record_column columns[] = {
@@ -24,6 +25,7 @@ static const struct record_column columns[] = {
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 
+/* In the order of the columns above. */
 #define STORE_SELECT "SELECT id, name, uuid, type, url, adhoc, created, seen FROM stores "
 
 void catalog_store_release(struct catalog_store *store)
@@ -39,11 +41,14 @@ void catalog_stores_release(struct catalog_stores *stores)
     *stores = (struct catalog_stores){0};
 }
 
+/* ---- no secrets ---- */
+
 /* "://user:password@" anywhere, so also in an endpoint inside of the query. */
 static bool has_user_info(const char *url)
 {
     for (const char *p = strstr(url, "://"); p != NULL; p = strstr(p, "://")) {
         p += 3;
+        /* Up to where the host ends: a later '@' is part of a path or a value. */
         size_t length = strcspn(p, "/?#&");
         if (memchr(p, '@', length) != NULL)
             return true;
@@ -58,6 +63,7 @@ static bool is_secret_name(const char *name, size_t length)
     static const char *const words[] = {"password", "secret", "token", "signature",
                                         "credential"};
     char lower[64];
+    /* No option of ours is as long: rather refuse what cannot be looked at. */
     if (length >= sizeof lower)
         return true;
     memcpy(lower, name, length);
@@ -93,6 +99,8 @@ static int check_url(const struct catalog_store *store, struct err *err)
                    "the URL of a store holds a password; the catalog keeps none");
 }
 
+/* ---- finding a row ---- */
+
 /* The row of a question, whose id is 0 when it has none. */
 static int read_store(struct sql *sql, struct catalog_store *out)
 {
@@ -102,6 +110,7 @@ static int read_store(struct sql *sql, struct catalog_store *out)
     return sql_end(sql);
 }
 
+/* One text decides, by a question that begins with STORE_SELECT. */
 static int find_by(struct catalog *catalog, const char *question, const char *value,
                    struct catalog_store *out, struct err *err)
 {
@@ -144,6 +153,7 @@ static int choose_name(struct catalog *catalog, const struct catalog_store *stor
 int catalog_store_find(struct catalog *catalog, const char *name, struct catalog_store *out,
                        bool *absent, struct err *err)
 {
+    /* Names come first: one that looks like a UUID is still a name. */
     int result = find_by(catalog, BY_NAME, name, out, err);
     if (result == 0 && out->id == 0)
         result = find_by(catalog, BY_UUID, name, out, err);
@@ -178,6 +188,9 @@ int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
     return sql_end(&sql);
 }
 
+/* ---- changing one ---- */
+
+/* A row of its own. Its mark is whatever the caller has seen: "" before it was read. */
 static int insert(struct catalog *catalog, struct catalog_store *store, struct err *err)
 {
     struct sql sql;
@@ -198,7 +211,8 @@ static int insert(struct catalog *catalog, struct catalog_store *store, struct e
     return result;
 }
 
-/* type, url, adhoc of a row. */
+/* What the configuration or the command line says of a store today: type, url, adhoc. Its
+ * name and its mark are decided elsewhere. */
 static int refresh(struct catalog *catalog, const struct catalog_store *store, int64_t id,
                    struct err *err)
 {
@@ -294,12 +308,15 @@ static int identify(struct catalog *catalog, struct catalog_store *store,
         return err_hint(err, "is the right disk mounted, the right bucket named? If it was "
                              "replaced on purpose: pgkeep doctor --adopt");
     }
+
+    /* Neither: a store that nobody declared. Both, and not the same: two names of one. */
     if (known->id == 0 && named->id == 0)
         return insert(catalog, store, err);
     if (known->id != 0 && known->id != named->id &&
         join(catalog, store, known, named, err) < 0)
         return -1;
 
+    /* The mark is seen from now on; the one with the name gets it where it had none. */
     const struct catalog_store *row = known->id != 0 ? known : named;
     store->id = row->id;
     store->created = row->created;
@@ -320,6 +337,7 @@ int catalog_store_identify(struct catalog *catalog, struct catalog_store *store,
     if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
         return -1;
     store->seen = now;
+    /* The row that has the mark, and the row that has the name: the same one, mostly. */
     int result = find_by(catalog, BY_UUID, store->uuid, &known, err);
     if (result == 0)
         result = find_declared(catalog, store, &named, err);
@@ -339,6 +357,8 @@ int catalog_store_adopt(struct catalog *catalog, int64_t id, const char *uuid,
     int64_t changed = 0;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* A mark is one store's (RETENTION section 4, G8): shared by two, deletions planned for
+     * one would be carried out in the other. */
     int result = find_by(catalog, BY_UUID, uuid, &known, err);
     if (result == 0 && known.id != 0 && known.id != id)
         result = err_set(err, ERR_UNSAFE, "this mark is that of store \"%s\"", known.name);

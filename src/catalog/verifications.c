@@ -11,6 +11,7 @@
 
 #define AT(field) offsetof(struct catalog_verification, field)
 
+/* The words of the column `result`, which its CHECK knows. */
 static const char *const results[] = {
     [CATALOG_GOOD] = "good",
     [CATALOG_FOUND_MISSING] = "missing",
@@ -18,6 +19,7 @@ static const char *const results[] = {
     [CATALOG_UNDECIDED] = "undecided",
 };
 
+/* Only read by this table. */
 static const struct record_column columns[] = {
     {"v.id", RECORD_INT, 0, AT(id), 0, NULL},
     {"v.copy", RECORD_INT, 0, AT(copy), 0, NULL},
@@ -49,16 +51,19 @@ void catalog_verifications_release(struct catalog_verifications *verifications)
  * found the damage says nothing about it: damage_level decides. ?1 time, ?2 level, ?3
  * message, ?4 now, ?5 copy. */
 static const char *const effects[] = {
+    /* missing, damaged -> complete */
     [CATALOG_GOOD] =
         "UPDATE copies SET state = 'complete', verified = ?1, verified_level = ?2,"
         " verified_error = ?3, proven = iif(?2 >= 2, ?1, proven),"
         " proven_level = iif(?2 >= 2, ?2, proven_level), damage_level = 0, updated = ?4"
         " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')"
         " AND damage_level <= ?2",
+    /* complete, damaged -> missing */
     [CATALOG_FOUND_MISSING] =
         "UPDATE copies SET state = 'missing', verified = ?1, verified_level = ?2,"
         " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0, updated = ?4"
         " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')",
+    /* complete, missing -> damaged; how closely that was looked at stays until new bytes */
     [CATALOG_FOUND_DAMAGED] =
         "UPDATE copies SET state = 'damaged', verified = ?1, verified_level = ?2,"
         " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0,"
@@ -118,6 +123,7 @@ int catalog_verification_add(struct catalog *catalog,
     return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
+/* Over all stores: the history of an artifact, not of one copy. */
 int catalog_verifications_of(struct catalog *catalog, const char *artifact, int64_t limit,
                              struct catalog_verifications *out, struct err *err)
 {

@@ -58,6 +58,7 @@ static int prepare_for_writing(struct catalog *catalog, struct err *err)
     }
 }
 
+/* Settings of the connection, then the schema, and only then what the mode forbids. */
 static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *err)
 {
     /* trusted_schema and cell_size_check: the file may come from elsewhere, or be damaged.
@@ -125,6 +126,7 @@ void catalog_set_cancel(struct catalog *catalog, const struct cancel *cancel)
     catalog->cancel = cancel;
 }
 
+/* Both questions in one snapshot; the second is quick, the first reads the whole file. */
 int catalog_check(struct catalog *catalog, struct err *err)
 {
     static const struct {
@@ -154,6 +156,8 @@ int catalog_check(struct catalog *catalog, struct err *err)
     return sql_finish_reading(catalog, result, err);
 }
 
+/* `callers` tells a transaction of the caller from one of a function here: only the former is
+ * ended by catalog_commit and catalog_rollback. */
 int catalog_begin(struct catalog *catalog, struct err *err)
 {
     assert(catalog->depth == 0);

@@ -8,6 +8,8 @@
 
 #define FACTS_TIME "catalog.highest_time" /* guard G4 */
 
+/* ---- for the catalog's own folders ---- */
+
 int facts_number(struct catalog *catalog, const char *key, int64_t *out, struct err *err)
 {
     struct sql sql;
@@ -18,6 +20,7 @@ int facts_number(struct catalog *catalog, const char *key, int64_t *out, struct 
     return sql_end(&sql);
 }
 
+/* Inside of a transaction. */
 static int write_text(struct catalog *catalog, const char *key, const char *value,
                       struct err *err)
 {
@@ -39,6 +42,8 @@ static int write_number(struct catalog *catalog, const char *key, int64_t value,
     return write_text(catalog, key, text, err);
 }
 
+/* Neither the sequence nor the highest time may ever go back: two rows would be equally new,
+ * and a wrong clock would not be noticed. */
 int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct err *err)
 {
     int64_t known = 0;
@@ -46,6 +51,8 @@ int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct 
         return -1;
     return value > known ? write_number(catalog, key, value, err) : 0;
 }
+
+/* ---- for everybody ---- */
 
 int catalog_setting_get(struct catalog *catalog, const char *key, char **value,
                         struct err *err)
@@ -82,6 +89,7 @@ int catalog_time_seen(struct catalog *catalog, int64_t now, struct err *err)
     return sql_finish(catalog, facts_raise(catalog, FACTS_TIME, now, err), err);
 }
 
+/* The one way back, by the user's word. */
 int catalog_time_reset(struct catalog *catalog, int64_t now, struct err *err)
 {
     if (sql_begin(catalog, err) < 0)

@@ -1,5 +1,6 @@
 /*
- * memcpy between a field and a variable of its type, because a field is found by an offset
+ * One table of columns makes the statements and moves the values, so that a new column is one
+ * line. memcpy between a field and a variable of its type, because a field is found by an offset
  * and C allows no other way to read it as what it is.
  */
 #include "catalog/db/record.h"
@@ -25,6 +26,7 @@ static void add_each(struct text *text, const struct record *record, unsigned wr
     }
 }
 
+/* The question marks stand in the order in which record_bind binds. */
 void record_add_insert(struct text *text, const struct record *record, unsigned write,
                        const char *table)
 {
@@ -40,6 +42,7 @@ void record_add_assignments(struct text *text, const struct record *record, unsi
     add_each(text, record, write, true, " = ?");
 }
 
+/* The next parameter, by the kind of the column. */
 static void bind_one(struct sql *sql, const struct record_column *column, const char *field)
 {
     int64_t number = 0;
@@ -89,6 +92,7 @@ void record_bind(struct sql *sql, const struct record *record, unsigned write,
                      (const char *)from + record->columns[i].offset);
 }
 
+/* A word becomes the number of its place; in C it is an enum. */
 static void read_word(struct sql *sql, const struct record_column *column, char *field)
 {
     char name[32];
@@ -108,6 +112,7 @@ static void read_word(struct sql *sql, const struct record_column *column, char 
     sql->failed = true;
 }
 
+/* The next column, by its kind. Texts become the caller's. */
 static void read_one(struct sql *sql, const struct record_column *column, char *field)
 {
     int64_t number = 0;
@@ -140,6 +145,7 @@ static void read_one(struct sql *sql, const struct record_column *column, char *
     }
 }
 
+/* The struct is zeroed by the caller: what no column fills stays so. */
 void record_read(struct sql *sql, const struct record *record, void *out)
 {
     for (size_t i = 0; i < record->count; i++)

@@ -15,20 +15,24 @@
  * (AUTOINCREMENT).
  */
 static const char *const version_1[] = {
+    /* small facts (facts.h), so that a new one needs no new version */
     "CREATE TABLE settings ("
     " key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;\n",
 
+    /* a store is its mark; name and URL lead to it */
     "CREATE TABLE stores ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
     " uuid TEXT UNIQUE," /* NULL: its mark was never seen */
     " type TEXT NOT NULL, url TEXT NOT NULL, adhoc INTEGER NOT NULL,"
     " created INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;\n",
 
+    /* one execution of a command; ended 0: running, or killed */
     "CREATE TABLE runs ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, job TEXT,"
     " started INTEGER NOT NULL, ended INTEGER NOT NULL, owner TEXT NOT NULL,"
     " exit_status INTEGER NOT NULL, message TEXT) STRICT;\n",
 
+    /* one backup of one database, in whatever stores */
     "CREATE TABLE artifacts ("
     " number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE CHECK (length(id) = 26),"
     " seq INTEGER NOT NULL, job TEXT NOT NULL, source TEXT NOT NULL,"
@@ -53,6 +57,7 @@ static const char *const version_1[] = {
     " suspect INTEGER NOT NULL DEFAULT 0, quarantined INTEGER NOT NULL DEFAULT 0,"
     " owner TEXT, table_count INTEGER NOT NULL DEFAULT 0,"
     " row_count INTEGER NOT NULL DEFAULT 0) STRICT;\n",
+    /* lists; lists of a job; what is normal for a group; all that needs a look (few) */
     "CREATE INDEX artifacts_by_time ON artifacts (time, seq, id);\n"
     "CREATE INDEX artifacts_by_job ON artifacts (job, time, seq, id);\n"
     "CREATE INDEX artifacts_by_group ON artifacts (database, job, type, seq);\n"
@@ -62,16 +67,20 @@ static const char *const version_1[] = {
     " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
     " name TEXT NOT NULL, value TEXT NOT NULL,"
     " PRIMARY KEY (artifact, name)) STRICT, WITHOUT ROWID;\n",
+    /* what the dump was narrowed by, in the order it was given */
     "CREATE TABLE filters ("
     " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
     " position INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
     " PRIMARY KEY (artifact, position)) STRICT, WITHOUT ROWID;\n",
+    /* counted in the stream of the dump */
     "CREATE TABLE tables ("
     " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
     " position INTEGER NOT NULL, schema TEXT NOT NULL, name TEXT NOT NULL,"
     " rows INTEGER NOT NULL, raw_bytes INTEGER NOT NULL," /* rows -1: not counted */
     " PRIMARY KEY (artifact, position)) STRICT, WITHOUT ROWID;\n",
 
+    /* an artifact in one store: what lies there, what was found out about it, and how far
+     * its removal is; all state of a deletion is here (RETENTION section 5) */
     "CREATE TABLE copies ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
@@ -93,6 +102,7 @@ static const char *const version_1[] = {
     " next_try INTEGER NOT NULL DEFAULT 0, locked_until INTEGER NOT NULL DEFAULT 0,"
     " gone INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE (artifact, store)) STRICT;\n",
+    /* the last two are small: nearly all copies are complete, and tombstones go */
     "CREATE INDEX copies_by_key ON copies (store, key);\n"
     "CREATE INDEX copies_by_index_key ON copies (store, index_key)"
     " WHERE index_key IS NOT NULL;\n"
@@ -101,6 +111,7 @@ static const char *const version_1[] = {
     " AND state <> 'deleted';\n"
     "CREATE INDEX copies_deleted ON copies (deleted) WHERE state = 'deleted';\n"
 
+    /* "is being read"; in force while its owner lives */
     "CREATE TABLE leases ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " copy INTEGER NOT NULL REFERENCES copies ON DELETE RESTRICT,"
@@ -108,6 +119,7 @@ static const char *const version_1[] = {
     " refreshed INTEGER NOT NULL) STRICT;\n",
     "CREATE INDEX leases_by_copy ON leases (copy);\n"
 
+    /* the history of checks; what they come to stands in the copy */
     "CREATE TABLE verifications ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " copy INTEGER NOT NULL REFERENCES copies ON DELETE RESTRICT,"
@@ -205,6 +217,7 @@ static int read_version(struct catalog *catalog, int64_t *version, struct err *e
     return err_hint(err, "install the newer pgkeep here too");
 }
 
+/* Asked before anything is written, so that a file of another program stays as it is. */
 int schema_check(struct catalog *catalog, bool *current, struct err *err)
 {
     int64_t version = 0;

@@ -51,10 +51,13 @@ enum err_kind sql_kind(int code)
         int code;
         enum err_kind kind;
     } rows[] = {
+        /* may be over in a moment */
         {SQLITE_BUSY, ERR_BUSY},
         {SQLITE_LOCKED, ERR_BUSY},
+        /* the file is to be made anew */
         {SQLITE_CORRUPT, ERR_CORRUPT},
         {SQLITE_NOTADB, ERR_CORRUPT},
+        /* the row says no */
         {SQLITE_CONSTRAINT_TRIGGER, ERR_UNSAFE},
         {SQLITE_CONSTRAINT_UNIQUE, ERR_UNSAFE},
         {SQLITE_CONSTRAINT_PRIMARYKEY, ERR_UNSAFE},
@@ -86,6 +89,7 @@ int sql_error(struct catalog *catalog, struct err *err)
     return -1;
 }
 
+/* The first failure of a statement is the cause; what follows it is not looked at. */
 static int fail(struct sql *sql)
 {
     if (!sql->failed)
@@ -140,11 +144,13 @@ void sql_bind_int(struct sql *sql, int64_t value)
         fail(sql);
 }
 
+/* SQLite's integers are signed; no file is as large. */
 void sql_bind_size(struct sql *sql, uint64_t value)
 {
     sql_bind_int(sql, value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
+/* Not copied: the text must live until sql_run or sql_end. */
 void sql_bind_text(struct sql *sql, const char *value)
 {
     if (!sql->failed && sqlite3_bind_text(sql->statement, ++sql->parameter, value, -1,
@@ -173,12 +179,14 @@ char *sql_text(struct sql *sql)
     return memory_strdup((const char *)sqlite3_column_text(sql->statement, sql->column++));
 }
 
+/* For columns whose length the schema or this program knows. */
 void sql_chars(struct sql *sql, char *out, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(sql->statement, sql->column++);
     snprintf(out, size, "%s", text == NULL ? "" : text);
 }
 
+/* A kept statement is made ready for the next time, another one ends. */
 int sql_end(struct sql *sql)
 {
     if (sql->cached > 0) {
@@ -193,6 +201,7 @@ int sql_end(struct sql *sql)
     return sql->failed ? -1 : 0;
 }
 
+/* RETURNING is not used: rows of a change, if any, are of no interest. */
 int sql_run(struct sql *sql, int64_t *changed)
 {
     while (sql_row(sql))
@@ -217,6 +226,7 @@ int sql_number(struct catalog *catalog, const char *text, int64_t *out, struct e
     return sql_end(&sql);
 }
 
+/* Before the connection is closed, which would fail while a statement is open. */
 void sql_release(struct catalog *catalog)
 {
     for (size_t i = 0; i < catalog->cached_count; i++)
@@ -236,6 +246,7 @@ static int check_open(struct catalog *catalog, struct err *err)
                    "catalog %s: an earlier error has ended the transaction", catalog->path);
 }
 
+/* BEGIN, COMMIT and their like, which are asked for often enough to be kept. */
 static int step(struct catalog *catalog, const char *text, struct err *err)
 {
     struct sql sql;

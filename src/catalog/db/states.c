@@ -21,6 +21,8 @@ const char *const states_copies[CATALOG_COPY_STATES] = {
     [CATALOG_COPY_DELETED] = "deleted",
 };
 
+/* ---- the moves: the tables of catalog.h ---- */
+
 static const unsigned status_moves[CATALOG_STATUSES] = {
     [CATALOG_RUNNING] = TO(CATALOG_COMPLETE) | TO(CATALOG_FAILED) | TO(CATALOG_CANCELLED),
     [CATALOG_COMPLETE] = TO(CATALOG_DELETED),
@@ -46,6 +48,8 @@ static const unsigned copy_moves[CATALOG_COPY_STATES] = {
     [CATALOG_COPY_BLOCKED] = TO(CATALOG_COPY_DELETING),
     [CATALOG_COPY_DELETED] = TO(CATALOG_COPY_UPLOADING),
 };
+
+/* ---- words ---- */
 
 const char *catalog_status_name(enum catalog_status status)
 {
@@ -73,6 +77,9 @@ bool catalog_status_move_allowed(enum catalog_status from, enum catalog_status t
     return (status_moves[from] & TO(to)) != 0;
 }
 
+/* ---- for statements and triggers ---- */
+
+/* Those whose bits are set, quoted, between commas. */
 static void add_words(struct text *sql, const char *const *words, unsigned count,
                       unsigned bits)
 {
