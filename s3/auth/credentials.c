@@ -96,6 +96,7 @@ static int no_keys(const char *profile, const char *metadata, struct err *err)
                     named ? "" : "AWS_ACCESS_KEY_ID, ", s3_profiles_name(profile, NULL));
 }
 
+/* What tests replace. */
 static int64_t system_now(void *context)
 {
     (void)context;
@@ -109,6 +110,8 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
     struct s3_source found = {0};
     size_t row = 0;
 
+    /* The first that is set up. A finder that fails ends the search: its source is set up, and
+     * does not work. */
     for (; row < sizeof chain / sizeof *chain; row++) {
         if (named && chain[row].anonymous)
             continue;
@@ -152,6 +155,7 @@ void s3_credentials_source_free(struct s3_credentials_source *source)
 {
     if (source == NULL)
         return;
+    /* No hold is left, so no thread either. */
     s3_source_release(&source->source);
     s3_credentials_release(&source->current);
     pthread_cond_destroy(&source->changed);
@@ -317,6 +321,7 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
         int64_t now = now_of(source);
         bool alive = is_alive(source, now);
         if (source->held && is_settled(source, now)) {
+            /* The thread has done what it can for now: keys, or why there are none. */
             done = true;
             if (!alive) {
                 *err = source->failure;
@@ -331,6 +336,7 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
         } else if (alive && (source->fetching || !is_due(source, now, source->late))) {
             done = true;
         } else if (source->fetching) {
+            /* Another one asks already; its answer is ours, too. */
             pthread_cond_wait(&source->changed, &source->lock);
         } else {
             result = renew(source, NULL, err);
@@ -360,6 +366,8 @@ void s3_credentials_invalidate(struct s3_credentials_source *source,
 
 /* ---- renewal in the background ---- */
 
+/* The thread of a hold. It holds the lock but while it fetches or waits, so what it decides
+ * by does not change under it. */
 static void *renewal(void *context)
 {
     struct s3_credentials_source *source = context;

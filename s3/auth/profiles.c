@@ -79,6 +79,7 @@ static char *trim(char *text)
     return text;
 }
 
+/* "[...]"; what stands behind the bracket is a comment. */
 static int parse_section(struct parser *parser, char *line, struct err *err)
 {
     char *end = strrchr(line, ']');
@@ -113,6 +114,7 @@ static int parse_section(struct parser *parser, char *line, struct err *err)
     return 0;
 }
 
+/* "key = value", which may open a nested block, or a line of such a block. */
 static int parse_setting(struct parser *parser, char *line, bool indented, struct err *err)
 {
     if (indented && parser->parent == NULL)
@@ -152,6 +154,7 @@ static int parse_setting(struct parser *parser, char *line, bool indented, struc
     return 0;
 }
 
+/* Line by line; the first that is wrong ends it: a file is not used by half. */
 int s3_profiles_add(struct s3_profiles *profiles, const char *path, const char *text,
                     bool is_credentials_file, struct err *err)
 {

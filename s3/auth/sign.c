@@ -148,6 +148,8 @@ static int make_signature(struct s3_signer *signer, struct signing *signing,
     return 0;
 }
 
+/* By header. The query is taken as it will be sent and brought into the order that is
+ * signed; the service does the same with what arrives. */
 int s3_sign(struct s3_signer *signer, const struct s3_sign_request *request,
             struct strlist *lines, struct err *err)
 {
@@ -197,6 +199,7 @@ static void add_parameters(const struct signing *signing, int64_t seconds, bool 
     s3_query_add(query, "X-Amz-SignedHeaders", signing->names.data);
 }
 
+/* As a query: whoever has the URL needs no keys. */
 int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *request,
                   int64_t seconds, struct text *query, struct err *err)
 {

@@ -29,7 +29,7 @@ static const char *const never_signed[] = {
     "accept-encoding",
 };
 
-/* The signer makes these itself; the caller's would be sent twice. */
+/* The signer makes these itself; the caller's would be sent twice, and one of them be signed. */
 static const char *const made_here[] = {
     "host",
     "x-amz-date",
@@ -84,6 +84,8 @@ static int check_header(const struct s3_header *header, struct err *err)
     return 0;
 }
 
+/* All that becomes a line of the request, or a part of one. The path may hold blanks: they are
+ * encoded. A secret is checked for what would show that it was cut or pasted wrong. */
 int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
 {
     const struct s3_credentials *credentials = request->credentials;
@@ -111,6 +113,7 @@ int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
 
 /* ---- canonical headers ---- */
 
+/* One header as it is signed. */
 static void add_line(struct s3_canonical *canonical, const char *name, const char *value)
 {
     memory_grow(&canonical->lines, &canonical->capacity, canonical->count + 1,
@@ -194,6 +197,7 @@ static bool repeats(const struct s3_canonical *canonical, size_t index)
            strcmp(canonical->lines[index].name, canonical->lines[index - 1].name) == 0;
 }
 
+/* Which headers the signature covers; the service looks for exactly these. */
 void s3_canonical_names(const struct s3_canonical *canonical, struct text *out)
 {
     for (size_t i = 0; i < canonical->count; i++) {
@@ -202,6 +206,8 @@ void s3_canonical_names(const struct s3_canonical *canonical, struct text *out)
     }
 }
 
+/* The last line ends with a line feed of its own, as the empty one behind it belongs to the
+ * canonical request. */
 void s3_canonical_headers(const struct s3_canonical *canonical, struct text *out)
 {
     for (size_t i = 0; i < canonical->count; i++) {
@@ -248,6 +254,7 @@ static void normalise_path(const char *path, struct text *out)
         text_add_char(out, '/');
 }
 
+/* S3's is the wire form itself; all others normalise (if not told otherwise) and encode anew. */
 void s3_canonical_path(const struct s3_sign_request *request, struct text *out)
 {
     if (!request->generic) {

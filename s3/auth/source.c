@@ -31,6 +31,7 @@ int s3_source_fetch(struct s3_source *source, const struct s3_source_env *env,
     return -1;
 }
 
+/* A line feed in a key would begin a header of somebody else's choice. */
 int s3_source_check(const struct s3_credentials *credentials, struct err *err)
 {
     const struct {
@@ -63,6 +64,8 @@ static const char *member(const json_t *object, const char *key)
     return value == NULL || *value == '\0' ? NULL : value;
 }
 
+/* The same document with small differences: who speaks decides what must stand in it, and
+ * whose fault it is when it does not. */
 int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
                     struct s3_credentials *out, struct err *err)
 {
@@ -88,6 +91,7 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
         err_set(err, kind, "the answer's Expiration is not a time");
         goto cleanup;
     }
+    /* Then the keys themselves, whole or not at all. */
     out->access_key = memory_strdup(member(object, "AccessKeyId"));
     secret_set(&out->secret_key, member(object, "SecretAccessKey"));
     secret_set(&out->session_token, member(object, is_command ? "SessionToken" : "Token"));

@@ -74,6 +74,8 @@ static int add_authorization(struct strlist *headers, struct err *err)
     return 0;
 }
 
+/* One GET, directly: a proxy would learn the keys. Anything but 200 is told by its status alone,
+ * as the body may be anybody's page. */
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err)
 {
@@ -105,6 +107,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     return result;
 }
 
+/* The address is fixed when the source is made, the token is not. */
 static const struct s3_source_ops container_ops = {fetch, free, false};
 
 int s3_source_find_container(const struct s3_credentials_config *config,

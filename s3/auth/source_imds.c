@@ -54,12 +54,14 @@ static int read_number(const char *variable, int64_t max, int64_t *out, struct e
     return err_context(err, "%s", variable);
 }
 
+/* The session token is a secret of six hours. */
 static void talk_release(struct talk *talk)
 {
     free(talk->endpoint);
     strlist_wipe(&talk->headers);
 }
 
+/* The environment is read for every conversation: tries and time-outs may be set meanwhile. */
 static int talk_init(struct talk *talk, const struct s3_source_env *env, struct err *err)
 {
     const char *said = s3_profiles_env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
@@ -91,6 +93,7 @@ static int talk_init(struct talk *talk, const struct s3_source_env *env, struct 
 
 /* ---- requests ---- */
 
+/* Directly: the address is of this machine alone, and no proxy's business. */
 static int ask(const struct talk *talk, const char *method, const char *path,
                struct s3_fetched *answer, struct err *err)
 {
@@ -155,6 +158,7 @@ static int get(struct talk *talk, const char *path, const char *what,
     return -1;
 }
 
+/* With a token at hand: which role, and its keys. */
 static int get_credentials(struct talk *talk, struct s3_credentials *out, struct err *err)
 {
     struct s3_fetched answer;
@@ -194,6 +198,8 @@ static int get_credentials(struct talk *talk, struct s3_credentials *out, struct
     return result;
 }
 
+/* The first conversation decides whether this is an instance at all; the lock is held until that
+ * is known and no longer, so that clients of an instance do not wait for each other. */
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err)
 {
@@ -236,6 +242,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     return result;
 }
 
+/* Set up unless it was turned off: whether it is there shows when it is asked. */
 static const struct s3_source_ops imds_ops = {fetch, free, false};
 
 int s3_source_find_imds(const struct s3_credentials_config *config, struct s3_source *out,

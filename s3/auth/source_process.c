@@ -105,6 +105,7 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
     return result;
 }
 
+/* What it prints holds keys: wiped wherever it was read to. */
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err)
 {

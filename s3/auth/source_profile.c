@@ -143,6 +143,7 @@ static int from_profile(struct walk *walk, const char *profile, struct s3_source
     return 0;
 }
 
+/* The files are needed while the source is made and not afterwards: it keeps copies. */
 int s3_source_find_profile(const struct s3_credentials_config *config,
                            struct s3_source *out, struct err *err)
 {

@@ -96,6 +96,8 @@ static int find_sts(struct call *call, struct err *err)
 
 /* ---- what ---- */
 
+/* The parameters of the action, as the body of a POST: a token is too long for a URL, and would
+ * stand in logs there. */
 static void add_form(struct call *call)
 {
     const struct s3_source_role *role = call->role;
@@ -120,6 +122,8 @@ static void add_form(struct call *call)
     s3_query_release(&form);
 }
 
+/* With the keys of the base source. The web identity's request is not signed: its token is the
+ * proof. */
 static int add_signature(struct call *call, struct err *err)
 {
     const struct s3_header type = {"Content-Type", "application/x-www-form-urlencoded"};
@@ -152,6 +156,7 @@ static bool is_passing(int status, const char *body)
                              strstr(body, "InvalidIdentityToken") != NULL);
 }
 
+/* Everything up to the answer. */
 static int ask(struct call *call, struct s3_fetched *answer, struct err *err)
 {
     struct s3_source_role *role = call->role;
@@ -222,6 +227,7 @@ static bool holds_secret(const struct call *call, const char *text)
     return false;
 }
 
+/* Keys, or why there are none. */
 static int read_answer(const struct call *call, const struct s3_fetched *answer,
                        struct s3_credentials *out, struct err *err)
 {
@@ -263,6 +269,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     struct call call = {.role = state, .env = env};
     struct s3_fetched answer = {0};
 
+    /* All that held a secret is wiped, whatever came of it. */
     text_init(&call.form, FORM_CEILING);
     int result = ask(&call, &answer, err);
     if (result == 0)
@@ -296,6 +303,7 @@ static void release(void *state)
     free(role);
 }
 
+/* Renewable as long as its base or its token is. */
 static const struct s3_source_ops role_ops = {fetch, release, false};
 
 void s3_source_role(struct s3_source_role *from, struct s3_source *out)
@@ -307,6 +315,7 @@ void s3_source_role(struct s3_source_role *from, struct s3_source *out)
     *out = (struct s3_source){.ops = &role_ops, .state = role};
 }
 
+/* What a pod of EKS finds in its environment (IAM roles for service accounts). */
 int s3_source_find_web_identity(const struct s3_credentials_config *config,
                                 struct s3_source *out, struct err *err)
 {

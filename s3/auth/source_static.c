@@ -64,6 +64,7 @@ int s3_source_find_config(const struct s3_credentials_config *config, struct s3_
     return 0;
 }
 
+/* Without a look at the clock: keys that are over are an error of the fetch, which says when. */
 int s3_source_find_environment(const struct s3_credentials_config *config,
                                struct s3_source *out, struct err *err)
 {

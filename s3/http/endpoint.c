@@ -89,6 +89,7 @@ static const char *parse_authority(const char *text, size_t size, struct s3_endp
         wrong = bad_port;
         goto cleanup;
     }
+    /* The shortest form of an address, which is also the one that is signed. */
     size_t length = strlen(host);
     out->ipv6 = host[0] == '[' && host[length - 1] == ']';
     if (out->ipv6) {
@@ -114,6 +115,8 @@ cleanup:
     return wrong;
 }
 
+/* Scheme, authority, path. What may not stand in it is refused and not repaired: whoever wrote a
+ * blank or a '?' meant something else than we would make of it. */
 int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err)
 {
     *out = (struct s3_endpoint){0};
@@ -133,6 +136,7 @@ int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err
     const char *wrong = parse_authority(authority, size, out);
     if (wrong != NULL)
         return err_set(err, ERR_CONFIG, "endpoint: %s", wrong);
+    /* Without a scheme it is https, but for a service on this machine. */
     out->tls = https || (!http && !s3_endpoint_is_loopback(out));
     if (out->port == 0)
         out->port = out->tls ? 443 : 80;
@@ -214,6 +218,8 @@ static bool looks_like_region(const char *label, size_t size)
            isdigit((unsigned char)label[size - 1]) && islower((unsigned char)label[0]);
 }
 
+/* What stands in front of it differs (bucket, "s3.", "dualstack."); the region is the last label
+ * before the domain. */
 char *s3_endpoint_region(const struct s3_endpoint *endpoint)
 {
     const char *host = endpoint->host;
@@ -245,6 +251,7 @@ bool s3_endpoint_set_region(struct s3_endpoint *endpoint, const char *region)
 {
     struct s3_endpoint moved;
     struct err ignored = {0};
+    /* Accelerated and private addresses are another thing than a host of the region. */
     bool fips = text_starts_with(endpoint->host, "s3-fips.");
     bool plain = text_starts_with(endpoint->host, "s3.") ||
                  (text_starts_with(endpoint->host, "s3-") &&
@@ -260,6 +267,8 @@ bool s3_endpoint_set_region(struct s3_endpoint *endpoint, const char *region)
     return true;
 }
 
+/* A redirect is an answer that anybody in between can give over plain http, and what follows it
+ * is a signed request. */
 bool s3_endpoint_may_follow(const struct s3_endpoint *endpoint, const char *host)
 {
     struct s3_endpoint to = {0};
@@ -282,6 +291,8 @@ bool s3_endpoint_may_follow(const struct s3_endpoint *endpoint, const char *host
 
 /* ---- style ---- */
 
+/* Where the user asked for it. A wildcard certificate covers one label, so a bucket with a dot
+ * goes by plain http only. */
 static int check_virtual(const struct s3_endpoint *endpoint, const char *bucket,
                          struct err *err)
 {

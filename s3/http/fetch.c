@@ -49,6 +49,7 @@ static bool is_loopback(const char *url)
     return loopback;
 }
 
+/* A handle of its own for each try: nothing of the last one is left, its connection neither. */
 static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
                     struct err *err)
 {
@@ -114,6 +115,7 @@ enum err_kind s3_fetched_kind(const struct s3_fetched *fetched)
     return passing ? ERR_TRANSIENT : ERR_DENIED;
 }
 
+/* The last try's answer or failure is the result. */
 int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct err *err)
 {
     int result = -1;

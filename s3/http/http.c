@@ -38,8 +38,8 @@ struct s3_http {
 
 /* ---- callbacks of curl */
 
-/* The blank line ends a head. That of a 1xx is not the answer's; curl keeps none of its lines
- * for curl_easy_nextheader. */
+/* The blank line ends a head; the lines before it are in curl's keeping already. That of a 1xx
+ * is not the answer's, and curl keeps its lines apart. */
 static size_t head_came(char *data, size_t one, size_t size, void *context)
 {
     struct s3_exchange *exchange = context;
@@ -63,6 +63,7 @@ static size_t body_came(char *data, size_t one, size_t size, void *context)
     return exchange->on_body(exchange->context, data, size) ? size : 0;
 }
 
+/* The next piece of the body; curl asks for it when the connection takes more. */
 static size_t send_body(char *out, size_t one, size_t count, void *context)
 {
     struct s3_exchange *exchange = context;
@@ -105,6 +106,8 @@ static int seek_body(void *context, curl_off_t offset, int origin)
 /* A body of ours goes out by send_body: it may pause for a rate, and begin again. */
 static void set_body(struct s3_setup *setup, struct s3_exchange *exchange)
 {
+    /* With its size, so that curl sends a Content-Length, also 0, and no chunks: services
+     * refuse those. */
     s3_setup_long(setup, CURLOPT_UPLOAD, 1);
     if (setup->code == CURLE_OK)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_INFILESIZE_LARGE,
@@ -120,6 +123,8 @@ static void set_body(struct s3_setup *setup, struct s3_exchange *exchange)
         setup->code = curl_easy_setopt(setup->easy, CURLOPT_SEEKFUNCTION, seek_body);
 }
 
+/* Everything curl has to know; each option is set for each exchange, as handles are not used
+ * again (connections are). */
 static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
 {
     const struct s3_http *http = exchange->http;
@@ -138,14 +143,17 @@ static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
     if (exchange->body_size <= BIG || exchange->no_expect)
         s3_setup_line(setup, "Expect:");
 
-    /* The connection, which other exchanges use again. */
+    /* The connection, which other exchanges use again. Firewalls forget one that is silent, as
+     * while a service thinks about a Complete. */
     s3_setup_long(setup, CURLOPT_TCP_KEEPALIVE, 1);
     s3_setup_long(setup, CURLOPT_TCP_KEEPIDLE, 30);
     s3_setup_long(setup, CURLOPT_TCP_KEEPINTVL, 15);
     s3_setup_long(setup, CURLOPT_MAXAGE_CONN, (long)http->config.idle_seconds);
     s3_setup_long(setup, CURLOPT_FRESH_CONNECT, exchange->fresh ? 1 : 0);
+    /* A service has many addresses, and they change: the load is spread, a dead one is left. */
     s3_setup_long(setup, CURLOPT_DNS_CACHE_TIMEOUT, 60);
     s3_setup_long(setup, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1);
+    /* What stands still is given up; with a rate limit slow is what was asked for. */
     s3_setup_long(setup, CURLOPT_LOW_SPEED_LIMIT,
                   http->config.limit_rate > 0 ? 1 : (long)exchange->least_speed);
     s3_setup_long(setup, CURLOPT_LOW_SPEED_TIME, (long)exchange->stall_seconds);
@@ -184,6 +192,8 @@ static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
     exchange->lines = NULL;
 }
 
+/* The one way out of every exchange but a cancelled one. on_end may begin the next with the same
+ * struct, so nothing touches it behind that. */
 static void end(struct s3_http *http, struct s3_exchange *exchange, CURLcode code)
 {
     long status = 0;
@@ -271,6 +281,7 @@ static int64_t refill(struct s3_http *http)
     return waiting ? RATE_STEP_MS : -1;
 }
 
+/* The engine's thread. */
 static void *run(void *argument)
 {
     struct s3_http *http = argument;
@@ -319,6 +330,7 @@ struct s3_http *s3_http_new(const struct s3_http_config *config, struct err *err
 {
     struct s3_http *http = memory_zalloc(sizeof *http);
 
+    /* Several requests never share a connection at a time: HTTP/1.1, no pipelining. */
     http->config = *config;
     http->ca_file = memory_strdup(config->ca_file);
     http->proxy = memory_strdup(config->proxy);
@@ -348,6 +360,7 @@ void s3_http_free(struct s3_http *http)
 {
     if (http == NULL)
         return;
+    /* The thread ends what runs, then curl's pool can go. */
     atomic_store(&http->stop, true);
     if (http->started) {
         s3_http_wake(http);

@@ -36,6 +36,8 @@ void s3_setup_line(struct s3_setup *setup, const char *line)
     s3_setup_pointer(setup, CURLOPT_HTTPHEADER, longer);
 }
 
+/* The first option that is refused ends it; which one does not matter, as that is a libcurl built
+ * without something. */
 void s3_setup_common(struct s3_setup *setup, const struct s3_setup_common *common)
 {
     s3_setup_text(setup, CURLOPT_URL, common->url);

@@ -32,6 +32,7 @@ void s3_uri_encode_path(const char *path, struct text *out)
 
 /* ---- addresses ---- */
 
+/* The parts are kept apart: the signature wants host and path, curl the whole. */
 void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool virtual_host,
                  const char *bucket, const char *key)
 {
@@ -83,7 +84,8 @@ char *s3_uri_text(const struct s3_uri *uri, const char *query)
 
 /* ---- queries ---- */
 
-/* Encoded when it is added, so that a %00 is a text like any other. */
+/* Encoded when it is added, so that a %00 is a text like any other and sorting compares what is
+ * sent. */
 struct s3_query_pair {
     char *name;
     char *value;

@@ -29,6 +29,7 @@ static int bad(struct err *err, const char *what)
     return err_set(err, ERR_TRANSIENT, "the service's XML answer %s", what);
 }
 
+/* The first must be the root that was asked for: an <Error> is read by another walk. */
 static int open_element(struct walk *walk)
 {
     const xmlChar *local = xmlTextReaderConstLocalName(walk->reader);
@@ -116,6 +117,7 @@ int s3_xml_walk(const char *data, size_t size, const char *root, s3_xml_each eac
     struct walk walk = {.root = root, .each = each, .context = context, .err = err};
     int got = 0, result = 0;
 
+    /* Node by node, telling each element as it ends, until the caller wants no more. */
     walk.reader = open_reader(data, size);
     if (walk.reader == NULL)
         return bad(err, "is empty");
@@ -137,6 +139,7 @@ struct find {
     char *found;
 };
 
+/* The first of them. */
 static int find_element(void *context, const char *path, const char *text, struct err *err)
 {
     struct find *find = context;
@@ -196,6 +199,7 @@ static bool may_stand(const char *text)
     return true;
 }
 
+/* NULL: it may stand as it is. */
 static const char *escape_of(char c)
 {
     switch (c) {
@@ -221,6 +225,7 @@ static const char *escape_of(char c)
     }
 }
 
+/* Nothing rather than a part: half an ETag in a Complete would be another ETag. */
 bool s3_xml_add(struct text *out, const char *text)
 {
     if (!may_stand(text))
