@@ -20,6 +20,7 @@
 #include "backup/backup.h"
 #include "backup/copy_artifact.h"
 #include "backup/restore.h"
+#include "backup/verify_all.h"
 #include "catalog/verifications.h"
 #include "copy/copy_reader.h"
 #include "copy/recover.h"
@@ -88,6 +89,14 @@ const char *world_take(struct world *world);
 int world_copy(struct world *world, const char *id, const char *from, const char *to);
 int world_verify(struct world *world, const char *id, const char *store,
                  enum catalog_level level);
+/* Many, as `verify` does: of these names, else by job and store (NULL: all). */
+struct world_verify_all {
+    const char *names[4]; /* NULL behind the last */
+    const char *job, *store;
+    enum catalog_level level;
+};
+int world_verify_all(struct world *world, const struct world_verify_all *what,
+                     struct verify_all_result *result);
 /* from and artifact of the spec are filled in here but for from.store. */
 int world_restore(struct world *world, const char *id, const struct restore_spec *spec);
 struct world_export {

@@ -142,6 +142,43 @@ int world_verify(struct world *world, const char *id, const char *store,
                verify_copy(&spec, &world->checked, &world->why, &world->err));
 }
 
+/* The id as a user would see it told. */
+static void tell_checked(void *context, const struct catalog_artifact *artifact,
+                         const struct catalog_copy *copy,
+                         const struct catalog_verification *verification)
+{
+    struct world *world = context;
+    strlist_addf(&world->told, "%s %s %s", artifact->id, copy->store,
+                 catalog_result_name(verification->result));
+}
+
+int world_verify_all(struct world *world, const struct world_verify_all *what,
+                     struct verify_all_result *result)
+{
+    struct session_spec base = verify_all_session();
+    struct strlist names = {0};
+    struct err why = {0};
+    base.settings = &world->settings;
+    err_clear(&world->err);
+    struct session *session = session_begin(&base, &world->err);
+    ck_assert_msg(session != NULL, "%s", world->err.text);
+    for (size_t i = 0; what->names[i] != NULL; i++)
+        strlist_add(&names, what->names[i]);
+    struct verify_all_spec spec = {.session = session,
+                                   .names = &names,
+                                   .job = what->job,
+                                   .store = what->store,
+                                   .level = what->level,
+                                   .checked = tell_checked,
+                                   .context = world};
+    int done = verify_all(&spec, result, &world->err);
+    enum outcome outcome = verify_all_outcome(result, &why);
+    strlist_release(&names);
+    world->exit_status = done < 0 ? session_end(session, OUTCOME_FAILED, &world->err)
+                                  : session_end(session, outcome, &why);
+    return done;
+}
+
 struct copy_reader *world_open(struct world *world, const char *id,
                                const struct copy_reader_spec *spec)
 {
