@@ -26,7 +26,7 @@ static int find_row(struct adopt *adopt, struct catalog *catalog, const char *na
     return 0;
 }
 
-static int look_at_mark(struct adopt *adopt, struct err *err)
+static int find_mark(struct adopt *adopt, struct err *err)
 {
     bool absent = false;
     if (store_identify(adopt->store, adopt->found, &absent, err) < 0)
@@ -50,7 +50,7 @@ static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err 
     return result;
 }
 
-static int look_at_copies(struct adopt *adopt, struct catalog *catalog, struct err *err)
+static int find_copies(struct adopt *adopt, struct catalog *catalog, struct err *err)
 {
     struct catalog_copies copies = {0};
     struct catalog_copy_filter filter = {.store_id = adopt->id,
@@ -79,9 +79,9 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
         return -1;
     store_set_retry_time(out->store, REPOSITORY_TIMEOUT_MS);
     if (store_check(out->store, false, REPOSITORY_TIMEOUT_MS, err) < 0 ||
-        look_at_mark(out, err) < 0)
+        find_mark(out, err) < 0)
         return -1;
-    return look_at_copies(out, catalog, err);
+    return find_copies(out, catalog, err);
 }
 
 static int check_other(const struct adopt *adopt, struct catalog *catalog, const char *mark,

@@ -46,6 +46,8 @@ void keys_add_name(struct text *out, const char *name)
     struct text encoded;
     text_init(&encoded, SIZE_MAX / 2);
     encode(&encoded, name);
+    /* A segment has at most 255 bytes with all that stands behind the name; a hash of the whole
+     * keeps two long names apart. */
     if (encoded.length > KEYS_NAME_MAX) {
         unsigned char sum[SHA256_SIZE];
         digest_sha256(name, strlen(name), sum);
@@ -131,6 +133,7 @@ static bool is_document(const char *key, const char *folder, char id[ULID_SIZE])
            strcmp(key + strlen(folder) + ULID_LENGTH, ".json") == 0;
 }
 
+/* ".ID.part", or ".ID.XXXXXXXX.part" where several may be at work: in any folder of ours. */
 static bool is_temp(const char *key, char id[ULID_SIZE])
 {
     const char *slash = strrchr(key, '/');
@@ -233,6 +236,7 @@ static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
     const char *segments[4]; /* source, database, year, leaf */
     size_t lengths[4];
     const char *p = key + strlen(KEYS_DATA);
+    /* Four segments, none empty, each as encode writes it, and nothing behind them. */
     for (size_t i = 0; i < COUNT(segments); i++) {
         segments[i] = p;
         lengths[i] = strcspn(p, "/");

@@ -26,6 +26,8 @@ void manifest_facts_release(struct manifest_facts *facts)
     *facts = (struct manifest_facts){0};
 }
 
+/* Runs of equal parts, as nearly all are: a dump of a terabyte has some thousand parts and a
+ * handful of sizes. */
 void manifest_facts_add_part(struct manifest_facts *facts, uint64_t bytes)
 {
     if (facts->part_count > 0 && facts->parts[facts->part_count - 1].bytes == bytes) {
@@ -50,11 +52,13 @@ static void set(json_t *object, const char *key, json_t *value)
     json_object_set_new(object, key, value);
 }
 
+/* No object has 2^63 bytes. */
 static json_t *size_value(uint64_t size)
 {
     return json_integer((json_int_t)size);
 }
 
+/* Of a custom dump nobody counted the rows. */
 static json_t *count_value(int64_t count)
 {
     return count == CATALOG_UNKNOWN_ROWS ? json_null() : json_integer(count);
@@ -125,17 +129,6 @@ static json_t *parts_value(const struct manifest_facts *facts)
     return array;
 }
 
-static json_t *index_value(const struct manifest_facts *facts)
-{
-    if (facts->index_key == NULL)
-        return json_null();
-    json_t *object = json_object();
-    set(object, "key", json_bytes(facts->index_key));
-    set(object, "bytes", size_value(facts->index_bytes));
-    set(object, "sha256", json_bytes(facts->index_sha256));
-    return object;
-}
-
 static json_t *strings_value(const struct strlist *list)
 {
     json_t *array = json_array();
@@ -163,16 +156,27 @@ char *manifest_text(const struct catalog_artifact *artifact,
                     const struct manifest_facts *facts)
 {
     json_t *object = json_object();
+    /* Version and id first: a reader of later versions looks at nothing before them. */
     set(object, MANIFEST_VERSION_KEY, json_integer(MANIFEST_VERSION));
     set(object, "id", json_bytes(artifact->id));
     set_fields(object, manifest_field_artifact, artifact);
     set_fields(object, manifest_field_facts, facts);
-    set(object, "index", index_value(facts));
+
+    /* Every key stands in every manifest; what does not apply is null. */
+    json_t *index = facts->index_key != NULL ? json_object() : json_null();
+    if (facts->index_key != NULL) {
+        set(index, "key", json_bytes(facts->index_key));
+        set(index, "bytes", size_value(facts->index_bytes));
+        set(index, "sha256", json_bytes(facts->index_sha256));
+    }
+    set(object, "index", index);
     set(object, "tags", pairs_value(&artifact->tags));
     set(object, "filters", pairs_value(&artifact->filters));
     set(object, "properties", properties_value(facts));
     set(object, "parts", parts_value(facts));
     set(object, "tables", tables_value(artifact));
+
+    /* With a newline at its end: people cat these. */
     char *text = json_text(object, true);
     json_decref(object);
     char *lines = memory_format("%s\n", text);

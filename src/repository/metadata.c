@@ -87,6 +87,7 @@ static void fail(struct batch *batch, const struct err *err)
     atomic_store(&batch->failed, true);
 }
 
+/* Takes the next one until none is left, or one of the threads met what ends all. */
 static void *work(void *context)
 {
     struct batch *batch = context;
@@ -96,6 +97,7 @@ static void *work(void *context)
         if (i >= batch->count)
             break;
         struct metadata_item *item = &batch->items[i];
+        /* Between two files: a store in a folder is not ended by a cancel itself. */
         int result = cancel_check(batch->cancel, &err);
         if (result == 0 && item->want->manifest)
             result = read_manifest(batch->store, item, &err);
@@ -143,6 +145,8 @@ int metadata_run(struct repository *repository, const struct metadata_wants *wan
     int result = 0;
     pthread_mutex_init(&batch.lock, NULL);
     batch.items = memory_array(METADATA_BATCH, sizeof *batch.items);
+    /* Batch after batch, so that a million manifests never lie in memory at once; what is taken
+     * stands in one transaction of the taker's. */
     for (size_t from = 0; result == 0 && from < wants->count; from += METADATA_BATCH) {
         size_t left = wants->count - from;
         batch.count = left < METADATA_BATCH ? left : METADATA_BATCH;

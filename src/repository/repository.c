@@ -91,18 +91,6 @@ const struct store_settings *repository_settings(const struct settings *settings
     return found;
 }
 
-static int refuse_unmarked(const char *name, struct err *err)
-{
-    err_set(err, ERR_UNSAFE,
-            "store \"%s\": its mark pgkeep-store.json is missing, though the catalog knows "
-            "this store",
-            name);
-    return err_hint(err,
-                    "is the disk mounted, is it the right bucket? If it was emptied on "
-                    "purpose: pgkeep doctor --adopt %s",
-                    name);
-}
-
 int repository_mark(struct store *store, const struct store_settings *from, char uuid[37],
                     struct err *err)
 {
@@ -127,14 +115,25 @@ static int identify(struct repository *repository, struct catalog *catalog,
     bool known = *row->uuid != '\0';
     if (store_identify(repository->store, repository->uuid, &absent, err) < 0)
         return -1;
-    if (absent && known)
-        return refuse_unmarked(repository->name, err);
+    /* An unmounted disk, a wrong bucket, a swapped path: nothing of it may be believed. */
+    if (absent && known) {
+        err_set(
+            err, ERR_UNSAFE,
+            "store \"%s\": its mark pgkeep-store.json is missing, though the catalog knows "
+            "this store",
+            repository->name);
+        return err_hint(err,
+                        "is the disk mounted, is it the right bucket? If it was emptied on "
+                        "purpose: pgkeep doctor --adopt %s",
+                        repository->name);
+    }
     if (absent && from == NULL) {
         err_set(err, ERR_NOT_FOUND,
                 "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
                 repository->name);
         return err_hint(err, "the first backup into it makes it a store");
     }
+    /* New to everybody: from now on it is a store. */
     if (absent && repository_mark(repository->store, from, repository->uuid, err) < 0)
         return -1;
     /* The catalog compares: a mark that is another's is refused there, in one transaction. */

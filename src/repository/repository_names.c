@@ -74,6 +74,7 @@ int repository_names(const struct settings *settings, struct catalog *catalog,
         free(name);
         return name != NULL ? 0 : -1;
     }
+    /* Those of the configuration first, in its order. */
     for (size_t i = 0; i < settings->store_count; i++)
         strlist_add(names, settings->stores[i].name);
     if (add_adhoc(catalog, names, err) < 0)

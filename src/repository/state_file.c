@@ -76,37 +76,31 @@ static json_t *level_value(enum catalog_level level)
     return json_string(catalog_level_name(level));
 }
 
-static json_t *pin_value(const struct state_file *state)
-{
-    json_t *object = json_object();
-    set(object, "pinned", json_boolean(state->pinned));
-    set(object, "until", json_time(state->pin_until));
-    set(object, "reason", json_bytes(state->pin_reason));
-    set(object, "changed", json_time(state->pin_changed));
-    return object;
-}
-
-static json_t *verified_value(const struct state_file *state)
-{
-    json_t *object = json_object();
-    set(object, "time", json_time(state->verified));
-    set(object, "level", level_value(state->verified_level));
-    set(object, "error", json_bytes(state->verified_error));
-    set(object, "proven", json_time(state->proven));
-    set(object, "proven_level", level_value(state->proven_level));
-    return object;
-}
-
 char *state_file_text(const struct state_file *state)
 {
     json_t *object = json_object();
     set(object, VERSION_KEY, json_integer(STATE_FILE_VERSION));
     set(object, "id", json_string(state->id));
     set(object, "changed", json_time(state->changed));
-    if (state->pin_changed != 0 || state->pinned)
-        set(object, "pin", pin_value(state));
-    if (state->verified != 0 || state->proven != 0)
-        set(object, "verified", verified_value(state));
+    /* A group that nobody ever changed is left out, so that it cannot win a merge. */
+    if (state->pin_changed != 0 || state->pinned) {
+        json_t *pin = json_object();
+        set(pin, "pinned", json_boolean(state->pinned));
+        set(pin, "until", json_time(state->pin_until));
+        set(pin, "reason", json_bytes(state->pin_reason));
+        set(pin, "changed", json_time(state->pin_changed));
+        set(object, "pin", pin);
+    }
+    if (state->verified != 0 || state->proven != 0) {
+        json_t *verified = json_object();
+        set(verified, "time", json_time(state->verified));
+        set(verified, "level", level_value(state->verified_level));
+        set(verified, "error", json_bytes(state->verified_error));
+        set(verified, "proven", json_time(state->proven));
+        set(verified, "proven_level", level_value(state->proven_level));
+        set(object, "verified", verified);
+    }
+    /* The marks share `changed`, so they always stand. */
     set(object, "suspect", json_boolean(state->suspect));
     set(object, "quarantined", json_boolean(state->quarantined));
     set(object, "first_marked", json_time(state->first_marked));
@@ -249,6 +243,7 @@ static bool merge_verified(struct state_file *into, const struct state_file *fro
 {
     int64_t proven = into->proven;
     enum catalog_level level = into->proven_level;
+    /* Our check is the later one: theirs may still have proven it later than ours did. */
     if (from->verified <= into->verified)
         return merge_proof(into, from->proven, from->proven_level);
     into->verified = from->verified;
@@ -256,6 +251,7 @@ static bool merge_verified(struct state_file *into, const struct state_file *fro
     into->proven = from->proven;
     into->proven_level = from->proven_level;
     memory_replace(&into->verified_error, from->verified_error);
+    /* And the other way round: their check, our proof. */
     (void)merge_proof(into, proven, level);
     return true;
 }
@@ -265,6 +261,7 @@ static bool merge_marks(struct state_file *into, const struct state_file *from)
     struct state_file before = *into;
     if (from->changed < into->changed)
         return false;
+    /* Within one second both may have marked: then the careful answer of either holds. */
     bool tie = from->changed == into->changed;
     into->changed = from->changed;
     into->suspect = from->suspect || (tie && before.suspect);

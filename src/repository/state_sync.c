@@ -69,14 +69,18 @@ static struct taken take_over(struct rows *rows, const struct state_file *state)
     struct catalog_copy *copy = rows->copy;
     struct state_file ours;
     struct taken taken = {0};
-    state_file_from(artifact, copy, INT64_MAX, &ours); /* marks: below */
+    /* Pins and checks by their own times; our marks win here whatever their time (INT64_MAX)
+     * and are compared below. */
+    state_file_from(artifact, copy, INT64_MAX, &ours);
     (void)state_file_merge(&ours, state);
+    /* The marks against the row that each of them lies in. */
     if (state->changed > artifact->updated) {
         ours.suspect = state->suspect;
         ours.quarantined = state->quarantined;
     }
     if (state->changed > copy->updated)
         ours.first_marked = state->first_marked;
+    /* What is another now has to be written. */
     taken.pin = ours.pin_changed != artifact->pin_changed;
     taken.checks = ours.verified != copy->verified || ours.proven != copy->proven ||
                    ours.first_marked != copy->first_marked;
@@ -106,17 +110,6 @@ int state_sync_apply(struct catalog *catalog, int64_t store_id,
     return result;
 }
 
-static int merge_alone(struct catalog *catalog, int64_t store_id,
-                       const struct state_file *state, struct err *err)
-{
-    if (catalog_begin(catalog, err) < 0)
-        return -1;
-    if (state_sync_apply(catalog, store_id, state, NULL, err) == 0)
-        return catalog_commit(catalog, err);
-    catalog_rollback(catalog);
-    return -1;
-}
-
 /* *when: of the marks in the file; 0: no file that can be read. *damaged: of one that is
  * there and cannot, why; else of no kind. */
 static int read_file(struct catalog *catalog, struct repository *repository, const char *id,
@@ -134,7 +127,14 @@ static int read_file(struct catalog *catalog, struct repository *repository, con
         result = 0;
     } else if (result == 0 && !absent) {
         if (state_file_parse(text->data, text->length, id, &state, damaged) == 0) {
-            result = merge_alone(catalog, repository->id, &state, err);
+            result = catalog_begin(catalog, err);
+            if (result == 0) {
+                result = state_sync_apply(catalog, repository->id, &state, NULL, err);
+                if (result == 0)
+                    result = catalog_commit(catalog, err);
+                else
+                    catalog_rollback(catalog);
+            }
             *when = state.changed;
             state_file_release(&state);
         } else {
@@ -170,9 +170,11 @@ static int put(struct repository *repository, const struct rows *rows,
     int64_t updated = rows->artifact.updated > rows->copy->updated ? rows->artifact.updated
                                                                    : rows->copy->updated;
     int result = 0;
+    /* Never older than what it replaces: another machine would take it for the past. */
     state_file_from(&rows->artifact, rows->copy, updated > when ? updated : when, &state);
     char *key = keys_state(rows->artifact.id);
     char *text = state_file_text(&state);
+    /* Most of the time it says so already, and a PUT costs money. */
     *written = strcmp(text, present->data) != 0;
     if (*written)
         result = store_put(repository->store, key, text, strlen(text), true, err);
@@ -213,6 +215,7 @@ bool state_sync_try_push(struct catalog *catalog, struct repository *repository,
     bool written = false;
     if (state_sync_push(catalog, repository, id, &written, &err) == 0)
         return true;
-    log_warning("what is known of %s could not be noted in the store: %s", id, err.text);
+    log_warning("what is known of %s could not be written into the store: %s", id,
+                err.text);
     return false;
 }
