@@ -110,23 +110,34 @@ int state_sync_apply(struct catalog *catalog, int64_t store_id,
     return result;
 }
 
-/* *when: of the marks in the file; 0: no file that can be read. *damaged: of one that is
- * there and cannot, why; else of no kind. */
+/* What lies in the store. */
+struct present {
+    struct text text;   /* "" without a file */
+    int64_t when;       /* of the marks in it; 0: none that can be read */
+    struct err damaged; /* why one that is there cannot be read; else of no kind */
+};
+
+/* Reads the file and takes over what it says and the catalog does not know yet. */
 static int read_file(struct catalog *catalog, struct repository *repository, const char *id,
-                     struct text *text, int64_t *when, struct err *damaged, struct err *err)
+                     struct present *present, struct err *err)
 {
     struct state_file state;
     bool absent = false;
+    *present = (struct present){0};
+    text_init(&present->text, STATE_FILE_CEILING);
     char *key = keys_state(id);
-    int result = store_get(repository->store, key, text, &absent, err);
-    *when = 0;
-    err_clear(damaged);
+    int result = store_get(repository->store, key, &present->text, &absent, err);
     if (result < 0 && err->kind == ERR_CORRUPT) {
-        *damaged = *err;
+        /* Too large, or cut: it is damaged, and the store itself is well. */
+        present->damaged = *err;
         err_clear(err);
         result = 0;
     } else if (result == 0 && !absent) {
-        if (state_file_parse(text->data, text->length, id, &state, damaged) == 0) {
+        const struct text *text = &present->text;
+        if (state_file_parse(text->data, text->length, id, &state, &present->damaged) < 0) {
+            err_context(&present->damaged, "store \"%s\": %s", repository->name, key);
+        } else {
+            /* In one transaction: pin, checks and marks of one file belong together. */
             result = catalog_begin(catalog, err);
             if (result == 0) {
                 result = state_sync_apply(catalog, repository->id, &state, NULL, err);
@@ -135,10 +146,8 @@ static int read_file(struct catalog *catalog, struct repository *repository, con
                 else
                     catalog_rollback(catalog);
             }
-            *when = state.changed;
+            present->when = state.changed;
             state_file_release(&state);
-        } else {
-            err_context(damaged, "store \"%s\": %s", repository->name, key);
         }
     }
     free(key);
@@ -148,15 +157,12 @@ static int read_file(struct catalog *catalog, struct repository *repository, con
 int state_sync_pull(struct catalog *catalog, struct repository *repository, const char *id,
                     struct err *err)
 {
-    struct text text;
-    struct err damaged = {0};
-    int64_t when = 0;
-    text_init(&text, STATE_FILE_CEILING);
-    int result = read_file(catalog, repository, id, &text, &when, &damaged, err);
-    text_release(&text);
-    if (result < 0 || damaged.kind == ERR_NONE)
+    struct present present;
+    int result = read_file(catalog, repository, id, &present, err);
+    text_release(&present.text);
+    if (result < 0 || present.damaged.kind == ERR_NONE)
         return result;
-    *err = damaged;
+    *err = present.damaged;
     return err_hint(
         err, "`pgkeep pin %s` writes it anew, and `pgkeep unpin` then ends that", id);
 }
@@ -164,18 +170,20 @@ int state_sync_pull(struct catalog *catalog, struct repository *repository, cons
 /* ---- from the catalog into the store ---- */
 
 static int put(struct repository *repository, const struct rows *rows,
-               const struct text *present, int64_t when, bool *written, struct err *err)
+               const struct present *present, bool *written, struct err *err)
 {
     struct state_file state;
     int64_t updated = rows->artifact.updated > rows->copy->updated ? rows->artifact.updated
                                                                    : rows->copy->updated;
     int result = 0;
     /* Never older than what it replaces: another machine would take it for the past. */
-    state_file_from(&rows->artifact, rows->copy, updated > when ? updated : when, &state);
+    if (updated < present->when)
+        updated = present->when;
+    state_file_from(&rows->artifact, rows->copy, updated, &state);
     char *key = keys_state(rows->artifact.id);
     char *text = state_file_text(&state);
     /* Most of the time it says so already, and a PUT costs money. */
-    *written = strcmp(text, present->data) != 0;
+    *written = strcmp(text, present->text.data) != 0;
     if (*written)
         result = store_put(repository->store, key, text, strlen(text), true, err);
     free(text);
@@ -188,23 +196,20 @@ int state_sync_push(struct catalog *catalog, struct repository *repository, cons
                     bool *written, struct err *err)
 {
     struct rows rows;
-    struct text present;
+    struct present present;
     *written = false;
-    int64_t when = 0;
-    text_init(&present, STATE_FILE_CEILING);
-    struct err damaged = {0};
-    int result = read_file(catalog, repository, id, &present, &when, &damaged, err);
-    if (damaged.kind != ERR_NONE)
-        log_warning("%s: it is not looked at", damaged.text);
+    int result = read_file(catalog, repository, id, &present, err);
+    if (present.damaged.kind != ERR_NONE)
+        log_warning("%s: it is not looked at", present.damaged.text);
     if (result == 0) {
         result = load_rows(catalog, repository->id, id, &rows, err);
         /* What is there may hold a pin: only who pinned or unpinned it may write over it. */
-        bool may = damaged.kind == ERR_NONE || rows.artifact.pin_changed != 0;
+        bool may = present.damaged.kind == ERR_NONE || rows.artifact.pin_changed != 0;
         if (result == 0 && rows.copy && may)
-            result = put(repository, &rows, &present, when, written, err);
+            result = put(repository, &rows, &present, written, err);
         catalog_artifact_release(&rows.artifact);
     }
-    text_release(&present);
+    text_release(&present.text);
     return result;
 }
 

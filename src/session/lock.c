@@ -26,6 +26,7 @@ static char *lock_path(const struct lock_spec *spec)
     struct text path;
     text_init(&path, SIZE_MAX / 2);
     text_add(&path, spec->catalog);
+    /* Names of jobs may hold what a path may not: encoded as in keys. */
     if (spec->kind == LOCK_JOB) {
         text_add(&path, ".job-");
         keys_add_name(&path, spec->name);
@@ -90,6 +91,7 @@ struct lock *lock_take(const struct lock_spec *spec, struct err *err)
 {
     char *path = lock_path(spec);
     int fd = -1;
+    /* The first backup of all comes before there is a catalog, or its folder. */
     int result = file_make_folders_of(path, err);
     if (result == 0) {
         fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -1,3 +1,4 @@
+/* Nobody need be there to watch, and nobody need want to know everything. */
 #include "session/observer.h"
 
 void observer_begin(const struct observer *observer, const char *kind, const char *job,

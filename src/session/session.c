@@ -41,6 +41,7 @@ static int take_locks(struct session *session, struct err *err)
     case SESSION_LOCK_ALL:
         break;
     }
+    /* In one order everywhere, so that two rebuilds cannot hold half of them each. */
     if (take_lock(session, LOCK_REMOVAL, NULL, err) < 0)
         return -1;
     for (size_t i = 0; spec->lock == SESSION_LOCK_ALL && i < spec->settings->job_count;
@@ -85,6 +86,7 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
 
 static void release(struct session *session)
 {
+    /* Stores before the catalog and the node: their clients still ask both. */
     session_stores_release(session);
     catalog_close(session->catalog);
     /* Last: whoever waits for the lock finds everything closed. */
@@ -135,9 +137,12 @@ void session_set_summary(struct session *session, const char *summary)
 
 int session_end(struct session *session, enum outcome outcome, const struct err *why)
 {
+    /* An error that was cleared is none, whatever pointer leads to it. */
     const struct err *told = why != NULL && why->kind != ERR_NONE ? why : NULL;
     int status =
         exit_status_of(outcome, told != NULL ? told->kind : ERR_NONE, session->cancel);
+    /* The record first: whoever hears of the end may read it. That it cannot be written does not
+     * change what became of the run. */
     if (session->run != 0) {
         struct err trouble = {0};
         if (catalog_run_end(session->catalog, session->run, status,

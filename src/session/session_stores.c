@@ -38,6 +38,7 @@ static struct session_entry *entry_of(struct session *session, const char *name)
         if (strcmp(session->entries[i].name, name) == 0)
             return &session->entries[i];
     }
+    /* A first time, also of one that will fail: that is remembered as well. */
     memory_grow(&session->entries, &session->entry_capacity, session->entry_count + 1,
                 sizeof *session->entries);
     struct session_entry *entry = &session->entries[session->entry_count++];
@@ -68,6 +69,7 @@ static int open_entry(struct session *session, struct session_entry *entry, bool
         store_set_retry_time(entry->repository->store, REPOSITORY_TIMEOUT_MS);
         result = store_check(entry->repository->store, false, REPOSITORY_TIMEOUT_MS, err);
     } else {
+        /* Fifteen seconds at most for each of its questions; the operation lets it be patient. */
         struct repository_spec spec = {.settings = session->spec.settings,
                                        .catalog = catalog_of_thread(session, err),
                                        .name = entry->name,
@@ -77,6 +79,7 @@ static int open_entry(struct session *session, struct session_entry *entry, bool
             entry->repository = repository_open(&spec, err);
         result = entry->repository != NULL ? 0 : -1;
     }
+    /* What came of it is the answer for all who ask within the next minute. */
     entry->may_mark = may_mark;
     entry->lost = result < 0;
     entry->failed_ms = clock_monotonic_ms();
@@ -129,6 +132,7 @@ int session_skip(struct session *session, const struct session_store *store,
                  const struct err *why, struct repository_list *list, struct err *err)
 {
     bool missed = true;
+    /* No other store would fare better: this machine, the catalog, or somebody's wish. */
     if (err_is_fatal(why->kind)) {
         *err = *why;
         return -1;
@@ -138,11 +142,13 @@ int session_skip(struct session *session, const struct session_store *store,
         return -1;
     if (list != NULL)
         repository_list_add_failure(list, store->name, why, !missed);
+    /* Of the whole run each once, however many lists it was in. */
     bool known = false;
     for (size_t i = 0; i < session->skipped.failure_count; i++)
         known |= strcmp(session->skipped.failures[i].name, store->name) == 0;
     if (!known)
         repository_list_add_failure(&session->skipped, store->name, why, !missed);
+    /* Of a lone store the failure will be what ends the run, and is said then. */
     if (!store->alone)
         log_warning("skipped: %s", why->text);
     observer_skipped(session->spec.observer, store->name, why);
@@ -193,10 +199,12 @@ int session_repositories(struct session *session, const struct strlist *names,
                                       .named = true,
                                       .alone = names->count == 1};
         size_t before = list->count;
+        /* Named: a job that has it counts on it. */
         if (session_add_repository(session, &store, list, err) < 0)
             return -1;
         if (list->count == before)
             continue;
+        /* By identity and not by name: paths and URLs have many spellings. */
         const struct repository *added = list->items[before];
         const struct repository *same = repository_list_find(list, added->id);
         if (same != added)
@@ -253,6 +261,7 @@ int session_require_store(struct session *session, const char *name, struct err 
 {
     struct catalog_store row = {0};
     bool absent = false;
+    /* Most names are of the configuration: the catalog need not be asked. */
     if (name == NULL || settings_store(session->spec.settings, name) != NULL)
         return 0;
     if (catalog_store_find(session->catalog, name, &row, &absent, err) < 0)

@@ -537,6 +537,22 @@ START_TEST(a_backup_that_shrank_is_kept_and_marked_here_and_in_its_stores)
 }
 END_TEST
 
+START_TEST(a_suspect_backup_fails_the_run_where_its_job_says_so)
+{
+    static const struct world_spec spec = {.job = "anomaly = \"fail\";"};
+    begin(&spec);
+    world_programs("pg_dump", "rows=100");
+    for (int i = 0; i < 3; i++)
+        (void)world_take(&world);
+    ck_assert_int_eq(world.exit_status, 0);
+    world_programs("pg_dump", "rows=10");
+    (void)world_take(&world);
+    ck_assert_int_eq(world.exit_status, 6);
+    ck_assert_int_eq(
+        world_number(&world, "SELECT exit_status FROM runs ORDER BY id DESC LIMIT 1"), 6);
+}
+END_TEST
+
 START_TEST(a_state_file_that_cannot_be_written_does_not_make_a_good_backup_fail)
 {
     world_programs("pg_dump", "rows=100");
@@ -590,6 +606,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, two_names_of_one_store_are_refused);
     tcase_add_test(tcase, an_ad_hoc_backup_needs_no_job_and_stands_in_nobodys_way);
     tcase_add_test(tcase, a_backup_that_shrank_is_kept_and_marked_here_and_in_its_stores);
+    tcase_add_test(tcase, a_suspect_backup_fails_the_run_where_its_job_says_so);
     tcase_add_test(tcase,
                    a_state_file_that_cannot_be_written_does_not_make_a_good_backup_fail);
     suite_add_tcase(suite, tcase);

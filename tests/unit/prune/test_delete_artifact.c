@@ -255,6 +255,11 @@ START_TEST(a_copy_in_a_store_that_is_away_is_marked_and_goes_with_the_next_prune
     ck_assert_uint_eq(run.count, 2);
     ck_assert_uint_eq(run.removed, 1);
     ck_assert_uint_eq(run.missed, 1);
+    /* Not all of it is done, and the record says what the process says. */
+    ck_assert_int_eq(run.status, 8);
+    ck_assert_int_eq(catalogs_number(&depot.catalogs,
+                                     "SELECT exit_status FROM runs WHERE kind = 'delete'"),
+                     8);
     char *known = depot_known(&depot, DEPOT_NAS);
     ck_assert_str_eq(known, "1 2:deleting 3");
     free(known);
