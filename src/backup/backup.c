@@ -11,8 +11,10 @@
 #include "backup/backup_artifact.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "catalog/db/facts.h"
+#include "catalog/artifact_list.h"
 #include "catalog/runs.h"
 #include "config/resolve.h"
 #include "copy/recover.h"
@@ -27,8 +29,8 @@ struct job_run {
     const struct backup_spec *spec;
     const struct job_settings *job;
     const struct source_settings *source;
-    struct secret conninfo; /* with the password */
-    struct strlist databases;
+    struct secret conninfo;            /* with the password */
+    struct server_databases databases; /* also those that cannot be dumped */
     struct repository_list stores;
     struct programs programs;
 };
@@ -88,6 +90,28 @@ struct session *backup_begin(const struct backup_spec *spec,
 
 /* ---- what is needed before the first dump ---- */
 
+/* Databases that this job has backups of, and that the server has no more: dropped, or
+ * renamed, which nobody may have thought of. */
+static int look_for_gone(struct job_run *run, struct server *server, struct err *err)
+{
+    struct strlist known = {0};
+    int result = catalog_artifacts_databases(session_catalog(run->session), run->job->name,
+                                             &known, err);
+    for (size_t i = 0; i < known.count && result == 0; i++) {
+        bool there = false;
+        for (size_t j = 0; j < run->databases.count && !there; j++)
+            there = strcmp(run->databases.items[j].name, known.items[i]) == 0;
+        /* What is excluded by now is there all the same. */
+        if (!there)
+            result = server_database_exists(server, known.items[i], &there, err);
+        if (result == 0 && !there)
+            log_warning("database \"%s\" has backups, but the server has it no more",
+                        known.items[i]);
+    }
+    strlist_release(&known);
+    return result;
+}
+
 /* Which databases, and with what pg_dump. */
 static int ask_server(struct job_run *run, struct err *err)
 {
@@ -105,24 +129,27 @@ static int ask_server(struct job_run *run, struct err *err)
     int result = 0;
     if (server == NULL)
         return -1;
-    /* Without `databases` it is the one the connection leads to, whatever its name. */
-    struct server_databases found = {0};
-    if (source->databases.count > 0)
+    if (source->databases.count > 0) {
         result = server_databases(server, &source->databases, &source->exclude_databases,
-                                  &found, err);
-    for (size_t i = 0; i < found.count; i++)
-        if (found.items[i].problem == NULL)
-            strlist_add(&run->databases, found.items[i].name);
-    server_databases_release(&found);
-    if (source->databases.count == 0)
-        strlist_add(&run->databases, server_database(server));
+                                  &run->databases, err);
+        if (result == 0)
+            result = look_for_gone(run, server, err);
+    } else {
+        /* The one that the connection leads to, whatever its name. */
+        run->databases.items = memory_zalloc(sizeof *run->databases.items);
+        run->databases.items[0].name = memory_strdup(server_database(server));
+        run->databases.count = run->databases.capacity = 1;
+    }
     if (result == 0)
         result = programs_find(session_settings(run->session)->pg_bin_dir,
                                server_version(server), &run->programs, err);
     if (result == 0 && run->programs.warning != NULL)
         log_warning("source \"%s\": %s", source->name, run->programs.warning);
     server_free(server);
-    if (result == 0 && run->databases.count == 0 && !source->globals)
+    bool any = source->globals;
+    for (size_t i = 0; i < run->databases.count; i++)
+        any |= run->databases.items[i].problem == NULL || run->databases.items[i].named;
+    if (result == 0 && !any)
         result = err_set(err, ERR_DATABASE, "no database of the server fits `databases`");
     return result;
 }
@@ -144,6 +171,15 @@ static int open_stores(struct job_run *run, struct err *err)
 
 /* ---- the databases ---- */
 
+static struct backup_result *add_result(struct backup_results *results)
+{
+    memory_grow(&results->items, &results->capacity, results->count + 1,
+                sizeof *results->items);
+    struct backup_result *result = &results->items[results->count++];
+    *result = (struct backup_result){0};
+    return result;
+}
+
 static int take_one(struct job_run *run, const char *database, enum dump_type type,
                     struct backup_results *results, struct err *err)
 {
@@ -160,14 +196,28 @@ static int take_one(struct job_run *run, const char *database, enum dump_type ty
                                    .type = type,
                                    .programs = &run->programs,
                                    .stores = &run->stores};
-    memory_grow(&results->items, &results->capacity, results->count + 1,
-                sizeof *results->items);
-    struct backup_result *result = &results->items[results->count++];
-    *result = (struct backup_result){0};
+    struct backup_result *result = add_result(results);
     int taken = backup_artifact(&take, result, err);
     if (run->spec->done)
         run->spec->done(run->spec->context, result);
     return taken;
+}
+
+/* What somebody named is believed to be backed up: that it cannot be is a failure. What only
+ * a pattern brought in is left out, which is said. */
+static void pass_over(struct job_run *run, const struct server_database *database,
+                      struct backup_results *results)
+{
+    if (!database->named) {
+        log_warning("database \"%s\" is left out: %s", database->name, database->problem);
+        return;
+    }
+    struct backup_result *result = add_result(results);
+    result->database = memory_strdup(database->name);
+    result->outcome = BACKUP_FAILED;
+    err_set(&result->err, ERR_DATABASE, "%s", database->problem);
+    if (run->spec->done)
+        run->spec->done(run->spec->context, result);
 }
 
 /* One that fails does not keep the others from being taken. */
@@ -176,7 +226,10 @@ static int take_all(struct job_run *run, struct backup_results *results, struct 
     if (run->source->globals && take_one(run, "", DUMP_GLOBALS, results, err) < 0)
         return -1;
     for (size_t i = 0; i < run->databases.count; i++) {
-        if (take_one(run, run->databases.items[i], run->job->type, results, err) < 0)
+        const struct server_database *database = &run->databases.items[i];
+        if (database->problem != NULL)
+            pass_over(run, database, results);
+        else if (take_one(run, database->name, run->job->type, results, err) < 0)
             return -1;
     }
     return 0;
@@ -204,7 +257,7 @@ int backup_job(struct session *session, const struct backup_spec *spec,
         err_context(err, "backup of \"%s\"", spec->job);
     repository_list_release(&run.stores);
     programs_release(&run.programs);
-    strlist_release(&run.databases);
+    server_databases_release(&run.databases);
     secret_release(&run.conninfo);
     return result;
 }

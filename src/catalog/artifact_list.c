@@ -206,3 +206,20 @@ int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,
     }
     return sql_end(&sql);
 }
+
+int catalog_artifacts_databases(struct catalog *catalog, const char *job,
+                                struct strlist *names, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "SELECT DISTINCT a.database FROM artifacts a WHERE a.job = ?"
+                " AND a.status = 'complete' AND a.database <> '' ORDER BY a.database",
+                err);
+    sql_bind_text(&sql, job);
+    while (sql_row(&sql)) {
+        char *name = sql_text(&sql);
+        strlist_add(names, name);
+        free(name);
+    }
+    return sql_end(&sql);
+}

@@ -53,6 +53,9 @@ int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter
 int catalog_artifacts_running(struct catalog *catalog, struct catalog_artifacts *out,
                               struct err *err) MUST_USE;
 
+/* Adds the names of the databases that this job has complete artifacts of. */
+int catalog_artifacts_databases(struct catalog *catalog, const char *job,
+                                struct strlist *names, struct err *err) MUST_USE;
 /* Adds the ids of those that were ever pinned or unpinned and have a complete copy in this
  * store. */
 int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,

@@ -6,6 +6,7 @@
 
 #include "catalog/artifact_group.h"
 #include "repository/manifest.h"
+#include "tests/support/captured.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/store_seam.h"
 #include "tests/support/world.h"
@@ -439,10 +440,81 @@ END_TEST
 
 START_TEST(no_database_that_fits_is_an_error)
 {
-    static const struct world_spec spec = {.source = "databases = [ \"none-of-these\" ];"};
+    static const struct world_spec spec = {.source = "databases = [ \"none-*\" ];"};
     begin(&spec);
     ck_assert_int_eq(world_backup(&world, "nightly"), -1);
     assert_says(&world.err, ERR_DATABASE, "no database of the server fits");
+}
+END_TEST
+
+/* Note 27 of the contract. */
+START_TEST(a_named_database_that_cannot_be_dumped_is_a_failed_database_of_the_run)
+{
+    static const struct world_spec spec = {
+        .source = "databases = [ \"shop\", \"shpo\", \"broken\", \"closed\" ];"};
+    static const char *const says[] = {"it is invalid", "it takes no connections", NULL,
+                                       "no such database; did you mean \"shop\"?"};
+    begin(&spec);
+    fake_libpq_answer("SELECT datname, ", 4, "broken", "t", "-2", "f", "closed", "f", "-1",
+                      "f", "shop", "t", "-1", "f", FAKE_LIBPQ_END);
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    ck_assert_uint_eq(world.backups.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(result(i)->outcome, says[i] == NULL ? BACKUP_GOOD : BACKUP_FAILED);
+        if (says[i] != NULL)
+            assert_says(&result(i)->err, ERR_DATABASE, says[i]);
+    }
+    ck_assert_str_eq(result(3)->database, "shpo");
+    ck_assert_int_eq(world_number(&world, STATUS_OF_LAST_RUN), 8);
+    world_assert_settled(&world);
+}
+END_TEST
+
+START_TEST(a_run_of_nothing_but_missing_databases_has_failed)
+{
+    static const struct world_spec spec = {.source = "databases = [ \"none-of-these\" ];"};
+    begin(&spec);
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    ck_assert_int_eq(result(0)->outcome, BACKUP_FAILED);
+    ck_assert_int_eq(world_number(&world, STATUS_OF_LAST_RUN), 4);
+}
+END_TEST
+
+START_TEST(what_only_a_pattern_brought_in_is_left_out_and_said_once)
+{
+    struct text said;
+    begin_many(NULL);
+    fake_libpq_answer("SELECT datname, ", 4, "alpha", "t", "-1", "f", "broken", "t", "-2",
+                      "f", "closed", "f", "-1", "f", FAKE_LIBPQ_END);
+    captured_begin();
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    captured_end(&said);
+    ck_assert_uint_eq(world.backups.count, 2);
+    ck_assert_int_eq(result(1)->outcome, BACKUP_GOOD);
+    ck_assert_int_eq(world_number(&world, STATUS_OF_LAST_RUN), 0);
+    const char *line = strstr(said.data, "database \"closed\" is left out: it takes no");
+    ck_assert_msg(line != NULL, "%s", said.data);
+    ck_assert_ptr_null(strstr(line + 1, "database \"closed\""));
+    ck_assert_ptr_nonnull(strstr(said.data, "database \"broken\" is left out: it is"));
+    text_release(&said);
+}
+END_TEST
+
+START_TEST(a_database_that_had_backups_and_is_gone_is_said)
+{
+    struct text said;
+    begin_many(NULL);
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    backup_results_release(&world.backups);
+    fake_libpq_answer("SELECT datname, ", 4, "alpha", "t", "-1", "f", FAKE_LIBPQ_END);
+    fake_libpq_answer("datname = $1; $1=zeta", 1, "1", FAKE_LIBPQ_END);
+    captured_begin();
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    captured_end(&said);
+    ck_assert_ptr_nonnull(
+        strstr(said.data, "database \"beta\" has backups, but the server has it no more"));
+    ck_assert_ptr_null(strstr(said.data, "\"zeta\" has backups"));
+    text_release(&said);
 }
 END_TEST
 
@@ -600,6 +672,11 @@ static Suite *suite(void)
     tcase_add_test(tcase, globals_are_plain_where_databases_are_archives);
     tcase_add_test(tcase, a_database_that_fails_does_not_keep_the_others_from_being_taken);
     tcase_add_test(tcase, no_database_that_fits_is_an_error);
+    tcase_add_test(tcase,
+                   a_named_database_that_cannot_be_dumped_is_a_failed_database_of_the_run);
+    tcase_add_test(tcase, a_run_of_nothing_but_missing_databases_has_failed);
+    tcase_add_test(tcase, what_only_a_pattern_brought_in_is_left_out_and_said_once);
+    tcase_add_test(tcase, a_database_that_had_backups_and_is_gone_is_said);
     tcase_add_test(tcase, a_store_that_goes_away_is_not_waited_for_in_each_database);
     tcase_add_test(tcase, two_backups_of_one_job_do_not_run_at_once);
     tcase_add_test(tcase, an_unknown_job_is_an_error_of_the_configuration);
