@@ -218,6 +218,31 @@ run "$pgkeep" --config "$work/pgkeep.conf" restore "$globals" --to "host=$PGHOST
 is "globals by one who may not do all of it: exit status" "$status" 4
 like "globals by one who may not do all of it: what and that it is not whole" "$err" "may be incomplete.*permission denied|may be incomplete.*must be superuser"
 
+# --- a database that is named and not there fails, under a pattern it is left out and said
+cat >"$work/named.conf" <<END
+catalog = "$work/named.db";
+sources: { all: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=postgres"; databases = [ "shop", "closed", "shpo" ]; };
+           rest: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=postgres"; databases = [ "clos*", "shop" ]; };
+           none: { conninfo = "host=$PGHOST port=$PGPORT user=postgres dbname=postgres"; databases = [ "shpo" ]; }; };
+stores: { nas: { type = "dir"; path = "$work/named"; }; };
+jobs: { all: { source = "all"; stores = [ "nas" ]; }; rest: { source = "rest"; stores = [ "nas" ]; };
+        none: { source = "none"; stores = [ "nas" ]; }; };
+END
+psql -qX -c 'CREATE DATABASE closed ALLOW_CONNECTIONS false'
+run "$pgkeep" --config "$work/named.conf" backup all
+is "named and not to be had beside a good one: exit status" "$status" 8
+like "named and missing: which was meant" "$err" 'backup of "shpo": the server has no such database; did you mean "shop"\?'
+like "named and closed: why" "$err" 'backup of "closed": it takes no connections'
+run "$pgkeep" --config "$work/named.conf" backup none
+is "named, missing and alone: exit status" "$status" 4
+run "$pgkeep" --config "$work/named.conf" doctor
+is "doctor fails for it too" "$status" 4
+like "doctor says which" "$out" 'failed .*"shpo": the server has no such database'
+run "$pgkeep" --config "$work/named.conf" backup rest
+is "closed under a pattern: exit status" "$status" 0
+is "closed under a pattern: said once" "$(grep -c 'database "closed" is left out' <<<"$err")" 1
+psql -qX -c 'DROP DATABASE closed'
+
 # --- a part of a database takes nobody's place: its group is another one
 cat >"$work/parts.conf" <<END
 catalog = "$work/parts.db";
