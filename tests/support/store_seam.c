@@ -49,8 +49,7 @@ struct store *__wrap_store_open_s3(const char *name, const struct s3_config *con
                                    struct err *err)
 {
     struct place *place = find(config->bucket);
-    return place != NULL ? open_place(place, err)
-                         : __real_store_open_s3(name, config, err);
+    return place != NULL ? open_place(place, err) : __real_store_open_s3(name, config, err);
 }
 
 struct store *store_seam_place(const char *name, const struct store_part_rules *rules)
