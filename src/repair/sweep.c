@@ -1,7 +1,8 @@
 /*
  * The order in a store matters: recovery first, as it may complete what would otherwise
- * count as an orphan; then deletions; then uploads; orphans last, and only when nothing is
- * on its way there.
+ * count as an orphan; then deletions; then uploads. Orphans come last of all, once no store
+ * holds an unfinished copy of a dead process any more: until then its artifact counts as a
+ * backup that runs.
  */
 #include "repair/sweep_steps.h"
 
@@ -13,13 +14,6 @@ void sweep_report_release(struct sweep_report *report)
 {
     repository_list_release(&report->stores);
     remove_results_release(&report->removed);
-}
-
-int64_t sweep_store_time(const struct sweep *sweep)
-{
-    bool known = false;
-    int64_t offset = store_clock_offset(sweep->repository->store, &known);
-    return sweep->spec->now + (known ? offset : 0);
 }
 
 /* ---- stores ---- */
@@ -41,114 +35,100 @@ static int open_store(const struct sweep_spec *spec, struct sweep_report *report
     return 0;
 }
 
-static bool is_among(const struct catalog_stores *stores, const char *name)
-{
-    for (size_t i = 0; i < stores->count; i++) {
-        if (strcmp(stores->items[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int open_all(const struct sweep_spec *spec, struct sweep_report *report,
-                    const struct catalog_stores *known, struct err *err)
-{
-    for (size_t i = 0; i < known->count; i++) {
-        const struct catalog_store *row = &known->items[i];
-        if ((spec->store == NULL || strcmp(spec->store, row->name) == 0) &&
-            open_store(spec, report, row->name, *row->uuid != '\0', err) < 0)
-            return -1;
-    }
-    const struct settings *settings = session_settings(spec->session);
-    for (size_t i = 0; i < settings->store_count; i++) {
-        const char *name = settings->stores[i].name;
-        if ((spec->store == NULL || strcmp(spec->store, name) == 0) &&
-            !is_among(known, name) &&
-            open_store(spec, report, name, spec->store != NULL, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
+/* Crashes may have left something in any store that this catalog ever wrote to, and in one
+ * that was configured and never got its first row. */
 static int open_stores(const struct sweep_spec *spec, struct sweep_report *report,
                        struct err *err)
 {
+    const struct settings *settings = session_settings(spec->session);
     struct catalog_stores known = {0};
     int result = catalog_stores_list(session_catalog(spec->session), &known, err);
     if (result == 0)
         result = session_require_store(spec->session, spec->store, err);
-    if (result == 0)
-        result = open_all(spec, report, &known, err);
+
+    /* Those of the catalog. One with a mark is missed when it does not answer. */
+    for (size_t i = 0; result == 0 && i < known.count; i++) {
+        const struct catalog_store *row = &known.items[i];
+        if (spec->store == NULL || strcmp(spec->store, row->name) == 0)
+            result = open_store(spec, report, row->name, *row->uuid != '\0', err);
+    }
+
+    /* Those that only the configuration names. */
+    for (size_t i = 0; result == 0 && i < settings->store_count; i++) {
+        const char *name = settings->stores[i].name;
+        bool wanted = spec->store == NULL || strcmp(spec->store, name) == 0;
+        for (size_t j = 0; wanted && j < known.count; j++)
+            wanted = strcmp(known.items[j].name, name) != 0; /* was opened above */
+        if (wanted)
+            result = open_store(spec, report, name, spec->store != NULL, err);
+    }
     catalog_stores_release(&known);
     return result;
 }
 
 /* ---- one store ---- */
 
-static void add_counts(struct recover_counts *sum, const struct recover_counts *more)
+/* What a store refuses is counted, and the other stores go on; all else ends the run. */
+static int pass_over(const struct sweep *sweep, const struct err *why, struct err *err)
 {
-    sum->completed += more->completed;
-    sum->cleaned += more->cleaned;
-    sum->left += more->left;
-    sum->failed += more->failed;
-}
-
-static int sweep_rest(const struct sweep *sweep, struct err *err)
-{
-    size_t open = 0;
-    if (sweep_uploads(sweep, &open, err) < 0)
-        return -1;
-    if (!sweep->spec->orphans)
-        return 0;
-    if (open == 0)
-        return sweep_orphans(sweep, err);
-    char count[64];
-    log_warning("store \"%s\": %s open: orphans are not looked for",
-                sweep->repository->name,
-                text_count(count, open, "upload is", "uploads are"));
-    return 0;
-}
-
-static int sweep_store(const struct sweep *sweep, struct err *err)
-{
-    const struct sweep_spec *spec = sweep->spec;
-    struct recover_counts counts = {0};
-    struct err why = {0};
-    int result = recover_store(session_catalog(spec->session), sweep->repository, true,
-                               &counts, err);
-    add_counts(&sweep->report->recovered, &counts);
-    if (result == 0)
-        result = remove_due(session_catalog(spec->session), sweep->repository, spec->now,
-                            true, &sweep->report->removed, err);
-    if (result < 0 || sweep_rest(sweep, &why) == 0)
-        return result;
-    if (!err_is_of_store(why.kind)) {
-        *err = why;
+    if (!err_is_of_store(why->kind)) {
+        *err = *why;
         return -1;
     }
-    log_warning("store \"%s\": %s", sweep->repository->name, why.text);
+    log_warning("store \"%s\": %s", sweep->repository->name, why->text);
     sweep->report->failed++;
     return 0;
 }
 
-static int sweep_all(const struct sweep_spec *spec, struct sweep_report *report,
-                     struct err *err)
+/* Steps 1 to 3. */
+static int settle_store(struct sweep *sweep, struct err *err)
 {
-    if (open_stores(spec, report, err) < 0)
+    const struct sweep_spec *spec = sweep->spec;
+    struct catalog *catalog = session_catalog(spec->session);
+    struct recover_counts *sum = &sweep->report->recovered, counts = {0};
+    struct err why = {0};
+
+    /* 1: the copies of dead processes. What was done counts also when the rest failed. */
+    int result = recover_store(catalog, sweep->repository, true, &counts, err);
+    sum->completed += counts.completed;
+    sum->cleaned += counts.cleaned;
+    sum->left += counts.left;
+    sum->failed += counts.failed;
+
+    /* 2: deletions that were begun. */
+    if (result == 0)
+        result = remove_due(catalog, sweep->repository, spec->now, true,
+                            &sweep->report->removed, err);
+    if (result < 0)
         return -1;
-    for (size_t i = 0; i < report->stores.count; i++) {
-        struct sweep sweep = {spec, report->stores.items[i], report};
-        if (cancel_check(session_cancel(spec->session), err) < 0 ||
-            sweep_store(&sweep, err) < 0)
-            return -1;
-    }
-    if (recover_artifacts(session_catalog(spec->session), NULL, false, &report->ended,
-                          err) < 0)
-        return -1;
-    if (catalog_leases_purge(session_catalog(spec->session), spec->now, err) < 0)
-        return -1;
-    return recover_forget_history(session_catalog(spec->session), spec->now, err);
+
+    /* 3: uploads that no row speaks for. By now the store has answered often enough for its
+     * clock to be known; a folder's is ours. */
+    bool known = false;
+    int64_t offset = store_clock_offset(sweep->repository->store, &known);
+    sweep->store_now = spec->now + (known ? offset : 0);
+    if (sweep_uploads(sweep, &sweep->open, &why) < 0)
+        return pass_over(sweep, &why, err);
+    sweep->settled = true;
+    return 0;
 }
+
+/* Step 4. A store that could not be asked for its uploads is not searched. */
+static int search_store(const struct sweep *sweep, struct err *err)
+{
+    struct err why = {0};
+    char count[64];
+    if (!sweep->settled)
+        return 0;
+    if (sweep->open == 0)
+        return sweep_orphans(sweep, &why) < 0 ? pass_over(sweep, &why, err) : 0;
+    log_warning("store \"%s\": %s open: orphans are not looked for",
+                sweep->repository->name,
+                text_count(count, sweep->open, "upload is", "uploads are"));
+    return 0;
+}
+
+/* ---- the run ---- */
 
 struct session_spec sweep_session(void)
 {
@@ -160,8 +140,38 @@ struct session_spec sweep_session(void)
 
 int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct err *err)
 {
+    struct catalog *catalog = session_catalog(spec->session);
     *report = (struct sweep_report){0};
-    return sweep_all(spec, report, err);
+    int result = open_stores(spec, report, err);
+    size_t count = report->stores.count;
+    struct sweep *sweeps = memory_array(count + 1, sizeof *sweeps);
+
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        sweeps[i] = (struct sweep){
+            .spec = spec, .repository = report->stores.items[i], .report = report};
+        result = cancel_check(session_cancel(spec->session), err);
+        if (result == 0)
+            result = settle_store(&sweeps[i], err);
+    }
+
+    /* An artifact ends when none of its copies is unfinished, in whatever store. Before the
+     * orphans: while it counts as running none are looked for. */
+    if (result == 0)
+        result = recover_artifacts(catalog, NULL, false, &report->ended, err);
+
+    for (size_t i = 0; result == 0 && spec->orphans && i < count; i++) {
+        result = cancel_check(session_cancel(spec->session), err);
+        if (result == 0)
+            result = search_store(&sweeps[i], err);
+    }
+
+    /* Leases of processes that ended hold nothing back any more. */
+    if (result == 0)
+        result = catalog_leases_purge(catalog, spec->now, err);
+    if (result == 0)
+        result = recover_forget_history(catalog, spec->now, err);
+    free(sweeps);
+    return result;
 }
 
 enum outcome sweep_outcome(const struct sweep_report *report, struct err *why)

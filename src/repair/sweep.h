@@ -5,12 +5,16 @@
  * In each store, in this order:
  *
  *   1 copies `uploading` without a live owner: completed when their manifest is there, else
- *     undone (recover.h); then artifacts that nobody takes any more
+ *     undone (recover.h)
  *   2 copies on their way out: removed (remove.h), also before their next try is due
  *   3 uploads under keys of ours that no copy owns: aborted at once when the key belongs to
  *     this catalog, else only when older than SWEEP_AGE_S - another machine may be at it
- *   4 with `orphans`: objects under keys of ours that neither a row here nor a manifest
- *     there speaks for, older than SWEEP_AGE_S, and only while no upload is open there
+ *
+ * Then, for all stores: artifacts whose process is gone and that have no copy left to look
+ * after end. And once more in each store, with `orphans`:
+ *
+ *   4 objects under keys of ours that neither a row here nor a manifest there speaks for,
+ *     older than SWEEP_AGE_S, and only while no upload is open there and no backup runs
  *
  * Never touched: what keys_parse does not take for ours, what lies outside of the store's
  * prefix, what a live process owns, and any store that is not surely the one it should be

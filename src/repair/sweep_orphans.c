@@ -28,25 +28,19 @@ struct listing {
     size_t manifest_count, manifest_capacity;
 };
 
-static void release(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->count; i++)
-        free(listing->items[i].key);
-    free(listing->items);
-    free(listing->manifests);
-}
-
 static int collect(void *context, const struct store_object *object, struct err *err)
 {
     struct listing *listing = context;
     char id[ULID_SIZE];
     enum keys_kind kind = keys_parse(object->key, id);
     (void)err;
+    /* A manifest speaks for all objects of its artifact. */
     if (kind == KEYS_KIND_MANIFEST) {
         memory_grow(&listing->manifests, &listing->manifest_capacity,
                     listing->manifest_count + 1, sizeof *listing->manifests);
         memcpy(listing->manifests[listing->manifest_count++], id, sizeof id);
     }
+    /* The mark, RECOVERY.md, temp files and whatever is not ours never become orphans. */
     if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_INDEX && kind != KEYS_KIND_STATE)
         return 0;
     memory_grow(&listing->items, &listing->capacity, listing->count + 1,
@@ -64,13 +58,6 @@ static int compare_ids(const void *left, const void *right)
     return strcmp(left, right);
 }
 
-static bool has_manifest(const struct listing *listing, const char *id)
-{
-    return listing->manifest_count > 0 &&
-           bsearch(id, listing->manifests, listing->manifest_count,
-                   sizeof *listing->manifests, compare_ids) != NULL;
-}
-
 /* Does a row of ours speak for it? What was deleted has no objects any more. */
 static int is_known(const struct sweep *sweep, const char *id, bool *known, struct err *err)
 {
@@ -83,18 +70,40 @@ static int is_known(const struct sweep *sweep, const char *id, bool *known, stru
     return result;
 }
 
-static int remove_orphan(const struct sweep *sweep, const struct candidate *candidate,
-                         struct err *err)
+/* One candidate through all that may still speak for it, the cheapest question first. */
+static int check_candidate(const struct sweep *sweep, const struct listing *listing,
+                           const struct candidate *candidate, struct err *err)
 {
+    struct store *store = sweep->repository->store;
     struct store_removed removed = {0};
-    bool committed = false;
+    bool known = false, committed = false;
+
+    /* A manifest in the listing, a row in the catalog. */
+    if (listing->manifest_count > 0 &&
+        bsearch(candidate->id, listing->manifests, listing->manifest_count,
+                sizeof *listing->manifests, compare_ids) != NULL)
+        return 0;
+    if (cancel_check(sweep->repository->cancel, err) < 0 ||
+        is_known(sweep, candidate->id, &known, err) < 0)
+        return -1;
+    if (known)
+        return 0;
+
+    /* Its age, by the store's clock: a backup of another machine has its manifest last. What
+     * has no date is young. */
+    if (candidate->modified == 0 || candidate->modified > sweep->store_now - SWEEP_AGE_S) {
+        sweep->report->young_orphans++;
+        return 0;
+    }
+
     /* The listing is some moments old: a commit may have come between. */
-    if (repository_manifest_exists(sweep->repository->store, candidate->id, &committed,
-                                   err) < 0)
+    if (repository_manifest_exists(store, candidate->id, &committed, err) < 0)
         return -1;
     if (committed)
         return 0;
-    if (store_remove(sweep->repository->store, candidate->key, &removed, err) < 0)
+
+    /* Nobody. A store that keeps it (object lock) is no reason to stop. */
+    if (store_remove(store, candidate->key, &removed, err) < 0)
         return -1;
     if (removed.result != STORE_GONE) {
         log_warning("store \"%s\": orphan %s stays: %s", sweep->repository->name,
@@ -108,93 +117,65 @@ static int remove_orphan(const struct sweep *sweep, const struct candidate *cand
     return 0;
 }
 
-static int judge(const struct sweep *sweep, const struct listing *listing,
-                 const struct candidate *candidate, struct err *err)
+static int check_listing(const struct sweep *sweep, struct listing *listing,
+                         struct err *err)
 {
-    bool known = false;
-    if (has_manifest(listing, candidate->id))
-        return 0;
-    if (cancel_check(sweep->repository->cancel, err) < 0 ||
-        is_known(sweep, candidate->id, &known, err) < 0)
-        return -1;
-    if (known)
-        return 0;
-    if (candidate->modified == 0 ||
-        candidate->modified > sweep_store_time(sweep) - SWEEP_AGE_S) {
-        sweep->report->young_orphans++;
-        return 0;
-    }
-    return remove_orphan(sweep, candidate, err);
-}
-
-static int count_known(const struct sweep *sweep, size_t *known, struct err *err)
-{
+    /* G10: an empty listing where copies are known decides nothing. */
     struct catalog_copies copies = {0};
     struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
                                          .states = 1u << CATALOG_COPY_COMPLETE};
     int result =
         catalog_copies_list(session_catalog(sweep->spec->session), &filter, &copies, err);
-    *known = copies.count;
+    if (result == 0)
+        result = retention_guard_listing(true, listing->count + listing->manifest_count,
+                                         copies.count, err);
     catalog_copies_release(&copies);
-    return result;
-}
+    if (result < 0)
+        return -1;
 
-static int count_unknown(const struct sweep *sweep, const struct listing *listing,
-                         struct err *err)
-{
+    /* Backups that only the store knows: told, and never touched. */
+    if (listing->manifest_count > 0)
+        qsort(listing->manifests, listing->manifest_count, sizeof *listing->manifests,
+              compare_ids);
     for (size_t i = 0; i < listing->manifest_count; i++) {
         bool known = false;
         if (is_known(sweep, listing->manifests[i], &known, err) < 0)
             return -1;
         sweep->report->unknown += !known;
     }
-    return 0;
-}
 
-static int judge_all(const struct sweep *sweep, struct listing *listing, struct err *err)
-{
-    size_t known = 0;
-    if (count_known(sweep, &known, err) < 0 ||
-        retention_guard_listing(true, listing->count + listing->manifest_count, known,
-                                err) < 0)
-        return -1;
-    if (listing->manifest_count > 0)
-        qsort(listing->manifests, listing->manifest_count, sizeof *listing->manifests,
-              compare_ids);
-    if (count_unknown(sweep, listing, err) < 0)
-        return -1;
     for (size_t i = 0; i < listing->count; i++) {
-        if (judge(sweep, listing, &listing->items[i], err) < 0)
+        if (check_candidate(sweep, listing, &listing->items[i], err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* Somebody uploads: what he has put there looks like an orphan. */
-static int nobody_takes(const struct sweep *sweep, bool *nobody, struct err *err)
-{
-    struct catalog_artifacts running = {0};
-    int result =
-        catalog_artifacts_running(session_catalog(sweep->spec->session), &running, err);
-    *nobody = running.count == 0;
-    catalog_artifacts_release(&running);
-    return result;
-}
-
 int sweep_orphans(const struct sweep *sweep, struct err *err)
 {
     struct listing listing = {0};
-    bool nobody = false;
-    if (nobody_takes(sweep, &nobody, err) < 0)
+    struct catalog_artifacts running = {0};
+
+    /* What a running backup has put there looks like an orphan until its manifest comes. */
+    int result =
+        catalog_artifacts_running(session_catalog(sweep->spec->session), &running, err);
+    size_t count = running.count;
+    catalog_artifacts_release(&running);
+    if (result < 0)
         return -1;
-    if (!nobody) {
+    if (count > 0) {
         log_warning("store \"%s\": a backup is running: orphans are not looked for",
                     sweep->repository->name);
         return 0;
     }
-    int result = store_list(sweep->repository->store, "", collect, &listing, err);
+
+    /* The whole listing comes before the first removal; one that breaks off decides nothing. */
+    result = store_list(sweep->repository->store, "", collect, &listing, err);
     if (result == 0)
-        result = judge_all(sweep, &listing, err);
-    release(&listing);
+        result = check_listing(sweep, &listing, err);
+    for (size_t i = 0; i < listing.count; i++)
+        free(listing.items[i].key);
+    free(listing.items);
+    free(listing.manifests);
     return result;
 }

@@ -10,6 +10,9 @@ struct sweep {
     const struct sweep_spec *spec;
     struct repository *repository;
     struct sweep_report *report;
+    int64_t store_now; /* by the store's clock, which dates objects and uploads */
+    bool settled;      /* steps 1 to 3 were taken */
+    size_t open;       /* uploads that stay there */
 };
 
 /* sweep_uploads.c: *open counts those that stay. */
@@ -17,8 +20,5 @@ int sweep_uploads(const struct sweep *sweep, size_t *open, struct err *err) MUST
 
 /* sweep_orphans.c: only when nothing is being uploaded. */
 int sweep_orphans(const struct sweep *sweep, struct err *err) MUST_USE;
-
-/* Now by the store's clock, which dates objects and uploads. */
-int64_t sweep_store_time(const struct sweep *sweep);
 
 #endif

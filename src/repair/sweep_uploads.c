@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+/* A state file's temp file is renamed within moments of its beginning. */
 enum { STATE_TEMP_S = 60 };
 
 struct found {
@@ -19,52 +20,20 @@ struct found_list {
     size_t count, capacity;
 };
 
-static void release(struct found_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i].key);
-        free(list->items[i].handle);
-    }
-    free(list->items);
-}
-
-static bool is_listed(const struct found_list *list, const char *handle)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].handle, handle) == 0)
-            return true;
-    }
-    return false;
-}
-
+/* A service that is asked more than once (below) may list an upload more than once. */
 static int collect(void *context, const struct store_pending *pending, struct err *err)
 {
     struct found_list *list = context;
     (void)err;
-    if (is_listed(list, pending->handle))
-        return 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].handle, pending->handle) == 0)
+            return 0;
+    }
     memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
     list->items[list->count++] = (struct found){.key = memory_strdup(pending->key),
                                                 .handle = memory_strdup(pending->handle),
                                                 .initiated = pending->initiated};
     return 0;
-}
-
-/* Some services (MinIO) list the uploads of a key only when asked for exactly that key. */
-static int list_by_key(const struct sweep *sweep, struct found_list *list, struct err *err)
-{
-    struct catalog_copies copies = {0};
-    struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
-                                         .states = (1u << CATALOG_COPY_STATES) - 1};
-    int result =
-        catalog_copies_list(session_catalog(sweep->spec->session), &filter, &copies, err);
-    for (size_t i = 0; result == 0 && i < copies.count; i++) {
-        if (copies.items[i].created >= sweep->spec->now - SWEEP_AGE_S)
-            result = store_list_pending(sweep->repository->store, copies.items[i].key,
-                                        collect, list, err);
-    }
-    catalog_copies_release(&copies);
-    return result;
 }
 
 static int list_all(const struct sweep *sweep, struct found_list *list, struct err *err)
@@ -74,45 +43,52 @@ static int list_all(const struct sweep *sweep, struct found_list *list, struct e
         return -1;
     if (list->count > 0 || store_is_dir(store))
         return 0;
-    return list_by_key(sweep, list, err);
+
+    /* Some services (MinIO) list the uploads of a key only when asked for exactly that key:
+     * where there seem to be none, ask for those of every copy that is young enough to have
+     * one. */
+    struct catalog_copies copies = {0};
+    struct catalog_copy_filter filter = {.store_id = sweep->repository->id,
+                                         .states = (1u << CATALOG_COPY_STATES) - 1};
+    int result =
+        catalog_copies_list(session_catalog(sweep->spec->session), &filter, &copies, err);
+    for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        if (copies.items[i].created >= sweep->spec->now - SWEEP_AGE_S)
+            result = store_list_pending(store, copies.items[i].key, collect, list, err);
+    }
+    catalog_copies_release(&copies);
+    return result;
 }
 
-enum judgement { JUDGE_LEAVE, JUDGE_ABORT, JUDGE_FOREIGN };
+enum found_class { FOUND_LEAVE, FOUND_ABORT, FOUND_FOREIGN };
 
-/* Its owner writes all of a copy; but a state file is written by whoever pins or verifies,
- * without owning the copy, and renamed within moments (a dir's temp file). */
-static enum judgement judge_known(const struct sweep *sweep, const struct found *found,
-                                  const struct catalog_copy *copy)
-{
-    if (copy->state == CATALOG_COPY_UPLOADING)
-        return JUDGE_LEAVE;
-    if (text_starts_with(found->key, KEYS_STATE) &&
-        found->initiated > sweep_store_time(sweep) - STATE_TEMP_S)
-        return JUDGE_LEAVE;
-    return JUDGE_ABORT;
-}
-
-static int judge(const struct sweep *sweep, const struct found *found,
-                 enum judgement *judgement, struct err *err)
+static int classify(const struct sweep *sweep, const struct found *found,
+                    enum found_class *class, struct err *err)
 {
     char id[ULID_SIZE];
     struct catalog_copy copy = {0};
     enum keys_kind kind = keys_parse(found->key, id);
-    *judgement = JUDGE_LEAVE;
+    *class = FOUND_LEAVE;
     if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
         return 0;
     if (catalog_copy_find(session_catalog(sweep->spec->session), id, sweep->repository->id,
                           &copy, err) < 0)
         return -1;
-    bool ours =
-        copy.id != 0 && (kind == KEYS_KIND_TEMP || strcmp(copy.key, found->key) == 0);
-    /* A service that does not say when it began (0) gives no reason to abort it. */
-    bool old =
-        found->initiated != 0 && found->initiated < sweep_store_time(sweep) - SWEEP_AGE_S;
-    if (ours)
-        *judgement = judge_known(sweep, found, &copy);
-    else
-        *judgement = old ? JUDGE_ABORT : JUDGE_FOREIGN;
+    if (copy.id == 0 || (kind != KEYS_KIND_TEMP && strcmp(copy.key, found->key) != 0)) {
+        /* No row speaks for it: age decides. A service that does not say when it began (0)
+         * gives no reason to abort it. */
+        bool old =
+            found->initiated != 0 && found->initiated < sweep->store_now - SWEEP_AGE_S;
+        *class = old ? FOUND_ABORT : FOUND_FOREIGN;
+    } else {
+        /* Its owner writes all of a copy; but a state file is written by whoever pins or
+         * verifies, without owning the copy, and renamed within moments (a dir's temp
+         * file). */
+        bool fresh_state = text_starts_with(found->key, KEYS_STATE) &&
+                           found->initiated > sweep->store_now - STATE_TEMP_S;
+        if (copy.state != CATALOG_COPY_UPLOADING && !fresh_state)
+            *class = FOUND_ABORT;
+    }
     catalog_copy_release(&copy);
     return 0;
 }
@@ -124,22 +100,28 @@ int sweep_uploads(const struct sweep *sweep, size_t *open, struct err *err)
     *open = 0;
     for (size_t i = 0; result == 0 && i < list.count; i++) {
         const struct found *found = &list.items[i];
-        enum judgement judgement = JUDGE_LEAVE;
-        result = judge(sweep, found, &judgement, err);
-        if (result == 0 && judgement != JUDGE_ABORT) {
+        enum found_class class = FOUND_LEAVE;
+        result = classify(sweep, found, &class, err);
+        if (result < 0)
+            break;
+        /* What stays open keeps the orphans of this store from being looked for. */
+        if (class != FOUND_ABORT) {
             ++*open;
-            sweep->report->left_uploads += judgement == JUDGE_FOREIGN;
+            sweep->report->left_uploads += class == FOUND_FOREIGN;
             continue;
         }
-        if (result == 0)
-            result = store_abort_pending(sweep->repository->store, found->key,
-                                         found->handle, err);
-        if (result == 0) {
-            log_info("store \"%s\": aborted an upload that nobody owns: %s",
-                     sweep->repository->name, found->key);
-            sweep->report->aborted++;
-        }
+        result =
+            store_abort_pending(sweep->repository->store, found->key, found->handle, err);
+        if (result < 0)
+            break;
+        log_info("store \"%s\": aborted an upload that nobody owns: %s",
+                 sweep->repository->name, found->key);
+        sweep->report->aborted++;
     }
-    release(&list);
+    for (size_t i = 0; i < list.count; i++) {
+        free(list.items[i].key);
+        free(list.items[i].handle);
+    }
+    free(list.items);
     return result;
 }

@@ -19,7 +19,7 @@ enum { OLD = 8 * 86400, YOUNG = 3600 };
 
 static struct catalogs catalogs;
 static struct fake_s3 *fake;
-static struct repository access_;
+static struct repository repository;
 static struct settings sweep_settings;
 static struct sweep_spec spec;
 static struct sweep_report report;
@@ -39,9 +39,9 @@ static void start(bool exact_key)
     config.prefix = "p";
     config.access_key = settings.access_key;
     config.secret_key = settings.secret_key;
-    access_ = (struct repository){.name = memory_strdup("ceph"),
-                                  .store = store_open_s3("ceph", &config, &err)};
-    ck_assert_ptr_nonnull(access_.store);
+    repository = (struct repository){.name = memory_strdup("ceph"),
+                                     .store = store_open_s3("ceph", &config, &err)};
+    ck_assert_ptr_nonnull(repository.store);
 }
 
 static void setup(void)
@@ -49,21 +49,22 @@ static void setup(void)
     err_clear(&err);
     start(false);
     catalogs_begin(&catalogs);
-    access_.id = catalogs_store(catalogs.catalog, "ceph");
+    repository.id = catalogs_store(catalogs.catalog, "ceph");
     sweep_settings = (struct settings){.catalog = catalogs.path};
     struct session_spec run = {
         .settings = &sweep_settings, .kind = "sweep", .catalog = SESSION_WRITE};
     spec = (struct sweep_spec){.session = session_begin(&run, &err), .now = clock_now()};
     ck_assert_ptr_nonnull(spec.session);
     report = (struct sweep_report){0};
-    sweep = (struct sweep){&spec, &access_, &report};
+    sweep = (struct sweep){
+        .spec = &spec, .repository = &repository, .report = &report, .store_now = spec.now};
 }
 
 static void teardown(void)
 {
     (void)session_end(spec.session, OUTCOME_DONE, NULL);
-    store_close(access_.store);
-    free(access_.name);
+    store_close(repository.store);
+    free(repository.name);
     fake_s3_free(fake);
     catalogs_end(&catalogs);
 }
@@ -92,10 +93,10 @@ static void add_row(unsigned n, enum row row)
         return;
     int64_t id;
     if (row == COMPLETE) {
-        id = catalogs_complete(catalogs.catalog, n, access_.id, spec.now);
+        id = catalogs_complete(catalogs.catalog, n, repository.id, spec.now);
     } else {
         catalogs_artifact(catalogs.catalog, n, spec.now);
-        id = catalogs_copy(catalogs.catalog, n, access_.id); /* ours, so alive */
+        id = catalogs_copy(catalogs.catalog, n, repository.id); /* ours, so alive */
     }
     char *key = key_of(n, "");
     catalogs_sqlf(&catalogs, "UPDATE copies SET key = '%s' WHERE id = %lld", key,
@@ -140,11 +141,11 @@ END_TEST
 START_TEST(a_service_that_lists_by_exact_key_is_asked_for_each_key)
 {
     size_t open = 0;
-    store_close(access_.store);
-    free(access_.name);
+    store_close(repository.store);
+    free(repository.name);
     fake_s3_free(fake);
     start(true);
-    access_.id = catalogs_store(catalogs.catalog, "ceph");
+    repository.id = catalogs_store(catalogs.catalog, "ceph");
     for (unsigned n = 1; n <= 2; n++) {
         add_row(n, n == 1 ? COMPLETE : UPLOADING);
         char *key = key_of(n, "p/");
