@@ -123,6 +123,9 @@ struct catalog_copy_filter {
 /* By store, then id of the artifact. */
 int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filter *filter,
                         struct catalog_copies *out, struct err *err) MUST_USE;
+/* The row of this artifact in the list of one store; NULL: none. */
+const struct catalog_copy *catalog_copies_find(const struct catalog_copies *copies,
+                                               const char *artifact);
 /* uploading, or failed with remains, and no owner that is alive; those of unknown owners
  * come too (owner_state says so). store_id 0: all. */
 int catalog_copies_abandoned(struct catalog *catalog, int64_t store_id,

@@ -59,6 +59,21 @@ int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filte
     return copy_row_list(&sql, out);
 }
 
+const struct catalog_copy *catalog_copies_find(const struct catalog_copies *copies,
+                                               const char *artifact)
+{
+    size_t low = 0, high = copies->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(copies->items[middle].artifact, artifact) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < copies->count && strcmp(copies->items[low].artifact, artifact) == 0;
+    return found ? &copies->items[low] : NULL;
+}
+
 int catalog_copies_abandoned(struct catalog *catalog, int64_t store_id,
                              struct catalog_copies *out, struct err *err)
 {

@@ -37,6 +37,7 @@ void check_result_release(struct check_result *result)
     *result = (struct check_result){0};
 }
 
+/* Takes the note. */
 static struct check_finding *add(struct comparing *c, enum check_kind kind, const char *id,
                                  const char *key, char *note)
 {
@@ -52,6 +53,8 @@ static struct check_finding *add(struct comparing *c, enum check_kind kind, cons
 
 /* ---- from the catalog to the store ---- */
 
+/* The object of this very key: of an artifact several of one kind may lie there, and only the
+ * one that the row names counts. */
 static const struct inventory_object *find(const struct comparing *c,
                                            const struct catalog_copy *row,
                                            enum keys_kind kind, const char *key)
@@ -67,34 +70,33 @@ static const struct inventory_object *find(const struct comparing *c,
     return NULL;
 }
 
-static void compare_data(struct comparing *c, const struct catalog_copy *row)
-{
-    const struct inventory_object *data = find(c, row, KEYS_KIND_DATA, row->key);
-    if (data == NULL) {
-        add(c, CHECK_NO_DATA, row->artifact, row->key,
-            memory_strdup("the data object is not there"));
-        return;
-    }
-    if (data->size == row->bytes)
-        return;
-    struct check_finding *finding =
-        add(c, CHECK_WRONG_SIZE, row->artifact, row->key,
-            memory_format("has %llu bytes, %llu were stored",
-                          (unsigned long long)data->size, (unsigned long long)row->bytes));
-    finding->expected = row->bytes;
-    finding->found = data->size;
-    finding->time = data->modified;
-}
-
+/* A copy that should be good: its manifest, its data in full, its chunk index. */
 static void compare_good(struct comparing *c, const struct catalog_copy *row)
 {
-    char *manifest = keys_manifest(row->artifact);
     c->result->copies++;
+
+    /* Without a manifest it is no backup for any other machine. */
+    char *manifest = keys_manifest(row->artifact);
     if (find(c, row, KEYS_KIND_MANIFEST, manifest) == NULL)
         add(c, CHECK_NO_MANIFEST, row->artifact, manifest,
             memory_strdup("the manifest is not there"));
     free(manifest);
-    compare_data(c, row);
+
+    /* Names and sizes only: reading is `verify`. */
+    const struct inventory_object *data = find(c, row, KEYS_KIND_DATA, row->key);
+    if (data == NULL) {
+        add(c, CHECK_NO_DATA, row->artifact, row->key,
+            memory_strdup("the data object is not there"));
+    } else if (data->size != row->bytes) {
+        struct check_finding *finding = add(
+            c, CHECK_WRONG_SIZE, row->artifact, row->key,
+            memory_format("has %llu bytes, %llu were stored",
+                          (unsigned long long)data->size, (unsigned long long)row->bytes));
+        finding->expected = row->bytes;
+        finding->found = data->size;
+        finding->time = data->modified;
+    }
+
     if (row->index_key && find(c, row, KEYS_KIND_INDEX, row->index_key) == NULL)
         add(c, CHECK_NO_INDEX, row->artifact, row->index_key,
             memory_strdup("the chunk index is not there"));
@@ -104,6 +106,8 @@ static void compare_rows(struct comparing *c)
 {
     for (size_t i = 0; i < c->rows.count; i++) {
         const struct catalog_copy *row = &c->rows.items[i];
+        /* What failed, is on its way out or is gone promises nothing; what lies there of it is
+         * seen from the other side. */
         if (row->state == CATALOG_COPY_COMPLETE)
             compare_good(c, row);
         else if (row->state == CATALOG_COPY_MISSING || row->state == CATALOG_COPY_DAMAGED)
@@ -118,29 +122,6 @@ static void compare_rows(struct comparing *c)
 
 /* ---- from the store to the catalog ---- */
 
-static const struct catalog_copy *row_of(const struct comparing *c, const char *id)
-{
-    size_t low = 0, high = c->rows.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(c->rows.items[middle].artifact, id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < c->rows.count && strcmp(c->rows.items[low].artifact, id) == 0;
-    return found ? &c->rows.items[low] : NULL;
-}
-
-static bool is_claimed(const struct catalog_copy *row,
-                       const struct inventory_object *object)
-{
-    if (object->kind == KEYS_KIND_MANIFEST || object->kind == KEYS_KIND_STATE)
-        return true;
-    return (row->key && strcmp(row->key, object->key) == 0) ||
-           (row->index_key && strcmp(row->index_key, object->key) == 0);
-}
-
 static void add_object(struct comparing *c, enum check_kind kind,
                        const struct inventory_object *object, char *note)
 {
@@ -149,25 +130,21 @@ static void add_object(struct comparing *c, enum check_kind kind,
     finding->time = object->modified;
 }
 
-/* A backup that began after the rows were read. */
-static int is_new(const struct comparing *c, const char *id, bool *new, struct err *err)
-{
-    struct catalog_copy copy = {0};
-    int result = catalog_copy_find(c->catalog, id, c->repository->id, &copy, err);
-    *new = copy.id != 0;
-    catalog_copy_release(&copy);
-    return result;
-}
-
 /* Nothing here knows its id. Where its manifest lies there, that is a whole backup, told
  * once. */
 static int compare_unknown(struct comparing *c, const struct inventory_object *object,
                            struct err *err)
 {
+    /* A backup that began after the rows were read. */
+    struct catalog_copy copy = {0};
+    int result = catalog_copy_find(c->catalog, object->id, c->repository->id, &copy, err);
+    bool new = copy.id != 0;
+    catalog_copy_release(&copy);
+    if (result < 0 || new)
+        return result;
+
+    /* Data, index and state of a whole backup are part of its one finding. */
     bool whole = inventory_find(&c->there, object->id, KEYS_KIND_MANIFEST) != NULL;
-    bool new = false;
-    if (is_new(c, object->id, &new, err) < 0 || new)
-        return new ? 0 : -1;
     if (object->kind == KEYS_KIND_MANIFEST)
         add_object(c, CHECK_UNKNOWN, object,
                    memory_strdup("a backup that the catalog does not know (`pgkeep catalog "
@@ -182,10 +159,15 @@ static int compare_unknown(struct comparing *c, const struct inventory_object *o
 static int compare_object(struct comparing *c, const struct inventory_object *object,
                           struct err *err)
 {
-    const struct catalog_copy *row = row_of(c, object->id);
+    const struct catalog_copy *row = catalog_copies_find(&c->rows, object->id);
     if (row == NULL)
         return compare_unknown(c, object, err);
-    if (!is_claimed(row, object))
+    /* Manifest and state file have one name each; data and index have the one that the row
+     * says. */
+    bool claimed = object->kind == KEYS_KIND_MANIFEST || object->kind == KEYS_KIND_STATE ||
+                   (row->key && strcmp(row->key, object->key) == 0) ||
+                   (row->index_key && strcmp(row->index_key, object->key) == 0);
+    if (!claimed)
         add_object(
             c, CHECK_ORPHAN, object,
             memory_strdup("is not the object that the catalog knows of this backup"));
@@ -203,6 +185,7 @@ static int compare_objects(struct comparing *c, struct err *err)
 {
     for (size_t i = 0; i < c->there.count; i++) {
         const struct inventory_object *object = &c->there.items[i];
+        /* Of the store, not of a backup. */
         if (object->kind == KEYS_KIND_MARK || object->kind == KEYS_KIND_RECOVERY)
             continue;
         c->result->objects++;
@@ -215,34 +198,30 @@ static int compare_objects(struct comparing *c, struct err *err)
 
 /* ---- open uploads ---- */
 
-/* By its key; the temp file of a folder by the id in its name. */
-static const struct catalog_copy *row_of_upload(const struct comparing *c,
-                                                const struct store_pending *pending,
-                                                char id[ULID_SIZE])
-{
-    enum keys_kind kind = keys_parse(pending->key, id);
-    if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
-        id[0] = '\0';
-    return id[0] != '\0' ? row_of(c, id) : NULL;
-}
-
 static int compare_upload(void *context, const struct store_pending *pending,
                           struct err *err)
 {
     struct comparing *c = context;
     char id[ULID_SIZE];
-    const struct catalog_copy *row = row_of_upload(c, pending, id);
+    (void)err;
+
+    /* Whose it is says its key; the temp file of a folder, the id in its name. */
+    enum keys_kind kind = keys_parse(pending->key, id);
+    if ((kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP) || id[0] == '\0')
+        return 0; /* another program's */
+    const struct catalog_copy *row = catalog_copies_find(&c->rows, id);
+
+    /* One of ours counts with its copy; one that no copy owns may be another machine's until
+     * it is old (CONTRACT-NOTES 18). */
     bool ours = row && row->state != CATALOG_COPY_DELETED;
     bool alive =
         ours && row->state == CATALOG_COPY_UPLOADING && row->owner_state != OWNER_DEAD;
     bool young = !ours && c->now - pending->initiated < CHECK_UPLOAD_AGE_S;
-    (void)err;
-    if (id[0] == '\0')
-        return 0; /* another program's */
     if (alive || young) {
         c->result->uploading += !ours;
         return 0;
     }
+
     struct check_finding *finding =
         add(c, CHECK_OPEN_UPLOAD, id, pending->key,
             memory_strdup("an upload that nobody is at any more (`pgkeep sweep` ends it)"));
@@ -270,6 +249,7 @@ int check_store(struct catalog *catalog, struct repository *repository, int64_t 
     int done = -1;
     *result = (struct check_result){0};
     repository_be_patient(repository);
+    /* The catalog first: what was committed before the listing must be in it. */
     if (catalog_copies_list(catalog, &filter, &c.rows, err) < 0 ||
         inventory_list(&c.there, repository->store, "", err) < 0)
         goto cleanup;

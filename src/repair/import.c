@@ -10,23 +10,11 @@
 #include "catalog/artifact_list.h"
 #include "catalog/verifications.h"
 
+/* The latest time that the store names, for the clock's guard (catalog_time_seen). */
 static void see(struct import *import, int64_t time)
 {
     if (time > import->newest)
         import->newest = time;
-}
-
-static void see_times(struct import *import, const struct metadata_item *item)
-{
-    if (item->has_manifest) {
-        see(import, item->manifest.artifact.time);
-        see(import, item->manifest.artifact.finished);
-    }
-    if (item->has_state) {
-        see(import, item->state.changed);
-        see(import, item->state.pin_changed);
-        see(import, item->state.verified);
-    }
 }
 
 static void pass_over(struct import *import, const char *why)
@@ -61,20 +49,6 @@ static int check_known(struct import *import, const struct catalog_artifact *fou
     return result;
 }
 
-/* Somebody found it broken, and nobody found it good since: it is no good copy here either. */
-static int keep_broken(struct import *import, const struct catalog_copy *copy,
-                       struct err *err)
-{
-    struct catalog_verification found = {.copy = copy->id,
-                                         .time = copy->verified,
-                                         .level = copy->verified_level,
-                                         .result = CATALOG_FOUND_DAMAGED,
-                                         .message = copy->verified_error};
-    if (copy->verified_error == NULL || copy->verified_level == CATALOG_LEVEL_NONE)
-        return 0;
-    return catalog_verification_add(import->catalog, &found, err);
-}
-
 static int add_copy(struct import *import, const struct metadata_item *item,
                     struct catalog_copy *copy, struct err *err)
 {
@@ -91,7 +65,18 @@ static int add_copy(struct import *import, const struct metadata_item *item,
     if (catalog_copy_import(import->catalog, copy, &existed, err) < 0)
         return -1;
     import->copies += !existed;
-    return existed ? 0 : keep_broken(import, copy, err);
+
+    /* Somebody found it broken, and nobody found it good since: it is no good copy here
+     * either. */
+    if (existed || copy->verified_error == NULL ||
+        copy->verified_level == CATALOG_LEVEL_NONE)
+        return 0;
+    struct catalog_verification found = {.copy = copy->id,
+                                         .time = copy->verified,
+                                         .level = copy->verified_level,
+                                         .result = CATALOG_FOUND_DAMAGED,
+                                         .message = copy->verified_error};
+    return catalog_verification_add(import->catalog, &found, err);
 }
 
 static int take_manifest(struct import *import, struct metadata_item *item, bool *known,
@@ -100,9 +85,11 @@ static int take_manifest(struct import *import, struct metadata_item *item, bool
     struct catalog_copy copy = {0};
     struct catalog_artifact *artifact = &item->manifest.artifact;
     bool fits = true;
+    /* A new artifact comes with its pins and marks, so that it is never without them here. */
     if (item->has_state)
         state_file_to(&item->state, artifact, &copy);
     int result = catalog_artifact_import(import->catalog, artifact, known, err);
+    /* Of a known one this store may hold one copy more; the row stays as it is. */
     if (result == 0 && *known)
         result = check_known(import, artifact, &fits, err);
     if (result == 0 && fits) {
@@ -116,12 +103,22 @@ static int take_manifest(struct import *import, struct metadata_item *item, bool
 static int take_one(struct import *import, struct metadata_item *item, struct err *err)
 {
     bool known = true, changed = false;
+    /* One file of the two may be damaged; the other is still taken. */
     if (item->problem.kind != ERR_NONE)
         pass_over(import, item->problem.text);
-    see_times(import, item);
+    if (item->has_manifest) {
+        see(import, item->manifest.artifact.time);
+        see(import, item->manifest.artifact.finished);
+    }
+    if (item->has_state) {
+        see(import, item->state.changed);
+        see(import, item->state.pin_changed);
+        see(import, item->state.verified);
+    }
     if (item->has_manifest && take_manifest(import, item, &known, err) < 0)
         return -1;
-    /* Of a new one the state came with the rows. */
+    /* Of a new one the state came with the rows. Where the manifest was wanted and could not
+     * be read there is no row to apply it to. */
     if (!item->has_state || !known || (item->want->manifest && !item->has_manifest))
         return 0;
     if (state_sync_apply(import->catalog, import->repository->id, &item->state, &changed,

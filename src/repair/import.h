@@ -2,7 +2,7 @@
  * import - manifests and state files of a store become rows of the catalog.
  *
  * What the catalog knows already stays as it is; of its artifacts only copies are added,
- * and decisions of other machines (note.h). A copy that was deleted here is not brought
+ * and decisions of other machines (state_sync.h). A copy that was deleted here is not brought
  * back. A manifest that cannot be read, or says another thing than the catalog, is a
  * warning and passed over.
  */

@@ -37,6 +37,8 @@ void rebuild_result_release(struct rebuild_result *result)
 
 /* ---- nobody else at work ---- */
 
+/* One that is damaged is a reason to rebuild; one that cannot be read for another reason (its
+ * rights, a newer schema) is none to replace it. */
 static int open_old(struct rebuilding *r, struct err *err)
 {
     r->old = catalog_open(r->settings->catalog, CATALOG_WRITE, err);
@@ -56,12 +58,15 @@ static int busy(const char *what, const char *id, struct err *err)
     return err_hint(err, "try again when that has ended; `pgkeep status` shows it");
 }
 
-/* Ad-hoc backups and copies have no lock that we could hold. */
-static int check_running(struct rebuilding *r, struct err *err)
+/* Backups of jobs are kept out by our locks. Ad-hoc backups, copies and whoever reads have no
+ * lock that we could hold: the old catalog knows them. */
+static int check_unused(struct rebuilding *r, struct err *err)
 {
     struct catalog_copies copies = {0};
     struct catalog_artifacts running = {0};
+    struct catalog_plan_rows rows = {0};
     struct catalog_copy_filter uploading = {.states = 1u << CATALOG_COPY_UPLOADING};
+    const struct catalog_plan_scope all = {.now = clock_now()};
     int result = catalog_artifacts_running(r->old, &running, err);
     for (size_t i = 0; result == 0 && i < running.count; i++) {
         if (running.items[i].owner_state == OWNER_ALIVE)
@@ -73,20 +78,15 @@ static int check_running(struct rebuilding *r, struct err *err)
         if (copies.items[i].owner_state == OWNER_ALIVE)
             result = busy("being uploaded", copies.items[i].artifact, err);
     }
-    catalog_artifacts_release(&running);
-    catalog_copies_release(&copies);
-    return result;
-}
-
-static int check_leases(struct rebuilding *r, struct err *err)
-{
-    struct catalog_plan_rows rows = {0};
-    const struct catalog_plan_scope all = {.now = clock_now()};
-    int result = catalog_plan_rows(r->old, &all, &rows, err);
+    /* Leases: a restore, a verify, a download. */
+    if (result == 0)
+        result = catalog_plan_rows(r->old, &all, &rows, err);
     for (size_t i = 0; result == 0 && i < rows.count; i++) {
         if (rows.items[i].lease != NULL)
             result = busy(rows.items[i].lease, rows.items[i].artifact, err);
     }
+    catalog_artifacts_release(&running);
+    catalog_copies_release(&copies);
     catalog_plan_rows_release(&rows);
     return result;
 }
@@ -109,14 +109,14 @@ static char *name_of(struct rebuilding *r, const char *name, struct err *err)
 
 /* A pin that the store could not be told of is only in the old catalog. That one may be
  * damaged, which is no reason not to make another. */
-static int tell_pins(struct rebuilding *r, const struct repository *repository,
+static int push_pins(struct rebuilding *r, const struct repository *repository,
                      int64_t old_id, struct err *err)
 {
     struct repository of_old = *repository;
     size_t told = 0;
     of_old.id = old_id;
     repository_be_patient(&of_old);
-    if (sync_tell(r->old, &of_old, &told, err) == 0)
+    if (sync_push_pins(r->old, &of_old, &told, err) == 0)
         return 0;
     /* Not err_is_fatal: an old catalog that cannot be read is why there is a rebuild. */
     if (err->kind == ERR_CANCELLED)
@@ -146,7 +146,7 @@ static int check_old(struct rebuilding *r, const struct repository *repository,
             err_hint(err, "is the right disk mounted, the right bucket named? If it was "
                           "replaced on purpose: pgkeep doctor --adopt");
     } else if (result == 0 && !absent) {
-        result = tell_pins(r, repository, row.id, err);
+        result = push_pins(r, repository, row.id, err);
     }
     catalog_store_release(&row);
     return result;
@@ -186,6 +186,8 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
         name ? session_repository(r->session, name, false, err) : NULL;
     int done = -1;
     if (repository == NULL) {
+        /* Away is an error: a catalog without that store's backups would look like their
+         * loss. */
         if (name && err->kind == ERR_NOT_FOUND)
             done = without_mark(r, given, err);
         goto cleanup;
@@ -194,6 +196,8 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
                 sizeof *result->stores);
     struct rebuild_store *store = &result->stores[result->count++];
     *store = (struct rebuild_store){.name = memory_strdup(name)};
+
+    /* The old catalog's pins first, so that the sync brings them into the new one. */
     done = check_old(r, repository, err);
     if (done == 0)
         done = sync_store(r->session, repository, &store->result, err);
@@ -223,23 +227,6 @@ static int read_stores(struct rebuilding *r, struct err *err)
 
 /* ---- the whole ---- */
 
-static int refuse_nothing(struct rebuilding *r, struct err *err)
-{
-    struct catalog_filter filter = {.statuses = 1u << CATALOG_COMPLETE};
-    int64_t known = 0;
-    if (r->result->artifacts > 0 || r->old == NULL)
-        return 0;
-    if (catalog_artifacts_count(r->old, &filter, &known, err) < 0)
-        return -1;
-    if (known == 0)
-        return 0;
-    err_set(err, ERR_UNSAFE,
-            "no backup was found, though the catalog knows %lld: it stays as it is",
-            (long long)known);
-    return err_hint(err, "if all of them are gone indeed, move %s away first",
-                    r->settings->catalog);
-}
-
 enum outcome rebuild_outcome(const struct rebuild_result *result)
 {
     return result->damaged > 0 ? OUTCOME_PARTIAL : OUTCOME_DONE;
@@ -247,8 +234,25 @@ enum outcome rebuild_outcome(const struct rebuild_result *result)
 
 static int fill(struct rebuilding *r, struct err *err)
 {
-    if (read_stores(r, err) < 0 || refuse_nothing(r, err) < 0)
+    if (read_stores(r, err) < 0)
         return -1;
+
+    /* Stores that answer and are empty look like those of a new installation; but the old
+     * catalog knows better. */
+    struct catalog_filter filter = {.statuses = 1u << CATALOG_COMPLETE};
+    int64_t known = 0;
+    if (r->result->artifacts == 0 && r->old != NULL &&
+        catalog_artifacts_count(r->old, &filter, &known, err) < 0)
+        return -1;
+    if (known > 0) {
+        err_set(err, ERR_UNSAFE,
+                "no backup was found, though the catalog knows %lld: it stays as it is",
+                (long long)known);
+        return err_hint(err, "if all of them are gone indeed, move %s away first",
+                        r->settings->catalog);
+    }
+
+    /* G4: a clock that was set back since the newest of these must still be noticed. */
     if (r->newest > 0 && catalog_time_seen(r->made, r->newest, err) < 0)
         return -1;
     return catalog_check(r->made, err);
@@ -282,6 +286,7 @@ static int put_in_place(struct rebuilding *r, struct err *err)
 {
     char time[32];
     bool absent = false;
+    /* The file is overwritten through a connection of its own: see catalog_replace. */
     catalog_close(r->old);
     r->old = NULL;
     char *kept = memory_format("%s.before-%s", r->settings->catalog,
@@ -307,13 +312,13 @@ int rebuild_run(struct session *session, const char *only, struct rebuild_result
     *result = (struct rebuild_result){0};
     r.path = memory_format("%s.rebuild", r.settings->catalog);
     int done = open_old(&r, err);
-    if (done == 0 && r.old != NULL &&
-        (check_running(&r, err) < 0 || check_leases(&r, err) < 0))
-        done = -1;
+    if (done == 0 && r.old != NULL)
+        done = check_unused(&r, err);
     if (done == 0)
         done = make(&r, session_cancel(session), err);
     if (done == 0)
         done = put_in_place(&r, err);
+    /* In place it is gone by this name; else it was for nothing. */
     catalog_close(r.old);
     if (catalog_remove_file(r.path, &ignored) < 0)
         log_warning("%s", ignored.text);

@@ -33,11 +33,13 @@ struct syncing {
     int64_t since; /* time of the newest state file that was read last time */
 };
 
+/* By uuid: a store keeps it under whatever name it is configured. */
 static char *setting_key(const struct repository *repository)
 {
     return memory_format("sync/%s", repository->uuid);
 }
 
+/* What is no number there was written by nobody of us: then all state files are read. */
 static int load_since(struct syncing *s, struct err *err)
 {
     struct err ignored = {0};
@@ -52,6 +54,7 @@ static int load_since(struct syncing *s, struct err *err)
     return result;
 }
 
+/* By the store's own dates, never by our clock; and never backwards. */
 static int save_since(struct syncing *s, struct err *err)
 {
     int64_t newest = s->since;
@@ -68,46 +71,34 @@ static int save_since(struct syncing *s, struct err *err)
     return result;
 }
 
-static const struct catalog_copy *row_of(const struct syncing *s, const char *id)
-{
-    size_t low = 0, high = s->rows.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(s->rows.items[middle].artifact, id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < s->rows.count && strcmp(s->rows.items[low].artifact, id) == 0;
-    return found ? &s->rows.items[low] : NULL;
-}
-
 /* ---- what is new there ---- */
-
-static void want(struct syncing *s, const struct inventory_object *manifest)
-{
-    struct metadata_want want = {.modified = manifest->modified};
-    const struct inventory_object *state =
-        inventory_find(&s->there, manifest->id, KEYS_KIND_STATE);
-    memcpy(want.id, manifest->id, ULID_SIZE);
-    want.manifest = row_of(s, want.id) == NULL;
-    want.state = state && (want.manifest || state->modified >= s->since - SLACK_S);
-    if (want.manifest || want.state)
-        metadata_wants_add(&s->wants, &want);
-}
 
 static int take_in(struct syncing *s, struct err *err)
 {
     struct import import = {.catalog = s->catalog, .repository = s->repository};
+
+    /* Of each backup there: its manifest when no row knows it, its state file also when that
+     * changed since the last time. */
     for (size_t i = 0; i < s->there.count; i++) {
-        if (s->there.items[i].kind != KEYS_KIND_MANIFEST)
+        const struct inventory_object *manifest = &s->there.items[i];
+        if (manifest->kind != KEYS_KIND_MANIFEST)
             continue;
         s->result->manifests++;
-        want(s, &s->there.items[i]);
+        struct metadata_want want = {.modified = manifest->modified};
+        const struct inventory_object *state =
+            inventory_find(&s->there, manifest->id, KEYS_KIND_STATE);
+        memcpy(want.id, manifest->id, ULID_SIZE);
+        want.manifest = catalog_copies_find(&s->rows, want.id) == NULL;
+        want.state = state && (want.manifest || state->modified >= s->since - SLACK_S);
+        if (want.manifest || want.state)
+            metadata_wants_add(&s->wants, &want);
     }
     if (s->wants.count >= WORTH_TELLING)
         log_info("store \"%s\": reading what is known of %zu backups", s->repository->name,
                  s->wants.count);
+
+    /* Fetched several at a time, and taken in batch by batch. What was taken before a failure
+     * counts. */
     int result = metadata_run(s->repository, &s->wants, import_take, &import, err);
     s->result->artifacts = import.artifacts;
     s->result->copies = import.copies;
@@ -135,6 +126,7 @@ static int mark_missing(struct syncing *s, const struct catalog_copy *row, struc
         return -1;
     if (there)
         return 0;
+    /* The way every finding of a broken copy takes: the row becomes `missing` by it. */
     if (catalog_verification_add(s->catalog, &verification, err) < 0) {
         /* This machine is removing it by now. */
         if (err->kind != ERR_UNSAFE)
@@ -147,17 +139,12 @@ static int mark_missing(struct syncing *s, const struct catalog_copy *row, struc
     return 0;
 }
 
-static size_t complete_rows(const struct syncing *s)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < s->rows.count; i++)
-        count += s->rows.items[i].state == CATALOG_COPY_COMPLETE;
-    return count;
-}
-
 static int find_missing(struct syncing *s, struct err *err)
 {
-    size_t known = complete_rows(s);
+    /* G10: an empty listing where copies are known decides nothing. */
+    size_t known = 0;
+    for (size_t i = 0; i < s->rows.count; i++)
+        known += s->rows.items[i].state == CATALOG_COPY_COMPLETE;
     s->result->empty = known > 0 && s->result->manifests == 0;
     if (s->result->empty) {
         log_warning("store \"%s\" lists no manifest at all, though the catalog knows %zu "
@@ -177,8 +164,9 @@ static int find_missing(struct syncing *s, struct err *err)
 
 /* ---- what is there again ---- */
 
-static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bool *good,
-                           struct err *err)
+/* As `verify --quick` would: that there is a manifest does not say that there is the data. */
+static int check_missing(struct syncing *s, const struct catalog_copy *row, bool *good,
+                         struct err *err)
 {
     struct catalog_artifact artifact = {0};
     struct catalog_verification verification = {0};
@@ -195,12 +183,28 @@ static int look_at_missing(struct syncing *s, const struct catalog_copy *row, bo
     return result;
 }
 
-/* One manifest that is damaged, or names another object, keeps nobody from the rest. */
-static int recover(struct syncing *s, const struct catalog_copy *row, bool *good,
-                   struct err *err)
+/* Of a complete artifact only: of a failed one recover_copy would remove the manifest, and so
+ * it would where the data is not there; nothing is removed here. */
+static int check_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
+                        struct err *err)
 {
+    struct catalog_artifact artifact = {0};
+    struct store *store = s->repository->store;
     enum recover_result what = RECOVER_LEFT_ALONE;
-    int result = recover_copy(s->catalog, s->repository, row, false, &what, err);
+    bool committed = false, there = false;
+    uint64_t bytes = 0;
+    int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
+    if (result == 0 && artifact.status == CATALOG_COMPLETE)
+        result = repository_manifest_exists(store, row->artifact, &committed, err);
+    if (result == 0 && committed)
+        result = repository_object_exists(store, row->key, &there, &bytes, err);
+    bool whole = result == 0 && there && bytes == artifact.stored_bytes;
+    catalog_artifact_release(&artifact);
+    if (!whole)
+        return result;
+
+    /* One manifest that is damaged, or names another object, keeps nobody from the rest. */
+    result = recover_copy(s->catalog, s->repository, row, false, &what, err);
     *good = result == 0 && what == RECOVER_COMPLETED;
     if (result == 0 || (err->kind != ERR_CORRUPT && err->kind != ERR_UNSAFE))
         return result;
@@ -211,29 +215,17 @@ static int recover(struct syncing *s, const struct catalog_copy *row, bool *good
     return 0;
 }
 
-/* Of a complete artifact only: of a failed one recover_copy would remove the manifest, and so
- * it would where the data is not there; nothing is removed here. */
-static int look_at_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
-                          struct err *err)
+static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
-    struct catalog_artifact artifact = {0};
-    struct store *store = s->repository->store;
-    bool committed = false, there = false;
-    uint64_t bytes = 0;
-    int result = catalog_artifact_load(s->catalog, row->artifact, 0, &artifact, err);
-    if (result == 0 && artifact.status == CATALOG_COMPLETE)
-        result = repository_manifest_exists(store, row->artifact, &committed, err);
-    if (result == 0 && committed)
-        result = repository_object_exists(store, row->key, &there, &bytes, err);
-    if (result == 0 && there && bytes == artifact.stored_bytes)
-        result = recover(s, row, good, err);
-    catalog_artifact_release(&artifact);
-    return result;
-}
+    bool good = false;
+    int result = row->state == CATALOG_COPY_MISSING ? check_missing(s, row, &good, err)
+                                                    : check_failed(s, row, &good, err);
+    if (result < 0 || !good)
+        return result;
+    s->result->healed++;
 
-/* What others decided about it was not looked at while it was no good copy. */
-static int read_note(struct syncing *s, const struct catalog_copy *row, struct err *err)
-{
+    /* What others decided about it was not looked at while it was no good copy. A state file
+     * that cannot be read is a warning. */
     if (state_sync_pull(s->catalog, s->repository, row->artifact, err) == 0)
         return 0;
     if (err->kind != ERR_CORRUPT)
@@ -243,19 +235,11 @@ static int read_note(struct syncing *s, const struct catalog_copy *row, struct e
     return 0;
 }
 
-static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
-{
-    bool good = false;
-    int result = row->state == CATALOG_COPY_MISSING ? look_at_missing(s, row, &good, err)
-                                                    : look_at_failed(s, row, &good, err);
-    s->result->healed += good;
-    return result == 0 && good ? read_note(s, row, err) : result;
-}
-
 static int heal_all(struct syncing *s, struct err *err)
 {
     for (size_t i = 0; i < s->rows.count; i++) {
         const struct catalog_copy *row = &s->rows.items[i];
+        /* Not a damaged one: only `verify` reads it in full and may say that it is good. */
         bool broken =
             row->state == CATALOG_COPY_MISSING || row->state == CATALOG_COPY_FAILED;
         if (broken && inventory_find(&s->there, row->artifact, KEYS_KIND_MANIFEST) &&
@@ -269,8 +253,8 @@ static int heal_all(struct syncing *s, struct err *err)
 
 /* Whether a store was told of a pin shows only in its file: each of these is read, every
  * time. They are few. */
-int sync_tell(struct catalog *catalog, struct repository *repository, size_t *told,
-              struct err *err)
+int sync_push_pins(struct catalog *catalog, struct repository *repository, size_t *told,
+                   struct err *err)
 {
     struct strlist ids = {0};
     int result = catalog_artifacts_ever_pinned(catalog, repository->id, &ids, err);
@@ -283,17 +267,6 @@ int sync_tell(struct catalog *catalog, struct repository *repository, size_t *to
     return result;
 }
 
-static int list(struct syncing *s, struct err *err)
-{
-    struct catalog_copy_filter filter = {.store_id = s->repository->id,
-                                         .states = (1u << CATALOG_COPY_STATES) - 1};
-    /* The catalog first: see inventory.h. */
-    if (catalog_copies_list(s->catalog, &filter, &s->rows, err) < 0 ||
-        inventory_list(&s->there, s->repository->store, KEYS_MANIFESTS, err) < 0)
-        return -1;
-    return inventory_list(&s->there, s->repository->store, KEYS_STATE, err);
-}
-
 int sync_store(struct session *session, struct repository *repository,
                struct sync_result *result, struct err *err)
 {
@@ -301,12 +274,32 @@ int sync_store(struct session *session, struct repository *repository,
                         .catalog = session_catalog(session),
                         .repository = repository,
                         .result = result};
-    int done = -1;
+    struct catalog_copy_filter filter = {.store_id = repository->id,
+                                         .states = (1u << CATALOG_COPY_STATES) - 1};
     *result = (struct sync_result){0};
     repository_be_patient(repository);
-    if (load_since(&s, err) == 0 && list(&s, err) == 0 && take_in(&s, err) == 0 &&
-        find_missing(&s, err) == 0 && heal_all(&s, err) == 0 &&
-        sync_tell(s.catalog, repository, &result->told, err) == 0)
+    int done = load_since(&s, err);
+
+    /* The catalog first, then the two listings: see inventory.h. */
+    if (done == 0)
+        done = catalog_copies_list(s.catalog, &filter, &s.rows, err);
+    if (done == 0)
+        done = inventory_list(&s.there, repository->store, KEYS_MANIFESTS, err);
+    if (done == 0)
+        done = inventory_list(&s.there, repository->store, KEYS_STATE, err);
+
+    /* From there to here, then from here to there. */
+    if (done == 0)
+        done = take_in(&s, err);
+    if (done == 0)
+        done = find_missing(&s, err);
+    if (done == 0)
+        done = heal_all(&s, err);
+    if (done == 0)
+        done = sync_push_pins(s.catalog, repository, &result->told, err);
+
+    /* Last: a sync that broke off reads the same state files again. */
+    if (done == 0)
         done = save_since(&s, err);
     metadata_wants_release(&s.wants);
     inventory_release(&s.there);

@@ -35,8 +35,9 @@ struct sync_result {
 /* One store of the session, into its catalog. */
 int sync_store(struct session *session, struct repository *repository,
                struct sync_result *result, struct err *err) MUST_USE;
-/* Tells the store of every pin and its end that the catalog knows and the store does not. */
-int sync_tell(struct catalog *catalog, struct repository *repository, size_t *told,
-              struct err *err) MUST_USE;
+/* Writes to the store every pin, and end of one, that the catalog knows and the store does
+ * not. */
+int sync_push_pins(struct catalog *catalog, struct repository *repository, size_t *told,
+                   struct err *err) MUST_USE;
 
 #endif

@@ -24,11 +24,13 @@ static int fail(struct visit *visit, const char *name, const struct err *why,
     struct repository_list list = {0};
     struct session_store store = {
         .name = name, .named = visit->only != NULL, .alone = true /* said below */};
+    /* Is it the end of all, and does somebody miss this store? The session knows the rules. */
     int result = session_skip(visit->session, &store, why, &list, err);
     bool missed = repository_list_required_failures(&list) > 0;
     repository_list_release(&list);
     if (result < 0)
         return -1;
+    /* Missed: an error with its hint, and the exit status is by the first of them. */
     if (missed)
         log_err(why);
     else
@@ -40,6 +42,7 @@ static int fail(struct visit *visit, const char *name, const struct err *why,
     return 0;
 }
 
+/* What the operation itself fails with counts like a store that could not be opened. */
 static int visit_one(struct visit *visit, const char *name, struct err *err)
 {
     struct err why = {0};
@@ -73,6 +76,7 @@ enum outcome visit_outcome(const struct visit *visit, enum err_kind doubtful,
                            struct err *why)
 {
     *why = visit->first;
+    /* No store was read: no partial success. */
     if (visit->missed > 0 && visit->good + visit->doubtful == 0)
         return OUTCOME_FAILED;
     if (visit->doubtful > 0 && doubtful != ERR_NONE) {

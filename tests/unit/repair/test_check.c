@@ -246,8 +246,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("compare");
-    TCase *tests = tcase_create("compare");
+    Suite *suite = suite_create("check");
+    TCase *tests = tcase_create("check");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, what_fits_is_no_finding);
