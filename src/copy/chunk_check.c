@@ -19,7 +19,8 @@ struct chunk_check {
     size_t capacity, filled;
     size_t wanted; /* of the current chunk; 0: none is open */
     unsigned char sha256[SHA256_SIZE];
-    uint64_t number; /* of the current chunk, from 1 */
+    uint64_t number;      /* of the current chunk, from 1 */
+    uint64_t stored_from; /* where it begins in the stored object */
 };
 
 struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
@@ -58,6 +59,7 @@ static int open_chunk(struct chunk_check *check, struct err *err)
             break;
         uint64_t size = entry.raw.to - entry.raw.from;
         memcpy(check->sha256, entry.sha256, SHA256_SIZE);
+        check->stored_from = entry.stored.from;
         index_entry_release(&entry);
         check->number++;
         if (size > CHUNK_MAX)
@@ -115,6 +117,17 @@ int chunk_check_finish(struct chunk_check *check, struct err *err)
         return 0;
     return err_set(err, ERR_CORRUPT, "it ends in chunk %llu, the chunk index goes on",
                    (unsigned long long)check->number);
+}
+
+bool chunk_check_rewind(struct chunk_check *check, uint64_t *number, uint64_t *stored_from)
+{
+    struct err ignored = {0};
+    if (check->wanted == 0 && open_chunk(check, &ignored) != 1)
+        return false;
+    check->filled = 0;
+    *number = check->number;
+    *stored_from = check->stored_from;
+    return true;
 }
 
 void chunk_check_free(struct chunk_check *check)

@@ -19,6 +19,11 @@ int chunk_check_write(void *context, const void *data, size_t size,
                       struct err *err) MUST_USE;
 /* ERR_CORRUPT when the index goes on or the last chunk is not whole. */
 int chunk_check_finish(struct chunk_check *check, struct err *err) MUST_USE;
+/* Drops what came of the chunk that is not whole yet, so that it can be written again from its
+ * begin: its number, from 1, and where it begins in the stored object. False: no chunk is
+ * lacking, or the index cannot be read on. */
+bool chunk_check_rewind(struct chunk_check *check, uint64_t *number,
+                        uint64_t *stored_from) MUST_USE;
 void chunk_check_free(struct chunk_check *check); /* NULL-safe */
 
 #endif

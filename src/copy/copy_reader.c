@@ -3,6 +3,11 @@
  * promise that no prune marks the copy meanwhile, so it is taken before the first byte and
  * in the same transaction that asks for the copy's state.
  *
+ * Decoded, with a chunk index, reading goes on where a copy fails: chunks can be decoded each by
+ * itself, so the chunk that one copy does not have whole is read from another store's, and the
+ * next that this one lacks may come from the first again. Each chunk is asked of each copy once,
+ * and only when none has it the whole fails.
+ *
  * Folders come first because they cost neither money nor a network; beyond that the order
  * is that of the catalog, by name of the store.
  */
@@ -13,10 +18,15 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/leases.h"
+#include "catalog/verifications.h"
+#include "repository/repository_object.h"
+#include "repository/state_sync.h"
 #include "catalog/stores.h"
 #include "stream/index.h"
 
 enum { PIECE = 1 << 20, INDEX_MAX = 1 << 30 };
+
+#define NOT_THERE UINT64_MAX /* failed_at: no chunk of it can be read */
 
 struct copy_reader {
     const struct copy_reader_spec *spec; /* a copy of the caller's, below */
@@ -25,6 +35,10 @@ struct copy_reader {
     struct repository *repository;
     int64_t lease;
     int64_t refreshed_ms;
+    uint64_t *
+        failed_at; /* of the artifact's copies: the chunk each failed at, from 1; 0: none */
+    bool changed;  /* more than one copy was read */
+    bool sink_failed; /* the error is not the store's */
 };
 
 /* ---- which copy ---- */
@@ -51,52 +65,52 @@ static bool is_folder(struct catalog *catalog, const struct catalog_copy *copy)
     return folder;
 }
 
-static int try_copy(struct copy_reader *retrieve, const struct catalog_copy *copy,
+static int try_copy(struct copy_reader *reader, const struct catalog_copy *copy,
                     struct err *err)
 {
-    const struct copy_reader_spec *spec = retrieve->spec;
-    retrieve->repository = session_repository(spec->session, copy->store, false, err);
-    if (retrieve->repository == NULL)
+    const struct copy_reader_spec *spec = reader->spec;
+    reader->repository = session_repository(spec->session, copy->store, false, err);
+    if (reader->repository == NULL)
         return -1;
-    bool unbroken = !spec->broken_too && copy->state == CATALOG_COPY_COMPLETE;
+    /* One that failed at a chunk before is marked by now, and may have this one all the same. */
+    bool failed = reader->failed_at[copy - spec->artifact->copies] > 0;
+    bool unbroken = !spec->broken_too && !failed && copy->state == CATALOG_COPY_COMPLETE;
     struct catalog_lease lease = {
         .copy = copy->id, .purpose = spec->purpose, .unbroken = unbroken};
     if (catalog_lease_take(session_catalog(spec->session), &lease, err) < 0) {
-        retrieve->repository = NULL;
+        reader->repository = NULL;
         return -1;
     }
-    retrieve->lease = lease.id;
-    if (!unbroken && !spec->broken_too)
+    reader->lease = lease.id;
+    if (!unbroken && !failed && !spec->broken_too)
         log_warning("the copy in store \"%s\" was found %s (%s); it is read because its "
                     "store was named",
                     copy->store, catalog_copy_state_name(copy->state),
                     copy->verified_error ? copy->verified_error : "no reason is known");
-    repository_be_patient(retrieve->repository);
-    retrieve->copy = copy;
-    retrieve->refreshed_ms = clock_monotonic_ms();
+    repository_be_patient(reader->repository);
+    reader->copy = copy;
+    reader->refreshed_ms = clock_monotonic_ms();
     return 0;
 }
 
-static void tell_passed_over(const struct err *err)
+/* Folders in the first round, then the rest; not one that failed at this chunk already. A store
+ * that does not answer is passed over with a warning. */
+static int choose(struct copy_reader *reader, uint64_t chunk, struct err *err)
 {
-    if (err->kind != ERR_NONE)
-        log_warning("%s", err->text);
-}
-
-/* Folders in the first round, then the rest. */
-static int choose(struct copy_reader *retrieve, struct err *err)
-{
-    const struct catalog_artifact *artifact = retrieve->spec->artifact;
-    bool folders = !retrieve->spec->for_url || retrieve->spec->store != NULL;
+    const struct catalog_artifact *artifact = reader->spec->artifact;
+    bool folders = !reader->spec->for_url || reader->spec->store != NULL;
     for (int round = folders ? 0 : 1; round < 2; round++) {
         for (size_t i = 0; i < artifact->copy_count; i++) {
             const struct catalog_copy *copy = &artifact->copies[i];
-            if (!may_read(retrieve->spec, copy) ||
-                is_folder(session_catalog(retrieve->spec->session), copy) != (round == 0))
+            if (!may_read(reader->spec, copy) ||
+                (chunk > 0 &&
+                 (reader->failed_at[i] == chunk || reader->failed_at[i] == NOT_THERE)) ||
+                is_folder(session_catalog(reader->spec->session), copy) != (round == 0))
                 continue;
-            tell_passed_over(err);
+            if (err->kind != ERR_NONE)
+                log_warning("%s", err->text);
             err_clear(err);
-            if (try_copy(retrieve, copy, err) == 0)
+            if (try_copy(reader, copy, err) == 0)
                 return 0;
             if (err_is_fatal(err->kind))
                 return -1;
@@ -105,9 +119,17 @@ static int choose(struct copy_reader *retrieve, struct err *err)
     return -1;
 }
 
+/* A backup of which only a broken copy is left is damage, not a name that does not exist
+ * (CONTRACT-NOTES 31). */
 static int nothing_to_read(const struct copy_reader_spec *spec, struct err *err)
 {
     const struct catalog_artifact *artifact = spec->artifact;
+    enum err_kind kind = ERR_NOT_FOUND;
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        if (artifact->copies[i].state == CATALOG_COPY_MISSING ||
+            artifact->copies[i].state == CATALOG_COPY_DAMAGED)
+            kind = ERR_CORRUPT;
+    }
     if (artifact->status != CATALOG_COMPLETE)
         err_set(err, ERR_NOT_FOUND, "backup %s is %s: there is nothing to read",
                 artifact->id, catalog_status_name(artifact->status));
@@ -115,7 +137,8 @@ static int nothing_to_read(const struct copy_reader_spec *spec, struct err *err)
         err_set(err, ERR_NOT_FOUND, "backup %s has no good copy in store \"%s\"",
                 artifact->id, spec->store);
     else
-        err_set(err, ERR_NOT_FOUND, "backup %s has no good copy in any %s", artifact->id,
+        err_set(err, spec->for_url ? ERR_NOT_FOUND : kind,
+                "backup %s has no good copy in any %s", artifact->id,
                 spec->for_url ? "bucket, and a folder has no URLs" : "store");
     return err_hint(err,
                     "`pgkeep show %s` lists its copies; --store NAME reads what is left of "
@@ -125,58 +148,59 @@ static int nothing_to_read(const struct copy_reader_spec *spec, struct err *err)
 
 struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec, struct err *err)
 {
-    struct copy_reader *retrieve = memory_zalloc(sizeof *retrieve);
-    retrieve->kept = *spec;
-    retrieve->spec = &retrieve->kept;
+    struct copy_reader *reader = memory_zalloc(sizeof *reader);
+    reader->kept = *spec;
+    reader->spec = &reader->kept;
+    reader->failed_at =
+        memory_array(spec->artifact->copy_count + 1, sizeof *reader->failed_at);
     err_clear(err);
-    if (choose(retrieve, err) == 0)
-        return retrieve;
+    if (choose(reader, 0, err) == 0)
+        return reader;
     if (err->kind == ERR_NONE)
         nothing_to_read(spec, err);
-    copy_reader_close(retrieve);
+    copy_reader_close(reader);
     return NULL;
 }
 
-const struct catalog_copy *copy_reader_copy(const struct copy_reader *retrieve)
+const struct catalog_copy *copy_reader_copy(const struct copy_reader *reader)
 {
-    return retrieve->copy;
+    return reader->copy;
 }
 
-struct repository *copy_reader_repository(const struct copy_reader *retrieve)
+struct repository *copy_reader_repository(const struct copy_reader *reader)
 {
-    return retrieve->repository;
+    return reader->repository;
 }
 
 /* ---- its bytes ---- */
 
 /* A catalog that is busy or full is no reason to break off a restore of hours: every byte
  * is checked whatever happens to the copy. */
-static void refresh_lease(struct copy_reader *retrieve)
+static void refresh_lease(struct copy_reader *reader)
 {
     struct err trouble = {0};
     int64_t now = clock_monotonic_ms();
-    if (now - retrieve->refreshed_ms < (int64_t)CATALOG_LEASE_REFRESH_S * 1000)
+    if (now - reader->refreshed_ms < (int64_t)CATALOG_LEASE_REFRESH_S * 1000)
         return;
-    retrieve->refreshed_ms = now;
-    if (catalog_lease_refresh(session_catalog(retrieve->spec->session), retrieve->lease,
+    reader->refreshed_ms = now;
+    if (catalog_lease_refresh(session_catalog(reader->spec->session), reader->lease,
                               &trouble) < 0)
         log_warning("a prune may remove the copy while it is read: %s", trouble.text);
 }
 
-/* Stored bytes one piece after the other to `each`. */
-static int download(struct copy_reader *retrieve, struct stream_sink each,
+/* Stored bytes from `offset` on, one piece after the other, to `each`. */
+static int download(struct copy_reader *reader, uint64_t offset, struct stream_sink each,
                     struct meter *meter, struct err *err)
 {
-    uint64_t size = retrieve->spec->artifact->stored_bytes;
+    uint64_t size = reader->spec->artifact->stored_bytes;
     struct store_download *from =
-        store_download_begin(retrieve->repository->store, retrieve->copy->key, 0, 0, err);
+        store_download_begin(reader->repository->store, reader->copy->key, offset, 0, err);
     unsigned char *piece = from ? memory_try(PIECE, err) : NULL;
     ssize_t got = piece ? 1 : -1;
     /* Cheaper than to read it all and find the hash wrong. */
     if (piece && store_download_size(from) != size) {
-        err_set(err, ERR_CORRUPT, "%s has %llu bytes, %llu were stored",
-                retrieve->copy->key, (unsigned long long)store_download_size(from),
-                (unsigned long long)size);
+        err_set(err, ERR_CORRUPT, "%s has %llu bytes, %llu were stored", reader->copy->key,
+                (unsigned long long)store_download_size(from), (unsigned long long)size);
         got = -1;
     }
     while (got > 0 && (got = store_download_read(from, piece, PIECE, err)) > 0) {
@@ -185,11 +209,21 @@ static int download(struct copy_reader *retrieve, struct stream_sink each,
         if (stream_sink_write(&each, piece, (size_t)got, err) != 0)
             got = -1;
         else
-            refresh_lease(retrieve);
+            refresh_lease(reader);
     }
     free(piece);
     store_download_free(from);
     return got < 0 ? -1 : 0;
+}
+
+/* What whoever takes the bytes says is not the store's fault. */
+static int pass_on(struct copy_reader *reader, const struct stream_sink *next,
+                   const void *data, size_t size, struct err *err)
+{
+    if (stream_sink_write(next, data, size, err) == 0)
+        return 0;
+    reader->sink_failed = true;
+    return -1;
 }
 
 static int check_hash(const char *what, const unsigned char is[SHA256_SIZE],
@@ -203,9 +237,74 @@ static int check_hash(const char *what, const unsigned char is[SHA256_SIZE],
                    hex, expected ? expected : "nothing");
 }
 
+/* ---- when a copy fails ---- */
+
+/* What reading found out about this copy: that it is damaged or gone. A check of its own
+ * (verify) records that itself. */
+static void remember(struct copy_reader *reader, const struct err *why)
+{
+    struct err trouble = {0};
+    struct catalog_verification found = {
+        .copy = reader->copy->id,
+        .run = session_run_id(reader->spec->session),
+        .time = clock_now(),
+        .level = CATALOG_FULL,
+        .result = why->kind == ERR_CORRUPT ? CATALOG_FOUND_DAMAGED : CATALOG_FOUND_MISSING,
+        .message = memory_strdup(why->text)};
+    struct catalog *catalog = session_catalog(reader->spec->session);
+    if (catalog_verification_add(catalog, &found, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    else
+        state_sync_try_push(catalog, reader->repository, reader->spec->artifact->id);
+    free(found.message);
+}
+
+static void end_lease(struct copy_reader *reader)
+{
+    struct err trouble = {0};
+    if (reader->lease != 0 && catalog_lease_end(session_catalog(reader->spec->session),
+                                                reader->lease, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    reader->lease = 0;
+}
+
+/* After `why`: remembers it, and goes over to a copy that did not fail at this chunk yet. -1 with
+ * `why` when there is none, when another copy would not help, and without a chunk (0). */
+static int fail_over(struct copy_reader *reader, uint64_t chunk, struct err *why)
+{
+    const struct catalog_artifact *artifact = reader->spec->artifact;
+    struct err err = {0};
+    if (reader->sink_failed || reader->spec->broken_too || err_is_fatal(why->kind))
+        return -1;
+    if (why->kind == ERR_CORRUPT || why->kind == ERR_NOT_FOUND) {
+        /* What the store itself says begins with its name. */
+        if (!text_starts_with(why->text, "store \""))
+            err_context(why, "store \"%s\"", reader->copy->store);
+        remember(reader, why);
+    }
+    if (chunk == 0)
+        return -1;
+    reader->failed_at[reader->copy - artifact->copies] =
+        why->kind == ERR_NOT_FOUND ? NOT_THERE : chunk;
+    struct repository *before = reader->repository;
+    end_lease(reader);
+    if (choose(reader, chunk, &err) < 0) {
+        if (err.kind != ERR_NONE)
+            log_warning("%s", err.text);
+        reader->repository = before;
+        return -1;
+    }
+    log_warning("%s: chunk %llu is read from store \"%s\"", why->text,
+                (unsigned long long)chunk, reader->copy->store);
+    err_clear(why);
+    reader->changed = true;
+    return 0;
+}
+
 /* ---- as stored ---- */
 
 struct stored_sink {
+    struct copy_reader *reader;
     struct digest sha256;
     struct stream_sink next;
 };
@@ -214,26 +313,27 @@ static int write_stored(void *context, const void *data, size_t size, struct err
 {
     struct stored_sink *sink = context;
     digest_add(&sink->sha256, data, size);
-    return stream_sink_write(&sink->next, data, size, err);
+    return pass_on(sink->reader, &sink->next, data, size, err);
 }
 
-static int run_stored(struct copy_reader *retrieve, struct stream_sink next,
+static int run_stored(struct copy_reader *reader, struct stream_sink next,
                       struct meter *meter, struct err *err)
 {
-    struct stored_sink sink = {.next = next};
+    struct stored_sink sink = {.reader = reader, .next = next};
     unsigned char sum[SHA256_SIZE];
     digest_init(&sink.sha256, DIGEST_SHA256);
     struct stream_sink each = {.write = write_stored, .context = &sink};
-    int result = download(retrieve, each, meter, err);
+    int result = download(reader, 0, each, meter, err);
     digest_finish(&sink.sha256, sum);
     if (result == 0)
-        result = check_hash("stored bytes", sum, retrieve->spec->artifact->sha256, err);
-    return result;
+        result = check_hash("stored bytes", sum, reader->spec->artifact->sha256, err);
+    return result == 0 ? 0 : fail_over(reader, 0, err);
 }
 
 /* ---- decoded ---- */
 
 struct decoded_sink {
+    struct copy_reader *reader;
     struct unstream *unstream;
     struct chunk_check *check; /* NULL: the index cannot be used */
     struct stream_sink next;
@@ -251,7 +351,7 @@ static int count_raw(void *context, const void *data, size_t size, struct err *e
     const struct decoded_sink *sink = context;
     if (sink->meter)
         atomic_fetch_add(&sink->meter->raw_bytes, size);
-    return stream_sink_write(&sink->next, data, size, err);
+    return pass_on(sink->reader, &sink->next, data, size, err);
 }
 
 static int check_raw(void *context, const void *data, size_t size, struct err *err)
@@ -282,34 +382,47 @@ static bool is_usable(const struct text *index, uint64_t raw_bytes, struct err *
 
 /* Without its index an artifact can still be read; only the early check of each chunk falls
  * away, the hashes of the whole remain. */
-static int read_index(struct copy_reader *retrieve, struct decoded_sink *sink,
+static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
                       struct text *index, struct err *err)
 {
     bool absent = true;
     struct err why = {0};
     struct stream_sink next = {.write = count_raw, .context = sink};
-    if (retrieve->copy->index_key != NULL &&
-        store_get(retrieve->repository->store, retrieve->copy->index_key, index, &absent,
-                  err) < 0)
+    if (reader->copy->index_key != NULL &&
+        store_get(reader->repository->store, reader->copy->index_key, index, &absent, err) <
+            0)
         return -1;
-    if (!absent && is_usable(index, retrieve->spec->artifact->raw_bytes, &why))
+    if (!absent && is_usable(index, reader->spec->artifact->raw_bytes, &why))
         sink->check = chunk_check_new(index->data, index->length, next, &why);
     if (sink->check == NULL)
         log_warning("the chunk index of %s is %s: chunks are not checked one by one, only "
                     "the whole at the end",
-                    retrieve->spec->artifact->id, absent ? "missing" : why.text);
+                    reader->spec->artifact->id, absent ? "missing" : why.text);
     return 0;
 }
 
-static int check_decoded(const struct copy_reader *retrieve, struct decoded_sink *sink,
-                         struct err *err)
+/* The hashes of the whole. Where several copies were read, no one stream had all of it: every
+ * chunk was right by the index then, and the index must be the one that the manifest names. */
+static int check_decoded(const struct copy_reader *reader, struct decoded_sink *sink,
+                         const struct text *index, struct err *err)
 {
-    const struct catalog_artifact *artifact = retrieve->spec->artifact;
+    const struct catalog_artifact *artifact = reader->spec->artifact;
     uint64_t raw = 0, stored = 0;
     unsigned char raw_sum[SHA256_SIZE], stored_sum[SHA256_SIZE];
     if (unstream_finish(sink->unstream, err) < 0 ||
         (sink->check && chunk_check_finish(sink->check, err) < 0))
         return -1;
+    if (reader->changed) {
+        struct repository_manifest found;
+        int result = repository_require_manifest(reader->repository->store, artifact->id,
+                                                 &found, err);
+        digest_sha256(index->data, index->length, raw_sum);
+        if (result == 0)
+            result =
+                check_hash("chunk index", raw_sum, found.manifest.facts.index_sha256, err);
+        repository_manifest_release(&found);
+        return result;
+    }
     unstream_sums(sink->unstream, &raw, raw_sum, &stored, stored_sum);
     if (raw != artifact->raw_bytes || stored != artifact->stored_bytes)
         return err_set(err, ERR_CORRUPT, "%llu bytes came out, %llu went in",
@@ -319,27 +432,40 @@ static int check_decoded(const struct copy_reader *retrieve, struct decoded_sink
     return check_hash("decoded bytes", raw_sum, artifact->raw_sha256, err);
 }
 
-static int run_decoded(struct copy_reader *retrieve, struct stream_sink next,
+static int run_decoded(struct copy_reader *reader, struct stream_sink next,
                        struct meter *meter, struct err *err)
 {
-    struct decoded_sink sink = {.next = next, .meter = meter};
+    struct decoded_sink sink = {.reader = reader, .next = next, .meter = meter};
+    struct stream_sink raw = {.write = check_raw, .context = &sink};
+    struct stream_sink each = {.write = push_stored, .context = &sink};
     struct text index;
     enum codec_kind codec = CODEC_NONE;
+    uint64_t chunk = 1,
+             offset = 0; /* where reading begins: the first chunk that is lacking */
     int result = -1;
     text_init(&index, INDEX_MAX);
-    if (!codec_from_name(retrieve->spec->artifact->compression, &codec)) {
+    if (!codec_from_name(reader->spec->artifact->compression, &codec)) {
         err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
-                retrieve->spec->artifact->compression);
+                reader->spec->artifact->compression);
         goto cleanup;
     }
-    sink.unstream = unstream_new(
-        codec, (struct stream_sink){.write = check_raw, .context = &sink}, err);
-    if (sink.unstream == NULL || read_index(retrieve, &sink, &index, err) < 0)
+    if (read_index(reader, &sink, &index, err) < 0)
         goto cleanup;
-    struct stream_sink each = {.write = push_stored, .context = &sink};
-    result = download(retrieve, each, meter, err);
-    if (result == 0)
-        result = check_decoded(retrieve, &sink, err);
+    do {
+        /* From a border of chunks a stream of its own: members stand each by itself. */
+        unstream_free(sink.unstream);
+        sink.unstream = unstream_new(codec, raw, err);
+        if (sink.unstream == NULL)
+            goto cleanup;
+        result = download(reader, offset, each, meter, err);
+        if (result == 0)
+            result = check_decoded(reader, &sink, &index, err);
+        if (result == 0)
+            break;
+        /* Without an index, and behind its last chunk, there is no place to go on from. */
+        if (!sink.check || !chunk_check_rewind(sink.check, &chunk, &offset))
+            chunk = 0;
+    } while (fail_over(reader, chunk, err) == 0);
 cleanup:
     unstream_free(sink.unstream);
     chunk_check_free(sink.check);
@@ -347,20 +473,18 @@ cleanup:
     return result;
 }
 
-int copy_reader_run(struct copy_reader *retrieve, enum copy_reader_form form,
+int copy_reader_run(struct copy_reader *reader, enum copy_reader_form form,
                     struct stream_sink sink, struct meter *meter, struct err *err)
 {
-    return form == COPY_READER_STORED ? run_stored(retrieve, sink, meter, err)
-                                      : run_decoded(retrieve, sink, meter, err);
+    return form == COPY_READER_STORED ? run_stored(reader, sink, meter, err)
+                                      : run_decoded(reader, sink, meter, err);
 }
 
-void copy_reader_close(struct copy_reader *retrieve)
+void copy_reader_close(struct copy_reader *reader)
 {
-    struct err trouble = {0};
-    if (retrieve == NULL)
+    if (reader == NULL)
         return;
-    if (retrieve->lease != 0 && catalog_lease_end(session_catalog(retrieve->spec->session),
-                                                  retrieve->lease, &trouble) < 0)
-        log_warning("%s", trouble.text);
-    free(retrieve);
+    end_lease(reader);
+    free(reader->failed_at);
+    free(reader);
 }

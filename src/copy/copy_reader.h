@@ -41,12 +41,15 @@ struct copy_reader;
  * ERR_NOT_FOUND: no copy to read; else the last store's error. */
 struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec,
                                      struct err *err) MUST_USE;
-const struct catalog_copy *copy_reader_copy(const struct copy_reader *retrieve);
-struct repository *copy_reader_repository(const struct copy_reader *retrieve);
+const struct catalog_copy *copy_reader_copy(const struct copy_reader *reader);
+struct repository *copy_reader_repository(const struct copy_reader *reader);
 /* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
- * stored_bytes. ERR_CORRUPT: what came is not what was stored; ERR_NOT_FOUND: it is gone. */
-int copy_reader_run(struct copy_reader *retrieve, enum copy_reader_form form,
+ * stored_bytes. Decoded, a chunk that this copy does not have whole, or that its store does not
+ * give, is read from another copy that may be read, with a warning; copy_reader_copy is the last
+ * one then. That a copy is damaged or gone is recorded in catalog and store, unless broken_too.
+ * ERR_CORRUPT: what came is not what was stored, in no copy; ERR_NOT_FOUND: it is gone. */
+int copy_reader_run(struct copy_reader *reader, enum copy_reader_form form,
                     struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
-void copy_reader_close(struct copy_reader *retrieve); /* NULL-safe; ends the lease */
+void copy_reader_close(struct copy_reader *reader); /* NULL-safe; ends the lease */
 
 #endif

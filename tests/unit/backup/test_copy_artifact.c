@@ -239,7 +239,9 @@ START_TEST(what_another_machine_put_in_the_place_of_a_deleted_copy_goes_only_for
     ck_assert_int_eq(world.err.kind, ERR_CORRUPT);
     ck_assert(world_has(&world, id, targets[_i], KEYS_KIND_MANIFEST));
     ck_assert(world_has(&world, id, targets[_i], KEYS_KIND_DATA));
-    spoil("nas", KEYS_KIND_DATA); /* as it was */
+    world_assert_state(&world, id, "nas", CATALOG_COPY_DAMAGED); /* it is remembered */
+    spoil("nas", KEYS_KIND_DATA);                                /* as it was */
+    sql_of_copy("nas", "state = 'complete'");
     copied("nas", targets[_i], COPY_ARTIFACT_COPIED);
 }
 END_TEST

@@ -217,11 +217,11 @@ START_TEST(a_descriptor_gets_the_bytes)
 }
 END_TEST
 
-START_TEST(a_backup_that_is_in_no_store_is_not_found)
+START_TEST(a_backup_whose_copies_are_all_missing_is_damage)
 {
     const struct world_export spec = {.output = out};
     world_sql(&world, "UPDATE copies SET state = 'missing'");
-    refused(&spec, ERR_NOT_FOUND, "no good copy");
+    refused(&spec, ERR_CORRUPT, "no good copy");
     ck_assert_uint_eq(count_files(), 0);
 }
 END_TEST
@@ -241,7 +241,7 @@ int main(void)
     tcase_add_test(tcase, a_folder_that_is_not_there_is_an_error_of_the_system);
     tcase_add_test(tcase, a_device_is_written_to_as_it_is);
     tcase_add_test(tcase, a_descriptor_gets_the_bytes);
-    tcase_add_test(tcase, a_backup_that_is_in_no_store_is_not_found);
+    tcase_add_test(tcase, a_backup_whose_copies_are_all_missing_is_damage);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

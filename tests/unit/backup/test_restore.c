@@ -152,9 +152,9 @@ END_TEST
 enum { CHUNK = 4 << 20, ROW = 64 };
 
 /* A dump of about 9 MiB, which is three chunks, none of them compressed. */
-static void begin_large(void)
+static void begin_large(const char *job)
 {
-    static const struct world_spec spec = {.job = "stores = [ \"third\" ];"};
+    const struct world_spec spec = {.job = job};
     begin(&spec);
     const char *path = world_path(&world, "@/dump");
     FILE *file = fopen(path, "w");
@@ -171,7 +171,7 @@ static void begin_large(void)
 START_TEST(restore_feeds_psql_nothing_that_was_not_checked)
 {
     teardown();
-    begin_large();
+    begin_large("stores = [ \"third\" ];");
     memory_store_set_rules(world_store(&world, "third"), NULL);
     id = world_take(&world);
     programs("");
@@ -187,6 +187,9 @@ START_TEST(restore_feeds_psql_nothing_that_was_not_checked)
         refused(&plain, ERR_CORRUPT, "is not what was stored");
         ck_assert_ptr_nonnull(strstr(world.err.text, "may be incomplete now"));
         memory_store_spoil(store, key, chunk * CHUNK + CHUNK / 8);
+        /* What was found is remembered, until a check finds it good again. */
+        world_assert_state(&world, id, "third", CATALOG_COPY_DAMAGED);
+        world_sql(&world, "UPDATE copies SET state = 'complete'");
         /* Chunks end with rows; what is in the pipe when psql is ended it never had. */
         ck_assert_uint_le(content(saved)->length, chunk * CHUNK + ROW);
         ck_assert(text.length == 0 || memcmp(text.data, whole.data, text.length) == 0);
@@ -201,8 +204,85 @@ START_TEST(a_store_that_breaks_off_leaves_no_success)
 {
     programs("");
     memory_store_fail(world_store(&world, "nas"), MEMORY_READ, 1, "", ERR_TRANSIENT, false);
+    memory_store_fail(world_store(&world, "offsite"), MEMORY_READ, 1, "", ERR_TRANSIENT,
+                      false);
     refused(&plain, ERR_TRANSIENT, "told to fail");
     ck_assert_ptr_nonnull(strstr(world.err.text, "may be incomplete now"));
+    world_assert_state(&world, id, "nas", CATALOG_COPY_COMPLETE); /* away is not damaged */
+}
+END_TEST
+
+/* ---- chunk by chunk from where it is whole ---- */
+
+static const struct {
+    int nas,
+        offsite; /* the chunk that is damaged there; -1: none, -2: the object is gone */
+    const char *last; /* the store that the last chunk came from */
+    const char *error;
+} failing[] = {
+    {-1, -1, "nas", NULL},
+    {0, -1, "offsite", NULL},
+    {2, -1, "offsite", NULL},
+    {0, 1, "nas", NULL}, /* there and back again */
+    {1, 0, "offsite", NULL},
+    {2, 0, "offsite", NULL},
+    {0, 2, "nas", NULL},
+    {-2, -1, "offsite", NULL},
+    {-2, 1, "", "chunk 2 is not what was stored"},
+    {1, 1, "", "chunk 2 is not what was stored"},
+    {0, 0, "", "chunk 1 is not what was stored"},
+};
+
+static void break_copy(const char *store, int chunk)
+{
+    const char *key = world_key(&world, id, KEYS_KIND_DATA);
+    if (chunk >= 0)
+        memory_store_spoil(world_store(&world, store), key,
+                           (uint64_t)chunk * CHUNK + CHUNK / 8);
+    else if (chunk == -2)
+        memory_store_drop(world_store(&world, store), key);
+}
+
+static void assert_remembered(const char *store, int chunk)
+{
+    world_assert_state(&world, id, store,
+                       chunk == -1   ? CATALOG_COPY_COMPLETE
+                       : chunk == -2 ? CATALOG_COPY_MISSING
+                                     : CATALOG_COPY_DAMAGED);
+}
+
+START_TEST(a_restore_fails_only_when_no_copy_has_a_chunk_whole)
+{
+    teardown();
+    begin_large("stores = [ \"nas\", \"offsite\" ];");
+    memory_store_set_rules(world_store(&world, "nas"), NULL);
+    memory_store_set_rules(world_store(&world, "offsite"), NULL);
+    id = world_take(&world);
+    programs("");
+    struct text whole;
+    text_init(&whole, 1 << 25);
+    const struct text *data = memory_store_bytes(world_store(&world, "nas"),
+                                                 world_key(&world, id, KEYS_KIND_DATA));
+    text_add_bytes(&whole, data->data, data->length);
+    break_copy("nas", failing[_i].nas);
+    break_copy("offsite", failing[_i].offsite);
+    if (failing[_i].error) {
+        refused(&plain, ERR_CORRUPT, failing[_i].error);
+        ck_assert_ptr_nonnull(strstr(world.err.text, "store \"offsite\""));
+        assert_remembered("nas", failing[_i].nas);
+        assert_remembered("offsite", failing[_i].offsite);
+    } else {
+        restored(&plain);
+        ck_assert_uint_eq(content(saved)->length, whole.length);
+        ck_assert_mem_eq(text.data, whole.data, whole.length);
+        ck_assert_str_eq(world.store, failing[_i].last);
+        assert_remembered("nas", failing[_i].nas);
+        bool seen = failing[_i].nas != -1; /* the other copy was looked at */
+        assert_remembered("offsite", seen && failing[_i].offsite > failing[_i].nas
+                                         ? failing[_i].offsite
+                                         : -1);
+    }
+    text_release(&whole);
 }
 END_TEST
 
@@ -480,6 +560,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_psql_that_ends_well_before_it_had_all_is_no_success);
     tcase_add_test(tcase, restore_feeds_psql_nothing_that_was_not_checked);
     tcase_add_test(tcase, a_store_that_breaks_off_leaves_no_success);
+    tcase_add_loop_test(tcase, a_restore_fails_only_when_no_copy_has_a_chunk_whole, 0,
+                        sizeof failing / sizeof *failing);
     tcase_add_test(tcase, a_target_with_tables_is_refused_unless_it_is_wanted_so);
     tcase_add_test(tcase, a_target_that_does_not_exist_is_told_so);
     tcase_add_test(tcase, a_server_that_is_not_there_is_told_so);

@@ -133,7 +133,7 @@ START_TEST(a_broken_copy_is_read_only_by_who_names_its_store_or_verifies)
     const struct copy_reader_spec named = {.store = "nas"}, check = {.broken_too = true};
     set_state("nas", broken[_i]);
     set_state("offsite", broken[_i]);
-    assert_refused(&any, ERR_NOT_FOUND, "has no good copy in any store");
+    assert_refused(&any, ERR_CORRUPT, "has no good copy in any store");
     assert_opens(&named, "nas");
     assert_opens(&check, "nas");
 }
