@@ -14,7 +14,8 @@
  * legal holds of our own configuration are tried on an upload that is aborted, never on an
  * object.
  *
- * About 25 requests and 11 MiB (two parts of the least size and a bit). One thread.
+ * Requests are built as those of uploads are, so what is tried is what a backup does. About 25
+ * of them and 11 MiB (two parts of the least size and a bit). One thread.
  * Sources: S3.md sections 1.5 to 1.8, MINIO.md, SERVERS.md.
  */
 #ifndef PGKEEP_S3_PROBE_H
@@ -53,13 +54,11 @@ struct s3_probe_spec {
     int64_t timeout_ms;
 };
 
-/* Asks all of it. The client's retry time is 15 s from then on. What fails is a finding; -1
- * only when cancelled (ERR_CANCELLED), or there is no memory: findings so far stay. Release
- * it in any case. */
+/* Asks all of it, each question for 15 s at most. What fails is a finding; -1 only when
+ * cancelled (ERR_CANCELLED), or there is no memory: findings so far stay. Release it in any
+ * case. */
 int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
                  struct s3_probe *out, struct err *err) MUST_USE;
 void s3_probe_release(struct s3_probe *probe);
-/* "ok" "warning" "failed" "skipped" */
-const char *s3_probe_verdict_name(enum s3_probe_verdict verdict);
 
 #endif

@@ -79,17 +79,22 @@ int s3_global_init(struct err *err) MUST_USE;
 void s3_global_release(void);
 void s3_config_init(struct s3_config *config);
 struct s3_client *s3_client_new(const struct s3_config *config, struct err *err) MUST_USE;
-/* NULL-safe; ends its thread; no call may be under way */
-void s3_client_free(struct s3_client *client);
-/* Budget of the requests that follow (a probe before the dump wants 15 s, not 30 min). */
+/* How a handle's requests are carried out. */
+struct s3_call {
+    int64_t retry_time_ms; /* per request; 0: as with the handle it is made of */
+    bool cleaning; /* carried out although the process is cancelled, each within 60 s */
+};
+/* One more handle on the same client: its connections, credentials and clock, but requests of
+ * its own kind. For a question that must not take long, and for clean-up, beside what other
+ * threads do. */
+struct s3_client *s3_client_with(struct s3_client *client,
+                                 const struct s3_call *call) MUST_USE;
+/* Budget of this handle's requests that follow (0: 30 min). */
 void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms);
-/* Clean-up: while it is set, requests are carried out although the process is cancelled, each
- * within 60 s. */
-void s3_client_set_cleaning(struct s3_client *client, bool cleaning);
+/* NULL-safe; no call may be under way. That of s3_client_new is freed last: it ends the thread. */
+void s3_client_free(struct s3_client *client);
 /* Server's Date minus ours, from the last answer, in seconds; *known false before any. */
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
-/* Name of the provider row. */
-const char *s3_client_provider(const struct s3_client *client);
 /* The configured prefix as it is put in front of keys: "" or "p/q/". */
 const char *s3_client_prefix(const struct s3_client *client);
 /* After how many hours the service removes an upload that is not finished; 0: never. */
@@ -216,17 +221,16 @@ int s3_upload_finish(struct s3_upload *upload, struct s3_object *out,
 void s3_upload_free(struct s3_upload *upload);
 /* The same, and says whether surely nothing of an unfinished one is left on the service. */
 bool s3_upload_discard(struct s3_upload *upload);
-uint64_t s3_upload_sent(struct s3_upload *upload); /* bytes acknowledged; any thread */
 
-struct s3_pending {
+struct s3_unfinished {
     char *key;
     char *upload_id;
     int64_t initiated; /* seconds UTC */
 };
-typedef int (*s3_each_pending)(void *context, const struct s3_pending *pending,
-                               struct err *err);
+typedef int (*s3_each_unfinished)(void *context, const struct s3_unfinished *pending,
+                                  struct err *err);
 /* Open multipart uploads under a prefix, or of an exact key (MinIO lists no other way). */
-int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_pending each,
+int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_unfinished each,
                     void *context, struct err *err) MUST_USE;
 /* 404 NoSuchUpload is success; repeated until ListParts is empty, for 60 s at most. */
 int s3_abort_upload(struct s3_client *client, const char *key, const char *upload_id,

@@ -5,80 +5,57 @@
  */
 #include "s3/core/engine.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "s3/core/answer.h"
 
 enum {
     STALL_SECONDS = 60,
     LEAST_STALL_SECONDS = 5,
-    PATIENCE_SECONDS = 900, /* AWS: a Complete may take several minutes */
-    LEAST_SPEED = 1024,     /* bytes/s: a line that is slower is given up for a new one */
+    LONG_STALL_SECONDS = 900, /* AWS: a Complete may take several minutes */
+    LEAST_SPEED = 1024,       /* bytes/s: a line that is slower is given up for a new one */
     SMALL_BODY = 1 << 20,
 };
 
-static void add_header(struct strlist *lines, const char *name, const char *value)
-{
-    strlist_addf(lines, "%s: %s", name, value);
-}
-
-static void add_md5(struct s3_task *task)
+static void add_headers(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
     char md5[4 * ((MD5_SIZE + 2) / 3) + 1];
 
-    if (request->has_md5)
-        add_header(&task->lines, "Content-MD5", digest_base64(request->md5, MD5_SIZE, md5));
-}
-
-static void add_range(struct s3_task *task)
-{
-    const struct s3_request *request = task->request;
-    unsigned long long first = request->first + task->got;
-    unsigned long long last = request->last;
-
+    strlist_add(&task->lines, "User-Agent: pgkeep/" PGKEEP_VERSION);
+    /* Without Accept-Encoding nobody on the way should unpack anything; some do. */
+    strlist_add(&task->lines, "Accept-Encoding: identity");
+    if (task->discovering)
+        return;
+    for (size_t i = 0; i < request->headers.count; i++)
+        strlist_add(&task->lines, request->headers.items[i]);
+    if ((request->digests.known & DIGESTS_MD5) != 0)
+        strlist_addf(&task->lines, "Content-MD5: %s",
+                     digest_base64(request->digests.md5, MD5_SIZE, md5));
+    /* What came before the last attempt was cut need not come again. */
     if (request->ranged)
-        strlist_addf(&task->lines, "Range: bytes=%llu-%llu", first, last);
+        strlist_addf(&task->lines, "Range: bytes=%llu-%llu",
+                     (unsigned long long)(request->first + task->received),
+                     (unsigned long long)request->last);
 }
 
-static void add_all(struct strlist *out, const struct strlist *from)
-{
-    for (size_t i = 0; i < from->count; i++)
-        strlist_add(out, from->items[i]);
-}
-
-/* "Name: value" as the signer wants it: the name ends where the colon was in a copy. */
-static struct s3_header *split_headers(const struct strlist *lines, struct strlist *copies)
-{
-    struct s3_header *headers = memory_array(lines->count + 1, sizeof *headers);
-
-    add_all(copies, lines);
-    for (size_t i = 0; i < copies->count; i++) {
-        char *colon = strchr(copies->items[i], ':');
-        *colon = '\0';
-        headers[i].name = copies->items[i];
-        headers[i].value = colon + 1 + strspn(colon + 1, " ");
-    }
-    return headers;
-}
-
-/* The question for the region has no body. */
-static const char *payload_of(const struct s3_task *task, char hex[SHA256_HEX])
-{
-    unsigned char sha256[SHA256_SIZE];
-
-    if (!task->discovering)
-        return task->payload;
-    digest_sha256("", 0, sha256);
-    return digest_hex(sha256, sizeof sha256, hex);
-}
-
+/* Adds the signature and what belongs to it to the lines. */
 static int sign(struct s3_task *task, const struct s3_uri *uri, const char *region,
                 const char *query, struct err *err)
 {
-    char payload[SHA256_HEX];
+    /* SHA-256 of nothing: the question for the region has no body. */
+    static const char empty[] =
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     struct strlist copies = {0};
-    struct s3_header *headers = split_headers(&task->lines, &copies);
+    struct s3_header *headers = memory_array(task->lines.count, sizeof *headers);
+
+    /* "Name: value" as the signer wants it: the name ends where the colon was in a copy. */
+    for (size_t i = 0; i < task->lines.count; i++) {
+        strlist_add(&copies, task->lines.items[i]);
+        char *colon = strchr(copies.items[i], ':');
+        *colon = '\0';
+        headers[i].name = copies.items[i];
+        headers[i].value = colon + 1 + strspn(colon + 1, " ");
+    }
     struct s3_sign_request request = {.credentials = &task->signed_with,
                                       .method = task->exchange.method,
                                       .host = uri->host,
@@ -86,40 +63,38 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
                                       .query = query,
                                       .headers = headers,
                                       .header_count = copies.count,
-                                      .payload = payload_of(task, payload),
+                                      .payload = task->discovering ? empty : task->payload,
                                       .region = region,
                                       .service = "s3",
                                       .time = s3_client_time(task->client)};
-    int result = s3_sign(task->client->signer, &request, &task->lines, err);
+    int result = s3_sign(s3_client_signer(task->client), &request, &task->lines, err);
 
     free(headers);
     strlist_wipe(&copies);
     return result;
 }
 
-static void find_address(struct s3_task *task, struct s3_uri *uri, char **region)
-{
-    task->moves_seen = task->client->moves;
-    s3_client_address(task->client, task->discovering ? NULL : task->request->key, uri,
-                      region);
-    if (!task->redirected || task->discovering)
-        return;
-    s3_uri_release(uri);
-    s3_uri_init(uri, &task->redirect, false, NULL, NULL);
-}
-
 static int address_and_sign(struct s3_task *task, struct err *err)
 {
+    struct s3_request *request = task->request;
     struct s3_uri uri;
     char *region = NULL;
     struct text query;
 
-    find_address(task, &uri, &region);
+    /* The region is asked of the bucket. A redirect holds for this request alone, and its
+     * path is whole. */
+    task->region_version = task->client->engine->region_version;
+    s3_client_address(task->client, task->discovering ? NULL : request->key, &uri, &region);
+    if (task->redirected && !task->discovering) {
+        s3_uri_release(&uri);
+        s3_uri_init(&uri, &task->redirect, false, NULL, NULL);
+    }
+
     text_init(&query, 16 << 10);
     if (task->discovering)
         text_add(&query, "location=");
     else
-        s3_query_text(&task->request->query, &query);
+        s3_query_text(&request->query, &query);
     int result = text_check(&query, "the query", err);
     if (result == 0)
         result = sign(task, &uri, region, query.data, err);
@@ -143,7 +118,7 @@ static void set_limits(struct s3_task *task)
     struct s3_exchange *exchange = &task->exchange;
     int64_t left =
         task->retry.started_ms + task->retry.budget_ms - s3_client_now(task->client);
-    int64_t connect = task->client->connect_timeout_ms;
+    int64_t connect = task->client->engine->connect_timeout_ms;
     int64_t stall = at_least(left / 1000, LEAST_STALL_SECONDS);
 
     left = at_least(left, 1000);
@@ -151,11 +126,11 @@ static void set_limits(struct s3_task *task)
     exchange->stall_seconds = stall < STALL_SECONDS ? stall : STALL_SECONDS;
     exchange->least_speed = LEAST_SPEED;
     exchange->timeout_ms = left;
-    if (request->patient) {
-        exchange->stall_seconds = PATIENCE_SECONDS;
+    if (request->long_running) {
+        exchange->stall_seconds = LONG_STALL_SECONDS;
         exchange->least_speed = 1;
     }
-    if (request->patient || request->body_size > SMALL_BODY || request->out != NULL ||
+    if (request->long_running || request->body_size > SMALL_BODY || request->out != NULL ||
         request->buffer != NULL)
         exchange->timeout_ms = 0;
 }
@@ -165,60 +140,49 @@ static void set_limits(struct s3_task *task)
  * first. */
 static bool may_be_sent_twice(const struct s3_request *request)
 {
-    if (strcmp(request->method, "POST") == 0)
-        return false;
-    return !s3_request_has(request, "If-None-Match:");
+    return strcmp(request->method, "POST") != 0 &&
+           !s3_request_has(request, "If-None-Match:");
 }
 
-static void set_exchange(struct s3_task *task)
+int s3_attempt_prepare(struct s3_task *task, struct err *err)
 {
-    const struct s3_request *request = task->request;
+    const struct s3_engine *engine = task->client->engine;
+    struct s3_request *request = task->request;
     struct s3_exchange *exchange = &task->exchange;
+
+    /* Nothing of the last attempt is left, in the answer or with the caller; but of a range
+     * the bytes that came. */
+    s3_answer_clear(&request->answer);
+    text_init(&task->error_body, 64 << 10);
+    task->head_complete = task->written_damaged = false;
+    task->refused = NULL;
+    if (request->out != NULL && request->out->length > task->out_start) {
+        request->out->length = task->out_start;
+        request->out->data[task->out_start] = '\0';
+    }
+    /* The whole range is there and still it was no answer (a wrong size, another ETag):
+     * from its beginning. */
+    if (task->received > request->last - request->first)
+        task->received = 0;
 
     exchange->method = task->discovering ? "GET" : request->method;
     exchange->body = task->discovering ? NULL : request->body;
     exchange->body_size = task->discovering ? 0 : request->body_size;
     exchange->fresh = task->fresh || !may_be_sent_twice(request);
-    exchange->no_expect = task->client->no_expect;
+    exchange->no_expect = engine->no_expect;
     exchange->on_head = s3_attempt_head;
     exchange->on_body = s3_attempt_body;
     exchange->context = task;
     set_limits(task);
-}
 
-int s3_attempt_prepare(struct s3_task *task, struct err *err)
-{
-    struct s3_request *request = task->request;
-
-    /* The whole range is there and still it was no answer (a wrong size, another ETag):
-     * from its beginning. */
-    if (task->got > request->last - request->first)
-        task->got = 0;
-    set_exchange(task);
-    s3_answer_clear(&request->answer);
-    text_init(&task->error_body, 64 << 10);
-    task->headed = false;
-    task->refused = NULL;
-    /* What an attempt that was cut left behind must not stand in front of the next one's. */
-    if (request->out != NULL && request->out->length > task->out_start) {
-        request->out->length = task->out_start;
-        request->out->data[task->out_start] = '\0';
-    }
-    strlist_add(&task->lines, "User-Agent: pgkeep/" PGKEEP_VERSION);
-    /* Without Accept-Encoding nobody on the way should unpack anything; some do. */
-    strlist_add(&task->lines, "Accept-Encoding: identity");
-    if (task->client->plain && request->lenient)
-        s3_attempt_drop_extras(request);
-    if (!task->discovering) {
-        add_all(&task->lines, &request->headers);
-        add_md5(task);
-        add_range(task);
-    }
-    if (s3_credentials_get(task->client->credentials, &task->signed_with, err) < 0 ||
+    if (engine->no_extensions && request->optional_headers)
+        s3_attempt_drop_optional_headers(request);
+    add_headers(task);
+    if (s3_credentials_get(engine->credentials, &task->signed_with, err) < 0 ||
         address_and_sign(task, err) < 0)
         return -1;
-    task->exchange.url = task->url;
-    task->exchange.headers = &task->lines;
+    exchange->url = task->url;
+    exchange->headers = &task->lines;
     return 0;
 }
 

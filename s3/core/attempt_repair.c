@@ -8,62 +8,55 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-static bool repair_clock(struct s3_task *task)
-{
-    struct s3_client *client = task->client;
-    bool known;
-
-    pthread_mutex_lock(&client->lock);
-    known = client->clock_known;
-    client->clock_applied = client->clock_offset;
-    pthread_mutex_unlock(&client->lock);
-    return known;
-}
-
+/* The body is hashed once more: if it is still what it was, the line or the service damaged
+ * it. */
 static bool repair_body(struct s3_task *task)
 {
-    const struct s3_request *request = task->request;
+    struct s3_request *request = task->request;
+    static const char *const condition[] = {"If-None-Match:"};
     unsigned char md5[MD5_SIZE];
 
     if (task->refused != NULL)
-        task->got = 0;
-    if (!request->has_md5)
-        return true;
-    digest_md5(request->body, request->body_size, md5);
-    /* The body is hashed once more: if it is still what it was, the line or the service
-     * damaged it. */
-    if (memcmp(md5, request->md5, MD5_SIZE) == 0)
-        return true;
-    err_set(&task->own, ERR_CORRUPT,
-            "the data changed in this machine's memory before it was sent");
-    return false;
+        task->received = 0;
+    if ((request->digests.known & DIGESTS_MD5) != 0) {
+        digest_md5(request->body_size > 0 ? request->body : "", request->body_size, md5);
+        if (memcmp(md5, request->digests.md5, MD5_SIZE) != 0) {
+            err_set(&task->local_err, ERR_CORRUPT,
+                    "the data changed in this machine's memory before it was sent");
+            return false;
+        }
+    }
+    /* What stands under the key now is ours: the next attempt must not trip over it. */
+    if (task->written_damaged)
+        s3_request_drop(request, condition, 1);
+    return true;
 }
 
-static bool set_region(struct s3_client *client, const char *region)
+/* For the whole client: every other request would be sent to the wrong region as well. */
+static bool set_region(struct s3_engine *engine, const char *region)
 {
     bool changed = false;
 
     if (!s3_region_is_valid(region))
         return false;
-    pthread_mutex_lock(&client->lock);
-    if (strcmp(client->region, region) != 0) {
-        memory_replace(&client->region, region);
+    pthread_mutex_lock(&engine->lock);
+    if (strcmp(engine->region, region) != 0) {
+        memory_replace(&engine->region, region);
         changed = true;
     }
-    /* For the whole client: every other request would be sent to the wrong region as well. */
-    if (s3_endpoint_set_region(&client->endpoint, region))
+    if (s3_endpoint_set_region(&engine->endpoint, region))
         changed = true;
-    pthread_mutex_unlock(&client->lock);
-    client->moves += changed;
+    pthread_mutex_unlock(&engine->lock);
+    engine->region_version += changed;
     return changed;
 }
 
 /* For this request only. Credentials go no further than s3_endpoint_may_follow allows. */
 static bool follow_location(struct s3_task *task)
 {
+    struct s3_engine *engine = task->client->engine;
     struct s3_endpoint target;
     struct err ignored = {0};
-    bool may;
     char *location = memory_strdup(task->request->answer.location);
 
     location[strcspn(location, "?#")] = '\0';
@@ -74,10 +67,10 @@ static bool follow_location(struct s3_task *task)
     free(location);
     if (!parsed)
         return false;
-    pthread_mutex_lock(&task->client->lock);
-    may = s3_endpoint_may_follow(&task->client->endpoint, target.host) &&
-          (target.tls || !task->client->tls);
-    pthread_mutex_unlock(&task->client->lock);
+    pthread_mutex_lock(&engine->lock);
+    bool may = s3_endpoint_may_follow(&engine->endpoint, target.host) &&
+               (target.tls || !engine->tls);
+    pthread_mutex_unlock(&engine->lock);
     if (!may) {
         s3_endpoint_release(&target);
         return false;
@@ -95,10 +88,11 @@ static bool follow_location(struct s3_task *task)
  * services name the region nowhere else. */
 static bool repair_region(struct s3_task *task)
 {
+    struct s3_engine *engine = task->client->engine;
     const struct s3_answer *answer = &task->request->answer;
 
-    if (set_region(task->client, answer->bucket_region) ||
-        task->moves_seen != task->client->moves || follow_location(task))
+    if (set_region(engine, answer->bucket_region) ||
+        task->region_version != engine->region_version || follow_location(task))
         return true;
     if (task->discovered)
         return false;
@@ -108,66 +102,54 @@ static bool repair_region(struct s3_task *task)
     return true;
 }
 
-static bool is_extra(const char *line)
-{
-    static const char *const extras[] = {"If-None-Match:", "x-amz-checksum-",
-                                         "x-amz-mp-object-size:"};
+/* What they guard is guarded by other means, too: a dump of hours is not given up for them. */
+static const char *const optional_headers[] = {"If-None-Match:", "x-amz-checksum-",
+                                               "x-amz-mp-object-size:"};
+enum { OPTIONAL_HEADERS = sizeof optional_headers / sizeof optional_headers[0] };
 
-    for (size_t i = 0; i < sizeof extras / sizeof extras[0]; i++)
-        if (text_starts_with(line, extras[i]))
+bool s3_attempt_has_optional_headers(const struct s3_request *request)
+{
+    for (size_t i = 0; i < OPTIONAL_HEADERS; i++)
+        if (s3_request_has(request, optional_headers[i]))
             return true;
     return false;
 }
 
-bool s3_attempt_has_extras(const struct s3_request *request)
+void s3_attempt_drop_optional_headers(struct s3_request *request)
 {
-    for (size_t i = 0; i < request->headers.count; i++)
-        if (is_extra(request->headers.items[i]))
-            return true;
-    return false;
-}
-
-void s3_attempt_drop_extras(struct s3_request *request)
-{
-    struct strlist *headers = &request->headers;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < headers->count; i++) {
-        if (is_extra(headers->items[i]))
-            free(headers->items[i]);
-        else
-            headers->items[kept++] = headers->items[i];
-    }
-    headers->count = kept;
-}
-
-/* What they guard is guarded by other means, too: a dump of hours is not given up for them.
- */
-static bool go_on_without_extras(struct s3_client *client)
-{
-    if (!client->plain)
-        log_warning("the service does not know conditions or checksums, and gets none any "
-                    "more; set its provider");
-    client->plain = true;
-    return true;
+    s3_request_drop(request, optional_headers, OPTIONAL_HEADERS);
+    request->crc64 = false;
 }
 
 bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
 {
+    struct s3_engine *engine = task->client->engine;
+    int status = task->request->answer.status;
+
     switch (class_) {
-    case S3_CLASS_CLOCK:
-        return repair_clock(task);
+    case S3_CLASS_CLOCK: {
+        pthread_mutex_lock(&engine->lock);
+        bool known = engine->clock_known;
+        engine->clock_applied = engine->clock_offset;
+        pthread_mutex_unlock(&engine->lock);
+        return known;
+    }
     case S3_CLASS_CREDENTIALS:
-        s3_credentials_invalidate(task->client->credentials, &task->signed_with);
+        s3_credentials_invalidate(engine->credentials, &task->signed_with);
         return true;
     case S3_CLASS_DAMAGED:
         return repair_body(task);
     case S3_CLASS_REDIRECT:
         return repair_region(task);
     case S3_CLASS_FEATURE:
-        if (task->request->answer.status == 501)
-            return go_on_without_extras(task->client);
-        task->client->no_expect = true;
+        if (status != 501) {
+            engine->no_expect = true;
+            return true;
+        }
+        if (!engine->no_extensions)
+            log_warning("the service does not know conditions or checksums, and gets none "
+                        "any more; set its provider");
+        engine->no_extensions = true;
         return true;
     case S3_CLASS_TRANSIENT:
     case S3_CLASS_NAME:
@@ -175,7 +157,7 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
         return true;
     case S3_CLASS_THROTTLE:
         /* Another node of the service may have more time (Backblaze asks for just that). */
-        task->fresh = task->request->answer.status == 503;
+        task->fresh = status == 503;
         return true;
     case S3_CLASS_PERMANENT:
     case S3_CLASS_COUNT:

@@ -1,7 +1,7 @@
 /*
  * A client from its configuration. The order in set_address matters: the endpoint says
  * which provider it is, the provider's row may name a region, and only Amazon's endpoint is
- * made from the region. credentials come late, as they need region and endpoint to know
+ * made from the region. Credentials come late, as they need region and endpoint to know
  * their STS; the engine's thread is last and starts at once.
  */
 #include "s3/core/client.h"
@@ -16,7 +16,7 @@ enum {
     CONNECTIONS = 16,
     MAX_CONNECTIONS = 256,
     CONNECT_TIMEOUT_MS = 10000,
-    WASTE_ALLOWED = 1 << 30,
+    RETRANSMITTED_ALLOWED = 1 << 30,
 };
 
 void s3_config_init(struct s3_config *config)
@@ -24,7 +24,7 @@ void s3_config_init(struct s3_config *config)
     *config = (struct s3_config){0};
 }
 
-/* ---- chance and time */
+/* ---- chance and time, unless a test replaces them ---- */
 
 static uint64_t random_bits(void *unused)
 {
@@ -47,157 +47,91 @@ static int64_t monotonic(void *unused)
     return clock_monotonic_ms();
 }
 
-/* ---- where to: endpoint, region, provider, style */
+/* ---- where to: endpoint, region, provider, style ---- */
 
-/* The endpoint's text: configured, AWS_ENDPOINT_URL_S3 and its like; NULL: Amazon's. */
-static int find_endpoint(const struct s3_config *config, char **text, struct err *err)
-{
-    *text = memory_strdup(config->endpoint);
-    if (*text != NULL)
-        return 0;
-    return s3_ambient_endpoint(config->profile, "S3", text, err);
-}
-
-static int find_region(struct s3_client *client, const struct s3_config *config,
+/* The configured region, the one in Amazon's host name, the environment's, the provider's. */
+static int find_region(struct s3_engine *engine, const struct s3_config *config,
                        struct err *err)
 {
-    client->region = memory_strdup(config->region);
-    if (client->region == NULL && client->endpoint.host != NULL)
-        client->region = s3_endpoint_region(&client->endpoint);
-    if (client->region == NULL &&
-        s3_ambient_region(config->profile, &client->region, err) < 0)
+    engine->region = memory_strdup(config->region);
+    if (engine->region == NULL && engine->endpoint.host != NULL)
+        engine->region = s3_endpoint_region(&engine->endpoint);
+    if (engine->region == NULL &&
+        s3_ambient_region(config->profile, &engine->region, err) < 0)
         return -1;
-    if (client->region == NULL)
-        client->region = memory_strdup(client->row.region);
-    if (client->region == NULL)
-        client->region = memory_strdup("us-east-1");
-    if (s3_region_is_valid(client->region))
+    if (engine->region == NULL)
+        engine->region = memory_strdup(engine->provider.region);
+    if (engine->region == NULL)
+        engine->region = memory_strdup("us-east-1");
+    if (s3_region_is_valid(engine->region))
         return 0;
-    return err_set(err, ERR_CONFIG, "\"%s\" is no region", client->region);
+    return err_set(err, ERR_CONFIG, "\"%s\" is not a region", engine->region);
 }
 
-static int find_provider(struct s3_client *client, const struct s3_config *config,
+/* The row that is named or that the endpoint tells, with what the configuration overrides. */
+static int find_provider(struct s3_engine *engine, const struct s3_config *config,
                          struct err *err)
 {
     const struct s3_provider *row;
 
     if (config->provider != NULL)
         row = s3_provider_find(config->provider, err);
+    else if (engine->endpoint.host != NULL)
+        row = s3_provider_of(&engine->endpoint);
     else
-        row = client->endpoint.host != NULL ? s3_provider_of(&client->endpoint)
-                                            : s3_provider_find("aws", err);
+        row = s3_provider_find("aws", err);
     if (row == NULL)
         return -1;
-    client->row = *row;
+    engine->provider = *row;
     if (config->max_parts != 0)
-        client->row.max_parts = config->max_parts;
+        engine->provider.max_parts = config->max_parts;
     if (config->list_version != 0)
-        client->row.list_version = config->list_version;
+        engine->provider.list_version = config->list_version;
     return 0;
 }
 
-static int set_aws_endpoint(struct s3_client *client, const struct s3_config *config,
-                            struct err *err)
-{
-    bool fips = false, dualstack = false;
-
-    if (s3_ambient_flags(config->profile, &fips, &dualstack, err) < 0)
-        return -1;
-    return s3_endpoint_aws(client->region, fips, dualstack, &client->endpoint, err);
-}
-
-static int set_address(struct s3_client *client, const struct s3_config *config,
+static int set_address(struct s3_engine *engine, const struct s3_config *config,
                        struct err *err)
 {
-    char *text = NULL;
     enum s3_style style = config->style;
+    bool fips = false, dualstack = false;
+    char *text = memory_strdup(config->endpoint);
 
-    if (find_endpoint(config, &text, err) < 0)
+    /* The endpoint: configured, or AWS_ENDPOINT_URL_S3 and its like. */
+    if (text == NULL && s3_ambient_endpoint(config->profile, "S3", &text, err) < 0)
         return -1;
-    int result = text == NULL ? 0 : s3_endpoint_parse(text, &client->endpoint, err);
+    int result = text == NULL ? 0 : s3_endpoint_parse(text, &engine->endpoint, err);
     free(text);
-    if (result < 0 || find_provider(client, config, err) < 0 ||
-        find_region(client, config, err) < 0)
+    if (result < 0 || find_provider(engine, config, err) < 0 ||
+        find_region(engine, config, err) < 0)
         return -1;
-    if (client->endpoint.host == NULL && set_aws_endpoint(client, config, err) < 0)
+
+    /* None: Amazon's of the region. */
+    if (engine->endpoint.host == NULL &&
+        (s3_ambient_flags(config->profile, &fips, &dualstack, err) < 0 ||
+         s3_endpoint_aws(engine->region, fips, dualstack, &engine->endpoint, err) < 0))
         return -1;
-    client->tls = client->endpoint.tls;
+
+    engine->tls = engine->endpoint.tls;
     if (style == S3_STYLE_AUTO)
-        style = client->row.style;
-    if (s3_endpoint_check_secure(&client->endpoint, config->allow_insecure, err) < 0)
+        style = engine->provider.style;
+    if (s3_endpoint_check_secure(&engine->endpoint, config->allow_insecure, err) < 0)
         return -1;
-    return s3_style_resolve(&client->endpoint, style, client->bucket, &client->virtual_host,
+    return s3_style_resolve(&engine->endpoint, style, engine->bucket, &engine->virtual_host,
                             err);
 }
 
 /* S3.md 1.2: a body is left unsigned only over TLS and with a Content-MD5. */
-static int set_signing(struct s3_client *client, const char *signing, struct err *err)
+static int set_signing(struct s3_engine *engine, const char *signing, struct err *err)
 {
     if (signing == NULL || strcmp(signing, "auto") == 0)
-        client->signs_payload = !client->tls;
+        engine->signs_payload = !engine->tls;
     else if (strcmp(signing, "always") == 0)
-        client->signs_payload = true;
+        engine->signs_payload = true;
     else if (strcmp(signing, "never") != 0)
         return err_set(err, ERR_CONFIG,
                        "payload signing is auto, always or never, not \"%s\"", signing);
     return 0;
-}
-
-/* ---- life */
-
-/* There are keys now, or a reason why not: what waits for them can start. */
-static void keys_changed(void *context)
-{
-    struct s3_client *client = context;
-    s3_http_wake(client->http);
-}
-
-static int open_credentials(struct s3_client *client, const struct s3_config *config,
-                            const char *ca_file, struct err *err)
-{
-    /* Regions of other services ("auto", "garage") are none of STS. */
-    const char *region = s3_endpoint_is_aws(&client->endpoint) ? client->region : NULL;
-    struct s3_credentials_config credentials = {.access_key = config->access_key,
-                                                .secret_key = config->secret_key,
-                                                .session_token = config->session_token,
-                                                .profile = config->profile,
-                                                .region = region,
-                                                .ca_file = ca_file,
-                                                .proxy = config->proxy,
-                                                .elsewhere = region == NULL,
-                                                .cancel = config->cancel,
-                                                .on_change = keys_changed,
-                                                .change_context = client};
-
-    client->credentials = s3_credentials_source_new(&credentials, err);
-    client->signer = s3_signer_new();
-    return client->credentials != NULL ? 0 : -1;
-}
-
-/* Under the lock: the engine's first turn looks at the client before this has returned. */
-static int open_http(struct s3_client *client, const struct s3_config *config,
-                     const char *ca_file, struct err *err)
-{
-    unsigned connections =
-        config->max_connections > 0 ? config->max_connections : CONNECTIONS;
-
-    if (connections > MAX_CONNECTIONS)
-        return err_set(err, ERR_CONFIG, "%u connections: at most %d", connections,
-                       MAX_CONNECTIONS);
-    struct s3_http_config http = {.ca_file = ca_file,
-                                  .proxy = config->proxy,
-                                  .no_proxy = s3_endpoint_is_loopback(&client->endpoint),
-                                  .connections = connections,
-                                  .idle_seconds = client->row.idle_seconds,
-                                  .limit_rate = config->limit_rate,
-                                  .cancel = config->cancel,
-                                  .on_turn = s3_engine_turn,
-                                  .context = client};
-    s3_window_init(&client->window, connections);
-    pthread_mutex_lock(&client->lock);
-    client->http = s3_http_new(&http, err);
-    pthread_mutex_unlock(&client->lock);
-    return client->http != NULL ? 0 : -1;
 }
 
 /* "p/q/" of "p/q", "/p/q/" ...; "" of "", "/" and NULL. */
@@ -212,67 +146,137 @@ static char *clean_prefix(const char *prefix)
     return memory_format("%.*s%s", (int)length, prefix, length > 0 ? "/" : "");
 }
 
-static int open_client(struct s3_client *client, const struct s3_config *config,
-                       struct err *err)
+/* ---- life ---- */
+
+/* There are keys now, or a reason why not: what waits for them can start. */
+static void keys_changed(void *context)
 {
+    struct s3_engine *engine = context;
+    s3_http_wake(engine->http);
+}
+
+static int open_credentials(struct s3_engine *engine, const struct s3_config *config,
+                            const char *ca_file, struct err *err)
+{
+    /* Regions of other services ("auto", "garage") are none of STS. */
+    const char *region = s3_endpoint_is_aws(&engine->endpoint) ? engine->region : NULL;
+    struct s3_credentials_config credentials = {.access_key = config->access_key,
+                                                .secret_key = config->secret_key,
+                                                .session_token = config->session_token,
+                                                .profile = config->profile,
+                                                .region = region,
+                                                .ca_file = ca_file,
+                                                .proxy = config->proxy,
+                                                .elsewhere = region == NULL,
+                                                .cancel = config->cancel,
+                                                .on_change = keys_changed,
+                                                .change_context = engine};
+
+    engine->credentials = s3_credentials_source_new(&credentials, err);
+    engine->signer = s3_signer_new();
+    return engine->credentials != NULL ? 0 : -1;
+}
+
+static int open_http(struct s3_engine *engine, const struct s3_config *config,
+                     const char *ca_file, struct err *err)
+{
+    unsigned connections =
+        config->max_connections > 0 ? config->max_connections : CONNECTIONS;
+
+    if (connections > MAX_CONNECTIONS)
+        return err_set(err, ERR_CONFIG, "%u connections: at most %d", connections,
+                       MAX_CONNECTIONS);
+    struct s3_http_config http = {.ca_file = ca_file,
+                                  .proxy = config->proxy,
+                                  .no_proxy = s3_endpoint_is_loopback(&engine->endpoint),
+                                  .connections = connections,
+                                  .idle_seconds = engine->provider.idle_seconds,
+                                  .limit_rate = config->limit_rate,
+                                  .cancel = config->cancel,
+                                  .on_turn = s3_engine_turn,
+                                  .context = engine};
+    s3_window_init(&engine->window, connections);
+    /* Under the lock: the first turn looks at the engine before this has returned. */
+    pthread_mutex_lock(&engine->lock);
+    engine->http = s3_http_new(&http, err);
+    pthread_mutex_unlock(&engine->lock);
+    return engine->http != NULL ? 0 : -1;
+}
+
+static void free_engine(struct s3_engine *engine)
+{
+    /* The thread that renews calls keys_changed, so it ends before what that wakes does. */
+    if (engine->renews)
+        s3_credentials_unhold(engine->credentials);
+    s3_http_free(engine->http);
+    s3_credentials_source_free(engine->credentials);
+    s3_signer_free(engine->signer);
+    s3_endpoint_release(&engine->endpoint);
+    strlist_release(&engine->object_headers);
+    strlist_wipe(&engine->key_headers);
+    free(engine->lock_mode);
+    free(engine->region);
+    free(engine->prefix);
+    free(engine->bucket);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+static struct s3_engine *open_engine(const struct s3_config *config, struct err *err)
+{
+    struct s3_engine *engine = memory_zalloc(sizeof *engine);
     char *ca_file = memory_strdup(config->ca_file);
     int result = -1;
 
-    if (client->bucket == NULL || *client->bucket == '\0')
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->changed, NULL);
+    engine->bucket = memory_strdup(config->bucket);
+    engine->prefix = clean_prefix(config->prefix);
+    engine->cancel = config->cancel;
+    engine->hooks = (struct s3_test_hooks){random_bits, same_delay, monotonic,
+                                           RETRANSMITTED_ALLOWED, NULL};
+    engine->connect_timeout_ms =
+        config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+
+    /* What it is to be, then what it needs for it, the thread last. */
+    if (engine->bucket == NULL || *engine->bucket == '\0')
         err_set(err, ERR_CONFIG, "a bucket is missing");
     else if (ca_file != NULL || s3_ambient_ca_file(config->profile, &ca_file, err) == 0)
-        result = set_address(client, config, err);
+        result = set_address(engine, config, err);
     if (result == 0)
-        result = s3_client_set_objects(client, config, err);
+        result = s3_engine_set_object_headers(engine, config, err);
     if (result == 0)
-        result = set_signing(client, config->payload_signing, err);
+        result = set_signing(engine, config->payload_signing, err);
     if (result == 0)
-        result = open_credentials(client, config, ca_file, err);
+        result = open_credentials(engine, config, ca_file, err);
     if (result == 0)
-        result = open_http(client, config, ca_file, err);
+        result = open_http(engine, config, ca_file, err);
     free(ca_file);
-    return result;
+    if (result == 0)
+        return engine;
+    free_engine(engine);
+    return NULL;
 }
 
 struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
 {
-    struct s3_client *client = memory_zalloc(sizeof *client);
+    struct s3_engine *engine = open_engine(config, err);
 
-    pthread_mutex_init(&client->lock, NULL);
-    pthread_cond_init(&client->changed, NULL);
-    client->bucket = memory_strdup(config->bucket);
-    client->cancel = config->cancel;
-    client->prefix = clean_prefix(config->prefix);
-    client->seam =
-        (struct s3_seam){random_bits, same_delay, monotonic, WASTE_ALLOWED, NULL};
-    client->retry_time_ms =
-        config->retry_time_ms > 0 ? config->retry_time_ms : S3_RETRY_TIME_MS;
-    client->connect_timeout_ms =
-        config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    if (open_client(client, config, err) == 0)
-        return client;
-    s3_client_free(client);
-    return NULL;
+    if (engine == NULL)
+        return NULL;
+    struct s3_client *client = memory_zalloc(sizeof *client);
+    client->engine = engine;
+    client->owns_engine = true;
+    s3_client_set_retry_time(client, config->retry_time_ms);
+    return client;
 }
 
 void s3_client_free(struct s3_client *client)
 {
     if (client == NULL)
         return;
-    /* The thread that renews calls keys_changed, so it ends before what that wakes does. */
-    if (client->renews)
-        s3_credentials_unhold(client->credentials);
-    s3_http_free(client->http);
-    s3_credentials_source_free(client->credentials);
-    s3_signer_free(client->signer);
-    s3_endpoint_release(&client->endpoint);
-    strlist_release(&client->object_headers);
-    strlist_wipe(&client->key_headers);
-    free(client->lock_mode);
-    free(client->region);
-    free(client->prefix);
-    free(client->bucket);
-    pthread_cond_destroy(&client->changed);
-    pthread_mutex_destroy(&client->lock);
+    if (client->owns_engine)
+        free_engine(client->engine);
     free(client);
 }

@@ -75,6 +75,7 @@ static const struct code_row code_rows[] = {
     {"InternalError", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},
     {"ServiceUnavailable", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},
     {"OperationAborted", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},
+    {"ConditionalRequestConflict", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},
     {"PriorRequestNotComplete", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},
     {"IncompleteBody", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},
     {"ClientDisconnected", S3_CLASS_TRANSIENT, ERR_TRANSIENT, NULL},

@@ -8,33 +8,27 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { SSE_C_KEY = 32, MD5_DIGITS = 2 * MD5_SIZE };
+enum { SSE_C_KEY = 32 };
 
-static int refuse(const struct s3_client *client, const char *what, struct err *err)
-{
-    return err_set(err, ERR_CONFIG, "%s has no %s", client->row.title, what);
-}
+/* ---- from the configuration ---- */
 
-static bool is_line(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
-            return false;
-    return true;
-}
-
-static int add_object_header(struct s3_client *client, const char *name, const char *value,
+static int add_object_header(struct s3_engine *engine, const char *name, const char *value,
                              struct err *err)
 {
+    bool is_line = value != NULL && *value != '\0';
+
     if (value == NULL)
         return 0;
-    if (!is_line(value) || *value == '\0')
+    for (const char *c = value; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
+            is_line = false;
+    if (!is_line)
         return err_set(err, ERR_CONFIG, "a value for %s cannot stand in a header", name);
-    strlist_addf(&client->object_headers, "%s: %s", name, value);
+    strlist_addf(&engine->object_headers, "%s: %s", name, value);
     return 0;
 }
 
-static int set_encryption(struct s3_client *client, const struct s3_config *config,
+static int set_encryption(struct s3_engine *engine, const struct s3_config *config,
                           struct err *err)
 {
     static const char *const names[] = {"AES256", "aws:kms", "aws:kms:dsse"};
@@ -51,13 +45,14 @@ static int set_encryption(struct s3_client *client, const struct s3_config *conf
         return err_set(
             err, ERR_CONFIG,
             "a key of your own and encryption by the service exclude each other");
-    /* An ETag that is no MD5 looks like one: without knowing better every part would count
-     * as damaged. */
-    client->etag_is_md5 = client->row.etag_is_md5 && !kms &&
+
+    /* An ETag that is not an MD5 looks like one: without knowing better every part would
+     * count as damaged. */
+    engine->etag_is_md5 = engine->provider.etag_is_md5 && !kms &&
                           config->sse_c_key_file == NULL && digest_available(DIGEST_MD5);
-    if (add_object_header(client, "x-amz-server-side-encryption", config->sse, err) < 0)
+    if (add_object_header(engine, "x-amz-server-side-encryption", config->sse, err) < 0)
         return -1;
-    return add_object_header(client, "x-amz-server-side-encryption-aws-kms-key-id",
+    return add_object_header(engine, "x-amz-server-side-encryption-aws-kms-key-id",
                              config->sse_kms_key, err);
 }
 
@@ -73,30 +68,30 @@ static int parse_sse_c_key(struct text *file, unsigned char key[SSE_C_KEY])
     return digest_from_base64(file->data, key, SSE_C_KEY);
 }
 
-static void add_sse_c_headers(struct s3_client *client, const unsigned char key[SSE_C_KEY])
+static void add_sse_c_headers(struct s3_engine *engine, const unsigned char key[SSE_C_KEY])
 {
     static const char prefix[] = "x-amz-server-side-encryption-customer";
     unsigned char md5[MD5_SIZE];
     char text[4 * ((SSE_C_KEY + 2) / 3) + 1];
 
     digest_md5(key, SSE_C_KEY, md5);
-    strlist_addf(&client->key_headers, "%s-algorithm: AES256", prefix);
-    strlist_addf(&client->key_headers, "%s-key: %s", prefix,
+    strlist_addf(&engine->key_headers, "%s-algorithm: AES256", prefix);
+    strlist_addf(&engine->key_headers, "%s-key: %s", prefix,
                  digest_base64(key, SSE_C_KEY, text));
     /* The same buffer holds the MD5 of the key next, which is no secret. */
     memory_wipe(text, sizeof text);
-    strlist_addf(&client->key_headers, "%s-key-MD5: %s", prefix,
+    strlist_addf(&engine->key_headers, "%s-key-MD5: %s", prefix,
                  digest_base64(md5, MD5_SIZE, text));
 }
 
-static int set_own_key(struct s3_client *client, const char *path, struct err *err)
+static int set_own_key(struct s3_engine *engine, const char *path, struct err *err)
 {
     struct text file;
     unsigned char key[SSE_C_KEY];
 
     if (path == NULL)
         return 0;
-    if (!client->tls && !s3_endpoint_is_loopback(&client->endpoint))
+    if (!engine->tls && !s3_endpoint_is_loopback(&engine->endpoint))
         return err_set(err, ERR_CONFIG, "a key of your own is sent over https only");
     if (!digest_available(DIGEST_MD5))
         return err_set(err, ERR_CONFIG,
@@ -107,14 +102,14 @@ static int set_own_key(struct s3_client *client, const char *path, struct err *e
         result = err_set(err, ERR_CONFIG, "%s: neither 32 bytes nor the base64 of 32 bytes",
                          path);
     if (result == 0)
-        add_sse_c_headers(client, key);
+        add_sse_c_headers(engine, key);
     memory_wipe(key, sizeof key);
     memory_wipe(file.data, file.length);
     text_release(&file);
     return result;
 }
 
-static int set_lock(struct s3_client *client, const struct s3_config *config,
+static int set_lock(struct s3_engine *engine, const struct s3_config *config,
                     struct err *err)
 {
     const char *mode = config->object_lock_mode;
@@ -122,10 +117,10 @@ static int set_lock(struct s3_client *client, const struct s3_config *config,
     if (mode == NULL && !config->legal_hold)
         return 0;
     /* Some services take the headers and protect nothing. */
-    if (!client->row.object_lock)
-        return refuse(client, "object lock", err);
+    if (!engine->provider.object_lock)
+        return err_set(err, ERR_CONFIG, "%s has no object lock", engine->provider.title);
     if (config->legal_hold &&
-        add_object_header(client, "x-amz-object-lock-legal-hold", "ON", err) < 0)
+        add_object_header(engine, "x-amz-object-lock-legal-hold", "ON", err) < 0)
         return -1;
     if (mode == NULL)
         return 0;
@@ -133,74 +128,62 @@ static int set_lock(struct s3_client *client, const struct s3_config *config,
         return err_set(err, ERR_CONFIG, "unknown lock mode \"%s\"", mode);
     if (config->object_lock_seconds <= 0)
         return err_set(err, ERR_CONFIG, "an object lock needs a time to last");
-    client->lock_mode = memory_strdup(mode);
-    client->lock_seconds = config->object_lock_seconds;
+    /* Its header tells a date, so it is made when an object is. */
+    engine->lock_mode = memory_strdup(mode);
+    engine->lock_seconds = config->object_lock_seconds;
     return 0;
 }
 
-int s3_client_set_objects(struct s3_client *client, const struct s3_config *config,
-                          struct err *err)
+int s3_engine_set_object_headers(struct s3_engine *engine, const struct s3_config *config,
+                                 struct err *err)
 {
-    if (config->tagging != NULL && !client->row.tags)
-        return refuse(client, "tags", err);
-    if (add_object_header(client, "x-amz-storage-class", config->storage_class, err) < 0 ||
-        add_object_header(client, "x-amz-tagging", config->tagging, err) < 0)
+    if (config->tagging != NULL && !engine->provider.tags)
+        return err_set(err, ERR_CONFIG, "%s has no tags", engine->provider.title);
+    if (add_object_header(engine, "x-amz-storage-class", config->storage_class, err) < 0 ||
+        add_object_header(engine, "x-amz-tagging", config->tagging, err) < 0)
         return -1;
-    if (set_encryption(client, config, err) < 0 ||
-        set_own_key(client, config->sse_c_key_file, err) < 0)
+    if (set_encryption(engine, config, err) < 0 ||
+        set_own_key(engine, config->sse_c_key_file, err) < 0)
         return -1;
-    return set_lock(client, config, err);
+    return set_lock(engine, config, err);
 }
+
+/* ---- into a request ---- */
 
 void s3_client_add_key_headers(const struct s3_client *client, struct s3_request *request)
 {
-    for (size_t i = 0; i < client->key_headers.count; i++)
-        strlist_add(&request->headers, client->key_headers.items[i]);
+    const struct strlist *headers = &client->engine->key_headers;
+
+    for (size_t i = 0; i < headers->count; i++)
+        strlist_add(&request->headers, headers->items[i]);
 }
 
 void s3_client_add_object_headers(struct s3_client *client, struct s3_request *request)
 {
+    const struct s3_engine *engine = client->engine;
     char until[32];
 
-    for (size_t i = 0; i < client->object_headers.count; i++)
-        strlist_add(&request->headers, client->object_headers.items[i]);
+    for (size_t i = 0; i < engine->object_headers.count; i++)
+        strlist_add(&request->headers, engine->object_headers.items[i]);
     s3_client_add_key_headers(client, request);
-    if (client->lock_mode == NULL)
+    if (engine->lock_mode == NULL)
         return;
-    s3_request_header(request, "x-amz-object-lock-mode", "%s", client->lock_mode);
+    s3_request_header(request, "x-amz-object-lock-mode", "%s", engine->lock_mode);
     s3_request_header(request, "x-amz-object-lock-retain-until-date", "%s",
-                      clock_rfc3339(until, s3_client_time(client) + client->lock_seconds));
+                      clock_rfc3339(until, s3_client_time(client) + engine->lock_seconds));
 }
 
 void s3_client_add_encryption(const struct s3_client *client, struct s3_request *request)
 {
-    for (size_t i = 0; i < client->object_headers.count; i++)
-        if (text_starts_with(client->object_headers.items[i], "x-amz-server-side-"))
-            strlist_add(&request->headers, client->object_headers.items[i]);
+    const struct strlist *headers = &client->engine->object_headers;
+
+    for (size_t i = 0; i < headers->count; i++)
+        if (text_starts_with(headers->items[i], "x-amz-server-side-"))
+            strlist_add(&request->headers, headers->items[i]);
     s3_client_add_key_headers(client, request);
 }
 
 bool s3_client_has_own_key(const struct s3_client *client)
 {
-    return client->key_headers.count > 0;
-}
-
-bool s3_client_etag_is_md5(const struct s3_client *client)
-{
-    /* The bucket's own encryption may be KMS without our asking. */
-    return client->etag_is_md5 && !atomic_load(&client->kms_seen);
-}
-
-bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
-                            const unsigned char md5[MD5_SIZE])
-{
-    unsigned char other[MD5_SIZE];
-    char hex[MD5_DIGITS + 1];
-    size_t quote = *etag == '"' ? 1 : 0;
-
-    if (!s3_client_etag_is_md5(client) || strlen(etag) != MD5_DIGITS + 2 * quote)
-        return false;
-    memcpy(hex, etag + quote, MD5_DIGITS);
-    hex[MD5_DIGITS] = '\0';
-    return digest_from_hex(hex, other, MD5_SIZE) == 0 && memcmp(other, md5, MD5_SIZE) != 0;
+    return client->engine->key_headers.count > 0;
 }

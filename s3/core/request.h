@@ -10,12 +10,13 @@
  * until the answer is final or the time budget is used up:
  *
  *     transport failures         on a fresh connection
- *     5xx
+ *     5xx, conflicts (409)
  *     throttling                 and halves what may be in flight
  *     clock skew                 signs with the server's time
  *     expired credentials        fetches new ones
  *     a wrong region             finds the right one
- *     BadDigest                  once the body was hashed again
+ *     a body that did not arrive as it was sent (BadDigest, or `expect_etag` is not met)
+ *                                once the body was hashed again
  *     an <Error> inside a 200
  *
  * A body is memory, so each attempt begins it at byte 0; a ranged answer goes on where the last
@@ -30,8 +31,8 @@
 #define PGKEEP_S3_CORE_REQUEST_H
 
 #include "base/digest.h"
-#include "s3/s3.h"
 #include "s3/http/uri.h"
+#include "s3/s3.h"
 
 enum { S3_ACCEPT_MAX = 4 };
 
@@ -77,17 +78,23 @@ struct s3_request {
     char *key;          /* owned copy, relative to the client's prefix; NULL: the bucket */
     struct s3_query query;  /* subresource and parameters */
     struct strlist headers; /* "Name: value", all signed; s3_request_header adds */
-    const char *what;       /* noun for errors ("part 7"); NULL: method and key */
+    char name[64]; /* noun for errors ("part 7"), by s3_request_name; "": method and key */
 
     /* Body of PUT and POST. Content-Length always; Content-MD5 always, and the payload's
-     * SHA-256 where the client signs it: both are computed in s3_request_submit, on the
-     * caller's thread, unless has_md5 says that md5 is filled in already. */
+     * SHA-256 where the client signs it. They are computed in s3_request_submit, on the
+     * caller's thread, unless `digests` knows them already. */
     const void *body;
     size_t body_size;
-    bool has_md5;
-    /* after submit; zeros and no header without MD5 (FIPS): then the SHA-256 is always
-     * signed */
-    unsigned char md5[MD5_SIZE];
+    struct part
+        *part; /* whose data the body is: digests are taken from it. NULL: nobody's */
+    /* After submit. Without MD5 (FIPS) no Content-MD5 is sent: then the SHA-256 is always
+     * signed. */
+    struct digests digests;
+    bool crc64; /* sends x-amz-checksum-crc64nvme */
+    /* A 2xx must bring an ETag, the body's where that can be compared, and of a CRC-64 that
+     * comes with it the same. What did not arrive whole is sent again a few times, then it is
+     * ERR_CORRUPT. */
+    bool expect_etag;
 
     /* Where the body of a 2xx answer goes: one of these, or nowhere. */
     struct text *out; /* appended, anew by each attempt; beyond its ceiling: ERR_STORE */
@@ -106,10 +113,9 @@ struct s3_request {
     const char *root;
     /* 0: the client's. A running attempt is not cut off while a large body flows. */
     int64_t retry_time_ms;
-    bool once;           /* no repetition at all */
-    bool lenient;        /* after a 501, goes without conditions and checksums */
-    bool patient;        /* the service may think for 15 minutes (Complete) */
-    bool despite_cancel; /* not ended when the process is (Abort): set a budget */
+    bool no_retry;         /* one attempt */
+    bool optional_headers; /* after a 501, goes without conditions and checksums */
+    bool long_running;     /* the service may think for 15 minutes (Complete) */
 
     /* hex SHA-256 to claim instead of the body's (a probe sends a wrong one); NULL: the
      * right one */
@@ -129,10 +135,13 @@ struct s3_request {
 
 /* Zeroes and copies the key; then fill in the rest. Literals for method. */
 void s3_request_init(struct s3_request *request, const char *method, const char *key);
+void s3_request_name(struct s3_request *request, const char *format, ...) PRINTF(2, 3);
 void s3_request_header(struct s3_request *request, const char *name, const char *format,
                        ...) PRINTF(3, 4);
-/* Whether a header line begins so, "name:". After a 501 some may be gone (`lenient`). */
+/* Whether a header line begins so, "name:". After a 501 some may be gone (optional_headers). */
 bool s3_request_has(const struct s3_request *request, const char *start);
+/* Takes those away that begin with one of `count` starts. Not while it is submitted. */
+void s3_request_drop(struct s3_request *request, const char *const starts[], size_t count);
 /* Not while it is submitted. */
 void s3_request_release(struct s3_request *request);
 
@@ -149,5 +158,14 @@ int s3_request_wait(struct s3_client *client, struct s3_request *request,
 /* Ends all requests of a group, queued and running, with ERR_CANCELLED, and returns when
  * the last on_done of the group has returned. Not from on_done. */
 void s3_requests_cancel(struct s3_client *client, const void *group);
+/* The error that an accepted answer would have been, had it not been accepted. Returns -1. */
+int s3_request_fail(const struct s3_client *client, const struct s3_request *request,
+                    struct err *err);
+
+/* As in x-amz-checksum-crc64nvme: base64 of eight bytes, highest first. Returns out. */
+#define S3_CRC64_BASE64 13
+char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64]);
+/* False when it is not that. */
+bool s3_crc64_from_base64(const char *text, uint64_t *out);
 
 #endif

@@ -85,12 +85,13 @@ int64_t s3_retry_after_ms(const char *value, int64_t date)
     return seconds - date > 86400 ? (int64_t)86400000 : (seconds - date) * 1000;
 }
 
-bool s3_waste_count(struct s3_waste *waste, uint64_t bytes, bool arrived, uint64_t allowed)
+bool s3_retransmitted_count(struct s3_retransmitted *count, uint64_t bytes, bool arrived,
+                            uint64_t allowed)
 {
-    *(arrived ? &waste->arrived : &waste->lost) += bytes;
-    if (waste->told || waste->lost <= allowed + waste->arrived / 4)
+    *(arrived ? &count->arrived : &count->lost) += bytes;
+    if (count->told || count->lost <= allowed + count->arrived / 4)
         return false;
-    waste->told = true;
+    count->told = true;
     return true;
 }
 

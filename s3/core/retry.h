@@ -32,13 +32,14 @@ bool s3_retry_next(struct s3_retry *retry, enum s3_class class_, int64_t now_ms,
 int64_t s3_retry_after_ms(const char *value, int64_t date);
 
 /* What is sent in vain. It limits nothing, but whoever pays for the line should know. */
-struct s3_waste {
+struct s3_retransmitted {
     uint64_t arrived, lost; /* bytes of bodies */
     bool told;
 };
 /* An attempt has ended. True once: when more was lost than `allowed` and a quarter of what
  * arrived. */
-bool s3_waste_count(struct s3_waste *waste, uint64_t bytes, bool arrived, uint64_t allowed);
+bool s3_retransmitted_count(struct s3_retransmitted *count, uint64_t bytes, bool arrived,
+                            uint64_t allowed);
 
 /* Additive increase, multiplicative decrease. */
 struct s3_window {

@@ -9,26 +9,25 @@
 #include "s3/core/client.h"
 #include "s3/http/xml.h"
 
-enum { MAX_ANSWER = 64 << 10, MAX_LIST = 1 << 20 };
+enum { MAX_DOCUMENT = 64 << 10, MAX_LIST = 1 << 20 };
 
 /* HEAD has no <Error>: asked again by GET, the service says why. */
-static int explain(struct s3_client *client, struct err *err)
+static int ask_by_get(struct s3_client *client, struct err *err)
 {
     struct s3_request request;
-    struct text answer;
+    struct text document;
     struct err why = {0};
 
-    text_init(&answer, MAX_LIST);
+    text_init(&document, MAX_LIST);
     s3_request_init(&request, "GET", NULL);
     s3_query_add(&request.query, "max-keys", "1");
-    request.out = &answer;
+    request.out = &document;
     request.retry_time_ms = 5000;
-    /* A key may be allowed to list and not to ask for the bucket's head. */
     int result = s3_request_run(client, &request, &why);
     if (result < 0 && why.kind != ERR_TRANSIENT && why.kind != ERR_CANCELLED)
         *err = why;
     s3_request_release(&request);
-    text_release(&answer);
+    text_release(&document);
     return result;
 }
 
@@ -42,7 +41,8 @@ int s3_bucket_check(struct s3_client *client, struct err *err)
     s3_request_release(&request);
     if (result == 0 || status < 400 || status >= 500)
         return result;
-    if (explain(client, err) == 0) {
+    /* A key may be allowed to list and not to ask for the bucket's head. */
+    if (ask_by_get(client, err) == 0) {
         err_clear(err);
         return 0;
     }
@@ -54,20 +54,20 @@ int s3_bucket_check(struct s3_client *client, struct err *err)
 int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, struct err *err)
 {
     struct s3_request request;
-    struct text answer;
+    struct text document;
     char *status = NULL;
 
-    text_init(&answer, MAX_ANSWER);
+    text_init(&document, MAX_DOCUMENT);
     s3_request_init(&request, "GET", NULL);
+    s3_request_name(&request, "the bucket's versioning");
     s3_query_add(&request.query, "versioning", NULL);
-    request.out = &answer;
+    request.out = &document;
     request.accept[0] = 501;
-    request.what = "the bucket's versioning";
     *out = S3_VERSIONING_OFF;
     int result = s3_request_run(client, &request, err);
     /* A service without versions (Supabase, Garage) says so, one way or another. */
     if (result == 0 && request.answer.status != 501)
-        result = s3_xml_find(answer.data, answer.length, "VersioningConfiguration",
+        result = s3_xml_find(document.data, document.length, "VersioningConfiguration",
                              "Status", &status, err);
     if (status != NULL && strcmp(status, "Enabled") == 0)
         *out = S3_VERSIONING_ON;
@@ -75,13 +75,13 @@ int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, stru
         *out = S3_VERSIONING_SUSPENDED;
     free(status);
     s3_request_release(&request);
-    text_release(&answer);
+    text_release(&document);
     return result;
 }
 
-/* ---- object lock */
+/* ---- object lock ---- */
 
-static int lock_element(void *context, const char *path, const char *text, struct err *err)
+static int read_lock(void *context, const char *path, const char *text, struct err *err)
 {
     static const char rule[] = "Rule/DefaultRetention/";
     struct s3_bucket_lock *lock = context;
@@ -123,22 +123,22 @@ int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct 
 {
     static const int none[] = {400, 404, 409, 501};
     struct s3_request request;
-    struct text answer;
+    struct text document;
 
     *out = (struct s3_bucket_lock){0};
-    text_init(&answer, MAX_ANSWER);
+    text_init(&document, MAX_DOCUMENT);
     s3_request_init(&request, "GET", NULL);
+    s3_request_name(&request, "the bucket's object lock");
     s3_query_add(&request.query, "object-lock", NULL);
-    request.out = &answer;
-    request.what = "the bucket's object lock";
+    request.out = &document;
     memcpy(request.accept, none, sizeof none);
     int result = s3_request_run(client, &request, err);
     if (result == 0 && request.answer.status < 300)
-        result = s3_xml_walk(answer.data, answer.length, "ObjectLockConfiguration",
-                             lock_element, out, err);
+        result = s3_xml_walk(document.data, document.length, "ObjectLockConfiguration",
+                             read_lock, out, err);
     else if (result == 0 && !has_no_lock(&request.answer))
         result = s3_request_fail(client, &request, err);
     s3_request_release(&request);
-    text_release(&answer);
+    text_release(&document);
     return result;
 }

@@ -4,11 +4,11 @@
  * refusal is a lock or a lack of rights is asked of the object itself.
  */
 #include "s3/core/client.h"
-#include "s3/ops/object.h"
-#include "s3/http/xml.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "s3/http/xml.h"
+#include "s3/ops/object.h"
 
 static void set_reason(struct s3_delete *delete_, const struct s3_answer *answer)
 {
@@ -33,49 +33,37 @@ static bool names_lock(const struct s3_answer *answer)
            strstr(answer->message, "Object Lock") != NULL;
 }
 
-/* MinIO answers 400 InvalidRequest "Object is WORM protected and cannot be overwritten". */
-static bool is_worm(const struct s3_answer *answer)
-{
-    return answer->status == 400 && strcmp(answer->code, "InvalidRequest") == 0 &&
-           names_lock(answer);
-}
-
-/* 403 for this object; the other codes with 403 are about our key or our clock. */
-static bool is_denied(const struct s3_answer *answer)
-{
-    return answer->status == 403 && strcmp(answer->code, "AccessDenied") == 0;
-}
-
 /* A HEAD tells no lock that comes from the bucket's default (versitygw): the subresource
  * does. No answer is no lock. */
 static int64_t ask_retention(struct s3_client *client, const struct s3_delete *delete_)
 {
     struct s3_request request;
-    struct text answer;
+    struct text document;
     struct err ignored = {0};
     char *until = NULL;
     int64_t seconds = 0;
 
-    text_init(&answer, 64 << 10);
+    text_init(&document, 64 << 10);
     s3_request_init(&request, "GET", delete_->key);
     s3_query_add(&request.query, "retention", NULL);
     if (delete_->version_id != NULL)
         s3_query_add(&request.query, "versionId", delete_->version_id);
-    request.out = &answer;
+    request.out = &document;
     if (s3_request_run(client, &request, &ignored) == 0 &&
-        s3_xml_find(answer.data, answer.length, "Retention", "RetainUntilDate", &until,
+        s3_xml_find(document.data, document.length, "Retention", "RetainUntilDate", &until,
                     &ignored) == 0 &&
         until != NULL && clock_parse(until, &seconds, &ignored) < 0)
         seconds = 0;
     free(until);
     s3_request_release(&request);
-    text_release(&answer);
+    text_release(&document);
     return seconds;
 }
 
-/* What the object says of its lock decides between locked and refused. */
-static int look_for_lock(struct s3_client *client, struct s3_delete *delete_, bool named,
-                         struct err *err)
+/* What the object says of its lock decides between locked and refused. `named`: the service
+ * spoke of a lock. */
+static int find_lock(struct s3_client *client, struct s3_delete *delete_, bool named,
+                     struct err *err)
 {
     struct s3_object object;
     struct err why = {0};
@@ -106,16 +94,21 @@ static int look_for_lock(struct s3_client *client, struct s3_delete *delete_, bo
     return 0;
 }
 
-static int judge(struct s3_client *client, struct s3_delete *delete_,
-                 struct s3_request *request, struct err *err)
+static int classify(struct s3_client *client, struct s3_delete *delete_,
+                    struct s3_request *request, struct err *err)
 {
     const struct s3_answer *answer = &request->answer;
+    /* MinIO: "Object is WORM protected and cannot be overwritten". */
+    bool worm = answer->status == 400 && strcmp(answer->code, "InvalidRequest") == 0 &&
+                names_lock(answer);
+    /* 403 for this object; the other codes with 403 are about our key or our clock. */
+    bool denied = answer->status == 403 && strcmp(answer->code, "AccessDenied") == 0;
 
     if (answer->status < 300 || s3_is_absent(answer)) {
         delete_->result = S3_REMOVED;
         return 0;
     }
-    if (!is_worm(answer) && !is_denied(answer)) {
+    if (!worm && !denied) {
         (void)s3_request_fail(client, request, err);
         /* A 404 that is not S3's says nothing about the object. */
         if (err->kind == ERR_NOT_FOUND)
@@ -123,7 +116,7 @@ static int judge(struct s3_client *client, struct s3_delete *delete_,
         return -1;
     }
     set_reason(delete_, answer);
-    return look_for_lock(client, delete_, names_lock(answer), err);
+    return find_lock(client, delete_, names_lock(answer), err);
 }
 
 int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *err)
@@ -141,7 +134,7 @@ int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *e
     request.accept[2] = 400;
     int result = s3_request_run(client, &request, err);
     if (result == 0)
-        result = judge(client, delete_, &request, err);
+        result = classify(client, delete_, &request, err);
     s3_request_release(&request);
     return result;
 }

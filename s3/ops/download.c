@@ -57,10 +57,10 @@ static int find_object(struct s3_download *download, const struct s3_download_sp
 {
     struct s3_object object;
     bool absent;
-    int result = s3_head_version(download->client, spec->key, spec->version_id, &object,
-                                 &absent, err);
+    int result = 0;
 
-    if (result < 0)
+    if (s3_head_version(download->client, spec->key, spec->version_id, &object, &absent,
+                        err) < 0)
         return -1;
     if (absent)
         return err_set(err, ERR_NOT_FOUND, "\"%s\" does not exist", spec->key);
@@ -108,7 +108,7 @@ static int make_slots(struct s3_download *download, const struct s3_download_spe
 }
 
 /* Asks for the next range, if there is one left. */
-static void submit(struct s3_download *download, struct slot *slot)
+static void ask(struct s3_download *download, struct slot *slot)
 {
     uint64_t left = download->end - download->asked;
 
@@ -145,7 +145,7 @@ struct s3_download *s3_download_begin(struct s3_client *client,
         return NULL;
     }
     for (unsigned i = 0; i < download->parallel; i++)
-        submit(download, &download->slots[i]);
+        ask(download, &download->slots[i]);
     return download;
 }
 
@@ -154,6 +154,7 @@ uint64_t s3_download_size(const struct s3_download *download)
     return download->size;
 }
 
+/* The engine has seen to it that these are the bytes asked for; are they of this object? */
 static int check_range(const struct s3_download *download, const struct slot *slot,
                        struct err *err)
 {
@@ -175,7 +176,7 @@ static int check_range(const struct s3_download *download, const struct slot *sl
 }
 
 /* Waits until the slot holds its bytes. */
-static int settle(struct s3_download *download, struct slot *slot, struct err *err)
+static int wait_for(struct s3_download *download, struct slot *slot, struct err *err)
 {
     if (!slot->running)
         return 0;
@@ -185,13 +186,6 @@ static int settle(struct s3_download *download, struct slot *slot, struct err *e
         result = check_range(download, slot, err);
     s3_request_release(&slot->request);
     return result;
-}
-
-static ssize_t fail(struct s3_download *download, struct err *err)
-{
-    download->failed = true;
-    download->first = *err;
-    return -1;
 }
 
 ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size,
@@ -204,16 +198,20 @@ ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size
     if (download->parallel == 0 || size == 0)
         return 0;
     struct slot *slot = &download->slots[download->next];
-    if (settle(download, slot, err) < 0)
-        return fail(download, err);
+    if (wait_for(download, slot, err) < 0) {
+        download->failed = true;
+        download->first = *err;
+        return -1;
+    }
     uint64_t left = slot->size - download->at;
     size_t now = left < size ? (size_t)left : size;
     memcpy(buffer, slot->buffer + download->at, now);
     download->at += now;
+    /* Read empty: its buffer takes the next range that nobody has asked for. */
     if (download->at == slot->size && slot->size > 0) {
         download->at = 0;
         download->next = (download->next + 1) % download->parallel;
-        submit(download, slot);
+        ask(download, slot);
     }
     return (ssize_t)now;
 }
@@ -223,13 +221,9 @@ void s3_download_free(struct s3_download *download)
     if (download == NULL)
         return;
     struct err ignored = {0}; /* nobody wants the bytes any more */
-    bool running = false;
-    for (unsigned i = 0; i < download->parallel; i++)
-        running = running || download->slots[i].running;
-    if (running)
-        s3_requests_cancel(download->client, download);
+    s3_requests_cancel(download->client, download);
     for (unsigned i = 0; i < download->parallel; i++) {
-        (void)!settle(download, &download->slots[i], &ignored);
+        (void)!wait_for(download, &download->slots[i], &ignored);
         free(download->slots[i].buffer);
     }
     free(download->slots);

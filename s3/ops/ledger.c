@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "s3/core/request.h"
 #include "s3/http/xml.h"
 
 #include <assert.h>
@@ -115,25 +116,4 @@ int s3_ledger_body(const struct s3_ledger *ledger, struct text *out, struct err 
             return -1;
     text_add(out, "</CompleteMultipartUpload>");
     return text_check(out, "the list of parts", err);
-}
-
-char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64])
-{
-    unsigned char bytes[8];
-
-    for (unsigned i = 0; i < sizeof bytes; i++)
-        bytes[i] = (unsigned char)(crc >> (56 - 8 * i));
-    return digest_base64(bytes, sizeof bytes, out);
-}
-
-bool s3_crc64_from_base64(const char *text, uint64_t *out)
-{
-    unsigned char bytes[8];
-
-    if (digest_from_base64(text, bytes, sizeof bytes) < 0)
-        return false;
-    *out = 0;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        *out = *out << 8 | bytes[i];
-    return true;
 }

@@ -45,10 +45,4 @@ bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out);
 int s3_ledger_body(const struct s3_ledger *ledger, struct text *out,
                    struct err *err) MUST_USE;
 
-/* As in x-amz-checksum-crc64nvme: base64 of eight bytes, highest first. Returns out. */
-#define S3_CRC64_BASE64 13
-char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64]);
-/* False when it is not that. */
-bool s3_crc64_from_base64(const char *text, uint64_t *out);
-
 #endif

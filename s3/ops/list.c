@@ -3,44 +3,85 @@
  * wrongly: a list that goes on without saying where, one that repeats itself, one that
  * holds what was not asked for. Each would otherwise end early, and an early end reads as
  * "the rest is gone".
+ *
+ * Objects, versions and open uploads are listed in the same way and differ in names. Of an
+ * upload the id stands where a version's id stands.
  */
 #include "s3/core/client.h"
-#include "s3/ops/list.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "s3/http/xml.h"
 
 enum {
-    MAX_PAGE =
-        16 << 20, /* 1,000 keys of 1,024 bytes, every byte as %XX, and their elements */
+    /* 1,000 keys of 1,024 bytes, every byte as %XX, and their elements */
+    MAX_PAGE = 16 << 20,
     PAGE_TRIES = 3,
 };
+
+/* What is listed, and what that is called in queries. */
+struct kind {
+    const char *name; /* for errors */
+    const char *root;
+    const char *subresource, *value; /* what asks for it; NULL: nothing */
+    const char *max;
+    const char *key_marker, *id_marker; /* where a page begins; id NULL: there is none */
+    bool opaque_marker;                 /* it is not a key and never encoded */
+    /* Ceph says it encodes the keys of its first version, and does not (rclone leaves it
+     * out, too). */
+    bool no_encoding;
+    /* The service may list more than was asked for, which is dropped and no error: MinIO
+     * knows a prefix of uploads as a whole key only. */
+    bool lenient;
+};
+static const struct kind objects_v1 = {.name = "list of objects",
+                                       .root = "ListBucketResult",
+                                       .max = "max-keys",
+                                       .key_marker = "marker",
+                                       .no_encoding = true};
+static const struct kind objects_v2 = {.name = "list of objects",
+                                       .root = "ListBucketResult",
+                                       .subresource = "list-type",
+                                       .value = "2",
+                                       .max = "max-keys",
+                                       .key_marker = "continuation-token",
+                                       .opaque_marker = true};
+static const struct kind versions = {.name = "list of versions",
+                                     .root = "ListVersionsResult",
+                                     .subresource = "versions",
+                                     .max = "max-keys",
+                                     .key_marker = "key-marker",
+                                     .id_marker = "version-id-marker"};
+static const struct kind uploads = {.name = "list of uploads",
+                                    .root = "ListMultipartUploadsResult",
+                                    .subresource = "uploads",
+                                    .max = "max-uploads",
+                                    .key_marker = "key-marker",
+                                    .id_marker = "upload-id-marker",
+                                    .lenient = true};
 
 /* One listing under way. */
 struct listing {
     struct s3_client *client;
+    const struct kind *kind;
     const char *prefix; /* relative to the client's */
     char *full_prefix;  /* as the service knows it */
-    bool versions;
-    bool exact; /* versions: of the key that the prefix is, no other */
+    bool exact;         /* of the key that the prefix is, no other */
     s3_each each;
     void *context;
     /* Where the next page begins; NULL: at the front. */
-    char *token;                   /* v2: continuation; v1: marker; versions: key marker */
-    char *version;                 /* versions: version id marker */
-    char *last_key, *last_version; /* of the page before */
+    char *marker, *id_marker;
+    char *last_key, *last_id; /* of the page before */
     bool ended;
 };
 
 /* What one answer holds. */
 struct page {
-    struct s3_object *objects;
+    struct s3_object *objects; /* keys as the service knows them */
     size_t count, capacity;
     struct s3_object object; /* being read */
     bool truncated, encoded;
-    char *token;   /* NextContinuationToken, NextMarker, NextKeyMarker */
-    char *version; /* NextVersionIdMarker */
+    char *marker, *id_marker; /* of the next one */
 };
 
 static void page_release(struct page *page)
@@ -49,54 +90,51 @@ static void page_release(struct page *page)
         s3_object_release(&page->objects[i]);
     s3_object_release(&page->object);
     free(page->objects);
-    free(page->token);
-    free(page->version);
+    free(page->marker);
+    free(page->id_marker);
     *page = (struct page){0};
 }
 
-/* ---- reading a page */
+/* ---- reading a page ---- */
 
-static int read_size(const char *text, uint64_t *out, struct err *err)
-{
-    char *end;
-
-    if (*text < '0' || *text > '9')
-        return err_set(err, ERR_TRANSIENT, "the service lists a size of \"%.40s\"", text);
-    *out = strtoull(text, &end, 10);
-    return *end == '\0'
-               ? 0
-               : err_set(err, ERR_TRANSIENT, "the service lists a size of \"%.40s\"", text);
-}
-
-/* An element of Contents, Version or DeleteMarker. */
+/* An element of Contents, Version, DeleteMarker or Upload. */
 static int read_member(struct s3_object *object, const char *name, const char *text,
                        struct err *err)
 {
     struct err ignored = {0};
+    char *end = NULL;
 
-    if (strcmp(name, "Key") == 0)
+    if (strcmp(name, "Key") == 0) {
         memory_replace(&object->key, text);
-    else if (strcmp(name, "ETag") == 0)
+    } else if (strcmp(name, "ETag") == 0) {
         memory_replace(&object->etag, text);
-    else if (strcmp(name, "VersionId") == 0)
+    } else if (strcmp(name, "VersionId") == 0 || strcmp(name, "UploadId") == 0) {
         memory_replace(&object->version_id, text);
-    else if (strcmp(name, "StorageClass") == 0)
+    } else if (strcmp(name, "StorageClass") == 0) {
         memory_replace(&object->storage_class, text);
-    else if (strcmp(name, "IsLatest") == 0)
+    } else if (strcmp(name, "IsLatest") == 0) {
         object->is_latest = strcmp(text, "true") == 0;
-    else if (strcmp(name, "Size") == 0)
-        return read_size(text, &object->size, err);
-    else if (strcmp(name, "LastModified") == 0 &&
-             clock_parse(text, &object->modified, &ignored) < 0)
-        object->modified = 0;
+    } else if (strcmp(name, "LastModified") == 0 || strcmp(name, "Initiated") == 0) {
+        if (clock_parse(text, &object->modified, &ignored) < 0)
+            object->modified = 0;
+    } else if (strcmp(name, "Size") == 0) {
+        object->size = strtoull(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end != '\0')
+            return err_set(err, ERR_TRANSIENT, "the service lists a size of \"%.40s\"",
+                           text);
+    }
     return 0;
 }
 
-static int end_object(struct page *page, bool marker, struct err *err)
+static int end_entry(struct page *page, const char *holder, struct err *err)
 {
+    bool upload = strcmp(holder, "Upload") == 0;
+
     if (page->object.key == NULL)
         return err_set(err, ERR_TRANSIENT, "the service lists an object without a key");
-    page->object.is_delete_marker = marker;
+    if (upload && page->object.version_id == NULL)
+        return err_set(err, ERR_TRANSIENT, "the service lists an upload without an id");
+    page->object.is_delete_marker = strcmp(holder, "DeleteMarker") == 0;
     memory_grow(&page->objects, &page->capacity, page->count + 1, sizeof *page->objects);
     page->objects[page->count++] = page->object;
     page->object = (struct s3_object){0};
@@ -105,7 +143,7 @@ static int end_object(struct page *page, bool marker, struct err *err)
 
 static int read_element(void *context, const char *path, const char *text, struct err *err)
 {
-    static const char *const holders[] = {"Contents", "Version", "DeleteMarker"};
+    static const char *const holders[] = {"Contents", "Version", "DeleteMarker", "Upload"};
     struct page *page = context;
 
     for (size_t i = 0; i < sizeof holders / sizeof holders[0]; i++) {
@@ -113,7 +151,7 @@ static int read_element(void *context, const char *path, const char *text, struc
         if (strncmp(path, holders[i], length) != 0)
             continue;
         if (path[length] == '\0')
-            return end_object(page, i == 2, err);
+            return end_entry(page, holders[i], err);
         if (path[length] == '/')
             return read_member(&page->object, path + length + 1, text, err);
     }
@@ -123,13 +161,15 @@ static int read_element(void *context, const char *path, const char *text, struc
         page->encoded = strcmp(text, "url") == 0;
     else if (strcmp(path, "NextContinuationToken") == 0 ||
              strcmp(path, "NextMarker") == 0 || strcmp(path, "NextKeyMarker") == 0)
-        memory_replace(&page->token, text);
-    else if (strcmp(path, "NextVersionIdMarker") == 0)
-        memory_replace(&page->version, text);
+        memory_replace(&page->marker, text);
+    else if (strcmp(path, "NextVersionIdMarker") == 0 ||
+             strcmp(path, "NextUploadIdMarker") == 0)
+        memory_replace(&page->id_marker, text);
     return 0;
 }
 
-int s3_list_decode(char **text, struct err *err)
+/* What an answer with <EncodingType>url names, in place. */
+static int decode(char **text, struct err *err)
 {
     struct text decoded;
 
@@ -146,121 +186,76 @@ int s3_list_decode(char **text, struct err *err)
                 : err_set(err, ERR_STORE, "the service lists a key that cannot be decoded");
 }
 
-/* Only what the answer itself calls encoded is. Continuation tokens never are. */
-static int decode_page(const struct listing *listing, struct page *page, struct err *err)
-{
-    bool token_is_key =
-        listing->versions || s3_client_row(listing->client)->list_version == 1;
+/* ---- asking for a page ---- */
 
-    for (size_t i = 0; page->encoded && i < page->count; i++)
-        if (s3_list_decode(&page->objects[i].key, err) < 0)
-            return -1;
-    if (page->encoded && token_is_key && page->token != NULL)
-        return s3_list_decode(&page->token, err);
-    return 0;
-}
-
-/* ---- asking for a page */
-
-static void add_position(const struct listing *listing, struct s3_query *query)
-{
-    bool v1 = s3_client_row(listing->client)->list_version == 1;
-
-    if (listing->versions) {
-        s3_query_add(query, "versions", NULL);
-        if (listing->token != NULL)
-            s3_query_add(query, "key-marker", listing->token);
-        if (listing->version != NULL)
-            s3_query_add(query, "version-id-marker", listing->version);
-        return;
-    }
-    if (!v1)
-        s3_query_add(query, "list-type", "2");
-    if (listing->token != NULL)
-        s3_query_add(query, v1 ? "marker" : "continuation-token", listing->token);
-}
-
-/* Ceph says it encodes the keys of its first version, and does not (rclone leaves it out,
- * too). */
-static bool wants_encoding(const struct listing *listing)
-{
-    const struct s3_provider *row = s3_client_row(listing->client);
-    return row->list_encoding && (listing->versions || row->list_version != 1);
-}
-
+/* *came: the engine has brought a document, good or bad. */
 static int ask(const struct listing *listing, struct page *page, bool *came,
                struct err *err)
 {
-    const char *root = listing->versions ? "ListVersionsResult" : "ListBucketResult";
+    const struct kind *kind = listing->kind;
     struct s3_request request;
-    struct text answer;
+    struct text document;
 
-    text_init(&answer, MAX_PAGE);
+    text_init(&document, MAX_PAGE);
     s3_request_init(&request, "GET", NULL);
-    request.out = &answer;
-    request.root = root;
-    request.what = listing->versions ? "list of versions" : "list of objects";
+    s3_request_name(&request, "%s", kind->name);
+    request.out = &document;
+    request.root = kind->root;
+
+    /* What, how much, from where. */
+    if (kind->subresource != NULL)
+        s3_query_add(&request.query, kind->subresource, kind->value);
     s3_query_add(&request.query, "prefix", listing->full_prefix);
-    s3_query_add(&request.query, "max-keys", "1000");
-    if (wants_encoding(listing))
+    s3_query_add(&request.query, kind->max, "1000");
+    if (s3_client_provider(listing->client)->list_encoding && !kind->no_encoding)
         s3_query_add(&request.query, "encoding-type", "url");
-    add_position(listing, &request.query);
+    if (listing->marker != NULL)
+        s3_query_add(&request.query, kind->key_marker, listing->marker);
+    if (listing->id_marker != NULL && kind->id_marker != NULL)
+        s3_query_add(&request.query, kind->id_marker, listing->id_marker);
+
     int result = s3_request_run(listing->client, &request, err);
     *came = result == 0;
     if (result == 0)
-        result = s3_xml_walk(answer.data, answer.length, root, read_element, page, err);
-    if (result == 0)
-        result = decode_page(listing, page, err);
+        result = s3_xml_walk(document.data, document.length, kind->root, read_element, page,
+                             err);
+
+    /* Only what the answer itself calls encoded is. */
+    for (size_t i = 0; result == 0 && page->encoded && i < page->count; i++)
+        result = decode(&page->objects[i].key, err);
+    if (result == 0 && page->encoded && !kind->opaque_marker && page->marker != NULL)
+        result = decode(&page->marker, err);
     s3_request_release(&request);
-    text_release(&answer);
+    text_release(&document);
     return result;
 }
 
-/* The engine has spent the time of a page that does not come; here is repeated what came
- * damaged. */
-static int ask_well(const struct listing *listing, struct page *page, struct err *err)
-{
-    for (int i = 1;; i++) {
-        bool came;
-        if (ask(listing, page, &came, err) == 0)
-            return 0;
-        page_release(page);
-        if (!came || err->kind != ERR_TRANSIENT || i == PAGE_TRIES)
-            return -1;
-    }
-}
-
-/* ---- guards */
+/* ---- guards ---- */
 
 static bool has_text(const char *text)
 {
     return text != NULL && *text != '\0';
 }
 
-/* v1 names no marker unless there are common prefixes: then the last key is it. */
-static void complete_marker(const struct listing *listing, struct page *page)
+static int check_page(const struct listing *listing, struct page *page, struct err *err)
 {
-    bool v1 = !listing->versions && s3_client_row(listing->client)->list_version == 1;
-
-    if (v1 && page->truncated && !has_text(page->token) && page->count > 0)
-        memory_replace(&page->token, page->objects[page->count - 1].key);
-}
-
-static int check_page(const struct listing *listing, const struct page *page,
-                      struct err *err)
-{
-    for (size_t i = 0; i < page->count; i++)
+    for (size_t i = 0; !listing->kind->lenient && i < page->count; i++)
         if (!text_starts_with(page->objects[i].key, listing->full_prefix))
             return err_set(err, ERR_STORE,
                            "the service lists \"%.100s\", which is not under \"%.100s\"",
                            page->objects[i].key, listing->full_prefix);
     if (!page->truncated)
         return 0;
-    if (!has_text(page->token))
+    /* The first version names no marker unless there are common prefixes: then the last key
+     * is it. */
+    if (listing->kind == &objects_v1 && !has_text(page->marker) && page->count > 0)
+        memory_replace(&page->marker, page->objects[page->count - 1].key);
+    if (!has_text(page->marker))
         return err_set(err, ERR_STORE,
                        "the service says that its list goes on, but not where");
-    if (text_equal(page->token, listing->token) &&
-        (!listing->versions || text_equal(page->version, listing->version)))
+    if (text_equal(page->marker, listing->marker) &&
+        (listing->kind->id_marker == NULL ||
+         text_equal(page->id_marker, listing->id_marker)))
         return err_set(err, ERR_STORE, "the service's list does not advance");
     return 0;
 }
@@ -269,7 +264,8 @@ static int check_page(const struct listing *listing, const struct page *page,
 static bool is_repeated(const struct listing *listing, const struct s3_object *object)
 {
     return listing->last_key != NULL && strcmp(object->key, listing->last_key) == 0 &&
-           (!listing->versions || text_equal(object->version_id, listing->last_version));
+           (listing->kind->id_marker == NULL ||
+            text_equal(object->version_id, listing->last_id));
 }
 
 static int emit(struct listing *listing, const struct page *page, struct err *err)
@@ -279,7 +275,7 @@ static int emit(struct listing *listing, const struct page *page, struct err *er
         if (i == 0 && is_repeated(listing, &object))
             continue;
         const char *relative = s3_client_relative_key(listing->client, object.key);
-        if (relative == NULL)
+        if (relative == NULL || !text_starts_with(relative, listing->prefix))
             continue;
         /* The shortest of all keys with this prefix comes first. */
         if (listing->exact && strcmp(relative, listing->prefix) != 0) {
@@ -295,42 +291,43 @@ static int emit(struct listing *listing, const struct page *page, struct err *er
     return 0;
 }
 
-/* A page of one entry that was there before already would never end. */
-static int move_on(struct listing *listing, struct page *page, struct err *err)
-{
-    const struct s3_object *last = page->count > 0 ? &page->objects[page->count - 1] : NULL;
-
-    if (!page->truncated) {
-        listing->ended = true;
-        return 0;
-    }
-    if (last != NULL && is_repeated(listing, last))
-        return err_set(err, ERR_STORE, "the service's list does not advance");
-    if (last != NULL) {
-        memory_replace(&listing->last_key, last->key);
-        memory_replace(&listing->last_version, last->version_id);
-    }
-    free(listing->token);
-    free(listing->version);
-    listing->token = page->token;
-    listing->version = page->version;
-    page->token = page->version = NULL;
-    return 0;
-}
+/* ---- page by page ---- */
 
 static int next_page(struct listing *listing, struct err *err)
 {
     struct page page = {0};
+    int result;
 
-    int result = ask_well(listing, &page, err);
-    if (result == 0) {
-        complete_marker(listing, &page);
-        result = check_page(listing, &page, err);
+    /* The engine has spent the time of a page that does not come; here is repeated what came
+     * damaged. */
+    for (int tries = 1;; tries++) {
+        bool came;
+        result = ask(listing, &page, &came, err);
+        if (result == 0 || !came || err->kind != ERR_TRANSIENT || tries == PAGE_TRIES)
+            break;
+        page_release(&page);
     }
     if (result == 0)
+        result = check_page(listing, &page, err);
+    if (result == 0)
         result = emit(listing, &page, err);
-    if (result == 0 && !listing->ended)
-        result = move_on(listing, &page, err);
+    if (result != 0 || listing->ended || !page.truncated) {
+        listing->ended = true;
+        page_release(&page);
+        return result;
+    }
+
+    /* A page of one entry that was there before already would never end. */
+    if (page.count > 0) {
+        const struct s3_object *last = &page.objects[page.count - 1];
+        if (is_repeated(listing, last))
+            result = err_set(err, ERR_STORE, "the service's list does not advance");
+        memory_replace(&listing->last_key, last->key);
+        memory_replace(&listing->last_id, last->version_id);
+    }
+    memory_take(&listing->marker, page.marker);
+    memory_take(&listing->id_marker, page.id_marker);
+    page.marker = page.id_marker = NULL;
     page_release(&page);
     return result;
 }
@@ -343,30 +340,65 @@ static int run(struct listing *listing, struct err *err)
     while (result == 0 && !listing->ended)
         result = next_page(listing, err);
     free(listing->full_prefix);
-    free(listing->token);
-    free(listing->version);
+    free(listing->marker);
+    free(listing->id_marker);
     free(listing->last_key);
-    free(listing->last_version);
+    free(listing->last_id);
     return result;
+}
+
+static const struct kind *objects_of(const struct s3_client *client)
+{
+    return s3_client_provider(client)->list_version == 1 ? &objects_v1 : &objects_v2;
 }
 
 int s3_list(struct s3_client *client, const char *prefix, s3_each each, void *context,
             struct err *err)
 {
-    struct listing listing = {
-        .client = client, .prefix = prefix, .each = each, .context = context};
+    struct listing listing = {.client = client,
+                              .kind = objects_of(client),
+                              .prefix = prefix,
+                              .each = each,
+                              .context = context};
     return run(&listing, err);
 }
 
 int s3_list_versions(struct s3_client *client, const char *prefix, bool exact, s3_each each,
                      void *context, struct err *err)
 {
+    /* Without versions the objects are all there is. */
+    bool any = s3_client_provider(client)->versions;
     struct listing listing = {.client = client,
+                              .kind = any ? &versions : objects_of(client),
                               .prefix = prefix,
                               .exact = exact,
-                              /* Without versions the objects are all there is. */
-                              .versions = s3_client_row(client)->versions,
                               .each = each,
                               .context = context};
+    return run(&listing, err);
+}
+
+struct upload_sink {
+    s3_each_unfinished each;
+    void *context;
+};
+
+static int emit_upload(void *context, const struct s3_object *object, struct err *err)
+{
+    const struct upload_sink *sink = context;
+    struct s3_unfinished upload = {
+        .key = object->key, .upload_id = object->version_id, .initiated = object->modified};
+
+    return sink->each(sink->context, &upload, err);
+}
+
+int s3_list_uploads(struct s3_client *client, const char *prefix, s3_each_unfinished each,
+                    void *context, struct err *err)
+{
+    struct upload_sink sink = {each, context};
+    struct listing listing = {.client = client,
+                              .kind = &uploads,
+                              .prefix = prefix,
+                              .each = emit_upload,
+                              .context = &sink};
     return run(&listing, err);
 }

@@ -7,10 +7,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/ulid.h"
-#include "s3/ops/ledger.h"
+#include "s3/ops/multipart.h"
 
-enum { PUT_TRIES = 4 };
+enum {
+    LOOKS = 6, /* for what was just written */
+    FIRST_WAIT_MS = 30,
+    LARGE_BODY = 1 << 20, /* from here on it is worth a look before it is sent in vain */
+};
 
 void s3_object_release(struct s3_object *object)
 {
@@ -55,47 +58,36 @@ bool s3_is_absent(const struct s3_answer *answer)
     return false;
 }
 
-/* A 404 that does not come from S3 (a web server, a wrong path) must not pass for "not
- * there". */
-static int strange_404(const struct s3_request *request, struct err *err)
-{
-    return err_set(err, ERR_STORE,
-                   "GET \"%.200s\": the service answered 404 %s, which is no "
-                   "answer of S3 to a missing key",
-                   request->key, request->answer.code);
-}
+/* ---- HEAD ---- */
 
-/* ---- HEAD */
-
-static int run_head(struct s3_client *client, struct s3_request *request,
-                    const char *version_id, struct err *err)
+/* *missing: of the key or of the bucket, a HEAD does not tell which. */
+static int head(struct s3_client *client, const char *key, const char *version_id,
+                struct s3_object *out, bool *missing, struct err *err)
 {
+    struct s3_request request;
+
+    *out = (struct s3_object){0};
+    s3_request_init(&request, "HEAD", key);
     if (version_id != NULL)
-        s3_query_add(&request->query, "versionId", version_id);
-    s3_client_add_key_headers(client, request);
-    request->accept[0] = 404;
-    return s3_request_run(client, request, err);
+        s3_query_add(&request.query, "versionId", version_id);
+    s3_client_add_key_headers(client, &request);
+    request.accept[0] = 404;
+    int result = s3_request_run(client, &request, err);
+    *missing = result == 0 && request.answer.status == 404;
+    if (result == 0 && !*missing && !request.answer.has_length)
+        result = err_set(err, ERR_STORE, "HEAD \"%.200s\": the answer has no size", key);
+    else if (result == 0 && !*missing)
+        s3_object_from_answer(out, key, &request.answer);
+    s3_request_release(&request);
+    return result;
 }
 
 int s3_head_version(struct s3_client *client, const char *key, const char *version_id,
                     struct s3_object *out, bool *absent, struct err *err)
 {
-    struct s3_request request;
-
-    *out = (struct s3_object){0};
-    *absent = false;
-    s3_request_init(&request, "HEAD", key);
-    int result = run_head(client, &request, version_id, err);
-    if (result == 0 && request.answer.status == 404) {
-        *absent = true;
-        result = s3_bucket_check(client, err);
-    } else if (result == 0 && !request.answer.has_length) {
-        result = err_set(err, ERR_STORE, "HEAD \"%.200s\": the answer has no size", key);
-    } else if (result == 0) {
-        s3_object_from_answer(out, key, &request.answer);
-    }
-    s3_request_release(&request);
-    return result;
+    if (head(client, key, version_id, out, absent, err) < 0)
+        return -1;
+    return *absent ? s3_bucket_check(client, err) : 0;
 }
 
 int s3_head(struct s3_client *client, const char *key, struct s3_object *out, bool *absent,
@@ -104,41 +96,49 @@ int s3_head(struct s3_client *client, const char *key, struct s3_object *out, bo
     return s3_head_version(client, key, NULL, out, absent, err);
 }
 
-/* ---- GET */
-
-static bool uses_crc64(struct s3_client *client)
+int s3_head_written(struct s3_client *client, const char *key, const char *version_id,
+                    struct s3_object *out, bool *absent, struct err *err)
 {
-    return s3_client_row(client)->checksums == S3_CHECKSUMS_CRC64NVME;
+    int64_t wait_ms = FIRST_WAIT_MS;
+
+    for (unsigned looks = 1;; looks++, wait_ms *= 2) {
+        /* That the bucket does not answer to these keys makes an object that was not found no
+         * better. */
+        if (s3_head_version(client, key, version_id, out, absent, err) < 0 &&
+            !(*absent && err->kind == ERR_DENIED))
+            return -1;
+        if (!*absent || looks == LOOKS)
+            return 0;
+        /* Woken early when cancelled: then the next HEAD says so. */
+        (void)cancel_sleep_ms(s3_client_cancel(client), wait_ms);
+    }
 }
 
-/* One of the whole object; AWS gives one to every object since 2024. */
-static bool crc64_differs(const struct s3_answer *answer, const char *data, size_t size)
+/* ---- GET ---- */
+
+/* Is what came what the service says it has? */
+static int check_digests(struct s3_client *client, const struct s3_request *request,
+                         const char *data, size_t size, struct err *err)
 {
+    const struct s3_answer *answer = &request->answer;
+    unsigned char md5[MD5_SIZE];
     uint64_t told = 0;
 
-    if (strcmp(answer->checksum_type, "COMPOSITE") == 0 ||
-        !s3_crc64_from_base64(answer->checksum_crc64nvme, &told))
-        return false;
-    return told != digest_crc64nvme(0, data, size);
-}
-
-/* An object from one PUT has its MD5 as ETag; that of a multipart one has a dash. */
-static int check_digest(struct s3_client *client, const struct s3_request *request,
-                        const char *data, size_t size, struct err *err)
-{
-    unsigned char md5[MD5_SIZE];
-
-    if (crc64_differs(&request->answer, data, size))
+    /* One of the whole object; AWS gives one to every object since 2024. */
+    if (strcmp(answer->checksum_type, "COMPOSITE") != 0 &&
+        s3_crc64_from_base64(answer->checksum_crc64nvme, &told) &&
+        told != digest_crc64nvme(0, data, size))
         return err_set(err, ERR_CORRUPT, "GET \"%.200s\": what came has another CRC-64",
                        request->key);
+    /* An object from one PUT has its MD5 as ETag; that of a multipart one has a dash. */
     if (!digest_available(DIGEST_MD5))
         return 0;
     digest_md5(size > 0 ? data : "", size, md5);
-    if (!s3_client_etag_differs(client, request->answer.etag, md5))
+    if (!s3_client_etag_differs(client, answer->etag, md5))
         return 0;
     return err_set(err, ERR_CORRUPT,
                    "GET \"%.200s\": what came does not have the ETag %.40s", request->key,
-                   request->answer.etag);
+                   answer->etag);
 }
 
 int s3_get(struct s3_client *client, const char *key, struct text *out, bool *absent,
@@ -151,192 +151,169 @@ int s3_get(struct s3_client *client, const char *key, struct text *out, bool *ab
     s3_request_init(&request, "GET", key);
     request.out = out;
     request.accept[0] = 404;
-    if (uses_crc64(client))
+    if (s3_client_provider(client)->checksums == S3_CHECKSUMS_CRC64NVME)
         s3_request_header(&request, "x-amz-checksum-mode", "ENABLED");
     s3_client_add_key_headers(client, &request);
     int result = s3_request_run(client, &request, err);
     if (result == 0 && request.answer.status == 404) {
+        /* One that does not come from S3 (a web server, a wrong path) must not pass for "not
+         * there". */
         *absent = s3_is_absent(&request.answer);
         if (!*absent)
-            result = strange_404(&request, err);
+            result = err_set(err, ERR_STORE,
+                             "GET \"%.200s\": the service answered 404 %s, which is no "
+                             "answer of S3 to a missing key",
+                             key, request.answer.code);
     } else if (result == 0) {
         result =
-            check_digest(client, &request, out->data + before, out->length - before, err);
+            check_digests(client, &request, out->data + before, out->length - before, err);
     }
     s3_request_release(&request);
     return result;
 }
 
-/* ---- PUT */
+/* ---- PUT ---- */
 
 struct put {
     struct s3_client *client;
     const struct s3_put *spec;
-    char token[33];
-    bool conditional; /* send If-None-Match */
-    bool written;     /* one of our tries may have written it */
+    char token[S3_TOKEN_SIZE];
+    bool conditional; /* If-None-Match is sent */
     bool existed;
     bool done;
 };
 
-static void make_token(char token[33])
-{
-    unsigned char bits[16];
-
-    ulid_random(bits, sizeof bits);
-    digest_hex(bits, sizeof bits, token);
-}
-
-static void fill_put(struct put *put, struct s3_request *request)
-{
-    const struct s3_put *spec = put->spec;
-    char crc64[S3_CRC64_BASE64];
-
-    s3_request_init(request, "PUT", spec->key);
-    request->body = spec->data;
-    request->body_size = spec->size;
-    request->lenient = true;
-    request->accept[0] = put->conditional ? 412 : 0;
-    request->accept[1] = put->conditional ? 409 : 0;
-    request->accept[2] = put->conditional ? 501 : 0;
-    if (spec->content_type != NULL)
-        s3_request_header(request, "Content-Type", "%s", spec->content_type);
-    if (spec->if_absent)
-        s3_request_header(request, "x-amz-meta-pgkeep-token", "%s", put->token);
-    if (put->conditional)
-        s3_request_header(request, "If-None-Match", "*");
-    if (uses_crc64(put->client)) {
-        uint64_t crc = digest_crc64nvme(0, spec->data, spec->size);
-        s3_request_header(request, "x-amz-checksum-crc64nvme", "%s",
-                          s3_crc64_base64(crc, crc64));
-    }
-    s3_client_add_object_headers(put->client, request);
-}
-
 /* Is what stands there ours? Size and token say so, and the ETag where it can be compared. */
-static int look(struct put *put, const unsigned char md5[MD5_SIZE], bool *ours,
-                bool *absent, struct err *err)
+static bool is_ours(const struct put *put, const struct s3_object *object,
+                    const struct digests *digests)
 {
-    struct s3_object object;
+    bool same_token = !put->spec->if_absent ||
+                      (object->token != NULL && strcmp(object->token, put->token) == 0);
+    bool other_md5 = (digests->known & DIGESTS_MD5) != 0 && object->etag != NULL &&
+                     s3_client_etag_differs(put->client, object->etag, digests->md5);
 
-    if (s3_head(put->client, put->spec->key, &object, absent, err) < 0)
-        return -1;
-    *ours = !*absent && object.size == put->spec->size &&
-            (!put->spec->if_absent ||
-             (object.token != NULL && strcmp(object.token, put->token) == 0)) &&
-            (object.etag == NULL || !s3_client_etag_differs(put->client, object.etag, md5));
-    s3_object_release(&object);
-    return 0;
-}
-
-/* The key is there. Ours, when an earlier try was carried out although its answer was lost. */
-static int settle_412(struct put *put, const unsigned char md5[MD5_SIZE], struct err *err)
-{
-    bool ours = false, absent = false;
-
-    if (put->written && look(put, md5, &ours, &absent, err) < 0)
-        return -1;
-    put->existed = !ours;
-    put->done = true;
-    return 0;
-}
-
-/* "done" is said only when the service has shown that it holds these bytes. */
-static int verify_put(struct put *put, const struct s3_request *request, struct err *err)
-{
-    struct err why = {0};
-    bool ours = false, absent = false;
-    const char *etag = request->answer.etag;
-
-    put->done = true;
-    /* Written by us: the next try must not trip over it. */
-    if (s3_client_etag_differs(put->client, etag, request->md5)) {
-        put->done = false;
-        put->conditional = false;
-        return 0;
-    }
-    bool told = s3_client_etag_is_md5(put->client) && request->has_md5 &&
-                strlen(etag) == 2 * MD5_SIZE + 2 && strchr(etag, '-') == NULL;
-    if (told)
-        return 0;
-    if (look(put, request->md5, &ours, &absent, &why) < 0) {
-        /* We may not look: the service has compared Content-MD5, that has to do. */
-        if (why.kind == ERR_DENIED && *etag != '\0')
-            return 0;
-        *err = why;
-        return -1;
-    }
-    put->done = ours;
-    if (ours || absent)
-        return 0;
-    return err_set(err, ERR_CORRUPT, "PUT \"%.200s\": the service holds something else",
-                   put->spec->key);
-}
-
-/* Backblaze B2 */
-static void drop_condition(struct put *put)
-{
-    log_warning("the service does not know If-None-Match; set its provider");
-    put->conditional = false;
-}
-
-static int put_once(struct put *put, struct err *err)
-{
-    struct s3_request request;
-
-    fill_put(put, &request);
-    int result = s3_request_run(put->client, &request, err);
-    const struct s3_answer *answer = &request.answer;
-    if (answer->uncertain)
-        put->written = true;
-    if (result == 0 && answer->status == 412)
-        result = settle_412(put, request.md5, err);
-    else if (result == 0 && answer->status == 501)
-        drop_condition(put);
-    else if (result == 0 && answer->status != 409)
-        result = verify_put(put, &request, err);
-    s3_request_release(&request);
-    return result;
+    return object->size == put->spec->size && same_token && !other_md5;
 }
 
 /* Where the condition is not honoured, or not on this bucket (Ceph with versions), this is
- * all there is; where it is, it saves the body. */
+ * all there is; where it is, it saves a large body. The bucket is not asked for: the PUT will
+ * name it when it is missing. */
 static int look_before(struct put *put, struct err *err)
 {
     struct s3_object object;
     struct err why = {0};
-    bool absent = false;
+    bool missing = false;
 
-    if (s3_head(put->client, put->spec->key, &object, &absent, &why) < 0) {
+    if (head(put->client, put->spec->key, NULL, &object, &missing, &why) < 0) {
         /* Keys that may only write are a good choice for backups. */
         if (why.kind == ERR_DENIED)
             return 0;
         *err = why;
         return -1;
     }
-    put->existed = put->done = !absent;
+    put->existed = put->done = !missing;
     s3_object_release(&object);
     return 0;
 }
 
+/* "Done" is said only when the service has shown that it holds these bytes. That nothing
+ * contradicts them was seen to by the engine (expect_etag). */
+static int verify(struct put *put, const struct s3_request *request, struct err *err)
+{
+    const char *etag = request->answer.etag;
+    struct s3_object object;
+    struct err why = {0};
+    bool absent = false;
+
+    put->done = true;
+    if (s3_client_etag_is_md5(put->client) && (request->digests.known & DIGESTS_MD5) != 0 &&
+        strlen(etag) == 2 * MD5_SIZE + 2 && strchr(etag, '-') == NULL)
+        return 0;
+    if (s3_head_written(put->client, put->spec->key, NULL, &object, &absent, &why) < 0) {
+        /* We may not look: the service has compared Content-MD5, that has to do. */
+        if (why.kind == ERR_DENIED)
+            return 0;
+        *err = why;
+        return -1;
+    }
+    bool ours = !absent && is_ours(put, &object, &request->digests);
+    s3_object_release(&object);
+    if (ours)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "PUT \"%.200s\": the service holds %s", put->spec->key,
+                   absent ? "no such object" : "something else");
+}
+
+/* The key is there. Ours, when an earlier try was carried out although its answer was lost. */
+static int resolve_412(struct put *put, const struct s3_request *request, struct err *err)
+{
+    struct s3_object object;
+    bool absent = false;
+
+    put->done = true;
+    put->existed = true;
+    if (!request->answer.uncertain)
+        return 0;
+    if (s3_head(put->client, put->spec->key, &object, &absent, err) < 0)
+        return -1;
+    put->existed = absent || !is_ours(put, &object, &request->digests);
+    s3_object_release(&object);
+    return 0;
+}
+
+static int put_once(struct put *put, struct err *err)
+{
+    const struct s3_put *spec = put->spec;
+    struct s3_request request;
+
+    s3_request_init(&request, "PUT", spec->key);
+    request.body = spec->data;
+    request.body_size = spec->size;
+    request.crc64 = s3_client_provider(put->client)->checksums == S3_CHECKSUMS_CRC64NVME;
+    request.expect_etag = true;
+    if (spec->content_type != NULL)
+        s3_request_header(&request, "Content-Type", "%s", spec->content_type);
+    if (spec->if_absent)
+        s3_request_header(&request, "x-amz-meta-pgkeep-token", "%s", put->token);
+    s3_client_add_object_headers(put->client, &request);
+    /* A service that does not know the condition must not write without it. */
+    if (put->conditional) {
+        s3_request_header(&request, "If-None-Match", "*");
+        request.accept[0] = 412;
+        request.accept[1] = 501;
+    } else {
+        request.optional_headers = true;
+    }
+
+    int result = s3_request_run(put->client, &request, err);
+    if (result == 0 && request.answer.status == 412)
+        result = resolve_412(put, &request, err);
+    else if (result == 0 && request.answer.status == 501)
+        put->conditional = false;
+    else if (result == 0)
+        result = verify(put, &request, err);
+    s3_request_release(&request);
+    return result;
+}
+
 int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
 {
+    const struct s3_provider *provider = s3_client_provider(client);
     struct put put = {.client = client, .spec = spec};
+    bool looks = spec->size >= LARGE_BODY || provider->conditions_plain_only;
 
-    put.conditional = spec->if_absent && s3_client_row(client)->put_if_absent;
-    make_token(put.token);
+    put.conditional = spec->if_absent && provider->put_if_absent;
+    s3_multipart_token(put.token);
     if (spec->existed != NULL)
         *spec->existed = false;
-    if (spec->if_absent && look_before(&put, err) < 0)
-        return -1;
-    for (int i = 0; i < PUT_TRIES && !put.done; i++)
-        if (put_once(&put, err) < 0)
+
+    /* Twice where the provider's row promises the condition and the service has none. */
+    for (unsigned tries = 0; tries < 2 && !put.done; tries++) {
+        if (spec->if_absent && (looks || !put.conditional) && look_before(&put, err) < 0)
             return -1;
-    if (!put.done)
-        return err_set(
-            err, ERR_CORRUPT,
-            "PUT \"%.200s\": what the service has is not what was sent (%d tries)",
-            spec->key, PUT_TRIES);
+        if (!put.done && put_once(&put, err) < 0)
+            return -1;
+    }
     if (put.existed && spec->existed == NULL)
         return err_set(err, ERR_STORE, "PUT \"%.200s\": it exists already", spec->key);
     if (spec->existed != NULL)

@@ -13,6 +13,10 @@ void s3_object_from_answer(struct s3_object *out, const char *key,
  * itself answers: HEAD has no <Code> that would tell a missing key from a missing bucket. */
 int s3_head_version(struct s3_client *client, const char *key, const char *version_id,
                     struct s3_object *out, bool *absent, struct err *err) MUST_USE;
+/* The same of an object that was just written: some services show one a moment late, so it is
+ * looked for a few times. Where the bucket does not answer to these keys, absent is absent. */
+int s3_head_written(struct s3_client *client, const char *key, const char *version_id,
+                    struct s3_object *out, bool *absent, struct err *err) MUST_USE;
 /* Does a 404 of a request with an <Error> say that key, version or upload is not there? */
 bool s3_is_absent(const struct s3_answer *answer);
 

@@ -18,20 +18,22 @@ enum {
 #define DEFAULT_PART ((uint64_t)5 << 20)
 #define DAY_S 86400
 
-/* ---- what is asked without writing */
+/* ---- what is asked without writing ---- */
 
-static int look_at_bucket(struct s3_probing *probing)
+static bool check_bucket(struct s3_probing *probing)
 {
     struct err err = {0};
 
-    if (s3_bucket_check(probing->client, &err) < 0)
-        return s3_probe_fail(probing, S3_PROBE_BUCKET, &err);
+    if (s3_bucket_check(probing->client, &err) < 0) {
+        s3_probe_fail(probing, S3_PROBE_BUCKET, &err);
+        return false;
+    }
     s3_probe_add(probing, S3_PROBE_BUCKET, S3_PROBE_OK, "yes, keys from: %s",
                  s3_credentials_origin(s3_client_credentials(probing->client)));
-    return 0;
+    return true;
 }
 
-static void look_at_clock(struct s3_probing *probing)
+static void check_clock(struct s3_probing *probing)
 {
     bool known = false;
     int64_t offset = s3_client_clock_offset(probing->client, &known);
@@ -57,7 +59,7 @@ static void look_at_clock(struct s3_probing *probing)
     }
 }
 
-static void look_at_versioning(struct s3_probing *probing)
+static void check_versioning(struct s3_probing *probing)
 {
     static const char *const words[] = {
         [S3_VERSIONING_OFF] = "off: what is deleted is gone",
@@ -86,40 +88,33 @@ static void look_at_versioning(struct s3_probing *probing)
     }
 }
 
-static void add_lock(struct s3_probing *probing, const struct s3_bucket_lock *lock)
-{
-    if (!lock->enabled) {
-        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK, "off");
-    } else if (lock->mode[0] == '\0') {
-        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
-                     "on, no default retention: what is written is free to go");
-    } else {
-        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
-                     "on, by default %s for %lld day%s: what is written stays so long, "
-                     "whatever retention decides",
-                     lock->mode, (long long)(lock->seconds / DAY_S),
-                     lock->seconds == DAY_S ? "" : "s");
-    }
-}
-
-/* *keeps: objects that are written would be locked. */
-static void look_at_lock(struct s3_probing *probing, bool *keeps)
+/* True: objects that are written would be locked. */
+static bool check_lock(struct s3_probing *probing)
 {
     struct s3_bucket_lock lock;
     struct err err = {0};
 
-    *keeps = false;
-    if (s3_bucket_lock(probing->client, &lock, &err) == 0) {
-        *keeps = lock.mode[0] != '\0';
-        add_lock(probing, &lock);
-        return;
+    if (s3_bucket_lock(probing->client, &lock, &err) < 0) {
+        s3_probe_advise(s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
+                                     "may not be asked for: %.200s", err.text),
+                        "allow s3:GetBucketObjectLockConfiguration");
+        return false;
     }
-    s3_probe_advise(s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
-                                 "may not be asked for: %.200s", err.text),
-                    "allow s3:GetBucketObjectLockConfiguration");
+    if (!lock.enabled)
+        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK, "off");
+    else if (lock.mode[0] == '\0')
+        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
+                     "on, no default retention: what is written is free to go");
+    else
+        s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK,
+                     "on, by default %s for %lld day%s: what is written stays so long, "
+                     "whatever retention decides",
+                     lock.mode, (long long)(lock.seconds / DAY_S),
+                     lock.seconds == DAY_S ? "" : "s");
+    return lock.mode[0] != '\0';
 }
 
-/* ---- all of it */
+/* ---- all of it ---- */
 
 static int make_data(struct s3_probing *probing, size_t part_size, struct err *err)
 {
@@ -138,14 +133,6 @@ static int make_data(struct s3_probing *probing, size_t part_size, struct err *e
         probing->data[i] = (unsigned char)(state >> 56);
     }
     return 0;
-}
-
-static char *make_folder(const char *prefix)
-{
-    char id[ULID_SIZE];
-
-    ulid_new(id, clock_now_ms());
-    return memory_format("%spgkeep-probe-%s/", prefix, id);
 }
 
 static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *err)
@@ -168,35 +155,40 @@ static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *e
 
 static int run(struct s3_probing *probing, struct err *err)
 {
-    bool keeps = false;
+    const struct cancel *cancel = s3_client_cancel(probing->client);
 
-    if (look_at_bucket(probing) < 0)
-        return cancel_check(s3_client_cancel(probing->client), err);
-    look_at_clock(probing);
-    look_at_versioning(probing);
-    look_at_lock(probing, &keeps);
-    if (cancel_check(s3_client_cancel(probing->client), err) < 0 ||
-        write_and_clean(probing, keeps, err) < 0)
+    /* A finding that ends it, or nothing. */
+    if (!check_bucket(probing))
+        return cancel_check(cancel, err);
+    check_clock(probing);
+    check_versioning(probing);
+    bool keeps = check_lock(probing);
+    if (cancel_check(cancel, err) < 0 || write_and_clean(probing, keeps, err) < 0)
         return -1;
-    s3_probe_judge_row(probing);
+    s3_probe_report_row(probing);
     return 0;
 }
 
 int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
                  struct s3_probe *out, struct err *err)
 {
-    struct s3_probing probing = {
-        .client = client, .row = s3_client_row(client), .out = out};
+    const struct s3_call call = {.retry_time_ms = S3_PROBE_REQUEST_MS};
+    const char *prefix = s3_client_prefix(client);
+    struct s3_probing probing = {.client = s3_client_with(client, &call),
+                                 .row = s3_client_provider(client),
+                                 .out = out};
+    char id[ULID_SIZE];
 
-    *out = (struct s3_probe){.prefix = make_folder(s3_client_prefix(client))};
-    probing.folder = out->prefix + strlen(s3_client_prefix(client));
+    ulid_new(id, clock_now_ms());
+    *out = (struct s3_probe){.prefix = memory_format("%spgkeep-probe-%s/", prefix, id)};
+    probing.folder = out->prefix + strlen(prefix);
     probing.until_ms =
         clock_monotonic_ms() + (spec->timeout_ms > 0 ? spec->timeout_ms : TIMEOUT_MS);
-    s3_client_set_retry_time(client, S3_PROBE_REQUEST_MS);
     int result = make_data(&probing, spec->part_size, err);
     if (result == 0)
         result = run(&probing, err);
     free(probing.data);
+    s3_client_free(probing.client);
     return result;
 }
 

@@ -5,7 +5,6 @@
 #include "s3/probe/probe_work.h"
 
 #include "base/clock.h"
-#include "base/memory.h"
 
 enum {
     WRONG_TRIES = 3, /* of what is sent damaged on purpose, while nobody answers */
@@ -17,14 +16,6 @@ bool s3_probe_is_success(const struct s3_request *request)
     return request->answer.status >= 200 && request->answer.status < 300;
 }
 
-/* Did the service itself decide? Not a proxy, not a server that is busy. */
-static bool is_spoken(const struct s3_answer *answer, const struct err *err)
-{
-    if (err->kind == ERR_CANCELLED || answer->status == 429)
-        return false;
-    return (answer->status >= 300 && answer->status < 500) || answer->status == 501;
-}
-
 int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wrong,
                  struct err *err)
 {
@@ -34,10 +25,14 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
         if (probing->late)
             return err_set(err, ERR_TRANSIENT, "not looked at: the time for it is over");
         request->retry_time_ms = left < S3_PROBE_REQUEST_MS ? left : S3_PROBE_REQUEST_MS;
-        request->once = wrong;
+        request->no_retry = wrong;
         if (s3_request_run(probing->client, request, err) == 0)
             return 0;
-        if (is_spoken(&request->answer, err)) {
+
+        /* Did the service itself decide? Not a proxy, not a server that is busy. */
+        int status = request->answer.status;
+        bool decided = (status >= 300 && status < 500 && status != 429) || status == 501;
+        if (decided && err->kind != ERR_CANCELLED) {
             err_clear(err);
             return 0;
         }
@@ -47,10 +42,12 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
     }
 }
 
-int s3_probe_refused(const struct s3_probing *probing, const struct s3_request *request,
-                     struct err *err)
+int s3_probe_demand(struct s3_probing *probing, struct s3_request *request, struct err *err)
 {
-    return s3_request_fail(probing->client, request, err);
+    if (s3_probe_ask(probing, request, false, err) < 0)
+        return -1;
+    return s3_probe_is_success(request) ? 0
+                                        : s3_request_fail(probing->client, request, err);
 }
 
 char *s3_probe_key(const struct s3_probing *probing, const char *name)

@@ -13,164 +13,139 @@ enum {
     AGAIN_MS = 300
 };
 
+/* What a listing shows below the scratch folder: keys, and the id of a version or an upload
+ * ("": none) beside each. */
 struct found {
-    const char *prefix;
-    struct strlist keys, versions; /* side by side; version "": none */
+    const char *folder;
+    struct strlist keys, ids;
 };
 
 /* The one place that says what may be removed. */
-static bool is_scratch(const char *prefix, const char *key)
+static void add_scratch(struct found *found, const char *key, const char *id)
 {
-    return text_starts_with(key, prefix) && key[strlen(prefix)] != '\0';
+    if (!text_starts_with(key, found->folder) || key[strlen(found->folder)] == '\0')
+        return;
+    strlist_add(&found->keys, key);
+    strlist_add(&found->ids, id != NULL ? id : "");
 }
 
-static int collect(void *context, const struct s3_object *object, struct err *err)
+static int add_object(void *context, const struct s3_object *object, struct err *err)
 {
-    struct found *found = context;
-
     (void)err;
-    if (!is_scratch(found->prefix, object->key))
-        return 0;
-    strlist_add(&found->keys, object->key);
-    strlist_add(&found->versions, object->version_id != NULL ? object->version_id : "");
+    add_scratch(context, object->key, object->version_id);
     return 0;
 }
 
-static int list(struct s3_probing *probing, struct found *found, struct err *err)
+static int add_upload(void *context, const struct s3_unfinished *upload, struct err *err)
 {
-    const char *prefix = probing->folder;
-
-    found->prefix = prefix;
-    if (probing->versioned)
-        return s3_list_versions(probing->client, prefix, false, collect, found, err);
-    return s3_list(probing->client, prefix, collect, found, err);
-}
-
-/* ---- uploads */
-
-struct open_uploads {
-    const char *prefix;
-    struct s3_pending *items;
-    size_t count, capacity;
-};
-
-static int collect_upload(void *context, const struct s3_pending *pending, struct err *err)
-{
-    struct open_uploads *open = context;
-
     (void)err;
-    if (!is_scratch(open->prefix, pending->key))
-        return 0;
-    memory_grow(&open->items, &open->capacity, open->count + 1, sizeof *open->items);
-    open->items[open->count++] = (struct s3_pending){
-        .key = memory_strdup(pending->key), .upload_id = memory_strdup(pending->upload_id)};
+    add_scratch(context, upload->key, upload->upload_id);
     return 0;
 }
 
-/* Those that we know of: they may be hidden from listings. */
-static int abort_begun(struct s3_probing *probing, struct err *err)
+static void release(struct found *found)
 {
+    strlist_release(&found->keys);
+    strlist_release(&found->ids);
+}
+
+/* ---- uploads ---- */
+
+static int abort_uploads(struct s3_probing *probing, struct s3_client *client,
+                         struct err *err)
+{
+    static const char *const names[] = {"", "aborted/upload", "aborted/checksum",
+                                        "object/parts.gz"};
+    struct found found = {.folder = probing->folder};
     int result = 0;
 
+    /* Those that we know of: they may be hidden from listings. */
     for (size_t i = 0; i < probing->begun_count; i++) {
         struct s3_probe_begun *begun = &probing->begun[i];
         if (result == 0 && !begun->ended)
-            result = s3_abort_upload(probing->client, begun->key, begun->id, err);
+            result = s3_abort_upload(client, begun->key, begun->id, err);
         free(begun->key);
         free(begun->id);
     }
     probing->begun_count = 0;
-    return result;
-}
 
-/* By prefix, and key by key for services that list no other way: the answer that told an
- * id may have been lost. */
-static int abort_uploads(struct s3_probing *probing, struct err *err)
-{
-    static const char *const names[] = {"", "aborted/upload", "aborted/checksum",
-                                        "object/parts.gz"};
-    struct open_uploads open = {.prefix = probing->folder};
-    int result = 0;
-
+    /* The answer that told an id may have been lost. By prefix, and key by key for services
+     * that list no other way. */
     for (size_t i = 0; result == 0 && i < sizeof names / sizeof names[0]; i++) {
         char *key = s3_probe_key(probing, names[i]);
-        result = s3_list_uploads(probing->client, key, collect_upload, &open, err);
+        result = s3_list_uploads(client, key, add_upload, &found, err);
         free(key);
     }
-    for (size_t i = 0; i < open.count; i++) {
-        if (result == 0)
-            result = s3_abort_upload(probing->client, open.items[i].key,
-                                     open.items[i].upload_id, err);
-        free(open.items[i].key);
-        free(open.items[i].upload_id);
-    }
-    free(open.items);
+    for (size_t i = 0; result == 0 && i < found.keys.count; i++)
+        result = s3_abort_upload(client, found.keys.items[i], found.ids.items[i], err);
+    release(&found);
     return result;
 }
 
-/* ---- objects */
+/* ---- objects ---- */
 
 /* What is still there after a removal that was answered. */
 struct rest {
-    size_t locked, refused;
+    size_t left, locked, refused;
     int64_t locked_until;
     char reason[sizeof((struct s3_delete *)NULL)->reason];
 };
 
-static void add_result(struct rest *rest, const struct s3_delete *delete_)
+static int remove_one(struct s3_client *client, const char *key, const char *version,
+                      struct rest *rest, struct err *err)
 {
-    if (delete_->result == S3_REMOVED)
-        return;
-    rest->locked += delete_->result == S3_LOCKED;
-    rest->refused += delete_->result == S3_REFUSED;
-    if (delete_->locked_until > rest->locked_until)
-        rest->locked_until = delete_->locked_until;
-    snprintf(rest->reason, sizeof rest->reason, "%s", delete_->reason);
+    struct s3_delete deletion = {.key = key,
+                                 .version_id = *version != '\0' ? version : NULL};
+
+    if (s3_delete(client, &deletion, err) < 0)
+        return -1;
+    if (deletion.result == S3_REMOVED)
+        return 0;
+    rest->locked += deletion.result == S3_LOCKED;
+    rest->refused += deletion.result == S3_REFUSED;
+    if (deletion.locked_until > rest->locked_until)
+        rest->locked_until = deletion.locked_until;
+    snprintf(rest->reason, sizeof rest->reason, "%s", deletion.reason);
+    return 0;
 }
 
 /* Lists and removes until nothing is listed, or what is left is refused. */
-static int remove_objects(struct s3_probing *probing, struct rest *rest, size_t *left,
-                          struct err *err)
+static int remove_objects(struct s3_probing *probing, struct s3_client *client,
+                          struct rest *rest, struct err *err)
 {
     for (int round = 0;; round++) {
-        struct found found = {0};
-        *rest = (struct rest){0};
-        int result = list(probing, &found, err);
-        *left = found.keys.count;
-        for (size_t i = 0; result == 0 && round < ROUNDS && i < *left; i++) {
-            const char *version = found.versions.items[i];
-            struct s3_delete deletion = {.key = found.keys.items[i],
-                                         .version_id = *version != '\0' ? version : NULL};
-            result = s3_delete(probing->client, &deletion, err);
-            if (result == 0)
-                add_result(rest, &deletion);
-        }
-        strlist_release(&found.keys);
-        strlist_release(&found.versions);
-        if (result < 0 || *left == 0 || round == ROUNDS || rest->locked > 0 ||
+        struct found found = {.folder = probing->folder};
+        int result =
+            probing->versioned
+                ? s3_list_versions(client, found.folder, false, add_object, &found, err)
+                : s3_list(client, found.folder, add_object, &found, err);
+        *rest = (struct rest){.left = found.keys.count};
+        for (size_t i = 0; result == 0 && round < ROUNDS && i < found.keys.count; i++)
+            result = remove_one(client, found.keys.items[i], found.ids.items[i], rest, err);
+        release(&found);
+        if (result < 0 || rest->left == 0 || round == ROUNDS || rest->locked > 0 ||
             rest->refused > 0)
             return result;
         if (round > 0)
-            (void)cancel_sleep_ms(s3_client_cancel(probing->client), AGAIN_MS);
+            (void)cancel_sleep_ms(s3_client_cancel(client), AGAIN_MS);
     }
 }
 
 /* Without a listing: the keys that we know of. */
-static void remove_known(struct s3_probing *probing)
+static void remove_known(struct s3_probing *probing, struct s3_client *client)
 {
     static const char *const names[] = {"object/a%20b+c.gz", "object/parts.gz"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *key = s3_probe_key(probing, names[i]);
-        struct s3_delete delete_ = {.key = key};
-        struct err ignored = {0}; /* the listing's failure is told */
-        if (s3_delete(probing->client, &delete_, &ignored) < 0)
-            err_clear(&ignored);
+        struct s3_delete deletion = {.key = key};
+        struct err ignored = {0}; /* the listing's failure is reported */
+        (void)!s3_delete(client, &deletion, &ignored);
         free(key);
     }
 }
 
-static void tell_rest(struct s3_probing *probing, const struct rest *rest, size_t left)
+static void report_rest(struct s3_probing *probing, const struct rest *rest)
 {
     char until[32];
     struct s3_finding *finding;
@@ -178,7 +153,7 @@ static void tell_rest(struct s3_probing *probing, const struct rest *rest, size_
     if (rest->refused > 0) {
         finding = s3_probe_add(probing, S3_PROBE_DELETE, S3_PROBE_FAILED,
                                "%zu of %zu objects may not be removed (%s)", rest->refused,
-                               left, rest->reason);
+                               rest->left, rest->reason);
         finding->kind = ERR_DENIED;
         s3_probe_advise(finding, "allow s3:DeleteObject%s; left: %s",
                         probing->versioned ? " and s3:DeleteObjectVersion" : "",
@@ -190,9 +165,9 @@ static void tell_rest(struct s3_probing *probing, const struct rest *rest, size_
                          rest->locked_until > 0 ? clock_rfc3339(until, rest->locked_until)
                                                 : "somebody takes the hold away");
         s3_probe_advise(finding, "delete what is left then: %s", probing->out->prefix);
-    } else if (left > 0) {
+    } else if (rest->left > 0) {
         finding = s3_probe_add(probing, S3_PROBE_DELETE, S3_PROBE_FAILED,
-                               "accepted, and %zu objects are still listed", left);
+                               "accepted, and %zu objects are still listed", rest->left);
         s3_probe_advise(finding, "look at what is left: %s", probing->out->prefix);
     } else if (probing->objects) {
         s3_probe_add(probing, S3_PROBE_DELETE, S3_PROBE_OK, "nothing is left%s",
@@ -200,9 +175,11 @@ static void tell_rest(struct s3_probing *probing, const struct rest *rest, size_
     }
 }
 
-static void advise_left(struct s3_probing *probing)
+/* A clean-up that failed: where to look for what is left. */
+static void report_failure(struct s3_probing *probing, enum s3_probe_what what,
+                           const struct err *err)
 {
-    struct s3_finding *finding = &probing->out->findings[probing->out->count - 1];
+    struct s3_finding *finding = s3_probe_fail(probing, what, err);
 
     if (finding->advice[0] == '\0' || finding->kind == ERR_DENIED)
         s3_probe_advise(finding, "allow s3:ListBucket%s; look at what is left: %s",
@@ -211,31 +188,21 @@ static void advise_left(struct s3_probing *probing)
 
 void s3_probe_clean(struct s3_probing *probing)
 {
+    const struct s3_call call = {.cleaning = true};
+    struct s3_client *client = s3_client_with(probing->client, &call);
     struct err err = {0};
     struct rest rest = {0};
-    size_t left = 0;
 
     probing->late = false;
-    s3_client_set_cleaning(probing->client, true);
-    int aborted = abort_begun(probing, &err);
-    if (aborted == 0)
-        aborted = abort_uploads(probing, &err);
     /* That open uploads may not be listed was found before. */
-    if (aborted < 0 && err.kind == ERR_DENIED) {
-        err_clear(&err);
-        aborted = 0;
-    }
-    if (aborted < 0) {
-        (void)s3_probe_fail(probing, S3_PROBE_ABORT, &err);
-        advise_left(probing);
-        err_clear(&err);
-    }
-    if (remove_objects(probing, &rest, &left, &err) == 0) {
-        tell_rest(probing, &rest, left);
+    if (abort_uploads(probing, client, &err) < 0 && err.kind != ERR_DENIED)
+        report_failure(probing, S3_PROBE_ABORT, &err);
+    err_clear(&err);
+    if (remove_objects(probing, client, &rest, &err) == 0) {
+        report_rest(probing, &rest);
     } else {
-        remove_known(probing);
-        (void)s3_probe_fail(probing, S3_PROBE_DELETE, &err);
-        advise_left(probing);
+        remove_known(probing, client);
+        report_failure(probing, S3_PROBE_DELETE, &err);
     }
-    s3_client_set_cleaning(probing->client, false);
+    s3_client_free(client);
 }

@@ -53,12 +53,6 @@ static const struct {
 
 const char s3_probe_unused[] = ", but nothing relies on it";
 
-const char *s3_probe_verdict_name(enum s3_probe_verdict verdict)
-{
-    static const char *const names[] = {"ok", "warning", "failed", "skipped"};
-    return names[verdict];
-}
-
 struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what what,
                                 enum s3_probe_verdict verdict, const char *format, ...)
 {
@@ -95,8 +89,8 @@ void s3_probe_expect(struct s3_finding *finding, const char *format, ...)
     va_end(arguments);
 }
 
-int s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
-                  const struct err *err)
+struct s3_finding *s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
+                                 const struct err *err)
 {
     const char *hint = strstr(err->text, "\nhint: ");
     size_t length = hint != NULL ? (size_t)(hint - err->text) : strlen(err->text);
@@ -106,12 +100,12 @@ int s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
     if (probing->late) {
         finding->verdict = S3_PROBE_SKIPPED;
         finding->kind = ERR_NONE;
-        return -1;
+        return finding;
     }
     finding->kind = err->kind;
     if (hint != NULL)
         s3_probe_advise(finding, "%s", hint + strlen("\nhint: "));
-    return -1;
+    return finding;
 }
 
 /* ---- the row */
@@ -198,7 +192,7 @@ static void add_misfits(const struct s3_probing *probing, struct text *out)
     }
 }
 
-void s3_probe_judge_row(struct s3_probing *probing)
+void s3_probe_report_row(struct s3_probing *probing)
 {
     const struct s3_provider *row = probing->row;
     struct text missing;

@@ -1,27 +1,31 @@
+/* Objects as backups make them: in one PUT and from parts; read, listed, and guarded. */
 #include "s3/probe/probe_work.h"
 
-#include "base/cancel.h"
 #include "base/memory.h"
-#include "base/ulid.h"
-#include "s3/ops/object.h"
-#include "s3/http/xml.h"
+#include "s3/ops/ledger.h"
 
 /* Keys of ours hold percent-encoded names; a service or a proxy that decodes them twice
  * shows here. */
 #define SMALL "object/a%20b+c.gz"
 #define LARGE "object/parts.gz"
 
-/* ---- one object */
+/* The small one. */
+struct small {
+    char *key;
+    char token[S3_TOKEN_SIZE];
+};
 
-/* PUT; *request stays for the caller, who releases it. */
-static int put(struct s3_probing *probing, const char *key, const char *token,
-               bool if_absent, struct s3_request *request, struct err *err)
+/* ---- one object ---- */
+
+/* PUT; *request stays for the caller, who releases it. A refusal is an answer. */
+static int put(struct s3_probing *probing, const struct small *small, bool if_absent,
+               struct s3_request *request, struct err *err)
 {
-    s3_request_init(request, "PUT", key);
+    s3_request_init(request, "PUT", small->key);
     request->body = probing->data;
     request->body_size = S3_PROBE_SMALL;
     s3_request_header(request, "Content-Type", "application/gzip");
-    s3_request_header(request, "x-amz-meta-pgkeep-token", "%s", token);
+    s3_request_header(request, "x-amz-meta-pgkeep-token", "%s", small->token);
     if (if_absent)
         s3_request_header(request, "If-None-Match", "*");
     s3_client_add_encryption(probing->client, request);
@@ -29,15 +33,15 @@ static int put(struct s3_probing *probing, const char *key, const char *token,
     return s3_probe_ask(probing, request, false, err);
 }
 
-static void look_at_etag(struct s3_probing *probing, const struct s3_request *request)
+static void check_etag(struct s3_probing *probing, const struct s3_request *request)
 {
     bool uses = s3_probe_uses(probing, S3_TRAIT_ETAG_IS_MD5);
     const char *etag = request->answer.etag;
     struct s3_finding *finding;
 
-    if (!request->has_md5)
+    if ((request->digests.known & DIGESTS_MD5) == 0)
         return;
-    if (s3_client_etag_differs(probing->client, etag, request->md5)) {
+    if (s3_client_etag_differs(probing->client, etag, request->digests.md5)) {
         probing->traits[S3_TRAIT_ETAG_IS_MD5] = S3_LACKS;
         finding = s3_probe_add(probing, S3_PROBE_ETAG, S3_PROBE_FAILED,
                                "look like MD5s and are none: every part would be taken for "
@@ -54,61 +58,56 @@ static void look_at_etag(struct s3_probing *probing, const struct s3_request *re
     s3_probe_expect(finding, "%s", uses ? "MD5s" : "not used");
 }
 
-static int try_put(struct s3_probing *probing, const char *key, const char *token)
+static bool try_put(struct s3_probing *probing, const struct small *small)
 {
     struct s3_request request;
     struct err err = {0};
 
-    int result = put(probing, key, token, false, &request, &err);
+    int result = put(probing, small, false, &request, &err);
     if (result == 0 && !s3_probe_is_success(&request))
-        result = s3_probe_refused(probing, &request, &err);
+        result = s3_request_fail(probing->client, &request, &err);
     if (result < 0) {
-        (void)s3_probe_fail(probing, S3_PROBE_PUT, &err);
+        s3_probe_fail(probing, S3_PROBE_PUT, &err);
     } else {
         s3_probe_add(probing, S3_PROBE_PUT, S3_PROBE_OK, "accepted");
-        look_at_etag(probing, &request);
+        check_etag(probing, &request);
     }
     s3_request_release(&request);
-    return result;
+    return result == 0;
 }
 
-static int read_back(struct s3_probing *probing, const char *key, const char *token,
-                     struct err *err)
+static bool try_get(struct s3_probing *probing, const struct small *small)
 {
+    struct s3_client *client = probing->client;
     struct s3_object object = {0};
     struct text text;
     bool absent = false;
+    struct err err = {0};
 
     text_init(&text, 64 << 10);
-    int result = s3_get(probing->client, key, &text, &absent, err);
+    int result = s3_get(client, small->key, &text, &absent, &err);
     if (result == 0 && absent)
-        result = err_set(err, ERR_STORE, "what was written a moment ago is not there");
+        result = err_set(&err, ERR_STORE, "what was written a moment ago is not there");
     if (result == 0 && (text.length != S3_PROBE_SMALL ||
                         memcmp(text.data, probing->data, S3_PROBE_SMALL) != 0))
-        result = err_set(err, ERR_CORRUPT, "what comes back is not what was written");
+        result = err_set(&err, ERR_CORRUPT, "what comes back is not what was written");
     if (result == 0)
-        result = s3_head(probing->client, key, &object, &absent, err);
-    if (result == 0 && (absent || object.token == NULL || strcmp(object.token, token) != 0))
-        result = err_set(err, ERR_STORE, "its metadata (x-amz-meta-…) do not come back");
-    if (result == 0 && object.retain_until > s3_client_time(probing->client))
+        result = s3_head(client, small->key, &object, &absent, &err);
+    if (result == 0 && (absent || !text_equal(object.token, small->token)))
+        result = err_set(&err, ERR_STORE, "its metadata (x-amz-meta-…) do not come back");
+    if (result == 0 && object.retain_until > s3_client_time(client))
         s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
                      "objects are locked although no default retention was seen");
     s3_object_release(&object);
     text_release(&text);
-    return result;
+    if (result < 0)
+        s3_probe_fail(probing, S3_PROBE_GET, &err);
+    else
+        s3_probe_add(probing, S3_PROBE_GET, S3_PROBE_OK, "the same bytes and metadata");
+    return result == 0;
 }
 
-static int try_get(struct s3_probing *probing, const char *key, const char *token)
-{
-    struct err err = {0};
-
-    if (read_back(probing, key, token, &err) < 0)
-        return s3_probe_fail(probing, S3_PROBE_GET, &err);
-    s3_probe_add(probing, S3_PROBE_GET, S3_PROBE_OK, "the same bytes and metadata");
-    return 0;
-}
-
-/* ---- listing */
+/* ---- listing ---- */
 
 struct listed {
     const char *key;
@@ -134,7 +133,7 @@ static void try_list(struct s3_probing *probing, const char *key)
     struct s3_finding *finding;
 
     if (s3_list(probing->client, probing->folder, count, &listed, &err) < 0) {
-        (void)s3_probe_fail(probing, S3_PROBE_LIST, &err);
+        s3_probe_fail(probing, S3_PROBE_LIST, &err);
         return;
     }
     if (listed.found && listed.count == 1) {
@@ -148,7 +147,7 @@ static void try_list(struct s3_probing *probing, const char *key)
         s3_probe_advise(finding, "try list_version = 1");
 }
 
-/* ---- conditions */
+/* ---- conditions ---- */
 
 /* status: of a write that must not have happened. */
 static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
@@ -176,190 +175,164 @@ static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
                                  "at the same moment");
 }
 
-static void try_condition(struct s3_probing *probing, const char *key, const char *token)
+static void try_condition(struct s3_probing *probing, const struct small *small)
 {
     struct s3_request request;
     struct err err = {0};
 
-    if (put(probing, key, token, true, &request, &err) < 0)
-        (void)s3_probe_fail(probing, S3_PROBE_CONDITION, &err);
+    if (put(probing, small, true, &request, &err) < 0)
+        s3_probe_fail(probing, S3_PROBE_CONDITION, &err);
     else
         add_condition(probing, S3_PROBE_CONDITION, S3_TRAIT_PUT_IF_ABSENT,
                       request.answer.status);
     s3_request_release(&request);
 }
 
-/* ---- uploads that become an object */
+/* ---- uploads that become an object ---- */
 
 struct large {
     const char *key;
-    struct s3_probe_begun *begun;
     unsigned count;
     size_t sizes[3];
-    char etags[3][sizeof((struct s3_answer *)NULL)->etag];
+    bool if_absent;
+    int status; /* what Complete was answered with; 0: it did not come to that */
 };
 
-static int send_parts(struct s3_probing *probing, struct large *large, struct err *err)
+static int send_parts(struct s3_probing *probing, const struct large *large, const char *id,
+                      struct s3_ledger *ledger, struct err *err)
 {
     int result = 0;
 
     for (unsigned i = 0; result == 0 && i < large->count; i++) {
-        struct s3_probe_part part = {.key = large->key,
-                                     .id = large->begun->id,
-                                     .number = i + 1,
-                                     .size = large->sizes[i]};
+        struct s3_probe_part part = {
+            .key = large->key, .id = id, .number = i + 1, .size = large->sizes[i]};
         struct s3_request request;
         result = s3_probe_part(probing, &part, &request, err);
         if (result == 0 && !s3_probe_is_success(&request))
-            result = s3_probe_refused(probing, &request, err);
-        memcpy(large->etags[i], request.answer.etag, sizeof large->etags[i]);
+            result = s3_request_fail(probing->client, &request, err);
+        if (result == 0)
+            result = s3_ledger_give(ledger, i + 1, ledger->given, part.size, err);
+        if (result == 0)
+            s3_ledger_done(ledger, i + 1, request.answer.etag, NULL);
         s3_request_release(&request);
     }
     return result;
 }
 
-/* *status: what Complete was answered with; err holds the refusal's words. */
-static int complete(struct s3_probing *probing, const struct large *large, bool if_absent,
-                    int *status, struct err *err)
-{
-    struct s3_request request;
-    struct text body, answer;
-
-    text_init(&body, 4096);
-    text_init(&answer, 64 << 10);
-    text_add(&body, "<CompleteMultipartUpload "
-                    "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for (unsigned i = 0; i < large->count; i++) {
-        text_addf(&body, "<Part><PartNumber>%u</PartNumber><ETag>", i + 1);
-        (void)s3_xml_add(&body, large->etags[i]);
-        text_add(&body, "</ETag></Part>");
-    }
-    text_add(&body, "</CompleteMultipartUpload>");
-    s3_request_init(&request, "POST", large->key);
-    s3_query_add(&request.query, "uploadId", large->begun->id);
-    s3_request_header(&request, "Content-Type", "application/xml");
-    if (if_absent)
-        s3_request_header(&request, "If-None-Match", "*");
-    request.body = body.data;
-    request.body_size = body.length;
-    request.root = "CompleteMultipartUploadResult";
-    request.out = &answer;
-    request.patient = true;
-    request.what = "completing an upload";
-    int result = s3_probe_ask(probing, &request, false, err);
-    *status = request.answer.status;
-    if (result == 0 && s3_probe_is_success(&request))
-        large->begun->ended = true;
-    else if (result == 0)
-        (void)s3_probe_refused(probing, &request, err);
-    s3_request_release(&request);
-    text_release(&body);
-    text_release(&answer);
-    return result;
-}
-
-/* Begins, sends, completes. *refused: Complete was, and err says why. */
-static int upload(struct s3_probing *probing, struct large *large, bool *refused,
-                  struct err *err)
+/* Begins, sends, completes. 0 when Complete was answered: large->status says how, and err why
+ * it was refused. */
+static int upload(struct s3_probing *probing, struct large *large, struct err *err)
 {
     struct s3_probe_create create = {.key = large->key};
-    int status = 0;
+    struct s3_ledger ledger;
+    struct s3_request request;
+    struct text list, document;
+    struct s3_probe_begun *begun = s3_probe_create(probing, &create, err);
 
-    *refused = false;
-    large->begun = s3_probe_create(probing, &create, err);
-    int result = large->begun != NULL ? 0 : -1;
+    large->status = 0;
+    if (begun == NULL)
+        return -1;
+    s3_ledger_init(&ledger);
+    text_init(&list, 4096);
+    text_init(&document, 64 << 10);
+    int result = send_parts(probing, large, begun->id, &ledger, err);
     if (result == 0)
-        result = send_parts(probing, large, err);
-    if (result == 0)
-        result = complete(probing, large, false, &status, err);
-    if (result == 0 && (status < 200 || status >= 300)) {
-        *refused = true;
-        result = -1;
+        result = s3_ledger_body(&ledger, &list, err);
+    if (result == 0) {
+        s3_multipart_complete(&request, large->key, begun->id, &list, &document);
+        if (large->if_absent)
+            s3_request_header(&request, "If-None-Match", "*");
+        result = s3_probe_ask(probing, &request, false, err);
+        large->status = request.answer.status;
+        if (result == 0 && s3_probe_is_success(&request))
+            begun->ended = true;
+        else if (result == 0)
+            (void)s3_request_fail(probing->client, &request, err);
+        s3_request_release(&request);
     }
+    text_release(&document);
+    text_release(&list);
+    s3_ledger_release(&ledger);
     return result;
 }
 
-static int check_size(struct s3_probing *probing, const struct large *large,
-                      struct err *err)
+static bool is_made(const struct large *large)
 {
-    struct s3_object object = {0};
-    bool absent = false;
-    uint64_t size = 0;
-
-    for (unsigned i = 0; i < large->count; i++)
-        size += large->sizes[i];
-    int result = s3_head(probing->client, large->key, &object, &absent, err);
-    if (result == 0 && (absent || object.size != size))
-        result =
-            err_set(err, ERR_CORRUPT, "the object does not have the size of its parts");
-    s3_object_release(&object);
-    return result;
+    return large->status >= 200 && large->status < 300;
 }
 
-/* Sizes that grow and then shrink, as those of a stream of unknown length do. */
-static int try_uneven(struct s3_probing *probing, struct large *large, struct err *err)
+/* Sizes that grow and then shrink, as those of a stream of unknown length do. True: there is an
+ * object; false: none, *even says whether it is worth a try with equal parts. */
+static bool try_uneven(struct s3_probing *probing, struct large *large, bool *even)
 {
-    bool uses = s3_probe_uses(probing, S3_TRAIT_UNEVEN_PARTS);
-    bool refused = false;
     struct s3_finding *finding;
+    struct err err = {0};
 
-    large->count = 3;
-    large->sizes[0] = probing->part_size;
-    large->sizes[1] = probing->part_size + S3_PROBE_MORE;
-    large->sizes[2] = S3_PROBE_SMALL;
-    if (!uses) {
+    *large = (struct large){
+        .key = large->key,
+        .count = 3,
+        .sizes = {probing->part_size, probing->part_size + S3_PROBE_MORE, S3_PROBE_SMALL}};
+    *even = true;
+    if (!s3_probe_uses(probing, S3_TRAIT_UNEVEN_PARTS)) {
         finding = s3_probe_add(probing, S3_PROBE_UNEVEN, S3_PROBE_SKIPPED,
                                "not tried: parts are of one size");
         s3_probe_expect(finding, "not used");
-        return 1;
+        return false;
     }
-    if (upload(probing, large, &refused, err) == 0) {
-        probing->traits[S3_TRAIT_UNEVEN_PARTS] = S3_HAS;
+    if (upload(probing, large, &err) < 0) {
+        s3_probe_fail(probing, S3_PROBE_MULTIPART, &err);
+        *even = false;
+        return false;
+    }
+    probing->traits[S3_TRAIT_UNEVEN_PARTS] = is_made(large) ? S3_HAS : S3_LACKS;
+    if (is_made(large)) {
         finding = s3_probe_add(probing, S3_PROBE_UNEVEN, S3_PROBE_OK, "accepted");
-        s3_probe_expect(finding, "accepted");
-        return 0;
+    } else {
+        finding = s3_probe_fail(probing, S3_PROBE_UNEVEN, &err);
+        s3_probe_advise(finding, "set provider = \"r2\": parts of one size");
     }
-    if (!refused)
-        return s3_probe_fail(probing, S3_PROBE_MULTIPART, err);
-    probing->traits[S3_TRAIT_UNEVEN_PARTS] = S3_LACKS;
-    (void)s3_probe_fail(probing, S3_PROBE_UNEVEN, err);
-    finding = &probing->out->findings[probing->out->count - 1];
     s3_probe_expect(finding, "accepted");
-    s3_probe_advise(finding, "set provider = \"r2\": parts of one size");
-    err_clear(err);
-    return 1;
+    return is_made(large);
 }
 
-static int try_even(struct s3_probing *probing, struct large *large, struct err *err)
-{
-    bool refused = false;
-
-    large->count = 2;
-    large->sizes[1] = S3_PROBE_SMALL;
-    if (upload(probing, large, &refused, err) == 0)
-        return 0;
-    (void)s3_probe_fail(probing, S3_PROBE_MULTIPART, err);
-    struct s3_finding *finding = &probing->out->findings[probing->out->count - 1];
-    s3_probe_expect(finding, "parts of %zu bytes", probing->part_size);
-    return -1;
-}
-
-static int try_multipart(struct s3_probing *probing, struct large *large)
+static bool try_even(struct s3_probing *probing, struct large *large)
 {
     struct err err = {0};
-    int result = try_uneven(probing, large, &err);
 
-    if (result == 1)
-        result = try_even(probing, large, &err);
-    if (result < 0)
-        return -1;
-    if (check_size(probing, large, &err) < 0)
-        return s3_probe_fail(probing, S3_PROBE_MULTIPART, &err);
+    *large = (struct large){
+        .key = large->key, .count = 2, .sizes = {probing->part_size, S3_PROBE_SMALL}};
+    if (upload(probing, large, &err) == 0 && is_made(large))
+        return true;
+    s3_probe_expect(s3_probe_fail(probing, S3_PROBE_MULTIPART, &err), "parts of %zu bytes",
+                    probing->part_size);
+    return false;
+}
+
+static bool try_multipart(struct s3_probing *probing, struct large *large)
+{
+    struct s3_object object = {0};
+    bool absent = false, even = false;
+    uint64_t size = 0;
+    struct err err = {0};
+
+    if (!try_uneven(probing, large, &even) && !(even && try_even(probing, large)))
+        return false;
+    for (unsigned i = 0; i < large->count; i++)
+        size += large->sizes[i];
+    int result = s3_head(probing->client, large->key, &object, &absent, &err);
+    if (result == 0 && (absent || object.size != size))
+        result =
+            err_set(&err, ERR_CORRUPT, "the object does not have the size of its parts");
+    s3_object_release(&object);
+    if (result < 0) {
+        s3_probe_fail(probing, S3_PROBE_MULTIPART, &err);
+        return false;
+    }
     s3_probe_expect(
         s3_probe_add(probing, S3_PROBE_MULTIPART, S3_PROBE_OK,
                      "%u parts, the first of %zu bytes", large->count, large->sizes[0]),
         "parts of %llu bytes and more", (unsigned long long)probing->row->min_part);
-    return 0;
+    return true;
 }
 
 /* Across the border of the first two parts, where a service that puts them together badly
@@ -367,7 +340,7 @@ static int try_multipart(struct s3_probing *probing, struct large *large)
 static void try_range(struct s3_probing *probing, const struct large *large)
 {
     enum { BEFORE = 700 };
-    unsigned char got[S3_PROBE_SMALL];
+    unsigned char came[S3_PROBE_SMALL];
     unsigned char want[S3_PROBE_SMALL];
     struct s3_request request;
     struct err err = {0};
@@ -376,17 +349,15 @@ static void try_range(struct s3_probing *probing, const struct large *large)
     memcpy(want + BEFORE, probing->data, sizeof want - BEFORE);
     s3_request_init(&request, "GET", large->key);
     s3_client_add_key_headers(probing->client, &request);
-    request.buffer = got;
+    request.buffer = came;
     request.ranged = true;
     request.first = large->sizes[0] - BEFORE;
-    request.last = request.first + sizeof got - 1;
-    int result = s3_probe_ask(probing, &request, false, &err);
-    if (result == 0 && !s3_probe_is_success(&request))
-        result = s3_probe_refused(probing, &request, &err);
-    if (result == 0 && memcmp(got, want, sizeof got) != 0)
+    request.last = request.first + sizeof came - 1;
+    int result = s3_probe_demand(probing, &request, &err);
+    if (result == 0 && memcmp(came, want, sizeof came) != 0)
         result = err_set(&err, ERR_CORRUPT, "other bytes than were written");
     if (result < 0)
-        (void)s3_probe_fail(probing, S3_PROBE_RANGE, &err);
+        s3_probe_fail(probing, S3_PROBE_RANGE, &err);
     else
         s3_probe_add(probing, S3_PROBE_RANGE, S3_PROBE_OK, "exactly the bytes asked for");
     s3_request_release(&request);
@@ -395,51 +366,35 @@ static void try_range(struct s3_probing *probing, const struct large *large)
 /* A second upload to the key of the first. */
 static void try_complete_condition(struct s3_probing *probing, const char *key)
 {
-    struct large large = {.key = key, .count = 1, .sizes = {S3_PROBE_SMALL}};
-    struct s3_probe_create create = {.key = key};
+    struct large large = {
+        .key = key, .count = 1, .sizes = {S3_PROBE_SMALL}, .if_absent = true};
     struct err err = {0};
-    int status = 0;
 
-    large.begun = s3_probe_create(probing, &create, &err);
-    int result = large.begun != NULL ? 0 : -1;
-    if (result == 0)
-        result = send_parts(probing, &large, &err);
-    if (result == 0)
-        result = complete(probing, &large, true, &status, &err);
-    if (result < 0)
-        (void)s3_probe_fail(probing, S3_PROBE_COMPLETE_CONDITION, &err);
+    if (upload(probing, &large, &err) < 0)
+        s3_probe_fail(probing, S3_PROBE_COMPLETE_CONDITION, &err);
     else
         add_condition(probing, S3_PROBE_COMPLETE_CONDITION, S3_TRAIT_COMPLETE_IF_ABSENT,
-                      status);
-}
-
-static void make_token(char token[33])
-{
-    unsigned char bits[16];
-
-    ulid_random(bits, sizeof bits);
-    digest_hex(bits, sizeof bits, token);
+                      large.status);
 }
 
 int s3_probe_objects(struct s3_probing *probing, struct err *err)
 {
-    char token[33];
-    char *small = s3_probe_key(probing, SMALL);
+    struct small small = {.key = s3_probe_key(probing, SMALL)};
     char *key = s3_probe_key(probing, LARGE);
     struct large large = {.key = key};
 
-    make_token(token);
-    if (try_put(probing, small, token) == 0) {
-        if (try_get(probing, small, token) == 0) {
-            try_list(probing, small);
-            try_condition(probing, small, token);
+    s3_multipart_token(small.token);
+    if (try_put(probing, &small)) {
+        if (try_get(probing, &small)) {
+            try_list(probing, small.key);
+            try_condition(probing, &small);
         }
-        if (try_multipart(probing, &large) == 0) {
+        if (try_multipart(probing, &large)) {
             try_range(probing, &large);
             try_complete_condition(probing, key);
         }
     }
-    free(small);
+    free(small.key);
     free(key);
     return cancel_check(s3_client_cancel(probing->client), err);
 }

@@ -1,17 +1,18 @@
 /*
  * probe_work - what the files of probe.h share; private to them.
  *
- *     probe.c          the order of asking, the data, the end
- *     probe_ask.c      one question
  *     probe_finding.c  a finding against the row; which row fits
+ *     probe_ask.c      one question
  *     probe_upload.c   uploads that are aborted
  *     probe_object.c   objects, and uploads that become one
  *     probe_clean.c    removing all of it
+ *     probe.c          the order of asking, the data, the end
  */
 #ifndef PGKEEP_S3_PROBE_PROBE_WORK_H
 #define PGKEEP_S3_PROBE_PROBE_WORK_H
 
 #include "s3/core/client.h"
+#include "s3/ops/multipart.h"
 #include "s3/probe.h"
 
 /* What a row relies on and a service has or lacks. */
@@ -34,7 +35,7 @@ struct s3_probe_begun {
 enum { S3_PROBE_UPLOADS_MAX = 8 };
 
 struct s3_probing {
-    struct s3_client *client;
+    struct s3_client *client; /* a handle of its own: 15 s for each question */
     const struct s3_provider *row;
     struct s3_probe *out;
     const char *folder;  /* for scratch, relative; ends in '/' */
@@ -85,10 +86,9 @@ enum s3_probe_what {
 struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what what,
                                 enum s3_probe_verdict verdict, const char *format, ...)
     PRINTF(4, 5);
-/* S3_PROBE_FAILED with the words, kind and hint of err; S3_PROBE_SKIPPED when it is too
- * late. Returns -1: nothing that rests on it need be asked. */
-int s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
-                  const struct err *err);
+/* S3_PROBE_FAILED with the text, kind and hint of err; S3_PROBE_SKIPPED when it is too late. */
+struct s3_finding *s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
+                                 const struct err *err);
 void s3_probe_advise(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);
 void s3_probe_expect(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);
 /* Behind what does not matter because the row does not rely on it. */
@@ -96,7 +96,7 @@ extern const char s3_probe_unused[];
 /* Does the row rely on it here? */
 bool s3_probe_uses(const struct s3_probing *probing, enum s3_probe_trait trait);
 /* The last finding: the row, whether it fits, and which one would. */
-void s3_probe_judge_row(struct s3_probing *probing);
+void s3_probe_report_row(struct s3_probing *probing);
 
 /* ---- probe_ask.c ---- */
 
@@ -107,12 +107,12 @@ enum { S3_PROBE_REQUEST_MS = 15000 }; /* how long one question may be repeated *
  * purpose and must not be repaired. */
 int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wrong,
                  struct err *err) MUST_USE;
-/* err from an answer that s3_probe_ask accepted and that is no success. Returns -1. */
-int s3_probe_refused(const struct s3_probing *probing, const struct s3_request *request,
-                     struct err *err);
+/* The same where a refusal is a failure. */
+int s3_probe_demand(struct s3_probing *probing, struct s3_request *request,
+                    struct err *err) MUST_USE;
+bool s3_probe_is_success(const struct s3_request *request);
 /* A key of the scratch folder, heap. */
 char *s3_probe_key(const struct s3_probing *probing, const char *name) MUST_USE;
-bool s3_probe_is_success(const struct s3_request *request);
 
 /* ---- the others ---- */
 
@@ -138,7 +138,7 @@ struct s3_probe_part {
     const char *key, *id;
     unsigned number;
     size_t size;
-    bool wrong_md5, wrong_sha256, crc, wrong_crc;
+    bool wrong_md5, wrong_sha256, wrong_crc;
 };
 int s3_probe_part(struct s3_probing *probing, const struct s3_probe_part *part,
                   struct s3_request *request, struct err *err) MUST_USE;

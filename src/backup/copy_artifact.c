@@ -26,7 +26,8 @@ struct transfer {
     struct catalog_artifact artifact;
     struct copy_reader *retrieve; /* the source, leased */
     struct repository *target;
-    struct catalog_copy copy;            /* the row in the target */
+    struct store *store;      /* the target's; while undoing, its handle for that */
+    struct catalog_copy copy; /* the row in the target */
     struct repository_manifest manifest; /* of the source */
     struct text index;
     bool has_index;
@@ -115,7 +116,7 @@ static int read_source(struct transfer *t, struct stream_sink sink, struct meter
 static int remove_manifest(struct transfer *t, struct err *err)
 {
     char *key = keys_manifest(t->artifact.id);
-    int result = repository_remove_object(t->target->store, key, err);
+    int result = repository_remove_object(t->store, key, err);
     free(key);
     return result == 0 ? 0 : err_context(err, "the copy there cannot be replaced");
 }
@@ -123,7 +124,7 @@ static int remove_manifest(struct transfer *t, struct err *err)
 static int insert(struct transfer *t, struct err *err)
 {
     bool there = false;
-    if (repository_manifest_exists(t->target->store, t->artifact.id, &there, err) < 0)
+    if (repository_manifest_exists(t->store, t->artifact.id, &there, err) < 0)
         return -1;
     if (there) {
         err_set(err, ERR_UNSAFE,
@@ -170,7 +171,7 @@ static int replace_broken(struct transfer *t, struct err *err)
 static int replace_deleted(struct transfer *t, struct err *err)
 {
     bool there = false;
-    if (repository_manifest_exists(t->target->store, t->artifact.id, &there, err) < 0 ||
+    if (repository_manifest_exists(t->store, t->artifact.id, &there, err) < 0 ||
         (there && prove_source(t, err) < 0))
         return -1;
     t->replaces = true;
@@ -198,7 +199,7 @@ static int continue_upload(struct transfer *t, struct err *err)
                        "store \"%s\": %s is being copied there already (its process: %s)",
                        t->target->name, t->artifact.id,
                        owner_state_name(t->copy.owner_state));
-    if (repository_manifest_exists(t->target->store, t->artifact.id, &there, err) < 0)
+    if (repository_manifest_exists(t->store, t->artifact.id, &there, err) < 0)
         return -1;
     if (there) /* killed after it was written */
         return finish_or_clear(t, err);
@@ -206,8 +207,8 @@ static int continue_upload(struct transfer *t, struct err *err)
     t->handle = memory_strdup(t->copy.upload);
     /* Killed between the beginning of an upload and the note of its handle, it left one that
      * nobody knows. */
-    if (repository_abort_unfinished(t->target->store, t->artifact.id, t->copy.key,
-                                    t->handle, err) < 0)
+    if (repository_abort_unfinished(t->store, t->artifact.id, t->copy.key, t->handle, err) <
+        0)
         return -1;
     return reopen(t, err);
 }
@@ -275,7 +276,7 @@ static int try_to_continue(struct transfer *t, const struct store_upload_spec *s
                            struct store_upload **upload, struct fanout_there *there,
                            struct err *err)
 {
-    *upload = store_upload_resume(t->target->store, spec, t->handle, &there->bytes,
+    *upload = store_upload_resume(t->store, spec, t->handle, &there->bytes,
                                   &there->next_part, err);
     if (*upload == NULL && err->kind != ERR_NOT_FOUND)
         return -1;
@@ -289,7 +290,7 @@ static int try_to_continue(struct transfer *t, const struct store_upload_spec *s
     store_upload_free(*upload);
     *upload = NULL;
     *there = (struct fanout_there){0, 1};
-    return store_abort_pending(t->target->store, t->copy.key, t->handle, err);
+    return store_abort_pending(t->store, t->copy.key, t->handle, err);
 }
 
 static int begin_upload(struct transfer *t, struct err *err)
@@ -304,14 +305,14 @@ static int begin_upload(struct transfer *t, struct err *err)
                                      .on_pending = note_pending,
                                      .context = t};
     /* An earlier try's upload, else a new one: the catalog knows of it before it exists. */
-    struct fanout_target target = {.name = t->target->name, .store = t->target->store};
+    struct fanout_target target = {.name = t->target->name, .store = t->store};
     struct fanout_there there = {0, 1};
     if (t->handle && try_to_continue(t, &spec, &target.upload, &there, err) < 0)
         return -1;
     if (target.upload == NULL && note_pending(t, NULL, err) < 0)
         return -1;
     if (target.upload == NULL)
-        target.upload = store_upload_begin(t->target->store, &spec, err);
+        target.upload = store_upload_begin(t->store, &spec, err);
     if (target.upload == NULL)
         return -1;
     t->fanout = fanout_new_object(t->artifact.stored_bytes,
@@ -325,8 +326,8 @@ static int remove_replaced(struct transfer *t, struct err *err)
 {
     if (!t->replaces)
         return 0;
-    if (repository_remove_object(t->target->store, t->copy.index_key, err) == 0 &&
-        repository_remove_object(t->target->store, t->copy.key, err) == 0)
+    if (repository_remove_object(t->store, t->copy.index_key, err) == 0 &&
+        repository_remove_object(t->store, t->copy.key, err) == 0)
         return 0;
     return err_context(err, "the copy there cannot be replaced");
 }
@@ -364,7 +365,7 @@ static int send_data(struct transfer *t, struct err *err)
 static int put(struct transfer *t, const char *key, const struct text *text,
                struct err *err)
 {
-    return store_put(t->target->store, key, text->data, text->length, false, err);
+    return store_put(t->store, key, text->data, text->length, false, err);
 }
 
 static int send_all(struct transfer *t, struct err *err)
@@ -389,8 +390,7 @@ static bool data_is_absent(struct transfer *t)
 {
     struct err trouble = {0};
     bool exists = true;
-    return repository_object_exists(t->target->store, t->copy.key, &exists, NULL,
-                                    &trouble) == 0 &&
+    return repository_object_exists(t->store, t->copy.key, &exists, NULL, &trouble) == 0 &&
            !exists;
 }
 
@@ -407,9 +407,9 @@ static bool undo(struct transfer *t, const struct err *why)
             fanout_undo(t->fanout, 0, why);
         clean = fanout_target(t->fanout, 0)->undone;
     }
-    store_set_cleaning(t->target->store, true);
-    if (given_up &&
-        store_abort_pending(t->target->store, t->copy.key, t->handle, &trouble) < 0) {
+    struct store *store = t->store;
+    t->store = store_cleaner(store);
+    if (given_up && store_abort_pending(t->store, t->copy.key, t->handle, &trouble) < 0) {
         log_debug("undoing the copy: %s", trouble.text);
         clean = false;
     }
@@ -420,7 +420,8 @@ static bool undo(struct transfer *t, const struct err *why)
         log_debug("undoing the copy: %s", trouble.text);
         clean = false;
     }
-    store_set_cleaning(t->target->store, false);
+    store_close(t->store);
+    t->store = store;
     return clean;
 }
 
@@ -438,6 +439,7 @@ static int open_target(struct transfer *t, struct err *err)
     if (t->target == NULL)
         return -1;
     repository_be_patient(t->target);
+    t->store = t->target->store;
     return 0;
 }
 

@@ -71,6 +71,23 @@ void digest_md5(const void *data, size_t size, unsigned char out[MD5_SIZE])
     must(EVP_Digest(data, size, out, NULL, EVP_md5(), NULL));
 }
 
+void digests_add(struct digests *digests, unsigned wanted, const void *data, size_t size)
+{
+    unsigned missing = wanted & ~digests->known;
+
+    if (size == 0)
+        data = "";
+    if ((missing & DIGESTS_MD5) != 0 && !digest_available(DIGEST_MD5))
+        missing &= ~(unsigned)DIGESTS_MD5;
+    if ((missing & DIGESTS_SHA256) != 0)
+        digest_sha256(data, size, digests->sha256);
+    if ((missing & DIGESTS_MD5) != 0)
+        digest_md5(data, size, digests->md5);
+    if ((missing & DIGESTS_CRC64NVME) != 0)
+        digests->crc64nvme = digest_crc64nvme(0, data, size);
+    digests->known |= missing;
+}
+
 void digest_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
                         unsigned char out[SHA256_SIZE])
 {

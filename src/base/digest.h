@@ -27,6 +27,17 @@ void digest_release(struct digest *digest); /* abandon; NULL-safe after finish *
 
 void digest_sha256(const void *data, size_t size, unsigned char out[SHA256_SIZE]);
 void digest_md5(const void *data, size_t size, unsigned char out[MD5_SIZE]);
+
+/* The digests of one piece of memory that are known. */
+enum { DIGESTS_SHA256 = 1, DIGESTS_MD5 = 2, DIGESTS_CRC64NVME = 4 };
+struct digests {
+    unsigned known; /* DIGESTS_... */
+    unsigned char sha256[SHA256_SIZE], md5[MD5_SIZE];
+    uint64_t crc64nvme;
+};
+/* Computes what is wanted and not known yet; MD5 only where it is available. */
+void digests_add(struct digests *digests, unsigned wanted, const void *data, size_t size);
+
 void digest_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
                         unsigned char out[SHA256_SIZE]);
 /* Lower-case hex and NUL: out holds 2 * size + 1. Returns out. */

@@ -45,6 +45,7 @@ struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *
 static void drop(struct part_pool *pool, struct part *part)
 {
     pool->existing--;
+    pthread_mutex_destroy(&part->digesting);
     free(part->data);
     free(part);
 }
@@ -70,6 +71,7 @@ static struct part *take_or_make(struct part_pool *pool, struct err *err)
     part->data = data;
     part->capacity = pool->size;
     part->pool = pool;
+    pthread_mutex_init(&part->digesting, NULL);
     pool->existing++;
     return part;
 }
@@ -98,6 +100,7 @@ struct part *part_pool_get(struct part_pool *pool, struct err *err)
     part->offset = 0;
     part->number = 0;
     part->last = false;
+    part->digests.known = 0;
     part->references = 1;
     part->next = NULL;
     return part;
@@ -174,4 +177,14 @@ void part_release(struct part *part)
     if (--part->references == 0)
         go_idle(pool, part);
     pthread_mutex_unlock(&pool->lock);
+}
+
+/* Not under the pool's lock: a large part takes a second, and others are to be had meanwhile. */
+struct digests part_digests(struct part *part, unsigned wanted)
+{
+    pthread_mutex_lock(&part->digesting);
+    digests_add(&part->digests, wanted, part->data, part->size);
+    struct digests digests = part->digests;
+    pthread_mutex_unlock(&part->digesting);
+    return digests;
 }

@@ -6,13 +6,16 @@
  *     store     reads data[0 .. size) until its request is finished, then part_release
  *
  * A part goes idle when the last reference is released, never before: a buffer in flight is
- * never refilled. All memory is allocated here and bounded by count x size. In builds with
+ * never refilled. What stores send along with it (hashes) is computed once. All memory is allocated here and bounded by count x size. In builds with
  * PGKEEP_POISON an idle buffer is overwritten with 0xDB, so that a use after release shows.
  */
 #ifndef PGKEEP_BASE_PART_H
 #define PGKEEP_BASE_PART_H
 
 #include "base/cancel.h"
+#include "base/digest.h"
+
+#include <pthread.h>
 
 struct part_pool;
 
@@ -27,6 +30,8 @@ struct part {
     unsigned references;
     struct part *next;
     struct part_pool *pool;
+    pthread_mutex_t digesting; /* guards what follows */
+    struct digests digests;    /* of the data while it is out */
 };
 
 /* `count` buffers of `size` bytes, allocated when first used. cancel (NULL: the root) ends the
@@ -46,5 +51,8 @@ void part_pool_free(struct part_pool *pool);
 
 struct part *part_ref(struct part *part); /* returns part */
 void part_release(struct part *part);     /* NULL-safe */
+/* Digests (DIGESTS_...) of data[0 .. size), which does not change any more. Each is computed on
+ * the thread that first wants it; who comes meanwhile waits for it. */
+struct digests part_digests(struct part *part, unsigned wanted);
 
 #endif

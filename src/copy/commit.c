@@ -4,7 +4,7 @@
  * complete.
  *
  * What is undone here is what this very run may have made visible. It is removed even when
- * the process was cancelled, in bounded time (store_set_cleaning).
+ * the process was cancelled, in bounded time (store_cleaner).
  */
 #include "copy/commit.h"
 
@@ -27,13 +27,13 @@ static bool remove_object(struct store *store, const char *key)
 static bool remove_objects(const struct commit *commit, struct store *store,
                            const struct catalog_copy *copy)
 {
-    store_set_cleaning(store, true);
-    bool clean = remove_object(store, commit->manifest_key);
+    struct store *cleaner = store_cleaner(store);
+    bool clean = remove_object(cleaner, commit->manifest_key);
     if (clean) {
-        clean = remove_object(store, copy->index_key);
-        clean = remove_object(store, copy->key) && clean;
+        clean = remove_object(cleaner, copy->index_key);
+        clean = remove_object(cleaner, copy->key) && clean;
     }
-    store_set_cleaning(store, false);
+    store_close(cleaner);
     return clean;
 }
 

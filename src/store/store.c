@@ -85,10 +85,9 @@ void store_set_retry_time(struct store *store, int64_t retry_time_ms)
         store->ops->set_retry_time(store, retry_time_ms);
 }
 
-void store_set_cleaning(struct store *store, bool cleaning)
+struct store *store_cleaner(struct store *store)
 {
-    if (store->ops->set_cleaning != NULL)
-        store->ops->set_cleaning(store, cleaning);
+    return store->ops->cleaner(store);
 }
 
 int64_t store_clock_offset(struct store *store, bool *known)
@@ -219,11 +218,6 @@ bool store_upload_discard(struct store_upload *upload)
 void store_upload_free(struct store_upload *upload)
 {
     (void)store_upload_discard(upload);
-}
-
-uint64_t store_upload_sent(struct store_upload *upload)
-{
-    return upload->store->ops->upload_sent(upload);
 }
 
 struct store_part_rules store_part_rules(const struct store *store)

@@ -48,11 +48,12 @@ int store_identify(struct store *store, char uuid[37], bool *absent,
 /* Writes a mark with this UUID, conditionally where the store can; an existing mark stays
  * and its UUID is returned in uuid. uuid "" on entry: one is made up. */
 int store_mark(struct store *store, char uuid[37], struct err *err) MUST_USE;
-/* Budget of the calls that follow; S3 only. */
+/* Budget of this handle's calls that follow; S3 only. */
 void store_set_retry_time(struct store *store, int64_t retry_time_ms);
-/* While it is set, calls are carried out although the process is cancelled, each within 60
- * s: for clean-up. (A dir is not held up by a cancel.) */
-void store_set_cleaning(struct store *store, bool cleaning);
+/* One more handle on the same place, for clean-up: its calls are carried out although the process
+ * is cancelled, each within 60 s (a dir is not held up by a cancel). Other handles stay as they
+ * are. To be closed before the first one. */
+struct store *store_cleaner(struct store *store) MUST_USE;
 /* Server clock minus ours in seconds; *known false for a dir. */
 int64_t store_clock_offset(struct store *store, bool *known);
 
@@ -122,7 +123,6 @@ int store_upload_finish(struct store_upload *upload, struct store_object *out,
 bool store_upload_discard(struct store_upload *upload);
 /* What is unfinished is undone (abort, unlink). NULL-safe. */
 void store_upload_free(struct store_upload *upload);
-uint64_t store_upload_sent(struct store_upload *upload);
 /* Continues an upload at `*offset` (out): bytes that are already there, part numbers go on
  * from *next_number. ERR_NOT_FOUND: no such. Nobody has checked those bytes: compare the
  * hash of the whole once it is finished. A failure leaves it as it was. */

@@ -352,9 +352,26 @@ static ssize_t download_read(struct store_download *base, void *buffer, size_t s
     return got;
 }
 
+static const struct store_ops ops;
+
+static struct store *new_handle(const char *name, const char *path)
+{
+    struct store_dir *dir = memory_zalloc(sizeof *dir);
+    dir->store.ops = &ops;
+    dir->store.name = memory_strdup(name);
+    dir->path = memory_strdup(path);
+    return &dir->store;
+}
+
+static struct store *cleaner(struct store *store)
+{
+    return new_handle(store->name, ((const struct store_dir *)store)->path);
+}
+
 static const struct store_ops ops = {
     .type = "dir",
     .close = close_dir,
+    .cleaner = cleaner,
     .check = check_dir,
     .put = put,
     .get = get,
@@ -367,7 +384,6 @@ static const struct store_ops ops = {
     .upload_wait = store_dir_upload_wait,
     .upload_finish = store_dir_upload_finish,
     .upload_discard = store_dir_upload_discard,
-    .upload_sent = store_dir_upload_sent,
     .list_pending = store_dir_list_pending,
     .abort_pending = store_dir_abort_pending,
     .download_begin = download_begin,
@@ -382,9 +398,5 @@ struct store *store_open_dir(const char *name, const char *path, struct err *err
         err_set(err, ERR_CONFIG, "store \"%s\": a dir store needs a path", name);
         return NULL;
     }
-    struct store_dir *dir = memory_zalloc(sizeof *dir);
-    dir->store.ops = &ops;
-    dir->store.name = memory_strdup(name);
-    dir->path = memory_strdup(path);
-    return &dir->store;
+    return new_handle(name, path);
 }

@@ -90,7 +90,6 @@ int store_dir_upload_wait(struct store_upload *upload, struct err *err) MUST_USE
 int store_dir_upload_finish(struct store_upload *upload, struct store_object *out,
                             struct err *err) MUST_USE;
 bool store_dir_upload_discard(struct store_upload *upload);
-uint64_t store_dir_upload_sent(struct store_upload *upload);
 
 int store_dir_list(struct store *store, const char *prefix, store_each each, void *context,
                    struct err *err) MUST_USE;

@@ -23,9 +23,8 @@ struct dir_upload {
     struct chan queue;    /* of parts, each with a reference */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
-    size_t unwritten; /* parts queued or being written */
-    bool abandoned;   /* the rest is let go of unwritten */
-    uint64_t written;
+    size_t unwritten;   /* parts queued or being written */
+    bool abandoned;     /* the rest is let go of unwritten */
     struct err failure; /* kind ERR_NONE: none */
 };
 
@@ -35,7 +34,6 @@ static void *write_parts(void *argument)
     struct part *part;
     while ((part = chan_pop(&upload->queue)) != NULL) {
         struct err err = {0};
-        uint64_t size = part->size;
         /* After a failure the rest is only let go of: its buffers are wanted elsewhere. */
         pthread_mutex_lock(&upload->lock);
         bool skip = upload->abandoned || upload->failure.kind != ERR_NONE;
@@ -46,8 +44,6 @@ static void *write_parts(void *argument)
         pthread_mutex_lock(&upload->lock);
         if (result < 0)
             upload->failure = err;
-        else if (!skip)
-            upload->written += size;
         upload->unwritten--;
         pthread_cond_broadcast(&upload->changed);
         pthread_mutex_unlock(&upload->lock);
@@ -114,7 +110,7 @@ struct store_upload *store_dir_upload_resume(struct store *store,
                         : err_set(err, ERR_NOT_FOUND, "\"%s\" is no upload of %s", handle,
                                   spec->key);
     if (result == 0 && start(upload, spec, err) == 0) {
-        upload->given = upload->written = *offset;
+        upload->given = *offset;
         *next_number = 1;
         return &upload->upload;
     }
@@ -209,13 +205,4 @@ bool store_dir_upload_discard(struct store_upload *base)
     pthread_mutex_destroy(&upload->lock);
     free(upload);
     return clean;
-}
-
-uint64_t store_dir_upload_sent(struct store_upload *base)
-{
-    struct dir_upload *upload = (struct dir_upload *)base;
-    pthread_mutex_lock(&upload->lock);
-    uint64_t written = upload->written;
-    pthread_mutex_unlock(&upload->lock);
-    return written;
 }

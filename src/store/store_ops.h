@@ -18,8 +18,8 @@ struct store_ops {
     void (*close)(struct store *store);
     int (*check)(struct store *store, bool create, int64_t timeout_ms, struct err *err);
     void (*set_retry_time)(struct store *store, int64_t retry_time_ms); /* may be NULL */
-    void (*set_cleaning)(struct store *store, bool cleaning);           /* may be NULL */
-    int64_t (*clock_offset)(struct store *store, bool *known);          /* may be NULL */
+    struct store *(*cleaner)(struct store *store);
+    int64_t (*clock_offset)(struct store *store, bool *known); /* may be NULL */
     int (*put)(struct store *store, const char *key, const void *data, size_t size,
                bool overwrite, struct err *err);
     int (*get)(struct store *store, const char *key, struct text *out, bool *absent,
@@ -42,7 +42,6 @@ struct store_ops {
     int (*upload_finish)(struct store_upload *upload, struct store_object *out,
                          struct err *err);
     bool (*upload_discard)(struct store_upload *upload);
-    uint64_t (*upload_sent)(struct store_upload *upload);
     int (*list_pending)(struct store *store, const char *prefix, store_each_pending each,
                         void *context, struct err *err);
     int (*abort_pending)(struct store *store, const char *key, const char *handle,

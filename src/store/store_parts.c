@@ -54,7 +54,8 @@ static uint64_t tighter(uint64_t a, uint64_t b)
     return smaller(a, b);
 }
 
-struct store_part_rules store_parts_merge(struct store_part_rules a, struct store_part_rules b)
+struct store_part_rules store_parts_merge(struct store_part_rules a,
+                                          struct store_part_rules b)
 {
     return (struct store_part_rules){
         .min_size = larger(a.min_size, b.min_size),
@@ -130,7 +131,8 @@ static uint64_t doubled(const struct schedule *s, uint64_t times)
     return size;
 }
 
-uint64_t store_parts_size(const struct store_part_rules *rules, uint64_t estimate, unsigned number)
+uint64_t store_parts_size(const struct store_part_rules *rules, uint64_t estimate,
+                          unsigned number)
 {
     struct schedule s;
 

@@ -12,9 +12,6 @@
 
 #include <pthread.h>
 
-/* s3.h: a retry_time_ms of 0 means this. */
-#define DEFAULT_RETRY_MS (INT64_C(30) * 60 * 1000)
-
 /* A version may come between the listing and the deletes, once or twice; not for ever. */
 enum { REMOVE_ROUNDS = 3 };
 
@@ -22,7 +19,6 @@ struct store_s3 {
     struct store store;
     struct s3_client *client;
     pthread_mutex_t lock; /* guards what follows */
-    int64_t retry_time_ms;
     bool versioning_known;
     bool versions; /* the bucket has, or has had, versions */
 };
@@ -33,6 +29,18 @@ static struct s3_client *client_of(const struct store *store)
 }
 
 /* ---- the handle ---- */
+
+static const struct store_ops s3_ops;
+
+static struct store *new_handle(const char *name, struct s3_client *client)
+{
+    struct store_s3 *s3 = memory_zalloc(sizeof *s3);
+    s3->store.ops = &s3_ops;
+    s3->store.name = memory_strdup(name);
+    s3->client = client;
+    pthread_mutex_init(&s3->lock, NULL);
+    return &s3->store;
+}
 
 static void close_s3(struct store *store)
 {
@@ -45,29 +53,23 @@ static void close_s3(struct store *store)
 
 static void set_retry_time(struct store *store, int64_t retry_time_ms)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
-    pthread_mutex_lock(&s3->lock);
-    s3->retry_time_ms = retry_time_ms;
-    s3_client_set_retry_time(s3->client, retry_time_ms);
-    pthread_mutex_unlock(&s3->lock);
+    s3_client_set_retry_time(client_of(store), retry_time_ms);
 }
 
-static void set_cleaning(struct store *store, bool cleaning)
+static struct store *cleaner(struct store *store)
 {
-    s3_client_set_cleaning(client_of(store), cleaning);
+    const struct s3_call call = {.cleaning = true};
+    return new_handle(store->name, s3_client_with(client_of(store), &call));
 }
 
 /* A bucket is never made here: it would be the wrong region, rights and rules. */
 static int check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
-    struct store_s3 *s3 = (struct store_s3 *)store;
+    const struct s3_call call = {.retry_time_ms = timeout_ms};
+    struct s3_client *bounded = s3_client_with(client_of(store), &call);
     (void)create;
-    pthread_mutex_lock(&s3->lock);
-    int64_t before = s3->retry_time_ms;
-    pthread_mutex_unlock(&s3->lock);
-    s3_client_set_retry_time(s3->client, timeout_ms);
-    int result = s3_bucket_check(s3->client, err);
-    set_retry_time(store, before);
+    int result = s3_bucket_check(bounded, err);
+    s3_client_free(bounded);
     return result;
 }
 
@@ -201,7 +203,7 @@ static int list(struct store *store, const char *prefix, store_each each, void *
     return s3_list(client_of(store), prefix, emit_object, &listing, err);
 }
 
-static int emit_pending(void *context, const struct s3_pending *pending, struct err *err)
+static int emit_pending(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     const struct listing *listing = context;
     struct store_pending out = {
@@ -420,11 +422,6 @@ static bool upload_discard(struct store_upload *upload)
     return clean;
 }
 
-static uint64_t upload_sent(struct store_upload *upload)
-{
-    return s3_upload_sent(((struct s3_writing *)upload)->s3);
-}
-
 /* ---- downloads ---- */
 
 struct s3_reading {
@@ -468,12 +465,12 @@ static struct s3_client *client(struct store *store)
     return client_of(store);
 }
 
-static const struct store_ops ops = {
+static const struct store_ops s3_ops = {
     .type = "s3",
     .close = close_s3,
     .check = check,
     .set_retry_time = set_retry_time,
-    .set_cleaning = set_cleaning,
+    .cleaner = cleaner,
     .clock_offset = clock_offset,
     .put = put,
     .get = get,
@@ -486,7 +483,6 @@ static const struct store_ops ops = {
     .upload_wait = upload_wait,
     .upload_finish = upload_finish,
     .upload_discard = upload_discard,
-    .upload_sent = upload_sent,
     .list_pending = list_pending,
     .abort_pending = abort_pending,
     .download_begin = download_begin,
@@ -510,12 +506,5 @@ struct store *store_open_s3(const char *name, const struct s3_config *config,
         err_context(err, "store \"%s\"", name);
         return NULL;
     }
-    struct store_s3 *s3 = memory_zalloc(sizeof *s3);
-    s3->store.ops = &ops;
-    s3->store.name = memory_strdup(name);
-    s3->client = made;
-    s3->retry_time_ms =
-        config->retry_time_ms != 0 ? config->retry_time_ms : DEFAULT_RETRY_MS;
-    pthread_mutex_init(&s3->lock, NULL);
-    return &s3->store;
+    return new_handle(name, made);
 }

@@ -262,7 +262,8 @@ static int delete_key(struct s3_client *client, char **argv, struct err *err)
     return 0;
 }
 
-static int print_pending(void *context, const struct s3_pending *pending, struct err *err)
+static int print_pending(void *context, const struct s3_unfinished *pending,
+                         struct err *err)
 {
     (void)context;
     (void)err;

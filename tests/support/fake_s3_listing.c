@@ -53,7 +53,8 @@ static void add_plain(struct page *page, const char *name, const char *value)
     text_addf(page->out, "</%s>", name);
 }
 
-/* Keys, prefixes and markers of keys: encoded when the client asked for it. */
+/* Keys, prefixes and markers of keys: encoded when the client asked for it, a blank as '+', as
+ * with AWS. */
 static void add_key(struct page *page, const char *name, const char *key)
 {
     if (!page->url) {
@@ -61,6 +62,10 @@ static void add_key(struct page *page, const char *name, const char *key)
         return;
     }
     text_addf(page->out, "<%s>", name);
+    for (const char *blank; (blank = strchr(key, ' ')) != NULL; key = blank + 1) {
+        text_add_percent(page->out, key, (size_t)(blank - key), true);
+        text_add_char(page->out, '+');
+    }
     text_add_percent(page->out, key, strlen(key), true);
     text_addf(page->out, "</%s>", name);
 }

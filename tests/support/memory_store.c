@@ -24,15 +24,23 @@ static void close_store(struct store *store)
     struct memory_store *memory = memory_of(store);
     if (--memory->references > 0)
         return;
-    munmap(memory->vault, MEMORY_VAULT_SIZE);
+    if (!memory->borrowed)
+        munmap(memory->vault, MEMORY_VAULT_SIZE);
     text_release(&memory->view);
     free(store->name);
     free(memory);
 }
 
-static void set_cleaning(struct store *store, bool cleaning)
+static struct store *cleaner(struct store *store)
 {
-    memory_of(store)->cleaning = cleaning;
+    struct memory_store *other = memory_zalloc(sizeof *other);
+    *other = *memory_of(store);
+    other->store.ops = &other->ops;
+    other->store.name = memory_strdup(store->name);
+    other->references = 1;
+    other->cleaning = other->borrowed = true;
+    text_init(&other->view, MEMORY_VAULT_SIZE);
+    return &other->store;
 }
 
 static int64_t clock_offset(struct store *store, bool *known)
@@ -182,7 +190,7 @@ static const struct store_ops ops = {
     .type = "memory",
     .close = close_store,
     .check = check,
-    .set_cleaning = set_cleaning,
+    .cleaner = cleaner,
     .clock_offset = clock_offset,
     .put = put,
     .get = get,

@@ -60,7 +60,7 @@ struct store *memory_store_share(struct store *store);
 
 /* The n-th (from 1) such step on a key that contains `match` ("" any) fails with `kind`,
  * and so do all that follow. did: its effect takes place all the same (a lost answer).
- * ERR_CANCELLED does not hold up clean-up (store_set_cleaning). */
+ * ERR_CANCELLED does not hold up clean-up (store_cleaner). */
 void memory_store_fail(struct store *store, enum memory_step step, unsigned n,
                        const char *match, enum err_kind kind, bool did);
 /* Only the n-th: it is well again after that. */

@@ -74,6 +74,7 @@ struct memory_store {
     struct store_part_rules rules;
     unsigned references;
     bool cleaning, has_clock;
+    bool borrowed; /* the vault is another handle's (store_cleaner) */
     int64_t clock_offset;
     struct text view; /* of memory_store_bytes */
     struct memory_vault *vault;

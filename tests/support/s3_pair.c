@@ -42,7 +42,7 @@ void s3_pair_init(struct s3_pair *pair, const struct fake_s3_settings *service,
 {
     struct fake_s3_settings default_service = s3_pair_service();
     struct s3_config settled = config != NULL ? *config : s3_pair_config();
-    struct s3_seam seam = {.random = no_chance, .delay = no_wait, .context = pair};
+    struct s3_test_hooks hooks = {.random = no_chance, .delay = no_wait, .context = pair};
     struct err err = {0};
 
     atomic_init(&pair->waits, 0);
@@ -52,7 +52,7 @@ void s3_pair_init(struct s3_pair *pair, const struct fake_s3_settings *service,
     settled.endpoint = fake_s3_endpoint(pair->fake);
     pair->client = s3_client_new(&settled, &err);
     ck_assert_msg(pair->client != NULL, "%s", err.text);
-    s3_client_set_seam(pair->client, &seam);
+    s3_client_set_test_hooks(pair->client, &hooks);
 }
 
 void s3_pair_release(struct s3_pair *pair)

@@ -28,7 +28,7 @@ void s3_claim_three_parts(struct s3_suite *suite, struct text *answer)
     s3_upload_free(upload);
 }
 
-static int keep_id(void *context, const struct s3_pending *pending, struct err *err)
+static int keep_id(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     char **id = context;
 
@@ -198,7 +198,7 @@ struct count {
     size_t count;
 };
 
-static int count_key(void *context, const struct s3_pending *pending, struct err *err)
+static int count_key(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     struct count *count = context;
 

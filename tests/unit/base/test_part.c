@@ -103,6 +103,72 @@ START_TEST(a_pool_that_cannot_be_is_an_ordinary_error)
 }
 END_TEST
 
+/* ---- digests ---- */
+
+static struct part *fill(struct part_pool *pool, char with)
+{
+    struct part *part = part_pool_get(pool, &err);
+
+    ck_assert_ptr_nonnull(part);
+    memset(part->data, with, SIZE);
+    part->size = SIZE;
+    return part;
+}
+
+/* Two buckets take the same part: the second one finds it hashed. */
+START_TEST(a_part_is_hashed_once_however_many_ask)
+{
+    struct part_pool *pool = part_pool_new(1, SIZE, NULL, &err);
+    struct part *part = fill(pool, 'a');
+    struct digests first = part_digests(part, DIGESTS_MD5);
+    unsigned char md5[MD5_SIZE];
+
+    digest_md5(part->data, SIZE, md5);
+    ck_assert_uint_eq(first.known, DIGESTS_MD5);
+    ck_assert_mem_eq(first.md5, md5, MD5_SIZE);
+
+    /* Whatever is in it now: what is known is not computed again, what is not is added. */
+    memset(part->data, 'b', SIZE);
+    struct digests second = part_digests(part, DIGESTS_MD5 | DIGESTS_CRC64NVME);
+    ck_assert_uint_eq(second.known, DIGESTS_MD5 | DIGESTS_CRC64NVME);
+    ck_assert_mem_eq(second.md5, md5, MD5_SIZE);
+    ck_assert_uint_eq(second.crc64nvme, digest_crc64nvme(0, part->data, SIZE));
+    part_release(part);
+    part_pool_free(pool);
+}
+END_TEST
+
+START_TEST(the_next_to_use_a_buffer_gets_digests_of_its_own)
+{
+    struct part_pool *pool = part_pool_new(1, SIZE, NULL, &err);
+    struct part *part = fill(pool, 'a');
+    struct digests first = part_digests(part, DIGESTS_SHA256);
+
+    part_release(part);
+    part = fill(pool, 'b');
+    struct digests second = part_digests(part, DIGESTS_SHA256);
+    ck_assert_mem_ne(first.sha256, second.sha256, SHA256_SIZE);
+    part_release(part);
+    part_pool_free(pool);
+}
+END_TEST
+
+START_TEST(an_empty_part_has_the_digests_of_nothing)
+{
+    struct part_pool *pool = part_pool_new(1, SIZE, NULL, &err);
+    static const unsigned char md5[MD5_SIZE] = {0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00,
+                                                0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98,
+                                                0xec, 0xf8, 0x42, 0x7e};
+    struct part *part = fill(pool, 'a');
+
+    part->size = 0;
+    struct digests digests = part_digests(part, DIGESTS_MD5);
+    ck_assert_mem_eq(digests.md5, md5, MD5_SIZE);
+    part_release(part);
+    part_pool_free(pool);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("part");
@@ -112,6 +178,9 @@ int main(void)
     tcase_add_test(tcase, a_cancel_ends_the_wait);
     tcase_add_test(tcase, a_part_that_is_out_keeps_its_size_until_it_returns);
     tcase_add_test(tcase, a_pool_that_cannot_be_is_an_ordinary_error);
+    tcase_add_test(tcase, a_part_is_hashed_once_however_many_ask);
+    tcase_add_test(tcase, the_next_to_use_a_buffer_gets_digests_of_its_own);
+    tcase_add_test(tcase, an_empty_part_has_the_digests_of_nothing);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

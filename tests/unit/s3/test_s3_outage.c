@@ -60,17 +60,17 @@ static void default_budget(struct s3_config *config)
  * upload says in the end. */
 static int upload_with_outage(struct simulation *simulation, int minutes)
 {
-    struct s3_seam seam = {.random = longest,
-                           .delay = simulated_wait,
-                           .now = simulated_now,
-                           .context = simulation};
+    struct s3_test_hooks seam = {.random = longest,
+                                 .delay = simulated_wait,
+                                 .now = simulated_now,
+                                 .context = simulation};
     struct fake_fault hold = {.op = "UploadPart", .times = 4, .action = FAKE_HOLD};
 
     s3_rig_start(NULL, default_budget);
     *simulation = (struct simulation){.fake = rig.fake};
     atomic_init(&simulation->now_ms, 1000);
     atomic_init(&simulation->back_ms, 0);
-    s3_client_set_seam(rig.client, &seam);
+    s3_client_set_test_hooks(rig.client, &seam);
     fake_s3_fault(rig.fake, &hold);
     struct s3_upload *upload = s3_rig_begin(KEY);
     ck_assert_int_eq(s3_rig_give(upload, 1, 4, PART, PART), 0);

@@ -161,10 +161,10 @@ static void wait_for_waits(struct waits *waits, unsigned more)
 START_TEST(an_outage_in_the_middle_of_an_upload_is_sat_out)
 {
     struct waits waits = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
-    struct s3_seam seam = {.delay = count_wait, .context = &waits};
+    struct s3_test_hooks seam = {.delay = count_wait, .context = &waits};
     struct finisher finisher;
 
-    s3_client_set_seam(rig.client, &seam);
+    s3_client_set_test_hooks(rig.client, &seam);
     s3_rig_fault((struct fake_fault){
         .op = _i == 0 ? "UploadPart" : "CompleteMultipartUpload", .action = FAKE_HOLD});
     finish_in_background(&finisher, 4);

@@ -55,7 +55,7 @@ struct pending_seen {
     int64_t oldest;
 };
 
-static int see_pending(void *context, const struct s3_pending *pending, struct err *err)
+static int see_pending(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     struct pending_seen *seen = context;
 

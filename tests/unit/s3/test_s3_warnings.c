@@ -49,12 +49,12 @@ static unsigned times_heard(const char *words)
 
 static void start_as(void (*change)(struct s3_config *config))
 {
-    static const struct s3_seam seam = {
-        .now = standing_clock, .waste_allowed = 2 * PART, .context = &rig.pair};
+    static const struct s3_test_hooks seam = {
+        .now = standing_clock, .retransmitted_allowed = 2 * PART, .context = &rig.pair};
 
     clock_at = 1000;
     s3_rig_start(NULL, change);
-    s3_client_set_seam(rig.client, &seam);
+    s3_client_set_test_hooks(rig.client, &seam);
     listen_in();
 }
 

@@ -48,7 +48,7 @@ static int64_t short_delay(void *context, int64_t delay_ms)
 
 static struct store *open_bucket(const char *prefix)
 {
-    static const struct s3_seam seam = {.delay = short_delay};
+    static const struct s3_test_hooks seam = {.delay = short_delay};
     struct fake_s3_settings defaults = fake_s3_defaults();
     struct s3_config config;
     s3_config_init(&config);
@@ -60,7 +60,7 @@ static struct store *open_bucket(const char *prefix)
     config.prefix = prefix;
     struct store *opened = store_open_s3("nas", &config, &err);
     ck_assert_msg(opened != NULL, "%s", err.text);
-    s3_client_set_seam(store_s3_client(opened), &seam);
+    s3_client_set_test_hooks(store_s3_client(opened), &seam);
     return opened;
 }
 
@@ -264,7 +264,6 @@ START_TEST(an_upload_becomes_visible_whole_and_at_once)
     OK(store_upload_finish(upload, &object, &err));
     ck_assert_str_eq(object.key, KEY);
     ck_assert_uint_eq(object.size, 6 * PART);
-    ck_assert_uint_eq(store_upload_sent(upload), 6 * PART);
     store_object_release(&object);
     store_upload_free(upload);
     ck_assert_uint_eq(list_pending().count, 0);

@@ -235,8 +235,8 @@ START_TEST(a_body_that_changed_in_memory_is_not_sent_again)
     s3_request_init(&request, "PUT", "a");
     request.body = data;
     request.body_size = 5;
-    request.has_md5 = true;
-    digest_md5("hallo", 5, request.md5);
+    request.digests.known = DIGESTS_MD5;
+    digest_md5("hallo", 5, request.digests.md5);
     FAILS(s3_request_run(pair.client, &request, &err), ERR_CORRUPT);
     ck_assert_uint_eq(fake_s3_count(pair.fake, "PutObject"), 1);
     s3_request_release(&request);
@@ -362,8 +362,10 @@ START_TEST(cancelling_the_process_ends_what_waits_but_not_the_clearing_up)
     ck_assert_int_lt(clock_monotonic_ms() - start, 2000);
     ck_assert(held.answer.uncertain);
     s3_request_init(&abort_, "DELETE", "a");
-    abort_.despite_cancel = true;
-    OK(s3_request_run(pair.client, &abort_, &err));
+    struct s3_client *cleaner =
+        s3_client_with(pair.client, &(struct s3_call){.cleaning = true});
+    OK(s3_request_run(cleaner, &abort_, &err));
+    s3_client_free(cleaner);
     FAILS(s3_pair_get(&pair, &err), ERR_CANCELLED);
     s3_request_release(&held);
     s3_request_release(&abort_);
@@ -403,6 +405,54 @@ END_TEST
 
 /* ---- the n-th request fails, for every n */
 
+START_TEST(crc_text_goes_both_ways)
+{
+    static const uint64_t values[] = {0, 1, UINT64_MAX, 0xae8b14860a799888U,
+                                      0x0123456789abcdefU};
+    static const char *const wrong[] = {"", "rosUhgp5mIg", "rosUhgp5mIgA",
+                                        "rosUhgp5m g=", "rosUhgp5mIg=="};
+    char text[S3_CRC64_BASE64];
+    uint64_t back;
+
+    ck_assert_str_eq(s3_crc64_base64(0xae8b14860a799888U, text), "rosUhgp5mIg=");
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        ck_assert(s3_crc64_from_base64(s3_crc64_base64(values[i], text), &back));
+        ck_assert_uint_eq(back, values[i]);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert(!s3_crc64_from_base64(wrong[i], &back));
+}
+END_TEST
+
+/* ---- handles */
+
+START_TEST(a_handle_has_a_budget_of_its_own)
+{
+    struct s3_pair pair;
+    struct s3_object object;
+    struct err err = {0};
+    bool absent = false;
+
+    s3_pair_init(&pair, NULL, NULL);
+    struct s3_client *hasty =
+        s3_client_with(pair.client, &(struct s3_call){.retry_time_ms = 50});
+    fake_s3_fault(pair.fake, &(struct fake_fault){
+                                 .op = "HeadBucket", .status = 503, .times = FAKE_ALWAYS});
+    FAILS(s3_bucket_check(hasty, &err), ERR_TRANSIENT);
+    ck_assert_int_eq(s3_client_retry_time(hasty), 50);
+    ck_assert_int_gt(s3_client_retry_time(pair.client), 50);
+    /* The other one goes on as before, on the same connections. */
+    err_clear(&err);
+    fake_s3_add_object(pair.fake, "a", "hello", 5);
+    OK(s3_head(pair.client, "a", &object, &absent, &err));
+    s3_object_release(&object);
+    s3_client_free(hasty);
+    OK(s3_head(pair.client, "a", &object, &absent, &err));
+    s3_object_release(&object);
+    s3_pair_release(&pair);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("request");
@@ -418,6 +468,8 @@ int main(void)
     tcase_add_test(tests, an_error_in_a_200_is_an_error);
     tcase_add_test(tests, a_lost_answer_leaves_the_outcome_uncertain);
     tcase_add_test(tests, a_body_that_changed_in_memory_is_not_sent_again);
+    tcase_add_test(tests, crc_text_goes_both_ways);
+    tcase_add_test(tests, a_handle_has_a_budget_of_its_own);
     tcase_add_test(tests, no_more_run_at_once_than_there_are_connections);
     tcase_add_test(tests, a_group_that_is_given_up_ends_at_once_and_leaves_others_alone);
     tcase_add_test(tests, a_failing_tenth_costs_time_and_nothing_else);

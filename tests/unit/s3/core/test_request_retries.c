@@ -73,13 +73,13 @@ static int64_t no_wait(void *unused, int64_t delay_ms)
 
 START_TEST(what_throttling_closed_opens_again_while_all_is_well)
 {
-    static const struct s3_seam seam = {.now = our_clock, .delay = no_wait};
+    static const struct s3_test_hooks hooks = {.now = our_clock, .delay = no_wait};
     struct s3_pair pair;
     struct err err = {0};
 
     clock_at = 1000;
     s3_pair_init(&pair, NULL, NULL);
-    s3_client_set_seam(pair.client, &seam);
+    s3_client_set_test_hooks(pair.client, &hooks);
     fake_s3_add_object(pair.fake, "a", "x", 1);
     fake_s3_fault(pair.fake, &(struct fake_fault){.op = "GetObject",
                                                   .action = FAKE_STATUS,

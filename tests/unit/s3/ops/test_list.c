@@ -1,4 +1,4 @@
-#include "s3/ops/list.h"
+#include "s3/s3.h"
 
 #include "base/memory.h"
 #include "tests/support/s3_pair.h"

@@ -243,6 +243,90 @@ START_TEST(a_conditional_put_survives_what_passes_and_knows_its_own)
 }
 END_TEST
 
+static struct s3_config as_aws(void)
+{
+    struct s3_config config = s3_pair_config();
+    config.provider = "aws";
+    config.style = S3_STYLE_PATH;
+    return config;
+}
+
+/* Another writer of the key, or one of our own tries that is still being carried out. */
+START_TEST(a_conflict_is_waited_for)
+{
+    struct s3_config config = as_aws();
+    struct s3_pair pair;
+    struct err err = {0};
+    bool existed = true;
+    struct s3_put spec = {
+        .key = "a", .data = "hello", .size = 5, .if_absent = true, .existed = &existed};
+
+    s3_pair_init(&pair, NULL, &config);
+    fake_s3_fault(pair.fake, &(struct fake_fault){.op = "PutObject",
+                                                  .action = FAKE_STATUS,
+                                                  .status = 409,
+                                                  .code = "ConditionalRequestConflict",
+                                                  .times = 7});
+    OK(s3_put(pair.client, &spec, &err));
+    ck_assert(!existed);
+    ck_assert_uint_eq(fake_s3_count(pair.fake, "PutObject"), 8);
+    ck_assert_uint_eq(fake_s3_count(pair.fake, NULL), 8);
+    ck_assert_uint_eq(atomic_load(&pair.waits), 7);
+    s3_pair_release(&pair);
+}
+END_TEST
+
+START_TEST(a_conflict_that_does_not_end_is_no_damage)
+{
+    static const char *const codes[] = {"ConditionalRequestConflict", "OperationAborted",
+                                        "SomethingElse"};
+    struct s3_config config = as_aws();
+
+    config.retry_time_ms = 100;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct s3_pair pair;
+        struct err err = {0};
+        struct s3_put spec = {.key = "a", .data = "hello", .size = 5, .if_absent = true};
+        s3_pair_init(&pair, NULL, &config);
+        fake_s3_fault(pair.fake, &(struct fake_fault){.op = "PutObject",
+                                                      .action = FAKE_STATUS,
+                                                      .status = 409,
+                                                      .code = codes[i],
+                                                      .times = FAKE_ALWAYS});
+        FAILS(s3_put(pair.client, &spec, &err), ERR_TRANSIENT);
+        ck_assert_msg(strstr(err.text, codes[i]) != NULL, "%s", err.text);
+        s3_pair_release(&pair);
+    }
+}
+END_TEST
+
+START_TEST(a_conditional_put_is_one_request_where_conditions_are_honoured)
+{
+    static const struct {
+        const char *provider;
+        size_t size;
+        unsigned requests;
+    } rows[] = {{"aws", 5, 1}, {"minio", 5, 1}, {"other", 5, 2}, {"aws", 2 << 20, 2}};
+    char *data = memory_zalloc(2 << 20);
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct s3_config config = s3_pair_config();
+        struct s3_pair pair;
+        struct err err = {0};
+        config.provider = rows[i].provider;
+        config.style = S3_STYLE_PATH;
+        s3_pair_init(&pair, NULL, &config);
+        struct s3_put spec = {
+            .key = "a", .data = data, .size = rows[i].size, .if_absent = true};
+        OK(s3_put(pair.client, &spec, &err));
+        ck_assert_uint_eq(fake_s3_count(pair.fake, NULL), rows[i].requests);
+        ck_assert_uint_eq(fake_s3_count(pair.fake, "HeadBucket"), 0);
+        s3_pair_release(&pair);
+    }
+    free(data);
+}
+END_TEST
+
 static const enum fake_if_none_match conditions[] = {
     FAKE_IF_NONE_MATCH_HONOURED, FAKE_IF_NONE_MATCH_501, FAKE_IF_NONE_MATCH_IGNORED};
 
@@ -257,6 +341,9 @@ START_TEST(what_exists_is_not_overwritten_whatever_the_service_makes_of_conditio
         struct fake_object object;
         struct err err = {0};
         bool existed = false;
+        /* A row that promises what the service ignores is for doctor to find. */
+        if (i == 0 && conditions[_i] == FAKE_IF_NONE_MATCH_IGNORED)
+            continue;
         service.if_none_match = conditions[_i];
         config.provider = providers[i];
         config.style = S3_STYLE_PATH;
@@ -587,6 +674,9 @@ int main(void)
     tcase_add_loop_test(tests, a_put_survives_what_passes, 0, faults);
     tcase_add_loop_test(tests, a_conditional_put_survives_what_passes_and_knows_its_own, 0,
                         faults);
+    tcase_add_test(tests, a_conflict_is_waited_for);
+    tcase_add_test(tests, a_conflict_that_does_not_end_is_no_damage);
+    tcase_add_test(tests, a_conditional_put_is_one_request_where_conditions_are_honoured);
     tcase_add_loop_test(
         tests, what_exists_is_not_overwritten_whatever_the_service_makes_of_conditions, 0,
         3);

@@ -8,14 +8,14 @@
 
 enum { PART = 16 << 10 };
 
-static int collect(void *context, const struct s3_pending *pending, struct err *err)
+static int collect(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     (void)err;
     strlist_addf(context, "%s", pending->key);
     return 0;
 }
 
-static int stop_at_once(void *context, const struct s3_pending *pending, struct err *err)
+static int stop_at_once(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     unsigned *calls = context;
 
@@ -53,6 +53,27 @@ START_TEST(uploads_of_a_prefix_are_listed_over_all_pages)
 }
 END_TEST
 
+static void prefix_with_blanks(struct s3_config *config)
+{
+    config->prefix = "our own+/back ups";
+}
+
+/* Amazon writes a blank of a listed key as '+'. */
+START_TEST(uploads_below_a_prefix_with_blanks_are_seen)
+{
+    struct strlist keys = {0};
+
+    s3_rig_restart(NULL, prefix_with_blanks);
+    fake_s3_add_upload(rig.fake, "our own+/back ups/a b+c", 100);
+    fake_s3_add_upload(rig.fake, "our own+/back ups2/a", 100);
+    fake_s3_add_upload(rig.fake, "a b+c", 100);
+    ck_assert_msg(list("", &keys) == 0, "%s", rig.err.text);
+    ck_assert_uint_eq(keys.count, 1);
+    ck_assert_str_eq(keys.items[0], "a b+c");
+    strlist_release(&keys);
+}
+END_TEST
+
 START_TEST(several_uploads_of_one_key_are_all_listed)
 {
     struct fake_s3_settings settings = fake_s3_defaults();
@@ -68,7 +89,7 @@ START_TEST(several_uploads_of_one_key_are_all_listed)
 }
 END_TEST
 
-static int look_closely(void *context, const struct s3_pending *pending, struct err *err)
+static int look_closely(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     int64_t age = clock_now() - pending->initiated;
 
@@ -256,6 +277,7 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, s3_rig_set_up, s3_rig_stop);
     tcase_add_test(tcase, uploads_of_a_prefix_are_listed_over_all_pages);
+    tcase_add_test(tcase, uploads_below_a_prefix_with_blanks_are_seen);
     tcase_add_test(tcase, several_uploads_of_one_key_are_all_listed);
     tcase_add_test(tcase, an_upload_says_its_id_and_when_it_was_begun);
     tcase_add_test(tcase, an_exact_key_is_found_where_prefixes_are_not);
