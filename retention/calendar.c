@@ -201,7 +201,7 @@ static bool shift_months(const struct retention_zone *zone, int64_t months, int6
 int64_t retention_calendar_before(const struct retention_zone *zone, int64_t anchor,
                                   struct duration duration)
 {
-    const int64_t year_1 = clock_from_civil(1, 1, 1, 0, 0, 0);
+    const int64_t year_1 = clock_from_civil(1, 1, 1, 0);
     int64_t time = within_limit(anchor);
     /* Section 9: first years and months off the local date, then w, d, h as seconds. Before
      * year 1: keeps all. */
@@ -215,7 +215,7 @@ int64_t retention_calendar_before(const struct retention_zone *zone, int64_t anc
 int64_t retention_calendar_after(const struct retention_zone *zone, int64_t time,
                                  struct duration duration)
 {
-    const int64_t year_10000 = clock_from_civil(10000, 1, 1, 0, 0, 0);
+    const int64_t year_10000 = clock_from_civil(10000, 1, 1, 0);
     int64_t end = within_limit(time);
     /* Beyond year 9999 nothing is ever over. */
     if (duration.months > 0 && !shift_months(zone, duration.months, &end))

@@ -20,7 +20,7 @@ int64_t retention_floor_div(int64_t dividend, int64_t divisor)
 
 int64_t retention_date_day(struct retention_date date)
 {
-    return retention_floor_div(clock_from_civil(date.year, date.month, date.day, 0, 0, 0),
+    return retention_floor_div(clock_from_civil(date.year, date.month, date.day, 0),
                                RETENTION_DAY_SECONDS);
 }
 

@@ -38,6 +38,7 @@ void *chan_pop(struct chan *chan)
     void *item = NULL;
 
     pthread_mutex_lock(&chan->lock);
+    /* Closed is looked at last: what was pushed before is still handed out. */
     while (chan->count == 0 && !chan->closed)
         pthread_cond_wait(&chan->changed, &chan->lock);
     if (chan->count > 0) {

@@ -48,9 +48,9 @@ static int64_t days_from_civil(int64_t year, int month, int day)
     return era * 146097 + day_of_era - 719468;
 }
 
-int64_t clock_from_civil(int64_t year, int month, int day, int hour, int minute, int second)
+int64_t clock_from_civil(int64_t year, int month, int day, int64_t second_of_day)
 {
-    return days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
+    return days_from_civil(year, month, day) * DAY + second_of_day;
 }
 
 struct civil {
@@ -158,7 +158,8 @@ static bool is_time(const struct civil *c)
 
 static int64_t civil_seconds(const struct civil *c)
 {
-    return clock_from_civil(c->year, c->month, c->day, c->hour, c->minute, c->second);
+    int64_t second_of_day = c->hour * 3600 + c->minute * 60 + c->second;
+    return clock_from_civil(c->year, c->month, c->day, second_of_day);
 }
 
 static bool parse_date(const char **text, struct civil *c)

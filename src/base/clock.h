@@ -20,7 +20,6 @@ const char *clock_compact(char out[32], int64_t seconds);
  * "YYYY-MM-DD HH:MM[:SS]" (UTC). 0 or -1 with ERR_USAGE. */
 int clock_parse(const char *text, int64_t *seconds, struct err *err) MUST_USE;
 /* Proleptic Gregorian, no time zone, no libc state. */
-int64_t clock_from_civil(int64_t year, int month, int day, int hour, int minute,
-                         int second);
+int64_t clock_from_civil(int64_t year, int month, int day, int64_t second_of_day);
 
 #endif

@@ -18,6 +18,7 @@ static const EVP_MD *algorithm(enum digest_kind kind)
     return kind == DIGEST_MD5 ? EVP_md5() : EVP_sha256();
 }
 
+/* Asked by doing it: providers and FIPS modes decide only then. */
 bool digest_available(enum digest_kind kind)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -94,6 +95,8 @@ void digest_hmac_sha256(const void *key, size_t key_size, const void *data, size
     assert(key_size <= INT32_MAX);
     must(HMAC(EVP_sha256(), key, (int)key_size, data, size, out, NULL) != NULL);
 }
+
+/* ---- as text ---- */
 
 char *digest_hex(const void *data, size_t size, char *out)
 {

@@ -52,6 +52,8 @@ static size_t utf8_cut(const char *text, size_t length)
     return length - (start - 1) < wanted ? start - 1 : length;
 }
 
+/* Texts of servers, paths and names of databases come from elsewhere and end on terminals: one
+ * line, no escapes. */
 static void clean(char *text)
 {
     for (char *p = text; *p != '\0'; p++) {
@@ -119,6 +121,7 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 
 int err_errno(struct err *err, enum err_kind kind, const char *format, ...)
 {
+    /* First of all: whatever is called below may change it. */
     int number = errno;
     char text[sizeof err->text];
     char reason[128] = ": ";
@@ -160,6 +163,7 @@ int err_context(struct err *err, const char *format, ...)
 
 int err_hint(struct err *err, const char *format, ...)
 {
+    /* The one that was given first is nearest to the cause. */
     if (strstr(err->text, HINT_MARK) != NULL)
         return -1;
     char body[sizeof err->text];

@@ -165,6 +165,8 @@ static void write_message(enum log_level level, const char *format, va_list argu
     text_release(&line);
 }
 
+/* ---- the calls ---- */
+
 void log_error(const char *format, ...)
 {
     va_list arguments;
@@ -230,6 +232,7 @@ void log_live(const char *line)
     text_init(&clean, MESSAGE_SIZE);
     if (line != NULL)
         text_add_printable(&clean, line, strlen(line));
+    /* When there was none and is none, nothing is written. */
     pthread_mutex_lock(&state.lock);
     bool was = state.live != NULL;
     free(state.live);

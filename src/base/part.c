@@ -42,6 +42,7 @@ struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *
     return pool;
 }
 
+/* Called with the lock held, of a part that nobody has. */
 static void drop(struct part_pool *pool, struct part *part)
 {
     pool->existing--;
@@ -64,6 +65,7 @@ static struct part *take_or_make(struct part_pool *pool, struct err *err)
     struct part *part = pop_idle(pool);
     if (part != NULL || pool->existing >= pool->count)
         return part;
+    /* Under the lock: at most `count` may ever be made, and each is made once. */
     void *data = memory_try(pool->size, err);
     if (data == NULL)
         return NULL;
@@ -96,6 +98,7 @@ struct part *part_pool_get(struct part_pool *pool, struct err *err)
     pthread_mutex_unlock(&pool->lock);
     if (part == NULL)
         return NULL;
+    /* Nobody else has it: filled in without the lock. */
     part->size = 0;
     part->offset = 0;
     part->number = 0;
@@ -142,6 +145,7 @@ void part_pool_free(struct part_pool *pool)
     free(pool);
 }
 
+/* One lock for all references of a pool: they are taken once per part of megabytes. */
 struct part *part_ref(struct part *part)
 {
     pthread_mutex_lock(&part->pool->lock);

@@ -25,6 +25,7 @@ void assemble_init(struct assemble *assemble, size_t count, struct chan *idle,
     digest_init(&assemble->stored, DIGEST_SHA256);
 }
 
+/* From the codec threads, in any order. */
 void assemble_put(struct assemble *assemble, struct chunk *chunk)
 {
     pthread_mutex_lock(&assemble->lock);
@@ -36,6 +37,7 @@ void assemble_put(struct assemble *assemble, struct chunk *chunk)
     pthread_mutex_unlock(&assemble->lock);
 }
 
+/* How many there will be is known only when the source has ended, when most are written. */
 void assemble_expect(struct assemble *assemble, uint64_t chunks)
 {
     pthread_mutex_lock(&assemble->lock);
@@ -67,6 +69,7 @@ static struct chunk *take_next(struct assemble *assemble, bool *stopped)
     return chunk;
 }
 
+/* One chunk at the place in the object where it belongs. */
 static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
                        struct err *err)
 {
@@ -100,6 +103,7 @@ int assemble_run(struct assemble *assemble, struct err *err)
     struct chunk *chunk;
     while ((chunk = take_next(assemble, &stopped)) != NULL) {
         int result = write_chunk(assemble, chunk, err);
+        /* Also of a failed one: its number is gone, and its buffers go back to the others. */
         assemble->next++;
         /* Drops the table as well, whose names might otherwise outlive their use by a whole
          * round. */

@@ -13,6 +13,7 @@ struct chunk *chunk_new(size_t raw_capacity, size_t encoded_capacity, struct err
     struct chunk *chunk = memory_zalloc(sizeof *chunk);
     chunk->raw_capacity = raw_capacity;
     chunk->encoded_capacity = encoded_capacity;
+    /* Both now, so that no chunk can fail later for want of memory. */
     chunk->raw = memory_try(raw_capacity, err);
     if (chunk->raw != NULL && encoded_capacity > 0)
         chunk->encoded = memory_try(encoded_capacity, err);

@@ -1,3 +1,7 @@
+/*
+ * One counter. It is small because nothing else is shared: who fills a chunk owns it until it
+ * is closed, and what depends on the order happens behind the codecs.
+ */
 #include "stream/feed.h"
 
 void feed_init(struct feed *feed, struct chan *idle, struct chan *work)

@@ -35,11 +35,14 @@ struct index_writer {
     unsigned char buffer[BUFFER];
 };
 
+/* ---- writing ---- */
+
 static int deflate_bytes(struct index_writer *writer, const char *data, size_t size,
                          int flush, struct err *err)
 {
     z_stream *z = &writer->zlib;
     int status;
+    /* Rounds until zlib has taken all and has nothing more to give for now. */
     z->next_in = (const Bytef *)data;
     z->avail_in = (uInt)size;
     do {
@@ -79,6 +82,7 @@ struct index_writer *index_writer_new(const char *format, const char *codec,
         free(writer);
         return NULL;
     }
+    /* At once: an index that was cut anywhere can be told from what is none. */
     json_t *line = json_object();
     json_object_set_new(line, "pgkeep_index", json_integer(VERSION));
     json_object_set_new(line, "format", json_string(format));
@@ -124,6 +128,7 @@ int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
     /* Where: the chunk begins where the last one ended, in both counts. */
     json_object_set_new(line, "raw", range(writer->raw_bytes, raw_end));
     json_object_set_new(line, "stored", range(writer->stored_bytes, stored_end));
+    /* What a restore of a part of the dump must know about it. */
     for (size_t i = 0; i < FLAGS; i++) {
         if ((chunk->flags & flag_names[i].flag) != 0)
             json_object_set_new(line, flag_names[i].name, json_true());
@@ -139,6 +144,7 @@ int index_writer_add(struct index_writer *writer, const struct chunk *chunk,
 int index_writer_finish(struct index_writer *writer, const char *encoding, struct text *out,
                         struct err *err)
 {
+    /* The sums are the reader's to compare: whatever lines are missing, they do not fit. */
     json_t *line = json_object();
     json_object_set_new(line, "chunks", json_integer((json_int_t)writer->chunks));
     json_object_set_new(line, "raw_bytes", json_integer((json_int_t)writer->raw_bytes));
@@ -163,10 +169,11 @@ void index_writer_free(struct index_writer *writer)
     free(writer);
 }
 
+/* ---- reading ---- */
+
 struct index_reader {
     struct decoder *decoder;
-    const unsigned char *in;
-    size_t in_size;
+    struct codec_io io;
     unsigned char buffer[BUFFER];
     size_t from, to; /* what of buffer is still to be read */
     struct text line;
@@ -178,23 +185,23 @@ struct index_reader {
  * -1. */
 static int refill(struct index_reader *reader, struct err *err)
 {
+    bool ended = false;
     reader->from = reader->to = 0;
-    while (reader->to == 0) {
-        size_t size = sizeof reader->buffer;
-        bool last = reader->in_size == 0;
-        if (decoder_step(reader->decoder, &reader->in, &reader->in_size, reader->buffer,
-                         &size, err) < 0)
+    while (reader->to == 0 && !ended) {
+        ended = reader->io.in_size == 0;
+        reader->io.out = reader->buffer;
+        reader->io.out_size = sizeof reader->buffer;
+        if (decoder_step(reader->decoder, &reader->io, err) < 0)
             return err_context(err, "chunk index");
-        reader->to = size;
-        if (size == 0 && last)
-            return 0;
+        reader->to = sizeof reader->buffer - reader->io.out_size;
     }
-    return 1;
+    return reader->to > 0 ? 1 : 0;
 }
 
 /* The next line without its newline: 1, 0 at the end, -1. */
 static int next_line(struct index_reader *reader, struct err *err)
 {
+    /* A line may come in several buffers; of one without end only the ceiling is kept. */
     text_clear(&reader->line);
     for (;;) {
         if (reader->from == reader->to) {
@@ -252,8 +259,8 @@ struct index_reader *index_reader_new(const void *data, size_t size, struct err 
 {
     struct index_reader *reader = memory_zalloc(sizeof *reader);
     text_init(&reader->line, LINE_CEILING);
-    reader->in = data;
-    reader->in_size = size;
+    reader->io.in = data;
+    reader->io.in_size = size;
     reader->decoder = decoder_new(CODEC_GZIP, err);
     if (reader->decoder == NULL || read_first(reader, err) < 0) {
         index_reader_free(reader);
@@ -290,6 +297,7 @@ static void read_range(struct json_reader *json, const char *key, bool optional,
 static int read_entry(const json_t *object, struct index_entry *entry, struct err *err)
 {
     struct json_reader json;
+    /* Only what is of table data has names, rows and their place; the rest of it is absent. */
     json_reader_init(&json, object, "chunk index", err);
     char *section = json_read_string(&json, "section", true);
     if (section != NULL && !section_from_name(section, &entry->section))

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+/* Atomics are initialised one by one: a struct assignment of them is not portable C. */
 void meter_init(struct meter *meter, uint64_t estimate)
 {
     atomic_init(&meter->raw_bytes, 0);

@@ -69,9 +69,8 @@ uint64_t stream_memory(const struct stream_spec *spec)
 {
     struct stream_spec s = resolved(spec);
     uint64_t chunk = s.chunk_size + encoded_capacity(&s) + sizeof(struct chunk);
-    return (s.threads + SPARE_CHUNKS) * chunk +
-           s.threads * encoder_memory(s.codec, s.chunk_size) + READER_BUFFER +
-           sizeof(struct stream);
+    return (s.threads + SPARE_CHUNKS) * chunk + s.threads * encoder_memory(s.codec) +
+           READER_BUFFER + sizeof(struct stream);
 }
 
 /* All buffers and states, before anything runs: a machine without the memory says so at
@@ -170,14 +169,15 @@ static void *codec_thread(void *argument)
         /* A closed queue still hands out what it holds; nobody waits for that any more. */
         if (atomic_load(&stream->failed))
             continue;
+        /* For the index: a restore checks each chunk that it takes. */
         digest_sha256(chunk->raw, chunk->raw_size, chunk->raw_sha256);
-        chunk->encoded_size = chunk->encoded_capacity;
-        if (chunk->encoded != NULL &&
-            encoder_chunk(worker->encoder, chunk->raw, chunk->raw_size, chunk->encoded,
-                          &chunk->encoded_size, &err) < 0) {
+        struct codec_io io = {chunk->raw, chunk->raw_size, chunk->encoded,
+                              chunk->encoded_capacity};
+        if (chunk->encoded != NULL && encoder_chunk(worker->encoder, &io, &err) < 0) {
             fail(stream, &err);
             continue;
         }
+        chunk->encoded_size = chunk->encoded_capacity - io.out_size;
         assemble_put(&stream->assemble, chunk);
     }
     return NULL;
@@ -248,6 +248,7 @@ int stream_run(struct stream *stream, struct err *err)
     for (unsigned i = 0; i < running; i++)
         pthread_join(workers[i].thread, NULL);
     free(workers);
+    /* All threads are gone: the lock is not needed any more. */
     if (atomic_load(&stream->failed)) {
         *err = stream->first;
         return -1;

@@ -42,27 +42,28 @@ struct unstream *unstream_new(enum codec_kind codec, struct stream_sink sink,
 
 int unstream_push(struct unstream *unstream, const void *data, size_t size, struct err *err)
 {
-    const unsigned char *in = data;
-    size_t left = size;
-    size_t got = OUT_SIZE;
+    struct codec_io io = {.in = data, .in_size = size};
+    size_t decoded = OUT_SIZE;
     if (size == 0)
         return 0;
     digest_add(&unstream->stored, data, size);
     unstream->stored_bytes += size;
     /* Output that fills the buffer may not be all there is. */
-    while (left > 0 || got == OUT_SIZE) {
-        /* A decoder that neither takes nor gives would loop for ever. */
-        size_t before = left;
-        got = OUT_SIZE;
-        if (decoder_step(unstream->decoder, &in, &left, unstream->out, &got, err) < 0)
+    while (io.in_size > 0 || decoded == OUT_SIZE) {
+        size_t before = io.in_size;
+        io.out = unstream->out;
+        io.out_size = OUT_SIZE;
+        if (decoder_step(unstream->decoder, &io, err) < 0)
             return -1;
-        if (got == 0 && left == before && left > 0)
+        decoded = OUT_SIZE - io.out_size;
+        /* A decoder that neither takes nor gives would loop for ever. */
+        if (decoded == 0 && io.in_size == before && before > 0)
             return err_set(err, ERR_CORRUPT, "the stored data cannot be decoded further");
-        if (got == 0)
+        if (decoded == 0)
             continue;
-        digest_add(&unstream->raw, unstream->out, got);
-        unstream->raw_bytes += got;
-        if (stream_sink_write(&unstream->sink, unstream->out, got, err) != 0)
+        digest_add(&unstream->raw, unstream->out, decoded);
+        unstream->raw_bytes += decoded;
+        if (stream_sink_write(&unstream->sink, unstream->out, decoded, err) != 0)
             return -1;
     }
     return 0;

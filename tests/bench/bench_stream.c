@@ -80,16 +80,16 @@ static size_t encode_all(struct codec_choice choice, const struct text *dump, si
     struct err err = {0};
     struct encoder *encoder = encoder_new(choice, CHUNK, &err);
     size_t bound = codec_bound(choice, CHUNK);
-    char *room = memory_alloc(bound);
+    unsigned char *room = memory_alloc(bound);
     int64_t start = clock_monotonic_ms();
     int64_t copied = 0;
     for (size_t at = 0; at < size; at += CHUNK) {
-        size_t got = bound;
-        if (encoder_chunk(encoder, dump->data + at, size - at < CHUNK ? size - at : CHUNK,
-                          room, &got, &err) < 0)
+        struct codec_io io = {(const unsigned char *)dump->data + at,
+                              size - at < CHUNK ? size - at : CHUNK, room, bound};
+        if (encoder_chunk(encoder, &io, &err) < 0)
             break;
         int64_t before = clock_monotonic_ms();
-        text_add_bytes(out, room, got);
+        text_add_bytes(out, room, bound - io.out_size);
         copied += clock_monotonic_ms() - before;
     }
     *speed = megabytes_per_second(size, start + copied);
@@ -111,13 +111,14 @@ static double decode_all(enum codec_kind kind, const struct text *stored, size_t
 {
     struct err err = {0};
     struct decoder *decoder = decoder_new(kind, &err);
-    char *room = memory_alloc(PIECE);
-    const unsigned char *in = (const unsigned char *)stored->data;
-    size_t left = stored->length, got = PIECE;
+    unsigned char *room = memory_alloc(PIECE);
+    struct codec_io io = {.in = (const unsigned char *)stored->data,
+                          .in_size = stored->length};
     int64_t start = clock_monotonic_ms();
-    while (left > 0 || got == PIECE) {
-        got = PIECE;
-        if (decoder_step(decoder, &in, &left, room, &got, &err) < 0)
+    while (io.in_size > 0 || io.out_size == 0) {
+        io.out = room;
+        io.out_size = PIECE;
+        if (decoder_step(decoder, &io, &err) < 0)
             break;
     }
     free(room);

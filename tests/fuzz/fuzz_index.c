@@ -37,9 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t packed_size = codec_bound(gzip, size + 1);
     unsigned char *packed = memory_alloc(packed_size);
     read_index(data, size);
-    int result = encoder_chunk(encoder, data, size, packed, &packed_size, &err);
+    struct codec_io io = {data, size, packed, packed_size};
+    int result = encoder_chunk(encoder, &io, &err);
     assert(result == 0);
-    read_index(packed, packed_size);
+    read_index(packed, packed_size - io.out_size);
     encoder_free(encoder);
     free(packed);
     return 0;

@@ -109,7 +109,7 @@ static int read_date(struct claim *claim)
             return -1;
     }
     claim->time = clock_from_civil(number[0], (int)number[1], (int)number[2],
-                                   (int)number[3], (int)number[4], (int)number[5]);
+                                   number[3] * 3600 + number[4] * 60 + number[5]);
     return strncmp(claim->date, claim->day, 8) == 0 && strlen(claim->day) == 8 ? 0 : -1;
 }
 

@@ -17,7 +17,7 @@ static struct tm local_fields(int64_t time)
 static int64_t fields_seconds(const struct tm *f)
 {
     return clock_from_civil((int64_t)f->tm_year + 1900, f->tm_mon + 1, f->tm_mday,
-                            f->tm_hour, f->tm_min, f->tm_sec);
+                            f->tm_hour * 3600 + f->tm_min * 60 + f->tm_sec);
 }
 
 /* A period as a text that sorts as periods do. */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "stream/codec/codec_ops.h"
 
+/* A new codec is a row here and a file beside this one. */
 static const struct codec_ops *const codecs[CODEC_COUNT] = {
     [CODEC_GZIP] = &codec_gzip_ops,
     [CODEC_ZSTD] = &codec_zstd_ops,
@@ -47,39 +48,37 @@ bool codec_from_name(const char *name, enum codec_kind *out)
     return false;
 }
 
-static int unknown_codec(const char *name, struct err *err)
-{
-    const char *names[CODEC_COUNT];
-    for (unsigned i = 0; i < CODEC_COUNT; i++)
-        names[i] = codecs[i]->name;
-    const char *nearest = text_nearest(name, names, CODEC_COUNT);
-    err_set(err, ERR_USAGE, "\"%s\" is no compression: it is gzip, zstd, bzip2 or none",
-            name);
-    return nearest != NULL ? err_hint(err, "did you mean %s?", nearest) : -1;
-}
-
 int codec_parse(const char *text, struct codec_choice *out, struct err *err)
 {
-    const char *colon = strchr(text, ':');
-    char *name =
-        memory_strndup(text, colon != NULL ? (size_t)(colon - text) : strlen(text));
+    size_t length = strcspn(text, ":");
+    char *name = memory_strndup(text, length);
+    const char *level = text[length] == ':' ? text + length + 1 : NULL;
     int result = 0;
     *out = (struct codec_choice){0};
     if (!codec_from_name(name, &out->kind)) {
-        result = unknown_codec(name, err);
-    } else if (colon != NULL) {
+        const char *names[CODEC_COUNT];
+        for (unsigned i = 0; i < CODEC_COUNT; i++)
+            names[i] = codecs[i]->name;
+        const char *nearest = text_nearest(name, names, CODEC_COUNT);
+        result = err_set(err, ERR_USAGE,
+                         "\"%s\" is no compression: it is gzip, zstd, bzip2 or none", name);
+        if (nearest != NULL)
+            err_hint(err, "did you mean %s?", nearest);
+    } else if (level != NULL) {
         const struct codec_ops *ops = codecs[out->kind];
-        int64_t level = 0;
+        int64_t number = 0;
         if (ops->max_level == 0)
             result = err_set(err, ERR_USAGE, "compression %s has no levels", name);
-        else if (parse_int(colon + 1, ops->min_level, ops->max_level, &level, err) < 0)
+        else if (parse_int(level, ops->min_level, ops->max_level, &number, err) < 0)
             result = err_set(err, ERR_USAGE, "\"%s\": the level of %s is %d to %d", text,
                              name, ops->min_level, ops->max_level);
-        out->level = (int)level;
+        out->level = (int)number;
     }
     free(name);
     return result;
 }
+
+/* ---- encoding ---- */
 
 struct encoder {
     const struct codec_ops *ops;
@@ -92,7 +91,7 @@ struct encoder *encoder_new(struct codec_choice choice, size_t max_raw, struct e
     struct encoder *encoder = memory_zalloc(sizeof *encoder);
     encoder->ops = codecs[choice.kind];
     encoder->max_raw = max_raw;
-    encoder->state = encoder->ops->encoder_new(codec_effective_level(choice), max_raw, err);
+    encoder->state = encoder->ops->encoder_new(codec_effective_level(choice), err);
     if (encoder->state == NULL) {
         free(encoder);
         return NULL;
@@ -105,21 +104,18 @@ size_t codec_bound(struct codec_choice choice, size_t max_raw)
     return codecs[choice.kind]->bound(max_raw);
 }
 
-uint64_t encoder_memory(struct codec_choice choice, size_t max_raw)
+uint64_t encoder_memory(struct codec_choice choice)
 {
-    return codecs[choice.kind]->memory(codec_effective_level(choice), max_raw);
+    return codecs[choice.kind]->memory(codec_effective_level(choice));
 }
 
-int encoder_chunk(struct encoder *encoder, const void *raw, size_t raw_size, void *out,
-                  size_t *out_size, struct err *err)
+int encoder_chunk(struct encoder *encoder, struct codec_io *io, struct err *err)
 {
-    if (raw_size > encoder->max_raw)
+    /* The room that was announced (codec_bound) is for chunks up to max_raw only. */
+    if (io->in_size > encoder->max_raw)
         return err_set(err, ERR_SYSTEM, "a chunk of %zu bytes is too large to encode",
-                       raw_size);
-    struct codec_io io = {raw, raw_size, out, *out_size};
-    int result = encoder->ops->encode(encoder->state, &io, err);
-    *out_size -= io.out_size;
-    return result;
+                       io->in_size);
+    return encoder->ops->encode(encoder->state, io, err);
 }
 
 void encoder_free(struct encoder *encoder)
@@ -129,6 +125,8 @@ void encoder_free(struct encoder *encoder)
     encoder->ops->encoder_free(encoder->state);
     free(encoder);
 }
+
+/* ---- decoding ---- */
 
 struct decoder {
     const struct codec_ops *ops;
@@ -150,15 +148,9 @@ struct decoder *decoder_new(enum codec_kind kind, struct err *err)
     return decoder;
 }
 
-int decoder_step(struct decoder *decoder, const unsigned char **in, size_t *in_size,
-                 void *out, size_t *out_size, struct err *err)
+int decoder_step(struct decoder *decoder, struct codec_io *io, struct err *err)
 {
-    struct codec_io io = {*in, *in_size, out, *out_size};
-    int result = decoder->ops->decode(decoder->state, &io, &decoder->at_end, err);
-    *in = io.in;
-    *in_size = io.in_size;
-    *out_size -= io.out_size;
-    return result;
+    return decoder->ops->decode(decoder->state, io, &decoder->at_end, err);
 }
 
 bool decoder_at_end(const struct decoder *decoder)

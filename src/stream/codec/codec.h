@@ -35,25 +35,31 @@ bool codec_from_name(const char *name, enum codec_kind *out);
 /* Stored bytes that a chunk of max_raw bytes can need at most. */
 size_t codec_bound(struct codec_choice choice, size_t max_raw);
 
+/* Where a step reads and writes. Both sides move forward: what is left is left in the
+ * sizes. */
+struct codec_io {
+    const unsigned char *in;
+    size_t in_size;
+    unsigned char *out;
+    size_t out_size;
+};
+
 /* Reused chunk after chunk. The same chunk gives the same bytes on every thread. */
 struct encoder;
 struct encoder *encoder_new(struct codec_choice choice, size_t max_raw,
                             struct err *err) MUST_USE;
 /* Bytes of one encoder's state, for the announcement of memory. */
-uint64_t encoder_memory(struct codec_choice choice, size_t max_raw);
-/* One whole chunk, also an empty one. *out_size: the room (codec_bound is enough), then
- * what was written. */
-int encoder_chunk(struct encoder *encoder, const void *raw, size_t raw_size, void *out,
-                  size_t *out_size, struct err *err) MUST_USE;
+uint64_t encoder_memory(struct codec_choice choice);
+/* io->in is one whole chunk, also an empty one; io->out has room for it (codec_bound is
+ * enough), of which io->out_size is left. */
+int encoder_chunk(struct encoder *encoder, struct codec_io *io, struct err *err) MUST_USE;
 void encoder_free(struct encoder *encoder); /* NULL-safe */
 
 struct decoder;
 struct decoder *decoder_new(enum codec_kind kind, struct err *err) MUST_USE;
-/* Consumes from *in (advances pointer and size), writes at most *out_size bytes, sets it to
- * what was written. Call again while input is left or the output came back full.
+/* Goes as far as input or room allow. Call again while input is left or no room was left.
  * ERR_CORRUPT on damage; checksums are those of the format, so "none" notices nothing. */
-int decoder_step(struct decoder *decoder, const unsigned char **in, size_t *in_size,
-                 void *out, size_t *out_size, struct err *err) MUST_USE;
+int decoder_step(struct decoder *decoder, struct codec_io *io, struct err *err) MUST_USE;
 /* Between members, at least one was whole: a good place for the input to end. */
 bool decoder_at_end(const struct decoder *decoder);
 void decoder_free(struct decoder *decoder); /* NULL-safe */

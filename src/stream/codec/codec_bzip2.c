@@ -1,3 +1,7 @@
+/*
+ * For those whose other tools want it: it compresses like the high levels of the others and
+ * is the slowest by far, above all on the way back.
+ */
 #include "stream/codec/codec_ops.h"
 
 #include "base/memory.h"
@@ -16,16 +20,14 @@ static size_t bzip2_bound(size_t raw)
     return raw + raw / 100 + 600;
 }
 
-static uint64_t bzip2_memory(int level, size_t max_raw)
+static uint64_t bzip2_memory(int level)
 {
-    (void)max_raw;
     return 400000 + 8 * (uint64_t)level * 100000; /* bzip2 manual, 2.4 */
 }
 
-static void *bzip2_encoder_new(int level, size_t max_raw, struct err *err)
+static void *bzip2_encoder_new(int level, struct err *err)
 {
     struct bzip2_encoder *encoder = memory_zalloc(sizeof *encoder);
-    (void)max_raw;
     (void)err;
     encoder->level = level;
     return encoder;
@@ -48,11 +50,6 @@ static int bzip2_encode(void *state, struct codec_io *io, struct err *err)
     return 0;
 }
 
-static void bzip2_encoder_free(void *state)
-{
-    free(state);
-}
-
 struct bzip2_decoder {
     bz_stream bz;
     bool in_stream;
@@ -64,28 +61,23 @@ static void *bzip2_decoder_new(struct err *err)
     return memory_zalloc(sizeof(struct bzip2_decoder));
 }
 
-static int begin_stream(struct bzip2_decoder *decoder, struct err *err)
-{
-    decoder->bz = (bz_stream){0};
-    if (BZ2_bzDecompressInit(&decoder->bz, 0, 0) != BZ_OK)
-        return err_set(err, ERR_SYSTEM, "no memory for bzip2");
-    decoder->in_stream = true;
-    return 0;
-}
-
 static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct err *err)
 {
     struct bzip2_decoder *decoder = state;
     bz_stream *bz = &decoder->bz;
     /* Once more without input: decoded bytes may still wait for room. */
     do {
+        /* Between streams: another one begins only when there is something of it. */
         if (!decoder->in_stream) {
             if (io->in_size == 0)
                 return 0;
-            if (begin_stream(decoder, err) < 0)
-                return -1;
+            *bz = (bz_stream){0};
+            if (BZ2_bzDecompressInit(bz, 0, 0) != BZ_OK)
+                return err_set(err, ERR_SYSTEM, "no memory for bzip2");
+            decoder->in_stream = true;
             *at_end = false;
         }
+        /* Its counts have 32 bits, ours not: what is beyond comes in the next round. */
         unsigned size = (unsigned)(io->in_size < UINT32_MAX ? io->in_size : UINT32_MAX);
         unsigned room = (unsigned)(io->out_size < UINT32_MAX ? io->out_size : UINT32_MAX);
         memcpy(&bz->next_in, &io->in, sizeof io->in);
@@ -97,6 +89,7 @@ static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct e
         io->in_size -= size - bz->avail_in;
         io->out += room - bz->avail_out;
         io->out_size -= room - bz->avail_out;
+        /* The checksum of the stream was compared when its end is told. */
         if (status == BZ_STREAM_END) {
             BZ2_bzDecompressEnd(bz);
             decoder->in_stream = false;
@@ -130,7 +123,7 @@ const struct codec_ops codec_bzip2_ops = {
     .memory = bzip2_memory,
     .encoder_new = bzip2_encoder_new,
     .encode = bzip2_encode,
-    .encoder_free = bzip2_encoder_free,
+    .encoder_free = free,
     .decoder_new = bzip2_decoder_new,
     .decode = bzip2_decode,
     .decoder_free = bzip2_decoder_free,

@@ -35,9 +35,8 @@ static size_t gzip_bound(size_t raw)
     return raw + raw / 4096 + 1024;
 }
 
-static uint64_t gzip_memory(int level, size_t max_raw)
+static uint64_t gzip_memory(int level)
 {
-    (void)max_raw;
     if (level <= ISAL_LEVELS)
         return sizeof(struct gzip_encoder) + isal_buffer[level];
     /* zconf.h: (1 << (windowBits + 2)) + (1 << (memLevel + 9)), plus a few kilobytes. */
@@ -53,10 +52,9 @@ static void gzip_encoder_free(void *state)
     free(encoder);
 }
 
-static void *gzip_encoder_new(int level, size_t max_raw, struct err *err)
+static void *gzip_encoder_new(int level, struct err *err)
 {
     struct gzip_encoder *encoder = memory_zalloc(sizeof *encoder);
-    (void)max_raw;
     encoder->level = level;
     if (level <= ISAL_LEVELS) {
         encoder->isal_buffer = memory_alloc(isal_buffer[level]);
@@ -72,6 +70,7 @@ static void *gzip_encoder_new(int level, size_t max_raw, struct err *err)
 static int isal_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct err *err)
 {
     struct isal_zstream *z = &encoder->isal;
+    /* Stateless: one call, one member, all of the input at hand. */
     isal_deflate_stateless_init(z);
     z->level = (uint32_t)encoder->level;
     z->level_buf = encoder->isal_buffer;
@@ -95,6 +94,7 @@ static int isal_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct 
 static int zlib_chunk(struct gzip_encoder *encoder, struct codec_io *io, struct err *err)
 {
     z_stream *z = &encoder->zlib;
+    /* Keeps the tables that deflateInit2 made and begins a new member. */
     deflateReset(z);
     z->next_in = io->in;
     z->avail_in = (uInt)io->in_size;
@@ -152,6 +152,7 @@ static int gzip_decode(void *state, struct codec_io *io, bool *at_end, struct er
     uint32_t room;
     /* With no input left ISA-L may still hold output that found no room. */
     do {
+        /* Between members: another one begins only when there is something of it. */
         if (!decoder->in_member) {
             if (io->in_size == 0)
                 return 0;
@@ -160,6 +161,7 @@ static int gzip_decode(void *state, struct codec_io *io, bool *at_end, struct er
             decoder->in_member = true;
             *at_end = false;
         }
+        /* Its counts have 32 bits, ours not: what is beyond comes in the next round. */
         uint32_t size = (uint32_t)(io->in_size < UINT32_MAX ? io->in_size : UINT32_MAX);
         room = (uint32_t)(io->out_size < UINT32_MAX ? io->out_size : UINT32_MAX);
         memcpy(&z->next_in, &io->in, sizeof io->in);
@@ -183,11 +185,6 @@ static int gzip_decode(void *state, struct codec_io *io, bool *at_end, struct er
     return 0;
 }
 
-static void gzip_decoder_free(void *state)
-{
-    free(state);
-}
-
 const struct codec_ops codec_gzip_ops = {
     .name = "gzip",
     .suffix = ".gz",
@@ -202,5 +199,5 @@ const struct codec_ops codec_gzip_ops = {
     .encoder_free = gzip_encoder_free,
     .decoder_new = gzip_decoder_new,
     .decode = gzip_decode,
-    .decoder_free = gzip_decoder_free,
+    .decoder_free = free,
 };

@@ -1,3 +1,8 @@
+/*
+ * For what does not compress, or is compressed by the store. A stream does not even encode
+ * with it (chunks have no second buffer then); these functions are for whoever asks for an
+ * encoder all the same.
+ */
 #include "stream/codec/codec_ops.h"
 
 /* The stored bytes are the raw ones; there is no state, but NULL would mean a failure. */
@@ -8,17 +13,15 @@ static size_t none_bound(size_t raw)
     return raw;
 }
 
-static uint64_t none_memory(int level, size_t max_raw)
+static uint64_t none_memory(int level)
 {
     (void)level;
-    (void)max_raw;
     return 0;
 }
 
-static void *none_encoder_new(int level, size_t max_raw, struct err *err)
+static void *none_encoder_new(int level, struct err *err)
 {
     (void)level;
-    (void)max_raw;
     (void)err;
     return &nothing;
 }

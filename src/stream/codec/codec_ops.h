@@ -7,25 +7,16 @@
 #ifndef PGKEEP_STREAM_CODEC_CODEC_OPS_H
 #define PGKEEP_STREAM_CODEC_CODEC_OPS_H
 
-#include "base/err.h"
-
-/* Where a step reads and writes. Both sides move forward: what is left is left in the
- * sizes. */
-struct codec_io {
-    const unsigned char *in;
-    size_t in_size;
-    unsigned char *out;
-    size_t out_size;
-};
+#include "stream/codec/codec.h"
 
 struct codec_ops {
     const char *name, *suffix, *content_type;
     int min_level, max_level, default_level; /* all 0: no levels */
     /* Output bytes that `raw` bytes can need at most. */
     size_t (*bound)(size_t raw);
-    uint64_t (*memory)(int level, size_t max_raw); /* of one encoder */
+    uint64_t (*memory)(int level); /* of one encoder */
 
-    void *(*encoder_new)(int level, size_t max_raw, struct err *err);
+    void *(*encoder_new)(int level, struct err *err);
     /* All of in becomes one member; no room for it is an error. */
     int (*encode)(void *state, struct codec_io *io, struct err *err);
     void (*encoder_free)(void *state);

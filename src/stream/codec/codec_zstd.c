@@ -4,8 +4,6 @@
  */
 #include "stream/codec/codec_ops.h"
 
-#include "base/memory.h"
-
 #include <zstd.h>
 
 static size_t zstd_bound(size_t raw)
@@ -18,16 +16,14 @@ static size_t zstd_bound(size_t raw)
 static const unsigned char context_mib[] = {1,  1,  1,  2,  3,  4,  4,  7,  7,  13,
                                             25, 25, 49, 33, 49, 65, 33, 49, 50, 50};
 
-static uint64_t zstd_memory(int level, size_t max_raw)
+static uint64_t zstd_memory(int level)
 {
-    (void)max_raw;
     return (uint64_t)context_mib[level] << 20;
 }
 
-static void *zstd_encoder_new(int level, size_t max_raw, struct err *err)
+static void *zstd_encoder_new(int level, struct err *err)
 {
     ZSTD_CCtx *context = ZSTD_createCCtx();
-    (void)max_raw;
     if (context == NULL) {
         err_set(err, ERR_SYSTEM, "no memory for zstd level %d", level);
         return NULL;
@@ -52,25 +48,16 @@ static void zstd_encoder_free(void *state)
     ZSTD_freeCCtx(state);
 }
 
-struct zstd_decoder {
-    ZSTD_DCtx *context;
-};
-
 static void *zstd_decoder_new(struct err *err)
 {
-    struct zstd_decoder *decoder = memory_zalloc(sizeof *decoder);
-    decoder->context = ZSTD_createDCtx();
-    if (decoder->context == NULL) {
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    if (context == NULL)
         err_set(err, ERR_SYSTEM, "no memory for zstd");
-        free(decoder);
-        return NULL;
-    }
-    return decoder;
+    return context;
 }
 
 static int zstd_decode(void *state, struct codec_io *io, bool *at_end, struct err *err)
 {
-    struct zstd_decoder *decoder = state;
     ZSTD_inBuffer in = {io->in, io->in_size, 0};
     ZSTD_outBuffer out = {io->out, io->out_size, 0};
     size_t status = 0;
@@ -78,9 +65,10 @@ static int zstd_decode(void *state, struct codec_io *io, bool *at_end, struct er
      * end". */
     while ((in.pos < in.size || !*at_end) && out.pos < out.size) {
         size_t in_before = in.pos, out_before = out.pos;
-        status = ZSTD_decompressStream(decoder->context, &out, &in);
+        status = ZSTD_decompressStream(state, &out, &in);
         if (ZSTD_isError(status))
             return err_set(err, ERR_CORRUPT, "zstd: %s", ZSTD_getErrorName(status));
+        /* 0: a frame is whole and all of it was given out. */
         *at_end = status == 0;
         if (in.pos == in_before && out.pos == out_before)
             break;
@@ -94,9 +82,7 @@ static int zstd_decode(void *state, struct codec_io *io, bool *at_end, struct er
 
 static void zstd_decoder_free(void *state)
 {
-    struct zstd_decoder *decoder = state;
-    ZSTD_freeDCtx(decoder->context);
-    free(decoder);
+    ZSTD_freeDCtx(state);
 }
 
 const struct codec_ops codec_zstd_ops = {

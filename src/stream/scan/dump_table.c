@@ -1,3 +1,8 @@
+/*
+ * Names are taken from the statement and never from the comment above it, because the name of
+ * an object can hold a newline and forge a comment. pg_dump writes each in the one way that
+ * is read here; what differs is some other statement and has no rows.
+ */
 #include "stream/scan/dump_table.h"
 
 #include "base/memory.h"
@@ -56,6 +61,7 @@ static bool take(struct cursor *cursor, char c)
 
 static bool take_quoted(struct cursor *cursor, struct text *name)
 {
+    /* A quote in the name is written twice. */
     cursor->at++;
     while (cursor->at < cursor->end) {
         char c = *cursor->at++;

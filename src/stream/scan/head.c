@@ -25,6 +25,8 @@ void head_token(struct head *head)
     head->joins = false;
 }
 
+/* What follows a dot belongs to the same name: no space, so that `*` of a pattern takes all
+ * of `schema.table`. */
 void head_dot(struct head *head)
 {
     head_add(head, '.');
@@ -48,6 +50,8 @@ void head_add_upper(struct head *head, const unsigned char *data, size_t size)
 
 bool head_matches(const struct head *head, const char *pattern)
 {
+    /* In step through both; a pattern must end where a word does, so that SET does not match
+     * SETVAL. */
     const char *at = head->text;
     const char *end = at + head->size;
     for (; *pattern != '\0'; pattern++) {

@@ -1,3 +1,11 @@
+/*
+ * A state machine that a handler for each state moves. Handlers eat as much as belongs to
+ * their state at once (memchr where they can): pg_dump's function bodies and comments are
+ * long. What comes next is never looked at before it is there.
+ *
+ * The lexer follows psql and not the server where they differ, because psql is what will read
+ * the dump: it is psql that decides where a statement ends and what a backslash line is.
+ */
 #include "stream/scan/lexer.h"
 
 #include "stream/scan/sqlchar.h"
@@ -35,6 +43,7 @@ static size_t length_to(const unsigned char *data, size_t size, int c)
     return found != NULL ? (size_t)(found - data) : size;
 }
 
+/* Of a statement, whose first one it may be. */
 static void begin_token(struct lexer *lexer)
 {
     head_token(&lexer->head);
@@ -81,6 +90,7 @@ static size_t report(struct lexer *lexer, enum lexer_event event)
     return enter(lexer, TOP);
 }
 
+/* Only a routine has a body that BEGIN ATOMIC opens. */
 static bool head_creates_routine(const struct lexer *lexer)
 {
     static const char *const patterns[] = {
@@ -154,19 +164,23 @@ static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size
 {
     unsigned char c = *data;
     (void)size;
+    /* Between statements a newline is told: the end of a dump is known by its empty lines. */
     if (sqlchar_is_space(c))
         return c == '\n' && !lexer->in_statement ? report(lexer, LEXER_NEWLINE) : 1;
+    /* Inside of rules' parentheses and of routines a semicolon ends a part, not the whole. */
     if (c == ';' && lexer->parens == 0 && lexer->begins == 0)
         return report(lexer, LEXER_STATEMENT);
     if (c == '-')
         return enter(lexer, DASH);
     if (c == '/')
         return enter(lexer, SLASH);
+    /* pg_dump writes such lines between statements only. */
     if (c == '\\' && !lexer->in_statement) {
         line_add(lexer, data, 1);
         return enter(lexer, META);
     }
     if (sqlchar_is_letter(c) || sqlchar_is_digit(c)) {
+        /* A word is the one token that may follow BEGIN and mean something: ATOMIC. */
         bool after_begin = lexer->after_begin;
         begin_token(lexer);
         lexer->after_begin = after_begin;
@@ -208,6 +222,7 @@ static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t siz
     return length;
 }
 
+/* `$$`, `$tag$`, `$1`, or an operator: the tag is kept, because only it ends the quote. */
 static size_t in_dollar(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = 0;
@@ -252,6 +267,7 @@ static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, siz
     return 1;
 }
 
+/* To the next byte that means something in it. */
 static size_t in_quote(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = length_to(data, size, lexer->quote);
@@ -266,6 +282,7 @@ static size_t in_quote(struct lexer *lexer, const unsigned char *data, size_t si
     return length + 1;
 }
 
+/* Whatever it is: `\'` ends nothing, and longer escapes have no quote in them. */
 static size_t in_quote_escape(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)data;
@@ -273,6 +290,7 @@ static size_t in_quote_escape(struct lexer *lexer, const unsigned char *data, si
     return enter(lexer, QUOTE);
 }
 
+/* Two quotes are one in the text. */
 static size_t in_quote_end(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
@@ -284,19 +302,14 @@ static size_t in_quote_end(struct lexer *lexer, const unsigned char *data, size_
 }
 
 /* Strings that follow each other on two lines are one (SQL's oddest rule, manual 4.1.2.1).
- * It matters only for E'', whose escapes stay in force. */
-static size_t in_quote_space(struct lexer *lexer, const unsigned char *data, size_t size)
+ * It matters only for E'', whose escapes stay in force. In QUOTE_SPACE the newline has not
+ * come yet, in QUOTE_GAP it has. */
+static size_t in_quote_gap(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
     if (*data == '\n')
         return enter(lexer, QUOTE_GAP);
-    return sqlchar_is_space(*data) ? 1 : leave(lexer, TOP);
-}
-
-static size_t in_quote_gap(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    (void)size;
-    if (*data == lexer->quote)
+    if (*data == lexer->quote && lexer->state == QUOTE_GAP)
         return enter(lexer, QUOTE);
     return sqlchar_is_space(*data) ? 1 : leave(lexer, TOP);
 }
@@ -325,6 +338,7 @@ static size_t in_slash(struct lexer *lexer, const unsigned char *data, size_t si
     return leave(lexer, TOP);
 }
 
+/* `\restrict`, `\connect`: the line is the caller's to understand. */
 static size_t in_meta(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = length_to(data, size, '\n');
@@ -346,6 +360,7 @@ static size_t in_line_comment(struct lexer *lexer, const unsigned char *data, si
     return length + report(lexer, LEXER_COMMENT);
 }
 
+/* Byte by byte: pg_dump writes no such comments of its own. */
 static size_t in_block(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
@@ -396,7 +411,7 @@ static size_t (*const handlers[STATE_COUNT])(struct lexer *, const unsigned char
     [QUOTE] = in_quote,
     [QUOTE_ESCAPE] = in_quote_escape,
     [QUOTE_END] = in_quote_end,
-    [QUOTE_SPACE] = in_quote_space,
+    [QUOTE_SPACE] = in_quote_gap,
     [QUOTE_GAP] = in_quote_gap,
     [DASH] = in_dash,
     [SLASH] = in_slash,
@@ -406,12 +421,6 @@ static size_t (*const handlers[STATE_COUNT])(struct lexer *, const unsigned char
     [BLOCK_SLASH] = in_block_slash,
     [META] = in_meta,
 };
-
-static void capture(struct lexer *lexer, const unsigned char *data, size_t size)
-{
-    text_add_bytes(&lexer->body, data, size);
-    lexer->failed = lexer->failed || lexer->body.overflowed;
-}
 
 void lexer_init(struct lexer *lexer)
 {
@@ -433,8 +442,11 @@ size_t lexer_step(struct lexer *lexer, const unsigned char *data, size_t size,
     while (used < size && lexer->event == LEXER_NOTHING) {
         bool copy = lexer->in_copy;
         size_t taken = handlers[lexer->state](lexer, data + used, size - used);
-        if (copy)
-            capture(lexer, data + used, taken);
+        /* Told before the step: the word COPY itself is not part of its body. */
+        if (copy) {
+            text_add_bytes(&lexer->body, data + used, taken);
+            lexer->failed = lexer->failed || lexer->body.overflowed;
+        }
         used += taken;
     }
     *event = lexer->event;

@@ -99,6 +99,7 @@ void rows_init(struct rows *rows)
 void rows_scan(struct rows *rows, const unsigned char *data, size_t size,
                struct rows_span *span)
 {
+    /* Blocks where nothing can end, single bytes where it may: in turns to the end. */
     *span = (struct rows_span){0};
     while (span->size < size && !span->ended) {
         /* A block must not begin with the end mark, which has no newline in front of it
@@ -116,6 +117,7 @@ void rows_scan(struct rows *rows, const unsigned char *data, size_t size,
         size_t limit = size - span->size > LANES + 2 ? span->size + LANES + 2 : size;
         span->ended = step_bytes(rows, data, limit, span);
     }
+    /* Where a chunk may be cut: behind the last newline, wherever that was. */
     if (span->ended) {
         span->border = span->size;
     } else if (span->count > 0) {

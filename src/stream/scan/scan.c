@@ -99,11 +99,12 @@ static enum section section_of_statement(const struct scan *scan)
 }
 
 /* SET client_encoding = 'NAME' and SET standard_conforming_strings = off. */
-static int take_setting(struct scan *scan, struct err *err)
+static int read_setting(struct scan *scan, struct err *err)
 {
     static const char encoding[] = "SET CLIENT_ENCODING = '";
     const struct head *head = &scan->lexer.head;
     size_t from = sizeof encoding - 1;
+    /* Whether a backslash escapes in plain strings: the lexer must know with the next byte. */
     if (head_matches(head, "SET STANDARD_CONFORMING_STRINGS"))
         scan->lexer.standard_strings =
             !head_matches(head, "SET STANDARD_CONFORMING_STRINGS = OFF");
@@ -124,7 +125,7 @@ static int take_setting(struct scan *scan, struct err *err)
     return 0;
 }
 
-static int take_statement(struct scan *scan, struct scan_span *span, struct err *err)
+static int on_statement(struct scan *scan, struct scan_span *span, struct err *err)
 {
     const struct lexer *lexer = &scan->lexer;
     const struct head *head = &lexer->head;
@@ -139,9 +140,10 @@ static int take_statement(struct scan *scan, struct scan_span *span, struct err 
             return 0;
         }
     }
+    /* What every piece of a restore needs in front of it. */
     if (head_matches(head, "SET") || head_matches(head, "SELECT PG_CATALOG.SET_CONFIG")) {
         span->flags |= SCAN_STATE;
-        if (take_setting(scan, err) < 0)
+        if (read_setting(scan, err) < 0)
             return -1;
     }
     enum section section = section_of_statement(scan);
@@ -157,7 +159,7 @@ static int take_statement(struct scan *scan, struct scan_span *span, struct err 
     return 0;
 }
 
-static void take_comment(struct scan *scan)
+static void on_comment(struct scan *scan)
 {
     const char *line = scan->lexer.line;
     bool rule = strcmp(line, "--") == 0;
@@ -170,17 +172,8 @@ static void take_comment(struct scan *scan)
         scan->closing = complete && scan->closing == RULE ? COMPLETE : NONE;
 }
 
-/* An empty line; the one that ends a comment or a psql line is not seen here. */
-static void take_newline(struct scan *scan)
-{
-    if (scan->closing >= RULE_AFTER)
-        scan->closing = ENDED;
-    else
-        scan->closing = NONE;
-}
-
 /* A psql line. Its token is what follows the first space. */
-static void take_meta(struct scan *scan, struct scan_span *span)
+static void on_meta(struct scan *scan, struct scan_span *span)
 {
     const char *line = scan->lexer.line;
     const char *space = strchr(line, ' ');
@@ -202,34 +195,7 @@ static void take_meta(struct scan *scan, struct scan_span *span)
     span->border = span->size;
 }
 
-static int take_event(struct scan *scan, enum lexer_event event, bool directly,
-                      struct scan_span *span, struct err *err)
-{
-    int result = 0;
-    switch (event) {
-    case LEXER_NOTHING:
-        return 0;
-    case LEXER_STATEMENT:
-        scan->closing = NONE;
-        result = take_statement(scan, span, err);
-        break;
-    case LEXER_COMMENT:
-        take_comment(scan);
-        break;
-    case LEXER_META:
-        take_meta(scan, span);
-        break;
-    case LEXER_NEWLINE:
-        if (directly)
-            span->border = span->size;
-        else
-            take_newline(scan);
-        break;
-    }
-    lexer_next(&scan->lexer);
-    return result;
-}
-
+/* Outside of rows: event by event, until one of them is the caller's to know. */
 static int step_sql(struct scan *scan, const unsigned char *data, size_t size,
                     struct scan_span *span, struct err *err)
 {
@@ -244,38 +210,32 @@ static int step_sql(struct scan *scan, const unsigned char *data, size_t size,
         if (scan->lexer.failed)
             return err_set(err, ERR_DATABASE,
                            "the dump holds a COPY statement or a dollar quote without end");
-        if (take_event(scan, event, directly, span, err) < 0)
-            return -1;
+        switch (event) {
+        case LEXER_NOTHING:
+            continue;
+        case LEXER_STATEMENT:
+            scan->closing = NONE;
+            if (on_statement(scan, span, err) < 0)
+                return -1;
+            break;
+        case LEXER_COMMENT:
+            on_comment(scan);
+            break;
+        case LEXER_META:
+            on_meta(scan, span);
+            break;
+        case LEXER_NEWLINE:
+            /* Else an empty line: the one that ends a comment or a psql line is not seen
+             * here. Behind the closing comment it completes the end. */
+            if (directly)
+                span->border = span->size;
+            else
+                scan->closing = scan->closing >= RULE_AFTER ? ENDED : NONE;
+            break;
+        }
+        lexer_next(&scan->lexer);
     }
     return 0;
-}
-
-static void step_copy_line(struct scan *scan, const unsigned char *data, size_t size,
-                           struct scan_span *span)
-{
-    const unsigned char *newline = memchr(data, '\n', size);
-    if (newline == NULL) {
-        span->size = size;
-        return;
-    }
-    span->size = (size_t)(newline - data) + 1;
-    span->event = SCAN_TABLE;
-    scan->state = COPY_ROWS;
-    rows_init(&scan->rows);
-}
-
-static void step_rows(struct scan *scan, const unsigned char *data, size_t size,
-                      struct scan_span *span)
-{
-    struct rows_span rows;
-    rows_scan(&scan->rows, data, size, &rows);
-    span->size = rows.size;
-    span->border = rows.border;
-    span->rows = rows.count;
-    if (rows.ended) {
-        span->event = SCAN_TABLE_END;
-        scan->state = SQL;
-    }
 }
 
 void scan_init(struct scan *scan)
@@ -298,12 +258,30 @@ int scan_step(struct scan *scan, const unsigned char *data, size_t size,
     switch ((enum state)scan->state) {
     case SQL:
         return step_sql(scan, data, size, span, err);
-    case COPY_LINE:
-        step_copy_line(scan, data, size, span);
+    case COPY_LINE: {
+        /* The statement has ended, but its line not: rows begin behind the newline. */
+        const unsigned char *newline = memchr(data, '\n', size);
+        span->size = newline != NULL ? (size_t)(newline - data) + 1 : size;
+        if (newline != NULL) {
+            span->event = SCAN_TABLE;
+            scan->state = COPY_ROWS;
+            rows_init(&scan->rows);
+        }
         return 0;
-    case COPY_ROWS:
-        step_rows(scan, data, size, span);
+    }
+    case COPY_ROWS: {
+        /* Nearly all bytes of a dump: nothing but newlines is looked at. */
+        struct rows_span rows;
+        rows_scan(&scan->rows, data, size, &rows);
+        span->size = rows.size;
+        span->border = rows.border;
+        span->rows = rows.count;
+        if (rows.ended) {
+            span->event = SCAN_TABLE_END;
+            scan->state = SQL;
+        }
         return 0;
+    }
     }
     return 0;
 }

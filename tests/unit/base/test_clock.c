@@ -15,13 +15,13 @@ static bool is_leap(int64_t year)
 START_TEST(every_day_of_ten_thousand_years_has_its_number)
 {
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t expected = clock_from_civil(0, 1, 1, 0, 0, 0);
+    int64_t expected = clock_from_civil(0, 1, 1, 0);
     ck_assert_int_eq(expected, -62167219200);
     for (int64_t year = 0; year < 10000; year++)
         for (int month = 1; month <= 12; month++) {
             int days = lengths[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
             char want[32], text[32];
-            ck_assert_int_eq(clock_from_civil(year, month, 1, 0, 0, 0), expected);
+            ck_assert_int_eq(clock_from_civil(year, month, 1, 0), expected);
             expected += (int64_t)86400 * days;
             snprintf(want, sizeof want, "%04d-%02d-%02dT23:59:59Z", (int)year, month, days);
             ck_assert_str_eq(clock_rfc3339(text, expected - 1), want);

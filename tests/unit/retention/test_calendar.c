@@ -94,8 +94,9 @@ START_TEST(offsets_are_those_of_the_c_library_from_1850_to_2500)
             time_t clock = (time_t)time;
             struct tm f;
             ck_assert_ptr_nonnull(localtime_r(&clock, &f));
-            int64_t local = clock_from_civil((int64_t)f.tm_year + 1900, f.tm_mon + 1,
-                                             f.tm_mday, f.tm_hour, f.tm_min, f.tm_sec);
+            int64_t local =
+                clock_from_civil((int64_t)f.tm_year + 1900, f.tm_mon + 1, f.tm_mday,
+                                 f.tm_hour * 3600 + f.tm_min * 60 + f.tm_sec);
             ck_assert_msg(retention_zone_span(zone, time).offset == local - time,
                           "%s at %lld: %d, the C library has %lld", zones[_i],
                           (long long)time, retention_zone_span(zone, time).offset,

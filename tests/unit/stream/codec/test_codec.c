@@ -42,9 +42,9 @@ static void encode(struct encoder *encoder, const void *raw, size_t size, struct
     struct err err = {0};
     size_t room = size + size / 50 + 2048; /* of every codec */
     unsigned char *buffer = malloc(room);
-    ck_assert_msg(encoder_chunk(encoder, raw, size, buffer, &room, &err) == 0, "%s",
-                  err.text);
-    text_add_bytes(out, buffer, room);
+    struct codec_io io = {raw, size, buffer, room};
+    ck_assert_msg(encoder_chunk(encoder, &io, &err) == 0, "%s", err.text);
+    text_add_bytes(out, buffer, room - io.out_size);
     free(buffer);
 }
 
@@ -56,16 +56,17 @@ static enum err_kind decode(enum codec_kind kind, const struct text *stored, siz
     struct err err = {0};
     struct decoder *decoder = decoder_new(kind, &err);
     unsigned char *room = malloc(out);
-    const unsigned char *data = (const unsigned char *)stored->data;
+    struct codec_io io = {.in = (const unsigned char *)stored->data};
     size_t left = stored->length;
     while (err.kind == ERR_NONE && left > 0) {
-        size_t size = left < in ? left : in;
-        size_t got = out;
-        left -= size;
-        while (err.kind == ERR_NONE && (size > 0 || got == out)) {
-            got = out;
-            if (decoder_step(decoder, &data, &size, room, &got, &err) == 0)
-                text_add_bytes(raw, room, got);
+        io.in_size = left < in ? left : in;
+        io.out_size = 0;
+        left -= io.in_size;
+        while (err.kind == ERR_NONE && (io.in_size > 0 || io.out_size == 0)) {
+            io.out = room;
+            io.out_size = out;
+            if (decoder_step(decoder, &io, &err) == 0)
+                text_add_bytes(raw, room, out - io.out_size);
         }
     }
     if (err.kind == ERR_NONE && !decoder_at_end(decoder))
@@ -305,14 +306,14 @@ START_TEST(noise_fits_into_the_announced_bound)
     struct encoder *encoder = encoder_new(choices[_i], size, &err);
     size_t bound = codec_bound(choices[_i], size);
     unsigned char *out = malloc(bound);
+    struct codec_io whole = {data, size, out, bound}, narrow = {data, 1000, out, 10};
+    struct codec_io too_large = {data, size + 1, out, bound};
     fill(data, size, NOISE);
     ck_assert_uint_le(bound, size + size / 50);
     if (codec_effective_level(choices[_i]) < 10) /* the others are slow */
-        ck_assert_msg(encoder_chunk(encoder, data, size, out, &bound, &err) == 0, "%s",
-                      err.text);
-    size_t small = 10;
-    ck_assert_int_lt(encoder_chunk(encoder, data, 1000, out, &small, &err), 0);
-    ck_assert_int_lt(encoder_chunk(encoder, data, size + 1, out, &bound, &err), 0);
+        ck_assert_msg(encoder_chunk(encoder, &whole, &err) == 0, "%s", err.text);
+    ck_assert_int_lt(encoder_chunk(encoder, &narrow, &err), 0);
+    ck_assert_int_lt(encoder_chunk(encoder, &too_large, &err), 0);
     encoder_free(encoder);
     free(out);
     free(data);
