@@ -48,11 +48,11 @@ struct diagnose_spec {
     const struct settings *settings;
     const struct cancel *cancel; /* NULL: the root */
     bool adhoc;                  /* only the source and stores of the command line */
-    void (*tell)(void *context, const struct diagnose_finding *finding);
+    void (*report)(void *context, const struct diagnose_finding *finding);
     void *context;
 };
 
-/* -1 only when cancelled: what was told so far stands. */
+/* -1 only when cancelled: what was reported so far stands. */
 int diagnose_run(const struct diagnose_spec *spec, struct diagnose_result *out,
                  struct err *err) MUST_USE;
 

@@ -8,7 +8,9 @@
 
 enum { TEXT_MAX = 512 };
 
-static void tell_policy(struct diagnose *d, const struct policy *policy, const char *where)
+/* "none" and a policy without a rule come to the same, and are told apart: the one was meant. */
+static void report_policy(struct diagnose *d, const struct policy *policy,
+                          const char *where)
 {
     static const char advice[] = "set retention to a policy that keeps some, and let the "
                                  "others go";
@@ -16,44 +18,39 @@ static void tell_policy(struct diagnose *d, const struct policy *policy, const c
     text_init(&text, TEXT_MAX);
     retention_policy_text(&policy->retention, &text);
     if (strcmp(policy->name, "none") == 0)
-        diagnose_say(d, DIAGNOSE_RETENTION, DIAGNOSE_WARNING, advice,
-                     "no policy%s: everything is kept for ever", where);
+        diagnose_report(d, DIAGNOSE_RETENTION, DIAGNOSE_WARNING, advice,
+                        "no policy%s: everything is kept for ever", where);
     else if (!retention_policy_is_on(&policy->retention))
-        diagnose_say(d, DIAGNOSE_RETENTION, DIAGNOSE_WARNING, advice,
-                     "policy \"%s\"%s has no rule that keeps: everything is kept",
-                     policy->name, where);
+        diagnose_report(d, DIAGNOSE_RETENTION, DIAGNOSE_WARNING, advice,
+                        "policy \"%s\"%s has no rule that keeps: everything is kept",
+                        policy->name, where);
     else
-        diagnose_say(d, DIAGNOSE_RETENTION, DIAGNOSE_OK, NULL, "policy \"%s\"%s: %s",
-                     policy->name, where, text.data);
+        diagnose_report(d, DIAGNOSE_RETENTION, DIAGNOSE_OK, NULL, "policy \"%s\"%s: %s",
+                        policy->name, where, text.data);
     text_release(&text);
 }
 
-static void look_at_policies(struct diagnose *d, struct policies *policies,
-                             const struct job_settings *job)
+void diagnose_job(struct diagnose *d, const struct job_settings *job)
 {
+    struct policies *policies = policies_new(d->spec->settings);
     const struct policy *first = NULL;
     for (size_t i = 0; i < job->stores.count; i++) {
         struct err err = {0};
         char where[TEXT_MAX] = "";
         const struct policy *policy =
             policies_for(policies, job->name, job->stores.items[i], &err);
+        /* What is wrong with one name is wrong in the configuration: once is enough. */
         if (policy == NULL) {
             diagnose_fail(d, DIAGNOSE_RETENTION, &err);
-            return;
+            break;
         }
         /* Most jobs have one policy for all stores; it is told once. */
         if (policy == first)
             continue;
         if (first != NULL || job->store_retention_stores.count > 0)
             snprintf(where, sizeof where, " (store \"%s\")", job->stores.items[i]);
-        tell_policy(d, policy, where);
+        report_policy(d, policy, where);
         first = first == NULL ? policy : first;
     }
-}
-
-void diagnose_job(struct diagnose *d, const struct job_settings *job)
-{
-    struct policies *policies = policies_new(d->spec->settings);
-    look_at_policies(d, policies, job);
     policies_free(policies);
 }

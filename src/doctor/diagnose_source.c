@@ -1,3 +1,7 @@
+/*
+ * As a backup would, in its order and with its own functions: what they refuse here they
+ * would refuse at night.
+ */
 #include "doctor/diagnose_work.h"
 
 #include "config/resolve.h"
@@ -22,6 +26,7 @@ struct asked {
     bool with_data; /* some job wants rows, or no job says */
 };
 
+/* Of a source whose jobs only want definitions nobody needs the right to read rows. */
 static bool wants_data(const struct settings *settings, const char *source)
 {
     bool any = false;
@@ -41,6 +46,7 @@ static bool wants_data(const struct settings *settings, const char *source)
 static int find_databases(struct asked *asked, struct server *server, struct err *err)
 {
     const struct source_settings *source = asked->source;
+    /* Nothing named: the one of the connection. */
     if (source->databases.count == 0) {
         strlist_add(&asked->databases, server_database(server));
         return 0;
@@ -61,44 +67,46 @@ static int find_databases(struct asked *asked, struct server *server, struct err
             diagnose_fail(asked->d, DIAGNOSE_DATABASES, &missing);
             told = true;
         } else { /* a backup would leave it out */
-            diagnose_say(asked->d, DIAGNOSE_DATABASES, DIAGNOSE_WARNING, NULL,
-                         "database \"%s\" is left out: %s", database->name,
-                         database->problem);
+            diagnose_report(asked->d, DIAGNOSE_DATABASES, DIAGNOSE_WARNING, NULL,
+                            "database \"%s\" is left out: %s", database->name,
+                            database->problem);
         }
     }
     server_databases_release(&found);
+    /* None at all is a failure of its own, unless one was reported, or roles are wanted. */
     if (asked->databases.count > 0 || source->globals || told)
         return 0;
     err_set(err, ERR_DATABASE, "none of the server fits `databases`");
     return err_hint(err, "check databases and exclude_databases of the source");
 }
 
-static void look_at_programs(struct asked *asked, const struct server *server)
-{
-    struct err err = {0};
-    const char *bin_dir = asked->d->spec->settings->pg_bin_dir;
-    if (programs_find(bin_dir, server_version(server), &asked->programs, &err) < 0)
-        diagnose_fail(asked->d, DIAGNOSE_PROGRAMS, &err);
-    else
-        diagnose_say(asked->d, DIAGNOSE_PROGRAMS,
-                     asked->programs.warning == NULL ? DIAGNOSE_OK : DIAGNOSE_WARNING, NULL,
-                     "%s (%s)%s%s", asked->programs.version, asked->programs.pg_dump,
-                     asked->programs.warning == NULL ? "" : ": ",
-                     asked->programs.warning == NULL ? "" : asked->programs.warning);
-}
-
-static int look_at_server(struct asked *asked)
+static int check_server(struct asked *asked)
 {
     struct err err = {0};
     struct server *server =
         server_connect(asked->conninfo.text, NULL, asked->d->spec->cancel, &err);
+    /* Without a server there is nothing to ask the rest of. */
     if (server == NULL) {
         diagnose_fail(asked->d, DIAGNOSE_SERVER, &err);
         return -1;
     }
-    diagnose_say(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL, "PostgreSQL %s on %s, as %s",
-                 server_version_text(server), server_host(server), server_user(server));
-    look_at_programs(asked, server);
+    diagnose_report(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL,
+                    "PostgreSQL %s on %s, as %s", server_version_text(server),
+                    server_host(server), server_user(server));
+
+    /* Programs that fit its version. Without them the databases are still looked at. */
+    const char *bin_dir = asked->d->spec->settings->pg_bin_dir;
+    const struct programs *programs = &asked->programs;
+    if (programs_find(bin_dir, server_version(server), &asked->programs, &err) < 0)
+        diagnose_fail(asked->d, DIAGNOSE_PROGRAMS, &err);
+    else
+        diagnose_report(asked->d, DIAGNOSE_PROGRAMS,
+                        programs->warning == NULL ? DIAGNOSE_OK : DIAGNOSE_WARNING, NULL,
+                        "%s (%s)%s%s", programs->version, programs->pg_dump,
+                        programs->warning == NULL ? "" : ": ",
+                        programs->warning == NULL ? "" : programs->warning);
+
+    err_clear(&err);
     int result = find_databases(asked, server, &err);
     if (result < 0)
         diagnose_fail(asked->d, DIAGNOSE_DATABASES, &err);
@@ -108,7 +116,8 @@ static int look_at_server(struct asked *asked)
 
 /* ---- each database ---- */
 
-static void look_at_database(struct asked *asked, const char *database)
+/* Connected to on its own, since rights and row security differ between databases. */
+static void check_database(struct asked *asked, const char *database)
 {
     struct err err = {0};
     char size[32];
@@ -116,6 +125,8 @@ static void look_at_database(struct asked *asked, const char *database)
     struct server *server =
         server_connect(asked->conninfo.text, database, asked->d->spec->cancel, &err);
     int result = server == NULL ? -1 : 0;
+    /* The refusals of a backup, before it has run for hours: tables that may not be read, rows
+     * that a policy would hide. */
     if (result == 0)
         result = server_preflight(server, &asked->source->filters, asked->with_data, &err);
     if (result == 0)
@@ -124,15 +135,16 @@ static void look_at_database(struct asked *asked, const char *database)
         err_context(&err, "database \"%s\"", database);
         diagnose_fail(asked->d, DIAGNOSE_RIGHTS, &err);
     } else {
-        diagnose_say(asked->d, DIAGNOSE_RIGHTS, DIAGNOSE_OK, NULL,
-                     "database \"%s\" (%s): %s", database, text_size(size, bytes),
-                     asked->with_data ? "every row" : "every definition");
+        diagnose_report(asked->d, DIAGNOSE_RIGHTS, DIAGNOSE_OK, NULL,
+                        "database \"%s\" (%s): %s", database, text_size(size, bytes),
+                        asked->with_data ? "every row" : "every definition");
     }
     server_free(server);
 }
 
 /* ---- roles and tablespaces: only pg_dumpall itself knows what it may read ---- */
 
+/* Its output is counted and dropped. */
 static int drain(int fd, const struct cancel *cancel, uint64_t *bytes, struct err *err)
 {
     char buffer[65536];
@@ -149,7 +161,7 @@ static int drain(int fd, const struct cancel *cancel, uint64_t *bytes, struct er
     return 0;
 }
 
-static void look_at_globals(struct asked *asked)
+static void check_globals(struct asked *asked)
 {
     struct err err = {0};
     char size[32];
@@ -158,6 +170,7 @@ static void look_at_globals(struct asked *asked)
                              .type = DUMP_GLOBALS,
                              .program = asked->programs.pg_dumpall,
                              .cancel = asked->d->spec->cancel};
+    /* In full, and dropped: roles are few. */
     struct dump *dump = dump_start(&spec, &err);
     int result =
         dump == NULL ? -1 : drain(dump_fd(dump), asked->d->spec->cancel, &bytes, &err);
@@ -166,13 +179,14 @@ static void look_at_globals(struct asked *asked)
     if (result < 0)
         diagnose_fail(asked->d, DIAGNOSE_GLOBALS, &err);
     else
-        diagnose_say(asked->d, DIAGNOSE_GLOBALS, DIAGNOSE_OK, NULL, "can be dumped (%s)",
-                     text_size(size, bytes));
+        diagnose_report(asked->d, DIAGNOSE_GLOBALS, DIAGNOSE_OK, NULL, "can be dumped (%s)",
+                        text_size(size, bytes));
     dump_free(dump);
 }
 
 /* ---- */
 
+/* The source with its password, which may come from a command or a file. */
 static int prepare(struct asked *asked, const char *name, struct err *err)
 {
     const struct settings *settings = asked->d->spec->settings;
@@ -193,14 +207,14 @@ void diagnose_source(struct diagnose *d, const char *name)
     struct err err = {0};
     if (prepare(&asked, name, &err) < 0) {
         diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
-    } else if (look_at_server(&asked) == 0) {
+    } else if (check_server(&asked) == 0) {
         /* Rights differ from database to database, so each is connected to, as a backup
          * would. */
         for (size_t i = 0; i < asked.databases.count && !cancel_requested(d->spec->cancel);
              i++)
-            look_at_database(&asked, asked.databases.items[i]);
+            check_database(&asked, asked.databases.items[i]);
         if (asked.source->globals && asked.programs.pg_dumpall != NULL)
-            look_at_globals(&asked);
+            check_globals(&asked);
     }
     programs_release(&asked.programs);
     strlist_release(&asked.databases);

@@ -1,3 +1,7 @@
+/*
+ * Reached, its mark, then what a backup does there: a bucket by diagnose_s3.c, a folder by a
+ * scratch object. A store gets no mark by being looked at.
+ */
 #include "doctor/diagnose_work.h"
 
 #include "config/resolve.h"
@@ -15,6 +19,7 @@ static int find_row(struct diagnose *d, struct catalog_store *row, bool *known,
                     struct err *err)
 {
     bool absent = true;
+    /* A row without a mark is of a store that was named and never written to. */
     *known = false;
     if (d->catalog == NULL)
         return 0;
@@ -25,7 +30,7 @@ static int find_row(struct diagnose *d, struct catalog_store *row, bool *known,
 }
 
 /* The mark is there and the catalog has no row of this name: perhaps one of another. */
-static void tell_unknown(struct diagnose *d, const char *uuid)
+static void report_unknown(struct diagnose *d, const char *uuid)
 {
     struct catalog_store other = {0};
     struct err err = {0};
@@ -34,22 +39,27 @@ static void tell_unknown(struct diagnose *d, const char *uuid)
         catalog_store_find(d->catalog, uuid, &other, &absent, &err) < 0)
         diagnose_fail(d, DIAGNOSE_MARK, &err);
     else if (!absent)
-        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL,
-                     "%s: the catalog knows it as \"%s\"", uuid, other.name);
+        diagnose_report(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL,
+                        "%s: the catalog knows it as \"%s\"", uuid, other.name);
     else
-        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK,
-                     "to have what lies in it: pgkeep catalog sync",
-                     "%s: a store that this catalog has not used yet", uuid);
+        diagnose_report(d, DIAGNOSE_MARK, DIAGNOSE_OK,
+                        "to have what lies in it: pgkeep catalog sync",
+                        "%s: a store that this catalog has not used yet", uuid);
     catalog_store_release(&other);
 }
 
-static void tell_mark(struct diagnose *d, const struct catalog_store *row, bool known,
-                      const char *uuid, bool absent)
+/* The mark against the row: the wrong disk under the right path is what it is there for. */
+static void check_mark(struct diagnose *d, struct store *store,
+                       const struct catalog_store *row, bool known)
 {
     struct err err = {0};
-    if (absent && !known) {
-        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL,
-                     "none yet: the first backup writes one");
+    char uuid[37] = "";
+    bool absent = false;
+    if (store_identify(store, uuid, &absent, &err) < 0) {
+        diagnose_fail(d, DIAGNOSE_MARK, &err);
+    } else if (absent && !known) {
+        diagnose_report(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL,
+                        "none yet: the first backup writes one");
     } else if (absent) {
         err_set(&err, ERR_UNSAFE,
                 "pgkeep-store.json is missing, though the catalog knows this store");
@@ -59,9 +69,9 @@ static void tell_mark(struct diagnose *d, const struct catalog_store *row, bool 
                  d->name);
         diagnose_fail(d, DIAGNOSE_MARK, &err);
     } else if (!known) {
-        tell_unknown(d, uuid);
+        report_unknown(d, uuid);
     } else if (strcmp(row->uuid, uuid) == 0) {
-        diagnose_say(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL, "%s, as expected", uuid);
+        diagnose_report(d, DIAGNOSE_MARK, DIAGNOSE_OK, NULL, "%s, as expected", uuid);
     } else {
         err_set(&err, ERR_UNSAFE, "%s: another store than expected (%s)", uuid, row->uuid);
         err_hint(&err,
@@ -70,18 +80,6 @@ static void tell_mark(struct diagnose *d, const struct catalog_store *row, bool 
                  d->name);
         diagnose_fail(d, DIAGNOSE_MARK, &err);
     }
-}
-
-static void look_at_mark(struct diagnose *d, struct store *store,
-                         const struct catalog_store *row, bool known)
-{
-    struct err err = {0};
-    char uuid[37] = "";
-    bool absent = false;
-    if (store_identify(store, uuid, &absent, &err) < 0)
-        diagnose_fail(d, DIAGNOSE_MARK, &err);
-    else
-        tell_mark(d, row, known, uuid, absent);
 }
 
 /* ---- a folder ---- */
@@ -96,6 +94,8 @@ static int try_object(struct store *store, const char *key, struct err *err)
     bool absent = false;
     if (store_put(store, key, data, sizeof data, false, err) < 0)
         return -1;
+
+    /* Read back in full: a file system may take what it does not keep. */
     text_init(&text, 1024);
     int result = store_get(store, key, &text, &absent, err);
     if (result == 0 &&
@@ -110,12 +110,13 @@ static int try_object(struct store *store, const char *key, struct err *err)
     return result;
 }
 
-static void look_at_writing(struct diagnose *d, struct store *store)
+static void check_writing(struct diagnose *d, struct store *store)
 {
     struct err err = {0}, left = {0};
     struct store_removed removed = {0};
     char id[ULID_SIZE];
     ulid_new(id, clock_now_ms());
+    /* A name that is none of our keys: sweep, check and sync pass it over should it stay. */
     char *key = memory_format("pgkeep-probe-%s/object", id);
     int result = try_object(store, key, &err);
     /* Also after a failure: what was written for a test must not stay. */
@@ -127,13 +128,9 @@ static void look_at_writing(struct diagnose *d, struct store *store)
     if (result < 0)
         diagnose_fail(d, DIAGNOSE_WRITE, &err);
     else
-        diagnose_say(d, DIAGNOSE_WRITE, DIAGNOSE_OK, NULL, "a scratch file came and went");
+        diagnose_report(d, DIAGNOSE_WRITE, DIAGNOSE_OK, NULL,
+                        "a scratch file came and went");
     free(key);
-}
-
-static bool uses_store(const struct job_settings *job, const char *name)
-{
-    return strlist_has(&job->stores, name);
 }
 
 /* The stored bytes of the newest backup of each job that goes there. */
@@ -146,8 +143,8 @@ static uint64_t last_sizes(struct diagnose *d)
         struct catalog_filter filter = {
             .job = job->name, .statuses = 1u << CATALOG_COMPLETE, .limit = 1};
         struct catalog_artifacts last = {0};
-        struct err ignored = {0};
-        if (uses_store(job, d->name) &&
+        struct err ignored = {0}; /* one job less in an estimate */
+        if (strlist_has(&job->stores, d->name) &&
             catalog_artifacts_list(d->catalog, &filter, 0, &last, &ignored) == 0 &&
             last.count > 0)
             sum += last.items[0].stored_bytes;
@@ -157,16 +154,17 @@ static uint64_t last_sizes(struct diagnose *d)
 }
 
 /* A folder that is not there: of a store that is known its disk is not mounted. */
-static void look_at_absent(struct diagnose *d, const char *path, bool known)
+static void check_absent(struct diagnose *d, const char *path, bool known)
 {
     struct err err = {0};
+    /* To make the folder of a known store would hide that its disk is away. */
     if (known) {
         err_set(&err, ERR_UNSAFE, "%s is not there, though the catalog knows this store",
                 path);
         err_hint(&err, "is its disk mounted?");
     } else if (diagnose_can_make(path)) {
-        diagnose_say(d, DIAGNOSE_REACHED, DIAGNOSE_WARNING, NULL,
-                     "%s does not exist yet; the first backup makes it", path);
+        diagnose_report(d, DIAGNOSE_REACHED, DIAGNOSE_WARNING, NULL,
+                        "%s does not exist yet; the first backup makes it", path);
         return;
     } else {
         err_set(&err, ERR_STORE, "%s does not exist, and this user cannot make it", path);
@@ -175,34 +173,37 @@ static void look_at_absent(struct diagnose *d, const char *path, bool known)
     diagnose_fail(d, DIAGNOSE_REACHED, &err);
 }
 
-/* ---- */
+/* ---- the store ---- */
 
-static void look_at(struct diagnose *d, struct store *store,
-                    const struct store_settings *from, const struct catalog_store *row,
-                    bool known)
+static void check_store(struct diagnose *d, struct store *store,
+                        const struct store_settings *from, const struct catalog_store *row,
+                        bool known)
 {
     struct err err = {0};
     bool dir = from->type == STORE_DIR;
     int64_t patience_ms = REPOSITORY_TIMEOUT_MS;
     if (!dir && from->retry_time_s * 1000 < patience_ms)
         patience_ms = from->retry_time_s * 1000;
+    /* A store that is away should not hold the others up for as long as a backup would wait. */
     store_set_retry_time(store, patience_ms);
     if (store_check(store, false, patience_ms, &err) < 0) {
         if (dir && !file_exists(from->path) && err.kind != ERR_TRANSIENT)
-            look_at_absent(d, from->path, known);
+            check_absent(d, from->path, known);
         else
             diagnose_fail(d, DIAGNOSE_REACHED, &err);
         return;
     }
+    /* The URL has no secrets in it. */
     char *url = store_settings_url(from);
-    diagnose_say(d, DIAGNOSE_REACHED, DIAGNOSE_OK, NULL, "%s", url);
+    diagnose_report(d, DIAGNOSE_REACHED, DIAGNOSE_OK, NULL, "%s", url);
     free(url);
-    look_at_mark(d, store, row, known);
+    check_mark(d, store, row, known);
     if (!dir) {
         diagnose_s3(d, store, row->id != 0 ? row : NULL);
         return;
     }
-    look_at_writing(d, store);
+    /* A folder; what is free is held against what the next backups may take. */
+    check_writing(d, store);
     diagnose_space(d, from->path, last_sizes(d));
 }
 
@@ -213,13 +214,15 @@ void diagnose_store(struct diagnose *d, const char *name)
     struct store *store = NULL;
     struct err err = {0};
     bool known = false;
+    /* Opened without being identified (repository_open): its mark is a finding here, and none
+     * is written. */
     store = repository_store(settings_store(settings, name), d->spec->cancel, &err);
     if (store == NULL)
         diagnose_fail(d, DIAGNOSE_SETTINGS, &err);
     else if (find_row(d, &row, &known, &err) < 0)
         diagnose_fail(d, DIAGNOSE_MARK, &err);
     else
-        look_at(d, store, settings_store(settings, name), &row, known);
+        check_store(d, store, settings_store(settings, name), &row, known);
     store_close(store);
     catalog_store_release(&row);
 }

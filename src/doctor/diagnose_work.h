@@ -1,7 +1,8 @@
 /*
  * diagnose_work - what the files of diagnose.h share; private to them.
  *
- *     diagnose.c          the order, and telling
+ *     diagnose.c          the order
+ *     diagnose_finding.c  what is found gets out
  *     diagnose_catalog.c  the catalog file, free space anywhere
  *     diagnose_source.c   servers, programs, rights
  *     diagnose_store.c    reached, mark, folder
@@ -42,16 +43,16 @@ struct diagnose {
     const char *group, *name; /* what is being looked at */
 };
 
-/* Tells a finding; found as printf. advice NULL: none. */
-void diagnose_say(struct diagnose *d, enum diagnose_what what,
-                  enum diagnose_verdict verdict, const char *advice, const char *format,
-                  ...) PRINTF(5, 6);
+/* Reports a finding; found as printf. advice NULL: none. */
+void diagnose_report(struct diagnose *d, enum diagnose_what what,
+                     enum diagnose_verdict verdict, const char *advice, const char *format,
+                     ...) PRINTF(5, 6);
 /* A failure (or, with `verdict`, a warning) with the words, kind and hint of err. */
 void diagnose_fail(struct diagnose *d, enum diagnose_what what, const struct err *err);
-void diagnose_say_err(struct diagnose *d, enum diagnose_what what,
-                      enum diagnose_verdict verdict, const struct err *err);
-/* One that has its own name and title: counts it and tells it. */
-void diagnose_tell(struct diagnose *d, struct diagnose_finding *finding);
+void diagnose_report_err(struct diagnose *d, enum diagnose_what what,
+                         enum diagnose_verdict verdict, const struct err *err);
+/* One that has its own name and title: counts it and hands it on. */
+void diagnose_emit(struct diagnose *d, struct diagnose_finding *finding);
 
 /* Opens the catalog into d->catalog when it can. */
 void diagnose_catalog(struct diagnose *d);

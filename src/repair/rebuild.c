@@ -112,7 +112,7 @@ static char *name_of(struct rebuilding *r, const char *name, struct err *err)
 static int push_pins(struct rebuilding *r, const struct repository *repository,
                      int64_t old_id, struct err *err)
 {
-    struct repository of_old = *repository;
+    struct repository of_old = *repository; /* under the id that the old catalog gave it */
     size_t told = 0;
     of_old.id = old_id;
     repository_be_patient(&of_old);
@@ -213,6 +213,7 @@ cleanup:
 static int read_stores(struct rebuilding *r, struct err *err)
 {
     struct strlist names = {0};
+    /* The old catalog names ad-hoc stores too, which no configuration does. */
     int result =
         repository_names(r->settings, r->old ? r->old : r->made, r->only, &names, err);
     for (size_t i = 0; result == 0 && i < names.count; i++)
@@ -311,6 +312,7 @@ int rebuild_run(struct session *session, const char *only, struct rebuild_result
     struct err ignored = {0};
     *result = (struct rebuild_result){0};
     r.path = memory_format("%s.rebuild", r.settings->catalog);
+    /* Nobody at work, the new file in full, and only then the change. */
     int done = open_old(&r, err);
     if (done == 0 && r.old != NULL)
         done = check_unused(&r, err);

@@ -63,6 +63,7 @@ static int visit_one(struct visit *visit, const char *name, struct err *err)
 int visit_stores(struct visit *visit, struct err *err)
 {
     struct strlist names = {0};
+    /* Those of the configuration, and the ad-hoc ones that the catalog has seen. */
     int result =
         repository_names(session_settings(visit->session), session_catalog(visit->session),
                          visit->only, &names, err);

@@ -58,7 +58,7 @@ static json_t *finding_json(const struct diagnose_finding *finding)
                      "advice", finding->advice);
 }
 
-static void tell(void *context, const struct diagnose_finding *finding)
+static void report(void *context, const struct diagnose_finding *finding)
 {
     struct showing *showing = context;
     if (showing->list != NULL)
@@ -96,7 +96,7 @@ static int look(struct cmd_context *ctx, struct err *err)
     struct diagnose_spec spec = {.settings = ctx->settings,
                                  .cancel = session_cancel(session),
                                  .adhoc = adhoc_is_asked(ctx->args),
-                                 .tell = tell,
+                                 .report = report,
                                  .context = &showing};
     showing.list = ctx->settings->json ? json_array() : NULL;
     int done = diagnose_run(&spec, &result, err);

@@ -34,7 +34,7 @@ static struct diagnose_result result;
 static struct err err;
 static char *folder;
 
-static void tell(void *unused, const struct diagnose_finding *finding)
+static void hear(void *unused, const struct diagnose_finding *finding)
 {
     (void)unused;
     ck_assert_uint_lt(told_count, sizeof told / sizeof told[0]);
@@ -59,7 +59,7 @@ static void forget(void)
 
 static void look(void)
 {
-    struct diagnose_spec spec = {.settings = &settings, .tell = tell};
+    struct diagnose_spec spec = {.settings = &settings, .report = hear};
     forget();
     ck_assert_int_eq(diagnose_run(&spec, &result, &err), 0);
 }

@@ -51,7 +51,7 @@ static void hear(void *unused, const struct diagnose_finding *finding)
 
 static void look(void)
 {
-    struct diagnose_spec spec = {.settings = &depot.settings, .tell = hear};
+    struct diagnose_spec spec = {.settings = &depot.settings, .report = hear};
     forget();
     ck_assert_int_eq(diagnose_run(&spec, &result, &depot.err), 0);
 }
@@ -311,7 +311,7 @@ END_TEST
 START_TEST(without_a_configuration_that_is_told)
 {
     struct settings none = {.catalog = depot.catalogs.path};
-    struct diagnose_spec spec = {.settings = &none, .tell = hear};
+    struct diagnose_spec spec = {.settings = &none, .report = hear};
     ck_assert_int_eq(diagnose_run(&spec, &result, &depot.err), 0);
     expect("configuration", "file", DIAGNOSE_FAILED, "there is none");
     ck_assert_int_eq(result.first, ERR_CONFIG);
@@ -331,8 +331,8 @@ int main(void)
     tcase_add_test(tests, no_program_that_fits_the_server_is_told);
     tcase_add_test(tests, each_database_is_connected_to);
     tcase_add_test(tests, a_pattern_that_fits_no_database_is_told);
-    tcase_add_test(tests,
-                   a_named_database_that_cannot_be_dumped_is_a_failure_and_another_a_warning);
+    tcase_add_test(
+        tests, a_named_database_that_cannot_be_dumped_is_a_failure_and_another_a_warning);
     tcase_add_test(tests, a_pg_dump_that_is_not_of_the_servers_major_is_a_warning);
     tcase_add_test(tests, rights_that_are_missing_are_told);
     tcase_add_test(tests, roles_are_dumped_to_see_whether_they_can_be);
