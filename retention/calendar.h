@@ -28,9 +28,6 @@ struct retention_zone;
  * could leave the database's folder, is no IANA name (posix/..., right/..., localtime) or
  * does not exist; glibc would silently give UTC. The caller frees it. */
 struct retention_zone *retention_zone_load(const char *name, struct err *err) MUST_USE;
-/* The same from the bytes of a TZif file; ERR_CORRUPT when they are none. */
-struct retention_zone *retention_zone_parse(const char *name, const void *data, size_t size,
-                                            struct err *err) MUST_USE;
 void retention_zone_free(struct retention_zone *zone); /* NULL-safe */
 const char *retention_zone_name(const struct retention_zone *zone);
 

@@ -32,6 +32,10 @@ struct retention_zone {
     struct retention_zone_rule rule; /* from times[count - 1] on */
 };
 
+/* A zone from the bytes of a TZif file; ERR_CORRUPT when they are none. */
+struct retention_zone *retention_zone_parse(const char *name, const void *data, size_t size,
+                                            struct err *err) MUST_USE;
+
 /* The stretch around `time`, by the file or, behind its last transition, by the rule. */
 struct retention_span retention_zone_span(const struct retention_zone *zone, int64_t time);
 

@@ -15,8 +15,6 @@ struct lease_rows {
     size_t count, capacity;
 };
 
-/* Its owner lives, or may live and has refreshed it lately. */
-bool lease_row_in_force(const char *owner, int64_t refreshed, int64_t now);
 /* Those that are in force, or those that are not. */
 int lease_rows_load(struct catalog *catalog, int64_t now, bool in_force,
                     struct lease_rows *out, struct err *err) MUST_USE;

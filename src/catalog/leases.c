@@ -12,7 +12,8 @@
 #include "catalog/lease_row.h"
 #include "catalog/db/sql.h"
 
-bool lease_row_in_force(const char *owner, int64_t refreshed, int64_t now)
+/* Its owner lives, or may live and has refreshed it lately. */
+static bool is_in_force(const char *owner, int64_t refreshed, int64_t now)
 {
     switch (owner_text_state(owner)) {
     /* On this machine it is known for certain, and refreshing means nothing: a restore that
@@ -110,7 +111,7 @@ int catalog_lease_of(struct catalog *catalog, int64_t copy, int64_t now, char **
     while (*purpose == NULL && sql_row(&sql)) {
         char owner[OWNER_SIZE];
         sql_chars(&sql, owner, sizeof owner);
-        if (lease_row_in_force(owner, sql_int(&sql), now))
+        if (is_in_force(owner, sql_int(&sql), now))
             *purpose = sql_text(&sql);
     }
     return sql_end(&sql);
@@ -130,7 +131,7 @@ int lease_rows_load(struct catalog *catalog, int64_t now, bool in_force,
         struct lease_row row = {.id = sql_int(&sql)};
         row.copy = sql_int(&sql);
         sql_chars(&sql, owner, sizeof owner);
-        if (lease_row_in_force(owner, sql_int(&sql), now) != in_force)
+        if (is_in_force(owner, sql_int(&sql), now) != in_force)
             continue;
         row.purpose = sql_text(&sql);
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);

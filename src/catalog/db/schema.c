@@ -187,7 +187,8 @@ static const struct migration {
     {version_2, false, fill_version_2},
 };
 
-int64_t schema_version(void)
+/* The version this program writes. */
+static int64_t schema_version(void)
 {
     return (int64_t)(sizeof migrations / sizeof *migrations);
 }

@@ -9,8 +9,6 @@
 
 #define SCHEMA_APPLICATION_ID 0x70676b70 /* "pgkp" */
 
-/* The version this program writes: the count of migrations. */
-int64_t schema_version(void);
 /* ERR_SYSTEM when the file is another program's or of a newer pgkeep; *current: nothing is
  * to be done. Reads only. */
 int schema_check(struct catalog *catalog, bool *current, struct err *err) MUST_USE;
