@@ -47,20 +47,20 @@ void planning_init(struct planning *planning, const char *policy, const char *no
 void planning_release(struct planning *planning)
 {
     retention_plan_free(planning->plan);
-    for (size_t i = 0; i < planning->count; i++)
-        free((void *)(uintptr_t)planning->artifacts[i].id);
+    strlist_release(&planning->ids);
     free(planning->artifacts);
     retention_policy_release(&planning->policy);
     memset(planning, 0, sizeof(*planning));
 }
 
-static struct retention_artifact *add(struct planning *planning, char *id)
+static struct retention_artifact *add(struct planning *planning, const char *id)
 {
+    strlist_add(&planning->ids, id);
     memory_grow(&planning->artifacts, &planning->capacity, planning->count + 1,
                 sizeof(*planning->artifacts));
     struct retention_artifact *artifact = &planning->artifacts[planning->count++];
     memset(artifact, 0, sizeof(*artifact));
-    artifact->id = id;
+    artifact->id = planning->ids.items[planning->ids.count - 1];
     artifact->group = "g";
     artifact->seq = (int64_t)planning->count;
     artifact->size = 100;
@@ -70,7 +70,7 @@ static struct retention_artifact *add(struct planning *planning, char *id)
 struct retention_artifact *planning_add(struct planning *planning, const char *id,
                                         const char *time)
 {
-    struct retention_artifact *artifact = add(planning, memory_strdup(id));
+    struct retention_artifact *artifact = add(planning, id);
     artifact->has_time = time != NULL;
     artifact->time = time == NULL ? 0 : planning_time(time);
     return artifact;
@@ -78,8 +78,9 @@ struct retention_artifact *planning_add(struct planning *planning, const char *i
 
 struct retention_artifact *planning_add_at(struct planning *planning, int64_t time)
 {
-    struct retention_artifact *artifact =
-        add(planning, memory_format("a%04zu", planning->count + 1));
+    char id[PLANNING_ID_SIZE];
+    snprintf(id, sizeof(id), "a%04zu", planning->count + 1);
+    struct retention_artifact *artifact = add(planning, id);
     artifact->has_time = true;
     artifact->time = time;
     return artifact;
@@ -95,8 +96,7 @@ void planning_copy(struct planning *planning, const struct planning *from)
     check(planning->policy.zone == NULL ? -1 : 0, &err);
     planning->now = from->now;
     for (size_t i = 0; i < from->count; i++) {
-        struct retention_artifact *artifact =
-            add(planning, memory_strdup(from->artifacts[i].id));
+        struct retention_artifact *artifact = add(planning, from->artifacts[i].id);
         const char *id = artifact->id;
         *artifact = from->artifacts[i];
         artifact->id = id;
@@ -105,7 +105,6 @@ void planning_copy(struct planning *planning, const struct planning *from)
 
 void planning_remove(struct planning *planning, size_t index)
 {
-    free((void *)(uintptr_t)planning->artifacts[index].id);
     planning->count--;
     memmove(&planning->artifacts[index], &planning->artifacts[index + 1],
             (planning->count - index) * sizeof(*planning->artifacts));

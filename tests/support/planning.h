@@ -20,6 +20,7 @@ struct planning {
     struct retention_policy policy;
     struct retention_artifact *artifacts;
     size_t count, capacity;
+    struct strlist ids; /* of all that were ever added: the artifacts borrow them */
     int64_t now;
     struct retention_plan *plan; /* of the last run, or NULL */
 };
