@@ -67,6 +67,7 @@ extern const struct command cmd_verify;
 extern const struct command cmd_prune;
 extern const struct command cmd_pin;
 extern const struct command cmd_unpin;
+extern const struct command cmd_accept;
 extern const struct command cmd_delete;
 extern const struct command cmd_copy;
 extern const struct command cmd_catalog;

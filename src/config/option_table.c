@@ -463,7 +463,7 @@ const struct option option_table[] = {
      .value = "HASH", .help = "do what a guard refused: the hash that the plan printed"},
     {OPTION_ARGUMENT, OPTION_TIME, NULL, .argument = "until", .commands = "pin",
      .value = "DATE", .help = "protect until then (default: for ever)"},
-    {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "reason", .commands = "pin",
+    {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "reason", .commands = "pin accept",
      .value = "TEXT", .help = "why, for whoever reads it later"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "orphans", .commands = "sweep",
      .help = "also delete objects of our own naming that no catalog row and no manifest "

@@ -54,10 +54,12 @@ static int open_stores(struct pinning *p, const struct catalog_artifact *artifac
 
 static int change(const struct pin_spec *spec, struct err *err)
 {
+    struct catalog *catalog = session_catalog(spec->session);
+    if (spec->accept)
+        return catalog_artifact_accept(catalog, spec->id, spec->reason, err);
     return spec->pinned
-               ? catalog_artifact_pin(session_catalog(spec->session), spec->id, spec->until,
-                                      spec->reason, err)
-               : catalog_artifact_unpin(session_catalog(spec->session), spec->id, err);
+               ? catalog_artifact_pin(catalog, spec->id, spec->until, spec->reason, err)
+               : catalog_artifact_unpin(catalog, spec->id, err);
 }
 
 int pin_run(const struct pin_spec *spec, size_t *untold, struct err *err)

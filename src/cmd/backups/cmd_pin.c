@@ -1,4 +1,4 @@
-/* pin and unpin. */
+/* What a person decides about a backup: pin, unpin, accept. */
 #include "prune/pin.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -28,12 +28,29 @@ static void print_text(const struct catalog_artifact *artifact)
                      *reason ? ": " : "", reason);
 }
 
-static int print(struct cmd_context *ctx, struct catalog *catalog, const char *id,
-                 size_t untold, struct err *err)
+static void print_accepted(const struct catalog_artifact *artifact, bool json,
+                           size_t untold)
 {
+    if (json)
+        output_json(json_pack(
+            "{s:s, s:b, s:o, s:o, s:I}", "id", artifact->id, "suspect",
+            artifact->suspect ? 1 : 0, "accepted", json_time(artifact->accepted), "reason",
+            json_bytes(artifact->accept_reason), "stores_untold", (json_int_t)untold));
+    else
+        output_linef("%s is not suspect any more%s%s", artifact->id,
+                     artifact->accept_reason ? ": " : "",
+                     artifact->accept_reason ? artifact->accept_reason : "");
+}
+
+static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t untold,
+                 struct err *err)
+{
+    struct catalog *catalog = session_catalog(spec->session);
     struct catalog_artifact artifact = {0};
-    int result = catalog_artifact_load(catalog, id, 0, &artifact, err);
-    if (result == 0 && ctx->settings->json)
+    int result = catalog_artifact_load(catalog, spec->id, 0, &artifact, err);
+    if (result == 0 && spec->accept)
+        print_accepted(&artifact, ctx->settings->json, untold);
+    else if (result == 0 && ctx->settings->json)
         print_json(&artifact, untold);
     else if (result == 0)
         print_text(&artifact);
@@ -57,7 +74,7 @@ static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err
     if (result == 0)
         result = pin_run(&spec, &untold, err);
     if (result == 0)
-        result = print(ctx, session_catalog(session), id, untold, err);
+        result = print(ctx, &spec, untold, err);
     if (result < 0 || untold == 0)
         return cmd_end(session, result, err);
     return session_end(session, OUTCOME_PARTIAL, NULL);
@@ -79,6 +96,32 @@ static int run_unpin(struct cmd_context *ctx, struct err *err)
     struct pin_spec spec = {.pinned = false};
     return run(ctx, &spec, err);
 }
+
+static int run_accept(struct cmd_context *ctx, struct err *err)
+{
+    struct pin_spec spec = {.accept = true,
+                            .reason = config_args_text(ctx->args, "reason")};
+    return run(ctx, &spec, err);
+}
+
+const struct command cmd_accept = {
+    .name = "accept",
+    .usage = "ID [--reason TEXT]",
+    .summary = "say that a suspect backup is as it should be",
+    .about =
+        "A backup that is much smaller than usual, or empty, is suspect, and nothing of\n"
+        "its group is pruned until a normal one follows. This says that somebody has\n"
+        "looked: what is normal begins anew with it. `verify` does not say so: it proves\n"
+        "bytes, and a dump of a database that somebody emptied has good bytes.\n"
+        "\n"
+        "Exit status 8: a store could not be told; `pgkeep catalog sync` makes up for it.\n"
+        "\n"
+        "  pgkeep accept latest:nightly --reason 'sessions were archived'\n"
+        "  pgkeep accept 01JD7XK2M4\n",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_accept,
+};
 
 const struct command cmd_pin = {
     .name = "pin",

@@ -178,7 +178,7 @@ static const char *advice(enum health_what what)
 {
     static const char *const rows[HEALTH_WHATS] = {
         [HEALTH_ABANDONED] = "its process is gone: `pgkeep sweep`",
-        [HEALTH_SUSPECT] = "much smaller than usual: `pgkeep pin` clears it",
+        [HEALTH_SUSPECT] = "much smaller than usual: `pgkeep accept` clears it",
         [HEALTH_QUARANTINED] = "its time is in the future or unknown",
         [HEALTH_FAILED] = "`pgkeep copy` brings it there",
         [HEALTH_MISSING] = "`pgkeep copy` brings it back",

@@ -6,8 +6,8 @@
 #include <check.h>
 
 static const char *const commands[] = {
-    "backup", "list", "show",    "restore", "fetch",  "verify", "prune",  "pin", "unpin",
-    "delete", "copy", "catalog", "sweep",   "doctor", "status", "config", "help"};
+    "backup", "list",   "show", "restore", "fetch", "verify", "prune",  "pin",    "unpin",
+    "accept", "delete", "copy", "catalog", "sweep", "doctor", "status", "config", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static struct cli_said said;
@@ -128,6 +128,7 @@ static const struct {
     {"delete", "an argument is missing"},
     {"pin", "an argument is missing"},
     {"unpin", "an argument is missing"},
+    {"accept", "an argument is missing"},
     {"copy", "copy needs --from STORE"},
     {"copy latest --from a", "copy needs --to"},
     {"catalog", "an argument is missing: usage: pgkeep catalog rebuild|sync|check"},

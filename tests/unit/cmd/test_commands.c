@@ -371,6 +371,24 @@ START_TEST(a_pin_is_set_shown_and_ended)
 }
 END_TEST
 
+START_TEST(what_made_a_backup_suspect_is_accepted_by_a_person_only)
+{
+    run("accept $2");
+    expect(2, "", "is not suspect");
+    catalogs_sqlf(&depot.catalogs, "UPDATE artifacts SET suspect = 1 WHERE id = '%s'",
+                  depot_id(2));
+    run("verify $2");
+    run("list");
+    expect(0, "suspect", "");
+    run("accept $2 --reason archived");
+    expect(0, "is not suspect any more: archived", "");
+    run("list");
+    ck_assert_ptr_null(strstr(said.out, "suspect"));
+    run("accept $2 --json");
+    expect(2, "", "is not suspect");
+}
+END_TEST
+
 START_TEST(delete_shows_and_with_yes_does)
 {
     run("delete $3");
@@ -685,6 +703,7 @@ int main(void)
     tcase_add_test(tests, jobs_that_stand_in_no_configuration_are_marked_so);
     tcase_add_test(tests, status_names_what_somebody_should_look_at);
     tcase_add_test(tests, a_pin_is_set_shown_and_ended);
+    tcase_add_test(tests, what_made_a_backup_suspect_is_accepted_by_a_person_only);
     tcase_add_test(tests, delete_shows_and_with_yes_does);
     tcase_add_test(tests, a_deletion_that_a_store_does_not_let_happen_is_partial);
     tcase_add_test(tests, prune_shows_its_plan_and_with_yes_does_it);
