@@ -31,40 +31,27 @@ struct child {
     const struct cancel *cancel;
 };
 
-static bool is_error(const char *line)
+/* Is this line what the failure is about? */
+static bool counts_as_error(const struct child *child, const char *line)
 {
     static const char *const marks[] = {
         "error: ", "ERROR: ", "FATAL: ", "PANIC: ", "fatal: "};
+    static const char signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    /* "psql:<stdin>:20: ERROR:  42710: role \"app\" already exists", in whatever language:
+     * where SQLSTATEs come, they decide. Classes 00 to 02: success, warnings, no data. */
+    const char *code = child->tolerated == NULL ? NULL : strstr(line, ":  ");
+    if (code != NULL && strspn(code + 3, signs) == 5 && code[8] == ':') {
+        bool harmless = code[3] == '0' && code[4] <= '2';
+        return !harmless && strncmp(code + 3, child->tolerated, 5) != 0;
+    }
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (strstr(line, marks[i]) != NULL)
             return true;
     return false;
 }
 
-/* "psql:<stdin>:20: ERROR:  42710: role \"app\" already exists", in whatever language.
- * False: there is none in the line. */
-static bool find_sqlstate(const char *line, char code[6])
-{
-    static const char signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const char *at = strstr(line, ":  ");
-    if (at == NULL || strspn(at + 3, signs) != 5 || at[8] != ':')
-        return false;
-    memcpy(code, at + 3, 5);
-    code[5] = '\0';
-    return true;
-}
-
-/* Classes 00 to 02: success, warnings, no data. */
-static bool counts_as_error(const struct child *child, const char *line)
-{
-    char code[6];
-    if (child->tolerated == NULL || !find_sqlstate(line, code))
-        return is_error(line);
-    bool harmless = code[0] == '0' && code[1] <= '2';
-    return !harmless && strcmp(code, child->tolerated) != 0;
-}
-
-static void note_line(void *context, const char *line)
+/* A line of its stderr, on the thread that reads it. */
+static void hear_line(void *context, const char *line)
 {
     struct child *child = context;
     line += strspn(line, " \t");
@@ -75,6 +62,9 @@ static void note_line(void *context, const char *line)
         log_debug("%s", line);
     else if (child->database != NULL)
         log_warning("database \"%s\": %s", child->database, line);
+
+    /* The first error is the cause, the rest follows from it. Its line may only say that a
+     * query failed; then the server's words come in a line of their own. */
     if (child->error == NULL && counts_as_error(child, line))
         child->error = memory_strdup(line);
     else if (child->error != NULL && child->detail == NULL &&
@@ -95,6 +85,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
     child->tolerated = spec->tolerated;
     child->cancel = spec->cancel;
     text_init(&child->words, HINT_BYTES);
+    /* A list of our own: strlist_argv writes into it, and the caller's is const. */
     for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
         strlist_add(&env, spec->env->items[i]);
     struct process_spec process = {
@@ -102,14 +93,16 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
         .env = (const char *const *)strlist_argv(&env),
         .pipe_stdin = spec->reads,
         .pipe_stdout = spec->writes,
-        .on_stderr = note_line,
+        .on_stderr = hear_line,
         .context = child,
         .cancel = spec->cancel,
     };
     child->process = process_start(&process, err);
+    /* The password among them is needed no more. */
     for (size_t i = 0; i < env.count; i++)
         memory_wipe(env.items[i], strlen(env.items[i]));
     strlist_release(&env);
+    /* Whatever kept it from starting: without it there is no dump. */
     if (child->process == NULL) {
         err->kind = ERR_DATABASE;
         child_free(child);
@@ -123,6 +116,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
     return child;
 }
 
+/* For a reader that waits on it together with others. */
 int child_fd(const struct child *child)
 {
     return process_stdout(child->process);
@@ -137,26 +131,28 @@ int child_status(const struct child *child)
 static int describe(const struct child *child, struct err *err)
 {
     int status = process_status(child->process);
-    bool went_on = status == 0;
+    /* Without a line that looks like an error, the last one said most. Its own name in front
+     * would be there twice. */
     const char *words =
         child->error != NULL ? child->error : process_last_words(child->process);
     if (text_starts_with(words, child->name) && words[strlen(child->name)] == ':')
         words += strlen(child->name) + 1;
-    while (*words == ' ')
-        words++;
+    words += strspn(words, " ");
     const char *colon = *words != '\0' ? ": " : "";
     if (status > 128)
         err_set(err, child->kind, "%s was ended by signal %d%s%s", child->name,
                 status - 128, colon, words);
-    else if (went_on)
+    else if (status == 0) /* it went on after an error, as it was told to */
         err_set(err, child->kind, "not all of it could be carried out%s%s", colon, words);
     else
         err_set(err, child->kind, "%s ended with exit status %d%s%s", child->name, status,
                 colon, words);
+
+    /* The server's words behind those of the program; libpq ends with a full stop. */
     if (child->detail != NULL) {
         char head[sizeof err->text];
         memcpy(head, err->text, sizeof head);
-        size_t length = strlen(head); /* libpq ends with a full stop */
+        size_t length = strlen(head);
         if (head[length - 1] == '.')
             head[length - 1] = '\0';
         err_set(err, child->kind, "%s: %s", head, child->detail);
@@ -169,25 +165,15 @@ static int describe(const struct child *child, struct err *err)
 
 int child_finish(struct child *child, struct err *err)
 {
-    struct err own = {0};
-    process_close_stdin(child->process);
-    if (process_finish(child->process, &own) == 0)
+    struct err local_err = {0};
+    process_close_stdin(child->process); /* the end of what it reads */
+    if (process_finish(child->process, &local_err) == 0)
         return child->tolerated && child->error ? describe(child, err) : 0;
-    if (own.kind != ERR_CANCELLED)
+    /* That we ended it ourselves explains its status, not the other way round. */
+    if (local_err.kind != ERR_CANCELLED)
         return describe(child, err);
-    *err = own;
+    *err = local_err;
     return -1;
-}
-
-static int await_room(const struct child *child, int fd, struct err *err)
-{
-    struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT},
-                            {.fd = cancel_fd(child->cancel), .events = POLLIN}};
-    if (cancel_check(child->cancel, err) < 0)
-        return -1;
-    if (poll(fds, 2, 1000) < 0 && errno != EINTR)
-        return err_errno(err, ERR_SYSTEM, "poll");
-    return 0;
 }
 
 int child_write(struct child *child, const void *data, size_t size, struct err *err)
@@ -200,9 +186,15 @@ int child_write(struct child *child, const void *data, size_t size, struct err *
             at += put;
             size -= (size_t)put;
         } else if (put < 0 && errno == EAGAIN) {
-            if (await_room(child, fd, err) < 0)
+            /* Until it reads on, or somebody cancels. */
+            struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT},
+                                    {.fd = cancel_fd(child->cancel), .events = POLLIN}};
+            if (cancel_check(child->cancel, err) < 0)
                 return -1;
+            if (poll(fds, 2, 1000) < 0 && errno != EINTR)
+                return err_errno(err, ERR_SYSTEM, "poll");
         } else if (put < 0 && errno == EPIPE) {
+            /* It reads no more: why, its end says. */
             if (child_finish(child, err) < 0)
                 return -1;
             return err_set(err, child->kind, "%s ended before it had read all",
@@ -214,6 +206,7 @@ int child_write(struct child *child, const void *data, size_t size, struct err *
     return 0;
 }
 
+/* Ends one that still runs: process_free closes its pipes and signals it. */
 void child_free(struct child *child)
 {
     if (child == NULL)

@@ -61,6 +61,8 @@ static bool looks_like_url(const char *text)
     return colon != NULL && (strstr(text, "://") != NULL || strchr(colon, '@') != NULL);
 }
 
+/* Narrower than looks_like_url: a URL without an '@' holds nothing to hide, and "s3://…" is
+ * in its place elsewhere. */
 bool conninfo_may_be(const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -196,6 +198,7 @@ refused:
     return NULL;
 }
 
+/* NULL: not said by the conninfo; what the environment says is not looked at. */
 static const char *option_value(const PQconninfoOption *options, const char *keyword)
 {
     for (; options->keyword != NULL; options++)
@@ -212,6 +215,7 @@ static bool has_secret(const PQconninfoOption *options)
     return false;
 }
 
+/* An empty one would mean whatever the environment says: nobody writes that on purpose. */
 int conninfo_check(const char *conninfo, struct err *err)
 {
     if (*conninfo == '\0')
@@ -267,6 +271,7 @@ void conninfo_redact(const char *conninfo, struct text *out)
     release_options(options);
 }
 
+/* Without a secret the words stay as the user wrote them: that is what he recognises. */
 char *conninfo_public(const char *conninfo, struct err *err)
 {
     struct text words;
@@ -284,6 +289,7 @@ char *conninfo_public(const char *conninfo, struct err *err)
     return result;
 }
 
+/* The last password of a conninfo counts, but two of them in it would be one too many. */
 char *conninfo_with_password(const char *conninfo, const char *password, struct err *err)
 {
     struct text words;
@@ -332,6 +338,7 @@ static char *resolve_database(const struct text *words, struct err *err)
     return result;
 }
 
+/* Asked without its own secrets: nothing is connected to. */
 char *conninfo_database(const char *conninfo, struct err *err)
 {
     struct text words;
@@ -346,6 +353,7 @@ char *conninfo_database(const char *conninfo, struct err *err)
     return result;
 }
 
+/* For a restore, where the user's own name as a database is more likely an omission. */
 bool conninfo_names_database(const char *conninfo)
 {
     struct err ignored = {0};
@@ -371,6 +379,7 @@ static const struct default_row {
     {"client_encoding", "", NULL},
 };
 
+/* After the words of the conninfo, which libpq would let a later word override. */
 static void add_defaults(struct text *out, const PQconninfoOption *options)
 {
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
@@ -389,8 +398,11 @@ static const char *const removed[] = {
     "PGOPTIONS", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ",     "PGGEQO",
     "PG_COLOR",  "PG_COLORS",        "PGAPPNAME",   "LANGUAGE", NULL};
 
+/* What the argument says, the environment must not say otherwise; the password only
+ * there. */
 static void add_env(struct strlist *env, const PQconninfoOption *options)
 {
+    /* A name without "=" is removed from the child's environment. */
     for (size_t i = 0; removed[i] != NULL; i++)
         strlist_add(env, removed[i]);
     strlist_add(env, "LC_ALL=C"); /* known causes are found in English */
@@ -430,12 +442,14 @@ int conninfo_child(const char *conninfo, const char *database, struct conninfo_c
 
     /* The database is always said, so that no variable of the child's can say another. */
     add_words(&words, options, database);
-    if (database == NULL && option_value(options, "dbname") == NULL) {
-        char *resolved = resolve_database(&words, err);
-        if (resolved == NULL)
+    const char *own = option_value(options, "dbname");
+    if (database != NULL || own != NULL) {
+        out->database = memory_strdup(database != NULL ? database : own);
+    } else {
+        out->database = resolve_database(&words, err);
+        if (out->database == NULL)
             goto cleanup;
-        add_word(&words, "dbname", resolved, true);
-        free(resolved);
+        add_word(&words, "dbname", out->database, true);
     }
     add_defaults(&words, options);
     if (text_check(&words, "the connection string", err) < 0)
@@ -444,6 +458,8 @@ int conninfo_child(const char *conninfo, const char *database, struct conninfo_c
     add_env(&out->env, options);
     result = 0;
 cleanup:
+    if (result < 0)
+        conninfo_child_release(out);
     text_release(&words);
     release_options(options);
     return result;
@@ -455,5 +471,6 @@ void conninfo_child_release(struct conninfo_child *child)
         memory_wipe(child->env.items[i], strlen(child->env.items[i]));
     strlist_release(&child->env);
     free(child->argument);
+    free(child->database);
     *child = (struct conninfo_child){0};
 }

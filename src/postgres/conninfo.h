@@ -43,6 +43,7 @@ bool conninfo_names_database(const char *conninfo);
 struct conninfo_child {
     char *argument;
     struct strlist env;
+    char *database; /* where it leads to */
 };
 int conninfo_child(const char *conninfo, const char *database, struct conninfo_child *out,
                    struct err *err) MUST_USE;

@@ -8,6 +8,7 @@
 #include "postgres/child.h"
 #include "postgres/conninfo.h"
 
+/* Both are no more than their child; the types keep apart what may be done with it. */
 struct dump {
     struct child *child;
 };
@@ -16,6 +17,7 @@ struct dump_check {
     struct child *child;
 };
 
+/* As manifests, the catalog and the configuration spell them. */
 static const char *const format_names[] = {
     [DUMP_PLAIN] = "plain", [DUMP_CUSTOM] = "custom"};
 static const char *const type_names[] = {
@@ -25,14 +27,7 @@ static const char *const type_names[] = {
     [DUMP_GLOBALS] = "globals",
 };
 
-static bool find_name(const char *name, const char *const *names, size_t count, size_t *out)
-{
-    for (*out = 0; *out < count; (*out)++)
-        if (strcmp(names[*out], name) == 0)
-            return true;
-    return false;
-}
-
+/* Names both ways: the texts of manifests and of the catalog come from outside. */
 const char *dump_format_name(enum dump_format format)
 {
     return format_names[format];
@@ -45,20 +40,24 @@ const char *dump_type_name(enum dump_type type)
 
 bool dump_format_from_name(const char *name, enum dump_format *out)
 {
-    size_t found;
-    if (!find_name(name, format_names, sizeof format_names / sizeof *format_names, &found))
-        return false;
-    *out = (enum dump_format)found;
-    return true;
+    for (size_t i = 0; i < sizeof format_names / sizeof *format_names; i++) {
+        if (strcmp(format_names[i], name) != 0)
+            continue;
+        *out = (enum dump_format)i;
+        return true;
+    }
+    return false;
 }
 
 bool dump_type_from_name(const char *name, enum dump_type *out)
 {
-    size_t found;
-    if (!find_name(name, type_names, sizeof type_names / sizeof *type_names, &found))
-        return false;
-    *out = (enum dump_type)found;
-    return true;
+    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
+        if (strcmp(type_names[i], name) != 0)
+            continue;
+        *out = (enum dump_type)i;
+        return true;
+    }
+    return false;
 }
 
 static void add_each(struct strlist *argv, const char *option,
@@ -68,17 +67,7 @@ static void add_each(struct strlist *argv, const char *option,
         strlist_addf(argv, "--%s=%s", option, patterns->items[i]);
 }
 
-static void add_filters(struct strlist *argv, const struct dump_filters *filters)
-{
-    if (filters == NULL)
-        return;
-    add_each(argv, "schema", &filters->schemas);
-    add_each(argv, "exclude-schema", &filters->exclude_schemas);
-    add_each(argv, "table", &filters->tables);
-    add_each(argv, "exclude-table", &filters->exclude_tables);
-    add_each(argv, "exclude-table-data", &filters->exclude_table_data);
-}
-
+/* What is to be dumped, in pg_dump's own words. */
 static void add_dump_options(struct strlist *argv, const struct dump_spec *spec)
 {
     strlist_addf(argv, "--format=%s", dump_format_name(spec->format));
@@ -88,52 +77,48 @@ static void add_dump_options(struct strlist *argv, const struct dump_spec *spec)
         strlist_add(argv, "--schema-only");
     if (spec->type == DUMP_DATA)
         strlist_add(argv, "--data-only");
-    add_filters(argv, spec->filters);
-}
-
-static void build_argv(struct strlist *argv, const struct dump_spec *spec,
-                       const char *connection, const char *database)
-{
-    strlist_add(argv, spec->program);
-    strlist_addf(argv, "--dbname=%s", connection);
-    /* Without a terminal a question for the password would hang for ever. */
-    strlist_add(argv, "--no-password");
-    if (spec->lock_wait_timeout_ms > 0)
-        strlist_addf(argv, "--lock-wait-timeout=%lld",
-                     (long long)spec->lock_wait_timeout_ms);
-    if (spec->type != DUMP_GLOBALS) {
-        add_dump_options(argv, spec);
+    if (spec->filters == NULL)
         return;
-    }
-    /* pg_dumpall takes no database from the connection string. */
-    strlist_add(argv, "--globals-only");
-    strlist_addf(argv, "--database=%s", database);
+    add_each(argv, "schema", &spec->filters->schemas);
+    add_each(argv, "exclude-schema", &spec->filters->exclude_schemas);
+    add_each(argv, "table", &spec->filters->tables);
+    add_each(argv, "exclude-table", &spec->filters->exclude_tables);
+    add_each(argv, "exclude-table-data", &spec->filters->exclude_table_data);
 }
 
 struct dump *dump_start(const struct dump_spec *spec, struct err *err)
 {
     struct conninfo_child connection;
     struct strlist argv = {0};
-    struct child *child = NULL;
-    char *database = spec->database != NULL ? memory_strdup(spec->database)
-                                            : conninfo_database(spec->conninfo, err);
-    if (database == NULL)
+    if (conninfo_child(spec->conninfo, spec->database, &connection, err) < 0)
         return NULL;
-    if (conninfo_child(spec->conninfo, database, &connection, err) == 0) {
-        build_argv(&argv, spec, connection.argument, database);
-        struct child_spec child_spec = {
-            .argv = &argv,
-            .env = &connection.env,
-            .database = database,
-            .writes = true,
-            .kind = ERR_DATABASE,
-            .cancel = spec->cancel,
-        };
-        child = child_start(&child_spec, err);
-        conninfo_child_release(&connection);
+
+    strlist_add(&argv, spec->program);
+    strlist_addf(&argv, "--dbname=%s", connection.argument);
+    /* Without a terminal a question for the password would hang for ever. */
+    strlist_add(&argv, "--no-password");
+    if (spec->lock_wait_timeout_ms > 0)
+        strlist_addf(&argv, "--lock-wait-timeout=%lld",
+                     (long long)spec->lock_wait_timeout_ms);
+    if (spec->type == DUMP_GLOBALS) {
+        /* pg_dumpall takes no database from the connection string. */
+        strlist_add(&argv, "--globals-only");
+        strlist_addf(&argv, "--database=%s", connection.database);
+    } else {
+        add_dump_options(&argv, spec);
     }
+
+    struct child_spec child_spec = {
+        .argv = &argv,
+        .env = &connection.env,
+        .database = connection.database,
+        .writes = true,
+        .kind = ERR_DATABASE,
+        .cancel = spec->cancel,
+    };
+    struct child *child = child_start(&child_spec, err);
+    conninfo_child_release(&connection);
     strlist_release(&argv);
-    free(database);
     if (child == NULL)
         return NULL;
     struct dump *dump = memory_zalloc(sizeof *dump);
@@ -146,6 +131,7 @@ int dump_fd(const struct dump *dump)
     return child_fd(dump->child);
 }
 
+/* Only after the end of its output: else it would wait for us to read. */
 int dump_finish(struct dump *dump, struct err *err)
 {
     return child_finish(dump->child, err);

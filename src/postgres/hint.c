@@ -1,3 +1,9 @@
+/*
+ * A hint says what to do next, not what the message says already. Each row is here because
+ * somebody stood before that message and did not know; a test in test_dump.c or an
+ * integration test brings the message about. Where no row fits, no hint is better than a
+ * general one.
+ */
 #include "postgres/hint.h"
 
 #include "base/memory.h"
@@ -8,6 +14,7 @@ static const struct hint_row {
     const char *part;
     const char *hint;
 } rows[] = {
+    /* What the server does to a long query: standby, rights, timeouts, locks. */
     {"conflict with recovery",
      "the standby ended the query to apply changes: set hot_standby_feedback = on or raise "
      "max_standby_streaming_delay there, or dump from the primary"},
@@ -15,6 +22,7 @@ static const struct hint_row {
      "let the role bypass it: ALTER ROLE … BYPASSRLS, or exclude the table"},
     {"pg_authid", "roles with their passwords are for superusers only: use such a role for "
                   "globals, or set globals = false"},
+    /* Programs and servers that are not of one age. */
     {"server version mismatch",
      "pg_dump must not be older than the server: install its package or set pg_bin_dir"},
     {"invalid command \\restrict", "psql is older than the dump: install the newest minor "
@@ -22,6 +30,7 @@ static const struct hint_row {
     {"unsupported version",
      "the archive is newer than this pg_restore: set pg_bin_dir to a "
      "newer client"},
+    /* Waiting: pg_dump's lock_wait_timeout is a statement_timeout of the server. */
     {"statement timeout*LOCK TABLE",
      "another session holds a lock (see pg_locks); try when it is gone, or raise "
      "lock_wait_timeout"},
@@ -31,21 +40,25 @@ static const struct hint_row {
     {"idle-in-transaction timeout",
      "set idle_in_transaction_session_timeout = 0 for the role"},
     {"transaction timeout", "set transaction_timeout = 0 for the role"},
+    /* Disks, and rights on single objects. */
     {"No space left on device", "a disk is full: the server's, if the message is its"},
     {"permission denied for large object", "dump as their owner or as a superuser"},
     {"permission denied",
      "give the role what it needs, for a dump with GRANT pg_read_all_data"},
     {"must be owner of", "use --no-owner, or a role that is a member of the owner"},
+    /* A damaged database: the older backups may be all that is left of it. */
     {"invalid page in block",
      "the database itself is damaged: do not remove older backups"},
     {"could not read block", "the database itself is damaged: do not remove older backups"},
     {"missing chunk number", "the database itself is damaged: do not remove older backups"},
     {"invalid memory alloc request",
      "a row is too large or damaged: find it with COPY of parts of the table"},
+    /* Patterns of the filters. */
     {"no matching", "patterns are pg_dump's: lower case unless in double quotes, "
                     "schema.table"},
     {"cross-database references", "a pattern with two dots names a database: quote names "
                                   "that hold dots"},
+    /* Logging in. */
     {"password authentication failed",
      "check the role and its password (~/.pgpass, PGPASSWORD, password_file)"},
     {"no password supplied",
@@ -55,19 +68,23 @@ static const struct hint_row {
                                    "another user"},
     {"no pg_hba.conf entry", "the server's pg_hba.conf does not let this role, database, "
                              "address or encryption in"},
+    /* Connections that there are not. */
     {"too many clients", "the server has no free connection"},
     {"too many connections", "the server has no free connection for this role or database"},
     {"remaining connection slots", "the server has no free connection"},
     {"Max client connections", "the pooler has no free connection: raise its pool size or "
                                "connect directly"},
+    /* Poolers. */
     {"unsupported startup parameter", "the pooler refuses a start-up parameter: remove it, "
                                       "or see ignore_startup_parameters"},
     {"prepared statement",
      "the pooler shares sessions: use session mode or connect directly"},
     {"current transaction is aborted", "see the server's log for the first error"},
+    /* TLS. */
     {"certificate verify failed", "give the server's CA by sslrootcert=FILE"},
     {"root certificate file", "give the server's CA by sslrootcert=FILE"},
     {"does not support SSL", "the server has no TLS: sslmode=prefer would go without"},
+    /* The way to the server. */
     {"could not translate host name", "check the host name and the resolver"},
     {"Network is unreachable", "no route to that address; a host with only an IPv6 address "
                                "needs IPv6 here"},
@@ -76,12 +93,14 @@ static const struct hint_row {
      "there (listen_addresses)?"},
     {"No such file or directory", "no server at that socket: check host and port"},
     {"timeout expired", "no answer within connect_timeout: a firewall, or a wrong address"},
+    /* A server that comes or goes. */
     {"starting up", "the server has just been started: try again"},
     {"shutting down", "the server is being stopped: try again later"},
     {"administrator command", "somebody or something ended the session "
                               "(pg_terminate_backend, a restart): run it again"},
     {"another server process",
      "the server crashed and restarts: see its log, run it again"},
+    /* A connection that broke in the middle. */
     {"server closed the connection",
      "the server or something between dropped the connection: "
      "see the server's log, run it again"},
@@ -91,6 +110,7 @@ static const struct hint_row {
     {"connection not open", "the connection broke: run it again"},
     {"Connection timed out",
      "no answer within connect_timeout: a firewall, or a wrong address"},
+    /* Restoring: what is there already, or is not there yet. */
     {"already exists", "the target holds such an object: restore into an empty database"},
     {"is not available", "install the extension on the target server"},
     {"could not open extension control file", "install the extension on the target server"},

@@ -101,6 +101,7 @@ static void look_below(struct search *search, const char *folder)
         look_into(search, folder);
         return;
     }
+    /* As Debian lays them out: 15/bin, 16/bin. */
     DIR *entries = opendir(folder);
     if (entries == NULL)
         return;
@@ -131,6 +132,7 @@ static void look_on_path(struct search *search)
     free(program);
 }
 
+/* An older one that is there explains more than none. */
 static int fail(const struct search *search, const struct programs_places *places,
                 struct err *err)
 {

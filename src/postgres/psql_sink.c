@@ -1,3 +1,7 @@
+/*
+ * The two programs that bring a dump back. Both read it from a pipe, so that no copy of it
+ * ever lies on a disk.
+ */
 #include "postgres/psql_sink.h"
 
 #include "base/memory.h"
@@ -12,11 +16,12 @@ struct psql_sink {
     bool satisfied; /* pg_restore had all of it and ended well: the rest is not for it */
 };
 
+/* A plain dump is a script for psql. */
 static void add_psql(struct strlist *argv, const struct psql_sink_spec *spec,
                      const char *connection)
 {
     strlist_add(argv, spec->programs->psql);
-    strlist_add(argv, "-X");
+    strlist_add(argv, "-X"); /* whatever ~/.psqlrc would change */
     strlist_add(argv, "-q");
     strlist_add(argv, spec->globals ? "--set=ON_ERROR_STOP=0" : "--set=ON_ERROR_STOP=1");
     if (spec->globals)
@@ -32,10 +37,12 @@ static void add_each(struct strlist *argv, const char *option, const struct strl
         strlist_addf(argv, "--%s=%s", option, names->items[i]);
 }
 
+/* Of an archive pg_restore can leave parts out. */
 static void add_pg_restore(struct strlist *argv, const struct psql_sink_spec *spec,
                            const char *connection)
 {
     strlist_add(argv, spec->programs->pg_restore);
+    /* By default it goes on after errors and ends with 1 all the same. */
     strlist_add(argv, "--exit-on-error");
     strlist_add(argv, "--no-password");
     strlist_addf(argv, "--dbname=%s", connection);
@@ -49,51 +56,45 @@ static void add_pg_restore(struct strlist *argv, const struct psql_sink_spec *sp
         strlist_add(argv, "--no-privileges");
 }
 
-static bool takes_a_part(const struct psql_sink_spec *spec)
-{
-    return (spec->tables != NULL && spec->tables->count > 0) ||
-           (spec->schemas != NULL && spec->schemas->count > 0) || spec->section != NULL;
-}
-
 struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err *err)
 {
     struct conninfo_child connection;
     struct strlist argv = {0};
-    struct child *child = NULL;
-    char *database = spec->database != NULL ? memory_strdup(spec->database)
-                                            : conninfo_database(spec->conninfo, err);
-    if (database == NULL)
+    if (conninfo_child(spec->conninfo, spec->database, &connection, err) < 0)
         return NULL;
-    if (conninfo_child(spec->conninfo, database, &connection, err) == 0) {
-        if (spec->format == DUMP_PLAIN)
-            add_psql(&argv, spec, connection.argument);
-        else
-            add_pg_restore(&argv, spec, connection.argument);
-        struct child_spec child_spec = {
-            .argv = &argv,
-            .env = &connection.env,
-            .database = database,
-            .reads = true,
-            .kind = ERR_DATABASE,
-            .cancel = spec->cancel,
-            .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
-        };
-        child = child_start(&child_spec, err);
-        conninfo_child_release(&connection);
-    }
+    if (spec->format == DUMP_PLAIN)
+        add_psql(&argv, spec, connection.argument);
+    else
+        add_pg_restore(&argv, spec, connection.argument);
+    struct child_spec child_spec = {
+        .argv = &argv,
+        .env = &connection.env,
+        .database = connection.database,
+        .reads = true,
+        .kind = ERR_DATABASE,
+        .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
+        .cancel = spec->cancel,
+    };
+    struct child *child = child_start(&child_spec, err);
+    conninfo_child_release(&connection);
     strlist_release(&argv);
-    free(database);
     if (child == NULL)
         return NULL;
     struct psql_sink *restore = memory_zalloc(sizeof *restore);
     restore->child = child;
-    restore->partial = spec->format == DUMP_CUSTOM && takes_a_part(spec);
+    /* Who wants a part may have had it before the archive ends. */
+    restore->partial =
+        spec->format == DUMP_CUSTOM &&
+        ((spec->tables != NULL && spec->tables->count > 0) ||
+         (spec->schemas != NULL && spec->schemas->count > 0) || spec->section != NULL);
     return restore;
 }
 
 int psql_sink_write(struct psql_sink *restore, const void *data, size_t size,
                     struct err *err)
 {
+    /* A program that ended well before it had all is satisfied with a part, if a part was
+     * what it was asked for; else something is wrong with one of the two. */
     if (restore->satisfied || child_write(restore->child, data, size, err) == 0)
         return 0;
     restore->satisfied = restore->partial && child_status(restore->child) == 0;
@@ -103,6 +104,7 @@ int psql_sink_write(struct psql_sink *restore, const void *data, size_t size,
     return 0;
 }
 
+/* A satisfied one has been waited for already, by child_write. */
 int psql_sink_finish(struct psql_sink *restore, struct err *err)
 {
     return restore->satisfied ? 0 : child_finish(restore->child, err);

@@ -53,6 +53,8 @@ int server_size(struct server *server, uint64_t *bytes, struct err *err)
 
 int server_user_tables(struct server *server, uint64_t *count, struct err *err)
 {
+    /* Anything that holds rows of a user: also views that keep them, and foreign tables,
+     * whose definition a restore would meet. */
     static const char sql[] =
         "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c "
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "

@@ -12,25 +12,21 @@
 
 enum { SQL_MAX = 256 * 1024 };
 
-/* 0 also when the statement failed but the connection lives. */
+/* 0 also when the statement failed but the connection lives: the others shall follow. A text
+ * that overflowed (a name that cannot be quoted) is never sent. */
 static int try_statement(struct server *server, const struct text *sql, const char *what,
                          struct err *err)
 {
-    struct err own = {0};
-    if (text_check(sql, what, &own) == 0 &&
-        server_execute(server, what, sql->data, &own) == 0)
+    struct err local_err = {0};
+    if (text_check(sql, what, &local_err) == 0 &&
+        server_execute(server, what, sql->data, &local_err) == 0)
         return 0;
     if (PQstatus(server->conn) == CONNECTION_OK) {
-        log_warning("not applied: %s", own.text);
+        log_warning("not applied: %s", local_err.text);
         return 0;
     }
-    *err = own;
+    *err = local_err;
     return -1;
-}
-
-static bool is_setting_char(char c)
-{
-    return isalnum((unsigned char)c) || strchr("_.$-", c) != NULL || (c & 0x80) != 0;
 }
 
 /* "ROLE\tname=value", where ROLE and value may hold tabs: the first tab that is followed by
@@ -39,7 +35,9 @@ static const char *find_setting(const char *entry)
 {
     for (const char *tab = strchr(entry, '\t'); tab != NULL; tab = strchr(tab + 1, '\t')) {
         const char *at = tab + 1;
-        while (*at != '\0' && is_setting_char(*at))
+        /* What the server lets a setting be called: letters of any alphabet, too. */
+        while (*at != '\0' && (isalnum((unsigned char)*at) || strchr("_.$-", *at) != NULL ||
+                               (*at & 0x80) != 0))
             at++;
         if (at > tab + 1 && *at == '=')
             return tab + 1;
@@ -78,32 +76,6 @@ static void take_element(const char **at, struct text *element)
     }
 }
 
-static void add_list(struct server *server, struct text *sql, const char *value)
-{
-    struct text element;
-    text_init(&element, SQL_MAX);
-    for (bool first = true; first || *value != '\0'; first = false) {
-        take_element(&value, &element);
-        text_add(sql, first ? "" : ", ");
-        server_add_literal(server, sql, element.data);
-    }
-    text_release(&element);
-}
-
-/* In "my.setting" each part between dots is a name of its own. */
-static void add_setting_name(struct server *server, struct text *sql, const char *name)
-{
-    while (*name != '\0') {
-        size_t length = strcspn(name, ".");
-        char *part = memory_strndup(name, length);
-        server_add_name(server, sql, part);
-        free(part);
-        name += length;
-        if (*name == '.')
-            text_add_char(sql, *name++);
-    }
-}
-
 static int apply_setting(struct server *server, const char *database, const char *entry,
                          struct err *err)
 {
@@ -119,6 +91,8 @@ static int apply_setting(struct server *server, const char *database, const char
         memory_format("setting %s%s%s", name, *role != '\0' ? " of role " : "", role);
     struct text sql;
     text_init(&sql, SQL_MAX);
+
+    /* Whose it is: the database's, or that of one role in it. */
     text_add(&sql, *role != '\0' ? "ALTER ROLE " : "ALTER DATABASE ");
     if (*role != '\0') {
         server_add_name(server, &sql, role);
@@ -126,12 +100,32 @@ static int apply_setting(struct server *server, const char *database, const char
     }
     server_add_name(server, &sql, database);
     text_add(&sql, " SET ");
-    add_setting_name(server, &sql, name);
+
+    /* In "my.setting" each part between dots is a name of its own. */
+    for (const char *at = name; *at != '\0';) {
+        size_t length = strcspn(at, ".");
+        char *part = memory_strndup(at, length);
+        server_add_name(server, &sql, part);
+        free(part);
+        at += length;
+        if (*at == '.')
+            text_add_char(&sql, *at++);
+    }
     text_add(&sql, " TO ");
-    if (is_quoted_list(name))
-        add_list(server, &sql, value);
-    else
+
+    /* A list is given again as a list of literals, an empty one as ''. */
+    if (is_quoted_list(name)) {
+        struct text element;
+        text_init(&element, SQL_MAX);
+        for (bool first = true; first || *value != '\0'; first = false) {
+            take_element(&value, &element);
+            text_add(&sql, first ? "" : ", ");
+            server_add_literal(server, &sql, element.data);
+        }
+        text_release(&element);
+    } else {
         server_add_literal(server, &sql, value);
+    }
     int result = try_statement(server, &sql, what, err);
     text_release(&sql);
     free(what);
@@ -140,58 +134,48 @@ static int apply_setting(struct server *server, const char *database, const char
     return result;
 }
 
-/* The grantee in front of '=' ("" is PUBLIC), and where the letters begin; NULL when it is
- * no aclitem. A name of other than letters, digits and _ stands in double quotes. */
-static const char *parse_grantee(const char *item, struct text *grantee)
-{
-    bool quoted = false;
-    text_clear(grantee);
-    for (; *item != '\0' && (quoted || *item != '='); item++) {
-        if (*item == '"' && quoted && item[1] == '"')
-            text_add_char(grantee, *item++);
-        else if (*item == '"')
-            quoted = !quoted;
-        else
-            text_add_char(grantee, *item);
-    }
-    return *item == '=' ? item + 1 : NULL;
-}
-
-static void add_grantee(struct server *server, struct text *sql, const char *grantee)
-{
-    if (*grantee == '\0')
-        text_add(sql, "PUBLIC");
-    else
-        server_add_name(server, sql, grantee);
-}
-
-static const char *privilege_name(char letter)
-{
-    return letter == 'C'   ? "CREATE"
-           : letter == 'T' ? "TEMPORARY"
-           : letter == 'c' ? "CONNECT"
-                           : NULL;
-}
-
-/* One GRANT for each letter: grant options differ from letter to letter. */
+/* An aclitem, "GRANTEE=letters/GRANTOR". "" as grantee is PUBLIC; a name of other than
+ * letters, digits and _ stands in double quotes. */
 static int apply_acl_item(struct server *server, const char *database, const char *item,
                           struct err *err)
 {
+    static const struct privilege {
+        char letter;
+        const char *name;
+    } privileges[] = {{'C', "CREATE"}, {'T', "TEMPORARY"}, {'c', "CONNECT"}};
     struct text grantee, sql;
     int result = 0;
     text_init(&grantee, 4096);
     text_init(&sql, SQL_MAX);
-    const char *letter = parse_grantee(item, &grantee);
-    for (; result == 0 && letter != NULL && *letter != '\0' && *letter != '/'; letter++) {
-        const char *privilege = privilege_name(*letter);
+    bool quoted = false;
+    const char *at = item;
+    for (; *at != '\0' && (quoted || *at != '='); at++) {
+        if (*at == '"' && quoted && at[1] == '"')
+            text_add_char(&grantee, *at++);
+        else if (*at == '"')
+            quoted = !quoted;
+        else
+            text_add_char(&grantee, *at);
+    }
+
+    /* One GRANT for each letter, because grant options differ from letter to letter. One
+     * that we do not know belongs to no database. */
+    for (at += *at == '='; result == 0 && *at != '\0' && *at != '/'; at++) {
+        const char *privilege = NULL;
+        for (size_t i = 0; i < sizeof privileges / sizeof *privileges; i++)
+            if (privileges[i].letter == *at)
+                privilege = privileges[i].name;
         if (privilege == NULL)
             continue;
         text_clear(&sql);
         text_addf(&sql, "GRANT %s ON DATABASE ", privilege);
         server_add_name(server, &sql, database);
         text_add(&sql, " TO ");
-        add_grantee(server, &sql, grantee.data);
-        if (letter[1] == '*')
+        if (grantee.length == 0)
+            text_add(&sql, "PUBLIC");
+        else
+            server_add_name(server, &sql, grantee.data);
+        if (at[1] == '*')
             text_add(&sql, " WITH GRANT OPTION");
         result = try_statement(server, &sql, sql.data, err);
     }
@@ -218,6 +202,8 @@ static int apply_acl(struct server *server, const char *database, const struct s
     return result;
 }
 
+/* Nothing where all three are what a new database has anyway: to change them takes rights
+ * that its owner need not have. */
 static int apply_limits(struct server *server, const char *database,
                         const struct server_properties *properties, struct err *err)
 {
@@ -241,6 +227,7 @@ int server_apply_properties(struct server *server, const char *name,
                             const struct server_properties *properties, struct err *err)
 {
     int result = 0;
+    /* Limits last: they may shut everybody out, us too. */
     for (size_t i = 0; i < properties->settings.count && result == 0; i++)
         result = apply_setting(server, name, properties->settings.items[i], err);
     if (result == 0)

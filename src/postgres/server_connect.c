@@ -68,6 +68,7 @@ static int await_socket(const PGconn *conn, PostgresPollingStatusType next,
                         int64_t deadline_ms, const struct cancel *cancel, struct err *err)
 {
     for (;;) {
+        /* A second at most, for where a cancel has no descriptor. */
         short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         struct pollfd fds[2] = {{.fd = PQsocket(conn), .events = events},
                                 {.fd = cancel_fd(cancel), .events = POLLIN}};
@@ -138,6 +139,7 @@ PGconn *server_open(const struct server_login *login, bool *timed_out, struct er
         err_set(err, ERR_SYSTEM, "cannot connect: no memory");
         return NULL;
     }
+    /* Before the first byte is read: the notices of the login are the first of all. */
     PQsetNoticeProcessor(conn, login->notice, conn);
     if (await_login(conn, login->cancel, timed_out, err) < 0) {
         PQfinish(conn);
@@ -189,6 +191,8 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
     err_set(err, ERR_DATABASE, "cannot connect to database \"%s\": %s",
             database == NULL ? PQdb(conn) : database, line.data);
 
+    /* Missing ones are most often misspelt: where the right name stands is the best
+     * help. */
     const char *hint = hint_find(line.data);
     const char *reference = supabase_reference(host);
     bool missing = strstr(line.data, "does not exist") != NULL;
@@ -223,6 +227,7 @@ static int refuse_shared_sessions(const struct server *server, struct err *err)
 static int set_up(struct server *server, struct err *err)
 {
     static const struct setting {
+        /* What the owner of the database or a role may have set against long sessions. */
         int from_version; /* an unknown setting would be an error */
         const char *sql;
     } settings[] = {
@@ -237,6 +242,8 @@ static int set_up(struct server *server, struct err *err)
     /* In these encodings there is nothing to convert from: the bytes come as they are
      * stored. */
     const char *encoding = PQparameterStatus(server->conn, "server_encoding");
+    /* Nothing was sent with the start-up packet but application_name: poolers refuse the
+     * rest. */
     bool raw = encoding != NULL && (strcmp(encoding, "SQL_ASCII") == 0 ||
                                     strcmp(encoding, "MULE_INTERNAL") == 0);
     if (PQsetClientEncoding(server->conn, raw ? encoding : "UTF8") != 0)

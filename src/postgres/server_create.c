@@ -9,6 +9,7 @@
 
 enum { SQL_MAX = 256 * 1024 };
 
+/* A name that cannot be quoted has overflowed the text: such a statement is never sent. */
 static int run(struct server *server, struct text *sql, const char *what, struct err *err)
 {
     if (text_check(sql, what, err) < 0)
@@ -16,17 +17,7 @@ static int run(struct server *server, struct text *sql, const char *what, struct
     return server_execute(server, what, sql->data, err);
 }
 
-static int role_exists(struct server *server, const char *role, bool *exists,
-                       struct err *err)
-{
-    int64_t count = server_query_count(
-        server, "roles",
-        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname = $1", role,
-        err);
-    *exists = count > 0;
-    return count < 0 ? -1 : 0;
-}
-
+/* Absent ones are the server's defaults. */
 static void add_option(struct server *server, struct text *sql, const char *keyword,
                        const char *value)
 {
@@ -61,12 +52,16 @@ static void add_locale(struct server *server, struct text *sql,
 static int add_owner(struct server *server, struct text *sql, const char *name,
                      const char *owner, struct err *err)
 {
-    bool exists = false;
     if (owner == NULL)
         return 0;
-    if (role_exists(server, owner, &exists, err) < 0)
+    int64_t found = server_query_count(
+        server, "roles",
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname = $1", owner,
+        err);
+    if (found < 0)
         return -1;
-    if (!exists) {
+    /* Roles come with the globals, which nobody need have restored before. */
+    if (found == 0) {
         log_warning(
             "database \"%s\": its owner \"%s\" is no role of this server; it belongs "
             "to \"%s\" now",
@@ -101,6 +96,7 @@ int server_create_database(struct server *server, const char *name,
     text_init(&sql, SQL_MAX);
     text_add(&sql, "CREATE DATABASE ");
     server_add_name(server, &sql, name);
+    /* What is in template1 would be there twice, and its encoding could not be changed. */
     text_add(&sql, " TEMPLATE template0");
     if (properties != NULL) {
         add_option(server, &sql, "ENCODING", properties->encoding);
@@ -110,6 +106,7 @@ int server_create_database(struct server *server, const char *name,
     if (result == 0)
         result = run(server, &sql, "creating the database", err);
     text_release(&sql);
+    /* It cannot be part of CREATE DATABASE. */
     if (result == 0 && properties != NULL && properties->comment != NULL)
         set_comment(server, name, properties->comment);
     return result < 0 ? err_context(err, "database \"%s\"", name) : 0;

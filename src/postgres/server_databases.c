@@ -35,6 +35,7 @@ static bool fits(const char *name, const char *pattern)
     return *pattern == '\0';
 }
 
+/* NULL or an empty list: none. */
 static bool fits_one(const char *name, const struct strlist *patterns)
 {
     for (size_t i = 0; patterns != NULL && i < patterns->count; i++)
@@ -78,6 +79,8 @@ int server_databases(struct server *server, const struct strlist *include,
                      NULL, err);
     if (rows == NULL)
         return -1;
+    /* All of the server, so that what is named and not among them is known to be
+     * missing. */
     for (int row = 0; row < PQntuples(rows); row++) {
         const char *name = PQgetvalue(rows, row, 0);
         bool closed = *PQgetvalue(rows, row, 1) != 't';

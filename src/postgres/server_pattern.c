@@ -8,12 +8,14 @@
 
 enum { PATTERN_MAX = 64 * 1024 };
 
+/* Anchored at both ends: a pattern stands for the whole name. */
 static void begin(struct text *part)
 {
     text_clear(part);
     text_add(part, "^(");
 }
 
+/* In quotes nothing means anything but itself. */
 static void add_quoted(struct text *part, char c)
 {
     if (strchr("|*+?()[]{}.^$\\", c) != NULL)
@@ -21,6 +23,7 @@ static void add_quoted(struct text *part, char c)
     text_add_char(part, c);
 }
 
+/* PostgreSQL folds ASCII only, and so does tolower in the locale that the process has. */
 static void add_plain(struct text *part, char c)
 {
     if (c == '*')
@@ -47,6 +50,8 @@ void server_pattern_parse(const char *pattern, struct server_pattern *out)
             quoted = !quoted;
         } else if (quoted) {
             add_quoted(&part, *at);
+            /* What came so far was the schema; of db.schema.table the database goes by the
+         * way. */
         } else if (*at == '.') {
             text_add(&part, ")$");
             memory_take(&out->schema, text_take(&part));

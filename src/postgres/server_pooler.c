@@ -12,15 +12,12 @@
 
 #include <unistd.h>
 
-static bool is_supabase(const char *host)
-{
-    return text_ends_with(host, ".supabase.com") || text_ends_with(host, ".supabase.co") ||
-           text_ends_with(host, ".supabase.red");
-}
-
+/* Known by its name and port, so that it is refused also where it lets nobody in yet. */
 bool server_pooler_is_supabase(const char *host, const char *port)
 {
-    return host != NULL && port != NULL && is_supabase(host) && strcmp(port, "6543") == 0;
+    return host != NULL && port != NULL && strcmp(port, "6543") == 0 &&
+           (text_ends_with(host, ".supabase.com") || text_ends_with(host, ".supabase.co") ||
+            text_ends_with(host, ".supabase.red"));
 }
 
 /* The number of the backend that runs our statements; 0 when it cannot be had. */
@@ -34,6 +31,7 @@ static int backend_pid(PGconn *conn)
     return pid;
 }
 
+/* The first session has said them. */
 static void ignore_notice(void *context, const char *message)
 {
     (void)context;
@@ -53,6 +51,7 @@ static PGconn *connect_again(const struct server *server, struct err *err)
     }
     for (PQconninfoOption *option = options; option->keyword != NULL && count < 127;
          option++) {
+        /* Defaults of libpq that nobody set need not be said. */
         if (option->val == NULL)
             continue;
         keywords[count] = option->keyword;
@@ -69,6 +68,7 @@ int server_pooler_check(const struct server *server, struct err *err)
 {
     PGconn *conn = server->conn;
     int first = backend_pid(conn);
+    /* The server itself, or one that cannot be asked: the dump will say what is wrong. */
     if (first == 0 || first == PQbackendPID(conn))
         return 0;
     bool shared = false;
@@ -78,6 +78,8 @@ int server_pooler_check(const struct server *server, struct err *err)
         PGconn *second = connect_again(server, err);
         if (second == NULL)
             return -1;
+        /* Asked again each time: in a shared pool the first session may have another by
+         * now. */
         first = backend_pid(conn);
         shared = first != 0 && backend_pid(second) == first;
         PQfinish(second);

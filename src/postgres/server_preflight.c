@@ -19,12 +19,15 @@ enum { SQL_MAX = 1024 * 1024, NAMES_SHOWN = 3 };
     "AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid) "     \
     "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))) "
 
+/* Quoted where they must be, so that a filter can be written from them. */
 static const char select_names[] =
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) ";
 
+/* For the role that asks: off for owners and BYPASSRLS, on where a policy would filter. */
 static const char hidden_rows[] =
     "AND c.relkind = 'r' AND pg_catalog.row_security_active(c.oid) ";
 
+/* A partitioned table holds nothing, but pg_dump locks it: that takes SELECT, too. */
 static const char unreadable[] =
     "AND c.relkind IN ('r', 'p') AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT') "
     "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ";
@@ -38,6 +41,7 @@ static const char unreadable_sequences[] =
     "AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid "
     "AND NOT pg_catalog.has_table_privilege(d.refobjid, 'SELECT')) ";
 
+/* has_largeobject_privilege came with 18; before, the list is read by hand. */
 static const char large_objects[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata m "
     "WHERE pg_catalog.current_setting('lo_compat_privileges') = 'off' "
@@ -56,6 +60,7 @@ static void add_match(struct server *server, struct text *sql, const char *colum
     server_add_literal(server, sql, expression);
 }
 
+/* One pattern as a condition on n (schema) and c (relation). */
 static void add_pattern(struct server *server, struct text *sql, const char *pattern,
                         bool of_schema)
 {
@@ -68,6 +73,7 @@ static void add_pattern(struct server *server, struct text *sql, const char *pat
         if (parsed.schema != NULL) {
             add_match(server, sql, "n.nspname", parsed.schema);
         } else {
+            /* As for psql's \d: only what would be found without its schema. */
             text_add(sql, "n.nspname = ANY (");
             server_add_literal(server, sql, server->search_path);
             text_add(sql, "::pg_catalog.name[])");
@@ -79,6 +85,7 @@ static void add_pattern(struct server *server, struct text *sql, const char *pat
     server_pattern_release(&parsed);
 }
 
+/* "AND (p OR q)", "AND NOT (p OR q)"; nothing for none. */
 static void add_patterns(struct server *server, struct text *sql, const char *before,
                          const struct strlist *patterns, bool of_schema)
 {
@@ -109,6 +116,7 @@ static void add_filters(struct server *server, struct text *sql,
         add_patterns(server, sql, "AND NOT", &filters->exclude_table_data, false);
 }
 
+/* One kind of trouble: how to ask for it, and what to say about it. */
 struct finding {
     const char *condition;
     bool of_data;
@@ -117,6 +125,7 @@ struct finding {
     const char *otherwise;
 };
 
+/* The first few by name: a full list would be longer than an error can be. */
 static int report(struct server *server, const struct finding *finding,
                   const PGresult *rows, struct err *err)
 {
@@ -134,6 +143,7 @@ static int report(struct server *server, const struct finding *finding,
                     finding->otherwise);
 }
 
+/* Ask for all relations with this trouble that the filters leave in; one is enough. */
 static int look_for(struct server *server, const struct finding *finding,
                     const struct dump_filters *filters, struct err *err)
 {
@@ -174,6 +184,7 @@ static int check_large_objects(struct server *server, const struct dump_filters 
 int server_preflight(struct server *server, const struct dump_filters *filters,
                      bool with_data, struct err *err)
 {
+    /* What to grant is the shortest that this server knows. */
     bool has_read_all = server_version(server) >= 140000;
     const char *grant = has_read_all ? "GRANT pg_read_all_data TO"
                                      : "GRANT SELECT on them and USAGE on their schemas TO";
@@ -184,6 +195,8 @@ int server_preflight(struct server *server, const struct dump_filters *filters,
         {hidden_rows, true, "would not see every row, because of row-level security, of",
          "ALTER ROLE", " BYPASSRLS, or exclude the tables"},
     };
+    /* In this order: what cannot be read at all is worse than rows that would be
+     * missing. */
     for (size_t i = 0; i < sizeof findings / sizeof *findings; i++)
         if ((with_data || !findings[i].of_data) &&
             look_for(server, &findings[i], filters, err) < 0)

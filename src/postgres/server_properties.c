@@ -16,23 +16,14 @@ static const struct locale_row {
     {0, "'c'::pg_catalog.\"char\", NULL::pg_catalog.text"},
 };
 
-static const char *locale_columns(int version)
-{
-    const struct locale_row *row = locale_rows;
-    while (version < row->from_version)
-        row++;
-    return row->columns;
-}
-
-static char *provider_name(const char *letter)
-{
-    return memory_strdup(*letter == 'i' ? "icu" : *letter == 'b' ? "builtin" : "libc");
-}
-
+/* What one row of pg_database says. */
 static int read_database(struct server *server, struct server_properties *out,
                          struct err *err)
 {
     struct text sql;
+    const struct locale_row *locale = locale_rows;
+    while (server_version(server) < locale->from_version)
+        locale++;
     text_init(&sql, 4096);
     text_addf(
         &sql,
@@ -41,11 +32,12 @@ static int read_database(struct server *server, struct server_properties *out,
         "pg_catalog.shobj_description(d.oid, 'pg_database'), "
         "d.datistemplate, d.datallowconn, d.datconnlimit FROM pg_catalog.pg_database d "
         "WHERE d.datname = pg_catalog.current_database()",
-        locale_columns(server_version(server)));
+        locale->columns);
     PGresult *row = server_query(server, "properties of the database", sql.data, NULL, err);
     text_release(&sql);
     if (row == NULL)
         return -1;
+    /* We are connected to it, but its name is another by now, or none. */
     if (PQntuples(row) != 1) {
         PQclear(row);
         return err_set(err, ERR_DATABASE, "the database has been renamed or dropped");
@@ -53,7 +45,10 @@ static int read_database(struct server *server, struct server_properties *out,
     out->encoding = server_take_value(row, 0, 0);
     out->collate = server_take_value(row, 0, 1);
     out->ctype = server_take_value(row, 0, 2);
-    out->locale_provider = provider_name(PQgetvalue(row, 0, 3));
+    const char *provider = PQgetvalue(row, 0, 3); /* one letter */
+    out->locale_provider = memory_strdup(*provider == 'i'   ? "icu"
+                                         : *provider == 'b' ? "builtin"
+                                                            : "libc");
     out->icu_locale = server_take_value(row, 0, 4);
     out->owner = server_take_value(row, 0, 5);
     out->comment = server_take_value(row, 0, 6);
@@ -64,6 +59,7 @@ static int read_database(struct server *server, struct server_properties *out,
     return 0;
 }
 
+/* One column of as many rows as there are. */
 static int read_list(struct server *server, const char *sql, struct strlist *out,
                      struct err *err)
 {
@@ -78,6 +74,8 @@ static int read_list(struct server *server, const char *sql, struct strlist *out
 
 int server_properties(struct server *server, struct server_properties *out, struct err *err)
 {
+    /* In the order in which they were set, the database's own first; "ROLE TAB
+     * name=value". */
     static const char settings[] = "SELECT pg_catalog.concat(r.rolname, E'\\t', v.setting) "
                                    "FROM pg_catalog.pg_db_role_setting s "
                                    "JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase "
@@ -86,6 +84,8 @@ int server_properties(struct server *server, struct server_properties *out, stru
                                    "ORDINALITY v(setting, place) "
                                    "WHERE d.datname = pg_catalog.current_database() "
                                    "ORDER BY r.rolname NULLS FIRST, v.place";
+    /* NULL (only the defaults) gives no row, an empty list neither: both are restored
+     * alike. */
     static const char acl[] =
         "SELECT v.item::pg_catalog.text FROM pg_catalog.pg_database d "
         "CROSS JOIN LATERAL pg_catalog.unnest(d.datacl) WITH ORDINALITY v(item, place) "

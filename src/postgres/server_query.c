@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "postgres/hint.h"
 
+/* Runs of blanks and line breaks become one blank. */
 void server_add_message(struct text *out, const char *message)
 {
     bool space = false;
@@ -59,6 +60,7 @@ int64_t server_query_count(struct server *server, const char *what, const char *
     PGresult *result = server_query(server, what, sql, param, err);
     if (result == NULL)
         return -1;
+    /* A count is never negative, so that -1 is free for errors. */
     bool good = PQntuples(result) == 1 &&
                 parse_int(PQgetvalue(result, 0, 0), 0, INT64_MAX, &number, err) == 0;
     PQclear(result);

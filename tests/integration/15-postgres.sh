@@ -51,6 +51,17 @@ PGHOST=127.0.0.1 PGDATABASE=template1 PGHOSTADDR=192.0.2.1 PGOPTIONS='-c nonsens
 like "conninfo beats the environment" "$out" "database postgres"
 rm "$HOME/.pgpass"
 
+# Notices of the login itself: through the log, never raw.
+sql -c 'CREATE DATABASE "bell'$'\a''"' -c "UPDATE pg_database SET datcollversion = '0' WHERE datname LIKE 'bell%'"
+run "$postgres" facts "" $'bell\a'
+like "a warning of the login is a line of the log" "$err" '^pgkeep: database "bell\\x07": server: WARNING: .*collation version'
+unlike "without its control bytes" "$err" $'\a'
+run "$pgkeep" -q --log-format json doctor --source "dbname='bell"$'\a'"'"
+is "quiet is quiet" "$err" ""
+run "$pgkeep" --log-format json doctor --source "dbname='bell"$'\a'"'"
+is "and JSON is JSON" "$(jq -es 'length > 0 and all(.message | contains("collation version"))' <<<"$err")" true
+sql -c 'DROP DATABASE "bell'$'\a''"'
+
 # Names.
 # shellcheck disable=SC2016 # a name that a shell would run
 names=('a b' "it's" 'say "x"' 'back\slash' '../up' $'two\nlines' 'größe' 'a=b' 'postgresql://h/x' '$(id)' '-x' '100%s')
