@@ -2,14 +2,9 @@
  * A session that changes nothing on the server and that nothing on the server can end
  * early. Names are always qualified with pg_catalog: a search_path set by the owner of a
  * database could put functions of his own in front.
- *
- * libpq's blocking PQconnectdb is not used: the notices of the login itself (collation
- * versions, login triggers) would go to stderr as they are, and nobody could cancel it.
  */
 #include "postgres/server.h"
 
-#include "base/cancel.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "postgres/conninfo.h"
@@ -17,14 +12,6 @@
 #include "postgres/server_query.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-enum { GRACE_MS = 500 };
 
 /* Warnings are worth a line; what triggers and extensions chat about is for --verbose. */
 static void log_notice(void *context, const char *message)
@@ -40,123 +27,91 @@ static void log_notice(void *context, const char *message)
     text_release(&line);
 }
 
-/* ---- waiting ---- */
+/* ---- poolers ---- */
 
-/* What conninfo, environment and service file have come to; heap, may be NULL. */
-static char *effective_option(PGconn *conn, const char *keyword)
+/* Known by its name and port, so that it is refused also where it lets nobody in yet. */
+static bool is_supabase_pool(const char *host, const char *port)
 {
-    char *value = NULL;
-    PQconninfoOption *options = PQconninfo(conn);
-    for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
-         option++)
-        if (strcmp(option->keyword, keyword) == 0)
-            value = memory_strdup(option->val);
-    PQconninfoFree(options);
-    return value;
+    return host != NULL && port != NULL && strcmp(port, "6543") == 0 &&
+           (text_ends_with(host, ".supabase.com") || text_ends_with(host, ".supabase.co") ||
+            text_ends_with(host, ".supabase.red"));
 }
 
-/* Which of its addresses libpq is trying. */
-static char *current_address(const PGconn *conn)
+/* The number of the backend that runs our statements; 0 when it cannot be had. */
+static int backend_pid(PGconn *conn)
 {
-    const char *host = PQhost(conn), *address = PQhostaddr(conn), *port = PQport(conn);
-    return memory_format("%s %s %s", host == NULL ? "" : host,
-                         address == NULL ? "" : address, port == NULL ? "" : port);
+    int pid = 0;
+    PGresult *result = PQexec(conn, "SELECT pg_catalog.pg_backend_pid()");
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+        pid = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return pid;
 }
 
-/* Until the socket is ready: 1; 0 when deadline_ms (0: none) is over; -1: cancelled. */
-static int await_socket(const PGconn *conn, PostgresPollingStatusType next,
-                        int64_t deadline_ms, const struct cancel *cancel, struct err *err)
+/* The first session has said them. */
+static void ignore_notice(void *context, const char *message)
 {
-    for (;;) {
-        /* A second at most, for where a cancel has no descriptor. */
-        short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        struct pollfd fds[2] = {{.fd = PQsocket(conn), .events = events},
-                                {.fd = cancel_fd(cancel), .events = POLLIN}};
-        int64_t left_ms = deadline_ms == 0 ? 1000 : deadline_ms - clock_monotonic_ms();
-        if (cancel_check(cancel, err) < 0)
-            return -1;
-        if (left_ms <= 0)
-            return 0;
-        int ready = poll(fds, 2, left_ms < 1000 ? (int)left_ms : 1000);
-        if (ready < 0 && errno != EINTR)
-            return err_errno(err, ERR_SYSTEM, "poll");
-        if (ready > 0 && fds[0].revents != 0)
-            return 1;
-    }
+    (void)context;
+    (void)message;
 }
 
-/* How long what was sent may stay unanswered. Sockets of another family take no such thing. */
-static void set_user_timeout(const PGconn *conn, int64_t milliseconds)
+/* A second session with all that the first one was opened with, its password too. */
+static PGconn *connect_again(const struct server *server, struct err *err)
 {
-    int value = milliseconds > INT_MAX ? INT_MAX : (int)milliseconds;
-    (void)setsockopt(PQsocket(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
-}
-
-/* As PQconnectdb waits, for each address a connect_timeout (0 or less: for ever, at least
- * 2 s). -1: cancelled; else 0 and PQstatus, or *timed_out. */
-static int await_login(PGconn *conn, const struct cancel *cancel, bool *timed_out,
-                       struct err *err)
-{
-    char *timeout = effective_option(conn, "connect_timeout");
-    char *user_timeout = effective_option(conn, "tcp_user_timeout");
-    int64_t timeout_ms = timeout == NULL ? 0 : strtol(timeout, NULL, 10) * 1000;
-    int64_t deadline_ms = 0;
-    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    char *address = NULL;
-    int ready = 1;
-    if (timeout_ms > 0 && timeout_ms < 2000)
-        timeout_ms = 2000;
-    while (ready > 0 && PQstatus(conn) != CONNECTION_BAD && next != PGRES_POLLING_OK &&
-           next != PGRES_POLLING_FAILED) {
-        char *current = current_address(conn);
-        /* Where nothing answers at all, the kernel gives up a little before we do, and libpq
-         * goes on to the next address of the name. */
-        if (timeout_ms > 0 && (address == NULL || strcmp(address, current) != 0)) {
-            set_user_timeout(conn, timeout_ms);
-            deadline_ms = clock_monotonic_ms() + timeout_ms + GRACE_MS;
-        }
-        free(address);
-        address = current;
-        ready = await_socket(conn, next, deadline_ms, cancel, err);
-        if (ready > 0)
-            next = PQconnectPoll(conn);
-    }
-    if (PQstatus(conn) == CONNECTION_OK)
-        set_user_timeout(conn, user_timeout == NULL ? 0 : strtol(user_timeout, NULL, 10));
-    free(address);
-    free(timeout);
-    free(user_timeout);
-    *timed_out = ready == 0;
-    return ready < 0 ? -1 : 0;
-}
-
-PGconn *server_open(const struct server_login *login, bool *timed_out, struct err *err)
-{
-    PGconn *conn =
-        PQconnectStartParams(login->keywords, login->values, login->expand_dbname);
-    *timed_out = false;
-    if (conn == NULL) {
+    const char *keywords[128], *values[128];
+    size_t count = 0;
+    bool timed_out;
+    PQconninfoOption *options = PQconninfo(server->conn);
+    if (options == NULL) {
         err_set(err, ERR_SYSTEM, "cannot connect: no memory");
         return NULL;
     }
-    /* Before the first byte is read: the notices of the login are the first of all. */
-    PQsetNoticeProcessor(conn, login->notice, conn);
-    if (await_login(conn, login->cancel, timed_out, err) < 0) {
-        PQfinish(conn);
-        return NULL;
+    for (PQconninfoOption *option = options; option->keyword != NULL && count < 127;
+         option++) {
+        /* Defaults of libpq that nobody set need not be said. */
+        if (option->val == NULL)
+            continue;
+        keywords[count] = option->keyword;
+        values[count++] = option->val;
     }
-    /* Of a list of hosts the next may answer, but only the blocking libpq goes on to it. It
-     * keeps the notice processor. */
-    char *host = *timed_out ? effective_option(conn, "host") : NULL;
-    char *hostaddr = *timed_out ? effective_option(conn, "hostaddr") : NULL;
-    if ((host != NULL && strchr(host, ',') != NULL) ||
-        (hostaddr != NULL && strchr(hostaddr, ',') != NULL)) {
-        PQreset(conn);
-        *timed_out = false;
+    keywords[count] = values[count] = NULL;
+    struct server_login login = {keywords, values, false, ignore_notice, server->cancel};
+    PGconn *second = server_open(&login, &timed_out, err);
+    PQconninfoFree(options);
+    return second;
+}
+
+/* A pooler is noticed by the process number: PgBouncer, Supavisor and the like give the
+ * client one of their own, the backend knows its true one. Behind a pooler a second
+ * session is opened while the first one is idle. When both run in one backend, sessions
+ * are shared. Nothing is set in either session: settings would stay in the pool. */
+static int check_sessions(const struct server *server, struct err *err)
+{
+    PGconn *conn = server->conn;
+    int first = backend_pid(conn);
+    /* The server itself, or one that cannot be asked: the dump will say what is wrong. */
+    if (first == 0 || first == PQbackendPID(conn))
+        return 0;
+    bool shared = false;
+    /* In a busy pool somebody else may take our backend in between; three tries find
+     * most. */
+    for (int try = 0; try < 3 && !shared; try++) {
+        PGconn *second = connect_again(server, err);
+        if (second == NULL)
+            return -1;
+        /* Asked again each time: in a shared pool the first session may have another by
+         * now. */
+        first = backend_pid(conn);
+        shared = first != 0 && backend_pid(second) == first;
+        PQfinish(second);
     }
-    free(host);
-    free(hostaddr);
-    return conn;
+    if (!shared)
+        return 0;
+    err_set(err, ERR_DATABASE,
+            "a pooler at %s port %s shares the server's sessions (transaction or statement "
+            "pooling), which can neither be dumped through nor restored",
+            PQhost(conn), PQport(conn));
+    return err_hint(err, "connect to the server itself, or to a pool in session mode");
 }
 
 /* ---- connecting ---- */
@@ -215,8 +170,8 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
 static int refuse_shared_sessions(const struct server *server, struct err *err)
 {
     PGconn *conn = server->conn;
-    if (!server_pooler_is_supabase(PQhost(conn), PQport(conn)))
-        return PQstatus(conn) == CONNECTION_OK ? server_pooler_check(server, err) : 0;
+    if (!is_supabase_pool(PQhost(conn), PQport(conn)))
+        return PQstatus(conn) == CONNECTION_OK ? check_sessions(server, err) : 0;
     err_set(err, ERR_DATABASE,
             "%s port 6543 is transaction pooling, which can neither be dumped through nor "
             "restored",

@@ -49,9 +49,5 @@ struct server_login {
  * cancelled, or without memory. */
 PGconn *server_open(const struct server_login *login, bool *timed_out,
                     struct err *err) MUST_USE;
-/* ERR_DATABASE when a pooler stands between that gives the server's sessions to others. */
-int server_pooler_check(const struct server *server, struct err *err) MUST_USE;
-/* True for Supabase's shared and dedicated poolers in transaction mode. */
-bool server_pooler_is_supabase(const char *host, const char *port);
 
 #endif
