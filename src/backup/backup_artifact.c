@@ -406,10 +406,10 @@ static void look_for_anomalies(struct taking *t, struct backup_result *result)
         log_warning("%s", trouble.text);
     } else if (why.length > 0) {
         result->suspect = true;
-        log_warning(
-            "backup %s of \"%s\" is suspect: %s; prune holds its group until `pgkeep pin` "
-            "clears it, or a normal one follows",
-            t->artifact.id, t->artifact.database, why.data);
+        log_warning("backup %s of \"%s\" is suspect: %s; prune holds its group until "
+                    "`pgkeep accept` "
+                    "clears it, or a normal one follows",
+                    t->artifact.id, t->artifact.database, why.data);
         if (catalog_artifact_set_suspect(t->catalog, t->artifact.id, true, &trouble) < 0)
             log_warning("%s", trouble.text);
         else
