@@ -71,9 +71,12 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
                struct adopt *out, struct err *err)
 {
     *out = (struct adopt){0};
+    /* A store that the catalog never saw needs no adopting; without its row there is nothing to
+     * compare with. */
     out->from = repository_settings(settings, catalog, name, &out->owned, err);
     if (out->from == NULL || find_row(out, catalog, name, err) < 0)
         return -1;
+    /* Not by repository_open, which would refuse just what is wanted here. Nothing is made. */
     out->store = repository_store(out->from, NULL, err);
     if (out->store == NULL)
         return -1;
@@ -81,9 +84,12 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
     if (store_check(out->store, false, REPOSITORY_TIMEOUT_MS, err) < 0 ||
         find_mark(out, err) < 0)
         return -1;
+    /* What the catalog believes to lie there: shown to whoever decides. */
     return find_copies(out, catalog, err);
 }
 
+/* Another mark is taken over only when no other name has that place, and when somebody gave
+ * that very mark: it cannot happen by a mistyped path. */
 static int check_other(const struct adopt *adopt, struct catalog *catalog, const char *mark,
                        struct err *err)
 {

@@ -12,6 +12,7 @@ static int add(void *context, const struct store_object *object, struct err *err
     char id[ULID_SIZE];
     enum keys_kind kind = keys_parse(object->key, id);
     (void)err;
+    /* Not ours: counted, and forgotten. */
     if (kind == KEYS_KIND_OTHER) {
         inventory->others++;
         return 0;
@@ -27,6 +28,7 @@ static int add(void *context, const struct store_object *object, struct err *err
     return 0;
 }
 
+/* By artifact, and within it by kind: inventory_find looks for both. */
 static int compare(const struct inventory_object *a, const char *id, enum keys_kind kind)
 {
     int order = strcmp(a->id, id);
@@ -55,6 +57,7 @@ const struct inventory_object *inventory_find(const struct inventory *inventory,
                                               const char *id, enum keys_kind kind)
 {
     size_t low = 0, high = inventory->count;
+    /* To the first that is not before it: of several of one kind the first is meant. */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (compare(&inventory->items[middle], id, kind) < 0)

@@ -20,6 +20,7 @@ static const char *const formats[][2] = {{"plain", ".sql"}, {"custom", ".dump"}}
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* "." and ".." would be folders, so a name of dots alone has none of them as they are. */
 static void encode(struct text *out, const char *name)
 {
     bool only_dots = name[strspn(name, ".")] == '\0';
@@ -158,6 +159,7 @@ static bool is_time(const char *text)
     return true;
 }
 
+/* Every format with every codec, and nothing between or behind. */
 static enum keys_kind kind_of_suffix(const char *suffix)
 {
     if (strcmp(suffix, INDEX_SUFFIX) == 0)
@@ -206,6 +208,8 @@ static enum keys_kind parse_leaf(const char *leaf, const char *database,
         size_t length = (size_t)(dot - leaf);
         if (kind == KEYS_KIND_OTHER || length <= tail)
             continue;
+        /* Backwards from there: the id, the time, which must be of the folder's year, and in front
+         * of them the name of the other folder. */
         const char *time = dot - tail + 1;
         if (time[-1] == '-' && is_time(time) && time[TIME_LENGTH] == '-' &&
             take_id(time + TIME_LENGTH + 1, id) && strncmp(year, time, YEAR_LENGTH) == 0 &&
@@ -254,6 +258,7 @@ static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
 
 static enum keys_kind parse(const char *key, char id[ULID_SIZE])
 {
+    /* Temp files first: they lie in the folders of all others. */
     if (is_temp(key, id))
         return KEYS_KIND_TEMP;
     if (is_document(key, KEYS_MANIFESTS, id))

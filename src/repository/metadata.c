@@ -78,6 +78,7 @@ static int read_state(struct store *store, struct metadata_item *item, struct er
     return result == 0 ? 0 : note_problem(item, err);
 }
 
+/* The first is told; what the others fail with follows from it, or from the same cause. */
 static void fail(struct batch *batch, const struct err *err)
 {
     pthread_mutex_lock(&batch->lock);
@@ -121,6 +122,7 @@ static int fetch(struct batch *batch, struct err *err)
     (void)work(batch);
     for (size_t i = 0; i < count; i++)
         (void)pthread_join(threads[i], NULL);
+    /* Joined, so that nobody writes err any more. */
     if (!atomic_load(&batch->failed))
         return 0;
     *err = batch->err;

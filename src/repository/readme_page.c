@@ -38,6 +38,7 @@ static void add_bucket_url(struct text *out, const struct readme_page_place *pla
     text_addf(out, "s3://%s/%s%s", place->bucket, prefix, slash ? "" : "/");
 }
 
+/* The same service that pgkeep was told of, said in the words of the AWS command line. */
 static void add_aws(struct text *out, const struct readme_page_place *place)
 {
     text_add(out, "aws");
@@ -101,6 +102,7 @@ static const char bucket_keys[] =
     "`AWS_SECRET_ACCESS_KEY` in the environment.\n"
     "\n";
 
+/* From here on the same for folder and bucket. */
 static const char find[] =
     "    newest() {  # newest DAYS: what was written in the last so many days up to the "
     "newest backup\n"
@@ -189,6 +191,7 @@ static const char restore[] =
     "The rows that the manifest counted, to compare: `jq '.tables[] | [.schema, .name, "
     ".rows]' manifest.json`\n";
 
+/* For the one who does not read: a whole restore in one line. */
 static void add_example(struct text *out, const struct readme_page_place *place)
 {
     text_add(out,

@@ -56,6 +56,7 @@ static struct s3_config s3_config_of(const struct store_settings *from,
 struct store *repository_store(const struct store_settings *settings,
                                const struct cancel *cancel, struct err *err)
 {
+    /* Passwords and keys are fetched at the last moment, and only for a store that has any. */
     struct store_secrets secrets;
     if (settings->type == STORE_DIR)
         return store_open_dir(settings->name, settings->path, err);
@@ -76,6 +77,7 @@ const struct store_settings *repository_settings(const struct settings *settings
     struct catalog_store row = {0};
     bool absent = true;
     const struct store_settings *found = settings_store(settings, name);
+    /* The configuration is right about a store that it names, whatever the row says. */
     if (found != NULL)
         return found;
     if (catalog_store_find(catalog, name, &row, &absent, err) < 0)

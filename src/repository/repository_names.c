@@ -38,6 +38,7 @@ char *repository_name(const struct settings *settings, struct catalog *catalog,
 {
     struct catalog_store row = {0};
     bool absent = true;
+    /* The configuration before the catalog: a name that is in both means the configured one. */
     if (settings_store(settings, text) != NULL)
         return memory_strdup(text);
     if (catalog_store_find(catalog, text, &row, &absent, err) < 0)
@@ -46,6 +47,7 @@ char *repository_name(const struct settings *settings, struct catalog *catalog,
     catalog_store_release(&row);
     if (name != NULL)
         return name;
+    /* A URL nobody knows yet gets its row now; any other word is a slip of the pen. */
     if (is_url(text))
         return declare(catalog, text, err);
     return settings_require_store(settings, text, err) ? memory_strdup(text) : NULL;
@@ -57,6 +59,7 @@ static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err 
     int result = catalog_stores_list(catalog, &stores, err);
     for (size_t i = 0; result == 0 && i < stores.count; i++) {
         const struct catalog_store *store = &stores.items[i];
+        /* Without a mark it was named once and never written to. */
         if (store->adhoc && *store->uuid && !strlist_has(names, store->name))
             strlist_add(names, store->name);
     }
@@ -87,6 +90,7 @@ int repository_names(const struct settings *settings, struct catalog *catalog,
     return err_hint(err, "--store NAME-OR-URL names one");
 }
 
+/* Copies on their way in or out: somebody has to come back to that store. */
 static int has_unfinished(struct catalog *catalog, int64_t store_id, bool *unfinished,
                           struct err *err)
 {
@@ -111,6 +115,8 @@ int repository_is_required(const struct settings *settings, struct catalog *cata
     struct catalog_store row = {0};
     bool absent = true;
     *missed = true;
+    /* One of the configuration always; one that was taken out of it only while work is left
+     * there. */
     if (settings_store(settings, name) != NULL)
         return 0;
     int result = catalog_store_find(catalog, name, &row, &absent, err);

@@ -74,6 +74,7 @@ int repository_remove_object(struct store *store, const char *key, struct err *e
         return -1;
     if (removed.result == STORE_GONE)
         return 0;
+    /* Locked or refused: the caller has nothing to wait with, so it is an error. */
     return err_set(err, ERR_STORE, "store \"%s\": %s cannot be removed: %s",
                    store_name(store), key, removed.reason);
 }
@@ -94,6 +95,7 @@ static int abort_one(void *context, const struct store_pending *pending, struct 
         keys_parse(pending->key, id) == KEYS_KIND_TEMP && strcmp(id, aborting->id) == 0;
     if (!temp && strcmp(pending->key, aborting->key) != 0)
         return 0;
+    /* The one that is going to be resumed. */
     if (aborting->keep != NULL && strcmp(pending->handle, aborting->keep) == 0)
         return 0;
     return store_abort_pending(aborting->store, pending->key, pending->handle, err);
@@ -103,8 +105,11 @@ int repository_abort_unfinished(struct store *store, const char *id, const char 
                                 const char *keep, struct err *err)
 {
     struct aborting aborting = {store, id, key, keep};
+    /* A bucket lists uploads by their key. */
     if (!store_is_dir(store))
         return store_list_pending(store, key, abort_one, &aborting, err);
+    /* A folder's temp files lie beside what they become, under names of their own: those of the
+     * data and of the manifest. */
     char *manifest = keys_manifest(id);
     const char *const keys[] = {key, manifest};
     int result = 0;
