@@ -8,6 +8,7 @@
 #include "catalog/artifact_group.h"
 #include "postgres/dump.h"
 
+/* Several reasons stand in one line. */
 static void join(struct text *why)
 {
     if (why->length > 0)
@@ -72,6 +73,7 @@ int anomaly_find(struct catalog *catalog, const struct catalog_artifact *artifac
         join(why);
         text_add(why, "the dump holds no table");
     }
+    /* Each of the others alone is reason enough. */
     compare_bytes(artifact->raw_bytes, normal.raw_bytes, shrink, why);
     compare_count("tables", counted ? artifact->table_count : -1, normal.table_count,
                   shrink, why);

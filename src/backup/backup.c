@@ -45,21 +45,6 @@ void backup_results_release(struct backup_results *results)
 
 /* ---- begin ---- */
 
-/* Two ad-hoc backups of different databases do not stand in each other's way: what they are
- * called is their source, without its password. Heap. */
-static char *adhoc_lock_name(const struct source_settings *source, struct err *err)
-{
-    unsigned char sum[SHA256_SIZE];
-    char hex[SHA256_HEX];
-    char *public = conninfo_public(source->conninfo.text, err);
-    if (public == NULL)
-        return NULL;
-    digest_sha256(public, strlen(public), sum);
-    digest_hex(sum, sizeof sum, hex)[LOCK_HEX] = 0;
-    free(public);
-    return memory_format("adhoc-%s", hex);
-}
-
 struct session *backup_begin(const struct backup_spec *spec,
                              const struct session_spec *base, struct err *err)
 {
@@ -68,21 +53,34 @@ struct session *backup_begin(const struct backup_spec *spec,
     const struct source_settings *source =
         job != NULL ? settings_require_source(settings, job->source, err) : NULL;
     char *name = NULL;
-    if (source != NULL)
-        name = settings->adhoc ? adhoc_lock_name(source, err) : memory_strdup(job->name);
-    if (name == NULL)
+    if (source == NULL)
         return NULL;
+    if (settings->adhoc) {
+        /* Two ad-hoc backups of different databases do not stand in each other's way: what
+         * they are called is their source, without its password. */
+        unsigned char sum[SHA256_SIZE];
+        char hex[SHA256_HEX];
+        char *public = conninfo_public(source->conninfo.text, err);
+        if (public == NULL)
+            return NULL;
+        digest_sha256(public, strlen(public), sum);
+        digest_hex(sum, sizeof sum, hex)[LOCK_HEX] = 0;
+        free(public);
+        name = memory_format("adhoc-%s", hex);
+    } else
+        name = memory_strdup(job->name);
+    /* `status` and `runs` show the command; a connection string does not belong there. */
     char *command =
         memory_format("backup %s", settings->adhoc ? "--source ..." : job->name);
-    struct session_spec own = *base;
-    own.kind = "backup";
-    own.job = spec->job;
-    own.catalog = SESSION_CREATE;
-    own.lock = SESSION_LOCK_JOB;
-    own.lock_name = name;
-    own.command = command;
-    own.recorded = true;
-    struct session *session = session_begin(&own, err);
+    struct session_spec run = *base;
+    run.kind = "backup";
+    run.job = spec->job;
+    run.catalog = SESSION_CREATE;
+    run.lock = SESSION_LOCK_JOB;
+    run.lock_name = name;
+    run.command = command;
+    run.recorded = true;
+    struct session *session = session_begin(&run, err);
     free(command);
     free(name);
     return session;
@@ -92,7 +90,7 @@ struct session *backup_begin(const struct backup_spec *spec,
 
 /* Databases that this job has backups of, and that the server has no more: dropped, or
  * renamed, which nobody may have thought of. */
-static int look_for_gone(struct job_run *run, struct server *server, struct err *err)
+static int warn_of_gone(struct job_run *run, struct server *server, struct err *err)
 {
     struct strlist known = {0};
     int result = catalog_artifacts_databases(session_catalog(run->session), run->job->name,
@@ -117,6 +115,8 @@ static int ask_server(struct job_run *run, struct err *err)
 {
     const struct source_settings *source = run->source;
     struct secret password = {0};
+    bool any = source->globals;
+    /* The password from wherever the settings say, into a string that only libpq sees. */
     if (resolve_source(source, &password, err) < 0)
         return -1;
     run->conninfo.text = conninfo_with_password(source->conninfo.text, password.text, err);
@@ -129,24 +129,27 @@ static int ask_server(struct job_run *run, struct err *err)
     int result = 0;
     if (server == NULL)
         return -1;
+    /* Patterns are matched against what the server has now. */
     if (source->databases.count > 0) {
         result = server_databases(server, &source->databases, &source->exclude_databases,
                                   &run->databases, err);
         if (result == 0)
-            result = look_for_gone(run, server, err);
+            result = warn_of_gone(run, server, err);
     } else {
         /* The one that the connection leads to, whatever its name. */
         run->databases.items = memory_zalloc(sizeof *run->databases.items);
         run->databases.items[0].name = memory_strdup(server_database(server));
         run->databases.count = run->databases.capacity = 1;
     }
+    /* A pg_dump older than the server refuses to dump it. */
     if (result == 0)
         result = programs_find(session_settings(run->session)->pg_bin_dir,
                                server_version(server), &run->programs, err);
     if (result == 0 && run->programs.warning != NULL)
         log_warning("source \"%s\": %s", source->name, run->programs.warning);
     server_free(server);
-    bool any = source->globals;
+
+    /* A run that has nothing to do is more likely a wrong pattern than what was meant. */
     for (size_t i = 0; i < run->databases.count; i++)
         any |= run->databases.items[i].problem == NULL || run->databases.items[i].named;
     if (result == 0 && !any)
@@ -154,6 +157,7 @@ static int ask_server(struct job_run *run, struct err *err)
     return result;
 }
 
+/* Stores that fail are left out as long as min_copies are there (copies of the others fail). */
 static int open_stores(struct job_run *run, struct err *err)
 {
     const struct job_settings *job = run->job;
@@ -180,14 +184,14 @@ static struct backup_result *add_result(struct backup_results *results)
     return result;
 }
 
-static int take_one(struct job_run *run, const char *database, enum dump_type type,
-                    struct backup_results *results, struct err *err)
+static int backup_one(struct job_run *run, const char *database, enum dump_type type,
+                      struct backup_results *results, struct err *err)
 {
     /* A store that went away during one database would be waited for, as long as its
      * retry_time says, in each of the others. */
     if (results->count > 0 && session_recheck(run->session, &run->stores, err) < 0)
         return -1;
-    struct backup_artifact take = {.session = run->session,
+    struct backup_artifact spec = {.session = run->session,
                                    .name = run->spec->name,
                                    .job = run->job,
                                    .source = run->source,
@@ -197,10 +201,10 @@ static int take_one(struct job_run *run, const char *database, enum dump_type ty
                                    .programs = &run->programs,
                                    .stores = &run->stores};
     struct backup_result *result = add_result(results);
-    int taken = backup_artifact(&take, result, err);
+    int done = backup_artifact(&spec, result, err);
     if (run->spec->done)
         run->spec->done(run->spec->context, result);
-    return taken;
+    return done;
 }
 
 /* What somebody named is believed to be backed up: that it cannot be is a failure. What only
@@ -220,16 +224,16 @@ static void pass_over(struct job_run *run, const struct server_database *databas
         run->spec->done(run->spec->context, result);
 }
 
-/* One that fails does not keep the others from being taken. */
-static int take_all(struct job_run *run, struct backup_results *results, struct err *err)
+/* One that fails does not keep the others from being backed up; only a cancel ends all. */
+static int backup_all(struct job_run *run, struct backup_results *results, struct err *err)
 {
-    if (run->source->globals && take_one(run, "", DUMP_GLOBALS, results, err) < 0)
+    if (run->source->globals && backup_one(run, "", DUMP_GLOBALS, results, err) < 0)
         return -1;
     for (size_t i = 0; i < run->databases.count; i++) {
         const struct server_database *database = &run->databases.items[i];
         if (database->problem != NULL)
             pass_over(run, database, results);
-        else if (take_one(run, database->name, run->job->type, results, err) < 0)
+        else if (backup_one(run, database->name, run->job->type, results, err) < 0)
             return -1;
     }
     return 0;
@@ -249,10 +253,12 @@ int backup_job(struct session *session, const struct backup_spec *spec,
     /* Before anything else: guard G4 compares later clocks with this. */
     if (catalog_time_seen(session_catalog(session), clock_now(), err) == 0 &&
         ask_server(&run, err) == 0 && open_stores(&run, err) == 0) {
+        /* What an earlier run of this job left is cleared before more is added. */
         recover_job(session_catalog(session), &run.stores,
                     settings->adhoc ? "" : spec->job);
-        result = take_all(&run, results, err);
+        result = backup_all(&run, results, err);
     }
+    /* An ad-hoc job has a name that the user never gave. */
     if (result < 0 && !settings->adhoc)
         err_context(err, "backup of \"%s\"", spec->job);
     repository_list_release(&run.stores);
@@ -264,6 +270,7 @@ int backup_job(struct session *session, const struct backup_spec *spec,
 
 /* ---- what it came to ---- */
 
+/* One tally for all jobs of a command: `backup --all` has one exit status. */
 void backup_tally_add(struct backup_tally *tally, const struct job_settings *job,
                       const struct backup_results *results, const struct err *why)
 {
@@ -287,6 +294,7 @@ void backup_tally_add(struct backup_tally *tally, const struct job_settings *job
 enum outcome backup_outcome(const struct backup_tally *tally, struct err *why)
 {
     *why = tally->first;
+    /* A cancel is no partial success: who cancels does not want to be told it went well. */
     if (why->kind == ERR_CANCELLED)
         return OUTCOME_FAILED;
     if (tally->failed + tally->partial > 0)
@@ -295,6 +303,7 @@ enum outcome backup_outcome(const struct backup_tally *tally, struct err *why)
         return OUTCOME_FAILED;
     if (!tally->suspect)
         return OUTCOME_DONE;
+    /* All of it is stored and complete; only the exit status is to wake somebody. */
     err_set(why, ERR_CORRUPT, "a backup is suspect, and its job says anomaly = \"fail\"");
     return OUTCOME_FAILED;
 }

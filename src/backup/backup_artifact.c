@@ -31,8 +31,8 @@ struct pending {
 };
 
 /* One backup under way. */
-struct taking {
-    const struct backup_artifact *take;
+struct artifact_run {
+    const struct backup_artifact *spec;
     struct catalog *catalog;
     struct catalog_artifact artifact;
     struct catalog_copy *copies; /* one per target of the fanout, same order */
@@ -49,16 +49,48 @@ struct taking {
     char *manifest;
 };
 
-static size_t copy_count(const struct taking *t)
+static size_t copy_count(const struct artifact_run *r)
 {
-    return t->take->stores->count + t->take->stores->failure_count;
+    return r->spec->stores->count + r->spec->stores->failure_count;
 }
 
 /* ---- rows and uploads ---- */
 
-static void name_keys(struct taking *t)
+static int insert_copy(struct artifact_run *r, size_t index, int64_t store_id,
+                       struct err *err)
 {
-    const struct catalog_artifact *artifact = &t->artifact;
+    struct catalog_copy *copy = &r->copies[index];
+    memcpy(copy->artifact, r->artifact.id, ULID_SIZE);
+    copy->store_id = store_id;
+    copy->key = memory_strdup(r->data_key);
+    copy->index_key = memory_strdup(r->index_key);
+    copy->state = CATALOG_COPY_UPLOADING;
+    return catalog_copy_insert(r->catalog, copy, err);
+}
+
+/* A store that is away has a copy too, a failed one: `list` shows which is missing. */
+static int insert_failed(struct artifact_run *r, size_t index,
+                         const struct repository_failure *failure, struct err *err)
+{
+    struct catalog_store row = {0};
+    bool absent = true;
+    if (catalog_store_find(r->catalog, failure->name, &row, &absent, err) < 0)
+        return -1;
+    int result = absent ? 0 : insert_copy(r, index, row.id, err);
+    if (result == 0 && !absent)
+        result = catalog_copy_fail(r->catalog, r->copies[index].id, failure->err.text, true,
+                                   err);
+    r->copies[index].state = CATALOG_COPY_FAILED;
+    catalog_store_release(&row);
+    return result;
+}
+
+/* Artifact `running`, each copy `uploading`, as one transaction: nobody sees an artifact that
+ * has only some of its copies. */
+static int begin_rows(struct artifact_run *r, struct err *err)
+{
+    const struct repository_list *stores = r->spec->stores;
+    const struct catalog_artifact *artifact = &r->artifact;
     struct keys_artifact names = {.source = artifact->source,
                                   .database = artifact->database,
                                   .type = artifact->type,
@@ -66,54 +98,22 @@ static void name_keys(struct taking *t)
                                   .compression = artifact->compression,
                                   .id = artifact->id,
                                   .started = artifact->started};
-    t->data_key = keys_data(&names);
-    t->index_key = keys_index(&names);
-    t->manifest_key = keys_manifest(artifact->id);
-}
+    /* The same keys in every store: they stand in the manifest, which is one for all. */
+    r->data_key = keys_data(&names);
+    r->index_key = keys_index(&names);
+    r->manifest_key = keys_manifest(artifact->id);
 
-static int insert_copy(struct taking *t, size_t index, int64_t store_id, struct err *err)
-{
-    struct catalog_copy *copy = &t->copies[index];
-    memcpy(copy->artifact, t->artifact.id, ULID_SIZE);
-    copy->store_id = store_id;
-    copy->key = memory_strdup(t->data_key);
-    copy->index_key = memory_strdup(t->index_key);
-    copy->state = CATALOG_COPY_UPLOADING;
-    return catalog_copy_insert(t->catalog, copy, err);
-}
-
-/* A store that is away has a copy too, a failed one: `list` shows which is missing. */
-static int insert_failed(struct taking *t, size_t index,
-                         const struct repository_failure *failure, struct err *err)
-{
-    struct catalog_store row = {0};
-    bool absent = true;
-    if (catalog_store_find(t->catalog, failure->name, &row, &absent, err) < 0)
+    r->copies = memory_array(copy_count(r), sizeof *r->copies);
+    if (catalog_begin(r->catalog, err) < 0)
         return -1;
-    int result = absent ? 0 : insert_copy(t, index, row.id, err);
-    if (result == 0 && !absent)
-        result = catalog_copy_fail(t->catalog, t->copies[index].id, failure->err.text, true,
-                                   err);
-    t->copies[index].state = CATALOG_COPY_FAILED;
-    catalog_store_release(&row);
-    return result;
-}
-
-/* Artifact `running`, each copy `uploading`, as one transaction. */
-static int begin_rows(struct taking *t, struct err *err)
-{
-    const struct repository_list *stores = t->take->stores;
-    t->copies = memory_array(copy_count(t), sizeof *t->copies);
-    if (catalog_begin(t->catalog, err) < 0)
-        return -1;
-    int result = catalog_artifact_insert(t->catalog, &t->artifact, err);
+    int result = catalog_artifact_insert(r->catalog, &r->artifact, err);
     for (size_t i = 0; result == 0 && i < stores->count; i++)
-        result = insert_copy(t, i, stores->items[i]->id, err);
+        result = insert_copy(r, i, stores->items[i]->id, err);
     for (size_t i = 0; result == 0 && i < stores->failure_count; i++)
-        result = insert_failed(t, stores->count + i, &stores->failures[i], err);
+        result = insert_failed(r, stores->count + i, &stores->failures[i], err);
     if (result == 0)
-        return catalog_commit(t->catalog, err);
-    catalog_rollback(t->catalog);
+        return catalog_commit(r->catalog, err);
+    catalog_rollback(r->catalog);
     return result;
 }
 
@@ -124,80 +124,76 @@ static int note_pending(void *context, const char *handle, struct err *err)
     return catalog_copy_begun(pending->catalog, pending->copy, handle, err);
 }
 
-static struct fanout_target begin_upload(struct taking *t, size_t index, struct err *err)
+static int begin_uploads(struct artifact_run *r, struct err *err)
 {
-    struct repository *repository = t->take->stores->items[index];
-    struct fanout_target target = {.name = repository->name, .store = repository->store};
-    struct store_upload_spec spec = {.key = t->data_key,
-                                     .content_type =
-                                         codec_content_type(t->take->job->codec.kind),
-                                     .id = t->artifact.id,
-                                     .on_pending = note_pending,
-                                     .context = &t->pending[index]};
-    t->pending[index] =
-        (struct pending){.catalog = t->catalog, .copy = t->copies[index].id};
-    repository_be_patient(repository);
-    /* Also for an object that goes out as one PUT, which has no handle. */
-    if (note_pending(&t->pending[index], NULL, err) < 0)
-        return target;
-    target.upload = store_upload_begin(repository->store, &spec, &target.failed);
-    return target;
-}
-
-static int begin_uploads(struct taking *t, struct err *err)
-{
-    const struct repository_list *stores = t->take->stores;
-    t->pending = memory_array(stores->count, sizeof *t->pending);
-    t->fanout =
-        fanout_new(t->stored_estimate, session_settings(t->take->session)->part_budget,
-                   (size_t)t->take->job->min_copies);
-    t->commit.fanout = t->fanout;
+    const struct repository_list *stores = r->spec->stores;
+    r->pending = memory_array(stores->count, sizeof *r->pending);
+    r->fanout =
+        fanout_new(r->stored_estimate, session_settings(r->spec->session)->part_budget,
+                   (size_t)r->spec->job->min_copies);
+    r->commit.fanout = r->fanout;
     for (size_t i = 0; i < stores->count; i++) {
-        struct fanout_target target = begin_upload(t, i, err);
-        if (err->kind != ERR_NONE)
+        struct repository *repository = stores->items[i];
+        struct fanout_target target = {.name = repository->name,
+                                       .store = repository->store};
+        struct pending *pending = &r->pending[i];
+        struct store_upload_spec upload = {.key = r->data_key,
+                                           .content_type =
+                                               codec_content_type(r->spec->job->codec.kind),
+                                           .id = r->artifact.id,
+                                           .on_pending = note_pending,
+                                           .context = pending};
+        *pending = (struct pending){.catalog = r->catalog, .copy = r->copies[i].id};
+        repository_be_patient(repository);
+        /* Also for an object that goes out as one PUT, which has no handle. */
+        if (note_pending(pending, NULL, err) < 0)
             return -1;
-        fanout_add(t->fanout, &target);
+        /* A store that fails here is a target that failed: min_copies decides below. */
+        target.upload = store_upload_begin(repository->store, &upload, &target.failed);
+        fanout_add(r->fanout, &target);
     }
+    /* Those that did not open come last, as their rows do. */
     for (size_t i = 0; i < stores->failure_count; i++) {
         const struct repository_failure *failure = &stores->failures[i];
         struct fanout_target target = {.name = failure->name, .failed = failure->err};
-        fanout_add(t->fanout, &target);
+        fanout_add(r->fanout, &target);
     }
-    return fanout_start(t->fanout, session_cancel(t->take->session), err);
+    return fanout_start(r->fanout, session_cancel(r->spec->session), err);
 }
 
 /* ---- the dump and its way ---- */
 
-static int start_dump(struct taking *t, struct err *err)
+static int start_dump(struct artifact_run *r, struct err *err)
 {
-    const struct backup_artifact *take = t->take;
-    const struct source_settings *source = take->source;
-    bool globals = take->type == DUMP_GLOBALS;
-    struct dump_spec spec = {.conninfo = take->conninfo,
-                             .database = globals ? NULL : take->database,
-                             .type = take->type,
+    const struct backup_artifact *spec = r->spec;
+    const struct source_settings *source = spec->source;
+    bool globals = spec->type == DUMP_GLOBALS;
+    struct dump_spec dump = {.conninfo = spec->conninfo,
+                             .database = globals ? NULL : spec->database,
+                             .type = spec->type,
                              .filters = globals ? NULL : &source->filters,
                              .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
-                             .program = globals ? take->programs->pg_dumpall
-                                                : take->programs->pg_dump,
-                             .cancel = session_cancel(take->session)};
-    if (!dump_format_from_name(t->artifact.format, &spec.format))
-        return err_set(err, ERR_USAGE, "no such format: %s", t->artifact.format);
-    if (spec.format == DUMP_CUSTOM) {
-        t->check = dump_check_start(take->programs->pg_restore, err);
-        if (t->check == NULL)
+                             .program = globals ? spec->programs->pg_dumpall
+                                                : spec->programs->pg_dump,
+                             .cancel = session_cancel(spec->session)};
+    if (!dump_format_from_name(r->artifact.format, &dump.format))
+        return err_set(err, ERR_USAGE, "no such format: %s", r->artifact.format);
+    /* The checker first: the dump holds locks from its first moment on. */
+    if (dump.format == DUMP_CUSTOM) {
+        r->check = dump_check_start(spec->programs->pg_restore, err);
+        if (r->check == NULL)
             return -1;
     }
-    t->artifact.time = clock_now(); /* the snapshot is taken in the moment after this */
-    t->dump = dump_start(&spec, err);
-    return t->dump ? 0 : -1;
+    r->artifact.time = clock_now(); /* the snapshot is taken in the moment after this */
+    r->dump = dump_start(&dump, err);
+    return r->dump ? 0 : -1;
 }
 
 /* The raw bytes of a custom archive also go through pg_restore, which walks it to its end. */
 static int check_raw(void *context, const void *data, size_t size, struct err *err)
 {
-    const struct taking *t = context;
-    return dump_check_write(t->check, data, size, err);
+    const struct artifact_run *r = context;
+    return dump_check_write(r->check, data, size, err);
 }
 
 /* Stored bytes: to all stores; and the figures into the catalog, which takes them once a
@@ -205,49 +201,43 @@ static int check_raw(void *context, const void *data, size_t size, struct err *e
 static int write_stored(void *context, const void *data, size_t size, struct err *err)
 {
     static char dump_phase[] = "dump";
-    struct taking *t = context;
+    struct artifact_run *r = context;
     struct catalog_progress progress = {.phase = dump_phase,
-                                        .raw_bytes = atomic_load(&t->meter.raw_bytes),
-                                        .stored_bytes = atomic_load(&t->meter.stored_bytes),
-                                        .estimate = t->meter.estimate};
-    (void)catalog_artifact_progress(t->catalog, t->artifact.id, &progress);
-    return fanout_write(t->fanout, data, size, err);
+                                        .raw_bytes = atomic_load(&r->meter.raw_bytes),
+                                        .stored_bytes = atomic_load(&r->meter.stored_bytes),
+                                        .estimate = r->meter.estimate};
+    (void)catalog_artifact_progress(r->catalog, r->artifact.id, &progress);
+    return fanout_write(r->fanout, data, size, err);
 }
 
-static unsigned codec_threads(const struct job_settings *job)
+static int start_stream(struct artifact_run *r, struct err *err)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (job->parallel > 0)
-        return (unsigned)job->parallel;
-    return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
-}
-
-static void announce(const struct taking *t, const struct stream_spec *spec)
-{
+    const struct job_settings *job = r->spec->job;
     char parts[32], buffers[32];
-    log_info("%s: memory for buffers: %s for parts on their way, %s for %u threads",
-             *t->artifact.database ? t->artifact.database : "globals",
-             text_size(parts, fanout_memory(t->fanout)),
-             text_size(buffers, stream_memory(spec)), spec->threads);
-}
-
-static int start_stream(struct taking *t, struct err *err)
-{
-    const struct job_settings *job = t->take->job;
-    struct stream_spec spec = {.fd = dump_fd(t->dump),
-                               .format = t->check ? STREAM_CUSTOM : STREAM_PLAIN,
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct stream_spec spec = {.fd = dump_fd(r->dump),
+                               .format = r->check ? STREAM_CUSTOM : STREAM_PLAIN,
                                .codec = job->codec,
-                               .threads = codec_threads(job),
-                               .stall_timeout_ms = t->take->source->stall_timeout_s * 1000,
-                               .sink = {.write = write_stored, .context = t},
-                               .meter = &t->meter,
-                               .cancel = session_cancel(t->take->session)};
-    if (t->check)
-        spec.raw = (struct stream_sink){.write = check_raw, .context = t};
-    t->stream = stream_new(&spec, err);
-    if (t->stream == NULL)
+                               .stall_timeout_ms = r->spec->source->stall_timeout_s * 1000,
+                               .sink = {.write = write_stored, .context = r},
+                               .meter = &r->meter,
+                               .cancel = session_cancel(r->spec->session)};
+    /* Unasked, a backup does not take all of a large machine: pg_dump and the server may
+     * share it. */
+    if (job->parallel > 0)
+        spec.threads = (unsigned)job->parallel;
+    else
+        spec.threads = cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
+    if (r->check)
+        spec.raw = (struct stream_sink){.write = check_raw, .context = r};
+    r->stream = stream_new(&spec, err);
+    if (r->stream == NULL)
         return -1;
-    announce(t, &spec);
+    /* What this run costs in memory, however large the database is. */
+    log_info("%s: memory for buffers: %s for parts on their way, %s for %u threads",
+             *r->artifact.database ? r->artifact.database : "globals",
+             text_size(parts, fanout_memory(r->fanout)),
+             text_size(buffers, stream_memory(&spec)), spec.threads);
     return 0;
 }
 
@@ -265,143 +255,140 @@ static int not_whole(struct err *err)
 
 /* pg_dump is asked only after it closed its end: one that still has something to say to
  * nobody, or is stalled, would be waited for for ever. */
-static int run_stream(struct taking *t, struct err *err)
+static int run_stream(struct artifact_run *r, struct err *err)
 {
-    if (stream_run(t->stream, err) < 0)
-        return t->check ? not_whole(err) : -1;
-    return dump_finish(t->dump, err);
+    if (stream_run(r->stream, err) < 0)
+        return r->check ? not_whole(err) : -1;
+    return dump_finish(r->dump, err);
 }
 
-static int check_end(struct taking *t, struct err *err)
+/* A last look at the bytes themselves: an exit status of 0 is not proof enough. */
+static int check_end(struct artifact_run *r, struct err *err)
 {
-    if (!stream_result(t->stream)->ended_well) {
+    if (!stream_result(r->stream)->ended_well) {
         err_set(err, ERR_DATABASE,
                 "the dump is cut: pg_dump ended with success but its text has no end");
         return err_hint(err, "a full disk or a wrapper around pg_dump can do that");
     }
-    return t->check && dump_check_finish(t->check, err) < 0 ? not_whole(err) : 0;
+    return r->check && dump_check_finish(r->check, err) < 0 ? not_whole(err) : 0;
 }
 
 /* ---- commit ---- */
 
-static int write_manifest(struct taking *t, struct err *err)
+static int write_manifest(struct artifact_run *r, struct err *err)
 {
-    const struct stream_result *result = stream_result(t->stream);
-    struct manifest_facts *facts = &t->facts;
+    const struct stream_result *result = stream_result(r->stream);
+    struct manifest_facts *facts = &r->facts; /* properties are there already */
     unsigned char sum[SHA256_SIZE];
     char hex[SHA256_HEX];
     free(facts->connection);
     /* A manifest lies in every store for years: nothing secret gets in. */
-    facts->connection = conninfo_public(t->take->source->conninfo.text, err);
+    facts->connection = conninfo_public(r->spec->source->conninfo.text, err);
     if (facts->connection == NULL)
         return -1;
-    facts->key = memory_strdup(t->data_key);
-    facts->index_key = memory_strdup(t->index_key);
+    /* Where data and index lie, and how to know that they are what was sent. */
+    facts->key = memory_strdup(r->data_key);
+    facts->index_key = memory_strdup(r->index_key);
     facts->index_bytes = result->index_gz.length;
     digest_sha256(result->index_gz.data, result->index_gz.length, sum);
     facts->index_sha256 = memory_strdup(digest_hex(sum, sizeof sum, hex));
     facts->chunks = result->chunks;
     facts->encoding = memory_strdup(result->encoding);
-    for (size_t i = 0; i < fanout_part_count(t->fanout); i++)
-        manifest_facts_add_part(facts, fanout_part_bytes(t->fanout, i));
-    t->manifest = manifest_text(&t->artifact, facts);
-    if (strlen(t->manifest) <= MANIFEST_CEILING)
+    for (size_t i = 0; i < fanout_part_count(r->fanout); i++)
+        manifest_facts_add_part(facts, fanout_part_bytes(r->fanout, i));
+    r->manifest = manifest_text(&r->artifact, facts);
+    /* A larger one would be refused by whoever reads it: better no backup than such a one. */
+    if (strlen(r->manifest) <= MANIFEST_CEILING)
         return 0;
     return err_set(err, ERR_SYSTEM, "%lld tables are more than a manifest can list",
-                   (long long)t->artifact.table_count);
+                   (long long)r->artifact.table_count);
 }
 
-static int commit(struct taking *t, struct err *err)
+/* From here on the backup is described by what went through the stream, not by what was
+ * planned. */
+static int commit(struct artifact_run *r, struct err *err)
 {
-    backup_facts_of_stream(&t->artifact, stream_result(t->stream),
-                           clock_monotonic_ms() - t->meter.started_ms);
-    if (write_manifest(t, err) < 0)
+    backup_facts_of_stream(&r->artifact, stream_result(r->stream),
+                           clock_monotonic_ms() - r->meter.started_ms);
+    if (write_manifest(r, err) < 0)
         return -1;
-    t->commit.index = &stream_result(t->stream)->index_gz;
-    t->commit.manifest = t->manifest;
-    return commit_run(&t->commit, err);
+    r->commit.index = &stream_result(r->stream)->index_gz;
+    r->commit.manifest = r->manifest;
+    return commit_run(&r->commit, err);
 }
 
-static void phase(const struct taking *t, const char *name)
+/* Into the catalog for `status`, and to who watches this process. */
+static void set_phase(const struct artifact_run *r, const char *name)
 {
     struct catalog_progress progress = {.phase = memory_strdup(name),
-                                        .raw_bytes = atomic_load(&t->meter.raw_bytes),
-                                        .stored_bytes = atomic_load(&t->meter.stored_bytes),
-                                        .estimate = t->meter.estimate};
-    (void)catalog_artifact_progress(t->catalog, t->artifact.id, &progress);
+                                        .raw_bytes = atomic_load(&r->meter.raw_bytes),
+                                        .stored_bytes = atomic_load(&r->meter.stored_bytes),
+                                        .estimate = r->meter.estimate};
+    (void)catalog_artifact_progress(r->catalog, r->artifact.id, &progress);
     free(progress.phase);
-    observer_phase(session_observer(t->take->session), name);
+    observer_phase(session_observer(r->spec->session), name);
 }
 
 /* The order of events that keeps a backup honest. Each line is a promise that the next one
  * relies on; whatever fails, nothing was made visible before it. */
-static int in_order(struct taking *t, struct err *err)
+static int in_order(struct artifact_run *r, struct err *err)
 {
-    if (begin_uploads(t, err) < 0 || /* what is begun is in the catalog first */
-        start_dump(t, err) < 0 || start_stream(t, err) < 0)
+    if (begin_uploads(r, err) < 0 || /* what is begun is in the catalog first */
+        start_dump(r, err) < 0 || start_stream(r, err) < 0)
         return -1;
-    phase(t, "dump");
-    if (run_stream(t, err) < 0 || /* every byte was read, and pg_dump says it went well */
-        check_end(t, err) < 0 ||  /* and its text ends as a whole dump does */
-        fanout_end(t->fanout, err) < 0) /* every part is stored; nothing is visible yet */
+    set_phase(r, "dump");
+    if (run_stream(r, err) < 0 || /* every byte was read, and pg_dump says it went well */
+        check_end(r, err) < 0 ||  /* and its text ends as a whole dump does */
+        fanout_end(r->fanout, err) < 0) /* every part is stored; nothing is visible yet */
         return -1;
-    phase(t, "finish");
+    set_phase(r, "finish");
     /* data, index, then manifest, store by store; then the catalog */
-    return commit(t, err);
+    return commit(r, err);
 }
 
 /* ---- ends ---- */
 
 /* First of all when it failed: undoing uploads may take a while, and meanwhile pg_dump
  * would hold its snapshot and its locks. */
-static void stop_dump(struct taking *t)
+static void stop_dump(struct artifact_run *r)
 {
-    stream_free(t->stream);
-    dump_check_free(t->check);
-    dump_free(t->dump);
-    t->stream = NULL;
-    t->check = NULL;
-    t->dump = NULL;
+    stream_free(r->stream);
+    dump_check_free(r->check);
+    dump_free(r->dump);
+    r->stream = NULL;
+    r->check = NULL;
+    r->dump = NULL;
 }
 
 /* Every upload is undone before the row says so. */
-static void record_failure(struct taking *t, const struct err *why)
+static void record_failure(struct artifact_run *r, const struct err *why)
 {
     struct err trouble = {0};
-    struct catalog_artifact *artifact = &t->artifact;
-    stop_dump(t);
-    for (size_t i = 0; i < copy_count(t); i++) {
-        if (t->copies[i].state == CATALOG_COPY_UPLOADING)
-            commit_undo(&t->commit, i, why);
+    struct catalog_artifact *artifact = &r->artifact;
+    stop_dump(r);
+    /* Copies that failed on the way were undone then. */
+    for (size_t i = 0; i < copy_count(r); i++) {
+        if (r->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_undo(&r->commit, i, why);
     }
     artifact->status = why->kind == ERR_CANCELLED ? CATALOG_CANCELLED : CATALOG_FAILED;
     artifact->finished = clock_now();
-    artifact->duration_ms = clock_monotonic_ms() - t->meter.started_ms;
-    artifact->raw_bytes = atomic_load(&t->meter.raw_bytes);
-    artifact->stored_bytes = 0;
+    artifact->duration_ms = clock_monotonic_ms() - r->meter.started_ms;
+    artifact->raw_bytes = atomic_load(&r->meter.raw_bytes); /* how far it came */
+    artifact->stored_bytes = 0;                             /* nothing of it is left */
     memory_replace(&artifact->error_code, err_kind_name(why->kind));
     memory_replace(&artifact->error_message, why->text);
-    if (catalog_artifact_finish(t->catalog, artifact, &trouble) < 0)
+    if (catalog_artifact_finish(r->catalog, artifact, &trouble) < 0)
         log_warning("%s", trouble.text);
 }
 
-/* So that another machine's prune holds the group as well. */
-static void tell_stores(const struct taking *t)
-{
-    for (size_t i = 0; i < t->take->stores->count; i++) {
-        if (t->copies[i].state == CATALOG_COPY_COMPLETE)
-            (void)state_sync_try_push(t->catalog, t->take->stores->items[i],
-                                      t->artifact.id);
-    }
-}
-
 /* After it is complete nothing may turn it into a failure any more. */
-static void look_for_anomalies(struct taking *t, struct backup_result *result)
+static void check_anomalies(struct artifact_run *r, struct backup_result *result)
 {
     struct text why;
     struct err trouble = {0};
     text_init(&why, 400);
-    if (anomaly_find(t->catalog, &t->artifact, t->take->job->anomaly_shrink, &why,
+    if (anomaly_find(r->catalog, &r->artifact, r->spec->job->anomaly_shrink, &why,
                      &trouble) < 0) {
         log_warning("%s", trouble.text);
     } else if (why.length > 0) {
@@ -409,85 +396,91 @@ static void look_for_anomalies(struct taking *t, struct backup_result *result)
         log_warning("backup %s of \"%s\" is suspect: %s; prune holds its group until "
                     "`pgkeep accept` "
                     "clears it, or a normal one follows",
-                    t->artifact.id, t->artifact.database, why.data);
-        if (catalog_artifact_set_suspect(t->catalog, t->artifact.id, true, &trouble) < 0)
+                    r->artifact.id, r->artifact.database, why.data);
+        if (catalog_artifact_set_suspect(r->catalog, r->artifact.id, true, &trouble) < 0)
             log_warning("%s", trouble.text);
-        else
-            tell_stores(t);
+        /* Into the stores too, so that another machine's prune holds the group as well. */
+        for (size_t i = 0; trouble.kind == ERR_NONE && i < r->spec->stores->count; i++) {
+            if (r->copies[i].state == CATALOG_COPY_COMPLETE)
+                (void)state_sync_try_push(r->catalog, r->spec->stores->items[i],
+                                          r->artifact.id);
+        }
     }
     text_release(&why);
 }
 
-static void tell_outcome(struct taking *t, struct backup_result *result)
+/* Fewer copies than the job has stores: partial, and the first store that failed says why. */
+static void report_outcome(struct artifact_run *r, struct backup_result *result)
 {
     result->outcome = BACKUP_GOOD;
-    for (size_t i = 0; i < fanout_count(t->fanout); i++) {
-        const struct fanout_target *target = fanout_target(t->fanout, i);
+    for (size_t i = 0; i < fanout_count(r->fanout); i++) {
+        const struct fanout_target *target = fanout_target(r->fanout, i);
         if (target->failed.kind == ERR_NONE)
             continue;
         if (result->outcome == BACKUP_GOOD)
             result->err = target->failed;
         result->outcome = BACKUP_PARTIAL;
     }
-    look_for_anomalies(t, result);
+    check_anomalies(r, result);
 }
 
-static void release(struct taking *t)
+static void release(struct artifact_run *r)
 {
-    stop_dump(t);
-    fanout_free(t->fanout);
-    for (size_t i = 0; t->copies && i < copy_count(t); i++)
-        catalog_copy_release(&t->copies[i]);
-    free(t->copies);
-    free(t->pending);
-    free(t->manifest);
-    free(t->data_key);
-    free(t->index_key);
-    free(t->manifest_key);
-    manifest_facts_release(&t->facts);
-    catalog_artifact_release(&t->artifact);
+    stop_dump(r);
+    fanout_free(r->fanout);
+    for (size_t i = 0; r->copies && i < copy_count(r); i++)
+        catalog_copy_release(&r->copies[i]);
+    free(r->copies);
+    free(r->pending);
+    free(r->manifest);
+    free(r->data_key);
+    free(r->index_key);
+    free(r->manifest_key);
+    manifest_facts_release(&r->facts);
+    catalog_artifact_release(&r->artifact);
 }
 
-static void run(struct taking *t, struct backup_result *result)
+static void run(struct artifact_run *r, struct backup_result *result)
 {
-    const struct observer *observer = session_observer(t->take->session);
+    const struct observer *observer = session_observer(r->spec->session);
     struct err *err = &result->err;
     result->outcome = BACKUP_FAILED;
     /* A server that cannot be asked costs no row: nothing was begun. */
-    if (backup_facts_ask(t->take, &t->artifact, &t->facts.properties, &t->stored_estimate,
+    if (backup_facts_ask(r->spec, &r->artifact, &r->facts.properties, &r->stored_estimate,
                          err) < 0)
         return;
-    t->facts.has_properties = t->take->type != DUMP_GLOBALS;
-    name_keys(t);
-    if (begin_rows(t, err) < 0)
+    r->facts.has_properties = r->spec->type != DUMP_GLOBALS;
+    /* From here on there is a row, and every end of this run is written into it. */
+    if (begin_rows(r, err) < 0)
         return;
-    memcpy(result->id, t->artifact.id, ULID_SIZE);
-    meter_init(&t->meter, t->artifact.progress.estimate);
-    t->commit = (struct commit){.catalog = t->catalog,
-                                .artifact = &t->artifact,
-                                .copies = t->copies,
-                                .manifest_key = t->manifest_key,
-                                .min_copies = (size_t)t->take->job->min_copies};
-    observer_artifact(observer, &t->artifact, &t->meter);
-    int done = in_order(t, err);
+    memcpy(result->id, r->artifact.id, ULID_SIZE);
+    meter_init(&r->meter, r->artifact.progress.estimate);
+    r->commit = (struct commit){.catalog = r->catalog,
+                                .artifact = &r->artifact,
+                                .copies = r->copies,
+                                .manifest_key = r->manifest_key,
+                                .min_copies = (size_t)r->spec->job->min_copies};
+    observer_artifact(observer, &r->artifact, &r->meter);
+    int done = in_order(r, err);
     observer_artifact_end(observer);
     if (done == 0)
-        tell_outcome(t, result);
+        report_outcome(r, result);
     /* A backup that its stores hold is never called failed: the catalog is behind, see
      * commit.h. */
-    else if (!t->commit.committed)
-        record_failure(t, err);
+    else if (!r->commit.committed)
+        record_failure(r, err);
 }
 
-int backup_artifact(const struct backup_artifact *take, struct backup_result *result,
+int backup_artifact(const struct backup_artifact *spec, struct backup_result *result,
                     struct err *err)
 {
-    struct taking t = {.take = take, .catalog = session_catalog(take->session)};
-    manifest_facts_init(&t.facts);
-    backup_facts_describe(take, &t.artifact);
-    result->database = memory_strdup(take->database);
-    run(&t, result);
-    release(&t);
+    struct artifact_run r = {.spec = spec, .catalog = session_catalog(spec->session)};
+    manifest_facts_init(&r.facts);
+    backup_facts_describe(spec, &r.artifact);
+    result->database = memory_strdup(spec->database);
+    run(&r, result);
+    release(&r);
+    /* One backup that fails is the caller's result, not its end; a cancel ends the whole job. */
     if (result->outcome != BACKUP_FAILED || result->err.kind != ERR_CANCELLED)
         return 0;
     *err = result->err;

@@ -25,7 +25,7 @@ struct backup_artifact {
 
 /* 0: outcome in *result (GOOD, PARTIAL or FAILED with result->err). -1: ERR_CANCELLED,
  * after everything was undone; result is filled in all the same. */
-int backup_artifact(const struct backup_artifact *take, struct backup_result *result,
+int backup_artifact(const struct backup_artifact *spec, struct backup_result *result,
                     struct err *err) MUST_USE;
 
 #endif

@@ -12,10 +12,10 @@
 
 /* Every pattern under the name of its key, or of its option where the command line gave it:
  * that tells a regular backup from one that somebody cut down by hand (catalog/db/pairs.h). */
-static void add_filters(const struct backup_artifact *take,
+static void add_filters(const struct backup_artifact *spec,
                         struct catalog_artifact *artifact)
 {
-    const struct dump_filters *filters = &take->source->filters;
+    const struct dump_filters *filters = &spec->source->filters;
     const struct {
         const char *key;
         const struct strlist *patterns;
@@ -28,8 +28,8 @@ static void add_filters(const struct backup_artifact *take,
     };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         const struct option *option = option_find(OPTION_SOURCE, lists[i].key);
-        char *name = settings_is_argument(session_settings(take->session), option,
-                                          take->source->name)
+        char *name = settings_is_argument(session_settings(spec->session), option,
+                                          spec->source->name)
                          ? memory_format("--%s", option->argument)
                          : memory_strdup(lists[i].key);
         for (size_t j = 0; j < lists[i].patterns->count; j++)
@@ -38,43 +38,43 @@ static void add_filters(const struct backup_artifact *take,
     }
 }
 
-static void add_tags(struct catalog_artifact *artifact, const struct strlist *tags)
+void backup_facts_describe(const struct backup_artifact *spec,
+                           struct catalog_artifact *artifact)
 {
-    for (size_t i = 0; i < tags->count; i++) {
-        const char *equals = strchr(tags->items[i], '=');
-        char *name = memory_strndup(tags->items[i], (size_t)(equals - tags->items[i]));
+    bool globals = spec->type == DUMP_GLOBALS;
+    char host[256] = "";
+    catalog_artifact_init(artifact);
+    /* What it is called, and the group that retention counts it in. */
+    ulid_new(artifact->id, clock_now_ms());
+    memory_replace(&artifact->job,
+                   session_settings(spec->session)->adhoc ? "" : spec->job->name);
+    memory_replace(&artifact->source, spec->source->name);
+    memory_replace(&artifact->database, spec->database);
+    memory_replace(&artifact->type, dump_type_name(spec->type));
+    /* pg_dumpall writes text only. */
+    memory_replace(&artifact->format,
+                   dump_format_name(globals ? DUMP_PLAIN : spec->job->format));
+    memory_replace(&artifact->compression, codec_name(spec->job->codec.kind));
+    artifact->level = codec_effective_level(spec->job->codec);
+    artifact->tries = 1;
+    artifact->started = artifact->time = clock_now();
+
+    /* What people gave it, and what made it. */
+    memory_replace(&artifact->name, spec->name);
+    memory_replace(&artifact->description, spec->job->description);
+    memory_replace(&artifact->pgkeep_version, PGKEEP_VERSION);
+    memory_replace(&artifact->pg_dump_version, spec->programs->version);
+    if (gethostname(host, sizeof host - 1) == 0)
+        memory_replace(&artifact->hostname, host);
+    /* The settings were checked: every tag has its `=`. */
+    for (size_t i = 0; i < spec->job->tags.count; i++) {
+        const char *tag = spec->job->tags.items[i], *equals = strchr(tag, '=');
+        char *name = memory_strndup(tag, (size_t)(equals - tag));
         catalog_pairs_add(&artifact->tags, name, equals + 1);
         free(name);
     }
-}
-
-void backup_facts_describe(const struct backup_artifact *take,
-                           struct catalog_artifact *artifact)
-{
-    bool globals = take->type == DUMP_GLOBALS;
-    char host[256] = "";
-    catalog_artifact_init(artifact);
-    ulid_new(artifact->id, clock_now_ms());
-    memory_replace(&artifact->job,
-                   session_settings(take->session)->adhoc ? "" : take->job->name);
-    memory_replace(&artifact->source, take->source->name);
-    memory_replace(&artifact->database, take->database);
-    memory_replace(&artifact->type, dump_type_name(take->type));
-    memory_replace(&artifact->format,
-                   dump_format_name(globals ? DUMP_PLAIN : take->job->format));
-    memory_replace(&artifact->compression, codec_name(take->job->codec.kind));
-    artifact->level = codec_effective_level(take->job->codec);
-    artifact->tries = 1;
-    artifact->started = artifact->time = clock_now();
-    memory_replace(&artifact->name, take->name);
-    memory_replace(&artifact->description, take->job->description);
-    memory_replace(&artifact->pgkeep_version, PGKEEP_VERSION);
-    memory_replace(&artifact->pg_dump_version, take->programs->version);
-    if (gethostname(host, sizeof host - 1) == 0)
-        memory_replace(&artifact->hostname, host);
-    add_tags(artifact, &take->job->tags);
     if (!globals)
-        add_filters(take, artifact);
+        add_filters(spec, artifact);
 }
 
 /* "localhost" and a socket are this machine's; elsewhere they would be another's. */
@@ -114,28 +114,30 @@ static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
 }
 
 /* What the server says of this database, and whether a dump of it would be whole. */
-int backup_facts_ask(const struct backup_artifact *take, struct catalog_artifact *artifact,
+int backup_facts_ask(const struct backup_artifact *spec, struct catalog_artifact *artifact,
                      struct server_properties *properties, uint64_t *stored,
                      struct err *err)
 {
-    bool globals = take->type == DUMP_GLOBALS;
+    bool globals = spec->type == DUMP_GLOBALS;
     uint64_t size = 0;
-    struct server *server = server_connect(take->conninfo, globals ? NULL : take->database,
-                                           session_cancel(take->session), err);
+    struct server *server = server_connect(spec->conninfo, globals ? NULL : spec->database,
+                                           session_cancel(spec->session), err);
     int result = -1;
     if (server == NULL)
         return -1;
+    /* Whose data this is: two servers of one name must not prune each other's backups. */
     memory_replace(&artifact->server_version, server_version_text(server));
     free(artifact->origin);
     artifact->origin =
         origin_of(artifact->hostname, server_host(server), server_port(server));
-    bool rows = take->type != DUMP_SCHEMA;
-    if (!globals && (server_preflight(server, &take->source->filters, rows, err) < 0 ||
+    /* Asked of a whole database only; row security matters where rows are dumped. */
+    bool rows = spec->type != DUMP_SCHEMA;
+    if (!globals && (server_preflight(server, &spec->source->filters, rows, err) < 0 ||
                      server_size(server, &size, err) < 0 ||
                      server_properties(server, properties, err) < 0))
         goto cleanup;
-    result = estimate(session_catalog(take->session), artifact,
-                      take->type == DUMP_SCHEMA ? 0 : size, stored, err);
+    result = estimate(session_catalog(spec->session), artifact,
+                      spec->type == DUMP_SCHEMA ? 0 : size, stored, err);
 cleanup:
     server_free(server);
     return result;
@@ -152,6 +154,7 @@ void backup_facts_of_stream(struct catalog_artifact *artifact,
     artifact->stored_bytes = result->stored_bytes;
     memory_replace(&artifact->sha256, digest_hex(result->stored_sha256, SHA256_SIZE, hex));
     memory_replace(&artifact->raw_sha256, digest_hex(result->raw_sha256, SHA256_SIZE, hex));
+    /* The text of a plain dump is read for its tables; a custom archive is not. */
     artifact->row_count = counted ? 0 : CATALOG_UNKNOWN_ROWS;
     for (size_t i = 0; i < result->table_count; i++) {
         const struct stream_table *table = &result->tables[i];

@@ -1,5 +1,5 @@
 /*
- * In the order of the table in transfer.h: source, row in the target, data, index,
+ * In the order of the table in copy_artifact.h: source, row in the target, data, index,
  * manifest. claim decides what an earlier copy or try means; from then on the row is ours
  * (`reopened`), and whatever fails is undone or noted.
  */
@@ -47,22 +47,13 @@ const char *copy_artifact_outcome_name(enum copy_artifact_outcome outcome)
 
 /* ---- the source ---- */
 
-static int check_index(const struct transfer *t, const struct manifest_facts *facts,
-                       struct err *err)
-{
-    unsigned char sum[SHA256_SIZE];
-    char hex[SHA256_HEX];
-    digest_sha256(t->index.data, t->index.length, sum);
-    if (strcmp(digest_hex(sum, sizeof sum, hex), facts->index_sha256) == 0)
-        return 0;
-    return err_set(err, ERR_CORRUPT, "the chunk index is not what was stored: %s",
-                   facts->index_key);
-}
-
 /* The very bytes of the manifest go on, after they were read as ours. */
 static int read_manifest(struct transfer *t, struct err *err)
 {
     struct store *store = copy_reader_repository(t->retrieve)->store;
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    bool absent = false;
     if (repository_require_manifest(store, t->artifact.id, &t->manifest, err) < 0)
         return -1;
     const struct manifest_facts *facts = &t->manifest.manifest.facts;
@@ -70,21 +61,28 @@ static int read_manifest(struct transfer *t, struct err *err)
     t->has_index = facts->index_key != NULL;
     memory_replace(&t->copy.key, facts->key);
     memory_replace(&t->copy.index_key, facts->index_key);
+    /* Two descriptions of one backup: where they differ nobody can say which copy is good. */
     if (strcmp(says->sha256, t->artifact.sha256) != 0 ||
         says->stored_bytes != t->artifact.stored_bytes)
         return err_set(err, ERR_CORRUPT,
                        "the manifest says another hash or size than the catalog");
     if (!t->has_index)
         return 0;
-    bool absent = false;
+
+    /* The index is small enough to be read before the data: a broken one is found early. */
     if (store_get(store, facts->index_key, &t->index, &absent, err) < 0)
         return -1;
     if (absent)
         return err_set(err, ERR_NOT_FOUND, "store \"%s\": the chunk index is missing: %s",
                        store_name(store), facts->index_key);
-    return check_index(t, facts, err);
+    digest_sha256(t->index.data, t->index.length, sum);
+    if (strcmp(digest_hex(sum, sizeof sum, hex), facts->index_sha256) == 0)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "the chunk index is not what was stored: %s",
+                   facts->index_key);
 }
 
+/* Leased, so that no prune takes it away while it is read. */
 static int open_source(struct transfer *t, struct err *err)
 {
     struct copy_reader_spec from = {.session = t->spec->session,
@@ -94,6 +92,7 @@ static int open_source(struct transfer *t, struct err *err)
     t->retrieve = copy_reader_open(&from, err);
     if (t->retrieve == NULL)
         return -1;
+    /* Asked for by its store, a copy is opened although it was found broken. */
     const struct catalog_copy *copy = copy_reader_copy(t->retrieve);
     if (copy->state != CATALOG_COPY_COMPLETE)
         return err_set(err, ERR_NOT_FOUND,
@@ -102,6 +101,7 @@ static int open_source(struct transfer *t, struct err *err)
     return read_manifest(t, err);
 }
 
+/* All stored bytes, hashed on the way: what differs from the catalog ends it. */
 static int read_source(struct transfer *t, struct stream_sink sink, struct meter *meter,
                        struct err *err)
 {
@@ -113,6 +113,7 @@ static int read_source(struct transfer *t, struct stream_sink sink, struct meter
 
 /* ---- the row in the target ---- */
 
+/* The manifest first, whatever goes: without it the copy is no backup any more. */
 static int remove_manifest(struct transfer *t, struct err *err)
 {
     char *key = keys_manifest(t->artifact.id);
@@ -121,11 +122,12 @@ static int remove_manifest(struct transfer *t, struct err *err)
     return result == 0 ? 0 : err_context(err, "the copy there cannot be replaced");
 }
 
-static int insert(struct transfer *t, struct err *err)
+static int insert_row(struct transfer *t, struct err *err)
 {
     bool there = false;
     if (repository_manifest_exists(t->store, t->artifact.id, &there, err) < 0)
         return -1;
+    /* Another machine's: overwritten, it would be gone before ours is proven. */
     if (there) {
         err_set(err, ERR_UNSAFE,
                 "store \"%s\" holds a copy of %s already that this catalog does not know",
@@ -140,6 +142,7 @@ static int insert(struct transfer *t, struct err *err)
     return 0;
 }
 
+/* The row says `uploading` and names this process as its owner. */
 static int reopen(struct transfer *t, struct err *err)
 {
     if (catalog_copy_reopen(t->catalog, t->copy.id, err) < 0)
@@ -148,33 +151,24 @@ static int reopen(struct transfer *t, struct err *err)
     return 0;
 }
 
-/* To its end, before anything in the target is given up for it. */
-static int prove_source(struct transfer *t, struct err *err)
+/* A broken copy, or one that was deleted, gives way to a new one. */
+static int replace(struct transfer *t, struct err *err)
 {
     struct stream_sink nowhere = {0};
-    return read_source(t, nowhere, NULL, err);
-}
-
-/* Its manifest goes while it still counts as broken: once it is `uploading`, a manifest
- * would mean that all is there (recover.h). And not before the source was read to its end:
- * of two broken copies none is given up for the other. */
-static int replace_broken(struct transfer *t, struct err *err)
-{
-    if (prove_source(t, err) < 0)
+    bool broken = t->copy.state != CATALOG_COPY_DELETED, there = broken;
+    /* Another machine may have put a copy there since ours was deleted, and it may be the
+     * only good one. */
+    if (!broken && repository_manifest_exists(t->store, t->artifact.id, &there, err) < 0)
+        return -1;
+    /* The source is read to its end before anything in the target is given up for it: of two
+     * broken copies none is given up for the other. */
+    if (there && read_source(t, nowhere, NULL, err) < 0)
         return -1;
     t->replaces = true;
-    t->result->outcome = COPY_ARTIFACT_HEALED;
-    return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
-}
-
-/* Another machine may have put a copy there since, and it may be the only good one. */
-static int replace_deleted(struct transfer *t, struct err *err)
-{
-    bool there = false;
-    if (repository_manifest_exists(t->store, t->artifact.id, &there, err) < 0 ||
-        (there && prove_source(t, err) < 0))
-        return -1;
-    t->replaces = true;
+    if (broken)
+        t->result->outcome = COPY_ARTIFACT_HEALED;
+    /* The manifest goes while the row still counts as broken: once it is `uploading`, a
+     * manifest would mean that all is there (recover.h). */
     return remove_manifest(t, err) < 0 ? -1 : reopen(t, err);
 }
 
@@ -191,9 +185,11 @@ static int finish_or_clear(struct transfer *t, struct err *err)
     return 0;
 }
 
+/* An earlier try that did not end. */
 static int continue_upload(struct transfer *t, struct err *err)
 {
     bool there = false;
+    /* Not known to be dead is alive: a process on another machine cannot be asked. */
     if (t->copy.owner_state != OWNER_DEAD)
         return err_set(err, ERR_BUSY,
                        "store \"%s\": %s is being copied there already (its process: %s)",
@@ -213,36 +209,7 @@ static int continue_upload(struct transfer *t, struct err *err)
     return reopen(t, err);
 }
 
-static int clear_failed(struct transfer *t, struct err *err)
-{
-    return t->copy.begun ? finish_or_clear(t, err) : reopen(t, err);
-}
-
-static int claim_row(struct transfer *t, struct err *err)
-{
-    switch (t->copy.state) {
-    case CATALOG_COPY_COMPLETE:
-        t->result->outcome = COPY_ARTIFACT_PRESENT;
-        return 0;
-    case CATALOG_COPY_MISSING:
-    case CATALOG_COPY_DAMAGED:
-        return replace_broken(t, err);
-    case CATALOG_COPY_DELETED:
-        return replace_deleted(t, err);
-    case CATALOG_COPY_UPLOADING:
-        return continue_upload(t, err);
-    case CATALOG_COPY_FAILED:
-        return clear_failed(t, err);
-    case CATALOG_COPY_DELETING:
-    case CATALOG_COPY_LOCKED:
-    case CATALOG_COPY_BLOCKED:
-    case CATALOG_COPY_STATES:
-        break;
-    }
-    return err_set(err, ERR_UNSAFE, "the copy in store \"%s\" is %s: it is being deleted",
-                   t->target->name, catalog_copy_state_name(t->copy.state));
-}
-
+/* What an earlier copy or try in the target means, by the state of its row. */
 static int claim(struct transfer *t, struct err *err)
 {
     struct catalog_copy row = {0};
@@ -252,7 +219,7 @@ static int claim(struct transfer *t, struct err *err)
     if (catalog_copy_find(t->catalog, t->artifact.id, t->target->id, &row, err) < 0)
         return -1;
     if (row.id == 0)
-        return insert(t, err);
+        return insert_row(t, err);
     /* The keys stand in the manifest, which is copied as it is; under others it would be a
      * lie. */
     bool same = strcmp(row.key, t->copy.key) == 0;
@@ -260,11 +227,34 @@ static int claim(struct transfer *t, struct err *err)
     t->copy = row;
     if (!same)
         return err_set(err, ERR_CORRUPT, "the copies have different keys: %s", row.key);
-    return claim_row(t, err);
+
+    switch (t->copy.state) {
+    case CATALOG_COPY_COMPLETE:
+        t->result->outcome = COPY_ARTIFACT_PRESENT;
+        return 0;
+    case CATALOG_COPY_MISSING:
+    case CATALOG_COPY_DAMAGED:
+    case CATALOG_COPY_DELETED:
+        return replace(t, err);
+    case CATALOG_COPY_UPLOADING:
+        return continue_upload(t, err);
+    case CATALOG_COPY_FAILED:
+        /* One that never began left nothing in the store. */
+        return t->copy.begun ? finish_or_clear(t, err) : reopen(t, err);
+    case CATALOG_COPY_DELETING:
+    case CATALOG_COPY_LOCKED:
+    case CATALOG_COPY_BLOCKED:
+    case CATALOG_COPY_STATES:
+        break;
+    }
+    /* What is being deleted is not called back: some of it may be gone already. */
+    return err_set(err, ERR_UNSAFE, "the copy in store \"%s\" is %s: it is being deleted",
+                   t->target->name, catalog_copy_state_name(t->copy.state));
 }
 
 /* ---- the data ---- */
 
+/* Before the first byte goes out: what a crash leaves can be found again. */
 static int note_pending(void *context, const char *handle, struct err *err)
 {
     struct transfer *t = context;
@@ -276,6 +266,7 @@ static int try_to_continue(struct transfer *t, const struct store_upload_spec *s
                            struct store_upload **upload, struct fanout_there *there,
                            struct err *err)
 {
+    /* The store says which parts it has: nothing is sent twice. */
     *upload = store_upload_resume(t->store, spec, t->handle, &there->bytes,
                                   &there->next_part, err);
     if (*upload == NULL && err->kind != ERR_NOT_FOUND)
@@ -315,6 +306,7 @@ static int begin_upload(struct transfer *t, struct err *err)
         target.upload = store_upload_begin(t->store, &spec, err);
     if (target.upload == NULL)
         return -1;
+    /* A fanout of one: the same parts, bounds of memory and retries as a backup. */
     t->fanout = fanout_new_object(t->artifact.stored_bytes,
                                   session_settings(t->spec->session)->part_budget, &there);
     fanout_add(t->fanout, &target);
@@ -332,9 +324,17 @@ static int remove_replaced(struct transfer *t, struct err *err)
     return err_context(err, "the copy there cannot be replaced");
 }
 
-static int finish_data(struct transfer *t, struct err *err)
+/* From the first byte to a visible object. */
+static int send_data(struct transfer *t, struct err *err)
 {
     struct store_object object = {0};
+    if (begin_upload(t, err) < 0)
+        return -1;
+    struct stream_sink sink = {.write = fanout_write, .context = t->fanout};
+    /* All of the source was right and all of it is stored, before an earlier copy goes. */
+    if (read_source(t, sink, &t->meter, err) < 0 || fanout_end(t->fanout, err) < 0 ||
+        remove_replaced(t, err) < 0)
+        return -1;
     /* Before the call, not after it: an answer that is lost leaves the object there. */
     t->finishing = true;
     if (store_upload_finish(fanout_target(t->fanout, 0)->upload, &object, err) < 0)
@@ -345,19 +345,8 @@ static int finish_data(struct transfer *t, struct err *err)
     memory_replace(&t->copy.etag, object.etag);
     memory_replace(&t->copy.version, object.version);
     store_object_release(&object);
+    /* Parts of an earlier try were not sent by us: are they what we would have sent? */
     return fanout_check_skipped(t->fanout, t->copy.key, err);
-}
-
-static int send_data(struct transfer *t, struct err *err)
-{
-    if (begin_upload(t, err) < 0)
-        return -1;
-    struct stream_sink sink = {.write = fanout_write, .context = t->fanout};
-    if (read_source(t, sink, &t->meter, err) < 0)
-        return -1;
-    if (fanout_end(t->fanout, err) < 0 || remove_replaced(t, err) < 0)
-        return -1;
-    return finish_data(t, err);
 }
 
 /* ---- the whole ---- */
@@ -368,6 +357,7 @@ static int put(struct transfer *t, const char *key, const struct text *text,
     return store_put(t->store, key, text->data, text->length, false, err);
 }
 
+/* Data, index, then the manifest, as in a backup; then the catalog. */
 static int send_all(struct transfer *t, struct err *err)
 {
     char *key = keys_manifest(t->artifact.id);
@@ -384,16 +374,6 @@ static int send_all(struct transfer *t, struct err *err)
     return result;
 }
 
-/* Whether finishing the upload failed before or after it had its effect. Data that is there
- * may as well be another machine's: it stays for recovery, which looks for a manifest first. */
-static bool data_is_absent(struct transfer *t)
-{
-    struct err trouble = {0};
-    bool exists = true;
-    return repository_object_exists(t->store, t->copy.key, &exists, NULL, &trouble) == 0 &&
-           !exists;
-}
-
 /* True: nothing of this try, or of what it was to replace, is left. What another machine
  * may have put there is not ours to remove. */
 static bool undo(struct transfer *t, const struct err *why)
@@ -402,19 +382,27 @@ static bool undo(struct transfer *t, const struct err *why)
     /* One that was never taken up is still open, and nobody else knows its handle. */
     bool given_up = t->fanout == NULL && t->handle != NULL;
     bool clean = true;
+    /* The upload, unless the fanout dropped and undid it already. */
     if (t->fanout) {
         if (fanout_alive(t->fanout) > 0)
             fanout_undo(t->fanout, 0, why);
         clean = fanout_target(t->fanout, 0)->undone;
     }
+    /* A handle of its own, whose calls a cancel does not stop. */
     struct store *store = t->store;
     t->store = store_cleaner(store);
     if (given_up && store_abort_pending(t->store, t->copy.key, t->handle, &trouble) < 0) {
         log_debug("undoing the copy: %s", trouble.text);
         clean = false;
     }
-    if (t->finishing && !t->replaces)
-        clean = data_is_absent(t) && clean;
+    /* Did finishing the upload fail before or after it had its effect? Data that is there may
+     * as well be another machine's: it stays for recovery, which looks for a manifest first. */
+    if (t->finishing && !t->replaces) {
+        bool exists = true;
+        if (repository_object_exists(t->store, t->copy.key, &exists, NULL, &trouble) < 0 ||
+            exists)
+            clean = false;
+    }
     if ((t->committing && remove_manifest(t, &trouble) < 0) ||
         remove_replaced(t, &trouble) < 0) {
         log_debug("undoing the copy: %s", trouble.text);
@@ -425,33 +413,23 @@ static bool undo(struct transfer *t, const struct err *why)
     return clean;
 }
 
-static void give_up(struct transfer *t, const struct err *why)
-{
-    struct err trouble = {0};
-    bool clean = undo(t, why);
-    if (catalog_copy_fail(t->catalog, t->copy.id, why->text, clean, &trouble) < 0)
-        log_warning("%s", trouble.text);
-}
-
-static int open_target(struct transfer *t, struct err *err)
-{
-    t->target = session_repository(t->spec->session, t->spec->to, true, err);
-    if (t->target == NULL)
-        return -1;
-    repository_be_patient(t->target);
-    t->store = t->target->store;
-    return 0;
-}
-
-static int load(struct transfer *t, struct err *err)
+/* Everything that can be refused, before anything is sent. */
+static int prepare(struct transfer *t, struct err *err)
 {
     if (catalog_artifact_load(t->catalog, t->spec->id, CATALOG_WITH_COPIES, &t->artifact,
                               err) < 0)
         return -1;
-    if (t->artifact.status == CATALOG_COMPLETE)
-        return 0;
-    return err_set(err, ERR_USAGE, "backup %s is %s: only a complete one can be copied",
-                   t->artifact.id, catalog_status_name(t->artifact.status));
+    if (t->artifact.status != CATALOG_COMPLETE)
+        return err_set(err, ERR_USAGE, "backup %s is %s: only a complete one can be copied",
+                       t->artifact.id, catalog_status_name(t->artifact.status));
+    if (open_source(t, err) < 0)
+        return -1;
+    t->target = session_repository(t->spec->session, t->spec->to, true, err);
+    if (t->target == NULL)
+        return -1;
+    t->store = t->target->store;
+    repository_be_patient(t->target);
+    return claim(t, err);
 }
 
 static void release(struct transfer *t)
@@ -470,13 +448,12 @@ int copy_artifact_run(const struct copy_artifact_spec *spec,
 {
     struct transfer t = {
         .spec = spec, .catalog = session_catalog(spec->session), .result = result};
-    int done = -1;
+    struct err trouble = {0};
     *result = (struct copy_artifact_result){.outcome = COPY_ARTIFACT_COPIED};
     t.manifest.absent = true;
     text_init(&t.index, INDEX_MAX);
-    if (load(&t, err) == 0 && open_source(&t, err) == 0 && open_target(&t, err) == 0 &&
-        claim(&t, err) == 0)
-        done = 0;
+    int done = prepare(&t, err);
+    /* Not reopened: what is there is whole already. */
     if (done == 0 && t.reopened) {
         const struct observer *observer = session_observer(spec->session);
         /* No estimate: only stored bytes move, and the percentage is one of raw bytes. */
@@ -485,9 +462,14 @@ int copy_artifact_run(const struct copy_artifact_spec *spec,
         observer_phase(observer, spec->to);
         done = send_all(&t, err);
         observer_artifact_end(observer);
-        if (done < 0)
-            give_up(&t, err);
-        else
+        if (done < 0) {
+            /* The row says whether anything of this try is left. */
+            bool clean = undo(&t, err);
+            if (catalog_copy_fail(t.catalog, t.copy.id, err->text, clean, &trouble) < 0)
+                log_warning("%s", trouble.text);
+        }
+        /* The catalog in the store learns of the copy now, not with the next backup. */
+        if (done == 0)
             (void)state_sync_try_push(t.catalog, t.target, t.artifact.id);
     }
     result->bytes = t.artifact.stored_bytes;

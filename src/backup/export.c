@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Where the bytes go; its descriptor is the caller's. */
 struct target {
     int fd;
     const char *name; /* for errors */
@@ -22,6 +23,7 @@ static int write_fd(void *context, const void *data, size_t size, struct err *er
     return err_errno(err, ERR_SYSTEM, "writing %s", target->name);
 }
 
+/* The copy through its hashes into the target; *store tells which one was read. */
 static int run(const struct export_spec *spec, struct target *target, char **store,
                struct err *err)
 {
@@ -51,7 +53,8 @@ static int refuse_existing(const char *path, struct err *err)
     return err_hint(err, "--force replaces it");
 }
 
-/* Under its final name only now; without force never over another file. */
+/* Under its final name only now. A link fails where a file is, so that without force nothing is
+ * replaced, not even what came while we were reading; not every filesystem has links. */
 static int publish(const char *temp, const struct export_spec *spec, struct err *err)
 {
     if (!spec->force && link(temp, spec->output) == 0)
@@ -64,6 +67,7 @@ static int publish(const char *temp, const struct export_spec *spec, struct err 
     return file_sync_folder_of(spec->output, err);
 }
 
+/* Into a file beside the final one, on the same filesystem: half a backup never has its name. */
 static int run_file(const struct export_spec *spec, char **store, struct err *err)
 {
     char *temp = memory_format("%s.XXXXXX", spec->output);
@@ -75,6 +79,7 @@ static int run_file(const struct export_spec *spec, char **store, struct err *er
         return -1;
     }
     result = run(spec, &target, store, err);
+    /* On the disk before it gets its name, else a crash could leave the name without data. */
     if (result == 0 && fsync(target.fd) < 0)
         result = err_errno(err, ERR_SYSTEM, "%s", spec->output);
     if (close(target.fd) < 0 && result == 0)
@@ -90,7 +95,7 @@ static int run_file(const struct export_spec *spec, char **store, struct err *er
 /* What is there already: said before hours of download, not after them. *special: a pipe,
  * /dev/null, a device; there is nothing to rename to. A disk holds something, as a file
  * does. */
-static int look(const struct export_spec *spec, bool *special, struct err *err)
+static int check_output(const struct export_spec *spec, bool *special, struct err *err)
 {
     struct stat info;
     *special = false;
@@ -104,6 +109,7 @@ static int look(const struct export_spec *spec, bool *special, struct err *err)
     return 0;
 }
 
+/* Straight into it: nothing can be renamed over a device. */
 static int run_special(const struct export_spec *spec, char **store, struct err *err)
 {
     struct target target = {.fd = open(spec->output, O_WRONLY | O_CLOEXEC),
@@ -124,7 +130,7 @@ int export_run(const struct export_spec *spec, char **store, struct err *err)
     bool special = false;
     if (spec->output == NULL)
         return run(spec, &target, store, err);
-    if (look(spec, &special, err) < 0)
+    if (check_output(spec, &special, err) < 0)
         return -1;
     return special ? run_special(spec, store, err) : run_file(spec, store, err);
 }

@@ -79,25 +79,31 @@ static int find_programs(struct restore_run *r, const struct server *server,
                          &r->programs, err);
 }
 
-/* The database that one connects to in order to make another. */
-static struct server *connect_maintenance(const char *conninfo, const struct cancel *cancel,
-                                          struct err *err)
-{
-    struct err second = {0};
-    struct server *server = server_connect(conninfo, "postgres", cancel, err);
-    if (server == NULL)
-        server = server_connect(conninfo, "template1", cancel, &second);
-    return server;
-}
-
+/* --create: the database must not be there yet. */
 static int create_database(struct restore_run *r, struct err *err)
 {
+    const struct cancel *cancel = session_cancel(r->spec->from.session);
+    struct repository_manifest found;
+    struct err second = {0};
     bool exists = false;
-    struct server *server =
-        connect_maintenance(r->spec->conninfo, session_cancel(r->spec->from.session), err);
-    int result = -1;
+    /* Owner, encoding and settings of the source: only the manifest has them. */
+    int result = repository_require_manifest(copy_reader_repository(r->retrieve)->store,
+                                             r->artifact->id, &found, err);
+    if (result == 0) {
+        r->properties = found.manifest.facts.properties; /* moves */
+        found.manifest.facts.properties = (struct server_properties){0};
+    }
+    repository_manifest_release(&found);
+    if (result < 0)
+        return -1;
+
+    /* One connects to a database in order to make another; `postgres` may be missing. */
+    struct server *server = server_connect(r->spec->conninfo, "postgres", cancel, err);
+    if (server == NULL)
+        server = server_connect(r->spec->conninfo, "template1", cancel, &second);
     if (server == NULL)
         return -1;
+    result = -1;
     if (server_database_exists(server, r->database, &exists, err) < 0)
         goto cleanup;
     if (exists) {
@@ -105,6 +111,7 @@ static int create_database(struct restore_run *r, struct err *err)
         err_hint(err, "without --create it is restored into, if it is empty");
         goto cleanup;
     }
+    /* Programs before the database: one that cannot be filled is not made. */
     if (find_programs(r, server, err) < 0)
         goto cleanup;
     result = server_create_database(server, r->database, &r->properties, err);
@@ -114,25 +121,15 @@ cleanup:
     return result;
 }
 
-static int check_empty(struct restore_run *r, struct server *server, struct err *err)
-{
-    uint64_t tables = 0;
-    if (r->globals || r->spec->into_nonempty)
-        return 0;
-    if (server_user_tables(server, &tables, err) < 0)
-        return -1;
-    if (tables == 0)
-        return 0;
-    err_set(err, ERR_DATABASE, "database \"%s\" is not empty: it has %llu tables",
-            r->database, (unsigned long long)tables);
-    return err_hint(err, "restore into a new one with --create, or say --into-nonempty");
-}
-
+/* Without --create: it must be there, and empty unless the user says otherwise. */
 static int check_target(struct restore_run *r, struct err *err)
 {
     struct server *server =
         server_connect(r->spec->conninfo, NULL, session_cancel(r->spec->from.session), err);
+    uint64_t tables = 0;
+    int result = 0;
     if (server == NULL) {
+        /* libpq has no code for this, only its text. */
         char *missing = memory_format("database \"%s\" does not exist", r->database);
         if (strstr(err->text, missing) != NULL) {
             err_set(err, ERR_DATABASE, "%s", missing);
@@ -141,31 +138,19 @@ static int check_target(struct restore_run *r, struct err *err)
         free(missing);
         return -1;
     }
-    int result = check_empty(r, server, err);
+    /* Globals go into every server, which always has some. */
+    if (!r->globals && !r->spec->into_nonempty)
+        result = server_user_tables(server, &tables, err);
+    if (result == 0 && tables > 0) {
+        err_set(err, ERR_DATABASE, "database \"%s\" is not empty: it has %llu tables",
+                r->database, (unsigned long long)tables);
+        result =
+            err_hint(err, "restore into a new one with --create, or say --into-nonempty");
+    }
     if (result == 0)
         result = find_programs(r, server, err);
     server_free(server);
     return result;
-}
-
-static int read_properties(struct restore_run *r, struct err *err)
-{
-    struct repository_manifest found;
-    int result = repository_require_manifest(copy_reader_repository(r->retrieve)->store,
-                                             r->artifact->id, &found, err);
-    if (result == 0) {
-        r->properties = found.manifest.facts.properties; /* moves */
-        found.manifest.facts.properties = (struct server_properties){0};
-    }
-    repository_manifest_release(&found);
-    return result;
-}
-
-static int prepare_target(struct restore_run *r, struct err *err)
-{
-    if (!r->spec->create)
-        return check_target(r, err);
-    return read_properties(r, err) < 0 ? -1 : create_database(r, err);
 }
 
 /* ---- the bytes ---- */
@@ -208,58 +193,44 @@ static int feed(struct restore_run *r, struct err *err)
     return result;
 }
 
-static int apply_properties(struct restore_run *r, struct err *err)
-{
-    struct server *server =
-        server_connect(r->spec->conninfo, NULL, session_cancel(r->spec->from.session), err);
-    if (server == NULL)
-        return -1;
-    int result = server_apply_properties(server, r->database, &r->properties, err);
-    server_free(server);
-    return result;
-}
-
-/* A database that is half there must not look like one that is whole. */
-static void tell_incomplete(const struct restore_run *r, struct err *err)
-{
-    if (r->globals)
-        err_context(err, "roles and tablespaces may be incomplete now");
-    else if (r->created)
-        err_context(err,
-                    "database \"%s\" was created and is incomplete (drop it before "
-                    "trying again)",
-                    r->database);
-    else
-        err_context(err, "database \"%s\" may be incomplete now", r->database);
-}
-
-/* libpq would take the one named like the user: a backup is not to end in `postgres`. */
-static int check_named(const struct restore_run *r, struct err *err)
-{
-    if (r->globals || conninfo_names_database(r->spec->conninfo))
-        return 0;
-    err_set(err, ERR_USAGE, "--to does not say which database");
-    return err_hint(err, "as --to 'host=db2 dbname=shop_restored'");
-}
-
 static int run(struct restore_run *r, struct err *err)
 {
+    const char *conninfo = r->spec->conninfo;
     struct copy_reader_spec from = r->spec->from;
     from.purpose = "being restored";
-    if (check_named(r, err) < 0)
-        return -1;
-    r->database = conninfo_database(r->spec->conninfo, err);
+    /* libpq would use the one named like the user: a backup is not to end in `postgres`. */
+    if (!r->globals && !conninfo_names_database(conninfo)) {
+        err_set(err, ERR_USAGE, "--to does not say which database");
+        return err_hint(err, "as --to 'host=db2 dbname=shop_restored'");
+    }
+    r->database = conninfo_database(conninfo, err);
     if (r->database == NULL || check_options(r, err) < 0)
         return -1;
+    /* The copy before the target: no database is made for bytes that cannot be read. */
     r->retrieve = copy_reader_open(&from, err);
-    if (r->retrieve == NULL || prepare_target(r, err) < 0)
+    if (r->retrieve == NULL ||
+        (r->spec->create ? create_database(r, err) : check_target(r, err)) < 0)
         return -1;
     int result = feed(r, err);
-    if (result == 0 && r->created)
-        result = apply_properties(r, err);
-    if (result < 0)
-        tell_incomplete(r, err);
-    return result;
+    /* Settings of the database itself come last: they might get in the way of the restore. */
+    if (result == 0 && r->created) {
+        struct server *server =
+            server_connect(conninfo, NULL, session_cancel(from.session), err);
+        result =
+            server ? server_apply_properties(server, r->database, &r->properties, err) : -1;
+        server_free(server);
+    }
+    if (result == 0)
+        return 0;
+    /* A database that is half there must not look like one that is whole. */
+    if (r->globals)
+        return err_context(err, "roles and tablespaces may be incomplete now");
+    if (r->created)
+        return err_context(err,
+                           "database \"%s\" was created and is incomplete (drop it before "
+                           "trying again)",
+                           r->database);
+    return err_context(err, "database \"%s\" may be incomplete now", r->database);
 }
 
 int restore_run(const struct restore_spec *spec, struct restore_done *done, struct err *err)

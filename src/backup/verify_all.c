@@ -1,3 +1,7 @@
+/*
+ * One copy after the other; what is found is written into the catalog by verify_copy. A copy
+ * that is bad is a result, not an error: the others are checked all the same.
+ */
 #include "backup/verify_all.h"
 
 #include "catalog/artifact_list.h"
@@ -8,6 +12,7 @@ struct session_spec verify_all_session(void)
         .kind = "verify", .catalog = SESSION_WRITE, .recorded = true};
 }
 
+/* Missing and damaged ones too: they may have been put back since. */
 static bool is_checkable(const struct verify_all_spec *spec,
                          const struct catalog_copy *copy)
 {
@@ -30,6 +35,7 @@ static int check_artifact(const struct verify_all_spec *spec,
                                   .level = spec->level};
         if (!is_checkable(spec, copy))
             continue;
+        /* -1 is what ends all: a cancel, the catalog. */
         int result = verify_copy(&one, &verification, &why, err);
         if (result == 0) {
             sum->checked++;
@@ -57,6 +63,7 @@ static int check_named(const struct verify_all_spec *spec, const char *name,
         result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0)
         result = check_artifact(spec, &artifact, sum, err);
+    /* Who names a backup believes that there is something to verify. */
     if (result == 0 && sum->checked == before)
         result = err_set(err, ERR_NOT_FOUND, "%s (%s) has no copy to verify%s", id,
                          catalog_status_name(artifact.status),
@@ -72,6 +79,7 @@ int verify_all(const struct verify_all_spec *spec, struct verify_all_result *sum
     struct catalog_filter filter = {
         .job = spec->job, .store = spec->store, .statuses = 1u << CATALOG_COMPLETE};
     *sum = (struct verify_all_result){0};
+    /* A misspelt store would make every backup look verified. */
     if (session_require_store(spec->session, spec->store, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->names->count; i++) {
@@ -96,6 +104,7 @@ enum outcome verify_all_outcome(const struct verify_all_result *result, struct e
 {
     size_t bad = result->checked - result->good - result->undecided;
     err_clear(why);
+    /* Damage outweighs what merely could not be checked. */
     if (bad > 0)
         err_set(why, ERR_CORRUPT, "%zu of %zu copies are missing or damaged", bad,
                 result->checked);
