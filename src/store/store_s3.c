@@ -6,6 +6,7 @@
  */
 #include "store/store_ops.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/memory.h"
 #include "s3/s3.h"
@@ -15,12 +16,17 @@
 /* A version may come between the listing and the deletes, once or twice; not for ever. */
 enum { REMOVE_ROUNDS = 3 };
 
+/* The mark that a check has read serves one store_get of it that follows within this time. */
+enum { MARK_FRESH_MS = 5000, MARK_CEILING = 64 << 10 };
+
 struct store_s3 {
     struct store store;
     struct s3_client *client;
     pthread_mutex_t lock; /* guards what follows */
     bool versioning_known;
-    bool versions; /* the bucket has, or has had, versions */
+    bool versions;      /* the bucket has, or has had, versions */
+    char *mark;         /* NULL: there was none */
+    int64_t mark_at_ms; /* when it was read; 0: it is not to be used */
 };
 
 static struct s3_client *client_of(const struct store *store)
@@ -46,6 +52,7 @@ static void close_s3(struct store *store)
 {
     struct store_s3 *s3 = (struct store_s3 *)store;
     s3_client_free(s3->client);
+    free(s3->mark);
     pthread_mutex_destroy(&s3->lock);
     free(store->name);
     free(s3);
@@ -62,15 +69,49 @@ static struct store *cleaner(struct store *store)
     return new_handle(store->name, s3_client_with(client_of(store), &call));
 }
 
-/* A bucket is never made here: it would be the wrong region, rights and rules. */
+/* A bucket is never made here: it would be the wrong region, rights and rules. What is asked
+ * for is the mark: it answers all that the bucket's head would, in words of its own, and
+ * whoever checks a store reads its mark next. */
 static int check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
+    struct store_s3 *s3 = (struct store_s3 *)store;
     const struct s3_call call = {.retry_time_ms = timeout_ms};
-    struct s3_client *bounded = s3_client_with(client_of(store), &call);
+    struct s3_client *bounded = s3_client_with(s3->client, &call);
+    struct text mark;
+    bool absent = false;
     (void)create;
-    int result = s3_bucket_check(bounded, err);
+    text_init(&mark, MARK_CEILING);
+    int result = s3_get(bounded, STORE_MARK_KEY, &mark, &absent, err);
     s3_client_free(bounded);
+    /* A damaged one is a matter of store_identify, not of whether the store is there. */
+    if (result < 0 && (mark.overflowed || err->kind == ERR_CORRUPT)) {
+        err_clear(err);
+        text_release(&mark);
+        return 0;
+    }
+    if (result == 0) {
+        pthread_mutex_lock(&s3->lock);
+        memory_take(&s3->mark, absent ? NULL : text_take(&mark));
+        s3->mark_at_ms = clock_monotonic_ms();
+        pthread_mutex_unlock(&s3->lock);
+    }
+    text_release(&mark);
     return result;
+}
+
+/* False: it has to be asked for. */
+static bool take_mark(struct store_s3 *s3, struct text *out, bool *absent)
+{
+    pthread_mutex_lock(&s3->lock);
+    bool fresh =
+        s3->mark_at_ms != 0 && clock_monotonic_ms() - s3->mark_at_ms < MARK_FRESH_MS;
+    if (fresh) {
+        *absent = s3->mark == NULL;
+        text_add(out, s3->mark != NULL ? s3->mark : "");
+    }
+    s3->mark_at_ms = 0;
+    pthread_mutex_unlock(&s3->lock);
+    return fresh;
 }
 
 static int64_t clock_offset(struct store *store, bool *known)
@@ -160,6 +201,9 @@ static int put(struct store *store, const char *key, const void *data, size_t si
 static int get(struct store *store, const char *key, struct text *out, bool *absent,
                struct err *err)
 {
+    if (strcmp(key, STORE_MARK_KEY) == 0 &&
+        take_mark((struct store_s3 *)store, out, absent))
+        return 0;
     return s3_get(client_of(store), key, out, absent, err);
 }
 

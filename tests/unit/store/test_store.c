@@ -571,6 +571,69 @@ START_TEST(the_check_is_bounded_and_leaves_the_budget_as_it_was)
 }
 END_TEST
 
+/* What a backup of one small database asks of a bucket that it has used before. */
+START_TEST(a_small_backup_is_few_requests)
+{
+    static const struct {
+        const char *provider;
+        unsigned requests;
+    } rows[] = {{"aws", 5}, {"minio", 5}, {"ceph", 7}, {"other", 7}};
+    struct fake_s3_settings defaults = fake_s3_defaults();
+    struct s3_config config;
+    char uuid[37] = "", found[37];
+    bool absent = true;
+    start(BUCKET);
+    OK(store_mark(store, uuid, &err));
+    s3_config_init(&config);
+    config.endpoint = fake_s3_endpoint(fake);
+    config.bucket = defaults.bucket;
+    config.access_key = defaults.access_key;
+    config.secret_key = defaults.secret_key;
+    config.style = S3_STYLE_PATH;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        config.provider = rows[i].provider;
+        struct store *opened = store_open_s3("nas", &config, &err);
+        ck_assert_ptr_nonnull(opened);
+        unsigned before = fake_s3_count(fake, NULL);
+        OK(store_check(opened, false, 5000, &err));
+        OK(store_identify(opened, found, &absent, &err));
+        ck_assert(!absent);
+        ck_assert_str_eq(found, uuid);
+        struct store_upload *upload = begin(opened);
+        give(upload, 1, true);
+        OK(store_upload_finish(upload, NULL, &err));
+        store_upload_free(upload);
+        char *index = memory_format("index-%zu.gz", i);
+        char *manifest = memory_format("manifest-%zu.json", i);
+        OK(store_put(opened, index, "index", 5, false, &err));
+        OK(store_put(opened, manifest, "{}", 2, false, &err));
+        ck_assert_msg(fake_s3_count(fake, NULL) - before == rows[i].requests, "%s: %u",
+                      rows[i].provider, fake_s3_count(fake, NULL) - before);
+        free(index);
+        free(manifest);
+        store_close(opened);
+    }
+    stop();
+}
+END_TEST
+
+/* One check serves one look at the mark, and no later one. */
+START_TEST(a_mark_that_changed_after_the_check_is_seen)
+{
+    char uuid[37] = "", found[37];
+    bool absent = false;
+    start(BUCKET);
+    OK(store_check(store, false, 5000, &err));
+    OK(store_identify(store, found, &absent, &err));
+    ck_assert(absent);
+    OK(store_mark(store, uuid, &err));
+    OK(store_identify(store, found, &absent, &err));
+    ck_assert(!absent);
+    ck_assert_str_eq(found, uuid);
+    stop();
+}
+END_TEST
+
 START_TEST(a_prefix_that_leaves_the_bucket_is_refused)
 {
     static const char *const bad[] = {"..", "a/../b", "a//b", "./a", "a\nb"};
@@ -610,6 +673,8 @@ int main(void)
     tcase_add_test(tcase, a_bucket_that_is_gone_is_no_removal);
     tcase_add_test(tcase, a_listing_that_is_cut_is_an_error);
     tcase_add_test(tcase, the_check_is_bounded_and_leaves_the_budget_as_it_was);
+    tcase_add_test(tcase, a_small_backup_is_few_requests);
+    tcase_add_test(tcase, a_mark_that_changed_after_the_check_is_seen);
     tcase_add_test(tcase, a_prefix_that_leaves_the_bucket_is_refused);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
