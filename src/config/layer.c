@@ -20,6 +20,7 @@ static void wipe_items(struct strlist *items)
     strlist_release(items);
 }
 
+/* Wiped before freed: the heap would keep passwords for whoever reads a core dump. */
 void layer_release(struct layer *layer)
 {
     for (size_t i = 0; i < layer->count; i++) {
@@ -88,6 +89,7 @@ void layer_set(struct layer *layer, const struct option *option, const char *sec
     layer_add_item(layer_put(layer, option, section, origin), text);
 }
 
+/* The origin is that of the last item: an option that was given twice has one anyway. */
 void layer_append(struct layer *layer, const struct option *option, const char *section,
                   const char *text, const char *origin)
 {

@@ -48,6 +48,8 @@ static int read_short_forms(const struct config_args *args, struct layer *out,
 static void spread_arguments(const struct config_args *args, const struct layer *sections,
                              struct layer *out)
 {
+    /* Values of a scope without sections (OPTION_ARGUMENT) are for the commands
+     * themselves. */
     for (size_t i = 0; i < args->layer.count; i++) {
         const struct layer_value *value = &args->layer.values[i];
         enum option_scope scope = value->option->scope;
@@ -78,6 +80,7 @@ static void spread_arguments(const struct config_args *args, const struct layer 
  * was given. */
 static void add_defaults(struct layer *merged)
 {
+    /* Who runs it and where is no constant, so the table cannot hold this one. */
     char *catalog = settings_default_catalog();
     const struct option *option = option_find(OPTION_TOP, "catalog");
     if (!layer_find(merged, option, NULL))
@@ -174,6 +177,7 @@ static const char *name_of(const struct array *array, size_t i)
     return *name;
 }
 
+/* Sections without a value count too: a policy that keeps everything is written so. */
 static size_t count_sections(const struct layer *merged, enum option_scope scope)
 {
     size_t count = 0;

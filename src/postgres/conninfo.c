@@ -127,6 +127,7 @@ static bool is_secret(const PQconninfoOption *option)
     return option->dispchar[0] == '*' || strncmp(option->keyword, "scram_", 6) == 0;
 }
 
+/* PQconninfoFree frees without wiping. */
 static void release_options(PQconninfoOption *options)
 {
     for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;

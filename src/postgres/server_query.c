@@ -87,6 +87,7 @@ void server_add_literal(struct server *server, struct text *out, const char *val
     add_quoted(out, PQescapeLiteral(server->conn, value, strlen(value)));
 }
 
+/* An empty text and NULL are two things: a database without a comment has none. */
 char *server_take_value(const PGresult *result, int row, int column)
 {
     if (PQgetisnull(result, row, column))
