@@ -92,7 +92,8 @@ START_TEST(parts_have_the_size_of_the_schedule)
         {&impossible, 0, 1, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint64_t size = store_parts_size(cases[i].rules, cases[i].estimate, cases[i].number);
+        uint64_t size =
+            store_parts_size(cases[i].rules, cases[i].estimate, cases[i].number);
         ck_assert_msg(size == cases[i].size, "case %zu: part %u has %llu bytes, not %llu",
                       i, cases[i].number, (unsigned long long)size,
                       (unsigned long long)cases[i].size);
@@ -137,7 +138,7 @@ END_TEST
 START_TEST(parts_never_shrink_and_keep_the_limits)
 {
     static const struct store_part_rules *const rules[] = {&aws, &r2, &scaleway, &five,
-                                                        &coarse};
+                                                           &coarse};
 
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
         for (uint64_t estimate = 0; estimate < 10 * TIB; estimate = estimate * 7 + GIB) {
@@ -155,7 +156,8 @@ END_TEST
 START_TEST(one_store_with_equal_parts_makes_all_stores_of_the_job_equal)
 {
     struct store_part_rules uneven = {.min_size = 5 << 20, .max_parts = 10000};
-    struct store_part_rules equal = {.min_size = 5 << 20, .max_parts = 9000, .uniform = true};
+    struct store_part_rules equal = {
+        .min_size = 5 << 20, .max_parts = 9000, .uniform = true};
     struct store_part_rules both = store_parts_merge(uneven, equal);
 
     ck_assert(both.uniform);
@@ -176,8 +178,9 @@ START_TEST(the_tighter_rule_wins)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int swapped = 0; swapped < 2; swapped++) {
-            struct store_part_rules got = swapped ? store_parts_merge(cases[i].b, cases[i].a)
-                                               : store_parts_merge(cases[i].a, cases[i].b);
+            struct store_part_rules got = swapped
+                                              ? store_parts_merge(cases[i].b, cases[i].a)
+                                              : store_parts_merge(cases[i].a, cases[i].b);
             ck_assert_uint_eq(got.min_size, cases[i].merged.min_size);
             ck_assert_uint_eq(got.max_size, cases[i].merged.max_size);
             ck_assert_uint_eq(got.max_parts, cases[i].merged.max_parts);
