@@ -19,8 +19,8 @@ for ((i = 0; i < 13; i++)); do
 done
 last=$out
 # The whole shell code of the page: every line that is set in by four blanks, but for the choices that a person makes.
-# shellcheck disable=SC2016 # for the other shell
 page() { grep -E '^    ' "$1" | sed -E 's/^    //'; }
+# shellcheck disable=SC2016 # for the other shell
 chosen() { page "$1" | sed -E "s/^ID=\.\.\. .*/ID=$last/" | awk '/^GLOBALS=/ {skip = 3} skip-- > 0 {next} {print}' |
     grep -vE '^(get "\$KEY".*\| (zstd|bunzip2|pg_restore|psql.*\.sql$)|get "\$KEY" +\|.*# \.(sql|dump.*|sql\.zst|sql\.bz2)$|newest 30|zcat|aws .*FILE)'; }
 

@@ -67,6 +67,9 @@ printf 'X' | dd of="$usb" bs=1 seek=2000 conv=notrunc status=none
 run "$pgkeep" copy "$id" --from "dir:$work/usb" --to nas
 is "of two broken copies none is given up" "$status $(state nas) $(find "$folder" -name "*$id*" | wc -l)" "6 damaged 4"
 cp "$work/saved" "$usb"
+is "a source that was found damaged is remembered" "$(state "dir:$work/usb")" damaged
+run "$pgkeep" verify "$id" --store "dir:$work/usb" --level full
+is "until a check finds it whole" "$status $(state "dir:$work/usb")" "0 complete"
 run "$pgkeep" copy "$id" --from ceph --to nas
 is "a damaged copy is replaced" "$status $(state nas)" "0 complete"
 like "a damaged copy is replaced: what it says" "$out" "copied anew"
