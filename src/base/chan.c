@@ -36,7 +36,6 @@ bool chan_push(struct chan *chan, void *item)
 void *chan_pop(struct chan *chan)
 {
     void *item = NULL;
-
     pthread_mutex_lock(&chan->lock);
     /* Closed is looked at last: what was pushed before is still handed out. */
     while (chan->count == 0 && !chan->closed)

@@ -140,51 +140,22 @@ static bool take(const char **text, char wanted)
     return true;
 }
 
-static bool is_date(const struct civil *c)
+/* Seconds of the day, or -1. RFC 3339 allows second 60: it counts as the first of the next
+ * minute. */
+static int parse_time(const char **text, bool seconds_required)
 {
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
-    if (c->year < 0 || c->month < 1 || c->month > 12 || c->day < 1)
-        return false;
-    return c->day <= days[c->month - 1] + (leap && c->month == 2 ? 1 : 0);
-}
-
-/* RFC 3339 allows second 60, and HTTP too: it counts as the first of the next minute. */
-static bool is_time(const struct civil *c)
-{
-    return c->hour >= 0 && c->hour <= 23 && c->minute >= 0 && c->minute <= 59 &&
-           c->second >= 0 && c->second <= 60;
-}
-
-static int64_t civil_seconds(const struct civil *c)
-{
-    int64_t second_of_day = c->hour * 3600 + c->minute * 60 + c->second;
-    return clock_from_civil(c->year, c->month, c->day, second_of_day);
-}
-
-static bool parse_date(const char **text, struct civil *c)
-{
-    c->year = digits(text, 4);
-    if (c->year < 0 || !take(text, '-'))
-        return false;
-    c->month = digits(text, 2);
-    if (!take(text, '-'))
-        return false;
-    c->day = digits(text, 2);
-    return is_date(c);
-}
-
-static bool parse_time(const char **text, struct civil *c, bool seconds_required)
-{
-    c->hour = digits(text, 2);
+    int second = 0;
+    int hour = digits(text, 2);
     if (!take(text, ':'))
-        return false;
-    c->minute = digits(text, 2);
+        return -1;
+    int minute = digits(text, 2);
     if (take(text, ':'))
-        c->second = digits(text, 2);
+        second = digits(text, 2);
     else if (seconds_required)
-        return false;
-    return is_time(c);
+        return -1;
+    bool good = hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 &&
+                second <= 60;
+    return good ? hour * 3600 + minute * 60 + second : -1;
 }
 
 /* What follows the seconds of RFC 3339: a fraction, which is dropped, and "Z", "+02:00" or
@@ -212,27 +183,40 @@ static bool parse_offset(const char **text, int *offset)
 
 static bool parse_any(const char *text, int64_t *seconds)
 {
-    struct civil c = {0};
-    int offset = 0;
-    if (!parse_date(&text, &c))
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    /* The date. A day that its month does not have is a typing error, not a day of the next
+     * month. */
+    int year = digits(&text, 4);
+    if (year < 0 || !take(&text, '-'))
         return false;
-    /* RFC 3339 must say where it is; what people write is UTC, as all that we print. */
+    int month = digits(&text, 2);
+    if (month < 1 || month > 12 || !take(&text, '-'))
+        return false;
+    int day = digits(&text, 2);
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day < 1 || day > days[month - 1] + (leap && month == 2 ? 1 : 0))
+        return false;
+
+    /* The time. RFC 3339 must say where it is; what people write is UTC, as all that we
+     * print. */
+    int second_of_day = 0;
+    int offset = 0;
     if (take(&text, 'T') || take(&text, 't')) {
-        if (!parse_time(&text, &c, true) || !parse_offset(&text, &offset))
+        second_of_day = parse_time(&text, true);
+        if (second_of_day < 0 || !parse_offset(&text, &offset))
             return false;
     } else if (take(&text, ' ')) {
-        if (!parse_time(&text, &c, false))
-            return false;
+        second_of_day = parse_time(&text, false);
     }
-    *seconds = civil_seconds(&c) - offset;
-    return *text == '\0';
+    *seconds = clock_from_civil(year, month, day, second_of_day) - offset;
+    return second_of_day >= 0 && *text == '\0';
 }
 
 int clock_parse(const char *text, int64_t *seconds, struct err *err)
 {
     int64_t parsed = 0;
     if (!parse_any(text, &parsed)) {
-        err_set(err, ERR_USAGE, "\"%s\" is no time", text);
+        err_set(err, ERR_USAGE, "\"%s\" is not a time", text);
         return err_hint(err,
                         "write 2026-11-21, \"2026-11-21 02:00\" or 2026-11-21T02:00:00Z");
     }

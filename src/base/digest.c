@@ -75,7 +75,6 @@ void digest_md5(const void *data, size_t size, unsigned char out[MD5_SIZE])
 void digests_add(struct digests *digests, unsigned wanted, const void *data, size_t size)
 {
     unsigned missing = wanted & ~digests->known;
-
     if (size == 0)
         data = "";
     if ((missing & DIGESTS_MD5) != 0 && !digest_available(DIGEST_MD5))

@@ -17,7 +17,8 @@ json_t *json_parse(const char *data, size_t size, struct err *err)
     json_error_t problem;
     json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &problem);
     if (value == NULL)
-        err_set(err, ERR_CORRUPT, "no valid JSON: line %d: %s", problem.line, problem.text);
+        err_set(err, ERR_CORRUPT, "not valid JSON: line %d: %s", problem.line,
+                problem.text);
     return value;
 }
 
@@ -71,7 +72,7 @@ void json_reader_init(struct json_reader *reader, const json_t *object, const ch
 {
     *reader = (struct json_reader){.object = object, .what = what, .err = err};
     if (!json_is_object(object)) {
-        err_set(err, ERR_CORRUPT, "%s is no JSON object", what);
+        err_set(err, ERR_CORRUPT, "%s is not a JSON object", what);
         reader->failed = true;
     }
 }
@@ -98,7 +99,7 @@ char *json_read_string(struct json_reader *reader, const char *key, bool optiona
     if (value == NULL)
         return NULL;
     if (!json_is_string(value)) {
-        fail(reader, key, "is no string");
+        fail(reader, key, "is not a string");
         return NULL;
     }
     return memory_strdup(json_string_value(value));
@@ -154,9 +155,9 @@ int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, 
     const json_t *value = find(reader, key, optional);
     if (value == NULL)
         return 0;
-    /* 1.0 is no whole number to jansson, and none that we have written. */
+    /* 1.0 is not a whole number to jansson, and none that we have written. */
     if (!json_is_integer(value)) {
-        fail(reader, key, "is no whole number");
+        fail(reader, key, "is not a whole number");
         return 0;
     }
     int64_t number = json_integer_value(value);
@@ -184,7 +185,7 @@ int64_t json_read_time(struct json_reader *reader, const char *key, bool optiona
         return 0;
     if (!json_is_string(value) ||
         clock_parse(json_string_value(value), &seconds, &reason) < 0) {
-        fail(reader, key, "is no time");
+        fail(reader, key, "is not a time");
         return 0;
     }
     return seconds;
@@ -194,7 +195,7 @@ const json_t *json_read_array(struct json_reader *reader, const char *key, bool 
 {
     const json_t *value = find(reader, key, optional);
     if (value != NULL && !json_is_array(value)) {
-        fail(reader, key, "is no array");
+        fail(reader, key, "is not an array");
         return NULL;
     }
     return value;
@@ -204,7 +205,7 @@ const json_t *json_read_object(struct json_reader *reader, const char *key, bool
 {
     const json_t *value = find(reader, key, optional);
     if (value != NULL && !json_is_object(value)) {
-        fail(reader, key, "is no object");
+        fail(reader, key, "is not an object");
         return NULL;
     }
     return value;

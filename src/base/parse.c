@@ -42,8 +42,8 @@ int parse_int(const char *text, int64_t min, int64_t max, int64_t *out, struct e
     bool whole = take_number(&p, INT64_MAX, &value) && *p == '\0';
     int64_t number = negative ? -(int64_t)value : (int64_t)value;
     if (!whole || number < min || number > max)
-        return err_set(err, ERR_USAGE, "\"%s\" is no whole number from %lld to %lld", text,
-                       (long long)min, (long long)max);
+        return err_set(err, ERR_USAGE, "\"%s\" is not a whole number from %lld to %lld",
+                       text, (long long)min, (long long)max);
     *out = number;
     return 0;
 }
@@ -75,7 +75,7 @@ int parse_size(const char *text, uint64_t *out, struct err *err)
                 *out = value * units[i].bytes;
                 return 0;
             }
-    return err_set(err, ERR_USAGE, "\"%s\" is no size such as 512MiB or 10GB", text);
+    return err_set(err, ERR_USAGE, "\"%s\" is not a size such as 512MiB or 10GB", text);
 }
 
 int parse_bool(const char *text, bool *out, struct err *err)
@@ -141,7 +141,7 @@ int parse_duration(const char *text, bool small, struct duration *out, struct er
 {
     if (read_duration(text, small, out))
         return 0;
-    return err_set(err, ERR_USAGE, "\"%s\" is no duration such as %s", text,
+    return err_set(err, ERR_USAGE, "\"%s\" is not a duration such as %s", text,
                    small ? "30min, 36h or 7d" : "36h, 7d or 1y6mo");
 }
 
@@ -151,7 +151,7 @@ int parse_seconds(const char *text, int64_t *out, struct err *err)
     struct duration duration = {0};
     if (!read_duration(text, true, &duration) || duration.months != 0)
         return err_set(err, ERR_USAGE,
-                       "\"%s\" is no length of time such as 90s, 30min or 36h", text);
+                       "\"%s\" is not a length of time such as 90s, 30min or 36h", text);
     *out = duration.seconds;
     return 0;
 }

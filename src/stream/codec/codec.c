@@ -61,7 +61,7 @@ int codec_parse(const char *text, struct codec_choice *out, struct err *err)
             names[i] = codecs[i]->name;
         const char *nearest = text_nearest(name, names, CODEC_COUNT);
         result = err_set(err, ERR_USAGE,
-                         "\"%s\" is no compression: it is gzip, zstd, bzip2 or none", name);
+                         "\"%s\" is not a compression: it is gzip, zstd, bzip2 or none", name);
         if (nearest != NULL)
             err_hint(err, "did you mean %s?", nearest);
     } else if (level != NULL) {

@@ -91,7 +91,7 @@ static const struct {
 } wrong[] = {
     {"{}", read_string, "manifest: \"k\" is missing"},
     {"{\"k\":null}", read_string, "manifest: \"k\" is missing"},
-    {"{\"k\":1}", read_string, "manifest: \"k\" is no string"},
+    {"{\"k\":1}", read_string, "manifest: \"k\" is not a string"},
     {"{\"k\":1}", read_bytes, "manifest: \"k\" is neither a string nor {\"hex\": ...}"},
     {"{\"k\":{\"hex\":\"f\"}}", read_bytes,
      "manifest: \"k\" is neither a string nor {\"hex\": ...}"},
@@ -99,14 +99,14 @@ static const struct {
      "manifest: \"k\" is neither a string nor {\"hex\": ...}"},
     {"{\"k\":{\"hex\":\"01\",\"x\":1}}", read_bytes,
      "manifest: \"k\" is neither a string nor {\"hex\": ...}"},
-    {"{\"k\":1.0}", read_int, "manifest: \"k\" is no whole number"},
+    {"{\"k\":1.0}", read_int, "manifest: \"k\" is not a whole number"},
     {"{\"k\":10}", read_int, "manifest: \"k\" is out of range"},
     {"{\"k\":-1}", read_int, "manifest: \"k\" is out of range"},
     {"{\"k\":1}", read_bool, "manifest: \"k\" is neither true nor false"},
-    {"{\"k\":\"yesterday\"}", read_time, "manifest: \"k\" is no time"},
-    {"{\"k\":7}", read_time, "manifest: \"k\" is no time"},
-    {"{\"k\":{}}", read_array, "manifest: \"k\" is no array"},
-    {"{\"k\":[]}", read_object, "manifest: \"k\" is no object"},
+    {"{\"k\":\"yesterday\"}", read_time, "manifest: \"k\" is not a time"},
+    {"{\"k\":7}", read_time, "manifest: \"k\" is not a time"},
+    {"{\"k\":{}}", read_array, "manifest: \"k\" is not an array"},
+    {"{\"k\":[]}", read_object, "manifest: \"k\" is not an object"},
 };
 
 START_TEST(a_value_of_another_kind_is_told_with_its_key)
@@ -139,7 +139,7 @@ START_TEST(the_first_problem_is_the_one_that_is_told)
     open_document("{\"a\":1,\"k\":2,\"new\":3}");
     read_string();
     ck_assert_int_eq(json_read_int(&reader, "a", 5, 9, false), 0);
-    ck_assert_str_eq(problem(false), "manifest: \"k\" is no string");
+    ck_assert_str_eq(problem(false), "manifest: \"k\" is not a string");
 }
 END_TEST
 
@@ -159,7 +159,7 @@ START_TEST(what_is_no_object_has_no_keys)
 {
     open_document("[]");
     ck_assert_ptr_null(json_read_string(&reader, "k", true));
-    ck_assert_str_eq(problem(true), "manifest is no JSON object");
+    ck_assert_str_eq(problem(true), "manifest is not a JSON object");
 }
 END_TEST
 
@@ -169,7 +169,7 @@ START_TEST(a_document_is_whole_and_says_nothing_twice)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_ptr_null(json_parse(bad[i], strlen(bad[i]), &err));
         ck_assert_int_eq(err.kind, ERR_CORRUPT);
-        ck_assert_ptr_nonnull(strstr(err.text, "no valid JSON"));
+        ck_assert_ptr_nonnull(strstr(err.text, "not valid JSON"));
     }
 }
 END_TEST
