@@ -22,6 +22,7 @@ bool chan_push(struct chan *chan, void *item)
     pthread_mutex_lock(&chan->lock);
     while (chan->count == chan->capacity && !chan->closed)
         pthread_cond_wait(&chan->changed, &chan->lock);
+    /* Also who waited for room learns that nobody will take it. */
     bool open = !chan->closed;
     if (open) {
         chan->items[(chan->first + chan->count) % chan->capacity] = item;
@@ -58,6 +59,7 @@ void chan_close(struct chan *chan)
     pthread_mutex_unlock(&chan->lock);
 }
 
+/* One that was never initialised has no items. */
 void chan_release(struct chan *chan)
 {
     if (chan->items == NULL)

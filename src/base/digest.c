@@ -97,6 +97,7 @@ void digest_hmac_sha256(const void *key, size_t key_size, const void *data, size
 
 /* ---- as text ---- */
 
+/* Lower case, as SigV4, sha256sum and everything else here write it. */
 char *digest_hex(const void *data, size_t size, char *out)
 {
     static const char digits[] = "0123456789abcdef";
@@ -109,6 +110,7 @@ char *digest_hex(const void *data, size_t size, char *out)
     return out;
 }
 
+/* Upper case is taken, too: people paste sums from anywhere. */
 int digest_from_hex(const char *hex, unsigned char *out, size_t size)
 {
     if (strlen(hex) != 2 * size)
@@ -202,6 +204,7 @@ uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
 #define X_TO_THE_0 ((uint64_t)1 << 63)
 #define X_TO_THE_8 ((uint64_t)1 << 55)
 
+/* As long multiplication: b times each x^k of a, b moved on by one x at a time. */
 static uint64_t multiply(uint64_t a, uint64_t b)
 {
     uint64_t product = 0;

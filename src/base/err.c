@@ -41,6 +41,7 @@ static const struct kind_row {
  * it. */
 static size_t utf8_cut(const char *text, size_t length)
 {
+    /* Back to the byte that begins the last character, three at most. */
     size_t start = length;
     while (start > 0 && length - start < 4 &&
            ((unsigned char)text[start - 1] & 0xC0) == 0x80)

@@ -133,6 +133,7 @@ ssize_t file_read_all(int fd, void *data, size_t size)
     return (ssize_t)done;
 }
 
+/* Whether there is something to look at; what may be done with it only the attempt can tell. */
 bool file_exists(const char *path)
 {
     struct stat status;

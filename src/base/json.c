@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 
+/* Two values for one key is how two programs come to read two different things in one file. */
 json_t *json_parse(const char *data, size_t size, struct err *err)
 {
     json_error_t problem;
@@ -22,6 +23,7 @@ json_t *json_parse(const char *data, size_t size, struct err *err)
     return value;
 }
 
+/* As memory.c does it. */
 static void *must(void *memory)
 {
     if (memory == NULL) {
@@ -31,6 +33,7 @@ static void *must(void *memory)
     return memory;
 }
 
+/* Keys stay in the order in which they were set: what is written twice is the same bytes. */
 char *json_text(const json_t *value, bool indent)
 {
     return must(
@@ -60,6 +63,7 @@ json_t *json_time(int64_t seconds)
 
 /* ---- reading ---- */
 
+/* The first problem is the cause; what follows from it is not told. */
 static void fail(struct json_reader *reader, const char *key, const char *problem)
 {
     if (!reader->failed)
@@ -93,6 +97,8 @@ static const json_t *find(struct json_reader *reader, const char *key, bool opti
     return NULL;
 }
 
+/* From here on each asks find, then looks at the kind. A null where one is allowed is absent:
+ * writers differ in that, and it never means anything else. */
 char *json_read_string(struct json_reader *reader, const char *key, bool optional)
 {
     const json_t *value = find(reader, key, optional);
@@ -160,6 +166,7 @@ int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, 
         fail(reader, key, "is not a whole number");
         return 0;
     }
+    /* jansson has refused what does not fit in 64 bits. */
     int64_t number = json_integer_value(value);
     if (number < min || number > max) {
         fail(reader, key, "is out of range");
@@ -183,6 +190,7 @@ int64_t json_read_time(struct json_reader *reader, const char *key, bool optiona
     struct err reason = {0};
     if (value == NULL)
         return 0;
+    /* What clock_parse would tell hints at a command line; here a file is broken. */
     if (!json_is_string(value) ||
         clock_parse(json_string_value(value), &seconds, &reason) < 0) {
         fail(reader, key, "is not a time");

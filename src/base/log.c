@@ -80,6 +80,7 @@ static void add_live(struct text *out)
     text_add_bytes(out, state.live, end);
 }
 
+/* Erase, log, draw again, in one write: no reader of the terminal sees it half done. */
 static void write_lines(const char *lines)
 {
     struct text out;
@@ -137,6 +138,7 @@ static void write_message(enum log_level level, const char *format, va_list argu
     PRINTF(2, 0);
 static void write_message(enum log_level level, const char *format, va_list arguments)
 {
+    /* Cut at the buffer's end: a message of 8 KiB says nothing more in a ninth. */
     char message[MESSAGE_SIZE];
     if (!log_enabled(level))
         return;

@@ -9,6 +9,7 @@
 
 #define PAGE 4096
 
+/* The one way out. Nothing that could allocate may be called here any more. */
 static void *checked(void *memory)
 {
     if (memory != NULL)
@@ -69,6 +70,7 @@ void memory_take(char **field, char *text)
     *field = text;
 }
 
+/* Stops at a NUL, too: length is a limit, and the copy is a string. */
 char *memory_strndup(const char *text, size_t length)
 {
     length = strnlen(text, length);

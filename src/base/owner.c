@@ -59,6 +59,7 @@ static int read_stat(int64_t pid, char *state, int64_t *start)
     return 0;
 }
 
+/* All five, because each alone is reused or means something else elsewhere. */
 int owner_self(struct owner *owner, struct err *err)
 {
     struct stat status;
@@ -154,6 +155,7 @@ enum owner_state owner_state(const struct owner *owner)
     return process_state(owner);
 }
 
+/* For rows and files that were written before there were owners, or by something else. */
 enum owner_state owner_text_state(const char *text)
 {
     struct owner owner;

@@ -32,6 +32,7 @@ static bool take_number(const char **text, uint64_t max, uint64_t *out)
     return true;
 }
 
+/* INT64_MIN itself is refused; nobody has it. */
 int parse_int(const char *text, int64_t min, int64_t max, int64_t *out, struct err *err)
 {
     const char *p = text;

@@ -51,6 +51,7 @@ static void drop(struct part_pool *pool, struct part *part)
     free(part);
 }
 
+/* The one that came last: its pages are the ones that the caches still know. */
 static struct part *pop_idle(struct part_pool *pool)
 {
     struct part *part = pool->idle;
@@ -125,6 +126,7 @@ void part_pool_resize(struct part_pool *pool, size_t count, size_t size)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* For whoever wants to say what holds up the dump. */
 int64_t part_pool_waited_ms(struct part_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
@@ -171,6 +173,7 @@ static void go_idle(struct part_pool *pool, struct part *part)
     pthread_cond_signal(&pool->idle_came);
 }
 
+/* The lock is the pool's, so the pool must outlive every part that is out. */
 void part_release(struct part *part)
 {
     if (part == NULL)

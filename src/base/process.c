@@ -190,6 +190,8 @@ static void join_listener(struct process *process)
 
 /* ---- waiting for it ---- */
 
+/* WNOHANG always: how long to wait is await_end's to decide. Above 128 the status is told as
+ * shells do. */
 static bool reap(struct process *process)
 {
     int raw = 0;
@@ -207,6 +209,7 @@ static bool await_end(struct process *process, int64_t deadline, bool heed_cance
     struct pollfd fds[2] = {
         {.fd = process->pidfd, .events = POLLIN},
         {.fd = heed_cancel ? cancel_fd(process->cancel) : -1, .events = POLLIN}};
+    /* With a descriptor the poll ends with the child; the second is for a lost wake-up. */
     int64_t step = process->pidfd >= 0 ? 1000 : 20;
     while (!reap(process)) {
         int64_t left = deadline < 0 ? step : deadline - clock_monotonic_ms();
@@ -230,6 +233,7 @@ static int above_standard(int fd)
     return above;
 }
 
+/* O_CLOEXEC from the first moment: another thread may fork at any time. */
 static int make_pipe(int ends[2])
 {
     ends[0] = ends[1] = -1;
@@ -271,6 +275,7 @@ static int prepare(struct process *process, const struct process_spec *spec,
     launch->path = process_find(spec->argv[0]);
     if (launch->path == NULL)
         return err_set(err, ERR_SYSTEM, "%s: no such program", spec->argv[0]);
+    /* Asked here: in the child getppid would name whoever has adopted it by then. */
     launch->argv = spec->argv;
     launch->parent = getpid();
     launch->given[0] = spec->stdin_fd;
@@ -348,7 +353,7 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
                               &process->listener, err);
     process->listener.running = result == 0;
 
-    /* What only the start needed, on every way out. */
+    /* What only the start needed, on every way out. What the process has by now goes with it. */
     for (int i = 0; i < 3; i++)
         file_close(&launch.fds[i]);
     file_close(&launch.report[0]);
@@ -400,6 +405,7 @@ static void end_child(struct process *process)
 
 static int describe_end(const struct process *process, struct err *err)
 {
+    /* Programs say in their last line why they end; the lines before it were passed on. */
     const struct listener *listener = &process->listener;
     const char *last =
         listener->last_count > 0 ? listener->last[listener->last_count - 1] : "";

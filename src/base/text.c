@@ -368,7 +368,9 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
     return nearest;
 }
 
-/* ---- lists of strings: copied in, freed with the list ---- */
+/* ---- lists of strings ---- */
+
+/* Copied in and freed with the list: nobody has to know where one came from. */
 
 static void append(struct strlist *list, char *owned)
 {

@@ -1,3 +1,7 @@
+/*
+ * Thin, so that the surprises of the interface stand in one place: errors come as a return
+ * value and not in errno, and a condition waits by the wall clock unless told otherwise.
+ */
 #include "base/thread.h"
 
 #include <errno.h>

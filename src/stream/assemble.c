@@ -116,6 +116,7 @@ int assemble_run(struct assemble *assemble, struct err *err)
     return stopped ? 1 : 0;
 }
 
+/* Both digests end here: they cannot be asked twice. */
 void assemble_sums(struct assemble *assemble, struct stream_result *out)
 {
     out->raw_bytes = assemble->raw_bytes;

@@ -36,6 +36,7 @@ void chunk_reset(struct chunk *chunk)
     };
 }
 
+/* Copied once on the way in; from here to the sink a chunk is passed on by its address. */
 void chunk_append(struct chunk *chunk, const void *data, size_t size)
 {
     assert(size <= chunk->raw_capacity - chunk->raw_size);

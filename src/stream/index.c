@@ -94,6 +94,7 @@ struct index_writer *index_writer_new(const char *format, const char *codec,
     return writer;
 }
 
+/* jansson counts with a sign; nobody has an object of 2^63 bytes. */
 static json_t *range(uint64_t from, uint64_t to)
 {
     json_t *array = json_array();
@@ -269,6 +270,7 @@ struct index_reader *index_reader_new(const void *data, size_t size, struct err 
     return reader;
 }
 
+/* As json_reader's own, for what it does not know to check. */
 static void fail(struct json_reader *json, const char *key)
 {
     if (!json->failed)
@@ -326,6 +328,7 @@ static int read_entry(const json_t *object, struct index_entry *entry, struct er
     return json_reader_finish(&json, false);
 }
 
+/* It must be the last in every sense, and fit what came before it. */
 static int read_last(struct index_reader *reader, const json_t *object, struct err *err)
 {
     struct json_reader json;
@@ -352,6 +355,7 @@ static int read_last(struct index_reader *reader, const json_t *object, struct e
 int index_reader_next(struct index_reader *reader, struct index_entry *entry,
                       struct err *err)
 {
+    /* Only the last line has a sum: it says itself which it is. */
     json_t *object = next_object(reader, err);
     int result = -1;
     *entry = (struct index_entry){0};

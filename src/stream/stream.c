@@ -59,12 +59,14 @@ static struct stream_spec resolved(const struct stream_spec *spec)
     return out;
 }
 
+/* Of each chunk's second buffer. */
 static size_t encoded_capacity(const struct stream_spec *spec)
 {
     /* Without compression the raw bytes are stored: no second buffer, no copy. */
     return spec->codec.kind == CODEC_NONE ? 0 : codec_bound(spec->codec, spec->chunk_size);
 }
 
+/* What stream_new allocates, told before it does. */
 uint64_t stream_memory(const struct stream_spec *spec)
 {
     struct stream_spec s = resolved(spec);
@@ -159,6 +161,7 @@ static void fail(struct stream *stream, const struct err *err)
         return;
 }
 
+/* Takes whatever chunk is next: order is the assembler's, so no thread waits for another. */
 static void *codec_thread(void *argument)
 {
     struct worker *worker = argument;
@@ -183,6 +186,8 @@ static void *codec_thread(void *argument)
     return NULL;
 }
 
+/* However it ends, nobody fills chunks any more: the codec threads leave when they have
+ * emptied the queue. */
 static void *reader_thread(void *argument)
 {
     struct stream *stream = argument;

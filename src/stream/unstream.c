@@ -69,6 +69,7 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
     return 0;
 }
 
+/* The end of the input is known here only: a decoder in the middle of a member has been cut. */
 int unstream_finish(struct unstream *unstream, struct err *err)
 {
     if (!decoder_at_end(unstream->decoder))

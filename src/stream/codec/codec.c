@@ -37,6 +37,7 @@ int codec_effective_level(struct codec_choice choice)
     return choice.level != 0 ? choice.level : codecs[choice.kind]->default_level;
 }
 
+/* Also of what a manifest says, so it must not guess. */
 bool codec_from_name(const char *name, enum codec_kind *out)
 {
     for (unsigned i = 0; i < CODEC_COUNT; i++) {
@@ -60,8 +61,9 @@ int codec_parse(const char *text, struct codec_choice *out, struct err *err)
         for (unsigned i = 0; i < CODEC_COUNT; i++)
             names[i] = codecs[i]->name;
         const char *nearest = text_nearest(name, names, CODEC_COUNT);
-        result = err_set(err, ERR_USAGE,
-                         "\"%s\" is not a compression: it is gzip, zstd, bzip2 or none", name);
+        result =
+            err_set(err, ERR_USAGE,
+                    "\"%s\" is not a compression: it is gzip, zstd, bzip2 or none", name);
         if (nearest != NULL)
             err_hint(err, "did you mean %s?", nearest);
     } else if (level != NULL) {

@@ -43,6 +43,7 @@ static uint64_t gzip_memory(int level)
     return sizeof(struct gzip_encoder) + (1U << 17) + (1U << 17) + 8192;
 }
 
+/* zlib's part was initialised for its own levels only. */
 static void gzip_encoder_free(void *state)
 {
     struct gzip_encoder *encoder = state;
@@ -131,6 +132,7 @@ static void *gzip_decoder_new(struct err *err)
     return memory_zalloc(sizeof(struct gzip_decoder));
 }
 
+/* ISA-L has numbers only. */
 static const char *isal_reason(int status)
 {
     switch (status) {

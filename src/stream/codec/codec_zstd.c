@@ -34,6 +34,7 @@ static void *zstd_encoder_new(int level, struct err *err)
     return context;
 }
 
+/* One whole frame, with the sizes known in advance. */
 static int zstd_encode(void *state, struct codec_io *io, struct err *err)
 {
     size_t status = ZSTD_compress2(state, io->out, io->out_size, io->in, io->in_size);

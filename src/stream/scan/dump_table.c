@@ -87,6 +87,7 @@ static bool take_name(struct cursor *cursor, struct text *name)
     return name->length > 0;
 }
 
+/* `(a, b)`, or nothing. */
 static bool take_columns(struct cursor *cursor, struct text *name, struct strlist *columns)
 {
     /* No list: a table without columns, or with generated ones only. */
@@ -100,6 +101,7 @@ static bool take_columns(struct cursor *cursor, struct text *name, struct strlis
     return take(cursor, ')');
 }
 
+/* A word of the language: in any case, as a server would take it. */
 static bool take_word(struct cursor *cursor, struct text *name, const char *word)
 {
     return take_name(cursor, name) && strcasecmp(name->data, word) == 0;
@@ -111,6 +113,7 @@ struct dump_table *dump_table_parse(const char *body, size_t size)
     struct text schema, table, name;
     struct strlist columns = {0};
     struct dump_table *result = NULL;
+    /* No name can be longer than the statement. */
     text_init(&schema, size);
     text_init(&table, size);
     text_init(&name, size);

@@ -18,6 +18,7 @@ void head_add(struct head *head, char c)
         head->text[head->size++] = c;
 }
 
+/* One space between tokens, however many there were. */
 void head_token(struct head *head)
 {
     if (head->size > 0 && !head->joins)

@@ -76,6 +76,7 @@ static const char *const unsafe_encodings[] = {
     "BIG5", "GB18030", "GBK", "JOHAB", "SHIFT_JIS_2004", "SJIS", "UHC",
 };
 
+/* By the first words of the statement; the first row that fits decides. */
 static enum section section_of_statement(const struct scan *scan)
 {
     enum section here = scan->section;
@@ -159,6 +160,8 @@ static int on_statement(struct scan *scan, struct scan_span *span, struct err *e
     return 0;
 }
 
+/* Comments mean nothing but at the very end, where three lines of them in a row say that the
+ * dump is whole. */
 static void on_comment(struct scan *scan)
 {
     const char *line = scan->lexer.line;
@@ -286,6 +289,7 @@ int scan_step(struct scan *scan, const unsigned char *data, size_t size,
     return 0;
 }
 
+/* All four: the closing comment was last, nothing is open, and a restricted part was left. */
 bool scan_ended_well(const struct scan *scan)
 {
     return scan->state == SQL && scan->closing == ENDED && lexer_is_idle(&scan->lexer) &&
