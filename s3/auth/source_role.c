@@ -238,7 +238,8 @@ static int read_answer(const struct call *call, const struct s3_fetched *answer,
     if (answer->status == 200) {
         char root[64];
         snprintf(root, sizeof root, "%sResponse", call->action);
-        if (s3_xml_walk(body->data, body->length, root, read_part, out, &unsaid) == 0 &&
+        if (s3_xml_walk(&(struct s3_xml){body->data, body->length, root}, read_part, out,
+                        &unsaid) == 0 &&
             s3_source_check(out, &unsaid) == 0 && out->expires != 0)
             return 0;
         return err_set(err, ERR_TRANSIENT, "STS: the answer to %s is not whole",
@@ -248,12 +249,10 @@ static int read_answer(const struct call *call, const struct s3_fetched *answer,
             answer->status);
     /* Its own words, where it has some and they may be shown. */
     char *code = NULL, *message = NULL;
-    if (s3_xml_find(body->data, body->length, "ErrorResponse", "Error/Code", &code,
-                    &unsaid) == 0 &&
-        s3_xml_find(body->data, body->length, "ErrorResponse", "Error/Message", &message,
-                    &unsaid) == 0 &&
-        code != NULL && message != NULL && !holds_secret(call, code) &&
-        !holds_secret(call, message))
+    const struct s3_xml refusal = {body->data, body->length, "ErrorResponse"};
+    if (s3_xml_find(&refusal, "Error/Code", &code, &unsaid) == 0 &&
+        s3_xml_find(&refusal, "Error/Message", &message, &unsaid) == 0 && code != NULL &&
+        message != NULL && !holds_secret(call, code) && !holds_secret(call, message))
         err_set(err, err->kind, "STS answered %s with %d %.64s: %.200s", call->action,
                 answer->status, code, message);
     free(code);

@@ -188,7 +188,8 @@ bool s3_answer_error(struct s3_answer *answer, const char *data, size_t size)
     if (!s3_xml_root(data, size, root, sizeof root) || strcmp(root, "Error") != 0)
         return false;
     /* What could be read of a document that was cut is better than nothing. */
-    if (s3_xml_walk(data, size, "Error", read_error, answer, &ignored) != 0)
+    if (s3_xml_walk(&(struct s3_xml){data, size, "Error"}, read_error, answer, &ignored) !=
+        0)
         return answer->code[0] != '\0';
     return true;
 }

@@ -276,8 +276,8 @@ static void note_location(struct s3_task *task)
     char *found = NULL;
 
     if (answer->bucket_region[0] != '\0' ||
-        s3_xml_find(body->data, body->length, "LocationConstraint", "", &found, &ignored) <
-            0)
+        s3_xml_find(&(struct s3_xml){body->data, body->length, "LocationConstraint"}, "",
+                    &found, &ignored) < 0)
         return;
     const char *region = found;
     if (strcmp(found, "EU") == 0)

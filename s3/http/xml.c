@@ -111,14 +111,15 @@ static xmlTextReader *open_reader(const char *data, size_t size)
                               XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 }
 
-int s3_xml_walk(const char *data, size_t size, const char *root, s3_xml_each each,
-                void *context, struct err *err)
+int s3_xml_walk(const struct s3_xml *document, s3_xml_each each, void *context,
+                struct err *err)
 {
-    struct walk walk = {.root = root, .each = each, .context = context, .err = err};
+    struct walk walk = {
+        .root = document->root, .each = each, .context = context, .err = err};
     int got = 0, result = 0;
 
     /* Node by node, telling each element as it ends, until the caller wants no more. */
-    walk.reader = open_reader(data, size);
+    walk.reader = open_reader(document->data, document->size);
     if (walk.reader == NULL)
         return bad(err, "is empty");
     text_init(&walk.path, MAX_PATH);
@@ -150,14 +151,14 @@ static int find_element(void *context, const char *path, const char *text, struc
     return 0;
 }
 
-int s3_xml_find(const char *data, size_t size, const char *root, const char *path,
-                char **out, struct err *err)
+int s3_xml_find(const struct s3_xml *document, const char *path, char **out,
+                struct err *err)
 {
     struct find find = {.path = path};
 
     /* To the end all the same: a document that is cut says nothing. */
     *out = NULL;
-    if (s3_xml_walk(data, size, root, find_element, &find, err) != 0) {
+    if (s3_xml_walk(document, find_element, &find, err) != 0) {
         free(find.found);
         return -1;
     }

@@ -12,16 +12,23 @@
 #include "base/err.h"
 #include "base/text.h"
 
+/* Borrowed for the call. */
+struct s3_xml {
+    const char *data;
+    size_t size;
+    const char *root; /* the name of the root element that must stand there */
+};
+
 /* Called at the end of every element. `path` is below the root ("Contents/Key", "" for the
  * root itself), text what stood in it if it has no elements, entities resolved. Non-zero
  * ends the walk and is returned. Strings are good during the call only. */
 typedef int (*s3_xml_each)(void *context, const char *path, const char *text,
                            struct err *err);
-int s3_xml_walk(const char *data, size_t size, const char *root, s3_xml_each each,
-                void *context, struct err *err) MUST_USE;
+int s3_xml_walk(const struct s3_xml *document, s3_xml_each each, void *context,
+                struct err *err) MUST_USE;
 /* Text of the first element at this path below the root; heap, NULL when there is none. */
-int s3_xml_find(const char *data, size_t size, const char *root, const char *path,
-                char **out, struct err *err) MUST_USE;
+int s3_xml_find(const struct s3_xml *document, const char *path, char **out,
+                struct err *err) MUST_USE;
 /* Name of the root element into out; false when there is no document. */
 bool s3_xml_root(const char *data, size_t size, char *out, size_t out_size);
 /* Escapes & < > " ' for an element or attribute. False when the text cannot stand in

@@ -67,8 +67,9 @@ int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, stru
     int result = s3_request_run(client, &request, err);
     /* A service without versions (Supabase, Garage) says so, one way or another. */
     if (result == 0 && request.answer.status != 501)
-        result = s3_xml_find(document.data, document.length, "VersioningConfiguration",
-                             "Status", &status, err);
+        result = s3_xml_find(
+            &(struct s3_xml){document.data, document.length, "VersioningConfiguration"},
+            "Status", &status, err);
     if (status != NULL && strcmp(status, "Enabled") == 0)
         *out = S3_VERSIONING_ON;
     else if (status != NULL && strcmp(status, "Suspended") == 0)
@@ -134,8 +135,9 @@ int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct 
     memcpy(request.accept, none, sizeof none);
     int result = s3_request_run(client, &request, err);
     if (result == 0 && request.answer.status < 300)
-        result = s3_xml_walk(document.data, document.length, "ObjectLockConfiguration",
-                             read_lock, out, err);
+        result = s3_xml_walk(
+            &(struct s3_xml){document.data, document.length, "ObjectLockConfiguration"},
+            read_lock, out, err);
     else if (result == 0 && !has_no_lock(&request.answer))
         result = s3_request_fail(client, &request, err);
     s3_request_release(&request);

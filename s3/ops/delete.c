@@ -50,8 +50,8 @@ static int64_t ask_retention(struct s3_client *client, const struct s3_delete *d
         s3_query_add(&request.query, "versionId", delete_->version_id);
     request.out = &document;
     if (s3_request_run(client, &request, &ignored) == 0 &&
-        s3_xml_find(document.data, document.length, "Retention", "RetainUntilDate", &until,
-                    &ignored) == 0 &&
+        s3_xml_find(&(struct s3_xml){document.data, document.length, "Retention"},
+                    "RetainUntilDate", &until, &ignored) == 0 &&
         until != NULL && clock_parse(until, &seconds, &ignored) < 0)
         seconds = 0;
     free(until);

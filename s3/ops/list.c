@@ -217,8 +217,8 @@ static int ask(const struct listing *listing, struct page *page, bool *came,
     int result = s3_request_run(listing->client, &request, err);
     *came = result == 0;
     if (result == 0)
-        result = s3_xml_walk(document.data, document.length, kind->root, read_element, page,
-                             err);
+        result = s3_xml_walk(&(struct s3_xml){document.data, document.length, kind->root},
+                             read_element, page, err);
 
     /* Only what the answer itself calls encoded is. */
     for (size_t i = 0; result == 0 && page->encoded && i < page->count; i++)

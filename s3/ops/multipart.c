@@ -30,8 +30,9 @@ void s3_multipart_create(struct s3_request *request, const char *key, bool crc64
 
 int s3_multipart_id(const struct text *document, char **upload_id, struct err *err)
 {
-    if (s3_xml_find(document->data, document->length, S3_MULTIPART_CREATED, "UploadId",
-                    upload_id, err) < 0)
+    if (s3_xml_find(
+            &(struct s3_xml){document->data, document->length, S3_MULTIPART_CREATED},
+            "UploadId", upload_id, err) < 0)
         return -1;
     if (*upload_id != NULL && **upload_id != '\0')
         return 0;

@@ -114,8 +114,8 @@ static int fetch_page(struct s3_client *client, const struct upload_name *upload
     parts->next_marker = 0;
     int result = s3_request_run(client, &request, err);
     if (result == 0 && request.answer.status < 300)
-        result = s3_xml_walk(document.data, document.length, request.root, read_element,
-                             parts, err);
+        result = s3_xml_walk(&(struct s3_xml){document.data, document.length, request.root},
+                             read_element, parts, err);
     if (result == 0)
         result = check_404(&request, absent, err);
     s3_request_release(&request);

@@ -160,8 +160,9 @@ static int check_crc(struct s3_upload *upload, const struct text *document, stru
 
     if (!s3_ledger_crc64nvme(&upload->ledger, &ours))
         return 0;
-    if (s3_xml_find(document->data, document->length, S3_MULTIPART_COMPLETED,
-                    "ChecksumCRC64NVME", &told, err) < 0)
+    if (s3_xml_find(
+            &(struct s3_xml){document->data, document->length, S3_MULTIPART_COMPLETED},
+            "ChecksumCRC64NVME", &told, err) < 0)
         return -1;
     bool differs = told != NULL && s3_crc64_from_base64(told, &theirs) && theirs != ours;
     free(told);

@@ -24,7 +24,7 @@ static void walk(const char *data, size_t size, const char *root)
     size_t elements = 0;
     char found[128];
 
-    if (s3_xml_walk(data, size, root, each, &elements, &err) != 0) {
+    if (s3_xml_walk(&(struct s3_xml){data, size, root}, each, &elements, &err) != 0) {
         assert(err.kind == ERR_TRANSIENT && *err.text != '\0');
         return;
     }

@@ -15,7 +15,8 @@ static int collect(void *context, const char *path, const char *text, struct err
 static int walk(const char *document, const char *root, struct text *out, struct err *err)
 {
     text_init(out, 1 << 20);
-    return s3_xml_walk(document, strlen(document), root, collect, out, err);
+    return s3_xml_walk(&(struct s3_xml){document, strlen(document), root}, collect, out,
+                       err);
 }
 
 START_TEST(every_element_comes_with_its_path_and_text)
@@ -120,7 +121,9 @@ START_TEST(the_callers_result_ends_the_walk)
     struct err err = {0};
     unsigned calls = 0;
 
-    ck_assert_int_eq(s3_xml_walk(document, strlen(document), "R", stop, &calls, &err), 7);
+    ck_assert_int_eq(
+        s3_xml_walk(&(struct s3_xml){document, strlen(document), "R"}, stop, &calls, &err),
+        7);
     ck_assert_uint_eq(calls, 2);
 }
 END_TEST
@@ -135,8 +138,9 @@ START_TEST(the_first_element_at_a_path_is_found)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct err err = {0};
         char *found = NULL;
-        ck_assert_int_eq(
-            s3_xml_find(document, strlen(document), "R", rows[i].path, &found, &err), 0);
+        ck_assert_int_eq(s3_xml_find(&(struct s3_xml){document, strlen(document), "R"},
+                                     rows[i].path, &found, &err),
+                         0);
         ck_assert_pstr_eq(found, rows[i].found);
         free(found);
     }
