@@ -40,6 +40,7 @@ static void set_time(json_t *object, const char *key, int64_t seconds)
     set(object, key, json_time(seconds));
 }
 
+/* Negative: CATALOG_UNKNOWN_ROWS, of archives that are not read for their rows. */
 static void set_rows(json_t *object, const char *key, int64_t rows)
 {
     set(object, key, rows < 0 ? json_null() : json_integer(rows));
@@ -52,6 +53,7 @@ static const char *level_or_null(enum catalog_level level)
 
 /* ---- copies ---- */
 
+/* What `list` tells of a copy; key and error are there to be searched for. */
 static json_t *copy_json(const struct catalog_copy *copy)
 {
     json_t *object = json_object();
@@ -60,40 +62,17 @@ static json_t *copy_json(const struct catalog_copy *copy)
     set_text(object, "key", copy->key);
     set_bytes(object, "bytes", copy->bytes, copy->bytes > 0);
     set_time(object, "verified", copy->proven);
+    /* What the last verification found is newer than why an upload once failed. */
     set_text(object, "error", copy->verified_error ? copy->verified_error : copy->error);
     return object;
 }
 
-static json_t *uploading_json(const struct catalog_copy *copy)
-{
-    json_t *object;
-    if (copy->state != CATALOG_COPY_UPLOADING)
-        return json_null();
-    object = json_object();
-    set_text(object, "owner", owner_state_name(copy->owner_state));
-    set_text(object, "handle", copy->upload);
-    return object;
-}
-
-static json_t *deletion_json(const struct catalog_copy *copy)
-{
-    json_t *object;
-    if (!copy->marked && !copy->deleted)
-        return json_null();
-    object = json_object();
-    set_text(object, "reason", copy->delete_reason);
-    set_time(object, "since", copy->marked);
-    set_int(object, "attempts", copy->attempts);
-    set_time(object, "next_try", copy->next_try);
-    set_time(object, "locked_until", copy->locked_until);
-    set_time(object, "deleted", copy->deleted);
-    return object;
-}
-
+/* All of it, for `show`. */
 static json_t *copy_detail_json(const struct catalog_copy *copy)
 {
-    json_t *object = copy_json(copy);
+    json_t *object = copy_json(copy), *uploading = json_null(), *deletion = json_null();
     set_text(object, "index_key", copy->index_key);
+    /* `verified` is when it was last found good, `checked` when it was last looked at. */
     set_text(object, "verified_level", level_or_null(copy->proven_level));
     set_time(object, "checked", copy->verified);
     set_text(object, "checked_level", level_or_null(copy->verified_level));
@@ -102,43 +81,33 @@ static json_t *copy_detail_json(const struct catalog_copy *copy)
     set_time(object, "created", copy->created);
     set_time(object, "completed", copy->completed);
     set_time(object, "first_marked", copy->first_marked);
-    set(object, "uploading", uploading_json(copy));
-    set(object, "deletion", deletion_json(copy));
+    if (copy->state == CATALOG_COPY_UPLOADING) {
+        uploading = json_object();
+        set_text(uploading, "owner", owner_state_name(copy->owner_state));
+        set_text(uploading, "handle", copy->upload);
+    }
+    set(object, "uploading", uploading);
+    /* Also of one that is gone: why it went is asked afterwards. */
+    if (copy->marked || copy->deleted) {
+        deletion = json_object();
+        set_text(deletion, "reason", copy->delete_reason);
+        set_time(deletion, "since", copy->marked);
+        set_int(deletion, "attempts", copy->attempts);
+        set_time(deletion, "next_try", copy->next_try);
+        set_time(deletion, "locked_until", copy->locked_until);
+        set_time(deletion, "deleted", copy->deleted);
+    }
+    set(object, "deletion", deletion);
     return object;
 }
 
-static json_t *copies_json(const struct catalog_artifact *artifact,
-                           json_t *(*one)(const struct catalog_copy *))
+/* What `list` tells of an artifact, and `show` begins with. */
+static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
+                         json_t *(*copy)(const struct catalog_copy *))
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < artifact->copy_count; i++)
-        (void)json_array_append_new(list, one(&artifact->copies[i]));
-    return list;
-}
-
-/* ---- artifacts ---- */
-
-static json_t *tags_json(const struct catalog_pairs *tags)
-{
-    json_t *object = json_object();
-    for (size_t i = 0; i < tags->count; i++)
-        set_text(object, tags->items[i].name, tags->items[i].value);
-    return object;
-}
-
-static json_t *error_json(const struct catalog_artifact *artifact)
-{
-    json_t *object;
-    if (!artifact->error_code && !artifact->error_message)
-        return json_null();
-    object = json_object();
-    set_text(object, "code", artifact->error_code);
-    set_text(object, "message", artifact->error_message);
-    return object;
-}
-
-static void set_what(json_t *object, const struct catalog_artifact *artifact)
-{
+    json_t *object = json_object(), *tags = json_object(), *copies = json_array();
+    json_t *error = json_null();
+    /* What it is a backup of. */
     set_text(object, "id", artifact->id);
     set_int(object, "seq", artifact->seq);
     set_filled(object, "job", artifact->job);
@@ -148,10 +117,7 @@ static void set_what(json_t *object, const struct catalog_artifact *artifact)
     set_text(object, "format", artifact->format);
     set_text(object, "compression", artifact->compression);
     set_int(object, "level", artifact->level);
-}
-
-static void set_result(json_t *object, const struct catalog_artifact *artifact)
-{
+    /* What came of it; sizes of 0 are those of a backup that has none yet. */
     set_text(object, "status", catalog_status_name(artifact->status));
     set_time(object, "time", artifact->time);
     set_time(object, "started", artifact->started);
@@ -160,21 +126,23 @@ static void set_result(json_t *object, const struct catalog_artifact *artifact)
     set_bytes(object, "stored_bytes", artifact->stored_bytes, artifact->stored_bytes > 0);
     set_filled(object, "sha256", artifact->sha256);
     set_filled(object, "raw_sha256", artifact->raw_sha256);
-}
-
-static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
-                         json_t *(*copy)(const struct catalog_copy *))
-{
-    json_t *object = json_object();
-    set_what(object, artifact);
-    set_result(object, artifact);
+    /* What people said of it. */
     set_filled(object, "name", artifact->name);
     set_filled(object, "description", artifact->description);
-    set(object, "tags", tags_json(&artifact->tags));
+    for (size_t i = 0; i < artifact->tags.count; i++)
+        set_text(tags, artifact->tags.items[i].name, artifact->tags.items[i].value);
+    set(object, "tags", tags);
     set(object, "pinned", json_boolean(catalog_artifact_is_pinned(artifact, now)));
     set(object, "suspect", json_boolean(artifact->suspect));
-    set(object, "error", error_json(artifact));
-    set(object, "copies", copies_json(artifact, copy));
+    if (artifact->error_code || artifact->error_message) {
+        error = json_object();
+        set_text(error, "code", artifact->error_code);
+        set_text(error, "message", artifact->error_message);
+    }
+    set(object, "error", error);
+    for (size_t i = 0; i < artifact->copy_count; i++)
+        (void)json_array_append_new(copies, copy(&artifact->copies[i]));
+    set(object, "copies", copies);
     set(object, "filtered", json_boolean(artifact->filters.count > 0));
     return object;
 }
@@ -194,15 +162,7 @@ json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t no
 
 /* ---- detail ---- */
 
-static json_t *versions_json(const struct catalog_artifact *artifact)
-{
-    json_t *object = json_object();
-    set_filled(object, "server", artifact->server_version);
-    set_filled(object, "pg_dump", artifact->pg_dump_version);
-    set_filled(object, "pgkeep", artifact->pgkeep_version);
-    return object;
-}
-
+/* Names and patterns as they were given, of an option or of a key of the configuration. */
 static json_t *filters_json(const struct catalog_pairs *filters)
 {
     json_t *list = json_array();
@@ -215,6 +175,7 @@ static json_t *filters_json(const struct catalog_pairs *filters)
     return list;
 }
 
+/* null when nothing is pinned; a pin whose date has passed still tells what it was. */
 static json_t *pin_json(const struct catalog_artifact *artifact)
 {
     json_t *object;
@@ -227,6 +188,7 @@ static json_t *pin_json(const struct catalog_artifact *artifact)
     return object;
 }
 
+/* Of a running one; figures that another process wrote into the catalog. */
 static json_t *progress_json(const struct catalog_artifact *artifact)
 {
     const struct catalog_progress *progress = &artifact->progress;
@@ -251,6 +213,7 @@ static json_t *tables_json(const struct catalog_artifact *artifact)
         json_t *object = json_object();
         set_text(object, "schema", table->schema);
         set_text(object, "name", table->name);
+        /* A table whose rows were not counted has no size either. */
         set_rows(object, "rows", table->rows);
         set_bytes(object, "raw_bytes", table->raw_bytes,
                   table->rows != CATALOG_UNKNOWN_ROWS);
@@ -259,6 +222,7 @@ static json_t *tables_json(const struct catalog_artifact *artifact)
     return list;
 }
 
+/* The history, of every copy. */
 static json_t *verifications_json(const struct catalog_verifications *verifications)
 {
     json_t *list = json_array();
@@ -280,15 +244,19 @@ static json_t *verifications_json(const struct catalog_verifications *verificati
 json_t *artifact_json_detail(const struct catalog_artifact *artifact,
                              const struct catalog_verifications *verifications, int64_t now)
 {
-    json_t *object = base_json(artifact, now, copy_detail_json);
+    json_t *object = base_json(artifact, now, copy_detail_json), *versions = json_object();
     set_time(object, "created", artifact->created);
     set_time(object, "updated", artifact->updated);
+    /* A backup under way has lasted no definite time yet. */
     set(object, "duration_ms",
         artifact->finished ? json_integer(artifact->duration_ms) : json_null());
     set_int(object, "tries", artifact->tries);
     set_filled(object, "hostname", artifact->hostname);
     set(object, "quarantined", json_boolean(artifact->quarantined));
-    set(object, "versions", versions_json(artifact));
+    set_filled(versions, "server", artifact->server_version);
+    set_filled(versions, "pg_dump", artifact->pg_dump_version);
+    set_filled(versions, "pgkeep", artifact->pgkeep_version);
+    set(object, "versions", versions);
     set(object, "filters", filters_json(&artifact->filters));
     set(object, "pin", pin_json(artifact));
     set(object, "progress", progress_json(artifact));

@@ -1,3 +1,5 @@
+/* What people see where the catalog has "": globals are of no database, an ad-hoc backup of no
+ * job. */
 #include "report/artifact_name.h"
 
 const char *artifact_name_database(const struct catalog_artifact *artifact)

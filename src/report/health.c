@@ -29,22 +29,19 @@ int64_t health_age(const struct health *health, const struct catalog_artifact *a
 
 /* ---- jobs and their databases ---- */
 
-static struct health_job *add_job(struct health *health, const char *name)
-{
-    memory_grow(&health->jobs, &health->job_capacity, health->job_count + 1,
-                sizeof(*health->jobs));
-    struct health_job *job = &health->jobs[health->job_count++];
-    *job = (struct health_job){.name = name, .type = dump_type_name(DUMP_FULL)};
-    return job;
-}
-
+/* Made when it is first asked for; the configured ones are asked for first. */
 static struct health_job *job_of(struct health *health, const char *name)
 {
     for (size_t i = 0; i < health->job_count; i++) {
         if (strcmp(health->jobs[i].name, name) == 0)
             return &health->jobs[i];
     }
-    return add_job(health, name);
+    memory_grow(&health->jobs, &health->job_capacity, health->job_count + 1,
+                sizeof(*health->jobs));
+    struct health_job *job = &health->jobs[health->job_count++];
+    /* Of one that is not configured: full, as of an ad-hoc backup that says nothing else. */
+    *job = (struct health_job){.name = name, .type = dump_type_name(DUMP_FULL)};
+    return job;
 }
 
 /* filters_hash: of a partial one, else "". */
@@ -92,29 +89,26 @@ static bool is_excluded(const struct source_settings *source, const char *databa
     return false;
 }
 
-/* Databases that are named, not found by a pattern, and the globals. */
-static void expect(struct health_job *job, const struct source_settings *source,
-                   const char *type)
+/* A job is listed although it never ran, and so are the databases that it names. */
+static void add_configured(struct health *health, const struct settings *settings,
+                           const struct job_settings *configured)
 {
+    struct health_job *job = job_of(health, configured->name);
+    const struct source_settings *source =
+        configured->source ? settings_source(settings, configured->source) : NULL;
+    job->configured = true;
+    job->type = dump_type_name(configured->type);
+    /* What a pattern finds only the server knows; a name must be there. */
     for (size_t i = 0; source && i < source->databases.count; i++) {
         const char *database = source->databases.items[i];
         if (!strpbrk(database, "*?") && !is_excluded(source, database))
-            group_of(job, database, type, "")->expected = true;
+            group_of(job, database, job->type, "")->expected = true;
     }
     if (source && source->globals)
         group_of(job, "", dump_type_name(DUMP_GLOBALS), "")->expected = true;
 }
 
-static void add_configured(struct health *health, const struct settings *settings,
-                           const struct job_settings *configured)
-{
-    struct health_job *job = add_job(health, configured->name);
-    job->configured = true;
-    job->type = dump_type_name(configured->type);
-    if (configured->source)
-        expect(job, settings_source(settings, configured->source), job->type);
-}
-
+/* The definition of health.h; it also needs a copy that can be restored. */
 static bool is_good(const struct catalog_artifact *artifact, int64_t now)
 {
     if (artifact->status != CATALOG_COMPLETE || artifact->suspect ||
@@ -137,49 +131,49 @@ static void count_artifact(struct health *health, const struct catalog_artifact 
         memory_grow(&health->running, &health->running_capacity, health->running_count + 1,
                     sizeof(const struct catalog_artifact *));
         health->running[health->running_count++] = artifact;
-        return;
+        return; /* how it ends is not known: it counts for nothing yet */
     }
     if (!group->tried)
         group->tried = artifact;
     if (group->good || !is_good(artifact, health->now))
         return;
     group->good = artifact;
+    /* Globals are regular too, but no backup of any data. */
     if (!job->good && group->regular && strcmp(group->type, job->type) == 0)
         job->good = artifact;
 }
 
-static bool group_is_too_old(const struct health *health, const struct health_job *job,
-                             const struct health_group *group)
-{
-    bool goes_on =
-        group->expected || group->good == job->good || group->tried != group->good;
-    return group->regular && goes_on &&
-           (!group->good || health_age(health, group->good) > health->max_age_s);
-}
-
-static void judge_job(struct health *health, struct health_job *job)
+/* --max-age, the rule of health.h. */
+static void check_age(struct health *health, struct health_job *job)
 {
     job->too_old = !job->good;
     for (size_t i = 0; i < job->group_count; i++) {
         struct health_group *group = &job->groups[i];
-        group->too_old = group_is_too_old(health, job, group);
+        /* A database that was dropped since, of which nothing newer will ever come, does not
+         * ring for ever. */
+        bool goes_on =
+            group->expected || group->good == job->good || group->tried != group->good;
+        group->too_old =
+            group->regular && goes_on &&
+            (!group->good || health_age(health, group->good) > health->max_age_s);
         job->too_old = job->too_old || group->too_old;
     }
     health->too_old = health->too_old || job->too_old;
 }
 
 /* Without anything to watch there is no good backup either: that is too old. */
-static void judge(struct health *health, const struct health_spec *spec)
+static void check_ages(struct health *health, const struct health_spec *spec)
 {
     size_t watched = 0;
     for (size_t i = 0; i < health->job_count; i++) {
         struct health_job *job = &health->jobs[i];
+        /* A job that was taken out of the configuration is history, unless asked for. */
         job->watched = job->configured || spec->job || !health->any_configured;
         if (!job->watched)
             continue;
         watched++;
         if (spec->max_age_s != HEALTH_NO_LIMIT)
-            judge_job(health, job);
+            check_age(health, job);
     }
     if (watched == 0 && spec->max_age_s != HEALTH_NO_LIMIT)
         health->too_old = true;
@@ -198,7 +192,8 @@ static struct health_problem *add_problem(struct health *health, enum health_wha
     return problem;
 }
 
-static void look_at_artifact(struct health *health, const struct catalog_artifact *artifact)
+/* What is wrong with the artifact as a whole. */
+static void check_artifact(struct health *health, const struct catalog_artifact *artifact)
 {
     if (artifact->status == CATALOG_RUNNING && artifact->owner_state == OWNER_DEAD)
         add_problem(health, HEALTH_ABANDONED, artifact, NULL)->since =
@@ -228,17 +223,12 @@ static void add_removal(struct health *health, enum health_what what,
     problem->until = what == HEALTH_LOCKED ? copy->locked_until : 0;
 }
 
-/* Is this copy one that the newest good backup of its database should have? Older ones are
- * history. */
-static bool is_of_newest(struct health *health, const struct catalog_artifact *artifact)
+/* What is wrong with one of its copies; states in which nothing is stay silent. */
+static void check_copy(struct health *health, const struct catalog_artifact *artifact,
+                       const struct catalog_copy *copy)
 {
-    struct health_job *job = job_of(health, artifact_name_job(artifact));
-    return group_of_artifact(job, artifact)->good == artifact;
-}
-
-static void look_at_copy(struct health *health, const struct catalog_artifact *artifact,
-                         const struct catalog_copy *copy)
-{
+    struct health_job *job;
+    /* One that goes on is no problem: prune and sweep see to it. */
     bool stuck = copy->attempts > 0 || health->now - copy->marked > HEALTH_STUCK_S;
     switch (copy->state) {
     case CATALOG_COPY_MISSING:
@@ -258,7 +248,9 @@ static void look_at_copy(struct health *health, const struct catalog_artifact *a
         add_removal(health, HEALTH_BLOCKED, artifact, copy);
         break;
     case CATALOG_COPY_FAILED:
-        if (is_of_newest(health, artifact))
+        /* Only what the newest good backup of its database lacks: older ones are history. */
+        job = job_of(health, artifact_name_job(artifact));
+        if (group_of_artifact(job, artifact)->good == artifact)
             add_problem(health, HEALTH_FAILED, artifact, copy)->reason = copy->error;
         break;
     case CATALOG_COPY_UPLOADING: /* of a running artifact it is told with the artifact */
@@ -293,7 +285,7 @@ static void find_failed_run(struct health_job *job, const struct catalog_runs *r
             continue;
         if (run->exit_status > 0 && !has_artifact_since(artifacts, job->name, run->started))
             job->failed_run = run;
-        return;
+        return; /* the newest run is what counts, well or not */
     }
 }
 
@@ -308,6 +300,7 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
     *health = (struct health){.now = spec->now,
                               .max_age_s = spec->max_age_s,
                               .any_configured = spec->settings->job_count > 0};
+    /* Configured jobs first, in their order; then every artifact into its group, newest first. */
     for (size_t i = 0; i < spec->settings->job_count; i++) {
         if (is_asked_for(spec, spec->settings->jobs[i].name))
             add_configured(health, spec->settings, &spec->settings->jobs[i]);
@@ -316,17 +309,18 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
         if (is_asked_for(spec, artifact_name_job(&artifacts->items[i])))
             count_artifact(health, &artifacts->items[i]);
     }
+    /* Problems once all groups are filled: which copy matters depends on what came later. */
     for (size_t i = 0; i < artifacts->count; i++) {
         const struct catalog_artifact *artifact = &artifacts->items[i];
         if (!is_asked_for(spec, artifact_name_job(artifact)))
             continue;
-        look_at_artifact(health, artifact);
+        check_artifact(health, artifact);
         for (size_t j = 0; j < artifact->copy_count; j++)
-            look_at_copy(health, artifact, &artifact->copies[j]);
+            check_copy(health, artifact, &artifact->copies[j]);
     }
     for (size_t i = 0; i < health->job_count; i++)
         find_failed_run(&health->jobs[i], spec->runs, artifacts);
-    judge(health, spec);
+    check_ages(health, spec);
 }
 
 void health_release(struct health *health)

@@ -1,3 +1,7 @@
+/*
+ * What `status --json` prints. Every key is always there, null where nothing is known, as in
+ * artifact_json.c; ages are given beside times, so that a monitor needs no clock of its own.
+ */
 #include "report/health_json.h"
 
 #include "base/json.h"
@@ -52,25 +56,23 @@ static json_t *group_json(const struct health *health, const struct health_group
                      (int)group->too_old, "filtered", (int)health_is_filtered(group));
 }
 
-static json_t *run_json(const struct catalog_run *run)
-{
-    if (!run)
-        return json_null();
-    return json_pack("{s:o, s:I, s:o}", "started", json_time(run->started), "exit_status",
-                     (json_int_t)run->exit_status, "message", json_bytes(run->message));
-}
-
 static json_t *job_json(const struct health *health, const struct health_job *job)
 {
-    json_t *groups = json_array();
+    const struct catalog_run *run = job->failed_run;
+    json_t *groups = json_array(), *failed = json_null();
+    if (run)
+        failed =
+            json_pack("{s:o, s:I, s:o}", "started", json_time(run->started), "exit_status",
+                      (json_int_t)run->exit_status, "message", json_bytes(run->message));
     for (size_t i = 0; i < job->group_count; i++)
         (void)json_array_append_new(groups, group_json(health, &job->groups[i]));
+    /* What an ad-hoc backup is called inside is no name of a job. */
     return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "job",
                      json_bytes(strcmp(job->name, SETTINGS_ADHOC) == 0 ? NULL : job->name),
                      "configured", (int)job->configured, "too_old", (int)job->too_old,
                      "last_good", time_json(job->good), "age_seconds",
-                     age_json(health, job->good), "failed_run", run_json(job->failed_run),
-                     "databases", groups);
+                     age_json(health, job->good), "failed_run", failed, "databases",
+                     groups);
 }
 
 static json_t *problem_json(const struct health_problem *problem)

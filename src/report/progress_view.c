@@ -1,3 +1,7 @@
+/*
+ * A rate over a window of samples, not since the beginning: what is asked is how fast it goes
+ * now. The ring holds PROGRESS_WINDOW of them.
+ */
 #include "report/progress_view.h"
 
 #include "base/json.h"
@@ -31,14 +35,11 @@ void progress_view_sample(struct progress_view *view, struct progress_sample sam
         view->count++;
 }
 
-static const struct progress_sample *oldest(const struct progress_view *view)
-{
-    return &view->ring[view->count < PROGRESS_WINDOW ? 0 : view->next];
-}
-
 uint64_t progress_view_rate(const struct progress_view *view)
 {
-    const struct progress_sample *from = oldest(view);
+    /* The oldest: the first until the ring is full, then the one that is overwritten next. */
+    const struct progress_sample *from =
+        &view->ring[view->count < PROGRESS_WINDOW ? 0 : view->next];
     int64_t passed = view->now.at_ms - from->at_ms;
     if (passed < MIN_WINDOW_MS || view->now.raw_bytes < from->raw_bytes)
         return 0;
@@ -48,6 +49,7 @@ uint64_t progress_view_rate(const struct progress_view *view)
 
 double progress_view_percent(const struct progress_view *view)
 {
+    /* An estimate that was passed is worth nothing: better no share than 103 %. */
     if (view->estimate == 0 || view->now.raw_bytes > view->estimate)
         return -1;
     return 100.0 * (double)view->now.raw_bytes / (double)view->estimate;
@@ -76,18 +78,15 @@ static void add_name(struct text *out, const char *name)
     text_add(out, name);
 }
 
-static bool is_finishing(const struct progress_view *view)
-{
-    return view->phase != NULL && strcmp(view->phase, "finish") == 0;
-}
-
+/* The line for people and for the log. */
 void progress_view_text(const struct progress_view *view, struct text *out)
 {
-    char words[32];
+    char buffer[32];
     double percent = progress_view_percent(view);
     uint64_t rate = progress_view_rate(view);
     int64_t eta = progress_view_eta_ms(view);
-    if (is_finishing(view)) { /* no more bytes: a share or a rate of them says nothing */
+    /* No more bytes come: a share or a rate of them says nothing. */
+    if (view->phase != NULL && strcmp(view->phase, "finish") == 0) {
         percent = -1;
         rate = 0;
         eta = -1;
@@ -98,11 +97,11 @@ void progress_view_text(const struct progress_view *view, struct text *out)
     if (percent >= 0)
         text_addf(out, "  %d %%", (int)percent);
     if (rate > 0)
-        text_addf(out, "  %s/s", text_size(words, rate));
+        text_addf(out, "  %s/s", text_size(buffer, rate));
     if (eta >= 0)
-        text_addf(out, "  ETA %s", text_duration(words, eta));
-    text_addf(out, "  raw %s", text_size(words, view->now.raw_bytes));
-    text_addf(out, "  stored %s", text_size(words, view->now.stored_bytes));
+        text_addf(out, "  ETA %s", text_duration(buffer, eta));
+    text_addf(out, "  raw %s", text_size(buffer, view->now.raw_bytes));
+    text_addf(out, "  stored %s", text_size(buffer, view->now.stored_bytes));
 }
 
 static json_t *number_or_null(bool known, int64_t number)
@@ -110,6 +109,7 @@ static json_t *number_or_null(bool known, int64_t number)
     return known ? json_integer(number) : json_null();
 }
 
+/* The same for programs: a line of JSON, every key always there. */
 json_t *progress_view_json(const struct progress_view *view, bool done)
 {
     double percent = progress_view_percent(view);
