@@ -29,7 +29,7 @@ int store_check_key(const char *key, bool prefix, struct err *err)
     while (!(prefix && *segment == '\0')) {
         size_t length = strcspn(segment, "/");
         if (!is_segment(segment, length))
-            return err_set(err, ERR_STORE, "\"%s\" is no key of a store", key);
+            return err_set(err, ERR_STORE, "\"%s\" is not a key of a store", key);
         segment += length;
         if (*segment == '\0')
             break;

@@ -84,8 +84,9 @@ struct store_upload *store_dir_upload_begin(struct store *store,
     struct dir_upload *upload = new_upload(store);
     char temp[STORE_DIR_TEMP_SIZE];
     snprintf(temp, sizeof temp, ".%s.part", spec->id);
-    int result =
-        ulid_is_valid(spec->id) ? 0 : err_set(err, ERR_STORE, "\"%s\" is no id", spec->id);
+    int result = ulid_is_valid(spec->id)
+                     ? 0
+                     : err_set(err, ERR_STORE, "\"%s\" is not an id", spec->id);
     if (result == 0)
         result = store_dir_file_create((struct store_dir *)store, spec->key, temp,
                                        &upload->file, err);
@@ -107,8 +108,8 @@ struct store_upload *store_dir_upload_resume(struct store *store,
                   strncmp(handle, spec->key, folder) == 0 && store_dir_is_temp(temp);
     int result = beside ? store_dir_file_reopen((struct store_dir *)store, spec->key, temp,
                                                 &upload->file, offset, err)
-                        : err_set(err, ERR_NOT_FOUND, "\"%s\" is no upload of %s", handle,
-                                  spec->key);
+                        : err_set(err, ERR_NOT_FOUND, "\"%s\" is not an upload of %s",
+                                  handle, spec->key);
     if (result == 0 && start(upload, spec, err) == 0) {
         upload->given = *offset;
         *next_number = 1;

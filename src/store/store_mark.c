@@ -51,7 +51,7 @@ static int parse_mark(const struct text *mark, char uuid[37], struct err *err)
     char *text = json_read_string(&reader, "uuid", false);
     int result = json_reader_finish(&reader, true);
     if (result == 0 && !is_uuid(text))
-        result = err_set(err, ERR_CORRUPT, "%s: \"uuid\" is no UUID", STORE_MARK_KEY);
+        result = err_set(err, ERR_CORRUPT, "%s: \"uuid\" is not a UUID", STORE_MARK_KEY);
     if (result == 0)
         memcpy(uuid, text, UUID_LENGTH + 1);
     free(text);
