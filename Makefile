@@ -184,6 +184,7 @@ fuzz: tests
 
 ## coverage: line coverage of the unit tests, a line for each folder (scripts/coverage tells of files)
 coverage:
+	@rm -rf build/coverage/tests # programs of tests that have moved would count for other sources
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	$(MAKE) BUILD=build/coverage COVERAGE=1 check-unit
 	@scripts/coverage build/coverage
