@@ -57,11 +57,6 @@ void artifact_text_add_reason(struct text *out, const char *reason, size_t width
     text_add_bytes(out, reason + tail, size - tail);
 }
 
-static const char *trouble_of(const struct catalog_copy *copy)
-{
-    return copy->verified_error ? copy->verified_error : copy->error;
-}
-
 /* Deleted copies only matter where nothing else is left. */
 static bool is_shown(const struct catalog_artifact *artifact,
                      const struct catalog_copy *copy)
@@ -69,6 +64,7 @@ static bool is_shown(const struct catalog_artifact *artifact,
     return copy->state != CATALOG_COPY_DELETED || artifact->status == CATALOG_DELETED;
 }
 
+/* A good copy needs no more than the name of its store. */
 static void add_copies(struct text *out, const struct catalog_artifact *artifact)
 {
     for (size_t i = 0; i < artifact->copy_count; i++) {
@@ -112,7 +108,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
     }
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
-        const char *trouble = trouble_of(copy);
+        const char *trouble = copy->verified_error ? copy->verified_error : copy->error;
         if (!trouble || !is_shown(artifact, copy) ||
             (artifact->error_message && strcmp(trouble, artifact->error_message) == 0))
             continue;
@@ -303,6 +299,7 @@ static void print_check(const struct catalog_copy *copy)
                       copy->verified_error ? copy->verified_error : "good");
 }
 
+/* Deleted: when. To go: why, and what it waits for. */
 static void print_removal(const struct catalog_copy *copy)
 {
     char time[32];

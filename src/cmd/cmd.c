@@ -17,11 +17,12 @@ int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format
 struct session *cmd_begin(const struct cmd_context *ctx, const struct session_spec *spec,
                           struct err *err)
 {
-    struct session_spec own = *spec;
-    own.settings = ctx->settings;
-    return session_begin(&own, err);
+    struct session_spec run = *spec;
+    run.settings = ctx->settings;
+    return session_begin(&run, err);
 }
 
+/* The outcome is the exit status; of a failure the error stays for cli.c to print. */
 int cmd_end(struct session *session, int result, struct err *err)
 {
     if (result < 0)

@@ -66,6 +66,7 @@ static void real_draw(void *context, enum progress_style style, const char *line
 
 /* ---- with the lock held ---- */
 
+/* Counters of the moving threads, each read by itself: a line may be a block apart. */
 static void sample(struct progress *progress)
 {
     const struct meter *meter = progress->meter;
@@ -119,6 +120,7 @@ static void step(struct progress *progress)
     draw(progress, false);
 }
 
+/* The thread: sleeps without a meter, else a step at a time. */
 static void *run(void *argument)
 {
     struct progress *progress = argument;

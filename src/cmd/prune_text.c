@@ -82,23 +82,22 @@ static void print_skipped(const struct prune *prune)
     }
 }
 
-static void add_sums(const struct prune_part *part, struct retention_summary *summary)
-{
-    retention_summary_add(summary, part->plan);
-    for (size_t i = 0; i < part->plan->group_count; i++)
-        summary->guards |= part->guards[i];
-}
-
 static void print_summary(const struct prune *prune)
 {
     struct retention_summary summary = {0};
     struct text line;
     text_init(&line, LINE_CEILING);
-    for (size_t i = 0; i < prune->part_count; i++)
-        add_sums(&prune->parts[i], &summary);
+    /* All stores as one; a guard that refuses anywhere is named. */
+    for (size_t i = 0; i < prune->part_count; i++) {
+        const struct prune_part *part = &prune->parts[i];
+        retention_summary_add(&summary, part->plan);
+        for (size_t j = 0; j < part->plan->group_count; j++)
+            summary.guards |= part->guards[j];
+    }
     summary.guards |= prune->refused_by;
     retention_explain_summary(&summary, prune->hash, &line);
     output_text(line.data);
+    /* Not of the plan: copies that failed or broke long ago go by another rule. */
     size_t due = prune_due_count(prune);
     char count[64];
     if (due > 0)

@@ -25,9 +25,10 @@ struct backing {
     struct err err; /* the first trouble of telling results */
 };
 
-/* ---- what is said ---- */
+/* ---- what is reported ---- */
 
-static void say_done(const struct catalog_artifact *artifact)
+/* What came of it, in one line of the log. */
+static void report_done(const struct catalog_artifact *artifact)
 {
     char raw[32], stored[32], time[32];
     struct text stores;
@@ -56,7 +57,7 @@ static int print_result(struct catalog *catalog, const struct backup_result *res
     else if (loaded == 0 && result->outcome != BACKUP_FAILED)
         output_linef("%s", artifact.id);
     if (loaded == 0 && result->outcome != BACKUP_FAILED)
-        say_done(&artifact);
+        report_done(&artifact);
     catalog_artifact_release(&artifact);
     return loaded;
 }
@@ -67,10 +68,10 @@ static void on_done(void *context, const struct backup_result *result)
     struct backing *b = context;
     struct err why = {0};
     if (result->outcome == BACKUP_FAILED && result->err.kind != ERR_CANCELLED) {
-        struct err told = result->err;
-        err_context(&told, "backup of \"%s\"",
+        struct err failure = result->err;
+        err_context(&failure, "backup of \"%s\"",
                     *result->database ? result->database : "globals");
-        log_err(&told);
+        log_err(&failure);
     }
     if (*result->id &&
         print_result(session_catalog(b->session), result, b->list, &why) < 0 &&
@@ -147,14 +148,15 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
         backup_tally_add(&b->tally, job, &results, err);
         return -1;
     }
-    int taken = backup_job(b->session, &spec, &results, err);
-    backup_tally_add(&tally, job, &results, taken < 0 ? err : NULL);
-    backup_tally_add(&b->tally, job, &results, taken < 0 ? err : NULL);
+    int done = backup_job(b->session, &spec, &results, err);
+    backup_tally_add(&tally, job, &results, done < 0 ? err : NULL);
+    backup_tally_add(&b->tally, job, &results, done < 0 ? err : NULL);
+    /* Of this job alone: each has a record of its own, the line has one exit status. */
     *status = session_end(b->session, backup_outcome(&tally, &why), &why);
-    if (taken == 0 && job->prune_after_backup && any_good(&results))
+    if (done == 0 && job->prune_after_backup && any_good(&results))
         prune_after(b, name);
     backup_results_release(&results);
-    return taken;
+    return done;
 }
 
 /* A job that cannot even begin does not keep the others from running. */
@@ -180,6 +182,7 @@ static int run_jobs(struct backing *b, struct err *err)
     return exit_status_of(outcome, why.kind, NULL);
 }
 
+/* All of them before the first is run: a slip of the pen is told at once. */
 static int check_names(struct cmd_context *ctx, struct err *err)
 {
     const struct strlist *names = &ctx->args->positional;

@@ -11,8 +11,9 @@
 #include "cmd/output.h"
 #include "cmd/progress.h"
 
-static void say_done(const struct cmd_context *ctx, const struct catalog_artifact *artifact,
-                     const struct restore_done *done, int64_t milliseconds)
+static void report_done(const struct cmd_context *ctx,
+                        const struct catalog_artifact *artifact,
+                        const struct restore_done *done, int64_t milliseconds)
 {
     char time[32], size[32];
     if (ctx->settings->json) {
@@ -46,7 +47,7 @@ static int restore(struct cmd_context *ctx, struct session *session,
         .no_privileges = config_args_flag(ctx->args, "no-privileges")};
     int result = restore_run(&spec, &done, err);
     if (result == 0)
-        say_done(ctx, artifact, &done, clock_monotonic_ms() - start);
+        report_done(ctx, artifact, &done, clock_monotonic_ms() - start);
     restore_done_release(&done);
     return result;
 }

@@ -84,7 +84,7 @@ static void print_end(struct showing *showing, const struct diagnose_result *res
                      counts[DIAGNOSE_SKIPPED]);
 }
 
-static int look(struct cmd_context *ctx, struct err *err)
+static int diagnose(struct cmd_context *ctx, struct err *err)
 {
     struct showing showing = {.settings = ctx->settings};
     struct diagnose_result result;
@@ -191,7 +191,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         return adopt(ctx, err);
     if (config_args_has(ctx->args, "mark"))
         return cmd_usage(ctx, err, "--mark goes with --adopt");
-    return look(ctx, err);
+    return diagnose(ctx, err);
 }
 
 const struct command cmd_doctor = {

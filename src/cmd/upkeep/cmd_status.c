@@ -105,6 +105,7 @@ static void add_tried(struct text *out, const struct catalog_artifact *tried)
     }
 }
 
+/* Several may hold: the worst comes first. group NULL: the job has no backups at all. */
 static void cell_remarks(struct output_table *table, const struct health *health,
                          const struct health_job *job, const struct health_group *group)
 {
@@ -118,6 +119,7 @@ static void cell_remarks(struct output_table *table, const struct health *health
         add_remark(&text, "none yet");
     else if (group && group->tried != group->good)
         add_tried(&text, group->tried);
+    /* Of the job, not of a database: told once, in its first row. */
     if (job->failed_run && (!group || group == job->groups)) {
         char time[32];
         add_remark(&text, "the run of ");
@@ -241,10 +243,11 @@ static void print_problems(struct catalog *catalog, const struct health *health)
 /* ---- the command ---- */
 
 /* For monitoring: on stderr, with --quiet too. */
-static void complain(const struct health *health, const struct health_job *job)
+static void report_too_old(const struct health *health, const struct health_job *job)
 {
     char age[32], limit[32];
     text_duration(limit, health->max_age_s * 1000);
+    /* Without a single good one the databases need not be counted up. */
     if (!job->good) {
         log_error("job \"%s\" has no good backup", job->name);
         return;
@@ -265,16 +268,16 @@ static void complain(const struct health *health, const struct health_job *job)
 
 static enum outcome verdict(const struct health *health, const struct settings *settings)
 {
-    bool said = false;
+    bool reported = false;
     if (!health->too_old)
         return OUTCOME_DONE;
     for (size_t i = 0; i < health->job_count; i++) {
         if (!health->jobs[i].too_old)
             continue;
-        complain(health, &health->jobs[i]);
-        said = true;
+        report_too_old(health, &health->jobs[i]);
+        reported = true;
     }
-    if (!said)
+    if (!reported)
         log_error("there is no backup in %s", settings->catalog);
     return OUTCOME_TOO_OLD;
 }

@@ -15,7 +15,7 @@ static size_t count_removed(const struct sweep_report *report, enum remove_outco
 
 /* One row per figure, for both forms of output. */
 struct figure {
-    const char *key, *words;
+    const char *key, *message;
     size_t count;
 };
 enum { FIGURES = 14 };
@@ -52,7 +52,7 @@ static void print_text(const struct sweep_report *report)
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         if (figures[i].count > 0)
-            output_linef("%s: %zu", figures[i].words, figures[i].count);
+            output_linef("%s: %zu", figures[i].message, figures[i].count);
         any |= figures[i].count > 0;
     }
     for (size_t i = 0; i < report->stores.failure_count; i++)
