@@ -118,6 +118,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
     }
 }
 
+/* 0: nothing is stored (yet). */
 static void cell_size(struct output_table *table, uint64_t bytes)
 {
     char size[64];
@@ -199,6 +200,7 @@ static void field_size(const char *label, uint64_t bytes)
         output_field(label, output_size(size, bytes, true));
 }
 
+/* What it is a backup of, and what people said of it. */
 static void print_what(const struct catalog_artifact *artifact)
 {
     output_field("id", artifact->id);
@@ -222,6 +224,7 @@ static void print_what(const struct catalog_artifact *artifact)
                       artifact->filters.items[i].value);
 }
 
+/* What came of it: times, sizes, hashes, and what it was made with. */
 static void print_result(const struct catalog_artifact *artifact)
 {
     char duration[32];
@@ -245,6 +248,7 @@ static void print_result(const struct catalog_artifact *artifact)
     output_field("host", artifact->hostname);
 }
 
+/* Of one that runs, as its process last wrote it into the catalog. */
 static void print_progress(const struct catalog_artifact *artifact)
 {
     const struct catalog_progress *progress = &artifact->progress;
@@ -267,6 +271,7 @@ static void print_progress(const struct catalog_artifact *artifact)
     output_field("owner", owners[artifact->owner_state]);
 }
 
+/* What keeps it, or makes it doubtful, and what to do about it. */
 static void print_marks(const struct catalog_artifact *artifact, int64_t now)
 {
     char time[32];
@@ -287,6 +292,7 @@ static void print_marks(const struct catalog_artifact *artifact, int64_t now)
                       artifact->error_message);
 }
 
+/* When it was last found good; and the last check, where that is another one. */
 static void print_check(const struct catalog_copy *copy)
 {
     char time[32];
@@ -317,6 +323,7 @@ static void print_removal(const struct catalog_copy *copy)
     field_time("  next try", copy->next_try);
 }
 
+/* A paragraph for each copy. */
 static void print_copy(const struct catalog_copy *copy)
 {
     output_text("\n");
@@ -337,6 +344,7 @@ static void print_copy(const struct catalog_copy *copy)
     print_removal(copy);
 }
 
+/* Only of plain dumps; a custom archive is not read for its tables. */
 static void print_tables(const struct catalog_artifact *artifact)
 {
     static const struct output_column columns[] = {

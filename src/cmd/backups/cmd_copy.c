@@ -38,6 +38,7 @@ static int copy(const struct cmd_context *ctx, struct session *session, struct e
     struct catalog *catalog = session_catalog(session);
     struct copy_artifact_result result;
     char *to = NULL;
+    /* Names as the catalog knows them, also where a URL was given. */
     char *from =
         repository_name(ctx->settings, catalog, config_args_text(args, "from"), err);
     if (from)

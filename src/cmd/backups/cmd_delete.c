@@ -16,6 +16,7 @@ static const struct remove_result *result_of(const struct delete_outcome *outcom
     return NULL;
 }
 
+/* Is this copy among those that were chosen? */
 static bool goes(const struct delete_outcome *outcome, int64_t copy)
 {
     for (size_t i = 0; i < outcome->count; i++) {

@@ -13,6 +13,7 @@
 
 #include <unistd.h>
 
+/* A link is for who has no pgkeep: to one object, of a copy that is good as far as we know. */
 static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
                    struct err *err)
 {
@@ -42,6 +43,7 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
     return 0;
 }
 
+/* "-" is stdout; a file has to be named, as a backup on a terminal helps nobody. */
 static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
                  struct err *err)
 {

@@ -28,6 +28,7 @@ static void report_done(const struct cmd_context *ctx,
                  text_size(size, artifact->raw_bytes), text_duration(time, milliseconds));
 }
 
+/* The command line as a struct; how long it took is the person's time, so measured here. */
 static int restore(struct cmd_context *ctx, struct session *session,
                    const struct catalog_artifact *artifact, struct err *err)
 {

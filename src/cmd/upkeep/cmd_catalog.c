@@ -75,6 +75,7 @@ struct showing {
     struct output_table table; /* check without --json */
 };
 
+/* A store that could not be read; as text it is in the log already. */
 static void show_failed(void *context, const char *name, const struct err *why)
 {
     struct showing *v = context;
@@ -217,6 +218,7 @@ static int check_one(void *context, struct repository *repository, bool *doubtfu
     return done;
 }
 
+/* A finding in any store makes the exit status 6. */
 static int run_check(struct cmd_context *ctx, struct err *err)
 {
     struct showing v = {0};

@@ -16,6 +16,7 @@ struct showing {
 
 /* ---- a line per check ---- */
 
+/* A heading whenever the subject changes. */
 static void print_subject(struct showing *showing, const struct diagnose_finding *finding)
 {
     char subject[sizeof showing->subject];

@@ -50,6 +50,7 @@ static void refuse(const struct prune *prune, const struct config_args *args,
     text_release(&line);
 }
 
+/* What did not go is listed with its reason; what went was listed in the plan. */
 static void print_done(const struct prune *prune)
 {
     size_t gone = 0;
@@ -67,6 +68,7 @@ static void print_done(const struct prune *prune)
                  text_size(size, bytes));
 }
 
+/* Text: the plan first, then what was done. JSON: one document, when all is done. */
 static int apply(const struct cmd_context *ctx, struct prune *prune, struct err *err)
 {
     bool yes = prune->spec.yes, json = ctx->settings->json;
