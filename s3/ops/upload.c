@@ -51,11 +51,13 @@ struct sending {
     struct part *part;
 };
 
-/* The part is sent, or let go of. The upload may be freed as soon as the lock is open. */
-static void part_ended(struct s3_upload *upload, struct part *part)
+/* The part is sent, or let go of; its buffer is free before anybody can learn of it. */
+static void part_ended(struct s3_upload *upload, const struct err *failure)
 {
-    part_release(part);
     pthread_mutex_lock(&upload->lock);
+    if (failure != NULL && !upload->failed)
+        upload->first = *failure;
+    upload->failed = upload->failed || failure != NULL;
     upload->under_way--;
     pthread_cond_broadcast(&upload->progress);
     pthread_mutex_unlock(&upload->lock);
@@ -65,14 +67,13 @@ static void part_ended(struct s3_upload *upload, struct part *part)
 static void part_answered(void *context, struct s3_request *request, const struct err *err)
 {
     struct sending *sending = context;
-    struct err failure = *err;
+    bool failed = err->kind != ERR_NONE;
 
-    if (err->kind == ERR_NONE)
+    if (!failed)
         s3_upload_book(sending->upload, sending->part->number, request);
-    else
-        (void)s3_upload_fail(sending->upload, &failure);
     s3_request_release(request);
-    part_ended(sending->upload, sending->part);
+    part_release(sending->part);
+    part_ended(sending->upload, failed ? err : NULL);
     free(sending);
 }
 
@@ -113,10 +114,12 @@ static void *hash_parts(void *argument)
         bool failed = upload->failed;
         pthread_mutex_unlock(&upload->lock);
         /* A failed upload holds no buffers: other stores of the same stream need them. */
-        if (failed)
-            part_ended(upload, part);
-        else
+        if (!failed) {
             send_part(upload, part);
+            continue;
+        }
+        part_release(part);
+        part_ended(upload, NULL);
     }
     return NULL;
 }
