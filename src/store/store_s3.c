@@ -4,10 +4,9 @@
  * saying "absent", what a conditional PUT means when it is repeated, the token of an upload,
  * and removing with all versions.
  */
-#include "store/store_ops.h"
+#include "store/store_s3.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/memory.h"
 #include "s3/s3.h"
 
@@ -152,18 +151,6 @@ static const char *content_type_of(const char *key)
     return "application/octet-stream";
 }
 
-/* From S3's words to ours; the strings move. */
-static void take_object(struct s3_object *from, struct store_object *out)
-{
-    *out = (struct store_object){.key = from->key,
-                                 .size = from->size,
-                                 .modified = from->modified,
-                                 .etag = from->etag,
-                                 .version = from->version_id};
-    from->key = from->etag = from->version_id = NULL;
-    s3_object_release(from);
-}
-
 /* A key that is there although nobody but us makes such keys: mostly our own PUT, whose
  * answer was lost before it was repeated. Then it has our bytes. */
 static int resolve_existing(struct s3_client *client, const struct s3_put *put,
@@ -213,7 +200,7 @@ static int stat_key(struct store *store, const char *key, struct store_object *o
     struct s3_object object = {0};
     int result = s3_head(client_of(store), key, &object, absent, err);
     if (result == 0 && !*absent)
-        take_object(&object, out);
+        store_s3_take_object(&object, out);
     return result;
 }
 
@@ -371,139 +358,6 @@ static int remove_key(struct store *store, const char *key, struct store_removed
     return 0;
 }
 
-/* ---- uploads ---- */
-
-struct s3_writing {
-    struct store_upload upload;
-    struct s3_upload *s3;
-};
-
-/* The token is the same in every try for one artifact and place: a resumed upload knows what
- * it was begun with, and whoever finished it, the bytes are those of this artifact. */
-static struct s3_upload_spec make_spec(const struct s3_client *client,
-                                       const struct store_upload_spec *spec)
-{
-    struct s3_upload_spec out = {.key = spec->key,
-                                 .content_type = spec->content_type,
-                                 .on_upload_id = spec->on_pending,
-                                 .context = spec->context};
-    unsigned char sum[SHA256_SIZE];
-    char *whose = memory_format("%s %s%s", spec->id, s3_client_prefix(client), spec->key);
-    digest_sha256(whose, strlen(whose), sum);
-    digest_hex(sum, (sizeof out.token - 1) / 2, out.token);
-    free(whose);
-    return out;
-}
-
-static struct store_upload *wrap(struct store *store, struct s3_upload *s3)
-{
-    if (s3 == NULL)
-        return NULL;
-    struct s3_writing *writing = memory_zalloc(sizeof *writing);
-    writing->upload.store = store;
-    writing->s3 = s3;
-    return &writing->upload;
-}
-
-static struct store_upload *
-upload_begin(struct store *store, const struct store_upload_spec *spec, struct err *err)
-{
-    struct s3_upload_spec s3_spec = make_spec(client_of(store), spec);
-    return wrap(store, s3_upload_begin(client_of(store), &s3_spec, err));
-}
-
-static struct store_upload *upload_resume(struct store *store,
-                                          const struct store_upload_spec *spec,
-                                          const char *handle, uint64_t *offset,
-                                          unsigned *next_number, struct err *err)
-{
-    struct s3_client *client = client_of(store);
-    struct s3_upload_spec s3_spec = make_spec(client, spec);
-    struct s3_part_info *parts = NULL;
-    size_t listed = 0, whole = 0;
-    bool absent = false;
-    if (s3_list_parts(client, spec->key, handle, &parts, &listed, &absent, err) < 0)
-        return NULL;
-    if (absent) {
-        err_set(err, ERR_NOT_FOUND, "no upload of %s is open", spec->key);
-        return NULL;
-    }
-    /* Parts 1, 2, 3 ... up to the first gap: what lies behind it is sent again. */
-    *offset = 0;
-    while (whole < listed && parts[whole].number == whole + 1)
-        *offset += parts[whole++].size;
-    *next_number = (unsigned)whole + 1;
-    struct s3_upload *upload =
-        s3_upload_resume(client, &s3_spec, handle, parts, whole, err);
-    free(parts);
-    return wrap(store, upload);
-}
-
-static int upload_part(struct store_upload *upload, struct part *part, struct err *err)
-{
-    return s3_upload_part(((struct s3_writing *)upload)->s3, part, err);
-}
-
-static int upload_wait(struct store_upload *upload, struct err *err)
-{
-    return s3_upload_wait(((struct s3_writing *)upload)->s3, err);
-}
-
-static int upload_finish(struct store_upload *upload, struct store_object *out,
-                         struct err *err)
-{
-    struct s3_object object = {0};
-    if (s3_upload_finish(((struct s3_writing *)upload)->s3, &object, err) < 0)
-        return -1;
-    take_object(&object, out);
-    return 0;
-}
-
-static bool upload_discard(struct store_upload *upload)
-{
-    bool clean = s3_upload_discard(((struct s3_writing *)upload)->s3);
-    free(upload);
-    return clean;
-}
-
-/* ---- downloads ---- */
-
-struct s3_reading {
-    struct store_download download;
-    struct s3_download *s3;
-};
-
-static struct store_download *download_begin(struct store *store, const char *key,
-                                             uint64_t offset, uint64_t length,
-                                             struct err *err)
-{
-    struct s3_download_spec spec = {.key = key, .offset = offset, .length = length};
-    struct s3_download *download = s3_download_begin(client_of(store), &spec, err);
-    if (download == NULL)
-        return NULL;
-    struct s3_reading *reading = memory_zalloc(sizeof *reading);
-    reading->download.store = store;
-    reading->s3 = download;
-    return &reading->download;
-}
-
-static uint64_t download_size(const struct store_download *download)
-{
-    return s3_download_size(((const struct s3_reading *)download)->s3);
-}
-
-static ssize_t download_read(struct store_download *download, void *buffer, size_t size,
-                             struct err *err)
-{
-    return s3_download_read(((struct s3_reading *)download)->s3, buffer, size, err);
-}
-
-static void download_free(struct store_download *download)
-{
-    s3_download_free(((struct s3_reading *)download)->s3);
-    free(download);
-}
-
 static struct s3_client *client(struct store *store)
 {
     return client_of(store);
@@ -521,18 +375,18 @@ static const struct store_ops s3_ops = {
     .stat = stat_key,
     .list = list,
     .remove = remove_key,
-    .upload_begin = upload_begin,
-    .upload_resume = upload_resume,
-    .upload_part = upload_part,
-    .upload_wait = upload_wait,
-    .upload_finish = upload_finish,
-    .upload_discard = upload_discard,
+    .upload_begin = store_s3_upload_begin,
+    .upload_resume = store_s3_upload_resume,
+    .upload_part = store_s3_upload_part,
+    .upload_wait = store_s3_upload_wait,
+    .upload_finish = store_s3_upload_finish,
+    .upload_discard = store_s3_upload_discard,
     .list_pending = list_pending,
     .abort_pending = abort_pending,
-    .download_begin = download_begin,
-    .download_size = download_size,
-    .download_read = download_read,
-    .download_free = download_free,
+    .download_begin = store_s3_download_begin,
+    .download_size = store_s3_download_size,
+    .download_read = store_s3_download_read,
+    .download_free = store_s3_download_free,
     .part_rules = part_rules,
     .presign = presign,
     .s3_client = client,
