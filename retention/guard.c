@@ -65,8 +65,8 @@ void retention_guard_text(const struct retention_plan *plan,
     if ((guards & RETENTION_GUARD_SUSPECT) != 0)
         text_addf(
             out,
-            "G11: the newest backup, %s, is suspect; nothing goes until it is pinned or "
-            "followed by a normal one",
+            "G11: the newest backup, %s, is suspect; nothing goes until it is accepted "
+            "(`pgkeep accept`) or followed by a normal one",
             plan->artifacts[group->newest].id);
 }
 

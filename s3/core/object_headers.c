@@ -98,6 +98,8 @@ static int set_own_key(struct s3_engine *engine, const char *path, struct err *e
                        "a key of your own needs MD5, which OpenSSL refuses");
     text_init(&file, 4096);
     int result = file_read(path, &file, NULL, err);
+    if (result < 0)
+        err->kind = ERR_CONFIG; /* of this store; this machine is well */
     if (result == 0 && parse_sse_c_key(&file, key) < 0)
         result = err_set(err, ERR_CONFIG, "%s: neither 32 bytes nor the base64 of 32 bytes",
                          path);

@@ -23,7 +23,7 @@ int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
      * changed a pin the later one wins (state_file.h). */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 1, pin_until = ?1, pin_reason = ?2,"
-                " pin_changed = max(?3, pin_changed + 1), suspect = 0, updated = ?3"
+                " pin_changed = max(?3, pin_changed + 1), updated = ?3"
                 " WHERE id = ?4",
                 err);
     sql_bind_int(&sql, until);

@@ -122,7 +122,8 @@ int catalog_artifact_forget(struct catalog *catalog, const char *id,
 int catalog_artifact_import(struct catalog *catalog, struct catalog_artifact *artifact,
                             bool *existed, struct err *err) MUST_USE;
 
-/* Pins a complete one (another status: ERR_USAGE) and clears `suspect`. reason may be NULL. */
+/* Pins a complete one (another status: ERR_USAGE). What is suspect stays so: a pinned dump of a
+ * database that somebody emptied must not become the anchor of its group. reason may be NULL. */
 int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
                          const char *reason, struct err *err) MUST_USE;
 /* Retention alone decides again: clears `quarantined`, too. */

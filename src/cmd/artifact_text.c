@@ -283,7 +283,7 @@ static void print_marks(const struct catalog_artifact *artifact, int64_t now)
     }
     if (artifact->suspect)
         output_field("suspect", "much smaller than usual: nothing of its group is pruned "
-                                "until it is pinned, or a normal one follows");
+                                "until `pgkeep accept`, or a normal one follows");
     if (artifact->quarantined)
         output_field("quarantined", "its time was in the future or unknown: no rule of "
                                     "retention counts it until `unpin`");

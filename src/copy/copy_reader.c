@@ -72,6 +72,10 @@ static int try_copy(struct copy_reader *reader, const struct catalog_copy *copy,
     reader->repository = session_repository(spec->session, copy->store, false, err);
     if (reader->repository == NULL)
         return -1;
+    if (session_check_again(spec->session, reader->repository, err) < 0) {
+        reader->repository = NULL;
+        return -1;
+    }
     /* One that failed at a chunk before is marked by now, and may have this one all the same. */
     bool failed = reader->failed_at[copy - spec->artifact->copies] > 0;
     bool unbroken = !spec->broken_too && !failed && copy->state == CATALOG_COPY_COMPLETE;
@@ -252,7 +256,10 @@ static void remember(struct copy_reader *reader, const struct err *why)
         .result = why->kind == ERR_CORRUPT ? CATALOG_FOUND_DAMAGED : CATALOG_FOUND_MISSING,
         .message = memory_strdup(why->text)};
     struct catalog *catalog = session_catalog(reader->spec->session);
-    if (catalog_verification_add(catalog, &found, &trouble) < 0)
+    /* Of a place that is another one by now nothing is said. */
+    if (repository_check_identity(reader->repository, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    else if (catalog_verification_add(catalog, &found, &trouble) < 0)
         log_warning("%s", trouble.text);
     else
         state_sync_try_push(catalog, reader->repository, reader->spec->artifact->id);
@@ -289,7 +296,9 @@ static int fail_over(struct copy_reader *reader, uint64_t chunk, struct err *why
     struct repository *before = reader->repository;
     end_lease(reader);
     if (choose(reader, chunk, &err) < 0) {
-        if (err.kind != ERR_NONE)
+        if (err_is_fatal(err.kind))
+            *why = err;
+        else if (err.kind != ERR_NONE)
             log_warning("%s", err.text);
         reader->repository = before;
         return -1;

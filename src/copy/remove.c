@@ -98,24 +98,10 @@ static int remove_rest(struct removal *removal, struct err *err)
     return result;
 }
 
-/* An unmounted disk or another bucket would say of everything that it is not there. */
-static int check_identity(struct repository *repository, struct err *err)
-{
-    char uuid[37];
-    bool absent = false;
-    if (store_identify(repository->store, uuid, &absent, err) < 0)
-        return -1;
-    if (!absent && strcmp(uuid, repository->uuid) == 0)
-        return 0;
-    return err_set(err, ERR_STORE,
-                   "store \"%s\" is not the one it was: its mark is missing or another's",
-                   repository->name);
-}
-
 static int remove_objects(struct removal *removal, struct err *err)
 {
     char *manifest = keys_manifest(removal->copy->artifact);
-    int result = check_identity(removal->repository, err);
+    int result = repository_check_identity(removal->repository, err);
     removal->result->outcome = REMOVE_GONE;
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_MANIFEST, manifest, err);

@@ -147,8 +147,14 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     struct copy_reader *retrieve = copy_reader_open(&from, why);
     /* A store that cannot be opened says nothing of the copy. */
     out->result = retrieve == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
-    if (retrieve && check(spec, retrieve, &meter, &out->bytes, why) < 0)
+    if (retrieve && check(spec, retrieve, &meter, &out->bytes, why) < 0) {
+        /* What is not there, or other than it was, is so only in the store that it should be. */
+        struct err other = {0};
+        if ((why->kind == ERR_NOT_FOUND || why->kind == ERR_CORRUPT) &&
+            repository_check_identity(copy_reader_repository(retrieve), &other) < 0)
+            *why = other;
         out->result = result_of(why->kind);
+    }
     observer_artifact_end(observer);
     out->time = clock_now();
     out->duration_ms = clock_monotonic_ms() - start;

@@ -42,13 +42,14 @@ static bool names_password(const char *text)
 {
     static const char *const words[] = {"password", "passwd", "pwd"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const char *at = find_ignoring_case(text, words[i]);
-        if (at == NULL)
-            continue;
-        at += strlen(words[i]);
-        at += strspn(at, " \"'");
-        if (*at == '=' || *at == ':')
-            return true;
+        const char *at = text;
+        /* Each time that it occurs: a name may hold the word, too. */
+        while ((at = find_ignoring_case(at, words[i])) != NULL) {
+            at += strlen(words[i]);
+            size_t gap = strspn(at, " \"'");
+            if (at[gap] == '=' || at[gap] == ':')
+                return true;
+        }
     }
     return false;
 }

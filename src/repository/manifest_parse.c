@@ -14,10 +14,10 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "stream/codec/codec.h"
 
 static const char *const types[] = {"full", "schema", "data", "globals", NULL};
 static const char *const formats[] = {"plain", "custom", NULL};
-static const char *const compressions[] = {"gzip", "zstd", "bzip2", "none", NULL};
 
 static void fail(struct json_reader *reader, const char *key, const char *problem)
 {
@@ -242,7 +242,9 @@ static void check_whole(struct json_reader *reader, const struct manifest *manif
     /* What a restore goes by. */
     check_word(reader, "type", artifact->type, types);
     check_word(reader, "format", artifact->format, formats);
-    check_word(reader, "compression", artifact->compression, compressions);
+    enum codec_kind codec;
+    if (!reader->failed && !codec_from_name(artifact->compression, &codec))
+        fail(reader, "compression", "is none that this version knows");
     if (artifact->started == 0 || artifact->finished == 0)
         fail(reader, "finished", "or \"started\" is missing");
     /* What a restore reads and a prune removes: only keys that this very artifact would have. */

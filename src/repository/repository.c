@@ -183,6 +183,7 @@ struct repository *repository_open(const struct repository_spec *spec, struct er
         repository = memory_zalloc(sizeof *repository);
         repository->name = memory_strdup(spec->name);
         repository->cancel = spec->cancel;
+        repository->checked_ms = clock_monotonic_ms();
         if (open_it(repository, spec, from, err) < 0) {
             repository_close(repository);
             repository = NULL;
@@ -190,6 +191,21 @@ struct repository *repository_open(const struct repository_spec *spec, struct er
     }
     store_settings_release(&owned);
     return repository;
+}
+
+int repository_check_identity(struct repository *repository, struct err *err)
+{
+    char uuid[37];
+    bool absent = false;
+    if (store_identify(repository->store, uuid, &absent, err) < 0)
+        return -1;
+    if (absent || strcmp(uuid, repository->uuid) != 0)
+        return err_set(
+            err, ERR_STORE,
+            "store \"%s\" is not the one it was: its mark is missing or another's",
+            repository->name);
+    repository->checked_ms = clock_monotonic_ms();
+    return 0;
 }
 
 void repository_be_patient(struct repository *repository)

@@ -28,6 +28,8 @@ struct repository {
     int64_t id;    /* of catalog/stores.h */
     char uuid[37]; /* of its mark */
     int64_t retry_time_ms;
+    _Atomic int64_t
+        checked_ms; /* monotonic: when it last was surely the one it should be */
     const struct cancel *cancel; /* what ends its requests; NULL: the root */
 };
 
@@ -46,6 +48,10 @@ struct repository_spec {
  * store. */
 struct repository *repository_open(const struct repository_spec *spec,
                                    struct err *err) MUST_USE;
+/* Is it still the one it was? A folder goes by its path in each call, and an unmounted disk would
+ * say of everything that it is not there: asked before anything is taken for gone. ERR_STORE when
+ * its mark is missing or another's; the store's own errors. */
+int repository_check_identity(struct repository *repository, struct err *err) MUST_USE;
 /* From now on requests may take as long as the configuration says (retry_time), not 15 s.
  */
 void repository_be_patient(struct repository *repository);

@@ -87,6 +87,12 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
 struct repository *session_repository(struct session *session, const char *name,
                                       bool may_mark, struct err *err) MUST_USE;
 
+/* Later, before one that is open is used for something else: does it still answer, within
+ * REPOSITORY_TIMEOUT_MS, and is it the same place? Asked when that was last sure more than five
+ * seconds ago. -1: it counts as away from now on, as if it had not been opened. */
+int session_check_again(struct session *session, struct repository *repository,
+                        struct err *err) MUST_USE;
+
 /* One of several. */
 struct session_store {
     const char *name;

@@ -12,6 +12,9 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 
+/* So long it is taken for granted that an open store is still the one it was. */
+enum { FRESH_MS = 5000 };
+
 void session_stores_init(struct session *session)
 {
     session->thread = pthread_self();
@@ -68,6 +71,8 @@ static int open_entry(struct session *session, struct session_entry *entry, bool
     if (entry->repository != NULL) {
         store_set_retry_time(entry->repository->store, REPOSITORY_TIMEOUT_MS);
         result = store_check(entry->repository->store, false, REPOSITORY_TIMEOUT_MS, err);
+        if (result == 0)
+            result = repository_check_identity(entry->repository, err);
     } else {
         /* Fifteen seconds at most for each of its questions; the operation lets it be patient. */
         struct repository_spec spec = {.settings = session->spec.settings,
@@ -124,6 +129,22 @@ static void set_lost(struct session *session, const struct repository *repositor
     entry->err = *why;
     entry->failed_ms = clock_monotonic_ms();
     pthread_mutex_unlock(&session->lock);
+}
+
+int session_check_again(struct session *session, struct repository *repository,
+                        struct err *err)
+{
+    struct store *store = repository->store;
+    if (clock_monotonic_ms() - repository->checked_ms < FRESH_MS)
+        return 0;
+    /* A store that went away costs each of many copies this long, and not its retry_time. */
+    store_set_retry_time(store, REPOSITORY_TIMEOUT_MS);
+    if (store_check(store, false, REPOSITORY_TIMEOUT_MS, err) == 0 &&
+        repository_check_identity(repository, err) == 0)
+        return 0;
+    if (!err_is_fatal(err->kind))
+        set_lost(session, repository, err);
+    return -1;
 }
 
 /* ---- one of several ---- */

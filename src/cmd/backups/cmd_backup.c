@@ -170,6 +170,7 @@ static int run_jobs(struct backing *b, struct err *err)
         return status;
     }
     for (size_t i = 0; i < names->count; i++) {
+        status = -1; /* that of the job before is not this one's */
         if (run_job(b, names->items[i], &status, err) == 0)
             continue;
         if (err->kind == ERR_CANCELLED)

@@ -130,8 +130,8 @@ const struct command cmd_pin = {
     .about =
         "Neither prune nor delete removes a pinned backup, on no machine that uses its\n"
         "stores: the pin lies beside the manifest, and a rebuilt catalog knows it. It\n"
-        "still counts for retention. Pinning it again replaces date and reason. A\n"
-        "suspect backup that is pinned counts as looked at.\n"
+        "still counts for retention. Pinning it again replaces date and reason. One that\n"
+        "is suspect stays so: `pgkeep accept` says that it is as it should be.\n"
         "\n"
         "A date is midnight UTC; 2026-12-01T08:00:00+01:00 is exact. Exit status 8: it\n"
         "is pinned here, but a store could not be told (`pgkeep catalog sync` makes up\n"

@@ -100,6 +100,25 @@ START_TEST(a_store_that_is_away_leaves_its_copies_undecided)
 }
 END_TEST
 
+static void unmount(void *context)
+{
+    struct store *store = context;
+    for (const char *key; (key = memory_store_key(store, 0)) != NULL;)
+        memory_store_drop(store, key);
+}
+
+START_TEST(a_disk_that_is_unmounted_meanwhile_makes_no_copy_missing)
+{
+    const struct world_verify_all all = {.level = _i ? CATALOG_FULL : CATALOG_QUICK};
+    struct store *nas = world_store(&world, "nas");
+    memory_store_before(nas, MEMORY_STAT, 1, unmount, nas);
+    verified(&all, 4, 2, 2, 5);
+    ck_assert_int_eq(world_state(&world, first, "nas"), CATALOG_COPY_COMPLETE);
+    ck_assert_int_eq(world_state(&world, second, "nas"), CATALOG_COPY_COMPLETE);
+    ck_assert_uint_eq(memory_store_count(nas), 0); /* nothing is written where it was */
+}
+END_TEST
+
 START_TEST(names_and_filters_choose)
 {
     const struct world_verify_all one = {.names = {first}, .level = CATALOG_QUICK};
@@ -162,6 +181,8 @@ int main(void)
     tcase_add_test(tcase, each_store_is_opened_once);
     tcase_add_test(tcase, a_broken_copy_does_not_keep_the_others_from_being_checked);
     tcase_add_test(tcase, a_store_that_is_away_leaves_its_copies_undecided);
+    tcase_add_loop_test(tcase, a_disk_that_is_unmounted_meanwhile_makes_no_copy_missing, 0,
+                        2);
     tcase_add_test(tcase, names_and_filters_choose);
     tcase_add_test(tcase, a_typo_does_not_read_as_all_is_good);
     tcase_add_test(tcase, one_without_a_copy_says_so);

@@ -105,7 +105,7 @@ START_TEST(g11_holds_the_group_while_the_newest_is_suspect)
     retention_guard_text(p.plan, group, RETENTION_GUARD_SUSPECT, &text);
     ck_assert_str_eq(text.data,
                      "G11: the newest backup, a0001, is suspect; nothing goes until "
-                     "it is pinned or followed by a normal one");
+                     "it is accepted (`pgkeep accept`) or followed by a normal one");
     text_release(&text);
     planning_set_policy(&p, "keep_last=3"); /* nothing would go */
     planning_run(&p);
