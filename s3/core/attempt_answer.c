@@ -175,6 +175,20 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
     return true;
 }
 
+/* Conflicts that no waiting ends: a bucket that cannot take it, and an object in the place of a
+ * folder of the key, or the other way (versitygw and MinIO keep keys as files). */
+static bool is_lasting_conflict(const char *code)
+{
+    static const char *const codes[] = {"InvalidBucketState", "ObjectParentIsFile",
+                                        "ExistingObjectIsDirectory", "XMinioParentIsObject",
+                                        "XMinioObjectExistsAsDirectory"};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (strcmp(code, codes[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* What an answer other than 2xx means, where it is not the code or status alone. */
 static struct s3_verdict classify_failure(struct s3_task *task)
 {
@@ -189,9 +203,9 @@ static struct s3_verdict classify_failure(struct s3_task *task)
         verdict.class_ = S3_CLASS_REDIRECT;
     else if (answer->status == 403 && (off > SKEW_SECONDS || off < -SKEW_SECONDS))
         verdict.class_ = S3_CLASS_CLOCK;
-    /* Another writer of the key is at it (ConditionalRequestConflict, or whatever a service
-     * calls it): a matter of time, and no judgement of what was sent. */
-    else if (answer->status == 409 && strcmp(answer->code, "InvalidBucketState") != 0 &&
+    /* Another writer of the key is at it, whatever a service calls it: a matter of time, and no
+     * judgement of what was sent. */
+    else if (answer->status == 409 && !is_lasting_conflict(answer->code) &&
              s3_request_has(request, "If-None-Match:"))
         verdict = s3_error_of_answer(409, "ConditionalRequestConflict");
     return verdict;

@@ -122,7 +122,8 @@ static void hash_body(struct s3_task *task)
     else
         digests_add(&request->digests, wanted, request->body, request->body_size);
 
-    if (request->crc64) {
+    /* Once, also when the same request is submitted again. */
+    if (request->crc64 && !s3_request_has(request, "x-amz-checksum-crc64nvme:")) {
         char crc[S3_CRC64_BASE64];
         s3_request_header(request, "x-amz-checksum-crc64nvme", "%s",
                           s3_crc64_base64(request->digests.crc64nvme, crc));

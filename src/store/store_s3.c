@@ -81,6 +81,14 @@ static int check(struct store *store, bool create, int64_t timeout_ms, struct er
     (void)create;
     text_init(&mark, MARK_CEILING);
     int result = s3_get(bounded, STORE_MARK_KEY, &mark, &absent, err);
+    /* Keys that may not read: whether the bucket is there can still be told, and what is lacking
+     * is for whoever reads next to say. */
+    if (result < 0 && err->kind == ERR_DENIED) {
+        result = s3_bucket_check(bounded, err);
+        s3_client_free(bounded);
+        text_release(&mark);
+        return result;
+    }
     s3_client_free(bounded);
     /* A damaged one is a matter of store_identify, not of whether the store is there. */
     if (result < 0 && (mark.overflowed || err->kind == ERR_CORRUPT)) {
@@ -102,11 +110,12 @@ static int check(struct store *store, bool create, int64_t timeout_ms, struct er
 static bool take_mark(struct store_s3 *s3, struct text *out, bool *absent)
 {
     pthread_mutex_lock(&s3->lock);
-    bool fresh =
-        s3->mark_at_ms != 0 && clock_monotonic_ms() - s3->mark_at_ms < MARK_FRESH_MS;
+    /* That there was none may be another machine's mark by now: it is asked for again. */
+    bool fresh = s3->mark != NULL && s3->mark_at_ms != 0 &&
+                 clock_monotonic_ms() - s3->mark_at_ms < MARK_FRESH_MS;
     if (fresh) {
-        *absent = s3->mark == NULL;
-        text_add(out, s3->mark != NULL ? s3->mark : "");
+        *absent = false;
+        text_add(out, s3->mark);
     }
     s3->mark_at_ms = 0;
     pthread_mutex_unlock(&s3->lock);
