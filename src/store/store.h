@@ -1,7 +1,7 @@
 /*
  * store - one face for the places where artifacts are kept: a directory, an S3 bucket.
  *
- * Keys are relative to the store's prefix or folder, made by backup/keys.h: segments joined
+ * Keys are relative to the store's prefix or folder, made by repository/keys.h: segments joined
  * by '/', no "." or "..", percent-encoded names. A store never interprets them. Writing is
  * all or nothing: an object is visible under its key only after store_put or
  * store_upload_finish returned 0, whole and durable.
