@@ -176,7 +176,6 @@ static bool shift_months(const struct retention_zone *zone, int64_t months, int6
     int64_t local = *time + retention_zone_span(zone, *time).offset;
     struct retention_date date =
         retention_date_of(retention_floor_div(local, RETENTION_DAY_SECONDS));
-
     /* Section 2: calendar with clamping: 31 March - 1 month = 28/29 February. */
     int64_t month = 12 * date.year + date.month - 1 + months;
     date.year = retention_floor_div(month, 12);

@@ -17,7 +17,6 @@ unsigned retention_guard_group(const struct retention_plan *plan,
 {
     const struct retention_policy *policy = plan->policy;
     unsigned guards = 0;
-
     /* G3: more than max(guard_min_count, guard_percent %) of the complete copies in one run.
      * Exact: part / whole > percent / 100 without a division, so that no rounding lets one
      * more through (section 9). What delete_grace still holds does not go in this run. */

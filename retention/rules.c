@@ -46,7 +46,6 @@ static void add(struct rules *rules, const struct rule *rule)
 static void add_all(struct rules *rules, int64_t anchor)
 {
     const struct retention_policy *policy = rules->plan->policy;
-
     /* keep_last, keep_hourly …: n slots, however old. */
     for (unsigned i = 0; i < RETENTION_RULES; i++) {
         if (policy->keep[i] > 0)
@@ -85,7 +84,6 @@ static bool apply(struct rules *rules, struct rule *rule, size_t index)
 {
     int64_t time = rules->plan->artifacts[index].time;
     struct retention_decision *decision = &rules->plan->decisions[index];
-
     /* The cut-off is inclusive (section 2). Newest first: all that follow are older. */
     if (time < rule->cutoff)
         return false;

@@ -14,7 +14,6 @@ static int find_value(const char *profile, const char *const *names, const char 
                       char **value, struct err *err)
 {
     struct s3_profiles profiles;
-
     *value = NULL;
     for (; *value == NULL && *names != NULL; names++)
         *value = memory_strdup(s3_profiles_env(*names));
@@ -46,7 +45,6 @@ static int find_flag(const char *profile, const char *variable, const char *key,
 {
     const char *const names[] = {variable, NULL};
     char *value;
-
     *flag = false;
     if (find_value(profile, names, key, &value, err) < 0)
         return -1;
@@ -72,7 +70,6 @@ int s3_ambient_endpoint(const char *profile, const char *service, char **url,
 {
     struct s3_profiles profiles;
     bool ignore;
-
     *url = NULL;
     if (find_flag(profile, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
                   "ignore_configured_endpoint_urls", &ignore, err) < 0)

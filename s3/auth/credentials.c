@@ -85,7 +85,6 @@ static int no_keys(const char *profile, const char *metadata, struct err *err)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;
     bool named = profile != NULL && *profile != '\0';
-
     err_set(err, ERR_DENIED, "no keys for S3 at hand, and instance metadata %s", metadata);
     if (atomic_flag_test_and_set(&said))
         return -1;
@@ -109,7 +108,6 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
     bool named = config->profile != NULL && *config->profile != '\0';
     struct s3_source found = {0};
     size_t row = 0;
-
     /* The first that is set up. A finder that fails ends the search: its source is set up, and
      * does not work. */
     for (; row < sizeof chain / sizeof *chain; row++) {
@@ -220,7 +218,6 @@ static void accept(struct s3_credentials_source *source,
 {
     bool newer = fetched->expires != source->current.expires;
     int64_t life = fetched->expires - now;
-
     s3_credentials_release(&source->current);
     source->current = *fetched;
     source->refused = source->failed = false;
@@ -244,7 +241,6 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
     struct err failure = {0};
     struct s3_source_env env = source->env;
     char when[32];
-
     /* Without the lock, as it may take seconds. Nobody else begins meanwhile. */
     source->fetching = true;
     pthread_mutex_unlock(&source->lock);
@@ -315,7 +311,6 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
 {
     bool done = false;
     int result = 0;
-
     pthread_mutex_lock(&source->lock);
     while (result == 0 && !done) {
         int64_t now = now_of(source);
@@ -371,7 +366,6 @@ void s3_credentials_invalidate(struct s3_credentials_source *source,
 static void *renewal(void *context)
 {
     struct s3_credentials_source *source = context;
-
     pthread_mutex_lock(&source->lock);
     while (!atomic_load(&source->stop)) {
         int64_t now = now_of(source);

@@ -161,7 +161,6 @@ int s3_profiles_add(struct s3_profiles *profiles, const char *path, const char *
     struct parser parser = {
         .profiles = profiles, .path = path, .is_credentials_file = is_credentials_file};
     int result = 0;
-
     /* Editors of Windows put a byte order mark in front. */
     if (text_starts_with(text, "\xEF\xBB\xBF"))
         text += 3;
@@ -199,7 +198,6 @@ static char *in_home(const char *path)
     struct passwd entry;
     struct passwd *found = NULL;
     char buffer[4096];
-
     if (!text_starts_with(path, "~/"))
         return memory_strdup(path);
     /* Without HOME (a service of systemd) the user database knows it. */
@@ -217,7 +215,6 @@ static int load_file(struct s3_profiles *profiles, bool is_credentials, struct e
     const char *usual = is_credentials ? "~/.aws/credentials" : "~/.aws/config";
     char *path = in_home(said != NULL ? said : usual);
     int result = 0;
-
     /* A home that is closed to us (ProtectHome of systemd) has no files for us. */
     if (path != NULL && (said != NULL || access(path, F_OK) == 0)) {
         struct text text;

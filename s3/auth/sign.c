@@ -83,7 +83,6 @@ static void get_key(struct s3_signer *signer, const struct signing *signing,
 {
     const struct s3_sign_request *request = signing->request;
     const char *secret = request->credentials->secret_key.text;
-
     pthread_mutex_lock(&signer->lock);
     if (!signer->filled || memcmp(signer->day, signing->date, 8) != 0 ||
         strcmp(signer->region, request->region) != 0 ||
@@ -120,7 +119,6 @@ static int make_signature(struct s3_signer *signer, struct signing *signing,
     struct text *to_sign = &signing->trace->string_to_sign;
     unsigned char hash[SHA256_SIZE], key[SHA256_SIZE];
     char hex[SHA256_HEX];
-
     /* Method, path, query, headers, their names, payload: a line each; behind the headers,
      * which end their own lines, comes an empty one. */
     text_addf(canonical, "%s\n", signing->request->method);
@@ -156,7 +154,6 @@ int s3_sign(struct s3_signer *signer, const struct s3_sign_request *request,
     const struct s3_credentials *credentials = request->credentials;
     struct signing signing;
     struct s3_query query;
-
     if (signing_init(&signing, request, true, err) < 0)
         return -1;
     s3_query_init(&query);
@@ -188,7 +185,6 @@ static void add_parameters(const struct signing *signing, int64_t seconds, bool 
                            struct s3_query *query)
 {
     const struct s3_credentials *credentials = signing->request->credentials;
-
     s3_query_add(query, "X-Amz-Algorithm", ALGORITHM);
     s3_query_addf(query, "X-Amz-Credential", "%s/%s", credentials->access_key,
                   signing->scope.data);
@@ -205,7 +201,6 @@ int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *reques
 {
     struct signing signing;
     struct s3_query pairs;
-
     if (seconds < 1 || seconds > S3_PRESIGN_MAX_SECONDS)
         return err_set(err, ERR_USAGE,
                        "a presigned URL lives from 1 second to 7 days, not %lld seconds",

@@ -69,7 +69,6 @@ static int check_header(const struct s3_header *header, struct err *err)
 {
     static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
     if (*header->name == '\0' || header->name[strspn(header->name, token)] != '\0')
         return err_set(err, ERR_USAGE, "cannot sign: bad name of a header");
     for (const char *p = header->value; *p != '\0'; p++) {
@@ -90,7 +89,6 @@ int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
 {
     const struct s3_credentials *credentials = request->credentials;
     const char *token = credentials->session_token.text;
-
     if (check_plain(credentials->access_key, "access key", false, err) < 0 ||
         check_plain(credentials->secret_key.text, "secret key", true, err) < 0 ||
         (token != NULL && check_plain(token, "session token", false, err) < 0) ||
@@ -156,7 +154,6 @@ void s3_canonical_init(struct s3_canonical *canonical,
                        const struct s3_sign_request *request, const char *date)
 {
     const char *token = request->credentials->session_token.text;
-
     /* Ours first: they have to be there whatever the caller gave. */
     *canonical = (struct s3_canonical){0};
     add_line(canonical, "host", request->host);
@@ -231,7 +228,6 @@ void s3_canonical_headers(const struct s3_canonical *canonical, struct text *out
 static void normalise_path(const char *path, struct text *out)
 {
     bool folder = true; /* ends with a slash */
-
     while (*path != '\0') {
         path += strspn(path, "/");
         size_t length = strcspn(path, "/");

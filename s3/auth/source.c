@@ -43,7 +43,6 @@ int s3_source_check(const struct s3_credentials *credentials, struct err *err)
         {credentials->secret_key.text, "secret key", false},
         {credentials->session_token.text, "session token", true},
     };
-
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const char *text = parts[i].text;
         if (text == NULL && parts[i].optional)
@@ -74,7 +73,6 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
     struct err unsaid = {0}; /* jansson's words quote the document */
     json_t *object = json_parse(json->data, json->length, &unsaid);
     int result = -1;
-
     *out = (struct s3_credentials){0};
     if (!json_is_object(object)) {
         err_set(err, kind, "the answer is not a JSON object");

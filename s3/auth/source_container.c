@@ -17,7 +17,6 @@
 static bool is_allowed(const struct s3_endpoint *endpoint)
 {
     static const char *const plain_hosts[] = {ECS_HOST, "169.254.170.23", "fd00:ec2::23"};
-
     if (endpoint->tls || s3_endpoint_is_loopback(endpoint))
         return true;
     for (size_t i = 0; i < sizeof plain_hosts / sizeof *plain_hosts; i++)
@@ -57,7 +56,6 @@ static int add_authorization(struct strlist *headers, struct err *err)
     const char *file = s3_profiles_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     const char *text = s3_profiles_env("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     struct secret token = {0};
-
     /* The file goes first, as in AWS's own tools. */
     if (file != NULL) {
         if (s3_source_read_token(file, &token, err) < 0)
@@ -115,7 +113,6 @@ int s3_source_find_container(const struct s3_credentials_config *config,
 {
     const char *relative = s3_profiles_env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     const char *full = s3_profiles_env("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-
     (void)config;
     *out = (struct s3_source){0};
     /* RELATIVE goes first, as in AWS's own tools. */

@@ -68,7 +68,6 @@ static int talk_init(struct talk *talk, const struct s3_source_env *env, struct 
     const char *mode = s3_profiles_env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
     struct s3_endpoint parsed;
     int64_t seconds, tries;
-
     *talk = (struct talk){.env = env};
     if (read_number("AWS_METADATA_SERVICE_TIMEOUT", 60, &seconds, err) < 0 ||
         read_number("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 20, &tries, err) < 0)
@@ -117,7 +116,6 @@ static int ask(const struct talk *talk, const char *method, const char *path,
 static int get_token(struct talk *talk, bool *there, struct err *err)
 {
     struct s3_fetched answer;
-
     /* Six hours, the most there is: one token serves all of a conversation. */
     strlist_wipe(&talk->headers);
     strlist_add(&talk->headers, "x-aws-ec2-metadata-token-ttl-seconds: 21600");
@@ -143,7 +141,6 @@ static int get(struct talk *talk, const char *path, const char *what,
                struct s3_fetched *answer, struct err *err)
 {
     bool there;
-
     if (ask(talk, "GET", path, answer, err) < 0)
         return -1;
     if (answer->status == 401) {
@@ -163,7 +160,6 @@ static int get_credentials(struct talk *talk, struct s3_credentials *out, struct
 {
     struct s3_fetched answer;
     struct text path;
-
     /* The role's name, on the first line. */
     if (get(talk, ROLES, "role", &answer, err) < 0)
         return err->kind == ERR_DENIED ? err_hint(err, "attach a role to the instance")
@@ -207,7 +203,6 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     struct talk talk;
     bool first = !imds->answered;
     bool there = true;
-
     if (talk_init(&talk, env, err) < 0)
         return -1;
     /* Is anybody there? That is asked once for all clients of the process. */
@@ -249,7 +244,6 @@ int s3_source_find_imds(const struct s3_credentials_config *config, struct s3_so
                         struct err *err)
 {
     const char *disabled = s3_profiles_env("AWS_EC2_METADATA_DISABLED");
-
     (void)config, (void)err;
     *out = (struct s3_source){0};
     if (disabled == NULL || strcasecmp(disabled, "true") != 0)

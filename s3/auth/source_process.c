@@ -70,7 +70,6 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
     struct process *process = process_start(&spec, err);
     char buffer[4096];
     int result = 0;
-
     /* Not found, not executable: the profile is wrong. */
     if (process == NULL) {
         err->kind = ERR_CONFIG;
@@ -111,7 +110,6 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 {
     struct strlist words = {0};
     struct text answer;
-
     text_init(&answer, ANSWER_CEILING);
     int result = split(state, &words, err);
     if (result == 0)

@@ -24,7 +24,6 @@ static int from_keys(const struct walk *walk, const char *profile, struct s3_sou
                      struct err *err)
 {
     struct s3_profile_keys keys = s3_profiles_keys(walk->profiles, profile);
-
     /* Half a pair is a mistake, and the next source would hide it. */
     if (keys.access_key == NULL && keys.secret_key == NULL)
         return 0;
@@ -49,7 +48,6 @@ static int find_base(struct walk *walk, const char *profile, struct s3_source *o
                   {"EcsContainer", s3_source_find_container}};
     const char *source = s3_profiles_get(walk->profiles, profile, "source_profile");
     const char *named = s3_profiles_get(walk->profiles, profile, "credential_source");
-
     if ((source == NULL) == (named == NULL))
         return err_set(err, ERR_CONFIG,
                        "role_arn needs either source_profile or credential_source");
@@ -82,7 +80,6 @@ static int enter(struct walk *walk, const char *profile, struct err *err)
     /* What a person has to take part in, and what needs a login first. */
     static const char *const unsupported[] = {"mfa_serial", "sso_session", "sso_start_url",
                                               "login_session"};
-
     if (!s3_profiles_has(walk->profiles, profile))
         return err_set(err, ERR_CONFIG, "there is no profile \"%s\"", profile);
     for (size_t i = 0; i < walk->depth; i++)
@@ -109,7 +106,6 @@ static int from_profile(struct walk *walk, const char *profile, struct s3_source
                         struct err *err)
 {
     const struct s3_profiles *profiles = walk->profiles;
-
     *out = (struct s3_source){0};
     if (enter(walk, profile, err) < 0)
         return -1;
@@ -150,7 +146,6 @@ int s3_source_find_profile(const struct s3_credentials_config *config,
     bool named;
     const char *profile = s3_profiles_name(config->profile, &named);
     struct s3_profiles profiles;
-
     *out = (struct s3_source){0};
     if (s3_profiles_load(&profiles, err) < 0)
         return -1;

@@ -46,7 +46,6 @@ static int amazon_url(const struct call *call, char **url, struct err *err)
     static const char *const domains[2][2] = {{"amazonaws.com", "amazonaws.com.cn"},
                                               {"api.aws", "api.amazonwebservices.com.cn"}};
     bool fips, dualstack;
-
     if (s3_ambient_flags(call->role->profile, &fips, &dualstack, err) < 0)
         return -1;
     /* In us-gov the usual host is the FIPS one already. */
@@ -62,7 +61,6 @@ static int find_sts(struct call *call, struct err *err)
 {
     const char *profile = call->role->profile;
     char *url = NULL;
-
     /* The store's region, else that of the machine. */
     call->region = memory_strdup(call->env->region);
     if (call->region == NULL && s3_ambient_region(profile, &call->region, err) < 0)
@@ -102,7 +100,6 @@ static void add_form(struct call *call)
 {
     const struct s3_source_role *role = call->role;
     struct s3_query form;
-
     /* A form is encoded like a query. The name of the session is what CloudTrail shows. */
     s3_query_init(&form);
     s3_query_add(&form, "Action", call->action);
@@ -129,7 +126,6 @@ static int add_signature(struct call *call, struct err *err)
     const struct s3_header type = {"Content-Type", "application/x-www-form-urlencoded"};
     unsigned char hash[SHA256_SIZE];
     char hex[SHA256_HEX];
-
     /* STS is not S3: the rules of all other services (`generic`). */
     digest_sha256(call->form.data, call->form.length, hash);
     const struct s3_sign_request request = {.credentials = &call->base,
@@ -161,7 +157,6 @@ static int ask(struct call *call, struct s3_fetched *answer, struct err *err)
 {
     struct s3_source_role *role = call->role;
     bool signs = role->base.ops != NULL;
-
     call->action = signs ? "AssumeRole" : "AssumeRoleWithWebIdentity";
     if (find_sts(call, err) < 0)
         return -1;
@@ -201,7 +196,6 @@ static int read_part(void *context, const char *path, const char *text, struct e
 {
     struct s3_credentials *out = context;
     const char *part = strrchr(path, '/');
-
     if (part == NULL || strstr(path, "Result/Credentials/") == NULL)
         return 0;
     if (strcmp(part, "/AccessKeyId") == 0)
@@ -220,7 +214,6 @@ static bool holds_secret(const struct call *call, const char *text)
 {
     const char *const secrets[] = {call->token.text, call->base.secret_key.text,
                                    call->base.session_token.text};
-
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         if (secrets[i] != NULL && strstr(text, secrets[i]) != NULL)
             return true;
@@ -233,7 +226,6 @@ static int read_answer(const struct call *call, const struct s3_fetched *answer,
 {
     const struct text *body = &answer->body;
     struct err unsaid = {0};
-
     /* Roles always expire: a document without an end is no answer. */
     if (answer->status == 200) {
         char root[64];
@@ -267,7 +259,6 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 {
     struct call call = {.role = state, .env = env};
     struct s3_fetched answer = {0};
-
     /* All that held a secret is wiped, whatever came of it. */
     text_init(&call.form, FORM_CEILING);
     int result = ask(&call, &answer, err);
@@ -289,7 +280,6 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 static void release(void *state)
 {
     struct s3_source_role *role = state;
-
     if (role == NULL)
         return;
     free(role->arn);
@@ -308,7 +298,6 @@ static const struct s3_source_ops role_ops = {fetch, release, false};
 void s3_source_role(struct s3_source_role *from, struct s3_source *out)
 {
     struct s3_source_role *role = memory_alloc(sizeof *role);
-
     *role = *from;
     *from = (struct s3_source_role){0};
     *out = (struct s3_source){.ops = &role_ops, .state = role};
@@ -320,7 +309,6 @@ int s3_source_find_web_identity(const struct s3_credentials_config *config,
 {
     const char *arn = s3_profiles_env("AWS_ROLE_ARN");
     const char *token_file = s3_profiles_env("AWS_WEB_IDENTITY_TOKEN_FILE");
-
     *out = (struct s3_source){0};
     if (token_file == NULL)
         return 0;

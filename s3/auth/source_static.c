@@ -52,7 +52,6 @@ int s3_source_find_config(const struct s3_credentials_config *config, struct s3_
 {
     const char *access_key = said(config->access_key);
     const char *secret_key = said(config->secret_key);
-
     *out = (struct s3_source){0};
     if (access_key == NULL && secret_key == NULL)
         return 0;

@@ -55,7 +55,6 @@ static const struct field fields[] = {
 static bool read_number(const char **text, uint64_t *out)
 {
     const char *at = *text;
-
     *out = 0;
     for (; *at >= '0' && *at <= '9'; at++) {
         if (*out > (UINT64_MAX - 9) / 10)
@@ -72,7 +71,6 @@ static bool read_number(const char **text, uint64_t *out)
 static void set_text(char *out, size_t size, const char *value)
 {
     size_t length = strlen(value);
-
     out[0] = '\0';
     if (length < size)
         memcpy(out, value, length + 1);
@@ -85,7 +83,6 @@ static void set_field(struct s3_answer *answer, const struct field *field,
     struct err ignored = {0};
     int64_t seconds = 0;
     uint64_t number = 0;
-
     switch (field->kind) {
     case FIELD_TEXT:
         set_text(place, field->size, value);
@@ -117,7 +114,6 @@ static void set_field(struct s3_answer *answer, const struct field *field,
 static void set_range(struct s3_answer *answer, const char *value)
 {
     uint64_t first = 0, last = 0, total = 0;
-
     answer->has_range = false;
     if (strncasecmp(value, "bytes ", 6) != 0)
         return;
@@ -167,7 +163,6 @@ void s3_answer_head(struct s3_answer *answer, int status, CURL *easy)
 static int read_error(void *context, const char *path, const char *text, struct err *err)
 {
     struct s3_answer *answer = context;
-
     (void)err;
     if (strcmp(path, "Code") == 0)
         set_text(answer->code, sizeof answer->code, text);
@@ -184,7 +179,6 @@ bool s3_answer_error(struct s3_answer *answer, const char *data, size_t size)
 {
     char root[16];
     struct err ignored = {0};
-
     if (!s3_xml_root(data, size, root, sizeof root) || strcmp(root, "Error") != 0)
         return false;
     /* What could be read of a document that was cut is better than nothing. */

@@ -20,7 +20,6 @@ static void add_headers(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
     char md5[4 * ((MD5_SIZE + 2) / 3) + 1];
-
     strlist_add(&task->lines, "User-Agent: pgkeep/" PGKEEP_VERSION);
     /* Without Accept-Encoding nobody on the way should unpack anything; some do. */
     strlist_add(&task->lines, "Accept-Encoding: identity");
@@ -47,7 +46,6 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     struct strlist copies = {0};
     struct s3_header *headers = memory_array(task->lines.count, sizeof *headers);
-
     /* "Name: value" as the signer wants it: the name ends where the colon was in a copy. */
     for (size_t i = 0; i < task->lines.count; i++) {
         strlist_add(&copies, task->lines.items[i]);
@@ -80,7 +78,6 @@ static int address_and_sign(struct s3_task *task, struct err *err)
     struct s3_uri uri;
     char *region = NULL;
     struct text query;
-
     /* The region is asked of the bucket. A redirect holds for this request alone, and its
      * path is whole. */
     task->region_version = task->client->engine->region_version;
@@ -120,7 +117,6 @@ static void set_limits(struct s3_task *task)
         task->retry.started_ms + task->retry.budget_ms - s3_client_now(task->client);
     int64_t connect = task->client->engine->connect_timeout_ms;
     int64_t stall = at_least(left / 1000, LEAST_STALL_SECONDS);
-
     left = at_least(left, 1000);
     exchange->connect_timeout_ms = left < connect ? left : connect;
     exchange->stall_seconds = stall < STALL_SECONDS ? stall : STALL_SECONDS;
@@ -149,7 +145,6 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     const struct s3_engine *engine = task->client->engine;
     struct s3_request *request = task->request;
     struct s3_exchange *exchange = &task->exchange;
-
     /* Nothing of the last attempt is left, in the answer or with the caller; but of a range
      * the bytes that came. */
     s3_answer_clear(&request->answer);

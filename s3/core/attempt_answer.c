@@ -29,7 +29,6 @@ static bool check_range(struct s3_task *task)
     struct s3_answer *answer = &task->request->answer;
     /* The first bytes were of one object; the rest must not be of another. */
     bool same = task->received == 0 || strcmp(task->range_etag, answer->etag) == 0;
-
     /* A service that ignores Range sends all of it: fine where all was asked for. */
     if (answer->status == 200 && task->received == 0 && request->first == 0 &&
         answer->has_length && answer->length <= request->last + 1) {
@@ -55,7 +54,6 @@ bool s3_attempt_head(void *context, int status, CURL *easy)
 {
     struct s3_task *task = context;
     struct s3_answer *answer = &task->request->answer;
-
     s3_answer_head(answer, status, easy);
     task->head_complete = true;
     return !task->request->ranged || task->discovering || !is_success(answer) ||
@@ -66,7 +64,6 @@ bool s3_attempt_body(void *context, const void *data, size_t size)
 {
     struct s3_task *task = context;
     struct s3_request *request = task->request;
-
     if (request->ranged && !task->discovering && is_success(&request->answer)) {
         /* The buffer is the caller's and has exactly this room, whatever the service sends. */
         uint64_t room = request->last - request->first + 1 - task->received;
@@ -101,7 +98,6 @@ static bool check_root(struct s3_task *task, struct s3_verdict *verdict,
     char root[64];
     const char *data = request->out->data + task->out_start;
     size_t size = request->out->length - task->out_start;
-
     if (s3_answer_error(&request->answer, data, size)) {
         *verdict = s3_error_of_answer(request->answer.status, request->answer.code);
         return false;
@@ -122,7 +118,6 @@ static bool check_body(struct s3_task *task, struct s3_verdict *verdict,
     const struct s3_request *request = task->request;
     const struct s3_answer *answer = &request->answer;
     uint64_t crc64;
-
     bool missing = answer->etag[0] == '\0';
     bool other_md5 =
         (request->digests.known & DIGESTS_MD5) != 0 &&
@@ -147,7 +142,6 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
 {
     struct s3_request *request = task->request;
     struct s3_answer *answer = &request->answer;
-
     if (task->exchange.sent != request->body_size) {
         *message = "it had not read the whole body";
         *verdict = s3_error_of_answer(200, "");
@@ -196,7 +190,6 @@ static struct s3_verdict classify_failure(struct s3_task *task)
     const struct s3_answer *answer = &request->answer;
     struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);
     int64_t off = answer->date != 0 ? answer->date - s3_client_time(task->client) : 0;
-
     /* HEAD has no <Error>: that the region is wrong shows in a header alone. */
     if (answer->status == 400 && answer->code[0] == '\0' && !task->discovered &&
         strcmp(request->method, "HEAD") == 0)
@@ -217,7 +210,6 @@ bool s3_attempt_classify(struct s3_task *task, struct s3_verdict *verdict,
     struct s3_request *request = task->request;
     struct s3_answer *answer = &request->answer;
     CURLcode code = task->exchange.code;
-
     (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
 
     /* Our own callbacks ended it: what came was wrong. */

@@ -15,7 +15,6 @@ static bool repair_body(struct s3_task *task)
     struct s3_request *request = task->request;
     static const char *const condition[] = {"If-None-Match:"};
     unsigned char md5[MD5_SIZE];
-
     if (task->refused != NULL)
         task->received = 0;
     if ((request->digests.known & DIGESTS_MD5) != 0) {
@@ -36,7 +35,6 @@ static bool repair_body(struct s3_task *task)
 static bool set_region(struct s3_engine *engine, const char *region)
 {
     bool changed = false;
-
     if (!s3_region_is_valid(region))
         return false;
     pthread_mutex_lock(&engine->lock);
@@ -58,7 +56,6 @@ static bool follow_location(struct s3_task *task)
     struct s3_endpoint target;
     struct err ignored = {0};
     char *location = memory_strdup(task->request->answer.location);
-
     location[strcspn(location, "?#")] = '\0';
     bool absolute =
         text_starts_with(location, "http://") || text_starts_with(location, "https://");
@@ -90,7 +87,6 @@ static bool repair_region(struct s3_task *task)
 {
     struct s3_engine *engine = task->client->engine;
     const struct s3_answer *answer = &task->request->answer;
-
     if (set_region(engine, answer->bucket_region) ||
         task->region_version != engine->region_version || follow_location(task))
         return true;
@@ -125,7 +121,6 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
 {
     struct s3_engine *engine = task->client->engine;
     int status = task->request->answer.status;
-
     switch (class_) {
     case S3_CLASS_CLOCK: {
         pthread_mutex_lock(&engine->lock);

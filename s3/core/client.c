@@ -29,7 +29,6 @@ void s3_config_init(struct s3_config *config)
 static uint64_t random_bits(void *unused)
 {
     uint64_t bits = 0;
-
     (void)unused;
     ulid_random((unsigned char *)&bits, sizeof bits);
     return bits;
@@ -73,7 +72,6 @@ static int find_provider(struct s3_engine *engine, const struct s3_config *confi
                          struct err *err)
 {
     const struct s3_provider *row;
-
     if (config->provider != NULL)
         row = s3_provider_find(config->provider, err);
     else if (engine->endpoint.host != NULL)
@@ -96,7 +94,6 @@ static int set_address(struct s3_engine *engine, const struct s3_config *config,
     enum s3_style style = config->style;
     bool fips = false, dualstack = false;
     char *text = memory_strdup(config->endpoint);
-
     /* The endpoint: configured, or AWS_ENDPOINT_URL_S3 and its like. */
     if (text == NULL && s3_ambient_endpoint(config->profile, "S3", &text, err) < 0)
         return -1;
@@ -171,7 +168,6 @@ static int open_credentials(struct s3_engine *engine, const struct s3_config *co
                                                 .cancel = config->cancel,
                                                 .on_change = keys_changed,
                                                 .change_context = engine};
-
     engine->credentials = s3_credentials_source_new(&credentials, err);
     engine->signer = s3_signer_new();
     return engine->credentials != NULL ? 0 : -1;
@@ -182,7 +178,6 @@ static int open_http(struct s3_engine *engine, const struct s3_config *config,
 {
     unsigned connections =
         config->max_connections > 0 ? config->max_connections : CONNECTIONS;
-
     if (connections > MAX_CONNECTIONS)
         return err_set(err, ERR_CONFIG, "%u connections: at most %d", connections,
                        MAX_CONNECTIONS);
@@ -228,7 +223,6 @@ static struct s3_engine *open_engine(const struct s3_config *config, struct err 
     struct s3_engine *engine = memory_zalloc(sizeof *engine);
     char *ca_file = memory_strdup(config->ca_file);
     int result = -1;
-
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);
     engine->bucket = memory_strdup(config->bucket);
@@ -262,7 +256,6 @@ static struct s3_engine *open_engine(const struct s3_config *config, struct err 
 struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
 {
     struct s3_engine *engine = open_engine(config, err);
-
     if (engine == NULL)
         return NULL;
     struct s3_client *client = memory_zalloc(sizeof *client);

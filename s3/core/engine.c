@@ -30,7 +30,6 @@ enum {
 static void unlink_task(struct s3_engine *engine, struct s3_task *task)
 {
     struct s3_task **place = &engine->tasks;
-
     while (*place != task)
         place = &(*place)->next;
     *place = task->next;
@@ -42,7 +41,6 @@ static void finish(struct s3_task *task, const struct err *err)
 {
     struct s3_engine *engine = task->client->engine;
     struct s3_request *request = task->request;
-
     s3_attempt_release(task);
     task->state = S3_DONE;
     if (request->on_done == NULL) {
@@ -85,7 +83,6 @@ static void explain(const struct s3_client *client, const struct s3_request *req
 {
     const struct s3_answer *answer = &request->answer;
     struct text what;
-
     text_init(&what, 200);
     describe(client, request, &what);
     struct s3_failure failure = {.what = what.data,
@@ -111,7 +108,6 @@ int s3_request_fail(const struct s3_client *client, const struct s3_request *req
 {
     struct s3_verdict verdict =
         s3_error_of_answer(request->answer.status, request->answer.code);
-
     explain(client, request, &verdict, NULL, err);
     return -1;
 }
@@ -120,7 +116,6 @@ static void fail(struct s3_task *task, const struct s3_verdict *verdict,
                  const char *message)
 {
     struct err err = task->local_err;
-
     if (err.kind == ERR_NONE) {
         explain(task->client, task->request, verdict, message, &err);
     } else {
@@ -151,7 +146,6 @@ static void note_window(struct s3_task *task, bool throttled)
 {
     struct s3_engine *engine = task->client->engine;
     int64_t now = s3_client_now(task->client);
-
     pthread_mutex_lock(&engine->lock);
     if (throttled)
         s3_window_throttled(&engine->window, task->attempt_ms, now);
@@ -168,7 +162,6 @@ static void log_retry(struct s3_task *task, const char *message, int64_t delay)
     const struct s3_answer *answer = &task->request->answer;
     int64_t now = s3_client_now(task->client);
     struct text what, why;
-
     text_init(&what, 200);
     text_init(&why, 200);
     describe(task->client, task->request, &what);
@@ -194,7 +187,6 @@ static void note_success(struct s3_task *task)
 {
     struct s3_engine *engine = task->client->engine;
     char duration[32];
-
     if (engine->warned)
         log_info("the service works again after %s",
                  text_duration(duration, s3_client_now(task->client) - engine->trouble_ms));
@@ -208,7 +200,6 @@ static void note_retransmitted(struct s3_task *task, bool arrived)
     struct s3_engine *engine = task->client->engine;
     struct s3_retransmitted *all = &engine->retransmitted;
     char lost[32], sent[32];
-
     if (!s3_retransmitted_count(all, task->exchange.sent, arrived,
                                 engine->hooks.retransmitted_allowed))
         return;
@@ -225,7 +216,6 @@ static bool repeat(struct s3_task *task, enum s3_class class_, const char *messa
     int64_t now = s3_client_now(task->client);
     int64_t after = s3_answer_retry_after_ms(&task->request->answer);
     int64_t delay = 0;
-
     task->retry.reached = engine->reached;
     task->retry.attempt_ms = task->attempt_ms;
     if (task->request->no_retry ||
@@ -246,7 +236,6 @@ static void classify(struct s3_task *task)
     struct s3_verdict verdict = {.class_ = S3_CLASS_PERMANENT};
     const char *message = NULL;
     struct err none = {0};
-
     bool good = s3_attempt_classify(task, &verdict, &message);
     note_retransmitted(task, good);
     if (good) {
@@ -274,7 +263,6 @@ static void note_location(struct s3_task *task)
     const struct text *body = &task->error_body;
     struct err ignored = {0};
     char *found = NULL;
-
     if (answer->bucket_region[0] != '\0' ||
         s3_xml_find(&(struct s3_xml){body->data, body->length, "LocationConstraint"}, "",
                     &found, &ignored) < 0)
@@ -292,7 +280,6 @@ static void discovered(struct s3_task *task)
 {
     struct s3_answer *answer = &task->request->answer;
     bool repaired = false;
-
     /* Asked again, as everything else. */
     bool answered =
         task->exchange.code == CURLE_OK && answer->status < 500 && answer->status != 429;
@@ -330,7 +317,6 @@ static void attempt_ended(void *context, struct s3_exchange *exchange)
     struct s3_engine *engine = task->client->engine;
     struct s3_answer *answer = &task->request->answer;
     int64_t now = s3_client_now(task->client);
-
     engine->running--;
     answer->elapsed_ms = now - task->first_ms;
     /* The budget is for a service that does not work; a slow line that moves a large part
@@ -364,7 +350,6 @@ static void start(struct s3_task *task)
     struct s3_engine *engine = task->client->engine;
     struct s3_request *request = task->request;
     struct err err = {0};
-
     task->attempt_ms = s3_client_now(task->client);
     /* The budget runs from the first attempt: waiting in the queue costs nothing. */
     if (task->retry.started_ms == 0) {
@@ -394,7 +379,6 @@ static void give_up(struct s3_task *task)
 {
     struct s3_engine *engine = task->client->engine;
     struct err err = {0};
-
     if (task->state == S3_RUNNING) {
         s3_http_cancel(engine->http, &task->exchange);
         engine->running--;
@@ -411,7 +395,6 @@ static void give_up(struct s3_task *task)
 static bool can_sign(struct s3_engine *engine)
 {
     struct err ignored = {0};
-
     if (!engine->renews)
         engine->renews = s3_credentials_hold(engine->credentials, &ignored) == 0;
     return s3_credentials_ready(engine->credentials);
@@ -421,7 +404,6 @@ static bool can_sign(struct s3_engine *engine)
 static struct s3_task *next_task(struct s3_engine *engine, bool *ends)
 {
     struct s3_task *task;
-
     pthread_mutex_lock(&engine->lock);
     int64_t now = engine->hooks.now(engine->hooks.context);
     bool cancelled = engine->tasks != NULL && cancel_requested(engine->cancel);
@@ -439,7 +421,6 @@ static struct s3_task *next_task(struct s3_engine *engine, bool *ends)
 static int64_t time_to_next(struct s3_engine *engine)
 {
     int64_t wait = NOTHING_DUE_MS;
-
     pthread_mutex_lock(&engine->lock);
     int64_t now = engine->hooks.now(engine->hooks.context);
     for (struct s3_task *task = engine->tasks; task != NULL; task = task->next)
@@ -453,7 +434,6 @@ int64_t s3_engine_turn(void *context)
 {
     struct s3_engine *engine = context;
     bool ends = false;
-
     for (struct s3_task *task; (task = next_task(engine, &ends)) != NULL;) {
         if (ends)
             give_up(task);

@@ -215,7 +215,6 @@ static void add_tries(struct text *out, const struct s3_failure *failure)
 {
     bool id = failure->request_id != NULL && *failure->request_id != '\0';
     char elapsed[32];
-
     if (!id && failure->tries < 2)
         return;
     text_add(out, " (");
@@ -233,7 +232,6 @@ int s3_error_set(struct err *err, const struct s3_verdict *verdict,
                  const struct s3_failure *failure)
 {
     struct text sentence;
-
     text_init(&sentence, 400);
     if (failure->what != NULL)
         text_addf(&sentence, "%s: ", failure->what);

@@ -16,7 +16,6 @@ static int add_object_header(struct s3_engine *engine, const char *name, const c
                              struct err *err)
 {
     bool is_line = value != NULL && *value != '\0';
-
     if (value == NULL)
         return 0;
     for (const char *c = value; *c != '\0'; c++)
@@ -33,7 +32,6 @@ static int set_encryption(struct s3_engine *engine, const struct s3_config *conf
 {
     static const char *const names[] = {"AES256", "aws:kms", "aws:kms:dsse"};
     bool known = config->sse == NULL;
-
     for (size_t i = 0; !known && i < sizeof names / sizeof names[0]; i++)
         known = strcmp(names[i], config->sse) == 0;
     if (!known)
@@ -73,7 +71,6 @@ static void add_sse_c_headers(struct s3_engine *engine, const unsigned char key[
     static const char prefix[] = "x-amz-server-side-encryption-customer";
     unsigned char md5[MD5_SIZE];
     char text[4 * ((SSE_C_KEY + 2) / 3) + 1];
-
     digest_md5(key, SSE_C_KEY, md5);
     strlist_addf(&engine->key_headers, "%s-algorithm: AES256", prefix);
     strlist_addf(&engine->key_headers, "%s-key: %s", prefix,
@@ -88,7 +85,6 @@ static int set_own_key(struct s3_engine *engine, const char *path, struct err *e
 {
     struct text file;
     unsigned char key[SSE_C_KEY];
-
     if (path == NULL)
         return 0;
     if (!engine->tls && !s3_endpoint_is_loopback(&engine->endpoint))
@@ -115,7 +111,6 @@ static int set_lock(struct s3_engine *engine, const struct s3_config *config,
                     struct err *err)
 {
     const char *mode = config->object_lock_mode;
-
     if (mode == NULL && !config->legal_hold)
         return 0;
     /* Some services take the headers and protect nothing. */
@@ -155,7 +150,6 @@ int s3_engine_set_object_headers(struct s3_engine *engine, const struct s3_confi
 void s3_client_add_key_headers(const struct s3_client *client, struct s3_request *request)
 {
     const struct strlist *headers = &client->engine->key_headers;
-
     for (size_t i = 0; i < headers->count; i++)
         strlist_add(&request->headers, headers->items[i]);
 }
@@ -164,7 +158,6 @@ void s3_client_add_object_headers(struct s3_client *client, struct s3_request *r
 {
     const struct s3_engine *engine = client->engine;
     char until[32];
-
     for (size_t i = 0; i < engine->object_headers.count; i++)
         strlist_add(&request->headers, engine->object_headers.items[i]);
     s3_client_add_key_headers(client, request);
@@ -178,7 +171,6 @@ void s3_client_add_object_headers(struct s3_client *client, struct s3_request *r
 void s3_client_add_encryption(const struct s3_client *client, struct s3_request *request)
 {
     const struct strlist *headers = &client->engine->object_headers;
-
     for (size_t i = 0; i < headers->count; i++)
         if (text_starts_with(headers->items[i], "x-amz-server-side-"))
             strlist_add(&request->headers, headers->items[i]);

@@ -250,7 +250,6 @@ enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 static bool is_below(const char *host, const char *ending, size_t length)
 {
     size_t host_length = strlen(host);
-
     if (host_length < length || strncmp(host + host_length - length, ending, length) != 0)
         return false;
     return host_length == length || host[host_length - length - 1] == '.';

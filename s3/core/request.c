@@ -24,7 +24,6 @@ void s3_request_init(struct s3_request *request, const char *method, const char 
 void s3_request_name(struct s3_request *request, const char *format, ...)
 {
     va_list arguments;
-
     va_start(arguments, format);
     vsnprintf(request->name, sizeof request->name, format, arguments);
     va_end(arguments);
@@ -35,7 +34,6 @@ void s3_request_header(struct s3_request *request, const char *name, const char 
 {
     va_list arguments;
     char value[MAX_HEADER];
-
     va_start(arguments, format);
     vsnprintf(value, sizeof value, format, arguments);
     va_end(arguments);
@@ -55,7 +53,6 @@ void s3_request_drop(struct s3_request *request, const char *const starts[], siz
 {
     struct strlist *headers = &request->headers;
     size_t kept = 0;
-
     for (size_t i = 0; i < headers->count; i++) {
         bool dropped = false;
         for (size_t n = 0; !dropped && n < count; n++)
@@ -83,7 +80,6 @@ void s3_request_release(struct s3_request *request)
 char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64])
 {
     unsigned char bytes[8];
-
     for (unsigned i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(crc >> (56 - 8 * i));
     return digest_base64(bytes, sizeof bytes, out);
@@ -92,7 +88,6 @@ char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64])
 bool s3_crc64_from_base64(const char *text, uint64_t *out)
 {
     unsigned char bytes[8];
-
     if (digest_from_base64(text, bytes, sizeof bytes) < 0)
         return false;
     *out = 0;
@@ -115,7 +110,6 @@ static void hash_body(struct s3_task *task)
                       !digest_available(DIGEST_MD5));
     unsigned wanted = (is_signed ? DIGESTS_SHA256 : 0U) | (has_body ? DIGESTS_MD5 : 0U) |
                       (request->crc64 ? DIGESTS_CRC64NVME : 0U);
-
     /* A part may go to several stores: the first that comes hashes it. */
     if (request->part != NULL)
         request->digests = part_digests(request->part, wanted);
@@ -140,7 +134,6 @@ void s3_request_submit(struct s3_client *client, struct s3_request *request)
     struct s3_engine *engine = client->engine;
     struct s3_task *task = memory_zalloc(sizeof *task);
     struct s3_task **place = &engine->tasks;
-
     assert(request->task == NULL);
     assert(request->root == NULL || request->out != NULL);
     task->client = client;
@@ -171,7 +164,6 @@ int s3_request_wait(struct s3_client *client, struct s3_request *request, struct
 {
     struct s3_engine *engine = client->engine;
     struct s3_task *task = request->task;
-
     assert(task != NULL && request->on_done == NULL);
     pthread_mutex_lock(&engine->lock);
     while (!task->done)
@@ -194,7 +186,6 @@ int s3_request_run(struct s3_client *client, struct s3_request *request, struct 
 void s3_requests_cancel(struct s3_client *client, const void *group)
 {
     struct s3_engine *engine = client->engine;
-
     pthread_mutex_lock(&engine->lock);
     for (;;) {
         /* Anew each time: an on_done may have submitted another one meanwhile. */

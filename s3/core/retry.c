@@ -31,7 +31,6 @@ int64_t s3_retry_ceiling_ms(enum s3_class class_, unsigned failures)
 {
     const struct class_row *row = &class_rows[class_];
     int64_t ceiling = row->base_ms;
-
     for (unsigned i = 1; i < failures && ceiling < row->cap_ms; i++)
         ceiling *= 2;
     return ceiling < row->cap_ms ? ceiling : row->cap_ms;
@@ -40,7 +39,6 @@ int64_t s3_retry_ceiling_ms(enum s3_class class_, unsigned failures)
 static bool may_go_on(const struct s3_retry *retry, enum s3_class class_)
 {
     unsigned most = class_rows[class_].most;
-
     if (class_ == S3_CLASS_PERMANENT ||
         retry->attempt_ms - retry->started_ms >= retry->budget_ms)
         return false;
@@ -75,7 +73,6 @@ int64_t s3_retry_after_ms(const char *value, int64_t date)
 {
     struct err ignored = {0};
     int64_t seconds = 0;
-
     if (parse_int(value, 0, 86400, &seconds, &ignored) == 0)
         return seconds * 1000;
     /* Against the service's own clock: ours may be wrong. */

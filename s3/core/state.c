@@ -13,7 +13,6 @@
 struct s3_client *s3_client_with(struct s3_client *client, const struct s3_call *call)
 {
     struct s3_client *other = memory_zalloc(sizeof *other);
-
     other->engine = client->engine;
     other->cleaning = call->cleaning || client->cleaning;
     s3_client_set_retry_time(other, call->retry_time_ms > 0 ? call->retry_time_ms
@@ -37,7 +36,6 @@ int64_t s3_client_retry_time(const struct s3_client *client)
 int64_t s3_client_now(struct s3_client *client)
 {
     struct s3_engine *engine = client->engine;
-
     /* The engine's thread turns, and asks, before a test has set its hooks. */
     pthread_mutex_lock(&engine->lock);
     struct s3_test_hooks hooks = engine->hooks;
@@ -48,7 +46,6 @@ int64_t s3_client_now(struct s3_client *client)
 int64_t s3_client_time(struct s3_client *client)
 {
     struct s3_engine *engine = client->engine;
-
     pthread_mutex_lock(&engine->lock);
     int64_t applied = engine->clock_applied;
     pthread_mutex_unlock(&engine->lock);
@@ -58,7 +55,6 @@ int64_t s3_client_time(struct s3_client *client)
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known)
 {
     struct s3_engine *engine = client->engine;
-
     pthread_mutex_lock(&engine->lock);
     int64_t offset = engine->clock_offset;
     *known = engine->clock_known;
@@ -91,7 +87,6 @@ void s3_client_address(struct s3_client *client, const char *key, struct s3_uri 
 {
     struct s3_engine *engine = client->engine;
     char *full = key != NULL ? s3_client_full_key(client, key) : NULL;
-
     /* Both under one lock: a request signed for the old region and sent to the new one would
      * be refused. */
     pthread_mutex_lock(&engine->lock);
@@ -139,7 +134,6 @@ unsigned s3_client_upload_hours(const struct s3_client *client)
 struct s3_part_rules s3_client_part_rules(const struct s3_client *client)
 {
     const struct s3_provider *provider = &client->engine->provider;
-
     return (struct s3_part_rules){.min_size = provider->min_part,
                                   .max_size = provider->max_part,
                                   .max_parts = provider->max_parts,
@@ -166,7 +160,6 @@ const struct cancel *s3_client_cancel(const struct s3_client *client)
 unsigned s3_client_window(struct s3_client *client)
 {
     struct s3_engine *engine = client->engine;
-
     pthread_mutex_lock(&engine->lock);
     unsigned limit = engine->window.limit;
     pthread_mutex_unlock(&engine->lock);
@@ -176,7 +169,6 @@ unsigned s3_client_window(struct s3_client *client)
 void s3_client_set_test_hooks(struct s3_client *client, const struct s3_test_hooks *hooks)
 {
     struct s3_engine *engine = client->engine;
-
     pthread_mutex_lock(&engine->lock);
     if (hooks->random != NULL)
         engine->hooks.random = hooks->random;

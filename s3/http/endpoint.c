@@ -62,7 +62,6 @@ static const char *parse_authority(const char *text, size_t size, struct s3_endp
     const char *wrong = "no valid host name or address (IPv6 as [::1])";
     char *url = memory_format("https://%.*s", (int)size, text);
     char *host = NULL, *port = NULL, *zone = NULL;
-
     /* libcurl takes it apart, as it will when a request is sent: what we check is where the
      * request goes, also for an address like 0177.1. "https://s3.amazonaws.com@evil.example"
      * leads to evil.example. */
@@ -273,7 +272,6 @@ bool s3_endpoint_may_follow(const struct s3_endpoint *endpoint, const char *host
 {
     struct s3_endpoint to = {0};
     bool follow = false;
-
     if (parse_authority(host, strlen(host), &to) != NULL)
         return false;
     size_t size = strlen(to.host), suffix = strlen(endpoint->host);

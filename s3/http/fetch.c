@@ -65,7 +65,6 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
                                            .timeout_ms = fetch->timeout_ms};
     long status = 0;
     int result = 0;
-
     /* What all exchanges have in common, and a body from memory. */
     if (setup.easy == NULL)
         return err_set(err, ERR_SYSTEM, "libcurl has no memory");
@@ -120,7 +119,6 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct er
 {
     int result = -1;
     bool again = true;
-
     *fetched = (struct s3_fetched){0};
     for (unsigned i = 0; again; i++) {
         text_init(&fetched->body, BODY_CEILING);

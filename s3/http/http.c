@@ -44,7 +44,6 @@ static size_t head_came(char *data, size_t one, size_t size, void *context)
 {
     struct s3_exchange *exchange = context;
     long status = 0;
-
     (void)one;
     bool blank = size > 0 && (data[0] == '\r' || data[0] == '\n');
     if (blank)
@@ -58,7 +57,6 @@ static size_t head_came(char *data, size_t one, size_t size, void *context)
 static size_t body_came(char *data, size_t one, size_t size, void *context)
 {
     struct s3_exchange *exchange = context;
-
     (void)one;
     return exchange->on_body(exchange->context, data, size) ? size : 0;
 }
@@ -70,7 +68,6 @@ static size_t send_body(char *out, size_t one, size_t count, void *context)
     struct s3_http *http = exchange->http;
     size_t size = one * count;
     size_t left = exchange->body_size - exchange->at;
-
     if (size > left)
         size = left;
     /* All exchanges draw from the same tokens; without any, refill() lets us go on. */
@@ -94,7 +91,6 @@ static size_t send_body(char *out, size_t one, size_t count, void *context)
 static int seek_body(void *context, curl_off_t offset, int origin)
 {
     struct s3_exchange *exchange = context;
-
     if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > exchange->body_size)
         return CURL_SEEKFUNC_FAIL;
     exchange->at = (size_t)offset;
@@ -137,7 +133,6 @@ static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
                                            .connect_timeout_ms =
                                                exchange->connect_timeout_ms,
                                            .timeout_ms = exchange->timeout_ms};
-
     s3_setup_common(setup, &common);
     /* curl would ask before every PUT: worth it only where much would be sent in vain. */
     if (exchange->body_size <= BIG || exchange->no_expect)
@@ -178,7 +173,6 @@ static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
 static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
 {
     struct s3_exchange **place = &http->running;
-
     while (*place != NULL && *place != exchange)
         place = &(*place)->next;
     if (*place != NULL)
@@ -198,7 +192,6 @@ static void end(struct s3_http *http, struct s3_exchange *exchange, CURLcode cod
 {
     long status = 0;
     curl_off_t sent = 0;
-
     /* Read before the handle goes. How much of the body went out tells whether the service
      * can have read all of it. */
     exchange->code = code;
@@ -218,7 +211,6 @@ static void end(struct s3_http *http, struct s3_exchange *exchange, CURLcode cod
 void s3_http_start(struct s3_http *http, struct s3_exchange *exchange)
 {
     struct s3_setup setup = {.easy = curl_easy_init()};
-
     exchange->http = http;
     exchange->easy = setup.easy;
     exchange->lines = NULL;
@@ -256,7 +248,6 @@ static int64_t refill(struct s3_http *http)
     int64_t rate = (int64_t)http->config.limit_rate;
     int64_t most = rate > 4096 ? rate : 4096;
     bool waiting = false;
-
     if (rate == 0)
         return -1;
     if (now > http->filled_ms) {
@@ -286,7 +277,6 @@ static void *run(void *argument)
 {
     struct s3_http *http = argument;
     const struct cancel *cancel = http->config.cancel;
-
     while (!atomic_load(&http->stop)) {
         int running = 0, left = 0;
         bool ended = false;
@@ -329,7 +319,6 @@ static void *run(void *argument)
 struct s3_http *s3_http_new(const struct s3_http_config *config, struct err *err)
 {
     struct s3_http *http = memory_zalloc(sizeof *http);
-
     /* Several requests never share a connection at a time: HTTP/1.1, no pipelining. */
     http->config = *config;
     http->ca_file = memory_strdup(config->ca_file);

@@ -27,7 +27,6 @@ void s3_setup_pointer(struct s3_setup *setup, CURLoption option, void *value)
 void s3_setup_line(struct s3_setup *setup, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(setup->lines, line);
-
     if (longer == NULL) {
         setup->code = CURLE_OUT_OF_MEMORY;
         return;

@@ -34,7 +34,6 @@ static int open_element(struct walk *walk)
 {
     const xmlChar *local = xmlTextReaderConstLocalName(walk->reader);
     const char *name = local != NULL ? (const char *)local : "";
-
     if (walk->depth >= MAX_DEPTH)
         return bad(walk->err, "is nested too deeply");
     if (walk->depth == 0 && strcmp(name, walk->root) != 0)
@@ -117,7 +116,6 @@ int s3_xml_walk(const struct s3_xml *document, s3_xml_each each, void *context,
     struct walk walk = {
         .root = document->root, .each = each, .context = context, .err = err};
     int got = 0, result = 0;
-
     /* Node by node, telling each element as it ends, until the caller wants no more. */
     walk.reader = open_reader(document->data, document->size);
     if (walk.reader == NULL)
@@ -144,7 +142,6 @@ struct find {
 static int find_element(void *context, const char *path, const char *text, struct err *err)
 {
     struct find *find = context;
-
     (void)err;
     if (find->found == NULL && strcmp(path, find->path) == 0)
         find->found = memory_strdup(text);
@@ -155,7 +152,6 @@ int s3_xml_find(const struct s3_xml *document, const char *path, char **out,
                 struct err *err)
 {
     struct find find = {.path = path};
-
     /* To the end all the same: a document that is cut says nothing. */
     *out = NULL;
     if (s3_xml_walk(document, find_element, &find, err) != 0) {
@@ -171,7 +167,6 @@ bool s3_xml_root(const char *data, size_t size, char *out, size_t out_size)
 {
     xmlTextReader *reader = open_reader(data, size);
     bool found = false;
-
     *out = '\0';
     if (reader == NULL)
         return false;
@@ -190,7 +185,6 @@ bool s3_xml_root(const char *data, size_t size, char *out, size_t out_size)
 static bool may_stand(const char *text)
 {
     size_t size = strlen(text);
-
     if (!text_is_utf8(text, size))
         return false;
     for (const char *c = text; *c != '\0'; c++)

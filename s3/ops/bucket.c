@@ -17,7 +17,6 @@ static int ask_by_get(struct s3_client *client, struct err *err)
     struct s3_request request;
     struct text document;
     struct err why = {0};
-
     text_init(&document, MAX_LIST);
     s3_request_init(&request, "GET", NULL);
     s3_query_add(&request.query, "max-keys", "1");
@@ -34,7 +33,6 @@ static int ask_by_get(struct s3_client *client, struct err *err)
 int s3_bucket_check(struct s3_client *client, struct err *err)
 {
     struct s3_request request;
-
     s3_request_init(&request, "HEAD", NULL);
     int result = s3_request_run(client, &request, err);
     int status = request.answer.status;
@@ -56,7 +54,6 @@ int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, stru
     struct s3_request request;
     struct text document;
     char *status = NULL;
-
     text_init(&document, MAX_DOCUMENT);
     s3_request_init(&request, "GET", NULL);
     s3_request_name(&request, "the bucket's versioning");
@@ -89,7 +86,6 @@ static int read_lock(void *context, const char *path, const char *text, struct e
     const int64_t day = 86400;
     int64_t number = 0;
     struct err ignored = {0};
-
     (void)err;
     if (strcmp(path, "ObjectLockEnabled") == 0)
         lock->enabled = strcmp(text, "Enabled") == 0;
@@ -113,7 +109,6 @@ static bool has_no_lock(const struct s3_answer *answer)
     static const char *const codes[] = {"ObjectLockConfigurationNotFoundError",
                                         "NoSuchObjectLockConfiguration", "InvalidRequest",
                                         "InvalidBucketState", "NotImplemented"};
-
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (strcmp(answer->code, codes[i]) == 0)
             return true;
@@ -125,7 +120,6 @@ int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct 
     static const int none[] = {400, 404, 409, 501};
     struct s3_request request;
     struct text document;
-
     *out = (struct s3_bucket_lock){0};
     text_init(&document, MAX_DOCUMENT);
     s3_request_init(&request, "GET", NULL);

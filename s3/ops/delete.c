@@ -13,7 +13,6 @@
 static void set_reason(struct s3_delete *delete_, const struct s3_answer *answer)
 {
     struct text reason;
-
     text_init(&reason, sizeof delete_->reason - 1);
     text_addf(&reason, "%d ", answer->status);
     text_add_printable(&reason, answer->code, strlen(answer->code));
@@ -42,7 +41,6 @@ static int64_t ask_retention(struct s3_client *client, const struct s3_delete *d
     struct err ignored = {0};
     char *until = NULL;
     int64_t seconds = 0;
-
     text_init(&document, 64 << 10);
     s3_request_init(&request, "GET", delete_->key);
     s3_query_add(&request.query, "retention", NULL);
@@ -69,7 +67,6 @@ static int find_lock(struct s3_client *client, struct s3_delete *delete_, bool n
     struct err why = {0};
     bool absent = false;
     int64_t now = s3_client_time(client);
-
     if (s3_head_version(client, delete_->key, delete_->version_id, &object, &absent, &why) <
         0) {
         if (why.kind != ERR_DENIED) {
@@ -103,7 +100,6 @@ static int classify(struct s3_client *client, struct s3_delete *delete_,
                 names_lock(answer);
     /* 403 for this object; the other codes with 403 are about our key or our clock. */
     bool denied = answer->status == 403 && strcmp(answer->code, "AccessDenied") == 0;
-
     if (answer->status < 300 || s3_is_absent(answer)) {
         delete_->result = S3_REMOVED;
         return 0;
@@ -122,7 +118,6 @@ static int classify(struct s3_client *client, struct s3_delete *delete_,
 int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *err)
 {
     struct s3_request request;
-
     delete_->result = S3_REFUSED;
     delete_->locked_until = 0;
     delete_->reason[0] = '\0';

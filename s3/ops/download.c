@@ -43,7 +43,6 @@ struct s3_download {
 static bool same_etag(const char *a, const char *b)
 {
     size_t a_size = strlen(a), b_size = strlen(b);
-
     /* Some services leave the quotes out. */
     if (a_size >= 2 && a[0] == '"')
         a++, a_size -= 2;
@@ -58,7 +57,6 @@ static int find_object(struct s3_download *download, const struct s3_download_sp
     struct s3_object object;
     bool absent;
     int result = 0;
-
     if (s3_head_version(download->client, spec->key, spec->version_id, &object, &absent,
                         err) < 0)
         return -1;
@@ -86,7 +84,6 @@ static int make_slots(struct s3_download *download, const struct s3_download_spe
 {
     uint64_t wanted = download->end - download->asked;
     unsigned parallel = spec->parallel != 0 ? spec->parallel : DEFAULT_PARALLEL;
-
     download->range_size = spec->range_size != 0 ? spec->range_size : DEFAULT_RANGE;
     if (download->range_size > wanted)
         download->range_size = (size_t)wanted;
@@ -111,7 +108,6 @@ static int make_slots(struct s3_download *download, const struct s3_download_spe
 static void ask(struct s3_download *download, struct slot *slot)
 {
     uint64_t left = download->end - download->asked;
-
     slot->size = left < download->range_size ? left : download->range_size;
     if (slot->size == 0)
         return;
@@ -159,7 +155,6 @@ static int check_range(const struct s3_download *download, const struct slot *sl
                        struct err *err)
 {
     const struct s3_answer *answer = &slot->request.answer;
-
     if (answer->status == 412)
         return err_set(err, ERR_CORRUPT,
                        "\"%s\" was replaced by another object while it was read",

@@ -57,7 +57,6 @@ void s3_ledger_done(struct s3_ledger *ledger, unsigned number, const char *etag,
 int s3_ledger_check(const struct s3_ledger *ledger, struct err *err)
 {
     uint64_t bytes = 0;
-
     if (ledger->count == 0)
         return err_set(err, ERR_CORRUPT, "there is no part to complete");
     for (unsigned i = 0; i < ledger->count; i++) {
@@ -78,7 +77,6 @@ int s3_ledger_check(const struct s3_ledger *ledger, struct err *err)
 bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out)
 {
     uint64_t crc = 0;
-
     for (unsigned i = 0; i < ledger->count; i++) {
         const struct s3_ledger_entry *entry = &ledger->entries[i];
         if (!entry->has_crc)
@@ -95,7 +93,6 @@ static int add_part(struct text *out, const struct s3_ledger_entry *entry, unsig
                     struct err *err)
 {
     char crc[S3_CRC64_BASE64];
-
     text_addf(out, "<Part><PartNumber>%u</PartNumber><ETag>", number);
     if (!s3_xml_add(out, entry->etag))
         return err_set(err, ERR_STORE, "part %u: the ETag is not text", number);

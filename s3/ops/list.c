@@ -103,7 +103,6 @@ static int read_member(struct s3_object *object, const char *name, const char *t
 {
     struct err ignored = {0};
     char *end = NULL;
-
     if (strcmp(name, "Key") == 0) {
         memory_replace(&object->key, text);
     } else if (strcmp(name, "ETag") == 0) {
@@ -129,7 +128,6 @@ static int read_member(struct s3_object *object, const char *name, const char *t
 static int end_entry(struct page *page, const char *holder, struct err *err)
 {
     bool upload = strcmp(holder, "Upload") == 0;
-
     if (page->object.key == NULL)
         return err_set(err, ERR_TRANSIENT, "the service lists an object without a key");
     if (upload && page->object.version_id == NULL)
@@ -145,7 +143,6 @@ static int read_element(void *context, const char *path, const char *text, struc
 {
     static const char *const holders[] = {"Contents", "Version", "DeleteMarker", "Upload"};
     struct page *page = context;
-
     for (size_t i = 0; i < sizeof holders / sizeof holders[0]; i++) {
         size_t length = strlen(holders[i]);
         if (strncmp(path, holders[i], length) != 0)
@@ -172,7 +169,6 @@ static int read_element(void *context, const char *path, const char *text, struc
 static int decode(char **text, struct err *err)
 {
     struct text decoded;
-
     /* Some encode a blank as '+', and all a plus sign as %2B. */
     for (char *c = *text; *c != '\0'; c++)
         if (*c == '+')
@@ -195,7 +191,6 @@ static int ask(const struct listing *listing, struct page *page, bool *came,
     const struct kind *kind = listing->kind;
     struct s3_request request;
     struct text document;
-
     text_init(&document, MAX_PAGE);
     s3_request_init(&request, "GET", NULL);
     s3_request_name(&request, "%s", kind->name);
@@ -297,7 +292,6 @@ static int next_page(struct listing *listing, struct err *err)
 {
     struct page page = {0};
     int result;
-
     /* The engine has spent the time of a page that does not come; here is repeated what came
      * damaged. */
     for (int tries = 1;; tries++) {
@@ -335,7 +329,6 @@ static int next_page(struct listing *listing, struct err *err)
 static int run(struct listing *listing, struct err *err)
 {
     int result = 0;
-
     listing->full_prefix = s3_client_full_key(listing->client, listing->prefix);
     while (result == 0 && !listing->ended)
         result = next_page(listing, err);
@@ -387,7 +380,6 @@ static int emit_upload(void *context, const struct s3_object *object, struct err
     const struct upload_sink *sink = context;
     struct s3_unfinished upload = {
         .key = object->key, .upload_id = object->version_id, .initiated = object->modified};
-
     return sink->each(sink->context, &upload, err);
 }
 

@@ -7,7 +7,6 @@
 void s3_multipart_token(char token[S3_TOKEN_SIZE])
 {
     unsigned char bits[(S3_TOKEN_SIZE - 1) / 2];
-
     ulid_random(bits, sizeof bits);
     digest_hex(bits, sizeof bits, token);
 }

@@ -51,7 +51,6 @@ void s3_object_from_answer(struct s3_object *out, const char *key,
 bool s3_is_absent(const struct s3_answer *answer)
 {
     static const char *const codes[] = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload"};
-
     for (size_t i = 0; answer->status == 404 && i < sizeof codes / sizeof codes[0]; i++)
         if (strcmp(answer->code, codes[i]) == 0)
             return true;
@@ -65,7 +64,6 @@ static int head(struct s3_client *client, const char *key, const char *version_i
                 struct s3_object *out, bool *missing, struct err *err)
 {
     struct s3_request request;
-
     *out = (struct s3_object){0};
     s3_request_init(&request, "HEAD", key);
     if (version_id != NULL)
@@ -100,7 +98,6 @@ int s3_head_written(struct s3_client *client, const char *key, const char *versi
                     struct s3_object *out, bool *absent, struct err *err)
 {
     int64_t wait_ms = FIRST_WAIT_MS;
-
     for (unsigned looks = 1;; looks++, wait_ms *= 2) {
         /* That the bucket does not answer to these keys makes an object that was not found no
          * better. */
@@ -123,7 +120,6 @@ static int check_digests(struct s3_client *client, const struct s3_request *requ
     const struct s3_answer *answer = &request->answer;
     unsigned char md5[MD5_SIZE];
     uint64_t told = 0;
-
     /* One of the whole object; AWS gives one to every object since 2024. */
     if (strcmp(answer->checksum_type, "COMPOSITE") != 0 &&
         s3_crc64_from_base64(answer->checksum_crc64nvme, &told) &&
@@ -146,7 +142,6 @@ int s3_get(struct s3_client *client, const char *key, struct text *out, bool *ab
 {
     struct s3_request request;
     size_t before = out->length;
-
     *absent = false;
     s3_request_init(&request, "GET", key);
     request.out = out;
@@ -191,7 +186,6 @@ static bool is_ours(const struct put *put, const struct s3_object *object,
                       (object->token != NULL && strcmp(object->token, put->token) == 0);
     bool other_md5 = (digests->known & DIGESTS_MD5) != 0 && object->etag != NULL &&
                      s3_client_etag_differs(put->client, object->etag, digests->md5);
-
     return object->size == put->spec->size && same_token && !other_md5;
 }
 
@@ -203,7 +197,6 @@ static int look_before(struct put *put, struct err *err)
     struct s3_object object;
     struct err why = {0};
     bool missing = false;
-
     if (head(put->client, put->spec->key, NULL, &object, &missing, &why) < 0) {
         /* Keys that may only write are a good choice for backups. */
         if (why.kind == ERR_DENIED)
@@ -224,7 +217,6 @@ static int verify(struct put *put, const struct s3_request *request, struct err 
     struct s3_object object;
     struct err why = {0};
     bool absent = false;
-
     put->done = true;
     if (s3_client_etag_is_md5(put->client) && (request->digests.known & DIGESTS_MD5) != 0 &&
         strlen(etag) == 2 * MD5_SIZE + 2 && strchr(etag, '-') == NULL)
@@ -249,7 +241,6 @@ static int resolve_412(struct put *put, const struct s3_request *request, struct
 {
     struct s3_object object;
     bool absent = false;
-
     put->done = true;
     put->existed = true;
     if (!request->answer.uncertain)
@@ -265,7 +256,6 @@ static int put_once(struct put *put, struct err *err)
 {
     const struct s3_put *spec = put->spec;
     struct s3_request request;
-
     s3_request_init(&request, "PUT", spec->key);
     request.body = spec->data;
     request.body_size = spec->size;
@@ -301,7 +291,6 @@ int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
     const struct s3_provider *provider = s3_client_provider(client);
     struct put put = {.client = client, .spec = spec};
     bool looks = spec->size >= LARGE_BODY || provider->conditions_plain_only;
-
     put.conditional = spec->if_absent && provider->put_if_absent;
     s3_multipart_token(put.token);
     if (spec->existed != NULL)

@@ -21,7 +21,6 @@ static int put_subresource(struct s3_client *client, const struct s3_object *obj
                            const struct subresource *part, struct err *err)
 {
     struct s3_request request;
-
     s3_request_init(&request, "PUT", object->key);
     s3_request_name(&request, "%s", part->doing);
     s3_query_add(&request.query, part->name, NULL);
@@ -40,7 +39,6 @@ int s3_object_lock_ensure(struct s3_client *client, const struct s3_object *obje
 {
     const struct s3_engine *engine = client->engine;
     int result = 0;
-
     if (engine->lock_mode != NULL && object->retain_until == 0) {
         char document[DOCUMENT_MAX], until[32];
         snprintf(document, sizeof document,

@@ -9,7 +9,6 @@ char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
     struct text query;
     char *region;
     char *url = NULL;
-
     if (seconds < 1 || seconds > S3_PRESIGN_MAX_SECONDS) {
         err_set(err, ERR_USAGE, "a link lives for 1 second to 7 days, not for %lld seconds",
                 (long long)seconds);

@@ -41,14 +41,12 @@ static uint64_t number_of(const char *text)
 {
     char *end;
     unsigned long long value = strtoull(text, &end, 10);
-
     return *text >= '0' && *text <= '9' && *end == '\0' ? value : 0;
 }
 
 static int end_part(struct parts *parts, struct err *err)
 {
     unsigned before = parts->count > 0 ? parts->items[parts->count - 1].number : 0;
-
     if (parts->next.number <= before)
         return err_set(err, ERR_STORE, "listing parts: part %u is out of order",
                        parts->next.number);
@@ -65,7 +63,6 @@ static int read_element(void *context, const char *path, const char *text, struc
 {
     struct parts *parts = context;
     size_t length = strlen(text);
-
     if (strcmp(path, "Part/PartNumber") == 0)
         parts->next.number = (unsigned)number_of(text);
     else if (strcmp(path, "Part/Size") == 0)
@@ -97,7 +94,6 @@ static int fetch_page(struct s3_client *client, const struct upload_name *upload
 {
     struct s3_request request;
     struct text document;
-
     text_init(&document, DOCUMENT_MAX);
     s3_request_init(&request, "GET", upload->key);
     s3_request_name(&request, "listing parts");
@@ -129,7 +125,6 @@ int s3_list_parts(struct s3_client *client, const char *key, const char *upload_
     const struct upload_name upload = {key, upload_id};
     struct parts parts = {0};
     int result;
-
     *out = NULL;
     *count = 0;
     for (;;) {
@@ -159,7 +154,6 @@ static int send_abort(struct s3_client *client, const struct upload_name *upload
 {
     struct s3_request request;
     bool absent;
-
     s3_request_init(&request, "DELETE", upload->key);
     s3_request_name(&request, "aborting the upload");
     s3_query_add(&request.query, "uploadId", upload->id);
@@ -179,7 +173,6 @@ int s3_abort_for_good(struct s3_client *client, const char *key, const char *upl
     const struct timespec nap = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     const struct upload_name upload = {key, upload_id};
     int64_t end = clock_monotonic_ms() + s3_client_retry_time(client);
-
     for (;;) {
         struct parts parts = {0};
         bool absent = false;
@@ -210,7 +203,6 @@ int s3_abort_upload(struct s3_client *client, const char *key, const char *uploa
     const struct s3_call call = {.retry_time_ms = ABORT_MS};
     struct s3_client *bounded = s3_client_with(client, &call);
     int result = s3_abort_for_good(bounded, key, upload_id, err);
-
     s3_client_free(bounded);
     return result;
 }
@@ -223,7 +215,6 @@ struct s3_client *s3_upload_cleaner(const struct s3_upload *upload)
     struct s3_call call = {.retry_time_ms =
                                retry_time_ms < ABORT_MS ? retry_time_ms : ABORT_MS,
                            .cleaning = true};
-
     return s3_client_with(upload->client, &call);
 }
 
@@ -235,7 +226,6 @@ struct orphans {
 static int add_orphan(void *context, const struct s3_unfinished *found, struct err *err)
 {
     struct orphans *orphans = context;
-
     (void)err;
     if (strcmp(found->key, orphans->upload->key) == 0 &&
         !text_equal(found->upload_id, orphans->upload->upload_id))
@@ -247,7 +237,6 @@ bool s3_upload_clear_orphans(struct s3_upload *upload)
 {
     struct orphans orphans = {.upload = upload};
     struct err err = {0};
-
     if (!upload->orphans)
         return true;
     struct s3_client *cleaner = s3_upload_cleaner(upload);

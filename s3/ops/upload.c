@@ -68,7 +68,6 @@ static void part_answered(void *context, struct s3_request *request, const struc
 {
     struct sending *sending = context;
     bool failed = err->kind != ERR_NONE;
-
     if (!failed)
         s3_upload_book(sending->upload, sending->part->number, request);
     s3_request_release(request);
@@ -84,7 +83,6 @@ static void send_part(struct s3_upload *upload, struct part *part)
     struct s3_multipart_part where = {upload->key, upload->upload_id, part->number};
     struct sending *sending = memory_zalloc(sizeof *sending);
     struct s3_request *request = &sending->request;
-
     sending->upload = upload;
     sending->part = part;
 
@@ -108,7 +106,6 @@ static void send_part(struct s3_upload *upload, struct part *part)
 static void *hash_parts(void *argument)
 {
     struct s3_upload *upload = argument;
-
     for (struct part *part; (part = chan_pop(&upload->parts)) != NULL;) {
         pthread_mutex_lock(&upload->lock);
         bool failed = upload->failed;
@@ -152,7 +149,6 @@ static int enqueue(struct s3_upload *upload, struct part *part, struct err *err)
 static void stop_parts(struct s3_upload *upload)
 {
     struct err given_up = {.kind = ERR_CANCELLED};
-
     /* What is queued is let go of, what is being hashed is submitted, then nothing comes any
      * more and all that runs can be ended. */
     (void)s3_upload_fail(upload, &given_up);
@@ -198,7 +194,6 @@ struct s3_upload *s3_upload_resume(struct s3_client *client,
 {
     struct s3_upload *upload = s3_upload_begin(client, spec, err);
     uint64_t offset = 0;
-
     /* What is there is booked as if it had been sent now. */
     for (size_t i = 0; i < count; i++) {
         uint64_t crc;
@@ -223,7 +218,6 @@ static int open_upload(struct s3_upload *upload, struct err *err)
     struct s3_request request;
     struct text document;
     char *upload_id = NULL;
-
     text_init(&document, 64 << 10);
     s3_multipart_create(&request, upload->key, upload->crc64, &document);
     s3_upload_add_headers(upload, &request);
@@ -260,7 +254,6 @@ static int give(struct s3_upload *upload, const struct part *part, struct err *e
 {
     const struct s3_provider *provider = upload->provider;
     int result = -1;
-
     pthread_mutex_lock(&upload->lock);
     if (upload->failed)
         *err = upload->first;
@@ -284,7 +277,6 @@ static void warn(struct s3_upload *upload, unsigned number)
     const struct s3_provider *provider = upload->provider;
     int64_t hours = provider->upload_hours;
     int64_t age_ms = s3_client_now(upload->client) - upload->opened_ms;
-
     if (hours != 0 && !upload->warned_of_age && age_ms >= hours * 3600000 * 5 / 6) {
         upload->warned_of_age = true;
         log_warning("%s: the upload runs for %lld hours; %s removes it after %lld",
@@ -338,7 +330,6 @@ int s3_upload_wait(struct s3_upload *upload, struct err *err)
 static bool undo(struct s3_upload *upload)
 {
     struct err err = {0};
-
     if (upload->state == S3_UPLOAD_DONE || upload->state == S3_UPLOAD_UNKNOWN)
         return upload->state == S3_UPLOAD_DONE;
     if (upload->state == S3_UPLOAD_OPEN) {

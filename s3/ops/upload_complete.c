@@ -30,7 +30,6 @@ static int verify(struct s3_upload *upload, const char *version_id, struct s3_ob
 {
     struct s3_object object;
     bool absent;
-
     if (s3_head_written(upload->client, upload->key, version_id, &object, &absent, err) <
         0) {
         if (err->kind != ERR_DENIED)
@@ -69,7 +68,6 @@ static bool resolve(struct s3_upload *upload, struct s3_object *out)
     struct s3_object object;
     struct err ignored = {0}; /* the failure of Complete is the one to report */
     bool ours = false;
-
     s3_request_init(&request, "HEAD", upload->key);
     s3_client_add_key_headers(client, &request);
     if (s3_request_run(client, &request, &ignored) == 0) {
@@ -96,7 +94,6 @@ static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err
 {
     struct s3_request request;
     char *version_id = NULL;
-
     s3_request_init(&request, "PUT", upload->key);
     s3_upload_add_headers(upload, &request);
     request.body = upload->held->data;
@@ -129,7 +126,6 @@ static void fill_complete(struct s3_upload *upload, const struct text *list,
 {
     uint64_t crc;
     char crc_text[S3_CRC64_BASE64];
-
     s3_multipart_complete(request, upload->key, upload->upload_id, list, document);
     if (upload->provider->mp_object_size)
         s3_request_header(request, "x-amz-mp-object-size", "%llu",
@@ -157,7 +153,6 @@ static int check_crc(struct s3_upload *upload, const struct text *document, stru
 {
     uint64_t ours, theirs;
     char *told = NULL;
-
     if (!s3_ledger_crc64nvme(&upload->ledger, &ours))
         return 0;
     if (s3_xml_find(
@@ -176,7 +171,6 @@ static int classify(struct s3_upload *upload, int result, const struct s3_reques
                     struct s3_object *out, struct err *err)
 {
     const struct s3_answer *answer = &request->answer;
-
     /* It says that it has made the object. */
     if (result == 0 && answer->status < 300) {
         char *version_id = version_of(answer);
@@ -218,7 +212,6 @@ static int complete(struct s3_upload *upload, struct s3_object *out, struct err 
 {
     struct s3_request request;
     struct text list, document;
-
     /* Nothing is under way and no part can come: the ledger needs no lock any more. */
     if (s3_ledger_check(&upload->ledger, err) < 0)
         return -1;
@@ -240,7 +233,6 @@ int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err
 {
     struct s3_object object = {0};
     int result = -1;
-
     assert(upload->state <= S3_UPLOAD_OPEN);
     if (s3_upload_wait(upload, err) < 0)
         return -1;

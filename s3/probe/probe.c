@@ -23,7 +23,6 @@ enum {
 static bool check_bucket(struct s3_probing *probing)
 {
     struct err err = {0};
-
     if (s3_bucket_check(probing->client, &err) < 0) {
         s3_probe_fail(probing, S3_PROBE_BUCKET, &err);
         return false;
@@ -39,7 +38,6 @@ static void check_clock(struct s3_probing *probing)
     int64_t offset = s3_client_clock_offset(probing->client, &known);
     int64_t off = offset < 0 ? -offset : offset;
     const char *way = offset < 0 ? "behind" : "ahead of";
-
     if (!known) {
         s3_probe_add(probing, S3_PROBE_CLOCK, S3_PROBE_SKIPPED, "it sends no Date");
         return;
@@ -68,7 +66,6 @@ static void check_versioning(struct s3_probing *probing)
             "suspended: deleting removes every version of a key of ours"};
     enum s3_versioning versioning = S3_VERSIONING_OFF;
     struct err err = {0};
-
     if (s3_bucket_versioning(probing->client, &versioning, &err) < 0) {
         /* As in deleting: without knowing, versions are looked for. */
         probing->versioned = true;
@@ -93,7 +90,6 @@ static bool check_lock(struct s3_probing *probing)
 {
     struct s3_bucket_lock lock;
     struct err err = {0};
-
     if (s3_bucket_lock(probing->client, &lock, &err) < 0) {
         s3_probe_advise(s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
                                      "may not be asked for: %.200s", err.text),
@@ -119,7 +115,6 @@ static bool check_lock(struct s3_probing *probing)
 static int make_data(struct s3_probing *probing, size_t part_size, struct err *err)
 {
     uint64_t state;
-
     if (part_size == 0)
         part_size =
             probing->row->min_part > DEFAULT_PART ? probing->row->min_part : DEFAULT_PART;
@@ -138,7 +133,6 @@ static int make_data(struct s3_probing *probing, size_t part_size, struct err *e
 static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *err)
 {
     int result = s3_probe_uploads(probing, err);
-
     if (result == 0 && keeps)
         s3_probe_advise(
             s3_probe_add(probing, S3_PROBE_PUT, S3_PROBE_SKIPPED,
@@ -156,7 +150,6 @@ static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *e
 static int run(struct s3_probing *probing, struct err *err)
 {
     const struct cancel *cancel = s3_client_cancel(probing->client);
-
     /* A finding that ends it, or nothing. */
     if (!check_bucket(probing))
         return cancel_check(cancel, err);
@@ -178,7 +171,6 @@ int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
                                  .row = s3_client_provider(client),
                                  .out = out};
     char id[ULID_SIZE];
-
     ulid_new(id, clock_now_ms());
     *out = (struct s3_probe){.prefix = memory_format("%spgkeep-probe-%s/", prefix, id)};
     probing.folder = out->prefix + strlen(prefix);

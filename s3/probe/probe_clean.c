@@ -58,7 +58,6 @@ static int abort_uploads(struct s3_probing *probing, struct s3_client *client,
                                         "object/parts.gz"};
     struct found found = {.folder = probing->folder};
     int result = 0;
-
     /* Those that we know of: they may be hidden from listings. */
     for (size_t i = 0; i < probing->begun_count; i++) {
         struct s3_probe_begun *begun = &probing->begun[i];
@@ -96,7 +95,6 @@ static int remove_one(struct s3_client *client, const char *key, const char *ver
 {
     struct s3_delete deletion = {.key = key,
                                  .version_id = *version != '\0' ? version : NULL};
-
     if (s3_delete(client, &deletion, err) < 0)
         return -1;
     if (deletion.result == S3_REMOVED)
@@ -135,7 +133,6 @@ static int remove_objects(struct s3_probing *probing, struct s3_client *client,
 static void remove_known(struct s3_probing *probing, struct s3_client *client)
 {
     static const char *const names[] = {"object/a%20b+c.gz", "object/parts.gz"};
-
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *key = s3_probe_key(probing, names[i]);
         struct s3_delete deletion = {.key = key};
@@ -149,7 +146,6 @@ static void report_rest(struct s3_probing *probing, const struct rest *rest)
 {
     char until[32];
     struct s3_finding *finding;
-
     if (rest->refused > 0) {
         finding = s3_probe_add(probing, S3_PROBE_DELETE, S3_PROBE_FAILED,
                                "%zu of %zu objects may not be removed (%s)", rest->refused,
@@ -180,7 +176,6 @@ static void report_failure(struct s3_probing *probing, enum s3_probe_what what,
                            const struct err *err)
 {
     struct s3_finding *finding = s3_probe_fail(probing, what, err);
-
     if (finding->advice[0] == '\0' || finding->kind == ERR_DENIED)
         s3_probe_advise(finding, "allow s3:ListBucket%s; look at what is left: %s",
                         probing->versioned ? "Versions" : "", probing->out->prefix);
@@ -192,7 +187,6 @@ void s3_probe_clean(struct s3_probing *probing)
     struct s3_client *client = s3_client_with(probing->client, &call);
     struct err err = {0};
     struct rest rest = {0};
-
     probing->late = false;
     /* That open uploads may not be listed was found before. */
     if (abort_uploads(probing, client, &err) < 0 && err.kind != ERR_DENIED)

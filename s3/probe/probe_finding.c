@@ -58,7 +58,6 @@ struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what w
 {
     struct s3_probe *out = probing->out;
     va_list arguments;
-
     assert(out->count < S3_PROBE_FINDINGS);
     struct s3_finding *finding = &out->findings[out->count++];
     *finding = (struct s3_finding){
@@ -74,7 +73,6 @@ struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what w
 void s3_probe_advise(struct s3_finding *finding, const char *format, ...)
 {
     va_list arguments;
-
     va_start(arguments, format);
     vsnprintf(finding->advice, sizeof finding->advice, format, arguments);
     va_end(arguments);
@@ -83,7 +81,6 @@ void s3_probe_advise(struct s3_finding *finding, const char *format, ...)
 void s3_probe_expect(struct s3_finding *finding, const char *format, ...)
 {
     va_list arguments;
-
     va_start(arguments, format);
     vsnprintf(finding->expected, sizeof finding->expected, format, arguments);
     va_end(arguments);
@@ -96,7 +93,6 @@ struct s3_finding *s3_probe_fail(struct s3_probing *probing, enum s3_probe_what 
     size_t length = hint != NULL ? (size_t)(hint - err->text) : strlen(err->text);
     struct s3_finding *finding =
         s3_probe_add(probing, what, S3_PROBE_FAILED, "%.*s", (int)length, err->text);
-
     if (probing->late) {
         finding->verdict = S3_PROBE_SKIPPED;
         finding->kind = ERR_NONE;
@@ -114,7 +110,6 @@ static bool relies_on(const struct s3_provider *row, enum s3_probe_trait trait,
                       bool versioned)
 {
     bool plain = !row->conditions_plain_only || !versioned;
-
     switch (trait) {
     case S3_TRAIT_PUT_IF_ABSENT:
         return row->put_if_absent && plain;
@@ -143,7 +138,6 @@ bool s3_probe_uses(const struct s3_probing *probing, enum s3_probe_trait trait)
 static int misfit(const struct s3_probing *probing, const struct s3_provider *row)
 {
     int sum = 0;
-
     for (int i = 0; i < S3_TRAITS; i++)
         if (relies_on(row, (enum s3_probe_trait)i, probing->versioned) &&
             probing->traits[i] == S3_LACKS)
@@ -154,7 +148,6 @@ static int misfit(const struct s3_probing *probing, const struct s3_provider *ro
 static int uses_well(const struct s3_probing *probing, const struct s3_provider *row)
 {
     int sum = 0;
-
     for (int i = 0; i < S3_TRAITS; i++)
         sum += relies_on(row, (enum s3_probe_trait)i, probing->versioned) &&
                probing->traits[i] == S3_HAS;
@@ -166,7 +159,6 @@ static const struct s3_provider *find_better(const struct s3_probing *probing)
 {
     const struct s3_provider *best = probing->row;
     struct err ignored = {0};
-
     for (const char *const *name = s3_provider_names(); *name != NULL; name++) {
         const struct s3_provider *row = s3_provider_find(*name, &ignored);
         int gain = misfit(probing, best) - misfit(probing, row);
@@ -182,7 +174,6 @@ static const struct s3_provider *find_better(const struct s3_probing *probing)
 static void add_misfits(const struct s3_probing *probing, struct text *out)
 {
     const char *between = "";
-
     for (int i = 0; i < S3_TRAITS; i++) {
         if (!s3_probe_uses(probing, (enum s3_probe_trait)i) ||
             probing->traits[i] != S3_LACKS)
@@ -196,7 +187,6 @@ void s3_probe_report_row(struct s3_probing *probing)
 {
     const struct s3_provider *row = probing->row;
     struct text missing;
-
     if (misfit(probing, row) == 0) {
         s3_probe_expect(s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_OK,
                                      "%s (%s) fits", row->name, row->title),

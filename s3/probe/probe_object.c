@@ -38,7 +38,6 @@ static void check_etag(struct s3_probing *probing, const struct s3_request *requ
     bool uses = s3_probe_uses(probing, S3_TRAIT_ETAG_IS_MD5);
     const char *etag = request->answer.etag;
     struct s3_finding *finding;
-
     if ((request->digests.known & DIGESTS_MD5) == 0)
         return;
     if (s3_client_etag_differs(probing->client, etag, request->digests.md5)) {
@@ -62,7 +61,6 @@ static bool try_put(struct s3_probing *probing, const struct small *small)
 {
     struct s3_request request;
     struct err err = {0};
-
     int result = put(probing, small, false, &request, &err);
     if (result == 0 && !s3_probe_is_success(&request))
         result = s3_request_fail(probing->client, &request, &err);
@@ -83,7 +81,6 @@ static bool try_get(struct s3_probing *probing, const struct small *small)
     struct text text;
     bool absent = false;
     struct err err = {0};
-
     text_init(&text, 64 << 10);
     int result = s3_get(client, small->key, &text, &absent, &err);
     if (result == 0 && absent)
@@ -118,7 +115,6 @@ struct listed {
 static int count(void *context, const struct s3_object *object, struct err *err)
 {
     struct listed *listed = context;
-
     (void)err;
     listed->count++;
     if (strcmp(object->key, listed->key) == 0 && object->size == S3_PROBE_SMALL)
@@ -131,7 +127,6 @@ static void try_list(struct s3_probing *probing, const char *key)
     struct listed listed = {.key = key};
     struct err err = {0};
     struct s3_finding *finding;
-
     if (s3_list(probing->client, probing->folder, count, &listed, &err) < 0) {
         s3_probe_fail(probing, S3_PROBE_LIST, &err);
         return;
@@ -161,7 +156,6 @@ static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
     enum s3_probe_verdict verdict = honoured || !uses ? S3_PROBE_OK
                                     : fatal           ? S3_PROBE_FAILED
                                                       : S3_PROBE_WARNING;
-
     probing->traits[trait] = honoured ? S3_HAS : S3_LACKS;
     struct s3_finding *finding = s3_probe_add(probing, what, verdict, "%s (%d)%s",
                                               honoured  ? "honoured"
@@ -179,7 +173,6 @@ static void try_condition(struct s3_probing *probing, const struct small *small)
 {
     struct s3_request request;
     struct err err = {0};
-
     if (put(probing, small, true, &request, &err) < 0)
         s3_probe_fail(probing, S3_PROBE_CONDITION, &err);
     else
@@ -202,7 +195,6 @@ static int send_parts(struct s3_probing *probing, const struct large *large, con
                       struct s3_ledger *ledger, struct err *err)
 {
     int result = 0;
-
     for (unsigned i = 0; result == 0 && i < large->count; i++) {
         struct s3_probe_part part = {
             .key = large->key, .id = id, .number = i + 1, .size = large->sizes[i]};
@@ -228,7 +220,6 @@ static int upload(struct s3_probing *probing, struct large *large, struct err *e
     struct s3_request request;
     struct text list, document;
     struct s3_probe_begun *begun = s3_probe_create(probing, &create, err);
-
     large->status = 0;
     if (begun == NULL)
         return -1;
@@ -267,7 +258,6 @@ static bool try_uneven(struct s3_probing *probing, struct large *large, bool *ev
 {
     struct s3_finding *finding;
     struct err err = {0};
-
     *large = (struct large){
         .key = large->key,
         .count = 3,
@@ -298,7 +288,6 @@ static bool try_uneven(struct s3_probing *probing, struct large *large, bool *ev
 static bool try_even(struct s3_probing *probing, struct large *large)
 {
     struct err err = {0};
-
     *large = (struct large){
         .key = large->key, .count = 2, .sizes = {probing->part_size, S3_PROBE_SMALL}};
     if (upload(probing, large, &err) == 0 && is_made(large))
@@ -314,7 +303,6 @@ static bool try_multipart(struct s3_probing *probing, struct large *large)
     bool absent = false, even = false;
     uint64_t size = 0;
     struct err err = {0};
-
     if (!try_uneven(probing, large, &even) && !(even && try_even(probing, large)))
         return false;
     for (unsigned i = 0; i < large->count; i++)
@@ -369,7 +357,6 @@ static void try_complete_condition(struct s3_probing *probing, const char *key)
     struct large large = {
         .key = key, .count = 1, .sizes = {S3_PROBE_SMALL}, .if_absent = true};
     struct err err = {0};
-
     if (upload(probing, &large, &err) < 0)
         s3_probe_fail(probing, S3_PROBE_COMPLETE_CONDITION, &err);
     else
@@ -382,7 +369,6 @@ int s3_probe_objects(struct s3_probing *probing, struct err *err)
     struct small small = {.key = s3_probe_key(probing, SMALL)};
     char *key = s3_probe_key(probing, LARGE);
     struct large large = {.key = key};
-
     s3_multipart_token(small.token);
     if (try_put(probing, &small)) {
         if (try_get(probing, &small)) {

@@ -15,7 +15,6 @@ struct s3_probe_begun *s3_probe_create(struct s3_probing *probing,
     struct s3_request request;
     struct text document;
     char *id = NULL;
-
     text_init(&document, 64 << 10);
     s3_multipart_create(&request, create->key, create->checksum, &document);
     if (create->as_configured)
@@ -44,7 +43,6 @@ int s3_probe_part(struct s3_probing *probing, const struct s3_probe_part *part,
     const struct s3_multipart_part where = {part->key, part->id, part->number};
     struct digests wrong = {0};
     char hex[SHA256_HEX];
-
     s3_multipart_part(probing->client, &where, request);
     request->body = probing->data;
     request->body_size = part->size;
@@ -71,7 +69,6 @@ int s3_probe_part(struct s3_probing *probing, const struct s3_probe_part *part,
 static const char *answer_text(const struct s3_request *request, char out[80])
 {
     const struct s3_answer *answer = &request->answer;
-
     snprintf(out, 80, "%d%s%s", answer->status, answer->code[0] != '\0' ? " " : "",
              answer->code);
     return out;
@@ -85,7 +82,6 @@ static void try_wrong(struct s3_probing *probing, enum s3_probe_what what,
     struct err err = {0};
     char text[80];
     struct s3_finding *finding;
-
     if (s3_probe_part(probing, part, &request, &err) < 0) {
         s3_probe_fail(probing, what, &err);
     } else if (s3_probe_is_success(&request)) {
@@ -107,7 +103,6 @@ static int takes_number(struct s3_probing *probing, const struct s3_probe_part *
 {
     struct s3_probe_part part = *from;
     struct s3_request request;
-
     part.number = number;
     int result = s3_probe_part(probing, &part, &request, err);
     if (result == 0)
@@ -123,7 +118,6 @@ static void try_numbers(struct s3_probing *probing, const struct s3_probe_part *
     int taken = takes_number(probing, part, limit, &err);
     bool few = taken == 0 && limit > FEW_PARTS;
     struct s3_finding *finding;
-
     if (few)
         few = takes_number(probing, part, FEW_PARTS, &err) == 1;
     if (taken < 0) {
@@ -150,7 +144,6 @@ struct search {
 static int find_upload(void *context, const struct s3_unfinished *upload, struct err *err)
 {
     struct search *search = context;
-
     (void)err;
     if (strcmp(upload->upload_id, search->id) == 0)
         search->found = true;
@@ -166,7 +159,6 @@ static void try_listing(struct s3_probing *probing, const struct s3_probe_part *
     bool listed =
         s3_list_uploads(probing->client, probing->folder, find_upload, &all, &err) == 0 &&
         s3_list_uploads(probing->client, part->key, find_upload, &exact, &err) == 0;
-
     if (listed)
         probing->traits[S3_TRAIT_UPLOADS_BY_PREFIX] = all.found ? S3_HAS : S3_LACKS;
     if (!listed) {
@@ -196,7 +188,6 @@ static void add_checksum(struct s3_probing *probing, enum s3_probe_known known,
 {
     bool uses = s3_probe_uses(probing, S3_TRAIT_CHECKSUMS);
     enum s3_probe_verdict verdict = uses && known == S3_LACKS ? unfit : S3_PROBE_OK;
-
     probing->traits[S3_TRAIT_CHECKSUMS] = known;
     s3_probe_expect(s3_probe_add(probing, S3_PROBE_CHECKSUM, verdict, "%s%s", found,
                                  uses ? "" : s3_probe_unused),
@@ -213,7 +204,6 @@ static void try_checksum(struct s3_probing *probing)
     char text[80];
     char found[160];
     struct s3_probe_begun *begun = s3_probe_create(probing, &create, &err);
-
     if (begun == NULL) {
         if (err.kind == ERR_TRANSIENT)
             s3_probe_fail(probing, S3_PROBE_CHECKSUM, &err);
@@ -248,7 +238,6 @@ static bool try_abort(struct s3_probing *probing, const struct s3_probe_part *pa
     size_t count = 0;
     bool absent = false;
     struct err err = {0};
-
     if (s3_abort_upload(probing->client, part->key, part->id, &err) < 0 ||
         s3_list_parts(probing->client, part->key, part->id, &parts, &count, &absent, &err) <
             0)
@@ -266,7 +255,6 @@ static void try_parts(struct s3_probing *probing, const struct s3_probe_part *pa
                       struct s3_probe_begun *begun)
 {
     struct s3_probe_part wrong = *part;
-
     s3_probe_add(probing, S3_PROBE_CREATE, S3_PROBE_OK, "accepted");
     wrong.number = 2;
     if (digest_available(DIGEST_MD5)) {
@@ -293,7 +281,6 @@ int s3_probe_uploads(struct s3_probing *probing, struct err *err)
     struct s3_probe_begun *begun = s3_probe_create(probing, &create, &why);
     struct s3_probe_part part = {.key = key, .number = 1, .size = S3_PROBE_SMALL};
     int result = begun != NULL ? 0 : -1;
-
     if (result == 0) {
         part.id = begun->id;
         result = s3_probe_part(probing, &part, &request, &why);

@@ -27,7 +27,6 @@ static int insert_row(struct catalog *catalog, struct catalog_artifact *artifact
     struct sql sql;
     struct text text;
     int64_t changed = 0;
-
     /* Part of its group, so that it must be there with the row. */
     catalog_filters_hash(&artifact->filters, artifact->filters_hash);
     text_init(&text, TEXT_LIMIT);
@@ -142,7 +141,6 @@ static bool write_progress(struct catalog *catalog, const char *id,
     struct sql sql;
     int64_t now = clock_now();
     int64_t changed = 0;
-
     /* First a question, which takes no lock: nearly all calls end here. */
     sql_prepare(&sql, catalog,
                 "SELECT 1 FROM artifacts WHERE id = ? AND status = 'running'"

@@ -30,7 +30,6 @@ int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filte
     const unsigned settled = 1u << CATALOG_COPY_COMPLETE | 1u << CATALOG_COPY_DELETED;
     struct sql sql;
     struct text where;
-
     /* Only what is asked for stands in the text, so that an index can serve. */
     text_init(&where, 4096);
     if (filter->states == 0) {
@@ -79,7 +78,6 @@ int catalog_copies_abandoned(struct catalog *catalog, int64_t store_id,
 {
     struct sql sql;
     size_t kept = out->count;
-
     /* A failed one matters while remains of it may lie in the store. */
     copy_row_prepare(&sql, catalog,
                      "WHERE c.state <> 'complete' AND c.state <> 'deleted'"

@@ -143,7 +143,6 @@ int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struc
 {
     struct sql sql;
     int64_t changed = 0;
-
     /* failed -> deleted. Of a complete artifact of which no copy has anything in a store, the rows of those
      * that failed go along. At least one copy must have been deleted: else nothing was ever
      * good, or it is still being taken. */

@@ -36,7 +36,6 @@ static int decide(struct catalog *catalog, const struct catalog_copy *copy, int6
     struct catalog_artifact artifact = {0};
     bool running = true;
     char *lease = NULL;
-
     /* What matters of its artifact, and who reads it (RETENTION section 4, G9). */
     sql_prepare(&sql, catalog,
                 "SELECT status = 'running', pinned, pin_until FROM artifacts WHERE id = ?",
@@ -80,7 +79,6 @@ static int mark(struct catalog *catalog, const struct catalog_deletion *deletion
 {
     struct sql sql;
     bool forgotten = deletion->result == CATALOG_FORGOTTEN;
-
     /* uploading, complete, failed, missing, damaged -> deleting; a failed one that was never
      * begun has nothing to remove -> deleted. */
     sql_prepare(&sql, catalog,
@@ -107,7 +105,6 @@ static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion,
 {
     struct catalog_copy copy;
     struct err why = {0};
-
     /* Its row may be gone with the tombstones by now. */
     if (catalog_copy_load(catalog, deletion->copy, &copy, &why) < 0) {
         deletion->result = CATALOG_SKIP_STATE;

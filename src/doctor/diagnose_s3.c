@@ -22,7 +22,6 @@ static void check_service(struct diagnose *d, struct s3_client *client)
     struct s3_probe probe;
     struct err err = {0};
     int result = s3_probe_run(client, &spec, &probe, &err);
-
     /* What was found before a failure counts too. */
     for (size_t i = 0; i < probe.count; i++) {
         const struct s3_finding *from = &probe.findings[i];

@@ -87,7 +87,6 @@ static int settle_store(struct sweep *sweep, struct err *err)
     struct catalog *catalog = session_catalog(spec->session);
     struct recover_counts *sum = &sweep->report->recovered, counts = {0};
     struct err why = {0};
-
     /* 1: the copies of dead processes. What was done counts also when the rest failed. */
     int result = recover_store(catalog, sweep->repository, true, &counts, err);
     sum->completed += counts.completed;

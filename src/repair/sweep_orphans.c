@@ -77,7 +77,6 @@ static int check_candidate(const struct sweep *sweep, const struct listing *list
     struct store *store = sweep->repository->store;
     struct store_removed removed = {0};
     bool known = false, committed = false;
-
     /* A manifest in the listing, a row in the catalog. */
     if (listing->manifest_count > 0 &&
         bsearch(candidate->id, listing->manifests, listing->manifest_count,
@@ -155,7 +154,6 @@ int sweep_orphans(const struct sweep *sweep, struct err *err)
 {
     struct listing listing = {0};
     struct catalog_artifacts running = {0};
-
     /* What a running backup has put there looks like an orphan until its manifest comes. */
     int result =
         catalog_artifacts_running(session_catalog(sweep->spec->session), &running, err);

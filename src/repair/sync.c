@@ -76,7 +76,6 @@ static int save_since(struct syncing *s, struct err *err)
 static int take_in(struct syncing *s, struct err *err)
 {
     struct import import = {.catalog = s->catalog, .repository = s->repository};
-
     /* Of each backup there: its manifest when no row knows it, its state file also when that
      * changed since the last time. */
     for (size_t i = 0; i < s->there.count; i++) {

@@ -83,7 +83,6 @@ static struct schedule wanted(const struct store_part_rules *rules, uint64_t est
 {
     uint64_t count = rules->max_parts != 0 ? rules->max_parts : UINT32_MAX;
     struct schedule s = {.count = count, .first_count = count, .step_count = 1};
-
     if (rules->uniform && estimate == 0) {
         s.first_size =
             smaller(larger(spread(UNIFORM_UNKNOWN * WHOLE, count), UNIFORM_UNKNOWN),
@@ -112,7 +111,6 @@ static bool schedule_of(const struct store_part_rules *rules, uint64_t estimate,
 {
     struct schedule s = wanted(rules, estimate);
     uint64_t most = rules->max_size != 0 ? rules->max_size : UINT64_MAX;
-
     if (rules->min_size > most)
         return false;
     s.first_size = larger(s.first_size, larger(SMALLEST, rules->min_size));
@@ -125,7 +123,6 @@ static bool schedule_of(const struct store_part_rules *rules, uint64_t estimate,
 static uint64_t doubled(const struct schedule *s, uint64_t times)
 {
     uint64_t size = s->first_size;
-
     for (; times > 0 && size < s->largest; times--)
         size = size > s->largest / 2 ? s->largest : size * 2;
     return size;
@@ -135,7 +132,6 @@ uint64_t store_parts_size(const struct store_part_rules *rules, uint64_t estimat
                           unsigned number)
 {
     struct schedule s;
-
     if (!schedule_of(rules, estimate, &s) || number < 1 || number > s.count)
         return 0;
     if (number <= s.first_count)

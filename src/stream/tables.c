@@ -57,7 +57,6 @@ void tables_merge(struct tables *tables)
      * each is no way for 100,000 tables. */
     struct stream_table **sorted = memory_array(tables->count + 1, sizeof *sorted);
     size_t first = 0, kept = 0;
-
     for (size_t i = 0; i < tables->count; i++)
         sorted[i] = &tables->items[i];
     qsort(sorted, tables->count, sizeof *sorted, compare);

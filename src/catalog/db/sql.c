@@ -31,7 +31,6 @@ int sql_wait(void *context, int count)
     const int last = (int)(sizeof steps_ms / sizeof *steps_ms) - 1;
     struct catalog *catalog = context;
     int64_t now = clock_monotonic_ms();
-
     /* SQLite counts anew for each lock that it waits for. */
     if (count == 0)
         catalog->busy_since = now;
@@ -73,7 +72,6 @@ int sql_error(struct catalog *catalog, struct err *err)
 {
     int code = sqlite3_extended_errcode(catalog->db);
     enum err_kind kind = sql_kind(code);
-
     /* A wait that was cut short by a signal is no lock that was held for 30 s. */
     if (kind == ERR_BUSY && cancel_check(catalog->cancel, err) < 0)
         return err_context(err, "catalog %s is locked", catalog->path);
