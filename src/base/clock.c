@@ -1,8 +1,11 @@
 /*
  * Dates by arithmetic and not by libc: gmtime and friends keep hidden state, and mktime
- * knows the machine's time zone, which must not decide what a backup is called.
+ * knows the machine's time zone, which must not decide what a backup is called. Only what
+ * people read and type is in the machine's zone, and only clock_local and clock_read ask it.
  */
 #include "base/clock.h"
+
+#include "base/parse.h"
 
 #include <errno.h>
 
@@ -118,6 +121,30 @@ const char *clock_compact(char out[32], int64_t seconds)
     return out;
 }
 
+const char *clock_local(char out[32], int64_t seconds)
+{
+    struct tm local;
+    time_t moment = (time_t)clamp(seconds);
+    /* localtime_r need not look at TZ; a moment libc has no date for is told in UTC. */
+    tzset();
+    if (localtime_r(&moment, &local) == NULL)
+        return clock_rfc3339(out, seconds);
+    /* The same date read as UTC is as far away as the zone is; tm_gmtoff is not POSIX. */
+    int64_t as_utc =
+        clock_from_civil(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, 0) +
+        local.tm_hour * 3600 + local.tm_min * 60 + local.tm_sec;
+    int64_t minutes = (as_utc - (int64_t)moment) / 60;
+    int64_t distance = minutes < 0 ? -minutes : minutes;
+    int length = snprintf(out, 32, "%04d-%02d-%02d %02d:%02d:%02d%c%02d",
+                          (local.tm_year + 1900) % 10000, local.tm_mon + 1, local.tm_mday,
+                          local.tm_hour, local.tm_min, local.tm_sec,
+                          minutes < 0 ? '-' : '+', (int)(distance / 60 % 100));
+    /* Most zones are whole hours away; the few others need their minutes. */
+    if (distance % 60 != 0 && length > 0 && length < 28)
+        (void)snprintf(out + length, 32 - (size_t)length, ":%02d", (int)(distance % 60));
+    return out;
+}
+
 /* ---- reading ---- */
 
 /* Takes exactly `count` digits; -1 when they are not there. */
@@ -158,68 +185,128 @@ static int parse_time(const char **text, bool seconds_required)
     return good ? hour * 3600 + minute * 60 + second : -1;
 }
 
-/* What follows the seconds of RFC 3339: a fraction, which is dropped, and "Z", "+02:00" or
- * "-00:00": seconds to subtract. */
-static bool parse_offset(const char **text, int *offset)
+/* Where on earth the time is: "Z", "+02:00", as people write it also "+02" and "+0200":
+ * seconds to subtract. */
+static bool parse_offset(const char **text, bool exact, int *offset)
 {
     *offset = 0;
-    if (take(text, '.')) {
-        if (digits(text, 1) < 0)
-            return false;
-        *text += strspn(*text, "0123456789");
-    }
     if (take(text, 'Z') || take(text, 'z'))
         return true;
     int sign = **text == '-' ? -1 : 1;
+    int minutes = 0;
     if (!take(text, '+') && !take(text, '-'))
         return false;
     int hours = digits(text, 2);
-    if (hours < 0 || hours > 23 || !take(text, ':'))
+    if (hours < 0 || hours > 23)
         return false;
-    int minutes = digits(text, 2);
+    if (take(text, ':') || (!exact && **text != '\0'))
+        minutes = digits(text, 2);
+    else if (exact)
+        return false;
     *offset = sign * (hours * 3600 + minutes * 60);
     return minutes >= 0 && minutes <= 59;
 }
 
-static bool parse_any(const char *text, int64_t *seconds)
+/* A day that its month does not have is a typing error, not a day of the next month. */
+static bool parse_date(const char **text, struct civil *date)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    /* The date. A day that its month does not have is a typing error, not a day of the next
-     * month. */
-    int year = digits(&text, 4);
-    if (year < 0 || !take(&text, '-'))
+    date->year = digits(text, 4);
+    if (date->year < 0 || !take(text, '-'))
         return false;
-    int month = digits(&text, 2);
-    if (month < 1 || month > 12 || !take(&text, '-'))
+    date->month = digits(text, 2);
+    if (date->month < 1 || date->month > 12 || !take(text, '-'))
         return false;
-    int day = digits(&text, 2);
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day < 1 || day > days[month - 1] + (leap && month == 2 ? 1 : 0))
-        return false;
-
-    /* The time. RFC 3339 must say where it is; what people write is UTC, as all that we
-     * print. */
-    int second_of_day = 0;
-    int offset = 0;
-    if (take(&text, 'T') || take(&text, 't')) {
-        second_of_day = parse_time(&text, true);
-        if (second_of_day < 0 || !parse_offset(&text, &offset))
-            return false;
-    } else if (take(&text, ' ')) {
-        second_of_day = parse_time(&text, false);
-    }
-    *seconds = clock_from_civil(year, month, day, second_of_day) - offset;
-    return second_of_day >= 0 && *text == '\0';
+    date->day = digits(text, 2);
+    bool leap = date->year % 4 == 0 && (date->year % 100 != 0 || date->year % 400 == 0);
+    return date->day >= 1 &&
+           date->day <= days[date->month - 1] + (leap && date->month == 2 ? 1 : 0);
 }
 
 int clock_parse(const char *text, int64_t *seconds, struct err *err)
 {
-    int64_t parsed = 0;
-    if (!parse_any(text, &parsed)) {
-        err_set(err, ERR_USAGE, "\"%s\" is not a time", text);
-        return err_hint(err,
-                        "write 2026-11-21, \"2026-11-21 02:00\" or 2026-11-21T02:00:00Z");
+    struct civil date = {0};
+    const char *at = text;
+    int second_of_day = -1;
+    int offset = 0;
+    bool good = parse_date(&at, &date) && (take(&at, 'T') || take(&at, 't'));
+    if (good)
+        second_of_day = parse_time(&at, true);
+    good = good && second_of_day >= 0;
+    /* A fraction is dropped. */
+    if (good && take(&at, '.')) {
+        good = digits(&at, 1) >= 0;
+        at += strspn(at, "0123456789");
     }
-    *seconds = parsed;
+    if (!good || !parse_offset(&at, true, &offset) || *at != '\0') {
+        err_set(err, ERR_USAGE, "\"%s\" is not a time", text);
+        return err_hint(err, "write 2026-11-21T02:00:00Z");
+    }
+    *seconds =
+        clock_from_civil(date.year, date.month, date.day, 0) + second_of_day - offset;
+    return 0;
+}
+
+/* In the machine's zone. A time that a change of the clocks leaves out is taken for the moment
+ * as long after the change; of one that comes twice libc decides. */
+static int64_t local_to_utc(const struct civil *date, int second_of_day)
+{
+    struct tm local = {.tm_year = date->year - 1900,
+                       .tm_mon = date->month - 1,
+                       .tm_mday = date->day,
+                       .tm_hour = second_of_day / 3600,
+                       .tm_min = second_of_day / 60 % 60,
+                       .tm_sec = second_of_day % 60,
+                       .tm_isdst = -1};
+    return (int64_t)mktime(&local);
+}
+
+/* "3d", "36h": that long before or after `now`. */
+static bool read_distance(const char *text, enum clock_direction direction, int64_t now,
+                          int64_t *seconds)
+{
+    struct err unsaid = {0};
+    int64_t distance = 0;
+    if (parse_seconds(text, &distance, &unsaid) < 0)
+        return false;
+    *seconds = direction == CLOCK_AGO ? now - distance : now + distance;
+    return true;
+}
+
+/* A date, then perhaps a time, then perhaps a zone. */
+static bool read_moment(const char *text, int64_t *seconds)
+{
+    struct civil date = {0};
+    int second_of_day = 0;
+    int offset = 0;
+    if (!parse_date(&text, &date))
+        return false;
+    if (take(&text, 'T') || take(&text, 't') || take(&text, ' '))
+        second_of_day = parse_time(&text, false);
+    else if (*text != '\0') /* a zone without a time says nothing */
+        return false;
+    if (second_of_day < 0)
+        return false;
+    if (*text == '\0') {
+        *seconds = local_to_utc(&date, second_of_day);
+        return true;
+    }
+    *seconds = clock_from_civil(date.year, date.month, date.day, 0) + second_of_day;
+    if (!parse_offset(&text, false, &offset) || *text != '\0')
+        return false;
+    *seconds -= offset;
+    return true;
+}
+
+int clock_read(const char *text, enum clock_direction direction, int64_t now,
+               int64_t *seconds, struct err *err)
+{
+    int64_t read = 0;
+    if (!read_distance(text, direction, now, &read) && !read_moment(text, &read)) {
+        err_set(err, ERR_USAGE, "\"%s\" is not a time", text);
+        return err_hint(err, "write 2026-11-30, \"2026-11-30 15:00\" (local time), "
+                             "2026-11-30T15:00:00Z, or 36h");
+    }
+    *seconds = read;
     return 0;
 }

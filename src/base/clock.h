@@ -16,9 +16,21 @@ const char *clock_rfc3339(char out[32], int64_t seconds);
 const char *clock_rfc3339_ms(char out[32], int64_t milliseconds);
 /* "20261121T020000Z", for keys and SigV4. */
 const char *clock_compact(char out[32], int64_t seconds);
-/* RFC 3339 with "Z" or an offset, fraction ignored; also "YYYY-MM-DD" (midnight UTC) and
- * "YYYY-MM-DD HH:MM[:SS]" (UTC). 0 or -1 with ERR_USAGE. */
+/* For people: "2026-11-21 03:00:00+01", in the zone of TZ or the machine; "+05:30" where an offset
+ * has minutes. clock_read takes it. */
+const char *clock_local(char out[32], int64_t seconds);
+
+/* Of a document: RFC 3339 with "Z" or an offset, fraction ignored. 0 or -1 with ERR_USAGE. */
 int clock_parse(const char *text, int64_t *seconds, struct err *err) MUST_USE;
+
+/* What a bare span of time counts from now. */
+enum clock_direction { CLOCK_AGO, CLOCK_AHEAD };
+/* What somebody typed (PRODUCT section 2): "2026-11-30", "2026-11-30 15:00[:SS]",
+ * "2026-11-30T15:00[:SS]", each in the zone of TZ or the machine unless "Z", "+01", "+0100" or
+ * "+01:00" stands behind the time; or "3d", "36h" and what else parse_seconds reads, that long
+ * before or after `now`. 0 or -1 with ERR_USAGE. */
+int clock_read(const char *text, enum clock_direction direction, int64_t now,
+               int64_t *seconds, struct err *err) MUST_USE;
 /* Proleptic Gregorian, no time zone, no libc state. */
 int64_t clock_from_civil(int64_t year, int month, int day, int64_t second_of_day);
 

@@ -187,11 +187,7 @@ const char *output_time(char out[32], int64_t seconds)
         (void)snprintf(out, 32, "-");
         return out;
     }
-    clock_rfc3339(out, seconds);
-    char *separator = strchr(out, 'T');
-    if (separator)
-        *separator = ' ';
-    return out;
+    return clock_local(out, seconds);
 }
 
 const char *output_size(char out[64], uint64_t bytes, bool exact)

@@ -50,7 +50,7 @@ void output_text(const char *text);
 /* One document, indented by 2, and a newline. Steals the reference. */
 void output_json(json_t *document);
 
-/* Times as "2026-11-21 02:00:07Z" (UTC), "-" when 0; sizes as "1.2 GiB (1288490189 bytes)"
+/* Times as "2026-11-21 03:00:07+01" (local), "-" when 0; sizes as "1.2 GiB (1288490189 bytes)"
  * with `exact`, else "1.2 GiB". Return out. For durations: text_duration. */
 const char *output_time(char out[32], int64_t seconds);
 const char *output_size(char out[64], uint64_t bytes, bool exact);

@@ -271,7 +271,9 @@ int64_t config_args_number(const struct config_args *args, const char *name, int
     else if (value->option->type == OPTION_SPAN)
         result = parse_seconds(text, &number, &err);
     else if (value->option->type == OPTION_TIME)
-        result = clock_parse(text, &number, &err);
+        result =
+            clock_read(text, value->option->flags & OPTION_AHEAD ? CLOCK_AHEAD : CLOCK_AGO,
+                       clock_now(), &number, &err);
     assert(result == 0);
     (void)result;
     return number;

@@ -41,7 +41,7 @@ enum option_type {
     OPTION_SIZE,      /* bytes, or KiB MiB GiB TiB KB MB GB TB (uint64_t) */
     OPTION_SPAN,      /* exact duration, w d h min s (int64_t seconds) */
     OPTION_PERIOD,    /* duration that may hold y and mo (char *, as written) */
-    OPTION_TIME,      /* RFC 3339 or a date (char *, as written) */
+    OPTION_TIME,      /* as clock_read takes it (char *, as written) */
     OPTION_ZONE,      /* IANA time zone that exists on this machine (char *) */
     OPTION_CODEC,     /* compression (struct codec_choice) */
     OPTION_CONNINFO,  /* libpq connection string or URI (struct secret) */
@@ -56,7 +56,8 @@ enum option_type {
 enum option_flag {
     OPTION_REQUIRED = 1, /* a section of this scope, or the command, must have it */
     OPTION_SHOWN = 2,    /* stands uncommented in the example file */
-    OPTION_REPEATS = 4   /* an argument that may be given several times, as lists may */
+    OPTION_REPEATS = 4,  /* an argument that may be given several times, as lists may */
+    OPTION_AHEAD = 8     /* OPTION_TIME: a bare span is from now on, not ago */
 };
 
 /* Which stores a store key is for. */

@@ -152,7 +152,7 @@ static bool fits_parser(const struct option *option, const char *text, struct er
         return parse_bool(text, &truth, &unsaid) == 0;
     if (option->type == OPTION_PERIOD)
         return parse_duration(text, true, &duration, &unsaid) == 0;
-    return clock_parse(text, &time, &unsaid) == 0;
+    return clock_read(text, CLOCK_AGO, 0, &time, &unsaid) == 0;
 }
 
 /* glibc silently takes an unknown zone for UTC, so the database of zones is asked. No way
@@ -240,8 +240,8 @@ static const struct type {
                      FORM_SPAN},
     [OPTION_PERIOD] = {"a duration as 12h, 30d, 8w, 6mo or 1y6mo", "DURATION", fits_parser,
                        FORM_TEXT},
-    [OPTION_TIME] = {"a time as 2026-11-21 or 2026-11-21T02:00:00Z", "TIME", fits_parser,
-                     FORM_TEXT},
+    [OPTION_TIME] = {"a time as 2026-11-21, \"2026-11-21 02:00\" or 36h", "TIME",
+                     fits_parser, FORM_TEXT},
     [OPTION_ZONE] = {"a time zone as Europe/Berlin or UTC", "ZONE", fits_zone, FORM_TEXT},
     [OPTION_CODEC] = {"a compression", "CODEC[:LEVEL]", fits_reader, FORM_CODEC},
     [OPTION_CONNINFO] = {"a connection string", "CONNINFO", fits_reader, FORM_SECRET},

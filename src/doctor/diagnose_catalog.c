@@ -119,5 +119,5 @@ void diagnose_catalog(struct diagnose *d)
         diagnose_fail(d, DIAGNOSE_CLOCK, &err);
     else
         diagnose_report(d, DIAGNOSE_CLOCK, DIAGNOSE_OK, NULL, "%s",
-                        clock_rfc3339(time, clock_now()));
+                        clock_local(time, clock_now()));
 }

@@ -41,7 +41,7 @@ static char *lock_path(const struct lock_spec *spec)
 static int write_holder(int fd, const char *path, const char *command, struct err *err)
 {
     char since[32];
-    clock_rfc3339(since, clock_now());
+    clock_local(since, clock_now());
     char *line = memory_format("%lld\t%s\t%s\n", (long long)getpid(), since, command);
     int result = ftruncate(fd, 0);
     if (result == 0)

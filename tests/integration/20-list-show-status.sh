@@ -48,11 +48,11 @@ fill "$catalog" <<'END'
 END
 pg list
 is "list: newest first, deleted ones hidden, states of copies, escaped names" "$status $err$out" \
-    '0 ID          TIME                  JOB      DATABASE            TYPE                  SIZE  STATUS    COPIES                       REMARKS
-01JD000005  2026-11-20 04:00:00Z  nightly  (globals)           globals              500 B  complete  nas damaged, offsite locked  suspect; nas: SHA-256 differs; offsite: object lock
-01JD000004  2026-11-20 03:00:00Z  adhoc    bad\x0Aname\x1B[2J  full (filtered)     1000 B  complete  nas                          "x\x1B]0;owned\x07"
-01JD000003  2026-11-20 02:00:00Z  nightly  shop                full                     -  failed    nas failed                   pg_dump: exit status 1; nas: the dump failed
-01JD000002  2026-11-19 02:00:00Z  nightly  shop                full             976.6 KiB  complete  nas, offsite failed          pinned; offsite: service answered 503 SlowDown'
+    '0 ID          TIME                    JOB      DATABASE            TYPE                  SIZE  STATUS    COPIES                       REMARKS
+01JD000005  2026-11-20 04:00:00+00  nightly  (globals)           globals              500 B  complete  nas damaged, offsite locked  suspect; nas: SHA-256 differs; offsite: object lock
+01JD000004  2026-11-20 03:00:00+00  adhoc    bad\x0Aname\x1B[2J  full (filtered)     1000 B  complete  nas                          "x\x1B]0;owned\x07"
+01JD000003  2026-11-20 02:00:00+00  nightly  shop                full                     -  failed    nas failed                   pg_dump: exit status 1; nas: the dump failed
+01JD000002  2026-11-19 02:00:00+00  nightly  shop                full             976.6 KiB  complete  nas, offsite failed          pinned; offsite: service answered 503 SlowDown'
 
 # ids PAGE...: the sixth-last characters tell them apart
 ids() {
@@ -110,9 +110,9 @@ name             x\x1B]0;owned\x07
 tag              env=ci
 tag              run=17
 filter           exclude_tables log.*
-time             2026-11-20 03:00:00Z
-started          2026-11-20 02:59:59Z
-finished         2026-11-20 03:00:40Z
+time             2026-11-20 03:00:00+00
+started          2026-11-20 02:59:59+00
+finished         2026-11-20 03:00:40+00
 duration         41s
 raw size         4.9 KiB (5000 bytes)
 stored size      1000 B (1000 bytes)
@@ -139,7 +139,7 @@ pg show latest:nightly
 like "latest of a job, too" "$out" '^id               01JD000002'
 pg show 01JD000005
 like "show tells why a copy is bad" "$out" $'copy in          nas\n  state          damaged\n.*SHA-256 differs'
-like "and when a lock ends" "$out" $'locked until   2036-12-24 00:00:00Z'
+like "and when a lock ends" "$out" 'locked until   2036-12-24 00:00:00\+00'
 like "and the history of verifications" "$out" $'VERIFIED .*\n.* nas +full +1.5s  damaged: SHA-256 differs'
 pg show 01JD000005 --json
 is "show --json is one artifact with its history" \
@@ -147,7 +147,7 @@ is "show --json is one artifact with its history" \
     "01JD000005AAAAAAAAAAAAAAAA true damaged no rule keeps it 0"
 pg show 01JD000002
 like "show tells pins and their reason" "$out" $'\npinned           for ever\npin reason       before migration\n'
-like "a good verification" "$out" $'copy in          nas\n.*\n  verified       20..-..-.. ..:..:..Z \\(full\\)\n'
+like "a good verification" "$out" $'copy in          nas\n.*\n  verified       20..-..-.. ..:..:..\+00 \\(full\\)\n'
 like "and which store failed and why" "$out" \
     $'copy in          offsite\n  state          failed\n.*\n  error          service answered 503 SlowDown'
 pg show 01JD00000
@@ -166,7 +166,7 @@ fill "$now" <<'END'
 END
 pg status --max-age 26h
 is "fresh backups of all jobs: exit 0" "$status $err" "0 "
-like "last good ones and their age" "$out" 'nightly  shop      full  20..-..-.. ..:..:..Z +3h00m  1000 B'
+like "last good ones and their age" "$out" 'nightly  shop      full  20..-..-.. ..:..:..\+00 +3h00m  1000 B'
 like "a job that is no longer configured says so" "$out" 'retired .*not configured'
 like "missing copies are shown" "$out" '01JD000001  nightly  shop      offsite  missing .* no such object; `pgkeep copy` brings it back'
 like "and stuck deletions" "$out" '01JD000004  retired  old       nas      deleting +[0-9.]+s +service answered 503'

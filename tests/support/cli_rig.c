@@ -19,6 +19,7 @@ static void forget_environment(void)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
     setenv("HOME", "/nonexistent", 1);
+    setenv("TZ", "UTC", 1);
     setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
     setenv("XDG_STATE_HOME", "/nonexistent", 1);
 }

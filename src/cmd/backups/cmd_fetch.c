@@ -38,7 +38,8 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
         output_json(json_pack("{s:s, s:s}", "url", url, "expires", time));
     else
         output_linef("%s", url);
-    log_info("anybody who has this URL can read the backup until %s", time);
+    log_info("anybody who has this URL can read the backup until %s",
+             clock_local(time, expires));
     free(url);
     return 0;
 }

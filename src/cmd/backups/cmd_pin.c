@@ -133,9 +133,9 @@ const struct command cmd_pin = {
         "still counts for retention. Pinning it again replaces date and reason. One that\n"
         "is suspect stays so: `pgkeep accept` says that it is as it should be.\n"
         "\n"
-        "A date is midnight UTC; 2026-12-01T08:00:00+01:00 is exact. Exit status 8: it\n"
-        "is pinned here, but a store could not be told (`pgkeep catalog sync` makes up\n"
-        "for it).\n"
+        "A date is its midnight in the local zone; 2026-12-01T08:00:00Z is exact, 30d is\n"
+        "from now on. Exit status 8: it is pinned here, but a store could not be told\n"
+        "(`pgkeep catalog sync` makes up for it).\n"
         "\n"
         "  pgkeep pin latest:nightly --until 2026-12-01 --reason 'before migration'\n"
         "  pgkeep pin 01JD7XK2M4\n",

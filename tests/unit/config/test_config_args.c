@@ -49,7 +49,8 @@ static const struct {
      "--limit must be a whole number from 1 to 1000000000, not \"0\""},
     {{"list", "--limit="}, "--limit must be a whole number from 1 to 1000000000"},
     {{"list", "--since", "yesterday"},
-     "--since must be a time as 2026-11-21 or 2026-11-21T02:00:00Z, not \"yesterday\""},
+     "--since must be a time as 2026-11-21, \"2026-11-21 02:00\" or 36h, not "
+     "\"yesterday\""},
     {{"list", "--json=perhaps"}, "--json must be true or false, not \"perhaps\""},
     {{"list", "--status", "completed"},
      "--status must be running, complete, failed, cancelled or deleted, not \"completed\"\n"
