@@ -3,7 +3,7 @@
  *
  *     session_begin with prune_session
  *     prune_new     catalog read, stores opened and identified, planned, guarded, hashed
- *     -> show it (cmd/prune_text.h)
+ *     -> show it (report/plan_json.h, cmd/prune_text.h)
  *     -> prune_run  only with `yes`: marks, removes, clears away what is left over
  *     -> prune_outcome, prune_free, session_end
  *

@@ -3,22 +3,18 @@
  * decided there.
  */
 #include "backup/copy_artifact.h"
-#include "base/json.h"
 #include "catalog/artifact_list.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/run_json.h"
 
 static void print(const struct cmd_context *ctx, const struct copy_artifact_spec *spec,
                   const struct copy_artifact_result *result)
 {
     char size[32], resumed[32];
-    const char *outcome = copy_artifact_outcome_name(result->outcome);
     if (ctx->settings->json)
-        output_json(json_pack("{s:s, s:o, s:o, s:s, s:I, s:I}", "id", spec->id, "from",
-                              json_bytes(spec->from), "to", json_bytes(spec->to), "outcome",
-                              outcome, "bytes", (json_int_t)result->bytes, "resumed_bytes",
-                              (json_int_t)result->resumed));
+        output_json(run_json_copied(spec, result));
     else if (result->outcome == COPY_ARTIFACT_PRESENT)
         output_linef("%s: store \"%s\" has a good copy already", spec->id, spec->to);
     else if (result->outcome == COPY_ARTIFACT_RESUMED)

@@ -1,81 +1,28 @@
 /* `delete`: the same call shows and does, so that what is shown is what would be done. */
 #include "prune/delete_artifact.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/run_json.h"
 
-/* What the store said; NULL where nothing had to be removed or it did not answer. */
-static const struct remove_result *result_of(const struct delete_outcome *outcome,
-                                             int64_t copy)
-{
-    for (size_t i = 0; i < outcome->removed.count; i++) {
-        if (outcome->removed.items[i].copy == copy)
-            return &outcome->removed.items[i];
-    }
-    return NULL;
-}
-
-/* Is this copy among those that were chosen? */
-static bool goes(const struct delete_outcome *outcome, int64_t copy)
-{
-    for (size_t i = 0; i < outcome->count; i++) {
-        if (outcome->copies[i] == copy)
-            return true;
-    }
-    return false;
-}
-
-static const char *word_of(const struct delete_outcome *outcome,
-                           const struct catalog_copy *copy, bool yes)
-{
-    const struct remove_result *result = result_of(outcome, copy->id);
-    if (!yes)
-        return "would be deleted";
-    if (result)
-        return remove_outcome_name(result->outcome);
-    /* No result: there was nothing to remove in a store that answered, or the store did
-     * not. */
-    return repository_list_find(&outcome->stores, copy->store_id) ? "deleted" : "later";
-}
-
+/* A line for each copy that goes; those that stay are not told. */
 static void print_text(const struct delete_outcome *outcome, bool yes)
 {
     const struct catalog_artifact *artifact = &outcome->artifact;
     if (outcome->only_row)
         output_linef("%s  %s", artifact->id, yes ? "deleted" : "would be deleted");
     for (size_t i = 0; i < artifact->copy_count; i++) {
-        const struct catalog_copy *copy = &artifact->copies[i];
-        const struct remove_result *result = result_of(outcome, copy->id);
+        struct run_deletion one;
         char size[32];
-        if (goes(outcome, copy->id))
-            output_linef("%s  store %s  %s  %s%s%s", artifact->id, copy->store,
-                         text_size(size, copy->bytes), word_of(outcome, copy, yes),
-                         result && *result->reason ? ": " : "",
-                         result ? result->reason : "");
+        if (!run_deletion_of(outcome, i, &one))
+            continue;
+        output_linef("%s  store %s  %s  %s%s%s", artifact->id, one.copy->store,
+                     text_size(size, one.copy->bytes),
+                     yes ? one.result : "would be deleted", one.reason ? ": " : "",
+                     one.reason ? one.reason : "");
     }
     if (!yes)
         output_text("nothing is deleted without --yes\n");
-}
-
-static json_t *outcome_json(const struct delete_outcome *outcome, bool yes)
-{
-    const struct catalog_artifact *artifact = &outcome->artifact;
-    json_t *copies = json_array();
-    for (size_t i = 0; i < artifact->copy_count; i++) {
-        const struct catalog_copy *copy = &artifact->copies[i];
-        const struct remove_result *result = result_of(outcome, copy->id);
-        if (goes(outcome, copy->id))
-            (void)json_array_append_new(
-                copies,
-                json_pack(
-                    "{s:o, s:o, s:I, s:o, s:o}", "store", json_bytes(copy->store), "key",
-                    json_bytes(copy->key), "bytes", (json_int_t)copy->bytes, "result",
-                    yes ? json_string(word_of(outcome, copy, yes)) : json_null(), "error",
-                    result && *result->reason ? json_bytes(result->reason) : json_null()));
-    }
-    return json_pack("{s:s, s:b, s:o}", "id", artifact->id, "dry_run", !yes, "copies",
-                     copies);
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
@@ -97,7 +44,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (result == 0)
         result = delete_artifact(&spec, &outcome, err);
     if (result == 0 && ctx->settings->json)
-        output_json(outcome_json(&outcome, yes));
+        output_json(run_json_deleted(&outcome, !yes));
     else if (result == 0)
         print_text(&outcome, yes);
     int status = result < 0 ? cmd_end(session, result, err)

@@ -1,45 +1,26 @@
 /* What a person decides about a backup: pin, unpin, accept. */
 #include "prune/pin.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "catalog/artifact_list.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/run_json.h"
 
-static void print_json(const struct catalog_artifact *artifact, size_t untold)
-{
-    output_json(json_pack("{s:s, s:b, s:o, s:o, s:o, s:I}", "id", artifact->id, "pinned",
-                          artifact->pinned ? 1 : 0, "until", json_time(artifact->pin_until),
-                          "reason", json_bytes(artifact->pin_reason), "changed",
-                          json_time(artifact->pin_changed), "stores_untold",
-                          (json_int_t)untold));
-}
-
-static void print_text(const struct catalog_artifact *artifact)
+static void print_text(const struct catalog_artifact *artifact, bool accepted)
 {
     char time[32];
-    const char *reason = artifact->pin_reason ? artifact->pin_reason : "";
-    if (!artifact->pinned)
+    const char *reason = accepted ? artifact->accept_reason : artifact->pin_reason;
+    const char *colon = reason && *reason ? ": " : "";
+    if (accepted)
+        output_linef("%s is not suspect any more%s%s", artifact->id, colon,
+                     reason ? reason : "");
+    else if (!artifact->pinned)
         output_linef("%s is not pinned", artifact->id);
     else
         output_linef("%s is pinned %s%s%s%s", artifact->id,
                      artifact->pin_until ? "until " : "for ever",
                      artifact->pin_until ? output_time(time, artifact->pin_until) : "",
-                     *reason ? ": " : "", reason);
-}
-
-static void print_accepted(const struct catalog_artifact *artifact, bool json,
-                           size_t untold)
-{
-    if (json)
-        output_json(json_pack(
-            "{s:s, s:b, s:o, s:o, s:I}", "id", artifact->id, "suspect",
-            artifact->suspect ? 1 : 0, "accepted", json_time(artifact->accepted), "reason",
-            json_bytes(artifact->accept_reason), "stores_untold", (json_int_t)untold));
-    else
-        output_linef("%s is not suspect any more%s%s", artifact->id,
-                     artifact->accept_reason ? ": " : "",
-                     artifact->accept_reason ? artifact->accept_reason : "");
+                     colon, reason ? reason : "");
 }
 
 static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t untold,
@@ -48,12 +29,11 @@ static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t un
     struct catalog *catalog = session_catalog(spec->session);
     struct catalog_artifact artifact = {0};
     int result = catalog_artifact_load(catalog, spec->id, 0, &artifact, err);
-    if (result == 0 && spec->accept)
-        print_accepted(&artifact, ctx->settings->json, untold);
-    else if (result == 0 && ctx->settings->json)
-        print_json(&artifact, untold);
+    if (result == 0 && ctx->settings->json)
+        output_json(spec->accept ? run_json_accepted(&artifact, untold)
+                                 : run_json_pinned(&artifact, untold));
     else if (result == 0)
-        print_text(&artifact);
+        print_text(&artifact, spec->accept);
     catalog_artifact_release(&artifact);
     return result;
 }

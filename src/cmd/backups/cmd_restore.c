@@ -4,12 +4,12 @@
  */
 #include "backup/restore.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "catalog/artifact_list.h"
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "report/run_json.h"
 
 static void report_done(const struct cmd_context *ctx,
                         const struct catalog_artifact *artifact,
@@ -17,10 +17,7 @@ static void report_done(const struct cmd_context *ctx,
 {
     char time[32], size[32];
     if (ctx->settings->json) {
-        output_json(json_pack("{s:s, s:o, s:s, s:I, s:I}", "id", artifact->id, "database",
-                              json_bytes(done->database), "store", done->store, "raw_bytes",
-                              (json_int_t)artifact->raw_bytes, "duration_ms",
-                              (json_int_t)milliseconds));
+        output_json(run_json_restored(artifact, done, milliseconds));
         return;
     }
     output_linef("%s restored into database \"%s\" from store \"%s\": %s in %s",

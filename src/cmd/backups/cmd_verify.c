@@ -2,12 +2,12 @@
  * `verify`: one call of verify_all.h, and a table of what it found.
  */
 #include "backup/verify_all.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "report/artifact_name.h"
+#include "report/run_json.h"
 
 struct verifying {
     json_t *list; /* with --json */
@@ -24,21 +24,15 @@ static void report(void *context, const struct catalog_artifact *artifact,
 {
     struct verifying *v = context;
     char time[32];
-    const char *result = catalog_result_name(verification->result);
     if (v->list) {
-        (void)json_array_append_new(
-            v->list,
-            json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:s?}", "id", artifact->id,
-                      "database", json_bytes(artifact->database), "store", copy->store,
-                      "level", catalog_level_name(verification->level), "result", result,
-                      "duration_ms", (json_int_t)verification->duration_ms, "bytes",
-                      (json_int_t)verification->bytes, "message", verification->message));
+        (void)json_array_append_new(v->list,
+                                    run_json_verified(artifact, copy, verification));
         return;
     }
     output_table_cell(&v->table, artifact->id);
     output_table_cell(&v->table, artifact_name_database(artifact));
     output_table_cell(&v->table, copy->store);
-    output_table_cell(&v->table, result);
+    output_table_cell(&v->table, catalog_result_name(verification->result));
     output_table_cell(&v->table, text_duration(time, verification->duration_ms));
     output_table_cell(&v->table, verification->message ? verification->message : "");
 }

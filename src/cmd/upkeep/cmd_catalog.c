@@ -6,47 +6,26 @@
 #include "repair/sync.h"
 #include "repair/visit.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/upkeep_json.h"
 
 /* ---- rebuild ---- */
 
-static json_t *rebuilt_json(const struct rebuild_store *store)
+static void print_rebuilt(const struct rebuild_result *result, const char *catalog)
 {
-    return json_pack("{s:o, s:I, s:I, s:I}", "store", json_bytes(store->name), "artifacts",
-                     (json_int_t)store->result.artifacts, "copies",
-                     (json_int_t)store->result.copies, "damaged",
-                     (json_int_t)store->result.damaged);
-}
-
-static void print_rebuilt(const struct cmd_context *ctx,
-                          const struct rebuild_result *result)
-{
-    json_t *list = ctx->settings->json ? json_array() : NULL;
+    char copies[64], backups[64], files[64];
     for (size_t i = 0; i < result->count; i++) {
         const struct rebuild_store *store = &result->stores[i];
-        char copies[64], backups[64], files[64];
-        if (list)
-            (void)json_array_append_new(list, rebuilt_json(store));
-        else
-            output_linef(
-                "store \"%s\": %s, %s that no store before it had, %s", store->name,
-                text_count(copies, store->result.copies, "copy", "copies"),
-                text_count(backups, store->result.artifacts, "backup", "backups"),
-                text_count(files, store->result.damaged, "damaged file", "damaged files"));
+        output_linef(
+            "store \"%s\": %s, %s that no store before it had, %s", store->name,
+            text_count(copies, store->result.copies, "copy", "copies"),
+            text_count(backups, store->result.artifacts, "backup", "backups"),
+            text_count(files, store->result.damaged, "damaged file", "damaged files"));
     }
-    if (list) {
-        output_json(json_pack("{s:s, s:o, s:I, s:I, s:o}", "catalog",
-                              ctx->settings->catalog, "kept", json_bytes(result->kept),
-                              "artifacts", (json_int_t)result->artifacts, "damaged",
-                              (json_int_t)result->damaged, "stores", list));
-        return;
-    }
-    char count[64];
-    output_linef("catalog %s: %s", ctx->settings->catalog,
-                 text_count(count, result->artifacts, "backup", "backups"));
+    output_linef("catalog %s: %s", catalog,
+                 text_count(backups, result->artifacts, "backup", "backups"));
     if (result->kept)
         output_linef("the old one is kept as %s", result->kept);
 }
@@ -59,8 +38,10 @@ static int run_rebuild(struct cmd_context *ctx, struct err *err)
     if (session == NULL)
         return -1;
     int done = rebuild_run(session, config_args_text(ctx->args, "store"), &result, err);
-    if (done == 0)
-        print_rebuilt(ctx, &result);
+    if (done == 0 && ctx->settings->json)
+        output_json(upkeep_json_rebuilt(&result, ctx->settings->catalog));
+    else if (done == 0)
+        print_rebuilt(&result, ctx->settings->catalog);
     int status = done < 0 ? cmd_end(session, done, err)
                           : session_end(session, rebuild_outcome(&result), NULL);
     rebuild_result_release(&result);
@@ -80,31 +61,17 @@ static void show_failed(void *context, const char *name, const struct err *why)
 {
     struct showing *v = context;
     if (v->list)
-        (void)json_array_append_new(v->list, json_pack("{s:o, s:{s:s, s:o}}", "store",
-                                                       json_bytes(name), "error", "code",
-                                                       err_kind_name(why->kind), "message",
-                                                       json_bytes(why->text)));
+        (void)json_array_append_new(v->list, upkeep_json_missed(name, why));
 }
 
 /* ---- sync ---- */
-
-static json_t *synced_json(const char *name, const struct sync_result *result)
-{
-    return json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:n}", "store",
-        json_bytes(name), "manifests", (json_int_t)result->manifests, "artifacts",
-        (json_int_t)result->artifacts, "copies", (json_int_t)result->copies, "decisions",
-        (json_int_t)result->states, "missing", (json_int_t)result->missing, "healed",
-        (json_int_t)result->healed, "told", (json_int_t)result->told, "damaged",
-        (json_int_t)result->damaged, "empty_listing", result->empty ? 1 : 0, "error");
-}
 
 static void print_synced(struct showing *v, const char *name,
                          const struct sync_result *result)
 {
     char manifests[64], backups[64], copies[64], decisions[64];
     if (v->list)
-        (void)json_array_append_new(v->list, synced_json(name, result));
+        (void)json_array_append_new(v->list, upkeep_json_synced(name, result));
     else
         output_linef("store \"%s\": %s; new here: %s, %s, %s; missing: %zu; there again: "
                      "%zu; damaged: %zu",
@@ -156,36 +123,11 @@ static int run_sync(struct cmd_context *ctx, struct err *err)
 static const struct output_column columns[] = {
     {"STORE", OUTPUT_LEFT}, {"WHAT", OUTPUT_LEFT}, {"KEY", OUTPUT_LEFT}, {"", OUTPUT_LEFT}};
 
-static json_t *finding_json(const struct check_finding *finding)
-{
-    bool sized = finding->kind == CHECK_WRONG_SIZE;
-    return json_pack(
-        "{s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "kind", check_kind_name(finding->kind),
-        "id", *finding->id ? finding->id : NULL, "key", json_bytes(finding->key),
-        "expected_bytes", sized ? json_integer((json_int_t)finding->expected) : json_null(),
-        "found_bytes",
-        sized || finding->found > 0 ? json_integer((json_int_t)finding->found)
-                                    : json_null(),
-        "time", json_time(finding->time), "note", json_bytes(finding->note));
-}
-
-static json_t *compared_json(const char *name, const struct check_result *result)
-{
-    json_t *findings = json_array();
-    for (size_t i = 0; i < result->count; i++)
-        (void)json_array_append_new(findings, finding_json(&result->items[i]));
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:n}", "store", json_bytes(name),
-                     "copies", (json_int_t)result->copies, "objects",
-                     (json_int_t)result->objects, "others", (json_int_t)result->others,
-                     "uploading", (json_int_t)result->uploading, "findings", findings,
-                     "error");
-}
-
 static void print_compared(struct showing *v, const char *name,
                            const struct check_result *result)
 {
     if (v->list) {
-        (void)json_array_append_new(v->list, compared_json(name, result));
+        (void)json_array_append_new(v->list, upkeep_json_checked(name, result));
         return;
     }
     for (size_t i = 0; i < result->count; i++) {

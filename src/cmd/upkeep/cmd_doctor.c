@@ -1,11 +1,11 @@
 #include "repository/adopt.h"
 #include "doctor/diagnose.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "config/adhoc.h"
+#include "report/upkeep_json.h"
 
 /* What is printed while it goes on, or collected. */
 struct showing {
@@ -47,23 +47,11 @@ static void print_line(struct showing *showing, const struct diagnose_finding *f
         output_linef("           -> %s", finding->advice);
 }
 
-static json_t *finding_json(const struct diagnose_finding *finding)
-{
-    bool failed = finding->verdict == DIAGNOSE_FAILED;
-    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s?, s:o, s:o, s:s?}", "group",
-                     finding->group, "name", json_bytes(finding->name), "check",
-                     finding->check, "title", finding->title, "verdict",
-                     diagnose_verdict_name(finding->verdict), "kind",
-                     failed ? err_kind_name(finding->kind) : NULL, "expected",
-                     json_bytes(finding->expected), "found", json_bytes(finding->found),
-                     "advice", finding->advice);
-}
-
 static void report(void *context, const struct diagnose_finding *finding)
 {
     struct showing *showing = context;
     if (showing->list != NULL)
-        (void)json_array_append_new(showing->list, finding_json(finding));
+        (void)json_array_append_new(showing->list, upkeep_json_finding(finding));
     else
         print_line(showing, finding);
 }
@@ -72,11 +60,7 @@ static void print_end(struct showing *showing, const struct diagnose_result *res
 {
     const size_t *counts = result->counts;
     if (showing->list != NULL) {
-        output_json(json_pack("{s:o, s:I, s:I, s:I, s:I}", "checks", showing->list, "ok",
-                              (json_int_t)counts[DIAGNOSE_OK], "warnings",
-                              (json_int_t)counts[DIAGNOSE_WARNING], "failed",
-                              (json_int_t)counts[DIAGNOSE_FAILED], "skipped",
-                              (json_int_t)counts[DIAGNOSE_SKIPPED]));
+        output_json(upkeep_json_diagnosed(showing->list, result));
         return;
     }
     if (!showing->settings->quiet)
@@ -125,17 +109,6 @@ static void print_expected(const struct adopt *adopt, const char *name)
                      output_time(time, adopt->newest_time));
 }
 
-static json_t *adopt_json(const struct adopt *adopt, const char *name, const char *before)
-{
-    const char *newest = adopt->newest[0] != '\0' ? adopt->newest : NULL;
-    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I, s:I, s:s?, s:o}", "store", name,
-                     "url", adopt->url, "expected",
-                     adopt->expected[0] ? adopt->expected : NULL, "found",
-                     before[0] ? before : NULL, "mark", adopt->found, "copies",
-                     (json_int_t)adopt->copies, "bytes", (json_int_t)adopt->bytes, "newest",
-                     newest, "newest_time", json_time(adopt->newest_time));
-}
-
 static void print_adopted(const struct adopt *adopt, const char *name)
 {
     if (adopt->state == ADOPT_SAME) {
@@ -160,7 +133,7 @@ static int adopt_shown(struct cmd_context *ctx, struct catalog *catalog,
     if (adopt_store(adopt, catalog, config_args_text(ctx->args, "mark"), err) < 0)
         return -1;
     if (ctx->settings->json)
-        output_json(adopt_json(adopt, name, before));
+        output_json(upkeep_json_adopted(adopt, name, before));
     else
         print_adopted(adopt, name);
     return 0;

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/prune_text.h"
+#include "report/plan_json.h"
 
 static void add_option(struct text *line, const struct config_args *args, const char *name)
 {
@@ -78,7 +79,7 @@ static int apply(const struct cmd_context *ctx, struct prune *prune, struct err 
     if (yes)
         result = prune_run(prune, err);
     if (json)
-        output_json(prune_json(prune, !yes));
+        output_json(plan_json(prune, !yes));
     else if (yes)
         print_done(prune);
     return result;

@@ -1,83 +1,24 @@
-/* `sweep`: the figures of sweep_report as text and as JSON, from one table. */
+/* `sweep`: what it found, the figures that are not 0. */
 #include "repair/sweep.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
-
-static size_t count_removed(const struct sweep_report *report, enum remove_outcome outcome)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < report->removed.count; i++)
-        count += report->removed.items[i].outcome == outcome;
-    return count;
-}
-
-/* One row per figure, for both forms of output. */
-struct figure {
-    const char *key, *message;
-    size_t count;
-};
-enum { FIGURES = 14 };
-
-static size_t figures_of(const struct sweep_report *report, struct figure out[FIGURES])
-{
-    const struct figure rows[] = {
-        {"completed", "backups turned out complete", report->recovered.completed},
-        {"cleaned", "half uploads undone", report->recovered.cleaned},
-        {"left", "uploads whose process may still live", report->recovered.left},
-        {"ended", "backups ended whose process is gone", report->ended},
-        {"deleted", "deletions finished", count_removed(report, REMOVE_GONE)},
-        {"locked", "deletions wait for an object lock",
-         count_removed(report, REMOVE_LOCKED)},
-        {"blocked", "deletions refused by a store", count_removed(report, REMOVE_BLOCKED)},
-        {"later", "deletions tried again later", count_removed(report, REMOVE_LATER)},
-        {"aborted", "uploads aborted that nobody owned", report->aborted},
-        {"foreign", "uploads left that are not of this catalog", report->left_uploads},
-        {"orphans", "orphans removed", report->orphans},
-        {"young_orphans", "orphans younger than 7 days", report->young_orphans},
-        {"unknown", "backups that only the store knows (`pgkeep catalog sync`)",
-         report->unknown},
-        {"failed", "things that could not be done",
-         report->failed + report->recovered.failed},
-    };
-    memcpy(out, rows, sizeof rows);
-    return sizeof rows / sizeof rows[0];
-}
+#include "report/upkeep_json.h"
 
 static void print_text(const struct sweep_report *report)
 {
-    struct figure figures[FIGURES];
-    size_t count = figures_of(report, figures);
+    struct upkeep_figure figures[UPKEEP_SWEEP_FIGURES];
     bool any = false;
-    for (size_t i = 0; i < count; i++) {
+    upkeep_sweep_figures(report, figures);
+    for (size_t i = 0; i < UPKEEP_SWEEP_FIGURES; i++) {
         if (figures[i].count > 0)
-            output_linef("%s: %zu", figures[i].message, figures[i].count);
+            output_linef("%s: %zu", figures[i].text, figures[i].count);
         any |= figures[i].count > 0;
     }
     for (size_t i = 0; i < report->stores.failure_count; i++)
         output_linef("skipped store %s", report->stores.failures[i].name);
     if (!any && report->stores.failure_count == 0)
         output_text("nothing to sweep\n");
-}
-
-static json_t *report_json(const struct sweep_report *report)
-{
-    struct figure figures[FIGURES];
-    size_t count = figures_of(report, figures);
-    json_t *document = json_object(), *skipped = json_array();
-    for (size_t i = 0; i < count; i++)
-        (void)json_object_set_new(document, figures[i].key,
-                                  json_integer((json_int_t)figures[i].count));
-    (void)json_object_set_new(document, "orphan_bytes",
-                              json_integer((json_int_t)report->orphan_bytes));
-    for (size_t i = 0; i < report->stores.failure_count; i++)
-        (void)json_array_append_new(
-            skipped,
-            json_pack("{s:o, s:o}", "store", json_bytes(report->stores.failures[i].name),
-                      "error", json_bytes(report->stores.failures[i].err.text)));
-    (void)json_object_set_new(document, "skipped", skipped);
-    return document;
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
@@ -94,7 +35,7 @@ static int run(struct cmd_context *ctx, struct err *err)
                               .now = clock_now()};
     int result = sweep_run(&spec, &report, err);
     if (result == 0 && ctx->settings->json)
-        output_json(report_json(&report));
+        output_json(upkeep_json_swept(&report));
     else if (result == 0)
         print_text(&report);
     int status = result < 0 ? cmd_end(session, result, err)

@@ -1,0 +1,98 @@
+/*
+ * Documents of what was done, from the results that the operations hand back. json_pack takes
+ * over what "o" is given and gives NULL only when memory is out; json_text then ends the process.
+ */
+#include "report/run_json.h"
+
+#include "base/json.h"
+
+json_t *run_json_copied(const struct copy_artifact_spec *spec,
+                        const struct copy_artifact_result *result)
+{
+    return json_pack(
+        "{s:s, s:o, s:o, s:s, s:I, s:I}", "id", spec->id, "from", json_bytes(spec->from),
+        "to", json_bytes(spec->to), "outcome", copy_artifact_outcome_name(result->outcome),
+        "bytes", (json_int_t)result->bytes, "resumed_bytes", (json_int_t)result->resumed);
+}
+
+json_t *run_json_restored(const struct catalog_artifact *artifact,
+                          const struct restore_done *done, int64_t duration_ms)
+{
+    /* The target's name, which need not be that of the database that was backed up. */
+    return json_pack("{s:s, s:o, s:s, s:I, s:I}", "id", artifact->id, "database",
+                     json_bytes(done->database), "store", done->store, "raw_bytes",
+                     (json_int_t)artifact->raw_bytes, "duration_ms",
+                     (json_int_t)duration_ms);
+}
+
+json_t *run_json_verified(const struct catalog_artifact *artifact,
+                          const struct catalog_copy *copy,
+                          const struct catalog_verification *verification)
+{
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:s?}", "id", artifact->id,
+                     "database", json_bytes(artifact->database), "store", copy->store,
+                     "level", catalog_level_name(verification->level), "result",
+                     catalog_result_name(verification->result), "duration_ms",
+                     (json_int_t)verification->duration_ms, "bytes",
+                     (json_int_t)verification->bytes, "message", verification->message);
+}
+
+json_t *run_json_pinned(const struct catalog_artifact *artifact, size_t untold)
+{
+    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:I}", "id", artifact->id, "pinned",
+                     artifact->pinned ? 1 : 0, "until", json_time(artifact->pin_until),
+                     "reason", json_bytes(artifact->pin_reason), "changed",
+                     json_time(artifact->pin_changed), "stores_untold", (json_int_t)untold);
+}
+
+json_t *run_json_accepted(const struct catalog_artifact *artifact, size_t untold)
+{
+    return json_pack("{s:s, s:b, s:o, s:o, s:I}", "id", artifact->id, "suspect",
+                     artifact->suspect ? 1 : 0, "accepted", json_time(artifact->accepted),
+                     "reason", json_bytes(artifact->accept_reason), "stores_untold",
+                     (json_int_t)untold);
+}
+
+/* ---- delete ---- */
+
+bool run_deletion_of(const struct delete_outcome *outcome, size_t index,
+                     struct run_deletion *out)
+{
+    const struct catalog_copy *copy = &outcome->artifact.copies[index];
+    bool goes = false;
+    for (size_t i = 0; !goes && i < outcome->count; i++)
+        goes = outcome->copies[i] == copy->id;
+    /* No result: there was nothing to remove in a store that answered, or the store did not
+     * answer and the next prune or sweep sees to it. */
+    *out = (struct run_deletion){
+        .copy = copy,
+        .result =
+            repository_list_find(&outcome->stores, copy->store_id) ? "deleted" : "later"};
+    for (size_t i = 0; goes && i < outcome->removed.count; i++) {
+        const struct remove_result *result = &outcome->removed.items[i];
+        if (result->copy != copy->id)
+            continue;
+        out->result = remove_outcome_name(result->outcome);
+        out->reason = *result->reason ? result->reason : NULL;
+    }
+    return goes;
+}
+
+json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run)
+{
+    json_t *copies = json_array();
+    for (size_t i = 0; i < outcome->artifact.copy_count; i++) {
+        struct run_deletion one;
+        /* Copies that stay are not told: `show` has them. */
+        if (run_deletion_of(outcome, i, &one))
+            (void)json_array_append_new(
+                copies,
+                json_pack("{s:o, s:o, s:I, s:o, s:o}", "store", json_bytes(one.copy->store),
+                          "key", json_bytes(one.copy->key), "bytes",
+                          (json_int_t)one.copy->bytes, "result",
+                          dry_run ? json_null() : json_string(one.result), "error",
+                          json_bytes(one.reason)));
+    }
+    return json_pack("{s:s, s:b, s:o}", "id", outcome->artifact.id, "dry_run", (int)dry_run,
+                     "copies", copies);
+}
