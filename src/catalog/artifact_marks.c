@@ -20,10 +20,11 @@ int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
         return sql_finish(catalog, result, err);
 
     /* pin_changed always grows, also when the clock was set back: of two machines that
-     * changed a pin the later one wins (state_file.h). */
+     * changed a pin the later one wins (state_file.h). `updated` never goes back either: it may
+     * be another machine's time, and that of a mark that is not in the stores yet. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 1, pin_until = ?1, pin_reason = ?2,"
-                " pin_changed = max(?3, pin_changed + 1), updated = ?3"
+                " pin_changed = max(?3, pin_changed + 1), updated = max(?3, updated)"
                 " WHERE id = ?4",
                 err);
     sql_bind_int(&sql, until);
@@ -48,7 +49,7 @@ int catalog_artifact_unpin(struct catalog *catalog, const char *id, struct err *
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = 0, pin_until = 0, pin_reason = NULL,"
                 " pin_changed = iif(pinned = 1, max(?1, pin_changed + 1), pin_changed),"
-                " quarantined = 0, updated = ?1"
+                " quarantined = 0, updated = max(?1, updated + 1)"
                 " WHERE id = ?2 AND (pinned = 1 OR quarantined = 1)",
                 err);
     sql_bind_int(&sql, clock_now());
@@ -67,7 +68,8 @@ int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_art
         return -1;
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET pinned = ?1, pin_until = ?2, pin_reason = ?3,"
-                " pin_changed = ?4, updated = ?5 WHERE id = ?6 AND pin_changed < ?4",
+                " pin_changed = ?4, updated = max(?5, updated)"
+                " WHERE id = ?6 AND pin_changed < ?4",
                 err);
     sql_bind_int(&sql, from->pinned ? 1 : 0);
     sql_bind_int(&sql, from->pin_until);
@@ -89,9 +91,11 @@ int catalog_artifact_accept(struct catalog *catalog, const char *id, const char 
     int64_t changed = 0;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* Later than whatever was said before, also by a machine whose clock is ahead: its word in
+     * the store would else undo this one. */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET suspect = 0, accepted = ?1, accept_reason = ?2,"
-                " updated = ?1 WHERE id = ?3 AND suspect = 1",
+                " updated = max(?1, updated + 1) WHERE id = ?3 AND suspect = 1",
                 err);
     sql_bind_int(&sql, clock_now());
     sql_bind_text(&sql, reason);
@@ -104,6 +108,28 @@ int catalog_artifact_accept(struct catalog *catalog, const char *id, const char 
         (result = artifact_row_status(catalog, id, &status, err)) == 0)
         result = err_set(err, ERR_USAGE, "artifact %s is not suspect", id);
     return sql_finish(catalog, result, err);
+}
+
+/* What a state file says, as of its own time: a row that is as late as the file is not told
+ * the same again, and whatever is decided here from now on is later. */
+int catalog_artifact_merge_marks(struct catalog *catalog,
+                                 const struct catalog_artifact *from, int64_t changed,
+                                 struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE artifacts SET suspect = ?, quarantined = ?, accepted = ?,"
+                " accept_reason = ?, updated = max(?, updated) WHERE id = ?",
+                err);
+    sql_bind_int(&sql, from->suspect ? 1 : 0);
+    sql_bind_int(&sql, from->quarantined ? 1 : 0);
+    sql_bind_int(&sql, from->accepted);
+    sql_bind_text(&sql, from->accept_reason);
+    sql_bind_int(&sql, changed);
+    sql_bind_text(&sql, from->id);
+    return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
 /* One flag of a row that must be there. `updated` tells the stores when it was decided
@@ -128,7 +154,9 @@ static int set_mark(struct catalog *catalog, const char *text, const char *id, b
 int catalog_artifact_set_suspect(struct catalog *catalog, const char *id, bool suspect,
                                  struct err *err)
 {
-    return set_mark(catalog, "UPDATE artifacts SET suspect = ?, updated = ? WHERE id = ?",
+    return set_mark(catalog,
+                    "UPDATE artifacts SET suspect = ?, updated = max(?, updated + 1)"
+                    " WHERE id = ?",
                     id, suspect, err);
 }
 
@@ -136,6 +164,7 @@ int catalog_artifact_set_quarantined(struct catalog *catalog, const char *id,
                                      bool quarantined, struct err *err)
 {
     return set_mark(catalog,
-                    "UPDATE artifacts SET quarantined = ?, updated = ? WHERE id = ?", id,
-                    quarantined, err);
+                    "UPDATE artifacts SET quarantined = ?, updated = max(?, updated + 1)"
+                    " WHERE id = ?",
+                    id, quarantined, err);
 }

@@ -134,6 +134,12 @@ int catalog_artifact_unpin(struct catalog *catalog, const char *id,
 int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_artifact *from,
                                bool *changed, struct err *err) MUST_USE;
 
+/* What a state file says of the marks: suspect, quarantined, accepted and accept_reason of `from`
+ * as they are. changed: when they were decided; the row is as late as that from now on. */
+int catalog_artifact_merge_marks(struct catalog *catalog,
+                                 const struct catalog_artifact *from, int64_t changed,
+                                 struct err *err) MUST_USE;
+
 /* What made it suspect is as it should be: clears the mark, and what is normal for its group
  * begins anew with it (artifact_group.h). reason may be NULL. One that is not suspect: ERR_USAGE. */
 int catalog_artifact_accept(struct catalog *catalog, const char *id, const char *reason,

@@ -87,7 +87,8 @@ int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *co
      * is void. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'complete', bytes = ?1, etag = ?2, version = ?3,"
-                " completed = ?4, updated = ?4, upload = NULL, owner = NULL, error = NULL,"
+                " completed = ?4, updated = max(?4, updated + 1), upload = NULL, owner = "
+                "NULL, error = NULL,"
                 " verified = 0, verified_level = 0, verified_error = NULL, proven = 0,"
                 " proven_level = 0, damage_level = 0, first_marked = 0"
                 " WHERE id = ?5 AND state IN ('uploading', 'missing', 'damaged') AND" LIVE,
@@ -242,25 +243,26 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
     sql_prepare(&sql, catalog,
                 /* the first mark stays: delete_grace counts from it (RETENTION G6) */
                 "UPDATE copies SET first_marked = iif(?1 = 0 OR first_marked = 0, ?1,"
-                " first_marked), updated = ?3 WHERE id = ?2 AND state = 'complete'",
+                " first_marked), updated = max(?3, updated + 1)"
+                " WHERE id = ?2 AND state = 'complete'",
                 err);
     sql_bind_int(&sql, time);
     sql_bind_int(&sql, id);
-    /* Else the state file of before, which is as old as the row, would be newer. */
+    /* Later than the state file of before, whosever clock that is of: it would win else. */
     sql_bind_int(&sql, clock_now());
     return sql_finish(catalog, copy_row_change(&sql, id, "no plan is about it"), err);
 }
 
 /* As it was told, without moving a state: only a check of our own says missing or damaged. */
-int catalog_copy_set_checks(struct catalog *catalog, const struct catalog_copy *from,
-                            struct err *err)
+int catalog_copy_merge_checks(struct catalog *catalog, const struct catalog_copy *from,
+                              int64_t changed, struct err *err)
 {
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET verified = ?, verified_level = ?, verified_error = ?,"
-                " proven = ?, proven_level = ?, first_marked = ?, updated = ?"
+                " proven = ?, proven_level = ?, first_marked = ?, updated = max(?, updated)"
                 " WHERE id = ? AND state = 'complete'",
                 err);
     sql_bind_int(&sql, from->verified);
@@ -269,7 +271,7 @@ int catalog_copy_set_checks(struct catalog *catalog, const struct catalog_copy *
     sql_bind_int(&sql, from->proven);
     sql_bind_int(&sql, from->proven_level);
     sql_bind_int(&sql, from->first_marked);
-    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, changed);
     sql_bind_int(&sql, from->id);
     return sql_finish(
         catalog, copy_row_change(&sql, from->id, "checks are about complete ones"), err);

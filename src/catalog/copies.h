@@ -96,9 +96,10 @@ int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool
                         struct err *err) MUST_USE;
 
 /* What another machine found out about a complete copy (state_file_merge): verified*,
- * proven* and first_marked of `from`, as they are. ERR_UNSAFE when it is not complete. */
-int catalog_copy_set_checks(struct catalog *catalog, const struct catalog_copy *from,
-                            struct err *err) MUST_USE;
+ * proven* and first_marked of `from`, as they are. changed: when that was decided; the row is as
+ * late as that from now on. ERR_UNSAFE when it is not complete. */
+int catalog_copy_merge_checks(struct catalog *catalog, const struct catalog_copy *from,
+                              int64_t changed, struct err *err) MUST_USE;
 
 /* When a plan first wanted it gone: sets it where it is not set; 0 clears. Complete copies
  * only. */

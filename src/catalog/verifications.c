@@ -55,19 +55,21 @@ static const char *const effects[] = {
     [CATALOG_GOOD] =
         "UPDATE copies SET state = 'complete', verified = ?1, verified_level = ?2,"
         " verified_error = ?3, proven = iif(?2 >= 2, ?1, proven),"
-        " proven_level = iif(?2 >= 2, ?2, proven_level), damage_level = 0, updated = ?4"
+        " proven_level = iif(?2 >= 2, ?2, proven_level), damage_level = 0,"
+        " updated = max(?4, updated)"
         " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')"
         " AND damage_level <= ?2",
     /* complete, damaged -> missing */
     [CATALOG_FOUND_MISSING] =
         "UPDATE copies SET state = 'missing', verified = ?1, verified_level = ?2,"
-        " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0, updated = ?4"
+        " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0,"
+        " updated = max(?4, updated)"
         " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')",
     /* complete, missing -> damaged; how closely that was looked at stays until new bytes */
     [CATALOG_FOUND_DAMAGED] =
         "UPDATE copies SET state = 'damaged', verified = ?1, verified_level = ?2,"
         " verified_error = ?3, proven = 0, proven_level = 0, first_marked = 0,"
-        " damage_level = max(damage_level, ?2), updated = ?4"
+        " damage_level = max(damage_level, ?2), updated = max(?4, updated)"
         " WHERE id = ?5 AND state IN ('complete', 'missing', 'damaged')",
 };
 
@@ -115,7 +117,8 @@ int catalog_verification_add(struct catalog *catalog,
     /* A drill has restored it and found what should be in it. Any lower level proves bytes,
      * and a dump of a database that somebody emptied has good bytes (RETENTION section 6). */
     sql_prepare(&sql, catalog,
-                "UPDATE artifacts SET suspect = 0, updated = ? WHERE suspect = 1"
+                "UPDATE artifacts SET suspect = 0, updated = max(?, updated + 1)"
+                " WHERE suspect = 1"
                 " AND number = (SELECT artifact FROM copies WHERE id = ?)",
                 err);
     sql_bind_int(&sql, clock_now());

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/db/facts.h"
 #include "catalog/runs.h"
 #include "catalog/verifications.h"
 
@@ -355,7 +356,12 @@ int recover_store(struct catalog *catalog, struct repository *repository, bool t
 
 int recover_forget_history(struct catalog *catalog, int64_t now, struct err *err)
 {
-    int64_t before = now - CATALOG_HISTORY_S;
+    int64_t highest = 0;
+    if (catalog_time_highest(catalog, &highest, err) < 0)
+        return -1;
+    /* A clock that jumped ahead has not been seen by a backup or a prune yet: it forgets
+     * nothing that is 400 days old by nobody's count but its own (RETENTION G4). */
+    int64_t before = (highest == 0 || now < highest ? now : highest) - CATALOG_HISTORY_S;
     /* A run stays while a verification of it does. */
     if (catalog_verifications_purge(catalog, before, err) < 0)
         return -1;

@@ -56,7 +56,8 @@ int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, si
                       struct err *err) MUST_USE;
 
 /* What prune and sweep end with: runs and verifications older than CATALOG_HISTORY_S are
- * forgotten, but for the newest check of each copy. */
+ * forgotten, but for the newest check of each copy. Counted from `now`, or from the highest time
+ * that the catalog has seen where that is earlier. */
 int recover_forget_history(struct catalog *catalog, int64_t now, struct err *err) MUST_USE;
 
 #endif

@@ -134,8 +134,8 @@ static int forget_failed(struct prune *prune, struct err *err)
     return result;
 }
 
-/* After the plan, so that a dry run, which changes nothing, plans the same. */
-static int clear_away(struct prune *prune, struct err *err)
+/* until: what counts as now for history. After the plan, so that a dry run, which changes nothing, plans the same. */
+static int clear_away(struct prune *prune, int64_t until, struct err *err)
 {
     struct catalog *catalog = prune->catalog;
     size_t count = 0;
@@ -149,17 +149,16 @@ static int clear_away(struct prune *prune, struct err *err)
         catalog_leases_purge(catalog, prune->spec.now, err) < 0)
         return -1;
     /* Rows of copies that are gone stay as tombstones for 400 days, runs and checks as long. */
-    if (catalog_tombstones_purge(catalog, prune->spec.now - CATALOG_TOMBSTONE_S, NULL,
-                                 err) < 0)
+    if (catalog_tombstones_purge(catalog, until - CATALOG_TOMBSTONE_S, NULL, err) < 0)
         return -1;
-    return recover_forget_history(catalog, prune->spec.now, err);
+    return recover_forget_history(catalog, until, err);
 }
 
 /* The order of a prune, and why it is this one: */
 static int run_steps(struct prune *prune, struct err *err)
 {
     struct catalog *catalog = prune->catalog;
-    int64_t highest = 0;
+    int64_t highest = 0, until = prune->spec.now;
     struct err ignored = {0};
     /* By a clock that nobody trusts nothing is done, also not what was decided before: dates of
      * locks and of failures would be held against it. */
@@ -169,6 +168,10 @@ static int run_steps(struct prune *prune, struct err *err)
      * was wrong and is right again: the user said so, with the hash. */
     if (catalog_time_highest(catalog, &highest, err) < 0)
         return -1;
+    /* History is forgotten by a time that an earlier run has seen: a clock that jumped ahead
+     * just now would take all of it. */
+    if (highest != 0 && highest < until)
+        until = highest;
     if (prune->forced && retention_guard_clock(prune->spec.now, highest, &ignored) < 0) {
         if (catalog_time_reset(catalog, prune->spec.now, err) < 0)
             return -1;
@@ -185,7 +188,7 @@ static int run_steps(struct prune *prune, struct err *err)
                        &prune->removed, err) < 0)
             return -1;
     }
-    return clear_away(prune, err);
+    return clear_away(prune, until, err);
 }
 
 static size_t count_removed(const struct prune *prune, enum remove_outcome outcome)

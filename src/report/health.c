@@ -264,12 +264,15 @@ static void check_copy(struct health *health, const struct catalog_artifact *art
     }
 }
 
-static bool has_artifact_since(const struct catalog_artifacts *artifacts, const char *job,
-                               int64_t since)
+/* An artifact of this very run: of the process that ran it, which may run a job again, so not
+ * from before its begin. Seconds alone would take that of a run just before for it. */
+static bool has_artifact(const struct catalog_artifacts *artifacts,
+                         const struct catalog_run *run)
 {
     for (size_t i = 0; i < artifacts->count; i++) {
         const struct catalog_artifact *artifact = &artifacts->items[i];
-        if (artifact->started >= since && strcmp(artifact_name_job(artifact), job) == 0)
+        if (artifact->started >= run->started && text_equal(artifact->owner, run->owner) &&
+            strcmp(artifact_name_job(artifact), run->job) == 0)
             return true;
     }
     return false;
@@ -283,7 +286,7 @@ static void find_failed_run(struct health_job *job, const struct catalog_runs *r
         const struct catalog_run *run = &runs->items[i];
         if (!run->job || strcmp(run->job, job->name) != 0)
             continue;
-        if (run->exit_status > 0 && !has_artifact_since(artifacts, job->name, run->started))
+        if (run->exit_status > 0 && !has_artifact(artifacts, run))
             job->failed_run = run;
         return; /* the newest run is what counts, well or not */
     }

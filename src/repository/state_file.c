@@ -21,6 +21,7 @@ void state_file_release(struct state_file *state)
 {
     free(state->pin_reason);
     free(state->verified_error);
+    free(state->accept_reason);
     *state = (struct state_file){0};
 }
 
@@ -35,6 +36,8 @@ void state_file_from(const struct catalog_artifact *artifact,
     out->pin_changed = artifact->pin_changed;
     out->suspect = artifact->suspect;
     out->quarantined = artifact->quarantined;
+    out->accepted = artifact->accepted;
+    out->accept_reason = memory_strdup(artifact->accept_reason);
     if (copy == NULL)
         return;
     out->verified = copy->verified;
@@ -54,6 +57,8 @@ void state_file_to(const struct state_file *state, struct catalog_artifact *arti
     artifact->pin_changed = state->pin_changed;
     artifact->suspect = state->suspect;
     artifact->quarantined = state->quarantined;
+    artifact->accepted = state->accepted;
+    memory_replace(&artifact->accept_reason, state->accept_reason);
     if (copy == NULL)
         return;
     copy->verified = state->verified;
@@ -104,6 +109,13 @@ char *state_file_text(const struct state_file *state)
     set(object, "suspect", json_boolean(state->suspect));
     set(object, "quarantined", json_boolean(state->quarantined));
     set(object, "first_marked", json_time(state->first_marked));
+    /* Once said it is never taken back; most are never suspect in the first place. */
+    if (state->accepted != 0) {
+        json_t *accepted = json_object();
+        set(accepted, "time", json_time(state->accepted));
+        set(accepted, "reason", json_bytes(state->accept_reason));
+        set(object, "accepted", accepted);
+    }
     char *text = json_text(object, true);
     json_decref(object);
     char *lines = memory_format("%s\n", text);
@@ -166,6 +178,19 @@ static void read_verified(struct json_reader *reader, struct state_file *out)
         reader->failed = true;
 }
 
+static void read_accepted(struct json_reader *reader, struct state_file *out)
+{
+    struct json_reader accepted;
+    const json_t *object = json_read_object(reader, "accepted", true);
+    if (object == NULL)
+        return;
+    json_reader_init(&accepted, object, "state file: accepted", reader->err);
+    out->accepted = json_read_time(&accepted, "time", false);
+    out->accept_reason = json_read_bytes(&accepted, "reason", true);
+    if (json_reader_finish(&accepted, true) < 0)
+        reader->failed = true;
+}
+
 static int read_state(const json_t *object, const char *id, struct state_file *out,
                       struct err *err)
 {
@@ -185,6 +210,7 @@ static int read_state(const json_t *object, const char *id, struct state_file *o
     out->suspect = json_read_bool(&reader, "suspect", true);
     out->quarantined = json_read_bool(&reader, "quarantined", true);
     out->first_marked = json_read_time(&reader, "first_marked", true);
+    read_accepted(&reader, out);
     return json_reader_finish(&reader, true);
 }
 
@@ -274,10 +300,21 @@ static bool merge_marks(struct state_file *into, const struct state_file *from)
            into->first_marked != before.first_marked;
 }
 
+/* It is where normal begins anew for the group: the last word counts, whatever the marks say. */
+static bool merge_accepted(struct state_file *into, const struct state_file *from)
+{
+    if (from->accepted <= into->accepted)
+        return false;
+    into->accepted = from->accepted;
+    memory_replace(&into->accept_reason, from->accept_reason);
+    return true;
+}
+
 bool state_file_merge(struct state_file *into, const struct state_file *from)
 {
     bool pin = merge_pin(into, from);
     bool verified = merge_verified(into, from);
     bool marks = merge_marks(into, from);
-    return pin || verified || marks;
+    bool accepted = merge_accepted(into, from);
+    return pin || verified || marks || accepted;
 }

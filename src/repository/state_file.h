@@ -6,7 +6,8 @@
  *   {"pgkeep_state":1,"id":"…","changed":TIME,
  *    "pin":{"pinned":true,"until":TIME or null,"reason":"…","changed":TIME},
  *    "verified":{"time":TIME,"level":"full","error":null,"proven":TIME,"proven_level":"full"},
- *    "suspect":false,"quarantined":false,"first_marked":TIME or null}
+ *    "suspect":false,"quarantined":false,"first_marked":TIME or null,
+ *    "accepted":{"time":TIME,"reason":"…"}}
  *
  * Verification and first_marked are those of the copy in this store. What is known is read
  * strictly; keys that a later version adds are passed over - respecting a pin must not
@@ -38,6 +39,8 @@ struct state_file {
 
     bool suspect, quarantined;
     int64_t first_marked;
+    int64_t accepted; /* when somebody said that it is as it should be; 0: never */
+    char *accept_reason;
 };
 void state_file_init(struct state_file *state, const char *id);
 void state_file_release(struct state_file *state);
@@ -55,8 +58,8 @@ int state_file_parse(const void *data, size_t size, const char *id, struct state
                      struct err *err) MUST_USE;
 
 /* The later change wins, group by group: the pin by pin_changed (on a tie what keeps more),
- * the verification by its time (a good one keeps an older proof), the rest by `changed` (on
- * a tie a mark stays). True when `into` is another now. */
+ * the verification by its time (a good one keeps an older proof), an acceptance by its time, the
+ * rest by `changed` (on a tie a mark stays). True when `into` is another now. */
 bool state_file_merge(struct state_file *into, const struct state_file *from);
 
 #endif

@@ -43,22 +43,23 @@ static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
 
 /* What was taken over from a file. */
 struct taken {
-    bool pin, checks, suspect, quarantined;
+    bool pin, checks, marks;
+    /* The file is later than the row: the row has to be as late, also where nothing in it is
+     * another. Else what is decided here next would look older than the file. */
+    bool later_artifact, later_copy;
 };
 
 static int write_rows(struct catalog *catalog, const struct rows *rows,
-                      const struct taken *taken, struct err *err)
+                      const struct taken *taken, int64_t changed, struct err *err)
 {
     const struct catalog_artifact *artifact = &rows->artifact;
     if (taken->pin && catalog_artifact_merge_pin(catalog, artifact, NULL, err) < 0)
         return -1;
-    if (taken->checks && catalog_copy_set_checks(catalog, rows->copy, err) < 0)
+    if ((taken->checks || taken->later_copy) &&
+        catalog_copy_merge_checks(catalog, rows->copy, changed, err) < 0)
         return -1;
-    if (taken->suspect &&
-        catalog_artifact_set_suspect(catalog, artifact->id, artifact->suspect, err) < 0)
-        return -1;
-    if (taken->quarantined && catalog_artifact_set_quarantined(
-                                  catalog, artifact->id, artifact->quarantined, err) < 0)
+    if ((taken->marks || taken->later_artifact) &&
+        catalog_artifact_merge_marks(catalog, artifact, changed, err) < 0)
         return -1;
     return 0;
 }
@@ -74,18 +75,21 @@ static struct taken take_over(struct rows *rows, const struct state_file *state)
     state_file_from(artifact, copy, INT64_MAX, &ours);
     (void)state_file_merge(&ours, state);
     /* The marks against the row that each of them lies in. */
-    if (state->changed > artifact->updated) {
+    taken.later_artifact = state->changed > artifact->updated;
+    taken.later_copy = state->changed > copy->updated;
+    if (taken.later_artifact) {
         ours.suspect = state->suspect;
         ours.quarantined = state->quarantined;
     }
-    if (state->changed > copy->updated)
+    if (taken.later_copy)
         ours.first_marked = state->first_marked;
     /* What is another now has to be written. */
     taken.pin = ours.pin_changed != artifact->pin_changed;
     taken.checks = ours.verified != copy->verified || ours.proven != copy->proven ||
                    ours.first_marked != copy->first_marked;
-    taken.suspect = ours.suspect != artifact->suspect;
-    taken.quarantined = ours.quarantined != artifact->quarantined;
+    taken.marks = ours.suspect != artifact->suspect ||
+                  ours.quarantined != artifact->quarantined ||
+                  ours.accepted != artifact->accepted;
     state_file_to(&ours, artifact, copy);
     state_file_release(&ours);
     return taken;
@@ -101,10 +105,12 @@ int state_sync_apply(struct catalog *catalog, int64_t store_id,
     if (result == 0 && rows.copy) {
         struct taken taken = take_over(&rows, state);
         /* Of one that was found broken here, what was found counts. */
-        taken.checks = taken.checks && rows.copy->state == CATALOG_COPY_COMPLETE;
+        bool complete = rows.copy->state == CATALOG_COPY_COMPLETE;
+        taken.checks = taken.checks && complete;
+        taken.later_copy = taken.later_copy && complete;
         if (changed)
-            *changed = taken.pin || taken.checks || taken.suspect || taken.quarantined;
-        result = write_rows(catalog, &rows, &taken, err);
+            *changed = taken.pin || taken.checks || taken.marks;
+        result = write_rows(catalog, &rows, &taken, state->changed, err);
     }
     catalog_artifact_release(&rows.artifact);
     return result;

@@ -1,7 +1,7 @@
 /*
  * state_sync - keeps `<prefix>/state/<id>.json` in the stores and the catalog's rows together:
- * what people and checks decided about an artifact (pin, suspect, quarantined, verified,
- * first marked), so that another machine and a rebuilt catalog respect it (CONTRACT-NOTES
+ * what people and checks decided about an artifact (pin, suspect, accepted, quarantined,
+ * verified, first marked), so that another machine and a rebuilt catalog respect it (CONTRACT-NOTES
  * 3).
  *
  *     state_sync_pull -> the catalog is changed -> state_sync_try_push

@@ -138,6 +138,12 @@ static const char *const version_2[] = {
     "ALTER TABLE artifacts ADD COLUMN filters_hash TEXT;\n"
     "ALTER TABLE artifacts ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;\n"
     "ALTER TABLE artifacts ADD COLUMN accept_reason TEXT;\n",
+    /* A process of version 1 that has the file open goes on writing: it would leave a filtered
+     * backup in the group of the full ones, where it could take the place of one. It fails. */
+    "CREATE TRIGGER filters_have_hash AFTER INSERT ON filters"
+    " WHEN (SELECT filters_hash FROM artifacts WHERE number = NEW.artifact) IS NULL"
+    " BEGIN SELECT RAISE(ABORT, 'filters without their fingerprint: this pgkeep is older"
+    " than the catalog'); END;\n",
     NULL};
 
 /* Of the rows that were there before, from the filters that their manifest named. */

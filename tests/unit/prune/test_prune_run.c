@@ -456,7 +456,7 @@ START_TEST(one_that_is_wanted_again_starts_anew)
     pruned((struct depot_prune){0});
     OK(depot_pin(&depot, 3, 0, "wanted", NULL));
     /* The state files are younger than the rows, and must not bring the marks back. */
-    catalogs_sql(&depot.catalogs, "UPDATE copies SET updated = 1");
+    catalogs_sql(&depot.catalogs, "UPDATE copies SET updated = updated - 1");
     pruned((struct depot_prune){.now = depot.now + DEPOT_DAY});
     ck_assert_int_eq(count("SELECT count(*) FROM copies WHERE first_marked > 0"), 0);
     OK(depot_unpin(&depot, 3, NULL));

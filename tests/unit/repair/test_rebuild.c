@@ -144,6 +144,24 @@ START_TEST(a_rebuilt_catalog_plans_the_same)
 }
 END_TEST
 
+/* Else the group would be measured against what it held before the tables moved. */
+START_TEST(what_was_accepted_stays_accepted)
+{
+    depot_backups(&depot, 1, 2);
+    OK(catalog_artifact_set_suspect(depot.catalog, depot_id(1), true, &depot.err));
+    OK(catalog_artifact_accept(depot.catalog, depot_id(1), "tables moved", &depot.err));
+    depot_tell(&depot, 1);
+    struct catalog_artifact before = load(1);
+    rebuilt();
+    struct catalog_artifact after = load(1);
+    ck_assert(!after.suspect);
+    ck_assert_int_eq(after.accepted, before.accepted);
+    ck_assert_str_eq(after.accept_reason, "tables moved");
+    catalog_artifact_release(&before);
+    catalog_artifact_release(&after);
+}
+END_TEST
+
 START_TEST(what_a_backup_is_comes_back_whole)
 {
     depot_backups(&depot, 1, 1);
@@ -477,6 +495,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, a_rebuilt_catalog_plans_the_same);
+    tcase_add_test(tests, what_was_accepted_stays_accepted);
     tcase_add_test(tests, what_a_backup_is_comes_back_whole);
     tcase_add_test(tests, the_next_backup_comes_behind_those_that_were_found);
     tcase_add_test(tests, a_pin_another_machine_set_survives_the_rebuild);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "catalog/copies.h"
+#include "catalog/db/facts.h"
 #include "repository/keys.h"
 #include "session/lock.h"
 #include "tests/support/depot_repair.h"
@@ -558,6 +559,20 @@ START_TEST(runs_and_checks_of_long_ago_are_forgotten)
 }
 END_TEST
 
+/* It has been seen by no backup and no prune: history is as old as they say. */
+START_TEST(a_clock_that_jumped_ahead_forgets_no_history)
+{
+    OK(catalog_time_seen(depot.catalog, depot.now, &depot.err));
+    catalogs_sqlf(&depot.catalogs,
+                  "INSERT INTO runs (kind, started, ended, owner, exit_status) VALUES"
+                  " ('young', %lld, %lld, '', 0), ('old', 1, 1, '', 0)",
+                  (long long)depot.now, (long long)depot.now);
+    swept((struct depot_sweep){.now = depot.now + INT64_C(500) * DEPOT_DAY});
+    ck_assert_int_eq(count("SELECT count(*) FROM runs WHERE kind = 'young'"), 1);
+    ck_assert_int_eq(count("SELECT count(*) FROM runs WHERE kind = 'old'"), 0);
+}
+END_TEST
+
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
@@ -592,6 +607,7 @@ int main(void)
     tcase_add_test(tests, only_the_store_that_was_named_is_swept);
     tcase_add_test(tests, a_configured_store_that_was_never_used_need_not_answer);
     tcase_add_test(tests, only_one_removal_at_a_time);
+    tcase_add_test(tests, a_clock_that_jumped_ahead_forgets_no_history);
     tcase_add_loop_test(tests, killed_at_any_step_the_next_sweep_finishes_it, 0, 2);
     tcase_add_loop_test(tests, after_any_failure_one_more_sweep_finishes_it, 0, 4);
     suite_add_tcase(suite, tests);

@@ -427,9 +427,13 @@ END_TEST
 START_TEST(a_run_that_failed_before_its_first_artifact_is_told)
 {
     static const struct row rows[] = {{"n", "shop", CATALOG_COMPLETE, 3, "c"}, {0}};
-    char kind[] = "backup", name[] = "n";
+    char kind[] = "backup", name[] = "n", owner[] = "the process of the run";
     struct catalog_run items[] = {
-        {.kind = kind, .job = name, .started = NOW - HOUR, .exit_status = 4},
+        {.kind = kind,
+         .job = name,
+         .owner = owner,
+         .started = NOW - HOUR,
+         .exit_status = 4},
         {.kind = kind, .job = name, .started = NOW - 2 * HOUR, .exit_status = 0}};
     struct catalog_runs runs = {.items = items, .count = 2};
     static const struct claim {
@@ -437,16 +441,19 @@ START_TEST(a_run_that_failed_before_its_first_artifact_is_told)
         int exit_status;
         int64_t artifact_started;
         bool told;
-    } claims[] = {{"the newest run failed", 4, NOW - 3 * HOUR, true},
-                  {"with an artifact, that one tells", 4, NOW - HOUR, false},
-                  {"an older failure is over", 0, NOW - 3 * HOUR, false},
-                  {"one under way has not failed", -1, NOW - 3 * HOUR, false}};
+    } claims[] = {
+        {"the newest run failed", 4, NOW - 3 * HOUR, true},
+        {"with an artifact, that one tells", 4, NOW - HOUR, false},
+        {"that of a run just before is no artifact of this one", 4, NOW - HOUR, true},
+        {"an older failure is over", 0, NOW - 3 * HOUR, false},
+        {"one under way has not failed", -1, NOW - 3 * HOUR, false}};
     struct health_spec spec = {.max_age_s = HEALTH_NO_LIMIT};
     for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
         struct stage stage;
         stage_init(&stage, rows, "n", &spec);
         health_release(&stage.health);
         stage.items[0].started = claims[i].artifact_started;
+        stage.items[0].owner = memory_strdup(i == 2 ? "another process" : owner);
         items[0].exit_status = claims[i].exit_status;
         spec.settings = &stage.settings;
         spec.now = NOW;

@@ -31,6 +31,8 @@ static void fill(struct state_file *state)
     state->suspect = true;
     state->quarantined = true;
     state->first_marked = 1795226000;
+    state->accepted = 1795226050;
+    state->accept_reason = memory_strdup("tables moved");
 }
 
 START_TEST(what_was_written_comes_back)
@@ -41,6 +43,8 @@ START_TEST(what_was_written_comes_back)
     parse(text, &back);
     ck_assert(back.pinned && back.suspect && back.quarantined);
     ck_assert_str_eq(back.pin_reason, "audit \xff");
+    ck_assert_int_eq(back.accepted, 1795226050);
+    ck_assert_str_eq(back.accept_reason, "tables moved");
     ck_assert_int_eq(back.proven_level, CATALOG_DRILL);
     char *again = state_file_text(&back);
     ck_assert_str_eq(again, text);
@@ -98,6 +102,7 @@ START_TEST(what_is_known_is_read_strictly)
         "\"id\":\"" ID "\",\"changed\":\"2026-11-21T00:00:00Z\",\"pin\":[]",
         "\"id\":\"" ID
         "\",\"changed\":\"2026-11-21T00:00:00Z\",\"verified\":{\"level\":\"x\"}",
+        "\"id\":\"" ID "\",\"changed\":\"2026-11-21T00:00:00Z\",\"accepted\":{}",
     };
     struct state_file state;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -189,6 +194,26 @@ START_TEST(marks_are_those_of_the_later_file_and_on_a_tie_stay)
 }
 END_TEST
 
+START_TEST(the_last_acceptance_counts_whatever_the_marks_say)
+{
+    struct state_file ours, theirs;
+    state_file_init(&ours, ID);
+    state_file_init(&theirs, ID);
+    ours.changed = 20;
+    theirs.changed = 10;
+    theirs.accepted = 5;
+    theirs.accept_reason = memory_strdup("theirs");
+    ck_assert(state_file_merge(&ours, &theirs));
+    ck_assert_int_eq(ours.accepted, 5);
+    ck_assert_str_eq(ours.accept_reason, "theirs");
+    ck_assert(!state_file_merge(&ours, &theirs));
+    theirs.accepted = 4;
+    ck_assert(!state_file_merge(&ours, &theirs));
+    state_file_release(&ours);
+    state_file_release(&theirs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("state_file");
@@ -201,6 +226,7 @@ int main(void)
     tcase_add_test(tcase, the_later_pin_wins_and_on_a_tie_the_one_that_keeps_more);
     tcase_add_test(tcase, the_later_check_wins_and_a_good_one_keeps_an_older_proof);
     tcase_add_test(tcase, marks_are_those_of_the_later_file_and_on_a_tie_stay);
+    tcase_add_test(tcase, the_last_acceptance_counts_whatever_the_marks_say);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

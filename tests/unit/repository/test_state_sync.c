@@ -153,6 +153,48 @@ START_TEST(a_push_takes_in_what_another_machine_wrote)
 }
 END_TEST
 
+/* Their clock is an hour ahead, so that their word in the store looks later than ours. */
+START_TEST(what_is_decided_here_wins_over_a_machine_whose_clock_is_ahead)
+{
+    for (int known = 0; known < 2; known++) {
+        struct catalog_artifact artifact;
+        catalogs_sqlf(&theirs.catalogs, "UPDATE artifacts SET suspect = 1, updated = %lld",
+                      (long long)ours.now + 3600 * (known + 1));
+        ck_assert(state_sync_try_push(theirs.catalog, their_repository, depot_id(1)));
+        /* Whether we thought the same already or hear of it only now. */
+        catalogs_sqlf(&ours.catalogs, "UPDATE artifacts SET suspect = %d, updated = 1",
+                      known);
+        OK(state_sync_pull(ours.catalog, repository, depot_id(1), &ours.err));
+        OK(catalog_artifact_accept(ours.catalog, depot_id(1), "tables moved", &ours.err));
+        ck_assert(push());
+        ck_assert(!push());
+        artifact = load(&ours);
+        ck_assert(!artifact.suspect && artifact.accepted > 0);
+        catalog_artifact_release(&artifact);
+        pull();
+        artifact = load(&theirs);
+        ck_assert(!artifact.suspect && artifact.accepted > 0);
+        ck_assert_str_eq(artifact.accept_reason, "tables moved");
+        catalog_artifact_release(&artifact);
+    }
+}
+END_TEST
+
+/* The pin's own time is of today; that of the marks stays where it was. */
+START_TEST(a_pin_makes_no_mark_look_older)
+{
+    catalogs_sqlf(&ours.catalogs, "UPDATE artifacts SET suspect = 1, updated = %lld",
+                  (long long)ours.now + 3600);
+    ck_assert(push());
+    OK(catalog_artifact_accept(ours.catalog, depot_id(1), NULL, &ours.err));
+    OK(catalog_artifact_pin(ours.catalog, depot_id(1), 0, NULL, &ours.err));
+    ck_assert(push());
+    struct catalog_artifact artifact = load(&ours);
+    ck_assert(!artifact.suspect && artifact.pinned);
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
 /* What was found here counts: their check looked at it before. */
 START_TEST(an_older_good_check_does_not_heal_a_copy_that_was_found_broken)
 {
@@ -231,6 +273,8 @@ int main(void)
     tcase_add_test(tests, what_is_there_already_is_not_written_again);
     tcase_add_test(tests, the_later_decision_wins);
     tcase_add_test(tests, a_push_takes_in_what_another_machine_wrote);
+    tcase_add_test(tests, what_is_decided_here_wins_over_a_machine_whose_clock_is_ahead);
+    tcase_add_test(tests, a_pin_makes_no_mark_look_older);
     tcase_add_test(tests, an_older_good_check_does_not_heal_a_copy_that_was_found_broken);
     tcase_add_test(tests, one_that_has_no_copy_there_is_not_told);
     tcase_add_test(tests, one_that_nobody_knows_is_an_error);

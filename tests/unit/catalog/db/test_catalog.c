@@ -200,6 +200,34 @@ START_TEST(backups_of_an_older_catalog_have_the_filters_of_their_manifest)
 }
 END_TEST
 
+/* It would stand in the group of the full backups, and could take the place of one. */
+START_TEST(an_older_process_that_has_it_open_cannot_add_a_filtered_backup)
+{
+    static const char artifact[] =
+        "INSERT INTO artifacts (id, seq, job, source, database, type, format, compression,"
+        " level, status, time, started, created, updated) VALUES"
+        " ('01JCATALOG0000000000000099', 99, 'n', 's', 'd', 'full', 'plain', 'gzip', 6,"
+        " 'running', 1, 1, 1, 1)";
+    sqlite3 *old = NULL;
+    char *why = NULL;
+    load_version_1();
+    ck_assert_int_eq(sqlite3_open(here.files.path, &old), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(old, "SELECT count(*) FROM filters", NULL, NULL, NULL),
+                     SQLITE_OK);
+    here.catalog = catalogs_open(&here.files);
+    /* One without filters has no fingerprint, and is as good as before. */
+    ck_assert_int_eq(sqlite3_exec(old, artifact, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(old,
+                                  "INSERT INTO filters SELECT number, 0, '--table', 'big'"
+                                  " FROM artifacts WHERE seq = 99",
+                                  NULL, NULL, &why),
+                     SQLITE_CONSTRAINT);
+    ck_assert_ptr_nonnull(strstr(why, "this pgkeep is older than the catalog"));
+    sqlite3_free(why);
+    ck_assert_int_eq(sqlite3_close(old), SQLITE_OK);
+}
+END_TEST
+
 START_TEST(the_file_of_another_program_is_refused_and_left_as_it_is)
 {
     static const char *const files[] = {
@@ -518,6 +546,7 @@ static void add_files(TCase *tcase)
     tcase_add_test(tcase, a_newer_catalog_is_refused_and_left_as_it_is);
     tcase_add_test(tcase, an_older_catalog_is_brought_up_to_date_in_every_mode);
     tcase_add_test(tcase, backups_of_an_older_catalog_have_the_filters_of_their_manifest);
+    tcase_add_test(tcase, an_older_process_that_has_it_open_cannot_add_a_filtered_backup);
     tcase_add_test(tcase, the_file_of_another_program_is_refused_and_left_as_it_is);
     tcase_add_test(tcase, what_is_no_sqlite_file_is_refused_with_a_way_out);
     tcase_add_test(tcase, damage_is_found_and_the_way_out_is_named);
