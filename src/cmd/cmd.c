@@ -1,6 +1,8 @@
 /* What all commands say alike. */
 #include "cmd/cmd.h"
 
+#include "cmd/progress.h"
+
 #include <stdarg.h>
 
 int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format, ...)
@@ -29,4 +31,39 @@ int cmd_end(struct session *session, int result, struct err *err)
         return session_end(session, OUTCOME_FAILED, err);
     err_clear(err);
     return session_end(session, OUTCOME_DONE, NULL);
+}
+
+int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
+                  int (*work)(struct cmd_context *ctx, struct session *session,
+                              struct err *err),
+                  struct err *err)
+{
+    /* The thread that draws before the session whose observer it is, and it goes last. */
+    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
+    if (progress == NULL)
+        return -1;
+    struct observer observer = progress_observer(progress);
+    struct session_spec run = *spec;
+    run.observer = &observer;
+    struct session *session = cmd_begin(ctx, &run, err);
+    int status = session != NULL ? work(ctx, session, err) : -1;
+    progress_free(progress);
+    return status;
+}
+
+int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
+                      char id[ULID_SIZE], struct err *err)
+{
+    return catalog_artifact_find(session_catalog(session), ctx->args->positional.items[0],
+                                 id, err);
+}
+
+int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,
+                      struct catalog_artifact *out, struct err *err)
+{
+    char id[ULID_SIZE];
+    *out = (struct catalog_artifact){0};
+    if (cmd_find_artifact(ctx, session, id, err) < 0)
+        return -1;
+    return catalog_artifact_load(session_catalog(session), id, with, out, err);
 }

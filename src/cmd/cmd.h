@@ -16,6 +16,7 @@
 #define PGKEEP_CMD_CMD_H
 
 #include "base/err.h"
+#include "catalog/artifact_list.h"
 #include "config/config_args.h"
 #include "session/session.h"
 
@@ -57,6 +58,19 @@ struct session *cmd_begin(const struct cmd_context *ctx, const struct session_sp
                           struct err *err) MUST_USE;
 /* session_end of what has no outcome of its own: result 0 is done, -1 failed with err. */
 int cmd_end(struct session *session, int result, struct err *err);
+/* A run that shows how it gets on (--progress): begins the session, with the observer added,
+ * and leaves it to `work`, which ends it and returns its exit status. */
+int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
+                  int (*work)(struct cmd_context *ctx, struct session *session,
+                              struct err *err),
+                  struct err *err);
+
+/* The artifact that the first argument names. Its whole id; -1: ERR_NOT_FOUND, ERR_USAGE. */
+int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
+                      char id[ULID_SIZE], struct err *err) MUST_USE;
+/* The same, loaded (`with` as catalog_artifact_load has it). Release *out in any case. */
+int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,
+                      struct catalog_artifact *out, struct err *err) MUST_USE;
 
 extern const struct command cmd_backup;
 extern const struct command cmd_list;

@@ -3,10 +3,8 @@
  * decided there.
  */
 #include "backup/copy_artifact.h"
-#include "catalog/artifact_list.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
-#include "cmd/progress.h"
 #include "report/run_json.h"
 
 static void print(const struct cmd_context *ctx, const struct copy_artifact_spec *spec,
@@ -27,7 +25,7 @@ static void print(const struct cmd_context *ctx, const struct copy_artifact_spec
                      spec->to, text_size(size, result->bytes));
 }
 
-static int copy(const struct cmd_context *ctx, struct session *session, struct err *err)
+static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     char id[ULID_SIZE];
     const struct config_args *args = ctx->args;
@@ -39,7 +37,7 @@ static int copy(const struct cmd_context *ctx, struct session *session, struct e
         repository_name(ctx->settings, catalog, config_args_text(args, "from"), err);
     if (from)
         to = repository_name(ctx->settings, catalog, config_args_text(args, "to"), err);
-    int done = to ? catalog_artifact_find(catalog, args->positional.items[0], id, err) : -1;
+    int done = to ? cmd_find_artifact(ctx, session, id, err) : -1;
     struct copy_artifact_spec spec = {.session = session, .id = id, .from = from, .to = to};
     if (done == 0)
         done = copy_artifact_run(&spec, &result, err);
@@ -47,25 +45,16 @@ static int copy(const struct cmd_context *ctx, struct session *session, struct e
         print(ctx, &spec, &result);
     free(from);
     free(to);
-    return done;
+    return cmd_end(session, done, err);
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
+    const struct session_spec spec = {
+        .kind = "copy", .catalog = SESSION_WRITE, .recorded = true};
     if (!config_args_has(ctx->args, "from") || !config_args_has(ctx->args, "to"))
         return cmd_usage(ctx, err, "from where to where? --from STORE --to STORE");
-    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress == NULL)
-        return -1;
-    struct observer observer = progress_observer(progress);
-    struct session_spec spec = {
-        .kind = "copy", .catalog = SESSION_WRITE, .recorded = true, .observer = &observer};
-    struct session *session = cmd_begin(ctx, &spec, err);
-    int status = -1;
-    if (session != NULL)
-        status = cmd_end(session, copy(ctx, session, err), err);
-    progress_free(progress);
-    return status;
+    return cmd_run_shown(ctx, &spec, work, err);
 }
 
 const struct command cmd_copy = {

@@ -39,8 +39,7 @@ static int run(struct cmd_context *ctx, struct err *err)
                                .store = config_args_text(ctx->args, "store"),
                                .yes = yes,
                                .now = clock_now()};
-    int result = catalog_artifact_find(session_catalog(session),
-                                       ctx->args->positional.items[0], id, err);
+    int result = cmd_find_artifact(ctx, session, id, err);
     if (result == 0)
         result = delete_artifact(&spec, &outcome, err);
     if (result == 0 && ctx->settings->json)

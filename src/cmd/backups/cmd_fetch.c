@@ -5,11 +5,8 @@
 #include "backup/export.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "catalog/artifact_list.h"
-#include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
-#include "cmd/progress.h"
 
 #include <unistd.h>
 
@@ -67,38 +64,24 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
     return result;
 }
 
-static int run_with(struct cmd_context *ctx, struct session *session, struct err *err)
+static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
-    char id[ULID_SIZE];
-    struct catalog *catalog = session_catalog(session);
-    struct catalog_artifact artifact = {0};
+    struct catalog_artifact artifact;
     struct copy_reader_spec from = {.session = session,
                                     .artifact = &artifact,
                                     .store = config_args_text(ctx->args, "store")};
-    int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
-    if (result == 0)
-        result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
+    int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0)
         result = config_args_has(ctx->args, "presign") ? presign(ctx, &from, err)
                                                        : fetch(ctx, &from, err);
     catalog_artifact_release(&artifact);
-    return result;
+    return cmd_end(session, result, err);
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress == NULL)
-        return -1;
-    struct observer observer = progress_observer(progress);
-    struct session_spec spec = {
-        .kind = "fetch", .catalog = SESSION_WRITE, .observer = &observer};
-    struct session *session = cmd_begin(ctx, &spec, err);
-    int status = -1;
-    if (session != NULL)
-        status = cmd_end(session, run_with(ctx, session, err), err);
-    progress_free(progress);
-    return status;
+    const struct session_spec spec = {.kind = "fetch", .catalog = SESSION_WRITE};
+    return cmd_run_shown(ctx, &spec, work, err);
 }
 
 const struct command cmd_fetch = {

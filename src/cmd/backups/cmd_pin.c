@@ -49,8 +49,7 @@ static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err
     struct pin_spec spec = *given;
     spec.session = session;
     spec.id = id;
-    int result = catalog_artifact_find(session_catalog(session),
-                                       ctx->args->positional.items[0], id, err);
+    int result = cmd_find_artifact(ctx, session, id, err);
     if (result == 0)
         result = pin_run(&spec, &untold, err);
     if (result == 0)

@@ -4,11 +4,8 @@
  */
 #include "backup/restore.h"
 #include "base/clock.h"
-#include "catalog/artifact_list.h"
-#include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
-#include "cmd/progress.h"
 #include "report/run_json.h"
 
 static void report_done(const struct cmd_context *ctx,
@@ -26,14 +23,14 @@ static void report_done(const struct cmd_context *ctx,
 }
 
 /* The command line as a struct; how long it took is the person's time, so measured here. */
-static int restore(struct cmd_context *ctx, struct session *session,
-                   const struct catalog_artifact *artifact, struct err *err)
+static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     int64_t start = clock_monotonic_ms();
+    struct catalog_artifact artifact;
     struct restore_done done = {0};
     struct restore_spec spec = {
         .from = {.session = session,
-                 .artifact = artifact,
+                 .artifact = &artifact,
                  .store = config_args_text(ctx->args, "store")},
         .conninfo = config_args_text(ctx->args, "to"),
         .create = config_args_flag(ctx->args, "create"),
@@ -43,44 +40,23 @@ static int restore(struct cmd_context *ctx, struct session *session,
         .section = config_args_text(ctx->args, "section"),
         .no_owner = config_args_flag(ctx->args, "no-owner"),
         .no_privileges = config_args_flag(ctx->args, "no-privileges")};
-    int result = restore_run(&spec, &done, err);
+    int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0)
-        report_done(ctx, artifact, &done, clock_monotonic_ms() - start);
+        result = restore_run(&spec, &done, err);
+    if (result == 0)
+        report_done(ctx, &artifact, &done, clock_monotonic_ms() - start);
     restore_done_release(&done);
-    return result;
-}
-
-static int run_with(struct cmd_context *ctx, struct session *session, struct err *err)
-{
-    char id[ULID_SIZE];
-    struct catalog *catalog = session_catalog(session);
-    struct catalog_artifact artifact = {0};
-    int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
-    if (result == 0)
-        result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
-    if (result == 0)
-        result = restore(ctx, session, &artifact, err);
     catalog_artifact_release(&artifact);
-    return result;
+    return cmd_end(session, result, err);
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
+    const struct session_spec spec = {.kind = "restore", .catalog = SESSION_WRITE};
     if (config_args_number(ctx->args, "parallel", 1) > 1)
         return err_set(err, ERR_USAGE,
                        "--parallel: restores run on one connection in this version");
-    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress == NULL)
-        return -1;
-    struct observer observer = progress_observer(progress);
-    struct session_spec spec = {
-        .kind = "restore", .catalog = SESSION_WRITE, .observer = &observer};
-    struct session *session = cmd_begin(ctx, &spec, err);
-    int status = -1;
-    if (session != NULL)
-        status = cmd_end(session, run_with(ctx, session, err), err);
-    progress_free(progress);
-    return status;
+    return cmd_run_shown(ctx, &spec, work, err);
 }
 
 const struct command cmd_restore = {

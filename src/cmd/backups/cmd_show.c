@@ -5,34 +5,28 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
-static int show(const struct cmd_context *ctx, struct catalog *catalog, struct err *err)
+static int run(struct cmd_context *ctx, struct err *err)
 {
-    char id[ULID_SIZE];
-    struct catalog_artifact artifact = {0};
+    struct session_spec spec = {.kind = "show", .catalog = SESSION_READ};
     struct catalog_verifications verifications = {0};
+    struct catalog_artifact artifact;
+    struct session *session = cmd_begin(ctx, &spec, err);
     int64_t now = clock_now();
-    int result = catalog_artifact_find(catalog, ctx->args->positional.items[0], id, err);
+    if (session == NULL)
+        return -1;
+    int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES | CATALOG_WITH_TABLES,
+                                   &artifact, err);
+    /* The whole history, of every copy. */
     if (result == 0)
-        result = catalog_artifact_load(
-            catalog, id, CATALOG_WITH_COPIES | CATALOG_WITH_TABLES, &artifact, err);
-    if (result == 0)
-        result = catalog_verifications_of(catalog, id, 0, &verifications, err);
+        result = catalog_verifications_of(session_catalog(session), artifact.id, 0,
+                                          &verifications, err);
     if (result == 0 && ctx->settings->json)
         output_json(artifact_json_detail(&artifact, &verifications, now));
     else if (result == 0)
         artifact_text_page(&artifact, &verifications, now);
     catalog_verifications_release(&verifications);
     catalog_artifact_release(&artifact);
-    return result;
-}
-
-static int run(struct cmd_context *ctx, struct err *err)
-{
-    struct session_spec spec = {.kind = "show", .catalog = SESSION_READ};
-    struct session *session = cmd_begin(ctx, &spec, err);
-    if (session == NULL)
-        return -1;
-    return cmd_end(session, show(ctx, session_catalog(session), err), err);
+    return cmd_end(session, result, err);
 }
 
 const struct command cmd_show = {

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
-#include "cmd/progress.h"
 #include "report/artifact_name.h"
 #include "report/run_json.h"
 
@@ -37,65 +36,52 @@ static void report(void *context, const struct catalog_artifact *artifact,
     output_table_cell(&v->table, verification->message ? verification->message : "");
 }
 
-static int check_choice(struct cmd_context *ctx, enum catalog_level *level, struct err *err)
+static enum catalog_level level_of(const struct config_args *args)
 {
-    const struct config_args *args = ctx->args;
     const char *word = config_args_text(args, "level");
-    bool named = args->positional.count > 0;
-    bool all = config_args_flag(args, "all");
-    bool job = config_args_has(args, "job");
-    *level = word && strcmp(word, "quick") == 0 ? CATALOG_QUICK : CATALOG_FULL;
-    if ((word && strcmp(word, "drill") == 0) || config_args_has(args, "to"))
-        return err_set(err, ERR_USAGE,
-                       "--level drill: drills are not part of this version");
-    if (named + all + job == 1)
-        return 0;
-    return cmd_usage(ctx, err, "what? give ids, or --all, or --job NAME");
+    return word && strcmp(word, "quick") == 0 ? CATALOG_QUICK : CATALOG_FULL;
 }
 
-static void print(struct verifying *v)
+static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
-    if (v->list)
-        output_json(json_pack("{s:o}", "verifications", v->list));
+    struct verifying v = {.list = ctx->settings->json ? json_array() : NULL};
+    struct verify_all_result sum;
+    struct err why = {0};
+    struct verify_all_spec spec = {.session = session,
+                                   .names = &ctx->args->positional,
+                                   .job = config_args_text(ctx->args, "job"),
+                                   .store = config_args_text(ctx->args, "store"),
+                                   .level = level_of(ctx->args),
+                                   .checked = report,
+                                   .context = &v};
+    output_table_init(&v.table, columns, sizeof columns / sizeof columns[0]);
+    int result = verify_all(&spec, &sum, err);
+    if (result == 0 && sum.checked == 0)
+        log_info("there is nothing to verify");
+    /* What was found before something ended the run is worth knowing, too. */
+    if (v.list)
+        output_json(json_pack("{s:o}", "verifications", v.list));
     else
-        output_table_print(&v->table);
-    output_table_release(&v->table);
+        output_table_print(&v.table);
+    output_table_release(&v.table);
+    return result < 0 ? cmd_end(session, result, err)
+                      : session_end(session, verify_all_outcome(&sum, &why), &why);
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    struct verifying v = {0};
-    struct verify_all_result sum;
-    struct err why = {0};
-    struct verify_all_spec spec = {.names = &ctx->args->positional,
-                                   .job = config_args_text(ctx->args, "job"),
-                                   .store = config_args_text(ctx->args, "store"),
-                                   .checked = report,
-                                   .context = &v};
-    if (check_choice(ctx, &spec.level, err) < 0)
-        return -1;
-    struct progress *progress = progress_new(progress_style(ctx->settings), NULL, err);
-    if (progress == NULL)
-        return -1;
-    struct observer observer = progress_observer(progress);
-    struct session_spec run_spec = verify_all_session();
-    run_spec.observer = &observer;
-    spec.session = cmd_begin(ctx, &run_spec, err);
-    int status = -1;
-    if (spec.session != NULL) {
-        output_table_init(&v.table, columns, sizeof columns / sizeof columns[0]);
-        v.list = ctx->settings->json ? json_array() : NULL;
-        int result = verify_all(&spec, &sum, err);
-        if (result == 0 && sum.checked == 0)
-            log_info("there is nothing to verify");
-        /* What was found before something ended the run is worth knowing, too. */
-        print(&v);
-        status = result < 0
-                     ? cmd_end(spec.session, result, err)
-                     : session_end(spec.session, verify_all_outcome(&sum, &why), &why);
-    }
-    progress_free(progress);
-    return status;
+    const struct config_args *args = ctx->args;
+    const char *level = config_args_text(args, "level");
+    const struct session_spec spec = verify_all_session();
+    if ((level && strcmp(level, "drill") == 0) || config_args_has(args, "to"))
+        return err_set(err, ERR_USAGE,
+                       "--level drill: drills are not part of this version");
+    /* One of the three ways to choose, so that nobody takes a part for all of it. */
+    if ((args->positional.count > 0) + config_args_flag(args, "all") +
+            config_args_has(args, "job") !=
+        1)
+        return cmd_usage(ctx, err, "what? give ids, or --all, or --job NAME");
+    return cmd_run_shown(ctx, &spec, work, err);
 }
 
 const struct command cmd_verify = {

@@ -451,26 +451,27 @@ START_TEST(prune_shows_its_plan_and_with_yes_does_it)
     has("copies", "8");
     has_all("copies.0.", "id group store time bytes verdict reasons result error");
     /* To the letter, in its order. */
-    static const char *const keys[] = {"{\n  \"plan_hash\": ",
-                                       "\"dry_run\": true",
-                                       "\"group\": \"nightly/shop/full\"",
-                                       "\"store\": \"nas\"",
-                                       "\"policy\": \"one\"",
-                                       "\"rules\": \"last=2 min_keep=1 UTC\"",
-                                       "\"anchor\": \"",
-                                       "\"complete\": 4",
-                                       "\"keep\": 2",
-                                       "\"prune\": 2",
-                                       "\"held\": 0",
-                                       "\"bytes\": 200",
-                                       "\"over_cap\": false",
-                                       "\"guards\": []",
-                                       "\"copies\": [",
-                                       "\"verdict\": \"keep\"",
-                                       "\"last 1/2\"",
-                                       "\"result\": null",
-                                       "\"error\": null",
-                                       "\"skipped\": [],\n  \"refused\": null\n}\n"};
+    static const char *const keys[] = {
+        "{\n  \"plan_hash\": ",
+        "\"dry_run\": true",
+        "\"group\": \"nightly/shop/full\"",
+        "\"store\": \"nas\"",
+        "\"policy\": \"one\"",
+        "\"rules\": \"last=2 min_keep=1 guard_percent=100 UTC\"",
+        "\"anchor\": \"",
+        "\"complete\": 4",
+        "\"keep\": 2",
+        "\"prune\": 2",
+        "\"held\": 0",
+        "\"bytes\": 200",
+        "\"over_cap\": false",
+        "\"guards\": []",
+        "\"copies\": [",
+        "\"verdict\": \"keep\"",
+        "\"last 1/2\"",
+        "\"result\": null",
+        "\"error\": null",
+        "\"skipped\": [],\n  \"refused\": null\n}\n"};
     const char *at = said.out;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *found = strstr(at, keys[i]);
