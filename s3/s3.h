@@ -82,7 +82,9 @@ struct s3_client *s3_client_new(const struct s3_config *config, struct err *err)
 /* How a handle's requests are carried out. */
 struct s3_call {
     int64_t retry_time_ms; /* per request; 0: as with the handle it is made of */
-    bool cleaning; /* carried out although the process is cancelled, each within 60 s */
+    /* carried out although it is cancelled: each within 60 s, and after a signal (the root is
+     * tripped) all together within 3 s */
+    bool cleaning;
 };
 /* One more handle on the same client: its connections, credentials and clock, but requests of
  * its own kind. For a question that must not take long, and for clean-up, beside what other

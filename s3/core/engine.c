@@ -23,6 +23,7 @@ enum {
     FLOWING = 1 << 20,   /* bytes of an attempt whose time is not held against it ... */
     FLOWING_TRIES = 10,  /* ... this often: a full disk cuts every body at the same place */
     CLEANING_MS = 60000, /* a request of clean-up */
+    HURRY_MS = 3000,     /* all of them together, from a signal on */
 };
 
 /* ---- the end of a request ---- */
@@ -406,9 +407,14 @@ static struct s3_task *next_task(struct s3_engine *engine, bool *ends)
     struct s3_task *task;
     pthread_mutex_lock(&engine->lock);
     int64_t now = engine->hooks.now(engine->hooks.context);
-    bool cancelled = engine->tasks != NULL && cancel_requested(engine->cancel);
+    bool cancelled = cancel_requested(engine->cancel);
+    /* Whoever sent a signal waits for the end: clean-up has moments then, not minutes, and what
+     * it cannot do is found by the sweep. A time limit hurries nobody. */
+    if (engine->hurry_until_ms == 0 && cancel_requested(NULL))
+        engine->hurry_until_ms = now + HURRY_MS;
+    bool late = engine->hurry_until_ms != 0 && now >= engine->hurry_until_ms;
     for (task = engine->tasks; task != NULL; task = task->next) {
-        *ends = task->given_up || (cancelled && !task->client->cleaning);
+        *ends = task->given_up || (cancelled && (late || !task->client->cleaning));
         bool may_start = task->state == S3_QUEUED && task->due_ms <= now &&
                          engine->running < engine->window.limit;
         if (task->state != S3_DONE && (*ends || (may_start && can_sign(engine))))
@@ -423,9 +429,13 @@ static int64_t time_to_next(struct s3_engine *engine)
     int64_t wait = NOTHING_DUE_MS;
     pthread_mutex_lock(&engine->lock);
     int64_t now = engine->hooks.now(engine->hooks.context);
-    for (struct s3_task *task = engine->tasks; task != NULL; task = task->next)
+    for (struct s3_task *task = engine->tasks; task != NULL; task = task->next) {
         if (task->state == S3_QUEUED && task->due_ms > now && task->due_ms - now < wait)
             wait = task->due_ms - now;
+        /* What cleans up after a signal is ended by the clock alone. */
+        if (engine->hurry_until_ms > now && engine->hurry_until_ms - now < wait)
+            wait = engine->hurry_until_ms - now;
+    }
     pthread_mutex_unlock(&engine->lock);
     return wait;
 }

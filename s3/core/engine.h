@@ -74,6 +74,7 @@ struct s3_engine {
     bool reached;            /* the service has answered */
     int64_t trouble_ms;      /* since when nothing succeeds; 0: all is well */
     bool warned;
+    int64_t hurry_until_ms; /* after a signal: the end of all clean-up; 0: there was none */
     struct s3_retransmitted retransmitted;
     bool no_expect; /* somebody on the way answered 417 */
     bool

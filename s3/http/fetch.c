@@ -26,12 +26,21 @@ static bool is_stopped(const struct s3_fetch *fetch)
     return fetch->stop != NULL && atomic_load(fetch->stop);
 }
 
+/* One try under way. */
+struct try_state {
+    const struct s3_fetch *fetch;
+    bool cancelled; /* before it began: then it is clean-up that needs keys, and goes on */
+};
+
 /* curl calls this at least once a second, also while nothing comes. */
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c,
                        curl_off_t d)
 {
+    const struct try_state *state = context;
     (void)a, (void)b, (void)c, (void)d;
-    return is_stopped(context) ? 1 : 0;
+    bool ends = is_stopped(state->fetch) ||
+                (!state->cancelled && cancel_requested(state->fetch->cancel));
+    return ends ? 1 : 0;
 }
 
 /* By name only, as everywhere: nothing is looked up before the proxy is decided. */
@@ -54,6 +63,7 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
                     struct err *err)
 {
     struct s3_setup setup = {.easy = curl_easy_init()};
+    struct try_state state = {fetch, cancel_requested(fetch->cancel)};
     const struct s3_setup_common common = {.method = fetch->method,
                                            .url = fetch->url,
                                            .headers = fetch->headers,
@@ -85,7 +95,7 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
     if (setup.code == CURLE_OK)
         setup.code = curl_easy_setopt(setup.easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     if (setup.code == CURLE_OK)
-        setup.code = curl_easy_setopt(setup.easy, CURLOPT_XFERINFODATA, fetch);
+        setup.code = curl_easy_setopt(setup.easy, CURLOPT_XFERINFODATA, &state);
     if (setup.code == CURLE_OK)
         setup.code = curl_easy_setopt(setup.easy, CURLOPT_WRITEFUNCTION, on_body);
     s3_setup_pointer(&setup, CURLOPT_WRITEDATA, &fetched->body);

@@ -299,9 +299,11 @@ static void *run(void *argument)
         }
 
         /* Until there is something to do. Where something ended, there is: its place is
-         * free. Once cancelled the descriptor stays readable, so it is not waited for. */
-        struct curl_waitfd tripped = {.fd = cancel_fd(cancel), .events = CURL_WAIT_POLLIN};
-        bool watch = tripped.fd >= 0 && !cancel_requested(cancel);
+         * free. Once cancelled the descriptor stays readable: then only a signal (the root) is
+         * news, and after that nothing. */
+        const struct cancel *awaited = cancel_requested(cancel) ? NULL : cancel;
+        struct curl_waitfd tripped = {.fd = cancel_fd(awaited), .events = CURL_WAIT_POLLIN};
+        bool watch = tripped.fd >= 0 && !cancel_requested(awaited);
         int64_t most_ms = tripped.fd >= 0 ? 60000 : LOOK_MS;
         if (wait_ms > most_ms)
             wait_ms = most_ms;

@@ -57,6 +57,9 @@ void s3_setup_common(struct s3_setup *setup, const struct s3_setup_common *commo
     s3_setup_text(setup, CURLOPT_PROXY, common->no_proxy ? "" : common->proxy);
 
     s3_setup_long(setup, CURLOPT_NOSIGNAL, 1);
+    /* A resolver that hangs is left behind, or giving up would wait for it (curl joins its thread
+     * otherwise). */
+    s3_setup_long(setup, CURLOPT_QUICK_EXIT, 1);
     s3_setup_long(setup, CURLOPT_CONNECTTIMEOUT_MS, (long)common->connect_timeout_ms);
     s3_setup_long(setup, CURLOPT_TIMEOUT_MS, (long)common->timeout_ms);
     for (size_t i = 0; common->headers != NULL && i < common->headers->count; i++)

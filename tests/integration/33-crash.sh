@@ -76,6 +76,20 @@ wait "$pid"
 is "SIGINT: exit status" $? 130
 is "SIGINT: everything is cleaned" "$(uploads) $(parts) $(objects)" "0 0 2"
 
+# --- SIGTERM while the service is frozen: the kernel takes the bytes, nobody reads or answers
+start
+gateway=$(cat "$rgw_folder/gateway.pid")
+kill -STOP "$gateway"
+kill -TERM "$pid"
+begun_at=$SECONDS
+wait "$pid"
+is "SIGTERM and a frozen service: exit status" $? 143
+ok "SIGTERM and a frozen service: it ends within 8 s" test $((SECONDS - begun_at)) -le 8
+kill -CONT "$gateway"
+like "SIGTERM and a frozen service: what is left is said" "$(cat "$work/slow.err")" "still on the service"
+run "$pgkeep" sweep
+is "and the sweep finds it" "$status $(uploads) $(parts) $(objects)" "0 0 0 2"
+
 # --- interrupted while pg_dump waits for a lock
 psql -qX -d shop -c "BEGIN; LOCK TABLE t; SELECT pg_sleep(60)" >/dev/null 2>&1 &
 locker=$!

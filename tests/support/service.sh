@@ -50,6 +50,12 @@ run() { # run NAME COMMAND...: in the background, in a session of its own
     alive "$process" >/dev/null && return
     setsid "$@" </dev/null >>"$dir/$process.log" 2>&1 9>&- &
     echo $! >"$dir/$process.pid"
+    # Until it bears our mark: a busy machine takes its time between the fork and the exec.
+    for _ in {1..50}; do
+        alive "$process" >/dev/null && return
+        kill -0 "$!" 2>/dev/null || return 0
+        sleep 0.1
+    done
 }
 
 halt() { # halt NAME SIGNAL
