@@ -16,7 +16,7 @@
  *     6 instance metadata (IMDSv2)
  * A profile named by the config skips 2. A source that is set up but fails is an error,
  * never skipped. 6 is nobody's choice: where nobody answers there (or somebody else does)
- * that is remembered for the process, whatever the number of sources, and the error says
+ * that is remembered for a minute, whatever the number of sources, and the error says
  * that there are no keys; where they were looked for is said once.
  *
  * Renewal: with `life` from receipt to expiry, from min(15 min, life/4) before the end by

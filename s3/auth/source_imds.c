@@ -1,7 +1,7 @@
 /*
  * The last source of the chain, asked where nothing else is set up: most machines are no
- * EC2 instances, and the question has to fail within a second or two - once in the life of
- * the process, however many stores it opens.
+ * EC2 instances, and the question has to fail within a second or two - once in a minute,
+ * however many stores the process opens meanwhile.
  *
  * Version 2 only: a token first, so that a forged request through a careless web server
  * gets nothing. The variables are those of the aws command.
@@ -19,6 +19,7 @@
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 #define PAUSE_MS 100
 #define OUTAGE_SECONDS 600
+#define ABSENT_SECONDS 60 /* so long nobody is asked again; an interface may come up late */
 
 /* One conversation. */
 struct talk {
@@ -33,11 +34,12 @@ struct imds {
     bool answered; /* once: from then on its silence is trouble, not absence */
 };
 
-/* Where nobody was, nobody is asked again. Locked for the whole of a first conversation, so
- * that two stores do not both wait for the same silence. */
+/* Where nobody was, nobody is asked again for a while. Locked for the whole of a first
+ * conversation, so that two stores do not both wait for the same silence. */
 static struct {
     pthread_mutex_t lock;
     char *endpoint; /* NULL: none was found absent */
+    int64_t until;  /* seconds UTC */
     struct err why;
 } absent = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -205,11 +207,14 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     bool there = true;
     if (talk_init(&talk, env, err) < 0)
         return -1;
-    /* Is anybody there? That is asked once for all clients of the process. */
+    /* Is anybody there? That is asked once for all clients of the process, and kept for a
+     * minute. */
     if (first)
         pthread_mutex_lock(&absent.lock);
     int result = 0;
-    if (first && text_equal(absent.endpoint, talk.endpoint)) {
+    /* A clock that was set back does not keep it absent for longer. */
+    bool silent = absent.until - ABSENT_SECONDS <= env->now && env->now < absent.until;
+    if (first && silent && text_equal(absent.endpoint, talk.endpoint)) {
         *err = absent.why;
         result = -1;
     } else if (get_token(&talk, &there, err) < 0) {
@@ -220,6 +225,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
         if (first && !there && !given_up && err->kind != ERR_SYSTEM) {
             err->kind = ERR_NOT_FOUND;
             memory_replace(&absent.endpoint, talk.endpoint);
+            absent.until = env->now + ABSENT_SECONDS;
             absent.why = *err;
         } else if (first && err->kind == ERR_TRANSIENT) {
             err->kind = ERR_DENIED;

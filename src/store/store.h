@@ -51,8 +51,8 @@ int store_mark(struct store *store, char uuid[37], struct err *err) MUST_USE;
 /* Budget of this handle's calls that follow; S3 only. */
 void store_set_retry_time(struct store *store, int64_t retry_time_ms);
 /* One more handle on the same place, for clean-up: its calls are carried out although the process
- * is cancelled, each within 60 s, after a signal all within 3 s (a dir is not held up by a cancel). Other handles stay as they
- * are. To be closed before the first one. */
+ * is cancelled, each within 60 s, after a signal all of them within 3 s (a dir is not held up by a
+ * cancel). Other handles stay as they are. To be closed before the first one. */
 struct store *store_cleaner(struct store *store) MUST_USE;
 /* Server clock minus ours in seconds; *known false for a dir. */
 int64_t store_clock_offset(struct store *store, bool *known);

@@ -148,7 +148,7 @@ END_TEST
 /* Status of the one that sits at the address of instance metadata; 0: it hangs up. */
 static const int strangers[] = {404, 403, 405, 0};
 
-START_TEST(an_absent_instance_metadata_is_asked_once_in_the_life_of_a_process)
+START_TEST(an_absent_instance_metadata_is_asked_once_in_a_minute)
 {
     const struct fake_http_row rows[] = {{.status = strangers[_i]}};
     struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
@@ -163,12 +163,38 @@ START_TEST(an_absent_instance_metadata_is_asked_once_in_the_life_of_a_process)
             ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
             ck_assert_int_eq(err.kind, ERR_DENIED);
             ck_assert(text_starts_with(err.text, "no keys for S3 at hand, and "));
-            aws_world_advance(30);
+            aws_world_advance(1);
         }
         s3_credentials_unhold(source);
         s3_credentials_source_free(source);
     }
     ck_assert_uint_eq(fake_http_count(http), 1);
+    fake_http_free(http);
+}
+END_TEST
+
+START_TEST(instance_metadata_that_comes_up_late_is_found_a_minute_after_its_silence)
+{
+    const struct fake_http_row rows[] = {
+        {.method = "PUT", .times = 1, .status = strangers[_i]},
+        {.method = "PUT", .status = 200, .body = "tok"},
+        {.path = ROLE_PATH, .status = 200, .body = "r"},
+        {.status = 200, .make_body = aws_world_json, .context = &aws_world_hour}};
+    struct fake_http *http = aws_world_serve(rows, sizeof rows / sizeof *rows);
+    const char *const silence = "no keys for S3 at hand, and instance metadata has none";
+    struct s3_credentials got;
+    struct err err = {0};
+    use_imds(http);
+    struct s3_credentials_source *source = aws_world_source(NULL);
+    ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
+    ck_assert(text_starts_with(err.text, silence));
+    aws_world_advance(59);
+    ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
+    ck_assert(text_starts_with(err.text, silence));
+    ck_assert_uint_eq(fake_http_count(http), 1);
+    aws_world_advance(1);
+    aws_world_expect(source, "K60/S/T");
+    s3_credentials_source_free(source);
     fake_http_free(http);
 }
 END_TEST
@@ -258,9 +284,11 @@ int main(void)
     tcase_add_test(tcase,
                    where_nothing_gives_keys_one_sentence_says_so_and_its_hint_comes_once);
     tcase_add_test(tcase, metadata_that_is_turned_off_is_said_so);
-    tcase_add_loop_test(tcase,
-                        an_absent_instance_metadata_is_asked_once_in_the_life_of_a_process,
-                        0, (int)(sizeof strangers / sizeof *strangers));
+    tcase_add_loop_test(tcase, an_absent_instance_metadata_is_asked_once_in_a_minute, 0,
+                        (int)(sizeof strangers / sizeof *strangers));
+    tcase_add_loop_test(
+        tcase, instance_metadata_that_comes_up_late_is_found_a_minute_after_its_silence, 0,
+        (int)(sizeof strangers / sizeof *strangers));
     tcase_add_loop_test(tcase,
                         instance_metadata_is_not_asked_where_something_else_is_set_up, 0,
                         (int)(sizeof set_up / sizeof *set_up));
