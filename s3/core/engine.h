@@ -76,6 +76,7 @@ struct s3_engine {
     bool warned;
     int64_t hurry_until_ms; /* after a signal: the end of all clean-up; 0: there was none */
     struct s3_retransmitted retransmitted;
+    bool no_etags;  /* the last body was answered without one */
     bool no_expect; /* somebody on the way answered 417 */
     bool
         no_extensions; /* the service answered 501 to optional headers: none are sent now */

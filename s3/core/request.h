@@ -93,7 +93,7 @@ struct s3_request {
     bool crc64; /* sends x-amz-checksum-crc64nvme */
     /* A 2xx must bring an ETag, the body's where that can be compared, and of a CRC-64 that
      * comes with it the same. What did not arrive whole is sent again a few times, then it is
-     * ERR_CORRUPT. */
+     * ERR_CORRUPT; where answers come without an ETag one after the other, ERR_STORE. */
     bool expect_etag;
 
     /* Where the body of a 2xx answer goes: one of these, or nowhere. */

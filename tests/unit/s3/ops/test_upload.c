@@ -223,6 +223,26 @@ START_TEST(a_part_that_never_arrives_whole_is_corrupt)
 }
 END_TEST
 
+START_TEST(a_service_without_etags_is_told_at_once_and_not_called_damage)
+{
+    static const char *const ops[] = {"PutObject", "UploadPart"};
+    s3_rig_fault(
+        (struct fake_fault){.op = ops[_i], .action = FAKE_NO_ETAG, .times = FAKE_ALWAYS});
+    ck_assert_int_eq(s3_rig_upload(_i == 0 ? 1 : 3), -1);
+    ck_assert_int_eq(rig.err.kind, ERR_STORE);
+    ck_assert_ptr_nonnull(strstr(rig.err.text, "it gave no ETag"));
+    ck_assert_ptr_nonnull(strstr(rig.err.text, "hint: "));
+    /* The first doubt is tried again; after that it is known of all. */
+    unsigned sent = s3_rig_count(ops[_i]);
+    ck_assert_uint_ge(sent, 2);
+    ck_assert_uint_le(sent, 4);
+    ck_assert_int_eq(s3_rig_upload(_i == 0 ? 1 : 3), -1);
+    ck_assert_uint_le(s3_rig_count(ops[_i]), sent + 3);
+    if (_i == 0)
+        ck_assert_uint_eq(s3_rig_count(ops[_i]), 3);
+}
+END_TEST
+
 START_TEST(an_upload_given_up_leaves_nothing_behind)
 {
     struct s3_upload *upload = s3_rig_begin(KEY);
@@ -335,6 +355,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_part_that_fails_once_is_sent_again_whole, 0,
                         (int)(sizeof part_faults / sizeof *part_faults));
     tcase_add_test(tcase, a_part_that_never_arrives_whole_is_corrupt);
+    tcase_add_loop_test(
+        tcase, a_service_without_etags_is_told_at_once_and_not_called_damage, 0, 2);
     tcase_add_test(tcase, an_upload_given_up_leaves_nothing_behind);
     tcase_add_test(tcase, an_upload_goes_on_where_another_stopped);
     tcase_add_test(tcase, uploads_whose_begin_was_not_answered_are_removed_at_the_end);
