@@ -127,7 +127,8 @@ int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err
         return err_set(err, ERR_CONFIG, "endpoint: no '?' or '#' may stand in it");
     bool https = strncasecmp(text, "https://", 8) == 0;
     bool http = strncasecmp(text, "http://", 7) == 0;
-    if (!https && !http && strstr(text, "://") != NULL)
+    bool bare = !https && !http && strstr(text, "://") == NULL;
+    if (!https && !http && !bare)
         return err_set(err, ERR_CONFIG, "endpoint: it must begin with https:// or http://");
 
     const char *authority = text + (https ? 8 : http ? 7 : 0);
@@ -135,8 +136,15 @@ int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err
     const char *wrong = parse_authority(authority, size, out);
     if (wrong != NULL)
         return err_set(err, ERR_CONFIG, "endpoint: %s", wrong);
-    /* Without a scheme it is https, but for a service on this machine. */
-    out->tls = https || (!http && !s3_endpoint_is_loopback(out));
+    /* Not guessed: keys would go in the open, or nobody would answer. Here it is surely a host,
+     * and may be shown. */
+    if (bare) {
+        s3_endpoint_release(out);
+        err_set(err, ERR_CONFIG, "endpoint: it must begin with https:// or http://");
+        return err_hint(err, "write \"https://%s\", or \"http://%s\" where it has no TLS",
+                        text, text);
+    }
+    out->tls = https;
     if (out->port == 0)
         out->port = out->tls ? 443 : 80;
 

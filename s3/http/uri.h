@@ -30,9 +30,9 @@ struct s3_endpoint {
     char *base_path; /* "" or "/storage/v1/s3": wire form, no '/' at the end */
 };
 
-/* http(s)://host[:port][/base]; without a scheme https (http for a loopback host).
- * ERR_CONFIG for user names, queries, fragments, bad ports and hosts. On failure nothing
- * needs releasing. */
+/* http(s)://host[:port][/base]. ERR_CONFIG for user names, queries, fragments, bad ports and
+ * hosts, and for one without a scheme (the hint shows it with one). On failure nothing needs
+ * releasing. */
 int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err) MUST_USE;
 /* Amazon's own endpoint of a region: s3[-fips][.dualstack].<region>.amazonaws.com[.cn]. */
 int s3_endpoint_aws(const char *region, bool fips, bool dualstack, struct s3_endpoint *out,

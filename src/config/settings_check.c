@@ -195,6 +195,14 @@ int settings_check_store(const struct layer *layer, const char *name, struct err
     const struct layer_value *endpoint = value_of(&subject, "endpoint");
     if (endpoint && option_is_secret(endpoint->option, endpoint->items.items[0]))
         return refuse(&subject, "endpoint", "no user name or password in an endpoint");
+    /* Here the place is known; s3 would only say it when the store is opened. */
+    const char *url = endpoint ? endpoint->items.items[0] : "";
+    if (endpoint && !strstr(url, "://")) {
+        (void)refuse(&subject, "endpoint",
+                     "the endpoint must begin with https:// or http://");
+        return err_hint(err, "write \"https://%s\", or \"http://%s\" where it has no TLS",
+                        url, url);
+    }
     /* Two words for one thing may agree, not contradict. */
     if (equals(&subject, "path_style", "true") && equals(&subject, "style", "virtual"))
         return refuse(&subject, "path_style", "style is \"virtual\" at the same time");

@@ -45,6 +45,10 @@ static const struct {
      "store URL: store \"s3://b\": \"object_lock\" needs \"object_lock_mode\""},
     {"s3://b?endpoint=http://u:hunter2@h",
      "store URL: store \"s3://b\": no user name or password in an endpoint"},
+    {"s3://b?endpoint=minio.local:9000",
+     "store URL: store \"s3://b\": the endpoint must begin with https:// or http://\nhint: "
+     "write \"https://minio.local:9000\", or \"http://minio.local:9000\" where it has no "
+     "TLS"},
     {"s3://b?path_style=true&style=virtual",
      "store URL: store \"s3://b\": style is \"virtual\" at the same time"},
 };

@@ -1,4 +1,6 @@
 #include "s3/http/uri.h"
+
+#include "base/memory.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
@@ -16,12 +18,12 @@ static const struct {
     {"http://s3.example.com", false, false, "s3.example.com", 80, ""},
     {"https://s3.example.com:8443", true, false, "s3.example.com", 8443, ""},
     {"https://s3.example.com:80", true, false, "s3.example.com", 80, ""},
-    {"s3.example.com", true, false, "s3.example.com", 443, ""},
-    {"s3.example.com:9000/base/", true, false, "s3.example.com", 9000, "/base"},
-    {"localhost:9000", false, false, "localhost", 9000, ""},
-    {"minio.localhost", false, false, "minio.localhost", 80, ""},
-    {"127.0.0.1:9000", false, false, "127.0.0.1", 9000, ""},
-    {"[::1]", false, true, "::1", 80, ""},
+    {"http://s3.example.com", false, false, "s3.example.com", 80, ""},
+    {"http://s3.example.com:9000/base/", false, false, "s3.example.com", 9000, "/base"},
+    {"http://localhost:9000", false, false, "localhost", 9000, ""},
+    {"http://minio.localhost", false, false, "minio.localhost", 80, ""},
+    {"http://127.0.0.1:9000", false, false, "127.0.0.1", 9000, ""},
+    {"http://[::1]", false, true, "::1", 80, ""},
     {"http://[::1]:9000", false, true, "::1", 9000, ""},
     {"https://[2001:DB8:0:0:0:0:0:1]/x", true, true, "2001:db8::1", 443, "/x"},
     {"https://x.storage.supabase.co/storage/v1/s3", true, false, "x.storage.supabase.co",
@@ -92,6 +94,27 @@ START_TEST(a_malformed_endpoint_is_refused_and_not_shown)
 }
 END_TEST
 
+static const char *const bare[] = {"minio.local:9000", "s3.example.com/base", "[::1]:9000",
+                                   "127.0.0.1"};
+
+START_TEST(an_endpoint_without_a_scheme_is_shown_with_one)
+{
+    struct s3_endpoint endpoint;
+    struct err err = {0};
+    char *right = memory_format("\"https://%s\", or \"http://%s\"", bare[_i], bare[_i]);
+    ck_assert_int_eq(s3_endpoint_parse(bare[_i], &endpoint, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_CONFIG);
+    ck_assert(
+        text_starts_with(err.text, "endpoint: it must begin with https:// or http://"));
+    ck_assert_ptr_nonnull(strstr(err.text, right));
+    free(right);
+    /* What is not surely a host is not shown: a password may stand in it. */
+    err_clear(&err);
+    ck_assert_int_eq(s3_endpoint_parse("u:hunter2@minio:9000", &endpoint, &err), -1);
+    ck_assert_ptr_null(strstr(err.text, "hunter2"));
+}
+END_TEST
+
 static const struct {
     const char *region;
     bool fips, dualstack;
@@ -155,7 +178,9 @@ START_TEST(the_region_of_an_amazon_host_is_found_and_changed)
 {
     struct s3_endpoint endpoint;
     struct err err = {0};
-    ck_assert_int_eq(s3_endpoint_parse(regions[_i].host, &endpoint, &err), 0);
+    char *url = memory_format("https://%s", regions[_i].host);
+    ck_assert_int_eq(s3_endpoint_parse(url, &endpoint, &err), 0);
+    free(url);
     char *region = s3_endpoint_region(&endpoint);
     ck_assert_pstr_eq(region, regions[_i].region);
     free(region);
@@ -367,6 +392,8 @@ int main(void)
     tcase_add_loop_test(tcase, an_endpoint_is_read, 0, (int)(sizeof good / sizeof *good));
     tcase_add_loop_test(tcase, a_malformed_endpoint_is_refused_and_not_shown, 0,
                         (int)(sizeof bad / sizeof *bad));
+    tcase_add_loop_test(tcase, an_endpoint_without_a_scheme_is_shown_with_one, 0,
+                        (int)(sizeof bare / sizeof *bare));
     tcase_add_loop_test(tcase, amazon_has_an_endpoint_for_each_region, 0,
                         (int)(sizeof amazon / sizeof *amazon));
     tcase_add_loop_test(tcase, the_region_of_an_amazon_host_is_found_and_changed, 0,
