@@ -11,7 +11,7 @@ TEST_PKG   := check
 
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
-LAYERS         := base s3/http s3/auth s3/core s3/ops s3/probe retention \
+LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
                   stream/scan stream/codec stream postgres config store catalog/db catalog \
                   repository session copy backup prune repair doctor report cmd cmd/backups cmd/upkeep
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
@@ -22,7 +22,9 @@ SEES_s3/auth   := base s3 s3/http
 SEES_s3/core   := base s3 s3/http s3/auth
 SEES_s3/ops    := base s3 s3/http s3/auth s3/core
 SEES_s3/probe  := base s3 s3/http s3/auth s3/core s3/ops
-SEES_retention := base
+SEES_base/zone := base
+SEES_schedule  := base base/zone
+SEES_retention := base base/zone
 # Whose callers see `stream` need its rooms to link; only codecs are named elsewhere.
 STREAM         := stream stream/scan stream/codec
 SEES_stream/scan  := base
@@ -128,7 +130,7 @@ SEAMS := store_open_dir store_open_s3 \
 real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)) $(if $(filter stream,$1),$(STREAM)))
 outer       = $(filter $(firstword $(subst /, ,$1)),$(LAYERS))
 # Tests of operations link all layers: their rig (tests/support/world.h) takes real backups.
-RIGGED      = $(filter-out base s3% retention stream% config postgres store catalog%,$(LAYERS))
+RIGGED      = $(filter-out base base/% schedule s3% retention stream% config postgres store catalog%,$(LAYERS))
 test_layers = $(if $(filter $1,$(RIGGED)),$(LAYERS),$(sort $(call real,base s3 $(call outer,$1) $(if $(filter $1,$(LAYERS)),$1 $(SEES_$1),$(if $(filter retention,$1),retention)))))
 define test_rule
 $(BUILD)/$1: $(BUILD)/obj/$1.o $3 $(BUILD)/libsupport.a $(call archives,$2)

@@ -6,57 +6,17 @@
 #include "retention/calendar.h"
 
 #include "base/clock.h"
-#include "retention/calendar_date.h"
-#include "retention/calendar_zone.h"
-
-/* Beyond +-30 million years arithmetic could overflow; such times are treated as the limit. */
-#define TIME_LIMIT 1000000000000000
-/* More than the difference of any two offsets of a zone. */
-#define NEAR (2 * RETENTION_DAY_SECONDS)
+#include "base/zone/date.h"
+#include "base/zone/zone.h"
 
 static int64_t within_limit(int64_t time)
 {
-    if (time > TIME_LIMIT)
-        return TIME_LIMIT;
-    return time < -TIME_LIMIT ? -TIME_LIMIT : time;
+    if (time > ZONE_TIME_LIMIT)
+        return ZONE_TIME_LIMIT;
+    return time < -ZONE_TIME_LIMIT ? -ZONE_TIME_LIMIT : time;
 }
 
-/* How many transitions lie at or before the time. A zone has up to some hundred. */
-static size_t transitions_until(const struct retention_zone *zone, int64_t time)
-{
-    size_t low = 0, high = zone->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (zone->times[middle] <= time)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-struct retention_span retention_zone_span(const struct retention_zone *zone, int64_t time)
-{
-    time = within_limit(time);
-    size_t past = transitions_until(zone, time);
-    struct retention_span span = {INT64_MIN, INT64_MAX, zone->first};
-
-    /* Behind the last transition the rule goes on for ever; before it the file says all. */
-    if (past == zone->count && zone->rule.exists)
-        span = retention_rule_span(&zone->rule, time);
-    else if (past > 0)
-        span.offset = zone->offsets[past - 1];
-
-    /* The rule does not know where the file ends, and may say the same for before. */
-    if (past > 0 && span.from < zone->times[past - 1])
-        span.from = zone->times[past - 1];
-    if (past < zone->count)
-        span.until = zone->times[past];
-    return span;
-}
-
-void retention_calendar_init(struct retention_calendar *calendar,
-                             const struct retention_zone *zone)
+void retention_calendar_init(struct retention_calendar *calendar, const struct zone *zone)
 {
     memset(calendar, 0, sizeof(*calendar)); /* empty stretches: nothing is looked up yet */
     calendar->zone = zone;
@@ -66,7 +26,7 @@ void retention_calendar_init(struct retention_calendar *calendar,
 static int64_t local_time(struct retention_calendar *calendar, int64_t time)
 {
     if (time < calendar->span.from || time >= calendar->span.until)
-        calendar->span = retention_zone_span(calendar->zone, time);
+        calendar->span = zone_span(calendar->zone, time);
     return time + calendar->span.offset;
 }
 
@@ -74,11 +34,11 @@ static int64_t local_time(struct retention_calendar *calendar, int64_t time)
 static int64_t local_month(struct retention_calendar *calendar, int64_t day)
 {
     if (day < calendar->month_begin || day >= calendar->month_end) {
-        struct retention_date date = retention_date_of(day);
+        struct date date = date_of(day);
         calendar->month = 12 * date.year + date.month - 1;
         calendar->month_begin = day - date.day + 1;
         calendar->month_end =
-            calendar->month_begin + retention_date_month_length(date.year, date.month);
+            calendar->month_begin + date_month_length(date.year, date.month);
     }
     return calendar->month;
 }
@@ -86,7 +46,7 @@ static int64_t local_month(struct retention_calendar *calendar, int64_t day)
 /* 1970-01-01 was a Thursday, so Monday is three days before a multiple of seven. */
 static int64_t week_of(int64_t day)
 {
-    return retention_floor_div(day + 3, 7);
+    return date_floor_div(day + 3, 7);
 }
 
 int64_t retention_calendar_key(struct retention_calendar *calendar,
@@ -94,12 +54,12 @@ int64_t retention_calendar_key(struct retention_calendar *calendar,
 {
     time = within_limit(time);
     int64_t local = local_time(calendar, time);
-    int64_t day = retention_floor_div(local, RETENTION_DAY_SECONDS);
+    int64_t day = date_floor_div(local, DATE_DAY_SECONDS);
     switch (period) {
     case RETENTION_HOUR:
         /* Section 2: "the UTC second at which the local hour began, so the repeated hour of
          * a DST change is two periods". */
-        return time - retention_floor_mod(local, 3600);
+        return time - date_floor_mod(local, 3600);
     case RETENTION_DAY:
         return day;
     case RETENTION_WEEK:
@@ -107,7 +67,7 @@ int64_t retention_calendar_key(struct retention_calendar *calendar,
     case RETENTION_MONTH:
         return local_month(calendar, day);
     case RETENTION_YEAR:
-        return retention_floor_div(local_month(calendar, day), 12);
+        return date_floor_div(local_month(calendar, day), 12);
     case RETENTION_NO_PERIOD:
         break;
     }
@@ -118,14 +78,14 @@ void retention_calendar_name(struct retention_calendar *calendar,
                              enum retention_period period, int64_t time, struct text *out)
 {
     int64_t local = local_time(calendar, within_limit(time));
-    int64_t day = retention_floor_div(local, RETENTION_DAY_SECONDS);
-    struct retention_date date = retention_date_of(day);
+    int64_t day = date_floor_div(local, DATE_DAY_SECONDS);
+    struct date date = date_of(day);
     int year = (int)date.year;
     /* ISO 8601: week 1 is the one with the year's first Thursday. */
     if (period == RETENTION_WEEK) { /* the week belongs to the year of its Thursday */
         int64_t thursday = week_of(day) * 7;
-        struct retention_date first = {retention_date_of(thursday).year, 1, 1};
-        int64_t week = (thursday - retention_date_day(first)) / 7 + 1;
+        struct date first = {date_of(thursday).year, 1, 1};
+        int64_t week = (thursday - date_day(first)) / 7 + 1;
         text_addf(out, "week %04d-W%02d", (int)first.year, (int)week);
     } else if (period == RETENTION_YEAR) {
         text_addf(out, "year %04d", year);
@@ -134,70 +94,39 @@ void retention_calendar_name(struct retention_calendar *calendar,
     } else if (period == RETENTION_DAY) {
         text_addf(out, "day %04d-%02d-%02d", year, date.month, date.day);
     } else {
-        int hour = (int)(retention_floor_mod(local, RETENTION_DAY_SECONDS) / 3600);
+        int hour = (int)(date_floor_mod(local, DATE_DAY_SECONDS) / 3600);
         text_addf(out, "hour %04d-%02d-%02d %02d:00", year, date.month, date.day, hour);
-    }
-}
-
-/* What a local time can mean: the instants that show it, or none and the reading of a gap. */
-struct reading {
-    int count;
-    int64_t first, last;
-    int64_t gap; /* with the offset before it */
-};
-
-/* All instants near `local` whose local time it is. Spans are walked from well before to well
- * after: which of them can show it is not known beforehand. */
-static struct reading read_local(const struct retention_zone *zone, int64_t local)
-{
-    struct reading reading = {0, 0, 0, local};
-    struct retention_span span = retention_zone_span(zone, local - NEAR);
-    for (;;) {
-        int64_t time = local - span.offset;
-        if (time >= span.from && time < span.until) {
-            if (reading.count++ == 0)
-                reading.first = time;
-            reading.last = time;
-        }
-        /* The gap is where local time jumps over it at the end of this span. */
-        if (span.until == INT64_MAX || span.until > local + NEAR)
-            return reading;
-        struct retention_span next = retention_zone_span(zone, span.until);
-        if (span.until + span.offset <= local && span.until + next.offset > local)
-            reading.gap = time;
-        span = next;
     }
 }
 
 /* The same local time `months` later (or earlier), on the last day of a shorter month.
  * Returns false when that leaves the years 1 to 9999. */
-static bool shift_months(const struct retention_zone *zone, int64_t months, int64_t *time)
+static bool shift_months(const struct zone *zone, int64_t months, int64_t *time)
 {
-    int64_t local = *time + retention_zone_span(zone, *time).offset;
-    struct retention_date date =
-        retention_date_of(retention_floor_div(local, RETENTION_DAY_SECONDS));
+    int64_t local = *time + zone_span(zone, *time).offset;
+    struct date date = date_of(date_floor_div(local, DATE_DAY_SECONDS));
     /* Section 2: calendar with clamping: 31 March - 1 month = 28/29 February. */
     int64_t month = 12 * date.year + date.month - 1 + months;
-    date.year = retention_floor_div(month, 12);
-    date.month = (int)retention_floor_mod(month, 12) + 1;
+    date.year = date_floor_div(month, 12);
+    date.month = (int)date_floor_mod(month, 12) + 1;
     if (date.year < 1 || date.year > 9999)
         return false;
-    int length = retention_date_month_length(date.year, date.month);
+    int length = date_month_length(date.year, date.month);
     if (date.day > length)
         date.day = length;
-    int64_t target = retention_date_day(date) * RETENTION_DAY_SECONDS +
-                     retention_floor_mod(local, RETENTION_DAY_SECONDS);
+    int64_t target =
+        date_day(date) * DATE_DAY_SECONDS + date_floor_mod(local, DATE_DAY_SECONDS);
 
     /* Section 9: a local time that the zone skips is read with the offset before the gap, one
      * that occurs twice as the side that the anchor is on, else the first. */
-    struct reading wanted = read_local(zone, target);
-    struct reading own = read_local(zone, local);
+    struct zone_reading wanted = zone_read_local(zone, target);
+    struct zone_reading own = zone_read_local(zone, local);
     bool is_second = own.count > 1 && *time > own.first;
     *time = wanted.count == 0 ? wanted.gap : is_second ? wanted.last : wanted.first;
     return true;
 }
 
-int64_t retention_calendar_before(const struct retention_zone *zone, int64_t anchor,
+int64_t retention_calendar_before(const struct zone *zone, int64_t anchor,
                                   struct duration duration)
 {
     const int64_t year_1 = clock_from_civil(1, 1, 1, 0);
@@ -211,7 +140,7 @@ int64_t retention_calendar_before(const struct retention_zone *zone, int64_t anc
     return time - duration.seconds;
 }
 
-int64_t retention_calendar_after(const struct retention_zone *zone, int64_t time,
+int64_t retention_calendar_after(const struct zone *zone, int64_t time,
                                  struct duration duration)
 {
     const int64_t year_10000 = clock_from_civil(10000, 1, 1, 0);

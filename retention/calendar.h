@@ -1,19 +1,13 @@
 /*
- * calendar - time zones of the IANA database, the periods of retention (hours, days, ISO
- * weeks, months, years) and the subtraction of months and years.
+ * calendar - the periods of retention (hours, days, ISO weeks, months, years) in a time zone
+ * (base/zone/zone.h), and the subtraction of months and years.
  *
- *     retention_zone_load -> retention_calendar_init -> retention_calendar_key ...
- *     -> retention_zone_free
+ *     zone_load -> retention_calendar_init -> retention_calendar_key ... -> zone_free
  *
- * The zone file is read once, by retention_zone_load (calendar_zone.c); all else is
- * arithmetic: no TZ variable, no tzset, no libc state. Times are seconds since 1970 UTC,
- * the calendar is the proleptic Gregorian one for all years. A zone never changes and may
- * be shared by threads; a struct retention_calendar belongs to one.
+ * Arithmetic alone. Times are seconds since 1970 UTC, the calendar is the proleptic Gregorian
+ * one for all years. A struct retention_calendar belongs to one thread.
  *
- * Sources:
- *     RFC 8536                  TZif 1 to 3
- *     POSIX.1-2008 section 8.3  the rule for times after the last transition
- *     ISO 8601                  weeks begin on Monday; the first week holds 4 January
+ * ISO 8601: weeks begin on Monday; the first week holds 4 January.
  */
 #ifndef PGKEEP_RETENTION_CALENDAR_H
 #define PGKEEP_RETENTION_CALENDAR_H
@@ -21,21 +15,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "base/text.h"
-
-struct retention_zone;
-
-/* The zone of an IANA name ("Europe/Berlin"). "UTC" needs no file. ERR_CONFIG when the name
- * could leave the database's folder, is no IANA name (posix/..., right/..., localtime) or
- * does not exist; glibc would silently give UTC. The caller frees it. */
-struct retention_zone *retention_zone_load(const char *name, struct err *err) MUST_USE;
-void retention_zone_free(struct retention_zone *zone); /* NULL-safe */
-const char *retention_zone_name(const struct retention_zone *zone);
-
-/* The longest known stretch around a time in which local time is UTC + offset. */
-struct retention_span {
-    int64_t from, until; /* from <= time < until; INT64_MIN and INT64_MAX: no end */
-    int32_t offset;      /* seconds east of Greenwich */
-};
+#include "base/zone/zone.h"
 
 enum retention_period {
     RETENTION_NO_PERIOD, /* every time is a period of its own */
@@ -48,15 +28,14 @@ enum retention_period {
 
 /* A zone with what was last looked up in it: neighbouring times cost next to nothing. */
 struct retention_calendar {
-    const struct retention_zone *zone; /* borrowed */
-    struct retention_span span;
+    const struct zone *zone; /* borrowed */
+    struct zone_span span;
     /* local days since 1970; the month of the last lookup */
     int64_t month_begin, month_end;
     int64_t month; /* 12 * year + month - 1 */
 };
 
-void retention_calendar_init(struct retention_calendar *calendar,
-                             const struct retention_zone *zone);
+void retention_calendar_init(struct retention_calendar *calendar, const struct zone *zone);
 
 /* The period a time falls into, as a number: equal in one period, and greater in later ones
  * except where local time is set back across its border. Hours: the UTC second at which the
@@ -76,10 +55,10 @@ void retention_calendar_name(struct retention_calendar *calendar,
  * with the offset before the gap; one that occurs twice as the second only if the anchor is
  * itself the second of a pair, else as the first. INT64_MIN ("no limit") when that is
  * before year 1. */
-int64_t retention_calendar_before(const struct retention_zone *zone, int64_t anchor,
+int64_t retention_calendar_before(const struct zone *zone, int64_t anchor,
                                   struct duration duration);
 /* time + duration by the same rules; INT64_MAX when that is beyond year 9999. */
-int64_t retention_calendar_after(const struct retention_zone *zone, int64_t time,
+int64_t retention_calendar_after(const struct zone *zone, int64_t time,
                                  struct duration duration);
 
 #endif

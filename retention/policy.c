@@ -92,22 +92,22 @@ void retention_policy_init(struct retention_policy *policy)
 {
     set_defaults(policy);
     struct err err = {0};
-    policy->zone = retention_zone_load("UTC", &err); /* needs no file */
+    policy->zone = zone_load("UTC", &err); /* needs no file */
 }
 
 void retention_policy_release(struct retention_policy *policy)
 {
-    retention_zone_free(policy->zone);
+    zone_free(policy->zone);
     policy->zone = NULL;
 }
 
 /* The old one stays when there is none of this name: the policy can still be released. */
-static int set_zone(struct retention_zone **zone, const char *value, struct err *err)
+static int set_zone(struct zone **zone, const char *value, struct err *err)
 {
-    struct retention_zone *loaded = retention_zone_load(value, err);
+    struct zone *loaded = zone_load(value, err);
     if (loaded == NULL)
         return -1;
-    retention_zone_free(*zone);
+    zone_free(*zone);
     *zone = loaded;
     return 0;
 }
@@ -258,5 +258,5 @@ void retention_policy_text(const struct retention_policy *policy, struct text *o
         add_value(key, field, out);
         text_add_char(out, ' ');
     }
-    text_add(out, retention_zone_name(policy->zone));
+    text_add(out, zone_name(policy->zone));
 }

@@ -45,7 +45,7 @@ struct retention_policy {
     struct duration delete_grace;              /* 0 */
     int64_t guard_percent;                     /* 50 */
     int64_t guard_min_count;                   /* 3 */
-    struct retention_zone *zone;               /* never NULL; owned */
+    struct zone *zone;                         /* never NULL; owned */
 };
 
 enum retention_kind {
@@ -53,7 +53,7 @@ enum retention_kind {
     RETENTION_KIND_DURATION, /* [Ny][Nmo][Nw][Nd][Nh][Nmin][Ns] (struct duration) */
     RETENTION_KIND_FLAG,     /* true or false (bool) */
     RETENTION_KIND_SIZE,     /* bytes, or with KiB MiB GiB TiB (uint64_t) */
-    RETENTION_KIND_ZONE      /* IANA name (struct retention_zone *) */
+    RETENTION_KIND_ZONE      /* IANA name (struct zone *) */
 };
 
 #define RETENTION_NO_SWITCH SIZE_MAX

@@ -17,7 +17,7 @@ struct input {
 
 static void make(struct input *input, size_t count, size_t groups, bool is_shuffled)
 {
-    struct planning_random random = {count};
+    struct dice random = {count};
     input->count = count;
     input->artifacts = memory_array(count, sizeof(*input->artifacts));
     input->ids = memory_array(count, sizeof(*input->ids));
@@ -32,11 +32,11 @@ static void make(struct input *input, size_t count, size_t groups, bool is_shuff
         artifact->seq = (int64_t)i;
         artifact->time = 1763690400 - (int64_t)(count - i) * 600;
         artifact->has_time = true;
-        artifact->size = 1000 + planning_below(&random, 1000);
-        artifact->flags = planning_chance(&random, 5) ? RETENTION_VERIFIED : 0;
+        artifact->size = 1000 + dice_below(&random, 1000);
+        artifact->flags = dice_chance(&random, 5) ? RETENTION_VERIFIED : 0;
     }
     for (size_t i = count; is_shuffled && i-- > 1;) {
-        size_t other = planning_below(&random, i + 1);
+        size_t other = dice_below(&random, i + 1);
         struct retention_artifact swap = input->artifacts[i];
         input->artifacts[i] = input->artifacts[other];
         input->artifacts[other] = swap;

@@ -91,8 +91,7 @@ void planning_copy(struct planning *planning, const struct planning *from)
     memset(planning, 0, sizeof(*planning));
     planning->policy = from->policy;
     struct err err = {0};
-    planning->policy.zone =
-        retention_zone_load(retention_zone_name(from->policy.zone), &err);
+    planning->policy.zone = zone_load(zone_name(from->policy.zone), &err);
     check(planning->policy.zone == NULL ? -1 : 0, &err);
     planning->now = from->now;
     for (size_t i = 0; i < from->count; i++) {

@@ -13,6 +13,7 @@
 #include "retention/explain.h"
 #include "retention/guard.h"
 #include "retention/plan.h"
+#include "tests/support/dice.h"
 
 #define PLANNING_ID_SIZE 16
 
@@ -52,18 +53,6 @@ bool planning_keeps(const struct planning *planning, size_t index);
 
 int64_t planning_time(const char *text);
 
-/* Numbers that look random and repeat from a seed. */
-struct planning_random {
-    uint64_t state;
-};
-/* The seed is PGKEEP_SEED or a fixed number; printed once per program as "seed N". */
-uint64_t planning_seed(void);
-/* How many cases a property looks at: PGKEEP_CASES, or `usual`. */
-size_t planning_cases(size_t usual);
-/* 0 .. limit - 1 */
-uint64_t planning_below(struct planning_random *random, uint64_t limit);
-bool planning_chance(struct planning_random *random, unsigned percent);
-
 /* What a random case may hold. */
 enum planning_option {
     PLANNING_ONLY_GOOD = 1, /* all complete, no flags, none from the future */
@@ -74,9 +63,9 @@ enum planning_option {
     PLANNING_ONE_GROUP = 32
 };
 /* Fills an initialised but empty planning with a policy and up to 40 artifacts. */
-void planning_random_policy(struct planning *planning, struct planning_random *random,
+void planning_random_policy(struct planning *planning, struct dice *random,
                             unsigned options);
-void planning_random_artifacts(struct planning *planning, struct planning_random *random,
+void planning_random_artifacts(struct planning *planning, struct dice *random,
                                unsigned options);
 
 /* The verdict of each artifact by the words of the contract alone, quadratic and with the C

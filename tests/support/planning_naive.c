@@ -224,7 +224,7 @@ static void naive_group(const struct planning *planning, const char *group,
 
 void planning_naive(const struct planning *planning, uint8_t *verdicts)
 {
-    setenv("TZ", retention_zone_name(planning->policy.zone), 1);
+    setenv("TZ", zone_name(planning->policy.zone), 1);
     tzset();
     for (size_t i = 0; i < planning->count; i++) {
         const struct retention_artifact *a = &planning->artifacts[i];

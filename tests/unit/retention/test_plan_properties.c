@@ -14,7 +14,7 @@ static uint64_t seed;
 
 /* A random case, its plan, and the plan of a changed copy. */
 struct property {
-    struct planning_random random;
+    struct dice random;
     struct planning base, changed;
 };
 
@@ -38,7 +38,7 @@ static void end(struct property *property)
 
 static uint64_t below(struct property *property, uint64_t limit)
 {
-    return planning_below(&property->random, limit);
+    return dice_below(&property->random, limit);
 }
 
 static unsigned verdict(const struct planning *planning, size_t index)
@@ -121,7 +121,7 @@ static size_t prunes(const struct planning *planning)
 
 START_TEST(p1_every_copy_has_one_verdict_and_a_reason)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 1, i, 0);
         for (size_t a = 0; a < p.base.count; a++) {
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(p2_p3_p4_the_newest_restorable_and_the_newest_verified_stay)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 2, i, 0);
         for (size_t a = 0; a < p.base.count; a++) {
@@ -171,7 +171,7 @@ END_TEST
 
 START_TEST(p5_p7_pinned_leased_running_and_future_ones_are_never_pruned)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 5, i, 0);
         for (size_t a = 0; a < p.base.count; a++) {
@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(p8_with_no_rule_on_nothing_goes)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 8, i, 0);
         planning_set_policy(&p.changed, i % 2 == 0 ? "keep_last=0 min_keep=3"
@@ -206,7 +206,7 @@ END_TEST
 
 START_TEST(p9_the_order_of_the_input_does_not_matter)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 9, i, 0);
         for (size_t a = p.changed.count; a-- > 1;) {
@@ -235,7 +235,7 @@ END_TEST
 
 START_TEST(p10_planning_what_was_kept_prunes_nothing_more)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 10, i, 0);
         for (size_t a = p.changed.count; a-- > 0;) {
@@ -251,7 +251,7 @@ END_TEST
 
 START_TEST(p11_a_higher_count_never_prunes_more)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 11, i, PLANNING_NO_CAP);
         size_t rule = below(&p, RETENTION_RULES);
@@ -271,7 +271,7 @@ END_TEST
 
 START_TEST(p12_a_pin_changes_only_its_own_verdict)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 12, i, PLANNING_NO_CAP);
         if (p.base.count > 0) {
@@ -292,7 +292,7 @@ END_TEST
 
 START_TEST(p13_failed_ones_change_nothing_else)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 13, i, 0);
         for (unsigned n = 0; n < 5; n++) {
@@ -314,7 +314,7 @@ END_TEST
 
 START_TEST(p14_one_from_the_future_changes_no_other_verdict)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 14, i, PLANNING_NO_CAP);
         const struct retention_artifact *someone =
@@ -336,7 +336,7 @@ END_TEST
 
 START_TEST(p15_five_years_without_a_new_backup_change_nothing)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 15, i, 0);
         for (size_t a = 0; a < p.changed.count; a++) { /* the mark is sticky */
@@ -355,13 +355,13 @@ START_TEST(p16_each_rule_keeps_what_a_naive_planner_keeps_for_it)
 {
     static const char *const names[RETENTION_RULES] = {"last",   "hourly",  "daily",
                                                        "weekly", "monthly", "yearly"};
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 16, i, PLANNING_ONLY_GOOD | PLANNING_ONE_GROUP);
         size_t rule = i % RETENTION_RULES;
         char *policy =
             memory_format("keep_%s=%u timezone=%s", names[rule], 1 + (unsigned)below(&p, 8),
-                          retention_zone_name(p.base.policy.zone));
+                          zone_name(p.base.policy.zone));
         planning_set_policy(&p.changed, policy);
         free(policy);
         planning_run(&p.changed);
@@ -376,7 +376,7 @@ END_TEST
 
 START_TEST(whole_plans_equal_those_of_the_naive_planner)
 {
-    for (size_t i = 0; i < planning_cases(2 * CASES); i++) {
+    for (size_t i = 0; i < dice_cases(2 * CASES); i++) {
         struct property p;
         begin(&p, 99, i, 0);
         uint8_t verdicts[ALL_MAX];
@@ -390,7 +390,7 @@ END_TEST
 
 START_TEST(slots_are_numbered_from_the_newest_without_gaps)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 98, i, PLANNING_ONE_GROUP);
         for (size_t rule = 0; rule < RETENTION_RULES; rule++) {
@@ -409,7 +409,7 @@ END_TEST
 
 START_TEST(p17_p18_the_cap_only_removes_and_is_met_or_only_protected_ones_are_left)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 17, i, PLANNING_NO_CAP | PLANNING_ONE_GROUP);
         p.changed.policy.max_total_size = 1 + below(&p, 3000);
@@ -434,7 +434,7 @@ END_TEST
 
 START_TEST(p19_the_newest_min_keep_stay)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 19, i, 0);
         for (size_t a = 0; a < p.base.count; a++) {
@@ -449,7 +449,7 @@ END_TEST
 
 START_TEST(p20_whole_weeks_later_the_plan_is_the_same)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 20, i, PLANNING_UTC | PLANNING_NO_CALENDAR);
         int64_t shift = ((int64_t)below(&p, 2000) - 1000) * 7 * 86400;
@@ -466,7 +466,7 @@ END_TEST
 START_TEST(p21_a_newer_good_one_never_resurrects_a_pruned_one_by_a_count)
 {
     const uint32_t count_rules = (1u << RETENTION_BY_WITHIN) - 1;
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 21, i, PLANNING_NO_CAP | PLANNING_ONE_GROUP);
         int64_t newest = p.base.now - 400 * 86400;
@@ -495,7 +495,7 @@ END_TEST
 
 START_TEST(p23_the_union_of_two_policies_keeps_what_either_keeps)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         const unsigned options = PLANNING_NO_CAP | PLANNING_UTC | PLANNING_RULE_ON;
         begin(&p, 23, i, options);
@@ -546,7 +546,7 @@ END_TEST
 
 START_TEST(p24_groups_planned_apart_and_together_are_the_same)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 24, i, 0);
         for (size_t g = 0; g < p.base.plan->group_count; g++) {
@@ -571,7 +571,7 @@ END_TEST
 
 START_TEST(p27_two_runs_over_the_same_facts_have_the_same_hash)
 {
-    for (size_t i = 0; i < planning_cases(CASES); i++) {
+    for (size_t i = 0; i < dice_cases(CASES); i++) {
         struct property p;
         begin(&p, 27, i, 0);
         for (size_t a = 0; a < p.changed.count / 2; a++) { /* read in another order */
@@ -598,7 +598,7 @@ END_TEST
 
 int main(void)
 {
-    seed = planning_seed();
+    seed = dice_seed();
     const TTest *const tests[] = {
         p1_every_copy_has_one_verdict_and_a_reason,
         p2_p3_p4_the_newest_restorable_and_the_newest_verified_stay,

@@ -118,27 +118,27 @@ static void compare(const struct history *history, int64_t now)
 }
 
 /* Failed runs come alone and in rows of days. */
-static bool is_failing(struct planning_random *random, int *row)
+static bool is_failing(struct dice *random, int *row)
 {
     if (*row > 0)
         --*row;
-    else if (planning_chance(random, 1))
-        *row = (int)planning_below(random, 72);
-    return *row > 0 || planning_chance(random, 5);
+    else if (dice_chance(random, 1))
+        *row = (int)dice_below(random, 72);
+    return *row > 0 || dice_chance(random, 5);
 }
 
 START_TEST(a_year_keeps_exactly_the_newest_of_each_period)
 {
     static size_t runs[2 * RUNS];
-    struct planning_random random = {seed};
+    struct dice random = {seed};
     memset(histories, 0, sizeof(histories));
     int row = 0;
     int64_t begin = planning_time("2025-11-03T00:00:00Z");
     for (int64_t hour = 0; hour < 366 * 24; hour++) {
-        int64_t now = begin + hour * HOUR + (int64_t)planning_below(&random, 600);
+        int64_t now = begin + hour * HOUR + (int64_t)dice_below(&random, 600);
         take(&histories[0], now, !is_failing(&random, &row));
         if (hour % 24 == 2)
-            take(&histories[1], now, !planning_chance(&random, 10));
+            take(&histories[1], now, !dice_chance(&random, 10));
         struct planning planning;
         planning_init(&planning, "keep_daily=7 keep_weekly=4 keep_monthly=12",
                       "2026-11-21T02:00:00Z");
@@ -156,7 +156,7 @@ END_TEST
 
 int main(void)
 {
-    seed = planning_seed();
+    seed = dice_seed();
     Suite *suite = suite_create("plan_year");
     TCase *tcase = tcase_create("plan_year");
     tcase_set_timeout(tcase, 120);

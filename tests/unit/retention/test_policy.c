@@ -177,7 +177,7 @@ START_TEST(the_table_is_sound)
         [RETENTION_KIND_DURATION] = sizeof(struct duration),
         [RETENTION_KIND_FLAG] = sizeof(bool),
         [RETENTION_KIND_SIZE] = sizeof(uint64_t),
-        [RETENTION_KIND_ZONE] = sizeof(struct retention_zone *),
+        [RETENTION_KIND_ZONE] = sizeof(struct zone *),
     };
     const struct retention_key *keys = retention_policy_keys;
     for (size_t i = 0; i < retention_policy_key_count; i++) {

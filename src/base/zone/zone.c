@@ -1,11 +1,13 @@
 /*
- * The one file that this folder reads, once per zone: TZif, RFC 8536. What is not as the RFC
+ * A zone file is read once: TZif, RFC 8536. What is not as the RFC
  * says is no zone: a time zone that is half understood would put backups into wrong periods.
  */
-#include "retention/calendar_zone.h"
+#include "base/zone/zone.h"
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/zone/date.h"
+#include "base/zone/zone_rule.h"
 
 /* Where every Linux distribution keeps it (hier(7), tzfile(5)). */
 static const char zone_folder[] = "/usr/share/zoneinfo/";
@@ -15,6 +17,18 @@ static const char zone_folder[] = "/usr/share/zoneinfo/";
 #define OFFSET_MAX (26 * 3600) /* RFC 8536 3.2: offsets are within -25 h and +26 h */
 #define HEADER_SIZE 44
 #define TYPE_SIZE 6
+
+/* More than the difference of any two offsets of a zone. */
+#define NEAR (2 * DATE_DAY_SECONDS)
+
+struct zone {
+    char *name;
+    int32_t first; /* offset before times[0] */
+    size_t count;
+    int64_t *times;        /* ascending */
+    int32_t *offsets;      /* from times[i] on */
+    struct zone_rule rule; /* from times[count - 1] on */
+};
 
 /* The rest of a TZif file that is not read yet. */
 struct cursor {
@@ -77,7 +91,7 @@ static size_t block_size(const struct header *header, size_t time_size)
 /* 3.2: times, an index into the types for each, the types (of which the first 4 bytes are the
  * offset). Abbreviations and indicators mean nothing here. */
 static bool read_block(struct cursor *cursor, const struct header *header, size_t time_size,
-                       struct retention_zone *zone)
+                       struct zone *zone)
 {
     const unsigned char *times = take(cursor, block_size(header, time_size));
     if (times == NULL ||
@@ -108,7 +122,7 @@ static bool read_block(struct cursor *cursor, const struct header *header, size_
 }
 
 /* 3.3: a line of its own behind the 64-bit block, the rule for all times to come. */
-static bool read_footer(struct cursor *cursor, struct retention_zone_rule *rule)
+static bool read_footer(struct cursor *cursor, struct zone_rule *rule)
 {
     const unsigned char *begin = take(cursor, 1);
     if (begin == NULL || *begin != '\n')
@@ -122,12 +136,12 @@ static bool read_footer(struct cursor *cursor, struct retention_zone_rule *rule)
         return false;
     memcpy(text, cursor->at, length);
     text[length] = '\0';
-    return retention_rule_parse(text, rule);
+    return zone_rule_parse(text, rule);
 }
 
 /* From version 2 on the same comes again in 64 bits, and only that is read: 32 bits end in
  * 2038. */
-static bool read_zone(struct cursor cursor, struct retention_zone *zone)
+static bool read_zone(struct cursor cursor, struct zone *zone)
 {
     struct header header;
     if (!read_header(&cursor, &header))
@@ -139,20 +153,19 @@ static bool read_zone(struct cursor cursor, struct retention_zone *zone)
     return read_block(&cursor, &header, 8, zone) && read_footer(&cursor, &zone->rule);
 }
 
-struct retention_zone *retention_zone_parse(const char *name, const void *data, size_t size,
-                                            struct err *err)
+struct zone *zone_parse(const char *name, const void *data, size_t size, struct err *err)
 {
-    struct retention_zone *zone = memory_zalloc(sizeof(*zone));
+    struct zone *zone = memory_zalloc(sizeof(*zone));
     zone->name = memory_strdup(name);
     struct cursor cursor = {data, size};
     if (read_zone(cursor, zone))
         return zone;
-    retention_zone_free(zone);
+    zone_free(zone);
     err_set(err, ERR_CORRUPT, "time zone \"%s\": not a TZif file", name);
     return NULL;
 }
 
-void retention_zone_free(struct retention_zone *zone)
+void zone_free(struct zone *zone)
 {
     if (zone == NULL)
         return;
@@ -162,7 +175,7 @@ void retention_zone_free(struct retention_zone *zone)
     free(zone);
 }
 
-const char *retention_zone_name(const struct retention_zone *zone)
+const char *zone_name(const struct zone *zone)
 {
     return zone->name;
 }
@@ -189,9 +202,9 @@ static bool is_foreign(const char *name)
     return text_starts_with(name, "posix/") || text_starts_with(name, "right/");
 }
 
-struct retention_zone *retention_zone_load(const char *name, struct err *err)
+struct zone *zone_load(const char *name, struct err *err)
 {
-    struct retention_zone *zone = NULL;
+    struct zone *zone = NULL;
     /* The default works where no zone database is installed. */
     if (strcmp(name, "UTC") == 0) {
         zone = memory_zalloc(sizeof(*zone));
@@ -207,7 +220,7 @@ struct retention_zone *retention_zone_load(const char *name, struct err *err)
         text_init(&data, ZONE_FILE_MAX);
         struct err ignored = {0}; /* whatever it is, the zone is not to be had */
         if (file_read(path.data, &data, NULL, &ignored) == 0)
-            zone = retention_zone_parse(name, data.data, data.length, &ignored);
+            zone = zone_parse(name, data.data, data.length, &ignored);
         text_release(&data);
         text_release(&path);
     }
@@ -217,4 +230,65 @@ struct retention_zone *retention_zone_load(const char *name, struct err *err)
         err_hint(err, "names look like \"Europe/Berlin\"; the package tzdata has them");
     }
     return zone;
+}
+
+/* How many transitions lie at or before the time. A zone has up to some hundred. */
+static size_t transitions_until(const struct zone *zone, int64_t time)
+{
+    size_t low = 0, high = zone->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (zone->times[middle] <= time)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct zone_span zone_span(const struct zone *zone, int64_t time)
+{
+    time = time > ZONE_TIME_LIMIT    ? ZONE_TIME_LIMIT
+           : time < -ZONE_TIME_LIMIT ? -ZONE_TIME_LIMIT
+                                     : time;
+    size_t past = transitions_until(zone, time);
+    struct zone_span span = {INT64_MIN, INT64_MAX, zone->first};
+
+    /* Behind the last transition the rule goes on for ever; before it the file says all. */
+    if (past == zone->count && zone->rule.exists)
+        span = zone_rule_span(&zone->rule, time);
+    else if (past > 0)
+        span.offset = zone->offsets[past - 1];
+
+    /* The rule does not know where the file ends, and may say the same for before. */
+    if (past > 0 && span.from < zone->times[past - 1])
+        span.from = zone->times[past - 1];
+    if (past < zone->count)
+        span.until = zone->times[past];
+    return span;
+}
+
+/* Spans are walked from well before to well after: which of them can show it is not known
+ * beforehand. */
+struct zone_reading zone_read_local(const struct zone *zone, int64_t local)
+{
+    struct zone_reading reading = {.change = local, .gap = local};
+    struct zone_span span = zone_span(zone, local - NEAR);
+    for (;;) {
+        int64_t time = local - span.offset;
+        if (time >= span.from && time < span.until) {
+            if (reading.count++ == 0)
+                reading.first = time;
+            reading.last = time;
+        }
+        /* The gap is where local time jumps over it at the end of this span. */
+        if (span.until == INT64_MAX || span.until > local + NEAR)
+            return reading;
+        struct zone_span next = zone_span(zone, span.until);
+        if (span.until + span.offset <= local && span.until + next.offset > local) {
+            reading.change = span.until;
+            reading.gap = time;
+        }
+        span = next;
+    }
 }

@@ -3,9 +3,9 @@
  * come. It is evaluated for the years around a time, as a change can lie days beyond its
  * own year.
  */
-#include "retention/calendar_zone.h"
+#include "base/zone/zone_rule.h"
 
-#include "retention/calendar_date.h"
+#include "base/zone/date.h"
 
 /* Years looked at on either side: hours up to 167 can push a change into the next year. */
 #define YEARS_AROUND 2
@@ -76,7 +76,7 @@ static bool read_time(const char **at, int max_hours, int32_t *seconds)
 }
 
 /* "Mm.w.d", "Jn" or "n" (POSIX 8.3). */
-static bool read_day(const char **at, struct retention_change *change)
+static bool read_day(const char **at, struct zone_change *change)
 {
     if (skip_char(at, 'M')) {
         change->kind = CHANGE_WEEKDAY;
@@ -92,7 +92,7 @@ static bool read_day(const char **at, struct retention_change *change)
     return read_number(at, 0, 365, &change->day);
 }
 
-static bool read_change(const char **at, struct retention_change *change)
+static bool read_change(const char **at, struct zone_change *change)
 {
     if (!skip_char(at, ',') || !read_day(at, change))
         return false;
@@ -101,7 +101,7 @@ static bool read_change(const char **at, struct retention_change *change)
     return !skip_char(at, '/') || read_time(at, 167, &change->seconds);
 }
 
-bool retention_rule_parse(const char *text, struct retention_zone_rule *rule)
+bool zone_rule_parse(const char *text, struct zone_rule *rule)
 {
     memset(rule, 0, sizeof(*rule));
     /* An empty footer: the last transition holds for ever. */
@@ -132,26 +132,26 @@ bool retention_rule_parse(const char *text, struct retention_zone_rule *rule)
 }
 
 /* Local seconds since 1970 of a change in that year. */
-static int64_t change_time(const struct retention_change *change, int64_t year)
+static int64_t change_time(const struct zone_change *change, int64_t year)
 {
-    struct retention_date january = {year, 1, 1}; /* day 0 of CHANGE_DAY, 1 of JULIAN */
-    int64_t day = retention_date_day(january);
+    struct date january = {year, 1, 1}; /* day 0 of CHANGE_DAY, 1 of JULIAN */
+    int64_t day = date_day(january);
     if (change->kind == CHANGE_DAY) {
         day += change->day;
     } else if (change->kind == CHANGE_JULIAN) { /* 29 February has no number */
-        bool leap = retention_date_month_length(year, 2) == 29;
+        bool leap = date_month_length(year, 2) == 29;
         day += change->day - 1 + (leap && change->day >= 60 ? 1 : 0);
     } else {
         /* The first such weekday of the month, then whole weeks. */
-        struct retention_date first = {year, change->month, 1};
-        day = retention_date_day(first);
-        int skip = (change->day - retention_date_weekday(day) + 7) % 7;
+        struct date first = {year, change->month, 1};
+        day = date_day(first);
+        int skip = (change->day - date_weekday(day) + 7) % 7;
         skip += 7 * (change->week - 1);
-        while (skip >= retention_date_month_length(year, change->month))
+        while (skip >= date_month_length(year, change->month))
             skip -= 7; /* week 5 is the last one */
         day += skip;
     }
-    return day * RETENTION_DAY_SECONDS + change->seconds;
+    return day * DATE_DAY_SECONDS + change->seconds;
 }
 
 struct change_at {
@@ -169,18 +169,15 @@ static void insert(struct change_at *changes, size_t *count, int64_t time, int32
     changes[i].offset = offset;
 }
 
-struct retention_span retention_rule_span(const struct retention_zone_rule *rule,
-                                          int64_t time)
+struct zone_span zone_rule_span(const struct zone_rule *rule, int64_t time)
 {
-    struct retention_span span = {INT64_MIN, INT64_MAX, rule->standard};
+    struct zone_span span = {INT64_MIN, INT64_MAX, rule->standard};
     if (!rule->has_summer)
         return span;
 
     /* Each change is told in the time that holds before it: begin in standard time, end in
      * summer time. South of the equator the end comes first in a year. */
-    int64_t year =
-        retention_date_of(retention_floor_div(time + rule->standard, RETENTION_DAY_SECONDS))
-            .year;
+    int64_t year = date_of(date_floor_div(time + rule->standard, DATE_DAY_SECONDS)).year;
     struct change_at changes[CHANGES];
     size_t count = 0;
     for (int64_t y = year - YEARS_AROUND; y <= year + YEARS_AROUND; y++) {
