@@ -267,8 +267,9 @@ static int try_to_continue(struct transfer *t, const struct store_upload_spec *s
                            struct err *err)
 {
     /* The store says which parts it has: nothing is sent twice. */
-    *upload = store_upload_resume(t->store, spec, t->handle, &there->bytes,
-                                  &there->next_part, err);
+    struct store_resumed at;
+    *upload = store_upload_resume(t->store, spec, t->handle, &at, err);
+    *there = (struct fanout_there){at.offset, at.next_number};
     if (*upload == NULL && err->kind != ERR_NOT_FOUND)
         return -1;
     err_clear(err);
@@ -354,7 +355,7 @@ static int send_data(struct transfer *t, struct err *err)
 static int put(struct transfer *t, const char *key, const struct text *text,
                struct err *err)
 {
-    return store_put(t->store, key, text->data, text->length, false, err);
+    return store_put_new(t->store, key, text->data, text->length, err);
 }
 
 /* Data, index, then the manifest, as in a backup; then the catalog. */

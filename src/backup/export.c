@@ -118,7 +118,7 @@ static int run_special(const struct export_spec *spec, char **store, struct err 
         return err_errno(err, ERR_SYSTEM, "%s", spec->output);
     int result = run(spec, &target, store, err);
     /* A disk tells of failed writes only here; pipes and terminals have nothing to sync. */
-    if (result == 0 && fsync(target.fd) < 0 && errno != EINVAL && errno != EROFS)
+    if (result == 0 && file_sync_folder(target.fd) < 0 && errno != EROFS)
         result = err_errno(err, ERR_SYSTEM, "%s", spec->output);
     file_close(&target.fd);
     return result;

@@ -43,6 +43,15 @@ int file_read(const char *path, struct text *out, bool *absent, struct err *err)
     return received < 0 ? -1 : text_check(out, path, err);
 }
 
+/* Network and FUSE file systems answer with one of these where they have nothing to write: the
+ * name is as safe as it gets there. */
+int file_sync_folder(int fd)
+{
+    if (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == ENOSYS)
+        return 0;
+    return -1;
+}
+
 /* A name lies in its folder: without this a file may be on disk and not be found after a power
  * failure. */
 int file_sync_folder_of(const char *path, struct err *err)
@@ -52,8 +61,7 @@ int file_sync_folder_of(const char *path, struct err *err)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         result = err_errno(err, ERR_SYSTEM, "cannot open folder %s", folder);
-    else if (fsync(fd) < 0 &&
-             errno != EINVAL) /* EINVAL: the file system knows no such thing */
+    else if (file_sync_folder(fd) < 0)
         result = err_errno(err, ERR_SYSTEM, "cannot write folder %s to disk", folder);
     file_close(&fd);
     free(folder);

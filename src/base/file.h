@@ -15,6 +15,10 @@
 /* Reads a whole file into `out` (initialised by the caller; its ceiling is the limit).
  * absent may be NULL: then a missing file is ERR_NOT_FOUND. */
 int file_read(const char *path, struct text *out, bool *absent, struct err *err) MUST_USE;
+/* Brings the names in an open folder to disk: 0, or -1 with errno. A file system that knows no
+ * such thing is 0. */
+int file_sync_folder(int fd) MUST_USE;
+/* The same for the folder that holds `path`. */
 int file_sync_folder_of(const char *path, struct err *err) MUST_USE;
 /* mkdir -p with 0700; folders that exist stay as they are. */
 int file_make_folders(const char *path, struct err *err) MUST_USE;

@@ -113,17 +113,17 @@ static int finish_data(struct commit *commit, size_t index, struct err *err)
 
 static int put_index(struct commit *commit, size_t index, struct err *err)
 {
-    return store_put(fanout_target(commit->fanout, index)->store,
-                     commit->copies[index].index_key, commit->index->data,
-                     commit->index->length, false, err);
+    return store_put_new(fanout_target(commit->fanout, index)->store,
+                         commit->copies[index].index_key, commit->index->data,
+                         commit->index->length, err);
 }
 
 /* The first manifest makes the artifact complete; what fails from here on is one store. */
 static int put_manifest(struct commit *commit, size_t index, struct err *err)
 {
     struct catalog_copy *copy = &commit->copies[index];
-    if (store_put(fanout_target(commit->fanout, index)->store, commit->manifest_key,
-                  commit->manifest, strlen(commit->manifest), false, err) < 0)
+    if (store_put_new(fanout_target(commit->fanout, index)->store, commit->manifest_key,
+                      commit->manifest, strlen(commit->manifest), err) < 0)
         return -1;
     copy->state = CATALOG_COPY_COMPLETE;
     return 0;

@@ -92,7 +92,7 @@ static int try_object(struct store *store, const char *key, struct err *err)
     struct err refused = {0};
     struct text text;
     bool absent = false;
-    if (store_put(store, key, data, sizeof data, false, err) < 0)
+    if (store_put_new(store, key, data, sizeof data, err) < 0)
         return -1;
 
     /* Read back in full: a file system may take what it does not keep. */
@@ -103,7 +103,7 @@ static int try_object(struct store *store, const char *key, struct err *err)
         result = err_set(err, ERR_CORRUPT, "what comes back is not what was written");
     text_release(&text);
     /* A second put must be refused: the mark and manifests rely on it. */
-    if (result == 0 && store_put(store, key, data, sizeof data - 1, false, &refused) == 0)
+    if (result == 0 && store_put_new(store, key, data, sizeof data - 1, &refused) == 0)
         result = err_set(err, ERR_STORE,
                          "a file that exists is replaced, though it must "
                          "not be");

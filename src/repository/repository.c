@@ -103,7 +103,7 @@ int repository_mark(struct store *store, const struct store_settings *from, char
                                       .region = from->region};
     /* The mark is last: a store that has one has the page as well. */
     char *page = readme_page_text(&place);
-    int result = store_put(store, KEYS_RECOVERY, page, strlen(page), true, err);
+    int result = store_put(store, KEYS_RECOVERY, page, strlen(page), err);
     free(page);
     return result == 0 ? store_mark(store, uuid, err) : -1;
 }

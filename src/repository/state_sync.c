@@ -191,7 +191,7 @@ static int put(struct repository *repository, const struct rows *rows,
     /* Most of the time it says so already, and a PUT costs money. */
     *written = strcmp(text, present->text.data) != 0;
     if (*written)
-        result = store_put(repository->store, key, text, strlen(text), true, err);
+        result = store_put(repository->store, key, text, strlen(text), err);
     free(text);
     free(key);
     state_file_release(&state);

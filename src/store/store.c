@@ -8,14 +8,19 @@
 #include "base/memory.h"
 #include "store/store_ops.h"
 
-enum { SEGMENT_MAX = 255 };
+enum { SEGMENT_MAX = 255 }; /* of a file name (NAME_MAX); S3 alone would take more */
 
 static bool is_segment(const char *segment, size_t length)
 {
+    /* An empty one would be "a//b", which is "a/b" in a folder and another key in a
+     * bucket. */
     if (length == 0 || length > SEGMENT_MAX)
         return false;
+    /* "." and ".." leave the place that the key names, also where a proxy tidies paths
+     * up. */
     if (segment[0] == '.' && (length == 1 || (length == 2 && segment[1] == '.')))
         return false;
+    /* Control characters: listings are lines and XML, which both cannot hold them. */
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)segment[i] < 0x20 || segment[i] == 0x7F)
             return false;
@@ -26,6 +31,7 @@ static bool is_segment(const char *segment, size_t length)
 int store_check_key(const char *key, bool prefix, struct err *err)
 {
     const char *segment = key;
+    /* A prefix may end behind a '/', or be nothing at all; a key ends with a segment. */
     while (!(prefix && *segment == '\0')) {
         size_t length = strcspn(segment, "/");
         if (!is_segment(segment, length))
@@ -42,16 +48,21 @@ bool store_prefix_matches(const char *prefix, const char *key)
 {
     if (*prefix == '\0')
         return true;
+    /* Of whole segments: "p" is one key and not the beginning of "p2/x". */
     return text_ends_with(prefix, "/") ? text_starts_with(key, prefix)
                                        : strcmp(key, prefix) == 0;
 }
 
+/* What every call ends with. A run has several stores: which one it was is said in front
+ * of what went wrong. */
 static int named(const struct store *store, int result, struct err *err)
 {
     if (result < 0)
         err_context(err, "store \"%s\"", store->name);
     return result;
 }
+
+/* ---- the handle ---- */
 
 void store_close(struct store *store)
 {
@@ -69,6 +80,8 @@ const char *store_type_name(const struct store *store)
     return store->ops->type;
 }
 
+/* Of the few who must know: what a folder cannot do (a presigned URL), or need not
+ * (keys). */
 bool store_is_dir(const struct store *store)
 {
     return strcmp(store->ops->type, "dir") == 0;
@@ -96,13 +109,33 @@ int64_t store_clock_offset(struct store *store, bool *known)
     return store->ops->clock_offset != NULL ? store->ops->clock_offset(store, known) : 0;
 }
 
-int store_put(struct store *store, const char *key, const void *data, size_t size,
-              bool overwrite, struct err *err)
+struct s3_client *store_s3_client(struct store *store)
 {
-    int result = store_check_key(key, false, err);
-    if (result == 0)
-        result = store->ops->put(store, key, data, size, overwrite, err);
-    return named(store, result, err);
+    return store->ops->s3_client != NULL ? store->ops->s3_client(store) : NULL;
+}
+
+/* ---- small objects ---- */
+
+/* The two ways to write have names of their own: a bare `true` at the end of a call
+ * would not tell a reader which of them may destroy something. */
+static int put_object(struct store *store, const struct store_put *put, struct err *err)
+{
+    bool may = store_check_key(put->key, false, err) == 0;
+    return named(store, may ? store->ops->put(store, put, err) : -1, err);
+}
+
+int store_put(struct store *store, const char *key, const void *data, size_t size,
+              struct err *err)
+{
+    struct store_put put = {.key = key, .data = data, .size = size, .overwrite = true};
+    return put_object(store, &put, err);
+}
+
+int store_put_new(struct store *store, const char *key, const void *data, size_t size,
+                  struct err *err)
+{
+    struct store_put put = {.key = key, .data = data, .size = size};
+    return put_object(store, &put, err);
 }
 
 int store_get(struct store *store, const char *key, struct text *out, bool *absent,
@@ -132,21 +165,19 @@ void store_object_release(struct store_object *object)
 int store_stat(struct store *store, const char *key, struct store_object *out, bool *absent,
                struct err *err)
 {
+    /* Set here, so that a kind need not care after an error, and callers may release it. */
     *absent = false;
     *out = (struct store_object){0};
-    int result = store_check_key(key, false, err);
-    if (result == 0)
-        result = store->ops->stat(store, key, out, absent, err);
-    return named(store, result, err);
+    bool may = store_check_key(key, false, err) == 0;
+    return named(store, may ? store->ops->stat(store, key, out, absent, err) : -1, err);
 }
 
 int store_list(struct store *store, const char *prefix, store_each each, void *context,
                struct err *err)
 {
-    int result = store_check_key(prefix, true, err);
-    if (result == 0)
-        result = store->ops->list(store, prefix, each, context, err);
-    return named(store, result, err);
+    bool may = store_check_key(prefix, true, err) == 0;
+    return named(store, may ? store->ops->list(store, prefix, each, context, err) : -1,
+                 err);
 }
 
 int store_remove(struct store *store, const char *key, struct store_removed *out,
@@ -162,6 +193,20 @@ int store_remove(struct store *store, const char *key, struct store_removed *out
     return named(store, result, err);
 }
 
+char *store_presign(struct store *store, const char *key, int64_t seconds, int64_t *expires,
+                    struct err *err)
+{
+    char *url = NULL;
+    if (store->ops->presign == NULL)
+        err_set(err, ERR_USAGE, "a folder has no URLs to hand out");
+    else if (store_check_key(key, false, err) == 0)
+        url = store->ops->presign(store, key, seconds, expires, err);
+    named(store, url == NULL ? -1 : 0, err);
+    return url;
+}
+
+/* ---- uploads ---- */
+
 struct store_upload *store_upload_begin(struct store *store,
                                         const struct store_upload_spec *spec,
                                         struct err *err)
@@ -173,14 +218,16 @@ struct store_upload *store_upload_begin(struct store *store,
     return upload;
 }
 
+/* The handle is not looked at here: it is the kind's own word, and each knows its own. */
 struct store_upload *store_upload_resume(struct store *store,
                                          const struct store_upload_spec *spec,
-                                         const char *handle, uint64_t *offset,
-                                         unsigned *next_number, struct err *err)
+                                         const char *handle, struct store_resumed *at,
+                                         struct err *err)
 {
     struct store_upload *upload = NULL;
+    *at = (struct store_resumed){.next_number = 1};
     if (store_check_key(spec->key, false, err) == 0)
-        upload = store->ops->upload_resume(store, spec, handle, offset, next_number, err);
+        upload = store->ops->upload_resume(store, spec, handle, at, err);
     named(store, upload == NULL ? -1 : 0, err);
     return upload;
 }
@@ -202,6 +249,7 @@ int store_upload_finish(struct store_upload *upload, struct store_object *out,
 {
     struct store *store = upload->store;
     struct store_object object = {0};
+    /* Kinds always fill one in; most callers only want to know that it is there. */
     int result = store->ops->upload_finish(upload, &object, err);
     if (out != NULL)
         *out = object;
@@ -215,6 +263,7 @@ bool store_upload_discard(struct store_upload *upload)
     return upload == NULL || upload->store->ops->upload_discard(upload);
 }
 
+/* What is left over is a matter of `sweep`, which finds it by the handle in the catalog. */
 void store_upload_free(struct store_upload *upload)
 {
     (void)store_upload_discard(upload);
@@ -222,6 +271,7 @@ void store_upload_free(struct store_upload *upload)
 
 struct store_part_rules store_part_rules(const struct store *store)
 {
+    /* Zeros are no limits: a folder takes parts of any size and number. */
     struct store_part_rules none = {0};
     return store->ops->part_rules != NULL ? store->ops->part_rules(store) : none;
 }
@@ -229,20 +279,19 @@ struct store_part_rules store_part_rules(const struct store *store)
 int store_list_pending(struct store *store, const char *prefix, store_each_pending each,
                        void *context, struct err *err)
 {
-    int result = store_check_key(prefix, true, err);
-    if (result == 0)
-        result = store->ops->list_pending(store, prefix, each, context, err);
-    return named(store, result, err);
+    bool may = store_check_key(prefix, true, err) == 0;
+    return named(
+        store, may ? store->ops->list_pending(store, prefix, each, context, err) : -1, err);
 }
 
 int store_abort_pending(struct store *store, const char *key, const char *handle,
                         struct err *err)
 {
-    int result = store_check_key(key, false, err);
-    if (result == 0)
-        result = store->ops->abort_pending(store, key, handle, err);
-    return named(store, result, err);
+    bool may = store_check_key(key, false, err) == 0;
+    return named(store, may ? store->ops->abort_pending(store, key, handle, err) : -1, err);
 }
+
+/* ---- downloads ---- */
 
 struct store_download *store_download_begin(struct store *store, const char *key,
                                             uint64_t offset, uint64_t length,
@@ -272,21 +321,4 @@ void store_download_free(struct store_download *download)
 {
     if (download != NULL)
         download->store->ops->download_free(download);
-}
-
-char *store_presign(struct store *store, const char *key, int64_t seconds, int64_t *expires,
-                    struct err *err)
-{
-    char *url = NULL;
-    if (store->ops->presign == NULL)
-        err_set(err, ERR_USAGE, "a folder has no URLs to hand out");
-    else if (store_check_key(key, false, err) == 0)
-        url = store->ops->presign(store, key, seconds, expires, err);
-    named(store, url == NULL ? -1 : 0, err);
-    return url;
-}
-
-struct s3_client *store_s3_client(struct store *store)
-{
-    return store->ops->s3_client != NULL ? store->ops->s3_client(store) : NULL;
 }

@@ -58,10 +58,13 @@ struct store *store_cleaner(struct store *store) MUST_USE;
 int64_t store_clock_offset(struct store *store, bool *known);
 
 /* ---- small objects (index, manifest, state, mark) ---- */
-/* overwrite false: an existing key is ERR_STORE where the store can tell; in a bucket one
- * with these very bytes is taken for ours (a PUT whose answer was lost). */
+/* Over what is there. */
 int store_put(struct store *store, const char *key, const void *data, size_t size,
-              bool overwrite, struct err *err) MUST_USE;
+              struct err *err) MUST_USE;
+/* An existing key is ERR_STORE where the store can tell; in a bucket one with these very
+ * bytes is taken for ours (a PUT whose answer was lost). */
+int store_put_new(struct store *store, const char *key, const void *data, size_t size,
+                  struct err *err) MUST_USE;
 int store_get(struct store *store, const char *key, struct text *out, bool *absent,
               struct err *err) MUST_USE;
 
@@ -110,8 +113,8 @@ struct store_upload *store_upload_begin(struct store *store,
                                         const struct store_upload_spec *spec,
                                         struct err *err) MUST_USE;
 /* Parts come in order: number and offset follow the one before, and only the last may be
- * short. Takes its own reference and returns at once; only in a bucket, with part 2, it waits
- * until the upload is open. An earlier part's failure is reported here, for good. */
+ * short. Takes its own reference and returns at once; only in a bucket, with part 2, it
+ * waits until the upload is open. An earlier part's failure is reported here, for good. */
 int store_upload_part(struct store_upload *upload, struct part *part,
                       struct err *err) MUST_USE;
 /* Waits until every part given is stored; nothing is visible yet. */
@@ -123,18 +126,23 @@ int store_upload_finish(struct store_upload *upload, struct store_object *out,
 bool store_upload_discard(struct store_upload *upload);
 /* What is unfinished is undone (abort, unlink). NULL-safe. */
 void store_upload_free(struct store_upload *upload);
-/* Continues an upload at `*offset` (out): bytes that are already there, part numbers go on
- * from *next_number. ERR_NOT_FOUND: no such. Nobody has checked those bytes: compare the
- * hash of the whole once it is finished. A failure leaves it as it was. */
+/* Where an upload goes on. */
+struct store_resumed {
+    uint64_t offset;      /* bytes that are there already */
+    unsigned next_number; /* of the part that comes next */
+};
+/* Continues one. ERR_NOT_FOUND: no such. Nobody has checked the bytes that are there:
+ * compare the hash of the whole once it is finished. A failure leaves it as it was. */
 struct store_upload *store_upload_resume(struct store *store,
                                          const struct store_upload_spec *spec,
-                                         const char *handle, uint64_t *offset,
-                                         unsigned *next_number, struct err *err) MUST_USE;
+                                         const char *handle, struct store_resumed *at,
+                                         struct err *err) MUST_USE;
 /* Rules for the sizes of parts (a dir has none: the widest). */
 struct store_part_rules store_part_rules(const struct store *store);
 
-/* A dir: key and handle are both the path of the temp file, `data/…/.<id>.part`, which does
- * not tell the final key (keys_parse tells the id); initiated is when it was last written. */
+/* A dir: key and handle are both the path of the temp file, `data/…/.<id>.part`, which
+ * does not tell the final key (keys_parse tells the id); initiated is when it was last
+ * written. */
 struct store_pending {
     char *key;
     char *handle;

@@ -24,7 +24,8 @@ struct store_dir {
     char *path;
 };
 
-/* Makes errno an error: "cannot WHAT PATH/KEY: reason" and a hint. key may be "". Returns -1. */
+/* Makes errno an error: "cannot WHAT PATH/KEY: reason" and a hint. key may be "".
+ * Returns -1. */
 int store_dir_fail(const struct store_dir *dir, const char *what, const char *key,
                    struct err *err);
 
@@ -39,6 +40,10 @@ int store_dir_open_folder(const struct store_dir *dir, const char *key, bool mak
 const char *store_dir_leaf(const char *key);
 /* fsync of all folders from the one that holds `key` up to the root. */
 int store_dir_sync(const struct store_dir *dir, const char *key, struct err *err) MUST_USE;
+/* Unlinks one file and makes that durable, then tidies up; absent is success. -1 with
+ * the error, and errno of the unlink (0: it was done, and is not on disk for sure). */
+int store_dir_unlink(const struct store_dir *dir, const char *key,
+                     struct err *err) MUST_USE;
 /* Removes the folders above `key` that are empty, never the root. Trouble is no error: an
  * empty folder harms nobody. */
 void store_dir_tidy(const struct store_dir *dir, const char *key);
@@ -51,7 +56,8 @@ struct store_dir_file {
     char *temp; /* leaf: ".<id>.part", or ".<id>.<8 hex digits>.part" of a small object */
     int folder; /* fd */
     int fd;
-    bool visible; /* committed: nothing to undo */
+    uint64_t size; /* when it was opened: 0 of a new one */
+    bool visible;  /* committed: nothing to undo */
 };
 enum { STORE_DIR_TEMP_SIZE = 48 };
 /* Is it the leaf of a temp file? */
@@ -59,10 +65,10 @@ bool store_dir_is_temp(const char *leaf);
 /* Temp file of an upload: ".<id>.part". One that is there already is ERR_STORE. */
 int store_dir_file_create(const struct store_dir *dir, const char *key, const char *temp,
                           struct store_dir_file *file, struct err *err) MUST_USE;
-/* An existing one, to go on writing at its end; *size. ERR_NOT_FOUND when it is gone. */
+/* An existing one, to go on writing at its end, which is file->size. ERR_NOT_FOUND when
+ * it is gone. */
 int store_dir_file_reopen(const struct store_dir *dir, const char *key, const char *temp,
-                          struct store_dir_file *file, uint64_t *size,
-                          struct err *err) MUST_USE;
+                          struct store_dir_file *file, struct err *err) MUST_USE;
 /* The relative path of its temp file, heap: the handle of a pending upload. */
 char *store_dir_file_handle(const struct store_dir_file *file) MUST_USE;
 int store_dir_file_write(struct store_dir_file *file, const void *data, size_t size,
@@ -81,8 +87,7 @@ struct store_upload *store_dir_upload_begin(struct store *store,
                                             struct err *err) MUST_USE;
 struct store_upload *store_dir_upload_resume(struct store *store,
                                              const struct store_upload_spec *spec,
-                                             const char *handle, uint64_t *offset,
-                                             unsigned *next_number,
+                                             const char *handle, struct store_resumed *at,
                                              struct err *err) MUST_USE;
 int store_dir_upload_part(struct store_upload *upload, struct part *part,
                           struct err *err) MUST_USE;

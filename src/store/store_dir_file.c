@@ -29,6 +29,7 @@ bool store_dir_is_temp(const char *leaf)
     char id[ULID_SIZE];
     if (leaf[0] != '.' || strlen(leaf) < 1 + ULID_LENGTH)
         return false;
+    /* Strictly: what looks like one is removed by a sweep. */
     memcpy(id, leaf + 1, ULID_LENGTH);
     id[ULID_LENGTH] = '\0';
     const char *rest = leaf + 1 + ULID_LENGTH;
@@ -54,6 +55,7 @@ int store_dir_file_create(const struct store_dir *dir, const char *key, const ch
         file_close(&file->folder);
         if (store_dir_open_folder(dir, key, true, &file->folder, err) < 0)
             break;
+        /* O_EXCL: two that write one artifact would mix their bytes. */
         file->fd = openat(file->folder, temp,
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file->fd < 0 && errno != ENOENT)
@@ -68,11 +70,12 @@ int store_dir_file_create(const struct store_dir *dir, const char *key, const ch
 }
 
 int store_dir_file_reopen(const struct store_dir *dir, const char *key, const char *temp,
-                          struct store_dir_file *file, uint64_t *size, struct err *err)
+                          struct store_dir_file *file, struct err *err)
 {
     struct stat status;
     init(file, dir, key, temp);
     int result = store_dir_open_folder(dir, key, false, &file->folder, err);
+    /* O_APPEND: it goes on at the end, wherever that is. */
     if (result == 0 && file->folder >= 0)
         file->fd = openat(file->folder, temp, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     if (result == 0 && file->fd < 0)
@@ -82,7 +85,7 @@ int store_dir_file_reopen(const struct store_dir *dir, const char *key, const ch
     if (result == 0 && fstat(file->fd, &status) < 0)
         result = store_dir_fail(dir, "read the temp file of", key, err);
     if (result == 0)
-        *size = (uint64_t)status.st_size;
+        file->size = (uint64_t)status.st_size;
     /* A failed resume leaves what is there for the next try. */
     file->visible = result < 0;
     if (result < 0)
@@ -90,6 +93,8 @@ int store_dir_file_reopen(const struct store_dir *dir, const char *key, const ch
     return result;
 }
 
+/* The folder of the key with the temp name in it: all that a later process needs to find
+ * it. */
 char *store_dir_file_handle(const struct store_dir_file *file)
 {
     size_t folder = (size_t)(store_dir_leaf(file->key) - file->key);
@@ -142,6 +147,7 @@ int store_dir_file_commit(struct store_dir_file *file, bool overwrite, struct er
     file->fd = -1;
     if (closed < 0)
         return store_dir_fail(file->dir, "write", file->key, err);
+    /* From here on it has its name, whether or not that is on disk yet. */
     int renamed = overwrite ? renameat(file->folder, file->temp, file->folder, leaf)
                             : rename_new(file->folder, file->temp, leaf);
     if (renamed < 0 && errno == EEXIST)
@@ -149,6 +155,8 @@ int store_dir_file_commit(struct store_dir_file *file, bool overwrite, struct er
     if (renamed < 0)
         return store_dir_fail(file->dir, "rename the temp file to", file->key, err);
     if (store_dir_sync(file->dir, file->key, err) < 0) {
+        /* A name that may be lost with the power is none. What was overwritten cannot be
+         * brought back, so that there the new one stays. */
         if (!overwrite)
             unlinkat(file->folder, leaf, 0);
         return -1;
@@ -160,6 +168,7 @@ int store_dir_file_commit(struct store_dir_file *file, bool overwrite, struct er
 bool store_dir_file_release(struct store_dir_file *file)
 {
     bool clean = true;
+    /* Given up: the temp file goes, and the folders that were made for it alone. */
     if (!file->visible && file->folder >= 0 && file->temp != NULL) {
         clean = unlinkat(file->folder, file->temp, 0) == 0 || errno == ENOENT;
         store_dir_tidy(file->dir, file->key);

@@ -25,7 +25,7 @@ struct walk {
     const char *prefix;
     struct text path; /* relative, of where we are */
     unsigned depth;
-    /* 0, or the value that ends the walk */
+    /* 0, or the value that ends the walk; which of the next two it calls is its affair */
     int (*each_file)(struct walk *walk, const struct stat *status, struct err *err);
     store_each each;
     store_each_pending each_pending;
@@ -39,20 +39,17 @@ static bool is_wanted(const struct walk *walk)
 {
     size_t length = walk->path.length;
     size_t prefix = strlen(walk->prefix);
+    /* As deep as the prefix or deeper: it is what was asked for, or nothing of it is. */
     if (length >= prefix)
         return store_prefix_matches(walk->prefix, walk->path.data);
+    /* Above it: only the one folder that the way to it leads through. */
     return strncmp(walk->prefix, walk->path.data, length) == 0 &&
            walk->prefix[length] == '/';
 }
 
-/* Made by mkfs for root alone, where the store is a whole file system. */
-static bool is_foreign(const struct walk *walk)
-{
-    return strcmp(walk->path.data, "lost+found") == 0;
-}
-
 static int enter(struct walk *walk, int parent, const char *name, struct err *err)
 {
+    /* Each level holds a descriptor open, and a file system may be mounted into itself. */
     if (walk->depth == DEPTH_MAX)
         return err_set(err, ERR_STORE, "%s/%s: folders in folders, deeper than %d",
                        walk->dir->path, walk->path.data, DEPTH_MAX);
@@ -61,6 +58,7 @@ static int enter(struct walk *walk, int parent, const char *name, struct err *er
         return 0; /* removed since */
     if (fd < 0)
         return store_dir_fail(walk->dir, "list folder", walk->path.data, err);
+    /* A folder's path ends in '/', as prefixes do; the caller takes it off again. */
     text_add_char(&walk->path, '/');
     walk->depth++;
     int result = walk_folder(walk, fd, err);
@@ -71,11 +69,15 @@ static int enter(struct walk *walk, int parent, const char *name, struct err *er
 static int visit(struct walk *walk, int parent, const char *name, struct err *err)
 {
     struct stat status;
+    /* Gone since readdir named it: another process removes as well. */
     if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0
                                : store_dir_fail(walk->dir, "read", walk->path.data, err);
+    /* lost+found is made by mkfs for root alone, where the store is a whole file system:
+     * that it cannot be read says nothing of ours. */
     if (S_ISDIR(status.st_mode))
-        return is_foreign(walk) ? 0 : enter(walk, parent, name, err);
+        return strcmp(walk->path.data, "lost+found") == 0 ? 0
+                                                          : enter(walk, parent, name, err);
     /* Links and devices are none of ours: we make only files. */
     bool ours =
         S_ISREG(status.st_mode) && store_prefix_matches(walk->prefix, walk->path.data);
@@ -84,6 +86,7 @@ static int visit(struct walk *walk, int parent, const char *name, struct err *er
 
 static int walk_entry(struct walk *walk, int parent, const char *name, struct err *err)
 {
+    /* The path grows on the way down and is cut back here, on the way up. */
     size_t length = walk->path.length;
     int result = 0;
     text_add(&walk->path, name);
@@ -99,6 +102,7 @@ static int walk_entry(struct walk *walk, int parent, const char *name, struct er
 /* Takes fd. */
 static int walk_folder(struct walk *walk, int fd, struct err *err)
 {
+    /* From here on fd is the stream's: closedir closes it. */
     DIR *folder = fdopendir(fd);
     int result = 0;
     if (folder == NULL) {
@@ -125,6 +129,7 @@ static int walk_folder(struct walk *walk, int fd, struct err *err)
 
 static int walk_all(struct walk *walk, struct err *err)
 {
+    /* A root that is gone is an error: an empty listing would read as "all is missing". */
     int fd = store_dir_open_root(walk->dir, err);
     if (fd < 0)
         return -1;
@@ -135,6 +140,7 @@ static int walk_all(struct walk *walk, struct err *err)
     return result;
 }
 
+/* All but the temp files: those are uploads under way, or what is left of one. */
 static int give_object(struct walk *walk, const struct stat *status, struct err *err)
 {
     struct store_object object = {.key = walk->path.data,
@@ -180,20 +186,11 @@ int store_dir_list_pending(struct store *store, const char *prefix, store_each_p
 int store_dir_abort_pending(struct store *store, const char *key, const char *handle,
                             struct err *err)
 {
-    const struct store_dir *dir = (const struct store_dir *)store;
-    int folder = -1;
+    /* It comes from a row of the catalog, and is a path: nothing but a temp file of ours
+     * may be unlinked by it. */
     if (store_check_key(handle, false, err) < 0)
         return -1;
     if (!store_dir_is_temp(store_dir_leaf(handle)))
         return err_set(err, ERR_STORE, "%s: \"%s\" is no temp file of pgkeep", key, handle);
-    int result = store_dir_open_folder(dir, handle, false, &folder, err);
-    if (result == 0 && folder >= 0 && unlinkat(folder, store_dir_leaf(handle), 0) < 0 &&
-        errno != ENOENT)
-        result = store_dir_fail(dir, "remove", handle, err);
-    if (result == 0 && folder >= 0 && fsync(folder) < 0 && errno != EINVAL)
-        result = store_dir_fail(dir, "write to disk the folder of", handle, err);
-    file_close(&folder);
-    if (result == 0)
-        store_dir_tidy(dir, handle);
-    return result;
+    return store_dir_unlink((const struct store_dir *)store, handle, err);
 }

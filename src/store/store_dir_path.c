@@ -18,8 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* ROUNDS: a race may be lost to a clean-up now and then, but not a hundred times in
+ * turn. */
 enum { SEGMENT_SIZE = 256, ROUNDS = 100 };
 
+/* What a person can do about it; the reason itself is strerror's. */
 static const struct {
     int number;
     const char *hint;
@@ -39,6 +42,7 @@ static const struct {
 int store_dir_fail(const struct store_dir *dir, const char *what, const char *key,
                    struct err *err)
 {
+    /* Kept, because some callers ask what it was, and what is called here may change it. */
     int number = errno;
     err_errno(err, ERR_STORE, "cannot %s %s%s%s", what, dir->path, *key ? "/" : "", key);
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
@@ -49,6 +53,7 @@ int store_dir_fail(const struct store_dir *dir, const char *what, const char *ke
     return -1;
 }
 
+/* Without O_NOFOLLOW: that the root is a link is the user's affair (store_dir.h). */
 int store_dir_open_root(const struct store_dir *dir, struct err *err)
 {
     int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,13 +70,15 @@ const char *store_dir_leaf(const char *key)
     return slash == NULL ? key : slash + 1;
 }
 
-/* Opens one folder in `parent`. -1 with errno; ENOENT when it is absent and not to be made. */
+/* Opens one folder in `parent`. -1 with errno; ENOENT when it is absent and not to be
+ * made. */
 static int open_segment(int parent, const char *segment, bool make)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     int fd = openat(parent, segment, flags);
     if (fd >= 0 || errno != ENOENT || !make)
         return fd;
+    /* EEXIST: another upload made it a moment ago, which is as good. */
     if (mkdirat(parent, segment, 0700) < 0 && errno != EEXIST)
         return -1;
     return openat(parent, segment, flags);
@@ -86,6 +93,7 @@ static int descend(int *fd, const char **rest, bool make)
         errno = ENAMETOOLONG;
         return -1;
     }
+    /* The one above is closed only when the one below is open: it is the way to it. */
     memcpy(segment, *rest, length);
     segment[length] = '\0';
     int next = open_segment(*fd, segment, make);
@@ -108,6 +116,8 @@ int store_dir_open_folder(const struct store_dir *dir, const char *key, bool mak
     for (int round = 1; rest < leaf;) {
         if (descend(fd, &rest, make) == 0)
             continue;
+        /* A folder that is not there is an answer, unless it should have been made just
+         * now. */
         bool absent = errno == ENOENT && !make;
         bool raced = errno == ENOENT && make && round++ < ROUNDS;
         file_close(fd);
@@ -131,9 +141,10 @@ int store_dir_sync(const struct store_dir *dir, const char *key, struct err *err
     const char *rest = key;
     int fd = store_dir_open_root(dir, err);
     int result = fd < 0 ? -1 : 0;
+    /* All of them, also those that were there before: whoever made one may not have
+     * synced it. */
     while (result == 0) {
-        /* EINVAL: the file system knows no such thing. */
-        if (fsync(fd) < 0 && errno != EINVAL)
+        if (file_sync_folder(fd) < 0)
             result = store_dir_fail(dir, "write to disk the folder of", key, err);
         else if (rest >= leaf)
             break;
@@ -144,10 +155,31 @@ int store_dir_sync(const struct store_dir *dir, const char *key, struct err *err
     return result;
 }
 
+int store_dir_unlink(const struct store_dir *dir, const char *key, struct err *err)
+{
+    int folder = -1, number = 0;
+    int result = store_dir_open_folder(dir, key, false, &folder, err);
+    if (result == 0 && folder >= 0 && unlinkat(folder, store_dir_leaf(key), 0) < 0 &&
+        errno != ENOENT) {
+        result = store_dir_fail(dir, "remove", key, err);
+        number = errno;
+    }
+    /* Also when it was gone: an earlier run may have died before this, and whoever hears
+     * "removed" forgets the row that names it. */
+    if (result == 0 && folder >= 0 && file_sync_folder(folder) < 0)
+        result = store_dir_fail(dir, "write to disk the folder of", key, err);
+    file_close(&folder);
+    if (result == 0)
+        store_dir_tidy(dir, key);
+    errno = number;
+    return result;
+}
+
 void store_dir_tidy(const struct store_dir *dir, const char *key)
 {
     char *path = memory_strdup(key);
     struct err ignored = {0};
+    /* From the innermost up, as far as they are empty. */
     for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
         int parent = -1;
         *slash = '\0';
@@ -157,8 +189,9 @@ void store_dir_tidy(const struct store_dir *dir, const char *key)
          * this. */
         bool removed =
             parent >= 0 && unlinkat(parent, store_dir_leaf(path), AT_REMOVEDIR) == 0;
+        /* One that is gone already may have left an empty one above it. */
         bool go_on = removed || parent < 0 || errno == ENOENT;
-        if (removed && fsync(parent) < 0)
+        if (removed && file_sync_folder(parent) < 0)
             go_on = false;
         file_close(&parent);
         if (!go_on)

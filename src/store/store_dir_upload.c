@@ -32,6 +32,7 @@ static void *write_parts(void *argument)
 {
     struct dir_upload *upload = argument;
     struct part *part;
+    /* Until the queue is closed and empty. */
     while ((part = chan_pop(&upload->queue)) != NULL) {
         struct err err = {0};
         /* After a failure the rest is only let go of: its buffers are wanted elsewhere. */
@@ -40,6 +41,8 @@ static void *write_parts(void *argument)
         pthread_mutex_unlock(&upload->lock);
         int result =
             skip ? 0 : store_dir_file_write(&upload->file, part->data, part->size, &err);
+        /* Its buffer goes back before anybody hears of it: who waits may end the pool at
+         * once. */
         part_release(part);
         pthread_mutex_lock(&upload->lock);
         if (result < 0)
@@ -55,6 +58,7 @@ static struct dir_upload *new_upload(struct store *store)
 {
     struct dir_upload *upload = memory_zalloc(sizeof *upload);
     upload->upload.store = store;
+    /* Nothing to undo yet, should it be given up before it has a file. */
     upload->file = (struct store_dir_file){.folder = -1, .fd = -1, .visible = true};
     chan_init(&upload->queue, QUEUE);
     pthread_mutex_init(&upload->lock, NULL);
@@ -83,6 +87,8 @@ struct store_upload *store_dir_upload_begin(struct store *store,
 {
     struct dir_upload *upload = new_upload(store);
     char temp[STORE_DIR_TEMP_SIZE];
+    /* By the artifact alone: a second try of the same one finds that the first still
+     * writes. */
     snprintf(temp, sizeof temp, ".%s.part", spec->id);
     int result = ulid_is_valid(spec->id)
                      ? 0
@@ -98,21 +104,22 @@ struct store_upload *store_dir_upload_begin(struct store *store,
 
 struct store_upload *store_dir_upload_resume(struct store *store,
                                              const struct store_upload_spec *spec,
-                                             const char *handle, uint64_t *offset,
-                                             unsigned *next_number, struct err *err)
+                                             const char *handle, struct store_resumed *at,
+                                             struct err *err)
 {
     struct dir_upload *upload = new_upload(store);
     const char *temp = store_dir_leaf(handle);
     size_t folder = (size_t)(temp - handle);
+    /* A temp file in the very folder of the key: no other file is ever appended to. */
     bool beside = folder == (size_t)(store_dir_leaf(spec->key) - spec->key) &&
                   strncmp(handle, spec->key, folder) == 0 && store_dir_is_temp(temp);
     int result = beside ? store_dir_file_reopen((struct store_dir *)store, spec->key, temp,
-                                                &upload->file, offset, err)
+                                                &upload->file, err)
                         : err_set(err, ERR_NOT_FOUND, "\"%s\" is not an upload of %s",
                                   handle, spec->key);
     if (result == 0 && start(upload, spec, err) == 0) {
-        upload->given = *offset;
-        *next_number = 1;
+        /* Parts have no numbers in a file: they go on by their offset alone. */
+        upload->given = at->offset = upload->file.size;
         return &upload->upload;
     }
     upload->file.visible = true; /* what is there stays for the next try */
@@ -123,6 +130,8 @@ struct store_upload *store_dir_upload_resume(struct store *store,
 int store_dir_upload_part(struct store_upload *base, struct part *part, struct err *err)
 {
     struct dir_upload *upload = (struct dir_upload *)base;
+    /* The file is written from the front to the back: a gap would be filled with what
+     * comes next. */
     if (part->offset != upload->given)
         return err_set(err, ERR_STORE, "part %u begins at byte %llu and not at %llu",
                        part->number, (unsigned long long)part->offset,
@@ -163,9 +172,11 @@ int store_dir_upload_wait(struct store_upload *base, struct err *err)
     struct dir_upload *upload = (struct dir_upload *)base;
     if (drain(upload, err) < 0)
         return -1;
-    /* A write that the kernel could not bring to disk is told by fsync, once. Remember it. */
+    /* A write that the kernel could not bring to disk is told by fsync, once. Remember
+     * it. */
     if (store_dir_file_sync(&upload->file, err) == 0)
         return 0;
+    /* Else the next fsync would say that all is well. */
     pthread_mutex_lock(&upload->lock);
     upload->failure = *err;
     pthread_mutex_unlock(&upload->lock);
@@ -177,9 +188,11 @@ int store_dir_upload_finish(struct store_upload *base, struct store_object *out,
 {
     struct dir_upload *upload = (struct dir_upload *)base;
     bool absent = false;
+    /* On disk first, then the name. */
     if (store_dir_upload_wait(base, err) < 0 ||
         store_dir_file_commit(&upload->file, false, err) < 0)
         return -1;
+    /* What lies there now, as a reader will find it, and not what we believe we wrote. */
     if (base->store->ops->stat(base->store, upload->file.key, out, &absent, err) < 0)
         return -1;
     if (absent || out->size != upload->given) {
@@ -200,6 +213,7 @@ bool store_dir_upload_discard(struct store_upload *base)
     chan_close(&upload->queue);
     if (upload->running)
         pthread_join(upload->thread, NULL);
+    /* Nobody writes any more: an unfinished file can go. */
     bool clean = store_dir_file_release(&upload->file);
     chan_release(&upload->queue);
     pthread_cond_destroy(&upload->changed);

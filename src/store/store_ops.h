@@ -13,6 +13,14 @@
 
 #define STORE_MARK_KEY "pgkeep-store.json"
 
+/* A small object that is to be written. */
+struct store_put {
+    const char *key;
+    const void *data;
+    size_t size;
+    bool overwrite; /* else store_put_new */
+};
+
 struct store_ops {
     const char *type;
     void (*close)(struct store *store);
@@ -20,8 +28,7 @@ struct store_ops {
     void (*set_retry_time)(struct store *store, int64_t retry_time_ms); /* may be NULL */
     struct store *(*cleaner)(struct store *store);
     int64_t (*clock_offset)(struct store *store, bool *known); /* may be NULL */
-    int (*put)(struct store *store, const char *key, const void *data, size_t size,
-               bool overwrite, struct err *err);
+    int (*put)(struct store *store, const struct store_put *put, struct err *err);
     int (*get)(struct store *store, const char *key, struct text *out, bool *absent,
                struct err *err);
     int (*stat)(struct store *store, const char *key, struct store_object *out,
@@ -35,8 +42,8 @@ struct store_ops {
                                          struct err *err);
     struct store_upload *(*upload_resume)(struct store *store,
                                           const struct store_upload_spec *spec,
-                                          const char *handle, uint64_t *offset,
-                                          unsigned *next_number, struct err *err);
+                                          const char *handle, struct store_resumed *at,
+                                          struct err *err);
     int (*upload_part)(struct store_upload *upload, struct part *part, struct err *err);
     int (*upload_wait)(struct store_upload *upload, struct err *err);
     int (*upload_finish)(struct store_upload *upload, struct store_object *out,

@@ -84,6 +84,8 @@ static struct schedule wanted(const struct store_part_rules *rules, uint64_t est
     uint64_t count = rules->max_parts != 0 ? rules->max_parts : UINT32_MAX;
     struct schedule s = {.count = count, .first_count = count, .step_count = 1};
     if (rules->uniform && estimate == 0) {
+        /* One size for all, chosen before anything is known: a little memory for a long
+         * reach. */
         s.first_size =
             smaller(larger(spread(UNIFORM_UNKNOWN * WHOLE, count), UNIFORM_UNKNOWN),
                     UNIFORM_LARGEST);
@@ -93,10 +95,12 @@ static struct schedule wanted(const struct store_part_rules *rules, uint64_t est
         s.first_size = spread(estimate, share(count, UNIFORM));
         s.largest = UINT64_MAX;
     } else if (estimate == 0) {
+        /* Anything may come: begin with the least, and double while the numbers last. */
         s.first_size = SMALLEST;
         s.largest = LARGEST_UNKNOWN;
         s.first_count = s.step_count = share(count, UNKNOWN_STEP);
     } else {
+        /* What is expected in equal parts, and doubling beyond it should it be wrong. */
         s.first_count = share(count, EXPECTED);
         s.step_count = share(count, BEYOND_STEP);
         s.first_size = spread(estimate, s.first_count);
@@ -113,6 +117,7 @@ static bool schedule_of(const struct store_part_rules *rules, uint64_t estimate,
     uint64_t most = rules->max_size != 0 ? rules->max_size : UINT64_MAX;
     if (rules->min_size > most)
         return false;
+    /* Within the provider's limits; the largest is never below the first. */
     s.first_size = larger(s.first_size, larger(SMALLEST, rules->min_size));
     s.first_size = smaller(s.first_size, most);
     s.largest = smaller(larger(s.largest, s.first_size), most);
@@ -120,6 +125,8 @@ static bool schedule_of(const struct store_part_rules *rules, uint64_t estimate,
     return true;
 }
 
+/* So many times, as far as the largest; halved before it is compared, since twice could
+ * overflow. */
 static uint64_t doubled(const struct schedule *s, uint64_t times)
 {
     uint64_t size = s->first_size;

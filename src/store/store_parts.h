@@ -20,8 +20,9 @@ struct store_part_rules {
 /* Rules that hold both. */
 struct store_part_rules store_parts_merge(struct store_part_rules a,
                                           struct store_part_rules b);
-/* Size of part `number` (from 1) for an estimate of the stored bytes (0: unknown). 0: there is no
- * such part, the stream is too long for these rules: fail and abort, never finish short. */
+/* Size of part `number` (from 1) for an estimate of the stored bytes (0: unknown). 0:
+ * there is no such part, the stream is too long for these rules: fail and abort, never
+ * finish short. */
 uint64_t store_parts_size(const struct store_part_rules *rules, uint64_t estimate,
                           unsigned number);
 

@@ -15,7 +15,8 @@
 /* A version may come between the listing and the deletes, once or twice; not for ever. */
 enum { REMOVE_ROUNDS = 3 };
 
-/* The mark that a check has read serves one store_get of it that follows within this time. */
+/* The mark that a check has read serves one store_get of it that follows within this
+ * time. */
 enum { MARK_FRESH_MS = 5000, MARK_CEILING = 64 << 10 };
 
 struct store_s3 {
@@ -37,6 +38,7 @@ static struct s3_client *client_of(const struct store *store)
 
 static const struct store_ops s3_ops;
 
+/* Takes the client, also that of a cleaner, which is one of its own. */
 static struct store *new_handle(const char *name, struct s3_client *client)
 {
     struct store_s3 *s3 = memory_zalloc(sizeof *s3);
@@ -62,18 +64,21 @@ static void set_retry_time(struct store *store, int64_t retry_time_ms)
     s3_client_set_retry_time(client_of(store), retry_time_ms);
 }
 
+/* Shares connections and credentials with the first: only what is patient about it
+ * differs. */
 static struct store *cleaner(struct store *store)
 {
     const struct s3_call call = {.cleaning = true};
     return new_handle(store->name, s3_client_with(client_of(store), &call));
 }
 
-/* A bucket is never made here: it would be the wrong region, rights and rules. What is asked
- * for is the mark: it answers all that the bucket's head would, in words of its own, and
- * whoever checks a store reads its mark next. */
+/* A bucket is never made here: it would be the wrong region, rights and rules. What is
+ * asked for is the mark: it answers all that the bucket's head would, in words of its
+ * own, and whoever checks a store reads its mark next. */
 static int check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
     struct store_s3 *s3 = (struct store_s3 *)store;
+    /* A handle of its own, because other threads may be in patient calls of this one. */
     const struct s3_call call = {.retry_time_ms = timeout_ms};
     struct s3_client *bounded = s3_client_with(s3->client, &call);
     struct text mark;
@@ -81,8 +86,8 @@ static int check(struct store *store, bool create, int64_t timeout_ms, struct er
     (void)create;
     text_init(&mark, MARK_CEILING);
     int result = s3_get(bounded, STORE_MARK_KEY, &mark, &absent, err);
-    /* Keys that may not read: whether the bucket is there can still be told, and what is lacking
-     * is for whoever reads next to say. */
+    /* Keys that may not read: whether the bucket is there can still be told, and what is
+     * lacking is for whoever reads next to say. */
     if (result < 0 && err->kind == ERR_DENIED) {
         result = s3_bucket_check(bounded, err);
         s3_client_free(bounded);
@@ -96,6 +101,8 @@ static int check(struct store *store, bool create, int64_t timeout_ms, struct er
         text_release(&mark);
         return 0;
     }
+    /* Kept for the store_get of whoever asks next whose it is: one request instead of
+     * two. */
     if (result == 0) {
         pthread_mutex_lock(&s3->lock);
         memory_take(&s3->mark, absent ? NULL : text_take(&mark));
@@ -117,11 +124,13 @@ static bool take_mark(struct store_s3 *s3, struct text *out, bool *absent)
         *absent = false;
         text_add(out, s3->mark);
     }
+    /* Once: who asks a second time wants to know how it is now. */
     s3->mark_at_ms = 0;
     pthread_mutex_unlock(&s3->lock);
     return fresh;
 }
 
+/* By the Date header of its answers: guard G4 of retention asks for it. */
 static int64_t clock_offset(struct store *store, bool *known)
 {
     return s3_client_clock_offset(client_of(store), known);
@@ -144,6 +153,8 @@ static char *presign(struct store *store, const char *key, int64_t seconds,
 
 /* ---- small objects ---- */
 
+/* By the ending alone. Never Content-Encoding: a client that unpacks by itself would
+ * hand out other bytes than the manifest's hash is of (CONTRACT-NOTES 15). */
 static const char *content_type_of(const char *key)
 {
     static const struct {
@@ -167,8 +178,11 @@ static int resolve_existing(struct s3_client *client, const struct s3_put *put,
 {
     struct text there;
     bool absent = false;
+    /* No more than we wrote: what is larger is not ours. */
     text_init(&there, put->size);
     int result = s3_get(client, put->key, &there, &absent, err);
+    /* A hash would not do: the ETag of a PUT is none with some providers and
+     * encryptions. */
     bool same = !absent && !there.overflowed && there.length == put->size &&
                 memcmp(there.data, put->data, put->size) == 0;
     if (same)
@@ -179,16 +193,17 @@ static int resolve_existing(struct s3_client *client, const struct s3_put *put,
     return result;
 }
 
-static int put(struct store *store, const char *key, const void *data, size_t size,
-               bool overwrite, struct err *err)
+static int put(struct store *store, const struct store_put *object, struct err *err)
 {
     bool existed = false;
-    struct s3_put request = {.key = key,
-                             .data = data,
-                             .size = size,
-                             .content_type = content_type_of(key),
-                             .if_absent = !overwrite,
+    struct s3_put request = {.key = object->key,
+                             .data = object->data,
+                             .size = object->size,
+                             .content_type = content_type_of(object->key),
+                             .if_absent = !object->overwrite,
                              .existed = &existed};
+    /* A provider that knows no conditions writes over it; where that matters, at the mark,
+     * store_mark.c reads behind its write. */
     int result = s3_put(client_of(store), &request, err);
     return result == 0 && existed ? resolve_existing(client_of(store), &request, err)
                                   : result;
@@ -197,6 +212,7 @@ static int put(struct store *store, const char *key, const void *data, size_t si
 static int get(struct store *store, const char *key, struct text *out, bool *absent,
                struct err *err)
 {
+    /* The one object that a check has read already. */
     if (strcmp(key, STORE_MARK_KEY) == 0 &&
         take_mark((struct store_s3 *)store, out, absent))
         return 0;
@@ -215,7 +231,8 @@ static int stat_key(struct store *store, const char *key, struct store_object *o
 
 /* ---- listing ---- */
 
-/* S3's prefixes are of text: "p" lists "p2/x" as well, which no store's listing may give. */
+/* S3's prefixes are of text: "p" lists "p2/x" as well, which no store's listing may
+ * give. */
 struct listing {
     const char *prefix;
     store_each each;
@@ -223,6 +240,7 @@ struct listing {
     void *context;
 };
 
+/* Borrowed from the page of the listing: only for the call. */
 static int emit_object(void *context, const struct s3_object *object, struct err *err)
 {
     const struct listing *listing = context;
@@ -243,6 +261,7 @@ static int list(struct store *store, const char *prefix, store_each each, void *
     return s3_list(client_of(store), prefix, emit_object, &listing, err);
 }
 
+/* The handle is the upload id: with the key it is all that an abort needs. */
 static int emit_pending(void *context, const struct s3_unfinished *pending, struct err *err)
 {
     const struct listing *listing = context;
@@ -260,6 +279,7 @@ static int list_pending(struct store *store, const char *prefix, store_each_pend
     return s3_list_uploads(client_of(store), prefix, emit_pending, &listing, err);
 }
 
+/* Also of one whose owner is dead; that it is gone already is success (S3: NoSuchUpload). */
 static int abort_pending(struct store *store, const char *key, const char *handle,
                          struct err *err)
 {
@@ -271,6 +291,7 @@ static int abort_pending(struct store *store, const char *key, const char *handl
 /* Where there are versions, a plain DELETE only puts a marker on top: the bytes stay and
  * cost. So every version of exactly this key is deleted by its id, markers too. */
 
+/* "" stands for an object from before the bucket had versions, which has no id. */
 static int add_version(void *context, const struct s3_object *object, struct err *err)
 {
     (void)err;
@@ -288,6 +309,7 @@ static int has_versions(struct store_s3 *s3, bool *versions, struct err *err)
     pthread_mutex_unlock(&s3->lock);
     if (known)
         return 0;
+    /* Without the lock: two threads may both ask, and get the same answer. */
     if (s3_bucket_versioning(s3->client, &state, err) < 0) {
         if (err->kind != ERR_DENIED)
             return -1;
@@ -306,7 +328,8 @@ static int has_versions(struct store_s3 *s3, bool *versions, struct err *err)
 /* Joins what became of one version to what became of the key. */
 static void add_result(struct store_removed *out, const struct s3_delete *deleted)
 {
-    /* A refusal that nobody explains is worse than one with a date: somebody has to look. */
+    /* A refusal that nobody explains is worse than one with a date: somebody has to
+     * look. */
     if (deleted->result == S3_REMOVED || out->result == STORE_REFUSED)
         return;
     snprintf(out->reason, sizeof out->reason, "%s", deleted->reason);
@@ -332,6 +355,8 @@ static int remove_versions(struct s3_client *client, const char *key,
             err_context(
                 err,
                 "removing (it needs s3:GetBucketVersioning and s3:ListBucketVersions)");
+        /* Each by its id, and the worst of what became of them is what became of the
+         * key. */
         out->result = STORE_GONE;
         for (size_t i = 0; result == 0 && i < versions.count; i++) {
             const char *id = versions.items[i];
@@ -340,6 +365,7 @@ static int remove_versions(struct s3_client *client, const char *key,
             if (result == 0)
                 add_result(out, &deletion);
         }
+        /* Somebody may have written while we deleted: look again. */
         size_t count = versions.count;
         strlist_release(&versions);
         /* Only an empty listing shows that nothing is left. */
@@ -358,8 +384,11 @@ static int remove_key(struct store *store, const char *key, struct store_removed
     bool versions = false;
     if (has_versions(s3, &versions, err) < 0)
         return -1;
+    /* Where there never were any, one request does what takes three. */
     if (versions)
         return remove_versions(s3->client, key, out, err);
+    /* A lock refuses here too: object lock demands versions, but not every provider
+     * does. */
     if (s3_delete(s3->client, &deletion, err) < 0)
         return -1;
     out->result = STORE_GONE;
@@ -405,6 +434,7 @@ struct store *store_open_s3(const char *name, const struct s3_config *config,
                             struct err *err)
 {
     struct s3_client *made = s3_client_new(config, err);
+    /* The prefix stands before every key, so that the same is asked of it. */
     if (made != NULL && store_check_key(s3_client_prefix(made), true, err) < 0) {
         s3_client_free(made);
         made = NULL;

@@ -16,8 +16,7 @@ struct store_upload *store_s3_upload_begin(struct store *store,
                                            struct err *err) MUST_USE;
 struct store_upload *store_s3_upload_resume(struct store *store,
                                             const struct store_upload_spec *spec,
-                                            const char *handle, uint64_t *offset,
-                                            unsigned *next_number,
+                                            const char *handle, struct store_resumed *at,
                                             struct err *err) MUST_USE;
 int store_s3_upload_part(struct store_upload *upload, struct part *part,
                          struct err *err) MUST_USE;

@@ -29,7 +29,7 @@ static void *work(void *context)
         manifests_id((unsigned)n, id);
         char *key = keys_manifest(id);
         char *text = manifests_text((unsigned)n, 'a');
-        if (store_put(store, key, text, strlen(text), true, &err) < 0) {
+        if (store_put(store, key, text, strlen(text), &err) < 0) {
             fprintf(stderr, "manifests: %s\n", err.text);
             atomic_store(&failed, true);
         }

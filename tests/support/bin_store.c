@@ -66,8 +66,8 @@ static int put_as(struct call *call, bool overwrite, struct err *err)
     text_init(&text, CEILING);
     int result = file_read("/dev/stdin", &text, NULL, err);
     if (result == 0)
-        result =
-            store_put(call->store, call->args[0], text.data, text.length, overwrite, err);
+        result = (overwrite ? store_put : store_put_new)(call->store, call->args[0],
+                                                         text.data, text.length, err);
     text_release(&text);
     return result;
 }
@@ -199,13 +199,13 @@ static int leave(struct call *call, struct err *err)
 static int resume(struct call *call, struct err *err)
 {
     struct store_upload_spec spec = make_spec(call);
-    uint64_t offset = 0;
-    unsigned number = 0;
+    struct store_resumed at;
     struct store_upload *upload =
-        store_upload_resume(call->store, &spec, call->args[1], &offset, &number, err);
-    for (uint64_t i = 0; upload != NULL && i < offset; i++)
+        store_upload_resume(call->store, &spec, call->args[1], &at, err);
+    for (uint64_t i = 0; upload != NULL && i < at.offset; i++)
         (void)getc(stdin);
-    int result = upload == NULL ? -1 : give_parts(call, upload, offset, number, err);
+    int result =
+        upload == NULL ? -1 : give_parts(call, upload, at.offset, at.next_number, err);
     if (result == 0)
         result = finish(upload, err);
     store_upload_free(upload);

@@ -268,7 +268,7 @@ static struct keys_artifact names_of(const struct catalog_artifact *artifact)
 
 static void put(struct depot *depot, struct store *store, const char *key, const char *text)
 {
-    OK(store_put(store, key, text, strlen(text), true, &depot->err));
+    OK(store_put(store, key, text, strlen(text), &depot->err));
 }
 
 enum { MANIFEST = 1, DATA = 2, INDEX = 4, STATE = 8 };

@@ -55,19 +55,18 @@ static int check(struct store *store, bool create, int64_t timeout_ms, struct er
     return memory_step_end(memory_step_begin(store, MEMORY_CHECK, "", err));
 }
 
-static int put(struct store *store, const char *key, const void *data, size_t size,
-               bool overwrite, struct err *err)
+static int put(struct store *store, const struct store_put *put, struct err *err)
 {
-    struct memory_outcome outcome = memory_step_begin(store, MEMORY_PUT, key, err);
-    struct memory_object *object = memory_find(store, key);
-    bool same =
-        object != NULL && memory_is_bucket(store) && holds(store, object, data, size);
-    if (!outcome.failed && !overwrite && object != NULL && !same)
-        return err_set(err, ERR_STORE, "%s is there already", key);
+    struct memory_outcome outcome = memory_step_begin(store, MEMORY_PUT, put->key, err);
+    struct memory_object *object = memory_find(store, put->key);
+    bool same = object != NULL && memory_is_bucket(store) &&
+                holds(store, object, put->data, put->size);
+    if (!outcome.failed && !put->overwrite && object != NULL && !same)
+        return err_set(err, ERR_STORE, "%s is there already", put->key);
     if (outcome.did) {
-        object = memory_set(store, key);
-        object->at = memory_keep(memory_vault(store), data, size);
-        object->size = size;
+        object = memory_set(store, put->key);
+        object->at = memory_keep(memory_vault(store), put->data, put->size);
+        object->size = put->size;
     }
     return memory_step_end(outcome);
 }

@@ -110,8 +110,8 @@ struct store_upload *memory_upload_begin(struct store *store,
                                          struct err *err);
 struct store_upload *memory_upload_resume(struct store *store,
                                           const struct store_upload_spec *spec,
-                                          const char *handle, uint64_t *offset,
-                                          unsigned *next_number, struct err *err);
+                                          const char *handle, struct store_resumed *at,
+                                          struct err *err);
 int memory_upload_part(struct store_upload *base, struct part *part, struct err *err);
 int memory_upload_wait(struct store_upload *base, struct err *err);
 int memory_upload_finish(struct store_upload *base, struct store_object *out,

@@ -92,8 +92,8 @@ struct store_upload *memory_upload_begin(struct store *store,
 
 struct store_upload *memory_upload_resume(struct store *store,
                                           const struct store_upload_spec *spec,
-                                          const char *handle, uint64_t *offset,
-                                          unsigned *next_number, struct err *err)
+                                          const char *handle, struct store_resumed *at,
+                                          struct err *err)
 {
     struct memory_vault *vault = memory_vault(store);
     if (memory_step_end(memory_step_begin(store, MEMORY_RESUME, spec->key, err)) < 0)
@@ -106,10 +106,9 @@ struct store_upload *memory_upload_resume(struct store *store,
     if (spec->on_pending != NULL && spec->on_pending(spec->context, handle, err) < 0)
         return NULL;
     struct memory_upload *upload = upload_new(store, slot);
-    upload->given = *offset = vault->uploads[slot].size;
-    *next_number = 1;
+    upload->given = at->offset = vault->uploads[slot].size;
     for (size_t i = 0; memory_is_bucket(store) && i < vault->piece_count; i++)
-        *next_number += vault->pieces[i].upload == slot;
+        at->next_number += vault->pieces[i].upload == slot;
     return &upload->upload;
 }
 

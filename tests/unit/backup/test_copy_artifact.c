@@ -382,14 +382,13 @@ START_TEST(a_longer_upload_than_the_artifact_is_not_continued)
     struct catalog_copy copy = *world_copy_row(&world, id, targets[_i]);
     char *key = memory_strdup(copy.key);
     struct store_upload_spec spec = {.key = key, .id = id};
-    uint64_t offset;
-    unsigned number;
+    struct store_resumed at;
     unsigned char data[100] = {0};
     struct part part = {.data = data, .size = sizeof data, .last = true};
-    struct store_upload *upload = store_upload_resume(
-        world_store(&world, targets[_i]), &spec, copy.upload, &offset, &number, &world.err);
-    part.offset = offset;
-    part.number = number;
+    struct store_upload *upload = store_upload_resume(world_store(&world, targets[_i]),
+                                                      &spec, copy.upload, &at, &world.err);
+    part.offset = at.offset;
+    part.number = at.next_number;
     ck_assert_int_eq(store_upload_part(upload, &part, &world.err), 0);
     memory_store_fail(world_store(&world, targets[_i]), MEMORY_DISCARD, 1, "", ERR_STORE,
                       false);

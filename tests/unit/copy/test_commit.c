@@ -271,7 +271,7 @@ START_TEST(a_manifest_whose_data_is_gone_or_short_is_not_believed)
     memory_store_heal(stores[0]);
     memory_store_drop(stores[0], facts.key);
     if (_i == 1)
-        OK(store_put(stores[0], facts.key, "dat", 3, false, &err));
+        OK(store_put_new(stores[0], facts.key, "dat", 3, &err));
     ck_assert_int_eq(recover(0), RECOVER_CLEANED);
     assert_copy(0, CATALOG_COPY_FAILED, false);
     ck_assert_uint_eq(memory_store_count(stores[0]), 0);

@@ -350,7 +350,7 @@ START_TEST(an_index_of_other_bytes_is_not_used)
     free(bytes);
     bytes = memory_alloc(size);
     memcpy(bytes, other->data, size);
-    ck_assert_int_eq(store_put(nas(), first, bytes, size, true, &world.err), 0);
+    ck_assert_int_eq(store_put(nas(), first, bytes, size, &world.err), 0);
     read_all(COPY_READER_DECODED);
     ck_assert_uint_eq(got.length, whole.length);
     free(bytes);

@@ -166,7 +166,7 @@ static void finish(void)
     begin(sizeof data, PART, 1);
     OK(write_all(data, sizeof data));
     OK(fanout_end(fanout, &err));
-    OK(store_put(store, "data/x", data, sizeof data, false, &err));
+    OK(store_put_new(store, "data/x", data, sizeof data, &err));
 }
 
 START_TEST(what_was_not_sent_is_read_back)

@@ -32,7 +32,7 @@ static void setup(void)
     catalogs_sql(&catalogs, "UPDATE copies SET state = 'failed', begun = 1");
     OK(catalog_copies_abandoned(catalogs.catalog, access_nas.id, &listed, &err));
     ck_assert_uint_eq(listed.count, 1);
-    OK(store_put(access_nas.store, listed.items[0].key, "data", 4, false, &err));
+    OK(store_put_new(access_nas.store, listed.items[0].key, "data", 4, &err));
 }
 
 static void teardown(void)

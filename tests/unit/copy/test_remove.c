@@ -55,7 +55,7 @@ static void setup(void)
     catalog_copy_release(&row);
     for (int i = 0; i < 4; i++) {
         if (keys[i] != NULL)
-            OK(store_put(access_.store, keys[i], "x", 1, true, &err));
+            OK(store_put(access_.store, keys[i], "x", 1, &err));
     }
     mark();
 }
@@ -93,7 +93,7 @@ static void expect(enum catalog_copy_state state, int64_t next_try, int64_t atte
 
 START_TEST(all_of_it_goes_and_only_of_it)
 {
-    OK(store_put(access_.store, "manifests/other", "x", 1, true, &err));
+    OK(store_put(access_.store, "manifests/other", "x", 1, &err));
     ck_assert_int_eq(remove_it(NOW).outcome, REMOVE_GONE);
     ck_assert(!has(MANIFEST) && !has(INDEX) && !has(DATA) && !has(STATE));
     ck_assert_uint_eq(memory_store_count(access_.store), 2); /* the mark, and the other */

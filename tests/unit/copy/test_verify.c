@@ -177,7 +177,7 @@ START_TEST(a_manifest_under_the_name_of_another_is_damage)
     const char *second = world_key(&world, world_take(&world), KEYS_KIND_MANIFEST);
     const struct text *bytes = memory_store_bytes(nas(), second);
     char *other = memory_strdup(bytes->data);
-    ck_assert_int_eq(store_put(nas(), first, other, strlen(other), true, &world.err), 0);
+    ck_assert_int_eq(store_put(nas(), first, other, strlen(other), &world.err), 0);
     verify(CATALOG_QUICK, CATALOG_FOUND_DAMAGED);
     free(other);
     free(first);

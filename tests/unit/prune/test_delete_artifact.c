@@ -123,7 +123,7 @@ END_TEST
 START_TEST(what_cannot_be_told_to_be_free_is_refused)
 {
     char *key = depot_key(&depot, 2, "state");
-    OK(store_put(depot.stores[DEPOT_NAS], key, "{", 1, true, &depot.err));
+    OK(store_put(depot.stores[DEPOT_NAS], key, "{", 1, &depot.err));
     refused(2, NULL, ERR_CORRUPT, "state/");
     free(key);
     expect("1 2 3", "1 2 3");

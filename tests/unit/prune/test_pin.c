@@ -144,7 +144,7 @@ START_TEST(a_damaged_state_file_is_written_anew)
 {
     char *key = depot_key(&depot, 3, "state");
     size_t untold = 9;
-    OK(store_put(depot.stores[DEPOT_NAS], key, "{", 1, true, &depot.err));
+    OK(store_put(depot.stores[DEPOT_NAS], key, "{", 1, &depot.err));
     OK(depot_pin(&depot, 3, 0, "audit", &untold));
     ck_assert_uint_eq(untold, 0);
     assert_told(DEPOT_NAS, 3, true, 0, "audit");

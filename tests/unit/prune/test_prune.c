@@ -182,7 +182,7 @@ START_TEST(a_pin_that_another_machine_noted_in_the_store_holds)
                       "\"pin\":{\"pinned\":true,\"until\":null,\"reason\":\"theirs\","
                       "\"changed\":\"2026-01-01T00:00:00Z\"}}",
                       catalogs_id(3));
-    OK(store_put(store, key, text, strlen(text), true, &err));
+    OK(store_put(store, key, text, strlen(text), &err));
     free(text);
     free(key);
     expect("35", 0);
@@ -206,7 +206,7 @@ END_TEST
 START_TEST(one_whose_state_file_is_damaged_stays_and_is_told)
 {
     char *key = keys_state(catalogs_id(3));
-    OK(store_put(store, key, "{", 1, true, &err));
+    OK(store_put(store, key, "{", 1, &err));
     free(key);
     expect("35", 8);
     ck_assert_uint_eq(prune->untold, 1);

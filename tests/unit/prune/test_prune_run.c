@@ -106,7 +106,7 @@ START_TEST(nothing_else_is_touched)
                                          "state/x.json"};
     depot_backups(&depot, 1, 3);
     for (size_t i = 1; i < sizeof others / sizeof *others; i++)
-        OK(store_put(depot.stores[DEPOT_NAS], others[i], "x", 1, true, &depot.err));
+        OK(store_put(depot.stores[DEPOT_NAS], others[i], "x", 1, &depot.err));
     pruned((struct depot_prune){0});
     expect("1 2", "1 2");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -659,7 +659,7 @@ START_TEST(what_a_crash_left_is_cleared_away_and_a_live_upload_is_not)
         int64_t id = catalogs_copy(depot.catalog, n, depot.ids[DEPOT_NAS]);
         OK(catalog_copy_begun(depot.catalog, id, NULL, &depot.err));
         char *key = memory_format("data/shop/%u.sql.gz", n);
-        OK(store_put(depot.stores[DEPOT_NAS], key, "half", 4, true, &depot.err));
+        OK(store_put(depot.stores[DEPOT_NAS], key, "half", 4, &depot.err));
         free(key);
     }
     catalogs_sqlf(&depot.catalogs,

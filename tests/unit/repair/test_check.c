@@ -27,7 +27,7 @@ static struct err err;
 
 static void put(const char *key, const char *text)
 {
-    OK(store_put(store, key, text, strlen(text), true, &err));
+    OK(store_put(store, key, text, strlen(text), &err));
 }
 
 static void drop(const char *key)

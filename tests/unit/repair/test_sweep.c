@@ -56,7 +56,7 @@ static int64_t count(const char *sql)
 
 static void put(const char *key, const char *text)
 {
-    OK(store_put(NAS, key, text, strlen(text), true, &depot.err));
+    OK(store_put(NAS, key, text, strlen(text), &depot.err));
 }
 
 /* ---- what a crash left ---- */

@@ -61,7 +61,7 @@ static void teardown(void)
 
 static void put_text(const char *key, const char *text)
 {
-    OK(store_put(store, key, text, strlen(text), true, &err));
+    OK(store_put(store, key, text, strlen(text), &err));
 }
 
 static void put_manifest(unsigned n, char hash_of)

@@ -82,7 +82,7 @@ static int run(void)
 static void spoil(unsigned n, const char *what)
 {
     char *key = depot_key(&depot, n, what);
-    OK(store_put(NAS, key, "{", 1, true, &depot.err));
+    OK(store_put(NAS, key, "{", 1, &depot.err));
     free(key);
 }
 
@@ -203,7 +203,7 @@ START_TEST(an_inventory_stands_by_id_and_kind)
     struct inventory inventory = {0};
     depot_backups(&depot, 1, 3);
     depot_tell(&depot, 2);
-    OK(store_put(NAS, "holiday.jpg", "x", 1, true, &depot.err));
+    OK(store_put(NAS, "holiday.jpg", "x", 1, &depot.err));
     OK(inventory_list(&inventory, NAS, "", &depot.err));
     ck_assert_uint_eq(inventory.count, 3 * 3 + 1 + 1); /* objects, a state, the mark */
     ck_assert_uint_eq(inventory.others, 1);

@@ -88,8 +88,7 @@ END_TEST
 
 START_TEST(a_damaged_mark_is_no_mark_at_all)
 {
-    OK(store_put(NAS, KEYS_MARK, "{\"pgkeep_store\":1,\"uuid\":\"x\"}", 29, true,
-                 &depot.err));
+    OK(store_put(NAS, KEYS_MARK, "{\"pgkeep_store\":1,\"uuid\":\"x\"}", 29, &depot.err));
     refused("nas", true, ERR_CORRUPT, "uuid");
 }
 END_TEST

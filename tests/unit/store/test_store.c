@@ -108,7 +108,7 @@ static void fails(int result, enum err_kind wanted)
 
 static int put(const char *key, const char *text, bool overwrite)
 {
-    return store_put(store, key, text, strlen(text), overwrite, &err);
+    return (overwrite ? store_put : store_put_new)(store, key, text, strlen(text), &err);
 }
 
 static void expect(const char *key, const char *wanted)
@@ -327,8 +327,7 @@ static void die_uploading(void)
 START_TEST(what_a_dead_process_left_is_found_and_continued)
 {
     struct store_upload_spec spec = {.key = KEY, .id = ID};
-    uint64_t offset = 0;
-    unsigned number = 0;
+    struct store_resumed at;
     start((enum kind)_i);
     if (!may_fork()) {
         stop();
@@ -339,10 +338,10 @@ START_TEST(what_a_dead_process_left_is_found_and_continued)
     ck_assert_uint_eq(pending.count, 1);
     listing_is("", "");
     struct store_upload *upload =
-        store_upload_resume(store, &spec, pending.handle, &offset, &number, &err);
+        store_upload_resume(store, &spec, pending.handle, &at, &err);
     ck_assert_msg(upload != NULL, "%s", err.text);
-    ck_assert_uint_eq(offset, 2 * PART);
-    ck_assert_uint_eq(number, kind == DIR_STORE ? 1 : 3);
+    ck_assert_uint_eq(at.offset, 2 * PART);
+    ck_assert_uint_eq(at.next_number, kind == DIR_STORE ? 1 : 3);
     give(upload, 3, true);
     OK(store_upload_finish(upload, NULL, &err));
     store_upload_free(upload);
@@ -354,8 +353,7 @@ END_TEST
 START_TEST(what_a_dead_process_left_is_found_and_undone)
 {
     struct store_upload_spec spec = {.key = KEY, .id = ID};
-    uint64_t offset = 0;
-    unsigned number = 0;
+    struct store_resumed at;
     start((enum kind)_i);
     if (!may_fork()) {
         stop();
@@ -366,8 +364,7 @@ START_TEST(what_a_dead_process_left_is_found_and_undone)
     OK(store_abort_pending(store, pending.key, pending.handle, &err));
     OK(store_abort_pending(store, pending.key, pending.handle, &err));
     ck_assert_uint_eq(list_pending().count, 0);
-    ck_assert_ptr_null(
-        store_upload_resume(store, &spec, pending.handle, &offset, &number, &err));
+    ck_assert_ptr_null(store_upload_resume(store, &spec, pending.handle, &at, &err));
     fails(-1, ERR_NOT_FOUND);
     stop();
 }
@@ -427,7 +424,7 @@ START_TEST(two_prefixes_of_one_bucket_are_two_stores)
     start(VERSIONED);
     struct store *other = open_bucket("p2");
     OK(put("state/a", "p", false));
-    OK(store_put(other, "state/a", "p2", 2, false, &err));
+    OK(store_put_new(other, "state/a", "p2", 2, &err));
     fake_s3_add_object(fake, "p", "x", 1);
     fake_s3_add_object(fake, "px/state/a", "x", 1);
     listing_is("", "state/a=1 ");
@@ -605,8 +602,8 @@ START_TEST(a_small_backup_is_few_requests)
         store_upload_free(upload);
         char *index = memory_format("index-%zu.gz", i);
         char *manifest = memory_format("manifest-%zu.json", i);
-        OK(store_put(opened, index, "index", 5, false, &err));
-        OK(store_put(opened, manifest, "{}", 2, false, &err));
+        OK(store_put_new(opened, index, "index", 5, &err));
+        OK(store_put_new(opened, manifest, "{}", 2, &err));
         ck_assert_msg(fake_s3_count(fake, NULL) - before == rows[i].requests, "%s: %u",
                       rows[i].provider, fake_s3_count(fake, NULL) - before);
         free(index);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* syscall */
 #include "store/store.h"
 
 #include "base/file.h"
@@ -6,11 +7,13 @@
 #include "tests/support/scratch.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +23,18 @@
 #define TEMP FOLDER "." ID ".part"
 
 enum { PART = 1000 };
+
+/* What fsync of a folder answers, instead of libc's; of files it is the real one. */
+static int folder_errno;
+
+int fsync(int fd)
+{
+    struct stat status;
+    if (folder_errno == 0 || fstat(fd, &status) < 0 || !S_ISDIR(status.st_mode))
+        return (int)syscall(SYS_fsync, fd);
+    errno = folder_errno;
+    return -1;
+}
 
 static char base[SCRATCH_SIZE];
 static char *root;
@@ -56,7 +71,7 @@ static void teardown(void)
 
 static void put(const char *key, const char *text)
 {
-    OK(store_put(store, key, text, strlen(text), false, &err));
+    OK(store_put_new(store, key, text, strlen(text), &err));
 }
 
 static bool exists(const char *key)
@@ -181,9 +196,9 @@ END_TEST
 START_TEST(an_existing_key_is_overwritten_only_when_asked)
 {
     put("state/a", "one");
-    FAILS(store_put(store, "state/a", "two", 3, false, &err), ERR_STORE);
+    FAILS(store_put_new(store, "state/a", "two", 3, &err), ERR_STORE);
     expect("state/a", "one");
-    OK(store_put(store, "state/a", "two", 3, true, &err));
+    OK(store_put(store, "state/a", "two", 3, &err));
     expect("state/a", "two");
     ck_assert_uint_eq(count_pending(""), 0);
 }
@@ -319,7 +334,7 @@ START_TEST(a_failed_write_is_told_with_a_hint_and_lets_go_of_all_buffers)
     FAILS(store_upload_finish(upload, NULL, &err), ERR_STORE);
     store_upload_free(upload);
     char big[5 * PART] = "";
-    FAILS(store_put(store, "state/a", big, sizeof big, false, &err), ERR_STORE);
+    FAILS(store_put_new(store, "state/a", big, sizeof big, &err), ERR_STORE);
     ck_assert_uint_eq(count_objects(""), 0);
     ck_assert_uint_eq(count_pending(""), 0);
 }
@@ -345,15 +360,13 @@ static void die_uploading(void)
 START_TEST(an_upload_goes_on_where_a_dead_process_stopped)
 {
     struct store_upload_spec spec = {.key = KEY, .id = ID};
-    uint64_t offset = 0;
-    unsigned number = 0;
+    struct store_resumed at;
     char byte = 0;
     die_uploading();
     ck_assert_uint_eq(count_pending(""), 1);
-    struct store_upload *upload =
-        store_upload_resume(store, &spec, TEMP, &offset, &number, &err);
+    struct store_upload *upload = store_upload_resume(store, &spec, TEMP, &at, &err);
     ck_assert_msg(upload != NULL, "%s", err.text);
-    ck_assert_uint_eq(offset, 2 * PART);
+    ck_assert_uint_eq(at.offset, 2 * PART);
     OK(give(upload, 3));
     OK(store_upload_finish(upload, NULL, &err));
     store_upload_free(upload);
@@ -374,12 +387,10 @@ START_TEST(no_upload_resumes_from_a_handle_that_is_not_its_own)
     static const char *const handles[] = {TEMP, "data/." ID ".part", KEY, "",
                                           "/etc/passwd"};
     struct store_upload_spec spec = {.key = KEY, .id = ID};
-    uint64_t offset = 0;
-    unsigned number = 0;
+    struct store_resumed at;
     put("data/x", "not ours");
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {
-        ck_assert_ptr_null(
-            store_upload_resume(store, &spec, handles[i], &offset, &number, &err));
+        ck_assert_ptr_null(store_upload_resume(store, &spec, handles[i], &at, &err));
         ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
     }
 }
@@ -407,15 +418,15 @@ START_TEST(keys_cannot_leave_the_folder)
     struct store_removed removed;
     struct store_upload_spec spec = {.id = ID};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        FAILS(store_put(store, keys[i], "", 0, true, &err), ERR_STORE);
+        FAILS(store_put(store, keys[i], "", 0, &err), ERR_STORE);
         FAILS(store_remove(store, keys[i], &removed, &err), ERR_STORE);
         spec.key = keys[i];
         ck_assert_ptr_null(store_upload_begin(store, &spec, &err));
         ck_assert_ptr_null(store_download_begin(store, keys[i], 0, 0, &err));
     }
     char *too_long = memory_format("%0256d", 0);
-    FAILS(store_put(store, too_long, "", 0, true, &err), ERR_STORE);
-    OK(store_put(store, too_long + 1, "", 0, true, &err));
+    FAILS(store_put(store, too_long, "", 0, &err), ERR_STORE);
+    OK(store_put(store, too_long + 1, "", 0, &err));
     free(too_long);
 }
 END_TEST
@@ -435,12 +446,12 @@ START_TEST(no_symbolic_link_below_the_root_is_followed)
     scratch_write(victim, "v", 1);
     ck_assert_int_eq(symlink(outside, link), 0);
     ck_assert_int_eq(symlink(victim, leaf), 0);
-    FAILS(store_put(store, "data/x", "", 0, true, &err), ERR_STORE);
+    FAILS(store_put(store, "data/x", "", 0, &err), ERR_STORE);
     ck_assert_ptr_null(store_upload_begin(store, &spec, &err));
     FAILS(store_remove(store, "data/victim", &removed, &err), ERR_STORE);
     FAILS(store_get(store, "leaf", &text, &absent, &err), ERR_STORE);
     ck_assert_uint_eq(count_objects(""), 0);
-    OK(store_put(store, "leaf", "new", 3, true, &err)); /* replaces the link itself */
+    OK(store_put(store, "leaf", "new", 3, &err)); /* replaces the link itself */
     expect("leaf", "new");
     OK(file_read(victim, &text, NULL, &err));
     ck_assert_str_eq(text.data, "v");
@@ -458,7 +469,7 @@ START_TEST(a_root_that_is_a_link_is_the_users_affair)
     ck_assert_int_eq(symlink(root, link), 0);
     struct store *other = store_open_dir("nas", link, &err);
     OK(store_check(other, false, 5000, &err));
-    OK(store_put(other, "a", "1", 1, false, &err));
+    OK(store_put_new(other, "a", "1", 1, &err));
     expect("a", "1");
     store_close(other);
     free(link);
@@ -542,7 +553,7 @@ static void *put_and_remove(void *argument)
     struct store_removed removed;
     char *key = memory_format("x/y/z/%s", (const char *)argument);
     for (unsigned i = 0; i < 100; i++) {
-        if (store_put(store, key, "1", 1, false, &problem) < 0 ||
+        if (store_put_new(store, key, "1", 1, &problem) < 0 ||
             store_remove(store, key, &removed, &problem) < 0 ||
             removed.result != STORE_GONE)
             break;
@@ -600,14 +611,14 @@ START_TEST(a_mark_that_cannot_be_read_is_no_mark_and_stays)
     char uuid[37] = "";
     bool absent = false;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        OK(store_put(store, "pgkeep-store.json", marks[i], strlen(marks[i]), true, &err));
+        OK(store_put(store, "pgkeep-store.json", marks[i], strlen(marks[i]), &err));
         FAILS(store_identify(store, uuid, &absent, &err), ERR_CORRUPT);
         FAILS(store_mark(store, uuid, &err), ERR_CORRUPT);
         expect("pgkeep-store.json", marks[i]);
     }
     const char *newer = "{\"pgkeep_store\":1,\"uuid\":\"01234567-89ab-4cde-8f01-"
                         "23456789abcd\",\"region\":\"x\"}";
-    OK(store_put(store, "pgkeep-store.json", newer, strlen(newer), true, &err));
+    OK(store_put(store, "pgkeep-store.json", newer, strlen(newer), &err));
     OK(store_identify(store, uuid, &absent, &err));
     ck_assert_str_eq(uuid, "01234567-89ab-4cde-8f01-23456789abcd");
 }
@@ -681,6 +692,24 @@ START_TEST(a_folder_has_neither_urls_nor_rules_nor_a_clock)
 }
 END_TEST
 
+/* Network and FUSE file systems say one of these; what they keep is as safe as it gets there. */
+START_TEST(a_file_system_that_cannot_sync_a_folder_is_good_enough)
+{
+    static const int answers[] = {EINVAL, ENOTSUP, ENOSYS};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct store_removed removed;
+        folder_errno = answers[i];
+        OK(store_put_new(store, KEY, "x", 1, &err));
+        OK(store_remove(store, KEY, &removed, &err));
+        ck_assert_int_eq(removed.result, STORE_GONE);
+    }
+    folder_errno = EIO;
+    FAILS(store_put_new(store, KEY, "x", 1, &err), ERR_STORE);
+    folder_errno = 0;
+    ck_assert(!file_exists(root) || count_pending("") == 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_dir");
@@ -700,6 +729,7 @@ int main(void)
     tcase_add_test(tcase, a_failed_write_is_told_with_a_hint_and_lets_go_of_all_buffers);
     tcase_add_test(tcase, an_upload_goes_on_where_a_dead_process_stopped);
     tcase_add_test(tcase, no_upload_resumes_from_a_handle_that_is_not_its_own);
+    tcase_add_test(tcase, a_file_system_that_cannot_sync_a_folder_is_good_enough);
     tcase_add_test(tcase, what_a_dead_process_left_is_listed_and_undone);
     tcase_add_test(tcase, keys_cannot_leave_the_folder);
     tcase_add_test(tcase, no_symbolic_link_below_the_root_is_followed);
