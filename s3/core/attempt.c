@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "s3/core/answer.h"
 
+#include <inttypes.h>
+
 enum {
     STALL_SECONDS = 60,
     LEAST_STALL_SECONDS = 5,
@@ -32,9 +34,8 @@ static void add_headers(struct s3_task *task)
                      digest_base64(request->digests.md5, MD5_SIZE, md5));
     /* What came before the last attempt was cut need not come again. */
     if (request->ranged)
-        strlist_addf(&task->lines, "Range: bytes=%llu-%llu",
-                     (unsigned long long)(request->first + task->received),
-                     (unsigned long long)request->last);
+        strlist_addf(&task->lines, "Range: bytes=%" PRIu64 "-%" PRIu64,
+                     request->first + task->received, request->last);
 }
 
 /* Adds the signature and what belongs to it to the lines. */

@@ -100,7 +100,7 @@ static xmlTextReader *open_reader(const char *data, size_t size)
 {
     /* S3 sends white space while a Complete is at work, and a character in front of "<?xml"
      * is an error to libxml2. */
-    while (size > 0 && memchr(" \t\r\n", *data, 4) != NULL) {
+    while (size > 0 && (*data == ' ' || *data == '\t' || *data == '\r' || *data == '\n')) {
         data++;
         size--;
     }

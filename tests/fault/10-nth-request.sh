@@ -63,10 +63,10 @@ series() {
 # What a small backup costs a bucket that is known, when nothing disturbs it: 5 where a condition is as good as a look.
 export PGKEEP_CATALOG=$work/count.db
 for provider in other aws; do
-    to="s3://bucket/count-$provider?endpoint=$fake_endpoint&path_style=true&provider=$provider"
+    url="s3://bucket/count-$provider?endpoint=$fake_endpoint&path_style=true&provider=$provider"
     for nth in first second; do
         before=$(fake count)
-        run "$pgkeep" backup --source "host=$PGHOST port=$PGPORT user=postgres dbname=small" --store "$to"
+        run "$pgkeep" backup --source "host=$PGHOST port=$PGPORT user=postgres dbname=small" --store "$url"
         is "$provider, $nth backup: exit status" "$status" 0
     done
     [ "$provider" = other ] && most=7 || most=5
