@@ -26,7 +26,8 @@ static char *lock_path(const struct lock_spec *spec)
     struct text path;
     text_init(&path, SIZE_MAX / 2);
     text_add(&path, spec->catalog);
-    /* Names of jobs may hold what a path may not: encoded as in keys. */
+    /* Beside the catalog, since that is what two runs would quarrel about. Names of jobs
+     * may hold what a path may not: encoded as in keys. */
     if (spec->kind == LOCK_JOB) {
         text_add(&path, ".job-");
         keys_add_name(&path, spec->name);
@@ -55,6 +56,7 @@ static int write_holder(int fd, const char *path, const char *command, struct er
 static int busy(int fd, const struct lock_spec *spec, struct err *err)
 {
     char line[HOLDER_CEILING + 1];
+    /* Through our own descriptor of the same file, from its beginning. */
     ssize_t size = file_read_all(fd, line, HOLDER_CEILING);
     line[size > 0 ? size : 0] = '\0';
     line[strcspn(line, "\n")] = '\0';
@@ -76,6 +78,7 @@ static int lock_file(int fd, const char *path, const struct lock_spec *spec,
                      struct err *err)
 {
     int result;
+    /* Not waited for: what holds it may take hours, and a cron job comes again. */
     do
         result = flock(fd, LOCK_EX | LOCK_NB);
     while (result < 0 && errno == EINTR);
@@ -94,6 +97,8 @@ struct lock *lock_take(const struct lock_spec *spec, struct err *err)
     /* The first backup of all comes before there is a catalog, or its folder. */
     int result = file_make_folders_of(path, err);
     if (result == 0) {
+        /* O_NOFOLLOW: who may write beside the catalog could have us make a file
+         * elsewhere. */
         fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         result = fd >= 0 ? lock_file(fd, path, spec, err)
                          : err_errno(err, ERR_SYSTEM, "cannot open %s", path);

@@ -3,6 +3,9 @@
  * view. Told on the thread that runs the operation. Every pointer may be NULL; what is given
  * is borrowed for the call, a meter until artifact_end.
  *
+ * Several are a list: each names the one that is told after it. The caller of session_begin owns
+ * all of them and leaves the list as it is until session_end has returned.
+ *
  *     begin -> (artifact -> phase … -> artifact_end) … -> skipped … -> end
  */
 #ifndef PGKEEP_SESSION_OBSERVER_H
@@ -24,9 +27,10 @@ struct observer {
     /* why: NULL when it went well. */
     void (*end)(void *context, int exit_status, const struct err *why);
     void *context;
+    const struct observer *next; /* told after this one; NULL: nobody */
 };
 
-/* These take NULL for an observer. */
+/* Tell this one and all behind it; NULL: nobody. */
 void observer_begin(const struct observer *observer, const char *kind, const char *job,
                     int64_t run);
 void observer_artifact(const struct observer *observer,

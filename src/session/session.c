@@ -22,6 +22,7 @@ static int take_lock(struct session *session, enum lock_kind kind, const char *n
     struct lock *lock = lock_take(&lock_spec, err);
     if (lock == NULL)
         return -1;
+    /* Kept in order, to be given back in the other one. */
     memory_grow(&session->locks, &session->lock_capacity, session->lock_count + 1,
                 sizeof(struct lock *));
     session->locks[session->lock_count++] = lock;
@@ -35,6 +36,7 @@ static int take_locks(struct session *session, struct err *err)
     case SESSION_NO_LOCK:
         return 0;
     case SESSION_LOCK_JOB:
+        /* What no job stands behind, an ad hoc backup, brings a name of its own. */
         return take_lock(session, LOCK_JOB, spec->lock_name ? spec->lock_name : spec->job,
                          err);
     case SESSION_LOCK_REMOVAL:
@@ -44,6 +46,8 @@ static int take_locks(struct session *session, struct err *err)
     /* In one order everywhere, so that two rebuilds cannot hold half of them each. */
     if (take_lock(session, LOCK_REMOVAL, NULL, err) < 0)
         return -1;
+    /* A rebuild puts another file in the catalog's place: no backup may write into the
+     * old one. */
     for (size_t i = 0; spec->lock == SESSION_LOCK_ALL && i < spec->settings->job_count;
          i++) {
         if (take_lock(session, LOCK_JOB, spec->settings->jobs[i].name, err) < 0)
@@ -63,6 +67,7 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
                                               [SESSION_WRITE] = CATALOG_WRITE,
                                               [SESSION_CREATE] = CATALOG_CREATE};
     const char *path = session->spec.settings->catalog;
+    /* Older schemas are brought up to date by this, in whatever mode. */
     session->catalog = catalog_open(path, modes[mode], err);
     if (session->catalog == NULL && err->kind == ERR_NOT_FOUND) {
         if (mode == SESSION_READ_IF_ANY) {
@@ -76,6 +81,7 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
     }
     if (session->catalog == NULL)
         return -1;
+    /* A wait for another writer ends with this run, and not with the process alone. */
     catalog_set_cancel(session->catalog, session->cancel);
     session->spec.catalog = mode;
     if (!recorded)
@@ -104,7 +110,7 @@ struct session *session_begin(const struct session_spec *spec, struct err *err)
     int64_t deadline =
         spec->time_limit_ms > 0 ? clock_monotonic_ms() + spec->time_limit_ms : 0;
     session->spec = *spec;
-    session_stores_init(session);
+    session_stores_init(session); /* first, so that release may be called at any point */
 
     /* First of all, so that every wait from here on can be ended. */
     session->cancel = cancel_new(spec->cancel, deadline, err);
@@ -120,6 +126,7 @@ struct session *session_begin(const struct session_spec *spec, struct err *err)
     if (begun && spec->recorded)
         begun = catalog_run_begin(session->catalog, spec->kind, spec->job, &session->run,
                                   err) == 0;
+    /* Nobody is told of it: a run that did not begin has no end either. */
     if (!begun) {
         release(session);
         return NULL;
@@ -141,14 +148,16 @@ int session_end(struct session *session, enum outcome outcome, const struct err 
     const struct err *told = why != NULL && why->kind != ERR_NONE ? why : NULL;
     int status =
         exit_status_of(outcome, told != NULL ? told->kind : ERR_NONE, session->cancel);
-    /* The record first: whoever hears of the end may read it. That it cannot be written does not
-     * change what became of the run. */
+    /* The record first: whoever hears of the end may read it. That it cannot be written
+     * does not change what became of the run. */
     if (session->run != 0) {
         struct err trouble = {0};
         if (catalog_run_end(session->catalog, session->run, status,
                             told != NULL ? told->text : session->summary, &trouble) < 0)
             log_warning("%s", trouble.text);
     }
+    /* Still under the lock: what hears of it may look at the catalog before the next
+     * run. */
     observer_end(session->spec.observer, status, told);
     release(session);
     return status;

@@ -53,9 +53,10 @@ struct session_spec {
     const char *lock_name; /* SESSION_LOCK_JOB: the job, or what stands for it; NULL: job */
     const char *command; /* for whoever finds the lock held: "backup nightly"; NULL: kind */
     bool recorded;       /* the run stands in `runs` */
-    struct cancel *cancel;           /* parent of its node; NULL: the root */
-    int64_t time_limit_ms;           /* 0: none */
-    const struct observer *observer; /* may be NULL; outlives the session */
+    struct cancel *cancel; /* parent of its node; NULL: the root */
+    int64_t time_limit_ms; /* 0: none */
+    const struct observer
+        *observer; /* the first of a list; NULL: none; outlives the session */
 };
 
 struct session;
@@ -72,7 +73,7 @@ void session_set_summary(struct session *session, const char *summary);
 const struct settings *session_settings(const struct session *session);
 struct catalog *session_catalog(const struct session *session);
 struct cancel *session_cancel(const struct session *session);
-const struct observer *session_observer(const struct session *session);
+const struct observer *session_observer(const struct session *session); /* the list */
 int64_t session_run_id(const struct session *session); /* 0: not recorded */
 /* Opens the catalog, and with `recorded` begins the record, of a run that began without: a
  * rebuild has made the file only now. */

@@ -23,6 +23,7 @@ void session_stores_init(struct session *session)
 
 void session_stores_release(struct session *session)
 {
+    /* Handles before the catalog that some of them were opened with. */
     for (size_t i = 0; i < session->entry_count; i++) {
         repository_close(session->entries[i].repository);
         free(session->entries[i].name);
@@ -74,7 +75,8 @@ static int open_entry(struct session *session, struct session_entry *entry, bool
         if (result == 0)
             result = repository_check_identity(entry->repository, err);
     } else {
-        /* Fifteen seconds at most for each of its questions; the operation lets it be patient. */
+        /* Fifteen seconds at most for each of its questions; the operation lets it be
+         * patient. */
         struct repository_spec spec = {.settings = session->spec.settings,
                                        .catalog = catalog_of_thread(session, err),
                                        .name = entry->name,
@@ -108,6 +110,8 @@ struct repository *session_repository(struct session *session, const char *name,
                                       bool may_mark, struct err *err)
 {
     struct repository *repository = NULL;
+    /* Held until it is open: a second thread that wants the same one waits for this
+     * answer. */
     pthread_mutex_lock(&session->lock);
     struct session_entry *entry = entry_of(session, name);
     if (entry->repository != NULL && !entry->lost)
@@ -125,6 +129,7 @@ static void set_lost(struct session *session, const struct repository *repositor
 {
     pthread_mutex_lock(&session->lock);
     struct session_entry *entry = entry_of(session, repository->name);
+    /* Not closed: another thread may be in a call of it, and it may be back in a minute. */
     entry->lost = true;
     entry->err = *why;
     entry->failed_ms = clock_monotonic_ms();
@@ -137,11 +142,13 @@ int session_check_again(struct session *session, struct repository *repository,
     struct store *store = repository->store;
     if (clock_monotonic_ms() - repository->checked_ms < FRESH_MS)
         return 0;
-    /* A store that went away costs each of many copies this long, and not its retry_time. */
+    /* A store that went away costs each of many copies this long, and not its
+     * retry_time. */
     store_set_retry_time(store, REPOSITORY_TIMEOUT_MS);
     if (store_check(store, false, REPOSITORY_TIMEOUT_MS, err) == 0 &&
         repository_check_identity(repository, err) == 0)
         return 0;
+    /* Fatal is of this machine or somebody's wish, and says nothing about the store. */
     if (!err_is_fatal(err->kind))
         set_lost(session, repository, err);
     return -1;
@@ -158,6 +165,8 @@ int session_skip(struct session *session, const struct session_store *store,
         *err = *why;
         return -1;
     }
+    /* Named by somebody: missed in any case. Else only who has a job or copies there
+     * misses it. */
     if (!store->named && repository_is_required(session->spec.settings, session->catalog,
                                                 store->name, &missed, err) < 0)
         return -1;
@@ -182,8 +191,8 @@ int session_add_repository(struct session *session, const struct session_store *
     struct err why = {0};
     struct repository *repository =
         session_repository(session, store->name, store->may_mark, &why);
-    /* The name of the configuration leads elsewhere by now; its rows are not about what lies
-     * there. */
+    /* The name of the configuration leads elsewhere by now; its rows are not about what
+     * lies there. */
     if (repository != NULL && store->id != 0 && repository->id != store->id) {
         err_set(&why, ERR_UNSAFE, "store \"%s\" is another one by now", store->name);
         repository = NULL;
@@ -236,6 +245,7 @@ int session_repositories(struct session *session, const struct strlist *names,
 
 int session_recheck(struct session *session, struct repository_list *list, struct err *err)
 {
+    /* The list is closed up as it is walked: those that stay move to the front. */
     size_t left = 0;
     int result = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -273,6 +283,7 @@ int session_require_job(struct session *session, const char *name, struct err *e
     int64_t count = 0;
     if (name == NULL || settings_job(session->spec.settings, name) != NULL)
         return 0;
+    /* Of any status: also one whose backups are all deleted was a job. */
     if (catalog_artifacts_count(session->catalog, &filter, &count, err) < 0)
         return -1;
     return count > 0 || settings_require_job(session->spec.settings, name, err) ? 0 : -1;

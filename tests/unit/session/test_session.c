@@ -515,6 +515,31 @@ START_TEST(an_observer_hears_of_begin_skipped_stores_and_end)
 }
 END_TEST
 
+static void note_end(void *context, int exit_status, const struct err *why)
+{
+    (void)exit_status, (void)why;
+    hear("end for", context);
+}
+
+/* One of them wants to know nothing of it. */
+START_TEST(several_observers_are_told_in_their_order)
+{
+    char a[] = "the progress", b[] = "the mail";
+    struct observer last = {.end = note_end, .context = b};
+    struct observer silent = {.next = &last};
+    struct observer first = {
+        .begin = on_begin, .end = note_end, .context = a, .next = &silent};
+    struct session_spec spec = {
+        .kind = "backup", .catalog = SESSION_WRITE, .observer = &first};
+    heard[0] = '\0';
+    begin_spec(&spec);
+    ck_assert_ptr_eq(session_observer(session), &first);
+    ck_assert_int_eq(end(OUTCOME_DONE, NULL), 0);
+    ck_assert_str_eq(heard,
+                     "begin without a run backup;end for the progress;end for the mail;");
+}
+END_TEST
+
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
@@ -545,6 +570,7 @@ int main(void)
     tcase_add_test(tcase, a_cancel_is_no_fault_of_a_store);
     tcase_add_test(tcase, a_slip_of_the_pen_does_not_read_as_no_backups);
     tcase_add_test(tcase, an_observer_hears_of_begin_skipped_stores_and_end);
+    tcase_add_test(tcase, several_observers_are_told_in_their_order);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
