@@ -33,6 +33,7 @@ static const struct field fields[] = {
     FIELD("date", FIELD_HTTP_DATE, date),
     FIELD("last-modified", FIELD_HTTP_DATE, modified),
     FIELD("content-length", FIELD_NUMBER, length),
+    FIELD("server", FIELD_TEXT, server),
     FIELD("etag", FIELD_TEXT, etag),
     FIELD("location", FIELD_TEXT, location),
     FIELD("retry-after", FIELD_TEXT, retry_after),

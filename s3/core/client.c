@@ -81,6 +81,8 @@ static int find_provider(struct s3_engine *engine, const struct s3_config *confi
     if (row == NULL)
         return -1;
     engine->provider = *row;
+    atomic_init(&engine->row, &engine->provider);
+    engine->guesses = config->provider == NULL && strcmp(row->name, "other") == 0;
     if (config->max_parts != 0)
         engine->provider.max_parts = config->max_parts;
     if (config->list_version != 0)
@@ -91,7 +93,6 @@ static int find_provider(struct s3_engine *engine, const struct s3_config *confi
 static int set_address(struct s3_engine *engine, const struct s3_config *config,
                        struct err *err)
 {
-    enum s3_style style = config->style;
     bool fips = false, dualstack = false;
     char *text = memory_strdup(config->endpoint);
     /* The endpoint: configured, or AWS_ENDPOINT_URL_S3 and its like. */
@@ -110,12 +111,10 @@ static int set_address(struct s3_engine *engine, const struct s3_config *config,
         return -1;
 
     engine->tls = engine->endpoint.tls;
-    if (style == S3_STYLE_AUTO)
-        style = engine->provider.style;
     if (s3_endpoint_check_secure(&engine->endpoint, config->allow_insecure, err) < 0)
         return -1;
-    return s3_style_resolve(&engine->endpoint, style, engine->bucket, &engine->virtual_host,
-                            err);
+    return s3_style_resolve(&engine->endpoint, config->style, engine->bucket,
+                            &engine->virtual_host, err);
 }
 
 /* S3.md 1.2: a body is left unsigned only over TLS and with a Content-MD5. */

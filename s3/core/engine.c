@@ -143,6 +143,25 @@ static void note_clock(struct s3_engine *engine, int64_t date)
     pthread_mutex_unlock(&engine->lock);
 }
 
+/* A service behind a name of the user's own says what it is. Of its row only what all releases
+ * have in common is taken: for checksums and conditions an old one would refuse uploads, or
+ * overwrite, where a provider that was named is taken at its word. Limits of the configuration
+ * stay. */
+static void recognise(struct s3_engine *engine, const char *server)
+{
+    const struct s3_provider *row = s3_provider_by_server(server);
+    if (row == NULL)
+        return;
+    engine->recognised = *row;
+    engine->recognised.max_parts = engine->provider.max_parts;
+    engine->recognised.list_version = engine->provider.list_version;
+    engine->recognised.checksums = S3_CHECKSUMS_NONE;
+    engine->recognised.put_if_absent = engine->recognised.complete_if_absent = false;
+    engine->recognised.mp_object_size = false;
+    atomic_store(&engine->row, &engine->recognised);
+    engine->guesses = false;
+}
+
 static void note_window(struct s3_task *task, bool throttled)
 {
     struct s3_engine *engine = task->client->engine;
@@ -271,7 +290,7 @@ static void note_location(struct s3_task *task)
     const char *region = found;
     if (strcmp(found, "EU") == 0)
         region = "eu-west-1";
-    else if (*found == '\0' && strcmp(task->client->engine->provider.name, "aws") == 0)
+    else if (*found == '\0' && strcmp(s3_client_provider(task->client)->name, "aws") == 0)
         region = "us-east-1";
     snprintf(answer->bucket_region, sizeof answer->bucket_region, "%s", region);
     free(found);
@@ -337,6 +356,8 @@ static void attempt_ended(void *context, struct s3_exchange *exchange)
         atomic_store(&engine->kms_seen, true);
     if (answer->date != 0)
         note_clock(engine, answer->date);
+    if (engine->guesses)
+        recognise(engine, answer->server);
 
     if (task->discovering)
         discovered(task);

@@ -42,7 +42,7 @@ struct s3_engine {
     char *bucket;
     char *prefix; /* "" or "p/" */
     bool virtual_host, tls, signs_payload;
-    struct s3_provider provider;
+    struct s3_provider provider;   /* by name or endpoint; `row` is the one to ask */
     struct strlist object_headers; /* "Name: value" of what creates objects */
     struct strlist key_headers;    /* SSE-C; wiped */
     char *lock_mode;
@@ -54,6 +54,11 @@ struct s3_engine {
     struct s3_credentials_source *credentials;
     struct s3_signer *signer;
     struct s3_http *http;
+
+    /* The provider's row, which an answer may make a better one (once): `provider`, then
+     * `recognised`. Any thread. */
+    const struct s3_provider *_Atomic row;
+    struct s3_provider recognised;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a task is done, or has left the list */
@@ -69,7 +74,8 @@ struct s3_engine {
 
     /* The engine's thread alone: */
     unsigned running;
-    bool renews; /* a thread renews the credentials, from the first request on */
+    bool guesses; /* nothing but its answers can tell which service it is */
+    bool renews;  /* a thread renews the credentials, from the first request on */
     unsigned region_version; /* how often the region was corrected */
     bool reached;            /* the service has answered */
     int64_t trouble_ms;      /* since when nothing succeeds; 0: all is well */

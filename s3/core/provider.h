@@ -16,11 +16,12 @@ enum s3_checksums {
 };
 
 struct s3_provider {
-    const char *name;   /* "aws"; the value of s3_config.provider */
-    const char *title;  /* "Amazon S3" */
-    const char *hosts;  /* endpoint host endings, separated by blanks; "" : by name only */
-    const char *region; /* to sign with when none is set; NULL: "us-east-1" */
-    enum s3_style style;
+    const char *name;  /* "aws"; the value of s3_config.provider */
+    const char *title; /* "Amazon S3" */
+    const char *hosts; /* endpoint host endings, separated by blanks; "" : by name only */
+    const char
+        *server; /* first word of its answers' Server header; NULL: not known, or none */
+    const char *region;          /* to sign with when none is set; NULL: "us-east-1" */
     uint64_t min_part, max_part; /* bytes; min not of the last */
     unsigned max_parts;
     uint64_t max_object; /* bytes */
@@ -33,7 +34,6 @@ struct s3_provider {
     bool versions;
     bool tags;
     int list_version;
-    bool list_encoding;        /* encoding-type=url is understood */
     bool mp_object_size;       /* x-amz-mp-object-size is checked */
     bool etag_is_md5;          /* of PutObject and UploadPart without SSE-C, KMS */
     bool uploads_by_exact_key; /* ListMultipartUploads knows no prefixes */
@@ -44,8 +44,10 @@ struct s3_provider {
 
 /* The row named, or NULL and ERR_CONFIG with the nearest name. */
 const struct s3_provider *s3_provider_find(const char *name, struct err *err) MUST_USE;
-/* By endpoint; never NULL. */
+/* By endpoint; never NULL ("other"). */
 const struct s3_provider *s3_provider_of(const struct s3_endpoint *endpoint);
+/* By the Server header of an answer; NULL where it tells nothing. */
+const struct s3_provider *s3_provider_by_server(const char *server);
 /* Names of all rows, NULL-terminated, for help and completion. */
 const char *const *s3_provider_names(void);
 

@@ -43,7 +43,8 @@ struct s3_answer {
     char code[64];     /* S3's <Code>; "" without one */
     char message[256]; /* S3's <Message> */
     char request_id[128];
-    bool uncertain; /* an attempt ended without a clear answer after it may have arrived */
+    char server[64]; /* Server */
+    bool uncertain;  /* an attempt ended without a clear answer after it may have arrived */
     unsigned tries;
     int64_t elapsed_ms; /* from the start of the first attempt */
 

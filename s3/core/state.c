@@ -123,17 +123,17 @@ bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
 
 const struct s3_provider *s3_client_provider(const struct s3_client *client)
 {
-    return &client->engine->provider;
+    return atomic_load(&client->engine->row);
 }
 
 unsigned s3_client_upload_hours(const struct s3_client *client)
 {
-    return client->engine->provider.upload_hours;
+    return s3_client_provider(client)->upload_hours;
 }
 
 struct s3_part_rules s3_client_part_rules(const struct s3_client *client)
 {
-    const struct s3_provider *provider = &client->engine->provider;
+    const struct s3_provider *provider = s3_client_provider(client);
     return (struct s3_part_rules){.min_size = provider->min_part,
                                   .max_size = provider->max_part,
                                   .max_parts = provider->max_parts,

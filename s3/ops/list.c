@@ -202,7 +202,7 @@ static int ask(const struct listing *listing, struct page *page, bool *came,
         s3_query_add(&request.query, kind->subresource, kind->value);
     s3_query_add(&request.query, "prefix", listing->full_prefix);
     s3_query_add(&request.query, kind->max, "1000");
-    if (s3_client_provider(listing->client)->list_encoding && !kind->no_encoding)
+    if (!kind->no_encoding)
         s3_query_add(&request.query, "encoding-type", "url");
     if (listing->marker != NULL)
         s3_query_add(&request.query, kind->key_marker, listing->marker);

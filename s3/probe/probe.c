@@ -147,12 +147,16 @@ static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *e
     return result;
 }
 
-static int run(struct s3_probing *probing, struct err *err)
+static int run(struct s3_probing *probing, size_t part_size, struct err *err)
 {
     const struct cancel *cancel = s3_client_cancel(probing->client);
     /* A finding that ends it, or nothing. */
     if (!check_bucket(probing))
         return cancel_check(cancel, err);
+    /* Now that it has answered, it may have said which service it is. */
+    probing->row = s3_client_provider(probing->client);
+    if (make_data(probing, part_size, err) < 0)
+        return -1;
     check_clock(probing);
     check_versioning(probing);
     bool keeps = check_lock(probing);
@@ -167,18 +171,14 @@ int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
 {
     const struct s3_call call = {.retry_time_ms = S3_PROBE_REQUEST_MS};
     const char *prefix = s3_client_prefix(client);
-    struct s3_probing probing = {.client = s3_client_with(client, &call),
-                                 .row = s3_client_provider(client),
-                                 .out = out};
+    struct s3_probing probing = {.client = s3_client_with(client, &call), .out = out};
     char id[ULID_SIZE];
     ulid_new(id, clock_now_ms());
     *out = (struct s3_probe){.prefix = memory_format("%spgkeep-probe-%s/", prefix, id)};
     probing.folder = out->prefix + strlen(prefix);
     probing.until_ms =
         clock_monotonic_ms() + (spec->timeout_ms > 0 ? spec->timeout_ms : TIMEOUT_MS);
-    int result = make_data(&probing, spec->part_size, err);
-    if (result == 0)
-        result = run(&probing, err);
+    int result = run(&probing, spec->part_size, err);
     free(probing.data);
     s3_client_free(probing.client);
     return result;

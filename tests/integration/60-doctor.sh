@@ -228,7 +228,7 @@ ok "a broken catalog: not well" isnt_zero
 like "a broken catalog: the rest is looked at" "$out" 'ok       server'
 
 # --- other services, each against its own row
-other() { # other SERVICE
+other() { # other SERVICE TITLE
     local service=$1 answers result bucket
     answers=$("$top/tests/support/$service" start "$work/$service" 2>"$work/start-error")
     result=$?
@@ -251,10 +251,14 @@ other() { # other SERVICE
         [ "$bucket" = keeps ] || is "$service, $bucket: conditions" \
             "$(of store "s3://$bucket/p" complete-if-none-match found)" "honoured (412)"
     done
+    # Both say which they are; no provider is named.
+    run "$pgkeep" doctor --json --store "s3://plain/p?endpoint=$s3_endpoint&region=${s3_region:-us-east-1}"
+    is "$service is recognised by its answers" \
+        "$status $(jq '[.failed, .warnings] | add' <<<"$out") $(of store "s3://plain/p" provider found)" "0 0 $service ($2) fits"
     unset s3_endpoint s3_region
 }
 export PGKEEP_CATALOG=$work/other.db
 unset PGKEEP_CONFIG
-other minio
-other versitygw
+other minio MinIO
+other versitygw "Versity S3 Gateway"
 finished

@@ -68,6 +68,7 @@ static const struct field settings_fields[] = {
     SETTING(region, FIELD_STRING),
     SETTING(any_region, FIELD_BOOL),
     SETTING(base_path, FIELD_STRING),
+    SETTING(server, FIELD_STRING),
     SETTING(min_part_size, FIELD_UINT64),
     SETTING(max_part_size, FIELD_UINT64),
     SETTING(max_object_size, FIELD_UINT64),

@@ -19,6 +19,7 @@ struct fake_s3_settings fake_s3_defaults(void)
                                      .access_key = "AKIDEXAMPLE",
                                      .secret_key = "secretexample",
                                      .base_path = "",
+                                     .server = "fake_s3",
                                      .max_parts = 10000,
                                      .page_size = 1000};
 }
@@ -30,7 +31,8 @@ static void keep_strings(struct fake_s3 *fake)
     struct fake_s3_settings *settings = &fake->settings;
     const char **strings[] = {&settings->bucket,        &settings->region,
                               &settings->access_key,    &settings->secret_key,
-                              &settings->session_token, &settings->base_path};
+                              &settings->session_token, &settings->base_path,
+                              &settings->server};
 
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
         fake->strings[i] = memory_strdup(*strings[i]);
@@ -49,6 +51,7 @@ void fake_s3_change(struct fake_s3 *fake, const struct fake_s3_settings *setting
     fake->settings.secret_key = old.secret_key;
     fake->settings.session_token = old.session_token;
     fake->settings.base_path = old.base_path;
+    fake->settings.server = old.server;
     pthread_mutex_unlock(&fake->lock);
 }
 

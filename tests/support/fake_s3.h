@@ -55,6 +55,7 @@ struct fake_s3_settings {
     const char *secret_key;    /* "secretexample" */
     const char *session_token; /* NULL: none is asked for */
     const char *base_path;     /* "/storage/v1/s3": in front of the bucket and signed; "" */
+    const char *server;        /* the header of that name; "fake_s3" */
     /* of all parts but the last, checked at Complete: EntityTooSmall; 0 */
     uint64_t min_part_size;
     uint64_t max_part_size;   /* EntityTooLarge above; 0: none */

@@ -139,7 +139,7 @@ struct fake_s3 {
     pthread_mutex_t control; /* of up and down: accepting, listen_fd */
     pthread_cond_t changed;  /* held, released, cut */
     struct fake_s3_settings settings;
-    char *strings[6];   /* what settings points to */
+    char *strings[7];   /* what settings points to */
     char *redirected;   /* the region after FAKE_REDIRECT; NULL: settings.region */
     struct strlist ids; /* versions and uploads, for ever */
     struct fake_bucket **buckets;

@@ -258,7 +258,8 @@ static void compose_head(struct fake_call *call, struct text *out)
 
     text_addf(out, "HTTP/1.1 %d %s\r\n", call->status, status_words(call->status));
     add_http_date(out, fake_now(call) + call->date_offset_s);
-    text_addf(out, "Server: fake_s3\r\nx-amz-request-id: REQUEST%u\r\n", call->number);
+    text_addf(out, "Server: %s\r\nx-amz-request-id: REQUEST%u\r\n", call->settings.server,
+              call->number);
     if (has_length(call))
         text_addf(out, "Content-Length: %llu\r\n", (unsigned long long)size);
     text_add_bytes(out, call->head.data, call->head.length);

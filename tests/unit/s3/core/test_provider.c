@@ -35,6 +35,25 @@ START_TEST(a_provider_is_known_by_its_endpoint)
 }
 END_TEST
 
+START_TEST(a_service_is_known_by_its_server_header)
+{
+    static const struct {
+        const char *server, *name; /* NULL: it tells nothing */
+    } rows[] = {
+        {"MinIO", "minio"},
+        {"MinIO/RELEASE.2022-01-01T00-00-00Z", "minio"},
+        {"VERSITYGW", "versitygw"},
+        {"MinIOx", NULL},
+        {"nginx", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct s3_provider *row = s3_provider_by_server(rows[i].server);
+        ck_assert_pstr_eq(row != NULL ? row->name : NULL, rows[i].name);
+    }
+}
+END_TEST
+
 START_TEST(every_name_has_its_row)
 {
     for (const char *const *name = s3_provider_names(); *name != NULL; name++) {
@@ -98,6 +117,7 @@ int main(void)
     Suite *suite = suite_create("provider");
     TCase *tests = tcase_create("provider");
     tcase_add_test(tests, a_provider_is_known_by_its_endpoint);
+    tcase_add_test(tests, a_service_is_known_by_its_server_header);
     tcase_add_test(tests, every_name_has_its_row);
     tcase_add_test(tests, a_wrong_name_is_answered_with_the_nearest);
     tcase_add_test(tests, every_row_is_complete_and_within_what_s3_knows);

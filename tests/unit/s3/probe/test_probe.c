@@ -202,6 +202,34 @@ START_TEST(each_service_is_told_from_its_row)
 }
 END_TEST
 
+/* Behind a name of its own, with all that a MinIO does differently; one of before 2025 knows no
+ * CRC-64. */
+START_TEST(a_minio_is_recognised_by_its_answers_and_nothing_is_asked_of_it_that_is_new)
+{
+    struct fake_s3_settings service = s3_pair_service();
+    bool old = _i == 1;
+    service.server = "MinIO";
+    service.uploads_by_exact_key = service.abort_twice_is_204 = service.lock_is_400 = true;
+    service.refuse_checksums = old;
+    start(&service, NULL);
+    ck_assert_msg(run_probe() == 0, "%s", err.text);
+    for (size_t i = 0; i < probe.count; i++)
+        ck_assert_msg(probe.findings[i].verdict == S3_PROBE_OK, "%s: %s",
+                      probe.findings[i].name, probe.findings[i].found);
+    ck_assert_str_eq(find("provider")->found, "minio (MinIO) fits");
+    assert_nothing_left("minio");
+    ck_assert_uint_eq(s3_client_upload_hours(pair.client), 24);
+    stop();
+
+    /* Whoever names a provider, means it. */
+    service.refuse_checksums = false;
+    start(&service, "other");
+    ck_assert_msg(run_probe() == 0, "%s", err.text);
+    ck_assert_ptr_nonnull(strstr(find("provider")->found, "other"));
+    stop();
+}
+END_TEST
+
 START_TEST(what_is_found_is_said_in_words)
 {
     static const struct {
@@ -493,6 +521,9 @@ int main(void)
     tcase_set_timeout(left, 30);
     tcase_add_loop_test(found, each_service_is_told_from_its_row, 0,
                         sizeof rows / sizeof rows[0]);
+    tcase_add_loop_test(
+        found, a_minio_is_recognised_by_its_answers_and_nothing_is_asked_of_it_that_is_new,
+        0, 2);
     tcase_add_test(found, what_is_found_is_said_in_words);
     suite_add_tcase(suite, found);
     tcase_add_test(left, only_the_scratch_folder_is_touched);
