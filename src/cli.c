@@ -1,6 +1,7 @@
 #include "cli.h"
 #include "session/exit_status.h"
 #include "base/cancel.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cmd/cmd.h"
@@ -11,6 +12,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HINT "\nhint: "
 
 /* In the order of `pgkeep help`. */
 static const struct command *const commands[] = {
@@ -154,6 +157,29 @@ static int run(struct config_args *args, int argc, char **argv, struct err *err)
     return dispatch(args, err);
 }
 
+/* Also of a line that could not be read to its end, whose --json may stand behind the error. */
+static bool asks_for_json(const struct config_args *args, int argc, char **argv)
+{
+    bool asked = config_args_flag(args, "json");
+    for (int i = 1; !asked && i < argc; i++)
+        asked = strcmp(argv[i], "--json") == 0;
+    return asked;
+}
+
+/* {"error": …}, for whoever reads stdout as JSON. */
+static json_t *error_document(const struct err *err, int status)
+{
+    const char *hint = strstr(err->text, HINT);
+    size_t length = hint ? (size_t)(hint - err->text) : strlen(err->text);
+    char *message = memory_strndup(err->text, length);
+    json_t *document =
+        json_pack("{s:{s:s, s:o, s:o, s:i}}", "error", "kind", err_kind_name(err->kind),
+                  "message", json_bytes(message), "hint",
+                  json_bytes(hint ? hint + strlen(HINT) : NULL), "exit_status", status);
+    free(message);
+    return document;
+}
+
 /* The only place that prints the error that ends a command. */
 int cli_run(int argc, char **argv)
 {
@@ -168,6 +194,10 @@ int cli_run(int argc, char **argv)
     }
     if (status < 0) /* before any session */
         status = exit_status_of(OUTCOME_FAILED, err.kind, NULL);
+    /* One document, or none where stdout is the backup itself: what failed in part has told it
+     * in its own. */
+    if (err.kind != ERR_NONE && !output_is_taken() && asks_for_json(&args, argc, argv))
+        output_json(error_document(&err, status));
     err_clear(&err);
     if (output_finish(&err) < 0) {
         log_err(&err);

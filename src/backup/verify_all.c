@@ -18,7 +18,8 @@ static bool is_checkable(const struct verify_all_spec *spec,
 {
     bool state = copy->state == CATALOG_COPY_COMPLETE ||
                  copy->state == CATALOG_COPY_MISSING || copy->state == CATALOG_COPY_DAMAGED;
-    return state && (spec->store == NULL || strcmp(spec->store, copy->store) == 0);
+    return state &&
+           (spec->among.store == NULL || strcmp(spec->among.store, copy->store) == 0);
 }
 
 static int check_artifact(const struct verify_all_spec *spec,
@@ -58,7 +59,9 @@ static int check_named(const struct verify_all_spec *spec, const char *name,
     struct catalog_artifact artifact = {0};
     char id[ULID_SIZE];
     size_t before = sum->checked;
-    int result = catalog_artifact_find(catalog, name, id, err);
+    struct catalog_choice choice = spec->among;
+    choice.text = name;
+    int result = catalog_artifact_find(catalog, &choice, id, err);
     if (result == 0)
         result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0)
@@ -67,7 +70,7 @@ static int check_named(const struct verify_all_spec *spec, const char *name,
     if (result == 0 && sum->checked == before)
         result = err_set(err, ERR_NOT_FOUND, "%s (%s) has no copy to verify%s", id,
                          catalog_status_name(artifact.status),
-                         spec->store != NULL ? " there" : "");
+                         spec->among.store != NULL ? " there" : "");
     catalog_artifact_release(&artifact);
     return result;
 }
@@ -76,11 +79,15 @@ int verify_all(const struct verify_all_spec *spec, struct verify_all_result *sum
                struct err *err)
 {
     struct catalog_artifacts artifacts = {0};
-    struct catalog_filter filter = {
-        .job = spec->job, .store = spec->store, .statuses = 1u << CATALOG_COMPLETE};
+    struct catalog_filter filter = {.job = spec->job,
+                                    .database = spec->among.database,
+                                    .type = spec->among.type,
+                                    .until = spec->among.before,
+                                    .store = spec->among.store,
+                                    .statuses = 1u << CATALOG_COMPLETE};
     *sum = (struct verify_all_result){0};
     /* A misspelt store would make every backup look verified. */
-    if (session_require_store(spec->session, spec->store, err) < 0)
+    if (session_require_store(spec->session, spec->among.store, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->names->count; i++) {
         if (check_named(spec, spec->names->items[i], sum, err) < 0)

@@ -6,12 +6,15 @@
 #ifndef PGKEEP_BACKUP_VERIFY_ALL_H
 #define PGKEEP_BACKUP_VERIFY_ALL_H
 
+#include "catalog/artifact_find.h"
 #include "copy/verify.h"
 
 struct verify_all_spec {
     struct session *session;     /* of verify_all_session */
     const struct strlist *names; /* artifacts as somebody typed them; empty: by filter */
-    const char *job, *store;     /* filter; store also with names; NULL: all */
+    const char *job;             /* filter; NULL: all */
+    /* database, type, before and store: filter, and narrow what a name may mean; no text */
+    struct catalog_choice among;
     enum catalog_level level;
     /* Told of each copy when it was checked; borrowed. */
     void (*checked)(void *context, const struct catalog_artifact *artifact,

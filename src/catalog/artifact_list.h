@@ -1,5 +1,5 @@
 /*
- * artifact_list - reading artifacts: one by id, prefix or "latest", many by filter.
+ * artifact_list - reading artifacts: one by its id, many by filter.
  */
 #ifndef PGKEEP_CATALOG_ARTIFACT_LIST_H
 #define PGKEEP_CATALOG_ARTIFACT_LIST_H
@@ -15,17 +15,6 @@ struct catalog_artifacts {
     size_t count, capacity;
 };
 void catalog_artifacts_release(struct catalog_artifacts *artifacts);
-
-/* The full id for what a user wrote: an id or any unique prefix of one (either case),
- * "latest" or "latest:JOB" (newest complete of type full without filters of a command line,
- * by time, seq, id). Deleted ones answer only
- * where no other does. ERR_NOT_FOUND; ERR_USAGE when it is ambiguous, with the matches in
- * the text. */
-int catalog_artifact_find(struct catalog *catalog, const char *text, char id[ULID_SIZE],
-                          struct err *err) MUST_USE;
-/* The shortest prefix that no other id has, at least 10 characters. */
-int catalog_artifact_short(struct catalog *catalog, const char *id, char out[ULID_SIZE],
-                           struct err *err) MUST_USE;
 
 /* By its full id; ERR_NOT_FOUND. `with`: bits of enum catalog_with. What *out held is not
  * looked at (catalog_artifact_init before it would leak). Release it also after an error. */

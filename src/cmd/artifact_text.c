@@ -5,6 +5,7 @@
 #include "cmd/artifact_text.h"
 
 #include "cmd/output.h"
+#include "catalog/artifact_find.h"
 #include "report/artifact_name.h"
 
 enum {

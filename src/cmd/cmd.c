@@ -1,6 +1,7 @@
 /* What all commands say alike. */
 #include "cmd/cmd.h"
 
+#include "base/memory.h"
 #include "cmd/progress.h"
 
 #include <stdarg.h>
@@ -51,11 +52,45 @@ int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
     return status;
 }
 
+int cmd_narrow(const struct cmd_context *ctx, struct session *session,
+               struct catalog_choice *choice, char **store, struct err *err)
+{
+    const struct config_args *args = ctx->args;
+    /* `copy` has no --store: its --from decides nothing about which artifact. */
+    bool has = option_find_argument(args->command, "store") != NULL;
+    const char *given = has ? config_args_text(args, "store") : NULL;
+    *store = NULL;
+    *choice = (struct catalog_choice){.database = config_args_text(args, "database"),
+                                      .type = config_args_text(args, "type"),
+                                      .before = config_args_number(args, "before", 0)};
+    if (given == NULL)
+        return 0;
+
+    /* A URL may be known by another name. What nobody knows is a slip of the pen. */
+    struct catalog_store row = {0};
+    bool absent = true;
+    if (settings_store(ctx->settings, given) != NULL)
+        *store = memory_strdup(given);
+    else if (catalog_store_find(session_catalog(session), given, &row, &absent, err) < 0)
+        return -1;
+    else if (!absent)
+        *store = memory_strdup(row.name);
+    catalog_store_release(&row);
+    choice->store = *store;
+    return *store != NULL ? 0 : session_require_store(session, given, err);
+}
+
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err)
 {
-    return catalog_artifact_find(session_catalog(session), ctx->args->positional.items[0],
-                                 id, err);
+    struct catalog_choice choice;
+    char *store = NULL;
+    int result = cmd_narrow(ctx, session, &choice, &store, err);
+    choice.text = ctx->args->positional.items[0];
+    if (result == 0)
+        result = catalog_artifact_find(session_catalog(session), &choice, id, err);
+    free(store);
+    return result;
 }
 
 int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,

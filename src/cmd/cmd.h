@@ -16,6 +16,7 @@
 #define PGKEEP_CMD_CMD_H
 
 #include "base/err.h"
+#include "catalog/artifact_find.h"
 #include "catalog/artifact_list.h"
 #include "config/config_args.h"
 #include "session/session.h"
@@ -65,7 +66,13 @@ int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
                               struct err *err),
                   struct err *err);
 
-/* The artifact that the first argument names. Its whole id; -1: ERR_NOT_FOUND, ERR_USAGE. */
+/* What narrows the choice of an artifact (PRODUCT section 2): --database, --type, --before and
+ * --store of this command line, without a text; a store goes by its name in the catalog. Borrows
+ * from args, and from *store, which is the caller's to free. ERR_CONFIG: no such store. */
+int cmd_narrow(const struct cmd_context *ctx, struct session *session,
+               struct catalog_choice *choice, char **store, struct err *err) MUST_USE;
+/* The artifact that the first argument names, so narrowed. Its whole id; -1: ERR_NOT_FOUND,
+ * ERR_USAGE, ERR_CONFIG. */
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err) MUST_USE;
 /* The same, loaded (`with` as catalog_artifact_load has it). Release *out in any case. */

@@ -171,8 +171,21 @@ void output_text(const char *text)
     (void)fputs(text, stdout);
 }
 
+static bool taken;
+
+void output_taken(void)
+{
+    taken = true;
+}
+
+bool output_is_taken(void)
+{
+    return taken;
+}
+
 void output_json(json_t *document)
 {
+    taken = true;
     char *text = json_text(document, true);
     (void)printf("%s\n", text);
     free(text);

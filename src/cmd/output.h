@@ -49,6 +49,10 @@ void output_text(const char *text);
 
 /* One document, indented by 2, and a newline. Steals the reference. */
 void output_json(json_t *document);
+/* What goes to stdout is no document of ours (a backup): nothing may stand behind it. */
+void output_taken(void);
+/* Is there a document on stdout, or is it taken? A second one would make it none. */
+bool output_is_taken(void);
 
 /* Times as "2026-11-21 03:00:07+01" (local), "-" when 0; sizes as "1.2 GiB (1288490189 bytes)"
  * with `exact`, else "1.2 GiB". Return out. For durations: text_duration. */

@@ -1,6 +1,7 @@
 /* The plan for people; report/plan_json.c is the same for programs, from the same words. */
 #include "cmd/prune_text.h"
 
+#include "catalog/artifact_find.h"
 #include "cmd/output.h"
 #include "report/plan_json.h"
 

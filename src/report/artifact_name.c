@@ -2,6 +2,8 @@
  * job. */
 #include "report/artifact_name.h"
 
+#include "base/memory.h"
+
 const char *artifact_name_database(const struct catalog_artifact *artifact)
 {
     return *artifact->database ? artifact->database : "(globals)";
@@ -10,4 +12,11 @@ const char *artifact_name_database(const struct catalog_artifact *artifact)
 const char *artifact_name_job(const struct catalog_artifact *artifact)
 {
     return *artifact->job ? artifact->job : artifact->source;
+}
+
+char *artifact_name_of(const struct catalog_artifact *artifact)
+{
+    return *artifact->database
+               ? memory_format("%s (database \"%s\")", artifact->id, artifact->database)
+               : memory_format("%s (globals)", artifact->id);
 }

@@ -10,5 +10,8 @@
 const char *artifact_name_database(const struct catalog_artifact *artifact);
 /* The job's name; the source's where there is none; borrowed. */
 const char *artifact_name_job(const struct catalog_artifact *artifact);
+/* What messages of something that is done to it call it, so that nobody takes it for another:
+ * `01JD… (database "shop")`, `01JD… (globals)`. Heap. */
+char *artifact_name_of(const struct catalog_artifact *artifact) MUST_USE;
 
 #endif

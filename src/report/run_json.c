@@ -6,12 +6,14 @@
 
 #include "base/json.h"
 
-json_t *run_json_copied(const struct copy_artifact_spec *spec,
+json_t *run_json_copied(const struct catalog_artifact *artifact,
+                        const struct copy_artifact_spec *spec,
                         const struct copy_artifact_result *result)
 {
     return json_pack(
-        "{s:s, s:o, s:o, s:s, s:I, s:I}", "id", spec->id, "from", json_bytes(spec->from),
-        "to", json_bytes(spec->to), "outcome", copy_artifact_outcome_name(result->outcome),
+        "{s:s, s:o, s:o, s:o, s:s, s:I, s:I}", "id", spec->id, "database",
+        json_bytes(artifact->database), "from", json_bytes(spec->from), "to",
+        json_bytes(spec->to), "outcome", copy_artifact_outcome_name(result->outcome),
         "bytes", (json_int_t)result->bytes, "resumed_bytes", (json_int_t)result->resumed);
 }
 
@@ -19,10 +21,32 @@ json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms)
 {
     /* The target's name, which need not be that of the database that was backed up. */
-    return json_pack("{s:s, s:o, s:s, s:I, s:I}", "id", artifact->id, "database",
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I}", "id", artifact->id,
+                     "source_database", json_bytes(artifact->database), "database",
                      json_bytes(done->database), "store", done->store, "raw_bytes",
                      (json_int_t)artifact->raw_bytes, "duration_ms",
                      (json_int_t)duration_ms);
+}
+
+json_t *run_json_fetched(const struct export_spec *spec, const char *store)
+{
+    const struct catalog_artifact *artifact = spec->from.artifact;
+    /* The hash of what pg_dump wrote is known only where it was one stream. */
+    bool stored = spec->form == COPY_READER_STORED;
+    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:I, s:s?}", "id", artifact->id, "database",
+                     json_bytes(artifact->database), "store", json_bytes(store), "output",
+                     json_bytes(spec->output), "form", stored ? "stored" : "decoded",
+                     "bytes",
+                     (json_int_t)(stored ? artifact->stored_bytes : artifact->raw_bytes),
+                     "sha256", stored ? artifact->sha256 : artifact->raw_sha256);
+}
+
+json_t *run_json_presigned(const struct catalog_artifact *artifact, const char *url,
+                           int64_t expires)
+{
+    return json_pack("{s:s, s:o, s:s, s:o}", "id", artifact->id, "database",
+                     json_bytes(artifact->database), "url", url, "expires",
+                     json_time(expires));
 }
 
 json_t *run_json_verified(const struct catalog_artifact *artifact,
@@ -39,17 +63,19 @@ json_t *run_json_verified(const struct catalog_artifact *artifact,
 
 json_t *run_json_pinned(const struct catalog_artifact *artifact, size_t untold)
 {
-    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:I}", "id", artifact->id, "pinned",
-                     artifact->pinned ? 1 : 0, "until", json_time(artifact->pin_until),
-                     "reason", json_bytes(artifact->pin_reason), "changed",
+    return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:I}", "id", artifact->id, "database",
+                     json_bytes(artifact->database), "pinned", artifact->pinned ? 1 : 0,
+                     "until", json_time(artifact->pin_until), "reason",
+                     json_bytes(artifact->pin_reason), "changed",
                      json_time(artifact->pin_changed), "stores_untold", (json_int_t)untold);
 }
 
 json_t *run_json_accepted(const struct catalog_artifact *artifact, size_t untold)
 {
-    return json_pack("{s:s, s:b, s:o, s:o, s:I}", "id", artifact->id, "suspect",
-                     artifact->suspect ? 1 : 0, "accepted", json_time(artifact->accepted),
-                     "reason", json_bytes(artifact->accept_reason), "stores_untold",
+    return json_pack("{s:s, s:o, s:b, s:o, s:o, s:I}", "id", artifact->id, "database",
+                     json_bytes(artifact->database), "suspect", artifact->suspect ? 1 : 0,
+                     "accepted", json_time(artifact->accepted), "reason",
+                     json_bytes(artifact->accept_reason), "stores_untold",
                      (json_int_t)untold);
 }
 
@@ -93,6 +119,7 @@ json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run)
                           dry_run ? json_null() : json_string(one.result), "error",
                           json_bytes(one.reason)));
     }
-    return json_pack("{s:s, s:b, s:o}", "id", outcome->artifact.id, "dry_run", (int)dry_run,
+    return json_pack("{s:s, s:o, s:b, s:o}", "id", outcome->artifact.id, "database",
+                     json_bytes(outcome->artifact.database), "dry_run", (int)dry_run,
                      "copies", copies);
 }

@@ -6,26 +6,35 @@
 #define PGKEEP_REPORT_RUN_JSON_H
 
 #include "backup/copy_artifact.h"
+#include "backup/export.h"
 #include "backup/restore.h"
 #include "prune/delete_artifact.h"
 #include "catalog/verifications.h"
 
 #include <jansson.h>
 
-/* {id,from,to,outcome,bytes,resumed_bytes} */
-json_t *run_json_copied(const struct copy_artifact_spec *spec,
+/* {id,database,from,to,outcome,bytes,resumed_bytes}; `database` is here and below that which was
+ * backed up, "" of globals. */
+json_t *run_json_copied(const struct catalog_artifact *artifact,
+                        const struct copy_artifact_spec *spec,
                         const struct copy_artifact_result *result) MUST_USE;
-/* {id,database,store,raw_bytes,duration_ms}: the target's database, the store it came from. */
+/* {id,source_database,database,store,raw_bytes,duration_ms}: `database` is the target's, `store`
+ * where the bytes came from. */
 json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms) MUST_USE;
+/* {id,database,store,output,form,bytes,sha256} of `fetch` into a file; form "stored" "decoded". */
+json_t *run_json_fetched(const struct export_spec *spec, const char *store) MUST_USE;
+/* {id,database,url,expires} */
+json_t *run_json_presigned(const struct catalog_artifact *artifact, const char *url,
+                           int64_t expires) MUST_USE;
 /* {id,database,store,level,result,duration_ms,bytes,message}; the command's document is
  * {"verifications":[…]} of these, in the order in which they were made. */
 json_t *run_json_verified(const struct catalog_artifact *artifact,
                           const struct catalog_copy *copy,
                           const struct catalog_verification *verification) MUST_USE;
-/* {id,pinned,until,reason,changed,stores_untold} */
+/* {id,database,pinned,until,reason,changed,stores_untold} */
 json_t *run_json_pinned(const struct catalog_artifact *artifact, size_t untold) MUST_USE;
-/* {id,suspect,accepted,reason,stores_untold} */
+/* {id,database,suspect,accepted,reason,stores_untold} */
 json_t *run_json_accepted(const struct catalog_artifact *artifact, size_t untold) MUST_USE;
 
 /* What becomes of one copy of `delete`. */
@@ -37,7 +46,7 @@ struct run_deletion {
 /* Of the artifact's copy of this index; false: it stays. */
 bool run_deletion_of(const struct delete_outcome *outcome, size_t index,
                      struct run_deletion *out);
-/* {id,dry_run,copies[{store,key,bytes,result,error}]}; result null in a dry run. */
+/* {id,database,dry_run,copies[{store,key,bytes,result,error}]}; result null in a dry run. */
 json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run) MUST_USE;
 
 #endif

@@ -134,6 +134,8 @@ TABLE                ROWS  RAW SIZE
 public.it\x1B[1mems    10     300 B
 big                     -         -'
 pg show latest
+is "latest of two databases is none" "$status" 2
+pg show latest:adhoc
 like "latest is the newest complete one of type full" "$out" '^id               01JD000004'
 pg show latest:nightly
 like "latest of a job, too" "$out" '^id               01JD000002'

@@ -167,7 +167,7 @@ int world_verify_all(struct world *world, const struct world_verify_all *what,
     struct verify_all_spec spec = {.session = session,
                                    .names = &names,
                                    .job = what->job,
-                                   .store = what->store,
+                                   .among.store = what->store,
                                    .level = what->level,
                                    .checked = tell_checked,
                                    .context = world};

@@ -3,31 +3,36 @@
  * decided there.
  */
 #include "backup/copy_artifact.h"
+#include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 #include "report/run_json.h"
 
-static void print(const struct cmd_context *ctx, const struct copy_artifact_spec *spec,
+static void print(const struct cmd_context *ctx, const struct catalog_artifact *artifact,
+                  const struct copy_artifact_spec *spec,
                   const struct copy_artifact_result *result)
 {
+    char *name = artifact_name_of(artifact);
     char size[32], resumed[32];
     if (ctx->settings->json)
-        output_json(run_json_copied(spec, result));
+        output_json(run_json_copied(artifact, spec, result));
     else if (result->outcome == COPY_ARTIFACT_PRESENT)
-        output_linef("%s: store \"%s\" has a good copy already", spec->id, spec->to);
+        output_linef("%s: store \"%s\" has a good copy already", name, spec->to);
     else if (result->outcome == COPY_ARTIFACT_RESUMED)
-        output_linef("%s: copied to store \"%s\", %s (%s of it had been sent before)",
-                     spec->id, spec->to, text_size(size, result->bytes),
+        output_linef("%s: copied to store \"%s\", %s (%s of it had been sent before)", name,
+                     spec->to, text_size(size, result->bytes),
                      text_size(resumed, result->resumed));
     else
-        output_linef("%s: %s to store \"%s\", %s", spec->id,
+        output_linef("%s: %s to store \"%s\", %s", name,
                      result->outcome == COPY_ARTIFACT_HEALED ? "copied anew" : "copied",
                      spec->to, text_size(size, result->bytes));
+    free(name);
 }
 
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
-    char id[ULID_SIZE];
+    struct catalog_artifact artifact = {0};
     const struct config_args *args = ctx->args;
     struct catalog *catalog = session_catalog(session);
     struct copy_artifact_result result;
@@ -37,12 +42,14 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         repository_name(ctx->settings, catalog, config_args_text(args, "from"), err);
     if (from)
         to = repository_name(ctx->settings, catalog, config_args_text(args, "to"), err);
-    int done = to ? cmd_find_artifact(ctx, session, id, err) : -1;
-    struct copy_artifact_spec spec = {.session = session, .id = id, .from = from, .to = to};
+    int done = to ? cmd_load_artifact(ctx, session, 0, &artifact, err) : -1;
+    struct copy_artifact_spec spec = {
+        .session = session, .id = artifact.id, .from = from, .to = to};
     if (done == 0)
         done = copy_artifact_run(&spec, &result, err);
     if (done == 0)
-        print(ctx, &spec, &result);
+        print(ctx, &artifact, &spec, &result);
+    catalog_artifact_release(&artifact);
     free(from);
     free(to);
     return cmd_end(session, done, err);

@@ -1,26 +1,30 @@
 /* `delete`: the same call shows and does, so that what is shown is what would be done. */
 #include "prune/delete_artifact.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 #include "report/run_json.h"
 
 /* A line for each copy that goes; those that stay are not told. */
 static void print_text(const struct delete_outcome *outcome, bool yes)
 {
     const struct catalog_artifact *artifact = &outcome->artifact;
+    char *name = artifact_name_of(artifact);
     if (outcome->only_row)
-        output_linef("%s  %s", artifact->id, yes ? "deleted" : "would be deleted");
+        output_linef("%s  %s", name, yes ? "deleted" : "would be deleted");
     for (size_t i = 0; i < artifact->copy_count; i++) {
         struct run_deletion one;
         char size[32];
         if (!run_deletion_of(outcome, i, &one))
             continue;
-        output_linef("%s  store %s  %s  %s%s%s", artifact->id, one.copy->store,
+        output_linef("%s  store %s  %s  %s%s%s", name, one.copy->store,
                      text_size(size, one.copy->bytes),
                      yes ? one.result : "would be deleted", one.reason ? ": " : "",
                      one.reason ? one.reason : "");
     }
+    free(name);
     if (!yes)
         output_text("nothing is deleted without --yes\n");
 }

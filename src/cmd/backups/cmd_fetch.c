@@ -5,8 +5,11 @@
 #include "backup/export.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
+#include "report/run_json.h"
 
 #include <unistd.h>
 
@@ -30,13 +33,14 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
     copy_reader_close(retrieve);
     if (url == NULL)
         return -1;
-    clock_rfc3339(time, expires);
+    char *name = artifact_name_of(from->artifact);
     if (ctx->settings->json)
-        output_json(json_pack("{s:s, s:s}", "url", url, "expires", time));
+        output_json(run_json_presigned(from->artifact, url, expires));
     else
         output_linef("%s", url);
-    log_info("anybody who has this URL can read the backup until %s",
+    log_info("anybody who has this URL can read %s until %s", name,
              clock_local(time, expires));
+    free(name);
     free(url);
     return 0;
 }
@@ -57,9 +61,15 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
     char *store = NULL;
     if (output == NULL)
         return cmd_usage(ctx, err, "where to? --output FILE, or - for stdout");
+    if (standard)
+        output_taken();
     int result = export_run(&spec, &store, err);
+    char *name = artifact_name_of(from->artifact);
     if (result == 0)
-        log_info("%s: whole and right, from store \"%s\"", from->artifact->id, store);
+        log_info("%s: whole and right, from store \"%s\"", name, store);
+    if (result == 0 && ctx->settings->json && !standard)
+        output_json(run_json_fetched(&spec, store));
+    free(name);
     free(store);
     return result;
 }

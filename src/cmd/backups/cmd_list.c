@@ -30,6 +30,8 @@ static struct catalog_filter read_filter(const struct cmd_context *ctx,
     const struct config_args *args = ctx->args;
     return (struct catalog_filter){
         .job = config_args_text(args, "job"),
+        .database = config_args_text(args, "database"),
+        .type = config_args_text(args, "type"),
         .store = config_args_text(args, "store"),
         .statuses = read_status(config_args_text(args, "status")),
         .since = config_args_number(args, "since", 0),

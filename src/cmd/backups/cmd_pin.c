@@ -1,26 +1,29 @@
 /* What a person decides about a backup: pin, unpin, accept. */
 #include "prune/pin.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "catalog/artifact_list.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 #include "report/run_json.h"
 
 static void print_text(const struct catalog_artifact *artifact, bool accepted)
 {
     char time[32];
+    char *name = artifact_name_of(artifact);
     const char *reason = accepted ? artifact->accept_reason : artifact->pin_reason;
     const char *colon = reason && *reason ? ": " : "";
     if (accepted)
-        output_linef("%s is not suspect any more%s%s", artifact->id, colon,
-                     reason ? reason : "");
+        output_linef("%s is not suspect any more%s%s", name, colon, reason ? reason : "");
     else if (!artifact->pinned)
-        output_linef("%s is not pinned", artifact->id);
+        output_linef("%s is not pinned", name);
     else
-        output_linef("%s is pinned %s%s%s%s", artifact->id,
+        output_linef("%s is pinned %s%s%s%s", name,
                      artifact->pin_until ? "until " : "for ever",
                      artifact->pin_until ? output_time(time, artifact->pin_until) : "",
                      colon, reason ? reason : "");
+    free(name);
 }
 
 static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t untold,

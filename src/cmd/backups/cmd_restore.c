@@ -4,8 +4,10 @@
  */
 #include "backup/restore.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 #include "report/run_json.h"
 
 static void report_done(const struct cmd_context *ctx,
@@ -17,9 +19,11 @@ static void report_done(const struct cmd_context *ctx,
         output_json(run_json_restored(artifact, done, milliseconds));
         return;
     }
-    output_linef("%s restored into database \"%s\" from store \"%s\": %s in %s",
-                 artifact->id, done->database, done->store,
-                 text_size(size, artifact->raw_bytes), text_duration(time, milliseconds));
+    char *name = artifact_name_of(artifact);
+    output_linef("%s restored into database \"%s\" from store \"%s\": %s in %s", name,
+                 done->database, done->store, text_size(size, artifact->raw_bytes),
+                 text_duration(time, milliseconds));
+    free(name);
 }
 
 /* The command line as a struct; how long it took is the person's time, so measured here. */

@@ -3,6 +3,7 @@
  */
 #include "backup/verify_all.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/artifact_name.h"
@@ -45,17 +46,19 @@ static enum catalog_level level_of(const struct config_args *args)
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     struct verifying v = {.list = ctx->settings->json ? json_array() : NULL};
-    struct verify_all_result sum;
+    struct verify_all_result sum = {0};
     struct err why = {0};
     struct verify_all_spec spec = {.session = session,
                                    .names = &ctx->args->positional,
                                    .job = config_args_text(ctx->args, "job"),
-                                   .store = config_args_text(ctx->args, "store"),
                                    .level = level_of(ctx->args),
                                    .checked = report,
                                    .context = &v};
     output_table_init(&v.table, columns, sizeof columns / sizeof columns[0]);
-    int result = verify_all(&spec, &sum, err);
+    char *store = NULL;
+    int result = cmd_narrow(ctx, session, &spec.among, &store, err);
+    if (result == 0)
+        result = verify_all(&spec, &sum, err);
     if (result == 0 && sum.checked == 0)
         log_info("there is nothing to verify");
     /* What was found before something ended the run is worth knowing, too. */
@@ -64,6 +67,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     else
         output_table_print(&v.table);
     output_table_release(&v.table);
+    free(store);
     return result < 0 ? cmd_end(session, result, err)
                       : session_end(session, verify_all_outcome(&sum, &why), &why);
 }

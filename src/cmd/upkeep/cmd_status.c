@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
+#include "catalog/artifact_find.h"
 #include "report/artifact_name.h"
 #include "report/health_json.h"
 #include "cmd/output.h"

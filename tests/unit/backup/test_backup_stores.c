@@ -6,6 +6,7 @@
 #include "backup/backup.h"
 
 #include "base/memory.h"
+#include "catalog/artifact_find.h"
 #include "catalog/artifact_list.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/world.h"
@@ -217,7 +218,8 @@ START_TEST(a_manifest_that_was_written_before_the_kill_is_a_backup)
     ck_assert_int_eq(
         world_number(&world, "SELECT count(*) FROM artifacts WHERE status = 'complete'"),
         3);
-    ck_assert_int_eq(catalog_artifact_find(world.catalog, "latest", id, &world.err), 0);
+    const struct catalog_choice latest = {.text = "latest"};
+    ck_assert_int_eq(catalog_artifact_find(world.catalog, &latest, id, &world.err), 0);
     world_assert_state(&world, id, "nas", CATALOG_COPY_COMPLETE);
     world_assert_state(&world, id, "offsite", CATALOG_COPY_FAILED);
     world_end(&world);

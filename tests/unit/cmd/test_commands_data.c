@@ -159,7 +159,7 @@ START_TEST(an_ad_hoc_backup_goes_where_it_is_told)
     has("artifacts.0.job", "null");
     has("artifacts.0.name", "first");
     has("artifacts.0.tags.why", "test");
-    run("show latest");
+    run("show latest:adhoc");
     expect(0, "why=test", "");
 }
 END_TEST

@@ -37,25 +37,54 @@ START_TEST(what_was_done_with_one_artifact_is_a_document)
                                          .message = words,
                                          .duration_ms = 7,
                                          .bytes = 100};
-    assert_document(run_json_copied(&spec, &copied),
-                    "{\"id\":\"01JD7XK2M40000000000000001\",\"from\":\"nas\",\"to\":"
+    assert_document(run_json_copied(&artifact, &spec, &copied),
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"from\":\"nas\",\"to\":"
                     "\"offsite\",\"outcome\":\"resumed\",\"bytes\":100,"
                     "\"resumed_bytes\":40}");
     assert_document(run_json_restored(&artifact, &done, 41),
-                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"sh\\\"op\","
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"source_database\":"
+                    "\"shop\",\"database\":\"sh\\\"op\","
                     "\"store\":\"nas\",\"raw_bytes\":5000,\"duration_ms\":41}");
     assert_document(run_json_verified(&artifact, &copy, &found),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
                     "\"store\":\"nas\",\"level\":\"full\",\"result\":\"damaged\","
                     "\"duration_ms\":7,\"bytes\":100,\"message\":\"before migration\"}");
     assert_document(run_json_pinned(&artifact, 1),
-                    "{\"id\":\"01JD7XK2M40000000000000001\",\"pinned\":true,\"until\":null,"
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"pinned\":true,\"until\":null,"
                     "\"reason\":\"before migration\",\"changed\":\"1970-01-02T00:00:00Z\","
                     "\"stores_untold\":1}");
     assert_document(run_json_accepted(&artifact, 0),
-                    "{\"id\":\"01JD7XK2M40000000000000001\",\"suspect\":false,"
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"suspect\":false,"
                     "\"accepted\":\"1970-01-01T00:01:00Z\",\"reason\":null,"
                     "\"stores_untold\":0}");
+}
+END_TEST
+
+START_TEST(what_was_fetched_and_where_it_lies_is_a_document)
+{
+    struct catalog_artifact artifact = {.id = "01JD7XK2M40000000000000001",
+                                        .database = database_found,
+                                        .raw_bytes = 5000,
+                                        .stored_bytes = 900,
+                                        .sha256 = words};
+    struct export_spec spec = {
+        .from = {.artifact = &artifact}, .form = COPY_READER_STORED, .output = "/tmp/f"};
+    assert_document(run_json_fetched(&spec, "nas"),
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"store\":\"nas\",\"output\":\"/tmp/f\",\"form\":\"stored\","
+                    "\"bytes\":900,\"sha256\":\"before migration\"}");
+    /* Of a parallel dump nobody knows the hash of the text. */
+    spec.form = COPY_READER_DECODED;
+    assert_document(run_json_fetched(&spec, "nas"),
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"store\":\"nas\",\"output\":\"/tmp/f\",\"form\":\"decoded\","
+                    "\"bytes\":5000,\"sha256\":null}");
+    assert_document(run_json_presigned(&artifact, "http://x/y", 60),
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"url\":\"http://x/y\",\"expires\":\"1970-01-01T00:01:00Z\"}");
 }
 END_TEST
 
@@ -70,14 +99,17 @@ START_TEST(a_deletion_tells_each_copy_that_goes)
     struct repository *answered[] = {&repository};
     struct remove_result removed = {.copy = 1, .outcome = REMOVE_BLOCKED, .reason = "no"};
     int64_t going[] = {1, 3};
-    struct delete_outcome outcome = {
-        .artifact = {.id = "01JD7XK2M40000000000000001", .copies = copies, .copy_count = 3},
-        .stores = {.items = answered, .count = 1},
-        .copies = going,
-        .count = 2,
-        .removed = {&removed, 1, 1}};
+    struct delete_outcome outcome = {.artifact = {.id = "01JD7XK2M40000000000000001",
+                                                  .database = database_found,
+                                                  .copies = copies,
+                                                  .copy_count = 3},
+                                     .stores = {.items = answered, .count = 1},
+                                     .copies = going,
+                                     .count = 2,
+                                     .removed = {&removed, 1, 1}};
     assert_document(run_json_deleted(&outcome, false),
-                    "{\"id\":\"01JD7XK2M40000000000000001\",\"dry_run\":false,\"copies\":["
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"dry_run\":false,\"copies\":["
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":9,"
                     "\"result\":\"blocked\",\"error\":\"no\"},"
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":0,"
@@ -85,7 +117,8 @@ START_TEST(a_deletion_tells_each_copy_that_goes)
     outcome.count = 1;
     outcome.removed.count = 0;
     assert_document(run_json_deleted(&outcome, true),
-                    "{\"id\":\"01JD7XK2M40000000000000001\",\"dry_run\":true,\"copies\":["
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
+                    "\"dry_run\":true,\"copies\":["
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":9,"
                     "\"result\":null,\"error\":null}]}");
 }
@@ -151,6 +184,7 @@ int main(void)
     Suite *suite = suite_create("run_json");
     TCase *tests = tcase_create("documents");
     tcase_add_test(tests, what_was_done_with_one_artifact_is_a_document);
+    tcase_add_test(tests, what_was_fetched_and_where_it_lies_is_a_document);
     tcase_add_test(tests, a_deletion_tells_each_copy_that_goes);
     tcase_add_test(tests, a_sweep_tells_every_figure_and_what_was_not_reached);
     tcase_add_test(tests, what_was_compared_and_found_is_a_document);
