@@ -4,8 +4,8 @@
  */
 #include "cmd/artifact_text.h"
 
+#include "cmd/cmd.h"
 #include "cmd/output.h"
-#include "catalog/artifact_find.h"
 #include "report/artifact_name.h"
 
 enum {
@@ -20,19 +20,15 @@ static bool filled(const char *text)
     return text && *text;
 }
 
-/* Between the parts of an enumeration. */
-static void add_separator(struct text *out, const char *separator)
+/* One more part of an enumeration. */
+static void add_part(struct text *out, const char *part)
 {
     if (out->length > 0)
-        text_add(out, separator);
+        text_add(out, "; ");
+    text_add(out, part);
 }
 
 /* ---- list ---- */
-
-static bool is_inside_character(char c)
-{
-    return ((unsigned char)c & 0xC0) == 0x80;
-}
 
 /* The first line only, without the hint. The store's name in front goes: it stands in a
  * column of its own. Of a long one the middle goes, at characters: it begins with what was
@@ -47,11 +43,11 @@ void artifact_text_add_reason(struct text *out, const char *reason, size_t width
         text_add_bytes(out, reason, size);
         return;
     }
-    size_t head = width / 2;
-    size_t tail = size - (width - head);
-    while (head > 0 && is_inside_character(reason[head]))
+    /* Bytes 10xxxxxx are inside of a character. */
+    size_t head = width / 2, tail = size - (width - head);
+    while (head > 0 && ((unsigned char)reason[head] & 0xC0) == 0x80)
         head--;
-    while (tail < size && is_inside_character(reason[tail]))
+    while (tail < size && ((unsigned char)reason[tail] & 0xC0) == 0x80)
         tail++;
     text_add_bytes(out, reason, head);
     text_add(out, "...");
@@ -65,38 +61,45 @@ static bool is_shown(const struct catalog_artifact *artifact,
     return copy->state != CATALOG_COPY_DELETED || artifact->status == CATALOG_DELETED;
 }
 
-/* A good copy needs no more than the name of its store. */
-static void add_copies(struct text *out, const struct catalog_artifact *artifact)
+/* A good copy needs no more than the name of its store. One whose store left the configuration
+ * is still there, but no job and no prune of a store's own policy will see to it. */
+static void add_copies(struct text *out, const struct catalog_artifact *artifact,
+                       const struct artifact_view *view)
 {
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
         if (!is_shown(artifact, copy))
             continue;
-        add_separator(out, ", ");
-        text_add(out, copy->store);
+        text_addf(out, "%s%s", out->length > 0 ? ", " : "", copy->store);
         if (copy->state != CATALOG_COPY_COMPLETE)
             text_addf(out, " %s", catalog_copy_state_name(copy->state));
+        if (artifact_name_store_left(view->settings, copy->store))
+            text_add(out, " (not configured)");
     }
 }
 
+/* What keeps it or makes it doubtful, then what it is called. The words of a pin are those of
+ * prune's plan. */
 static void add_marks(struct text *out, const struct catalog_artifact *artifact,
-                      int64_t now)
+                      const struct artifact_view *view)
 {
-    const struct {
-        bool set;
-        const char *word;
-    } marks[] = {
-        {catalog_artifact_is_pinned(artifact, now), "pinned"},
-        {artifact->suspect, "suspect"},
-        {artifact->quarantined, "quarantined"},
-        {artifact->status == CATALOG_RUNNING && artifact->owner_state == OWNER_DEAD,
-         "its process is gone"},
-    };
-    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-        if (!marks[i].set)
-            continue;
-        add_separator(out, "; ");
-        text_add(out, marks[i].word);
+    char time[32];
+    if (catalog_artifact_is_pinned(artifact, view->now)) {
+        add_part(out, "pinned");
+        if (filled(artifact->pin_reason))
+            text_addf(out, " \"%s\"", artifact->pin_reason);
+        if (artifact->pin_until)
+            text_addf(out, " until %s", output_time(time, artifact->pin_until));
+    }
+    if (artifact->suspect)
+        add_part(out, "suspect");
+    if (artifact->quarantined)
+        add_part(out, "quarantined");
+    if (artifact->status == CATALOG_RUNNING && artifact->owner_state == OWNER_DEAD)
+        add_part(out, "its process is gone");
+    if (filled(artifact->name)) {
+        add_part(out, "\"");
+        text_addf(out, "%s\"", artifact->name);
     }
 }
 
@@ -104,7 +107,7 @@ static void add_marks(struct text *out, const struct catalog_artifact *artifact,
 static void add_troubles(struct text *out, const struct catalog_artifact *artifact)
 {
     if (artifact->error_message) {
-        add_separator(out, "; ");
+        add_part(out, "");
         artifact_text_add_reason(out, artifact->error_message, REASON_WIDTH);
     }
     for (size_t i = 0; i < artifact->copy_count; i++) {
@@ -113,76 +116,59 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
         if (!trouble || !is_shown(artifact, copy) ||
             (artifact->error_message && strcmp(trouble, artifact->error_message) == 0))
             continue;
-        add_separator(out, "; ");
-        text_addf(out, "%s: ", copy->store);
+        add_part(out, copy->store);
+        text_add(out, ": ");
         artifact_text_add_reason(out, trouble, REASON_WIDTH);
     }
 }
 
-/* 0: nothing is stored (yet). */
-static void cell_size(struct output_table *table, uint64_t bytes)
+/* In the order of `columns` below. */
+static void add_row(struct output_table *table, struct catalog *catalog,
+                    const struct catalog_artifact *artifact,
+                    const struct artifact_view *view)
 {
-    char size[64];
-    output_table_cell(table, bytes > 0 ? output_size(size, bytes, false) : NULL);
-}
-
-static void cell_text(struct output_table *table, struct text *text)
-{
-    output_table_cell(table, text->length > 0 ? text->data : NULL);
-    text_clear(text);
-}
-
-static void add_row(struct output_table *table, const struct catalog_artifact *artifact,
-                    const char *short_id, int64_t now)
-{
-    char time[32];
+    char time[32], size[64], id[ULID_SIZE];
     struct text text;
     bool running = artifact->status == CATALOG_RUNNING;
+    /* Of a running one what its process last said; 0: nothing is stored yet. */
+    uint64_t bytes = running ? artifact->progress.stored_bytes : artifact->stored_bytes;
     text_init(&text, REMARKS_MAX);
-    output_table_cell(table, short_id);
+    output_table_cell(table, cmd_short_id(catalog, artifact->id, id));
     output_table_cell(table, output_time(time, artifact->time));
-    output_table_cell(table, artifact_name_job(artifact));
+    output_table_cell(table, filled(artifact->job) ? artifact->job : NULL);
     output_table_cell(table, artifact_name_database(artifact));
     output_table_cellf(table, "%s%s", artifact->type,
                        artifact->filters.count > 0 ? " (filtered)" : "");
-    cell_size(table, running ? artifact->progress.stored_bytes : artifact->stored_bytes);
+    output_table_cell(table, bytes > 0 ? output_size(size, bytes, false) : NULL);
     output_table_cell(table, catalog_status_name(artifact->status));
-    add_copies(&text, artifact);
-    cell_text(table, &text);
-    add_marks(&text, artifact, now);
-    if (filled(artifact->name)) {
-        add_separator(&text, "; ");
-        text_addf(&text, "\"%s\"", artifact->name);
-    }
+    add_copies(&text, artifact, view);
+    output_table_cell(table, text.length > 0 ? text.data : NULL);
+    text_clear(&text);
+    add_marks(&text, artifact, view);
     add_troubles(&text, artifact);
-    if (text.length == 0) /* the last column: no dash for nothing to say */
-        output_table_cell(table, "");
-    else
-        cell_text(table, &text);
+    /* The last column: no dash for nothing to say. */
+    output_table_cell(table, text.length > 0 ? text.data : "");
     text_release(&text);
 }
 
-int artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
-                       int64_t now, struct err *err)
+void artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
+                        const struct artifact_view *view)
 {
     static const struct output_column columns[] = {
         {"ID", OUTPUT_LEFT},       {"TIME", OUTPUT_LEFT},   {"JOB", OUTPUT_LEFT},
         {"DATABASE", OUTPUT_LEFT}, {"TYPE", OUTPUT_LEFT},   {"SIZE", OUTPUT_RIGHT},
         {"STATUS", OUTPUT_LEFT},   {"COPIES", OUTPUT_LEFT}, {"REMARKS", OUTPUT_LEFT}};
+    /* What most rows have alike goes first; from when, of what, where and what is wrong stays. */
+    static const struct output_fit fit[] = {
+        [1] = {.least = 16}, [2] = {.spare = 2}, [4] = {.spare = 4},
+        [5] = {.spare = 3},  [6] = {.spare = 1}, [8] = {0}};
     struct output_table table;
-    int result = 0;
     output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-    for (size_t i = 0; i < artifacts->count && result == 0; i++) {
-        char short_id[ULID_SIZE];
-        const struct catalog_artifact *artifact = &artifacts->items[i];
-        result = catalog_artifact_short(catalog, artifact->id, short_id, err);
-        if (result == 0)
-            add_row(&table, artifact, short_id, now);
-    }
-    if (result == 0)
-        output_table_print(&table);
+    table.fit = fit;
+    for (size_t i = 0; i < artifacts->count; i++)
+        add_row(&table, catalog, &artifacts->items[i], view);
+    output_table_print(&table);
     output_table_release(&table);
-    return result;
 }
 
 /* ---- the page ---- */
@@ -273,10 +259,11 @@ static void print_progress(const struct catalog_artifact *artifact)
 }
 
 /* What keeps it, or makes it doubtful, and what to do about it. */
-static void print_marks(const struct catalog_artifact *artifact, int64_t now)
+static void print_marks(const struct catalog_artifact *artifact,
+                        const struct artifact_view *view)
 {
     char time[32];
-    if (catalog_artifact_is_pinned(artifact, now)) {
+    if (catalog_artifact_is_pinned(artifact, view->now)) {
         const char *until =
             artifact->pin_until ? output_time(time, artifact->pin_until) : NULL;
         output_fieldf("pinned", "%s%s", until ? "until " : "", until ? until : FOREVER);
@@ -325,10 +312,12 @@ static void print_removal(const struct catalog_copy *copy)
 }
 
 /* A paragraph for each copy. */
-static void print_copy(const struct catalog_copy *copy)
+static void print_copy(const struct catalog_copy *copy, const struct artifact_view *view)
 {
+    bool left = artifact_name_store_left(view->settings, copy->store);
     output_text("\n");
-    output_field("copy in", copy->store);
+    output_fieldf("copy in", "%s%s", copy->store,
+                  left ? " (no longer in the configuration)" : "");
     output_field("  state", catalog_copy_state_name(copy->state));
     output_field("  key", copy->key);
     output_field("  index", copy->index_key);
@@ -399,14 +388,15 @@ static void print_verifications(const struct catalog_verifications *verification
 }
 
 void artifact_text_page(const struct catalog_artifact *artifact,
-                        const struct catalog_verifications *verifications, int64_t now)
+                        const struct catalog_verifications *verifications,
+                        const struct artifact_view *view)
 {
     print_what(artifact);
     print_result(artifact);
     print_progress(artifact);
-    print_marks(artifact, now);
+    print_marks(artifact, view);
     for (size_t i = 0; i < artifact->copy_count; i++)
-        print_copy(&artifact->copies[i]);
+        print_copy(&artifact->copies[i], view);
     print_tables(artifact);
     print_verifications(verifications);
 }

@@ -5,20 +5,19 @@
 #ifndef PGKEEP_CMD_ARTIFACT_TEXT_H
 #define PGKEEP_CMD_ARTIFACT_TEXT_H
 
-#include "catalog/artifact_list.h"
-#include "catalog/verifications.h"
+#include "report/artifact_json.h"
 
 /* A table with one row each: short id, time, job, database, type, stored size, status,
  * copies ("nas, offsite failed": a store's name alone is a good copy), and remarks: pins,
- * marks, the artifact's name, and what went wrong. Loaded with copies. now: for pins. -1
- * when the catalog cannot be read. */
-int artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
-                       int64_t now, struct err *err) MUST_USE;
+ * marks, the artifact's name, and what went wrong. Loaded with copies. */
+void artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
+                        const struct artifact_view *view);
 
 /* The page: fields, then a block per copy, tables with their rows, the history of
  * verifications. Loaded with copies and tables. */
 void artifact_text_page(const struct catalog_artifact *artifact,
-                        const struct catalog_verifications *verifications, int64_t now);
+                        const struct catalog_verifications *verifications,
+                        const struct artifact_view *view);
 
 /* Why it failed, in short, for a row: the first line without the hint and without the
  * store's name; of more than 'width' bytes the middle is left out. */

@@ -80,6 +80,14 @@ int cmd_narrow(const struct cmd_context *ctx, struct session *session,
     return *store != NULL ? 0 : session_require_store(session, given, err);
 }
 
+const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_SIZE])
+{
+    struct err ignored = {0};
+    if (catalog_artifact_short(catalog, id, out, &ignored) < 0)
+        snprintf(out, ULID_SIZE, "%s", id);
+    return out;
+}
+
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err)
 {

@@ -66,6 +66,9 @@ int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
                               struct err *err),
                   struct err *err);
 
+/* The shortest unique beginning of an id, for people; of a catalog that went away meanwhile the
+ * id itself. Returns out. */
+const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_SIZE]);
 /* What narrows the choice of an artifact (PRODUCT section 2): --database, --type, --before and
  * --store of this command line, without a text; a store goes by its name in the catalog. Borrows
  * from args, and from *store, which is the caller's to free. ERR_CONFIG: no such store. */

@@ -2,6 +2,7 @@
  * Writes are not checked one by one: stdio remembers a failure, and output_finish asks once
  * at the end.
  */
+#define _DEFAULT_SOURCE /* struct winsize */
 #include "cmd/output.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -10,8 +11,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-enum { CELL_MAX = 65536, GAP = 2, LABEL_WIDTH = 16 };
+enum {
+    CELL_MAX = 65536,
+    GAP = 2,
+    LABEL_WIDTH = 16,
+    LAST_LEAST = 12, /* a remark of which less is left says nothing */
+    NAME_LEAST = 8
+};
+#define LEFT_OUT SIZE_MAX /* the width of a column that is not printed */
 
 static char *format_list(const char *format, va_list list) PRINTF(1, 0);
 
@@ -39,7 +49,7 @@ static void escape(struct text *out, const char *text)
 void output_table_init(struct output_table *table, const struct output_column *columns,
                        size_t column_count)
 {
-    *table = (struct output_table){columns, column_count, {0}};
+    *table = (struct output_table){.columns = columns, .column_count = column_count};
 }
 
 void output_table_cell(struct output_table *table, const char *text)
@@ -70,59 +80,121 @@ static size_t width_of(const char *text)
     return width;
 }
 
-static void print_padding(size_t count)
+/* Of a longer one its beginning; what is not made to be cut says that it was. */
+static void print_cell(const char *text, size_t width, bool dots)
 {
-    for (; count > 0; count--)
-        (void)putchar(' ');
-}
-
-static void print_cell(const struct output_column *column, const char *text, size_t width,
-                       bool last)
-{
-    size_t padding = width - width_of(text);
-    if (column->align == OUTPUT_RIGHT)
-        print_padding(padding);
-    (void)fputs(text, stdout);
-    if (column->align == OUTPUT_LEFT && !last)
-        print_padding(padding);
-    if (!last)
-        print_padding(GAP);
+    size_t characters = 0, size = 0, tail = dots && width > 3 ? 3 : 0;
+    for (; text[size] != '\0'; size++) {
+        characters += ((unsigned char)text[size] & 0xC0) != 0x80;
+        if (characters > width - tail)
+            break;
+    }
+    (void)printf("%.*s%.*s", (int)size, text, (int)tail, "...");
 }
 
 /* No blanks at the end of a line: they get into copied text. */
 static void print_row(const struct output_table *table, const char *const *cells,
                       const size_t *widths)
 {
-    size_t count = table->column_count;
-    while (count > 0 && !*cells[count - 1])
+    size_t count = table->column_count, gap = 0;
+    while (count > 0 && (!*cells[count - 1] || widths[count - 1] == LEFT_OUT))
         count--;
-    for (size_t i = 0; i < count; i++)
-        print_cell(&table->columns[i], cells[i], widths[i], i + 1 == count);
+    for (size_t i = 0; i < count; i++) {
+        const struct output_column *column = &table->columns[i];
+        size_t width = widths[i], is = width_of(cells[i]);
+        if (width == LEFT_OUT)
+            continue;
+        size_t padding = is < width ? width - is : 0;
+        /* The blanks behind a cell come with the next one, when there is one. */
+        (void)printf("%*s", (int)(gap + (column->align == OUTPUT_RIGHT ? padding : 0)), "");
+        if (is <= width)
+            (void)fputs(cells[i], stdout);
+        else
+            print_cell(cells[i], width, table->fit[i].least == 0);
+        gap = GAP + (column->align == OUTPUT_LEFT ? padding : 0);
+    }
     (void)putchar('\n');
 }
 
-void output_table_print(const struct output_table *table)
+/* What a line takes, with the gaps between its columns. */
+static size_t line_width(const size_t *widths, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += widths[i] == LEFT_OUT ? 0 : widths[i] + GAP;
+    return sum > 0 ? sum - GAP : 0;
+}
+
+/* One column narrower by what the line is too long, but not under `least`. */
+static void cut(size_t *widths, size_t count, size_t column, size_t least, size_t limit)
+{
+    size_t is = line_width(widths, count), excess = is > limit ? is - limit : 0;
+    if (widths[column] > least)
+        widths[column] = widths[column] - least < excess ? least : widths[column] - excess;
+}
+
+/* The rule of output.h; other tables are short, or must not lose a letter. */
+static void narrow(const struct output_table *table, size_t *widths, size_t limit)
+{
+    size_t count = table->column_count, spare = 0;
+    for (size_t i = 0; i < count; i++)
+        spare = table->fit[i].spare > spare ? table->fit[i].spare : spare;
+    /* What loses least: the end of a remark, the seconds of a time. */
+    cut(widths, count, count - 1, LAST_LEAST, limit);
+    for (size_t i = 0; i < count; i++) {
+        size_t least = table->fit[i].least; /* all the way: half a second says nothing */
+        if (least > 0 && widths[i] > least && line_width(widths, count) > limit)
+            widths[i] = least;
+    }
+    /* Whole columns, one after the other; what that gives back goes to the last one. */
+    for (; spare > 0 && line_width(widths, count) > limit; spare--) {
+        for (size_t i = 0; i < count; i++) {
+            if (table->fit[i].spare == spare)
+                widths[i] = LEFT_OUT;
+        }
+    }
+    /* Names, from the left; there is nothing else left to take from. */
+    for (size_t i = 1; i + 1 < count; i++) {
+        if (widths[i] != LEFT_OUT && table->columns[i].align == OUTPUT_LEFT &&
+            table->fit[i].least == 0)
+            cut(widths, count, i, NAME_LEAST, limit);
+    }
+    size_t is = line_width(widths, count);
+    widths[count - 1] += is < limit ? limit - is : 0;
+}
+
+void output_table_print_within(const struct output_table *table, size_t width)
 {
     size_t columns = table->column_count;
     assert(table->cells.count % columns == 0);
     if (table->cells.count == 0)
         return;
     size_t *widths = memory_array(columns, sizeof(*widths));
-    for (size_t i = 0; i < columns; i++)
-        widths[i] = width_of(table->columns[i].heading);
-    for (size_t i = 0; i < table->cells.count; i++) {
-        size_t width = width_of(table->cells.items[i]);
-        if (width > widths[i % columns])
-            widths[i % columns] = width;
-    }
     const char **headings = memory_array(columns, sizeof(*headings));
-    for (size_t i = 0; i < columns; i++)
+    for (size_t i = 0; i < columns; i++) {
         headings[i] = table->columns[i].heading;
+        widths[i] = width_of(headings[i]);
+    }
+    for (size_t i = 0; i < table->cells.count; i++) {
+        size_t is = width_of(table->cells.items[i]);
+        if (is > widths[i % columns])
+            widths[i % columns] = is;
+    }
+    if (table->fit != NULL && width > 0)
+        narrow(table, widths, width);
     print_row(table, headings, widths);
     for (size_t i = 0; i < table->cells.count; i += columns)
         print_row(table, (const char *const *)&table->cells.items[i], widths);
     free(headings);
     free(widths);
+}
+
+void output_table_print(const struct output_table *table)
+{
+    struct winsize size;
+    /* Not a terminal, or one that does not know: nothing is cut for a pipe. */
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+    output_table_print_within(table, known ? size.ws_col : 0);
 }
 
 void output_table_release(struct output_table *table)

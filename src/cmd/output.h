@@ -23,10 +23,20 @@ struct output_column {
     enum output_align align;
 };
 
+/* What a column gives up where a terminal is too narrow. */
+struct output_fit {
+    unsigned char spare; /* 0: it stays; else the highest number is left out first */
+    unsigned char least; /* characters that say enough, of a time its minutes; 0: all */
+};
+
 struct output_table {
     const struct output_column *columns; /* borrowed */
     size_t column_count;
     struct strlist cells;
+    /* Of the columns of the same index; borrowed; NULL: nothing is cut. On a terminal the last
+     * column and those with a `least` are cut first, then spare ones are left out, then names are
+     * cut ("..."). A pipe or a file gets all of it, and so does --json. */
+    const struct output_fit *fit;
 };
 
 /*     output_table_init -> output_table_cell, column after column, row after row
@@ -37,6 +47,8 @@ void output_table_cell(struct output_table *table, const char *text); /* NULL: "
 void output_table_cellf(struct output_table *table, const char *format, ...) PRINTF(2, 3);
 /* Headings and rows; nothing at all when there is no row. Width counts UTF-8 characters. */
 void output_table_print(const struct output_table *table);
+/* The same for lines of so many characters; 0: however many it takes. */
+void output_table_print_within(const struct output_table *table, size_t width);
 void output_table_release(struct output_table *table);
 
 /* "label            value"; nothing when the value is NULL or empty. */

@@ -1,19 +1,18 @@
 /* The plan for people; report/plan_json.c is the same for programs, from the same words. */
 #include "cmd/prune_text.h"
 
-#include "catalog/artifact_find.h"
+#include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/plan_json.h"
 
 /* Reasons quote what users wrote; a line is long, not endless. */
 enum { LINE_CEILING = 1 << 16 };
 
+/* For retention/explain.h, which knows no catalog. */
 static void add_short(void *context, const char *id, struct text *out)
 {
     char short_id[ULID_SIZE];
-    struct err ignored = {0};
-    bool known = catalog_artifact_short(context, id, short_id, &ignored) == 0;
-    text_add(out, known ? short_id : id);
+    text_add(out, cmd_short_id(context, id, short_id));
 }
 
 static bool is_shown(const struct prune_part *part, size_t index, bool all)

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "report/artifact_name.h"
 
 /* jansson fails only when memory is out, and then json_text ends the process: results of
  * setting and appending are not looked at. */
@@ -54,7 +55,7 @@ static const char *level_or_null(enum catalog_level level)
 /* ---- copies ---- */
 
 /* What `list` tells of a copy; key and error are there to be searched for. */
-static json_t *copy_json(const struct catalog_copy *copy)
+static json_t *copy_json(const struct catalog_copy *copy, const struct artifact_view *view)
 {
     json_t *object = json_object();
     set_text(object, "store", copy->store);
@@ -64,13 +65,17 @@ static json_t *copy_json(const struct catalog_copy *copy)
     set_time(object, "verified", copy->proven);
     /* What the last verification found is newer than why an upload once failed. */
     set_text(object, "error", copy->verified_error ? copy->verified_error : copy->error);
+    set(object, "store_left",
+        json_boolean(artifact_name_store_left(view->settings, copy->store)));
     return object;
 }
 
 /* All of it, for `show`. */
-static json_t *copy_detail_json(const struct catalog_copy *copy)
+static json_t *copy_detail_json(const struct catalog_copy *copy,
+                                const struct artifact_view *view)
 {
-    json_t *object = copy_json(copy), *uploading = json_null(), *deletion = json_null();
+    json_t *object = copy_json(copy, view), *uploading = json_null(),
+           *deletion = json_null();
     set_text(object, "index_key", copy->index_key);
     /* `verified` is when it was last found good, `checked` when it was last looked at. */
     set_text(object, "verified_level", level_or_null(copy->proven_level));
@@ -101,9 +106,23 @@ static json_t *copy_detail_json(const struct catalog_copy *copy)
     return object;
 }
 
+/* null when nothing is pinned; a pin whose date has passed still tells what it was. */
+static json_t *pin_json(const struct catalog_artifact *artifact)
+{
+    json_t *object;
+    if (!artifact->pinned)
+        return json_null();
+    object = json_object();
+    set_time(object, "until", artifact->pin_until);
+    set_filled(object, "reason", artifact->pin_reason);
+    set_time(object, "changed", artifact->pin_changed);
+    return object;
+}
+
 /* What `list` tells of an artifact, and `show` begins with. */
-static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
-                         json_t *(*copy)(const struct catalog_copy *))
+static json_t *
+base_json(const struct catalog_artifact *artifact, const struct artifact_view *view,
+          json_t *(*copy)(const struct catalog_copy *, const struct artifact_view *))
 {
     json_t *object = json_object(), *tags = json_object(), *copies = json_array();
     json_t *error = json_null();
@@ -132,7 +151,7 @@ static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
     for (size_t i = 0; i < artifact->tags.count; i++)
         set_text(tags, artifact->tags.items[i].name, artifact->tags.items[i].value);
     set(object, "tags", tags);
-    set(object, "pinned", json_boolean(catalog_artifact_is_pinned(artifact, now)));
+    set(object, "pinned", json_boolean(catalog_artifact_is_pinned(artifact, view->now)));
     set(object, "suspect", json_boolean(artifact->suspect));
     if (artifact->error_code || artifact->error_message) {
         error = json_object();
@@ -141,22 +160,25 @@ static json_t *base_json(const struct catalog_artifact *artifact, int64_t now,
     }
     set(object, "error", error);
     for (size_t i = 0; i < artifact->copy_count; i++)
-        (void)json_array_append_new(copies, copy(&artifact->copies[i]));
+        (void)json_array_append_new(copies, copy(&artifact->copies[i], view));
     set(object, "copies", copies);
     set(object, "filtered", json_boolean(artifact->filters.count > 0));
+    set(object, "pin", pin_json(artifact));
     return object;
 }
 
-json_t *artifact_json(const struct catalog_artifact *artifact, int64_t now)
+json_t *artifact_json(const struct catalog_artifact *artifact,
+                      const struct artifact_view *view)
 {
-    return base_json(artifact, now, copy_json);
+    return base_json(artifact, view, copy_json);
 }
 
-json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t now)
+json_t *artifact_json_list(const struct catalog_artifacts *artifacts,
+                           const struct artifact_view *view)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < artifacts->count; i++)
-        (void)json_array_append_new(list, artifact_json(&artifacts->items[i], now));
+        (void)json_array_append_new(list, artifact_json(&artifacts->items[i], view));
     return json_pack("{s:o}", "artifacts", list);
 }
 
@@ -173,19 +195,6 @@ static json_t *filters_json(const struct catalog_pairs *filters)
         (void)json_array_append_new(list, object);
     }
     return list;
-}
-
-/* null when nothing is pinned; a pin whose date has passed still tells what it was. */
-static json_t *pin_json(const struct catalog_artifact *artifact)
-{
-    json_t *object;
-    if (!artifact->pinned)
-        return json_null();
-    object = json_object();
-    set_time(object, "until", artifact->pin_until);
-    set_filled(object, "reason", artifact->pin_reason);
-    set_time(object, "changed", artifact->pin_changed);
-    return object;
 }
 
 /* Of a running one; figures that another process wrote into the catalog. */
@@ -242,9 +251,10 @@ static json_t *verifications_json(const struct catalog_verifications *verificati
 }
 
 json_t *artifact_json_detail(const struct catalog_artifact *artifact,
-                             const struct catalog_verifications *verifications, int64_t now)
+                             const struct catalog_verifications *verifications,
+                             const struct artifact_view *view)
 {
-    json_t *object = base_json(artifact, now, copy_detail_json), *versions = json_object();
+    json_t *object = base_json(artifact, view, copy_detail_json), *versions = json_object();
     set_time(object, "created", artifact->created);
     set_time(object, "updated", artifact->updated);
     /* A backup under way has lasted no definite time yet. */
@@ -258,7 +268,6 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
     set_filled(versions, "pgkeep", artifact->pgkeep_version);
     set(object, "versions", versions);
     set(object, "filters", filters_json(&artifact->filters));
-    set(object, "pin", pin_json(artifact));
     set(object, "progress", progress_json(artifact));
     set_int(object, "table_count", artifact->table_count);
     set_rows(object, "row_count", artifact->row_count);

@@ -13,26 +13,34 @@
 
 #include <jansson.h>
 
+/* What an artifact looks like depends on. */
+struct artifact_view {
+    int64_t now;                     /* pins end */
+    const struct settings *settings; /* which stores are configured; NULL: not known */
+};
+
 /*     id seq job source database type format compression level status time started finished
  *     raw_bytes stored_bytes sha256 raw_sha256 name description tags{} pinned suspect
- *     error{code,message} copies[{store,state,key,bytes,verified,error}] filtered
+ *     error{code,message} copies[{store,state,key,bytes,verified,error,store_left}] filtered
+ *     pin{until,reason,changed}
  *
  * job is null for none; database is "" for globals. Sizes and hashes are null while nothing
  * is known of them. pinned: in force at `now`. verified: when the stored bytes were last
  * proven by a full check or a drill, null when never or found broken since; a quick look
- * does not count. error of a copy: what the last check found, else why it failed or could
+ * does not count. store_left: its store left the configuration. error of a copy: what the last check found, else why it failed or could
  * not be removed. Loaded with CATALOG_WITH_COPIES. */
-json_t *artifact_json(const struct catalog_artifact *artifact, int64_t now) MUST_USE;
+json_t *artifact_json(const struct catalog_artifact *artifact,
+                      const struct artifact_view *view) MUST_USE;
 
 /* {"artifacts": […]}, in the order of the list: what `list` and `backup` print. */
-json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t now) MUST_USE;
+json_t *artifact_json_list(const struct catalog_artifacts *artifacts,
+                           const struct artifact_view *view) MUST_USE;
 
 /* The same and the rest of what is known:
  *
  *     created updated duration_ms tries hostname quarantined
  *     versions{server,pg_dump,pgkeep}
  *     filters[{option,pattern}]
- *     pin{until,reason,changed}
  *     progress{phase,raw_bytes,stored_bytes,estimate_bytes,updated,owner}  null unless running
  *     table_count row_count
  *     tables[{schema,name,rows,raw_bytes}]
@@ -48,6 +56,6 @@ json_t *artifact_json_list(const struct catalog_artifacts *artifacts, int64_t no
  * Rows are null where they were not counted. Loaded with copies and tables. */
 json_t *artifact_json_detail(const struct catalog_artifact *artifact,
                              const struct catalog_verifications *verifications,
-                             int64_t now) MUST_USE;
+                             const struct artifact_view *view) MUST_USE;
 
 #endif

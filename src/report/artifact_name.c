@@ -11,7 +11,13 @@ const char *artifact_name_database(const struct catalog_artifact *artifact)
 
 const char *artifact_name_job(const struct catalog_artifact *artifact)
 {
-    return *artifact->job ? artifact->job : artifact->source;
+    return *artifact->job ? artifact->job : SETTINGS_ADHOC;
+}
+
+bool artifact_name_store_left(const struct settings *settings, const char *store)
+{
+    return settings != NULL && settings->store_count > 0 && strchr(store, ':') == NULL &&
+           settings_store(settings, store) == NULL;
 }
 
 char *artifact_name_of(const struct catalog_artifact *artifact)

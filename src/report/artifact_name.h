@@ -5,13 +5,19 @@
 #define PGKEEP_REPORT_ARTIFACT_NAME_H
 
 #include "catalog/artifacts.h"
+#include "config/settings.h"
 
 /* "shop", "(globals)"; borrowed. */
 const char *artifact_name_database(const struct catalog_artifact *artifact);
-/* The job's name; the source's where there is none; borrowed. */
+/* The job's name, and SETTINGS_ADHOC for all that have none: no job may be called so. */
 const char *artifact_name_job(const struct catalog_artifact *artifact);
 /* What messages of something that is done to it call it, so that nobody takes it for another:
  * `01JD… (database "shop")`, `01JD… (globals)`. Heap. */
 char *artifact_name_of(const struct catalog_artifact *artifact) MUST_USE;
+
+/* A store that stood in the configuration and does so no more, though copies may lie there: its
+ * name is none of these settings'. False for ad-hoc stores, which never did (their names are
+ * URLs), and where the configuration names no store at all. settings NULL: false. */
+bool artifact_name_store_left(const struct settings *settings, const char *store);
 
 #endif

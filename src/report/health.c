@@ -108,18 +108,21 @@ static void add_configured(struct health *health, const struct settings *setting
         group_of(job, "", dump_type_name(DUMP_GLOBALS), "")->expected = true;
 }
 
-/* The definition of health.h; it also needs a copy that can be restored. */
-static bool is_good(const struct catalog_artifact *artifact, int64_t now)
+/* Each by its name: a clock that was ahead asks for another remedy than a store that lost it. */
+const char *health_doubt(const struct health *health,
+                         const struct catalog_artifact *artifact)
 {
-    if (artifact->status != CATALOG_COMPLETE || artifact->suspect ||
-        artifact->quarantined || artifact->time == 0 ||
-        artifact->time > now + HEALTH_FUTURE_S)
-        return false;
+    if (artifact->suspect || artifact->quarantined)
+        return artifact->suspect ? "suspect" : "quarantined";
+    if (artifact->time == 0)
+        return "of an unknown time";
+    if (artifact->time > health->now + HEALTH_FUTURE_S)
+        return "from the future";
     for (size_t i = 0; i < artifact->copy_count; i++) {
         if (artifact->copies[i].state == CATALOG_COPY_COMPLETE)
-            return true;
+            return NULL;
     }
-    return false;
+    return "without a good copy";
 }
 
 /* They come newest first: what is set already is newer. */
@@ -135,7 +138,8 @@ static void count_artifact(struct health *health, const struct catalog_artifact 
     }
     if (!group->tried)
         group->tried = artifact;
-    if (group->good || !is_good(artifact, health->now))
+    if (group->good || artifact->status != CATALOG_COMPLETE ||
+        health_doubt(health, artifact) != NULL)
         return;
     group->good = artifact;
     /* Globals are regular too, but no backup of any data. */
@@ -264,6 +268,25 @@ static void check_copy(struct health *health, const struct catalog_artifact *art
     }
 }
 
+/* Copies that lie where no job writes to any more: nobody sees to them unless told. */
+static void check_store(struct health *health, const struct settings *settings,
+                        const struct catalog_copy *copy)
+{
+    size_t i = 0;
+    if (copy->state != CATALOG_COPY_COMPLETE ||
+        !artifact_name_store_left(settings, copy->store))
+        return;
+    while (i < health->store_count && strcmp(health->stores_left[i].name, copy->store) != 0)
+        i++;
+    if (i == health->store_count) {
+        memory_grow(&health->stores_left, &health->store_capacity, health->store_count + 1,
+                    sizeof(*health->stores_left));
+        health->stores_left[health->store_count++] =
+            (struct health_store){.name = copy->store};
+    }
+    health->stores_left[i].copies++;
+}
+
 /* An artifact of this very run: of the process that ran it, which may run a job again, so not
  * from before its begin. Seconds alone would take that of a run just before for it. */
 static bool has_artifact(const struct catalog_artifacts *artifacts,
@@ -318,8 +341,10 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
         if (!is_asked_for(spec, artifact_name_job(artifact)))
             continue;
         check_artifact(health, artifact);
-        for (size_t j = 0; j < artifact->copy_count; j++)
+        for (size_t j = 0; j < artifact->copy_count; j++) {
             check_copy(health, artifact, &artifact->copies[j]);
+            check_store(health, spec->settings, &artifact->copies[j]);
+        }
     }
     for (size_t i = 0; i < health->job_count; i++)
         find_failed_run(&health->jobs[i], spec->runs, artifacts);
@@ -332,6 +357,7 @@ void health_release(struct health *health)
         free(health->jobs[i].groups);
     free(health->jobs);
     free(health->running);
+    free(health->stores_left);
     free(health->problems);
     *health = (struct health){0};
 }

@@ -82,6 +82,12 @@ struct health_problem {
     int64_t until;                   /* HEALTH_LOCKED; 0: a legal hold */
 };
 
+/* A store that left the configuration, and what lies in it still. */
+struct health_store {
+    const char *name;
+    size_t copies; /* complete ones */
+};
+
 struct health {
     int64_t now, max_age_s;
     struct health_job *jobs; /* configured ones in their order, then the others */
@@ -90,6 +96,8 @@ struct health {
     size_t running_count, running_capacity;
     struct health_problem *problems; /* newest artifact first */
     size_t problem_count, problem_capacity;
+    struct health_store *stores_left;
+    size_t store_count, store_capacity;
     bool any_configured; /* the configuration has jobs; else ad-hoc ones are all there is */
     bool too_old;        /* a watched job is, or there is none to watch */
 };
@@ -110,6 +118,10 @@ void health_release(struct health *health);
 
 /* Was its newest one made with filters, wherever they came from? */
 bool health_is_filtered(const struct health_group *group);
+/* Why this one is no good backup, or NULL: it is. Of a complete one; of the others the status
+ * says it. "suspect" "quarantined" "from the future" "of an unknown time" "without a good copy" */
+const char *health_doubt(const struct health *health,
+                         const struct catalog_artifact *artifact);
 /* "abandoned" "suspect" … */
 const char *health_what_name(enum health_what what);
 /* now - its time, at least 0. */

@@ -45,15 +45,18 @@ static json_t *group_json(const struct health *health, const struct health_group
 {
     const struct catalog_artifact *good = group->good;
     const struct catalog_artifact *tried = group->tried;
-    return json_pack("{s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:b, s:b}",
-                     "database", json_bytes(group->database), "type",
-                     json_bytes(group->type), "id", good ? good->id : NULL, "last_good",
-                     time_json(good), "age_seconds", age_json(health, good), "stored_bytes",
-                     bytes_or_null(good ? good->stored_bytes : 0), "last_tried",
-                     time_json(tried), "last_status",
-                     tried ? catalog_status_name(tried->status) : NULL, "last_error",
-                     json_bytes(tried ? tried->error_message : NULL), "too_old",
-                     (int)group->too_old, "filtered", (int)health_is_filtered(group));
+    /* Of a complete one that does not count: why not. */
+    const char *doubt =
+        tried && tried->status == CATALOG_COMPLETE ? health_doubt(health, tried) : NULL;
+    return json_pack(
+        "{s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:b, s:b, s:s?}", "database",
+        json_bytes(group->database), "type", json_bytes(group->type), "id",
+        good ? good->id : NULL, "last_good", time_json(good), "age_seconds",
+        age_json(health, good), "stored_bytes",
+        bytes_or_null(good ? good->stored_bytes : 0), "last_tried", time_json(tried),
+        "last_status", tried ? catalog_status_name(tried->status) : NULL, "last_error",
+        json_bytes(tried ? tried->error_message : NULL), "too_old", (int)group->too_old,
+        "filtered", (int)health_is_filtered(group), "last_doubt", doubt);
 }
 
 static json_t *job_json(const struct health *health, const struct health_job *job)
@@ -92,6 +95,7 @@ json_t *health_json(const struct health *health)
     json_t *running = json_array();
     json_t *jobs = json_array();
     json_t *problems = json_array();
+    json_t *stores = json_array();
     bool limited = health->max_age_s != HEALTH_NO_LIMIT;
     for (size_t i = 0; i < health->running_count; i++)
         (void)json_array_append_new(running, running_json(health->running[i]));
@@ -99,8 +103,14 @@ json_t *health_json(const struct health *health)
         (void)json_array_append_new(jobs, job_json(health, &health->jobs[i]));
     for (size_t i = 0; i < health->problem_count; i++)
         (void)json_array_append_new(problems, problem_json(&health->problems[i]));
-    return json_pack(
-        "{s:o, s:o, s:b, s:o, s:o, s:o}", "time", json_time(health->now), "max_age_seconds",
-        limited ? json_integer(health->max_age_s) : json_null(), "too_old",
-        (int)health->too_old, "running", running, "jobs", jobs, "problems", problems);
+    for (size_t i = 0; i < health->store_count; i++)
+        (void)json_array_append_new(
+            stores,
+            json_pack("{s:o, s:I}", "store", json_bytes(health->stores_left[i].name),
+                      "copies", (json_int_t)health->stores_left[i].copies));
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "time", json_time(health->now),
+                     "max_age_seconds",
+                     limited ? json_integer(health->max_age_s) : json_null(), "too_old",
+                     (int)health->too_old, "running", running, "jobs", jobs, "problems",
+                     problems, "stores_left", stores);
 }

@@ -12,8 +12,9 @@
  *     jobs[{job,configured,too_old,last_good,age_seconds,
  *           failed_run{started,exit_status,message},
  *           databases[{database,type,id,last_good,age_seconds,stored_bytes,
- *                      last_tried,last_status,last_error,too_old}]}]
+ *                      last_tried,last_status,last_error,too_old,filtered,last_doubt}]}]
  *     problems[{what,id,job,database,store,since,reason,until}]
+ *     stores_left[{store,copies}]     not in the configuration any more, though copies remain
  *
  * null: there is none; of a problem's store: it is of the artifact as a whole. owner: "alive"
  * "dead" "unknown". A new reference. */

@@ -50,9 +50,9 @@ pg list
 is "list: newest first, deleted ones hidden, states of copies, escaped names" "$status $err$out" \
     '0 ID          TIME                    JOB      DATABASE            TYPE                  SIZE  STATUS    COPIES                       REMARKS
 01JD000005  2026-11-20 04:00:00+00  nightly  (globals)           globals              500 B  complete  nas damaged, offsite locked  suspect; nas: SHA-256 differs; offsite: object lock
-01JD000004  2026-11-20 03:00:00+00  adhoc    bad\x0Aname\x1B[2J  full (filtered)     1000 B  complete  nas                          "x\x1B]0;owned\x07"
+01JD000004  2026-11-20 03:00:00+00  -        bad\x0Aname\x1B[2J  full (filtered)     1000 B  complete  nas                          "x\x1B]0;owned\x07"
 01JD000003  2026-11-20 02:00:00+00  nightly  shop                full                     -  failed    nas failed                   pg_dump: exit status 1; nas: the dump failed
-01JD000002  2026-11-19 02:00:00+00  nightly  shop                full             976.6 KiB  complete  nas, offsite failed          pinned; offsite: service answered 503 SlowDown'
+01JD000002  2026-11-19 02:00:00+00  nightly  shop                full             976.6 KiB  complete  nas, offsite failed          pinned "before migration"; offsite: service answered 503 SlowDown'
 
 # ids PAGE...: the sixth-last characters tell them apart
 ids() {
@@ -90,12 +90,17 @@ is "list --json: exact keys and values" "$(jq -cS .artifacts[0] <<<"$out")" \
  "name": "x\u001b]0;owned\u0007", "description": null, "tags": {"env": "ci", "run": "17"},
  "pinned": false, "suspect": false, "error": null,
  "copies": [{"store": "nas", "state": "complete", "key": "data/adhoc/01JD000004AAAAAAAAAAAAAAAA.sql.gz",
-   "bytes": 1000, "verified": null, "error": null}], "filtered": true}
+   "bytes": 1000, "verified": null, "error": null, "store_left": false}], "filtered": true, "pin": null}
 END
 )"
 pg list --json
 is "stdout is one document without control characters" \
     "$(jq -s length <"$work/out") $(grep -cP '[\x00-\x08\x0b-\x1f\x7f]' "$work/out")" "1 0"
+
+# A terminal of 80 columns: no line wraps, and what is wrong is still told.
+narrow=$(SHELL=/bin/bash script -qec "stty cols 80; $pgkeep --config $config list" /dev/null | tr -d '\r')
+is "on a terminal no line is longer than it is wide" "$(awk '{ if (length($0) > most) most = length($0) } END { print most <= 80 }' <<<"$narrow")" 1
+like "it begins with what, when and of what" "$narrow" $'01JD000003  2026-11-20 02:00  .*shop .* nas failed +pg_du'
 
 # ---- show ----
 pg show 01jd000004

@@ -46,14 +46,15 @@ static void report_done(const struct catalog_artifact *artifact)
 }
 
 /* The id on stdout is the result: it is printed for what can be restored, and only that. */
-static int print_result(struct catalog *catalog, const struct backup_result *result,
-                        json_t *list, struct err *err)
+static int print_result(const struct backing *b, const struct backup_result *result,
+                        struct err *err)
 {
+    const struct artifact_view view = {clock_now(), b->ctx->settings};
     struct catalog_artifact artifact = {0};
-    int loaded =
-        catalog_artifact_load(catalog, result->id, CATALOG_WITH_COPIES, &artifact, err);
-    if (loaded == 0 && list)
-        (void)json_array_append_new(list, artifact_json(&artifact, clock_now()));
+    int loaded = catalog_artifact_load(session_catalog(b->session), result->id,
+                                       CATALOG_WITH_COPIES, &artifact, err);
+    if (loaded == 0 && b->list)
+        (void)json_array_append_new(b->list, artifact_json(&artifact, &view));
     else if (loaded == 0 && result->outcome != BACKUP_FAILED)
         output_linef("%s", artifact.id);
     if (loaded == 0 && result->outcome != BACKUP_FAILED)
@@ -73,9 +74,7 @@ static void on_done(void *context, const struct backup_result *result)
                     *result->database ? result->database : "globals");
         log_err(&failure);
     }
-    if (*result->id &&
-        print_result(session_catalog(b->session), result, b->list, &why) < 0 &&
-        b->err.kind == ERR_NONE)
+    if (*result->id && print_result(b, result, &why) < 0 && b->err.kind == ERR_NONE)
         b->err = why;
 }
 

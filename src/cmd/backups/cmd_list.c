@@ -1,3 +1,7 @@
+/*
+ * `list`: the filter of the command line, one query, a page of rows. The catalog alone is read, so
+ * it answers also when no store does.
+ */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "report/artifact_json.h"
@@ -58,10 +62,10 @@ static void print_none(const struct settings *settings, int64_t total, int64_t a
                      settings->catalog);
 }
 
-static int print_text(struct catalog *catalog, const struct settings *settings,
-                      const struct catalog_filter *filter,
-                      const struct catalog_artifacts *artifacts, int64_t now,
-                      struct err *err)
+/* A page, and what is behind it. */
+static int print_text(struct catalog *catalog, const struct catalog_filter *filter,
+                      const struct catalog_artifacts *artifacts,
+                      const struct artifact_view *view, struct err *err)
 {
     static const struct catalog_filter everything = {0};
     int64_t total = 0, all = 0;
@@ -69,11 +73,10 @@ static int print_text(struct catalog *catalog, const struct settings *settings,
         catalog_artifacts_count(catalog, &everything, &all, err) < 0)
         return -1;
     if (artifacts->count == 0) {
-        print_none(settings, total, all);
+        print_none(view->settings, total, all);
         return 0;
     }
-    if (artifact_text_list(catalog, artifacts, now, err) < 0)
-        return -1;
+    artifact_text_list(catalog, artifacts, view);
     int64_t shown = filter->offset + (int64_t)artifacts->count;
     if (total > shown)
         output_linef("%lld more: --offset %lld", (long long)(total - shown),
@@ -81,43 +84,33 @@ static int print_text(struct catalog *catalog, const struct settings *settings,
     return 0;
 }
 
-static int list(const struct cmd_context *ctx, struct session *session, struct err *err)
-{
-    struct catalog *catalog = session_catalog(session);
-    struct catalog_pairs tags = {0};
-    struct catalog_artifacts artifacts = {0};
-    int64_t now = clock_now();
-    read_tags(&tags, config_args_list(ctx->args, "tag"));
-    struct catalog_filter filter = read_filter(ctx, &tags);
-    int result = session_require_job(session, filter.job, err);
-    if (result == 0)
-        result = session_require_store(session, filter.store, err);
-    if (result == 0)
-        result =
-            catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES, &artifacts, err);
-    if (result == 0 && ctx->settings->json)
-        output_json(artifact_json_list(&artifacts, now));
-    else if (result == 0)
-        result = print_text(catalog, ctx->settings, &filter, &artifacts, now, err);
-    catalog_artifacts_release(&artifacts);
-    catalog_pairs_release(&tags);
-    return result;
-}
-
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    static const struct catalog_artifacts none = {0};
+    const struct artifact_view view = {clock_now(), ctx->settings};
     struct session_spec spec = {.kind = "list", .catalog = SESSION_READ_IF_ANY};
+    struct catalog_pairs tags = {0};
+    struct catalog_artifacts artifacts = {0};
     struct session *session = cmd_begin(ctx, &spec, err);
-    int result = 0;
     if (session == NULL)
         return -1;
-    if (session_catalog(session) != NULL)
-        result = list(ctx, session, err);
-    else if (ctx->settings->json)
-        output_json(artifact_json_list(&none, 0));
-    else
+    /* Without a catalog there is nothing to misspell a name of. */
+    struct catalog *catalog = session_catalog(session);
+    read_tags(&tags, config_args_list(ctx->args, "tag"));
+    struct catalog_filter filter = read_filter(ctx, &tags);
+    int result = 0;
+    if (catalog && (session_require_job(session, filter.job, err) < 0 ||
+                    session_require_store(session, filter.store, err) < 0 ||
+                    catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES,
+                                           &artifacts, err) < 0))
+        result = -1;
+    if (result == 0 && ctx->settings->json)
+        output_json(artifact_json_list(&artifacts, &view));
+    else if (result == 0 && catalog)
+        result = print_text(catalog, &filter, &artifacts, &view, err);
+    else if (result == 0)
         print_none(ctx->settings, 0, 0);
+    catalog_artifacts_release(&artifacts);
+    catalog_pairs_release(&tags);
     return cmd_end(session, result, err);
 }
 

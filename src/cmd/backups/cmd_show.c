@@ -11,7 +11,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct catalog_verifications verifications = {0};
     struct catalog_artifact artifact;
     struct session *session = cmd_begin(ctx, &spec, err);
-    int64_t now = clock_now();
+    const struct artifact_view view = {clock_now(), ctx->settings};
     if (session == NULL)
         return -1;
     int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES | CATALOG_WITH_TABLES,
@@ -21,9 +21,9 @@ static int run(struct cmd_context *ctx, struct err *err)
         result = catalog_verifications_of(session_catalog(session), artifact.id, 0,
                                           &verifications, err);
     if (result == 0 && ctx->settings->json)
-        output_json(artifact_json_detail(&artifact, &verifications, now));
+        output_json(artifact_json_detail(&artifact, &verifications, &view));
     else if (result == 0)
-        artifact_text_page(&artifact, &verifications, now);
+        artifact_text_page(&artifact, &verifications, &view);
     catalog_verifications_release(&verifications);
     catalog_artifact_release(&artifact);
     return cmd_end(session, result, err);

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
-#include "catalog/artifact_find.h"
 #include "report/artifact_name.h"
 #include "report/health_json.h"
 #include "cmd/output.h"
@@ -16,14 +15,10 @@ enum {
     RUNS_MAX = 1000     /* looked back for the newest of each job */
 };
 
-/* Puts a short id into the cell; a catalog that went away meanwhile costs only the short
- * form. */
-static void cell_id(struct output_table *table, struct catalog *catalog, const char *id)
+/* What the catalog has as "". */
+static const char *database_of(const struct health_group *group)
 {
-    struct err ignored = {0};
-    char short_id[ULID_SIZE];
-    bool known = catalog_artifact_short(catalog, id, short_id, &ignored) == 0;
-    output_table_cell(table, known ? short_id : id);
+    return *group->database ? group->database : "(globals)";
 }
 
 static void cell_age(struct output_table *table, int64_t now, int64_t since)
@@ -33,36 +28,26 @@ static void cell_age(struct output_table *table, int64_t now, int64_t since)
     output_table_cell(table, since ? text_duration(age, passed * 1000) : NULL);
 }
 
-/* ---- running ---- */
-
-static void add_running(struct output_table *table, struct catalog *catalog,
-                        const struct catalog_artifact *artifact, int64_t now)
+/* Which artifact: the first cells of two of the tables. */
+static void cells_artifact(struct output_table *table, struct catalog *catalog,
+                           const struct catalog_artifact *artifact)
 {
-    const struct catalog_progress *progress = &artifact->progress;
-    char size[32];
-    cell_id(table, catalog, artifact->id);
-    output_table_cell(table, artifact_name_job(artifact));
+    char id[ULID_SIZE];
+    output_table_cell(table, cmd_short_id(catalog, artifact->id, id));
+    output_table_cell(table, *artifact->job ? artifact->job : NULL);
     output_table_cell(table, artifact_name_database(artifact));
-    output_table_cell(table, progress->phase && *progress->phase ? progress->phase : NULL);
-    output_table_cell(table, text_size(size, progress->raw_bytes));
-    output_table_cell(table, text_size(size, progress->stored_bytes));
-    if (progress->estimate > 0 && progress->raw_bytes <= progress->estimate)
-        output_table_cellf(table, "%.0f %%",
-                           100.0 * (double)progress->raw_bytes /
-                               (double)progress->estimate);
-    else
-        output_table_cell(table, NULL);
-    cell_age(table, now, artifact->started);
-    if (progress->updated)
-        output_table_cellf(
-            table, "%s ago",
-            text_duration(size,
-                          1000 * (now > progress->updated ? now - progress->updated : 0)));
-    else
-        output_table_cell(table, NULL);
-    output_table_cell(table, owner_state_name(artifact->owner_state));
 }
 
+static void end_table(struct output_table *table, const struct output_fit *fit)
+{
+    table->fit = fit;
+    output_table_print(table);
+    output_table_release(table);
+}
+
+/* ---- running ---- */
+
+/* As each process last wrote it into the catalog; how long ago that was tells whether it hangs. */
 static void print_running(struct catalog *catalog, const struct health *health)
 {
     static const struct output_column columns[] = {
@@ -70,15 +55,41 @@ static void print_running(struct catalog *catalog, const struct health *health)
         {"PHASE", OUTPUT_LEFT},   {"RAW", OUTPUT_RIGHT}, {"STORED", OUTPUT_RIGHT},
         {"DONE", OUTPUT_RIGHT},   {"FOR", OUTPUT_RIGHT}, {"UPDATED", OUTPUT_RIGHT},
         {"PROCESS", OUTPUT_LEFT}};
+    static const struct output_fit fit[] = {[1] = {.spare = 1},
+                                            [4] = {.spare = 2},
+                                            [5] = {.spare = 4},
+                                            [8] = {.spare = 3},
+                                            [9] = {0}};
     struct output_table table;
-    if (health->running_count == 0)
-        return;
     output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-    for (size_t i = 0; i < health->running_count; i++)
-        add_running(&table, catalog, health->running[i], health->now);
-    output_table_print(&table);
-    output_text("\n");
-    output_table_release(&table);
+    for (size_t i = 0; i < health->running_count; i++) {
+        const struct catalog_artifact *artifact = health->running[i];
+        const struct catalog_progress *progress = &artifact->progress;
+        int64_t passed = health->now - progress->updated;
+        char size[32];
+        cells_artifact(&table, catalog, artifact);
+        output_table_cell(&table,
+                          progress->phase && *progress->phase ? progress->phase : NULL);
+        output_table_cell(&table, text_size(size, progress->raw_bytes));
+        output_table_cell(&table, text_size(size, progress->stored_bytes));
+        /* An estimate that was passed is worth nothing. */
+        if (progress->estimate > 0 && progress->raw_bytes <= progress->estimate)
+            output_table_cellf(&table, "%.0f %%",
+                               100.0 * (double)progress->raw_bytes /
+                                   (double)progress->estimate);
+        else
+            output_table_cell(&table, NULL);
+        cell_age(&table, health->now, artifact->started);
+        if (progress->updated)
+            output_table_cellf(&table, "%s ago",
+                               text_duration(size, passed > 0 ? passed * 1000 : 0));
+        else
+            output_table_cell(&table, NULL);
+        output_table_cell(&table, owner_state_name(artifact->owner_state));
+    }
+    end_table(&table, fit);
+    if (health->running_count > 0)
+        output_text("\n");
 }
 
 /* ---- jobs ---- */
@@ -90,44 +101,37 @@ static void add_remark(struct text *out, const char *remark)
     text_add(out, remark);
 }
 
-/* Why the newest one is not the last good one. */
-static void add_tried(struct text *out, const struct catalog_artifact *tried)
-{
-    add_remark(out, "the last one: ");
-    if (tried->status != CATALOG_COMPLETE)
-        text_add(out, catalog_status_name(tried->status));
-    else if (tried->suspect || tried->quarantined)
-        text_add(out, tried->suspect ? "suspect" : "quarantined");
-    else
-        text_add(out, "no good copy, or from the future");
-    if (tried->error_message) {
-        text_add(out, ": ");
-        artifact_text_add_reason(out, tried->error_message, REASON_WIDTH);
-    }
-}
-
 /* Several may hold: the worst comes first. group NULL: the job has no backups at all. */
 static void cell_remarks(struct output_table *table, const struct health *health,
                          const struct health_job *job, const struct health_group *group)
 {
+    const struct catalog_artifact *tried = group ? group->tried : NULL;
     struct text text;
     text_init(&text, REMARKS_MAX);
     if (group ? group->too_old : job->too_old)
         add_remark(&text, "too old");
     if (!group && !job->failed_run)
         add_remark(&text, "never ran");
-    else if (group && !group->tried && !group->good)
+    else if (group && !tried && !group->good)
         add_remark(&text, "none yet");
-    else if (group && group->tried != group->good)
-        add_tried(&text, group->tried);
+    else if (tried && tried != group->good) {
+        /* Why the newest one is not the last good one. */
+        const char *doubt =
+            tried->status == CATALOG_COMPLETE ? health_doubt(health, tried) : NULL;
+        add_remark(&text, "the last one: ");
+        text_add(&text, doubt ? doubt : catalog_status_name(tried->status));
+        if (tried->error_message) {
+            text_add(&text, ": ");
+            artifact_text_add_reason(&text, tried->error_message, REASON_WIDTH);
+        }
+    }
     /* Of the job, not of a database: told once, in its first row. */
     if (job->failed_run && (!group || group == job->groups)) {
+        const char *why = job->failed_run->message;
         char time[32];
         add_remark(&text, "the run of ");
         text_addf(&text, "%s failed: ", output_time(time, job->failed_run->started));
-        artifact_text_add_reason(
-            &text, job->failed_run->message ? job->failed_run->message : "no reason noted",
-            REASON_WIDTH);
+        artifact_text_add_reason(&text, why ? why : "no reason noted", REASON_WIDTH);
     }
     if (!job->configured && health->any_configured)
         add_remark(&text, "not configured");
@@ -135,15 +139,15 @@ static void cell_remarks(struct output_table *table, const struct health *health
     text_release(&text);
 }
 
+/* A row per database; group NULL: the job has none. */
 static void add_group(struct output_table *table, const struct health *health,
                       const struct health_job *job, const struct health_group *group)
 {
     const struct catalog_artifact *good = group ? group->good : NULL;
+    bool adhoc = strcmp(job->name, SETTINGS_ADHOC) == 0; /* no name of a job */
     char time[32], size[32];
-    output_table_cell(table, job->name);
-    output_table_cell(table, !group             ? NULL
-                             : *group->database ? group->database
-                                                : "(globals)");
+    output_table_cell(table, adhoc ? NULL : job->name);
+    output_table_cell(table, group ? database_of(group) : NULL);
     if (group)
         output_table_cellf(table, "%s%s", group->type,
                            health_is_filtered(group) ? " (filtered)" : "");
@@ -161,6 +165,8 @@ static void print_jobs(const struct health *health)
         {"JOB", OUTPUT_LEFT},       {"DATABASE", OUTPUT_LEFT}, {"TYPE", OUTPUT_LEFT},
         {"LAST GOOD", OUTPUT_LEFT}, {"AGE", OUTPUT_RIGHT},     {"SIZE", OUTPUT_RIGHT},
         {"REMARKS", OUTPUT_LEFT}};
+    static const struct output_fit fit[] = {
+        [2] = {.spare = 2}, [3] = {.spare = 1, .least = 16}, [5] = {.spare = 3}, [6] = {0}};
     struct output_table table;
     output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < health->job_count; i++) {
@@ -170,58 +176,46 @@ static void print_jobs(const struct health *health)
         for (size_t j = 0; j < job->group_count; j++)
             add_group(&table, health, job, &job->groups[j]);
     }
-    output_table_print(&table);
-    output_table_release(&table);
+    end_table(&table, fit);
 }
 
 /* ---- problems ---- */
 
 /* What to do about it, or what it waits for. */
-static const char *advice(enum health_what what)
-{
-    static const char *const rows[HEALTH_WHATS] = {
-        [HEALTH_ABANDONED] = "its process is gone: `pgkeep sweep`",
-        [HEALTH_SUSPECT] = "much smaller than usual: `pgkeep accept` clears it",
-        [HEALTH_QUARANTINED] = "its time is in the future or unknown",
-        [HEALTH_FAILED] = "`pgkeep copy` brings it there",
-        [HEALTH_MISSING] = "`pgkeep copy` brings it back",
-        [HEALTH_DAMAGED] = "`pgkeep copy` replaces it",
-        [HEALTH_DELETING] = "the next prune or sweep tries again",
-        [HEALTH_LOCKED] = "object lock",
-        [HEALTH_BLOCKED] = "the store refuses to delete it",
-    };
-    return rows[what];
-}
-
-static void cell_problem(struct output_table *table, const struct health_problem *problem)
-{
-    struct text text;
-    text_init(&text, REMARKS_MAX);
-    if (problem->reason) {
-        artifact_text_add_reason(&text, problem->reason, REASON_WIDTH);
-        text_add(&text, "; ");
-    }
-    text_add(&text, advice(problem->what));
-    output_table_cell(table, text.data);
-    text_release(&text);
-}
+static const char *const advice[HEALTH_WHATS] = {
+    [HEALTH_ABANDONED] = "its process is gone: `pgkeep sweep`",
+    [HEALTH_SUSPECT] = "much smaller than usual: `pgkeep accept` clears it",
+    [HEALTH_QUARANTINED] = "its time is in the future or unknown",
+    [HEALTH_FAILED] = "`pgkeep copy` brings it there",
+    [HEALTH_MISSING] = "`pgkeep copy` brings it back",
+    [HEALTH_DAMAGED] = "`pgkeep copy` replaces it",
+    [HEALTH_DELETING] = "the next prune or sweep tries again",
+    [HEALTH_LOCKED] = "object lock",
+    [HEALTH_BLOCKED] = "the store refuses to delete it",
+};
 
 static void add_problem(struct output_table *table, struct catalog *catalog,
                         const struct health *health, const struct health_problem *problem)
 {
     char time[32];
-    cell_id(table, catalog, problem->artifact->id);
-    output_table_cell(table, artifact_name_job(problem->artifact));
-    output_table_cell(table, artifact_name_database(problem->artifact));
+    struct text text;
+    text_init(&text, REMARKS_MAX);
+    cells_artifact(table, catalog, problem->artifact);
     output_table_cell(table, problem->copy ? problem->copy->store : NULL);
     output_table_cell(table, health_what_name(problem->what));
     cell_age(table, health->now, problem->since);
+    /* What was found, then what to do; of a lock only its end matters. */
+    if (problem->reason && problem->what != HEALTH_LOCKED) {
+        artifact_text_add_reason(&text, problem->reason, REASON_WIDTH);
+        text_add(&text, "; ");
+    }
+    text_add(&text, advice[problem->what]);
     if (problem->what == HEALTH_LOCKED)
-        output_table_cellf(table, "%s until %s", advice(problem->what),
-                           problem->until ? output_time(time, problem->until)
-                                          : "a legal hold is lifted");
-    else
-        cell_problem(table, problem);
+        text_addf(&text, " until %s",
+                  problem->until ? output_time(time, problem->until)
+                                 : "a legal hold is lifted");
+    output_table_cell(table, text.data);
+    text_release(&text);
 }
 
 static void print_problems(struct catalog *catalog, const struct health *health)
@@ -230,15 +224,25 @@ static void print_problems(struct catalog *catalog, const struct health *health)
         {"LOOK AT", OUTPUT_LEFT}, {"JOB", OUTPUT_LEFT},  {"DATABASE", OUTPUT_LEFT},
         {"STORE", OUTPUT_LEFT},   {"WHAT", OUTPUT_LEFT}, {"FOR", OUTPUT_RIGHT},
         {"REMARKS", OUTPUT_LEFT}};
+    static const struct output_fit fit[] = {
+        [1] = {.spare = 2}, [5] = {.spare = 1}, [6] = {0}};
     struct output_table table;
-    if (health->problem_count == 0)
-        return;
     output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < health->problem_count; i++)
         add_problem(&table, catalog, health, &health->problems[i]);
-    output_text("\n");
-    output_table_print(&table);
-    output_table_release(&table);
+    if (health->problem_count > 0)
+        output_text("\n");
+    end_table(&table, fit);
+    /* Nothing writes there any more, and prune goes on with the rules of the job. */
+    if (health->store_count > 0)
+        output_text("\n");
+    for (size_t i = 0; i < health->store_count; i++) {
+        char copies[64];
+        output_linef("store \"%s\" is not in the configuration any more: %s in it",
+                     health->stores_left[i].name,
+                     text_count(copies, health->stores_left[i].copies, "good copy is still",
+                                "good copies are still"));
+    }
 }
 
 /* ---- the command ---- */
@@ -255,7 +259,7 @@ static void report_too_old(const struct health *health, const struct health_job 
     }
     for (size_t i = 0; i < job->group_count; i++) {
         const struct health_group *group = &job->groups[i];
-        const char *database = *group->database ? group->database : "(globals)";
+        const char *database = database_of(group);
         if (!group->too_old)
             continue;
         if (group->good)
@@ -270,40 +274,15 @@ static void report_too_old(const struct health *health, const struct health_job 
 static enum outcome verdict(const struct health *health, const struct settings *settings)
 {
     bool reported = false;
-    if (!health->too_old)
-        return OUTCOME_DONE;
-    for (size_t i = 0; i < health->job_count; i++) {
+    for (size_t i = 0; health->too_old && i < health->job_count; i++) {
         if (!health->jobs[i].too_old)
             continue;
         report_too_old(health, &health->jobs[i]);
         reported = true;
     }
-    if (!reported)
+    if (health->too_old && !reported)
         log_error("there is no backup in %s", settings->catalog);
-    return OUTCOME_TOO_OLD;
-}
-
-static void print_text(struct catalog *catalog, const struct health *health,
-                       const struct settings *settings)
-{
-    if (health->job_count == 0) {
-        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one",
-                     settings->catalog);
-        return;
-    }
-    print_running(catalog, health);
-    print_jobs(health);
-    print_problems(catalog, health);
-}
-
-/* A name that neither the configuration nor the catalog knows is a slip of the pen. */
-static int check_job(const struct cmd_context *ctx, const struct health *health,
-                     struct err *err)
-{
-    const char *job = config_args_text(ctx->args, "job");
-    if (!job || health->job_count > 0)
-        return 0;
-    return settings_require_job(ctx->settings, job, err) ? 0 : -1;
+    return health->too_old ? OUTCOME_TOO_OLD : OUTCOME_DONE;
 }
 
 static int run(struct cmd_context *ctx, struct err *err)
@@ -333,12 +312,19 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (catalog && catalog_runs_list(catalog, &backups, &runs, err) < 0)
         goto cleanup;
     health_init(&health, &artifacts, &spec);
-    if (check_job(ctx, &health, err) < 0)
+    /* A name that neither the configuration nor the catalog knows is a slip of the pen. */
+    if (spec.job && health.job_count == 0 && !settings_require_job(settings, spec.job, err))
         goto cleanup;
     if (settings->json)
         output_json(health_json(&health));
-    else if (!settings->quiet)
-        print_text(catalog, &health, settings);
+    else if (!settings->quiet && health.job_count == 0)
+        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one",
+                     settings->catalog);
+    else if (!settings->quiet) {
+        print_running(catalog, &health);
+        print_jobs(&health);
+        print_problems(catalog, &health);
+    }
     outcome = verdict(&health, settings);
 cleanup:
     health_release(&health);

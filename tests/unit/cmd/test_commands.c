@@ -296,6 +296,76 @@ START_TEST(a_newer_one_that_did_not_turn_out_well_is_told)
     OK(catalog_artifact_set_quarantined(depot.catalog, depot_id(1), true, &depot.err));
     run("status");
     expect(0, "the last one: quarantined", "");
+    /* A clock that was ahead, or a store that lost it: each has another remedy. */
+    OK(catalog_artifact_set_quarantined(depot.catalog, depot_id(1), false, &depot.err));
+    catalogs_sqlf(&depot.catalogs, "UPDATE artifacts SET time = %lld WHERE id = '%s'",
+                  (long long)depot.now + 7200, depot_id(1));
+    run("status");
+    expect(0, "the last one: from the future", "");
+    catalogs_sqlf(
+        &depot.catalogs,
+        "UPDATE artifacts SET time = %lld WHERE id = '%s';"
+        "UPDATE copies SET state = 'missing', verified_error = 'gone' WHERE id IN "
+        "(%lld, %lld)",
+        (long long)depot.now - 5, depot_id(1), (long long)depot_copy(&depot, 1, DEPOT_NAS),
+        (long long)depot_copy(&depot, 1, DEPOT_OFFSITE));
+    run("status --json");
+    has("jobs.0.databases.0.last_doubt", "without a good copy");
+    run("status");
+    expect(0, "the last one: without a good copy", "");
+}
+END_TEST
+
+START_TEST(a_store_that_left_the_configuration_is_marked_wherever_copies_are_told)
+{
+    char *text = NULL, *at = NULL;
+    size_t size = 0;
+    FILE *file = fopen(depot.config, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_gt(getdelim(&text, &size, '\0', file), 0);
+    fclose(file);
+    /* Under another name; the job goes on with the other store. */
+    at = strstr(text, "offsite: {");
+    ck_assert_ptr_nonnull(at);
+    memcpy(at, "another", 7);
+    at = strstr(text, ", \"offsite\"");
+    ck_assert_ptr_nonnull(at);
+    memset(at, ' ', strlen(", \"offsite\""));
+    scratch_file(depot.config, text);
+    free(text);
+    run("list");
+    expect(0, "nas, offsite (not configured)", "");
+    run("list --json");
+    has("artifacts.0.copies.0.store_left", "false");
+    has("artifacts.0.copies.1.store_left", "true");
+    run("show $1");
+    expect(0, "offsite (no longer in the configuration)", "");
+    run("show $1 --json");
+    has("copies.1.store_left", "true");
+    run("status");
+    expect(
+        0,
+        "store \"offsite\" is not in the configuration any more: 4 good copies are still",
+        "");
+    run("status --json");
+    has("stores_left.0.store", "offsite");
+    has("stores_left.0.copies", "4");
+}
+END_TEST
+
+START_TEST(an_ad_hoc_backup_has_no_job_in_any_form)
+{
+    struct depot_backup ad_hoc = {.job = "", .database = "stock"};
+    depot_backup(&depot, 8, &ad_hoc);
+    run("list");
+    expect(0, "-        stock", "");
+    ck_assert_ptr_null(strstr(said.out, "adhoc"));
+    run("list --json");
+    has("artifacts.4.job", "null");
+    run("status");
+    ck_assert_ptr_null(strstr(said.out, "adhoc"));
+    run("status --json");
+    has("jobs.1.job", "null");
 }
 END_TEST
 
@@ -351,7 +421,9 @@ START_TEST(a_pin_is_set_shown_and_ended)
     run("pin $2 --reason audit");
     expect(0, "is pinned for ever: audit", "");
     run("list");
-    expect(0, "pinned", "");
+    expect(0, "pinned \"audit\"", "");
+    run("list --json");
+    has("artifacts.1.pin.reason", "audit");
     run("show $2");
     expect(0, "audit", "");
     run("pin $2 --until 2033-05-18 --json");
@@ -728,6 +800,9 @@ int main(void)
     tcase_add_test(tests, status_says_how_old_the_last_good_one_is);
     tcase_add_test(tests, a_job_without_a_good_backup_is_too_old_whatever_the_limit);
     tcase_add_test(tests, a_newer_one_that_did_not_turn_out_well_is_told);
+    tcase_add_test(tests,
+                   a_store_that_left_the_configuration_is_marked_wherever_copies_are_told);
+    tcase_add_test(tests, an_ad_hoc_backup_has_no_job_in_any_form);
     tcase_add_test(tests, jobs_that_stand_in_no_configuration_are_marked_so);
     tcase_add_test(tests, status_names_what_somebody_should_look_at);
     tcase_add_test(tests, a_pin_is_set_shown_and_ended);

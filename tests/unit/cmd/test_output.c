@@ -80,6 +80,56 @@ START_TEST(no_line_ends_in_blanks)
 }
 END_TEST
 
+/* Five columns: the time loses its seconds, then WHAT goes, then SIZE, then names are cut. */
+static size_t width;
+
+static void print_narrow(void)
+{
+    static const struct output_column wide[] = {
+        {"ID", OUTPUT_LEFT},    {"TIME", OUTPUT_LEFT}, {"WHAT", OUTPUT_LEFT},
+        {"SIZE", OUTPUT_RIGHT}, {"NAME", OUTPUT_LEFT}, {"REMARKS", OUTPUT_LEFT}};
+    static const struct output_fit fit[] = {
+        [1] = {.least = 5}, [2] = {.spare = 2}, [3] = {.spare = 1}, [5] = {0}};
+    struct output_table table;
+    output_table_init(&table, wide, 6);
+    table.fit = fit;
+    output_table_cell(&table, "01JD");
+    output_table_cell(&table, "12:30:59");
+    output_table_cell(&table, "full");
+    output_table_cell(&table, "12 B");
+    output_table_cell(&table, "t\xc3\xa4gliche_daten");
+    output_table_cell(&table, "a remark of 24 characters");
+    output_table_print_within(&table, width);
+    output_table_release(&table);
+}
+
+static const struct {
+    size_t width;
+    const char *text;
+} narrow[] = {
+    {0, "ID    TIME      WHAT  SIZE  NAME            REMARKS\n"
+        "01JD  12:30:59  full  12 B  t\xc3\xa4gliche_daten  a remark of 24 characters\n"},
+    {67, "ID    TIME      WHAT  SIZE  NAME            REMARKS\n"
+         "01JD  12:30:59  full  12 B  t\xc3\xa4gliche_daten  a remark of 24 chara...\n"},
+    {55, "ID    TIME   WHAT  SIZE  NAME            REMARKS\n"
+         "01JD  12:30  full  12 B  t\xc3\xa4gliche_daten  a remark of...\n"},
+    {50, "ID    TIME   SIZE  NAME            REMARKS\n"
+         "01JD  12:30  12 B  t\xc3\xa4gliche_daten  a remark of ...\n"},
+    {44, "ID    TIME   NAME            REMARKS\n"
+         "01JD  12:30  t\xc3\xa4gliche_daten  a remark of ...\n"},
+    {35, "ID    TIME   NAME      REMARKS\n"
+         "01JD  12:30  t\xc3\xa4gli...  a remark ...\n"},
+};
+
+START_TEST(on_a_narrow_terminal_what_says_least_goes_first)
+{
+    width = narrow[_i].width;
+    char *text = captured(print_narrow);
+    ck_assert_str_eq(text, narrow[_i].text);
+    free(text);
+}
+END_TEST
+
 static void print_empty_table(void)
 {
     struct output_table table;
@@ -170,6 +220,8 @@ int main(void)
     TCase *tcase = tcase_create("output");
     tcase_add_test(tcase, columns_are_padded_by_characters_not_bytes);
     tcase_add_test(tcase, no_line_ends_in_blanks);
+    tcase_add_loop_test(tcase, on_a_narrow_terminal_what_says_least_goes_first, 0,
+                        sizeof narrow / sizeof *narrow);
     tcase_add_test(tcase, a_table_without_rows_prints_nothing);
     tcase_add_test(tcase, a_name_cannot_drive_the_terminal);
     tcase_add_test(tcase, fields_line_up_and_empty_ones_are_left_out);

@@ -1,11 +1,14 @@
 #include "report/artifact_json.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "config/settings.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
 
 #define NOW INT64_C(1795230000)
+
+static const struct artifact_view view = {.now = NOW};
 
 static char *words(const char *text)
 {
@@ -70,7 +73,7 @@ START_TEST(an_artifact_has_exactly_the_keys_of_the_contract)
     struct catalog_artifact artifact;
     fill(&artifact);
     assert_text(
-        artifact_json(&artifact, NOW),
+        artifact_json(&artifact, &view),
         "{\"id\":\"01JD7XK2M40000000000000001\",\"seq\":7,\"job\":\"nightly\","
         "\"source\":\"shop\",\"database\":\"shop\",\"type\":\"full\",\"format\":\"plain\","
         "\"compression\":\"gzip\",\"level\":1,\"status\":\"complete\","
@@ -79,10 +82,55 @@ START_TEST(an_artifact_has_exactly_the_keys_of_the_contract)
         "\"sha256\":\"aa\",\"raw_sha256\":\"bb\",\"name\":null,\"description\":null,"
         "\"tags\":{\"env\":\"prod\"},\"pinned\":false,\"suspect\":false,\"error\":null,"
         "\"copies\":[{\"store\":\"nas\",\"state\":\"complete\",\"key\":\"data/a.sql.gz\","
-        "\"bytes\":1000,\"verified\":\"2026-11-21T02:59:45Z\",\"error\":null},"
-        "{\"store\":\"offsite\",\"state\":\"failed\",\"key\":\"data/a.sql.gz\","
-        "\"bytes\":null,\"verified\":null,\"error\":\"503 SlowDown\"}],"
-        "\"filtered\":false}");
+        "\"bytes\":1000,\"verified\":\"2026-11-21T02:59:45Z\",\"error\":null,"
+        "\"store_left\":false},{\"store\":\"offsite\",\"state\":\"failed\",\"key\":\"data/"
+        "a.sql.gz\","
+        "\"bytes\":null,\"verified\":null,\"error\":\"503 "
+        "SlowDown\",\"store_left\":false}],"
+        "\"filtered\":false,\"pin\":null}");
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
+START_TEST(a_store_that_left_the_configuration_is_marked)
+{
+    static char name[] = "offsite", url[] = "dir:/mnt/usb";
+    struct store_settings store = {.name = name};
+    struct settings settings = {.stores = &store, .store_count = 1};
+    struct settings none = {0};
+    const struct artifact_view configured = {NOW, &settings}, nothing = {NOW, &none};
+    struct catalog_artifact artifact;
+    fill(&artifact);
+    json_t *json = artifact_json(&artifact, &configured);
+    const json_t *copies = json_object_get(json, "copies");
+    ck_assert(json_is_true(json_object_get(json_array_get(copies, 0), "store_left")));
+    ck_assert(json_is_false(json_object_get(json_array_get(copies, 1), "store_left")));
+    json_decref(json);
+    /* Nor one of a command line, nor where no configuration names any. */
+    replace(&artifact.copies[0].store, url);
+    json = artifact_json(&artifact, &configured);
+    copies = json_object_get(json, "copies");
+    ck_assert(json_is_false(json_object_get(json_array_get(copies, 0), "store_left")));
+    json_decref(json);
+    json = artifact_json(&artifact, &nothing);
+    copies = json_object_get(json, "copies");
+    ck_assert(json_is_false(json_object_get(json_array_get(copies, 1), "store_left")));
+    json_decref(json);
+    catalog_artifact_release(&artifact);
+}
+END_TEST
+
+START_TEST(the_reason_of_a_pin_is_told)
+{
+    struct catalog_artifact artifact;
+    fill(&artifact);
+    artifact.pinned = true;
+    artifact.pin_reason = words("before migration");
+    json_t *json = artifact_json(&artifact, &view);
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_object_get(json, "pin"), "reason")),
+        "before migration");
+    json_decref(json);
     catalog_artifact_release(&artifact);
 }
 END_TEST
@@ -91,14 +139,14 @@ START_TEST(keys_stay_when_nothing_is_known)
 {
     struct catalog_artifact artifact;
     catalog_artifact_init(&artifact);
-    assert_text(artifact_json(&artifact, NOW),
+    assert_text(artifact_json(&artifact, &view),
                 "{\"id\":\"\",\"seq\":0,\"job\":null,\"source\":\"\",\"database\":\"\","
                 "\"type\":\"\","
                 "\"format\":\"\",\"compression\":\"\",\"level\":0,\"status\":\"running\","
                 "\"time\":null,\"started\":null,\"finished\":null,\"raw_bytes\":null,"
                 "\"stored_bytes\":null,\"sha256\":null,\"raw_sha256\":null,\"name\":null,"
                 "\"description\":null,\"tags\":{},\"pinned\":false,\"suspect\":false,"
-                "\"error\":null,\"copies\":[],\"filtered\":false}");
+                "\"error\":null,\"copies\":[],\"filtered\":false,\"pin\":null}");
     catalog_artifact_release(&artifact);
 }
 END_TEST
@@ -112,7 +160,7 @@ START_TEST(a_quick_look_does_not_verify_and_a_found_fault_is_told)
     copy->state = CATALOG_COPY_DAMAGED;
     copy->verified_error = words("SHA-256 differs");
     copy->error = words("older trouble");
-    json_t *json = artifact_json(&artifact, NOW);
+    json_t *json = artifact_json(&artifact, &view);
     const json_t *first = json_array_get(json_object_get(json, "copies"), 0);
     ck_assert(json_is_null(json_object_get(first, "verified")));
     ck_assert_str_eq(json_string_value(json_object_get(first, "error")), "SHA-256 differs");
@@ -132,7 +180,7 @@ START_TEST(a_pin_that_has_ended_is_none)
         fill(&artifact);
         artifact.pinned = true;
         artifact.pin_until = rows[i].until;
-        json_t *json = artifact_json(&artifact, NOW);
+        json_t *json = artifact_json(&artifact, &view);
         ck_assert(json_is_true(json_object_get(json, "pinned")) == rows[i].pinned);
         json_decref(json);
         catalog_artifact_release(&artifact);
@@ -145,7 +193,7 @@ START_TEST(a_name_of_any_bytes_survives)
     struct catalog_artifact artifact;
     fill(&artifact);
     replace(&artifact.database, "caf\xe9");
-    json_t *json = artifact_json(&artifact, NOW);
+    json_t *json = artifact_json(&artifact, &view);
     const json_t *hex = json_object_get(json_object_get(json, "database"), "hex");
     ck_assert_str_eq(json_string_value(hex), "636166e9");
     json_decref(json);
@@ -157,8 +205,8 @@ END_TEST
 static json_t *rest_of(const struct catalog_artifact *artifact,
                        const struct catalog_verifications *verifications)
 {
-    json_t *base = artifact_json(artifact, NOW);
-    json_t *detail = artifact_json_detail(artifact, verifications, NOW);
+    json_t *base = artifact_json(artifact, &view);
+    json_t *detail = artifact_json_detail(artifact, verifications, &view);
     const char *key;
     json_t *value;
     json_object_foreach(base, key, value)
@@ -197,8 +245,7 @@ START_TEST(show_adds_what_else_is_known)
         "{\"created\":null,\"updated\":null,\"duration_ms\":41000,\"tries\":1,"
         "\"hostname\":null,\"quarantined\":false,\"versions\":{\"server\":\"15.8\","
         "\"pg_dump\":null,\"pgkeep\":null},\"filters\":[{\"option\":\"exclude_tables\","
-        "\"pattern\":\"log.*\"}],\"pin\":{\"until\":null,\"reason\":\"before migration\","
-        "\"changed\":null},\"progress\":null,\"table_count\":2,\"row_count\":null,"
+        "\"pattern\":\"log.*\"}],\"progress\":null,\"table_count\":2,\"row_count\":null,"
         "\"tables\":[{\"schema\":\"public\",\"name\":\"items\",\"rows\":10,"
         "\"raw_bytes\":300},{\"schema\":\"public\",\"name\":\"big\",\"rows\":null,"
         "\"raw_bytes\":null}],\"verifications\":[{\"time\":\"2026-11-21T02:59:45Z\","
@@ -226,7 +273,7 @@ START_TEST(show_tells_how_far_a_running_one_is_and_what_goes_on_with_copies)
     artifact.copies[1].attempts = 2;
     artifact.copies[1].locked_until = NOW + 60;
     artifact.copies[1].delete_reason = words("no rule keeps it");
-    json_t *json = artifact_json_detail(&artifact, &none, NOW);
+    json_t *json = artifact_json_detail(&artifact, &none, &view);
     ck_assert(json_is_null(json_object_get(json, "duration_ms")));
     assert_text(json_incref(json_object_get(json, "progress")),
                 "{\"phase\":\"dump\",\"raw_bytes\":100,\"stored_bytes\":20,"
@@ -250,6 +297,8 @@ int main(void)
     Suite *suite = suite_create("artifact_json");
     TCase *tcase = tcase_create("artifact_json");
     tcase_add_test(tcase, an_artifact_has_exactly_the_keys_of_the_contract);
+    tcase_add_test(tcase, a_store_that_left_the_configuration_is_marked);
+    tcase_add_test(tcase, the_reason_of_a_pin_is_told);
     tcase_add_test(tcase, keys_stay_when_nothing_is_known);
     tcase_add_test(tcase, a_quick_look_does_not_verify_and_a_found_fault_is_told);
     tcase_add_test(tcase, a_pin_that_has_ended_is_none);

@@ -414,10 +414,11 @@ START_TEST(json_holds_jobs_that_never_ran_and_names_of_any_bytes)
         "\"2026-11-21T01:00:00Z\",\"age_seconds\":7200,\"stored_bytes\":null,\"last_"
         "tried\":"
         "\"2026-11-21T01:00:00Z\",\"last_status\":\"complete\",\"last_error\":null,"
-        "\"too_old\":false,\"filtered\":false}]},{\"job\":\"w\",\"configured\":true,\"too_"
+        "\"too_old\":false,\"filtered\":false,\"last_doubt\":null}]},{\"job\":\"w\","
+        "\"configured\":true,\"too_"
         "old\":true,"
         "\"last_good\":null,\"age_seconds\":null,\"failed_run\":null,\"databases\":[]}],"
-        "\"problems\":[]}");
+        "\"problems\":[],\"stores_left\":[]}");
     free(text);
     json_decref(json);
     stage_release(&stage);
