@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -188,44 +189,68 @@ bool cancel_sleep_ms(const struct cancel *cancel, int64_t milliseconds)
 
 /* ---- signals ---- */
 
+/* Those that somebody ignores on our behalf stay his: nohup means it, and a shell without job
+ * control lets SIGINT of the terminal end what runs in front, not what runs beside it. */
 static void fill_signals(sigset_t *set)
 {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction before;
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+            continue;
+        sigaddset(set, numbers[i]);
+    }
 }
 
-static void *wait_for_signals(void *unused)
+/* Said only when nobody has to wait for it: whoever writes to the same pipe that nobody reads
+ * holds the log. */
+static void say_that_we_leave(void)
 {
-    sigset_t set;
-    fill_signals(&set);
-    for (;;) {
-        int number = 0;
-        if (sigwait(&set, &number) != 0)
-            continue;
-        /* Twice means at once: clean-up is left to the next run, which can do it. */
-        enum cancel_reason before = cancel_reason(NULL);
-        if (before != CANCEL_NONE)
-            _exit(128 + (before == CANCEL_SIGINT ? SIGINT : SIGTERM));
-        cancel_trip(NULL, number == SIGINT ? CANCEL_SIGINT : CANCEL_SIGTERM);
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0)
+        log_warning("clean-up takes too long: what is left is for the next run or "
+                    "`pgkeep sweep`");
+}
+
+static void *wait_for_signals(void *argument)
+{
+    const sigset_t *set = argument;
+    int number = 0;
+    while (sigwait(set, &number) != 0)
+        continue;
+    cancel_trip(NULL, number == SIGINT ? CANCEL_SIGINT : CANCEL_SIGTERM);
+
+    /* A second one means at once; nobody else can end a process whose threads wait for a disk, a
+     * server or a service that does not answer. pg_dump goes with us (process.h). */
+    int status = 128 + (cancel_reason(NULL) == CANCEL_SIGINT ? SIGINT : SIGTERM);
+    int64_t end = clock_monotonic_ms() + CANCEL_END_MS;
+    for (int64_t left; (left = end - clock_monotonic_ms()) > 0;) {
+        struct timespec wait = {.tv_sec = (time_t)(left / 1000),
+                                .tv_nsec = (long)(left % 1000) * 1000000};
+        if (sigtimedwait(set, NULL, &wait) > 0)
+            _exit(status);
     }
-    return unused;
+    say_that_we_leave();
+    _exit(status);
 }
 
 int cancel_install(struct err *err)
 {
-    sigset_t set;
+    static sigset_t set; /* outlives the thread that waits for them */
+    static const int errors_of_writes[] = {SIGPIPE, SIGXFSZ};
     pthread_t thread = 0;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    fill_signals(&set);
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0)
-        return err_errno(err, ERR_SYSTEM, "cannot ignore SIGPIPE");
+    for (size_t i = 0; i < sizeof errors_of_writes / sizeof *errors_of_writes; i++)
+        if (sigaction(errors_of_writes[i], &ignore, NULL) < 0)
+            return err_errno(err, ERR_SYSTEM, "cannot ignore signal %d",
+                             errors_of_writes[i]);
     if (cancel_root()->fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot make a cancel descriptor");
+    fill_signals(&set);
     errno = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (errno == 0)
-        errno = pthread_create(&thread, NULL, wait_for_signals, NULL);
+        errno = pthread_create(&thread, NULL, wait_for_signals, &set);
     if (errno != 0)
         return err_errno(err, ERR_SYSTEM, "cannot start the signal thread");
     pthread_detach(thread);

@@ -5,9 +5,16 @@
  *     -> cancel_free
  *
  * A node is tripped by its owner, by its deadline, or together with its parent, and stays so.
- * The root is tripped by SIGINT, SIGTERM and SIGHUP, which one thread takes; a second signal
- * ends the process at once. So a run has a node of its own with a deadline below the root, and
- * what ends the run ends all that it started, and nothing else.
+ * The root is tripped by SIGINT, SIGTERM and SIGHUP, which one thread takes; one of them that was
+ * ignored when the program began (nohup, a background job of a script) stays ignored. So a run
+ * has a node of its own with a deadline below the root, and what ends the run ends all that it
+ * started, and nothing else.
+ *
+ * After a signal the process has ended within 8 s, whatever a store or a server does: work stops
+ * within a second, cleaning that waits for a service gives up after some more (HURRY_MS of
+ * s3/core/engine.c), a child that heeds nothing is killed (process.h), and who still has not ended
+ * after CANCEL_END_MS is stuck: the process ends where it is. A second signal ends it at once.
+ * What was not cleaned is left to the next run or `sweep`.
  *
  * Wherever a `const struct cancel *` is asked for, NULL means the root. Any thread may call
  * anything; a node is freed after its children, when nobody asks it any more.
@@ -19,6 +26,8 @@
 
 struct cancel;
 
+enum { CANCEL_END_MS = 7000 };
+
 /* Why it was tripped; the first reason stays. */
 enum cancel_reason {
     CANCEL_NONE = 0,
@@ -28,8 +37,8 @@ enum cancel_reason {
     CANCEL_ASKED       /* somebody asked for it */
 };
 
-/* Blocks the signals in all later threads, ignores SIGPIPE, starts the thread that trips the
- * root. Once, from main. */
+/* Blocks the signals in all later threads, makes SIGPIPE and SIGXFSZ errors of the write that
+ * would raise them, starts the thread that trips the root. Once, from main. */
 int cancel_install(struct err *err) MUST_USE;
 struct cancel *cancel_root(void);
 

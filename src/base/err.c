@@ -134,6 +134,9 @@ int err_errno(struct err *err, enum err_kind kind, const char *format, ...)
         snprintf(reason, sizeof reason, ": error %d", number);
     err->kind = kind;
     join(err->text, ROOM, text, reason);
+    /* Wherever it is met: the words alone read as if a file were wrong. */
+    if (number == EMFILE)
+        err_hint(err, "raise the limit of open files of a process (ulimit -n)");
     errno = number;
     return -1;
 }

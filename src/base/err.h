@@ -47,7 +47,8 @@ void err_clear(struct err *err);
 /* Sets kind and text, whatever was there. Returns -1, so that callers can return it. */
 int err_set(struct err *err, enum err_kind kind, const char *format, ...) PRINTF(3, 4);
 
-/* Like err_set, and adds ": " and the text of errno (read before anything else). Returns -1. */
+/* Like err_set, and adds ": " and the text of errno (read before anything else), and of EMFILE what
+ * can be done. Returns -1. */
 int err_errno(struct err *err, enum err_kind kind, const char *format, ...) PRINTF(3, 4);
 
 /* Puts "CONTEXT: " in front of the text. Returns -1. */

@@ -28,7 +28,7 @@
 #define PIPE_SIZE (1 << 20)
 #define LINE_SIZE 4096
 #define LAST_WORDS 4
-#define GRACE_MS 5000 /* between SIGTERM and SIGKILL */
+#define GRACE_MS 2500 /* between SIGTERM and SIGKILL; part of CANCEL_END_MS */
 
 struct process {
     char *name;
@@ -108,6 +108,11 @@ static void run_child(const struct launch *launch)
         fail_child(launch);
     if (getppid() != launch->parent)
         _exit(127);
+    /* A session of its own: what the terminal sends to all in front of it (^C, a lost line) comes
+     * to us, who ended it ourselves or were told to ignore it; and it cannot stop to ask the
+     * terminal for a password. */
+    if (setsid() < 0)
+        fail_child(launch);
     for (int target = 0; target < 3; target++) {
         int source = launch->fds[target];
         if (source < 0)
@@ -117,8 +122,9 @@ static void run_child(const struct launch *launch)
     }
     /* Libraries of ours may hold descriptors without O_CLOEXEC. */
     close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
-    /* We ignore SIGPIPE and block the signals of cancel; a program expects neither. */
+    /* We ignore these two and block the signals of cancel; a program expects neither. */
     sigaction(SIGPIPE, &normal, NULL);
+    sigaction(SIGXFSZ, &normal, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(launch->path, (char *const *)(uintptr_t)launch->argv, launch->envp);
@@ -393,13 +399,14 @@ const char *process_last_words(const struct process *process)
     return process->last_words == NULL ? "" : process->last_words;
 }
 
-/* Asks first: pg_dump and psql then cancel their query on the server. */
+/* Asks first: pg_dump and psql then cancel their query on the server. All of its session are
+ * asked, because a wrapper script in pg_bin_dir has the program as a child. */
 static void end_child(struct process *process)
 {
-    kill(process->pid, SIGTERM);
+    kill(-process->pid, SIGTERM);
     if (await_end(process, clock_monotonic_ms() + GRACE_MS, false))
         return;
-    kill(process->pid, SIGKILL);
+    kill(-process->pid, SIGKILL);
     await_end(process, -1, false);
 }
 

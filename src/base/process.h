@@ -2,9 +2,10 @@
  * process - child processes: no shell, no descriptor leaks, always reaped, gone when we are gone.
  *
  *     process_start -> read process_stdout / write process_stdin -> process_finish
- *     process_free at any time: SIGTERM, SIGKILL after 5 s, reap; a no-op on what has finished.
+ *     process_free at any time: SIGTERM, SIGKILL after 2.5 s, reap; a no-op on what has finished.
  *
- * The child gets PR_SET_PDEATHSIG(SIGTERM). That signal follows the *thread* that started it:
+ * The child gets a session of its own, so that signals of a terminal reach us alone, and
+ * PR_SET_PDEATHSIG(SIGTERM). That signal follows the *thread* that started it:
  * start children from a thread that outlives them. stdin is /dev/null unless asked for. stderr is
  * read by a thread of its own, line by line (cut at 4 KiB), and handed to on_stderr; the last
  * lines are kept for the error of process_finish. The environment is ours with changes; argv

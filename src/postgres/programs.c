@@ -25,6 +25,7 @@ struct search {
     int wanted;             /* major; 0: any */
     struct candidate best;  /* of those that may dump the server */
     struct candidate older; /* the newest of those that may not: for the error */
+    struct err trouble; /* of the first one that is there and cannot be asked: as well */
 };
 
 static void release_candidate(struct candidate *candidate)
@@ -53,14 +54,19 @@ static bool is_given(const char *bin_dir)
 static void look_into(struct search *search, const char *folder)
 {
     struct candidate candidate = {0};
-    struct err ignored = {0};
+    struct err failed = {0};
     struct text line;
     char *program = file_join(folder, "pg_dump");
     const char *argv[] = {program, "--version", NULL};
     struct process_spec spec = {.argv = argv};
     text_init(&line, 4096);
-    if (access(program, X_OK) < 0 || process_run(&spec, &line, &ignored) < 0)
+    if (access(program, X_OK) < 0)
         goto cleanup;
+    if (process_run(&spec, &line, &failed) < 0) {
+        if (search->trouble.kind == ERR_NONE)
+            search->trouble = failed;
+        goto cleanup;
+    }
 
     /* "pg_dump (PostgreSQL) 15.18 (Debian …)": 15.18, of 9.6.24 what server_version_num has
      * of it, of 18beta3 the major. */
@@ -132,22 +138,31 @@ static void look_on_path(struct search *search)
     free(program);
 }
 
-/* An older one that is there explains more than none. */
+/* An older one that is there explains more than none, and so does what kept one from running: a
+ * library that is missing, or a descriptor. */
 static int fail(const struct search *search, const struct programs_places *places,
                 struct err *err)
 {
+    char version[48] = "";
+    if (search->wanted > 0)
+        snprintf(version, sizeof version, " for a server of version %d", search->wanted);
     char *where = is_given(places->bin_dir)
                       ? memory_strdup(places->bin_dir)
                       : memory_format("PATH and %s", places->system_folder);
     if (search->older.folder != NULL)
-        err_set(err, ERR_DATABASE,
-                "pg_dump %s is too old for a server of version %d (looked in %s)",
-                search->older.version, search->wanted, where);
-    else if (search->wanted > 0)
-        err_set(err, ERR_DATABASE, "no pg_dump for a server of version %d (looked in %s)",
-                search->wanted, where);
+        err_set(err, ERR_DATABASE, "pg_dump %s is too old%s (looked in %s)",
+                search->older.version, version, where);
     else
-        err_set(err, ERR_DATABASE, "no pg_dump (looked in %s)", where);
+        err_set(err, ERR_DATABASE, "no pg_dump%s (looked in %s)", version, where);
+
+    /* Its own hint stays: nothing has to be installed where descriptors are too few. */
+    if (search->older.folder == NULL && search->trouble.kind != ERR_NONE) {
+        char *sentence = memory_strdup(err->text);
+        *err = search->trouble;
+        err->kind = ERR_DATABASE;
+        err_context(err, "%s", sentence);
+        free(sentence);
+    }
     free(where);
     if (search->wanted > 0)
         return err_hint(err, "install the package postgresql-client-%d, or set pg_bin_dir",

@@ -92,8 +92,10 @@ struct catalog *catalog_open(const char *path, enum catalog_mode mode, struct er
     struct catalog *catalog = memory_zalloc(sizeof *catalog);
     catalog->path = memory_strdup(path);
     if (sqlite3_open_v2(path, &catalog->db, flags, NULL) != SQLITE_OK) {
-        err_set(err, ERR_SYSTEM, "cannot open the catalog %s: %s", path,
-                catalog->db == NULL ? "no memory" : sqlite3_errmsg(catalog->db));
+        if (catalog->db == NULL)
+            err_set(err, ERR_SYSTEM, "cannot open the catalog %s: no memory", path);
+        else
+            sql_error(catalog, err);
         goto failed;
     }
     sqlite3_busy_handler(catalog->db, sql_wait, catalog);

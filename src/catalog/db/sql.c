@@ -9,11 +9,12 @@
  */
 #include "catalog/db/sql.h"
 
-#include <assert.h>
-
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
 
 #define WAIT_MS 30000
 #define WAIT_CANCELLED_MS 1000 /* what was cancelled still wants to write that down */
@@ -78,6 +79,11 @@ int sql_error(struct catalog *catalog, struct err *err)
     if (kind == ERR_BUSY)
         return err_set(err, kind, "catalog %s has been locked by another process for 30 s",
                        catalog->path);
+    /* Of a file that cannot be opened the system knows more than SQLite: no descriptor, no right. */
+    errno = (code & 0xFF) == SQLITE_CANTOPEN ? sqlite3_system_errno(catalog->db) : 0;
+    if (errno != 0)
+        return err_errno(err, kind, "catalog %s: %s", catalog->path,
+                         sqlite3_errmsg(catalog->db));
     err_set(err, kind, "catalog %s: %s", catalog->path, sqlite3_errmsg(catalog->db));
     if (kind == ERR_CORRUPT)
         err_hint(err, "move it away and make it anew from the stores: pgkeep catalog "

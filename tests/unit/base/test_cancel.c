@@ -192,6 +192,49 @@ START_TEST(a_second_signal_ends_the_process_at_once)
 }
 END_TEST
 
+START_TEST(what_was_ignored_when_we_began_stays_ignored)
+{
+    signal(SIGHUP, SIG_IGN); /* nohup */
+    signal(SIGINT, SIG_IGN); /* a job in the background of a script */
+    ck_assert_int_eq(cancel_install(&err), 0);
+    ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
+    ck_assert_int_eq(kill(getpid(), SIGINT), 0);
+    ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+    ck_assert(!cancel_sleep_ms(NULL, 3600000));
+    ck_assert_int_eq(cancel_reason(NULL), CANCEL_SIGTERM);
+}
+END_TEST
+
+START_TEST(a_write_beyond_a_limit_is_an_error_of_the_write)
+{
+    static const int numbers[] = {SIGPIPE, SIGXFSZ};
+    struct sigaction now;
+    ck_assert_int_eq(cancel_install(&err), 0);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(sigaction(numbers[i], NULL, &now), 0);
+        ck_assert(now.sa_handler == SIG_IGN);
+    }
+}
+END_TEST
+
+START_TEST(who_is_stuck_is_ended)
+{
+    int status = 0;
+    int64_t begin = clock_monotonic_ms();
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (cancel_install(&err) < 0 || kill(getpid(), SIGTERM) < 0)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 143);
+    ck_assert_int_lt(clock_monotonic_ms() - begin, 8000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cancel");
@@ -208,6 +251,10 @@ int main(void)
     tcase_add_test(tcase, a_sleep_ends_with_the_trip);
     tcase_add_loop_test(tcase, a_signal_trips_the_root, 0, 3);
     tcase_add_test(tcase, a_second_signal_ends_the_process_at_once);
+    tcase_add_test(tcase, what_was_ignored_when_we_began_stays_ignored);
+    tcase_add_test(tcase, a_write_beyond_a_limit_is_an_error_of_the_write);
+    tcase_add_test(tcase, who_is_stuck_is_ended);
+    tcase_set_timeout(tcase, 30); /* who is stuck is ended after CANCEL_END_MS */
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

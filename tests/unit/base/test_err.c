@@ -42,6 +42,16 @@ START_TEST(errno_is_told_and_kept)
 }
 END_TEST
 
+START_TEST(too_few_descriptors_say_what_to_raise)
+{
+    errno = EMFILE;
+    err_errno(&err, ERR_SYSTEM, "cannot open %s", "/x");
+    ck_assert_ptr_nonnull(strstr(err.text, "\nhint: raise"));
+    ck_assert_ptr_nonnull(strstr(err.text, "ulimit -n"));
+    ck_assert_int_eq(errno, EMFILE);
+}
+END_TEST
+
 START_TEST(the_arguments_may_point_into_the_old_text)
 {
     err_set(&err, ERR_SYSTEM, "disk full");
@@ -114,6 +124,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, begin, NULL);
     tcase_add_test(tcase, an_error_grows_from_its_cause_to_a_sentence);
     tcase_add_test(tcase, errno_is_told_and_kept);
+    tcase_add_test(tcase, too_few_descriptors_say_what_to_raise);
     tcase_add_test(tcase, the_arguments_may_point_into_the_old_text);
     tcase_add_test(tcase, no_control_character_reaches_a_terminal);
     tcase_add_test(tcase, a_text_is_cut_at_a_character_and_never_overrun);

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -166,14 +167,15 @@ START_TEST(nothing_of_ours_leaks_into_it)
 {
     sigset_t blocked;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &blocked, NULL), 0);
     ck_assert_int_eq(dup2(STDIN_FILENO, 77), 77); /* without O_CLOEXEC */
-    /* What our own parent ignored is none of ours; SIGPIPE is signal 13. */
+    /* What our own parent ignored is none of ours; SIGPIPE is signal 13, SIGXFSZ 25. */
     ck_assert_int_eq(run("while read -r name mask; do case $name in "
                          "SigBlk:) echo $((0x$mask)) ;; "
-                         "SigIgn:) echo $((0x$mask & 0x1000)) ;; esac; "
+                         "SigIgn:) echo $((0x$mask & 0x1001000)) ;; esac; "
                          "done </proc/self/status; "
                          "[ -e /proc/self/fd/77 ] && echo leaked; cat"),
                      0);
@@ -278,6 +280,41 @@ START_TEST(freed_it_is_gone)
 }
 END_TEST
 
+START_TEST(a_wrapper_goes_with_what_it_has_started)
+{
+    struct process_spec spec = shell("cat >&2 & echo $!; wait");
+    char bytes[16] = "";
+    spec.pipe_stdin = spec.pipe_stdout = true;
+    struct process *process = process_start(&spec, &err);
+    ck_assert_msg(process != NULL, "%s", err.text);
+    ck_assert_int_gt(read(process_stdout(process), bytes, sizeof bytes - 1), 0);
+    pid_t pid = (pid_t)strtol(bytes, NULL, 10);
+    process_free(process);
+    /* It is init's to reap, or of whoever stands for it here: a zombie is good enough. */
+    char *path = memory_format("/proc/%d/cmdline", (int)pid);
+    for (int tries = 0; tries < 1000 && file_exists(path); tries++) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t size = fd < 0 ? 0 : read(fd, bytes, sizeof bytes);
+        file_close(&fd);
+        if (size <= 0)
+            break;
+        poll(NULL, 0, 10);
+        ck_assert_int_lt(tries, 999);
+    }
+    free(path);
+}
+END_TEST
+
+START_TEST(signals_of_a_terminal_reach_us_alone)
+{
+    /* Field 6 of stat is the session; the shell's name in field 2 has no blank. */
+    ck_assert_int_eq(run("read -r pid name state parent group session rest </proc/$$/stat; "
+                         "[ $session = $$ ] && [ $group = $$ ] && echo alone"),
+                     0);
+    ck_assert_str_eq(out.data, "alone\n");
+}
+END_TEST
+
 START_TEST(a_grandchild_that_keeps_stderr_does_not_hold_us)
 {
     ck_assert_int_eq(run("sleep 1000 >/dev/null & echo $!"), 0);
@@ -304,6 +341,8 @@ int main(void)
     tcase_add_test(tcase, one_that_prints_without_end_is_ended);
     tcase_add_test(tcase, a_cancel_ends_it_and_is_the_reason);
     tcase_add_test(tcase, freed_it_is_gone);
+    tcase_add_test(tcase, a_wrapper_goes_with_what_it_has_started);
+    tcase_add_test(tcase, signals_of_a_terminal_reach_us_alone);
     tcase_add_test(tcase, a_grandchild_that_keeps_stderr_does_not_hold_us);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -207,6 +208,39 @@ START_TEST(a_bin_dir_that_is_of_no_use_is_an_error_whatever_else_there_is)
 }
 END_TEST
 
+START_TEST(one_that_cannot_be_run_is_told_with_its_reason)
+{
+    struct err err = {0};
+    struct programs programs;
+    static const char script[] =
+        "#!/bin/sh\necho 'libpq.so.5: cannot open' >&2; exit 127\n";
+    char *pg_dump = memory_format("%s/one/pg_dump", folder);
+    scratch_write(pg_dump, script, sizeof script - 1);
+    ck_assert_int_eq(find("one", NULL, 150000, &programs, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_DATABASE);
+    ck_assert_ptr_nonnull(strstr(err.text, "no pg_dump for a server of version 15"));
+    ck_assert_ptr_nonnull(strstr(err.text, "libpq.so.5: cannot open"));
+    free(pg_dump);
+}
+END_TEST
+
+START_TEST(too_few_descriptors_are_no_missing_package)
+{
+    struct err err = {0};
+    struct programs programs;
+    struct rlimit before, few = {0};
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    few.rlim_cur = 3;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int result = find("one", NULL, 150000, &programs, &err);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(result, -1);
+    ck_assert_msg(strstr(err.text, "hint: raise") != NULL, "%s", err.text);
+    ck_assert_ptr_null(strstr(err.text, "install"));
+}
+END_TEST
+
 START_TEST(a_package_without_one_of_its_programs_is_an_error_that_names_it)
 {
     struct err err = {0};
@@ -238,6 +272,8 @@ int main(void)
                         the_servers_own_major_is_taken_wherever_it_lies_and_else_it_is_said,
                         0, sizeof choices / sizeof *choices);
     tcase_add_test(tcase, a_bin_dir_that_is_of_no_use_is_an_error_whatever_else_there_is);
+    tcase_add_test(tcase, one_that_cannot_be_run_is_told_with_its_reason);
+    tcase_add_test(tcase, too_few_descriptors_are_no_missing_package);
     tcase_add_test(tcase, a_package_without_one_of_its_programs_is_an_error_that_names_it);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
