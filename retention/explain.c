@@ -235,7 +235,13 @@ void retention_explain_header(const struct retention_plan *plan,
     text_addf(out, "  store %s  policy %s (", store, policy_name);
     retention_policy_text(plan->policy, out);
     if (!group->has_anchor) {
-        text_add(out, ")  nothing complete\n");
+        /* A clock that was ahead asks for another remedy than a store that lost its copies. */
+        bool dated = false;
+        for (size_t i = group->first; i < group->first + group->count; i++)
+            dated |= (plan->decisions[retention_plan_index(plan, i)].reasons &
+                      RETENTION_QUARANTINE) != 0;
+        text_add(out, dated ? ")  no anchor: all are from the future, or of no known time\n"
+                            : ")  no anchor: no good copy\n");
         return;
     }
     /* What durations are measured from: whoever wonders why nothing ages out sees it here. */

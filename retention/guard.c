@@ -54,7 +54,9 @@ void retention_guard_text(const struct retention_plan *plan,
 {
     if ((guards & RETENTION_GUARD_MANY) != 0)
         text_addf(out,
-                  "G3: %zu of %zu complete copies would go in one run; more than %lld and "
+                  "too many at once (G3): %zu of %zu complete copies would go in one run; "
+                  "more than "
+                  "%lld and "
                   "more than %lld %% is refused",
                   group->pruned - group->held, group->complete,
                   (long long)plan->policy->guard_min_count,
@@ -62,11 +64,10 @@ void retention_guard_text(const struct retention_plan *plan,
     if ((guards & RETENTION_GUARD_MANY) != 0 && (guards & RETENTION_GUARD_SUSPECT) != 0)
         text_add(out, "; ");
     if ((guards & RETENTION_GUARD_SUSPECT) != 0)
-        text_addf(
-            out,
-            "G11: the newest backup, %s, is suspect; nothing goes until it is accepted "
-            "(`pgkeep accept`) or followed by a normal one",
-            plan->artifacts[group->newest].id);
+        text_addf(out,
+                  "a doubtful newest backup (G11): %s is suspect; nothing goes before "
+                  "`pgkeep accept %s`, a drill of it, or a normal one",
+                  plan->artifacts[group->newest].id, plan->artifacts[group->newest].id);
 }
 
 int retention_guard_clock(int64_t now, int64_t highest_seen, struct err *err)
@@ -76,7 +77,8 @@ int retention_guard_clock(int64_t now, int64_t highest_seen, struct err *err)
     if (highest_seen == 0 || now >= highest_seen - CLOCK_BACK_MAX)
         return 0;
     char here[32], seen[32];
-    err_set(err, ERR_UNSAFE, "G4: the clock says %s, but %s has already been seen",
+    err_set(err, ERR_UNSAFE,
+            "a clock that went back (G4): it says %s, but %s has already been seen",
             clock_rfc3339(here, now), clock_rfc3339(seen, highest_seen));
     return err_hint(err,
                     "set the clock of this machine right; nothing is removed until then");
@@ -88,7 +90,8 @@ int retention_guard_store_clock(int64_t now, int64_t store_date, struct err *err
     if (apart <= STORE_CLOCK_MAX)
         return 0;
     char length[32];
-    err_set(err, ERR_UNSAFE, "G4: the clock here is %s %s that of the store",
+    err_set(err, ERR_UNSAFE,
+            "a clock that disagrees (G4): here it is %s %s that of the store",
             text_duration(length, apart * 1000), now > store_date ? "ahead of" : "behind");
     return err_hint(err,
                     "set the clock of this machine right; nothing is removed until then");
@@ -99,10 +102,10 @@ int retention_guard_listing(bool is_whole, size_t listed, size_t known, struct e
     /* What a listing does not show may be there all the same: nothing follows from half a
      * one, and nothing from an unmounted disk (section 1, no. 9). */
     if (!is_whole)
-        return err_set(err, ERR_UNSAFE, "G10: the listing of the store broke off");
+        return err_set(err, ERR_UNSAFE,
+                       "a listing that broke off (G10): nothing is concluded from it");
     if (listed == 0 && known > 0) {
-        err_set(err, ERR_UNSAFE,
-                "G10: the store lists nothing, but %zu copies are known to be there",
+        err_set(err, ERR_UNSAFE, "an empty listing (G10): %zu copies are known to be there",
                 known);
         return err_hint(err, "is this the right bucket, prefix or disk?");
     }
@@ -195,10 +198,10 @@ int retention_guard_survivors(const struct retention_plan *const *plans, size_t 
         const char *group = survivors[i].place->group;
         bool is_best = i == 0 || strcmp(survivors[i - 1].place->group, group) != 0;
         if (is_best && !is_staying(&survivors[i]))
-            result =
-                err_set(err, ERR_UNSAFE,
-                        "the plan would remove %s, the last one to be sure of in \"%s\"",
-                        survivors[i].place->artifact->id, group);
+            result = err_set(
+                err, ERR_UNSAFE,
+                "the last one to be sure of (G2): the plan would remove %s of \"%s\"",
+                survivors[i].place->artifact->id, group);
     }
     free(survivors);
     return result;

@@ -1,8 +1,4 @@
-/*
- * `prune`: shows the plan, does it with --yes, and then shows what came of it. A refusal is
- * printed as the very line that would override it, hash included, so that nobody has to
- * build one.
- */
+/* `prune`: shows the plan, does it with --yes, and then shows what came of it. */
 #include "prune/prune.h"
 #include "base/clock.h"
 #include "cmd/cmd.h"
@@ -24,20 +20,8 @@ static void add_option(struct text *line, const struct config_args *args, const 
         text_add_quoted(line, value);
 }
 
-/* The very line that does what was refused: the same selection, so the same plan. */
-static void add_force(const char *hash, const struct config_args *args, struct text *line)
-{
-    text_add(line, "pgkeep");
-    add_option(line, args, "config");
-    add_option(line, args, "catalog");
-    text_add(line, " prune");
-    add_option(line, args, "job");
-    add_option(line, args, "store");
-    text_addf(line, " --force-unsafe=%s --yes", hash);
-}
-
-/* What a guard refused, as the line that does it all the same. Nothing else that ended the
- * run is said so. */
+/* A refusal with what goes on from there: the very line that does it all the same, hash included,
+ * for the same selection and so the same plan. What no hash overrides gets none. */
 static void refuse(const struct prune *prune, const struct config_args *args,
                    const struct err *why, struct err *err)
 {
@@ -45,9 +29,22 @@ static void refuse(const struct prune *prune, const struct config_args *args,
     char hash[RETENTION_HASH_SIZE];
     text_init(&line, 1 << 12);
     prune_rest_hash(prune, hash);
-    add_force(hash, args, &line);
+    text_add(&line, "pgkeep");
+    add_option(&line, args, "config");
+    add_option(&line, args, "catalog");
+    text_add(&line, " prune");
+    add_option(&line, args, "job");
+    add_option(&line, args, "store");
     *err = *why;
-    err_hint(err, "if this is what you want: %s", line.data);
+    /* The floors (G2), and what changed while it was planned: another plan is needed. */
+    if ((prune->refused_by & RETENTION_GUARD_FLOORS) != 0)
+        err_hint(err, "it stays whatever is forced; take a newer backup, then: %s",
+                 line.data);
+    else if (!prune_is_refused(prune, NULL))
+        err_hint(err, "look at the new plan: %s", line.data);
+    else
+        err_hint(err, "if this is what you want: %s --force-unsafe=%s --yes", line.data,
+                 hash);
     text_release(&line);
 }
 
@@ -105,7 +102,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct err why = *err;
     if (result == 0) {
         outcome = prune_outcome(prune, &why);
-        if (prune_is_refused(prune, NULL))
+        if (why.kind == ERR_UNSAFE)
             refuse(prune, ctx->args, &why, err);
     }
     prune_free(prune);
@@ -121,10 +118,22 @@ const struct command cmd_prune = {
         "who took its place. With --yes the same plan is carried out; then --explain\n"
         "shows also what stays.\n"
         "\n"
-        "Guards refuse what looks like an accident, group by group: too many at once, a\n"
-        "clock that went back, a newest backup that looks wrong. --force-unsafe with the\n"
-        "hash of the plan does it all the same. Never removed: the newest good one, the\n"
-        "newest verified one, what is pinned or being read, what another store waits for.\n"
+        "Guards refuse what looks like an accident, group by group and store by store; "
+        "the\n"
+        "others go on. --force-unsafe with the hash of the plan overrides G3, G4 and G11:\n"
+        "\n"
+        "  G1   no rule is on: everything is kept\n"
+        "  G2   the newest min_keep, the newest verified and the newest of all stay, "
+        "always\n"
+        "  G3   too many at once: more than guard_min_count and guard_percent of a group\n"
+        "  G4   a clock that went back, or disagrees with that of a store\n"
+        "  G5   dated in the future, or of no known time: kept, and counts for nothing\n"
+        "  G6   delete_grace: must be unwanted for so long first\n"
+        "  G7   another store still waits for its copy\n"
+        "  G8   a store whose mark is missing or another's is not touched\n"
+        "  G9   pinned, or being read: asked again at the very deletion\n"
+        "  G10  a listing that broke off, or is empty, decides nothing\n"
+        "  G11  the newest one is suspect: nothing goes until `pgkeep accept`\n"
         "\n"
         "Exit status 9: a guard refused something; 8: a store did not answer, or "
         "something\n"

@@ -569,6 +569,8 @@ START_TEST(a_refused_plan_prints_the_line_that_forces_it)
     begin("keep_last = 1; guard_percent = 10; guard_min_count = 1;");
     run("prune");
     expect(9, "G3", "if this is what you want: pgkeep --config ");
+    expect(9, "REFUSED group nightly/shop/full store nas: too many at once (G3): 3 of 4",
+           "too many at once (G3): 3 of 4");
     const char *force = strstr(said.err, "--force-unsafe=");
     ck_assert_ptr_nonnull(force);
     snprintf(line, sizeof line, "prune %.31s", force);
@@ -601,6 +603,48 @@ START_TEST(a_clock_that_went_back_is_told_and_forced_like_any_other_guard)
     snprintf(line, sizeof line, "prune --yes %.31s", strstr(said.err, "--force-unsafe="));
     run(line);
     expect(0, "deleted 4 copies", "");
+}
+END_TEST
+
+START_TEST(a_suspect_newest_one_is_named_with_the_command_that_clears_it)
+{
+    char said_so[200];
+    OK(catalog_artifact_set_suspect(depot.catalog, depot_id(1), true, &depot.err));
+    snprintf(said_so, sizeof said_so,
+             "a doubtful newest backup (G11): %s is suspect; nothing goes before "
+             "`pgkeep accept %s`",
+             depot_id(1), depot_id(1));
+    run("prune --yes");
+    expect(9, "", said_so);
+    expect(9, "", "if this is what you want: pgkeep --config ");
+    run("accept $1");
+    run("prune --yes");
+    expect(0, "deleted 4 copies", "");
+}
+END_TEST
+
+START_TEST(a_group_that_is_all_from_the_future_says_so)
+{
+    catalogs_sqlf(&depot.catalogs, "UPDATE artifacts SET time = time + 40000000");
+    run("prune");
+    expect(0, "no anchor: all are from the future, or of no known time", "");
+    expect(0, ", in the future", "");
+    catalogs_sqlf(&depot.catalogs,
+                  "UPDATE artifacts SET time = time - 40000000;"
+                  "UPDATE copies SET state = 'missing', verified_error = 'gone'");
+    run("prune");
+    expect(0, "no anchor: no good copy", "");
+}
+END_TEST
+
+START_TEST(help_of_prune_lists_the_guards)
+{
+    char guard[8];
+    run("help prune");
+    for (int i = 1; i <= 11; i++) {
+        snprintf(guard, sizeof guard, "\n  G%d ", i);
+        expect(0, guard, "");
+    }
 }
 END_TEST
 
@@ -812,6 +856,9 @@ int main(void)
     tcase_add_test(tests, prune_shows_its_plan_and_with_yes_does_it);
     tcase_add_test(tests, a_refused_plan_prints_the_line_that_forces_it);
     tcase_add_test(tests, a_clock_that_went_back_is_told_and_forced_like_any_other_guard);
+    tcase_add_test(tests, a_suspect_newest_one_is_named_with_the_command_that_clears_it);
+    tcase_add_test(tests, a_group_that_is_all_from_the_future_says_so);
+    tcase_add_test(tests, help_of_prune_lists_the_guards);
     tcase_add_test(tests, a_policy_that_does_nothing_is_a_warning);
     tcase_add_test(tests, what_prune_could_not_do_is_told);
     tcase_add_test(tests, sweep_says_what_it_found);

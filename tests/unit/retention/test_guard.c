@@ -103,9 +103,9 @@ START_TEST(g11_holds_the_group_while_the_newest_is_suspect)
     struct text text;
     text_init(&text, 1000);
     retention_guard_text(p.plan, group, RETENTION_GUARD_SUSPECT, &text);
-    ck_assert_str_eq(text.data,
-                     "G11: the newest backup, a0001, is suspect; nothing goes until "
-                     "it is accepted (`pgkeep accept`) or followed by a normal one");
+    ck_assert_str_eq(
+        text.data, "a doubtful newest backup (G11): a0001 is suspect; nothing goes before "
+                   "`pgkeep accept a0001`, a drill of it, or a normal one");
     text_release(&text);
     planning_set_policy(&p, "keep_last=3"); /* nothing would go */
     planning_run(&p);
@@ -124,9 +124,10 @@ START_TEST(refusals_give_their_figures)
     struct text text;
     text_init(&text, 1000);
     retention_guard_text(p.plan, group, retention_guard_group(p.plan, group), &text);
-    ck_assert_ptr_nonnull(strstr(text.data,
-                                 "G3: 19 of 20 complete copies would go in one run; "
-                                 "more than 3 and more than 50 % is refused; G11: "));
+    ck_assert_ptr_nonnull(
+        strstr(text.data, "too many at once (G3): 19 of 20 complete copies would go in "
+                          "one run; more than 3 and more than 50 % is refused; a "
+                          "doubtful newest backup (G11): "));
     ck_assert_str_eq(retention_guard_name(RETENTION_GUARD_MANY), "G3");
     ck_assert_str_eq(retention_guard_name(RETENTION_GUARD_SUSPECT), "G11");
     text_release(&text);
