@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cmd/progress.h"
+#include "repair/borrow.h"
 
 #include <stdarg.h>
 
@@ -34,6 +35,14 @@ int cmd_end(struct session *session, int result, struct err *err)
     return session_end(session, OUTCOME_DONE, NULL);
 }
 
+/* NULL: not given, or a command without it. `copy` has --from, which decides nothing about which
+ * artifact. */
+static const char *store_option(const struct cmd_context *ctx)
+{
+    bool has = option_find_argument(ctx->args->command, "store") != NULL;
+    return has ? config_args_text(ctx->args, "store") : NULL;
+}
+
 int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
                   int (*work)(struct cmd_context *ctx, struct session *session,
                               struct err *err),
@@ -45,39 +54,64 @@ int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
         return -1;
     struct observer observer = progress_observer(progress);
     struct session_spec run = *spec;
+    struct cmd_context own = *ctx;
+    struct borrow borrow = {0};
+    int status = -1;
     run.observer = &observer;
-    struct session *session = cmd_begin(ctx, &run, err);
-    int status = session != NULL ? work(ctx, session, err) : -1;
+
+    /* A URL needs neither a catalog nor a configuration: what lies there is read for this run. */
+    const char *url = store_option(ctx);
+    bool borrows = url != NULL && borrow_is_needed(ctx->settings, url);
+    if (borrows && borrow_begin(&borrow, ctx->settings, err) < 0)
+        goto cleanup;
+    if (borrows) {
+        own.settings = &borrow.settings;
+        run.catalog = SESSION_CREATE;
+    }
+    struct session *session = cmd_begin(&own, &run, err);
+    if (session != NULL && borrows && borrow_read(session, url, err) < 0)
+        status = cmd_end(session, -1, err);
+    else if (session != NULL)
+        status = work(&own, session, err);
+    borrow_end(&borrow);
+cleanup:
     progress_free(progress);
     return status;
+}
+
+int cmd_store_name(const struct cmd_context *ctx, struct session *session, char **name,
+                   struct err *err)
+{
+    const char *given = store_option(ctx);
+    struct catalog_store row = {0};
+    bool absent = true;
+    *name = NULL;
+    if (given == NULL)
+        return 0;
+    if (settings_store(ctx->settings, given) != NULL)
+        *name = memory_strdup(given);
+    else
+        *name = repository_known_url(session_catalog(session), given);
+    if (*name == NULL &&
+        catalog_store_find(session_catalog(session), given, &row, &absent, err) < 0)
+        return -1;
+    if (!absent)
+        *name = memory_strdup(row.name);
+    catalog_store_release(&row);
+    /* What nobody knows is a slip of the pen. */
+    return *name != NULL ? 0 : session_require_store(session, given, err);
 }
 
 int cmd_narrow(const struct cmd_context *ctx, struct session *session,
                struct catalog_choice *choice, char **store, struct err *err)
 {
     const struct config_args *args = ctx->args;
-    /* `copy` has no --store: its --from decides nothing about which artifact. */
-    bool has = option_find_argument(args->command, "store") != NULL;
-    const char *given = has ? config_args_text(args, "store") : NULL;
-    *store = NULL;
     *choice = (struct catalog_choice){.database = config_args_text(args, "database"),
                                       .type = config_args_text(args, "type"),
                                       .before = config_args_number(args, "before", 0)};
-    if (given == NULL)
-        return 0;
-
-    /* A URL may be known by another name. What nobody knows is a slip of the pen. */
-    struct catalog_store row = {0};
-    bool absent = true;
-    if (settings_store(ctx->settings, given) != NULL)
-        *store = memory_strdup(given);
-    else if (catalog_store_find(session_catalog(session), given, &row, &absent, err) < 0)
-        return -1;
-    else if (!absent)
-        *store = memory_strdup(row.name);
-    catalog_store_release(&row);
+    int result = cmd_store_name(ctx, session, store, err);
     choice->store = *store;
-    return *store != NULL ? 0 : session_require_store(session, given, err);
+    return result;
 }
 
 const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_SIZE])

@@ -60,7 +60,8 @@ struct session *cmd_begin(const struct cmd_context *ctx, const struct session_sp
 /* session_end of what has no outcome of its own: result 0 is done, -1 failed with err. */
 int cmd_end(struct session *session, int result, struct err *err);
 /* A run that shows how it gets on (--progress): begins the session, with the observer added,
- * and leaves it to `work`, which ends it and returns its exit status. */
+ * and leaves it to `work`, which ends it and returns its exit status. With the URL of a store
+ * that the catalog does not know as --store, the session is one of repair/borrow.h. */
 int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
                   int (*work)(struct cmd_context *ctx, struct session *session,
                               struct err *err),
@@ -69,6 +70,10 @@ int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
 /* The shortest unique beginning of an id, for people; of a catalog that went away meanwhile the
  * id itself. Returns out. */
 const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_SIZE]);
+/* What the catalog calls the store of --store, which may be a URL; heap, NULL: not given.
+ * ERR_CONFIG: no such store. */
+int cmd_store_name(const struct cmd_context *ctx, struct session *session, char **name,
+                   struct err *err) MUST_USE;
 /* What narrows the choice of an artifact (PRODUCT section 2): --database, --type, --before and
  * --store of this command line, without a text; a store goes by its name in the catalog. Borrows
  * from args, and from *store, which is the caller's to free. ERR_CONFIG: no such store. */

@@ -388,8 +388,9 @@ const struct option option_table[] = {
      .help = "s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true or dir:/FOLDER; "
              "repeat it for several stores"},
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "store", .commands = "restore fetch",
-     .value = "NAME",
-     .help = "read from this store (default: the first that has a good copy)"},
+     .value = "NAME|URL",
+     .help = "read from this store (default: the first that has a good copy); a URL needs "
+             "neither a catalog nor a configuration"},
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "store",
      .commands = "list verify prune delete catalog sweep", .value = "NAME",
      .help = "only this store"},

@@ -8,6 +8,7 @@
 
 #include "config/resolve.h"
 #include "repository/keys.h"
+#include "repository/nearby.h"
 #include "repository/readme_page.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -129,12 +130,10 @@ static int identify(struct repository *repository, struct catalog *catalog,
                         "purpose: pgkeep doctor --adopt %s",
                         repository->name);
     }
-    if (absent && from == NULL) {
-        err_set(err, ERR_NOT_FOUND,
-                "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
-                repository->name);
-        return err_hint(err, "the first backup into it makes it a store");
-    }
+    if (absent && from == NULL)
+        return err_set(err, ERR_NOT_FOUND,
+                       "store \"%s\" holds no backups of pgkeep (no pgkeep-store.json)",
+                       repository->name);
     /* New to everybody: from now on it is a store. */
     if (absent && repository_mark(repository->store, from, repository->uuid, err) < 0)
         return -1;
@@ -168,6 +167,11 @@ static int open_it(struct repository *repository, const struct repository_spec *
     if (result == 0)
         result =
             identify(repository, spec->catalog, &row, spec->may_mark ? from : NULL, err);
+    /* Nobody knows it and nothing lies there: perhaps a prefix was forgotten. */
+    if (result < 0 && err->kind == ERR_NOT_FOUND && !spec->may_mark) {
+        nearby_hint(from, spec->cancel, err);
+        err_hint(err, "the first backup into it makes it a store");
+    }
     repository->id = row.id;
     catalog_store_release(&row);
     return result;

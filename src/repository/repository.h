@@ -78,6 +78,10 @@ struct store *repository_store(const struct store_settings *settings,
  * repository_open. ERR_CONFIG, ERR_USAGE. */
 char *repository_name(const struct settings *settings, struct catalog *catalog,
                       const char *text, struct err *err) MUST_USE;
+/* The catalog's name of the store behind a URL; without a query the name says enough, with one the
+ * whole of it must be the same. Heap; NULL: `text` is no URL, or the catalog knows no such store
+ * that ever had a mark. */
+char *repository_known_url(struct catalog *catalog, const char *text) MUST_USE;
 /* Adds the names of all stores: those of the configuration, then the ad-hoc ones that the
  * catalog has seen. only: repository_name of that one alone; NULL: all. ERR_CONFIG when there
  * is none. */

@@ -33,6 +33,29 @@ static bool is_url(const char *text)
     return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
 }
 
+char *repository_known_url(struct catalog *catalog, const char *text)
+{
+    struct catalog_stores stores = {0};
+    struct store_settings from = {0};
+    struct err ignored = {0};
+    char *name = NULL;
+    if (!is_url(text) || store_settings_from_url(text, &from, &ignored) < 0)
+        return NULL;
+    char *url = store_settings_url(&from);
+    bool listed = catalog_stores_list(catalog, &stores, &ignored) == 0;
+    for (size_t i = 0; listed && name == NULL && i < stores.count; i++) {
+        const struct catalog_store *store = &stores.items[i];
+        bool same = strcmp(store->url, url) == 0 ||
+                    (strchr(text, '?') == NULL && strcmp(store->name, from.name) == 0);
+        if (same && store->uuid[0] != '\0')
+            name = memory_strdup(store->name);
+    }
+    catalog_stores_release(&stores);
+    store_settings_release(&from);
+    free(url);
+    return name;
+}
+
 char *repository_name(const struct settings *settings, struct catalog *catalog,
                       const char *text, struct err *err)
 {

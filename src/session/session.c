@@ -77,7 +77,7 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
         /* The catalog's own words cannot know of options and commands. */
         err_set(err, ERR_NOT_FOUND, "there is no catalog at %s", path);
         err_hint(err, "--catalog FILE names another; `pgkeep catalog rebuild` makes it "
-                      "anew from the stores");
+                      "anew from the stores, with --store URL where none is configured");
     }
     if (session->catalog == NULL)
         return -1;

@@ -77,14 +77,17 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     struct catalog_artifact artifact;
-    struct copy_reader_spec from = {.session = session,
-                                    .artifact = &artifact,
-                                    .store = config_args_text(ctx->args, "store")};
+    struct copy_reader_spec from = {.session = session, .artifact = &artifact};
+    char *store = NULL;
     int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);
+    if (result == 0)
+        result = cmd_store_name(ctx, session, &store, err);
+    from.store = store;
     if (result == 0)
         result = config_args_has(ctx->args, "presign") ? presign(ctx, &from, err)
                                                        : fetch(ctx, &from, err);
     catalog_artifact_release(&artifact);
+    free(store);
     return cmd_end(session, result, err);
 }
 

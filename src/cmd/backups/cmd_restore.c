@@ -33,9 +33,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     struct catalog_artifact artifact;
     struct restore_done done = {0};
     struct restore_spec spec = {
-        .from = {.session = session,
-                 .artifact = &artifact,
-                 .store = config_args_text(ctx->args, "store")},
+        .from = {.session = session, .artifact = &artifact},
         .conninfo = config_args_text(ctx->args, "to"),
         .create = config_args_flag(ctx->args, "create"),
         .into_nonempty = config_args_flag(ctx->args, "into-nonempty"),
@@ -44,13 +42,18 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .section = config_args_text(ctx->args, "section"),
         .no_owner = config_args_flag(ctx->args, "no-owner"),
         .no_privileges = config_args_flag(ctx->args, "no-privileges")};
+    char *store = NULL;
     int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);
+    if (result == 0)
+        result = cmd_store_name(ctx, session, &store, err);
+    spec.from.store = store;
     if (result == 0)
         result = restore_run(&spec, &done, err);
     if (result == 0)
         report_done(ctx, &artifact, &done, clock_monotonic_ms() - start);
     restore_done_release(&done);
     catalog_artifact_release(&artifact);
+    free(store);
     return cmd_end(session, result, err);
 }
 
@@ -74,6 +77,8 @@ const struct command cmd_restore = {
         "that fails leaves the target as far as it got, and says so.\n"
         "--table, --schema, --section, --no-owner and --no-privileges work with backups\n"
         "of format custom.\n"
+        "\n"
+        "With a URL as --store neither a catalog nor a configuration is needed.\n"
         "\n"
         "  pgkeep restore latest:nightly --to \"host=db dbname=shop_copy\" --create\n"
         "  pgkeep restore 01JD7XK2M4 --to dbname=scratch --table orders\n",

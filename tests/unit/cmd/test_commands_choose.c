@@ -135,6 +135,33 @@ START_TEST(list_is_narrowed_by_database_and_type)
 }
 END_TEST
 
+/* ---- on a machine that knows nothing ---- */
+
+/* Without a configuration, and with a catalog that is not there. */
+static void run_elsewhere(const char *format_line)
+{
+    char line[2 * SCRATCH_SIZE + 200], home[SCRATCH_SIZE];
+    scratch_folder(home);
+    snprintf(line, sizeof line, "%s --store dir:%s/nas --catalog %s/none.db", format_line,
+             depot.place, home);
+    cli_said_release(&said);
+    depot_close(&depot);
+    said = cli_rig_run(NULL, line);
+    depot_reopen(&depot);
+}
+
+START_TEST(a_url_needs_neither_a_catalog_nor_a_configuration)
+{
+    run_elsewhere("verify latest:/crm --level quick --json");
+    expect(0, "", "4 backups, read without a catalog");
+    ck_assert_str_eq(cli_said_at(&said, "verifications.0.id"), depot_id(2));
+    run_elsewhere("verify latest");
+    expect(2, "", "could be 2 databases");
+    run_elsewhere("verify 01ZZ");
+    expect(1, "", "knows no artifact \"01ZZ\"");
+}
+END_TEST
+
 /* ---- errors as documents ---- */
 
 static const struct {
@@ -202,6 +229,7 @@ int main(void)
     tcase_add_test(tests, messages_say_of_which_database_it_was);
     tcase_add_test(tests, delete_latest_takes_no_globals);
     tcase_add_test(tests, list_is_narrowed_by_database_and_type);
+    tcase_add_test(tests, a_url_needs_neither_a_catalog_nor_a_configuration);
     tcase_add_loop_test(tests, a_failure_is_a_document_too_and_still_said_on_stderr, 0,
                         sizeof failures / sizeof *failures);
     tcase_add_test(tests, without_json_a_failure_prints_nothing_on_stdout);

@@ -1,0 +1,64 @@
+/* A repository is known by its mark, and by what lies in its folder of manifests. */
+#include "repository/nearby.h"
+
+#include "repository/repository.h"
+
+enum { SHOWN = 5, HINT_CEILING = 300 };
+
+struct looking {
+    struct strlist found; /* what stands in front of "manifests/" */
+    size_t seen;
+};
+
+/* Non-zero ends the listing: enough was found, or enough was looked at. */
+static int look_at(void *context, const struct store_object *object, struct err *err)
+{
+    static const char *const signs[] = {"/manifests/", "/pgkeep-store.json"};
+    struct looking *looking = context;
+    (void)err;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        const char *at = strstr(object->key, signs[i]);
+        if (at == NULL)
+            continue;
+        char *prefix = strndup(object->key, (size_t)(at - object->key));
+        if (prefix != NULL && !strlist_has(&looking->found, prefix))
+            strlist_add(&looking->found, prefix);
+        free(prefix);
+    }
+    return ++looking->seen >= NEARBY_OBJECTS || looking->found.count > SHOWN;
+}
+
+void nearby_hint(const struct store_settings *from, const struct cancel *cancel,
+                 struct err *err)
+{
+    static char nothing[] = "";
+    struct looking looking = {0};
+    struct err ignored = {0};
+    struct text hint;
+    /* A wrong prefix is looked past: the others of the same bucket are what is meant. */
+    struct store_settings whole = *from;
+    whole.prefix = nothing;
+    struct store *store = repository_store(&whole, cancel, &ignored);
+    if (store == NULL)
+        return;
+    store_set_retry_time(store, REPOSITORY_TIMEOUT_MS);
+    /* Whatever the end of the listing: what was seen is there. */
+    int result = store_list(store, "", look_at, &looking, &ignored);
+    (void)result;
+    store_close(store);
+
+    text_init(&hint, HINT_CEILING);
+    for (size_t i = 0; i < looking.found.count && i < SHOWN; i++) {
+        if (from->type == STORE_DIR)
+            text_addf(&hint, "%sdir:%s/%s", i > 0 ? ", " : "", from->path,
+                      looking.found.items[i]);
+        else
+            text_addf(&hint, "%ss3://%s/%s", i > 0 ? ", " : "", from->bucket,
+                      looking.found.items[i]);
+    }
+    if (looking.found.count > 0)
+        err_hint(err, "there are backups in %s%s", hint.data,
+                 looking.found.count > SHOWN ? " and more" : "");
+    text_release(&hint);
+    strlist_release(&looking.found);
+}
