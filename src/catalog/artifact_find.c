@@ -25,6 +25,7 @@ static int common(struct catalog *catalog, const char *question, const char *id,
     sql_bind_text(&sql, id);
     if (sql_row(&sql))
         sql_chars(&sql, other, sizeof other);
+    /* No neighbour, at either end of the alphabet: nothing in common. */
     while (id[length] != '\0' && id[length] == other[length])
         length++;
     if (length > *longest)
@@ -36,6 +37,7 @@ int catalog_artifact_short(struct catalog *catalog, const char *id, char out[ULI
                            struct err *err)
 {
     size_t longest = 0;
+    /* The one before and the one behind; all others share less. */
     if (common(catalog, "SELECT max(id) FROM artifacts WHERE id < ?", id, &longest, err) <
             0 ||
         common(catalog, "SELECT min(id) FROM artifacts WHERE id > ?", id, &longest, err) <
@@ -88,6 +90,7 @@ struct wanted {
 static int read_wanted(const struct catalog_choice *choice, struct wanted *wanted,
                        struct err *err)
 {
+    /* What is said twice, behind the colon and as an option, must be the same. */
     const char *text = choice->text + strlen("latest");
     *wanted = (struct wanted){.database = choice->database};
     if (*text == '\0')
@@ -150,6 +153,7 @@ static int read_latests(struct catalog *catalog, const struct catalog_choice *ch
     while (sql_row(&sql)) {
         struct latest one = {0};
         bool known = false;
+        /* In the order of the columns. */
         sql_chars(&sql, one.id, sizeof one.id);
         one.job = sql_text(&sql);
         one.database = sql_text(&sql);
@@ -223,6 +227,8 @@ static int find_latest(struct catalog *catalog, const struct catalog_choice *cho
 {
     struct wanted wanted;
     struct latests latests = {0};
+    /* One is the answer. Of several none is guessed: it would be the wrong database, restored
+     * with exit 0 (PRODUCT section 2). */
     if (read_wanted(choice, &wanted, err) < 0)
         return -1;
     int result = read_latests(catalog, choice, &wanted, &latests, err);
@@ -239,7 +245,8 @@ static int find_latest(struct catalog *catalog, const struct catalog_choice *cho
 /* ---- ids ---- */
 
 /* Ids that begin with `prefix`, at most SHOWN + 1. As a stretch of the index, which a LIKE
- * would not use. */
+ * would not use; the + keeps SQLite from that of the unusual ones, which serves the tombstones
+ * alone. */
 static int match(struct catalog *catalog, const char *prefix, bool deleted,
                  struct strlist *out, struct err *err)
 {
@@ -255,12 +262,7 @@ static int match(struct catalog *catalog, const char *prefix, bool deleted,
     sql_bind_text(&sql, prefix);
     sql_bind_text(&sql, end);
     sql_bind_int(&sql, SHOWN + 1);
-    while (sql_row(&sql)) {
-        char id[ULID_SIZE];
-        sql_chars(&sql, id, sizeof id);
-        strlist_add(out, id);
-    }
-    return sql_end(&sql);
+    return sql_texts(&sql, out);
 }
 
 /* The hint names both ways: most who mistype an id wanted the latest one. */
@@ -323,6 +325,7 @@ static int find_by_id(struct catalog *catalog, const char *text, char id[ULID_SI
     else if (result == 0 && matches.count == 0)
         result = refuse_unknown(text, err);
     else if (result == 0) {
+        /* A few of them, so that it can be typed longer without another command. */
         struct text list;
         text_init(&list, 400);
         for (size_t i = 0; i < matches.count && i < SHOWN; i++)
@@ -340,6 +343,7 @@ static int find_by_id(struct catalog *catalog, const char *text, char id[ULID_SI
 int catalog_artifact_find(struct catalog *catalog, const struct catalog_choice *choice,
                           char id[ULID_SIZE], struct err *err)
 {
+    /* No prefix of an id begins so: L is not in its alphabet. */
     if (strcmp(choice->text, "latest") == 0 || text_starts_with(choice->text, "latest:"))
         return find_latest(catalog, choice, id, err);
     if (find_by_id(catalog, choice->text, id, err) < 0)

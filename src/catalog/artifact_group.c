@@ -44,6 +44,8 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
 
 bool catalog_artifact_is_partial(const struct catalog_artifact *artifact)
 {
+    /* An option of the command line; a key of the configuration is how this job always
+     * is. */
     for (size_t i = 0; i < artifact->filters.count; i++)
         if (text_starts_with(artifact->filters.items[i].name, "--"))
             return true;
@@ -70,8 +72,8 @@ static int64_t median(int64_t *values, size_t count, int64_t none)
     return low + (high - low) / 2;
 }
 
-/* The history of one group: ?1 database, ?2 job, ?3 type, ?4 source, ?5 origin, ?6 filters_hash,
- * ?7 before_seq. */
+/* The history of one group: ?1 database, ?2 job, ?3 type, ?4 source, ?5 origin, ?6
+ * filters_hash, ?7 before_seq. */
 #define HISTORY                                                                            \
     "WITH history AS (SELECT * FROM artifacts WHERE database = ?1 AND job = ?2"            \
     " AND type = ?3 AND (?2 <> '' OR (source = ?4 AND origin = ?5))"                       \
@@ -81,6 +83,7 @@ static int64_t median(int64_t *values, size_t count, int64_t none)
 static void prepare_history(struct sql *sql, struct catalog *catalog, const char *text,
                             const struct catalog_group *group, struct err *err)
 {
+    /* In the order of the numbers above. */
     sql_prepare(sql, catalog, text, err);
     sql_bind_text(sql, group->database);
     sql_bind_text(sql, group->job);
@@ -98,6 +101,7 @@ int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group 
     *out = (struct catalog_normal){0};
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
+    /* Of all that ever were: a group that held tables once is not empty by nature. */
     prepare_history(&sql, catalog, HISTORY "SELECT max(table_count) FROM history", group,
                     err);
     if (sql_row(&sql))
@@ -127,6 +131,7 @@ int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group 
         rows[row_figures] = sql_int(&sql);
         row_figures += rows[row_figures] != CATALOG_UNKNOWN_ROWS ? 1 : 0;
     }
+    /* Medians: one night that was far off moves a mean, and none of these. */
     if (out->count > 0) {
         out->raw_bytes = (uint64_t)median(bytes, out->count, 0);
         out->table_count = median(tables, table_figures, CATALOG_UNKNOWN_ROWS);

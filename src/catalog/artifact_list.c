@@ -48,6 +48,7 @@ int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with
     /* Row and children of one moment. */
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
+    /* The text is always the same, so that the statement is kept (sql.h). */
     text_init(&text, TEXT_LIMIT);
     add_select(&text);
     text_add(&text, " WHERE id = ?");
@@ -66,8 +67,8 @@ int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with
     return sql_finish_reading(catalog, result, err);
 }
 
-/* One condition of a filter on a text column: added when the text is there, bound in the same
- * order. */
+/* One condition of a filter on a text column: added when the text is there, bound in the
+ * same order. */
 struct condition {
     const char *sql;
     size_t offset; /* of the text in struct catalog_filter */
@@ -94,6 +95,7 @@ static const char *value_of(const struct catalog_filter *filter, size_t conditio
 /* Question marks in the order of bind_where, which repeats every condition of this one. */
 static void add_where(struct text *text, const struct catalog_filter *filter)
 {
+    /* Tombstones only for who asks for them by name (CONTRACT-NOTES 9). */
     if (filter->statuses == 0) {
         text_add(text, " WHERE a.status <> 'deleted'");
     } else {
@@ -120,6 +122,7 @@ static void add_where(struct text *text, const struct catalog_filter *filter)
                        " AND t.name = ? AND t.value = ?)");
 }
 
+/* What stands in the text, and in its order. */
 static void bind_where(struct sql *sql, const struct catalog_filter *filter)
 {
     for (size_t i = 0; i < CONDITIONS; i++)
@@ -142,13 +145,16 @@ int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter 
     struct text text;
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
+    /* Rows and children of one moment: a list does not show a copy whose artifact has
+     * just gone. */
     text_init(&text, TEXT_LIMIT);
     add_select(&text);
     add_where(&text, filter);
     text_add(&text, " ORDER BY a.time DESC, a.seq DESC, a.id DESC LIMIT ? OFFSET ?");
     sql_prepare(&sql, catalog, text.data, err);
     bind_where(&sql, filter);
-    sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
+    sql_bind_int(&sql,
+                 filter->limit > 0 ? filter->limit : -1); /* -1: no limit, in SQLite */
     sql_bind_int(&sql, filter->offset);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
@@ -199,27 +205,18 @@ int catalog_artifacts_ever_pinned(struct catalog *catalog, int64_t store_id,
                 " ORDER BY a.id",
                 err);
     sql_bind_int(&sql, store_id);
-    while (sql_row(&sql)) {
-        char id[ULID_SIZE];
-        sql_chars(&sql, id, sizeof id);
-        strlist_add(ids, id);
-    }
-    return sql_end(&sql);
+    return sql_texts(&sql, ids);
 }
 
 int catalog_artifacts_databases(struct catalog *catalog, const char *job,
                                 struct strlist *names, struct err *err)
 {
     struct sql sql;
+    /* Without the globals, whose database is "". */
     sql_prepare(&sql, catalog,
                 "SELECT DISTINCT a.database FROM artifacts a WHERE a.job = ?"
                 " AND a.status = 'complete' AND a.database <> '' ORDER BY a.database",
                 err);
     sql_bind_text(&sql, job);
-    while (sql_row(&sql)) {
-        char *name = sql_text(&sql);
-        strlist_add(names, name);
-        free(name);
-    }
-    return sql_end(&sql);
+    return sql_texts(&sql, names);
 }

@@ -79,29 +79,12 @@ static const struct record_column columns[] = {
 };
 const struct record artifact_row = {columns, sizeof columns / sizeof *columns};
 
-/* Children name an artifact by its number, which no caller of the catalog knows. */
-int artifact_row_number(struct catalog *catalog, const char *id, int64_t *number,
-                        struct err *err)
-{
-    struct sql sql;
-    *number = 0;
-    sql_prepare(&sql, catalog, "SELECT number FROM artifacts WHERE id = ?", err);
-    sql_bind_text(&sql, id);
-    if (sql_row(&sql))
-        *number = sql_int(&sql);
-    if (sql_end(&sql) < 0)
-        return -1;
-    if (*number == 0)
-        return err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);
-    return 0;
-}
-
 int artifact_row_status(struct catalog *catalog, const char *id,
                         enum catalog_status *status, struct err *err)
 {
     struct sql sql;
     char name[32] = "";
-    *status = CATALOG_STATUSES;
+    *status = CATALOG_STATUSES; /* which is no word of the column: no row */
     sql_prepare(&sql, catalog, "SELECT status FROM artifacts WHERE id = ?", err);
     sql_bind_text(&sql, id);
     if (sql_row(&sql))
@@ -127,6 +110,7 @@ int artifact_row_refuse(struct catalog *catalog, const char *id, const char *wha
 int artifact_row_change(struct sql *sql, const char *id, const char *what)
 {
     int64_t changed = 0;
+    /* Kept: the statement has ended when it is asked why nothing was changed. */
     struct catalog *catalog = sql->catalog;
     struct err *err = sql->err;
     if (sql_run(sql, &changed) < 0)
@@ -151,6 +135,7 @@ void catalog_artifact_init(struct catalog_artifact *artifact)
 
 void catalog_artifact_release(struct catalog_artifact *artifact)
 {
+    /* The columns by their table; what hangs on them, by hand. */
     record_release(&artifact_row, artifact);
     catalog_pairs_release(&artifact->tags);
     catalog_pairs_release(&artifact->filters);
@@ -212,8 +197,9 @@ int artifact_row_add_tags(struct catalog *catalog, int64_t number,
     return 0;
 }
 
-/* In the order of the dump, which `show` keeps. */
-int artifact_row_add_tables(struct catalog *catalog, int64_t number,
+/* In the order of the dump, which `show` keeps. By its id, since who ends a backup knows
+ * no more. */
+int artifact_row_add_tables(struct catalog *catalog,
                             const struct catalog_artifact *artifact, struct err *err)
 {
     for (size_t i = 0; i < artifact->tables_count; i++) {
@@ -221,9 +207,9 @@ int artifact_row_add_tables(struct catalog *catalog, int64_t number,
         struct sql sql;
         sql_prepare(&sql, catalog,
                     "INSERT INTO tables (artifact, position, schema, name, rows, raw_bytes)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    " VALUES ((SELECT number FROM artifacts WHERE id = ?), ?, ?, ?, ?, ?)",
                     err);
-        sql_bind_int(&sql, number);
+        sql_bind_text(&sql, artifact->id);
         sql_bind_int(&sql, (int64_t)i);
         sql_bind_text(&sql, table->schema);
         sql_bind_text(&sql, table->name);
@@ -235,30 +221,13 @@ int artifact_row_add_tables(struct catalog *catalog, int64_t number,
     return 0;
 }
 
-/* The rows of a question for name and value, appended. */
-static int load_pairs(struct catalog *catalog, const char *question, int64_t number,
-                      struct catalog_pairs *pairs, struct err *err)
-{
-    struct sql sql;
-    sql_prepare(&sql, catalog, question, err);
-    sql_bind_int(&sql, number);
-    while (sql_row(&sql)) {
-        char *name = sql_text(&sql);
-        char *value = sql_text(&sql);
-        catalog_pairs_add(pairs, name, value);
-        free(name);
-        free(value);
-    }
-    return sql_end(&sql);
-}
-
 int artifact_row_load_children(struct catalog *catalog, int64_t number, unsigned with,
                                struct catalog_artifact *artifact, struct err *err)
 {
     /* Few, and wanted by nearly everybody. */
-    if (load_pairs(catalog, "SELECT name, value FROM tags WHERE artifact = ? ORDER BY name",
+    if (pairs_load(catalog, "SELECT name, value FROM tags WHERE artifact = ? ORDER BY name",
                    number, &artifact->tags, err) < 0 ||
-        load_pairs(catalog,
+        pairs_load(catalog,
                    "SELECT name, value FROM filters WHERE artifact = ? ORDER BY position",
                    number, &artifact->filters, err) < 0)
         return -1;
@@ -272,6 +241,7 @@ int artifact_row_load_children(struct catalog *catalog, int64_t number, unsigned
                     err);
         sql_bind_int(&sql, number);
         while (sql_row(&sql)) {
+            /* In the order of the columns: each call reads the next one. */
             char *schema = sql_text(&sql);
             char *name = sql_text(&sql);
             int64_t rows = sql_int(&sql);
@@ -285,6 +255,7 @@ int artifact_row_load_children(struct catalog *catalog, int64_t number, unsigned
     }
     if ((with & CATALOG_WITH_COPIES) != 0) {
         struct catalog_copies copies = {0};
+        /* Also after an error: what was read is released with the artifact. */
         int result = catalog_copies_of(catalog, artifact->id, &copies, err);
         artifact->copies = copies.items;
         artifact->copy_count = copies.count;

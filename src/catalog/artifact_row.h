@@ -15,9 +15,6 @@ enum artifact_row_write {
 };
 extern const struct record artifact_row;
 
-/* Its number in the catalog, for the child tables; ERR_NOT_FOUND. */
-int artifact_row_number(struct catalog *catalog, const char *id, int64_t *number,
-                        struct err *err) MUST_USE;
 /* What it is now; ERR_NOT_FOUND. */
 int artifact_row_status(struct catalog *catalog, const char *id,
                         enum catalog_status *status, struct err *err) MUST_USE;
@@ -31,7 +28,7 @@ int artifact_row_refuse(struct catalog *catalog, const char *id, const char *wha
 int artifact_row_add_tags(struct catalog *catalog, int64_t number,
                           const struct catalog_artifact *artifact,
                           struct err *err) MUST_USE;
-int artifact_row_add_tables(struct catalog *catalog, int64_t number,
+int artifact_row_add_tables(struct catalog *catalog,
                             const struct catalog_artifact *artifact,
                             struct err *err) MUST_USE;
 /* Reads the children; `with` of artifact_list.h. */

@@ -45,12 +45,12 @@ static int insert_row(struct catalog *catalog, struct catalog_artifact *artifact
     if (result < 0 || changed == 0)
         return result;
 
-    /* Its children name it by the number that the row was given. */
+    /* Its children name it by the number that the row was given. Tables of one that only
+     * begins are not known yet. */
     if (artifact_row_add_tags(catalog, number, artifact, err) < 0)
         return -1;
-    return write == ARTIFACT_ROW_IMPORT
-               ? artifact_row_add_tables(catalog, number, artifact, err)
-               : 0;
+    return write == ARTIFACT_ROW_IMPORT ? artifact_row_add_tables(catalog, artifact, err)
+                                        : 0;
 }
 
 int catalog_artifact_insert(struct catalog *catalog, struct catalog_artifact *artifact,
@@ -58,7 +58,7 @@ int catalog_artifact_insert(struct catalog *catalog, struct catalog_artifact *ar
 {
     char owner[OWNER_SIZE];
     int64_t highest = 0;
-    assert(ulid_is_valid(artifact->id));
+    assert(ulid_is_valid(artifact->id)); /* ours, made a moment ago */
     if (sql_begin_owned(catalog, owner, err) < 0)
         return -1;
     memory_replace(&artifact->owner, owner);
@@ -105,8 +105,8 @@ int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *ar
 {
     struct sql sql;
     struct text text;
-    int64_t number = 0;
     assert(catalog_status_move_allowed(CATALOG_RUNNING, artifact->status));
+    /* Unless the caller knows better when it ended. */
     if (artifact->finished == 0)
         artifact->finished = clock_now();
     artifact_row_count_tables(artifact);
@@ -127,9 +127,7 @@ int catalog_artifact_finish(struct catalog *catalog, struct catalog_artifact *ar
 
     /* Its tables were counted in the dump's own stream: they are known only now. */
     if (result == 0)
-        result = artifact_row_number(catalog, artifact->id, &number, err);
-    if (result == 0)
-        result = artifact_row_add_tables(catalog, number, artifact, err);
+        result = artifact_row_add_tables(catalog, artifact, err);
     return sql_finish(catalog, result, err);
 }
 
@@ -153,6 +151,7 @@ static bool write_progress(struct catalog *catalog, const char *id,
     if (sql_end(&sql) < 0 || !news)
         return false;
 
+    /* Not synced: what a power failure takes of it was only ever a figure on a screen. */
     if (sql_exec(catalog, "PRAGMA synchronous = NORMAL", err) < 0 ||
         sql_begin(catalog, err) < 0)
         return false;
@@ -175,6 +174,8 @@ bool catalog_artifact_progress(struct catalog *catalog, const char *id,
                                const struct catalog_progress *progress)
 {
     struct err ignored = {0};
+    /* In a transaction of the caller's it would be rolled back with it, or hold its lock
+     * longer. */
     if (catalog->depth > 0 || catalog->read_only)
         return false;
 
@@ -196,7 +197,8 @@ int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouch
     if (sql_begin(catalog, err) < 0)
         return -1;
 
-    /* Asked inside the transaction: nobody takes it over between the question and the end. */
+    /* Asked inside the transaction: nobody takes it over between the question and the
+     * end. */
     sql_prepare(&sql, catalog, "SELECT owner FROM artifacts WHERE id = ?", err);
     sql_bind_text(&sql, id);
     if (sql_row(&sql))
@@ -204,6 +206,8 @@ int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouch
     int result = sql_end(&sql);
     if (result < 0)
         return sql_finish(catalog, result, err);
+    /* Of another machine or container nobody here can tell, unless the job's lock, which
+     * both see, has told it. */
     enum owner_state state = owner_text_state(owner);
     if (state == OWNER_ALIVE || (state == OWNER_UNKNOWN && !vouched)) {
         result = artifact_row_refuse(
@@ -232,17 +236,16 @@ int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouch
 int catalog_artifact_forget(struct catalog *catalog, const char *id, struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* failed, cancelled -> deleted: nothing of it lies anywhere. */
-    sql_prepare(&sql, catalog,
-                "UPDATE artifacts SET status = 'deleted', updated = ? WHERE id = ?"
-                " AND status IN ('failed', 'cancelled') AND NOT EXISTS (SELECT 1"
-                " FROM copies WHERE artifact = artifacts.number AND state <> 'deleted')",
-                err);
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE artifacts SET status = 'deleted', updated = ? WHERE id = ?"
+        " AND status IN ('failed', 'cancelled') AND NOT EXISTS (SELECT 1"
+        " FROM copies WHERE artifact = artifacts.number AND state <> 'deleted')",
+        err);
     sql_bind_int(&sql, clock_now());
     sql_bind_text(&sql, id);
     int result = artifact_row_change(
         &sql, id, "only a failed or cancelled one without copies can be forgotten");
-    return sql_finish(catalog, result, err);
+    return sql_end_change(&sql, result);
 }

@@ -51,6 +51,7 @@ int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, stru
     if (result == 0 && changed == 0)
         result =
             artifact_row_refuse(catalog, copy->artifact, "it gets no more copies", err);
+    /* The caller's struct follows only what is on disk. */
     if (sql_finish(catalog, result, err) < 0)
         return -1;
     memory_replace(&copy->owner, owner);
@@ -65,41 +66,38 @@ int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
                        struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET begun = 1, upload = ?, updated = ? WHERE id = ?"
-                " AND state = 'uploading'",
-                err);
+    sql_begin_change(&sql, catalog,
+                     "UPDATE copies SET begun = 1, upload = ?, updated = ? WHERE id = ?"
+                     " AND state = 'uploading'",
+                     err);
     sql_bind_text(&sql, handle);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, id);
-    return sql_finish(catalog, copy_row_change(&sql, id, "it is not being uploaded"), err);
+    return sql_end_change(&sql, copy_row_change(&sql, id, "it is not being uploaded"));
 }
 
 int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *copy,
                           struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    /* uploading, missing, damaged -> complete. New bytes: what checks said about the old ones
-     * is void. */
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET state = 'complete', bytes = ?1, etag = ?2, version = ?3,"
-                " completed = ?4, updated = max(?4, updated + 1), upload = NULL, owner = "
-                "NULL, error = NULL,"
-                " verified = 0, verified_level = 0, verified_error = NULL, proven = 0,"
-                " proven_level = 0, damage_level = 0, first_marked = 0"
-                " WHERE id = ?5 AND state IN ('uploading', 'missing', 'damaged') AND" LIVE,
-                err);
+    /* uploading, missing, damaged -> complete. New bytes: what checks said about the old
+     * ones is void. */
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE copies SET state = 'complete', bytes = ?1, etag = ?2, version = ?3,"
+        " completed = ?4, updated = max(?4, updated + 1), upload = NULL, owner = NULL,"
+        " error = NULL, verified = 0, verified_level = 0, verified_error = NULL, proven = "
+        "0,"
+        " proven_level = 0, damage_level = 0, first_marked = 0"
+        " WHERE id = ?5 AND state IN ('uploading', 'missing', 'damaged') AND" LIVE,
+        err);
     sql_bind_size(&sql, copy->bytes);
     sql_bind_text(&sql, copy->etag);
     sql_bind_text(&sql, copy->version);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy->id);
-    return sql_finish(catalog, copy_row_change(&sql, copy->id, "it cannot become complete"),
-                      err);
+    return sql_end_change(&sql,
+                          copy_row_change(&sql, copy->id, "it cannot become complete"));
 }
 
 /* Also of one that failed before: a sweep that has removed its remains says so (clean). */
@@ -107,14 +105,13 @@ int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bo
                       struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* uploading -> failed. The handle stays unless nothing is left: a sweep wants it. */
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET state = 'failed', error = ?1, updated = ?2,"
-                " owner = NULL, begun = iif(?3, 0, begun), upload = iif(?3, NULL, upload)"
-                " WHERE id = ?4 AND state IN ('uploading', 'failed')",
-                err);
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE copies SET state = 'failed', error = ?1, updated = ?2,"
+        " owner = NULL, begun = iif(?3, 0, begun), upload = iif(?3, NULL, upload)"
+        " WHERE id = ?4 AND state IN ('uploading', 'failed')",
+        err);
     sql_bind_text(&sql, error);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, clean ? 1 : 0);
@@ -124,7 +121,7 @@ int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bo
     /* Nothing of it is left: it may have been the last that held its artifact up. */
     if (result == 0 && clean)
         result = copy_row_end_artifact(catalog, id, NULL, err);
-    return sql_finish(catalog, result, err);
+    return sql_end_change(&sql, result);
 }
 
 int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
@@ -145,10 +142,10 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
     if (result < 0)
         return sql_finish(catalog, result, err);
 
-    /* failed, missing, damaged, deleted, and its own -> uploading.
-     * What is missing or damaged has left something in the store, so that remains are to be
-     * looked for should this fail; what was deleted has not. A handle stays only where there
-     * was an upload to resume. */
+    /* failed, missing, damaged, deleted, and its own -> uploading. What is missing or
+     * damaged has left something in the store, so that remains are to be looked for
+     * should this fail; what was deleted has not. A handle stays only where there was an
+     * upload to resume. */
     sql_prepare(
         &sql, catalog,
         "UPDATE copies SET state = 'uploading', owner = ?1, updated = ?2, error = NULL,"
@@ -172,6 +169,7 @@ static int import_row(struct catalog *catalog, const struct catalog_copy *copy,
                       int64_t *changed, struct err *err)
 {
     struct sql sql;
+    /* begun: something lies there, which a deletion has to take away. */
     sql_prepare(&sql, catalog,
                 "INSERT INTO copies (artifact, store, key, index_key, state, bytes, begun,"
                 " etag, version, created, updated, completed, verified, verified_level,"
@@ -221,7 +219,8 @@ int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool
         sql_bind_text(&sql, copy->artifact);
         result = sql_run(&sql, NULL);
     } else if (result == 0) {
-        /* No row was made: one was there, or the artifact is not. */
+        /* No row was made: one was there, or the artifact is not. Which one tells the
+         * caller whether it is on its way out. */
         struct catalog_copy known;
         result = catalog_copy_find(catalog, copy->artifact, copy->store_id, &known, err);
         if (result == 0 && known.id == 0)
@@ -238,22 +237,21 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
                                   struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog,
-                /* the first mark stays: delete_grace counts from it (RETENTION G6) */
-                "UPDATE copies SET first_marked = iif(?1 = 0 OR first_marked = 0, ?1,"
-                " first_marked), updated = max(?3, updated + 1)"
-                " WHERE id = ?2 AND state = 'complete'",
-                err);
+    sql_begin_change(&sql, catalog,
+                     /* the first mark stays: delete_grace counts from it (RETENTION G6) */
+                     "UPDATE copies SET first_marked = iif(?1 = 0 OR first_marked = 0, ?1,"
+                     " first_marked), updated = max(?3, updated + 1)"
+                     " WHERE id = ?2 AND state = 'complete'",
+                     err);
     sql_bind_int(&sql, time);
     sql_bind_int(&sql, id);
     /* Later than the state file of before, whosever clock that is of: it would win else. */
     sql_bind_int(&sql, clock_now());
-    return sql_finish(catalog, copy_row_change(&sql, id, "no plan is about it"), err);
+    return sql_end_change(&sql, copy_row_change(&sql, id, "no plan is about it"));
 }
 
-/* As it was told, without moving a state: only a check of our own says missing or damaged. */
+/* As it was told, without moving a state: only a check of our own says missing or
+ * damaged. */
 int catalog_copy_merge_checks(struct catalog *catalog, const struct catalog_copy *from,
                               int64_t changed, struct err *err)
 {

@@ -8,6 +8,7 @@ int catalog_copies_of(struct catalog *catalog, const char *artifact,
                       struct catalog_copies *out, struct err *err)
 {
     struct sql sql;
+    /* By name, the order in which people see them. */
     copy_row_prepare(&sql, catalog, "WHERE a.id = ? ORDER BY s.name", err);
     sql_bind_text(&sql, artifact);
     return copy_row_list(&sql, out);
@@ -27,6 +28,7 @@ int catalog_copy_find(struct catalog *catalog, const char *artifact, int64_t sto
 int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filter *filter,
                         struct catalog_copies *out, struct err *err)
 {
+    /* The states that copies_unfinished, a small index, leaves out. */
     const unsigned settled = 1u << CATALOG_COPY_COMPLETE | 1u << CATALOG_COPY_DELETED;
     struct sql sql;
     struct text where;
@@ -58,6 +60,8 @@ int catalog_copies_list(struct catalog *catalog, const struct catalog_copy_filte
     return copy_row_list(&sql, out);
 }
 
+/* By halves: the list of one store is ordered by id, and a plan asks for each of a
+ * million. */
 const struct catalog_copy *catalog_copies_find(const struct catalog_copies *copies,
                                                const char *artifact)
 {

@@ -67,6 +67,7 @@ void copy_row_prepare(struct sql *sql, struct catalog *catalog, const char *wher
                       struct err *err)
 {
     struct text text;
+    /* Columns in the order in which record_read reads them. */
     text_init(&text, 16384);
     text_add(&text, "SELECT ");
     record_add_columns(&text, &record, "");
@@ -119,6 +120,7 @@ int catalog_copy_load(struct catalog *catalog, int64_t id, struct catalog_copy *
 
 int copy_row_change(struct sql *sql, int64_t id, const char *what)
 {
+    /* Kept: the statement has ended when it is asked why nothing was changed. */
     struct catalog *catalog = sql->catalog;
     struct err *err = sql->err;
     struct catalog_copy copy;
@@ -143,9 +145,9 @@ int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struc
 {
     struct sql sql;
     int64_t changed = 0;
-    /* failed -> deleted. Of a complete artifact of which no copy has anything in a store, the rows of those
-     * that failed go along. At least one copy must have been deleted: else nothing was ever
-     * good, or it is still being taken. */
+    /* failed -> deleted. Of a complete artifact of which no copy has anything in a
+     * store, the rows of those that failed go along. At least one copy must have been
+     * deleted: else nothing was ever good, or it is still being taken. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1"
                 " WHERE artifact = (SELECT artifact FROM copies WHERE id = ?2)"

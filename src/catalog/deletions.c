@@ -41,6 +41,7 @@ static int decide(struct catalog *catalog, const struct catalog_copy *copy, int6
                 "SELECT status = 'running', pinned, pin_until FROM artifacts WHERE id = ?",
                 err);
     sql_bind_text(&sql, copy->artifact);
+    /* Without a row it counts as running: what is not understood is not deleted. */
     if (sql_row(&sql)) {
         running = sql_int(&sql) != 0;
         artifact.pinned = sql_int(&sql) != 0;
@@ -59,6 +60,8 @@ static int decide(struct catalog *catalog, const struct catalog_copy *copy, int6
         copy->state == CATALOG_COPY_COMPLETE && catalog_artifact_is_pinned(&artifact, now);
     bool forgotten = copy->state == CATALOG_COPY_FAILED && !copy->begun;
 
+    /* From what is never right to what the user may change: the first that holds is the
+     * reason. */
     if (running || copy->state != deletion->expected || (MARKABLE & 1u << copy->state) == 0)
         deletion->result = CATALOG_SKIP_STATE;
     else if (owned)
@@ -79,8 +82,8 @@ static int mark(struct catalog *catalog, const struct catalog_deletion *deletion
 {
     struct sql sql;
     bool forgotten = deletion->result == CATALOG_FORGOTTEN;
-    /* uploading, complete, failed, missing, damaged -> deleting; a failed one that was never
-     * begun has nothing to remove -> deleted. */
+    /* uploading, complete, failed, missing, damaged -> deleting; a failed one that was
+     * never begun has nothing to remove -> deleted. */
     sql_prepare(&sql, catalog,
                 "UPDATE copies SET state = iif(?1, 'deleted', 'deleting'),"
                 " deleted = iif(?1, ?2, 0), delete_run = nullif(?3, 0), delete_reason = ?4,"
@@ -113,6 +116,7 @@ static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion,
         *err = why;
         return -1;
     }
+    /* The answer of this moment, and the mark in the same transaction. */
     int result = decide(catalog, &copy, marking->now, deletion, err);
     catalog_copy_release(&copy);
     if (result < 0)
@@ -121,8 +125,8 @@ static int mark_one(struct catalog *catalog, struct catalog_deletion *deletion,
     return goes ? mark(catalog, deletion, marking, err) : 0;
 }
 
-/* Phase 1 (RETENTION section 5, no. 4). One that may not go is skipped and does not keep the
- * others; only the check of what would be left undoes all of it. */
+/* Phase 1 (RETENTION section 5, no. 4). One that may not go is skipped and does not keep
+ * the others; only the check of what would be left undoes all of it. */
 int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *marking,
                            struct err *err)
 {
@@ -139,36 +143,33 @@ int catalog_deletions_mark(struct catalog *catalog, struct catalog_marking *mark
     return sql_finish(catalog, result, err);
 }
 
-/* Phase 2 (section 5, no. 5): manifest first, then index and data. After a crash the next try
- * begins with what is still there. */
+/* Phase 2 (section 5, no. 5): manifest first, then index and data. After a crash the
+ * next try begins with what is still there. */
 int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
                           struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET gone = gone | ?, updated = ? WHERE id = ?"
-                " AND state = 'deleting'",
-                err);
+    sql_begin_change(&sql, catalog,
+                     "UPDATE copies SET gone = gone | ?, updated = ? WHERE id = ?"
+                     " AND state = 'deleting'",
+                     err);
     sql_bind_int(&sql, what);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
-    return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
+    return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
 int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
                           struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* deleting -> deleted */
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1,"
-                " upload = NULL, error = NULL, next_try = 0, locked_until = 0, begun = 0"
-                " WHERE id = ?2 AND state = 'deleting'",
-                err);
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE copies SET state = 'deleted', deleted = ?1, updated = ?1,"
+        " upload = NULL, error = NULL, next_try = 0, locked_until = 0, begun = 0"
+        " WHERE id = ?2 AND state = 'deleting'",
+        err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
     int result = copy_row_change(&sql, copy, "it is not being deleted");
@@ -176,43 +177,40 @@ int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
     /* The row stays as a tombstone; the artifact becomes one with its last copy. */
     if (result == 0)
         result = copy_row_end_artifact(catalog, copy, last, err);
-    return sql_finish(catalog, result, err);
+    return sql_end_change(&sql, result);
 }
 
 int catalog_deletion_delay(struct catalog *catalog, int64_t copy,
                            const struct catalog_delay *delay, struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* deleting -> locked, blocked, or stays */
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET state = ?, error = ?, locked_until = ?, next_try = ?,"
-                " attempts = attempts + 1, updated = ? WHERE id = ? AND state = 'deleting'",
-                err);
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE copies SET state = ?, error = ?, locked_until = ?, next_try = ?,"
+        " attempts = attempts + 1, updated = ? WHERE id = ? AND state = 'deleting'",
+        err);
     sql_bind_text(&sql, catalog_copy_state_name(delay->state));
     sql_bind_text(&sql, delay->error);
     sql_bind_int(&sql, delay->locked_until);
     sql_bind_int(&sql, delay->next_try);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
-    return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
+    return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
 /* A lock may be lifted and a refusal mended before its time: whoever calls has decided. */
 int catalog_deletion_resume(struct catalog *catalog, int64_t copy, struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* locked, blocked -> deleting */
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET state = 'deleting', updated = ? WHERE id = ?"
-                " AND state IN ('deleting', 'locked', 'blocked')",
-                err);
+    sql_begin_change(&sql, catalog,
+                     "UPDATE copies SET state = 'deleting', updated = ? WHERE id = ?"
+                     " AND state IN ('deleting', 'locked', 'blocked')",
+                     err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, copy);
-    return sql_finish(catalog, copy_row_change(&sql, copy, "it is not being deleted"), err);
+    return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
 int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now,
@@ -234,7 +232,8 @@ int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now
 /* ---- tombstones ---- */
 
 #define OLD_COPIES "(SELECT id FROM copies WHERE state = 'deleted' AND deleted < ?)"
-/* `status <> 'complete'` says it again so that the small index of the unusual ones serves. */
+/* `status <> 'complete'` says it again so that the small index of the unusual ones
+ * serves. */
 #define OLD_ARTIFACTS                                                                      \
     "(SELECT number FROM artifacts WHERE status = 'deleted' AND status <> 'complete'"      \
     " AND updated < ?"                                                                     \
@@ -255,6 +254,7 @@ int catalog_tombstones_purge(struct catalog *catalog, int64_t before, size_t *co
     };
     int64_t removed = 0;
     int result = 0;
+    /* In one transaction: what is counted is what is gone. */
     if (sql_begin(catalog, err) < 0)
         return -1;
     for (size_t i = 0; result == 0 && i < sizeof removals / sizeof *removals; i++) {

@@ -32,6 +32,7 @@ static bool is_in_force(const char *owner, int64_t refreshed, int64_t now)
 int catalog_lease_take(struct catalog *catalog, struct catalog_lease *lease,
                        struct err *err)
 {
+    /* A check may read what is broken: it might be well again. A restore may not. */
     const unsigned broken = 1u << CATALOG_COPY_MISSING | 1u << CATALOG_COPY_DAMAGED;
     unsigned allowed = 1u << CATALOG_COPY_COMPLETE | (lease->unbroken ? 0 : broken);
     struct sql sql;
@@ -51,6 +52,8 @@ int catalog_lease_take(struct catalog *catalog, struct catalog_lease *lease,
     if (result < 0)
         return sql_finish(catalog, result, err);
 
+    /* From the commit on no deletion marks this copy (deletions.c asks again in its
+     * own). */
     sql_prepare(&sql, catalog,
                 "INSERT INTO leases (copy, purpose, owner, taken, refreshed)"
                 " VALUES (?1, ?2, ?3, ?4, ?4)",
@@ -70,16 +73,14 @@ int catalog_lease_refresh(struct catalog *catalog, int64_t lease, struct err *er
 {
     struct sql sql;
     int64_t changed = 0;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog, "UPDATE leases SET refreshed = ? WHERE id = ?", err);
+    sql_begin_change(&sql, catalog, "UPDATE leases SET refreshed = ? WHERE id = ?", err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, lease);
     int result = sql_run(&sql, &changed);
     if (result == 0 && changed == 0)
         result = err_set(err, ERR_NOT_FOUND,
                          "the lease was not refreshed in time and has been removed");
-    return sql_finish(catalog, result, err);
+    return sql_end_change(&sql, result);
 }
 
 /* One that is gone already is removed, too. */
@@ -91,6 +92,7 @@ static int remove_lease(struct catalog *catalog, int64_t lease, struct err *err)
     return sql_run(&sql, NULL);
 }
 
+/* Its row, not a mark on it: leases have no history. */
 int catalog_lease_end(struct catalog *catalog, int64_t lease, struct err *err)
 {
     if (sql_begin(catalog, err) < 0)
@@ -150,7 +152,8 @@ void lease_rows_release(struct lease_rows *rows)
 
 int catalog_leases_purge(struct catalog *catalog, int64_t now, struct err *err)
 {
-    /* In one transaction: none of them can be refreshed between the look and the removal. */
+    /* In one transaction: none of them can be refreshed between the look and the
+     * removal. */
     struct lease_rows rows;
     if (sql_begin(catalog, err) < 0)
         return -1;

@@ -93,6 +93,7 @@ static int compare_rows(const void *a, const void *b)
 {
     const struct catalog_plan_row *x = a;
     const struct catalog_plan_row *y = b;
+    /* The planner takes a group of one store as one stretch of the list. */
     int order = strcmp(x->group, y->group);
     if (order == 0)
         order = (x->store_id > y->store_id) - (x->store_id < y->store_id);
@@ -143,7 +144,8 @@ int catalog_plan_rows(struct catalog *catalog, const struct catalog_plan_scope *
 {
     struct lease_rows leases = {0};
     *out = (struct catalog_plan_rows){0};
-    /* One snapshot: a lease that is taken in between belongs to a copy of the same moment. */
+    /* One snapshot: a lease that is taken in between belongs to a copy of the same
+     * moment. */
     if (sql_begin_reading(catalog, err) < 0)
         return -1;
     int result = lease_rows_load(catalog, scope->now, true, &leases, err);

@@ -55,21 +55,20 @@ int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
 {
     struct sql sql;
     int64_t changed = 0;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* Never before its start, also when the clock was set back meanwhile. */
-    sql_prepare(&sql, catalog,
-                "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?"
-                " WHERE id = ? AND ended = 0",
-                err);
+    sql_begin_change(&sql, catalog,
+                     "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?"
+                     " WHERE id = ? AND ended = 0",
+                     err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, exit_status);
     sql_bind_text(&sql, message);
     sql_bind_int(&sql, id);
+    /* Once: the first end is what became of it, and was told to whoever watched. */
     int result = sql_run(&sql, &changed);
     if (result == 0 && changed == 0)
         result = err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
-    return sql_finish(catalog, result, err);
+    return sql_end_change(&sql, result);
 }
 
 int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,
@@ -82,6 +81,7 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
                 /* by id, not by time: a clock that went back does not hide the last run */
                 " ORDER BY id DESC LIMIT ?3",
                 err);
+    /* A condition whose value is NULL is true for all rows: one text for every filter. */
     sql_bind_text(&sql, filter->kind);
     sql_bind_text(&sql, filter->job);
     sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
@@ -99,14 +99,12 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
 int catalog_runs_purge(struct catalog *catalog, int64_t before, struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
     /* One that is named by a tombstone or a check stays until that goes, too. */
-    sql_prepare(&sql, catalog,
-                "DELETE FROM runs WHERE ended > 0 AND ended < ?"
-                " AND NOT EXISTS (SELECT 1 FROM copies WHERE delete_run = runs.id)"
-                " AND NOT EXISTS (SELECT 1 FROM verifications WHERE run = runs.id)",
-                err);
+    sql_begin_change(&sql, catalog,
+                     "DELETE FROM runs WHERE ended > 0 AND ended < ?"
+                     " AND NOT EXISTS (SELECT 1 FROM copies WHERE delete_run = runs.id)"
+                     " AND NOT EXISTS (SELECT 1 FROM verifications WHERE run = runs.id)",
+                     err);
     sql_bind_int(&sql, before);
-    return sql_finish(catalog, sql_run(&sql, NULL), err);
+    return sql_end_change(&sql, sql_run(&sql, NULL));
 }

@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "catalog/db/record.h"
 
-/* The name is written apart from the rest, since it need not be the caller's (choose_name). */
+/* The name is written apart from the rest, since it need not be the caller's
+ * (choose_name). */
 enum { NAME = 1, DECLARE = 2 };
 
 static const struct record_column columns[] = {
@@ -66,6 +67,7 @@ static bool is_secret_name(const char *name, size_t length)
     /* No option of ours is as long: rather refuse what cannot be looked at. */
     if (length >= sizeof lower)
         return true;
+    /* In whatever case: the service that reads the query may not care either. */
     memcpy(lower, name, length);
     lower[length] = '\0';
     text_lower(lower);
@@ -77,7 +79,8 @@ static bool is_secret_name(const char *name, size_t length)
     return false;
 }
 
-/* The catalog is read by more people and programs than a configuration with secrets may be. */
+/* The catalog is read by more people and programs than a configuration with secrets may
+ * be. */
 static int check_url(const struct catalog_store *store, struct err *err)
 {
     struct text url; /* as it looks to those who decode it: %40 is '@' */
@@ -230,6 +233,7 @@ int catalog_store_declare(struct catalog *catalog, struct catalog_store *store,
                           struct err *err)
 {
     struct catalog_store known;
+    /* In one transaction: two processes that use a new store make one row of it. */
     if (check_url(store, err) < 0 || sql_begin(catalog, err) < 0)
         return -1;
     int result = find_declared(catalog, store, &known, err);
@@ -260,6 +264,7 @@ static int drop_declared(struct catalog *catalog, const struct catalog_store *de
     sql_bind_int(&sql, declared->id);
     if (sql_run(&sql, NULL) == 0)
         return 0;
+    /* Only a refused constraint means that there are copies; all else is what it is. */
     if (reason.kind != ERR_UNSAFE) {
         *err = reason;
         return -1;
@@ -301,6 +306,7 @@ static int identify(struct catalog *catalog, struct catalog_store *store,
                     struct err *err)
 {
     struct sql sql;
+    /* The name leads to another place than it did (RETENTION section 4, G8). */
     if (named->id != 0 && named->uuid[0] != '\0' && strcmp(named->uuid, store->uuid) != 0) {
         err_set(err, ERR_UNSAFE,
                 "store \"%s\" is another store than expected: its mark is %s, not %s",
@@ -366,6 +372,7 @@ int catalog_store_adopt(struct catalog *catalog, int64_t id, const char *uuid,
     if (result < 0)
         return sql_finish(catalog, result, err);
 
+    /* Whatever it had before: the user has seen both (doctor --adopt). */
     sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ? WHERE id = ?", err);
     sql_bind_text(&sql, uuid);
     sql_bind_int(&sql, id);

@@ -79,6 +79,7 @@ int catalog_verification_add(struct catalog *catalog,
     const struct catalog_verification *v = verification;
     struct sql sql;
     int64_t changed = 0;
+    /* The check and what it means for the copy stand in the file together. */
     if (sql_begin(catalog, err) < 0)
         return -1;
 
@@ -99,6 +100,8 @@ int catalog_verification_add(struct catalog *catalog,
     sql_bind_int(&sql, v->copy);
     int result = copy_row_change(&sql, v->copy, "it cannot be verified any more");
     verification->id = sqlite3_last_insert_rowid(catalog->db);
+    /* The store did not answer, or somebody ended it: nothing is known of the copy that
+     * was not known before. */
     if (result < 0 || v->result == CATALOG_UNDECIDED)
         return sql_finish(catalog, result, err);
 
@@ -114,8 +117,9 @@ int catalog_verification_add(struct catalog *catalog,
     if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_DRILL || changed == 0)
         return sql_finish(catalog, result, err);
 
-    /* A drill has restored it and found what should be in it. Any lower level proves bytes,
-     * and a dump of a database that somebody emptied has good bytes (RETENTION section 6). */
+    /* A drill has restored it and found what should be in it. Any lower level proves
+     * bytes, and a dump of a database that somebody emptied has good bytes (RETENTION
+     * section 6). */
     sql_prepare(&sql, catalog,
                 "UPDATE artifacts SET suspect = 0, updated = max(?, updated + 1)"
                 " WHERE suspect = 1"
@@ -155,13 +159,12 @@ int catalog_verifications_of(struct catalog *catalog, const char *artifact, int6
 int catalog_verifications_purge(struct catalog *catalog, int64_t before, struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog,
-                "DELETE FROM verifications WHERE time < ? AND EXISTS (SELECT 1 FROM"
-                " verifications n WHERE n.copy = verifications.copy"
-                " AND (n.time, n.id) > (verifications.time, verifications.id))",
-                err);
+    /* The newest of each copy stays, however old: it is what is known about it. */
+    sql_begin_change(&sql, catalog,
+                     "DELETE FROM verifications WHERE time < ? AND EXISTS (SELECT 1 FROM"
+                     " verifications n WHERE n.copy = verifications.copy"
+                     " AND (n.time, n.id) > (verifications.time, verifications.id))",
+                     err);
     sql_bind_int(&sql, before);
-    return sql_finish(catalog, sql_run(&sql, NULL), err);
+    return sql_end_change(&sql, sql_run(&sql, NULL));
 }

@@ -32,7 +32,8 @@ static int find_file(const char *path, enum catalog_mode mode, struct err *err)
 
     if (file_make_folders_of(path, err) < 0)
         return err_context(err, "catalog %s", path);
-    /* O_EXCL: closing a file that another thread has open meanwhile would drop its locks. */
+    /* O_EXCL: closing a file that another thread has open meanwhile would drop its
+     * locks. */
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
         return 0; /* another process was faster */
@@ -42,11 +43,64 @@ static int find_file(const char *path, enum catalog_mode mode, struct err *err)
     return file_sync_folder_of(path, err);
 }
 
+/* May we write the file, and beside it, where SQLite keeps log and index? Not on a
+ * medium that is read-only, nor where somebody else owns it. With the rights that we act
+ * with. */
+static bool may_write(const char *path)
+{
+    char *folder = file_folder(path);
+    bool may = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 &&
+               faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0;
+    free(folder);
+    return may;
+}
+
+/* For who only reads and may not write: SQLite would make a log even then. */
+static char *read_only_uri(const char *path, struct err *err)
+{
+    struct stat wal;
+    struct text uri;
+    char *log = memory_format("%s-wal", path);
+    char *index = memory_format("%s-shm", path);
+    bool has_log = stat(log, &wal) == 0;
+    /* Somebody has it open: its index is there to be shared, and nothing has to be made. */
+    bool shared = has_log && faccessat(AT_FDCWD, log, R_OK, AT_EACCESS) == 0 &&
+                  faccessat(AT_FDCWD, index, R_OK, AT_EACCESS) == 0;
+    free(log);
+    free(index);
+    if (!shared && has_log && wal.st_size > 0) {
+        /* The newest changes stand there alone: without them it would be an old catalog. */
+        err_set(err, ERR_SYSTEM,
+                "catalog %s was not closed properly and may not be written", path);
+        err_hint(err,
+                 "let its owner run a pgkeep command, or copy it and its -wal file to a "
+                 "folder of your own and name that with --catalog");
+        return NULL;
+    }
+    /* Nobody has: as it lies there, without locks. What begins to write while we read
+     * may give us rows of two moments, or an error; nothing is decided by what is read
+     * here. */
+    text_init(&uri, SIZE_MAX / 2);
+    text_add(&uri, "file:");
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("%?#", *p) != NULL)
+            text_addf(&uri, "%%%02X", (unsigned)*p);
+        else
+            text_add_char(&uri, *p);
+    }
+    text_add(&uri, shared ? "?mode=ro" : "?immutable=1");
+    char *whole = text_take(&uri);
+    text_release(&uri);
+    return whole;
+}
+
 /* The journal is WAL, so that readers and one writer do not wait for each other. The change
  * needs the whole file for a moment, and SQLite does not wait for that by itself. Where WAL
  * cannot be had (a network file system) the older journal does, only slower. */
 static int prepare_for_writing(struct catalog *catalog, struct err *err)
 {
+    /* SQLite opens for reading what it may not write, and would say so only at the first
+     * change. */
     if (sqlite3_db_readonly(catalog->db, "main") != 0)
         return err_set(err, ERR_SYSTEM, "catalog %s may not be written", catalog->path);
     for (int count = 0;; count++) {
@@ -75,6 +129,15 @@ static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *
 
     /* An older schema is brought up to date even for who only wants to read: all statements
      * here are written for the newest. */
+    if (mode == CATALOG_READ && !current && sqlite3_db_readonly(catalog->db, "main") != 0) {
+        err_set(
+            err, ERR_SYSTEM,
+            "catalog %s is of an older pgkeep, and may not be written to bring it up to "
+            "date",
+            catalog->path);
+        return err_hint(err, "let its owner run a command of this pgkeep once, or copy it "
+                             "to a folder of your own and name that with --catalog");
+    }
     if ((mode != CATALOG_READ || !current) && prepare_for_writing(catalog, err) < 0)
         return -1;
     if (!current && schema_migrate(catalog, err) < 0)
@@ -86,12 +149,22 @@ static int prepare(struct catalog *catalog, enum catalog_mode mode, struct err *
 
 struct catalog *catalog_open(const char *path, enum catalog_mode mode, struct err *err)
 {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    /* A handle is one thread's at a time, so that SQLite need lock nothing inside. */
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    char *uri = NULL;
     if (find_file(path, mode, err) < 0)
         return NULL;
+    if (mode == CATALOG_READ && !may_write(path)) {
+        flags ^= SQLITE_OPEN_READWRITE | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+        uri = read_only_uri(path, err);
+        if (uri == NULL)
+            return NULL;
+    }
     struct catalog *catalog = memory_zalloc(sizeof *catalog);
     catalog->path = memory_strdup(path);
-    if (sqlite3_open_v2(path, &catalog->db, flags, NULL) != SQLITE_OK) {
+    int code = sqlite3_open_v2(uri != NULL ? uri : path, &catalog->db, flags, NULL);
+    free(uri);
+    if (code != SQLITE_OK) {
         if (catalog->db == NULL)
             err_set(err, ERR_SYSTEM, "cannot open the catalog %s: no memory", path);
         else
@@ -112,6 +185,8 @@ void catalog_close(struct catalog *catalog)
 {
     if (catalog == NULL)
         return;
+    /* Statements first: with one open the connection would stay. The last one to close a
+     * file moves its log into it. */
     sql_release(catalog);
     sqlite3_close(catalog->db);
     free(catalog->path);
@@ -144,6 +219,7 @@ int catalog_check(struct catalog *catalog, struct err *err)
     for (size_t i = 0; result == 0 && i < sizeof checks / sizeof *checks; i++) {
         struct sql sql;
         char found[200] = "";
+        /* One row of trouble is enough to know that it is not sound. */
         sql_prepare(&sql, catalog, checks[i].pragma, err);
         if (sql_row(&sql))
             sql_chars(&sql, found, sizeof found);
@@ -158,8 +234,8 @@ int catalog_check(struct catalog *catalog, struct err *err)
     return sql_finish_reading(catalog, result, err);
 }
 
-/* `callers` tells a transaction of the caller from one of a function here: only the former is
- * ended by catalog_commit and catalog_rollback. */
+/* `callers` tells a transaction of the caller from one of a function here: only the
+ * former is ended by catalog_commit and catalog_rollback. */
 int catalog_begin(struct catalog *catalog, struct err *err)
 {
     assert(catalog->depth == 0);
@@ -171,6 +247,7 @@ int catalog_begin(struct catalog *catalog, struct err *err)
 
 int catalog_commit(struct catalog *catalog, struct err *err)
 {
+    /* Between begin and commit every function here was a savepoint, and each has ended. */
     assert(catalog->callers && catalog->depth == 1);
     catalog->callers = false;
     return sql_finish(catalog, 0, err);
@@ -179,6 +256,8 @@ int catalog_commit(struct catalog *catalog, struct err *err)
 void catalog_rollback(struct catalog *catalog)
 {
     struct err ignored = {0};
+    /* What led here is the error that counts; a rollback that fails has happened all the
+     * same. */
     if (!catalog->callers)
         return;
     catalog->callers = false;

@@ -117,7 +117,9 @@ enum catalog_mode {
     CATALOG_CREATE /* is made when absent: file 0600, folders 0700 */
 };
 
-/* Brings an older schema up to date, in one transaction, in every mode. A file of a newer
+/* CATALOG_READ of a file that may not be written (a read-only medium, somebody else's): makes no
+ * file beside it, and refuses one of an older schema (ERR_SYSTEM).
+ * Brings an older schema up to date, in one transaction, in every mode. A file of a newer
  * pgkeep, of another program or no SQLite file is refused and left as it is (ERR_SYSTEM,
  * ERR_CORRUPT). */
 struct catalog *catalog_open(const char *path, enum catalog_mode mode,

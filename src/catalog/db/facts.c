@@ -13,6 +13,7 @@
 int facts_number(struct catalog *catalog, const char *key, int64_t *out, struct err *err)
 {
     struct sql sql;
+    /* What is no number reads as 0, as what is absent does. */
     sql_prepare(&sql, catalog, "SELECT CAST(value AS INTEGER) FROM settings WHERE key = ?",
                 err);
     sql_bind_text(&sql, key);
@@ -42,8 +43,8 @@ static int write_number(struct catalog *catalog, const char *key, int64_t value,
     return write_text(catalog, key, text, err);
 }
 
-/* Neither the sequence nor the highest time may ever go back: two rows would be equally new,
- * and a wrong clock would not be noticed. */
+/* Neither the sequence nor the highest time may ever go back: two rows would be equally
+ * new, and a wrong clock would not be noticed. */
 int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct err *err)
 {
     int64_t known = 0;
@@ -70,6 +71,7 @@ int catalog_setting_set(struct catalog *catalog, const char *key, const char *va
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
+    /* NULL takes it away: an empty value is a value. */
     if (value != NULL)
         return sql_finish(catalog, write_text(catalog, key, value, err), err);
     sql_prepare(&sql, catalog, "DELETE FROM settings WHERE key = ?", err);

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "catalog/db/sql.h"
 
 void catalog_pairs_add(struct catalog_pairs *pairs, const char *name, const char *value)
 {
@@ -26,6 +27,22 @@ void catalog_pairs_release(struct catalog_pairs *pairs)
     *pairs = (struct catalog_pairs){0};
 }
 
+int pairs_load(struct catalog *catalog, const char *question, int64_t number,
+               struct catalog_pairs *pairs, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, question, err);
+    sql_bind_int(&sql, number);
+    while (sql_row(&sql)) {
+        char *name = sql_text(&sql);
+        char *value = sql_text(&sql);
+        catalog_pairs_add(pairs, name, value);
+        free(name);
+        free(value);
+    }
+    return sql_end(&sql);
+}
+
 /* "--exclude-table" and "exclude_tables" are "exclude_table". Heap. */
 static char *option_of(const char *name)
 {
@@ -34,6 +51,7 @@ static char *option_of(const char *name)
     for (char *p = option; *p != '\0'; p++)
         if (*p == '-')
             *p = '_';
+    /* The plural is that of a list in the file. */
     if (length > 0 && option[length - 1] == 's')
         option[length - 1] = '\0';
     return option;
@@ -51,6 +69,7 @@ const char *catalog_filters_hash(const struct catalog_pairs *filters,
     struct digest digest;
     unsigned char whole[SHA256_SIZE];
     out[0] = '\0';
+    /* No filters, no fingerprint: the group of the full ones. */
     if (filters->count == 0)
         return out;
     for (size_t i = 0; i < filters->count; i++) {
@@ -65,6 +84,8 @@ const char *catalog_filters_hash(const struct catalog_pairs *filters,
     for (size_t i = 0; i < lines.count; i++)
         if (i == 0 || strcmp(lines.items[i - 1], lines.items[i]) != 0)
             digest_add(&digest, lines.items[i], strlen(lines.items[i]) + 1);
+    /* 32 bits are enough to tell the few filters of one database apart, and short in a
+     * list. */
     digest_finish(&digest, whole);
     strlist_release(&lines);
     return digest_hex(whole, (CATALOG_FILTERS_HASH_SIZE - 1) / 2, out);

@@ -29,4 +29,11 @@ void catalog_pairs_release(struct catalog_pairs *pairs);
 const char *catalog_filters_hash(const struct catalog_pairs *filters,
                                  char out[CATALOG_FILTERS_HASH_SIZE]);
 
+/* ---- for the catalog's own folders ---- */
+
+struct catalog;
+/* Adds the rows, name and value, of a question about the artifact of this number. */
+int pairs_load(struct catalog *catalog, const char *question, int64_t number,
+               struct catalog_pairs *pairs, struct err *err) MUST_USE;
+
 #endif

@@ -18,6 +18,7 @@ static void add_each(struct text *text, const struct record *record, unsigned wr
                      bool with_name, const char *behind)
 {
     const char *comma = "";
+    /* In the order of the table, also where record_bind binds: the two cannot differ. */
     for (size_t i = 0; i < record->count; i++) {
         if ((record->columns[i].writes & write) == 0)
             continue;
@@ -73,6 +74,7 @@ static void bind_one(struct sql *sql, const struct record_column *column, const 
         break;
     case RECORD_TEXT:
     case RECORD_FILLED:
+        /* Not copied: it has to live until the statement has run. */
         memcpy(&text, field, sizeof text);
         sql_bind_text(sql, text == NULL && column->kind == RECORD_FILLED ? "" : text);
         break;
@@ -157,6 +159,7 @@ void record_release(const struct record *record, void *of)
     for (size_t i = 0; i < record->count; i++) {
         enum record_kind kind = record->columns[i].kind;
         char *text = NULL;
+        /* All else lies in the struct itself. */
         if (kind != RECORD_TEXT && kind != RECORD_FILLED)
             continue;
         char *field = (char *)of + record->columns[i].offset;

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "catalog/db/sql.h"
 
+/* What SQLite keeps beside a file, and the file itself last. */
 static const char *const suffixes[] = {"-wal", "-shm", "-journal", ""};
 enum { SUFFIX_COUNT = sizeof suffixes / sizeof *suffixes };
 
@@ -53,6 +54,8 @@ static int move_away(const char *path, const char *kept, struct err *err)
     return 0;
 }
 
+/* Neither pragmas nor statements of ours: what is copied are pages, whatever schema they
+ * hold. */
 static int open_plain(const char *path, sqlite3 **db, struct err *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
@@ -111,6 +114,7 @@ static int keep_and_overwrite(const char *path, const char *with, const char *ke
         return err_errno(err, ERR_SYSTEM, "cannot make %s", kept);
     file_close(&fd);
     int result = copy_pages(path, kept, path, err);
+    /* The copy is safe: now the other one may go over what was there. */
     if (result == 0)
         result = copy_pages(with, path, path, err);
     if (result < 0 && catalog_remove_file(kept, &ignored) < 0)
@@ -127,6 +131,8 @@ static int empty_log(const char *with, struct err *err)
     free(log);
     if (!left)
         return 0;
+    /* To be found only here: whoever closes a file as the last one has emptied it,
+     * mostly. */
     sqlite3 *db = NULL;
     int result = open_plain(with, &db, err);
     /* The log is read at the first question, and only then there is anything to move. */
@@ -146,6 +152,7 @@ static int rename_new(const char *with, const char *path, const char *kept, stru
 {
     if (empty_log(with, err) < 0 || move_away(path, kept, err) < 0)
         return -1;
+    /* Nobody has it open: there was nothing, or nothing that SQLite could read. */
     if (rename(with, path) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot move %s to %s", with, path);
     return file_sync_folder_of(path, err);
@@ -160,7 +167,8 @@ int catalog_replace(const char *path, const char *with, const char *kept, bool *
     if (keep_and_overwrite(path, with, kept, err) == 0)
         return catalog_remove_file(with, err);
 
-    /* Not a catalog any more: nothing can be copied out of it, so the file itself is kept. */
+    /* Not a catalog any more: nothing can be copied out of it, so the file itself is
+     * kept. */
     if (err->kind != ERR_CORRUPT)
         return -1;
     err_clear(err);

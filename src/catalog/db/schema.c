@@ -131,15 +131,16 @@ static const char *const version_1[] = {
     "CREATE INDEX verifications_by_run ON verifications (run) WHERE run IS NOT NULL;\n",
     NULL};
 
-/* Version 2. Filters are part of a group (RETENTION section 3): their fingerprint stands in the
- * row, NULL for none. And what somebody said about a suspect one (section 6): when, 0 for
- * nothing, and why. */
+/* Version 2. Filters are part of a group (RETENTION section 3): their fingerprint stands
+ * in the row, NULL for none. And what somebody said about a suspect one (section 6):
+ * when, 0 for nothing, and why. */
 static const char *const version_2[] = {
     "ALTER TABLE artifacts ADD COLUMN filters_hash TEXT;\n"
     "ALTER TABLE artifacts ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;\n"
     "ALTER TABLE artifacts ADD COLUMN accept_reason TEXT;\n",
-    /* A process of version 1 that has the file open goes on writing: it would leave a filtered
-     * backup in the group of the full ones, where it could take the place of one. It fails. */
+    /* A process of version 1 that has the file open goes on writing: it would leave a
+     * filtered backup in the group of the full ones, where it could take the place of
+     * one. It fails. */
     "CREATE TRIGGER filters_have_hash AFTER INSERT ON filters"
     " WHEN (SELECT filters_hash FROM artifacts WHERE number = NEW.artifact) IS NULL"
     " BEGIN SELECT RAISE(ABORT, 'filters without their fingerprint: this pgkeep is older"
@@ -157,17 +158,8 @@ static int fill_version_2(struct catalog *catalog, struct err *err)
         struct sql sql;
         char hash[CATALOG_FILTERS_HASH_SIZE];
         int64_t number = sql_int(&artifacts);
-        sql_prepare(&sql, catalog, "SELECT name, value FROM filters WHERE artifact = ?",
-                    err);
-        sql_bind_int(&sql, number);
-        while (sql_row(&sql)) {
-            char *name = sql_text(&sql);
-            char *value = sql_text(&sql);
-            catalog_pairs_add(&filters, name, value);
-            free(name);
-            free(value);
-        }
-        result = sql_end(&sql);
+        result = pairs_load(catalog, "SELECT name, value FROM filters WHERE artifact = ?",
+                            number, &filters, err);
         catalog_filters_hash(&filters, hash);
         catalog_pairs_release(&filters);
         if (result < 0)

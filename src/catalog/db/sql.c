@@ -27,7 +27,8 @@ struct sql_cached {
 
 int sql_wait(void *context, int count)
 {
-    /* Most transactions here are over in a few milliseconds, a prune of many rows is not. */
+    /* Most transactions here are over in a few milliseconds, a prune of many rows is
+     * not. */
     static const int steps_ms[] = {1, 2, 5, 10, 20, 25, 50};
     const int last = (int)(sizeof steps_ms / sizeof *steps_ms) - 1;
     struct catalog *catalog = context;
@@ -130,8 +131,8 @@ void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
         return;
     }
 
-    /* Kept for the next time. Beyond the limit, or while the same text is in use further up,
-     * it is the caller's own and ends with sql_end. */
+    /* Kept for the next time. Beyond the limit, or while the same text is in use further
+     * up, it is the caller's own and ends with sql_end. */
     if (catalog->cached_count >= CACHE_LIMIT)
         return;
     memory_grow(&catalog->cached, &catalog->cached_capacity, catalog->cached_count + 1,
@@ -143,6 +144,7 @@ void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
 
 void sql_bind_int(struct sql *sql, int64_t value)
 {
+    /* After a failure there may be no statement to bind to. */
     if (!sql->failed &&
         sqlite3_bind_int64(sql->statement, ++sql->parameter, value) != SQLITE_OK)
         fail(sql);
@@ -166,7 +168,7 @@ bool sql_row(struct sql *sql)
 {
     if (sql->failed)
         return false;
-    sql->column = 0;
+    sql->column = 0; /* the columns of each row are read from the first on */
     int code = sqlite3_step(sql->statement);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         fail(sql);
@@ -203,6 +205,16 @@ int sql_end(struct sql *sql)
     }
     sql->statement = NULL;
     return sql->failed ? -1 : 0;
+}
+
+int sql_texts(struct sql *sql, struct strlist *out)
+{
+    while (sql_row(sql)) {
+        char *text = sql_text(sql);
+        strlist_add(out, text);
+        free(text);
+    }
+    return sql_end(sql);
 }
 
 /* RETURNING is not used: rows of a change, if any, are of no interest. */
@@ -271,6 +283,7 @@ int sql_begin(struct catalog *catalog, struct err *err)
     return 0;
 }
 
+/* The owner first: reading /proc is not for a transaction that others wait for. */
 int sql_begin_owned(struct catalog *catalog, char owner[OWNER_SIZE], struct err *err)
 {
     struct owner self;
@@ -278,6 +291,23 @@ int sql_begin_owned(struct catalog *catalog, char owner[OWNER_SIZE], struct err 
         return -1;
     owner_text(owner, &self);
     return 0;
+}
+
+/* ---- one change ---- */
+
+void sql_begin_change(struct sql *sql, struct catalog *catalog, const char *text,
+                      struct err *err)
+{
+    *sql = (struct sql){.catalog = catalog, .err = err, .failed = true};
+    if (sql_begin(catalog, err) < 0)
+        return;
+    sql_prepare(sql, catalog, text, err);
+    sql->begun = true;
+}
+
+int sql_end_change(struct sql *sql, int result)
+{
+    return sql->begun ? sql_finish(sql->catalog, result, sql->err) : -1;
 }
 
 /* Whatever goes wrong here is less than the error that led here. */
@@ -294,6 +324,8 @@ static void undo(struct catalog *catalog)
 
 int sql_finish(struct catalog *catalog, int result, struct err *err)
 {
+    /* Only the caller of the outermost one decides; an inner one that fails undoes its
+     * own part. */
     assert(catalog->depth > 0);
     if (result == 0)
         result = check_open(catalog, err);

@@ -39,6 +39,7 @@ struct sql {
     struct err *err;
     int parameter, column;
     bool failed;
+    bool begun; /* sql_begin_change has opened a transaction for it */
 };
 
 void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
@@ -61,6 +62,14 @@ int sql_number(struct catalog *catalog, const char *text, int64_t *out,
                struct err *err) MUST_USE;
 /* Forgets all kept statements. */
 void sql_release(struct catalog *catalog);
+
+/* A change that is a transaction of its own: begin, bind …, run, end. That it could not begin
+ * sticks like any failure. sql_end_change commits when result is 0; returns it, or -1. */
+void sql_begin_change(struct sql *sql, struct catalog *catalog, const char *text,
+                      struct err *err);
+int sql_end_change(struct sql *sql, int result) MUST_USE;
+/* Adds the first column of each row that is left. Ends it. */
+int sql_texts(struct sql *sql, struct strlist *out) MUST_USE;
 
 /* A change is made between these: BEGIN IMMEDIATE, or a savepoint in what is open. sql_finish
  * commits when result is 0, else undoes; returns the result, or -1 when the commit failed. */

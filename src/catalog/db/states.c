@@ -21,7 +21,7 @@ const char *const states_copies[CATALOG_COPY_STATES] = {
     [CATALOG_COPY_DELETED] = "deleted",
 };
 
-/* ---- the moves: the tables of catalog.h ---- */
+/* ---- the moves: the tables of catalog.h, which say what each means in a store ---- */
 
 static const unsigned status_moves[CATALOG_STATUSES] = {
     [CATALOG_RUNNING] = TO(CATALOG_COMPLETE) | TO(CATALOG_FAILED) | TO(CATALOG_CANCELLED),
@@ -58,6 +58,7 @@ const char *catalog_status_name(enum catalog_status status)
 
 bool catalog_status_from_name(const char *name, enum catalog_status *out)
 {
+    /* Also of what a user typed (--status): no word is no status. */
     for (unsigned i = 0; i < CATALOG_STATUSES; i++) {
         if (strcmp(states_statuses[i], name) != 0)
             continue;
@@ -102,11 +103,12 @@ void states_add_statuses(struct text *sql, unsigned statuses)
     add_words(sql, states_statuses, CATALOG_STATUSES, statuses);
 }
 
-/* A trigger lets a row stay in its state and make the moves of the table; all else it aborts,
- * whoever tries: "… WHEN NEW.state <> OLD.state AND NOT ((OLD.state = 'uploading' AND
- * NEW.state IN ('complete', …)) OR …)". */
+/* A trigger lets a row stay in its state and make the moves of the table; all else it
+ * aborts, whoever tries: "… WHEN NEW.state <> OLD.state AND NOT ((OLD.state =
+ * 'uploading' AND NEW.state IN ('complete', …)) OR …)". */
 void states_add_triggers(struct text *sql)
 {
+    /* BEFORE, so that nothing of the row is changed when it aborts. */
     static const struct machine {
         const char *trigger, *table, *column, *message;
         const char *const *words;
@@ -124,6 +126,7 @@ void states_add_triggers(struct text *sql)
                   "CREATE TRIGGER %s BEFORE UPDATE OF %s ON %s WHEN NEW.%s <> OLD.%s"
                   " AND NOT (",
                   m->trigger, m->column, m->table, m->column, m->column);
+        /* Each state has at least one way on, so that no list is empty. */
         for (unsigned from = 0; from < m->count; from++) {
             text_addf(sql, "%s(OLD.%s = '%s' AND NEW.%s IN (", from > 0 ? " OR " : "",
                       m->column, m->words[from], m->column);

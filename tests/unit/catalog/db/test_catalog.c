@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* syscall */
 #include "catalog/db/catalog.h"
 
 #include "base/cancel.h"
@@ -10,10 +11,12 @@
 #include "tests/support/run_suite.h"
 #include "tests/support/scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -305,6 +308,91 @@ START_TEST(reading_mode_reads_and_cannot_write)
 }
 END_TEST
 
+/* ---- where nothing may be written ---- */
+
+/* Asked with W_OK, the whole file system answers that it is mounted read-only. */
+static bool medium_is_read_only;
+
+int faccessat(int folder, const char *path, int mode, int flags)
+{
+    if (medium_is_read_only && (mode & W_OK) != 0) {
+        errno = EROFS;
+        return -1;
+    }
+    return (int)syscall(SYS_faccessat2, folder, path, mode, flags);
+}
+
+static bool beside(const char *suffix)
+{
+    char *path = memory_format("%s%s", here.files.path, suffix);
+    bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
+START_TEST(what_may_not_be_written_is_read_and_nothing_is_made_beside_it)
+{
+    struct catalog_artifact artifact;
+    catalogs_artifact(here.catalog, 1, 1000);
+    catalog_close(here.catalog);
+    ck_assert(!beside("-wal") && !beside("-shm"));
+    medium_is_read_only = true;
+    here.catalog = catalog_open(here.files.path, CATALOG_READ, &here.err);
+    ck_assert_msg(here.catalog != NULL, "%s", here.err.text);
+    OK(catalog_artifact_load(here.catalog, catalogs_id(1), 3, &artifact, &here.err));
+    catalog_artifact_release(&artifact);
+    OK(catalog_check(here.catalog, &here.err));
+    ck_assert(!beside("-wal") && !beside("-shm") && !beside("-journal"));
+    ck_assert_int_eq(catalog_setting_set(here.catalog, "a", "b", &here.err), -1);
+    medium_is_read_only = false;
+}
+END_TEST
+
+/* Their newest rows stand in the log alone. */
+START_TEST(what_others_have_open_is_read_with_its_log)
+{
+    struct catalog_artifact artifact;
+    catalogs_artifact(here.catalog, 1, 1000);
+    ck_assert(beside("-wal"));
+    medium_is_read_only = true;
+    struct catalog *reader = catalog_open(here.files.path, CATALOG_READ, &here.err);
+    ck_assert_msg(reader != NULL, "%s", here.err.text);
+    OK(catalog_artifact_load(reader, catalogs_id(1), 3, &artifact, &here.err));
+    catalog_artifact_release(&artifact);
+    catalog_close(reader);
+    medium_is_read_only = false;
+}
+END_TEST
+
+START_TEST(a_log_that_nobody_may_replay_is_refused_with_a_way_out)
+{
+    catalogs_artifact(here.catalog, 1, 1000);
+    catalog_close(here.catalog);
+    char *log = memory_format("%s-wal", here.files.path);
+    scratch_write(log, "what a crash left", 17);
+    medium_is_read_only = true;
+    here.catalog = catalog_open(here.files.path, CATALOG_READ, &here.err);
+    ck_assert_ptr_null(here.catalog);
+    ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(here.err.text, "was not closed properly"));
+    ck_assert_ptr_nonnull(strstr(here.err.text, "--catalog"));
+    medium_is_read_only = false;
+    free(log);
+}
+END_TEST
+
+START_TEST(an_older_schema_that_may_not_be_changed_is_said)
+{
+    load_version_1();
+    medium_is_read_only = true;
+    ck_assert_ptr_null(catalog_open(here.files.path, CATALOG_READ, &here.err));
+    ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(here.err.text, "of an older pgkeep"));
+    medium_is_read_only = false;
+    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 1);
+}
+END_TEST
+
 static void *create(void *path)
 {
     struct err why = {0};
@@ -552,6 +640,10 @@ static void add_files(TCase *tcase)
     tcase_add_test(tcase, damage_is_found_and_the_way_out_is_named);
     tcase_add_test(tcase, a_row_without_its_parent_is_damage);
     tcase_add_test(tcase, reading_mode_reads_and_cannot_write);
+    tcase_add_test(tcase, what_may_not_be_written_is_read_and_nothing_is_made_beside_it);
+    tcase_add_test(tcase, what_others_have_open_is_read_with_its_log);
+    tcase_add_test(tcase, a_log_that_nobody_may_replay_is_refused_with_a_way_out);
+    tcase_add_test(tcase, an_older_schema_that_may_not_be_changed_is_said);
     tcase_add_test(tcase, several_threads_may_make_it_at_once);
     tcase_add_test(tcase, several_processes_may_make_it_at_once);
 }
