@@ -209,11 +209,13 @@ install: $(PROGRAM)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/pgkeep
 	install -D -m 644 conf/pgkeep.1 $(DESTDIR)$(PREFIX)/share/man/man1/pgkeep.1
 	install -D -m 644 conf/pgkeep.conf.example $(DESTDIR)$(PREFIX)/share/doc/pgkeep/pgkeep.conf.example
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/pgkeep
 
 ## uninstall: removes what install put there
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pgkeep $(DESTDIR)$(PREFIX)/share/man/man1/pgkeep.1
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pgkeep
+	-rmdir $(DESTDIR)$(SYSCONFDIR)/pgkeep 2>/dev/null
 
 ## dist: a source archive of HEAD
 dist:
