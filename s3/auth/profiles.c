@@ -224,8 +224,7 @@ static int load_file(struct s3_profiles *profiles, bool is_credentials, struct e
             err->kind = ERR_CONFIG;
         else
             result = s3_profiles_add(profiles, path, text.data, is_credentials, err);
-        memory_wipe(text.data, text.capacity);
-        text_release(&text);
+        text_wipe(&text);
     }
     free(path);
     return result;

@@ -38,14 +38,6 @@ struct signing {
     struct s3_sign_trace *trace; /* the caller's, or `own` */
 };
 
-/* It may hold a session token. */
-static void wipe_text(struct text *text)
-{
-    if (text->data != NULL)
-        memory_wipe(text->data, text->capacity);
-    text_release(text);
-}
-
 /* Release it only after a 0. */
 static int signing_init(struct signing *signing, const struct s3_sign_request *request,
                         bool by_header, struct err *err)
@@ -153,10 +145,9 @@ int s3_sign(struct s3_signer *signer, const struct s3_sign_request *request,
 {
     const struct s3_credentials *credentials = request->credentials;
     struct signing signing;
-    struct s3_query query;
+    struct s3_query query = {0};
     if (signing_init(&signing, request, true, err) < 0)
         return -1;
-    s3_query_init(&query);
     if (request->query != NULL)
         s3_query_add_text(&query, request->query);
     int result = make_signature(signer, &signing, &query, err);
@@ -200,7 +191,7 @@ int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *reques
                   int64_t seconds, struct text *query, struct err *err)
 {
     struct signing signing;
-    struct s3_query pairs;
+    struct s3_query pairs = {0};
     if (seconds < 1 || seconds > S3_PRESIGN_MAX_SECONDS)
         return err_set(err, ERR_USAGE,
                        "a presigned URL lives from 1 second to 7 days, not %lld seconds",
@@ -209,7 +200,6 @@ int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *reques
         return -1;
 
     /* Signed is everything in one order, all names together. */
-    s3_query_init(&pairs);
     if (request->query != NULL)
         s3_query_add_text(&pairs, request->query);
     add_parameters(&signing, seconds, !request->token_unsigned, &pairs);
@@ -265,7 +255,7 @@ void s3_sign_trace_init(struct s3_sign_trace *trace)
 
 void s3_sign_trace_release(struct s3_sign_trace *trace)
 {
-    wipe_text(&trace->canonical_request);
-    wipe_text(&trace->string_to_sign);
+    text_wipe(&trace->canonical_request);
+    text_wipe(&trace->string_to_sign);
     trace->signature[0] = '\0';
 }

@@ -130,9 +130,6 @@ int s3_source_read_token(const char *path, struct secret *out, struct err *err)
                     "%s is not a token: empty, or with a control character in it", path);
     else
         secret_set(out, text.data);
-    /* capacity, not length: the white space taken off and older, longer content lie behind
-     * it. */
-    memory_wipe(text.data, text.capacity);
-    text_release(&text);
+    text_wipe(&text);
     return result;
 }

@@ -116,8 +116,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
         result = run(&words, env, &answer, err);
     if (result == 0 && s3_source_parse(&answer, S3_SOURCE_COMMAND, out, err) < 0)
         result = err_context(err, "credential_process");
-    memory_wipe(answer.data, answer.capacity);
-    text_release(&answer);
+    text_wipe(&answer);
     strlist_release(&words);
     return result;
 }

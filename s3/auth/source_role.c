@@ -99,9 +99,8 @@ static int find_sts(struct call *call, struct err *err)
 static void add_form(struct call *call)
 {
     const struct s3_source_role *role = call->role;
-    struct s3_query form;
+    struct s3_query form = {0};
     /* A form is encoded like a query. The name of the session is what CloudTrail shows. */
-    s3_query_init(&form);
     s3_query_add(&form, "Action", call->action);
     s3_query_add(&form, "Version", STS_VERSION);
     s3_query_add(&form, "RoleArn", role->arn);
@@ -270,8 +269,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     secret_release(&call.token);
     s3_credentials_release(&call.base);
     strlist_wipe(&call.headers);
-    memory_wipe(call.form.data, call.form.capacity);
-    text_release(&call.form);
+    text_wipe(&call.form);
     free(call.region);
     free(call.ca_file);
     return result;

@@ -102,8 +102,7 @@ static int set_own_key(struct s3_engine *engine, const char *path, struct err *e
     if (result == 0)
         add_sse_c_headers(engine, key);
     memory_wipe(key, sizeof key);
-    memory_wipe(file.data, file.length);
-    text_release(&file);
+    text_wipe(&file);
     return result;
 }
 

@@ -18,7 +18,6 @@ enum { MAX_HEADER = 8 << 10 };
 void s3_request_init(struct s3_request *request, const char *method, const char *key)
 {
     *request = (struct s3_request){.method = method, .key = memory_strdup(key)};
-    s3_query_init(&request->query);
 }
 
 void s3_request_name(struct s3_request *request, const char *format, ...)

@@ -83,21 +83,17 @@ static int try_once(const struct s3_fetch *fetch, struct s3_fetched *fetched,
         const char *body = fetch->body == NULL ? "" : fetch->body;
         s3_setup_long(&setup, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
         s3_setup_text(&setup, CURLOPT_POSTFIELDS, body);
-        /* What curl would say of a form by itself; the caller says it where it is one. */
-        bool typed = false;
-        for (size_t i = 0; fetch->headers != NULL && i < fetch->headers->count; i++)
-            typed = typed || text_starts_with(fetch->headers->items[i], "Content-Type:");
-        if (!typed)
+        /* curl would call an empty body a form; of any other the caller says what it is. */
+        if (fetch->body == NULL)
             s3_setup_line(&setup, "Content-Type:");
+        /* Short as it is, nobody has to be asked whether it may come. */
         s3_setup_line(&setup, "Expect:");
     }
+    /* Progress is what asks whether to go on; the answer goes into memory. */
     s3_setup_long(&setup, CURLOPT_NOPROGRESS, 0);
-    if (setup.code == CURLE_OK)
-        setup.code = curl_easy_setopt(setup.easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-    if (setup.code == CURLE_OK)
-        setup.code = curl_easy_setopt(setup.easy, CURLOPT_XFERINFODATA, &state);
-    if (setup.code == CURLE_OK)
-        setup.code = curl_easy_setopt(setup.easy, CURLOPT_WRITEFUNCTION, on_body);
+    s3_setup_function(&setup, CURLOPT_XFERINFOFUNCTION, (s3_setup_any)on_progress);
+    s3_setup_pointer(&setup, CURLOPT_XFERINFODATA, &state);
+    s3_setup_function(&setup, CURLOPT_WRITEFUNCTION, (s3_setup_any)on_body);
     s3_setup_pointer(&setup, CURLOPT_WRITEDATA, &fetched->body);
 
     /* The answer, or one sentence without the URL. */
@@ -133,6 +129,7 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct er
     for (unsigned i = 0; again; i++) {
         text_init(&fetched->body, BODY_CEILING);
         err_clear(err);
+        /* No answer, a busy service, or what the caller knows to pass. */
         result = try_once(fetch, fetched, err);
         again = result < 0 || s3_fetched_kind(fetched) == ERR_TRANSIENT ||
                 (fetch->again != NULL && fetch->again(fetched->status, fetched->body.data));
@@ -153,9 +150,6 @@ int s3_fetch(const struct s3_fetch *fetch, struct s3_fetched *fetched, struct er
 
 void s3_fetched_release(struct s3_fetched *fetched)
 {
-    /* capacity: what lay there before a cut, too. */
-    if (fetched->body.data != NULL)
-        memory_wipe(fetched->body.data, fetched->body.capacity);
-    text_release(&fetched->body);
+    text_wipe(&fetched->body);
     fetched->status = 0;
 }

@@ -1,10 +1,12 @@
+/*
+ * In a file of its own: the program sets the libraries up whether it will need a client or not.
+ * Neither's set-up is safe beside other threads, so it comes before the first.
+ */
 #include "s3/s3.h"
 
 #include <curl/curl.h>
 #include <libxml/parser.h>
 
-/* In a file of its own: the program sets the libraries up whether it will need a client or
- * not. */
 int s3_global_init(struct err *err)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

@@ -113,10 +113,8 @@ static void set_body(struct s3_setup *setup, struct s3_exchange *exchange)
     s3_setup_long(setup, CURLOPT_EXPECT_100_TIMEOUT_MS, EXPECT_TIMEOUT_MS);
     s3_setup_pointer(setup, CURLOPT_READDATA, exchange);
     s3_setup_pointer(setup, CURLOPT_SEEKDATA, exchange);
-    if (setup->code == CURLE_OK)
-        setup->code = curl_easy_setopt(setup->easy, CURLOPT_READFUNCTION, send_body);
-    if (setup->code == CURLE_OK)
-        setup->code = curl_easy_setopt(setup->easy, CURLOPT_SEEKFUNCTION, seek_body);
+    s3_setup_function(setup, CURLOPT_READFUNCTION, (s3_setup_any)send_body);
+    s3_setup_function(setup, CURLOPT_SEEKFUNCTION, (s3_setup_any)seek_body);
 }
 
 /* Everything curl has to know; each option is set for each exchange, as handles are not used
@@ -163,15 +161,15 @@ static void set_exchange(struct s3_setup *setup, struct s3_exchange *exchange)
     s3_setup_pointer(setup, CURLOPT_WRITEDATA, exchange);
     s3_setup_pointer(setup, CURLOPT_PRIVATE, exchange);
     s3_setup_pointer(setup, CURLOPT_ERRORBUFFER, exchange->message);
-    if (setup->code == CURLE_OK)
-        setup->code = curl_easy_setopt(setup->easy, CURLOPT_HEADERFUNCTION, head_came);
-    if (setup->code == CURLE_OK)
-        setup->code = curl_easy_setopt(setup->easy, CURLOPT_WRITEFUNCTION, body_came);
+    s3_setup_function(setup, CURLOPT_HEADERFUNCTION, (s3_setup_any)head_came);
+    s3_setup_function(setup, CURLOPT_WRITEFUNCTION, (s3_setup_any)body_came);
 }
 
-/* Its connection goes back to the pool, if the exchange came to its end. */
-static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
+/* Its connection goes back to the pool, if the exchange came to its end; curl closes that of one
+ * in the middle. */
+void s3_http_cancel(struct s3_http *http, struct s3_exchange *exchange)
 {
+    /* One that failed to begin may not be in the list. */
     struct s3_exchange **place = &http->running;
     while (*place != NULL && *place != exchange)
         place = &(*place)->next;
@@ -182,6 +180,7 @@ static void close_exchange(struct s3_http *http, struct s3_exchange *exchange)
         curl_easy_cleanup(exchange->easy);
         exchange->easy = NULL;
     }
+    /* Last: curl reads the headers from here until its handle is gone. */
     s3_setup_free_lines(exchange->lines);
     exchange->lines = NULL;
 }
@@ -201,16 +200,18 @@ static void end(struct s3_http *http, struct s3_exchange *exchange, CURLcode cod
     }
     exchange->status = (int)status;
     exchange->sent = (uint64_t)sent;
+    /* curl's own words where it has some, as they name host and reason. */
     if (code != CURLE_OK && exchange->message[0] == '\0')
         snprintf(exchange->message, sizeof exchange->message, "%s",
                  curl_easy_strerror(code));
-    close_exchange(http, exchange);
+    s3_http_cancel(http, exchange);
     exchange->on_end(exchange->context, exchange);
 }
 
 void s3_http_start(struct s3_http *http, struct s3_exchange *exchange)
 {
     struct s3_setup setup = {.easy = curl_easy_init()};
+    /* Nothing of the last attempt with the same struct. */
     exchange->http = http;
     exchange->easy = setup.easy;
     exchange->lines = NULL;
@@ -224,6 +225,7 @@ void s3_http_start(struct s3_http *http, struct s3_exchange *exchange)
         end(http, exchange, CURLE_OUT_OF_MEMORY);
         return;
     }
+    /* curl begins with it in the next turn of the thread, not here. */
     set_exchange(&setup, exchange);
     exchange->lines = setup.lines;
     if (setup.code == CURLE_OK &&
@@ -231,11 +233,6 @@ void s3_http_start(struct s3_http *http, struct s3_exchange *exchange)
         setup.code = CURLE_FAILED_INIT;
     if (setup.code != CURLE_OK)
         end(http, exchange, setup.code);
-}
-
-void s3_http_cancel(struct s3_http *http, struct s3_exchange *exchange)
-{
-    close_exchange(http, exchange);
 }
 
 /* ---- the thread */
@@ -288,6 +285,7 @@ static void *run(void *argument)
             wait_ms = paused_ms;
         (void)curl_multi_perform(http->multi, &running);
 
+        /* on_end may start the next one at once, which is another handle. */
         for (CURLMsg *done; (done = curl_multi_info_read(http->multi, &left)) != NULL;) {
             struct s3_exchange *exchange = NULL;
             CURLcode code = done->data.result;
@@ -327,6 +325,7 @@ struct s3_http *s3_http_new(const struct s3_http_config *config, struct err *err
     http->proxy = memory_strdup(config->proxy);
     http->filled_ms = clock_monotonic_ms();
     atomic_init(&http->stop, false);
+    /* The pool of connections is the multi's; more than may run at once are not kept. */
     http->multi = curl_multi_init();
     if (http->multi == NULL ||
         curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)config->connections) !=
@@ -342,6 +341,7 @@ struct s3_http *s3_http_new(const struct s3_http_config *config, struct err *err
     return NULL;
 }
 
+/* Also before the thread polls: then the poll returns at once. */
 void s3_http_wake(struct s3_http *http)
 {
     (void)curl_multi_wakeup(http->multi);

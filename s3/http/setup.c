@@ -24,6 +24,13 @@ void s3_setup_pointer(struct s3_setup *setup, CURLoption option, void *value)
         setup->code = curl_easy_setopt(setup->easy, option, value);
 }
 
+/* Which type an option wants, curl's macro cannot check here: it is said beside each call. */
+void s3_setup_function(struct s3_setup *setup, CURLoption option, s3_setup_any function)
+{
+    if (setup->code == CURLE_OK)
+        setup->code = curl_easy_setopt(setup->easy, option, function);
+}
+
 void s3_setup_line(struct s3_setup *setup, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(setup->lines, line);
@@ -31,6 +38,7 @@ void s3_setup_line(struct s3_setup *setup, const char *line)
         setup->code = CURLE_OUT_OF_MEMORY;
         return;
     }
+    /* Set anew with each: the list's head may have been empty before. */
     setup->lines = longer;
     s3_setup_pointer(setup, CURLOPT_HTTPHEADER, longer);
 }
@@ -39,6 +47,8 @@ void s3_setup_line(struct s3_setup *setup, const char *line)
  * without something. */
 void s3_setup_common(struct s3_setup *setup, const struct s3_setup_common *common)
 {
+    /* Where to, and nowhere else: neither another scheme, nor another host, nor another path than
+     * the one that was signed. */
     s3_setup_text(setup, CURLOPT_URL, common->url);
     s3_setup_text(setup, CURLOPT_PROTOCOLS_STR, "http,https");
     s3_setup_long(setup, CURLOPT_FOLLOWLOCATION, 0);
@@ -51,11 +61,13 @@ void s3_setup_common(struct s3_setup *setup, const struct s3_setup_common *commo
     else
         s3_setup_text(setup, CURLOPT_CUSTOMREQUEST, common->method);
 
+    /* Certificates and host names are verified by default; only whose authority it is differs. */
     s3_setup_long(setup, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
     s3_setup_text(setup, CURLOPT_CAINFO, common->ca_file);
     /* An empty string turns proxies of the environment off as well; NULL would not. */
     s3_setup_text(setup, CURLOPT_PROXY, common->no_proxy ? "" : common->proxy);
 
+    /* No SIGALRM in a program with threads. */
     s3_setup_long(setup, CURLOPT_NOSIGNAL, 1);
     /* A resolver that hangs is left behind, or giving up would wait for it (curl joins its thread
      * otherwise). */

@@ -39,6 +39,9 @@ void s3_setup_long(struct s3_setup *setup, CURLoption option, long value);
 /* NULL leaves the option as it is. */
 void s3_setup_text(struct s3_setup *setup, CURLoption option, const char *value);
 void s3_setup_pointer(struct s3_setup *setup, CURLoption option, void *value);
+/* A callback, of the type that the option wants. */
+typedef void (*s3_setup_any)(void);
+void s3_setup_function(struct s3_setup *setup, CURLoption option, s3_setup_any function);
 /* Wipes them: they hold the signature, and may hold a session token or a key. */
 void s3_setup_free_lines(struct curl_slist *lines);
 

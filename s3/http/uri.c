@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 
+/* Beyond every request line that a service takes; what reaches it is cut and noticed later. */
 #define TEXT_CEILING ((size_t)4 << 20)
 
 /* ---- percent-encoding ---- */
@@ -48,6 +49,7 @@ void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool vi
     if (endpoint->port != (endpoint->tls ? 443U : 80U))
         text_addf(&host, ":%u", endpoint->port);
 
+    /* Base path, bucket, key: a slash in a key stays one, in a bucket's name there is none. */
     text_add(&path, endpoint->base_path);
     if (bucket != NULL && !in_host) {
         text_add_char(&path, '/');
@@ -57,6 +59,7 @@ void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool vi
         text_add_char(&path, '/');
         text_add_percent(&path, key, strlen(key), true);
     }
+    /* No request line without a path (RFC 9112, 3.2.1). */
     if (path.length == 0)
         text_add_char(&path, '/');
 
@@ -91,11 +94,6 @@ struct s3_query_pair {
     char *value;
 };
 
-void s3_query_init(struct s3_query *query)
-{
-    *query = (struct s3_query){0};
-}
-
 void s3_query_release(struct s3_query *query)
 {
     for (size_t i = 0; i < query->count; i++) {
@@ -122,30 +120,25 @@ static char *encode(const char *data, size_t size, bool raw)
     return taken;
 }
 
-static struct s3_query_pair *add_pair(struct s3_query *query)
+/* Takes both over. */
+static void add_pair(struct s3_query *query, char *name, char *value)
 {
     memory_grow(&query->pairs, &query->capacity, query->count + 1, sizeof *query->pairs);
-    return &query->pairs[query->count++];
+    query->pairs[query->count++] = (struct s3_query_pair){name, value};
 }
 
 void s3_query_add(struct s3_query *query, const char *name, const char *value)
 {
     if (value == NULL)
         value = "";
-    *add_pair(query) = (struct s3_query_pair){.name = encode(name, strlen(name), true),
-                                              .value = encode(value, strlen(value), true)};
+    add_pair(query, encode(name, strlen(name), true), encode(value, strlen(value), true));
 }
 
 void s3_query_addf(struct s3_query *query, const char *name, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    size_t size = length < 0 ? 1 : (size_t)length + 1;
-    char *value = memory_zalloc(size);
-    va_start(arguments, format);
-    vsnprintf(value, size, format, arguments);
+    char *value = memory_vformat(format, arguments);
     va_end(arguments);
     s3_query_add(query, name, value);
     free(value);
@@ -157,12 +150,11 @@ void s3_query_add_text(struct s3_query *query, const char *text)
     while (*text != '\0') {
         size_t size = strcspn(text, "&");
         size_t name_size = strcspn(text, "=&");
-        if (size > 0) {
-            size_t skip = name_size < size ? name_size + 1 : size;
-            *add_pair(query) =
-                (struct s3_query_pair){.name = encode(text, name_size, false),
-                                       .value = encode(text + skip, size - skip, false)};
-        }
+        /* "a" is a name without a value, "a=b=c" the value "b=c", and "&&" nothing. */
+        size_t skip = name_size < size ? name_size + 1 : size;
+        if (size > 0)
+            add_pair(query, encode(text, name_size, false),
+                     encode(text + skip, size - skip, false));
         text += size + (text[size] == '&' ? 1 : 0);
     }
 }
@@ -176,6 +168,7 @@ static int compare_pairs(const void *a, const void *b)
     return names != 0 ? names : strcmp(x->value, y->value);
 }
 
+/* What is sent has the order of what is signed, so there is one text of it. */
 void s3_query_text(struct s3_query *query, struct text *out)
 {
     if (query->count > 1)

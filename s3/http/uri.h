@@ -79,13 +79,13 @@ char *s3_uri_text(const struct s3_uri *uri, const char *query) MUST_USE;
 
 /* ---- queries ---- */
 
-/* Name and value pairs. */
+/* Name and value pairs; zeroed it is empty. */
 struct s3_query {
     struct s3_query_pair *pairs;
     size_t count;
     size_t capacity;
 };
-void s3_query_init(struct s3_query *query);
+
 void s3_query_release(struct s3_query *query);
 /* Copies both; a NULL value is "". */
 void s3_query_add(struct s3_query *query, const char *name, const char *value);

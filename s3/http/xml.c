@@ -170,6 +170,7 @@ bool s3_xml_root(const char *data, size_t size, char *out, size_t out_size)
     *out = '\0';
     if (reader == NULL)
         return false;
+    /* Behind the prolog, at the first element; a DOCTYPE before it is none of S3's. */
     while (!found && xmlTextReaderRead(reader) == 1 &&
            xmlTextReaderNodeType(reader) != XML_READER_TYPE_DOCUMENT_TYPE) {
         if (xmlTextReaderNodeType(reader) != XML_READER_TYPE_ELEMENT)
@@ -194,41 +195,19 @@ static bool may_stand(const char *text)
     return true;
 }
 
-/* NULL: it may stand as it is. */
-static const char *escape_of(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&apos;";
-    /* A parser would make these a line feed or a blank. */
-    case '\r':
-        return "&#13;";
-    case '\n':
-        return "&#10;";
-    case '\t':
-        return "&#9;";
-    default:
-        return NULL;
-    }
-}
-
 /* Nothing rather than a part: half an ETag in a Complete would be another ETag. */
 bool s3_xml_add(struct text *out, const char *text)
 {
+    /* The last three a parser would make a line feed or a blank. */
+    static const char escaped[] = "&<>\"'\r\n\t";
+    static const char *const escapes[] = {"&amp;",  "&lt;",  "&gt;",  "&quot;",
+                                          "&apos;", "&#13;", "&#10;", "&#9;"};
     if (!may_stand(text))
         return false;
     for (; *text != '\0'; text++) {
-        const char *escape = escape_of(*text);
-        if (escape != NULL)
-            text_add(out, escape);
+        const char *found = strchr(escaped, *text);
+        if (found != NULL)
+            text_add(out, escapes[found - escaped]);
         else
             text_add_char(out, *text);
     }

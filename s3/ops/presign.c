@@ -43,8 +43,7 @@ char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
         text_check(&query, "the signed query", err) == 0)
         url = s3_uri_text(&uri, query.data);
     /* It is as good as the keys for as long as it lives. */
-    memory_wipe(query.data, query.length);
-    text_release(&query);
+    text_wipe(&query);
     s3_uri_release(&uri);
     free(region);
     s3_credentials_release(&credentials);

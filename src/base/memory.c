@@ -80,15 +80,23 @@ char *memory_strndup(const char *text, size_t length)
     return copy;
 }
 
+/* Formatted twice, first for the length. */
+char *memory_vformat(const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *text = checked(length < 0 ? NULL : malloc((size_t)length + 1));
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
+
 char *memory_format(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text = checked(length < 0 ? NULL : malloc((size_t)length + 1));
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)length + 1, format, arguments);
+    char *text = memory_vformat(format, arguments);
     va_end(arguments);
     return text;
 }

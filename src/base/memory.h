@@ -10,6 +10,8 @@
 
 #include "base/err.h"
 
+#include <stdarg.h>
+
 void *memory_alloc(size_t size) MUST_USE;               /* not zeroed */
 void *memory_zalloc(size_t size) MUST_USE;              /* zeroed */
 void *memory_array(size_t count, size_t size) MUST_USE; /* zeroed, overflow checked */
@@ -22,6 +24,7 @@ void memory_replace(char **field, const char *text);
 /* The same with a heap string that is *field's from now on. */
 void memory_take(char **field, char *text);
 char *memory_format(const char *format, ...) PRINTF(1, 2) MUST_USE;
+char *memory_vformat(const char *format, va_list arguments) PRINTF(1, 0) MUST_USE;
 
 /* Page-aligned, not zeroed, free() it. NULL and ERR_SYSTEM when there is no memory. */
 void *memory_try(size_t size, struct err *err) MUST_USE;

@@ -23,6 +23,14 @@ void text_release(struct text *text)
     *text = (struct text){0};
 }
 
+void text_wipe(struct text *text)
+{
+    /* capacity and not length: what was cut off lies behind it. */
+    if (text->data != NULL)
+        memory_wipe(text->data, text->capacity);
+    text_release(text);
+}
+
 void text_clear(struct text *text)
 {
     text->length = 0;
@@ -233,12 +241,9 @@ bool text_add_decoded(struct text *text, const char *data, size_t size)
 
 void text_add_hex(struct text *text, const void *data, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
     const unsigned char *bytes = data;
-    for (size_t i = 0; i < size; i++) {
-        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
-        text_add_bytes(text, pair, sizeof pair);
-    }
+    for (size_t i = 0; i < size; i++)
+        text_addf(text, "%02x", (unsigned)bytes[i]);
 }
 
 void text_add_quoted(struct text *text, const char *string)
@@ -387,14 +392,8 @@ void strlist_addf(struct strlist *list, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    append(list, memory_vformat(format, arguments));
     va_end(arguments);
-    size_t size = length < 0 ? 1 : (size_t)length + 1;
-    char *string = memory_zalloc(size);
-    va_start(arguments, format);
-    vsnprintf(string, size, format, arguments);
-    va_end(arguments);
-    append(list, string);
 }
 
 bool strlist_has(const struct strlist *list, const char *string)

@@ -19,6 +19,7 @@ struct text {
 
 void text_init(struct text *text, size_t ceiling);
 void text_release(struct text *text); /* frees; usable again only after text_init */
+void text_wipe(struct text *text);    /* the same of what may hold a secret */
 void text_clear(struct text *text);   /* empties, keeps memory */
 void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *data, size_t size);

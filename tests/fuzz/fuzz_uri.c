@@ -98,9 +98,8 @@ static void path(const char *text)
 
 static char *encoded_query(const char *text)
 {
-    struct s3_query query;
+    struct s3_query query = {0};
     struct text out;
-    s3_query_init(&query);
     text_init(&out, CEILING);
     s3_query_add_text(&query, text);
     s3_query_text(&query, &out);

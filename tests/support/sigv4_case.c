@@ -181,8 +181,7 @@ static char *wire_path(const struct sigv4_case *one)
 static char *context_query(const struct sigv4_case *one)
 {
     json_t *given = json_object_get(one->context, "query");
-    struct s3_query query;
-    s3_query_init(&query);
+    struct s3_query query = {0};
     const char *name;
     json_t *item;
     size_t i;

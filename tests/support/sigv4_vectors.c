@@ -59,9 +59,8 @@ static void compare_url(struct sigv4_case *one, const char *file, const char *qu
     if (mark != NULL) {
         mark[1 + strcspn(mark + 1, " \n")] = '\0';
         /* A raw query of the request is sent encoded by us. */
-        struct s3_query pairs;
+        struct s3_query pairs = {0};
         struct text encoded;
-        s3_query_init(&pairs);
         text_init(&encoded, SIGV4_CASE_CEILING);
         s3_query_add_text(&pairs, mark + 1);
         s3_query_text(&pairs, &encoded);

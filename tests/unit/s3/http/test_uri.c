@@ -357,10 +357,9 @@ static const struct {
 
 START_TEST(a_query_is_encoded_and_sorted)
 {
-    struct s3_query query;
+    struct s3_query query = {0};
     struct text out;
     text_init(&out, 1 << 16);
-    s3_query_init(&query);
     s3_query_add_text(&query, queries[_i].text);
     s3_query_text(&query, &out);
     ck_assert_str_eq(out.data, queries[_i].out);
@@ -371,10 +370,9 @@ END_TEST
 
 START_TEST(pairs_are_raw_bytes)
 {
-    struct s3_query query;
+    struct s3_query query = {0};
     struct text out;
     text_init(&out, 1 << 16);
-    s3_query_init(&query);
     s3_query_add(&query, "uploads", NULL);
     s3_query_add(&query, "prefix", "a%2F&=+ /\xC3\xA4");
     s3_query_addf(&query, "max-keys", "%d", 1000);
