@@ -26,7 +26,7 @@ is "and is an empty list in JSON" "$status $(jq -c . <<<"$out")" '0 {"artifacts"
 pg show latest
 is "show without a catalog is an error with ways on" "$status $out$err" \
     "1 pgkeep: there is no catalog at $catalog
-hint: --catalog FILE names another; \`pgkeep catalog rebuild\` makes it anew from the stores"
+hint: --catalog FILE names another; \`pgkeep catalog rebuild\` makes it anew from the stores, with --store URL where none is configured"
 pg status
 is "status without a catalog lists the jobs" "$status $out$err" \
     "0 JOB      DATABASE  TYPE  LAST GOOD  AGE  SIZE  REMARKS
@@ -219,6 +219,30 @@ run "$pgkeep" --catalog "$work/long.db" status
 unlike "status leaves the hint to show" "$out" "hint"
 run "$pgkeep" --catalog "$work/long.db" show 01JD000007
 like "show does not" "$out" "error            store: $long"
+
+# ---- a medium that is read-only ----
+mkdir "$work/medium"
+fill "$work/medium/catalog.db" <<'END'
+{"id": "01JD000008AAAAAAAAAAAAAAAA", "job": "nightly", "source": "shop", "database": "shop", "time": "2026-11-20T05:00:00Z", "raw_bytes": 5000, "stored_bytes": 1000, "copies": [{"store": "nas", "state": "complete"}]}
+END
+on_medium() {
+    # shellcheck disable=SC2016 # for the inner shell
+    run unshare -m sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"' sh \
+        "$work/medium" "$pgkeep" --config "$config" --catalog "$work/medium/catalog.db" "$@"
+}
+if unshare -m sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"' sh "$work/medium" 2>/dev/null; then
+    on_medium list
+    like "list reads a catalog on a read-only medium" "$status $out$err" '^0 .*01JD000008 '
+    on_medium show latest
+    like "show does" "$status $out$err" '^0 .*01JD000008'
+    on_medium status
+    like "status does" "$status $out$err" '^0 .*nightly +shop'
+    on_medium pin latest
+    like "what would write says so" "$status $err" '^1 pgkeep: catalog .*/medium/catalog.db may not be written'
+    is "and nothing is made beside it" "$(ls "$work/medium")" catalog.db
+else
+    skip "list, show and status read a catalog on a read-only medium" "no mount name space may be made here"
+fi
 
 # ---- a catalog that is none ----
 echo "not a database, but long enough to be looked at as one" >"$now"

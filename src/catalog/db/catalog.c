@@ -16,15 +16,35 @@
 #include "catalog/db/schema.h"
 #include "catalog/db/sql.h"
 
+/* May we write the file, and beside it, where SQLite keeps log and index? Not on a
+ * medium that is read-only, nor where somebody else owns it. With the rights that we act
+ * with. */
+static bool may_write(const char *path)
+{
+    char *folder = file_folder(path);
+    bool may = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 &&
+               faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0;
+    free(folder);
+    return may;
+}
+
 /* Is there a file to open? Where the mode allows it, an empty one is made: SQLite takes it
  * as an empty database, and made by us it is private from the start. */
 static int find_file(const char *path, enum catalog_mode mode, struct err *err)
 {
     struct stat status;
-    if (stat(path, &status) == 0)
-        return S_ISREG(status.st_mode)
-                   ? 0
-                   : err_set(err, ERR_SYSTEM, "catalog %s is not a file", path);
+    bool there = stat(path, &status) == 0;
+    if (there && !S_ISREG(status.st_mode))
+        return err_set(err, ERR_SYSTEM, "catalog %s is not a file", path);
+    /* SQLite would open it all the same, and say so at the first change, in words of its own. */
+    if (there && mode != CATALOG_READ && !may_write(path)) {
+        err_set(err, ERR_SYSTEM, "catalog %s may not be written", path);
+        return err_hint(err,
+                        "it is another user's, or on a medium that is read-only; list, "
+                        "show and status work all the same");
+    }
+    if (there)
+        return 0;
     if (errno != ENOENT)
         return err_errno(err, ERR_SYSTEM, "cannot reach the catalog %s", path);
     if (mode != CATALOG_CREATE)
@@ -41,18 +61,6 @@ static int find_file(const char *path, enum catalog_mode mode, struct err *err)
         return err_errno(err, ERR_SYSTEM, "cannot make the catalog %s", path);
     file_close(&fd);
     return file_sync_folder_of(path, err);
-}
-
-/* May we write the file, and beside it, where SQLite keeps log and index? Not on a
- * medium that is read-only, nor where somebody else owns it. With the rights that we act
- * with. */
-static bool may_write(const char *path)
-{
-    char *folder = file_folder(path);
-    bool may = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 &&
-               faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0;
-    free(folder);
-    return may;
 }
 
 /* For who only reads and may not write: SQLite would make a log even then. */
@@ -99,10 +107,6 @@ static char *read_only_uri(const char *path, struct err *err)
  * cannot be had (a network file system) the older journal does, only slower. */
 static int prepare_for_writing(struct catalog *catalog, struct err *err)
 {
-    /* SQLite opens for reading what it may not write, and would say so only at the first
-     * change. */
-    if (sqlite3_db_readonly(catalog->db, "main") != 0)
-        return err_set(err, ERR_SYSTEM, "catalog %s may not be written", catalog->path);
     for (int count = 0;; count++) {
         int code = sqlite3_exec(catalog->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
         if (code == SQLITE_OK)

@@ -381,6 +381,19 @@ START_TEST(a_log_that_nobody_may_replay_is_refused_with_a_way_out)
 }
 END_TEST
 
+START_TEST(who_would_write_is_told_at_once_that_nothing_may_be_written)
+{
+    for (int mode = CATALOG_WRITE; mode <= CATALOG_CREATE; mode++) {
+        medium_is_read_only = true;
+        ck_assert_ptr_null(
+            catalog_open(here.files.path, (enum catalog_mode)mode, &here.err));
+        medium_is_read_only = false;
+        ck_assert_int_eq(here.err.kind, ERR_SYSTEM);
+        ck_assert_ptr_nonnull(strstr(here.err.text, "may not be written"));
+    }
+}
+END_TEST
+
 START_TEST(an_older_schema_that_may_not_be_changed_is_said)
 {
     load_version_1();
@@ -643,6 +656,7 @@ static void add_files(TCase *tcase)
     tcase_add_test(tcase, what_may_not_be_written_is_read_and_nothing_is_made_beside_it);
     tcase_add_test(tcase, what_others_have_open_is_read_with_its_log);
     tcase_add_test(tcase, a_log_that_nobody_may_replay_is_refused_with_a_way_out);
+    tcase_add_test(tcase, who_would_write_is_told_at_once_that_nothing_may_be_written);
     tcase_add_test(tcase, an_older_schema_that_may_not_be_changed_is_said);
     tcase_add_test(tcase, several_threads_may_make_it_at_once);
     tcase_add_test(tcase, several_processes_may_make_it_at_once);
