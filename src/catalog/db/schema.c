@@ -147,6 +147,15 @@ static const char *const version_2[] = {
     " than the catalog'); END;\n",
     NULL};
 
+/* Version 3. What each run should have dumped, and what became of it (run_databases.h). */
+static const char *const version_3[] = {
+    "CREATE TABLE run_databases ("
+    " run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, database TEXT NOT NULL,"
+    " type TEXT NOT NULL, partial INTEGER NOT NULL, outcome TEXT NOT NULL CHECK (outcome IN"
+    " ('expected', 'dumped', 'missed', 'gone')), message TEXT,"
+    " PRIMARY KEY (run, database, type)) STRICT, WITHOUT ROWID;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -183,6 +192,7 @@ static const struct migration {
 } migrations[] = {
     {version_1, true, NULL},
     {version_2, false, fill_version_2},
+    {version_3, false, NULL},
 };
 
 /* The version this program writes. */

@@ -1,0 +1,97 @@
+/* Rows below a run; they go with it (ON DELETE CASCADE). */
+#include "catalog/run_databases.h"
+
+#include "base/memory.h"
+#include "catalog/db/record.h"
+
+static const char *const outcome_names[CATALOG_RUN_OUTCOMES] = {
+    [CATALOG_RUN_EXPECTED] = "expected",
+    [CATALOG_RUN_DUMPED] = "dumped",
+    [CATALOG_RUN_MISSED] = "missed",
+    [CATALOG_RUN_GONE] = "gone",
+};
+
+const char *catalog_run_outcome_name(enum catalog_run_outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+/* As catalog_run_databases_last asks for them. */
+#define AT(field) offsetof(struct catalog_run_database, field)
+static const struct record_column columns[] = {
+    {"run", RECORD_INT, 0, AT(run), 0, NULL},
+    {"job", RECORD_TEXT, 0, AT(job), 0, NULL},
+    {"started", RECORD_INT, 0, AT(started), 0, NULL},
+    {"ended", RECORD_INT, 0, AT(ended), 0, NULL},
+    {"database", RECORD_TEXT, 0, AT(database), 0, NULL},
+    {"type", RECORD_TEXT, 0, AT(type), 0, NULL},
+    {"partial", RECORD_BOOL, 0, AT(partial), 0, NULL},
+    {"outcome", RECORD_WORD, 0, AT(outcome), CATALOG_RUN_OUTCOMES, outcome_names},
+    {"message", RECORD_TEXT, 0, AT(message), 0, NULL},
+};
+static const struct record record = {columns, sizeof columns / sizeof *columns};
+
+void catalog_run_databases_release(struct catalog_run_databases *databases)
+{
+    for (size_t i = 0; i < databases->count; i++)
+        record_release(&record, &databases->items[i]);
+    free(databases->items);
+    *databases = (struct catalog_run_databases){0};
+}
+
+int catalog_run_expect(struct catalog *catalog, const struct catalog_run_database *database,
+                       struct err *err)
+{
+    struct sql sql;
+    /* A source that names a database twice has it once. */
+    sql_begin_change(&sql, catalog,
+                     "INSERT INTO run_databases (run, database, type, partial, outcome)"
+                     " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                     " partial = excluded.partial, outcome = excluded.outcome",
+                     err);
+    sql_bind_int(&sql, database->run);
+    sql_bind_text(&sql, database->database);
+    sql_bind_text(&sql, database->type);
+    sql_bind_int(&sql, database->partial ? 1 : 0);
+    sql_bind_text(&sql, outcome_names[database->outcome]);
+    return sql_end_change(&sql, sql_run(&sql, NULL));
+}
+
+int catalog_run_found(struct catalog *catalog, const struct catalog_run_database *database,
+                      struct err *err)
+{
+    struct sql sql;
+    sql_begin_change(&sql, catalog,
+                     "UPDATE run_databases SET outcome = ?, message = ?"
+                     " WHERE run = ? AND database = ? AND type = ?",
+                     err);
+    sql_bind_text(&sql, outcome_names[database->outcome]);
+    sql_bind_text(&sql, database->message);
+    sql_bind_int(&sql, database->run);
+    sql_bind_text(&sql, database->database);
+    sql_bind_text(&sql, database->type);
+    return sql_end_change(&sql, sql_run(&sql, NULL));
+}
+
+int catalog_run_databases_last(struct catalog *catalog, struct catalog_run_databases *out,
+                               struct err *err)
+{
+    struct sql sql;
+    /* By type, since `--type schema` now and then is another run than the job's own. */
+    sql_prepare(&sql, catalog,
+                "WITH last AS (SELECT max(d.run) AS run, r.job AS job, d.type AS type"
+                " FROM run_databases d JOIN runs r ON r.id = d.run"
+                " WHERE d.partial = 0 AND r.ended > 0 GROUP BY r.job, d.type)"
+                " SELECT d.run, r.job, r.started, r.ended, d.database, d.type, d.partial,"
+                " d.outcome, d.message FROM last JOIN run_databases d"
+                " ON d.run = last.run AND d.type = last.type AND d.partial = 0"
+                " JOIN runs r ON r.id = d.run ORDER BY r.job, d.type, d.database",
+                err);
+    while (sql_row(&sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_run_database *database = &out->items[out->count++];
+        *database = (struct catalog_run_database){0};
+        record_read(&sql, &record, database);
+    }
+    return sql_end(&sql);
+}
