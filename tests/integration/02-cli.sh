@@ -68,7 +68,8 @@ run "$pgkeep" --log-format json confgi
 is "errors in JSON keep the exit status" "$status" 2
 like "with --log-format json the error is one JSON object" "$err" '^\{.*"message".*confgi.*\}$'
 run "$pgkeep" config --json --exampel
-is "with --json errors stay on stderr" "$out" ""
+is "with --json a failure is one document on stdout" "$(jq -r '.error | "\(.kind) \(.exit_status)"' <<<"$out")" "usage 2"
+like "and a sentence on stderr" "$err" "exampel"
 
 # ---- config ----
 run "$pgkeep" config --example

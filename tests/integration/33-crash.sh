@@ -38,7 +38,7 @@ start() {
     pid=$!
     until_so begun || diag "it never began: $(cat "$work/slow.err")"
 }
-dump_is_gone() { ! pgrep -f "pg_dump.*dbname=shop" >/dev/null && [ "$(sessions)" = 0 ]; }
+dump_is_gone() { ! pgrep -f "pg_dump.*$work" >/dev/null && [ "$(sessions)" = 0 ]; }
 newest() { "$pgkeep" list --json | jq -r ".artifacts[$1] | .status + \" \" + ([.copies[].state] | join(\" \"))"; }
 
 # --- kill -9
