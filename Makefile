@@ -12,8 +12,8 @@ TEST_PKG   := check
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
-                  stream/scan stream/codec stream postgres config store catalog/db catalog \
-                  repository session copy backup prune repair doctor report cmd cmd/backups cmd/upkeep
+                  stream/scan stream/codec stream postgres postgres/restore config store catalog/db catalog \
+                  repository session copy backup/restore backup prune repair doctor report cmd cmd/backups cmd/upkeep
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -31,14 +31,16 @@ SEES_stream/scan  := base
 SEES_stream/codec := base
 SEES_stream    := base stream/scan stream/codec
 SEES_postgres  := base stream
+SEES_postgres/restore := base stream postgres
 SEES_config    := base stream/codec stream postgres
 SEES_store     := base s3
 SEES_catalog/db := base
 SEES_catalog   := base catalog/db
 SEES_repository := base s3 stream/codec stream config postgres store catalog/db catalog
 SEES_session   := $(SEES_repository) repository
-SEES_copy      := $(SEES_session) session
-SEES_backup    := $(SEES_copy) retention copy
+SEES_copy      := $(SEES_session) session stream/scan
+SEES_backup/restore := $(SEES_copy) retention copy postgres/restore
+SEES_backup    := $(SEES_backup/restore) backup/restore
 SEES_prune     := $(SEES_copy) retention copy
 SEES_repair    := $(SEES_copy) retention copy
 SEES_doctor    := $(SEES_backup) backup prune repair
@@ -130,7 +132,7 @@ SEAMS := store_open_dir store_open_s3 \
 real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)) $(if $(filter stream,$1),$(STREAM)))
 outer       = $(filter $(firstword $(subst /, ,$1)),$(LAYERS))
 # Tests of operations link all layers: their rig (tests/support/world.h) takes real backups.
-RIGGED      = $(filter-out base base/% schedule s3% retention stream% config postgres store catalog%,$(LAYERS))
+RIGGED      = $(filter-out base base/% schedule s3% retention stream% config postgres% store catalog%,$(LAYERS))
 test_layers = $(if $(filter $1,$(RIGGED)),$(LAYERS),$(sort $(call real,base s3 $(call outer,$1) $(if $(filter $1,$(LAYERS)),$1 $(SEES_$1),$(if $(filter retention,$1),retention)))))
 define test_rule
 $(BUILD)/$1: $(BUILD)/obj/$1.o $3 $(BUILD)/libsupport.a $(call archives,$2)

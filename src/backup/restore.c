@@ -1,28 +1,39 @@
 /*
  * The database is the one thing here that cannot be undone, so everything that can be wrong
- * is asked before it is touched: options that the format cannot do, a target that is not
- * empty, programs that are too old, a copy that cannot be opened.
+ * is asked before it is touched: options that do not fit, a copy that cannot be opened, patterns
+ * that choose nothing, a target that is not empty, programs that are too old. Only then a database
+ * is made.
  */
 #include "backup/restore.h"
 
-#include "repository/repository_object.h"
+#include "backup/restore/carry.h"
+#include "backup/restore_hint.h"
+#include "base/log.h"
 #include "base/memory.h"
-#include "postgres/psql_sink.h"
 #include "postgres/conninfo.h"
+#include "postgres/psql_sink.h"
 #include "postgres/server.h"
+#include "repository/repository_object.h"
 
 enum { MAJOR = 10000 };
 
 struct restore_run {
     const struct restore_spec *spec;
+    struct copy_reader_spec from;
     const struct catalog_artifact *artifact;
     enum dump_format format;
     bool globals;
     char *database; /* target */
     struct copy_reader *retrieve;
+    struct server *server; /* of the target, or where it is made; until it is filled */
     struct server_properties properties; /* of the source, from the manifest */
     struct programs programs;
     bool created;
+    /* Statement by statement, not through psql. */
+    bool by_script;
+    struct script script;
+    struct selection_spec chosen;
+    struct sql_map present; /* in the target */
 };
 
 /* ---- before anything is touched ---- */
@@ -32,57 +43,58 @@ static bool is_given(const struct strlist *list)
     return list != NULL && list->count > 0;
 }
 
-/* Plain SQL goes through psql as it is. Saying so is better than restoring more than was
- * asked for. */
+/* Which way: psql and pg_restore take all of a dump as it is, pg_restore also without owners and
+ * rights. */
 static int check_options(struct restore_run *r, struct err *err)
 {
     const struct restore_spec *spec = r->spec;
-    const struct {
-        bool given;
-        const char *option;
-    } custom_only[] = {{is_given(spec->tables), "--table"},
-                       {is_given(spec->schemas), "--schema"},
-                       {spec->section != NULL, "--section"},
-                       {spec->no_owner, "--no-owner"},
-                       {spec->no_privileges, "--no-privileges"}};
+    bool part = is_given(spec->tables) || is_given(spec->schemas) || spec->section != NULL;
     if (!dump_format_from_name(r->artifact->format, &r->format))
         return err_set(err, ERR_CORRUPT, "unknown format \"%s\"", r->artifact->format);
-    for (size_t i = 0; r->format == DUMP_PLAIN && i < 5; i++) {
-        if (!custom_only[i].given)
-            continue;
-        err_set(err, ERR_USAGE,
-                "%s works with backups of format custom only, this one is "
-                "plain",
-                custom_only[i].option);
-        return err_hint(err,
-                        "restore all of it into a scratch database and take from there; "
-                        "or back up with --format custom");
-    }
+    bool filtered = spec->no_owner || spec->no_privileges;
+    r->by_script = part || spec->search_path != NULL || spec->disable_triggers ||
+                   (filtered && r->format == DUMP_PLAIN);
+    r->chosen = (struct selection_spec){.tables = spec->tables,
+                                        .schemas = spec->schemas,
+                                        .section = spec->section,
+                                        .no_owner = spec->no_owner,
+                                        .no_privileges = spec->no_privileges};
     if (r->globals && spec->create)
         return err_set(
             err, ERR_USAGE,
             "globals are roles and tablespaces of a server: --create does not fit");
+    if (r->globals && (r->by_script || spec->parallel > 1))
+        return err_set(err, ERR_USAGE,
+                       "globals are restored as a whole, by one connection");
     return 0;
 }
 
 /* psql and pg_restore must know what the dump says: at least as new as the pg_dump that
- * wrote it and as the target. */
-static int find_programs(struct restore_run *r, const struct server *server,
-                         struct err *err)
+ * wrote it and as the target (version 0: none is known). */
+static int find_programs(struct restore_run *r, int wanted, struct err *err)
 {
-    int wanted = server_version(server);
     const char *version = r->artifact->pg_dump_version;
     int wrote = version ? (int)strtol(version, NULL, 10) * MAJOR : 0;
-    if (wrote > wanted)
-        wanted = wrote;
-    return programs_find(session_settings(r->spec->from.session)->pg_bin_dir, wanted,
-                         &r->programs, err);
+    if (r->programs.psql != NULL)
+        programs_release(&r->programs);
+    return programs_find(session_settings(r->from.session)->pg_bin_dir,
+                         wrote > wanted ? wrote : wanted, &r->programs, err);
 }
 
-/* --create: the database must not be there yet. */
-static int create_database(struct restore_run *r, struct err *err)
+/* What the backup holds. Of a plain one no program is needed for that. */
+static int read_script(struct restore_run *r, struct err *err)
 {
-    const struct cancel *cancel = session_cancel(r->spec->from.session);
+    if (r->format == DUMP_PLAIN)
+        return script_read(&r->script, r->retrieve, err);
+    if (find_programs(r, 0, err) < 0)
+        return -1;
+    return script_read_archive(&r->script, &r->from, r->programs.pg_restore, err);
+}
+
+/* --create: the database must not be there yet; who makes it is connected to another one. */
+static int check_new(struct restore_run *r, struct err *err)
+{
+    const struct cancel *cancel = session_cancel(r->from.session);
     struct repository_manifest found;
     struct err second = {0};
     bool exists = false;
@@ -96,39 +108,32 @@ static int create_database(struct restore_run *r, struct err *err)
     repository_manifest_release(&found);
     if (result < 0)
         return -1;
+    if (r->spec->no_owner)
+        memory_replace(&r->properties.owner, NULL);
+    if (r->spec->no_privileges)
+        strlist_release(&r->properties.acl);
 
     /* One connects to a database in order to make another; `postgres` may be missing. */
-    struct server *server = server_connect(r->spec->conninfo, "postgres", cancel, err);
-    if (server == NULL)
-        server = server_connect(r->spec->conninfo, "template1", cancel, &second);
-    if (server == NULL)
+    r->server = server_connect(r->spec->conninfo, "postgres", cancel, err);
+    if (r->server == NULL)
+        r->server = server_connect(r->spec->conninfo, "template1", cancel, &second);
+    if (r->server == NULL ||
+        server_database_exists(r->server, r->database, &exists, err) < 0)
         return -1;
-    result = -1;
-    if (server_database_exists(server, r->database, &exists, err) < 0)
-        goto cleanup;
-    if (exists) {
-        err_set(err, ERR_DATABASE, "database \"%s\" exists already", r->database);
-        err_hint(err, "without --create it is restored into, if it is empty");
-        goto cleanup;
-    }
-    /* Programs before the database: one that cannot be filled is not made. */
-    if (find_programs(r, server, err) < 0)
-        goto cleanup;
-    result = server_create_database(server, r->database, &r->properties, err);
-    r->created = result == 0;
-cleanup:
-    server_free(server);
-    return result;
+    err_clear(err);
+    if (!exists)
+        return 0;
+    err_set(err, ERR_DATABASE, "database \"%s\" exists already", r->database);
+    return err_hint(err, "without --create it is restored into, if it is empty");
 }
 
 /* Without --create: it must be there, and empty unless the user says otherwise. */
 static int check_target(struct restore_run *r, struct err *err)
 {
-    struct server *server =
-        server_connect(r->spec->conninfo, NULL, session_cancel(r->spec->from.session), err);
     uint64_t tables = 0;
-    int result = 0;
-    if (server == NULL) {
+    r->server =
+        server_connect(r->spec->conninfo, NULL, session_cancel(r->from.session), err);
+    if (r->server == NULL) {
         /* libpq has no code for this, only its text. */
         char *missing = memory_format("database \"%s\" does not exist", r->database);
         if (strstr(err->text, missing) != NULL) {
@@ -139,18 +144,37 @@ static int check_target(struct restore_run *r, struct err *err)
         return -1;
     }
     /* Globals go into every server, which always has some. */
-    if (!r->globals && !r->spec->into_nonempty)
-        result = server_user_tables(server, &tables, err);
-    if (result == 0 && tables > 0) {
-        err_set(err, ERR_DATABASE, "database \"%s\" is not empty: it has %llu tables",
-                r->database, (unsigned long long)tables);
-        result =
-            err_hint(err, "restore into a new one with --create, or say --into-nonempty");
+    if (!r->globals && !r->spec->into_nonempty &&
+        server_user_tables(r->server, &tables, err) < 0)
+        return -1;
+    if (tables == 0)
+        return 0;
+    err_set(err, ERR_DATABASE, "database \"%s\" is not empty: it has %llu tables",
+            r->database, (unsigned long long)tables);
+    return err_hint(err, "restore into a new one with --create, or say --into-nonempty");
+}
+
+static void add_present(void *context, const char *schema, const char *name)
+{
+    struct restore_run *r = context;
+    (void)sql_map_add(&r->present, schema, name, 0);
+}
+
+/* What of it comes; what is there already need not come along. */
+static int select_script(struct restore_run *r, struct err *err)
+{
+    if (r->server != NULL && !r->spec->create) {
+        if (loader_present(r->server, add_present, r, err) < 0)
+            return -1;
+        r->chosen.present = &r->present;
     }
-    if (result == 0)
-        result = find_programs(r, server, err);
-    server_free(server);
-    return result;
+    if (selection_make(&r->script.outline, &r->chosen, &r->script.selection, err) < 0)
+        return -1;
+    for (size_t i = 0; i < r->script.selection.brought.count; i++)
+        log_info("comes along: %s", r->script.selection.brought.items[i]);
+    for (size_t i = 0; i < r->script.selection.left_out.count; i++)
+        log_warning("left out: %s", r->script.selection.left_out.items[i]);
+    return 0;
 }
 
 /* ---- the bytes ---- */
@@ -162,42 +186,93 @@ static int write_restore(void *context, const void *data, size_t size, struct er
 
 /* The end of input is given only after the last hash was right: until then psql has no
  * reason to say that it is done. */
-static int feed(struct restore_run *r, struct err *err)
+static int feed(struct restore_run *r, struct meter *meter, struct err *err)
 {
     const struct restore_spec *spec = r->spec;
-    const struct observer *observer = session_observer(spec->from.session);
-    struct meter meter;
     struct psql_sink_spec target = {.conninfo = spec->conninfo,
                                     .format = r->format,
                                     .globals = r->globals,
-                                    .tables = spec->tables,
-                                    .schemas = spec->schemas,
-                                    .section = spec->section,
                                     .no_owner = spec->no_owner,
                                     .no_privileges = spec->no_privileges,
                                     .programs = &r->programs,
-                                    .cancel = session_cancel(spec->from.session)};
+                                    .cancel = session_cancel(r->from.session)};
     struct psql_sink *restore = psql_sink_start(&target, err);
     if (restore == NULL)
         return -1;
     struct stream_sink sink = {.write = write_restore, .context = restore};
-    meter_init(&meter, r->artifact->raw_bytes);
-    observer_artifact(observer, r->artifact, &meter);
-    observer_phase(observer, "restore");
-    int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, &meter, err);
-    observer_phase(observer, "finish");
+    int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, meter, err);
+    observer_phase(session_observer(r->from.session), "finish");
     if (result == 0)
         result = psql_sink_finish(restore, err);
-    observer_artifact_end(observer);
     psql_sink_free(restore);
     return result;
+}
+
+static int carry(struct restore_run *r, struct meter *meter, struct err *err)
+{
+    struct carry_spec carry = {.script = &r->script,
+                               .chosen = &r->chosen,
+                               .target = {.conninfo = r->spec->conninfo,
+                                          .disable_triggers = r->spec->disable_triggers,
+                                          .fast = true,
+                                          .cancel = session_cancel(r->from.session)},
+                               .search_path = r->spec->search_path,
+                               .meter = meter};
+    return carry_out(&carry, err);
+}
+
+static int fill(struct restore_run *r, struct err *err)
+{
+    const struct observer *observer = session_observer(r->from.session);
+    struct meter meter;
+    uint64_t expected = r->artifact->raw_bytes;
+    if (r->by_script && r->script.chunks != NULL) {
+        expected = 0;
+        for (size_t i = 0; i < r->script.outline.rows_count; i++)
+            if (r->script.selection.rows[i])
+                expected += r->script.outline.rows[i].raw_bytes;
+    }
+    meter_init(&meter, expected);
+    observer_artifact(observer, r->artifact, &meter);
+    observer_phase(observer, "restore");
+    int result = r->by_script ? carry(r, &meter, err) : feed(r, &meter, err);
+    observer_artifact_end(observer);
+    if (result < 0)
+        restore_hint(r->spec, err);
+    return result;
+}
+
+/* Everything is asked by now: the database is made, with the settings that its content may
+ * depend on. */
+static int create_database(struct restore_run *r, struct err *err)
+{
+    if (server_create_database(r->server, r->database, &r->properties, err) < 0)
+        return -1;
+    r->created = true;
+    return server_apply_settings(r->server, r->database, &r->properties, err);
+}
+
+static int check(struct restore_run *r, struct err *err)
+{
+    if (r->by_script && read_script(r, err) < 0)
+        return -1;
+    if ((r->spec->create ? check_new(r, err) : check_target(r, err)) < 0)
+        return -1;
+    /* Programs before the database: one that cannot be filled is not made. */
+    if (!(r->by_script && r->format == DUMP_PLAIN) &&
+        find_programs(r, server_version(r->server), err) < 0)
+        return -1;
+    if (r->by_script) {
+        r->script.pg_restore = r->programs.pg_restore;
+        return select_script(r, err);
+    }
+    return 0;
 }
 
 static int run(struct restore_run *r, struct err *err)
 {
     const char *conninfo = r->spec->conninfo;
-    struct copy_reader_spec from = r->spec->from;
-    from.purpose = "being restored";
+    int result = 0;
     /* libpq would use the one named like the user: a backup is not to end in `postgres`. */
     if (!r->globals && !conninfo_names_database(conninfo)) {
         err_set(err, ERR_USAGE, "--to does not say which database");
@@ -207,18 +282,23 @@ static int run(struct restore_run *r, struct err *err)
     if (r->database == NULL || check_options(r, err) < 0)
         return -1;
     /* The copy before the target: no database is made for bytes that cannot be read. */
-    r->retrieve = copy_reader_open(&from, err);
-    if (r->retrieve == NULL ||
-        (r->spec->create ? create_database(r, err) : check_target(r, err)) < 0)
+    r->retrieve = copy_reader_open(&r->from, err);
+    if (r->retrieve == NULL || check(r, err) < 0)
         return -1;
-    int result = feed(r, err);
-    /* Settings of the database itself come last: they might get in the way of the restore. */
+    if (r->spec->create)
+        result = create_database(r, err);
+    server_free(r->server);
+    r->server = NULL;
+    if (result < 0 && !r->created)
+        return -1;
+    if (result == 0)
+        result = fill(r, err);
+    /* What would get in the way of the restore comes last. */
     if (result == 0 && r->created) {
-        struct server *server =
-            server_connect(conninfo, NULL, session_cancel(from.session), err);
-        result =
-            server ? server_apply_properties(server, r->database, &r->properties, err) : -1;
-        server_free(server);
+        r->server = server_connect(conninfo, NULL, session_cancel(r->from.session), err);
+        result = r->server != NULL
+                     ? server_apply_properties(r->server, r->database, &r->properties, err)
+                     : -1;
     }
     if (result == 0)
         return 0;
@@ -233,21 +313,48 @@ static int run(struct restore_run *r, struct err *err)
     return err_context(err, "database \"%s\" may be incomplete now", r->database);
 }
 
+static void begin(struct restore_run *r, const struct restore_spec *spec)
+{
+    *r = (struct restore_run){
+        .spec = spec, .from = spec->from, .artifact = spec->from.artifact};
+    r->from.purpose = "being restored";
+    r->globals = strcmp(r->artifact->type, dump_type_name(DUMP_GLOBALS)) == 0;
+}
+
+static void end(struct restore_run *r)
+{
+    script_release(&r->script);
+    sql_map_release(&r->present);
+    server_free(r->server);
+    copy_reader_close(r->retrieve);
+    server_properties_release(&r->properties);
+    programs_release(&r->programs);
+    free(r->database);
+}
+
+/* Moves. */
+static void take_lists(struct restore_run *r, struct strlist *left_out,
+                       struct strlist *brought)
+{
+    *left_out = r->script.selection.left_out;
+    *brought = r->script.selection.brought;
+    r->script.selection.left_out = (struct strlist){0};
+    r->script.selection.brought = (struct strlist){0};
+}
+
 int restore_run(const struct restore_spec *spec, struct restore_done *done, struct err *err)
 {
-    struct restore_run r = {.spec = spec, .artifact = spec->from.artifact};
+    struct restore_run r;
+    begin(&r, spec);
     *done = (struct restore_done){0};
-    r.globals = strcmp(r.artifact->type, dump_type_name(DUMP_GLOBALS)) == 0;
     int result = run(&r, err);
     if (result == 0) {
         done->store = memory_strdup(copy_reader_copy(r.retrieve)->store);
         done->database = r.database;
         r.database = NULL;
+        take_lists(&r, &done->left_out, &done->brought);
     }
-    copy_reader_close(r.retrieve);
-    server_properties_release(&r.properties);
-    programs_release(&r.programs);
-    free(r.database);
+    end(&r);
     return result;
 }
 
@@ -255,5 +362,108 @@ void restore_done_release(struct restore_done *done)
 {
     free(done->database);
     free(done->store);
+    strlist_release(&done->left_out);
+    strlist_release(&done->brought);
     *done = (struct restore_done){0};
+}
+
+/* ---- what it would do ---- */
+
+static struct restore_item *add_item(struct restore_listing *listing,
+                                     const struct restore_item *item)
+{
+    memory_grow(&listing->items, &listing->capacity, listing->count + 1,
+                sizeof *listing->items);
+    listing->items[listing->count] = *item;
+    return &listing->items[listing->count++];
+}
+
+static void add_rows(struct restore_listing *listing, const struct sql_name *table,
+                     const struct outline_rows *rows)
+{
+    struct restore_item item = {.section = section_name(SECTION_DATA),
+                                .type = "rows",
+                                .schema = memory_strdup(table->schema),
+                                .name = memory_strdup(table->name),
+                                .counted = rows != NULL,
+                                .rows = rows != NULL ? rows->rows : 0,
+                                .raw_bytes = rows != NULL ? rows->raw_bytes : 0};
+    (void)add_item(listing, &item);
+}
+
+/* What is made, and rows; owners, rights and comments are part of what they speak of. */
+static void add_statement(struct restore_listing *listing,
+                          const struct statement *statement)
+{
+    bool told =
+        statement->action == STATEMENT_CREATE || statement->action == STATEMENT_ADD ||
+        statement->action == STATEMENT_FOREIGN_KEY ||
+        statement->action == STATEMENT_SEQUENCE_SET ||
+        statement->action == STATEMENT_REFRESH || statement->action == STATEMENT_OTHER;
+    if (!told)
+        return;
+    struct restore_item item = {.section = section_name(statement->section),
+                                .type = statement->type,
+                                .schema = memory_strdup(statement->of.schema),
+                                .name = memory_strdup(statement->of.name),
+                                .object = memory_strdup(statement->object.name)};
+    if (statement->action == STATEMENT_OTHER) {
+        item.type = "statement";
+        item.object = statement_label(statement);
+    }
+    (void)add_item(listing, &item);
+}
+
+static void fill_listing(const struct restore_run *r, struct restore_listing *listing)
+{
+    const struct outline *outline = &r->script.outline;
+    const struct selection *selection = &r->script.selection;
+    size_t rows = 0;
+    bool data = r->spec->section == NULL || strcmp(r->spec->section, "data") == 0;
+    for (size_t i = 0; i <= outline->count; i++) {
+        for (; rows < outline->rows_count && outline->rows[rows].behind == i; rows++)
+            if (selection->rows[rows])
+                add_rows(listing, &outline->rows[rows].name, &outline->rows[rows]);
+        if (i < outline->count && selection->statements[i])
+            add_statement(listing, &outline->items[i]);
+    }
+    /* An archive does not say how many they are. */
+    for (size_t i = 0; r->format == DUMP_CUSTOM && data && i < outline->relation_count; i++)
+        if (selection->relations[i] && strcmp(outline->relations[i].type, "table") == 0)
+            add_rows(listing, &outline->relations[i].name, NULL);
+}
+
+int restore_list(const struct restore_spec *spec, struct restore_listing *listing,
+                 struct err *err)
+{
+    struct restore_run r;
+    begin(&r, spec);
+    *listing = (struct restore_listing){0};
+    int result = -1;
+    if (r.globals)
+        err_set(err, ERR_USAGE,
+                "globals are restored as a whole: there is nothing to list");
+    else if (check_options(&r, err) == 0)
+        r.retrieve = copy_reader_open(&r.from, err);
+    if (r.retrieve != NULL && read_script(&r, err) == 0)
+        result = selection_make(&r.script.outline, &r.chosen, &r.script.selection, err);
+    if (result == 0) {
+        fill_listing(&r, listing);
+        take_lists(&r, &listing->left_out, &listing->brought);
+    }
+    end(&r);
+    return result;
+}
+
+void restore_listing_release(struct restore_listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        free(listing->items[i].schema);
+        free(listing->items[i].name);
+        free(listing->items[i].object);
+    }
+    free(listing->items);
+    strlist_release(&listing->left_out);
+    strlist_release(&listing->brought);
+    *listing = (struct restore_listing){0};
 }

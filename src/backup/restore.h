@@ -1,11 +1,14 @@
 /*
- * restore - an artifact back into a database.
+ * restore - an artifact back into a database, all of it or a part.
  *
  * Nothing is ever dropped. The target must be empty of user tables unless into_nonempty;
  * with `create` it must not exist, and is made from template0 with the source's encoding,
  * locale, owner, comment, settings and rights (the manifest keeps them, pg_dump's text does
- * not). Bytes are checked chunk by chunk before psql or pg_restore sees them; only when the
- * last hash was right and the program ended well it was a restore.
+ * not). Settings are in force before the content comes. Bytes are checked chunk by chunk before
+ * the server sees them; only when the last one was right and all went well it was a restore.
+ *
+ * All of a backup on one connection is psql's or pg_restore's work. Whatever that cannot do - a
+ * part, several connections, another search_path - goes statement by statement (restore/).
  *
  * One thread, the one that lives longest (base/process.h).
  */
@@ -14,27 +17,54 @@
 
 #include "copy/copy_reader.h"
 
+enum { RESTORE_MAX_PARALLEL = 64 };
+
 struct restore_spec {
     struct copy_reader_spec from; /* purpose is set here */
-    const char *conninfo;         /* of the target, with password */
+    const char *conninfo; /* of the target, with password; restore_list: not asked for */
     bool create;
     bool into_nonempty;
-    const struct strlist *tables, *schemas; /* custom format only; may be NULL */
-    const char *section;                    /* custom format only; NULL: all */
-    bool no_owner, no_privileges;           /* custom format only */
+    const struct strlist *tables,
+        *schemas;        /* patterns (restore/selection.h); may be NULL */
+    const char *section; /* NULL: all */
+    bool no_owner, no_privileges;
+    bool disable_triggers;
+    const char *search_path; /* of the session, as SQL takes it; NULL: the dump's, empty */
+    unsigned parallel;       /* connections; 0: as many as pay off */
 };
 
 /* What was done; release it. */
 struct restore_done {
-    char *database; /* the target's name */
-    char *store;    /* where the bytes came from */
+    char *database;          /* the target's name */
+    char *store;             /* where the bytes came from */
+    struct strlist left_out; /* what hangs on things that were not chosen; one line each */
+    struct strlist brought;  /* what was not chosen but needed */
 };
 void restore_done_release(struct restore_done *done);
 
-/* ERR_USAGE: an option that this format cannot do; ERR_DATABASE: target missing, there
- * already, not empty, or psql's words; ERR_CORRUPT: the bytes are not what was stored, the
- * target is incomplete then, and the text says so. */
+/* ERR_USAGE: options that do not go together; ERR_NOT_FOUND: a pattern that fits nothing, before
+ * anything is touched; ERR_DATABASE: target missing, there already, not empty, or the server's
+ * words; ERR_CORRUPT: the bytes are not what was stored, the target is incomplete then, and the
+ * text says so. */
 int restore_run(const struct restore_spec *spec, struct restore_done *done,
                 struct err *err) MUST_USE;
+
+/* What restore_run would bring, without a target: an empty database is thought of. */
+struct restore_item {
+    const char *section; /* "pre-data" "data" "post-data" */
+    const char *type;    /* "table" "index" "rows" ... */
+    char *schema, *name; /* what it belongs to; NULL: to the database */
+    char *object;        /* what it is, where that is another thing: an index; else NULL */
+    bool counted;        /* rows and bytes are known */
+    uint64_t rows, raw_bytes;
+};
+struct restore_listing {
+    struct restore_item *items;
+    size_t count, capacity;
+    struct strlist left_out, brought;
+};
+int restore_list(const struct restore_spec *spec, struct restore_listing *listing,
+                 struct err *err) MUST_USE;
+void restore_listing_release(struct restore_listing *listing);
 
 #endif

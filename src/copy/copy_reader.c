@@ -25,7 +25,6 @@
 #include "stream/index.h"
 
 enum { PIECE = 1 << 20, INDEX_MAX = 1 << 30 };
-
 #define NOT_THERE UINT64_MAX /* failed_at: no chunk of it can be read */
 
 struct copy_reader {
@@ -35,10 +34,9 @@ struct copy_reader {
     struct repository *repository;
     int64_t lease;
     int64_t refreshed_ms;
-    uint64_t *
-        failed_at; /* of the artifact's copies: the chunk each failed at, from 1; 0: none */
-    bool changed;  /* more than one copy was read */
-    bool sink_failed; /* the error is not the store's */
+    uint64_t *failed_at; /* of each copy: the chunk it failed at, from 1; 0: none */
+    bool changed;        /* more than one copy was read */
+    bool sink_failed;    /* the error is not the store's */
 };
 
 /* ---- which copy ---- */
@@ -171,6 +169,11 @@ const struct catalog_copy *copy_reader_copy(const struct copy_reader *reader)
     return reader->copy;
 }
 
+const struct catalog_artifact *copy_reader_artifact(const struct copy_reader *reader)
+{
+    return reader->spec->artifact;
+}
+
 struct repository *copy_reader_repository(const struct copy_reader *reader)
 {
     return reader->repository;
@@ -180,7 +183,7 @@ struct repository *copy_reader_repository(const struct copy_reader *reader)
 
 /* A catalog that is busy or full is no reason to break off a restore of hours: every byte
  * is checked whatever happens to the copy. */
-static void refresh_lease(struct copy_reader *reader)
+void copy_reader_refresh(struct copy_reader *reader)
 {
     struct err trouble = {0};
     int64_t now = clock_monotonic_ms();
@@ -213,7 +216,7 @@ static int download(struct copy_reader *reader, uint64_t offset, struct stream_s
         if (stream_sink_write(&each, piece, (size_t)got, err) != 0)
             got = -1;
         else
-            refresh_lease(reader);
+            copy_reader_refresh(reader);
     }
     free(piece);
     store_download_free(from);
@@ -277,7 +280,7 @@ static void end_lease(struct copy_reader *reader)
 
 /* After `why`: remembers it, and goes over to a copy that did not fail at this chunk yet. -1 with
  * `why` when there is none, when another copy would not help, and without a chunk (0). */
-static int fail_over(struct copy_reader *reader, uint64_t chunk, struct err *why)
+int copy_reader_fail_over(struct copy_reader *reader, uint64_t chunk, struct err *why)
 {
     const struct catalog_artifact *artifact = reader->spec->artifact;
     struct err err = {0};
@@ -336,7 +339,7 @@ static int run_stored(struct copy_reader *reader, struct stream_sink next,
     digest_finish(&sink.sha256, sum);
     if (result == 0)
         result = check_hash("stored bytes", sum, reader->spec->artifact->sha256, err);
-    return result == 0 ? 0 : fail_over(reader, 0, err);
+    return result == 0 ? 0 : copy_reader_fail_over(reader, 0, err);
 }
 
 /* ---- decoded ---- */
@@ -449,8 +452,7 @@ static int run_decoded(struct copy_reader *reader, struct stream_sink next,
     struct stream_sink each = {.write = push_stored, .context = &sink};
     struct text index;
     enum codec_kind codec = CODEC_NONE;
-    uint64_t chunk = 1,
-             offset = 0; /* where reading begins: the first chunk that is lacking */
+    uint64_t chunk = 1, offset = 0; /* where reading begins: at the chunk that is lacking */
     int result = -1;
     text_init(&index, INDEX_MAX);
     if (!codec_from_name(reader->spec->artifact->compression, &codec)) {
@@ -474,7 +476,7 @@ static int run_decoded(struct copy_reader *reader, struct stream_sink next,
         /* Without an index, and behind its last chunk, there is no place to go on from. */
         if (!sink.check || !chunk_check_rewind(sink.check, &chunk, &offset))
             chunk = 0;
-    } while (fail_over(reader, chunk, err) == 0);
+    } while (copy_reader_fail_over(reader, chunk, err) == 0);
 cleanup:
     unstream_free(sink.unstream);
     chunk_check_free(sink.check);

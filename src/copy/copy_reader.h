@@ -43,6 +43,7 @@ struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec,
                                      struct err *err) MUST_USE;
 const struct catalog_copy *copy_reader_copy(const struct copy_reader *reader);
 struct repository *copy_reader_repository(const struct copy_reader *reader);
+const struct catalog_artifact *copy_reader_artifact(const struct copy_reader *reader);
 /* Gives the sink all bytes in order. The meter (may be NULL) counts raw_bytes (decoded) and
  * stored_bytes. Decoded, a chunk that this copy does not have whole, or that its store does not
  * give, is read from another copy that may be read, with a warning; copy_reader_copy is the last
@@ -50,6 +51,12 @@ struct repository *copy_reader_repository(const struct copy_reader *reader);
  * ERR_CORRUPT: what came is not what was stored, in no copy; ERR_NOT_FOUND: it is gone. */
 int copy_reader_run(struct copy_reader *reader, enum copy_reader_form form,
                     struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;
+/* For who reads parts of the copy himself (chunk_reader): keeps the lease alive; after `why`
+ * remembers what was found, and goes over to a copy that did not fail at this chunk (from 1) yet.
+ * -1 with `why` when there is none, or another one would not help. One thread at a time. */
+void copy_reader_refresh(struct copy_reader *reader);
+int copy_reader_fail_over(struct copy_reader *reader, uint64_t chunk,
+                          struct err *why) MUST_USE;
 void copy_reader_close(struct copy_reader *reader); /* NULL-safe; ends the lease */
 
 #endif

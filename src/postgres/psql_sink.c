@@ -12,8 +12,6 @@
 
 struct psql_sink {
     struct child *child;
-    bool partial;   /* only some of the archive is wanted */
-    bool satisfied; /* pg_restore had all of it and ended well: the rest is not for it */
 };
 
 /* A plain dump is a script for psql. */
@@ -31,12 +29,6 @@ static void add_psql(struct strlist *argv, const struct psql_sink_spec *spec,
     strlist_add(argv, "--file=-"); /* messages carry line numbers */
 }
 
-static void add_each(struct strlist *argv, const char *option, const struct strlist *names)
-{
-    for (size_t i = 0; names != NULL && i < names->count; i++)
-        strlist_addf(argv, "--%s=%s", option, names->items[i]);
-}
-
 /* Of an archive pg_restore can leave parts out. */
 static void add_pg_restore(struct strlist *argv, const struct psql_sink_spec *spec,
                            const char *connection)
@@ -46,10 +38,6 @@ static void add_pg_restore(struct strlist *argv, const struct psql_sink_spec *sp
     strlist_add(argv, "--exit-on-error");
     strlist_add(argv, "--no-password");
     strlist_addf(argv, "--dbname=%s", connection);
-    add_each(argv, "table", spec->tables);
-    add_each(argv, "schema", spec->schemas);
-    if (spec->section != NULL)
-        strlist_addf(argv, "--section=%s", spec->section);
     if (spec->no_owner)
         strlist_add(argv, "--no-owner");
     if (spec->no_privileges)
@@ -82,32 +70,18 @@ struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err 
         return NULL;
     struct psql_sink *restore = memory_zalloc(sizeof *restore);
     restore->child = child;
-    /* Who wants a part may have had it before the archive ends. */
-    restore->partial =
-        spec->format == DUMP_CUSTOM &&
-        ((spec->tables != NULL && spec->tables->count > 0) ||
-         (spec->schemas != NULL && spec->schemas->count > 0) || spec->section != NULL);
     return restore;
 }
 
 int psql_sink_write(struct psql_sink *restore, const void *data, size_t size,
                     struct err *err)
 {
-    /* A program that ended well before it had all is satisfied with a part, if a part was
-     * what it was asked for; else something is wrong with one of the two. */
-    if (restore->satisfied || child_write(restore->child, data, size, err) == 0)
-        return 0;
-    restore->satisfied = restore->partial && child_status(restore->child) == 0;
-    if (!restore->satisfied)
-        return -1;
-    err_clear(err);
-    return 0;
+    return child_write(restore->child, data, size, err);
 }
 
-/* A satisfied one has been waited for already, by child_write. */
 int psql_sink_finish(struct psql_sink *restore, struct err *err)
 {
-    return restore->satisfied ? 0 : child_finish(restore->child, err);
+    return child_finish(restore->child, err);
 }
 
 void psql_sink_free(struct psql_sink *restore)

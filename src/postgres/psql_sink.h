@@ -22,11 +22,8 @@ struct psql_sink_spec {
     /* pg_dumpall's roles and tablespaces, plain: those that are there already (the
      * superuser always is) are passed over, whatever else fails is a failure in the end. */
     bool globals;
-    const struct strlist *tables;  /* custom only; may be NULL: --table */
-    const struct strlist *schemas; /* custom only; may be NULL: --schema */
-    const char *section;           /* NULL or pre-data|data|post-data; custom only */
-    bool no_owner;                 /* custom only */
-    bool no_privileges;            /* custom only */
+    bool no_owner;      /* custom only */
+    bool no_privileges; /* custom only */
     const struct programs *programs;
     const struct cancel *cancel; /* NULL: the root */
 };

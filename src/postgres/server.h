@@ -35,11 +35,12 @@ const char *server_host(const struct server *server); /* host or socket folder *
 const char *server_port(const struct server *server);
 const char *server_user(const struct server *server);
 
-/* What pg_dump's text does not hold of a database. Heap, may be NULL. Not kept: tablespace,
- * ICU rules. The comment is read in the encoding of the connected database, as pg_dump
+/* What pg_dump's text does not hold of a database. Heap, may be NULL. Not kept: tablespace.
+ * The comment is read in the encoding of the connected database, as pg_dump
  * --create reads it. */
 struct server_properties {
-    char *encoding, *collate, *ctype, *locale_provider, *icu_locale, *owner, *comment;
+    char *encoding, *collate, *ctype, *locale_provider, *icu_locale, *icu_rules, *owner,
+        *comment;
     bool is_template, allow_connections;
     int connection_limit;
     /* "ALTER DATABASE x SET …" pairs as "ROLE-or-empty\tname=value" */
@@ -83,9 +84,14 @@ int server_database_exists(struct server *server, const char *name, bool *exists
 int server_create_database(struct server *server, const char *name,
                            const struct server_properties *properties,
                            struct err *err) MUST_USE;
-/* After the restore: ALTER DATABASE … SET (per role too), rights, limits. What this server
- * refuses (a role or an extension is missing here) is logged as a warning; only a lost
+/* Before the restore, because content can depend on them: ALTER DATABASE … SET, per role too,
+ * but for those under which nobody could write (default_transaction_read_only, role). What this
+ * server refuses (a role or an extension is missing here) is logged as a warning; only a lost
  * connection is an error. */
+int server_apply_settings(struct server *server, const char *name,
+                          const struct server_properties *properties,
+                          struct err *err) MUST_USE;
+/* After it: the rest of the settings, rights, limits; the same about errors. */
 int server_apply_properties(struct server *server, const char *name,
                             const struct server_properties *properties,
                             struct err *err) MUST_USE;

@@ -1,7 +1,9 @@
 /*
- * Settings and rights of a restored database. The data is in by now, so that one that
- * cannot be applied (a role or an extension is missing here) is a warning that names it,
- * and the others follow.
+ * Settings and rights of a restored database. One that cannot be applied (a role or an extension
+ * is missing here) is no reason to restore nothing: a warning names it, and the others follow.
+ *
+ * Settings come before the content, which can depend on them (a time zone in a materialized
+ * view); only those under which the content could not be written come behind it.
  */
 #include "base/log.h"
 #include "base/memory.h"
@@ -76,14 +78,25 @@ static void take_element(const char **at, struct text *element)
     }
 }
 
+/* Would it keep the restore itself from writing? `role` makes every session another's. */
+static bool forbids_writing(const char *setting)
+{
+    static const char *const names[] = {"default_transaction_read_only=", "role="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (text_starts_with(setting, names[i]))
+            return true;
+    return false;
+}
+
+/* Those that may come before the content, or those that must come behind it. */
 static int apply_setting(struct server *server, const char *database, const char *entry,
-                         struct err *err)
+                         bool late, struct err *err)
 {
     const char *setting = find_setting(entry);
-    if (setting == NULL) {
+    if (setting == NULL && !late)
         log_warning("not applied: a setting that cannot be read");
+    if (setting == NULL || forbids_writing(setting) != late)
         return 0;
-    }
     char *role = memory_strndup(entry, (size_t)(setting - entry) - 1);
     char *name = memory_strndup(setting, strcspn(setting, "="));
     const char *value = setting + strlen(name) + 1;
@@ -223,13 +236,28 @@ static int apply_limits(struct server *server, const char *database,
     return result;
 }
 
+static int apply_settings(struct server *server, const char *database,
+                          const struct strlist *settings, bool late, struct err *err)
+{
+    for (size_t i = 0; i < settings->count; i++)
+        if (apply_setting(server, database, settings->items[i], late, err) < 0)
+            return -1;
+    return 0;
+}
+
+int server_apply_settings(struct server *server, const char *name,
+                          const struct server_properties *properties, struct err *err)
+{
+    if (apply_settings(server, name, &properties->settings, false, err) == 0)
+        return 0;
+    return err_context(err, "database \"%s\"", name);
+}
+
 int server_apply_properties(struct server *server, const char *name,
                             const struct server_properties *properties, struct err *err)
 {
-    int result = 0;
+    int result = apply_settings(server, name, &properties->settings, true, err);
     /* Limits last: they may shut everybody out, us too. */
-    for (size_t i = 0; i < properties->settings.count && result == 0; i++)
-        result = apply_setting(server, name, properties->settings.items[i], err);
     if (result == 0)
         result = apply_acl(server, name, &properties->acl, err);
     if (result == 0)

@@ -43,10 +43,16 @@ static void add_locale(struct server *server, struct text *sql,
         return;
     }
     add_option(server, sql, "LOCALE_PROVIDER", provider);
-    if (strcmp(provider, "icu") == 0)
+    if (strcmp(provider, "icu") == 0) {
         add_option(server, sql, "ICU_LOCALE", from->icu_locale);
-    else if (strcmp(provider, "builtin") == 0)
+        if (server_version(server) >= 160000)
+            add_option(server, sql, "ICU_RULES", from->icu_rules);
+        else if (from->icu_rules != NULL)
+            log_warning("the server knows no ICU rules: the new database sorts without "
+                        "those of its source");
+    } else if (strcmp(provider, "builtin") == 0) {
         add_option(server, sql, "BUILTIN_LOCALE", from->icu_locale);
+    }
 }
 
 static int add_owner(struct server *server, struct text *sql, const char *name,

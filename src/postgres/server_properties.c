@@ -11,9 +11,10 @@ static const struct locale_row {
     int from_version;
     const char *columns;
 } locale_rows[] = {
-    {170000, "d.datlocprovider, d.datlocale"},
-    {150000, "d.datlocprovider, d.daticulocale"},
-    {0, "'c'::pg_catalog.\"char\", NULL::pg_catalog.text"},
+    {170000, "d.datlocprovider, d.datlocale, d.daticurules"},
+    {160000, "d.datlocprovider, d.daticulocale, d.daticurules"},
+    {150000, "d.datlocprovider, d.daticulocale, NULL::pg_catalog.text"},
+    {0, "'c'::pg_catalog.\"char\", NULL::pg_catalog.text, NULL::pg_catalog.text"},
 };
 
 /* What one row of pg_database says. */
@@ -50,11 +51,12 @@ static int read_database(struct server *server, struct server_properties *out,
                                          : *provider == 'b' ? "builtin"
                                                             : "libc");
     out->icu_locale = server_take_value(row, 0, 4);
-    out->owner = server_take_value(row, 0, 5);
-    out->comment = server_take_value(row, 0, 6);
-    out->is_template = *PQgetvalue(row, 0, 7) == 't';
-    out->allow_connections = *PQgetvalue(row, 0, 8) == 't';
-    out->connection_limit = (int)strtol(PQgetvalue(row, 0, 9), NULL, 10);
+    out->icu_rules = server_take_value(row, 0, 5);
+    out->owner = server_take_value(row, 0, 6);
+    out->comment = server_take_value(row, 0, 7);
+    out->is_template = *PQgetvalue(row, 0, 8) == 't';
+    out->allow_connections = *PQgetvalue(row, 0, 9) == 't';
+    out->connection_limit = (int)strtol(PQgetvalue(row, 0, 10), NULL, 10);
     PQclear(row);
     return 0;
 }
@@ -106,6 +108,7 @@ void server_properties_release(struct server_properties *properties)
     free(properties->ctype);
     free(properties->locale_provider);
     free(properties->icu_locale);
+    free(properties->icu_rules);
     free(properties->owner);
     free(properties->comment);
     strlist_release(&properties->settings);

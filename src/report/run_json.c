@@ -17,15 +17,45 @@ json_t *run_json_copied(const struct catalog_artifact *artifact,
         "bytes", (json_int_t)result->bytes, "resumed_bytes", (json_int_t)result->resumed);
 }
 
+static json_t *lines(const struct strlist *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_bytes(list->items[i]));
+    return array;
+}
+
 json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms)
 {
     /* The target's name, which need not be that of the database that was backed up. */
-    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I}", "id", artifact->id,
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:o, s:o}", "id", artifact->id,
                      "source_database", json_bytes(artifact->database), "database",
                      json_bytes(done->database), "store", done->store, "raw_bytes",
                      (json_int_t)artifact->raw_bytes, "duration_ms",
-                     (json_int_t)duration_ms);
+                     (json_int_t)duration_ms, "left_out", lines(&done->left_out), "brought",
+                     lines(&done->brought));
+}
+
+json_t *run_json_listing(const struct catalog_artifact *artifact,
+                         const struct restore_listing *listing)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct restore_item *item = &listing->items[i];
+        json_t *rows = item->counted ? json_integer((json_int_t)item->rows) : json_null();
+        json_t *bytes =
+            item->counted ? json_integer((json_int_t)item->raw_bytes) : json_null();
+        json_array_append_new(items, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
+                                               "section", item->section, "type", item->type,
+                                               "schema", json_bytes(item->schema), "name",
+                                               json_bytes(item->name), "object",
+                                               json_bytes(item->object), "rows", rows,
+                                               "raw_bytes", bytes));
+    }
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "id", artifact->id, "database",
+                     json_bytes(artifact->database), "items", items, "left_out",
+                     lines(&listing->left_out), "brought", lines(&listing->brought));
 }
 
 json_t *run_json_fetched(const struct export_spec *spec, const char *store)

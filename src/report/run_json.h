@@ -18,10 +18,14 @@
 json_t *run_json_copied(const struct catalog_artifact *artifact,
                         const struct copy_artifact_spec *spec,
                         const struct copy_artifact_result *result) MUST_USE;
-/* {id,source_database,database,store,raw_bytes,duration_ms}: `database` is the target's, `store`
- * where the bytes came from. */
+/* {id,source_database,database,store,raw_bytes,duration_ms,left_out[],brought[]}: `database` is the
+ * target's, `store` where the bytes came from; the lists hold lines (backup/restore.h). */
 json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms) MUST_USE;
+/* {id,database,items[{section,type,schema,name,object,rows,raw_bytes}],left_out[],brought[]} of
+ * restore --list; rows and raw_bytes null where they are not counted. */
+json_t *run_json_listing(const struct catalog_artifact *artifact,
+                         const struct restore_listing *listing) MUST_USE;
 /* {id,database,store,output,form,bytes,sha256} of `fetch` into a file; form "stored" "decoded". */
 json_t *run_json_fetched(const struct export_spec *spec, const char *store) MUST_USE;
 /* {id,database,url,expires} */

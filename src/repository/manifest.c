@@ -144,6 +144,9 @@ static json_t *properties_value(const struct manifest_facts *facts)
         return json_null();
     json_t *object = json_object();
     set_fields(object, manifest_field_properties, properties);
+    /* Of one in a thousand databases; older versions read all the others. */
+    if (properties->icu_rules != NULL)
+        set(object, "icu_rules", json_bytes(properties->icu_rules));
     set(object, "is_template", json_boolean(properties->is_template));
     set(object, "allow_connections", json_boolean(properties->allow_connections));
     set(object, "connection_limit", json_integer(properties->connection_limit));

@@ -31,7 +31,8 @@
  *     index {key,bytes,sha256}                   null: none
  *     tags [{name,value}]
  *     filters [{name,value}]
- *     properties {...}                           of the database; null for globals
+ *     properties {...}                           of the database; null for globals; its
+ *                                                icu_rules only where there are some
  *     parts [{bytes,count}]                      runs of equal parts, in order: from them
  *                                                follow MD5 and ETag of a multipart object
  *     tables [{schema,name,rows,raw_bytes}]      rows null: not counted

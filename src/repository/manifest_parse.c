@@ -184,6 +184,7 @@ static void read_properties(struct json_reader *reader, struct manifest_facts *f
     facts->has_properties = true;
     json_reader_init(&properties, object, "manifest: properties", reader->err);
     read_fields(&properties, manifest_field_properties, out);
+    out->icu_rules = json_read_bytes(&properties, "icu_rules", true);
     out->is_template = json_read_bool(&properties, "is_template", false);
     out->allow_connections = json_read_bool(&properties, "allow_connections", false);
     out->connection_limit =

@@ -78,8 +78,6 @@ is "restore --create refuses a database that exists" "$status" 4
 run "$pgkeep" restore "$id" --to "dbname=nowhere"
 is "restore into no database" "$status" 4
 like "and says what to do" "$err" "--create"
-run "$pgkeep" restore "$id" --to "dbname=shop3" --table orders
-is "restore --table of a plain backup is refused" "$status" 2
 like "and says why" "$err" "custom"
 
 # --- without pgkeep

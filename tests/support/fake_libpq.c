@@ -153,8 +153,8 @@ void fake_libpq_serve(int version, uint64_t size)
     fake_libpq_answer("current_schemas(", 1, "{pg_catalog,public}", FAKE_LIBPQ_END);
     fake_libpq_answer("pg_database_size(", 1, bytes, FAKE_LIBPQ_END);
     fake_libpq_answer("SELECT datname, ", 4, "shop", "t", "-1", "f", FAKE_LIBPQ_END);
-    fake_libpq_answer("pg_encoding_to_char(d.encoding)", 10, "UTF8", "C.UTF-8", "C.UTF-8",
-                      "c", NULL, "keeper", NULL, "f", "t", "-1", FAKE_LIBPQ_END);
+    fake_libpq_answer("pg_encoding_to_char(d.encoding)", 11, "UTF8", "C.UTF-8", "C.UTF-8",
+                      "c", NULL, NULL, "keeper", NULL, "f", "t", "-1", FAKE_LIBPQ_END);
 }
 
 unsigned fake_libpq_asked(const char *match)

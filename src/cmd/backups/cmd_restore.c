@@ -26,6 +26,54 @@ static void report_done(const struct cmd_context *ctx,
     free(name);
 }
 
+static void add_printable_name(struct text *line, const char *name)
+{
+    if (name != NULL)
+        text_add_printable(line, name, strlen(name));
+}
+
+/* One line of the list: where, what, whose. */
+static void list_item(const struct restore_item *item)
+{
+    char size[32];
+    struct text line;
+    text_init(&line, 4096);
+    text_addf(&line, "%-9s  %s ", item->section, item->type);
+    add_printable_name(&line, item->object);
+    if (item->object != NULL && item->name != NULL)
+        text_add(&line, " of ");
+    if (item->schema != NULL && *item->schema != '\0') {
+        add_printable_name(&line, item->schema);
+        text_add_char(&line, '.');
+    }
+    add_printable_name(&line, item->name);
+    if (item->counted)
+        text_addf(&line, ": %llu, %s", (unsigned long long)item->rows,
+                  text_size(size, item->raw_bytes));
+    output_linef("%s", line.data);
+    text_release(&line);
+}
+
+/* --list: what a restore with these options would bring, and what not. */
+static int list(struct cmd_context *ctx, const struct restore_spec *spec, struct err *err)
+{
+    struct restore_listing listing;
+    if (restore_list(spec, &listing, err) < 0)
+        return -1;
+    if (ctx->settings->json) {
+        output_json(run_json_listing(spec->from.artifact, &listing));
+    } else {
+        for (size_t i = 0; i < listing.count; i++)
+            list_item(&listing.items[i]);
+        for (size_t i = 0; i < listing.brought.count; i++)
+            output_linef("comes along: %s", listing.brought.items[i]);
+        for (size_t i = 0; i < listing.left_out.count; i++)
+            output_linef("left out: %s", listing.left_out.items[i]);
+    }
+    restore_listing_release(&listing);
+    return 0;
+}
+
 /* The command line as a struct; how long it took is the person's time, so measured here. */
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
@@ -41,15 +89,21 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .schemas = config_args_list(ctx->args, "schema"),
         .section = config_args_text(ctx->args, "section"),
         .no_owner = config_args_flag(ctx->args, "no-owner"),
-        .no_privileges = config_args_flag(ctx->args, "no-privileges")};
+        .no_privileges = config_args_flag(ctx->args, "no-privileges"),
+        .disable_triggers = config_args_flag(ctx->args, "disable-triggers"),
+        .search_path = config_args_text(ctx->args, "search-path"),
+        .parallel = (unsigned)config_args_number(ctx->args, "parallel", 0)};
+    bool listed = config_args_flag(ctx->args, "list");
     char *store = NULL;
     int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0)
         result = cmd_store_name(ctx, session, &store, err);
     spec.from.store = store;
-    if (result == 0)
+    if (result == 0 && listed)
+        result = list(ctx, &spec, err);
+    else if (result == 0)
         result = restore_run(&spec, &done, err);
-    if (result == 0)
+    if (result == 0 && !listed)
         report_done(ctx, &artifact, &done, clock_monotonic_ms() - start);
     restore_done_release(&done);
     catalog_artifact_release(&artifact);
@@ -60,28 +114,36 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct session_spec spec = {.kind = "restore", .catalog = SESSION_WRITE};
-    if (config_args_number(ctx->args, "parallel", 1) > 1)
-        return err_set(err, ERR_USAGE,
-                       "--parallel: restores run on one connection in this version");
+    if (config_args_text(ctx->args, "to") == NULL && !config_args_flag(ctx->args, "list")) {
+        err_set(err, ERR_USAGE, "--to is missing");
+        return err_hint(err, "as --to 'host=db2 dbname=shop_restored'; --list needs none");
+    }
     return cmd_run_shown(ctx, &spec, work, err);
 }
 
 const struct command cmd_restore = {
     .name = "restore",
-    .usage = "ID --to CONNINFO [--create] [options]",
-    .summary = "bring a backup back into a database",
+    .usage = "ID --to CONNINFO [--create] [options] | ID --list [options]",
+    .summary = "bring a backup back into a database, all of it or a part",
     .about =
-        "Streams the backup into psql (plain) or pg_restore (custom), each chunk only\n"
-        "after its hash was right. The target must be empty of tables; with --create it\n"
-        "must not exist and is made like the source. Nothing is ever dropped. A restore\n"
-        "that fails leaves the target as far as it got, and says so.\n"
-        "--table, --schema, --section, --no-owner and --no-privileges work with backups\n"
-        "of format custom.\n"
+        "Each chunk is checked before the server sees it. The target must be empty of\n"
+        "tables; with --create it must not exist and is made like the source, with its\n"
+        "settings. Nothing is ever dropped. A restore that fails leaves the target as far\n"
+        "as it got, and says so.\n"
+        "--table and --schema take pg_dump's patterns: * and ?, schema.table, lower case\n"
+        "unless in double quotes; a bare name is looked for in every schema, and both\n"
+        "together choose the tables that fit both. A table comes with its rows, indexes,\n"
+        "constraints, triggers, policies, rights, comments, partitions, the sequences it\n"
+        "owns, and the types and functions without which it cannot be made. What hangs on\n"
+        "something that does not come is left out and named: foreign keys to other "
+        "tables,\n"
+        "views, triggers whose function is not there. Only the wanted tables are read.\n"
         "\n"
         "With a URL as --store neither a catalog nor a configuration is needed.\n"
         "\n"
         "  pgkeep restore latest:nightly --to \"host=db dbname=shop_copy\" --create\n"
-        "  pgkeep restore 01JD7XK2M4 --to dbname=scratch --table orders\n",
+        "  pgkeep restore 01JD7XK2M4 --to dbname=scratch --table 'sales.ord*'\n"
+        "  pgkeep restore 01JD7XK2M4 --list --schema sales\n",
     .min_args = 1,
     .max_args = 1,
     .run = run,

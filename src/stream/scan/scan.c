@@ -76,12 +76,11 @@ static const char *const unsafe_encodings[] = {
     "BIG5", "GB18030", "GBK", "JOHAB", "SHIFT_JIS_2004", "SJIS", "UHC",
 };
 
-/* By the first words of the statement; the first row that fits decides. */
-static enum section section_of_statement(const struct scan *scan)
+/* The first row that fits decides. */
+enum section scan_section(const struct head *head, enum section here)
 {
-    enum section here = scan->section;
     for (size_t i = 0; i < sizeof statement_kinds / sizeof *statement_kinds; i++) {
-        if (!head_matches(&scan->lexer.head, statement_kinds[i].head))
+        if (!head_matches(head, statement_kinds[i].head))
             continue;
         switch (statement_kinds[i].effect) {
         case STAYS:
@@ -147,7 +146,7 @@ static int on_statement(struct scan *scan, struct scan_span *span, struct err *e
         if (read_setting(scan, err) < 0)
             return -1;
     }
-    enum section section = section_of_statement(scan);
+    enum section section = scan_section(head, scan->section);
     /* The border behind a statement that begins a section is set by who cuts there: the one
      * to cut at lies in front of it. */
     scan->border_grows = true;

@@ -64,6 +64,8 @@ void scan_release(struct scan *scan);
  * hold quotes). */
 int scan_step(struct scan *scan, const unsigned char *data, size_t size,
               struct scan_span *span, struct err *err) MUST_USE;
+/* Which section a statement belongs to, by its first words and where it stands. */
+enum section scan_section(const struct head *head, enum section here);
 /* At the end of the input: whether it is a whole dump, to the last newline. */
 bool scan_ended_well(const struct scan *scan);
 

@@ -335,16 +335,12 @@ START_TEST(a_restore_tells_pg_restore_what_is_wanted)
 {
     struct err err = {0};
     struct text noted;
-    struct strlist tables = {0};
     struct programs programs = {.pg_restore = (char[]){FAKES "/pg_restore"}};
     set_log();
     setenv("FAKE_PG", "exit=0", 1);
-    strlist_add(&tables, "it's");
     struct psql_sink_spec spec = {.conninfo = "host=h dbname=d password=hunter2",
                                   .database = "other",
                                   .format = DUMP_CUSTOM,
-                                  .tables = &tables,
-                                  .section = "pre-data",
                                   .no_owner = true,
                                   .no_privileges = true,
                                   .programs = &programs};
@@ -352,13 +348,11 @@ START_TEST(a_restore_tells_pg_restore_what_is_wanted)
     ck_assert_int_eq(psql_sink_finish(restore, &err), 0);
     psql_sink_free(restore);
     read_log(&noted);
-    ck_assert_ptr_nonnull(strstr(
-        noted.data, "\n--table=it's\n--section=pre-data\n--no-owner\n--no-privileges\n"));
+    ck_assert_ptr_nonnull(strstr(noted.data, "\n--no-owner\n--no-privileges\n"));
     ck_assert_ptr_nonnull(
         strstr(noted.data, "\n--exit-on-error\n--no-password\n--dbname="));
     ck_assert_ptr_nonnull(strstr(noted.data, "dbname='other'"));
     ck_assert_ptr_nonnull(strstr(noted.data, "\nPGPASSWORD=hunter2\n"));
-    strlist_release(&tables);
     text_release(&noted);
 }
 END_TEST

@@ -46,17 +46,18 @@ static const struct {
     int version;
     const char *columns, *letter, *provider;
 } providers[] = {
-    {140010, "'c'::pg_catalog.\"char\", NULL::pg_catalog.text", "c", "libc"},
-    {150018, "d.datlocprovider, d.daticulocale", "i", "icu"},
-    {170004, "d.datlocprovider, d.datlocale", "b", "builtin"},
+    {140010, "'c'::pg_catalog.\"char\", NULL::pg_catalog.text, NULL", "c", "libc"},
+    {150018, "d.datlocprovider, d.daticulocale, NULL", "i", "icu"},
+    {160004, "d.datlocprovider, d.daticulocale, d.daticurules", "i", "icu"},
+    {170004, "d.datlocprovider, d.datlocale, d.daticurules", "b", "builtin"},
 };
 
 START_TEST(the_properties_are_read_as_each_version_keeps_them)
 {
     serve_version(providers[_i].version);
-    fake_libpq_answer("pg_encoding_to_char(d.encoding)", 10, "LATIN1", "C", "de_DE",
-                      providers[_i].letter, "und", "owner", "it's\na comment", "t", "f",
-                      "7", FAKE_LIBPQ_END);
+    fake_libpq_answer("pg_encoding_to_char(d.encoding)", 11, "LATIN1", "C", "de_DE",
+                      providers[_i].letter, "und", "& V < a", "owner", "it's\na comment",
+                      "t", "f", "7", FAKE_LIBPQ_END);
     fake_libpq_answer("pg_db_role_setting", 1, "\twork_mem=7MB", "app\tsearch_path=x",
                       FAKE_LIBPQ_END);
     fake_libpq_answer("d.datacl", 1, "=Tc/owner", "owner=CTc/owner", FAKE_LIBPQ_END);
@@ -67,6 +68,7 @@ START_TEST(the_properties_are_read_as_each_version_keeps_them)
     ck_assert_str_eq(properties.ctype, "de_DE");
     ck_assert_str_eq(properties.locale_provider, providers[_i].provider);
     ck_assert_str_eq(properties.icu_locale, "und");
+    ck_assert_str_eq(properties.icu_rules, "& V < a");
     ck_assert_str_eq(properties.owner, "owner");
     ck_assert_str_eq(properties.comment, "it's\na comment");
     ck_assert(properties.is_template);
@@ -80,7 +82,7 @@ END_TEST
 
 START_TEST(a_database_that_went_away_while_it_was_asked_is_an_error)
 {
-    fake_libpq_answer("pg_encoding_to_char(d.encoding)", 10, FAKE_LIBPQ_END);
+    fake_libpq_answer("pg_encoding_to_char(d.encoding)", 11, FAKE_LIBPQ_END);
     ck_assert_int_eq(server_properties(server, &properties, &err), -1);
     ck_assert_str_eq(err.text, "the database has been renamed or dropped");
 }
@@ -206,6 +208,14 @@ END_TEST
 
 /* ---- settings, rights, limits ---- */
 
+/* As a restore does: some before the content, the rest behind it. */
+static int apply(void)
+{
+    return server_apply_settings(server, "new", &properties, &err) < 0
+               ? -1
+               : server_apply_properties(server, "new", &properties, &err);
+}
+
 static const struct {
     const char *entry, *sql;
 } settings[] = {
@@ -227,8 +237,23 @@ static const struct {
 START_TEST(a_setting_comes_back_as_it_was_written)
 {
     strlist_add(&properties.settings, settings[_i].entry);
-    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(apply(), 0);
     ck_assert_str_eq(fake_libpq_last("ALTER "), settings[_i].sql);
+}
+END_TEST
+
+static const char *const late_settings[] = {"\tdefault_transaction_read_only=on",
+                                            "app\trole=other"};
+
+START_TEST(what_would_forbid_writing_is_set_behind_the_content)
+{
+    strlist_add(&properties.settings, late_settings[_i]);
+    strlist_add(&properties.settings, "\tTimeZone=Asia/Tokyo");
+    ck_assert_int_eq(server_apply_settings(server, "new", &properties, &err), 0);
+    ck_assert_uint_eq(fake_libpq_asked("ALTER "), 1);
+    ck_assert_uint_eq(fake_libpq_asked("\"TimeZone\" TO 'Asia/Tokyo'"), 1);
+    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_uint_eq(fake_libpq_asked("ALTER "), 2);
 }
 END_TEST
 
@@ -240,7 +265,7 @@ START_TEST(what_the_server_refuses_is_a_warning_and_the_rest_follows)
     strlist_add(&properties.settings, "\twork_mem=2");
     fake_libpq_fail("ALTER ROLE \"gone\"", "ERROR:  role \"gone\" does not exist");
     captured_begin();
-    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(apply(), 0);
     captured_end(&said);
     ck_assert_ptr_nonnull(
         strstr(said.data, "not applied: setting work_mem of role gone: "));
@@ -262,7 +287,7 @@ START_TEST(rights_are_given_one_by_one_with_their_grant_options)
     strlist_add(&properties.acl, "=Tc/owner");
     strlist_add(&properties.acl, "\"say \"\"x\"\"=\"=C*xc/owner");
     strlist_add(&properties.acl, "no aclitem");
-    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(apply(), 0);
     for (size_t i = 0; i < sizeof grants / sizeof *grants; i++)
         ck_assert_msg(fake_libpq_asked(grants[i]) == 1, "%s", grants[i]);
     ck_assert_uint_eq(fake_libpq_asked("GRANT "), 4);
@@ -271,18 +296,18 @@ END_TEST
 
 START_TEST(limits_come_back_and_defaults_are_left_alone)
 {
-    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(apply(), 0);
     ck_assert_uint_eq(fake_libpq_asked("ALTER DATABASE"), 0);
     ck_assert_uint_eq(fake_libpq_asked("REVOKE"), 0);
     properties.connection_limit = 7;
-    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(apply(), 0);
     ck_assert_str_eq(fake_libpq_last("ALTER DATABASE"),
                      "ALTER DATABASE \"new\" CONNECTION LIMIT 7 IS_TEMPLATE false "
                      "ALLOW_CONNECTIONS true");
     properties.connection_limit = -2;
     properties.is_template = true;
     properties.allow_connections = false;
-    ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(apply(), 0);
     ck_assert_str_eq(fake_libpq_last("ALTER DATABASE"),
                      "ALTER DATABASE \"new\" CONNECTION LIMIT -1 IS_TEMPLATE true "
                      "ALLOW_CONNECTIONS false");
@@ -301,7 +326,7 @@ START_TEST(a_lost_connection_is_an_error_wherever_it_happens)
         strlist_add(&properties.acl, "=c/owner");
         serve_version(150018);
         fake_libpq_lose_at(n);
-        ck_assert_int_eq(server_apply_properties(server, "new", &properties, &err), -1);
+        ck_assert_int_eq(apply(), -1);
         ck_assert_int_eq(err.kind, ERR_DATABASE);
         ck_assert_msg(text_starts_with(err.text, "database \"new\": "), "%s", err.text);
     }
@@ -326,6 +351,7 @@ int main(void)
     tcase_add_test(tcase, a_comment_that_is_refused_does_not_make_the_database_a_failure);
     tcase_add_loop_test(tcase, a_setting_comes_back_as_it_was_written, 0,
                         sizeof settings / sizeof *settings);
+    tcase_add_loop_test(tcase, what_would_forbid_writing_is_set_behind_the_content, 0, 2);
     tcase_add_test(tcase, what_the_server_refuses_is_a_warning_and_the_rest_follows);
     tcase_add_test(tcase, rights_are_given_one_by_one_with_their_grant_options);
     tcase_add_test(tcase, limits_come_back_and_defaults_are_left_alone);

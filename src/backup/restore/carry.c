@@ -1,0 +1,261 @@
+#include "backup/restore/carry.h"
+
+#include "base/memory.h"
+
+enum { SQL_MAX = 4 << 20 };
+
+#define PIECE_SIZE ((uint64_t)64 << 20) /* raw bytes of one COPY */
+
+/* ---- one statement ---- */
+
+/* The dump empties search_path, and bodies of functions with bare names find nothing then. */
+static int set_search_path(const struct carry_spec *spec, struct loader *loader,
+                           struct err *err)
+{
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    text_addf(&sql, "SET search_path = %s", spec->search_path);
+    int result = loader_statement(loader, sql.data, err);
+    text_release(&sql);
+    return result < 0 ? err_context(err, "--search-path") : 0;
+}
+
+int carry_statement(const struct carry_spec *spec, struct loader *loader,
+                    const struct statement *statement, struct err *err)
+{
+    if (statement->action == STATEMENT_STATE && spec->search_path != NULL &&
+        strstr(statement->text, "'search_path'") != NULL)
+        return set_search_path(spec, loader, err);
+    if (loader_statement(loader, statement->text, err) == 0)
+        return 0;
+    if (err->kind != ERR_CANCELLED) {
+        char *label = statement_label(statement);
+        err_context(err, "%s", label);
+        free(label);
+    }
+    return -1;
+}
+
+/* ---- rows by the index ---- */
+
+struct copying {
+    const struct chunk_place *places;
+    struct loader *loader;
+};
+
+static int put_chunk(void *context, size_t number, const unsigned char *data, size_t size,
+                     struct err *err)
+{
+    const struct copying *copying = context;
+    const struct index_range *rows = &copying->places[number].data;
+    if (rows->from > rows->to || rows->to > size)
+        return err_set(err, ERR_CORRUPT, "the rows of chunk %zu are not in it", number + 1);
+    return loader_copy_put(copying->loader, data + rows->from,
+                           (size_t)(rows->to - rows->from), err);
+}
+
+/* As the dump has it: the name and its columns, or none. */
+static void add_copy(struct text *sql, const struct dump_table *table)
+{
+    text_add(sql, "COPY ");
+    sql_name_add(sql, table->schema, table->name);
+    for (size_t i = 0; i < table->columns.count; i++) {
+        text_add(sql, i == 0 ? " (" : ", ");
+        sql_name_add(sql, NULL, table->columns.items[i]);
+    }
+    text_add(sql, table->columns.count > 0 ? ") FROM stdin" : " FROM stdin");
+}
+
+int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t first,
+               size_t count, struct err *err)
+{
+    size_t all;
+    const struct chunk_place *places = chunk_reader_chunks(spec->script->chunks, &all);
+    struct copying copying = {.places = places, .loader = loader};
+    struct chunk_sink sink = {.chunk = put_chunk, .context = &copying};
+    const struct dump_table *table = places[first].table;
+    uint64_t wanted = 0, got = 0;
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    add_copy(&sql, table);
+    for (size_t i = first; i < first + count; i++)
+        wanted += places[i].rows;
+    int result = loader_copy_begin(loader, sql.data, err);
+    if (result == 0)
+        result =
+            chunk_reader_run(spec->script->chunks, first, count, sink, spec->meter, err);
+    if (result == 0)
+        result = loader_copy_end(loader, &got, err);
+    /* A trigger or a rule may swallow rows; then the table is not what was backed up. */
+    if (result == 0 && got != wanted)
+        result = err_set(err, ERR_DATABASE, "%llu rows were sent, the server took %llu",
+                         (unsigned long long)wanted, (unsigned long long)got);
+    if (result == 0 && spec->meter != NULL)
+        atomic_fetch_add(&spec->meter->rows, got);
+    if (result < 0 && err->kind != ERR_CANCELLED) {
+        char *name = sql_name_text(table->schema, table->name);
+        err_context(err, "rows of %s, chunks %zu to %zu", name, first + 1, first + count);
+        free(name);
+    }
+    text_release(&sql);
+    return result;
+}
+
+size_t carry_piece(const struct script *script, size_t first, size_t count, uint64_t size)
+{
+    size_t all, taken = 0;
+    const struct chunk_place *places = chunk_reader_chunks(script->chunks, &all);
+    uint64_t bytes = 0;
+    /* A row may go through several chunks: those stay together. */
+    while (taken < count &&
+           (bytes < size || (places[first + taken].flags & CHUNK_CONTINUED) != 0)) {
+        bytes += places[first + taken].raw.to - places[first + taken].raw.from;
+        taken++;
+    }
+    return taken;
+}
+
+static int carry_table(const struct carry_spec *spec, struct loader *loader,
+                       const struct outline_rows *rows, struct err *err)
+{
+    for (size_t done = 0; done < rows->chunks;) {
+        size_t first = rows->first_chunk + done;
+        size_t piece = carry_piece(spec->script, first, rows->chunks - done, PIECE_SIZE);
+        if (carry_rows(spec, loader, first, piece, err) < 0)
+            return -1;
+        done += piece;
+    }
+    return 0;
+}
+
+/* ---- rows of an archive ---- */
+
+struct pouring {
+    const struct carry_spec *spec;
+    struct loader *loader;
+    size_t next; /* statement of the outline that comes next */
+    struct sql_name table;
+    bool copies; /* a COPY is open, and its rows are wanted */
+};
+
+/* The text once more, now with rows: statements of the outline come in its order, what lies
+ * between them belongs to the data. */
+static int pour_statement(void *context, struct statement *statement, struct err *err)
+{
+    struct pouring *pouring = context;
+    const struct script *script = pouring->spec->script;
+    const struct outline *outline = &script->outline;
+    bool taken;
+    int result = 0;
+    if (pouring->next < outline->count &&
+        strcmp(outline->items[pouring->next].text, statement->text) == 0)
+        taken = script->selection.statements[pouring->next++];
+    else
+        taken =
+            selection_takes(&script->selection, outline, pouring->spec->chosen, statement);
+    pouring->copies = taken && statement->action == STATEMENT_COPY;
+    if (pouring->copies) {
+        sql_name_set(&pouring->table, statement->of.schema, statement->of.name);
+        result = loader_copy_begin(pouring->loader, statement->text, err);
+    } else if (taken && statement->action != STATEMENT_COPY) {
+        result = carry_statement(pouring->spec, pouring->loader, statement, err);
+    }
+    statement_release(statement);
+    return result;
+}
+
+static int pour_rows(void *context, const void *data, size_t size, struct err *err)
+{
+    struct pouring *pouring = context;
+    return pouring->copies ? loader_copy_put(pouring->loader, data, size, err) : 0;
+}
+
+static int pour_end(void *context, uint64_t rows, struct err *err)
+{
+    struct pouring *pouring = context;
+    uint64_t got = 0;
+    if (!pouring->copies)
+        return 0;
+    pouring->copies = false;
+    int result = loader_copy_end(pouring->loader, &got, err);
+    if (result == 0 && got != rows)
+        result = err_set(err, ERR_DATABASE, "%llu rows were sent, the server took %llu",
+                         (unsigned long long)rows, (unsigned long long)got);
+    if (result == 0 || err->kind == ERR_CANCELLED)
+        return result;
+    char *name = sql_name_text(pouring->table.schema, pouring->table.name);
+    err_context(err, "rows of %s", name);
+    free(name);
+    return -1;
+}
+
+static int carry_archive(const struct carry_spec *spec, struct loader *loader,
+                         struct err *err)
+{
+    struct pouring pouring = {.spec = spec, .loader = loader};
+    struct splitter_sink sink = {.statement = pour_statement,
+                                 .rows = pour_rows,
+                                 .rows_end = pour_end,
+                                 .context = &pouring};
+    struct splitter *splitter = splitter_new(&sink);
+    int result = script_pour_archive(spec->script, splitter, false, spec->meter, err);
+    if (result == 0 && pouring.next < spec->script->outline.count)
+        result = err_set(err, ERR_SYSTEM,
+                         "pg_restore wrote the archive's text in two different ways");
+    splitter_free(splitter);
+    sql_name_release(&pouring.table);
+    return result;
+}
+
+/* ---- all of it ---- */
+
+/* Statements and rows in the order of the dump. */
+static int carry_plain(const struct carry_spec *spec, struct loader *loader,
+                       struct err *err)
+{
+    const struct script *script = spec->script;
+    const struct outline *outline = &script->outline;
+    size_t rows = 0;
+    for (size_t i = 0; i <= outline->count; i++) {
+        for (; rows < outline->rows_count && outline->rows[rows].behind == i; rows++)
+            if (script->selection.rows[rows] &&
+                carry_table(spec, loader, &outline->rows[rows], err) < 0)
+                return -1;
+        if (i < outline->count && script->selection.statements[i] &&
+            carry_statement(spec, loader, &outline->items[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Schemas that the dump does not make, because every new database has them. */
+static int make_schemas(const struct carry_spec *spec, struct loader *loader,
+                        struct err *err)
+{
+    const struct strlist *schemas = &spec->script->selection.schemas;
+    for (size_t i = 0; i < schemas->count; i++) {
+        char *name = sql_name_text(NULL, schemas->items[i]);
+        char *sql = memory_format("CREATE SCHEMA %s", name);
+        int result = loader_statement(loader, sql, err);
+        free(sql);
+        free(name);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int carry_out(const struct carry_spec *spec, struct err *err)
+{
+    struct loader *loader = loader_open(&spec->target, err);
+    if (loader == NULL)
+        return -1;
+    int result = make_schemas(spec, loader, err);
+    if (result == 0)
+        result = spec->script->chunks != NULL ? carry_plain(spec, loader, err)
+                                              : carry_archive(spec, loader, err);
+    if (result == 0 && spec->target.fast)
+        result = loader_flush(loader, err);
+    loader_free(loader);
+    return result;
+}

@@ -1,0 +1,37 @@
+/*
+ * carry - a script carried out in a database: its statements in order and its rows, by one
+ * session.
+ *
+ * Nothing but what the selection takes is read or sent. Each COPY is checked against the rows
+ * that the index counted. Errors name the statement, or table and chunk. parallel.h does the same
+ * with several sessions.
+ */
+#ifndef PGKEEP_BACKUP_RESTORE_CARRY_H
+#define PGKEEP_BACKUP_RESTORE_CARRY_H
+
+#include "backup/restore/script.h"
+#include "postgres/restore/loader.h"
+
+struct carry_spec {
+    struct script *script;
+    const struct selection_spec *chosen;
+    struct loader_spec target;
+    const char *search_path; /* instead of the dump's empty one; NULL: that one */
+    struct meter *meter;     /* may be NULL */
+};
+
+int carry_out(const struct carry_spec *spec, struct err *err) MUST_USE;
+
+/* ---- the pieces of it, for parallel.h ---- */
+
+/* One statement; `context` of the error says which. */
+int carry_statement(const struct carry_spec *spec, struct loader *loader,
+                    const struct statement *statement, struct err *err) MUST_USE;
+/* `count` chunks of one table, from a border on, in one COPY. */
+int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t first,
+               size_t count, struct err *err) MUST_USE;
+/* How many of these chunks (of one table, from a border on) make a piece of about `size` raw
+ * bytes that ends at a border. */
+size_t carry_piece(const struct script *script, size_t first, size_t count, uint64_t size);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * Statements name what they belong to in several ways: a table directly, an index by its own
+ * name, a sequence by the table that owns it. All of that is known only when the last statement
+ * was read, so it is resolved then.
+ */
+#include "backup/restore/outline.h"
+
+#include "base/memory.h"
+
+void outline_add(struct outline *outline, struct statement *statement)
+{
+    memory_grow(&outline->items, &outline->capacity, outline->count + 1,
+                sizeof *outline->items);
+    outline->items[outline->count++] = *statement;
+    *statement = (struct statement){0};
+}
+
+struct outline_rows *outline_add_rows(struct outline *outline, const char *schema,
+                                      const char *name)
+{
+    memory_grow(&outline->rows, &outline->rows_capacity, outline->rows_count + 1,
+                sizeof *outline->rows);
+    struct outline_rows *rows = &outline->rows[outline->rows_count++];
+    *rows = (struct outline_rows){.relation = OUTLINE_NONE, .behind = outline->count};
+    sql_name_set(&rows->name, schema, name);
+    return rows;
+}
+
+/* Made at its first mention; the CREATE, wherever it stands, says what it is. */
+static size_t add_relation(struct outline *outline, const struct sql_name *name,
+                           const char *type, bool created)
+{
+    size_t at = outline_relation(outline, name);
+    if (at == OUTLINE_NONE) {
+        memory_grow(&outline->relations, &outline->relation_capacity,
+                    outline->relation_count + 1, sizeof *outline->relations);
+        at = outline->relation_count++;
+        outline->relations[at] = (struct outline_relation){
+            .name = *name, .type = type, .parent = OUTLINE_NONE, .owner = OUTLINE_NONE};
+        (void)sql_map_add(&outline->relation_map, name->schema, name->name, at);
+    }
+    if (created) {
+        /* A view that is made twice (a stand-in first) keeps its first kind. */
+        if (!outline->relations[at].created)
+            outline->relations[at].type = type;
+        outline->relations[at].created = true;
+    }
+    return at;
+}
+
+static void add_object(struct outline *outline, const struct statement *statement)
+{
+    const struct sql_name *name = &statement->of;
+    if (outline_object(outline, name) != OUTLINE_NONE)
+        return;
+    memory_grow(&outline->objects, &outline->object_capacity, outline->object_count + 1,
+                sizeof *outline->objects);
+    outline->objects[outline->object_count] =
+        (struct outline_object){.name = *name, .type = statement->type};
+    (void)sql_map_add(&outline->object_map, name->schema, name->name,
+                      outline->object_count++);
+}
+
+/* What the dump makes. */
+static void find_made(struct outline *outline, const struct statement *statement)
+{
+    const struct sql_name *of = &statement->of;
+    if (of->name == NULL)
+        return;
+    if (statement->subject == STATEMENT_OF_OBJECT && statement->action == STATEMENT_CREATE)
+        add_object(outline, statement);
+    else if (statement->subject == STATEMENT_OF_RELATION &&
+             statement->action == STATEMENT_CREATE)
+        (void)add_relation(outline, of, statement->type, true);
+    else if (statement->action == STATEMENT_SEQUENCE_SET)
+        (void)add_relation(outline, of, "sequence", false);
+    else if (statement->action == STATEMENT_ROWS || statement->action == STATEMENT_COPY)
+        (void)add_relation(outline, of, "table", false);
+    /* An identity's sequence is made by the statement that makes the identity. */
+    if (statement->action == STATEMENT_DEFAULT && statement->other.name != NULL)
+        (void)add_relation(outline, &statement->other, "sequence", true);
+}
+
+/* How it hangs together: partitions, owned sequences, indexes. */
+static void find_ties(struct outline *outline, const struct statement *statement)
+{
+    const struct sql_name *other = &statement->other;
+    size_t of = outline_relation(outline, &statement->of);
+    if (statement->subject != STATEMENT_OF_RELATION || of == OUTLINE_NONE)
+        return;
+    size_t to = other->name != NULL ? outline_relation(outline, other) : OUTLINE_NONE;
+    if (statement->action == STATEMENT_ATTACH)
+        outline->relations[of].parent = to;
+    if (statement->action == STATEMENT_OWNED_BY)
+        outline->relations[of].owner = to;
+    if (statement->action == STATEMENT_DEFAULT && to != OUTLINE_NONE)
+        outline->relations[to].owner = of;
+    if (statement->action != STATEMENT_ADD && statement->action != STATEMENT_FOREIGN_KEY)
+        return;
+    /* Indexes lie in the schema of their table; extended statistics wherever they like. */
+    if (other->name != NULL && statement->action == STATEMENT_ADD)
+        (void)sql_map_add(&outline->index_map, other->schema, other->name, of);
+    else if (statement->object.name != NULL)
+        (void)sql_map_add(&outline->index_map, statement->of.schema, statement->object.name,
+                          of);
+}
+
+void outline_resolve(struct outline *outline)
+{
+    for (size_t i = 0; i < outline->count; i++)
+        find_made(outline, &outline->items[i]);
+    for (size_t i = 0; i < outline->rows_count; i++)
+        outline->rows[i].relation =
+            add_relation(outline, &outline->rows[i].name, "table", false);
+    for (size_t i = 0; i < outline->count; i++)
+        find_ties(outline, &outline->items[i]);
+}
+
+size_t outline_relation(const struct outline *outline, const struct sql_name *name)
+{
+    size_t *at = name->name != NULL
+                     ? sql_map_find(&outline->relation_map, name->schema, name->name)
+                     : NULL;
+    return at != NULL ? *at : OUTLINE_NONE;
+}
+
+size_t outline_object(const struct outline *outline, const struct sql_name *name)
+{
+    size_t *at = name->name != NULL
+                     ? sql_map_find(&outline->object_map, name->schema, name->name)
+                     : NULL;
+    return at != NULL ? *at : OUTLINE_NONE;
+}
+
+size_t outline_relation_of(const struct outline *outline, const struct statement *statement)
+{
+    if (statement->subject == STATEMENT_OF_RELATION)
+        return outline_relation(outline, &statement->of);
+    if (statement->subject != STATEMENT_OF_INDEX || statement->of.name == NULL)
+        return OUTLINE_NONE;
+    size_t *at =
+        sql_map_find(&outline->index_map, statement->of.schema, statement->of.name);
+    return at != NULL ? *at : OUTLINE_NONE;
+}
+
+void outline_release(struct outline *outline)
+{
+    for (size_t i = 0; i < outline->count; i++)
+        statement_release(&outline->items[i]);
+    for (size_t i = 0; i < outline->rows_count; i++)
+        sql_name_release(&outline->rows[i].name);
+    free(outline->items);
+    free(outline->rows);
+    free(outline->relations);
+    free(outline->objects);
+    sql_map_release(&outline->relation_map);
+    sql_map_release(&outline->object_map);
+    sql_map_release(&outline->index_map);
+    *outline = (struct outline){0};
+}

@@ -1,0 +1,289 @@
+/*
+ * Members of the stored object can be decoded each by itself, and the index says where they
+ * begin: a run of chunks is one ranged request, decoded as it comes and cut where the index
+ * says. After a failure reading goes on with the chunk that was not whole, from another copy.
+ */
+#include "copy/chunk_reader.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "repository/repository_object.h"
+
+#include <pthread.h>
+
+enum { PIECE = 1 << 20, CHUNK_MAX = 1 << 30, INDEX_MAX = 1 << 30 };
+
+#define THE_INDEX (UINT64_MAX - 1) /* for copy_reader_fail_over: no chunk, its index */
+
+struct chunk_reader {
+    struct copy_reader *from;
+    enum codec_kind codec;
+    struct chunk_place *places;
+    size_t count, capacity;
+    pthread_mutex_t lock; /* guards `from`: which copy is read, its lease, the catalog */
+};
+
+/* ---- the index ---- */
+
+/* The table of the chunk before, where it is the same: names are kept once. */
+static const struct dump_table *table_of(const struct chunk_reader *reader,
+                                         struct index_entry *entry)
+{
+    if (entry->table == NULL)
+        return NULL;
+    const struct dump_table *last =
+        reader->count > 0 ? reader->places[reader->count - 1].table : NULL;
+    if (last != NULL && strcmp(last->schema, entry->schema) == 0 &&
+        strcmp(last->name, entry->table) == 0 &&
+        entry->columns.count == last->columns.count) {
+        bool same = true;
+        for (size_t i = 0; same && i < last->columns.count; i++)
+            same = strcmp(last->columns.items[i], entry->columns.items[i]) == 0;
+        if (same)
+            return last;
+    }
+    return dump_table_new(entry->schema, entry->table, &entry->columns);
+}
+
+/* To its end: it may be cut. Its raw bytes must be those of the artifact. */
+static int parse_index(struct chunk_reader *reader, const struct text *index,
+                       uint64_t raw_bytes, struct err *err)
+{
+    struct index_entry entry = {0};
+    struct index_reader *lines = index_reader_new(index->data, index->length, err);
+    int got = lines ? 1 : -1;
+    while (got == 1 && (got = index_reader_next(lines, &entry, err)) == 1) {
+        if (entry.raw.to - entry.raw.from > CHUNK_MAX)
+            got = err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
+                          (unsigned long long)(entry.raw.to - entry.raw.from));
+        memory_grow(&reader->places, &reader->capacity, reader->count + 1,
+                    sizeof *reader->places);
+        struct chunk_place place = {.section = entry.section,
+                                    .table = table_of(reader, &entry),
+                                    .rows = entry.rows,
+                                    .raw = entry.raw,
+                                    .stored = entry.stored,
+                                    .data = entry.data,
+                                    .flags = entry.flags};
+        memcpy(place.sha256, entry.sha256, SHA256_SIZE);
+        reader->places[reader->count++] = place;
+        index_entry_release(&entry);
+    }
+    index_reader_free(lines);
+    uint64_t end = reader->count > 0 ? reader->places[reader->count - 1].raw.to : 0;
+    if (got == 0 && end != raw_bytes)
+        return err_set(err, ERR_CORRUPT, "the chunk index is that of %llu bytes, not %llu",
+                       (unsigned long long)end, (unsigned long long)raw_bytes);
+    return got;
+}
+
+static void forget_places(struct chunk_reader *reader)
+{
+    const struct dump_table *last = NULL;
+    for (size_t i = 0; i < reader->count; i++) {
+        struct dump_table *table = NULL;
+        memcpy(&table, &reader->places[i].table, sizeof table);
+        if (table != last)
+            dump_table_release(table);
+        last = table;
+    }
+    free(reader->places);
+    reader->places = NULL;
+    reader->count = reader->capacity = 0;
+}
+
+/* Of the copy that is read now, compared with what the manifest says of it. */
+static int read_index(struct chunk_reader *reader, const struct catalog_artifact *artifact,
+                      struct err *err)
+{
+    const struct catalog_copy *copy = copy_reader_copy(reader->from);
+    struct repository *repository = copy_reader_repository(reader->from);
+    struct repository_manifest found;
+    struct text index;
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    bool absent = copy->index_key == NULL;
+    text_init(&index, INDEX_MAX);
+    int result = repository_require_manifest(repository->store, artifact->id, &found, err);
+    if (result == 0 && !absent)
+        result = store_get(repository->store, copy->index_key, &index, &absent, err);
+    if (result == 0 && absent)
+        result = err_set(err, ERR_NOT_FOUND, "%s has no chunk index", artifact->id);
+    if (result == 0) {
+        digest_sha256(index.data, index.length, sum);
+        digest_hex(sum, SHA256_SIZE, hex);
+        if (!text_equal(hex, found.manifest.facts.index_sha256))
+            result = err_set(err, ERR_CORRUPT,
+                             "SHA-256 of the chunk index is not what the "
+                             "manifest says");
+    }
+    if (result == 0)
+        result = parse_index(reader, &index, artifact->raw_bytes, err);
+    repository_manifest_release(&found);
+    text_release(&index);
+    if (result < 0)
+        forget_places(reader);
+    return result;
+}
+
+struct chunk_reader *chunk_reader_open(struct copy_reader *from, struct err *err)
+{
+    const struct catalog_artifact *artifact = copy_reader_artifact(from);
+    struct chunk_reader *reader = memory_zalloc(sizeof *reader);
+    reader->from = from;
+    pthread_mutex_init(&reader->lock, NULL);
+    int result = 0;
+    if (!codec_from_name(artifact->compression, &reader->codec))
+        result =
+            err_set(err, ERR_CORRUPT, "unknown compression \"%s\"", artifact->compression);
+    while (result == 0 && (result = read_index(reader, artifact, err)) < 0)
+        if (copy_reader_fail_over(from, THE_INDEX, err) < 0)
+            break;
+        else
+            result = 0;
+    if (result == 0 && reader->count > 0)
+        return reader;
+    chunk_reader_close(reader);
+    return NULL;
+}
+
+const struct chunk_place *chunk_reader_chunks(const struct chunk_reader *reader,
+                                              size_t *count)
+{
+    *count = reader->count;
+    return reader->places;
+}
+
+void chunk_reader_close(struct chunk_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    forget_places(reader);
+    pthread_mutex_destroy(&reader->lock);
+    free(reader);
+}
+
+/* ---- chunks ---- */
+
+/* What is asked for, and how far it has come. */
+struct run {
+    struct chunk_reader *reader;
+    struct chunk_sink sink;
+    struct meter *meter;
+    size_t at, end;        /* chunk that is being filled, and where to stop */
+    unsigned char *buffer; /* of it */
+    size_t capacity, filled;
+    bool sink_failed; /* the error is not the store's */
+};
+
+/* The chunk is whole: right or not? */
+static int pass_on(struct run *run, struct err *err)
+{
+    const struct chunk_place *place = &run->reader->places[run->at];
+    unsigned char is[SHA256_SIZE];
+    digest_sha256(run->buffer, run->filled, is);
+    if (memcmp(is, place->sha256, SHA256_SIZE) != 0)
+        return err_set(err, ERR_CORRUPT, "chunk %zu is not what was stored (SHA-256)",
+                       run->at + 1);
+    if (run->meter != NULL)
+        atomic_fetch_add(&run->meter->raw_bytes, run->filled);
+    run->sink_failed =
+        run->sink.chunk(run->sink.context, run->at, run->buffer, run->filled, err) != 0;
+    if (run->sink_failed)
+        return -1;
+    run->at++;
+    run->filled = 0;
+    return 0;
+}
+
+/* Decoded bytes, cut where the index says. */
+static int take_raw(void *context, const void *data, size_t size, struct err *err)
+{
+    struct run *run = context;
+    const unsigned char *from = data;
+    while (size > 0) {
+        if (run->at == run->end)
+            return err_set(err, ERR_CORRUPT, "there is more than the chunk index knows");
+        const struct chunk_place *place = &run->reader->places[run->at];
+        size_t wanted = (size_t)(place->raw.to - place->raw.from);
+        if (wanted > run->capacity) {
+            unsigned char *larger = memory_try(wanted, err);
+            if (larger == NULL)
+                return -1;
+            if (run->filled > 0)
+                memcpy(larger, run->buffer, run->filled);
+            free(run->buffer);
+            run->buffer = larger;
+            run->capacity = wanted;
+        }
+        size_t room = wanted - run->filled;
+        size_t now = size < room ? size : room;
+        memcpy(run->buffer + run->filled, from, now);
+        run->filled += now;
+        from += now;
+        size -= now;
+        if (run->filled == wanted && pass_on(run, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* One ranged request from the chunk that is lacking to the last one. */
+static int download(struct run *run, struct repository *repository, const char *key,
+                    struct err *err)
+{
+    const struct chunk_place *places = run->reader->places;
+    uint64_t from = places[run->at].stored.from, to = places[run->end - 1].stored.to;
+    struct stream_sink raw = {.write = take_raw, .context = run};
+    struct unstream *decoder = unstream_new(run->reader->codec, raw, err);
+    unsigned char *piece = memory_try(PIECE, err);
+    struct store_download *download =
+        decoder && piece && to > from
+            ? store_download_begin(repository->store, key, from, to - from, err)
+            : NULL;
+    ssize_t got = download != NULL ? 1 : -1;
+    while (got > 0 && (got = store_download_read(download, piece, PIECE, err)) > 0) {
+        if (run->meter != NULL)
+            atomic_fetch_add(&run->meter->stored_bytes, (uint64_t)got);
+        if (unstream_push(decoder, piece, (size_t)got, err) < 0)
+            got = -1;
+    }
+    if (got == 0 && unstream_finish(decoder, err) < 0)
+        got = -1;
+    if (got == 0 && run->at < run->end)
+        got = err_set(err, ERR_CORRUPT, "it ends in chunk %zu", run->at + 1);
+    store_download_free(download);
+    unstream_free(decoder);
+    free(piece);
+    return got < 0 ? -1 : 0;
+}
+
+int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
+                     struct chunk_sink sink, struct meter *meter, struct err *err)
+{
+    struct run run = {
+        .reader = reader, .sink = sink, .meter = meter, .at = first, .end = first + count};
+    int result = count > 0 ? -1 : 0;
+    while (run.at < run.end) {
+        pthread_mutex_lock(&reader->lock);
+        struct repository *repository = copy_reader_repository(reader->from);
+        const struct catalog_copy *copy = copy_reader_copy(reader->from);
+        copy_reader_refresh(reader->from);
+        pthread_mutex_unlock(&reader->lock);
+        run.filled = 0;
+        result = download(&run, repository, copy->key, err);
+        if (result == 0 || run.sink_failed)
+            break;
+        /* Another thread may have gone over to another copy already: then that one first. */
+        pthread_mutex_lock(&reader->lock);
+        bool moved = copy_reader_copy(reader->from) != copy;
+        if (moved)
+            err_clear(err);
+        bool on = moved || copy_reader_fail_over(reader->from, run.at + 1, err) == 0;
+        pthread_mutex_unlock(&reader->lock);
+        if (!on)
+            break;
+    }
+    free(run.buffer);
+    return result;
+}
