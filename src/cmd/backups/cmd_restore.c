@@ -115,7 +115,7 @@ static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct session_spec spec = {.kind = "restore", .catalog = SESSION_WRITE};
     if (config_args_text(ctx->args, "to") == NULL && !config_args_flag(ctx->args, "list")) {
-        err_set(err, ERR_USAGE, "--to is missing");
+        err_set(err, ERR_USAGE, "restore needs --to CONNINFO");
         return err_hint(err, "as --to 'host=db2 dbname=shop_restored'; --list needs none");
     }
     return cmd_run_shown(ctx, &spec, work, err);

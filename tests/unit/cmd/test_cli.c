@@ -122,7 +122,7 @@ static const struct {
     {"list --yes", "--yes"},
     {"show", "an argument is missing: usage: pgkeep show"},
     {"show a b", "unexpected argument \"b\""},
-    {"restore", "restore needs --to CONNINFO"},
+    {"restore x", "restore needs --to CONNINFO"},
     {"restore --to dbname=x", "an argument is missing"},
     {"fetch", "an argument is missing"},
     {"delete", "an argument is missing"},

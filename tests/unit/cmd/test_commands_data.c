@@ -333,10 +333,10 @@ START_TEST(restore_brings_it_into_a_database)
     runf("restore %s --to dbname=scratch --store offsite --json", id);
     has_all("", "id database store raw_bytes duration_ms");
     has("store", "offsite");
-    runf("restore %s --to dbname=scratch --parallel 4", id);
-    expect(2, "", "one connection in this version");
-    runf("restore %s --to dbname=scratch --table t", id);
-    expect(2, "", "custom");
+    runf("restore %s --to dbname=scratch --table nowhere", id);
+    expect(1, "", "no table of the backup fits \"nowhere\"");
+    runf("restore %s --list --json", id);
+    has_all("", "id database items left_out brought");
     setenv("FAKE_PG", "version=16.3 bytes=100 say=psql:+error:+disk exit=3", 1);
     runf("restore %s --to dbname=scratch", id);
     expect(4, "", "disk");

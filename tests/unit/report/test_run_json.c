@@ -45,7 +45,8 @@ START_TEST(what_was_done_with_one_artifact_is_a_document)
     assert_document(run_json_restored(&artifact, &done, 41),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"source_database\":"
                     "\"shop\",\"database\":\"sh\\\"op\","
-                    "\"store\":\"nas\",\"raw_bytes\":5000,\"duration_ms\":41}");
+                    "\"store\":\"nas\",\"raw_bytes\":5000,\"duration_ms\":41,\"left_out\":["
+                    "],\"brought\":[]}");
     assert_document(run_json_verified(&artifact, &copy, &found),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
                     "\"store\":\"nas\",\"level\":\"full\",\"result\":\"damaged\","
