@@ -29,6 +29,7 @@ struct field {
             sizeof(((struct s3_answer *)0)->member)                                        \
     }
 
+/* What is read of a head. Names are compared in any case (RFC 9110, 5.1): proxies change it. */
 static const struct field fields[] = {
     FIELD("date", FIELD_HTTP_DATE, date),
     FIELD("last-modified", FIELD_HTTP_DATE, modified),
@@ -58,6 +59,7 @@ static bool read_number(const char **text, uint64_t *out)
     const char *at = *text;
     *out = 0;
     for (; *at >= '0' && *at <= '9'; at++) {
+        /* With room for any digit, so the last values before the limit are refused, too. */
         if (*out > (UINT64_MAX - 9) / 10)
             return false;
         *out = *out * 10 + (uint64_t)(*at - '0');
@@ -77,6 +79,7 @@ static void set_text(char *out, size_t size, const char *value)
         memcpy(out, value, length + 1);
 }
 
+/* Each kind is copied as bytes, as the table knows members by their place alone. */
 static void set_field(struct s3_answer *answer, const struct field *field,
                       const char *value)
 {
@@ -102,6 +105,7 @@ static void set_field(struct s3_answer *answer, const struct field *field,
         if (clock_parse(value, &seconds, &ignored) == 0)
             memcpy(place, &seconds, sizeof seconds);
         return;
+    /* A delete marker is "true", a legal hold "ON". */
     case FIELD_ON: {
         bool on = strcasecmp(value, "true") == 0 || strcasecmp(value, "ON") == 0;
         memcpy(place, &on, sizeof on);
@@ -122,6 +126,7 @@ static void set_range(struct s3_answer *answer, const char *value)
     if (!read_number(&value, &first) || *value++ != '-' || !read_number(&value, &last) ||
         *value++ != '/' || !read_number(&value, &total) || *value != '\0')
         return;
+    /* Bytes beyond the object, or a range from behind to front: the header means nothing. */
     if (first > last || last >= total)
         return;
     answer->has_range = true;
@@ -130,6 +135,7 @@ static void set_range(struct s3_answer *answer, const char *value)
     answer->range_total = total;
 }
 
+/* What belongs to the request and not to one answer stays. */
 void s3_answer_clear(struct s3_answer *answer)
 {
     struct s3_answer kept = {.uncertain = answer->uncertain,
@@ -140,12 +146,14 @@ void s3_answer_clear(struct s3_answer *answer)
 
 void s3_answer_header(struct s3_answer *answer, const char *name, const char *value)
 {
+    /* The one that is three numbers. */
     if (strcasecmp(name, "content-range") == 0)
         set_range(answer, value);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcasecmp(fields[i].name, name) != 0)
             continue;
         set_field(answer, &fields[i], value);
+        /* 0 is a length like any other, so that there was one is noted beside it. */
         if (fields[i].offset == offsetof(struct s3_answer, length))
             answer->has_length = true;
     }
@@ -161,6 +169,8 @@ void s3_answer_head(struct s3_answer *answer, int status, CURL *easy)
         s3_answer_header(answer, header->name, header->value);
 }
 
+/* A code that is cut would be another code, a message that is cut still says something. What a
+ * header said first stays. */
 static int read_error(void *context, const char *path, const char *text, struct err *err)
 {
     struct s3_answer *answer = context;
@@ -191,6 +201,7 @@ bool s3_answer_error(struct s3_answer *answer, const char *data, size_t size)
 
 int64_t s3_answer_retry_after_ms(const struct s3_answer *answer)
 {
+    /* In milliseconds, and a day at most, as of the usual header. */
     if (answer->amz_retry_after > 0)
         return answer->amz_retry_after < 86400000 ? (int64_t)answer->amz_retry_after
                                                   : 86400000;

@@ -18,6 +18,8 @@ enum {
     SMALL_BODY = 1 << 20,
 };
 
+/* All that goes out but the signature's own. The question for the region takes none of the
+ * request's: they are of an object. */
 static void add_headers(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
@@ -29,6 +31,7 @@ static void add_headers(struct s3_task *task)
         return;
     for (size_t i = 0; i < request->headers.count; i++)
         strlist_add(&task->lines, request->headers.items[i]);
+    /* For every body: a service that compares it refuses what the line has damaged. */
     if ((request->digests.known & DIGESTS_MD5) != 0)
         strlist_addf(&task->lines, "Content-MD5: %s",
                      digest_base64(request->digests.md5, MD5_SIZE, md5));
@@ -55,6 +58,7 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
         headers[i].name = copies.items[i];
         headers[i].value = colon + 1 + strspn(colon + 1, " ");
     }
+    /* With the time as the service sees it: its clock decides whether a signature is too old. */
     struct s3_sign_request request = {.credentials = &task->signed_with,
                                       .method = task->exchange.method,
                                       .host = uri->host,
@@ -69,10 +73,12 @@ static int sign(struct s3_task *task, const struct s3_uri *uri, const char *regi
     int result = s3_sign(s3_client_signer(task->client), &request, &task->lines, err);
 
     free(headers);
+    /* A key of SSE-C may be among them. */
     strlist_wipe(&copies);
     return result;
 }
 
+/* Where this attempt goes, and the proof that it is ours. */
 static int address_and_sign(struct s3_task *task, struct err *err)
 {
     struct s3_request *request = task->request;
@@ -88,6 +94,7 @@ static int address_and_sign(struct s3_task *task, struct err *err)
         s3_uri_init(&uri, &task->redirect, false, NULL, NULL);
     }
 
+    /* The same text is signed and sent. */
     text_init(&query, 16 << 10);
     if (task->discovering)
         text_add(&query, "location=");
@@ -118,15 +125,18 @@ static void set_limits(struct s3_task *task)
         task->retry.started_ms + task->retry.budget_ms - s3_client_now(task->client);
     int64_t connect = task->client->engine->connect_timeout_ms;
     int64_t stall = at_least(left / 1000, LEAST_STALL_SECONDS);
+    /* The last try, which begins at the very end, has a second. */
     left = at_least(left, 1000);
     exchange->connect_timeout_ms = left < connect ? left : connect;
     exchange->stall_seconds = stall < STALL_SECONDS ? stall : STALL_SECONDS;
     exchange->least_speed = LEAST_SPEED;
     exchange->timeout_ms = left;
+    /* A service that puts an object together is silent for minutes, and not dead. */
     if (request->long_running) {
         exchange->stall_seconds = LONG_STALL_SECONDS;
         exchange->least_speed = 1;
     }
+    /* What may take its time by right is bounded by its speed alone. */
     if (request->long_running || request->body_size > SMALL_BODY || request->out != NULL ||
         request->buffer != NULL)
         exchange->timeout_ms = 0;
@@ -161,6 +171,7 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     if (task->received > request->last - request->first)
         task->received = 0;
 
+    /* The region is asked for by GET whatever the request is: the answer needs a body. */
     exchange->method = task->discovering ? "GET" : request->method;
     exchange->body = task->discovering ? NULL : request->body;
     exchange->body_size = task->discovering ? 0 : request->body_size;
@@ -171,6 +182,7 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     exchange->context = task;
     set_limits(task);
 
+    /* Headers last, when all that may take some away is known; then keys, address, signature. */
     if (engine->no_extensions && request->optional_headers)
         s3_attempt_drop_optional_headers(request);
     add_headers(task);
@@ -182,6 +194,7 @@ int s3_attempt_prepare(struct s3_task *task, struct err *err)
     return 0;
 }
 
+/* Wiped: signatures and tokens stand in the lines. */
 void s3_attempt_release(struct s3_task *task)
 {
     strlist_wipe(&task->lines);

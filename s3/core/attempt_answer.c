@@ -17,12 +17,14 @@ static bool is_success(const struct s3_answer *answer)
 
 /* ---- while it runs: on the engine's thread, called by curl ---- */
 
+/* curl then ends the exchange with an error of its own; ours is the one that counts. */
 static bool refuse(struct s3_task *task, const char *why)
 {
     task->refused = why;
     return false;
 }
 
+/* Before a byte of it is taken: the range that was asked for, of the object that was begun. */
 static bool check_range(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
@@ -36,12 +38,14 @@ static bool check_range(struct s3_task *task)
     } else {
         if (answer->status != 206 || !answer->has_range)
             return refuse(task, "the service sent something else than the range asked for");
+        /* Its end may be the object's: whoever asked did not have to know the size. */
         uint64_t end =
             request->last < answer->range_total ? request->last : answer->range_total - 1;
         if (answer->range_first != request->first + task->received ||
             answer->range_last != end)
             return refuse(task, "the service sent another range than the one asked for");
     }
+    /* Then also what came before is worth nothing: from the first byte, of the new object. */
     if (!same) {
         task->received = 0;
         return refuse(task, "the object was replaced while it was read");
@@ -56,6 +60,7 @@ bool s3_attempt_head(void *context, int status, CURL *easy)
     struct s3_answer *answer = &task->request->answer;
     s3_answer_head(answer, status, easy);
     task->head_complete = true;
+    /* Refusals have documents, no ranges. */
     return !task->request->ranged || task->discovering || !is_success(answer) ||
            check_range(task);
 }
@@ -73,6 +78,7 @@ bool s3_attempt_body(void *context, const void *data, size_t size)
         task->received += size;
         return true;
     }
+    /* A document for the caller. That it has no end is final: it would be as large again. */
     if (request->out != NULL && !task->discovering && is_success(&request->answer)) {
         text_add_bytes(request->out, data, size);
         if (!request->out->overflowed)
@@ -98,6 +104,7 @@ static bool check_root(struct s3_task *task, struct s3_verdict *verdict,
     char root[64];
     const char *data = request->out->data + task->out_start;
     size_t size = request->out->length - task->out_start;
+    /* Its code is classified as that of any refusal, whatever the status says. */
     if (s3_answer_error(&request->answer, data, size)) {
         *verdict = s3_error_of_answer(request->answer.status, request->answer.code);
         return false;
@@ -148,11 +155,14 @@ static bool check_body(struct s3_task *task, struct s3_verdict *verdict,
     return false;
 }
 
+/* A 2xx is an answer only when nothing contradicts it: all of the body went out, and what came
+ * back is whole and what was asked for. */
 static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
                           const char **message)
 {
     struct s3_request *request = task->request;
     struct s3_answer *answer = &request->answer;
+    /* Nobody can have stored what was not sent (curl takes an early 200 for an end). */
     if (task->exchange.sent != request->body_size) {
         *message = "it had not read the whole body";
         *verdict = s3_error_of_answer(200, "");
@@ -165,6 +175,7 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
         *verdict = s3_error_of_answer(answer->status, answer->code);
         return false;
     }
+    /* Content-Length bounds one exchange; a range may have come in several. */
     if (request->ranged && answer->has_range &&
         task->received != answer->range_last + 1 - request->first) {
         *message = "fewer bytes came than in the range it named";
@@ -173,6 +184,7 @@ static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
     }
     if (request->expect_etag && !check_body(task, verdict, message))
         return false;
+    /* To the caller the range is one, however often it was cut. */
     answer->received =
         request->out != NULL ? request->out->length - task->out_start : task->received;
     if (request->ranged && answer->has_range)
@@ -201,10 +213,12 @@ static struct s3_verdict classify_failure(struct s3_task *task)
     const struct s3_answer *answer = &request->answer;
     struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);
     int64_t off = answer->date != 0 ? answer->date - s3_client_time(task->client) : 0;
-    /* HEAD has no <Error>: that the region is wrong shows in a header alone. */
+    /* HEAD has no <Error>: that the region is wrong shows in a header alone, or not at all, and
+     * then the question for it does. */
     if (answer->status == 400 && answer->code[0] == '\0' && !task->discovered &&
         strcmp(request->method, "HEAD") == 0)
         verdict.class_ = S3_CLASS_REDIRECT;
+    /* A service may say AccessDenied where it is the clock; Date tells. */
     else if (answer->status == 403 && (off > SKEW_SECONDS || off < -SKEW_SECONDS))
         verdict.class_ = S3_CLASS_CLOCK;
     /* Another writer of the key is at it, whatever a service calls it: a matter of time, and no
@@ -221,6 +235,7 @@ bool s3_attempt_classify(struct s3_task *task, struct s3_verdict *verdict,
     struct s3_request *request = task->request;
     struct s3_answer *answer = &request->answer;
     CURLcode code = task->exchange.code;
+    /* Whatever ended it: an <Error> that came says more than curl does. */
     (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
 
     /* Our own callbacks ended it: what came was wrong. */
@@ -250,6 +265,8 @@ bool s3_attempt_classify(struct s3_task *task, struct s3_verdict *verdict,
     if (is_success(answer))
         return check_success(task, verdict, message);
 
+    /* A refusal that the caller counts with is its answer, unless another try may do better, or
+     * it speaks of the bucket and not of the key. */
     *verdict = classify_failure(task);
     bool accepted = false;
     for (int i = 0; i < S3_ACCEPT_MAX; i++)

@@ -15,6 +15,7 @@ static bool repair_body(struct s3_task *task)
     struct s3_request *request = task->request;
     static const char *const condition[] = {"If-None-Match:"};
     unsigned char md5[MD5_SIZE];
+    /* Of a range whose bytes cannot be trusted nothing is kept. */
     if (task->refused != NULL)
         task->received = 0;
     if ((request->digests.known & DIGESTS_MD5) != 0) {
@@ -35,6 +36,7 @@ static bool repair_body(struct s3_task *task)
 static bool set_region(struct s3_engine *engine, const char *region)
 {
     bool changed = false;
+    /* It becomes part of a signature, and of Amazon's host name. */
     if (!s3_region_is_valid(region))
         return false;
     pthread_mutex_lock(&engine->lock);
@@ -45,6 +47,7 @@ static bool set_region(struct s3_engine *engine, const char *region)
     if (s3_endpoint_set_region(&engine->endpoint, region))
         changed = true;
     pthread_mutex_unlock(&engine->lock);
+    /* Requests under way that are refused for the old one see that it is no longer the same. */
     engine->region_version += changed;
     return changed;
 }
@@ -56,6 +59,8 @@ static bool follow_location(struct s3_task *task)
     struct s3_endpoint target;
     struct err ignored = {0};
     char *location = memory_strdup(task->request->answer.location);
+    /* Its query would be signed for us; ours is put behind it again. Only a whole URL says which
+     * host is meant. */
     location[strcspn(location, "?#")] = '\0';
     bool absolute =
         text_starts_with(location, "http://") || text_starts_with(location, "https://");
@@ -65,6 +70,7 @@ static bool follow_location(struct s3_task *task)
     if (!parsed)
         return false;
     pthread_mutex_lock(&engine->lock);
+    /* Below the endpoint, and never from TLS to plain http. */
     bool may = s3_endpoint_may_follow(&engine->endpoint, target.host) &&
                (target.tls || !engine->tls);
     pthread_mutex_unlock(&engine->lock);
@@ -90,6 +96,7 @@ static bool repair_region(struct s3_task *task)
     if (set_region(engine, answer->bucket_region) ||
         task->region_version != engine->region_version || follow_location(task))
         return true;
+    /* Asked once for a request; a second refusal is the service's word. */
     if (task->discovered)
         return false;
     task->before = *answer;
@@ -122,6 +129,7 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
     struct s3_engine *engine = task->client->engine;
     int status = task->request->answer.status;
     switch (class_) {
+    /* For all requests that follow. Without a Date nothing is known that would help. */
     case S3_CLASS_CLOCK: {
         pthread_mutex_lock(&engine->lock);
         bool known = engine->clock_known;
@@ -129,6 +137,7 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
         pthread_mutex_unlock(&engine->lock);
         return known;
     }
+    /* Only if they still are those that were refused: another request may have been faster. */
     case S3_CLASS_CREDENTIALS:
         s3_credentials_invalidate(engine->credentials, &task->signed_with);
         return true;
@@ -137,6 +146,7 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
     case S3_CLASS_REDIRECT:
         return repair_region(task);
     case S3_CLASS_FEATURE:
+        /* 417: a proxy that knows no Expect. From now on bodies go out unasked. */
         if (status != 501) {
             engine->no_expect = true;
             return true;
@@ -146,6 +156,7 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
                         "any more; set its provider");
         engine->no_extensions = true;
         return true;
+    /* A connection that failed once is not tried twice; the next takes another address. */
     case S3_CLASS_TRANSIENT:
     case S3_CLASS_NAME:
         task->fresh = true;

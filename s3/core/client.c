@@ -13,10 +13,10 @@
 #include "s3/core/engine.h"
 
 enum {
-    CONNECTIONS = 16,
+    CONNECTIONS = 16, /* as many parts are in flight at most by default */
     MAX_CONNECTIONS = 256,
     CONNECT_TIMEOUT_MS = 10000,
-    RETRANSMITTED_ALLOWED = 1 << 30,
+    RETRANSMITTED_ALLOWED = 1 << 30, /* bytes lost before anybody hears of it */
 };
 
 void s3_config_init(struct s3_config *config)
@@ -60,6 +60,7 @@ static int find_region(struct s3_engine *engine, const struct s3_config *config,
         return -1;
     if (engine->region == NULL)
         engine->region = memory_strdup(engine->provider.region);
+    /* What most services sign with; where it is wrong, the first answer corrects it. */
     if (engine->region == NULL)
         engine->region = memory_strdup("us-east-1");
     if (s3_region_is_valid(engine->region))
@@ -80,6 +81,7 @@ static int find_provider(struct s3_engine *engine, const struct s3_config *confi
         row = s3_provider_find("aws", err);
     if (row == NULL)
         return -1;
+    /* A copy, as the configuration may know better. */
     engine->provider = *row;
     atomic_init(&engine->row, &engine->provider);
     engine->guesses = config->provider == NULL && strcmp(row->name, "other") == 0;
@@ -90,6 +92,7 @@ static int find_provider(struct s3_engine *engine, const struct s3_config *confi
     return 0;
 }
 
+/* Endpoint, provider, region, and back to the endpoint: the order at the top of this file. */
 static int set_address(struct s3_engine *engine, const struct s3_config *config,
                        struct err *err)
 {
@@ -110,6 +113,7 @@ static int set_address(struct s3_engine *engine, const struct s3_config *config,
          s3_endpoint_aws(engine->region, fips, dualstack, &engine->endpoint, err) < 0))
         return -1;
 
+    /* Before any key is looked for: over plain http none would be sent. */
     engine->tls = engine->endpoint.tls;
     if (s3_endpoint_check_secure(&engine->endpoint, config->allow_insecure, err) < 0)
         return -1;
@@ -135,6 +139,7 @@ static char *clean_prefix(const char *prefix)
 {
     if (prefix == NULL)
         return memory_strdup("");
+    /* A key that began with a slash would be another key, and `p` must not match `p2/`. */
     prefix += strspn(prefix, "/");
     size_t length = strlen(prefix);
     while (length > 0 && prefix[length - 1] == '/')
@@ -172,6 +177,7 @@ static int open_credentials(struct s3_engine *engine, const struct s3_config *co
     return engine->credentials != NULL ? 0 : -1;
 }
 
+/* The window is wide open at first; memory and throttling narrow what is in flight. */
 static int open_http(struct s3_engine *engine, const struct s3_config *config,
                      const char *ca_file, struct err *err)
 {
@@ -197,6 +203,7 @@ static int open_http(struct s3_engine *engine, const struct s3_config *config,
     return engine->http != NULL ? 0 : -1;
 }
 
+/* Also one that was opened by half: what was not made is NULL. */
 static void free_engine(struct s3_engine *engine)
 {
     /* The thread that renews calls keys_changed, so it ends before what that wakes does. */
@@ -217,6 +224,7 @@ static void free_engine(struct s3_engine *engine)
     free(engine);
 }
 
+/* Nothing is sent yet: what can be wrong with a configuration alone is found here. */
 static struct s3_engine *open_engine(const struct s3_config *config, struct err *err)
 {
     struct s3_engine *engine = memory_zalloc(sizeof *engine);
@@ -227,6 +235,7 @@ static struct s3_engine *open_engine(const struct s3_config *config, struct err 
     engine->bucket = memory_strdup(config->bucket);
     engine->prefix = clean_prefix(config->prefix);
     engine->cancel = config->cancel;
+    /* Real chance, waits and time; a test puts others there before the first request. */
     engine->hooks = (struct s3_test_hooks){random_bits, same_delay, monotonic,
                                            RETRANSMITTED_ALLOWED, NULL};
     engine->connect_timeout_ms =
@@ -268,6 +277,7 @@ void s3_client_free(struct s3_client *client)
 {
     if (client == NULL)
         return;
+    /* The handles made of it are gone by now: they borrow the engine. */
     if (client->owns_engine)
         free_engine(client->engine);
     free(client);

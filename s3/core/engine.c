@@ -28,6 +28,7 @@ enum {
 
 /* ---- the end of a request ---- */
 
+/* With the lock held; wakes whoever waits for it, or for its group to be empty. */
 static void unlink_task(struct s3_engine *engine, struct s3_task *task)
 {
     struct s3_task **place = &engine->tasks;
@@ -44,6 +45,7 @@ static void finish(struct s3_task *task, const struct err *err)
     struct s3_request *request = task->request;
     s3_attempt_release(task);
     task->state = S3_DONE;
+    /* Somebody waits: the task is his, with what came of it. */
     if (request->on_done == NULL) {
         pthread_mutex_lock(&engine->lock);
         unlink_task(engine, task);
@@ -61,6 +63,7 @@ static void finish(struct s3_task *task, const struct err *err)
     s3_task_free(task);
 }
 
+/* The noun of its errors: "part 7", or PUT "p/data/x". */
 static void describe(const struct s3_client *client, const struct s3_request *request,
                      struct text *out)
 {
@@ -79,6 +82,7 @@ static void describe(const struct s3_client *client, const struct s3_request *re
     free(name);
 }
 
+/* One sentence of all that is known: what, which answer, how many tries. */
 static void explain(const struct s3_client *client, const struct s3_request *request,
                     const struct s3_verdict *verdict, const char *message, struct err *err)
 {
@@ -113,6 +117,7 @@ int s3_request_fail(const struct s3_client *client, const struct s3_request *req
     return -1;
 }
 
+/* A failure of our own (memory, a ceiling) has its words already and lacks the noun only. */
 static void fail(struct s3_task *task, const struct s3_verdict *verdict,
                  const char *message)
 {
@@ -131,6 +136,7 @@ static void fail(struct s3_task *task, const struct s3_verdict *verdict,
 
 /* ---- after an attempt ---- */
 
+/* From the Date of every answer: whoever deletes by age must know how far the clocks are apart. */
 static void note_clock(struct s3_engine *engine, int64_t date)
 {
     pthread_mutex_lock(&engine->lock);
@@ -162,6 +168,7 @@ static void recognise(struct s3_engine *engine, const char *server)
     engine->guesses = false;
 }
 
+/* The window is the whole client's: what throttles one request throttles all. */
 static void note_window(struct s3_task *task, bool throttled)
 {
     struct s3_engine *engine = task->client->engine;
@@ -192,6 +199,7 @@ static void log_retry(struct s3_task *task, const char *message, int64_t delay)
         text_add_printable(&why, message, strlen(message));
     log_debug("%s: try %u: %s; again in %lld ms", what.data, answer->tries, why.data,
               (long long)delay);
+    /* The wait ahead counts: one that is told to wait a minute is in trouble now. */
     if (engine->trouble_ms == 0)
         engine->trouble_ms = now;
     if (!engine->warned && now + delay - engine->trouble_ms >= TROUBLE_MS) {
@@ -234,22 +242,24 @@ static bool repeat(struct s3_task *task, enum s3_class class_, const char *messa
     struct s3_engine *engine = task->client->engine;
     struct s3_test_hooks *hooks = &engine->hooks;
     int64_t now = s3_client_now(task->client);
-    int64_t after = s3_answer_retry_after_ms(&task->request->answer);
     int64_t delay = 0;
+    /* Is there time for another, and would it go better? */
     task->retry.reached = engine->reached;
     task->retry.attempt_ms = task->attempt_ms;
+    task->retry.after_ms = s3_answer_retry_after_ms(&task->request->answer);
     if (task->request->no_retry ||
-        !s3_retry_next(&task->retry, class_, now, after, hooks->random(hooks->context),
-                       &delay) ||
+        !s3_retry_next(&task->retry, class_, now, hooks->random(hooks->context), &delay) ||
         !s3_attempt_repair(task, class_))
         return false;
     log_retry(task, message, delay);
+    /* In the order of submission again, when it is due. */
     s3_attempt_release(task);
     task->due_ms = now + hooks->delay(hooks->context, delay);
     task->state = S3_QUEUED;
     return true;
 }
 
+/* What an attempt of the request itself has brought: the answer, another try, or the end. */
 static void classify(struct s3_task *task)
 {
     struct s3_request *request = task->request;
@@ -266,6 +276,8 @@ static void classify(struct s3_task *task)
     }
     if (verdict.class_ == S3_CLASS_THROTTLE)
         note_window(task, true);
+    /* Kept for good: a later, clear answer may be the echo of this one. Reading changes nothing,
+     * however often it is done. */
     if (verdict.uncertain && strcmp(request->method, "GET") != 0 &&
         strcmp(request->method, "HEAD") != 0)
         request->answer.uncertain = true;
@@ -287,6 +299,7 @@ static void note_location(struct s3_task *task)
         s3_xml_find(&(struct s3_xml){body->data, body->length, "LocationConstraint"}, "",
                     &found, &ignored) < 0)
         return;
+    /* "EU" and nothing are what was there before regions had names (API_GetBucketLocation). */
     const char *region = found;
     if (strcmp(found, "EU") == 0)
         region = "eu-west-1";
@@ -296,6 +309,7 @@ static void note_location(struct s3_task *task)
     free(found);
 }
 
+/* The question for the region has been answered, one way or another: back to the request. */
 static void discovered(struct s3_task *task)
 {
     struct s3_answer *answer = &task->request->answer;
@@ -320,6 +334,7 @@ static void discovered(struct s3_task *task)
             class_ = S3_CLASS_REDIRECT;
         repaired = s3_attempt_repair(task, class_);
     }
+    /* Nothing new: the first refusal is what the user is told, not that of our question. */
     if (!repaired) {
         *answer = task->before;
         struct s3_verdict verdict = s3_error_of_answer(answer->status, answer->code);
@@ -331,6 +346,7 @@ static void discovered(struct s3_task *task)
     task->due_ms = 0;
 }
 
+/* s3_exchange.on_end. */
 static void attempt_ended(void *context, struct s3_exchange *exchange)
 {
     struct s3_task *task = context;
@@ -367,6 +383,7 @@ static void attempt_ended(void *context, struct s3_exchange *exchange)
 
 /* ---- a turn ---- */
 
+/* QUEUED -> RUNNING. What goes wrong before a byte is sent ends here. */
 static void start(struct s3_task *task)
 {
     struct s3_engine *engine = task->client->engine;
@@ -383,6 +400,7 @@ static void start(struct s3_task *task)
             task->retry.budget_ms = CLEANING_MS;
     }
     task->state = S3_RUNNING;
+    /* The question for the region is no try of it. */
     if (!task->discovering)
         request->answer.tries++;
     if (s3_attempt_prepare(task, &err) < 0) {
@@ -397,6 +415,7 @@ static void start(struct s3_task *task)
     s3_http_start(engine->http, &task->exchange);
 }
 
+/* Cancelled, or its group is. What is on its way may arrive all the same. */
 static void give_up(struct s3_task *task)
 {
     struct s3_engine *engine = task->client->engine;
@@ -445,6 +464,7 @@ static struct s3_task *next_task(struct s3_engine *engine, bool *ends)
     return task;
 }
 
+/* How long curl may wait for traffic before something has to be looked at. */
 static int64_t time_to_next(struct s3_engine *engine)
 {
     int64_t wait = NOTHING_DUE_MS;
@@ -465,6 +485,7 @@ int64_t s3_engine_turn(void *context)
 {
     struct s3_engine *engine = context;
     bool ends = false;
+    /* Anew from the front each time: an end may submit, free or cancel others. */
     for (struct s3_task *task; (task = next_task(engine, &ends)) != NULL;) {
         if (ends)
             give_up(task);

@@ -16,6 +16,9 @@ static const char check_rights[] =
     "check the rights of the access key for this bucket and prefix";
 static const char check_bucket[] = "create the bucket, or check its name and the endpoint";
 static const char check_time[] = "set this machine's clock";
+static const char check_region[] = "check the region";
+static const char check_region_and_endpoint[] = "check the region and the endpoint";
+static const char renew_token[] = "renew the session token";
 
 struct curl_row {
     int code;
@@ -57,6 +60,7 @@ struct s3_verdict s3_error_of_curl(int curl_code)
         if (row->code == curl_code)
             return (struct s3_verdict){row->class_, row->kind, row->uncertain, row->hint};
     }
+    /* What curl may say in years to come: uncertain, as that errs on the safe side. */
     return (struct s3_verdict){S3_CLASS_PERMANENT, ERR_SYSTEM, true, NULL};
 }
 
@@ -93,24 +97,20 @@ static const struct code_row code_rows[] = {
     {"BandwidthLimitExceeded", S3_CLASS_THROTTLE, ERR_TRANSIENT, NULL},
     {"RequestTimeTooSkewed", S3_CLASS_CLOCK, ERR_DENIED, check_time},
     {"RequestExpired", S3_CLASS_CLOCK, ERR_DENIED, check_time},
-    {"ExpiredToken", S3_CLASS_CREDENTIALS, ERR_DENIED, "renew the session token"},
-    {"ExpiredTokenException", S3_CLASS_CREDENTIALS, ERR_DENIED, "renew the session token"},
-    {"TokenRefreshRequired", S3_CLASS_CREDENTIALS, ERR_DENIED, "renew the session token"},
+    {"ExpiredToken", S3_CLASS_CREDENTIALS, ERR_DENIED, renew_token},
+    {"ExpiredTokenException", S3_CLASS_CREDENTIALS, ERR_DENIED, renew_token},
+    {"TokenRefreshRequired", S3_CLASS_CREDENTIALS, ERR_DENIED, renew_token},
     {"InvalidToken", S3_CLASS_CREDENTIALS, ERR_DENIED, "check the session token"},
     {"BadDigest", S3_CLASS_DAMAGED, ERR_CORRUPT, NULL},
     {"InvalidDigest", S3_CLASS_DAMAGED, ERR_CORRUPT, NULL},
     {"XAmzContentSHA256Mismatch", S3_CLASS_DAMAGED, ERR_CORRUPT, NULL},
     {"XAmzContentChecksumMismatch", S3_CLASS_DAMAGED, ERR_CORRUPT, NULL},
-    {"PermanentRedirect", S3_CLASS_REDIRECT, ERR_STORE,
-     "check the region and the endpoint"},
-    {"TemporaryRedirect", S3_CLASS_REDIRECT, ERR_STORE,
-     "check the region and the endpoint"},
-    {"Redirect", S3_CLASS_REDIRECT, ERR_STORE, "check the region and the endpoint"},
-    {"AuthorizationHeaderMalformed", S3_CLASS_REDIRECT, ERR_CONFIG, "check the region"},
-    {"AuthorizationQueryParametersError", S3_CLASS_REDIRECT, ERR_CONFIG,
-     "check the region"},
-    {"IllegalLocationConstraintException", S3_CLASS_REDIRECT, ERR_CONFIG,
-     "check the region"},
+    {"PermanentRedirect", S3_CLASS_REDIRECT, ERR_STORE, check_region_and_endpoint},
+    {"TemporaryRedirect", S3_CLASS_REDIRECT, ERR_STORE, check_region_and_endpoint},
+    {"Redirect", S3_CLASS_REDIRECT, ERR_STORE, check_region_and_endpoint},
+    {"AuthorizationHeaderMalformed", S3_CLASS_REDIRECT, ERR_CONFIG, check_region},
+    {"AuthorizationQueryParametersError", S3_CLASS_REDIRECT, ERR_CONFIG, check_region},
+    {"IllegalLocationConstraintException", S3_CLASS_REDIRECT, ERR_CONFIG, check_region},
     {"AccessDenied", S3_CLASS_PERMANENT, ERR_DENIED, check_rights},
     {"AllAccessDisabled", S3_CLASS_PERMANENT, ERR_DENIED, check_rights},
     {"AccountProblem", S3_CLASS_PERMANENT, ERR_DENIED, NULL},
@@ -143,8 +143,8 @@ struct status_row {
 /* For codes that are not in the table, and for answers without one. The first that fits. */
 static const struct status_row status_rows[] = {
     {200, 299, S3_CLASS_TRANSIENT, ERR_TRANSIENT, true, NULL},
-    {301, 302, S3_CLASS_REDIRECT, ERR_STORE, false, "check the region and the endpoint"},
-    {307, 308, S3_CLASS_REDIRECT, ERR_STORE, false, "check the region and the endpoint"},
+    {301, 302, S3_CLASS_REDIRECT, ERR_STORE, false, check_region_and_endpoint},
+    {307, 308, S3_CLASS_REDIRECT, ERR_STORE, false, check_region_and_endpoint},
     {401, 401, S3_CLASS_PERMANENT, ERR_DENIED, false, "check the credentials"},
     {403, 403, S3_CLASS_PERMANENT, ERR_DENIED, false, check_rights},
     {404, 404, S3_CLASS_PERMANENT, ERR_NOT_FOUND, false, NULL},
@@ -168,6 +168,7 @@ static bool is_uncertain(enum s3_class class_, int status)
 
 struct s3_verdict s3_error_of_answer(int status, const char *code)
 {
+    /* The code first: services differ in the status they put it under. */
     for (size_t i = 0; *code != '\0' && i < sizeof code_rows / sizeof code_rows[0]; i++) {
         const struct code_row *row = &code_rows[i];
         if (strcmp(row->code, code) == 0)
@@ -185,11 +186,13 @@ struct s3_verdict s3_error_of_answer(int status, const char *code)
     return (struct s3_verdict){S3_CLASS_PERMANENT, ERR_STORE, status >= 500, NULL};
 }
 
+/* From a service that may be anybody's, to a terminal. */
 static void add_text(struct text *out, const char *text)
 {
     text_add_printable(out, text, strlen(text));
 }
 
+/* Status, code and words of the service, or what curl says where there was none. */
 static void add_answer(struct text *out, const struct s3_failure *failure)
 {
     if (failure->status == 0) {
@@ -211,6 +214,7 @@ static void add_answer(struct text *out, const struct s3_failure *failure)
     }
 }
 
+/* What its support will ask for, and how hard we have tried. */
 static void add_tries(struct text *out, const struct s3_failure *failure)
 {
     bool id = failure->request_id != NULL && *failure->request_id != '\0';

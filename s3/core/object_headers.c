@@ -12,6 +12,8 @@ enum { SSE_C_KEY = 32 };
 
 /* ---- from the configuration ---- */
 
+/* Printable ASCII only: a line feed would begin a header of its own, and what a proxy does
+ * with other bytes nobody knows, but the signature covers them. */
 static int add_object_header(struct s3_engine *engine, const char *name, const char *value,
                              struct err *err)
 {
@@ -27,6 +29,7 @@ static int add_object_header(struct s3_engine *engine, const char *name, const c
     return 0;
 }
 
+/* By the service (SSE-S3, SSE-KMS); with a key of our own it is set_own_key. */
 static int set_encryption(struct s3_engine *engine, const struct s3_config *config,
                           struct err *err)
 {
@@ -66,6 +69,7 @@ static int parse_sse_c_key(struct text *file, unsigned char key[SSE_C_KEY])
     return digest_from_base64(file->data, key, SSE_C_KEY);
 }
 
+/* The service keeps the MD5 alone, and compares it with every request for the object. */
 static void add_sse_c_headers(struct s3_engine *engine, const unsigned char key[SSE_C_KEY])
 {
     static const char prefix[] = "x-amz-server-side-encryption-customer";
@@ -87,6 +91,7 @@ static int set_own_key(struct s3_engine *engine, const char *path, struct err *e
     unsigned char key[SSE_C_KEY];
     if (path == NULL)
         return 0;
+    /* AWS refuses it over http; others would take it, and so would whoever listens. */
     if (!engine->tls && !s3_endpoint_is_loopback(&engine->endpoint))
         return err_set(err, ERR_CONFIG, "a key of your own is sent over https only");
     if (!digest_available(DIGEST_MD5))
@@ -106,6 +111,7 @@ static int set_own_key(struct s3_engine *engine, const char *path, struct err *e
     return result;
 }
 
+/* Retention and legal hold are independent of each other, as in S3. */
 static int set_lock(struct s3_engine *engine, const struct s3_config *config,
                     struct err *err)
 {
@@ -167,6 +173,7 @@ void s3_client_add_object_headers(struct s3_client *client, struct s3_request *r
                       clock_rfc3339(until, s3_client_time(client) + engine->lock_seconds));
 }
 
+/* By the start of the name, which the KMS key's header shares. */
 void s3_client_add_encryption(const struct s3_client *client, struct s3_request *request)
 {
     const struct strlist *headers = &client->engine->object_headers;

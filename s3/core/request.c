@@ -84,6 +84,7 @@ char *s3_crc64_base64(uint64_t crc, char out[S3_CRC64_BASE64])
     return digest_base64(bytes, sizeof bytes, out);
 }
 
+/* A text that is no checksum is none, as of every header. */
 bool s3_crc64_from_base64(const char *text, uint64_t *out)
 {
     unsigned char bytes[8];
@@ -133,6 +134,7 @@ void s3_request_submit(struct s3_client *client, struct s3_request *request)
     struct s3_engine *engine = client->engine;
     struct s3_task *task = memory_zalloc(sizeof *task);
     struct s3_task **place = &engine->tasks;
+    /* Not twice at once; and whoever expects a document needs a place for it. */
     assert(request->task == NULL);
     assert(request->root == NULL || request->out != NULL);
     task->client = client;
@@ -140,6 +142,7 @@ void s3_request_submit(struct s3_client *client, struct s3_request *request)
     task->group = request->group;
     task->state = S3_QUEUED;
     task->out_start = request->out != NULL ? request->out->length : 0;
+    /* Outside the lock: it takes as long as the body is large. */
     hash_body(task);
     request->answer = (struct s3_answer){0};
     request->task = task;
@@ -168,6 +171,7 @@ int s3_request_wait(struct s3_client *client, struct s3_request *request, struct
     while (!task->done)
         pthread_cond_wait(&engine->changed, &engine->lock);
     pthread_mutex_unlock(&engine->lock);
+    /* Out of the engine's list: it is the caller's alone. */
     request->task = NULL;
     bool failed = task->err.kind != ERR_NONE;
     if (failed)

@@ -17,17 +17,18 @@ struct s3_retry {
     int64_t started_ms;
     int64_t budget_ms;
     int64_t attempt_ms; /* when the try that failed began */
-    bool reached;       /* the service has answered this client before */
+    int64_t
+        after_ms; /* what the service then asked for: the least wait, capped; 0: nothing */
+    bool reached; /* the service has answered this client before */
     unsigned of_class[S3_CLASS_COUNT];
 };
 
 /* Longest wait before the next try after `failures` (from 1) of a class. */
 int64_t s3_retry_ceiling_ms(enum s3_class class_, unsigned failures);
 /* Counts the failure. False: give up. Else *delay_ms is the wait, never beyond the end of
- * the budget: a last try is begun there, however long the one before it hung.
- * retry_after_ms: what the service asked for (0: nothing), the least wait, capped. */
+ * the budget: a last try is begun there, however long the one before it hung. */
 bool s3_retry_next(struct s3_retry *retry, enum s3_class class_, int64_t now_ms,
-                   int64_t retry_after_ms, uint64_t random, int64_t *delay_ms);
+                   uint64_t random, int64_t *delay_ms);
 /* Value of Retry-After (seconds, or an HTTP date after `date`) in ms; 0 when it is none. */
 int64_t s3_retry_after_ms(const char *value, int64_t date);
 

@@ -13,6 +13,7 @@
 struct s3_client *s3_client_with(struct s3_client *client, const struct s3_call *call)
 {
     struct s3_client *other = memory_zalloc(sizeof *other);
+    /* A handle of a handle that cleans up does so, too. */
     other->engine = client->engine;
     other->cleaning = call->cleaning || client->cleaning;
     s3_client_set_retry_time(other, call->retry_time_ms > 0 ? call->retry_time_ms
@@ -52,6 +53,7 @@ int64_t s3_client_time(struct s3_client *client)
     return clock_now() + applied;
 }
 
+/* The one last seen, also where it is too small to sign with. */
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known)
 {
     struct s3_engine *engine = client->engine;
@@ -112,6 +114,8 @@ bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
     char hex[MD5_DIGITS + 1];
     size_t quote = *etag == '"' ? 1 : 0;
 
+    /* One of an upload in parts has a dash and a number behind its digits; others are no MD5s.
+     * What cannot be compared does not differ. */
     if (!s3_client_etag_is_md5(client) || strlen(etag) != MD5_DIGITS + 2 * quote)
         return false;
     memcpy(hex, etag + quote, MD5_DIGITS);
