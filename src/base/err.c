@@ -160,6 +160,9 @@ int err_context(struct err *err, const char *format, ...)
     format_into(head, sizeof head - 2, format, arguments);
     va_end(arguments);
     memcpy(head + strlen(head), ": ", sizeof ": ");
+    /* What the text begins with already - the noun was known further down, too - is said once. */
+    if (strncmp(body, head, strlen(head)) == 0)
+        head[0] = '\0';
     join(err->text, ROOM - strlen(hint), head, body);
     memcpy(err->text + strlen(err->text), hint, strlen(hint) + 1);
     return -1;

@@ -51,7 +51,7 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...) PRINTF
  * can be done. Returns -1. */
 int err_errno(struct err *err, enum err_kind kind, const char *format, ...) PRINTF(3, 4);
 
-/* Puts "CONTEXT: " in front of the text. Returns -1. */
+/* Puts "CONTEXT: " in front of the text, unless it begins so already. Returns -1. */
 int err_context(struct err *err, const char *format, ...) PRINTF(2, 3);
 
 /* Adds "\nhint: ..." behind the text, unless there is a hint already. Returns -1. */

@@ -31,20 +31,26 @@ static int try_statement(struct server *server, const struct text *sql, const ch
     return -1;
 }
 
-/* "ROLE\tname=value", where ROLE and value may hold tabs: the first tab that is followed by
- * a name and '='. */
+/* "name=value": what the server lets a setting be called, letters of any alphabet, too. */
+static bool is_setting(const char *text)
+{
+    const char *at = text;
+    while (*at != '\0' && (isalnum((unsigned char)*at) || strchr("_.$-", *at) != NULL ||
+                           (*at & 0x80) != 0))
+        at++;
+    return at > text && *at == '=';
+}
+
+/* Of "ROLE\tname=value", where ROLE and value may hold tabs: behind the first tab that is
+ * followed by a name and '='. Without any tab it is the database's own. */
 static const char *find_setting(const char *entry)
 {
-    for (const char *tab = strchr(entry, '\t'); tab != NULL; tab = strchr(tab + 1, '\t')) {
-        const char *at = tab + 1;
-        /* What the server lets a setting be called: letters of any alphabet, too. */
-        while (*at != '\0' && (isalnum((unsigned char)*at) || strchr("_.$-", *at) != NULL ||
-                               (*at & 0x80) != 0))
-            at++;
-        if (at > tab + 1 && *at == '=')
-            return tab + 1;
-    }
-    return NULL;
+    const char *tab = strchr(entry, '\t');
+    if (tab == NULL)
+        return is_setting(entry) ? entry : NULL;
+    while (tab != NULL && !is_setting(tab + 1))
+        tab = strchr(tab + 1, '\t');
+    return tab != NULL ? tab + 1 : NULL;
 }
 
 /* Their values are lists of quoted identifiers; a list in one pair of quotes would be one
@@ -97,7 +103,7 @@ static int apply_setting(struct server *server, const char *database, const char
         log_warning("not applied: a setting that cannot be read");
     if (setting == NULL || forbids_writing(setting) != late)
         return 0;
-    char *role = memory_strndup(entry, (size_t)(setting - entry) - 1);
+    char *role = memory_strndup(entry, setting > entry ? (size_t)(setting - entry) - 1 : 0);
     char *name = memory_strndup(setting, strcspn(setting, "="));
     const char *value = setting + strlen(name) + 1;
     char *what =

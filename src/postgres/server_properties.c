@@ -76,16 +76,20 @@ static int read_list(struct server *server, const char *sql, struct strlist *out
 
 int server_properties(struct server *server, struct server_properties *out, struct err *err)
 {
-    /* In the order in which they were set, the database's own first; "ROLE TAB
-     * name=value". */
-    static const char settings[] = "SELECT pg_catalog.concat(r.rolname, E'\\t', v.setting) "
-                                   "FROM pg_catalog.pg_db_role_setting s "
-                                   "JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase "
-                                   "LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole "
-                                   "CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH "
-                                   "ORDINALITY v(setting, place) "
-                                   "WHERE d.datname = pg_catalog.current_database() "
-                                   "ORDER BY r.rolname NULLS FIRST, v.place";
+    /* In the order in which they were set, the database's own first: "name=value" and
+     * "ROLE TAB name=value". A value that holds a tab itself is told from a role by the tab in
+     * front of it. */
+    static const char settings[] =
+        "SELECT CASE WHEN r.rolname IS NULL AND "
+        "pg_catalog.strpos(v.setting, E'\\t') = 0 THEN v.setting "
+        "ELSE pg_catalog.concat(r.rolname, E'\\t', v.setting) END "
+        "FROM pg_catalog.pg_db_role_setting s "
+        "JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase "
+        "LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole "
+        "CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH "
+        "ORDINALITY v(setting, place) "
+        "WHERE d.datname = pg_catalog.current_database() "
+        "ORDER BY r.rolname NULLS FIRST, v.place";
     /* NULL (only the defaults) gives no row, an empty list neither: both are restored
      * alike. */
     static const char acl[] =

@@ -15,7 +15,11 @@ int64_t planning_time(const char *text)
 {
     struct err err = {0};
     int64_t time = 0;
-    check(clock_parse(text, &time, &err), &err);
+    /* A date alone is its midnight in UTC: the planner knows no local time. */
+    char *whole = strchr(text, 'T') != NULL ? memory_strdup(text)
+                                            : memory_format("%sT00:00:00Z", text);
+    check(clock_parse(whole, &time, &err), &err);
+    free(whole);
     return time;
 }
 

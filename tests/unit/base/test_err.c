@@ -21,6 +21,10 @@ START_TEST(an_error_grows_from_its_cause_to_a_sentence)
     ck_assert_int_eq(err.kind, ERR_TRANSIENT);
     ck_assert_str_eq(err.text,
                      "store \"offsite\": part 7: service answered 503\nhint: try again");
+    /* A noun that was known further down is said once. */
+    ck_assert_int_eq(err_context(&err, "store \"%s\"", "offsite"), -1);
+    ck_assert_str_eq(err.text,
+                     "store \"offsite\": part 7: service answered 503\nhint: try again");
     /* The first hint knows the cause best. */
     ck_assert_int_eq(err_hint(&err, "reboot"), -1);
     ck_assert_ptr_null(strstr(err.text, "reboot"));

@@ -219,6 +219,7 @@ static int apply(void)
 static const struct {
     const char *entry, *sql;
 } settings[] = {
+    {"work_mem=7MB", "ALTER DATABASE \"new\" SET \"work_mem\" TO '7MB'"},
     {"\twork_mem=7MB", "ALTER DATABASE \"new\" SET \"work_mem\" TO '7MB'"},
     {"\tmy.setting=it's = a\tvalue",
      "ALTER DATABASE \"new\" SET \"my\".\"setting\" TO 'it''s = a\tvalue'"},
