@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "catalog/db/facts.h"
 #include "catalog/artifact_list.h"
+#include "catalog/run_databases.h"
 #include "catalog/runs.h"
 #include "config/resolve.h"
 #include "copy/recover.h"
@@ -31,6 +32,7 @@ struct job_run {
     const struct source_settings *source;
     struct secret conninfo;            /* with the password */
     struct server_databases databases; /* also those that cannot be dumped */
+    struct strlist gone;               /* have backups, and the server has them no more */
     struct repository_list stores;
     struct programs programs;
 };
@@ -102,9 +104,11 @@ static int warn_of_gone(struct job_run *run, struct server *server, struct err *
         /* What is excluded by now is there all the same. */
         if (!there)
             result = server_database_exists(server, known.items[i], &there, err);
-        if (result == 0 && !there)
+        if (result == 0 && !there) {
             log_warning("database \"%s\" has backups, but the server has it no more",
                         known.items[i]);
+            strlist_add(&run->gone, known.items[i]);
+        }
     }
     strlist_release(&known);
     return result;
@@ -184,6 +188,86 @@ static struct backup_result *add_result(struct backup_results *results)
     return result;
 }
 
+/* ---- what the run remembers ---- */
+
+/* Filters of a command line make another kind of run than the job's own. */
+static bool is_partial(const struct job_run *run)
+{
+    const struct settings *settings = session_settings(run->session);
+    bool partial = false;
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *option = &option_table[i];
+        /* Of a source only its filters are options of `backup`. */
+        partial |= option->scope == OPTION_SOURCE && option->argument != NULL &&
+                   settings_is_argument(settings, option, run->source->name);
+    }
+    return partial;
+}
+
+static int expect(const struct job_run *run, char *database, enum dump_type type,
+                  enum catalog_run_outcome outcome, struct err *err)
+{
+    char *name = memory_strdup(dump_type_name(type));
+    const struct catalog_run_database row = {.run = session_run_id(run->session),
+                                             .database = database,
+                                             .type = name,
+                                             .partial = is_partial(run),
+                                             .outcome = outcome};
+    int result = catalog_run_expect(session_catalog(run->session), &row, err);
+    free(name);
+    return result;
+}
+
+/* Before the first dump: whatever happens to this process, `status` knows what should have come
+ * of it. What only a pattern brought in and cannot be dumped is not expected. */
+static int expect_all(const struct job_run *run, struct err *err)
+{
+    static char globals[] = "";
+    int result = 0;
+    if (session_run_id(run->session) == 0)
+        return 0;
+    if (run->source->globals)
+        result = expect(run, globals, DUMP_GLOBALS, CATALOG_RUN_EXPECTED, err);
+    for (size_t i = 0; result == 0 && i < run->databases.count; i++) {
+        const struct server_database *database = &run->databases.items[i];
+        if (database->problem == NULL || database->named)
+            result = expect(run, database->name, run->job->type, CATALOG_RUN_EXPECTED, err);
+    }
+    for (size_t i = 0; result == 0 && i < run->gone.count; i++)
+        result = expect(run, run->gone.items[i], run->job->type, CATALOG_RUN_GONE, err);
+    return result;
+}
+
+/* That it cannot be written down does not change what became of the backup. */
+static void remember(const struct job_run *run, enum dump_type type,
+                     const struct backup_result *result)
+{
+    struct err trouble = {0};
+    char *name = memory_strdup(dump_type_name(type));
+    char *message = NULL;
+    if (result->outcome == BACKUP_FAILED) {
+        /* The sentence without the noun that the row has, and without its hint. */
+        char *noun =
+            memory_format("database \"%s\": ", result->database ? result->database : "");
+        const char *text = result->err.text;
+        text += text_starts_with(text, noun) ? strlen(noun) : 0;
+        message = memory_strndup(text, strcspn(text, "\n"));
+        free(noun);
+    }
+    const struct catalog_run_database row = {.run = session_run_id(run->session),
+                                             .database = result->database,
+                                             .type = name,
+                                             .outcome = result->outcome == BACKUP_FAILED
+                                                            ? CATALOG_RUN_MISSED
+                                                            : CATALOG_RUN_DUMPED,
+                                             .message = message};
+    if (row.run != 0 && row.database != NULL &&
+        catalog_run_found(session_catalog(run->session), &row, &trouble) < 0)
+        log_warning("%s", trouble.text);
+    free(message);
+    free(name);
+}
+
 static int backup_one(struct job_run *run, const char *database, enum dump_type type,
                       struct backup_results *results, struct err *err)
 {
@@ -202,6 +286,7 @@ static int backup_one(struct job_run *run, const char *database, enum dump_type 
                                    .stores = &run->stores};
     struct backup_result *result = add_result(results);
     int done = backup_artifact(&spec, result, err);
+    remember(run, type, result);
     if (run->spec->done)
         run->spec->done(run->spec->context, result);
     return done;
@@ -220,6 +305,7 @@ static void pass_over(struct job_run *run, const struct server_database *databas
     result->database = memory_strdup(database->name);
     result->outcome = BACKUP_FAILED;
     err_set(&result->err, ERR_DATABASE, "%s", database->problem);
+    remember(run, run->job->type, result);
     if (run->spec->done)
         run->spec->done(run->spec->context, result);
 }
@@ -252,7 +338,8 @@ int backup_job(struct session *session, const struct backup_spec *spec,
         return -1;
     /* Before anything else: guard G4 compares later clocks with this. */
     if (catalog_time_seen(session_catalog(session), clock_now(), err) == 0 &&
-        ask_server(&run, err) == 0 && open_stores(&run, err) == 0) {
+        ask_server(&run, err) == 0 && expect_all(&run, err) == 0 &&
+        open_stores(&run, err) == 0) {
         /* What an earlier run of this job left is cleared before more is added. */
         recover_job(session_catalog(session), &run.stores,
                     settings->adhoc ? "" : spec->job);
@@ -264,6 +351,7 @@ int backup_job(struct session *session, const struct backup_spec *spec,
     repository_list_release(&run.stores);
     programs_release(&run.programs);
     server_databases_release(&run.databases);
+    strlist_release(&run.gone);
     secret_release(&run.conninfo);
     return result;
 }

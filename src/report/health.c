@@ -29,6 +29,11 @@ int64_t health_age(const struct health *health, const struct catalog_artifact *a
 
 /* ---- jobs and their databases ---- */
 
+static bool is_asked_for(const struct health_spec *spec, const char *job)
+{
+    return !spec->job || strcmp(spec->job, job) == 0;
+}
+
 /* Made when it is first asked for; the configured ones are asked for first. */
 static struct health_job *job_of(struct health *health, const char *name)
 {
@@ -147,20 +152,43 @@ static void count_artifact(struct health *health, const struct catalog_artifact 
         job->good = artifact;
 }
 
+/* What the last run of each job should have dumped, and what became of it. An ad-hoc run says
+ * nothing of the other databases that somebody backed up by hand. */
+static void add_run_databases(struct health *health, const struct health_spec *spec)
+{
+    const struct catalog_run_databases *rows = spec->run_databases;
+    for (size_t i = 0; rows != NULL && i < rows->count; i++) {
+        const struct catalog_run_database *row = &rows->items[i];
+        if (!row->job || strcmp(row->job, SETTINGS_ADHOC) == 0 ||
+            !is_asked_for(spec, row->job))
+            continue;
+        struct health_job *job = job_of(health, row->job);
+        struct health_group *group = group_of(job, row->database, row->type, "");
+        if (!group->regular)
+            continue;
+        job->run_known |= strcmp(row->type, job->type) == 0;
+        group->gone = row->outcome == CATALOG_RUN_GONE;
+        group->expected = !group->gone;
+        /* A backup of after that run, by one that is under way, has made up for it. */
+        if (row->outcome == CATALOG_RUN_MISSED &&
+            (!group->good || group->good->started <= row->ended))
+            group->missed = row;
+    }
+}
+
 /* --max-age, the rule of health.h. */
 static void check_age(struct health *health, struct health_job *job)
 {
-    job->too_old = !job->good;
+    job->too_old = !job->good || job->failed_run;
     for (size_t i = 0; i < job->group_count; i++) {
         struct health_group *group = &job->groups[i];
-        /* A database that was dropped since, of which nothing newer will ever come, does not
-         * ring for ever. */
         bool goes_on =
-            group->expected || group->good == job->good || group->tried != group->good;
+            group->expected ||
+            (!job->run_known && (group->good == job->good || group->tried != group->good));
         group->too_old =
             group->regular && goes_on &&
             (!group->good || health_age(health, group->good) > health->max_age_s);
-        job->too_old = job->too_old || group->too_old;
+        job->too_old = job->too_old || group->too_old || group->missed;
     }
     health->too_old = health->too_old || job->too_old;
 }
@@ -315,11 +343,6 @@ static void find_failed_run(struct health_job *job, const struct catalog_runs *r
     }
 }
 
-static bool is_asked_for(const struct health_spec *spec, const char *job)
-{
-    return !spec->job || strcmp(spec->job, job) == 0;
-}
-
 void health_init(struct health *health, const struct catalog_artifacts *artifacts,
                  const struct health_spec *spec)
 {
@@ -348,6 +371,7 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
     }
     for (size_t i = 0; i < health->job_count; i++)
         find_failed_run(&health->jobs[i], spec->runs, artifacts);
+    add_run_databases(health, spec);
     check_ages(health, spec);
 }
 

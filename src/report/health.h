@@ -17,16 +17,21 @@
  * and are never too old. Filters of the configuration may change from one night to the next
  * without making another row.
  *
- * Too old (`--max-age`) is a job without a good backup, and one with a database whose last
- * good backup is too old, if that database is named in the configuration, or the backup is
- * the newest of the job, or something newer of that database did not turn out well. So a
- * database that was found by `databases = ["*"]` and dropped since, of which nothing newer
- * will ever come, does not ring for ever.
+ * Expected is every database that the last run of the job should have dumped, and what the
+ * configuration names (CONTRACT-NOTES 28). Not green (`--max-age`, called too old) is a job
+ * without a good backup, one whose last run failed before it began, and one with an expected
+ * database whose last good backup is too old, or that the last run missed. A database that has
+ * backups and is gone from the server is shown as gone and does not ring.
+ *
+ * Of a job whose runs are not known (a catalog made from its stores, ad-hoc backups) a database is
+ * expected whose backup is the newest of the job, or of which something newer did not turn out
+ * well.
  */
 #ifndef PGKEEP_REPORT_HEALTH_H
 #define PGKEEP_REPORT_HEALTH_H
 
 #include "catalog/artifact_list.h"
+#include "catalog/run_databases.h"
 #include "catalog/runs.h"
 #include "config/settings.h"
 
@@ -39,7 +44,10 @@ struct health_group {
     const char *database, *type;
     const char *filters_hash; /* of those of a command line; "" for a regular one */
     bool regular;             /* or the globals of the job */
-    bool expected;            /* the configuration names it: it must be there and be new */
+    bool expected;            /* it must be there and be new */
+    bool gone;                /* the last run did not find it on the server */
+    /* The last run has no backup of it; NULL: it has, or should not have. */
+    const struct catalog_run_database *missed;
     const struct catalog_artifact *good;  /* the newest good one */
     const struct catalog_artifact *tried; /* the newest that is not running */
     bool too_old;
@@ -52,6 +60,7 @@ struct health_job {
      * configured (ad-hoc backups) */
     bool watched;
     bool too_old;
+    bool run_known;                      /* what its last run should have dumped */
     const char *type;                    /* of its regular backups */
     const struct catalog_artifact *good; /* the newest regular one of a database */
     /* Its newest run, when that failed before any artifact began: no server, no store. */
@@ -109,6 +118,8 @@ struct health_spec {
     int64_t now;
     /* of `backup`, newest first; outlives it; NULL: none */
     const struct catalog_runs *runs;
+    /* catalog_run_databases_last; outlives it; NULL: none */
+    const struct catalog_run_databases *run_databases;
 };
 
 /* `artifacts` newest first, as listed; they and the settings must outlive it. */

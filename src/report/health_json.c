@@ -49,14 +49,17 @@ static json_t *group_json(const struct health *health, const struct health_group
     const char *doubt =
         tried && tried->status == CATALOG_COMPLETE ? health_doubt(health, tried) : NULL;
     return json_pack(
-        "{s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:b, s:b, s:s?}", "database",
-        json_bytes(group->database), "type", json_bytes(group->type), "id",
+        "{s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:b, s:b, s:s?, s:b, s:b, s:o}",
+        "database", json_bytes(group->database), "type", json_bytes(group->type), "id",
         good ? good->id : NULL, "last_good", time_json(good), "age_seconds",
         age_json(health, good), "stored_bytes",
         bytes_or_null(good ? good->stored_bytes : 0), "last_tried", time_json(tried),
         "last_status", tried ? catalog_status_name(tried->status) : NULL, "last_error",
         json_bytes(tried ? tried->error_message : NULL), "too_old", (int)group->too_old,
-        "filtered", (int)health_is_filtered(group), "last_doubt", doubt);
+        "filtered", (int)health_is_filtered(group), "last_doubt", doubt, "expected",
+        (int)group->expected, "gone", (int)group->gone, "missed",
+        group->missed ? json_bytes(group->missed->message ? group->missed->message : "")
+                      : json_null());
 }
 
 static json_t *job_json(const struct health *health, const struct health_job *job)

@@ -110,9 +110,17 @@ static void cell_remarks(struct output_table *table, const struct health *health
     text_init(&text, REMARKS_MAX);
     if (group ? group->too_old : job->too_old)
         add_remark(&text, "too old");
+    if (group && group->gone)
+        add_remark(&text, "gone from the server");
+    /* With an artifact, that one tells. */
+    if (group && group->missed && (!tried || tried->started < group->missed->started)) {
+        add_remark(&text, "the last run missed it: ");
+        artifact_text_add_reason(
+            &text, group->missed->message ? group->missed->message : "", REASON_WIDTH);
+    }
     if (!group && !job->failed_run)
         add_remark(&text, "never ran");
-    else if (group && !tried && !group->good)
+    else if (group && !tried && !group->good && !group->missed)
         add_remark(&text, "none yet");
     else if (tried && tried != group->good) {
         /* Why the newest one is not the last good one. */
@@ -257,9 +265,15 @@ static void report_too_old(const struct health *health, const struct health_job 
         log_error("job \"%s\" has no good backup", job->name);
         return;
     }
+    if (job->failed_run)
+        log_error("job \"%s\": its last run failed: %s", job->name,
+                  job->failed_run->message ? job->failed_run->message : "no reason noted");
     for (size_t i = 0; i < job->group_count; i++) {
         const struct health_group *group = &job->groups[i];
         const char *database = database_of(group);
+        if (group->missed)
+            log_error("job \"%s\": the last run has no backup of \"%s\": %s", job->name,
+                      database, group->missed->message ? group->missed->message : "");
         if (!group->too_old)
             continue;
         if (group->good)
@@ -291,6 +305,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     const struct settings *settings = ctx->settings;
     struct catalog_artifacts artifacts = {0};
     struct catalog_runs runs = {0};
+    struct catalog_run_databases databases = {0};
     struct health health = {0};
     struct health_spec spec = {
         .settings = settings,
@@ -298,6 +313,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         .max_age_s = config_args_number(ctx->args, "max-age", HEALTH_NO_LIMIT),
         .now = clock_now(),
         .runs = &runs,
+        .run_databases = &databases,
     };
     enum outcome outcome = OUTCOME_FAILED;
     struct session_spec run_spec = {.kind = "status", .catalog = SESSION_READ_IF_ANY};
@@ -310,6 +326,8 @@ static int run(struct cmd_context *ctx, struct err *err)
         goto cleanup;
     const struct catalog_run_filter backups = {.kind = "backup", .limit = RUNS_MAX};
     if (catalog && catalog_runs_list(catalog, &backups, &runs, err) < 0)
+        goto cleanup;
+    if (catalog && catalog_run_databases_last(catalog, &databases, err) < 0)
         goto cleanup;
     health_init(&health, &artifacts, &spec);
     /* A name that neither the configuration nor the catalog knows is a slip of the pen. */
@@ -329,6 +347,7 @@ static int run(struct cmd_context *ctx, struct err *err)
 cleanup:
     health_release(&health);
     catalog_runs_release(&runs);
+    catalog_run_databases_release(&databases);
     catalog_artifacts_release(&artifacts);
     return session_end(session, outcome, err);
 }
@@ -346,9 +365,10 @@ const struct command cmd_status = {
         "damaged, locked or blocked, deletions that are stuck, runs whose process is\n"
         "gone. Only the catalog is read.\n"
         "\n"
-        "With --max-age the exit status is 10 when a job has no good backup, or a "
-        "database\n"
-        "of it only one that is older; --quiet then prints the reason alone.\n"
+        "With --max-age the exit status is 10 when a job has no good backup, when a\n"
+        "database that its last run should have dumped has only one that is older, and\n"
+        "when the last run missed one; --quiet then prints the reason alone. A database\n"
+        "that is gone from the server is shown so, and is no alarm.\n"
         "\n"
         "  pgkeep status\n"
         "  pgkeep -q status --max-age 26h || notify-somebody\n",

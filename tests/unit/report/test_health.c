@@ -313,6 +313,92 @@ START_TEST(a_database_that_is_named_is_expected_and_one_found_by_a_pattern_is_no
 }
 END_TEST
 
+/* What the last run of job n, which ended an hour ago, should have dumped. */
+static const struct run_case {
+    const char *claim;
+    struct row rows[4];
+    struct run_row {
+        char database[8], type[8];
+        enum catalog_run_outcome outcome;
+    } run[3];
+    bool too_old;
+} run_cases[] = {
+    {"each database has a good one",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "crm", CATALOG_COMPLETE, 2, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_DUMPED}},
+     false},
+    {"one that never had a backup is missed",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_MISSED}},
+     true},
+    {"nor was it its turn",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_EXPECTED}},
+     true},
+    {"a run that failed for one cannot be green for it, how young the one before may be",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "crm", CATALOG_COMPLETE, 3, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_MISSED}},
+     true},
+    {"until a later one made up for it",
+     {{"n", "crm", CATALOG_COMPLETE, 0, "c"}, {"n", "shop", CATALOG_COMPLETE, 2, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_MISSED}},
+     false},
+    {"one that the server has no more does not ring",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "crm", CATALOG_COMPLETE, 99, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_GONE}},
+     false},
+    {"nor one that is left out by now, although its last backup had failed",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"},
+      {"n", "crm", CATALOG_FAILED, 50, "f"},
+      {"n", "crm", CATALOG_COMPLETE, 99, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}},
+     false},
+    {"one that was dumped long ago is too old",
+     {{"n", "shop", CATALOG_COMPLETE, 99, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}},
+     true},
+    {"a run of schemas is none of the job's own",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "cY"}, {"n", "shop", CATALOG_COMPLETE, 99, "c"}},
+     {{"shop", "schema", CATALOG_RUN_DUMPED}},
+     true},
+    {"globals that were missed ring",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"", "globals", CATALOG_RUN_MISSED}},
+     true},
+};
+
+START_TEST(every_database_that_the_last_run_should_have_dumped_is_watched)
+{
+    const struct run_case *one = &run_cases[_i];
+    struct catalog_run_database items[3] = {0};
+    struct catalog_run_databases databases = {.items = items};
+    struct run_row rows[3];
+    char job[] = "n";
+    memcpy(rows, one->run, sizeof rows);
+    for (size_t i = 0; i < 3 && rows[i].type[0] != '\0'; i++)
+        items[databases.count++] =
+            (struct catalog_run_database){.job = job,
+                                          .started = NOW - 2 * HOUR,
+                                          .ended = NOW - HOUR,
+                                          .database = rows[i].database,
+                                          .type = rows[i].type,
+                                          .outcome = rows[i].outcome};
+    struct stage stage;
+    struct health_spec spec = {.max_age_s = 26 * HOUR};
+    stage_init(&stage, one->rows, "n", &spec);
+    health_release(&stage.health);
+    for (size_t i = 0; i < stage.artifacts.count; i++)
+        stage.items[i].started = stage.items[i].time;
+    stage.jobs[0].type = DUMP_FULL;
+    spec.settings = &stage.settings;
+    spec.now = NOW;
+    spec.run_databases = &databases;
+    health_init(&stage.health, &stage.artifacts, &spec);
+    ck_assert_msg(stage.health.too_old == one->too_old, "%s", one->claim);
+    stage_release(&stage);
+}
+END_TEST
+
 START_TEST(last_good_and_last_tried_are_per_database)
 {
     static const struct row rows[] = {{"n", "shop", CATALOG_FAILED, 2, "f"},
@@ -414,7 +500,8 @@ START_TEST(json_holds_jobs_that_never_ran_and_names_of_any_bytes)
         "\"2026-11-21T01:00:00Z\",\"age_seconds\":7200,\"stored_bytes\":null,\"last_"
         "tried\":"
         "\"2026-11-21T01:00:00Z\",\"last_status\":\"complete\",\"last_error\":null,"
-        "\"too_old\":false,\"filtered\":false,\"last_doubt\":null}]},{\"job\":\"w\","
+        "\"too_old\":false,\"filtered\":false,\"last_doubt\":null,\"expected\":false,"
+        "\"gone\":false,\"missed\":null}]},{\"job\":\"w\","
         "\"configured\":true,\"too_"
         "old\":true,"
         "\"last_good\":null,\"age_seconds\":null,\"failed_run\":null,\"databases\":[]}],"
@@ -477,6 +564,9 @@ int main(void)
                         (int)(sizeof(age_cases) / sizeof(age_cases[0])));
     tcase_add_test(tcase,
                    a_database_that_is_named_is_expected_and_one_found_by_a_pattern_is_not);
+    tcase_add_loop_test(tcase,
+                        every_database_that_the_last_run_should_have_dumped_is_watched, 0,
+                        sizeof run_cases / sizeof *run_cases);
     tcase_add_test(tcase, last_good_and_last_tried_are_per_database);
     tcase_add_test(tcase, what_needs_eyes_is_listed_newest_first);
     tcase_add_test(tcase, a_deletion_is_stuck_after_a_vain_try_or_an_hour);
