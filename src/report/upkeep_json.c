@@ -141,13 +141,16 @@ json_t *upkeep_json_diagnosed(json_t *checks, const struct diagnose_result *resu
                      (json_int_t)counts[DIAGNOSE_SKIPPED]);
 }
 
-json_t *upkeep_json_adopted(const struct adopt *adopt, const char *name, const char *before)
+json_t *upkeep_json_adopted(const struct adopt *adopt, const char *name, const char *before,
+                            bool dry_run)
 {
     const char *expected = adopt->expected[0] != '\0' ? adopt->expected : NULL;
+    const char *mark = adopt->found[0] != '\0' ? adopt->found : NULL;
     const char *newest = adopt->newest[0] != '\0' ? adopt->newest : NULL;
-    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I, s:I, s:s?, s:o}", "store", name,
-                     "url", adopt->url, "expected", expected, "found",
-                     before[0] != '\0' ? before : NULL, "mark", adopt->found, "copies",
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:I, s:I, s:s?, s:o, s:b}", "store",
+                     name, "url", adopt->url, "expected", expected, "found",
+                     before[0] != '\0' ? before : NULL, "mark", mark, "copies",
                      (json_int_t)adopt->copies, "bytes", (json_int_t)adopt->bytes, "newest",
-                     newest, "newest_time", json_time(adopt->newest_time));
+                     newest, "newest_time", json_time(adopt->newest_time), "dry_run",
+                     (int)dry_run);
 }

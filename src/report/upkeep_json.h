@@ -51,9 +51,9 @@ json_t *upkeep_json_finding(const struct diagnose_finding *finding) MUST_USE;
 json_t *upkeep_json_diagnosed(json_t *checks,
                               const struct diagnose_result *result) MUST_USE;
 
-/* {store,url,expected,found,mark,copies,bytes,newest,newest_time}; before: the mark that was
- * found there; `mark` is the one from now on. */
-json_t *upkeep_json_adopted(const struct adopt *adopt, const char *name,
-                            const char *before) MUST_USE;
+/* {store,url,expected,found,mark,copies,bytes,newest,newest_time,dry_run}; before: the mark that
+ * was found there; `mark` is the one from now on, in a dry run null where it would be a new one. */
+json_t *upkeep_json_adopted(const struct adopt *adopt, const char *name, const char *before,
+                            bool dry_run) MUST_USE;
 
 #endif

@@ -90,30 +90,32 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
 
 /* Another mark is taken over only when no other name has that place, and when somebody gave
  * that very mark: it cannot happen by a mistyped path. */
-static int check_other(const struct adopt *adopt, struct catalog *catalog, const char *mark,
-                       struct err *err)
+int adopt_check(const struct adopt *adopt, struct catalog *catalog, const char *mark,
+                struct err *err)
 {
     const char *name = store_name(adopt->store);
     struct catalog_store known = {0};
     bool absent = true;
-    if (catalog_store_find(catalog, adopt->found, &known, &absent, err) < 0)
-        return -1;
-    if (!absent) {
+    if (adopt->state != ADOPT_OTHER)
+        return 0;
+    int result = catalog_store_find(catalog, adopt->found, &known, &absent, err);
+    if (result == 0 && !absent) {
         err_set(err, ERR_UNSAFE,
                 "store \"%s\" holds the mark of store \"%s\": two names for one place",
                 name, known.name);
-        err_hint(err, "use that store, or check the path or the bucket");
-    } else if (mark == NULL || strcmp(mark, adopt->found) != 0) {
+        result = err_hint(err, "use that store, or check the path or the bucket");
+    } else if (result == 0 && (mark == NULL || strcmp(mark, adopt->found) != 0)) {
         err_set(err, ERR_UNSAFE,
                 "store \"%s\" holds the mark of another store of pgkeep, %s%s", name,
                 adopt->found, mark != NULL ? ", not the one given" : "");
-        err_hint(err,
-                 "if that is the one you want: pgkeep doctor --adopt %s --mark %s, and "
-                 "`pgkeep catalog sync` then takes in what lies there",
-                 name, adopt->found);
+        result = err_hint(
+            err,
+            "if that is the one you want: pgkeep doctor --adopt %s --mark %s --yes, and "
+            "`pgkeep catalog sync` then takes in what lies there",
+            name, adopt->found);
     }
     catalog_store_release(&known);
-    return err->kind == ERR_NONE ? 0 : -1;
+    return result;
 }
 
 int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
@@ -121,7 +123,7 @@ int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
 {
     if (adopt->state == ADOPT_SAME)
         return 0;
-    if (adopt->state == ADOPT_OTHER && check_other(adopt, catalog, mark, err) < 0)
+    if (adopt_check(adopt, catalog, mark, err) < 0)
         return -1;
     /* Should we end between the two, the store has a mark that the catalog does not know:
      * the next try asks for it by name. */

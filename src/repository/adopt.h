@@ -1,7 +1,7 @@
 /*
  * adopt - a store that was emptied or replaced on purpose gets the catalog's trust again.
  *
- *     adopt_look -> show what it says -> adopt_store -> adopt_release
+ *     adopt_look -> adopt_check -> show what it says -> adopt_store -> adopt_release
  *
  * A store whose mark is missing, or another's, is not touched by anything (RETENTION
  * section 4, G8). Only a person can know that this is right: an empty mount point looks the
@@ -44,6 +44,8 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
  * there is none, and puts the store's into the catalog; adopt->found is that mark then.
  * ERR_UNSAFE for another mark than `mark`, and for one that belongs to another store of the
  * catalog. */
+int adopt_check(const struct adopt *adopt, struct catalog *catalog, const char *mark,
+                struct err *err) MUST_USE; /* the same refusals; nothing is written */
 int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
                 struct err *err) MUST_USE;
 void adopt_release(struct adopt *adopt);

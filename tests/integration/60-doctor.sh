@@ -182,11 +182,14 @@ is "adopt: unknown store" "$status" 3
 run "$pgkeep" doctor --mark x
 is "adopt: --mark alone" "$status" 2
 run "$pgkeep" doctor --adopt nas
+is "adopt: without --yes nothing is written" "$status:$(ls -A "$work/nas")" "0:"
+like "adopt: and says so" "$out" 'nothing is changed without --yes'
+run "$pgkeep" doctor --adopt nas --yes
 is "adopt: an empty folder" "$status" 0
 like "adopt: says what is expected there" "$out" "expects 1 backup in it .*the newest $id"
 like "adopt: a new mark" "$out" 'adopted: its mark is [0-9a-f-]{36}'
 like "adopt: and how to restore by hand" "$(ls "$work/nas")" 'RECOVERY.md'
-run "$pgkeep" doctor --adopt nas
+run "$pgkeep" doctor --adopt nas --yes
 like "adopt: twice is nothing" "$status:$out" '^0:.*nothing to do'
 run "$pgkeep" backup nightly
 is "adopt: backups go on" "$status" 0
@@ -198,9 +201,9 @@ first=$(jq -r .uuid "$work/nas/pgkeep-store.json")
 run "$pgkeep" doctor --adopt nas
 is "adopt: another's mark is refused" "$status" 9
 like "adopt: and named" "$err" "--adopt nas --mark $first"
-run "$pgkeep" doctor --adopt nas --mark 00000000-0000-4000-8000-000000000000
+run "$pgkeep" doctor --adopt nas --mark 00000000-0000-4000-8000-000000000000 --yes
 is "adopt: the wrong name is refused" "$status" 9
-run "$pgkeep" --json doctor --adopt nas --mark "$first"
+run "$pgkeep" --json doctor --adopt nas --mark "$first" --yes
 is "adopt: the right one is taken" "$status:$(jq -r .mark <<<"$out")" "0:$first"
 is "adopt: and stays in the store" "$(jq -r .uuid "$work/nas/pgkeep-store.json")" "$first"
 cp -r "$work/nas/." "$work/copied" 2>/dev/null || { mkdir "$work/copied" && cp -r "$work/nas/." "$work/copied"; }
@@ -210,7 +213,7 @@ sed -i "s|stores = \[ \"nas\", \"rgw\" \]|stores = [ \"nas\", \"rgw\", \"twin\" 
 run "$pgkeep" backup nightly
 is "a third store" "$status" 0
 rm -r "$work/twin" && cp -r "$work/copied" "$work/twin"
-run "$pgkeep" doctor --adopt twin --mark "$first"
+run "$pgkeep" doctor --adopt twin --mark "$first" --yes
 is "adopt: one place under two names is refused" "$status" 9
 
 # --- a clock that went back, a damaged catalog

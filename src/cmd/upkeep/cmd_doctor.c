@@ -94,6 +94,8 @@ static int diagnose(struct cmd_context *ctx, struct err *err)
 
 /* ---- --adopt ---- */
 
+/* What the catalog expects there: an empty mount point looks the same as a new disk, so a person
+ * has to say which it is. */
 static void print_expected(const struct adopt *adopt, const char *name)
 {
     char size[32], time[32], count[64];
@@ -109,52 +111,50 @@ static void print_expected(const struct adopt *adopt, const char *name)
                      output_time(time, adopt->newest_time));
 }
 
-static void print_adopted(const struct adopt *adopt, const char *name)
+static void print_adopted(const struct adopt *adopt, const char *name, bool yes)
 {
-    if (adopt->state == ADOPT_SAME) {
+    if (adopt->state == ADOPT_SAME)
         output_linef("it holds its own mark: nothing to do");
-        return;
+    else if (!yes)
+        output_linef("%s; nothing is changed without --yes",
+                     adopt->state == ADOPT_OTHER ? "the catalog would take its mark"
+                                                 : "it would get a new mark");
+    else {
+        output_linef("adopted: its mark is %s from now on", adopt->found);
+        if (adopt->copies > 0)
+            output_linef("what is missing in it now: pgkeep verify --all --level quick "
+                         "--store %s; pgkeep copy brings it back from another store",
+                         name);
     }
-    output_linef("adopted: its mark is %s from now on", adopt->found);
-    if (adopt->copies > 0)
-        output_linef("what is missing in it now: pgkeep verify --all --level quick --store "
-                     "%s; pgkeep copy brings it back from another store",
-                     name);
-}
-
-static int adopt_shown(struct cmd_context *ctx, struct catalog *catalog,
-                       struct adopt *adopt, struct err *err)
-{
-    const char *name = config_args_text(ctx->args, "adopt");
-    char before[sizeof adopt->found];
-    memcpy(before, adopt->found, sizeof before);
-    if (!ctx->settings->json)
-        print_expected(adopt, name);
-    if (adopt_store(adopt, catalog, config_args_text(ctx->args, "mark"), err) < 0)
-        return -1;
-    if (ctx->settings->json)
-        output_json(upkeep_json_adopted(adopt, name, before));
-    else
-        print_adopted(adopt, name);
-    return 0;
 }
 
 static int adopt(struct cmd_context *ctx, struct err *err)
 {
     const char *name = config_args_text(ctx->args, "adopt");
+    const char *mark = config_args_text(ctx->args, "mark");
+    bool yes = config_args_flag(ctx->args, "yes"), json = ctx->settings->json;
+    const struct session_spec spec = {.kind = "doctor", .catalog = SESSION_WRITE};
     struct adopt found = {0};
-    int result = -1;
     if (adhoc_is_asked(ctx->args))
         return cmd_usage(ctx, err,
-                         "--adopt takes the name of a store, and no --source or "
-                         "--store");
-    struct session_spec run_spec = {.kind = "doctor", .catalog = SESSION_WRITE};
-    struct session *session = cmd_begin(ctx, &run_spec, err);
+                         "--adopt takes the name of a store, and no --source or --store");
+    struct session *session = cmd_begin(ctx, &spec, err);
     if (session == NULL)
         return -1;
     struct catalog *catalog = session_catalog(session);
-    if (adopt_look(ctx->settings, catalog, name, &found, err) == 0)
-        result = adopt_shown(ctx, catalog, &found, err);
+    int result = adopt_look(ctx->settings, catalog, name, &found, err);
+    char before[sizeof found.found];
+    memcpy(before, found.found, sizeof before);
+    /* Shown before it is refused, too; and what is refused with --yes is refused without. */
+    if (result == 0 && !json)
+        print_expected(&found, name);
+    if (result == 0)
+        result = yes ? adopt_store(&found, catalog, mark, err)
+                     : adopt_check(&found, catalog, mark, err);
+    if (result == 0 && json)
+        output_json(upkeep_json_adopted(&found, name, before, !yes));
+    else if (result == 0)
+        print_adopted(&found, name, yes);
     adopt_release(&found);
     return cmd_end(session, result, err);
 }
@@ -163,14 +163,14 @@ static int run(struct cmd_context *ctx, struct err *err)
 {
     if (config_args_has(ctx->args, "adopt"))
         return adopt(ctx, err);
-    if (config_args_has(ctx->args, "mark"))
-        return cmd_usage(ctx, err, "--mark goes with --adopt");
+    if (config_args_has(ctx->args, "mark") || config_args_flag(ctx->args, "yes"))
+        return cmd_usage(ctx, err, "--mark and --yes go with --adopt");
     return diagnose(ctx, err);
 }
 
 const struct command cmd_doctor = {
     .name = "doctor",
-    .usage = "[--source CONNINFO] [--store URL...] | --adopt STORE [--mark UUID]",
+    .usage = "[--source CONNINFO] [--store URL...] | --adopt STORE [--mark UUID] [--yes]",
     .summary = "look at everything that must work, and say what to do",
     .about =
         "The catalog: whole, writable, room, clock. Each source: server, a pg_dump that\n"
@@ -187,12 +187,13 @@ const struct command cmd_doctor = {
         "first failure: 3 configuration, 4 database, 5 store, 6 damage, 9 not safe.\n"
         "\n"
         "--adopt: a store whose mark is missing or another's is not touched. When it was\n"
-        "emptied or replaced on purpose, this shows what the catalog expects there and\n"
-        "writes a new mark. The mark of another store is taken only by name (--mark).\n"
+        "emptied or replaced on purpose, this shows what the catalog expects there, and\n"
+        "with --yes writes a new mark. That of another store is taken only by name "
+        "(--mark).\n"
         "\n"
         "  pgkeep doctor\n"
         "  pgkeep doctor --source 'host=db dbname=shop' --store s3://acme-pg/prod\n"
-        "  pgkeep doctor --adopt nas\n",
+        "  pgkeep doctor --adopt nas --yes\n",
     .max_args = 0,
     .run = run,
 };

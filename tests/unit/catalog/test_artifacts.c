@@ -418,7 +418,7 @@ START_TEST(groups_do_not_mix)
         {"", "adhoc", "m/run:1", "shop", "full", "adhoc@m%2Frun:1/shop/full"},
         {"a/b", "s", "", "c", "full", "a%2Fb/c/full"},
         {"a", "s", "", "b/c", "full", "a/b/c/full"},
-        {"a", "s", "", "", "globals", "a//globals"},
+        {"a", "s", "", "", "globals", "a/globals"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct catalog_artifact a;

@@ -141,7 +141,7 @@ static const struct {
     {"verify latest --all", "what? give ids, or --all, or --job NAME"},
     {"verify latest --level drill", "drills are not part of this version"},
     {"verify --all --level deep", "--level"},
-    {"doctor --mark x", "--mark goes with --adopt"},
+    {"doctor --mark x", "--mark and --yes go with --adopt"},
     {"backup", "which job? name one, or give --source and --store"},
     {"backup --source dbname=x", "--source and --store are needed together"},
     {"prune --force-unsafe", "--force-unsafe"},
