@@ -38,14 +38,21 @@ static int prepare_process(struct err *err)
     return 0;
 }
 
-/* Before the settings: errors of reading them should already come in the form that was
- * asked for. */
-static enum log_format format_from_args(const struct config_args *args)
+/* Before the settings, and before an error of the line itself, which ends the reading of it: what
+ * is said comes in the form that was asked for, wherever on the line or in the environment. */
+static enum log_format log_format_asked(int argc, char **argv)
 {
+    static const char option[] = "--log-format";
     static const char *const names[] = {[LOG_FORMAT_TEXT] = "text",
                                         [LOG_FORMAT_JSON] = "json",
                                         [LOG_FORMAT_JOURNAL] = "journal"};
-    const char *given = config_args_text(args, "log-format");
+    const char *given = getenv("PGKEEP_LOG_FORMAT");
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], option) == 0 && i + 1 < argc)
+            given = argv[i + 1];
+        else if (strncmp(argv[i], "--log-format=", sizeof(option)) == 0)
+            given = argv[i] + sizeof(option);
+    }
     for (size_t i = 0; given && i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], given) == 0)
             return (enum log_format)i;
@@ -143,9 +150,8 @@ static int dispatch(const struct config_args *args, struct err *err)
 
 static int run(struct config_args *args, int argc, char **argv, struct err *err)
 {
-    int parsed = parse(args, argc, argv, err);
-    log_setup(LOG_LEVEL_INFO, format_from_args(args));
-    if (parsed < 0)
+    log_setup(LOG_LEVEL_INFO, log_format_asked(argc, argv));
+    if (parse(args, argc, argv, err) < 0)
         return -1;
     config_args_hide(args, argc, argv);
     if (config_args_flag(args, "help"))

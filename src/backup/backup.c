@@ -35,6 +35,7 @@ struct job_run {
     struct strlist gone;               /* have backups, and the server has them no more */
     struct repository_list stores;
     struct programs programs;
+    uint64_t announced; /* bytes of buffers that were told of (backup_artifact.h) */
 };
 
 void backup_results_release(struct backup_results *results)
@@ -283,7 +284,8 @@ static int backup_one(struct job_run *run, const char *database, enum dump_type 
                                    .database = database,
                                    .type = type,
                                    .programs = &run->programs,
-                                   .stores = &run->stores};
+                                   .stores = &run->stores,
+                                   .announced = &run->announced};
     struct backup_result *result = add_result(results);
     int done = backup_artifact(&spec, result, err);
     remember(run, type, result);

@@ -233,11 +233,15 @@ static int start_stream(struct artifact_run *r, struct err *err)
     r->stream = stream_new(&spec, err);
     if (r->stream == NULL)
         return -1;
-    /* What this run costs in memory, however large the database is. */
-    log_info("%s: memory for buffers: %s for parts on their way, %s for %u threads",
-             *r->artifact.database ? r->artifact.database : "globals",
-             text_size(parts, fanout_memory(r->fanout)),
-             text_size(buffers, stream_memory(&spec)), spec.threads);
+    /* What this run costs in memory, however large the database is. Once; a later database that
+     * needs more, because its parts are larger, says so again. */
+    uint64_t needed = fanout_memory(r->fanout) + stream_memory(&spec);
+    if (needed > *r->spec->announced)
+        log_info("memory for buffers: %s for parts on their way, %s for %u threads",
+                 text_size(parts, fanout_memory(r->fanout)),
+                 text_size(buffers, stream_memory(&spec)), spec.threads);
+    if (needed > *r->spec->announced)
+        *r->spec->announced = needed;
     return 0;
 }
 

@@ -21,6 +21,7 @@ struct backup_artifact {
     enum dump_type type;
     const struct programs *programs;
     const struct repository_list *stores; /* opened, and those that could not be */
+    uint64_t *announced; /* bytes of buffers that the run has been told of; not NULL */
 };
 
 /* 0: outcome in *result (GOOD, PARTIAL or FAILED with result->err). -1: ERR_CANCELLED,

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,6 +163,18 @@ char *file_join(const char *folder, const char *name)
 {
     bool slash = folder[0] == '\0' || text_ends_with(folder, "/");
     return memory_format("%s%s%s", folder, slash ? "" : "/", name);
+}
+
+/* For what is remembered: a later run may begin elsewhere. */
+char *file_absolute(const char *path, struct err *err)
+{
+    char folder[PATH_MAX];
+    if (*path == '/')
+        return memory_strdup(path);
+    if (getcwd(folder, sizeof folder) != NULL)
+        return file_join(folder, path);
+    err_errno(err, ERR_SYSTEM, "current folder");
+    return NULL;
 }
 
 void file_close(int *fd)

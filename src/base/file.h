@@ -31,6 +31,9 @@ bool file_exists(const char *path);
 /* The folder part of a path ("." when it has none), heap. */
 char *file_folder(const char *path) MUST_USE;
 char *file_join(const char *folder, const char *name) MUST_USE; /* heap */
+/* The path itself when it begins with '/', else below the current folder; heap. NULL with
+ * ERR_SYSTEM: there is no current folder any more. */
+char *file_absolute(const char *path, struct err *err) MUST_USE;
 void file_close(int *fd); /* closes if >= 0, sets -1, keeps errno */
 
 #endif

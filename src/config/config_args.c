@@ -4,6 +4,7 @@
  */
 #include "config/config_args.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "postgres/conninfo.h"
@@ -80,12 +81,21 @@ static int put(struct config_args *args, const struct option *option, const char
                struct err *err)
 {
     char *label = memory_format("--%s", option->argument);
-    int result = option_check(option, label, value, err);
+    /* Relative to where its user stands, as with any other program; a file and a variable are
+     * read from anywhere, and there only whole paths are taken. */
+    bool relative = option->type == OPTION_PATH && *value != '\0' && !strchr("/~", *value);
+    char *path = relative ? file_absolute(value, err) : NULL;
+    int result = relative && !path ? -1 : 0;
+    if (path)
+        value = path;
+    if (result == 0)
+        result = option_check(option, label, value, err);
     /* A list grows with each time that it is given; of all else the last time counts. */
     if (result == 0 && (option_is_list(option) || option->flags & OPTION_REPEATS))
         layer_append(&args->layer, option, NULL, value, label);
     else if (result == 0)
         layer_set(&args->layer, option, NULL, value, label);
+    free(path);
     free(label);
     return result;
 }

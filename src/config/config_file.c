@@ -302,6 +302,10 @@ int config_file_parse(const char *path, const char *text, unsigned mode, struct 
     struct reader reader = {path, mode, out, err};
     config_t config;
     int result = -1;
+    /* Some editors put it in front of UTF-8 (a byte order mark, U+FEFF); libconfig would call it
+     * a syntax error in line 1, where nobody can see anything. */
+    if (text_starts_with(text, "\xEF\xBB\xBF"))
+        text += 3;
     config_init(&config);
     /* libconfig's scanner would print it to stdout. */
     if (text_ends_with(text, "\\")) {

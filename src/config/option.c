@@ -228,6 +228,8 @@ int option_check(const struct option *option, const char *label, const char *tex
     const char *nearest = text_nearest(text, (const char *const *)words.items, words.count);
     if (nearest)
         err_hint(err, "did you mean \"%s\"?", nearest);
+    else if (option->type == OPTION_PATH && *text == '~')
+        err_hint(err, OPTION_TILDE_HINT);
     strlist_release(&words);
     return -1;
 }

@@ -110,6 +110,8 @@ const char *option_scope_name(enum option_scope scope);
 /* Help's word for a value: "N", "DURATION", "plain|custom". */
 const char *option_value_name(const struct option *option);
 
+/* For a path that begins with '~'. */
+#define OPTION_TILDE_HINT "a shell would have expanded it; write the full path"
 /* Is `text` a value (of a list: an item)? 0, or -1 with ERR_USAGE: one sentence that begins
  * with `label` ("\"keep_last\"", "--limit") and never holds a secret. Callers add where it
  * stands. */

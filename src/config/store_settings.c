@@ -10,10 +10,6 @@
 #include "config/settings_check.h"
 #include "config/value.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <unistd.h>
-
 enum { URL_MAX = 8192 };
 
 /* What is being read: values go into a section of `out`. */
@@ -144,16 +140,19 @@ cleanup:
  * Relative to where we are, because the catalog keeps it for runs that start elsewhere. */
 static int read_dir(const char *rest, struct reader *reader, char **name, struct err *err)
 {
-    char folder[PATH_MAX] = "";
     if (*rest == '\0')
         return malformed(err, "no folder");
+    /* A shell expands it only at the beginning of a word: here it would be a folder called ~. */
+    if (*rest == '~') {
+        err_set(err, ERR_USAGE, "store URL: \"dir:%.80s\" begins with ~", rest);
+        return err_hint(err, OPTION_TILDE_HINT);
+    }
     /* dir:///srv is what people write who know file:// URLs. */
     while (rest[0] == '/' && rest[1] == '/')
         rest++;
-    /* The rest is made absolute by where we are now. */
-    if (*rest != '/' && !getcwd(folder, sizeof(folder)))
-        return err_errno(err, ERR_SYSTEM, "current folder");
-    char *path = *rest == '/' ? memory_strdup(rest) : file_join(folder, rest);
+    char *path = file_absolute(rest, err);
+    if (!path)
+        return -1;
     /* One folder, one name. */
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/';)
         path[--length] = '\0';

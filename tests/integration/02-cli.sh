@@ -63,10 +63,14 @@ usage "option without value" $'--config needs a value: FILE\nhint: see `pgkeep h
 usage "wrong word" $'--log-format must be text, json or journal, not "jso"\nhint: did you mean "json"?' --log-format jso config
 usage "too many arguments" $'unexpected argument "x": usage: pgkeep config [--example]\nhint: see `pgkeep help config`' config x
 usage "contradiction" '--quiet and --verbose exclude each other' -q -v config
-usage "wrong value" '--catalog must be a path that begins with /, not "relative.db"' config --catalog relative.db
+usage "wrong value" $'--catalog must be a path that begins with /, not "~/c.db"\nhint: a shell would have expanded it; write the full path' config --catalog=~/c.db
 run "$pgkeep" --log-format json confgi
 is "errors in JSON keep the exit status" "$status" 2
 like "with --log-format json the error is one JSON object" "$err" '^\{.*"message".*confgi.*\}$'
+run "$pgkeep" backup --colour --log-format=json
+like "also where it stands behind the mistake" "$err" '^\{.*"message".*colour.*\}$'
+PGKEEP_LOG_FORMAT=json run "$pgkeep" confgi
+like "or in the environment" "$err" '^\{.*"message".*confgi.*\}$'
 run "$pgkeep" config --json --exampel
 is "with --json a failure is one document on stdout" "$(jq -r '.error | "\(.kind) \(.exit_status)"' <<<"$out")" "usage 2"
 like "and a sentence on stderr" "$err" "exampel"
@@ -111,6 +115,15 @@ refused "syntax" $'catalog = "/a"\nstores {' ':2: syntax error'
 refused "@include" '@include "/etc/hostname"' $':1: @include is not supported\nhint: keep secrets apart with password_file, secret_key_file or *_env'
 refused "unknown source of a job" $'stores: { n: { type = "dir"; path = "/x"; }; };\njobs: { j: { source = "shop"; stores = [ "n" ]; }; };' ':2: job "j": there is no source "shop"'
 refused "half a key" 'stores: { s: { type = "s3"; bucket = "b"; secret_key_env = "X"; }; };' ':1: store "s": an access key needs a secret key, and the other way'
+
+refused "a ~ that no shell has expanded" 'stores: { n: { type = "dir"; path = "~/nas"; }; };' $':1: "path" of store "n" must be a path that begins with /, not "~/nas"\nhint: a shell would have expanded it; write the full path'
+usage "nor one in a store's URL" $'store URL: "dir:~/nas" begins with ~\nhint: a shell would have expanded it; write the full path' backup --source dbname=x --store dir:~/nas
+config $'\xEF\xBB\xBFcatalog = "/bom.db";'
+like "a byte order mark in front is no part of it" "$status $out$err" '^0 .*catalog +/bom.db'
+cd "$work" || exit 1
+run "$pgkeep" config --catalog mine.db
+like "--catalog may be relative, and is remembered whole" "$out" "catalog +$work/mine.db +--catalog"
+cd - >/dev/null || exit 1
 
 # ---- secrets ----
 secret='sources: { s: { conninfo = "host=h password=hunter2"; }; t: { conninfo = "d"; password = "hunter2"; }; };

@@ -4,6 +4,7 @@
  */
 #include "backup/backup.h"
 
+#include "base/log.h"
 #include "catalog/artifact_group.h"
 #include "repository/manifest.h"
 #include "tests/support/captured.h"
@@ -500,6 +501,23 @@ START_TEST(what_only_a_pattern_brought_in_is_left_out_and_said_once)
 }
 END_TEST
 
+/* The same for each of them: said before the first, and no more. */
+START_TEST(what_buffers_take_is_said_once_per_run)
+{
+    struct text said;
+    begin_many(NULL);
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    captured_begin();
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    captured_end(&said);
+    ck_assert_uint_gt(world.backups.count, 1);
+    const char *line = strstr(said.data, ": memory for buffers: ");
+    ck_assert_msg(line != NULL, "%s", said.data);
+    ck_assert_msg(strstr(line + 10, "memory for buffers") == NULL, "%s", said.data);
+    text_release(&said);
+}
+END_TEST
+
 START_TEST(a_database_that_had_backups_and_is_gone_is_said)
 {
     struct text said;
@@ -676,6 +694,7 @@ static Suite *suite(void)
                    a_named_database_that_cannot_be_dumped_is_a_failed_database_of_the_run);
     tcase_add_test(tcase, a_run_of_nothing_but_missing_databases_has_failed);
     tcase_add_test(tcase, what_only_a_pattern_brought_in_is_left_out_and_said_once);
+    tcase_add_test(tcase, what_buffers_take_is_said_once_per_run);
     tcase_add_test(tcase, a_database_that_had_backups_and_is_gone_is_said);
     tcase_add_test(tcase, a_store_that_goes_away_is_not_waited_for_in_each_database);
     tcase_add_test(tcase, two_backups_of_one_job_do_not_run_at_once);

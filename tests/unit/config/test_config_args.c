@@ -3,6 +3,7 @@
 #include "tests/support/run_suite.h"
 
 #include <check.h>
+#include <unistd.h>
 
 enum { WORDS_MAX = 12 };
 
@@ -137,6 +138,22 @@ START_TEST(the_last_of_a_plain_option_wins)
 }
 END_TEST
 
+/* It is remembered, and a later run may begin elsewhere. */
+START_TEST(a_relative_catalog_is_that_of_the_current_folder)
+{
+    const char *const words[] = {"--catalog", "mine/c.db", "list", NULL};
+    struct config_args args;
+    struct err err = {0};
+    char folder[4096];
+    ck_assert_ptr_nonnull(getcwd(folder, sizeof folder));
+    ck_assert_int_eq(parse(&args, words, &err), 0);
+    char *wanted = memory_format("%s/mine/c.db", folder);
+    ck_assert_str_eq(config_args_text(&args, "catalog"), wanted);
+    free(wanted);
+    config_args_release(&args);
+}
+END_TEST
+
 START_TEST(one_name_means_what_the_command_says)
 {
     const char *const backup[] = {"backup", "--store", "dir:/a", "--store", "dir:/b", NULL};
@@ -255,6 +272,7 @@ int main(void)
     tcase_add_test(tcase, global_options_stand_before_and_behind_the_command);
     tcase_add_test(tcase, two_dashes_end_the_options);
     tcase_add_test(tcase, the_last_of_a_plain_option_wins);
+    tcase_add_test(tcase, a_relative_catalog_is_that_of_the_current_folder);
     tcase_add_test(tcase, one_name_means_what_the_command_says);
     tcase_add_test(tcase, help_needs_nothing_else);
     tcase_add_test(tcase, numbers_are_numbers_seconds_and_times);

@@ -190,6 +190,22 @@ START_TEST(every_kind_of_value_arrives_with_its_line)
 }
 END_TEST
 
+/* Nobody sees it in an editor. */
+START_TEST(a_byte_order_mark_in_front_is_no_part_of_the_file)
+{
+    struct layer layer;
+    struct err err = {0};
+    layer_init(&layer);
+    ck_assert_msg(config_file_parse("f",
+                                    "\xEF\xBB\xBF"
+                                    "catalog = \"/c\";",
+                                    0600, &layer, &err) == 0,
+                  "%s", err.text);
+    ck_assert_str_eq(item(&layer, OPTION_TOP, NULL, "catalog", 0), "/c");
+    layer_release(&layer);
+}
+END_TEST
+
 START_TEST(an_unreadable_file_is_a_config_error)
 {
     struct layer layer;
@@ -242,6 +258,7 @@ int main(void)
     tcase_add_test(tcase, the_group_may_read_secrets);
     tcase_add_test(tcase, every_kind_of_value_arrives_with_its_line);
     tcase_add_test(tcase, an_unreadable_file_is_a_config_error);
+    tcase_add_test(tcase, a_byte_order_mark_in_front_is_no_part_of_the_file);
     tcase_add_test(tcase, the_place_of_the_file_follows_the_order);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

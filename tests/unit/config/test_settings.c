@@ -418,6 +418,17 @@ START_TEST(secrets_are_fetched_only_when_asked_for)
     ck_assert_int_eq(resolve_source(settings_source(&settings, "s"), &password, &err), 0);
     ck_assert_str_eq(password.text, "hunter2");
     secret_release(&password);
+
+    /* As with a secret in the configuration: the group may, everybody may not. */
+    ck_assert_int_eq(fchmod(fd, 0640), 0);
+    ck_assert_int_eq(resolve_source(settings_source(&settings, "s"), &password, &err), 0);
+    secret_release(&password);
+    ck_assert_int_eq(fchmod(fd, 0644), 0);
+    ck_assert_int_eq(resolve_source(settings_source(&settings, "s"), &password, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_CONFIG);
+    ck_assert_ptr_nonnull(
+        strstr(err.text, "source \"s\": password_file: every user can read "));
+    ck_assert_ptr_nonnull(strstr(err.text, "(mode 0644)\nhint: chmod o-rwx "));
     (void)close(fd);
     settings_release(&settings);
     free(text);

@@ -14,6 +14,9 @@ static const struct {
     {"dir:",
      "store URL: no folder\nhint: as s3://BUCKET/PREFIX?endpoint=URL&region=NAME or "
      "dir:/FOLDER"},
+    {"dir:~/backups",
+     "store URL: \"dir:~/backups\" begins with ~\nhint: a shell would have "
+     "expanded it; write the full path"},
     {"s3://",
      "store URL: \"bucket\" must be the name of a bucket: letters, digits, ., - and _"},
     {"s3:///prefix",
