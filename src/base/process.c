@@ -28,7 +28,8 @@
 #define PIPE_SIZE (1 << 20)
 #define LINE_SIZE 4096
 #define LAST_WORDS 4
-#define GRACE_MS 2500 /* between SIGTERM and SIGKILL; part of CANCEL_END_MS */
+#define GRACE_MS 2500    /* between SIGTERM and SIGKILL; part of CANCEL_END_MS */
+#define INTERRUPT_MS 250 /* between one SIGINT and the next */
 
 struct process {
     char *name;
@@ -51,6 +52,7 @@ struct process {
         size_t last_count;
     } listener;
     char *last_words;
+    bool interrupt; /* as in the spec */
     const struct cancel *cancel;
 };
 
@@ -346,6 +348,7 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
     const char *slash = strrchr(spec->argv[0], '/');
     process->name = memory_strdup(slash == NULL ? spec->argv[0] : slash + 1);
     process->cancel = spec->cancel;
+    process->interrupt = spec->interrupt;
     process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
     process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
     process->listener.on_line = spec->on_stderr;
@@ -403,9 +406,13 @@ const char *process_last_words(const struct process *process)
  * asked, because a wrapper script in pg_bin_dir has the program as a child. */
 static void end_child(struct process *process)
 {
-    kill(-process->pid, SIGTERM);
-    if (await_end(process, clock_monotonic_ms() + GRACE_MS, false))
-        return;
+    int64_t until = clock_monotonic_ms() + GRACE_MS;
+    do {
+        kill(-process->pid, process->interrupt ? SIGINT : SIGTERM);
+        int64_t next = process->interrupt ? clock_monotonic_ms() + INTERRUPT_MS : until;
+        if (await_end(process, next, false))
+            return;
+    } while (clock_monotonic_ms() < until);
     kill(-process->pid, SIGKILL);
     await_end(process, -1, false);
 }

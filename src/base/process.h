@@ -30,6 +30,9 @@ struct process_spec {
     void (*on_stderr)(void *context, const char *line);
     void *context;
     const struct cancel *cancel; /* ends the waits for it; NULL: the root */
+    /* Ended by SIGINT, again and again for those 5 s, instead of one SIGTERM: psql cancels what
+     * runs on the server only then, and not while it is between two statements. */
+    bool interrupt;
 };
 
 struct process *process_start(const struct process_spec *spec, struct err *err) MUST_USE;

@@ -272,6 +272,10 @@ static void print_marks(const struct catalog_artifact *artifact,
     if (artifact->suspect)
         output_field("suspect", "much smaller than usual: nothing of its group is pruned "
                                 "until `pgkeep accept`, or a normal one follows");
+    if (strcmp(artifact->type, "data") == 0)
+        output_field("needs",
+                     "its tables in the target: restore with --into-nonempty, and "
+                     "--disable-triggers lest triggers and foreign keys act on the rows");
     if (artifact->quarantined)
         output_field("quarantined", "its time was in the future or unknown: no rule of "
                                     "retention counts it until `unpin`");

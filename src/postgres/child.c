@@ -96,6 +96,7 @@ struct child *child_start(const struct child_spec *spec, struct err *err)
         .on_stderr = hear_line,
         .context = child,
         .cancel = spec->cancel,
+        .interrupt = spec->interrupt,
     };
     child->process = process_start(&process, err);
     /* The password among them is needed no more. */

@@ -26,6 +26,7 @@ struct child_spec {
     /* psql that goes on after errors, with VERBOSITY=verbose: those of other SQLSTATEs than
      * this count as failures although it ends with 0. NULL: the exit status alone. */
     const char *tolerated;
+    bool interrupt;              /* process.h: psql */
     const struct cancel *cancel; /* NULL: the root */
 };
 

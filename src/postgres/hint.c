@@ -40,6 +40,19 @@ static const struct hint_row {
     {"idle-in-transaction timeout",
      "set idle_in_transaction_session_timeout = 0 for the role"},
     {"transaction timeout", "set transaction_timeout = 0 for the role"},
+    /* Making databases, and getting into them. */
+    {"permission denied to create database",
+     "give the role CREATEDB, or restore into an empty database that somebody else made"},
+    {"permission denied for database",
+     "GRANT CONNECT ON DATABASE … TO the role, or use another role"},
+    {"must be able to SET ROLE", "--no-owner makes the connecting role the owner"},
+    {"must be member of role", "--no-owner makes the connecting role the owner"},
+    {"duplicate key value", "the target has such a row already, or had triggers or data of "
+                            "its own: restore into an "
+                            "empty database"},
+    {"violates foreign key constraint",
+     "rows of one table came before those it refers to: --disable-triggers for backups of "
+     "type data"},
     /* Disks, and rights on single objects. */
     {"No space left on device", "a disk is full: the server's, if the message is its"},
     {"permission denied for large object", "dump as their owner or as a superuser"},

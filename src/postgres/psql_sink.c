@@ -61,6 +61,8 @@ struct psql_sink *psql_sink_start(const struct psql_sink_spec *spec, struct err 
         .reads = true,
         .kind = ERR_DATABASE,
         .tolerated = spec->globals ? DUPLICATE_OBJECT : NULL,
+        /* psql alone of the programs dies of a SIGTERM without a word to the server. */
+        .interrupt = spec->format == DUMP_PLAIN,
         .cancel = spec->cancel,
     };
     struct child *child = child_start(&child_spec, err);
