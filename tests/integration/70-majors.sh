@@ -43,25 +43,33 @@ for major in $majors; do
     target="host=$PGHOST port=$PGPORT user=postgres"
     folder=$work/backups-$major
 
-    for format in plain custom; do
-        run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" backup --source "$source" --store "dir:$folder" --format "$format"
-        is "$major: a $format backup" "$status" 0
+    for way in plain custom parallel; do
+        options=(--format "$way")
+        [ "$way" != parallel ] || options=(--parallel 3)
+        run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" backup --source "$source" --store "dir:$folder" "${options[@]}"
+        is "$major: a $way backup" "$status" 0
         id=$out
         is "$major: by its own pg_dump" "$("$pgkeep" show "$id" --json | jq -r '.versions.pg_dump | split(".")[0]')" "$major"
         is "$major: and so says the manifest of the server" \
             "$("$pgkeep" show "$id" --json | jq -r '.versions.server | split(".")[0]')" "$major"
-        run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" restore "$id" --to "$target dbname=shop_$format" --create
-        is "$major: restored from $format" "$status" 0
-        ok "$major: the $format restore is the same database" cmp <(dump_of "$bin" shop) <(dump_of "$bin" "shop_$format")
+        run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" restore "$id" --to "$target dbname=shop_$way" --create
+        is "$major: restored from $way" "$status" 0
+        ok "$major: the $way restore is the same database" cmp <(dump_of "$bin" shop) <(dump_of "$bin" "shop_$way")
     done
     run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" doctor --source "$source" --store "dir:$folder"
     is "$major: doctor has nothing to say against it" "$status" 0
 
     # Without its own programs: by newer ones where there are any, else an error that names the package.
     run "$pgkeep" backup --source "$source" --store "dir:$folder"
-    if [ "$major" -gt "$(pg_dump --version | sed -E 's/.* ([0-9]+)\..*/\1/')" ]; then
+    ours=$(pg_dump --version | sed -E 's/.* ([0-9]+)\..*/\1/')
+    if [ "$major" -gt "$ours" ]; then
         is "$major: no pg_dump that is new enough is an error" "$status" 4
         like "$major: and names the package" "$err" "postgresql-client-$major"
+    elif [ "$major" = "$ours" ]; then
+        is "$major: this machine's pg_dump takes it" "$status" 0
+        unlike "$major: and it is no other major" "$err" "does not restore into a server"
+        run "$pgkeep" verify "$out" --level full
+        is "$major: and it verifies" "$status" 0
     else
         is "$major: a newer pg_dump takes it" "$status" 0
         like "$major: and says what such a dump is not good for" "$err" "warning: .*does not restore into a server of version $major"
