@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "tests/support/utc.h"
 
 static void check(int result, const struct err *err)
 {
@@ -9,18 +10,6 @@ static void check(int result, const struct err *err)
         return;
     fprintf(stderr, "planning: %s\n", err->text);
     exit(1);
-}
-
-int64_t planning_time(const char *text)
-{
-    struct err err = {0};
-    int64_t time = 0;
-    /* A date alone is its midnight in UTC: the planner knows no local time. */
-    char *whole = strchr(text, 'T') != NULL ? memory_strdup(text)
-                                            : memory_format("%sT00:00:00Z", text);
-    check(clock_parse(whole, &time, &err), &err);
-    free(whole);
-    return time;
 }
 
 void planning_set_policy(struct planning *planning, const char *policy)
@@ -45,7 +34,7 @@ void planning_init(struct planning *planning, const char *policy, const char *no
     memset(planning, 0, sizeof(*planning));
     retention_policy_init(&planning->policy);
     planning_set_policy(planning, policy);
-    planning->now = planning_time(now);
+    planning->now = utc(now);
 }
 
 void planning_release(struct planning *planning)
@@ -76,7 +65,7 @@ struct retention_artifact *planning_add(struct planning *planning, const char *i
 {
     struct retention_artifact *artifact = add(planning, id);
     artifact->has_time = time != NULL;
-    artifact->time = time == NULL ? 0 : planning_time(time);
+    artifact->time = time == NULL ? 0 : utc(time);
     return artifact;
 }
 

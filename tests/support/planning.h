@@ -51,8 +51,6 @@ char *planning_reasons(const struct planning *planning, const char *id);
 char *planning_kept(const struct planning *planning);
 bool planning_keeps(const struct planning *planning, size_t index);
 
-int64_t planning_time(const char *text);
-
 /* What a random case may hold. */
 enum planning_option {
     PLANNING_ONLY_GOOD = 1, /* all complete, no flags, none from the future */

@@ -1,4 +1,5 @@
 #include "tests/support/planning.h"
+#include "tests/support/utc.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -67,7 +68,7 @@ void planning_random_policy(struct planning *planning, struct dice *random,
     static const char *const nows[] = {"2006-11-02T12:00:00Z", "2026-10-28T03:00:00Z",
                                        "2012-01-10T00:00:00Z", "2026-03-30T05:30:00Z",
                                        "2018-02-20T03:00:00Z", "2024-04-08T00:00:00Z"};
-    planning->now = planning_time(nows[dice_below(random, sizeof(nows) / sizeof(nows[0]))]);
+    planning->now = utc(nows[dice_below(random, sizeof(nows) / sizeof(nows[0]))]);
 }
 
 static void add_flags(struct retention_artifact *artifact, struct dice *random)

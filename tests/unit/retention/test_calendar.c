@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "tests/support/planning.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include <check.h>
 
@@ -111,7 +112,7 @@ START_TEST(periods_begin_and_end_where_the_zone_says)
     struct zone *zone = load(periods[_i].zone);
     struct retention_calendar calendar;
     retention_calendar_init(&calendar, zone);
-    int64_t one = planning_time(periods[_i].one), other = planning_time(periods[_i].other);
+    int64_t one = utc(periods[_i].one), other = utc(periods[_i].other);
     int64_t key = retention_calendar_key(&calendar, periods[_i].period, one);
     ck_assert((key == retention_calendar_key(&calendar, periods[_i].period, other)) ==
               periods[_i].is_same);
@@ -177,8 +178,7 @@ START_TEST(months_go_back_on_the_local_calendar)
 {
     struct zone *zone = load(shifts[_i].zone);
     struct duration duration = {shifts[_i].months, shifts[_i].seconds};
-    int64_t time =
-        retention_calendar_before(zone, planning_time(shifts[_i].anchor), duration);
+    int64_t time = retention_calendar_before(zone, utc(shifts[_i].anchor), duration);
     char text[32];
     if (shifts[_i].wanted == NULL)
         ck_assert_int_eq(time, INT64_MIN);
@@ -191,11 +191,11 @@ END_TEST
 START_TEST(forward_ends_with_the_year_9999)
 {
     struct zone *zone = load("UTC");
-    int64_t now = planning_time("2026-01-31T00:00:00Z");
+    int64_t now = utc("2026-01-31T00:00:00Z");
     struct duration month = {1, 0}, quarter = {0, 900}, ages = {12 * 8000, 0};
     struct duration endless = {0, INT64_MAX};
     ck_assert_int_eq(retention_calendar_after(zone, now, month),
-                     planning_time("2026-02-28T00:00:00Z"));
+                     utc("2026-02-28T00:00:00Z"));
     ck_assert_int_eq(retention_calendar_after(zone, now, quarter), now + 900);
     ck_assert_int_eq(retention_calendar_after(zone, now, ages), INT64_MAX);
     ck_assert_int_eq(retention_calendar_after(zone, now, endless), INT64_MAX);

@@ -2,6 +2,7 @@
 
 #include "tests/support/planning.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include <check.h>
 
@@ -32,7 +33,7 @@ static void begin_example(void)
     struct retention_artifact *pinned = &p.artifacts[7];
     pinned->flags = RETENTION_PINNED;
     pinned->pin_reason = "before migration";
-    pinned->pin_until = planning_time("2026-12-01");
+    pinned->pin_until = utc("2026-12-01");
 }
 
 static void expect_row(size_t index, const char *wanted)
@@ -112,7 +113,7 @@ START_TEST(every_verdict_has_its_word)
     planning_add(&p, "01JAA2", "2026-11-19T02:00:00Z");
     planning_add(&p, "01JAA3", NULL);
     planning_add(&p, "01JAA4", "2026-11-19T02:00:00Z")->state = RETENTION_LOCKED;
-    p.artifacts[3].locked_until = planning_time("2026-12-24");
+    p.artifacts[3].locked_until = utc("2026-12-24");
     planning_add(&p, "01JAA5", "2026-11-19T02:00:00Z")->state = RETENTION_DAMAGED;
     planning_add(&p, "01JAA6", "2026-11-20T02:00:00Z");
     planning_run(&p);

@@ -2,6 +2,7 @@
 
 #include "tests/support/planning.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include <check.h>
 
@@ -114,7 +115,7 @@ START_TEST(the_anchor_is_the_newest_good_one_and_not_the_clock)
     planning_add(&p, "oldest", "2019-12-30T23:59:59Z");
     p.artifacts[0].seq = 9;
     expect_kept("old older");
-    ck_assert_int_eq(p.plan->groups[0].anchor, planning_time("2020-01-01"));
+    ck_assert_int_eq(p.plan->groups[0].anchor, utc("2020-01-01"));
     release();
 }
 END_TEST
@@ -238,7 +239,7 @@ START_TEST(pins_leases_and_waiting_copies_protect)
     struct retention_artifact *pinned = planning_add(&p, "pinned", "2026-11-01T02:00:00Z");
     pinned->flags = RETENTION_PINNED;
     pinned->pin_reason = "before migration";
-    pinned->pin_until = planning_time("2026-12-01");
+    pinned->pin_until = utc("2026-12-01");
     planning_add(&p, "leased", "2026-11-02T02:00:00Z")->flags = RETENTION_LEASED;
     p.artifacts[1].lease = "being restored";
     planning_add(&p, "waited", "2026-11-03T02:00:00Z")->pending = waiting;

@@ -2,6 +2,7 @@
  * with the project and the number of the issue. */
 #include "tests/support/planning.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include "base/memory.h"
 
@@ -163,7 +164,7 @@ START_TEST(a_backup_from_the_future_pushes_nothing_out_restic_21956)
     expect_kept("y2099 real");
     /* Nor when its time has come. */
     p.artifacts[1].flags |= RETENTION_QUARANTINED;
-    p.now = planning_time("2100-01-01");
+    p.now = utc("2100-01-01");
     expect_kept("y2099 real");
     planning_release(&p);
 }
@@ -221,7 +222,7 @@ START_TEST(a_locked_one_is_not_forgotten_velero_8691)
     begin("keep_last=1");
     planning_add(&p, "new", "2026-11-20");
     planning_add(&p, "locked", "2026-11-10")->state = RETENTION_LOCKED;
-    p.artifacts[1].locked_until = planning_time("2026-12-24");
+    p.artifacts[1].locked_until = utc("2026-12-24");
     planning_run(&p);
     char *reasons = planning_reasons(&p, "locked");
     ck_assert_str_eq(reasons, "object lock until 2026-12-24");

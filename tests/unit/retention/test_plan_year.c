@@ -4,6 +4,7 @@
  * taken. */
 #include "tests/support/planning.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include "base/clock.h"
 
@@ -133,7 +134,7 @@ START_TEST(a_year_keeps_exactly_the_newest_of_each_period)
     struct dice random = {seed};
     memset(histories, 0, sizeof(histories));
     int row = 0;
-    int64_t begin = planning_time("2025-11-03T00:00:00Z");
+    int64_t begin = utc("2025-11-03T00:00:00Z");
     for (int64_t hour = 0; hour < 366 * 24; hour++) {
         int64_t now = begin + hour * HOUR + (int64_t)dice_below(&random, 600);
         take(&histories[0], now, !is_failing(&random, &row));

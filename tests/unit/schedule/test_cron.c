@@ -2,16 +2,9 @@
 
 #include "base/clock.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include <check.h>
-
-static int64_t at(const char *text)
-{
-    struct err err = {0};
-    int64_t time = 0;
-    ck_assert_msg(clock_parse(text, &time, &err) == 0, "%s", err.text);
-    return time;
-}
 
 /* 2026-11-01 is a Sunday, the 13th a Friday. */
 static const struct {
@@ -62,9 +55,9 @@ START_TEST(the_next_minute_is_the_one_that_the_fields_name)
     struct cron cron;
     ck_assert_msg(cron_parse(nexts[_i].line, &cron, &err) == 0, "%s", err.text);
     char next[32];
-    clock_rfc3339(next, cron_next(&cron, at(nexts[_i].from)));
+    clock_rfc3339(next, cron_next(&cron, utc(nexts[_i].from)));
     char wanted[32];
-    clock_rfc3339(wanted, at(nexts[_i].next));
+    clock_rfc3339(wanted, utc(nexts[_i].next));
     ck_assert_msg(strcmp(next, wanted) == 0, "\"%s\" after %s: %s instead of %s",
                   nexts[_i].line, nexts[_i].from, next, wanted);
 }

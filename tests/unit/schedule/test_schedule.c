@@ -8,20 +8,13 @@
 #include "base/text.h"
 #include "tests/support/dice.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <time.h>
 
 static uint64_t seed;
-
-static int64_t at(const char *text)
-{
-    struct err err = {0};
-    int64_t time = 0;
-    ck_assert_msg(clock_parse(text, &time, &err) == 0, "%s", err.text);
-    return time;
-}
 
 static struct schedule *make(const struct schedule_spec *spec)
 {
@@ -95,7 +88,7 @@ START_TEST(a_time_in_a_gap_runs_once_behind_it_and_one_in_an_overlap_once)
 {
     struct schedule_spec spec = {.cron = changes[_i].line, .timezone = changes[_i].zone};
     struct schedule *schedule = make(&spec);
-    int64_t time = at(changes[_i].after);
+    int64_t time = utc(changes[_i].after);
     for (size_t i = 0; i < 4 && changes[_i].next[i] != NULL; i++) {
         char next[32];
         time = schedule_next(schedule, time);
@@ -195,8 +188,8 @@ static int64_t random_time(struct dice *dice, int z)
     };
     const char *place = places[z < 4 ? z : 0][dice_below(dice, 3)];
     if (z >= 4 && dice_chance(dice, 50))
-        return at("2000-01-01") + (int64_t)dice_below(dice, UINT64_C(86400) * 365 * 60);
-    return at(place) + (int64_t)dice_below(dice, 86400);
+        return utc("2000-01-01") + (int64_t)dice_below(dice, UINT64_C(86400) * 365 * 60);
+    return utc(place) + (int64_t)dice_below(dice, 86400);
 }
 
 START_TEST(each_local_minute_runs_once_and_all_of_a_gap_behind_it)
@@ -317,8 +310,8 @@ START_TEST(jitter_is_the_same_each_day_and_differs_between_hosts_and_jobs)
         struct schedule *schedule = make(&spec);
         delays[i] = schedule_delay(schedule);
         ck_assert(delays[i] >= 0 && delays[i] < 600);
-        int64_t next = schedule_next(schedule, at("2026-11-21"));
-        ck_assert_int_eq(next, at("2026-11-21 03:00") + delays[i]);
+        int64_t next = schedule_next(schedule, utc("2026-11-21"));
+        ck_assert_int_eq(next, utc("2026-11-21 03:00") + delays[i]);
         ck_assert_int_eq(schedule_next(schedule, next), next + 86400);
         schedule_free(schedule);
     }

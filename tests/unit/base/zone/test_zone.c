@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "tests/support/dice.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/utc.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -17,14 +18,6 @@ static struct zone *load(const char *name)
     struct zone *zone = zone_load(name, &err);
     ck_assert_msg(zone != NULL, "%s", err.text);
     return zone;
-}
-
-static int64_t at(const char *text)
-{
-    struct err err = {0};
-    int64_t time = 0;
-    ck_assert_msg(clock_parse(text, &time, &err) == 0, "%s", err.text);
-    return time;
 }
 
 /* The last second before a change of the clock, the first after it, and their offsets. */
@@ -54,7 +47,7 @@ static const struct {
 START_TEST(clocks_change_when_they_did)
 {
     struct zone *zone = load(changes[_i].zone);
-    int64_t time = at(changes[_i].change);
+    int64_t time = utc(changes[_i].change);
     struct zone_span before = zone_span(zone, time - 1);
     struct zone_span after = zone_span(zone, time);
     ck_assert_int_eq(before.offset, changes[_i].before);
@@ -90,8 +83,8 @@ START_TEST(offsets_are_those_of_the_c_library_from_1850_to_2500)
     struct zone *zone = load(zones[_i]);
     setenv("TZ", zones[_i], 1);
     tzset();
-    const int64_t first = at("1850-01-01T00:00:00Z");
-    const int64_t last = at("2500-01-01T00:00:00Z");
+    const int64_t first = utc("1850-01-01T00:00:00Z");
+    const int64_t last = utc("2500-01-01T00:00:00Z");
     for (int i = 0; i < 2000; i++) {
         int64_t time = first + (int64_t)dice_below(&random, (uint64_t)(last - first));
         struct zone_span span = zone_span(zone, time);
@@ -219,8 +212,8 @@ START_TEST(the_rule_at_the_end_of_a_file_continues_it)
         return;
     }
     ck_assert_int_eq(zone_span(zone, -1).offset, 0);
-    ck_assert_int_eq(zone_span(zone, at("2030-01-15")).offset, footers[_i].january);
-    ck_assert_int_eq(zone_span(zone, at("2030-07-15")).offset, footers[_i].july);
+    ck_assert_int_eq(zone_span(zone, utc("2030-01-15")).offset, footers[_i].january);
+    ck_assert_int_eq(zone_span(zone, utc("2030-07-15")).offset, footers[_i].july);
     ck_assert_str_eq(zone_name(zone), "X/Y");
     zone_free(zone);
 }
