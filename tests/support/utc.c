@@ -11,8 +11,11 @@ int64_t utc(const char *text)
     struct err err = {0};
     char whole[64];
     int64_t time = 0;
-    /* A minute gets its seconds, a date its midnight. */
-    const char *rest = strchr(text, 'T') ? "" : strchr(text, ' ') ? ":00Z" : "T00:00:00Z";
+    /* A date gets its midnight, a minute its seconds, each its zone. */
+    const char *rest = strchr(text, 'T') != NULL   ? ""
+                       : strchr(text, ' ') == NULL ? "T00:00:00Z"
+                       : strlen(text) < 17         ? ":00Z"
+                                                   : "Z";
     snprintf(whole, sizeof whole, "%s%s", text, rest);
     if (strchr(text, ' ') != NULL)
         *strchr(whole, ' ') = 'T';
