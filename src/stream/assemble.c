@@ -20,6 +20,7 @@ void assemble_init(struct assemble *assemble, size_t count, struct chan *idle,
     };
     pthread_mutex_init(&assemble->lock, NULL);
     pthread_cond_init(&assemble->changed, NULL);
+    /* One slot for each chunk there is: `number % count` is then never taken twice. */
     assemble->slots = memory_array(count, sizeof(struct chunk *));
     digest_init(&assemble->raw, DIGEST_SHA256);
     digest_init(&assemble->stored, DIGEST_SHA256);
@@ -46,6 +47,7 @@ void assemble_expect(struct assemble *assemble, uint64_t chunks)
     pthread_mutex_unlock(&assemble->lock);
 }
 
+/* Nobody brings the missing chunk any more: who waits for it leaves. */
 void assemble_stop(struct assemble *assemble)
 {
     pthread_mutex_lock(&assemble->lock);
@@ -57,6 +59,7 @@ void assemble_stop(struct assemble *assemble)
 /* The next chunk of the order. NULL when all are through, or when stopped. */
 static struct chunk *take_next(struct assemble *assemble, bool *stopped)
 {
+    /* `next` is this thread's alone; the slot it leads to is shared. */
     struct chunk **slot = &assemble->slots[assemble->next % assemble->count];
     pthread_mutex_lock(&assemble->lock);
     while (!assemble->stopped && *slot == NULL && assemble->next < assemble->expected)
@@ -73,6 +76,7 @@ static struct chunk *take_next(struct assemble *assemble, bool *stopped)
 static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
                        struct err *err)
 {
+    /* The same for all chunks of a stream, and known only from the first. */
     assemble->is_plain = chunk->encoded == NULL;
     const unsigned char *data = assemble->is_plain ? chunk->raw : chunk->encoded;
     size_t size = assemble->is_plain ? chunk->raw_size : chunk->encoded_size;
@@ -101,9 +105,11 @@ int assemble_run(struct assemble *assemble, struct err *err)
 {
     bool stopped = false;
     struct chunk *chunk;
+    /* The sink's pace is the stream's: while it takes a chunk no other becomes idle. */
     while ((chunk = take_next(assemble, &stopped)) != NULL) {
         int result = write_chunk(assemble, chunk, err);
-        /* Also of a failed one: its number is gone, and its buffers go back to the others. */
+        /* Also of a failed one: its number is gone, and its buffers go back to the
+         * others. */
         assemble->next++;
         /* Drops the table as well, whose names might otherwise outlive their use by a whole
          * round. */
@@ -130,6 +136,7 @@ void assemble_sums(struct assemble *assemble, struct stream_result *out)
 
 void assemble_release(struct assemble *assemble)
 {
+    /* Never initialised: whoever makes a stream may fail before it comes to this. */
     if (assemble->slots == NULL)
         return;
     pthread_cond_destroy(&assemble->changed);

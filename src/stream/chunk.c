@@ -46,12 +46,16 @@ void chunk_append(struct chunk *chunk, const void *data, size_t size)
 
 void chunk_split(struct chunk *chunk, struct chunk *next)
 {
+    /* Without a border in it, a row or statement larger than a chunk, it is cut where it
+     * is full. */
     size_t at = chunk->border > 0 ? chunk->border : chunk->raw_size;
     /* Rows that have ended lie in front of the border, so their count stays where it is. */
     assert(next->raw_size == 0);
+    /* Which must not be taken alone then: it begins in the middle of something. */
     if (chunk->border == 0 && at > 0)
         next->flags |= CHUNK_CONTINUED;
     chunk_append(next, chunk->raw + at, chunk->raw_size - at);
+    /* Its rows end where it now ends. */
     chunk->raw_size = at;
     if (chunk->data_from > at)
         chunk->data_from = at;

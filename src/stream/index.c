@@ -60,6 +60,7 @@ static int deflate_bytes(struct index_writer *writer, const char *data, size_t s
 /* Takes the reference. */
 static int write_line(struct index_writer *writer, json_t *line, struct err *err)
 {
+    /* On one line, so that a reader needs no more of it in memory than that. */
     char *text = json_text(line, false);
     int result = deflate_bytes(writer, text, strlen(text), Z_NO_FLUSH, err);
     if (result == 0)
@@ -156,6 +157,7 @@ int index_writer_finish(struct index_writer *writer, const char *encoding, struc
     if (write_line(writer, line, err) < 0 ||
         deflate_bytes(writer, "", 0, Z_FINISH, err) < 0)
         return -1;
+    /* The text moves; what stays behind can be freed as ever. */
     *out = writer->out;
     text_init(&writer->out, INDEX_CEILING);
     return 0;
@@ -220,6 +222,7 @@ static int next_line(struct index_reader *reader, struct err *err)
         if (newline != NULL)
             break;
     }
+    /* Nobody has columns for 16 MiB: it is damaged, or made to fill our memory. */
     if (reader->line.overflowed)
         return err_set(err, ERR_CORRUPT, "chunk index: a line is too long");
     return 1;
@@ -258,6 +261,7 @@ static int read_first(struct index_reader *reader, struct err *err)
 
 struct index_reader *index_reader_new(const void *data, size_t size, struct err *err)
 {
+    /* The compressed bytes are borrowed and decoded as lines are asked for. */
     struct index_reader *reader = memory_zalloc(sizeof *reader);
     text_init(&reader->line, LINE_CEILING);
     reader->io.in = data;
@@ -285,6 +289,7 @@ static void read_range(struct json_reader *json, const char *key, bool optional,
     const json_t *array = json_read_array(json, key, optional);
     if (array == NULL)
         return;
+    /* [from, to): equal ones are an empty range, which a chunk without rows has. */
     const json_t *from = json_array_get(array, 0);
     const json_t *to = json_array_get(array, 1);
     if (json_array_size(array) != 2 || !json_is_integer(from) || !json_is_integer(to) ||
@@ -299,7 +304,8 @@ static void read_range(struct json_reader *json, const char *key, bool optional,
 static int read_entry(const json_t *object, struct index_entry *entry, struct err *err)
 {
     struct json_reader json;
-    /* Only what is of table data has names, rows and their place; the rest of it is absent. */
+    /* Only what is of table data has names, rows and their place; the rest of it is
+     * absent. */
     json_reader_init(&json, object, "chunk index", err);
     char *section = json_read_string(&json, "section", true);
     if (section != NULL && !section_from_name(section, &entry->section))
@@ -339,6 +345,7 @@ static int read_last(struct index_reader *reader, const json_t *object, struct e
     free(json_read_bytes(&json, "encoding", true));
     if (json_reader_finish(&json, false) < 0)
         return -1;
+    /* A line that is missing, or one too many, shows in all three. */
     if ((uint64_t)chunks != reader->chunks || (uint64_t)raw != reader->raw_bytes ||
         (uint64_t)stored != reader->stored_bytes)
         return err_set(err, ERR_CORRUPT,
@@ -377,6 +384,7 @@ int index_reader_next(struct index_reader *reader, struct index_entry *entry,
             result = 1;
         }
     }
+    /* Nothing to release for who got no entry. */
     json_decref(object);
     if (result != 1)
         index_entry_release(entry);

@@ -10,5 +10,6 @@ void meter_init(struct meter *meter, uint64_t estimate)
     atomic_init(&meter->rows, 0);
     atomic_init(&meter->tables, 0);
     meter->estimate = estimate;
+    /* By the monotonic clock: a rate must not jump when somebody sets the time. */
     meter->started_ms = clock_monotonic_ms();
 }

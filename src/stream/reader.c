@@ -40,6 +40,7 @@ int reader_init(struct reader *reader, const struct stream_spec *spec, struct fe
     };
     scan_init(&reader->scan);
     tables_init(&reader->tables);
+    /* What is no pipe answers -1: a file, or a socket. */
     reader->large_pipe = fcntl(spec->fd, F_GETPIPE_SZ) >= LARGE_PIPE;
     reader->buffer = memory_try(READER_BUFFER, err);
     return reader->buffer != NULL ? 0 : -1;
@@ -57,6 +58,7 @@ static int wait_readable(const struct reader *reader, struct err *err)
     int64_t limit = reader->spec->stall_timeout_ms;
     int64_t start = clock_monotonic_ms();
     for (;;) {
+        /* Counted from the begin, since poll may return early and without a reason. */
         int64_t left = limit > 0 ? limit - (clock_monotonic_ms() - start) : -1;
         if (limit > 0 && left <= 0) {
             char span[32];
@@ -68,6 +70,7 @@ static int wait_readable(const struct reader *reader, struct err *err)
         int ready = poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "waiting for the dump");
+        /* Who wants us to end comes before the bytes: there are nearly always some. */
         if (cancel_check(reader->spec->cancel, err) < 0)
             return -1;
         if (ready > 0 && fds[2].revents != 0)
@@ -85,6 +88,7 @@ static bool cut(struct reader *reader)
     /* Begun at the border and still growing: there is nothing to cut off. */
     if (full->border == 0 && full->raw_size < full->raw_capacity)
         return true;
+    /* NULL: the queue was closed, because somebody else has failed. */
     struct chunk *next = feed_open(reader->feed);
     if (next == NULL)
         return false;
@@ -94,6 +98,7 @@ static bool cut(struct reader *reader)
         next->table = dump_table_ref(full->table);
         next->data_to = next->raw_size;
     }
+    /* The section that was when it was filled; the caller moves on afterwards. */
     reader->chunk = next;
     full->section = reader->section;
     return feed_close(reader->feed, full);
@@ -106,6 +111,7 @@ static bool on_table(struct reader *reader)
     if (!cut(reader))
         return false;
     struct chunk *chunk = reader->chunk;
+    /* Nothing of the rows is there yet: they begin and end here. */
     chunk->table = dump_table_ref(reader->scan.table);
     chunk->data_from = chunk->raw_size;
     chunk->data_to = chunk->raw_size;
@@ -125,6 +131,7 @@ static bool on_table_end(struct reader *reader)
     chunk->data_to = chunk->raw_size - END_MARK;
     if (!cut(reader))
         return false;
+    /* The new one inherited the table from the cut; it is nobody's. */
     dump_table_release(reader->chunk->table);
     reader->chunk->table = NULL;
     reader->chunk->data_to = 0;
@@ -183,11 +190,13 @@ static int scan_bytes(struct reader *reader, const unsigned char *data, size_t s
 /* Custom format: cut by size alone. */
 static int copy_bytes(struct reader *reader, const unsigned char *data, size_t size)
 {
+    /* An archive begins with its name; what does not is no archive, however it ended. */
     for (size_t i = 0; i < size && reader->magic_size < READER_MAGIC_SIZE; i++)
         reader->magic[reader->magic_size++] = (char)data[i];
     while (size > 0) {
         struct chunk *chunk = reader->chunk;
         size_t room = chunk->raw_capacity - chunk->raw_size;
+        /* Nothing in it is known, so that any place is as good as a border. */
         if (room == 0) {
             chunk->border = chunk->raw_size;
             if (!cut(reader))
@@ -207,7 +216,8 @@ static int end_input(struct reader *reader)
 {
     struct chunk *last = reader->chunk;
     reader->chunk = NULL;
-    /* An empty chunk is made only of an empty dump: no member at all would be no gzip file. */
+    /* An empty chunk is made only of an empty dump: no member at all would be no gzip
+     * file. */
     if (last->raw_size == 0 && feed_chunks(reader->feed) > 0)
         return feed_return(reader->feed, last) ? 0 : WOKEN;
     last->section = reader->section;
@@ -220,6 +230,8 @@ int reader_run(struct reader *reader, struct err *err)
     reader->chunk = feed_open(reader->feed);
     if (reader->chunk == NULL)
         return WOKEN;
+    /* Until the other end is closed. That says nothing about how it ended: ask the
+     * source. */
     for (;;) {
         int state = wait_readable(reader, err);
         if (state != GOING)
@@ -257,6 +269,8 @@ int reader_run(struct reader *reader, struct err *err)
     }
 }
 
+/* Of an archive only that it is one: whether it is whole is pg_restore's to say
+ * (CONTRACT-NOTES 1). */
 bool reader_ended_well(const struct reader *reader)
 {
     if (reader->spec->format == STREAM_PLAIN)

@@ -71,6 +71,7 @@ uint64_t stream_memory(const struct stream_spec *spec)
 {
     struct stream_spec s = resolved(spec);
     uint64_t chunk = s.chunk_size + encoded_capacity(&s) + sizeof(struct chunk);
+    /* In the order in which open_stream asks for it. */
     return (s.threads + SPARE_CHUNKS) * chunk + s.threads * encoder_memory(s.codec) +
            READER_BUFFER + sizeof(struct stream);
 }
@@ -130,6 +131,7 @@ struct stream *stream_new(const struct stream_spec *spec, struct err *err)
                 MIN_CHUNK, MAX_CHUNK);
         return NULL;
     }
+    /* Whatever fails from here on: free undoes as much as there is. */
     struct stream *stream = memory_zalloc(sizeof *stream);
     stream->spec = s;
     stream->wake_fd = -1;
@@ -153,6 +155,7 @@ static void fail(struct stream *stream, const struct err *err)
         atomic_store(&stream->failed, true);
     }
     pthread_mutex_unlock(&stream->lock);
+    /* Each thread waits in one of these four places. */
     chan_close(&stream->idle);
     chan_close(&stream->work);
     assemble_stop(&stream->assemble);
@@ -161,7 +164,8 @@ static void fail(struct stream *stream, const struct err *err)
         return;
 }
 
-/* Takes whatever chunk is next: order is the assembler's, so no thread waits for another. */
+/* Takes whatever chunk is next: order is the assembler's, so no thread waits for
+ * another. */
 static void *codec_thread(void *argument)
 {
     struct worker *worker = argument;
@@ -174,6 +178,7 @@ static void *codec_thread(void *argument)
             continue;
         /* For the index: a restore checks each chunk that it takes. */
         digest_sha256(chunk->raw, chunk->raw_size, chunk->raw_sha256);
+        /* None: the raw bytes are what is stored. */
         struct codec_io io = {chunk->raw, chunk->raw_size, chunk->encoded,
                               chunk->encoded_capacity};
         if (chunk->encoded != NULL && encoder_chunk(worker->encoder, &io, &err) < 0) {
@@ -217,6 +222,7 @@ static int finish(struct stream *stream, struct err *err)
 {
     struct stream_result *result = &stream->result;
     struct reader *reader = &stream->reader;
+    /* An archive has one too, but nobody here reads it. */
     const char *encoding = reader->scan.encoding;
     if (index_writer_finish(stream->index, *encoding != '\0' ? encoding : NULL,
                             &result->index_gz, err) < 0)
@@ -225,6 +231,7 @@ static int finish(struct stream *stream, struct err *err)
     result->chunks = feed_chunks(&stream->feed);
     assemble_sums(&stream->assemble, result);
     tables_merge(&reader->tables);
+    /* Borrowed from the reader, which lives as long as the stream. */
     result->tables = reader->tables.items;
     result->table_count = reader->tables.count;
     result->ended_well = reader_ended_well(reader);
@@ -270,6 +277,7 @@ void stream_free(struct stream *stream)
 {
     if (stream == NULL)
         return;
+    /* Wherever a chunk was when it ended: they are all in this list. */
     for (size_t i = 0; i < stream->chunk_count; i++)
         chunk_free(stream->chunks[i]);
     free(stream->chunks);

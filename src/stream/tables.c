@@ -24,6 +24,7 @@ void tables_begin(struct tables *tables, const char *schema, const char *name)
 
 void tables_add(struct tables *tables, uint64_t rows, uint64_t raw_bytes)
 {
+    /* That of the COPY statement which was begun last; its rows come right behind it. */
     struct stream_table *table = &tables->items[tables->count - 1];
     table->rows += rows;
     table->raw_bytes += raw_bytes;
@@ -60,6 +61,7 @@ void tables_merge(struct tables *tables)
     for (size_t i = 0; i < tables->count; i++)
         sorted[i] = &tables->items[i];
     qsort(sorted, tables->count, sizeof *sorted, compare);
+    /* Several statements of one name (tables.h): all counted under the first. */
     for (size_t i = 1; i < tables->count; i++) {
         if (compare_names(sorted[first], sorted[i]) != 0) {
             first = i;

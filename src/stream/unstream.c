@@ -20,6 +20,7 @@ struct unstream {
 int stream_sink_write(const struct stream_sink *sink, const void *data, size_t size,
                       struct err *err)
 {
+    /* No sink: who only verifies wants the hashes and nothing else. */
     return sink->write == NULL ? 0 : sink->write(sink->context, data, size, err);
 }
 
@@ -46,6 +47,7 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
     size_t decoded = OUT_SIZE;
     if (size == 0)
         return 0;
+    /* What comes in is hashed before it is trusted to a decoder. */
     digest_add(&unstream->stored, data, size);
     unstream->stored_bytes += size;
     /* Output that fills the buffer may not be all there is. */
@@ -59,6 +61,7 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
         /* A decoder that neither takes nor gives would loop for ever. */
         if (decoded == 0 && io.in_size == before && before > 0)
             return err_set(err, ERR_CORRUPT, "the stored data cannot be decoded further");
+        /* Input was taken and gives nothing yet: a header, or half of a block. */
         if (decoded == 0)
             continue;
         digest_add(&unstream->raw, unstream->out, decoded);
@@ -69,7 +72,8 @@ int unstream_push(struct unstream *unstream, const void *data, size_t size, stru
     return 0;
 }
 
-/* The end of the input is known here only: a decoder in the middle of a member has been cut. */
+/* The end of the input is known here only: a decoder in the middle of a member has been
+ * cut. */
 int unstream_finish(struct unstream *unstream, struct err *err)
 {
     if (!decoder_at_end(unstream->decoder))

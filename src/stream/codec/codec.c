@@ -17,6 +17,14 @@ static const struct codec_ops *const codecs[CODEC_COUNT] = {
     [CODEC_NONE] = &codec_none_ops,
 };
 
+void codec_io_move(struct codec_io *io, size_t taken, size_t filled)
+{
+    io->in += taken;
+    io->in_size -= taken;
+    io->out += filled;
+    io->out_size -= filled;
+}
+
 const char *codec_name(enum codec_kind kind)
 {
     return codecs[kind]->name;
@@ -32,6 +40,7 @@ const char *codec_content_type(enum codec_kind kind)
     return codecs[kind]->content_type;
 }
 
+/* 0 is "nobody said": levels begin at 1. */
 int codec_effective_level(struct codec_choice choice)
 {
     return choice.level != 0 ? choice.level : codecs[choice.kind]->default_level;
@@ -51,6 +60,7 @@ bool codec_from_name(const char *name, enum codec_kind *out)
 
 int codec_parse(const char *text, struct codec_choice *out, struct err *err)
 {
+    /* NAME or NAME:LEVEL. */
     size_t length = strcspn(text, ":");
     char *name = memory_strndup(text, length);
     const char *level = text[length] == ':' ? text + length + 1 : NULL;
@@ -69,6 +79,7 @@ int codec_parse(const char *text, struct codec_choice *out, struct err *err)
     } else if (level != NULL) {
         const struct codec_ops *ops = codecs[out->kind];
         int64_t number = 0;
+        /* Its own range in its own words, whatever the parser of numbers would say. */
         if (ops->max_level == 0)
             result = err_set(err, ERR_USAGE, "compression %s has no levels", name);
         else if (parse_int(level, ops->min_level, ops->max_level, &number, err) < 0)

@@ -27,6 +27,7 @@ static uint64_t bzip2_memory(int level)
 
 static void *bzip2_encoder_new(int level, struct err *err)
 {
+    /* The level is that of the blocks, in 100,000 bytes. */
     struct bzip2_encoder *encoder = memory_zalloc(sizeof *encoder);
     (void)err;
     encoder->level = level;
@@ -85,10 +86,7 @@ static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct e
         bz->next_out = (char *)io->out;
         bz->avail_out = room;
         int status = BZ2_bzDecompress(bz);
-        io->in += size - bz->avail_in;
-        io->in_size -= size - bz->avail_in;
-        io->out += room - bz->avail_out;
-        io->out_size -= room - bz->avail_out;
+        codec_io_move(io, size - bz->avail_in, room - bz->avail_out);
         /* The checksum of the stream was compared when its end is told. */
         if (status == BZ_STREAM_END) {
             BZ2_bzDecompressEnd(bz);
@@ -107,6 +105,7 @@ static int bzip2_decode(void *state, struct codec_io *io, bool *at_end, struct e
 static void bzip2_decoder_free(void *state)
 {
     struct bzip2_decoder *decoder = state;
+    /* Given up in the middle: what bzlib has allocated for this stream. */
     if (decoder->in_stream)
         BZ2_bzDecompressEnd(&decoder->bz);
     free(decoder);

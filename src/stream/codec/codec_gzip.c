@@ -57,6 +57,7 @@ static void *gzip_encoder_new(int level, struct err *err)
 {
     struct gzip_encoder *encoder = memory_zalloc(sizeof *encoder);
     encoder->level = level;
+    /* Each library has what it needs, and nothing of the other. */
     if (level <= ISAL_LEVELS) {
         encoder->isal_buffer = memory_alloc(isal_buffer[level]);
     } else if (deflateInit2(&encoder->zlib, level, Z_DEFLATED, 16 + MAX_WBITS, 8,
@@ -171,14 +172,13 @@ static int gzip_decode(void *state, struct codec_io *io, bool *at_end, struct er
         z->next_out = io->out;
         z->avail_out = room;
         int status = isal_inflate(z);
-        io->in += size - z->avail_in;
-        io->in_size -= size - z->avail_in;
-        io->out += room - z->avail_out;
-        io->out_size -= room - z->avail_out;
+        codec_io_move(io, size - z->avail_in, room - z->avail_out);
+        /* Its negative answers are damage; a dictionary is none that gzip has. */
         if (status < 0)
             return err_set(err, ERR_CORRUPT, "gzip: %s", isal_reason(status));
         if (status == ISAL_NEED_DICT)
             return err_set(err, ERR_CORRUPT, "gzip: not gzip data");
+        /* The checksum behind the member has been compared by then. */
         if (z->block_state == ISAL_BLOCK_FINISH) {
             decoder->in_member = false;
             *at_end = true;

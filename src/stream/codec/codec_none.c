@@ -40,15 +40,13 @@ static void *none_decoder_new(struct err *err)
 static void copy(struct codec_io *io, size_t size)
 {
     memcpy(io->out, io->in, size);
-    io->in += size;
-    io->in_size -= size;
-    io->out += size;
-    io->out_size -= size;
+    codec_io_move(io, size, size);
 }
 
 static int none_encode(void *state, struct codec_io *io, struct err *err)
 {
     (void)state;
+    /* All of it or nothing, as the others. */
     if (io->out_size < io->in_size)
         return err_set(err, ERR_SYSTEM, "no room for a chunk of %zu bytes", io->in_size);
     copy(io, io->in_size);

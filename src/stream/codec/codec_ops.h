@@ -27,6 +27,9 @@ struct codec_ops {
     void (*decoder_free)(void *state);
 };
 
+/* So many bytes of the input were taken, so many of the room were filled. */
+void codec_io_move(struct codec_io *io, size_t taken, size_t filled);
+
 extern const struct codec_ops codec_gzip_ops, codec_zstd_ops, codec_bzip2_ops,
     codec_none_ops;
 

@@ -16,6 +16,7 @@ static size_t zstd_bound(size_t raw)
 static const unsigned char context_mib[] = {1,  1,  1,  2,  3,  4,  4,  7,  7,  13,
                                             25, 25, 49, 33, 49, 65, 33, 49, 50, 50};
 
+/* Told to the user before a backup begins; a little too much is no harm. */
 static uint64_t zstd_memory(int level)
 {
     return (uint64_t)context_mib[level] << 20;
@@ -71,13 +72,11 @@ static int zstd_decode(void *state, struct codec_io *io, bool *at_end, struct er
             return err_set(err, ERR_CORRUPT, "zstd: %s", ZSTD_getErrorName(status));
         /* 0: a frame is whole and all of it was given out. */
         *at_end = status == 0;
+        /* Neither taken nor given: it waits for input that is not there. */
         if (in.pos == in_before && out.pos == out_before)
             break;
     }
-    io->in += in.pos;
-    io->in_size -= in.pos;
-    io->out += out.pos;
-    io->out_size -= out.pos;
+    codec_io_move(io, in.pos, out.pos);
     return 0;
 }
 

@@ -16,6 +16,7 @@ struct dump_table *dump_table_new(const char *schema, const char *name,
     struct dump_table *table = memory_zalloc(sizeof *table);
     table->schema = memory_strdup(schema);
     table->name = memory_strdup(name);
+    /* The list moves. */
     table->columns = *columns;
     *columns = (struct strlist){0};
     atomic_init(&table->references, 1);
@@ -30,6 +31,7 @@ struct dump_table *dump_table_ref(struct dump_table *table)
 
 void dump_table_release(struct dump_table *table)
 {
+    /* Chunks of one table are with several threads at once: the last one frees it. */
     if (table == NULL || atomic_fetch_sub(&table->references, 1) > 1)
         return;
     free(table->schema);
@@ -80,6 +82,7 @@ static bool take_name(struct cursor *cursor, struct text *name)
 {
     text_clear(name);
     skip_space(cursor);
+    /* In quotes it may hold anything; bare, pg_dump writes only what needs none. */
     if (cursor->at < cursor->end && *cursor->at == '"')
         return take_quoted(cursor, name);
     while (cursor->at < cursor->end && sqlchar_is_name((unsigned char)*cursor->at))
@@ -119,6 +122,7 @@ struct dump_table *dump_table_parse(const char *body, size_t size)
     text_init(&name, size);
     /* `COPY (SELECT …)`, `COPY t TO …` and `COPY t FROM 'file'` fail one of these steps. */
     bool ok = take_name(&cursor, &table);
+    /* What was read was the schema, if a dot follows. */
     if (ok && take(&cursor, '.')) {
         text_add_bytes(&schema, table.data, table.length);
         ok = take_name(&cursor, &table);

@@ -14,6 +14,7 @@ void head_clear(struct head *head)
 
 void head_add(struct head *head, char c)
 {
+    /* What does not fit is not looked for: no pattern is as long. */
     if (head->size < HEAD_SIZE)
         head->text[head->size++] = c;
 }
@@ -51,13 +52,14 @@ void head_add_upper(struct head *head, const unsigned char *data, size_t size)
 
 bool head_matches(const struct head *head, const char *pattern)
 {
-    /* In step through both; a pattern must end where a word does, so that SET does not match
-     * SETVAL. */
+    /* In step through both; a pattern must end where a word does, so that SET does not
+     * match SETVAL. */
     const char *at = head->text;
     const char *end = at + head->size;
     for (; *pattern != '\0'; pattern++) {
         if (at == end)
             return false;
+        /* One name, in quotes or not: a head holds no spaces inside of one. */
         if (*pattern == '*') {
             while (at < end && *at != ' ')
                 at++;

@@ -55,6 +55,7 @@ static void begin_token(struct lexer *lexer)
 /* Comments and psql lines are told by how they begin; the rest is cut. */
 static void line_add(struct lexer *lexer, const unsigned char *data, size_t size)
 {
+    /* One byte is for the NUL that makes it a text. */
     size_t room = LEXER_LINE_SIZE - 1 - lexer->line_size;
     if (size > room)
         size = room;
@@ -116,7 +117,8 @@ static void end_word(struct lexer *lexer)
 {
     bool after_begin = lexer->after_begin; /* nothing may stand between the two words */
     lexer->after_begin = false;
-    /* Only COPY's whole text is kept: names in it may be of any length and hold anything. */
+    /* Only COPY's whole text is kept: names in it may be of any length and hold
+     * anything. */
     if (lexer->head.size == 4 && word_is(lexer, "COPY"))
         lexer->in_copy = true;
     /* CASE and END in brackets are balanced there. */
@@ -137,6 +139,7 @@ static void end_word(struct lexer *lexer)
 
 static void add_word(struct lexer *lexer, const unsigned char *data, size_t size)
 {
+    /* The head of the statement, and the word by itself: it may come in pieces. */
     head_add_upper(&lexer->head, data, size);
     for (size_t i = 0; i < size && lexer->word_size < LEXER_WORD_SIZE; i++)
         lexer->word[lexer->word_size++] = sqlchar_upper(data[i]);
@@ -153,6 +156,7 @@ static size_t punctuation(struct lexer *lexer, unsigned char c)
     }
     begin_token(lexer);
     head_add(&lexer->head, (char)c);
+    /* A bracket too many is pg_dump's or the server's error, not a reason to lose count. */
     if (c == '(')
         lexer->parens++;
     else if (c == ')' && lexer->parens > 0)
@@ -164,12 +168,15 @@ static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size
 {
     unsigned char c = *data;
     (void)size;
-    /* Between statements a newline is told: the end of a dump is known by its empty lines. */
+    /* Between statements a newline is told: the end of a dump is known by its empty
+     * lines. */
     if (sqlchar_is_space(c))
         return c == '\n' && !lexer->in_statement ? report(lexer, LEXER_NEWLINE) : 1;
-    /* Inside of rules' parentheses and of routines a semicolon ends a part, not the whole. */
+    /* Inside of rules' parentheses and of routines a semicolon ends a part, not the
+     * whole. */
     if (c == ';' && lexer->parens == 0 && lexer->begins == 0)
         return report(lexer, LEXER_STATEMENT);
+    /* What these two are shows only with the next byte. */
     if (c == '-')
         return enter(lexer, DASH);
     if (c == '/')
@@ -187,6 +194,7 @@ static size_t in_top(struct lexer *lexer, const unsigned char *data, size_t size
         return leave(lexer, WORD);
     }
     if (c == '\'' || c == '"') {
+        /* Escapes in plain strings only where the dump has switched the standard off. */
         begin_token(lexer);
         head_add(&lexer->head, (char)c);
         return begin_quote(lexer, c, c == '\'' && !lexer->standard_strings);
@@ -210,6 +218,7 @@ static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t siz
            !(number && data[length] == '$'))
         length++;
     add_word(lexer, data, length);
+    /* The piece ends here, the word perhaps not. */
     if (length == size)
         return length;
     lexer->state = TOP;
@@ -226,6 +235,7 @@ static size_t in_word(struct lexer *lexer, const unsigned char *data, size_t siz
 static size_t in_dollar(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     size_t length = 0;
+    /* A tag is a name: no digit at its begin ($1 is a parameter), and no dollar in it. */
     while (length < size &&
            (sqlchar_is_letter(data[length]) ||
             (sqlchar_is_digit(data[length]) && lexer->tag.length + length > 1)))
@@ -258,7 +268,8 @@ static size_t in_dollar_body(struct lexer *lexer, const unsigned char *data, siz
         return length + 1;
     }
     if (*data != (unsigned char)tag[lexer->tag_matched]) {
-        /* A dollar stands only at the ends of a tag, so it is the one place to begin again. */
+        /* A dollar stands only at the ends of a tag, so it is the one place to begin
+         * again. */
         lexer->tag_matched = *data == '$' ? 1 : 0;
         return 1;
     }
@@ -330,6 +341,7 @@ static size_t in_dash(struct lexer *lexer, const unsigned char *data, size_t siz
 static size_t in_slash(struct lexer *lexer, const unsigned char *data, size_t size)
 {
     (void)size;
+    /* psql does not end a statement in a comment, whatever is in it. */
     if (*data == '*') {
         lexer->comment_depth = 1;
         return enter(lexer, BLOCK);
@@ -355,6 +367,8 @@ static size_t in_line_comment(struct lexer *lexer, const unsigned char *data, si
     line_add(lexer, data, length);
     if (length == size)
         return size;
+    /* Only one of its own between statements is told: the end of the dump is made of
+     * such. */
     if (data[length] == '\r' || lexer->in_statement)
         return length + enter(lexer, TOP);
     return length + report(lexer, LEXER_COMMENT);
@@ -439,6 +453,7 @@ size_t lexer_step(struct lexer *lexer, const unsigned char *data, size_t size,
                   enum lexer_event *event)
 {
     size_t used = 0;
+    /* Until something is to be told; the caller comes back with the rest. */
     while (used < size && lexer->event == LEXER_NOTHING) {
         bool copy = lexer->in_copy;
         size_t taken = handlers[lexer->state](lexer, data + used, size - used);
@@ -453,6 +468,7 @@ size_t lexer_step(struct lexer *lexer, const unsigned char *data, size_t size,
     return used;
 }
 
+/* Forgets the statement and keeps what is in force for all: standard_strings. */
 void lexer_next(struct lexer *lexer)
 {
     lexer->event = LEXER_NOTHING;

@@ -1,3 +1,4 @@
+/* The rows of a COPY statement: where lines end, and the one line that ends them all. */
 #define _GNU_SOURCE /* memrchr */
 #include "stream/scan/rows.h"
 
@@ -12,6 +13,7 @@ typedef uint64_t words_vector __attribute__((vector_size(LANES)));
 /* Lanes of a counter hold 255 at most, so they are emptied after so many rounds. */
 enum { ROUNDS = 255 };
 
+/* memcpy, because the data is aligned to nothing; it becomes one instruction. */
 static inline bytes_vector load(const unsigned char *data)
 {
     bytes_vector vector;
@@ -42,6 +44,7 @@ static size_t skip_blocks(const unsigned char *data, size_t size, uint64_t *coun
     size_t used = 0;
     bool found = false;
     while (!found && size - used >= LANES + 2) {
+        /* As many rounds as a lane can count, and no branch in them but the way out. */
         bytes_vector counter = {0};
         size_t rounds = (size - used - 2) / LANES;
         if (rounds > ROUNDS)
@@ -63,6 +66,7 @@ static size_t skip_blocks(const unsigned char *data, size_t size, uint64_t *coun
     return used;
 }
 
+/* `\.` and nothing else on its line; a backslash elsewhere escapes something in a value. */
 static enum rows_state next_state(enum rows_state state, unsigned char c)
 {
     if (c == '\n')
@@ -84,6 +88,7 @@ static bool step_bytes(struct rows *rows, const unsigned char *data, size_t size
         rows->state = next_state(rows->state, c);
         if (c != '\n')
             continue;
+        /* The line `\.` is no row. */
         if (dot)
             return true;
         span->count++;

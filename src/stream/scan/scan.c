@@ -104,13 +104,15 @@ static int read_setting(struct scan *scan, struct err *err)
     static const char encoding[] = "SET CLIENT_ENCODING = '";
     const struct head *head = &scan->lexer.head;
     size_t from = sizeof encoding - 1;
-    /* Whether a backslash escapes in plain strings: the lexer must know with the next byte. */
+    /* Whether a backslash escapes in plain strings: the lexer must know with the next
+     * byte. */
     if (head_matches(head, "SET STANDARD_CONFORMING_STRINGS"))
         scan->lexer.standard_strings =
             !head_matches(head, "SET STANDARD_CONFORMING_STRINGS = OFF");
     if (head->size < from + 2 || memcmp(head->text, encoding, from) != 0 ||
         head->size - from > sizeof scan->encoding)
         return 0;
+    /* The head keeps what stands in single quotes as it is. */
     size_t size = head->size - from - 1; /* without the quote behind it */
     memcpy(scan->encoding, head->text + from, size);
     scan->encoding[size] = '\0';
@@ -131,6 +133,8 @@ static int on_statement(struct scan *scan, struct scan_span *span, struct err *e
     const struct head *head = &lexer->head;
     /* The rows begin behind this line, whatever else the line holds. */
     if (lexer->in_copy) {
+        /* NULL: some other COPY, which brings no rows along; it is a statement as any
+         * other. */
         struct dump_table *table = dump_table_parse(lexer->body.data, lexer->body.length);
         if (table != NULL) {
             dump_table_release(scan->table);
@@ -159,11 +163,13 @@ static int on_statement(struct scan *scan, struct scan_span *span, struct err *e
     return 0;
 }
 
-/* Comments mean nothing but at the very end, where three lines of them in a row say that the
- * dump is whole. */
+/* Comments mean nothing but at the very end, where three lines of them in a row say that
+ * the dump is whole. */
 static void on_comment(struct scan *scan)
 {
     const char *line = scan->lexer.line;
+    /* In this order and without anything in between, also no object's name: a name in a
+     * comment can hold a newline and whatever follows it. */
     bool rule = strcmp(line, "--") == 0;
     bool complete = false;
     for (size_t i = 0; i < sizeof closing_comments / sizeof *closing_comments; i++)
@@ -216,6 +222,7 @@ static int step_sql(struct scan *scan, const unsigned char *data, size_t size,
         case LEXER_NOTHING:
             continue;
         case LEXER_STATEMENT:
+            /* A statement behind the closing comment: then that was not the end. */
             scan->closing = NONE;
             if (on_statement(scan, span, err) < 0)
                 return -1;
@@ -278,6 +285,7 @@ int scan_step(struct scan *scan, const unsigned char *data, size_t size,
         span->size = rows.size;
         span->border = rows.border;
         span->rows = rows.count;
+        /* Back to SQL, in a state in which nothing is open. */
         if (rows.ended) {
             span->event = SCAN_TABLE_END;
             scan->state = SQL;
@@ -288,7 +296,8 @@ int scan_step(struct scan *scan, const unsigned char *data, size_t size,
     return 0;
 }
 
-/* All four: the closing comment was last, nothing is open, and a restricted part was left. */
+/* All four: the closing comment was last, nothing is open, and a restricted part was
+ * left. */
 bool scan_ended_well(const struct scan *scan)
 {
     return scan->state == SQL && scan->closing == ENDED && lexer_is_idle(&scan->lexer) &&
