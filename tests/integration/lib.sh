@@ -38,7 +38,8 @@ clean_up() {
     local result=$? name
     trap - EXIT
     for name in "${at_exit[@]:-}"; do [ -z "$name" ] || eval "$name"; done
-    for name in "${pg_names[@]:-}"; do [ -z "$name" ] || pg_down "$name"; done
+    # Nobody will start them again.
+    for name in "${pg_names[@]:-}"; do [ -z "$name" ] || pg_kill "$name"; done
     rgw_down
     # What a test made read-only goes too.
     if [ -n "${KEEP_WORK:-}" ]; then echo "# kept: $work"; else chmod -R u+rwX "$work" 2>/dev/null; rm -rf "$work"; fi
@@ -145,6 +146,21 @@ pg_start() { # pg_start NAME: one that was made before
     as_postgres "$(cat "$folder/bin")/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $(cat "$folder/port")" start >/dev/null
 }
 
+# pg_init BIN FOLDER: a new cluster in FOLDER/data; where scripts run together, a copy of the first one made.
+pg_init() {
+    local bin=$1 folder=$2 made=$2/data template=""
+    if [ -n "${TEST_SHARED:-}" ]; then
+        template=$TEST_SHARED/pg-$("$bin/initdb" --version | tr -dc '0-9.')
+        exec 9>"$template.lock"
+        flock 9
+        made=$template/data
+        [ -d "$template" ] || { mkdir "$template" && { [ "$(id -u)" != 0 ] || chown postgres "$template"; }; }
+    fi
+    [ -d "$made" ] || as_postgres "$bin/initdb" -D "$made" -U postgres --no-sync -E UTF8 --locale=C.UTF-8 --auth-local=trust \
+        --auth-host=scram-sha-256 --pwfile="$folder/password" >"$work/initdb" 2>&1 || { diag "$(cat "$work/initdb")" && exit 1; }
+    [ -z "$template" ] || { exec 9>&- && cp -a "$made" "$folder/data"; }
+}
+
 pg_up() {
     local name=${1:-main} tries bin
     local folder=$work/pg-$name
@@ -155,9 +171,7 @@ pg_up() {
     echo "$bin" >"$folder/bin"
     echo "$pg_password" >"$folder/password"
     [ "$(id -u)" != 0 ] || chown -R postgres "$folder"
-    as_postgres "$bin/initdb" -D "$folder/data" -U postgres --no-sync -E UTF8 --locale=C.UTF-8 \
-        --auth-local=trust --auth-host=scram-sha-256 --pwfile="$folder/password" >"$work/initdb" 2>&1 ||
-        { diag "$(cat "$work/initdb")" && exit 1; }
+    pg_init "$bin" "$folder"
     cat >>"$folder/data/postgresql.conf" <<END
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
@@ -187,6 +201,12 @@ pg_kill() { pg_stop "${1:-main}" immediate; }
 rgw_up() {
     local answer result tries
     rgw_folder=$work/rgw
+    # Scripts that run one after the other hand it on, each with a user, and so with buckets, of its own. Whoever had it
+    # may have left it frozen.
+    if [ -n "${TEST_SHARED:-}" ]; then
+        rgw_folder=$TEST_SHARED/rgw-${TEST_SLOT:-0}
+        cat "$rgw_folder"/*.pid 2>/dev/null | xargs -r kill -CONT 2>/dev/null
+    fi
     # Between looking for free ports and listening there another test may take one.
     for tries in 1 2 3; do
         answer=$("$top/tests/support/rgw" start "$rgw_folder" 2>"$work/rgw-error")
@@ -198,6 +218,7 @@ rgw_up() {
     [ "$result" = 0 ] || { diag "$(cat "$work/rgw-error")" && exit 1; }
     # shellcheck disable=SC2034 # for the tests
     rgw_endpoint=$(sed -n 's/^endpoint //p' <<<"$answer")
+    [ -z "${TEST_SHARED:-}" ] || answer=$("$top/tests/support/rgw" user "$rgw_folder" "t${RANDOM}x$$") || exit 1
     AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key //p' <<<"$answer")
     AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_key //p' <<<"$answer")
     export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
@@ -221,6 +242,6 @@ s3_bucket() { # s3_bucket NAME [versioned|locked]
 }
 rgw_gateway() { "$top/tests/support/rgw" gateway "$rgw_folder" "$1"; }
 rgw_down() {
-    [ -z "$rgw_folder" ] || "$top/tests/support/rgw" kill "$rgw_folder"
+    [ -z "$rgw_folder" ] || [ -n "${TEST_SHARED:-}" ] || "$top/tests/support/rgw" kill "$rgw_folder"
     rgw_folder=""
 }
