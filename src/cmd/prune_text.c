@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 #include "report/plan_json.h"
 
 /* Reasons quote what users wrote; a line is long, not endless. */
@@ -107,10 +108,26 @@ static void print_refused(const struct prune *prune)
     text_release(&lines);
 }
 
+/* Nothing is ever removed of these by itself, which nobody may have thought of. */
+static void print_left(const struct prune *prune)
+{
+    struct strlist told = {0};
+    for (size_t i = 0; i < prune->rows.count; i++) {
+        const char *job = prune->rows.items[i].job;
+        const char *left = artifact_name_job_left(prune->settings, job);
+        if (left == NULL || strlist_has(&told, job))
+            continue;
+        output_linef("job %s: %s (`pgkeep delete` removes what is not wanted)", job, left);
+        strlist_add(&told, job);
+    }
+    strlist_release(&told);
+}
+
 void prune_text_print(const struct prune *prune, bool all)
 {
     for (size_t i = 0; i < prune->part_count; i++)
         print_part(prune, &prune->parts[i], all);
+    print_left(prune);
     print_skipped(prune);
     print_refused(prune);
     print_summary(prune);

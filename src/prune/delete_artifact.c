@@ -6,6 +6,7 @@
 #include "prune/delete_artifact.h"
 
 #include "repository/state_sync.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_group.h"
@@ -92,6 +93,49 @@ static int choose(struct deleting *d, struct err *err)
     return d->out->count == 0 ? nothing_chosen(d, err) : 0;
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What is forced must be what was shown: these copies, in these very stores. */
+static int check_force(struct deleting *d, struct err *err)
+{
+    const struct catalog_artifact *artifact = &d->out->artifact;
+    struct strlist lines = {0};
+    struct text all;
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < artifact->copy_count; i++) {
+        struct catalog_store store = {0};
+        if (!is_chosen(d, &artifact->copies[i]))
+            continue;
+        result = catalog_store_load(session_catalog(d->spec->session),
+                                    artifact->copies[i].store_id, &store, err);
+        if (result == 0)
+            strlist_addf(&lines, "%s %s delete\n", store.uuid, artifact->id);
+        catalog_store_release(&store);
+    }
+    if (lines.count > 0)
+        qsort(lines.items, lines.count, sizeof *lines.items, compare_lines);
+    text_init(&all, SIZE_MAX / 2);
+    for (size_t i = 0; i < lines.count; i++)
+        text_add(&all, lines.items[i]);
+    digest_sha256(all.length > 0 ? all.data : "", all.length, sum);
+    digest_hex(sum, sizeof sum, hex);
+    memcpy(d->out->hash, hex, sizeof d->out->hash - 1);
+    d->out->hash[sizeof d->out->hash - 1] = '\0';
+    text_release(&all);
+    strlist_release(&lines);
+    if (result == 0 && d->spec->force != NULL && strcmp(d->spec->force, d->out->hash) != 0)
+        return err_set(err, ERR_UNSAFE,
+                       "--force-unsafe: what would go is not what that hash was given for: "
+                       "it is %s now",
+                       d->out->hash);
+    return result;
+}
+
 /* ---- the stores ---- */
 
 static int open_stores(struct deleting *d, struct err *err)
@@ -141,7 +185,7 @@ static int refuse(const struct deleting *d, const struct catalog_deletion *delet
  * itself, any complete one will do. */
 static int check_left(void *context, struct catalog *catalog, struct err *err)
 {
-    const struct deleting *d = context;
+    struct deleting *d = context;
     const struct catalog_artifact *artifact = &d->out->artifact;
     struct catalog_plan_rows rows = {0};
     size_t complete = 0, good = 0;
@@ -161,9 +205,14 @@ static int check_left(void *context, struct catalog *catalog, struct err *err)
     catalog_plan_rows_release(&rows);
     /* One that is doubtful itself may go as long as anything complete stays. */
     size_t left = artifact->suspect || artifact->quarantined ? complete : good;
-    if (result == 0 && left == 0) {
+    d->out->last_good = result == 0 && left == 0;
+    if (d->out->last_good && d->spec->force == NULL) {
         err_set(err, ERR_UNSAFE, "%s is the last good backup of %s", artifact->id, group);
-        result = err_hint(err, "take another one first");
+        result = err_hint(err,
+                          "take another one first; or, if it is to go for good: pgkeep "
+                          "delete %s%s%s --force-unsafe=%s --yes",
+                          artifact->id, d->spec->store != NULL ? " --store " : "",
+                          d->spec->store != NULL ? d->spec->store : "", d->out->hash);
     }
     free(group);
     return result;
@@ -255,7 +304,8 @@ int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outco
     struct deleting d = {.spec = spec, .out = outcome};
     *outcome = (struct delete_outcome){0};
     int result = -1;
-    if (choose(&d, err) == 0 && open_stores(&d, err) == 0 && read_notes(&d, err) == 0)
+    if (choose(&d, err) == 0 && check_force(&d, err) == 0 && open_stores(&d, err) == 0 &&
+        read_notes(&d, err) == 0)
         result = mark_or_try(&d, err);
     if (result == 0 && spec->yes)
         result = remove_all(&d, err);

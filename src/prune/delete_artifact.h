@@ -3,7 +3,9 @@
  * without its plan.
  *
  * Refused (ERR_UNSAFE): what is pinned, what is being read, and the last good one of its
- * group - the last complete copy anywhere of something that could be restored. Asked inside
+ * group - the last complete copy anywhere of something that could be restored. Only the last of
+ * these may be overridden, by the hash of what would go (a job or a database that was given up
+ * has a last good backup, too). Asked inside
  * the transaction that marks; without `yes` that transaction is made and rolled back, so
  * that what is shown is what would be done.
  *
@@ -16,12 +18,14 @@
 #include "session/session.h"
 #include "copy/remove.h"
 #include "catalog/artifact_list.h"
+#include "retention/guard.h"
 
 struct delete_spec {
     struct session *session; /* of delete_session */
     const char *id;          /* whole */
     const char *store;       /* NULL: all copies; a name */
     bool yes;                /* do it */
+    const char *force;       /* --force-unsafe: the hash that a refusal gave; NULL: none */
     int64_t now;
 };
 
@@ -31,6 +35,9 @@ struct delete_outcome {
     int64_t *copies;                  /* ids of those that go */
     size_t count;
     bool only_row; /* there is nothing to remove: the row alone goes */
+    /* of what would go: 16 digits of SHA-256 over sorted lines "store-uuid id delete" */
+    char hash[RETENTION_HASH_SIZE];
+    bool last_good; /* it is refused because of that, or was forced although it is */
     struct remove_results removed;
 };
 void delete_outcome_release(struct delete_outcome *outcome);

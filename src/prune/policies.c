@@ -2,9 +2,6 @@
 
 #include "base/memory.h"
 
-#define DEFAULT_POLICY "default"
-#define NO_POLICY "none"
-
 /* Pointers are handed out, so each policy is an allocation of its own. */
 struct policies {
     const struct settings *settings;
@@ -53,9 +50,9 @@ static const char *choose(const struct settings *settings, const char *job_name,
     const char *name = job ? of_store(job, store) : NULL;
     if (name == NULL && job)
         name = job->retention;
-    if (name == NULL && settings_policy(settings, DEFAULT_POLICY))
-        name = DEFAULT_POLICY;
-    return name ? name : NO_POLICY;
+    if (name == NULL && settings_policy(settings, POLICIES_DEFAULT))
+        name = POLICIES_DEFAULT;
+    return name ? name : POLICIES_NONE;
 }
 
 static int fill(struct retention_policy *policy, const struct policy_settings *from,

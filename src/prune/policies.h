@@ -14,6 +14,9 @@
 #include "config/settings.h"
 #include "retention/policy.h"
 
+#define POLICIES_DEFAULT "default"
+#define POLICIES_NONE "none"
+
 struct policies;
 
 struct policy {

@@ -3,6 +3,7 @@
 #include "report/artifact_name.h"
 
 #include "base/memory.h"
+#include "prune/policies.h"
 
 const char *artifact_name_database(const struct catalog_artifact *artifact)
 {
@@ -25,4 +26,14 @@ char *artifact_name_of(const struct catalog_artifact *artifact)
     return *artifact->database
                ? memory_format("%s (database \"%s\")", artifact->id, artifact->database)
                : memory_format("%s (globals)", artifact->id);
+}
+
+const char *artifact_name_job_left(const struct settings *settings, const char *job)
+{
+    if (settings == NULL || settings->job_count == 0 || *job == '\0' ||
+        strcmp(job, SETTINGS_ADHOC) == 0 || settings_job(settings, job) != NULL)
+        return NULL;
+    return settings_policy(settings, POLICIES_DEFAULT) != NULL
+               ? "the job left the configuration; policy " POLICIES_DEFAULT
+               : "policy none: kept for ever; the job left the configuration";
 }

@@ -19,5 +19,8 @@ char *artifact_name_of(const struct catalog_artifact *artifact) MUST_USE;
  * name is none of these settings'. False for ad-hoc stores, which never did (their names are
  * URLs), and where the configuration names no store at all. settings NULL: false. */
 bool artifact_name_store_left(const struct settings *settings, const char *store);
+/* A job that left the configuration: which policy rules its backups now, as a sentence; NULL: it
+ * is there, the configuration names no job at all, or it was ad hoc. Borrowed. */
+const char *artifact_name_job_left(const struct settings *settings, const char *job);
 
 #endif

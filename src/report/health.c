@@ -372,6 +372,8 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
     for (size_t i = 0; i < health->job_count; i++)
         find_failed_run(&health->jobs[i], spec->runs, artifacts);
     add_run_databases(health, spec);
+    for (size_t i = 0; i < health->job_count; i++)
+        health->jobs[i].left = artifact_name_job_left(spec->settings, health->jobs[i].name);
     check_ages(health, spec);
 }
 

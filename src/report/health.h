@@ -56,6 +56,8 @@ struct health_group {
 struct health_job {
     const char *name;
     bool configured; /* it stands in the configuration */
+    const char
+        *left; /* artifact_name_job_left: what rules its backups now; NULL: it did not */
     /* counts for --max-age: it is configured, or asked for by name, or nothing at all is
      * configured (ad-hoc backups) */
     bool watched;

@@ -73,12 +73,12 @@ static json_t *job_json(const struct health *health, const struct health_job *jo
     for (size_t i = 0; i < job->group_count; i++)
         (void)json_array_append_new(groups, group_json(health, &job->groups[i]));
     /* What an ad-hoc backup is called inside is no name of a job. */
-    return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "job",
+    return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:s?}", "job",
                      json_bytes(strcmp(job->name, SETTINGS_ADHOC) == 0 ? NULL : job->name),
                      "configured", (int)job->configured, "too_old", (int)job->too_old,
                      "last_good", time_json(job->good), "age_seconds",
-                     age_json(health, job->good), "failed_run", failed, "databases",
-                     groups);
+                     age_json(health, job->good), "failed_run", failed, "databases", groups,
+                     "left", job->left);
 }
 
 static json_t *problem_json(const struct health_problem *problem)

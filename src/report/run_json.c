@@ -134,7 +134,8 @@ bool run_deletion_of(const struct delete_outcome *outcome, size_t index,
     return goes;
 }
 
-json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run)
+json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run,
+                         const struct err *refused)
 {
     json_t *copies = json_array();
     for (size_t i = 0; i < outcome->artifact.copy_count; i++) {
@@ -149,7 +150,9 @@ json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run)
                           dry_run ? json_null() : json_string(one.result), "error",
                           json_bytes(one.reason)));
     }
-    return json_pack("{s:s, s:o, s:b, s:o}", "id", outcome->artifact.id, "database",
-                     json_bytes(outcome->artifact.database), "dry_run", (int)dry_run,
+    return json_pack("{s:s, s:o, s:s, s:b, s:b, s:s?, s:o}", "id", outcome->artifact.id,
+                     "database", json_bytes(outcome->artifact.database), "plan_hash",
+                     outcome->hash, "dry_run", (int)dry_run, "last_good",
+                     (int)outcome->last_good, "refused", refused ? refused->text : NULL,
                      "copies", copies);
 }

@@ -50,7 +50,9 @@ struct run_deletion {
 /* Of the artifact's copy of this index; false: it stays. */
 bool run_deletion_of(const struct delete_outcome *outcome, size_t index,
                      struct run_deletion *out);
-/* {id,database,dry_run,copies[{store,key,bytes,result,error}]}; result null in a dry run. */
-json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run) MUST_USE;
+/* {id,database,plan_hash,dry_run,last_good,refused,copies[{store,key,bytes,result,error}]}; result
+ * null in a dry run. refused: why; NULL: it is not. */
+json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run,
+                         const struct err *refused) MUST_USE;
 
 #endif

@@ -174,7 +174,7 @@ END
 pg status --max-age 26h
 is "fresh backups of all jobs: exit 0" "$status $err" "0 "
 like "last good ones and their age" "$out" 'nightly  shop      full  20..-..-.. ..:..:..\+00 +3h00m  1000 B'
-like "a job that is no longer configured says so" "$out" 'retired .*not configured'
+like "a job that is no longer configured says so" "$out" 'retired .*policy none: kept for ever; the job left the configuration'
 like "missing copies are shown" "$out" '01JD000001  nightly  shop      offsite  missing .* no such object; `pgkeep copy` brings it back'
 like "and stuck deletions" "$out" '01JD000004  retired  old       nas      deleting +[0-9.]+s +service answered 503'
 pg -q status --max-age 26h

@@ -77,4 +77,19 @@ pg backup nightly
 is "no server" "$status" 4
 pg status --max-age 1h
 is "a run that failed as a whole is not green" "$status" 10
+
+# --- a job that was given up: kept for ever, which is said, until somebody removes its last backup
+sed -i 's/nightly:/weekly:/' "$work/pgkeep.conf"
+pg status
+like "a job that left the configuration" "$out" 'nightly +shop .*policy none: kept for ever; the job left the configuration'
+pg prune
+like "prune says so, too" "$out" 'job nightly: policy none: kept for ever'
+for id in $("$pgkeep" list --json --database old --type full | jq -r '.artifacts[1:][].id'); do "$pgkeep" delete "$id" --yes >/dev/null; done
+last=$("$pgkeep" list --json --database old --type full | jq -r '.artifacts[0].id')
+pg delete "$last" --yes
+is "the last good one of its database is refused" "$status" 9
+hash=$("$pgkeep" delete "$last" --json 2>/dev/null | jq -r .plan_hash)
+like "with the line that does it" "$err" "pgkeep delete $last --force-unsafe=$hash --yes"
+pg delete "$last" --force-unsafe="$hash" --yes
+is "and goes with it" "$status $("$pgkeep" list --json --database old --type full | jq '.artifacts | length')" "0 0"
 finished

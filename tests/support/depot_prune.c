@@ -50,6 +50,7 @@ int depot_delete(struct depot *depot, unsigned n, struct depot_delete *run)
                                .id = depot_id(n),
                                .store = run->store,
                                .yes = !run->dry,
+                               .force = run->force,
                                .now = depot->now};
     struct delete_outcome outcome;
     if (spec.session == NULL)
@@ -59,6 +60,8 @@ int depot_delete(struct depot *depot, unsigned n, struct depot_delete *run)
     run->removed = outcome.removed.count;
     run->missed = outcome.stores.failure_count;
     run->only_row = outcome.only_row;
+    run->last_good = outcome.last_good;
+    memcpy(run->hash, outcome.hash, sizeof run->hash);
     run->status = session_end(
         spec.session, result < 0 ? OUTCOME_FAILED : delete_artifact_outcome(&outcome),
         result < 0 ? &depot->err : NULL);

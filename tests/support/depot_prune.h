@@ -22,11 +22,13 @@ int depot_prune(struct depot *depot, struct depot_prune *run) MUST_USE;
 
 struct depot_delete {
     const char *store; /* NULL: all copies */
+    const char *force; /* a hash; NULL: none */
     bool dry;
     /* out */
     int status;                    /* as it is recorded */
     size_t count, removed, missed; /* copies that go, that were removed; stores away */
-    bool only_row;
+    bool only_row, last_good;
+    char hash[RETENTION_HASH_SIZE];
 };
 int depot_delete(struct depot *depot, unsigned n, struct depot_delete *run) MUST_USE;
 

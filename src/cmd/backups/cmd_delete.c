@@ -42,14 +42,17 @@ static int run(struct cmd_context *ctx, struct err *err)
                                .id = id,
                                .store = config_args_text(ctx->args, "store"),
                                .yes = yes,
+                               .force = config_args_text(ctx->args, "force-unsafe"),
                                .now = clock_now()};
     int result = cmd_find_artifact(ctx, session, id, err);
     if (result == 0)
         result = delete_artifact(&spec, &outcome, err);
-    if (result == 0 && ctx->settings->json)
-        output_json(run_json_deleted(&outcome, !yes));
-    else if (result == 0)
-        print_text(&outcome, yes);
+    /* What a hash would override is shown with its refusal. */
+    bool refused = result < 0 && outcome.last_good;
+    if ((result == 0 || refused) && ctx->settings->json)
+        output_json(run_json_deleted(&outcome, !yes || refused, refused ? err : NULL));
+    else if (result == 0 || refused)
+        print_text(&outcome, yes && !refused);
     int status = result < 0 ? cmd_end(session, result, err)
                             : session_end(session, delete_artifact_outcome(&outcome), NULL);
     delete_outcome_release(&outcome);
@@ -58,7 +61,7 @@ static int run(struct cmd_context *ctx, struct err *err)
 
 const struct command cmd_delete = {
     .name = "delete",
-    .usage = "ID [--store NAME] [--yes]",
+    .usage = "ID [--store NAME] [--yes] [--force-unsafe HASH]",
     .summary = "delete one artifact, or one copy of it",
     .about =
         "Without --yes it only says what would go. The manifest goes first, then the\n"
@@ -66,8 +69,10 @@ const struct command cmd_delete = {
         "or sweep.\n"
         "\n"
         "Refused (exit status 9): what is pinned, what is being restored, verified or\n"
-        "copied, and the last good backup of a database. Exit status 8: a copy could not\n"
-        "be deleted yet.\n"
+        "copied, and the last good backup of a database. The last of these goes with\n"
+        "--force-unsafe and the hash that the refusal prints: so a job or a database\n"
+        "that was given up can be removed. Exit status 8: a copy could not be deleted\n"
+        "yet.\n"
         "\n"
         "  pgkeep delete 01JD7XK2M4\n"
         "  pgkeep delete 01JD7XK2M4 --store nas --yes\n",

@@ -8,6 +8,7 @@
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_name.h"
 
 enum { TEXT_LIMIT = 50 };
 
@@ -77,6 +78,17 @@ static int print_text(struct catalog *catalog, const struct catalog_filter *filt
         return 0;
     }
     artifact_text_list(catalog, artifacts, view);
+    /* Each once, whatever the number of its backups. */
+    struct strlist told = {0};
+    for (size_t i = 0; i < artifacts->count; i++) {
+        const char *job = artifact_name_job(&artifacts->items[i]);
+        const char *left = artifact_name_job_left(view->settings, job);
+        if (left && !strlist_has(&told, job)) {
+            output_linef("job %s: %s", job, left);
+            strlist_add(&told, job);
+        }
+    }
+    strlist_release(&told);
     int64_t shown = filter->offset + (int64_t)artifacts->count;
     if (total > shown)
         output_linef("%lld more: --offset %lld", (long long)(total - shown),

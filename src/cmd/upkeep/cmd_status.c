@@ -141,7 +141,9 @@ static void cell_remarks(struct output_table *table, const struct health *health
         text_addf(&text, "%s failed: ", output_time(time, job->failed_run->started));
         artifact_text_add_reason(&text, why ? why : "no reason noted", REASON_WIDTH);
     }
-    if (!job->configured && health->any_configured)
+    if (job->left)
+        add_remark(&text, job->left);
+    else if (!job->configured && health->any_configured)
         add_remark(&text, "not configured");
     output_table_cell(table, text.data);
     text_release(&text);

@@ -376,8 +376,14 @@ START_TEST(jobs_that_stand_in_no_configuration_are_marked_so)
     depot_backup(&depot, 7, &weekly);
     depot_backup(&depot, 8, &ad_hoc);
     run("status");
-    expect(0, "not configured", "");
+    expect(0, "policy none: kept for ever; the job left the configuration", "");
     expect(0, "(globals)", "");
+    run("list");
+    expect(0, "job weekly: policy none: kept for ever; the job left", "");
+    run("prune");
+    expect(0, "job weekly: policy none: kept for ever; the job left", "");
+    run("status --json");
+    has("jobs.1.left", "policy none: kept for ever; the job left the configuration");
     run("status --job weekly --max-age 1d");
     expect(10, "stock", "job \"weekly\": the last good backup of \"stock\" is");
 }
@@ -501,6 +507,30 @@ START_TEST(a_deletion_that_a_store_does_not_let_happen_is_partial)
     run("delete $1 --yes");
     run("delete $2 --yes");
     expect(9, "", "is the last good backup of nightly/shop/full");
+}
+END_TEST
+
+/* A job that was given up: what goes is shown with its hash, and goes with it alone. */
+START_TEST(the_last_good_one_is_deleted_with_the_hash_that_its_refusal_gives)
+{
+    const struct depot_backup weekly = {.job = "weekly", .database = "stock"};
+    char line[200];
+    depot_backup(&depot, 7, &weekly);
+    run("delete $7");
+    expect(9, "(database \"stock\")  store nas  100 B  would be deleted",
+           "--force-unsafe=");
+    run("delete $7 --json");
+    expect(9, "", "");
+    has("last_good", "true");
+    has("dry_run", "true");
+    has_all("", "refused plan_hash copies");
+    snprintf(line, sizeof line, "delete $7 --yes --force-unsafe=%s",
+             cli_said_at(&said, "plan_hash"));
+    run("delete $7 --yes --force-unsafe=0123456789abcdef");
+    expect(9, "", "is not what that hash was given for");
+    run(line);
+    expect(0, "deleted", "");
+    depot_assert(&depot, DEPOT_NAS, "1 2 3 4");
 }
 END_TEST
 
@@ -858,6 +888,8 @@ int main(void)
                    a_store_that_left_the_configuration_is_marked_wherever_copies_are_told);
     tcase_add_test(tests, an_ad_hoc_backup_has_no_job_in_any_form);
     tcase_add_test(tests, jobs_that_stand_in_no_configuration_are_marked_so);
+    tcase_add_test(tests,
+                   the_last_good_one_is_deleted_with_the_hash_that_its_refusal_gives);
     tcase_add_test(tests, status_names_what_somebody_should_look_at);
     tcase_add_test(tests, a_pin_is_set_shown_and_ended);
     tcase_add_test(tests, what_made_a_backup_suspect_is_accepted_by_a_person_only);

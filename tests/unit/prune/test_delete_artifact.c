@@ -155,6 +155,39 @@ START_TEST(the_last_good_backup_of_its_group_stays)
 }
 END_TEST
 
+/* A job or a database that was given up has a last good backup, too. */
+START_TEST(the_last_good_one_goes_with_the_hash_of_what_would_go)
+{
+    struct depot_delete shown = {.dry = true}, half = {.store = "nas", .dry = true};
+    char hash[RETENTION_HASH_SIZE];
+    deleted(3, (struct depot_delete){0});
+    deleted(2, (struct depot_delete){0});
+    ck_assert_int_eq(depot_delete(&depot, 1, &shown), -1);
+    ck_assert(shown.last_good && shown.count == 2);
+    ck_assert_uint_eq(strlen(shown.hash), RETENTION_HASH_SIZE - 1);
+    snprintf(hash, sizeof hash, "%s", shown.hash);
+    ck_assert_ptr_nonnull(strstr(depot.err.text, hash));
+
+    /* Of one copy it is another hash, and that of one thing does not serve for another. */
+    OK(depot_delete(&depot, 1, &half));
+    ck_assert_str_ne(half.hash, hash);
+    struct depot_delete wrong = {.force = half.hash};
+    ck_assert_int_eq(depot_delete(&depot, 1, &wrong), -1);
+    ck_assert_int_eq(depot.err.kind, ERR_UNSAFE);
+    expect("1", "1");
+
+    /* Shown with the hash it is still only shown; what is pinned no hash sets free. */
+    deleted(1, (struct depot_delete){.force = hash, .dry = true});
+    OK(depot_pin(&depot, 1, 0, "no", NULL));
+    struct depot_delete forced = {.force = hash};
+    ck_assert_int_eq(depot_delete(&depot, 1, &forced), -1);
+    ck_assert_ptr_nonnull(strstr(depot.err.text, "is pinned"));
+    OK(depot_unpin(&depot, 1, NULL));
+    deleted(1, (struct depot_delete){.force = hash});
+    expect("", "");
+}
+END_TEST
+
 START_TEST(a_doubtful_one_does_not_count_as_good)
 {
     OK(catalog_artifact_set_suspect(depot.catalog, depot_id(1), true, &depot.err));
@@ -323,6 +356,7 @@ int main(void)
     tcase_add_test(tests, what_cannot_be_told_to_be_free_is_refused);
     tcase_add_test(tests, what_is_being_read_is_refused);
     tcase_add_test(tests, the_last_good_backup_of_its_group_stays);
+    tcase_add_test(tests, the_last_good_one_goes_with_the_hash_of_what_would_go);
     tcase_add_test(tests, a_doubtful_one_does_not_count_as_good);
     tcase_add_test(tests, another_groups_backups_do_not_count);
     tcase_add_test(tests, a_partial_backup_is_no_substitute_for_the_last_whole_one);

@@ -501,10 +501,11 @@ START_TEST(json_holds_jobs_that_never_ran_and_names_of_any_bytes)
         "tried\":"
         "\"2026-11-21T01:00:00Z\",\"last_status\":\"complete\",\"last_error\":null,"
         "\"too_old\":false,\"filtered\":false,\"last_doubt\":null,\"expected\":false,"
-        "\"gone\":false,\"missed\":null}]},{\"job\":\"w\","
+        "\"gone\":false,\"missed\":null}],\"left\":null},{\"job\":\"w\","
         "\"configured\":true,\"too_"
         "old\":true,"
-        "\"last_good\":null,\"age_seconds\":null,\"failed_run\":null,\"databases\":[]}],"
+        "\"last_good\":null,\"age_seconds\":null,\"failed_run\":null,\"databases\":[],"
+        "\"left\":null}],"
         "\"problems\":[],\"stores_left\":[]}");
     free(text);
     json_decref(json);

@@ -104,22 +104,25 @@ START_TEST(a_deletion_tells_each_copy_that_goes)
                                                   .database = database_found,
                                                   .copies = copies,
                                                   .copy_count = 3},
+                                     .hash = "0123456789abcdef",
                                      .stores = {.items = answered, .count = 1},
                                      .copies = going,
                                      .count = 2,
                                      .removed = {&removed, 1, 1}};
-    assert_document(run_json_deleted(&outcome, false),
+    assert_document(run_json_deleted(&outcome, false, NULL),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
-                    "\"dry_run\":false,\"copies\":["
+                    "\"plan_hash\":\"0123456789abcdef\",\"dry_run\":false,\"last_good\":"
+                    "false,\"refused\":null,\"copies\":["
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":9,"
                     "\"result\":\"blocked\",\"error\":\"no\"},"
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":0,"
                     "\"result\":\"later\",\"error\":null}]}");
     outcome.count = 1;
     outcome.removed.count = 0;
-    assert_document(run_json_deleted(&outcome, true),
+    assert_document(run_json_deleted(&outcome, true, NULL),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
-                    "\"dry_run\":true,\"copies\":["
+                    "\"plan_hash\":\"0123456789abcdef\",\"dry_run\":true,\"last_good\":"
+                    "false,\"refused\":null,\"copies\":["
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":9,"
                     "\"result\":null,\"error\":null}]}");
 }
