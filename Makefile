@@ -12,7 +12,7 @@ TEST_PKG   := check
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
-                  stream/scan stream/codec stream postgres postgres/restore config store catalog/db catalog \
+                  stream/scan stream/codec stream postgres postgres/copy postgres/restore config store catalog/db catalog \
                   repository session copy backup/restore backup prune repair doctor report cmd cmd/backups cmd/upkeep
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
@@ -31,6 +31,7 @@ SEES_stream/scan  := base
 SEES_stream/codec := base
 SEES_stream    := base stream/scan stream/codec
 SEES_postgres  := base stream
+SEES_postgres/copy := base stream postgres
 SEES_postgres/restore := base stream postgres
 SEES_config    := base stream/codec stream postgres
 SEES_store     := base s3
@@ -40,7 +41,7 @@ SEES_repository := base s3 stream/codec stream config postgres store catalog/db 
 SEES_session   := $(SEES_repository) repository
 SEES_copy      := $(SEES_session) session stream/scan
 SEES_backup/restore := $(SEES_copy) retention copy postgres/restore
-SEES_backup    := $(SEES_backup/restore) backup/restore
+SEES_backup    := $(SEES_backup/restore) backup/restore postgres/copy
 SEES_prune     := $(SEES_copy) retention copy
 SEES_repair    := $(SEES_copy) retention copy
 SEES_doctor    := $(SEES_backup) backup prune repair

@@ -15,15 +15,11 @@
 #include "repository/manifest.h"
 #include "repository/state_sync.h"
 #include "backup/backup_facts.h"
+#include "backup/dump_run.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "postgres/conninfo.h"
-#include "stream/stream.h"
-
-#include <unistd.h>
-
-enum { THREADS_MAX = 4 };
 
 struct pending {
     struct catalog *catalog;
@@ -41,9 +37,7 @@ struct artifact_run {
     struct manifest_facts facts;
     uint64_t stored_estimate;
     struct fanout *fanout;
-    struct dump *dump;
-    struct dump_check *check; /* custom format only */
-    struct stream *stream;
+    struct dump_run *dump;
     struct meter meter;
     struct commit commit;
     char *manifest;
@@ -163,39 +157,6 @@ static int begin_uploads(struct artifact_run *r, struct err *err)
 
 /* ---- the dump and its way ---- */
 
-static int start_dump(struct artifact_run *r, struct err *err)
-{
-    const struct backup_artifact *spec = r->spec;
-    const struct source_settings *source = spec->source;
-    bool globals = spec->type == DUMP_GLOBALS;
-    struct dump_spec dump = {.conninfo = spec->conninfo,
-                             .database = globals ? NULL : spec->database,
-                             .type = spec->type,
-                             .filters = globals ? NULL : &source->filters,
-                             .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
-                             .program = globals ? spec->programs->pg_dumpall
-                                                : spec->programs->pg_dump,
-                             .cancel = session_cancel(spec->session)};
-    if (!dump_format_from_name(r->artifact.format, &dump.format))
-        return err_set(err, ERR_USAGE, "no such format: %s", r->artifact.format);
-    /* The checker first: the dump holds locks from its first moment on. */
-    if (dump.format == DUMP_CUSTOM) {
-        r->check = dump_check_start(spec->programs->pg_restore, err);
-        if (r->check == NULL)
-            return -1;
-    }
-    r->artifact.time = clock_now(); /* the snapshot is taken in the moment after this */
-    r->dump = dump_start(&dump, err);
-    return r->dump ? 0 : -1;
-}
-
-/* The raw bytes of a custom archive also go through pg_restore, which walks it to its end. */
-static int check_raw(void *context, const void *data, size_t size, struct err *err)
-{
-    const struct artifact_run *r = context;
-    return dump_check_write(r->check, data, size, err);
-}
-
 /* Stored bytes: to all stores; and the figures into the catalog, which takes them once a
  * second. */
 static int write_stored(void *context, const void *data, size_t size, struct err *err)
@@ -210,78 +171,33 @@ static int write_stored(void *context, const void *data, size_t size, struct err
     return fanout_write(r->fanout, data, size, err);
 }
 
-static int start_stream(struct artifact_run *r, struct err *err)
+static int start_dump(struct artifact_run *r, struct err *err)
 {
-    const struct job_settings *job = r->spec->job;
     char parts[32], buffers[32];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    struct stream_spec spec = {.fd = dump_fd(r->dump),
-                               .format = r->check ? STREAM_CUSTOM : STREAM_PLAIN,
-                               .codec = job->codec,
-                               .stall_timeout_ms = r->spec->source->stall_timeout_s * 1000,
-                               .sink = {.write = write_stored, .context = r},
-                               .meter = &r->meter,
-                               .cancel = session_cancel(r->spec->session)};
-    /* Unasked, a backup does not take all of a large machine: pg_dump and the server may
-     * share it. */
-    if (job->parallel > 0)
-        spec.threads = (unsigned)job->parallel;
-    else
-        spec.threads = cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
-    if (r->check)
-        spec.raw = (struct stream_sink){.write = check_raw, .context = r};
-    r->stream = stream_new(&spec, err);
-    if (r->stream == NULL)
+    struct dump_run_spec spec = {.backup = r->spec,
+                                 .format = r->artifact.format,
+                                 .sink = {.write = write_stored, .context = r},
+                                 .meter = &r->meter};
+    r->dump = dump_run_start(&spec, &r->artifact.time, err);
+    if (r->dump == NULL)
         return -1;
     /* What this run costs in memory, however large the database is. Once; a later database that
      * needs more, because its parts are larger, says so again. */
-    uint64_t needed = fanout_memory(r->fanout) + stream_memory(&spec);
+    uint64_t needed = fanout_memory(r->fanout) + dump_run_memory(r->dump);
     if (needed > *r->spec->announced)
         log_info("memory for buffers: %s for parts on their way, %s for %u threads",
                  text_size(parts, fanout_memory(r->fanout)),
-                 text_size(buffers, stream_memory(&spec)), spec.threads);
+                 text_size(buffers, dump_run_memory(r->dump)), dump_run_threads(r->dump));
     if (needed > *r->spec->announced)
         *r->spec->announced = needed;
     return 0;
-}
-
-/* ---- how did it end? ---- */
-
-/* An archive that pg_restore cannot walk is a dump that failed, not a damaged backup: there
- * is none yet. */
-static int not_whole(struct err *err)
-{
-    if (err->kind != ERR_CORRUPT)
-        return -1;
-    err->kind = ERR_DATABASE;
-    return err_context(err, "the dump is not whole");
-}
-
-/* pg_dump is asked only after it closed its end: one that still has something to say to
- * nobody, or is stalled, would be waited for for ever. */
-static int run_stream(struct artifact_run *r, struct err *err)
-{
-    if (stream_run(r->stream, err) < 0)
-        return r->check ? not_whole(err) : -1;
-    return dump_finish(r->dump, err);
-}
-
-/* A last look at the bytes themselves: an exit status of 0 is not proof enough. */
-static int check_end(struct artifact_run *r, struct err *err)
-{
-    if (!stream_result(r->stream)->ended_well) {
-        err_set(err, ERR_DATABASE,
-                "the dump is cut: pg_dump ended with success but its text has no end");
-        return err_hint(err, "a full disk or a wrapper around pg_dump can do that");
-    }
-    return r->check && dump_check_finish(r->check, err) < 0 ? not_whole(err) : 0;
 }
 
 /* ---- commit ---- */
 
 static int write_manifest(struct artifact_run *r, struct err *err)
 {
-    const struct stream_result *result = stream_result(r->stream);
+    const struct stream_result *result = dump_run_result(r->dump);
     struct manifest_facts *facts = &r->facts; /* properties are there already */
     unsigned char sum[SHA256_SIZE];
     char hex[SHA256_HEX];
@@ -297,6 +213,7 @@ static int write_manifest(struct artifact_run *r, struct err *err)
     digest_sha256(result->index_gz.data, result->index_gz.length, sum);
     facts->index_sha256 = memory_strdup(digest_hex(sum, sizeof sum, hex));
     facts->chunks = result->chunks;
+    facts->raw_of_chunks = result->raw_of_chunks;
     facts->encoding = memory_strdup(result->encoding);
     for (size_t i = 0; i < fanout_part_count(r->fanout); i++)
         manifest_facts_add_part(facts, fanout_part_bytes(r->fanout, i));
@@ -312,11 +229,11 @@ static int write_manifest(struct artifact_run *r, struct err *err)
  * planned. */
 static int commit(struct artifact_run *r, struct err *err)
 {
-    backup_facts_of_stream(&r->artifact, stream_result(r->stream),
+    backup_facts_of_stream(&r->artifact, dump_run_result(r->dump),
                            clock_monotonic_ms() - r->meter.started_ms);
     if (write_manifest(r, err) < 0)
         return -1;
-    r->commit.index = &stream_result(r->stream)->index_gz;
+    r->commit.index = &dump_run_result(r->dump)->index_gz;
     r->commit.manifest = r->manifest;
     return commit_run(&r->commit, err);
 }
@@ -338,11 +255,12 @@ static void set_phase(const struct artifact_run *r, const char *name)
 static int in_order(struct artifact_run *r, struct err *err)
 {
     if (begin_uploads(r, err) < 0 || /* what is begun is in the catalog first */
-        start_dump(r, err) < 0 || start_stream(r, err) < 0)
+        start_dump(r, err) < 0)
         return -1;
     set_phase(r, "dump");
-    if (run_stream(r, err) < 0 || /* every byte was read, and pg_dump says it went well */
-        check_end(r, err) < 0 ||  /* and its text ends as a whole dump does */
+    if (dump_run_read(r->dump, err) <
+            0 || /* every byte was read, and all say it went well */
+        dump_run_check_end(r->dump, err) < 0 || /* and the text ends as a whole dump does */
         fanout_end(r->fanout, err) < 0) /* every part is stored; nothing is visible yet */
         return -1;
     set_phase(r, "finish");
@@ -352,24 +270,15 @@ static int in_order(struct artifact_run *r, struct err *err)
 
 /* ---- ends ---- */
 
-/* First of all when it failed: undoing uploads may take a while, and meanwhile pg_dump
- * would hold its snapshot and its locks. */
-static void stop_dump(struct artifact_run *r)
-{
-    stream_free(r->stream);
-    dump_check_free(r->check);
-    dump_free(r->dump);
-    r->stream = NULL;
-    r->check = NULL;
-    r->dump = NULL;
-}
-
 /* Every upload is undone before the row says so. */
 static void record_failure(struct artifact_run *r, const struct err *why)
 {
     struct err trouble = {0};
     struct catalog_artifact *artifact = &r->artifact;
-    stop_dump(r);
+    /* First of all: undoing uploads may take a while, and meanwhile pg_dump would hold its
+     * snapshot and its locks. */
+    dump_run_free(r->dump);
+    r->dump = NULL;
     /* Copies that failed on the way were undone then. */
     for (size_t i = 0; i < copy_count(r); i++) {
         if (r->copies[i].state == CATALOG_COPY_UPLOADING)
@@ -430,7 +339,7 @@ static void report_outcome(struct artifact_run *r, struct backup_result *result)
 
 static void release(struct artifact_run *r)
 {
-    stop_dump(r);
+    dump_run_free(r->dump);
     fanout_free(r->fanout);
     for (size_t i = 0; r->copies && i < copy_count(r); i++)
         catalog_copy_release(&r->copies[i]);

@@ -23,6 +23,7 @@ static const struct kind_row {
     [ERR_CONFIG] = {"config", OF_STORE}, /* a region or a secret of one store */
     [ERR_SYSTEM] = {"system", FATAL}, /* memory, threads, descriptors, the catalog's disk */
     [ERR_DATABASE] = {"database", FATAL},
+    [ERR_AGAIN] = {"database", FATAL}, /* who may not try again sees no difference */
     [ERR_TRANSIENT] = {"transient", OF_STORE},
     [ERR_DENIED] = {"denied", OF_OBJECT}, /* rights may differ from key to key */
     [ERR_STORE] = {"store", OF_STORE},

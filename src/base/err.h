@@ -23,6 +23,7 @@ enum err_kind {
     ERR_CONFIG,    /* configuration: exit 3 */
     ERR_SYSTEM,    /* the operating system, or a limit of ours: exit 1 */
     ERR_DATABASE,  /* PostgreSQL or its programs: exit 4 */
+    ERR_AGAIN,     /* the same, but what somebody else did there is over by now: exit 4 */
     ERR_TRANSIENT, /* a store that may answer later: exit 5 */
     ERR_DENIED,    /* a store refuses us (credentials, rights): exit 5 */
     ERR_STORE,     /* a store cannot serve this at all (no bucket, disk full): exit 5 */

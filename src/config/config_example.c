@@ -61,7 +61,8 @@ static void add_value(struct text *out, const struct option *option, const char 
     }
     /* Numbers and truth values stand bare. */
     if (option->type == OPTION_BOOL || option->type == OPTION_INT ||
-        option->type == OPTION_PERCENT) {
+        option->type == OPTION_PERCENT ||
+        (option->type == OPTION_COUNT && strcmp(text, "auto") != 0)) {
         text_add(out, text);
         return;
     }

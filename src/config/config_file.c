@@ -27,6 +27,8 @@ static const struct form {
 } form_text = {1U << CONFIG_TYPE_STRING, "a text in double quotes"},
   form_bool = {1U << CONFIG_TYPE_BOOL, "true or false"},
   form_int = {1U << CONFIG_TYPE_INT | 1U << CONFIG_TYPE_INT64, "a whole number"},
+  form_count = {1U << CONFIG_TYPE_INT | 1U << CONFIG_TYPE_INT64 | 1U << CONFIG_TYPE_STRING,
+                "a whole number or \"auto\""},
   form_number = {1U << CONFIG_TYPE_INT | 1U << CONFIG_TYPE_INT64 | 1U << CONFIG_TYPE_FLOAT,
                  "a number"},
   form_size = {1U << CONFIG_TYPE_INT | 1U << CONFIG_TYPE_INT64 | 1U << CONFIG_TYPE_STRING,
@@ -45,7 +47,7 @@ static const struct form *form_of(const struct option *option)
         [OPTION_PERCENT] = &form_number, [OPTION_SIZE] = &form_size,
         [OPTION_SPAN] = &form_span,      [OPTION_PERIOD] = &form_span,
         [OPTION_LIST] = &form_list,      [OPTION_TAGS] = &form_list,
-        [OPTION_MAP] = &form_map,
+        [OPTION_MAP] = &form_map,        [OPTION_COUNT] = &form_count,
     };
     return forms[option->type] ? forms[option->type] : &form_text;
 }

@@ -37,6 +37,7 @@ enum option_type {
     OPTION_CHOICE,    /* one of `words`, kept as its index (an enum) */
     OPTION_BOOL,      /* (bool) */
     OPTION_INT,       /* min..max (int64_t) */
+    OPTION_COUNT,     /* min..max, or "auto": OPTION_AUTO (int64_t) */
     OPTION_PERCENT,   /* min..max, decimals allowed (double) */
     OPTION_SIZE,      /* bytes, or KiB MiB GiB TiB KB MB GB TB (uint64_t) */
     OPTION_SPAN,      /* exact duration, w d h min s (int64_t seconds) */
@@ -52,6 +53,8 @@ enum option_type {
     OPTION_MAP,       /* NAME=NAME texts; a group in the file (two struct strlist) */
     OPTION_TYPE_COUNT
 };
+
+enum { OPTION_AUTO = -1 };
 
 enum option_flag {
     OPTION_REQUIRED = 1, /* a section of this scope, or the command, must have it */

@@ -78,7 +78,9 @@ struct job_settings {
     enum dump_type type;
     enum dump_format format;
     struct codec_choice codec;
-    int64_t parallel;   /* codec threads; 0: cores, at most 4 */
+    int64_t parallel;   /* connections that copy tables; 0: pg_dump alone; OPTION_AUTO */
+    int64_t threads;    /* codec threads; 0: cores, at most 4 */
+    int64_t retries;    /* of a dump that another session made fail */
     int64_t min_copies; /* 1 */
     char *retention;    /* name of a policy; NULL: "default" if there is one */
     struct strlist store_retention_stores, store_retention_policies; /* same count */

@@ -132,6 +132,10 @@ static bool fits_number(const struct option *option, const char *text, struct er
     case OPTION_SPAN:
         fits = parse_seconds(text, &number, &unsaid) == 0;
         break;
+    case OPTION_COUNT:
+        if (strcmp(text, "auto") == 0)
+            return true;
+        /* fall through */
     default:
         fits = parse_int(text, INT64_MIN, INT64_MAX, &number, &unsaid) == 0;
         break;
@@ -204,8 +208,9 @@ enum form {
     FORM_PREFIX, /* char *, "" or ending in '/' */
     FORM_CHOICE, /* an enum: the index of the word */
     FORM_BOOL,
-    FORM_INT,  /* int64_t */
-    FORM_SPAN, /* int64_t of seconds */
+    FORM_INT,   /* int64_t */
+    FORM_COUNT, /* int64_t or OPTION_AUTO */
+    FORM_SPAN,  /* int64_t of seconds */
     FORM_PERCENT,
     FORM_SIZE, /* uint64_t */
     FORM_CODEC,
@@ -234,6 +239,7 @@ static const struct type {
     [OPTION_CHOICE] = {"one of", NULL, fits_word, FORM_CHOICE},
     [OPTION_BOOL] = {"true or false", "true|false", fits_parser, FORM_BOOL},
     [OPTION_INT] = {"a whole number", "N", fits_number, FORM_INT},
+    [OPTION_COUNT] = {"auto or a whole number", "N|auto", fits_number, FORM_COUNT},
     [OPTION_PERCENT] = {"a number", "PERCENT", fits_number, FORM_PERCENT},
     [OPTION_SIZE] = {"a size as 512MiB or 20GiB", "SIZE", fits_number, FORM_SIZE},
     [OPTION_SPAN] = {"a duration as 90s, 15min, 12h or 30d", "DURATION", fits_number,
@@ -294,6 +300,12 @@ void value_store(const struct option *option, void *target, const char *text)
     case FORM_BOOL:
         result = parse_bool(text, field, &err);
         break;
+    case FORM_COUNT:
+        if (strcmp(text, "auto") == 0) {
+            *(int64_t *)field = OPTION_AUTO;
+            break;
+        }
+        /* fall through */
     case FORM_INT:
         result = parse_int(text, INT64_MIN, INT64_MAX, field, &err);
         break;
@@ -355,6 +367,12 @@ void value_print(const struct option *option, const void *target, struct text *o
     case FORM_BOOL:
         text_add(out, *(const bool *)field ? "true" : "false");
         break;
+    case FORM_COUNT:
+        if (*(const int64_t *)field == OPTION_AUTO) {
+            text_add(out, "auto");
+            break;
+        }
+        /* fall through */
     case FORM_INT:
         text_addf(out, "%lld", (long long)*(const int64_t *)field);
         break;
@@ -404,6 +422,7 @@ void value_release(const struct option *option, void *target)
     case FORM_CHOICE:
     case FORM_BOOL:
     case FORM_INT:
+    case FORM_COUNT:
     case FORM_SPAN:
     case FORM_PERCENT:
     case FORM_SIZE:

@@ -19,9 +19,27 @@ struct chunk_check {
     size_t capacity, filled;
     size_t wanted; /* of the current chunk; 0: none is open */
     unsigned char sha256[SHA256_SIZE];
+    struct digest all;    /* of the digests of the chunks */
     uint64_t number;      /* of the current chunk, from 1 */
     uint64_t stored_from; /* where it begins in the stored object */
 };
+
+int chunk_check_index(const struct text *index_gz, uint64_t raw_bytes, struct err *err)
+{
+    struct index_entry entry = {0};
+    struct index_reader *reader = index_reader_new(index_gz->data, index_gz->length, err);
+    uint64_t end = 0;
+    int got = reader ? 1 : -1;
+    while (got == 1 && (got = index_reader_next(reader, &entry, err)) == 1) {
+        end = entry.raw.to;
+        index_entry_release(&entry);
+    }
+    index_reader_free(reader);
+    if (got == 0 && end != raw_bytes)
+        got = err_set(err, ERR_CORRUPT, "that of %llu bytes, not %llu",
+                      (unsigned long long)end, (unsigned long long)raw_bytes);
+    return got;
+}
 
 struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
                                     struct stream_sink sink, struct err *err)
@@ -32,6 +50,7 @@ struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
     struct chunk_check *check = memory_zalloc(sizeof *check);
     check->reader = reader;
     check->sink = sink;
+    digest_init(&check->all, DIGEST_SHA256);
     return check;
 }
 
@@ -59,6 +78,7 @@ static int open_chunk(struct chunk_check *check, struct err *err)
             break;
         uint64_t size = entry.raw.to - entry.raw.from;
         memcpy(check->sha256, entry.sha256, SHA256_SIZE);
+        digest_add(&check->all, entry.sha256, SHA256_SIZE);
         check->stored_from = entry.stored.from;
         index_entry_release(&entry);
         check->number++;
@@ -119,6 +139,11 @@ int chunk_check_finish(struct chunk_check *check, struct err *err)
                    (unsigned long long)check->number);
 }
 
+void chunk_check_sum(struct chunk_check *check, unsigned char sum[SHA256_SIZE])
+{
+    digest_finish(&check->all, sum);
+}
+
 bool chunk_check_rewind(struct chunk_check *check, uint64_t *number, uint64_t *stored_from)
 {
     struct err ignored = {0};
@@ -135,6 +160,7 @@ void chunk_check_free(struct chunk_check *check)
     if (check == NULL)
         return;
     index_reader_free(check->reader);
+    digest_release(&check->all);
     free(check->buffer);
     free(check);
 }

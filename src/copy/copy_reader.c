@@ -373,25 +373,6 @@ static int check_raw(void *context, const void *data, size_t size, struct err *e
                        : count_raw(context, data, size, err);
 }
 
-/* To its end, before the first byte is believed because of it: damage in its middle must
- * not make the data behind it unreadable. */
-static bool is_usable(const struct text *index, uint64_t raw_bytes, struct err *why)
-{
-    struct index_entry entry = {0};
-    struct index_reader *reader = index_reader_new(index->data, index->length, why);
-    uint64_t end = 0;
-    int got = reader ? 1 : -1;
-    while (got == 1 && (got = index_reader_next(reader, &entry, why)) == 1) {
-        end = entry.raw.to;
-        index_entry_release(&entry);
-    }
-    index_reader_free(reader);
-    if (got == 0 && end != raw_bytes)
-        got = err_set(why, ERR_CORRUPT, "that of %llu bytes, not %llu",
-                      (unsigned long long)end, (unsigned long long)raw_bytes);
-    return got == 0;
-}
-
 /* Without its index an artifact can still be read; only the early check of each chunk falls
  * away, the hashes of the whole remain. */
 static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
@@ -404,12 +385,39 @@ static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
         store_get(reader->repository->store, reader->copy->index_key, index, &absent, err) <
             0)
         return -1;
-    if (!absent && is_usable(index, reader->spec->artifact->raw_bytes, &why))
+    if (!absent && chunk_check_index(index, reader->spec->artifact->raw_bytes, &why) == 0)
         sink->check = chunk_check_new(index->data, index->length, next, &why);
     if (sink->check == NULL)
         log_warning("the chunk index of %s is %s: chunks are not checked one by one, only "
                     "the whole at the end",
                     reader->spec->artifact->id, absent ? "missing" : why.text);
+    return 0;
+}
+
+/* Of the whole decoded stream, or of its chunks' digests, which were compared one by one. Without
+ * an index only the manifest tells which it is, and the stored bytes were right by then. */
+static int check_raw_sum(const struct copy_reader *reader, struct decoded_sink *sink,
+                         const unsigned char sum[SHA256_SIZE], struct err *err)
+{
+    const struct catalog_artifact *artifact = reader->spec->artifact;
+    struct err ignored = {0};
+    unsigned char of_chunks[SHA256_SIZE];
+    if (check_hash("decoded bytes", sum, artifact->raw_sha256, err) == 0)
+        return 0;
+    struct repository_manifest found;
+    bool right;
+    if (sink->check != NULL) {
+        chunk_check_sum(sink->check, of_chunks);
+        right = check_hash("chunks", of_chunks, artifact->raw_sha256, &ignored) == 0;
+    } else {
+        right = repository_require_manifest(reader->repository->store, artifact->id, &found,
+                                            &ignored) == 0 &&
+                found.manifest.facts.raw_of_chunks;
+        repository_manifest_release(&found);
+    }
+    if (!right)
+        return -1;
+    err_clear(err);
     return 0;
 }
 
@@ -441,7 +449,7 @@ static int check_decoded(const struct copy_reader *reader, struct decoded_sink *
                        (unsigned long long)raw, (unsigned long long)artifact->raw_bytes);
     if (check_hash("stored bytes", stored_sum, artifact->sha256, err) < 0)
         return -1;
-    return check_hash("decoded bytes", raw_sum, artifact->raw_sha256, err);
+    return check_raw_sum(reader, sink, raw_sum, err);
 }
 
 static int run_decoded(struct copy_reader *reader, struct stream_sink next,

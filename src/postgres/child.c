@@ -158,9 +158,12 @@ static int describe(const struct child *child, struct err *err)
             head[length - 1] = '\0';
         err_set(err, child->kind, "%s: %s", head, child->detail);
     }
-    const char *hint = hint_find(child->error != NULL ? child->words.data : words);
+    const char *said = child->error != NULL ? child->words.data : words;
+    const char *hint = hint_find(said);
     if (hint != NULL)
         err_hint(err, "%s", hint);
+    if (err->kind == ERR_DATABASE && hint_is_passing(said))
+        err->kind = ERR_AGAIN;
     return -1;
 }
 

@@ -77,6 +77,12 @@ static void add_dump_options(struct strlist *argv, const struct dump_spec *spec)
         strlist_add(argv, "--schema-only");
     if (spec->type == DUMP_DATA)
         strlist_add(argv, "--data-only");
+    if (spec->encoding != NULL)
+        strlist_addf(argv, "--encoding=%s", spec->encoding);
+    if (spec->snapshot != NULL)
+        strlist_addf(argv, "--snapshot=%s", spec->snapshot);
+    if (spec->elsewhere != NULL)
+        add_each(argv, "exclude-table-data", spec->elsewhere);
     if (spec->filters == NULL)
         return;
     add_each(argv, "schema", &spec->filters->schemas);

@@ -31,6 +31,9 @@ struct dump_spec {
     enum dump_format format; /* DUMP_GLOBALS is always plain */
     enum dump_type type;
     const struct dump_filters *filters; /* may be NULL */
+    const char *snapshot;               /* an exported one; NULL: one of its own */
+    const char *encoding;               /* of the text; NULL: pg_dump's choice */
+    const struct strlist *elsewhere;    /* patterns of tables whose rows come another way */
     int64_t lock_wait_timeout_ms;       /* 60000 by default at the caller */
     const char *program;                /* pg_dump's or pg_dumpall's path */
     const struct cancel *cancel;        /* NULL: the root */

@@ -8,12 +8,35 @@
 
 #include "base/memory.h"
 
+#define DDL_HINT "another session changed definitions at that moment: run it again"
+
 /* The first row whose part occurs counts: special causes stand before general ones. '*' is
  * any run of characters. */
-static const struct hint_row {
+struct hint_row {
     const char *part;
     const char *hint;
-} rows[] = {
+};
+
+/* What another session did at that moment: hint_is_passing. They are looked at first. */
+static const struct hint_row passing_rows[] = {
+    /* Definitions that changed while they were read: the dump sees the old ones, the server's
+     * functions already the new ones. */
+    {"could not obtain lock on relation",
+     "another session is changing this table: run it again when that is done"},
+    {"cache lookup failed", DDL_HINT},
+    {"could not open relation with OID", DDL_HINT},
+    {"relation with OID*does not exist", DDL_HINT},
+    {"was dropped or rewritten", DDL_HINT},
+    {"LOCK TABLE*does not exist", DDL_HINT},
+    {"tuple concurrently", DDL_HINT},
+    {"deadlock detected", DDL_HINT},
+    /* Connections that there are not. */
+    {"too many clients", "the server has no free connection"},
+    {"too many connections", "the server has no free connection for this role or database"},
+    {"remaining connection slots", "the server has no free connection"},
+};
+
+static const struct hint_row rows[] = {
     /* What the server does to a long query: standby, rights, timeouts, locks. */
     {"conflict with recovery",
      "the standby ended the query to apply changes: set hot_standby_feedback = on or raise "
@@ -82,9 +105,6 @@ static const struct hint_row {
     {"no pg_hba.conf entry", "the server's pg_hba.conf does not let this role, database, "
                              "address or encryption in"},
     /* Connections that there are not. */
-    {"too many clients", "the server has no free connection"},
-    {"too many connections", "the server has no free connection for this role or database"},
-    {"remaining connection slots", "the server has no free connection"},
     {"Max client connections", "the pooler has no free connection: raise its pool size or "
                                "connect directly"},
     /* Poolers. */
@@ -144,10 +164,26 @@ static bool occurs(const char *part, const char *message)
     return found != NULL && occurs(star + 1, found);
 }
 
+static const char *find(const struct hint_row *row, size_t count, const char *message)
+{
+    for (; count > 0; count--, row++)
+        if (occurs(row->part, message))
+            return row->hint;
+    return NULL;
+}
+
+static const char *find_passing(const char *message)
+{
+    return find(passing_rows, sizeof passing_rows / sizeof *passing_rows, message);
+}
+
 const char *hint_find(const char *message)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (occurs(rows[i].part, message))
-            return rows[i].hint;
-    return NULL;
+    const char *hint = find_passing(message);
+    return hint != NULL ? hint : find(rows, sizeof rows / sizeof *rows, message);
+}
+
+bool hint_is_passing(const char *message)
+{
+    return find_passing(message) != NULL;
 }

@@ -8,7 +8,12 @@
 #ifndef PGKEEP_POSTGRES_HINT_H
 #define PGKEEP_POSTGRES_HINT_H
 
+#include "base/err.h"
+
 /* A sentence for a hint: line, static; NULL when the message is not known. */
 const char *hint_find(const char *message);
+/* What somebody else did at that moment is the reason (a change of definitions, the last free
+ * connection): the same may go well when it is tried again (ERR_AGAIN). */
+bool hint_is_passing(const char *message);
 
 #endif

@@ -28,6 +28,8 @@ struct dump_filters; /* postgres/dump.h */
 struct server *server_connect(const char *conninfo, const char *database,
                               const struct cancel *cancel, struct err *err) MUST_USE;
 void server_free(struct server *server);
+/* Whether something between gives out sessions of its own (a pool in session mode). */
+bool server_is_pooled(struct server *server);
 int server_version(const struct server *server);              /* 150018 */
 const char *server_version_text(const struct server *server); /* "15.18 (Debian …)" */
 const char *server_database(const struct server *server);

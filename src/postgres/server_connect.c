@@ -114,6 +114,12 @@ static int check_sessions(const struct server *server, struct err *err)
     return err_hint(err, "connect to the server itself, or to a pool in session mode");
 }
 
+bool server_is_pooled(struct server *server)
+{
+    int pid = backend_pid(server->conn);
+    return pid != 0 && pid != PQbackendPID(server->conn);
+}
+
 /* ---- connecting ---- */
 
 /* "db.<ref>.supabase.co", where ref is 20 lower-case letters: the reference, or NULL. */
@@ -143,7 +149,8 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
                   host == NULL ? "" : host, PQport(conn));
     else
         server_add_message(&line, PQerrorMessage(conn));
-    err_set(err, ERR_DATABASE, "cannot connect to database \"%s\": %s",
+    err_set(err, hint_is_passing(line.data) ? ERR_AGAIN : ERR_DATABASE,
+            "cannot connect to database \"%s\": %s",
             database == NULL ? PQdb(conn) : database, line.data);
 
     /* Missing ones are most often misspelt: where the right name stands is the best

@@ -5,6 +5,8 @@
 #include "postgres/server_pattern.h"
 
 #include "base/memory.h"
+#include "postgres/dump.h"
+#include "postgres/server_query.h"
 
 enum { PATTERN_MAX = 64 * 1024 };
 
@@ -70,4 +72,69 @@ void server_pattern_release(struct server_pattern *pattern)
     free(pattern->schema);
     free(pattern->name);
     *pattern = (struct server_pattern){0};
+}
+
+/* ---- as conditions of a query ---- */
+
+static void add_match(struct server *server, struct text *sql, const char *column,
+                      const char *expression)
+{
+    text_addf(sql, "%s ~ ", column);
+    server_add_literal(server, sql, expression);
+}
+
+/* One pattern as a condition on n (schema) and c (relation). */
+static void add_pattern(struct server *server, struct text *sql, const char *pattern,
+                        bool of_schema)
+{
+    struct server_pattern parsed;
+    server_pattern_parse(pattern, &parsed);
+    text_add_char(sql, '(');
+    if (of_schema) {
+        add_match(server, sql, "n.nspname", parsed.name);
+    } else {
+        if (parsed.schema != NULL) {
+            add_match(server, sql, "n.nspname", parsed.schema);
+        } else {
+            /* As for psql's \d: only what would be found without its schema. */
+            text_add(sql, "n.nspname = ANY (");
+            server_add_literal(server, sql, server->search_path);
+            text_add(sql, "::pg_catalog.name[])");
+        }
+        text_add(sql, " AND ");
+        add_match(server, sql, "c.relname", parsed.name);
+    }
+    text_add_char(sql, ')');
+    server_pattern_release(&parsed);
+}
+
+/* "AND (p OR q)", "AND NOT (p OR q)"; nothing for none. */
+static void add_patterns(struct server *server, struct text *sql, const char *before,
+                         const struct strlist *patterns, bool of_schema)
+{
+    if (patterns->count == 0)
+        return;
+    text_addf(sql, "%s (", before);
+    for (size_t i = 0; i < patterns->count; i++) {
+        if (i > 0)
+            text_add(sql, " OR ");
+        add_pattern(server, sql, patterns->items[i], of_schema);
+    }
+    text_add(sql, ") ");
+}
+
+/* With --table, pg_dump does not look at the schema filters. */
+void server_pattern_add_filters(struct server *server, struct text *sql,
+                                const struct dump_filters *filters, bool of_data)
+{
+    if (filters == NULL)
+        return;
+    if (filters->tables.count == 0) {
+        add_patterns(server, sql, "AND", &filters->schemas, true);
+        add_patterns(server, sql, "AND NOT", &filters->exclude_schemas, true);
+    }
+    add_patterns(server, sql, "AND", &filters->tables, false);
+    add_patterns(server, sql, "AND NOT", &filters->exclude_tables, false);
+    if (of_data)
+        add_patterns(server, sql, "AND NOT", &filters->exclude_table_data, false);
 }

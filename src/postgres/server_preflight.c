@@ -10,15 +10,6 @@
 
 enum { SQL_MAX = 1024 * 1024, NAMES_SHOWN = 3 };
 
-/* What pg_dump dumps: nothing of the system's, and of an extension only its
- * configuration. */
-#define DUMPED                                                                             \
-    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
-    "WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "                     \
-    "AND (NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' "           \
-    "AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid) "     \
-    "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))) "
-
 /* Quoted where they must be, so that a filter can be written from them. */
 static const char select_names[] =
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) ";
@@ -52,69 +43,6 @@ static const char large_objects[] =
 static const char large_objects_18[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata m "
     "WHERE NOT pg_catalog.has_largeobject_privilege(m.oid, 'SELECT')";
-
-static void add_match(struct server *server, struct text *sql, const char *column,
-                      const char *expression)
-{
-    text_addf(sql, "%s ~ ", column);
-    server_add_literal(server, sql, expression);
-}
-
-/* One pattern as a condition on n (schema) and c (relation). */
-static void add_pattern(struct server *server, struct text *sql, const char *pattern,
-                        bool of_schema)
-{
-    struct server_pattern parsed;
-    server_pattern_parse(pattern, &parsed);
-    text_add_char(sql, '(');
-    if (of_schema) {
-        add_match(server, sql, "n.nspname", parsed.name);
-    } else {
-        if (parsed.schema != NULL) {
-            add_match(server, sql, "n.nspname", parsed.schema);
-        } else {
-            /* As for psql's \d: only what would be found without its schema. */
-            text_add(sql, "n.nspname = ANY (");
-            server_add_literal(server, sql, server->search_path);
-            text_add(sql, "::pg_catalog.name[])");
-        }
-        text_add(sql, " AND ");
-        add_match(server, sql, "c.relname", parsed.name);
-    }
-    text_add_char(sql, ')');
-    server_pattern_release(&parsed);
-}
-
-/* "AND (p OR q)", "AND NOT (p OR q)"; nothing for none. */
-static void add_patterns(struct server *server, struct text *sql, const char *before,
-                         const struct strlist *patterns, bool of_schema)
-{
-    if (patterns->count == 0)
-        return;
-    text_addf(sql, "%s (", before);
-    for (size_t i = 0; i < patterns->count; i++) {
-        if (i > 0)
-            text_add(sql, " OR ");
-        add_pattern(server, sql, patterns->items[i], of_schema);
-    }
-    text_add(sql, ") ");
-}
-
-/* With --table, pg_dump does not look at the schema filters. */
-static void add_filters(struct server *server, struct text *sql,
-                        const struct dump_filters *filters, bool of_data)
-{
-    if (filters == NULL)
-        return;
-    if (filters->tables.count == 0) {
-        add_patterns(server, sql, "AND", &filters->schemas, true);
-        add_patterns(server, sql, "AND NOT", &filters->exclude_schemas, true);
-    }
-    add_patterns(server, sql, "AND", &filters->tables, false);
-    add_patterns(server, sql, "AND NOT", &filters->exclude_tables, false);
-    if (of_data)
-        add_patterns(server, sql, "AND NOT", &filters->exclude_table_data, false);
-}
 
 /* One kind of trouble: how to ask for it, and what to say about it. */
 struct finding {
@@ -150,8 +78,8 @@ static int look_for(struct server *server, const struct finding *finding,
     struct text sql;
     PGresult *rows = NULL;
     text_init(&sql, SQL_MAX);
-    text_addf(&sql, "%s" DUMPED "%s", select_names, finding->condition);
-    add_filters(server, &sql, filters, finding->of_data);
+    text_addf(&sql, "%s" SERVER_DUMPED "%s", select_names, finding->condition);
+    server_pattern_add_filters(server, &sql, filters, finding->of_data);
     text_add(&sql, "ORDER BY n.nspname, c.relname");
     int result = text_check(&sql, "the query for the filters", err);
     if (result == 0)

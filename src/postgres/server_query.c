@@ -22,6 +22,23 @@ void server_add_message(struct text *out, const char *message)
     }
 }
 
+int server_failed(struct server *server, const char *what, const PGresult *result,
+                  struct err *err)
+{
+    /* Without a result (no memory, a lost connection) the connection has the message. */
+    const char *message = PQresultErrorMessage(result);
+    struct text line;
+    text_init(&line, 4096);
+    server_add_message(&line, *message != '\0' ? message : PQerrorMessage(server->conn));
+    err_set(err, hint_is_passing(line.data) ? ERR_AGAIN : ERR_DATABASE, "%s: %s", what,
+            line.data);
+    const char *hint = hint_find(line.data);
+    if (hint != NULL)
+        err_hint(err, "%s", hint);
+    text_release(&line);
+    return -1;
+}
+
 PGresult *server_query(struct server *server, const char *what, const char *sql,
                        const char *param, struct err *err)
 {
@@ -31,16 +48,7 @@ PGresult *server_query(struct server *server, const char *what, const char *sql,
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;
 
-    /* Without a result (no memory, a lost connection) the connection has the message. */
-    const char *message = PQresultErrorMessage(result);
-    struct text line;
-    text_init(&line, 4096);
-    server_add_message(&line, *message != '\0' ? message : PQerrorMessage(server->conn));
-    err_set(err, ERR_DATABASE, "%s: %s", what, line.data);
-    const char *hint = hint_find(line.data);
-    if (hint != NULL)
-        err_hint(err, "%s", hint);
-    text_release(&line);
+    server_failed(server, what, result, err);
     PQclear(result);
     return NULL;
 }

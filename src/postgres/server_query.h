@@ -22,7 +22,11 @@ struct server {
  * the SQL has none. */
 PGresult *server_query(struct server *server, const char *what, const char *sql,
                        const char *param, struct err *err) MUST_USE;
-/* The same without rows and parameters. */
+/* ERR_DATABASE (or ERR_AGAIN, by hint.h) "WHAT: the message" of a result that failed, or, when
+ * result is NULL, of the connection. Returns -1. */
+int server_failed(struct server *server, const char *what, const PGresult *result,
+                  struct err *err);
+/* Like server_query, without rows and parameters. */
 int server_execute(struct server *server, const char *what, const char *sql,
                    struct err *err) MUST_USE;
 /* The one number that the SQL gives, 0 or more; -1 on an error. */

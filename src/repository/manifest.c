@@ -164,6 +164,9 @@ char *manifest_text(const struct catalog_artifact *artifact,
     set(object, "id", json_bytes(artifact->id));
     set_fields(object, manifest_field_artifact, artifact);
     set_fields(object, manifest_field_facts, facts);
+    /* The one key that is left out: manifests from before it are of the other kind. */
+    if (facts->raw_of_chunks)
+        set(object, "raw_sha256_of", json_string("chunks"));
 
     /* Every key stands in every manifest; what does not apply is null. */
     json_t *index = facts->index_key != NULL ? json_object() : json_null();

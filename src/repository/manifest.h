@@ -19,7 +19,10 @@
  *     time                                       of the snapshot; decides retention
  *     started finished duration_ms tries
  *     raw_bytes stored_bytes
- *     raw_sha256                                 of the decoded stream
+ *     raw_sha256                                 of the decoded stream, or
+ *     raw_sha256_of                              "chunks": of the SHA-256 of each chunk as the
+ *                                                index has it, 32 bytes each, one behind the
+ *                                                other (dumps of several workers); absent else
  *     sha256                                     of the stored object
  *     name description hostname
  *     server_version pg_dump_version pgkeep_version
@@ -62,7 +65,8 @@ struct manifest_facts {
     uint64_t index_bytes;
     char *index_sha256; /* hex, of the stored index */
     uint64_t chunks;
-    char *encoding; /* client_encoding of a plain dump; NULL: none */
+    bool raw_of_chunks; /* what the artifact's raw_sha256 is of, see raw_sha256_of */
+    char *encoding;     /* client_encoding of a plain dump; NULL: none */
     struct manifest_parts *parts;
     size_t part_count, part_capacity;
     bool has_properties; /* of the database; false for globals */

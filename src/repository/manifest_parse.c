@@ -285,6 +285,19 @@ static int check_version(const json_t *object, struct err *err)
     return err_hint(err, "it was written by a newer pgkeep; use that one");
 }
 
+/* Absent: of the decoded stream. */
+static void read_raw_of(struct json_reader *reader, struct manifest_facts *facts)
+{
+    char *of = json_read_string(reader, "raw_sha256_of", true);
+    facts->raw_of_chunks = of != NULL;
+    if (of != NULL && strcmp(of, "chunks") != 0 && !reader->failed) {
+        reader->failed = true;
+        err_set(reader->err, ERR_CORRUPT, "manifest: \"raw_sha256_of\" is not known: %s",
+                of);
+    }
+    free(of);
+}
+
 static int read_manifest(const json_t *object, const char *id, struct manifest *out,
                          struct err *err)
 {
@@ -297,6 +310,7 @@ static int read_manifest(const json_t *object, const char *id, struct manifest *
     read_id(&reader, id, &out->artifact);
     read_fields(&reader, manifest_field_artifact, &out->artifact);
     read_fields(&reader, manifest_field_facts, &out->facts);
+    read_raw_of(&reader, &out->facts);
     read_index(&reader, &out->facts);
     read_items(&reader, "tags", read_tag, out);
     read_items(&reader, "filters", read_filter, out);

@@ -138,7 +138,8 @@ static const char find[] =
     "    get \"$KEY\" | sha256sum | cut -d' ' -f1\n"
     "    jq -r .sha256 manifest.json\n"
     "\n"
-    "After decompression the SHA-256 is `raw_sha256`.\n"
+    "After decompression the SHA-256 is `raw_sha256`, unless `raw_sha256_of` says "
+    "otherwise.\n"
     "\n";
 
 static const char restore[] =

@@ -6,10 +6,10 @@ enum { PARTIAL = 8, TOO_OLD = 10 };
 /* PRODUCT section 2. What somebody has to mend differently has a number of its own; what
  * a store did or would not do is one. */
 static const int of_kind[] = {
-    [ERR_NONE] = 0,        [ERR_USAGE] = 2,     [ERR_CONFIG] = 3, [ERR_SYSTEM] = 1,
-    [ERR_DATABASE] = 4,    [ERR_TRANSIENT] = 5, [ERR_DENIED] = 5, [ERR_STORE] = 5,
-    [ERR_NOT_FOUND] = 1,   [ERR_CORRUPT] = 6,   [ERR_UNSAFE] = 9, [ERR_BUSY] = 7,
-    [ERR_CANCELLED] = 130,
+    [ERR_NONE] = 0,     [ERR_USAGE] = 2,       [ERR_CONFIG] = 3,    [ERR_SYSTEM] = 1,
+    [ERR_DATABASE] = 4, [ERR_AGAIN] = 4,       [ERR_TRANSIENT] = 5, [ERR_DENIED] = 5,
+    [ERR_STORE] = 5,    [ERR_NOT_FOUND] = 1,   [ERR_CORRUPT] = 6,   [ERR_UNSAFE] = 9,
+    [ERR_BUSY] = 7,     [ERR_CANCELLED] = 130,
 };
 
 /* 128 + signal, as a shell says it. A time limit is a failure of the run: nobody

@@ -86,7 +86,9 @@ static int write_chunk(struct assemble *assemble, const struct chunk *chunk,
         return -1;
     /* Here and not where the bytes are read: this is the first place that knows their
      * order. Bytes that are stored as they are need one hash only. */
-    if (!assemble->is_plain)
+    if (assemble->of_chunks)
+        digest_add(&assemble->raw, chunk->raw_sha256, SHA256_SIZE);
+    else if (!assemble->is_plain)
         digest_add(&assemble->raw, chunk->raw, chunk->raw_size);
     digest_add(&assemble->stored, data, size);
     if (stream_sink_write(&assemble->sink, data, size, err) != 0)
@@ -127,8 +129,9 @@ void assemble_sums(struct assemble *assemble, struct stream_result *out)
 {
     out->raw_bytes = assemble->raw_bytes;
     out->stored_bytes = assemble->stored_bytes;
+    out->raw_of_chunks = assemble->of_chunks;
     digest_finish(&assemble->stored, out->stored_sha256);
-    if (assemble->is_plain)
+    if (assemble->is_plain && !assemble->of_chunks)
         memcpy(out->raw_sha256, out->stored_sha256, SHA256_SIZE);
     else
         digest_finish(&assemble->raw, out->raw_sha256);

@@ -31,7 +31,8 @@ struct assemble {
     struct index_writer *index;
     struct chan *idle; /* where written chunks go */
     struct digest raw, stored;
-    bool is_plain; /* codec none: the stored bytes are the raw ones */
+    bool of_chunks; /* raw is of the chunks' digests */
+    bool is_plain;  /* codec none: the stored bytes are the raw ones */
     uint64_t next;
     uint64_t raw_bytes, stored_bytes;
 };

@@ -32,8 +32,12 @@ struct chunk {
     unsigned char *encoded; /* NULL for the codec none: the stored bytes are the raw ones */
     size_t encoded_size;
     size_t encoded_capacity;
-    uint64_t number; /* from 0, the order of the stored bytes; given by feed_close */
-    uint64_t rows;   /* rows that end in this chunk */
+    uint64_t number;    /* from 0, the order of the stored bytes; given by feed_close */
+    uint64_t rows;      /* rows that end in this chunk */
+    const void *source; /* who fills it: NULL the reader, else a table_writer */
+    /* It ends inside a COPY, a statement or a transaction: the next chunk of the same source
+     * must follow at once, see feed_close. */
+    bool goes_on;
     enum section section;
     struct dump_table *table;  /* a reference; NULL: no table data */
     size_t data_from, data_to; /* rows in raw, when table is set */

@@ -81,8 +81,8 @@ static int wait_readable(const struct reader *reader, struct err *err)
 }
 
 /* Ends the current chunk at its last border (see chunk_split) and begins the next. Does
- * nothing when the chunk begins at that border. */
-static bool cut(struct reader *reader)
+ * nothing when the chunk begins at that border. goes_on: nobody's rows may come in between. */
+static bool cut(struct reader *reader, bool goes_on)
 {
     struct chunk *full = reader->chunk;
     /* Begun at the border and still growing: there is nothing to cut off. */
@@ -101,14 +101,28 @@ static bool cut(struct reader *reader)
     /* The section that was when it was filled; the caller moves on afterwards. */
     reader->chunk = next;
     full->section = reader->section;
+    full->goes_on = goes_on || (next->flags & CHUNK_CONTINUED) != 0;
     return feed_close(reader->feed, full);
+}
+
+/* What came before is closed: the rows of others may lie between pre-data and post-data
+ * (feed.h, rule 2). */
+static bool enter(struct reader *reader, enum section section)
+{
+    if (section != SECTION_PRE_DATA)
+        feed_begin_rows(reader->feed);
+    if (section == SECTION_POST_DATA && reader->section != section &&
+        !feed_await_rows(reader->feed))
+        return false;
+    reader->section = section;
+    return true;
 }
 
 /* The span ended with a COPY statement's line: that statement begins a chunk, so that the
  * chunks of a table are a whole statement. Its rows begin where the line ends. */
 static bool on_table(struct reader *reader)
 {
-    if (!cut(reader))
+    if (!cut(reader, false) || !enter(reader, SECTION_DATA))
         return false;
     struct chunk *chunk = reader->chunk;
     /* Nothing of the rows is there yet: they begin and end here. */
@@ -116,7 +130,6 @@ static bool on_table(struct reader *reader)
     chunk->data_from = chunk->raw_size;
     chunk->data_to = chunk->raw_size;
     chunk->border = chunk->raw_size;
-    reader->section = SECTION_DATA;
     tables_begin(&reader->tables, chunk->table->schema, chunk->table->name);
     if (reader->spec->meter != NULL)
         atomic_fetch_add(&reader->spec->meter->tables, 1);
@@ -129,7 +142,7 @@ static bool on_table_end(struct reader *reader)
 {
     struct chunk *chunk = reader->chunk;
     chunk->data_to = chunk->raw_size - END_MARK;
-    if (!cut(reader))
+    if (!cut(reader, false))
         return false;
     /* The new one inherited the table from the cut; it is nobody's. */
     dump_table_release(reader->chunk->table);
@@ -144,7 +157,10 @@ static int scan_bytes(struct reader *reader, const unsigned char *data, size_t s
 {
     struct meter *meter = reader->spec->meter;
     while (size > 0) {
-        if (reader->chunk->raw_size == reader->chunk->raw_capacity && !cut(reader))
+        /* Within a table's rows, and within the transaction of a large object, which ends
+         * where the scan says that it does: both are known at the border. */
+        if (reader->chunk->raw_size == reader->chunk->raw_capacity &&
+            !cut(reader, reader->chunk->table != NULL || reader->scan.in_transaction))
             return WOKEN;
         /* Never more than fits: so the border that the scan reports last is the one to cut
          * at, and where chunks are cut depends on the dump alone, not on how it came in. */
@@ -175,9 +191,17 @@ static int scan_bytes(struct reader *reader, const unsigned char *data, size_t s
         } else if (span.event == SCAN_TABLE_END) {
             open = on_table_end(reader);
         } else if (span.event == SCAN_SECTION) {
-            open = cut(reader);
-            reader->section = reader->scan.section;
+            open = cut(reader, false) && enter(reader, reader->scan.section);
             reader->chunk->border = reader->chunk->raw_size;
+        } else if (span.event == SCAN_CLOSING) {
+            /* A dump without anything behind its definitions: other rows have their place
+             * before its last comment. */
+            if (reader->spec->source_count > 0 && reader->section == SECTION_PRE_DATA)
+                open = cut(reader, false);
+            if (open && reader->section != SECTION_POST_DATA) {
+                feed_begin_rows(reader->feed);
+                open = feed_await_rows(reader->feed);
+            }
         }
         if (!open)
             return WOKEN;
@@ -199,7 +223,7 @@ static int copy_bytes(struct reader *reader, const unsigned char *data, size_t s
         /* Nothing in it is known, so that any place is as good as a border. */
         if (room == 0) {
             chunk->border = chunk->raw_size;
-            if (!cut(reader))
+            if (!cut(reader, false))
                 return WOKEN;
             continue;
         }
@@ -212,12 +236,16 @@ static int copy_bytes(struct reader *reader, const unsigned char *data, size_t s
 }
 
 /* The last chunk, which is rarely full. */
-static int end_input(struct reader *reader)
+static int end_input(struct reader *reader, struct err *err)
 {
     struct chunk *last = reader->chunk;
     reader->chunk = NULL;
-    /* An empty chunk is made only of an empty dump: no member at all would be no gzip
-     * file. */
+    /* Nobody would end the wait of the other sources, and nothing that they copy has a use. */
+    if (reader->spec->source_count > 0 && !reader_ended_well(reader)) {
+        reader->is_cut = true;
+        return err_set(err, ERR_DATABASE, "the text of the dump is cut");
+    }
+    /* An empty chunk is made only of an empty dump: no member at all would be no gzip file. */
     if (last->raw_size == 0 && feed_chunks(reader->feed) > 0)
         return feed_return(reader->feed, last) ? 0 : WOKEN;
     last->section = reader->section;
@@ -243,7 +271,7 @@ int reader_run(struct reader *reader, struct err *err)
         if (received < 0)
             return err_errno(err, ERR_SYSTEM, "reading the dump");
         if (received == 0)
-            return end_input(reader);
+            return end_input(reader, err);
 
         /* To whoever wants the raw bytes as they come, then into chunks. */
         size_t size = (size_t)received;

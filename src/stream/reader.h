@@ -29,6 +29,7 @@ struct reader {
     struct tables tables;
     char magic[READER_MAGIC_SIZE]; /* custom format: how the archive begins */
     size_t magic_size;
+    bool is_cut; /* further sources wait for a place that never came */
 };
 
 int reader_init(struct reader *reader, const struct stream_spec *spec, struct feed *feed,

@@ -14,6 +14,7 @@
 #include "stream/feed.h"
 #include "stream/index.h"
 #include "stream/reader.h"
+#include "stream/table_writer.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ struct stream {
     struct index_writer *index;
     struct assemble assemble;
     struct reader reader;
+    struct row_thread *rows; /* one per source */
     int wake_fd;
     struct stream_result result;
     atomic_bool failed;
@@ -47,6 +49,14 @@ struct stream {
 struct worker {
     struct stream *stream;
     struct encoder *encoder;
+    pthread_t thread;
+};
+
+/* A further source of rows. */
+struct row_thread {
+    struct stream *stream;
+    const struct stream_source *source;
+    struct table_writer writer;
     pthread_t thread;
 };
 
@@ -71,9 +81,8 @@ uint64_t stream_memory(const struct stream_spec *spec)
 {
     struct stream_spec s = resolved(spec);
     uint64_t chunk = s.chunk_size + encoded_capacity(&s) + sizeof(struct chunk);
-    /* In the order in which open_stream asks for it. */
-    return (s.threads + SPARE_CHUNKS) * chunk + s.threads * encoder_memory(s.codec) +
-           READER_BUFFER + sizeof(struct stream);
+    return (s.threads + s.source_count + SPARE_CHUNKS) * chunk +
+           s.threads * encoder_memory(s.codec) + READER_BUFFER + sizeof(struct stream);
 }
 
 /* All buffers and states, before anything runs: a machine without the memory says so at
@@ -81,7 +90,7 @@ uint64_t stream_memory(const struct stream_spec *spec)
 static int open_stream(struct stream *stream, struct err *err)
 {
     const struct stream_spec *spec = &stream->spec;
-    size_t count = spec->threads + SPARE_CHUNKS;
+    size_t count = spec->threads + spec->source_count + SPARE_CHUNKS;
     /* Each queue can hold every chunk, so that a push never waits. */
     chan_init(&stream->idle, count);
     chan_init(&stream->work, count);
@@ -115,7 +124,14 @@ static int open_stream(struct stream *stream, struct err *err)
     stream->assemble.sink = spec->sink;
     stream->assemble.meter = spec->meter;
     stream->assemble.cancel = spec->cancel;
-    feed_init(&stream->feed, &stream->idle, &stream->work);
+    stream->assemble.of_chunks = spec->source_count > 0;
+    feed_init(&stream->feed, &stream->idle, &stream->work, spec->source_count);
+    stream->rows = memory_array(spec->source_count + 1, sizeof *stream->rows);
+    for (unsigned i = 0; i < spec->source_count; i++) {
+        stream->rows[i] =
+            (struct row_thread){.stream = stream, .source = &spec->sources[i]};
+        table_writer_init(&stream->rows[i].writer, &stream->feed, spec->meter);
+    }
     return reader_init(&stream->reader, spec, &stream->feed, stream->wake_fd, err);
 }
 
@@ -158,6 +174,7 @@ static void fail(struct stream *stream, const struct err *err)
     /* Each thread waits in one of these four places. */
     chan_close(&stream->idle);
     chan_close(&stream->work);
+    feed_stop(&stream->feed);
     assemble_stop(&stream->assemble);
     /* It can only fail when it is readable already. */
     if (write(stream->wake_fd, &one, sizeof one) < 0)
@@ -207,6 +224,22 @@ static void *reader_thread(void *argument)
     return NULL;
 }
 
+/* The reader waits for all of them before it goes on to the post-data, so the codec threads'
+ * queue is closed by it alone. */
+static void *row_thread(void *argument)
+{
+    struct row_thread *rows = argument;
+    struct stream *stream = rows->stream;
+    struct err err = {0};
+    int result =
+        rows->source->run(rows->source->context, &rows->writer, stream->wake_fd, &err);
+    if (result < 0)
+        fail(stream, &err);
+    else if (result == 0)
+        feed_end_rows(&stream->feed);
+    return NULL;
+}
+
 static int start(struct stream *stream, void *(*routine)(void *), void *argument,
                  pthread_t *thread)
 {
@@ -215,6 +248,26 @@ static int start(struct stream *stream, void *(*routine)(void *), void *argument
         return 0;
     fail(stream, &err);
     return -1;
+}
+
+/* Those of the text and those of the further sources must not meet: what is in both would be
+ * restored twice. Ranges of one table are merged, whoever copied them. */
+static int gather_tables(struct stream *stream, struct err *err)
+{
+    struct tables *all = &stream->reader.tables;
+    struct tables rows;
+    tables_init(&rows);
+    for (unsigned i = 0; i < stream->spec.source_count; i++)
+        tables_move(&rows, &stream->rows[i].writer.tables);
+    tables_merge(&rows);
+    tables_merge(all);
+    size_t apart = all->count + rows.count;
+    tables_move(all, &rows);
+    tables_merge(all);
+    if (all->count == apart)
+        return 0;
+    return err_set(err, ERR_SYSTEM,
+                   "the dump's text holds rows of a table that a worker copies");
 }
 
 /* What is known only now that all threads are gone: nothing of it is read earlier. */
@@ -230,7 +283,8 @@ static int finish(struct stream *stream, struct err *err)
     result->encoding = *encoding != '\0' ? memory_strdup(encoding) : NULL;
     result->chunks = feed_chunks(&stream->feed);
     assemble_sums(&stream->assemble, result);
-    tables_merge(&reader->tables);
+    if (gather_tables(stream, err) < 0)
+        return -1;
     /* Borrowed from the reader, which lives as long as the stream. */
     result->tables = reader->tables.items;
     result->table_count = reader->tables.count;
@@ -251,12 +305,20 @@ int stream_run(struct stream *stream, struct err *err)
         if (start(stream, codec_thread, worker, &worker->thread) < 0)
             break;
     }
-    bool reads = running == threads && start(stream, reader_thread, stream, &reading) == 0;
+    unsigned sources = 0;
+    while (running == threads && sources < stream->spec.source_count &&
+           start(stream, row_thread, &stream->rows[sources],
+                 &stream->rows[sources].thread) == 0)
+        sources++;
+    bool reads = running == threads && sources == stream->spec.source_count &&
+                 start(stream, reader_thread, stream, &reading) == 0;
     /* The sink runs here, on the caller's own thread. */
     if (reads && assemble_run(&stream->assemble, err) < 0)
         fail(stream, err);
     if (reads)
         pthread_join(reading, NULL);
+    for (unsigned i = 0; i < sources; i++)
+        pthread_join(stream->rows[i].thread, NULL);
     for (unsigned i = 0; i < running; i++)
         pthread_join(workers[i].thread, NULL);
     free(workers);
@@ -266,6 +328,11 @@ int stream_run(struct stream *stream, struct err *err)
         return -1;
     }
     return finish(stream, err);
+}
+
+bool stream_is_cut(const struct stream *stream)
+{
+    return stream->reader.is_cut;
 }
 
 const struct stream_result *stream_result(const struct stream *stream)
@@ -284,6 +351,10 @@ void stream_free(struct stream *stream)
     for (unsigned i = 0; stream->encoders != NULL && i < stream->spec.threads; i++)
         encoder_free(stream->encoders[i]);
     free(stream->encoders);
+    for (unsigned i = 0; stream->rows != NULL && i < stream->spec.source_count; i++)
+        table_writer_release(&stream->rows[i].writer);
+    free(stream->rows);
+    feed_release(&stream->feed);
     reader_release(&stream->reader);
     assemble_release(&stream->assemble);
     index_writer_free(stream->index);

@@ -9,12 +9,12 @@
  * handed to the sink. Whether the source ended well is the caller's next question; nothing
  * may be committed before.
  *
- * How it works inside (one header each): the reader thread fills chunks (reader, scan), which
- * get their numbers when they are closed (feed); N codec threads encode them (codec); the
- * caller's thread puts them in order, hashes, writes and indexes them (assemble, index).
- * Chunks circulate idle -> work -> slots -> idle; there
- * are N + 2 of them, and each queue can hold all, so only an empty queue makes a thread
- * wait.
+ * How it works inside (one header each): the reader thread fills chunks (reader, scan), and so
+ * does a thread for each further source of rows (table_writer); they get their numbers when they
+ * are closed (feed); N codec threads encode them (codec); the caller's thread puts them in order,
+ * hashes, writes and indexes them (assemble, index).
+ * Chunks circulate idle -> work -> slots -> idle; there are N + 2 of them and one more for each
+ * further source, and each queue can hold all, so only an empty queue makes a thread wait.
  */
 #ifndef PGKEEP_STREAM_STREAM_H
 #define PGKEEP_STREAM_STREAM_H
@@ -41,6 +41,17 @@ struct stream_sink {
 int stream_sink_write(const struct stream_sink *sink, const void *data, size_t size,
                       struct err *err) MUST_USE;
 
+/* Where rows come from beside the dump's text: tables whose data the text leaves out. Each runs
+ * on a thread of its own, together with the others. 0: all its rows are written and its server
+ * said that they were all. -1: an error, which ends the stream. 1: the stream has failed
+ * (a call of the writer said so), somebody else has the error. It must also leave soon after
+ * wake_fd became readable. */
+struct table_writer;
+struct stream_source {
+    int (*run)(void *context, struct table_writer *writer, int wake_fd, struct err *err);
+    void *context;
+};
+
 struct stream_spec {
     /* Read to its end; stays the caller's. A pipe of 1 MiB (see process.h) saves a third of
      * the processor time against one of 64 KiB. */
@@ -54,6 +65,9 @@ struct stream_spec {
     /* Also gets the raw bytes, as they are read, on the reading thread. Its failure ends the
      * stream like that of the sink. */
     struct stream_sink raw;
+    /* Plain format only. Their rows stand between the text's pre-data and post-data. */
+    const struct stream_source *sources;
+    unsigned source_count;
     struct meter *meter;         /* counted while it runs; may be NULL */
     const struct cancel *cancel; /* NULL: the root */
 };
@@ -72,9 +86,12 @@ struct stream_result {
     uint64_t raw_bytes;
     uint64_t stored_bytes;
     uint64_t chunks;
+    /* Of all raw bytes; with further sources of the digests of the chunks, one behind the other
+     * in the order of the object: nobody reads such bytes one after the other. */
     unsigned char raw_sha256[SHA256_SIZE];
+    bool raw_of_chunks;
     unsigned char stored_sha256[SHA256_SIZE];
-    struct stream_table *tables; /* in the order of the dump */
+    struct stream_table *tables; /* in the order of the dump, then those of the sources */
     size_t table_count;
     char *encoding; /* client_encoding that a plain dump declares; NULL if none */
     /* plain: a whole dump to the last newline (see scan.h).
@@ -97,6 +114,10 @@ uint64_t stream_memory(const struct stream_spec *spec);
  * error of any thread. All threads are gone when it returns. A cancelled run returns
  * ERR_CANCELLED as soon as the sink lets go. */
 int stream_run(struct stream *stream, struct err *err) MUST_USE;
+
+/* After stream_run failed: the text came to an end before its closing comment, so that whoever
+ * wrote it knows more. Only noticed with further sources. */
+bool stream_is_cut(const struct stream *stream);
 
 /* After stream_run returned 0. */
 const struct stream_result *stream_result(const struct stream *stream);

@@ -30,6 +30,17 @@ void tables_add(struct tables *tables, uint64_t rows, uint64_t raw_bytes)
     table->raw_bytes += raw_bytes;
 }
 
+void tables_move(struct tables *tables, struct tables *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        memory_grow(&tables->items, &tables->capacity, tables->count + 1,
+                    sizeof *tables->items);
+        tables->items[tables->count++] = from->items[i];
+    }
+    free(from->items);
+    tables_init(from);
+}
+
 static int compare_names(const struct stream_table *a, const struct stream_table *b)
 {
     int order = strcmp(a->schema, b->schema);

@@ -21,6 +21,8 @@ struct tables {
 void tables_init(struct tables *tables);
 void tables_begin(struct tables *tables, const char *schema, const char *name); /* copies */
 void tables_add(struct tables *tables, uint64_t rows, uint64_t raw_bytes);
+/* Appends all entries of `from`, which is empty then. */
+void tables_move(struct tables *tables, struct tables *from);
 /* Entries of one name become the first of them, with their sums. */
 void tables_merge(struct tables *tables);
 void tables_release(struct tables *tables);

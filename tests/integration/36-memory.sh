@@ -67,7 +67,7 @@ while IFS='|' read -r name words; do
 done <<'END'
 gzip|--compress gzip
 none|--compress none
-zstd, four threads|--compress zstd --parallel 4
+zstd, four threads|--compress zstd --threads 4 --parallel 0
 END
 measure "restore" "$pgkeep" restore "$id" --to "host=$PGHOST port=$PGPORT user=postgres dbname=back" --create --store "${bucket%%\?*}"
 is "restore: all rows are there" "$(psql -AtX -d back -c 'SELECT count(*) FROM t')" $((mib * 5500))

@@ -68,6 +68,12 @@ static const struct {
     {"ALTER TABLE * ADD CONSTRAINT", IS_POST},
     {"ALTER TABLE * ENABLE ROW LEVEL SECURITY", IS_POST},
     {"REFRESH MATERIALIZED VIEW", IS_POST},
+    /* Stand-ins of views are replaced behind the data, and rights come last of all: pg_dump
+     * writes neither of them anywhere else. */
+    {"CREATE OR REPLACE VIEW", IS_POST},
+    {"GRANT", IS_POST},
+    {"REVOKE", IS_POST},
+    {"ALTER DEFAULT PRIVILEGES", IS_POST},
 };
 
 /* Client encodings in which the second byte of a letter may be a quote or a backslash. No
@@ -131,6 +137,11 @@ static int on_statement(struct scan *scan, struct scan_span *span, struct err *e
 {
     const struct lexer *lexer = &scan->lexer;
     const struct head *head = &lexer->head;
+    /* Around the contents of large objects. */
+    if (head_matches(head, "BEGIN"))
+        scan->in_transaction = true;
+    else if (head_matches(head, "COMMIT"))
+        scan->in_transaction = false;
     /* The rows begin behind this line, whatever else the line holds. */
     if (lexer->in_copy) {
         /* NULL: some other COPY, which brings no rows along; it is a statement as any
@@ -229,6 +240,8 @@ static int step_sql(struct scan *scan, const unsigned char *data, size_t size,
             break;
         case LEXER_COMMENT:
             on_comment(scan);
+            if (scan->closing == RULE_AFTER)
+                span->event = SCAN_CLOSING;
             break;
         case LEXER_META:
             on_meta(scan, span);

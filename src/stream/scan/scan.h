@@ -26,7 +26,8 @@ enum scan_event {
     SCAN_SECTION, /* the statement that ends with this span begins scan->section */
     /* this span ends with the COPY statement's line; rows of scan->table follow */
     SCAN_TABLE,
-    SCAN_TABLE_END /* this span ends with the line `\.` */
+    SCAN_TABLE_END, /* this span ends with the line `\.` */
+    SCAN_CLOSING /* this span ends with the closing comment; so does the dump, if it is one */
 };
 
 enum scan_flag {
@@ -52,6 +53,7 @@ struct scan {
     /* a newline directly behind the last statement still belongs to it */
     bool border_grows;
     enum section section;
+    bool in_transaction; /* between BEGIN and COMMIT of the dump */
     /* of the COPY statement last seen; take a reference to keep it */
     struct dump_table *table;
     char encoding[64];        /* client_encoding, "" if none is declared */

@@ -24,7 +24,7 @@ static void begin(size_t encoded)
     struct err err = {0};
     chan_init(&idle, CHUNKS);
     chan_init(&work, CHUNKS);
-    feed_init(&feed, &idle, &work);
+    feed_init(&feed, &idle, &work, 0);
     for (size_t i = 0; i < CHUNKS; i++) {
         chunks[i] = chunk_new(SIZE, encoded, &err);
         ck_assert_ptr_nonnull(chunks[i]);

@@ -1,0 +1,488 @@
+/*
+ * All that may take long is sent and waited for by poll, so that a cancel and the failure of
+ * another thread end it at once; short questions go through server_query.
+ */
+#include "postgres/copy/copy_session.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "postgres/server_pattern.h"
+#include "postgres/server_query.h"
+
+#include <errno.h>
+#include <poll.h>
+
+/* More locks than these and the server's table of locks might not hold those of pg_dump. */
+enum { LOCKS_MAX = 5000, SQL_MAX = 64 << 20 };
+
+struct copy_session {
+    struct server *server;
+    const struct cancel *cancel;
+    int64_t lock_wait_timeout_ms, stall_timeout_ms;
+    char *snapshot; /* of the leader */
+    char *encoding;
+    const struct copy_table *locked; /* by this worker, last */
+};
+
+/* As pg_dump's setup_connection does it, and what makes scans of ranges what they should be. */
+static const struct setting {
+    int from_version;
+    const char *sql;
+} settings[] = {
+    {0, "SET datestyle = ISO"},
+    {0, "SET intervalstyle = postgres"},
+    {0, "SET extra_float_digits = 3"},
+    {0, "SET synchronize_seqscans = off"},
+    {0, "SET row_security = off"},
+    {0, "SET enable_tidscan = on"},
+    {0, "SET jit = off"},
+    {0, "SET max_parallel_workers_per_gather = 0"},
+    {140000, "SET client_connection_check_interval = '5s'"},
+};
+
+/* In these a byte of a letter may look like a quote or a backslash: such text cannot be followed
+ * (stream/scan), so it is written in the encoding of the database. */
+static const char *const unsafe_encodings[] = {
+    "BIG5", "GB18030", "GBK", "JOHAB", "SHIFT_JIS_2004", "SJIS", "UHC",
+};
+
+/* ---- waiting ---- */
+
+/* Until the session's socket is readable (0), wake_fd (1; -1: none) or other_fd (2; -1: none). */
+static int wait_for(const struct copy_session *session, int wake_fd, int other_fd,
+                    int64_t limit_ms, struct err *err)
+{
+    int64_t start = clock_monotonic_ms();
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = PQsocket(session->server->conn), .events = POLLIN},
+            {.fd = cancel_fd(session->cancel), .events = POLLIN},
+            {.fd = wake_fd, .events = POLLIN},
+            {.fd = other_fd, .events = POLLIN},
+        };
+        if (cancel_check(session->cancel, err) < 0)
+            return -1;
+        if (limit_ms > 0 && clock_monotonic_ms() - start >= limit_ms) {
+            char span[32];
+            err_set(err, ERR_DATABASE, "the server sent nothing for %s",
+                    text_duration(span, limit_ms));
+            return err_hint(err, "look for a stalled connection or a stopped server");
+        }
+        /* A second at most, for where a cancel has no descriptor, and for the limit. */
+        int ready = poll(fds, 4, 1000);
+        if (ready < 0 && errno != EINTR)
+            return err_errno(err, ERR_SYSTEM, "poll");
+        if (ready <= 0)
+            continue;
+        if (fds[2].revents != 0)
+            return 1;
+        if (fds[3].revents != 0)
+            return 2;
+        if (fds[0].revents != 0)
+            return 0;
+    }
+}
+
+/* The next result of what was sent: 0 with *result (NULL: that was the last), 1 when woken. */
+static int await_result(struct copy_session *session, const char *what, int wake_fd,
+                        PGresult **result, struct err *err)
+{
+    PGconn *conn = session->server->conn;
+    *result = NULL;
+    while (PQisBusy(conn)) {
+        int state = wait_for(session, wake_fd, -1, 0, err);
+        if (state != 0)
+            return state;
+        if (!PQconsumeInput(conn))
+            return server_failed(session->server, what, NULL, err);
+    }
+    *result = PQgetResult(conn);
+    return 0;
+}
+
+/* Sends one statement and waits for its end. */
+static int execute(struct copy_session *session, const char *what, const char *sql,
+                   int wake_fd, struct err *err)
+{
+    PGresult *result;
+    int state = 0;
+    bool failed = false;
+    if (!PQsendQuery(session->server->conn, sql))
+        return server_failed(session->server, what, NULL, err);
+    do {
+        state = await_result(session, what, wake_fd, &result, err);
+        ExecStatusType status = PQresultStatus(result);
+        /* To the last result, whatever the first one says: then the session can go on. */
+        if (result != NULL && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
+            !failed) {
+            server_failed(session->server, what, result, err);
+            failed = true;
+        }
+        PQclear(result);
+    } while (state == 0 && result != NULL &&
+             PQstatus(session->server->conn) == CONNECTION_OK);
+    if (state == 0 && !failed && PQstatus(session->server->conn) != CONNECTION_OK)
+        return server_failed(session->server, what, NULL, err);
+    return failed ? -1 : state;
+}
+
+/* ---- beginning ---- */
+
+/* What pg_dump would write in: the encoding that the session began with, whoever set it. */
+static int choose_encoding(struct copy_session *session, const char *wanted,
+                           struct err *err)
+{
+    struct server *server = session->server;
+    PGresult *rows =
+        server_query(server, "client_encoding",
+                     "SELECT reset_val, pg_catalog.current_setting('server_encoding') "
+                     "FROM pg_catalog.pg_settings WHERE name = 'client_encoding'",
+                     NULL, err);
+    if (rows == NULL)
+        return -1;
+    const char *own = PQntuples(rows) == 1 ? PQgetvalue(rows, 0, 0) : "UTF8";
+    for (size_t i = 0; i < sizeof unsafe_encodings / sizeof *unsafe_encodings; i++)
+        if (strcmp(own, unsafe_encodings[i]) == 0)
+            own = PQgetvalue(rows, 0, 1);
+    session->encoding = memory_strdup(wanted != NULL ? wanted : own);
+    PQclear(rows);
+    if (PQsetClientEncoding(server->conn, session->encoding) == 0)
+        return 0;
+    return server_failed(server, "client_encoding", NULL, err);
+}
+
+static struct copy_session *open_session(const struct copy_session_spec *spec,
+                                         struct err *err)
+{
+    struct server *server =
+        server_connect(spec->conninfo, spec->database, spec->cancel, err);
+    if (server == NULL)
+        return NULL;
+    struct copy_session *session = memory_zalloc(sizeof *session);
+    *session = (struct copy_session){
+        .server = server,
+        .cancel = spec->cancel,
+        .lock_wait_timeout_ms = spec->lock_wait_timeout_ms,
+        .stall_timeout_ms = spec->stall_timeout_ms,
+    };
+    int result = choose_encoding(session, spec->encoding, err);
+    for (size_t i = 0; result == 0 && i < sizeof settings / sizeof *settings; i++)
+        if (server_version(server) >= settings[i].from_version)
+            result = server_execute(server, "setting up the session", settings[i].sql, err);
+    if (result == 0)
+        result = server_execute(server, "the snapshot",
+                                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+    if (result == 0)
+        return session;
+    copy_session_free(session);
+    return NULL;
+}
+
+struct copy_session *copy_session_lead(const struct copy_session_spec *spec,
+                                       struct err *err)
+{
+    return open_session(spec, err);
+}
+
+struct copy_session *copy_session_join(const struct copy_session_spec *spec,
+                                       const char *snapshot, struct err *err)
+{
+    struct copy_session *session = open_session(spec, err);
+    struct text sql;
+    if (session == NULL)
+        return NULL;
+    /* First of all: a transaction that has looked at anything has a snapshot of its own. */
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "SET TRANSACTION SNAPSHOT ");
+    server_add_literal(session->server, &sql, snapshot);
+    int result = text_check(&sql, "a statement", err);
+    if (result == 0)
+        result = server_execute(session->server, "the snapshot", sql.data, err);
+    text_release(&sql);
+    if (result == 0)
+        return session;
+    copy_session_free(session);
+    return NULL;
+}
+
+const char *copy_session_snapshot(const struct copy_session *session)
+{
+    return session->snapshot;
+}
+
+const char *copy_session_encoding(const struct copy_session *session)
+{
+    return session->encoding;
+}
+
+struct server *copy_session_server(const struct copy_session *session)
+{
+    return session->server;
+}
+
+/* ---- locks ---- */
+
+/* All that pg_dump would lock, if they are not too many; else those of the plan. */
+static int names_to_lock(struct copy_session *session, const struct dump_filters *filters,
+                         const struct copy_plan *plan, struct strlist *names,
+                         struct err *err)
+{
+    struct text sql;
+    PGresult *rows = NULL;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) " SERVER_DUMPED
+                   "AND c.relkind IN ('r', 'p') ");
+    server_pattern_add_filters(session->server, &sql, filters, false);
+    text_addf(&sql, "ORDER BY c.oid LIMIT %d", LOCKS_MAX + 1);
+    int result = text_check(&sql, "the query for the filters", err);
+    if (result == 0)
+        rows = server_query(session->server, "tables to lock", sql.data, NULL, err);
+    text_release(&sql);
+    if (rows == NULL)
+        return -1;
+    if (PQntuples(rows) <= LOCKS_MAX) {
+        for (int i = 0; i < PQntuples(rows); i++)
+            strlist_add(names, PQgetvalue(rows, i, 0));
+    } else {
+        for (size_t i = 0; i < plan->table_count; i++)
+            strlist_add(names, plan->tables[i].name);
+    }
+    PQclear(rows);
+    return 0;
+}
+
+/* The catalogs as the snapshot sees them against what the server's functions see now. */
+static int check_unmoved(struct copy_session *session, const struct copy_plan *plan,
+                         struct err *err)
+{
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE "
+                   "pg_catalog.pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode "
+                   "AND c.oid IN (0");
+    for (size_t i = 0; i < plan->table_count; i++)
+        text_addf(&sql, ", %s", plan->tables[i].oid);
+    text_add(&sql, ")");
+    int64_t moved = text_check(&sql, "a statement", err);
+    if (moved == 0)
+        moved = server_query_count(session->server, "tables", sql.data, NULL, err);
+    text_release(&sql);
+    if (moved <= 0)
+        return (int)moved;
+    err_set(err, ERR_AGAIN, "a large table was dropped or rewritten in this moment");
+    return err_hint(err,
+                    "another session changed definitions at that moment: run it again");
+}
+
+static int lock_tables(struct copy_session *session, const struct dump_filters *filters,
+                       const struct copy_plan *plan, struct err *err)
+{
+    struct strlist names = {0};
+    struct text sql;
+    text_init(&sql, SQL_MAX);
+    text_addf(&sql, "SET lock_timeout = %lld", (long long)session->lock_wait_timeout_ms);
+    int result = server_execute(session->server, "lock_timeout", sql.data, err);
+    if (result == 0)
+        result = names_to_lock(session, filters, plan, &names, err);
+    if (result == 0 && names.count > 0) {
+        text_clear(&sql);
+        text_add(&sql, "LOCK TABLE ");
+        for (size_t i = 0; i < names.count; i++)
+            text_addf(&sql, "%sONLY %s", i > 0 ? ", " : "", names.items[i]);
+        text_add(&sql, " IN ACCESS SHARE MODE");
+        result = text_check(&sql, "the list of tables", err);
+        if (result == 0)
+            result = execute(session, "LOCK TABLE", sql.data, -1, err);
+    }
+    strlist_release(&names);
+    text_release(&sql);
+    return result;
+}
+
+int copy_session_share(struct copy_session *session, const struct dump_filters *filters,
+                       const struct copy_plan *plan, struct err *err)
+{
+    struct server *server = session->server;
+    if (lock_tables(session, filters, plan, err) < 0 ||
+        check_unmoved(session, plan, err) < 0)
+        return -1;
+    PGresult *row = server_query(server, "the snapshot",
+                                 "SELECT pg_catalog.pg_export_snapshot()", NULL, err);
+    /* It answers, but it will not: one connection can still do all of it. */
+    if (row == NULL)
+        return PQstatus(server->conn) == CONNECTION_OK ? 1 : -1;
+    if (PQntuples(row) == 1)
+        session->snapshot = server_take_value(row, 0, 0);
+    PQclear(row);
+    if (session->snapshot != NULL)
+        return 0;
+    return err_set(err, ERR_DATABASE, "the snapshot: unexpected answer");
+}
+
+/* Of a worker, once for each table that it comes to. */
+static int lock_now(struct copy_session *session, const struct copy_table *table,
+                    int wake_fd, struct err *err)
+{
+    if (session->locked == table)
+        return 0;
+    char *sql =
+        memory_format("LOCK TABLE ONLY %s IN ACCESS SHARE MODE NOWAIT", table->name);
+    int state = execute(session, "LOCK TABLE", sql, wake_fd, err);
+    free(sql);
+    if (state == 0)
+        session->locked = table;
+    return state;
+}
+
+/* ---- copying ---- */
+
+/* ONLY, or the rows of children would be in it twice (POSTGRES.md 13). A whole table is copied
+ * without a query: that spares the server 7 %. */
+static char *copy_sql(const struct copy_task *task)
+{
+    const struct copy_table *table = task->table;
+    if (task->whole)
+        return memory_format("COPY %s (%s) TO STDOUT", table->name, table->columns);
+    if (task->to == COPY_PLAN_OPEN)
+        return memory_format(
+            "COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%llu,0)') TO STDOUT",
+            table->columns, table->name, (unsigned long long)task->from);
+    return memory_format("COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%llu,0)' AND "
+                         "ctid < '(%llu,0)') TO STDOUT",
+                         table->columns, table->name, (unsigned long long)task->from,
+                         (unsigned long long)task->to);
+}
+
+/* Row by row into the writer. 0: there are no more. */
+static int copy_rows(struct copy_session *session, struct table_writer *writer, int wake_fd,
+                     struct err *err)
+{
+    PGconn *conn = session->server->conn;
+    char *row = NULL;
+    for (;;) {
+        int size = PQgetCopyData(conn, &row, 1);
+        if (size > 0) {
+            bool going = table_writer_row(writer, row, (size_t)size);
+            PQfreemem(row);
+            if (!going)
+                return 1;
+            continue;
+        }
+        if (size == -1)
+            return 0;
+        if (size == -2)
+            return server_failed(session->server, "COPY", NULL, err);
+        /* Mostly there is more in the socket already: it is read before anybody waits. */
+        if (!PQconsumeInput(conn))
+            return server_failed(session->server, "COPY", NULL, err);
+        size = PQgetCopyData(conn, &row, 1);
+        if (size > 0) {
+            bool going = table_writer_row(writer, row, (size_t)size);
+            PQfreemem(row);
+            if (!going)
+                return 1;
+        } else if (size == 0) {
+            int state = wait_for(session, wake_fd, -1, session->stall_timeout_ms, err);
+            if (state != 0)
+                return state;
+        }
+    }
+}
+
+/* What the server says about the COPY that has ended: only this makes it a whole one. */
+static int check_end(struct copy_session *session, uint64_t written, int wake_fd,
+                     struct err *err)
+{
+    PGresult *result;
+    bool counted = false;
+    for (;;) {
+        int state = await_result(session, "COPY", wake_fd, &result, err);
+        if (state != 0)
+            return state;
+        if (result == NULL)
+            break;
+        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            server_failed(session->server, "COPY", result, err);
+            PQclear(result);
+            return -1;
+        }
+        const char *said = PQcmdTuples(result);
+        char *expected = memory_format("%llu", (unsigned long long)written);
+        counted = strcmp(said, expected) == 0;
+        if (!counted)
+            err_set(err, ERR_DATABASE, "COPY: the server sent %s rows, %s came", said,
+                    expected);
+        free(expected);
+        PQclear(result);
+        if (!counted)
+            return -1;
+    }
+    return counted ? 0 : err_set(err, ERR_DATABASE, "COPY ended without a word");
+}
+
+int copy_session_copy(struct copy_session *session, const struct copy_task *task,
+                      struct table_writer *writer, int wake_fd, struct err *err)
+{
+    const struct copy_table *table = task->table;
+    PGresult *result = NULL;
+    uint64_t rows = 0;
+    int state = lock_now(session, table, wake_fd, err);
+    if (state != 0)
+        goto cleanup;
+
+    char *sql = copy_sql(task);
+    int sent = PQsendQuery(session->server->conn, sql);
+    free(sql);
+    state = sent ? await_result(session, "COPY", wake_fd, &result, err)
+                 : server_failed(session->server, "COPY", NULL, err);
+    if (state == 0 && PQresultStatus(result) != PGRES_COPY_OUT)
+        state = server_failed(session->server, "COPY", result, err);
+    PQclear(result);
+    if (state != 0)
+        goto cleanup;
+
+    char *target = memory_format("%s (%s)", table->name, table->columns);
+    state = table_writer_begin(writer, target, err);
+    free(target);
+    if (state == 0)
+        state = copy_rows(session, writer, wake_fd, err);
+    /* First what the server says: rows of a COPY that failed need not go anywhere. */
+    if (state == 0)
+        state = check_end(session, writer->rows, wake_fd, err);
+    if (state == 0 && !table_writer_end(writer, &rows))
+        state = 1;
+cleanup:
+    return state < 0 ? err_context(err, "table %s", table->name) : state;
+}
+
+/* ---- ending ---- */
+
+int copy_session_watch(struct copy_session *session, int done_fd, int wake_fd,
+                       struct err *err)
+{
+    PGconn *conn = session->server->conn;
+    for (;;) {
+        int state = wait_for(session, wake_fd, done_fd, 0, err);
+        if (state != 0)
+            return state == 2 ? 0 : state;
+        /* Nothing was asked: either the server has a word to all, or this is the end. */
+        if (!PQconsumeInput(conn) || PQstatus(conn) != CONNECTION_OK)
+            return server_failed(session->server, "the session that holds the snapshot",
+                                 NULL, err);
+    }
+}
+
+int copy_session_end(struct copy_session *session, struct err *err)
+{
+    return execute(session, "the end of the snapshot", "COMMIT", -1, err);
+}
+
+void copy_session_free(struct copy_session *session)
+{
+    if (session == NULL)
+        return;
+    server_free(session->server);
+    free(session->snapshot);
+    free(session->encoding);
+    free(session);
+}
