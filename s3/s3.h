@@ -160,9 +160,12 @@ int s3_delete(struct s3_client *client, struct s3_delete *delete_,
 typedef int (*s3_each)(void *context, const struct s3_object *object, struct err *err);
 int s3_list(struct s3_client *client, const char *prefix, s3_each each, void *context,
             struct err *err) MUST_USE;
-/* Every version and delete marker of exactly this key (`exact`) or of the prefix. */
-int s3_list_versions(struct s3_client *client, const char *prefix, bool exact, s3_each each,
+/* The same of every version and delete marker. */
+int s3_list_versions(struct s3_client *client, const char *prefix, s3_each each,
                      void *context, struct err *err) MUST_USE;
+/* Those of exactly this key. */
+int s3_list_key_versions(struct s3_client *client, const char *key, s3_each each,
+                         void *context, struct err *err) MUST_USE;
 
 enum s3_versioning { S3_VERSIONING_OFF, S3_VERSIONING_ON, S3_VERSIONING_SUSPENDED };
 int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out,
@@ -244,15 +247,17 @@ struct s3_part_info {
     char etag[80];
     char crc64nvme[16]; /* base64; "" when the service has none */
 };
-/* *parts is a heap array. *absent: no such upload. */
+struct s3_parts {
+    struct s3_part_info *items; /* heap; the caller frees it */
+    size_t count;
+    bool absent; /* there is no such upload */
+};
 int s3_list_parts(struct s3_client *client, const char *key, const char *upload_id,
-                  struct s3_part_info **parts, size_t *count, bool *absent,
-                  struct err *err) MUST_USE;
-/* Continues an upload whose first `count` parts are on the service. */
+                  struct s3_parts *out, struct err *err) MUST_USE;
+/* Continues an upload whose first parts, these, are on the service. */
 struct s3_upload *s3_upload_resume(struct s3_client *client,
                                    const struct s3_upload_spec *spec, const char *upload_id,
-                                   const struct s3_part_info *parts, size_t count,
-                                   struct err *err) MUST_USE;
+                                   const struct s3_parts *parts, struct err *err) MUST_USE;
 
 /* ---- downloads ---- */
 

@@ -17,12 +17,9 @@
 static bool is_allowed(const struct s3_endpoint *endpoint)
 {
     static const char *const plain_hosts[] = {ECS_HOST, "169.254.170.23", "fd00:ec2::23"};
-    if (endpoint->tls || s3_endpoint_is_loopback(endpoint))
-        return true;
-    for (size_t i = 0; i < sizeof plain_hosts / sizeof *plain_hosts; i++)
-        if (strcmp(endpoint->host, plain_hosts[i]) == 0)
-            return true;
-    return false;
+    return endpoint->tls || s3_endpoint_is_loopback(endpoint) ||
+           text_is_any(endpoint->host, plain_hosts,
+                       sizeof plain_hosts / sizeof *plain_hosts);
 }
 
 /* FULL_URI is anybody's text. What may not stand in a URL could become a header of its own. */

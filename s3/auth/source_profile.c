@@ -82,10 +82,9 @@ static int enter(struct walk *walk, const char *profile, struct err *err)
                                               "login_session"};
     if (!s3_profiles_has(walk->profiles, profile))
         return err_set(err, ERR_CONFIG, "there is no profile \"%s\"", profile);
-    for (size_t i = 0; i < walk->depth; i++)
-        if (strcmp(walk->visited[i], profile) == 0)
-            return err_set(err, ERR_CONFIG, "profile \"%s\" is its own source_profile",
-                           profile);
+    if (text_is_any(profile, walk->visited, walk->depth))
+        return err_set(err, ERR_CONFIG, "profile \"%s\" is its own source_profile",
+                       profile);
     if (walk->depth == DEPTH_MAX)
         return err_set(err, ERR_CONFIG, "more than %d profiles on top of each other",
                        DEPTH_MAX);

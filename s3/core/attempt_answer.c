@@ -199,11 +199,7 @@ static bool is_lasting_conflict(const char *code)
     static const char *const codes[] = {"InvalidBucketState", "ObjectParentIsFile",
                                         "ExistingObjectIsDirectory", "XMinioParentIsObject",
                                         "XMinioObjectExistsAsDirectory"};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-        if (strcmp(code, codes[i]) == 0)
-            return true;
-    }
-    return false;
+    return text_is_any(code, codes, sizeof codes / sizeof *codes);
 }
 
 /* What an answer other than 2xx means, where it is not the code or status alone. */

@@ -34,10 +34,8 @@ static int set_encryption(struct s3_engine *engine, const struct s3_config *conf
                           struct err *err)
 {
     static const char *const names[] = {"AES256", "aws:kms", "aws:kms:dsse"};
-    bool known = config->sse == NULL;
-    for (size_t i = 0; !known && i < sizeof names / sizeof names[0]; i++)
-        known = strcmp(names[i], config->sse) == 0;
-    if (!known)
+    if (config->sse != NULL &&
+        !text_is_any(config->sse, names, sizeof names / sizeof *names))
         return err_set(err, ERR_CONFIG, "unknown encryption \"%s\"", config->sse);
     bool kms = config->sse != NULL && strcmp(config->sse, "AES256") != 0;
     if (config->sse_kms_key != NULL && !kms)

@@ -19,10 +19,12 @@ static int ask_by_get(struct s3_client *client, struct err *err)
     struct err why = {0};
     text_init(&document, MAX_LIST);
     s3_request_init(&request, "GET", NULL);
+    /* The least that a key with any rights may do, and not for long: an answer is there already. */
     s3_query_add(&request.query, "max-keys", "1");
     request.out = &document;
     request.retry_time_ms = 5000;
     int result = s3_request_run(client, &request, &why);
+    /* A silence now is worth less than the refusal before. */
     if (result < 0 && why.kind != ERR_TRANSIENT && why.kind != ERR_CANCELLED)
         *err = why;
     s3_request_release(&request);
@@ -37,6 +39,7 @@ int s3_bucket_check(struct s3_client *client, struct err *err)
     int result = s3_request_run(client, &request, err);
     int status = request.answer.status;
     s3_request_release(&request);
+    /* It is there, or nobody can say. */
     if (result == 0 || status < 400 || status >= 500)
         return result;
     /* A key may be allowed to list and not to ask for the bucket's head. */
@@ -44,11 +47,13 @@ int s3_bucket_check(struct s3_client *client, struct err *err)
         err_clear(err);
         return 0;
     }
+    /* A bucket that is missing is no missing object. */
     if (err->kind == ERR_NOT_FOUND)
         err->kind = ERR_STORE;
     return -1;
 }
 
+/* Suspended counts as on for whoever deletes: old versions are still there. */
 int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, struct err *err)
 {
     struct s3_request request;
@@ -79,6 +84,8 @@ int s3_bucket_versioning(struct s3_client *client, enum s3_versioning *out, stru
 
 /* ---- object lock ---- */
 
+/* Whether locks are possible, and what an object gets that asks for none. A period that is no
+ * number is as if not said. */
 static int read_lock(void *context, const char *path, const char *text, struct err *err)
 {
     static const char rule[] = "Rule/DefaultRetention/";
@@ -109,10 +116,8 @@ static bool has_no_lock(const struct s3_answer *answer)
     static const char *const codes[] = {"ObjectLockConfigurationNotFoundError",
                                         "NoSuchObjectLockConfiguration", "InvalidRequest",
                                         "InvalidBucketState", "NotImplemented"};
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (strcmp(answer->code, codes[i]) == 0)
-            return true;
-    return answer->status == 501;
+    return answer->status == 501 ||
+           text_is_any(answer->code, codes, sizeof codes / sizeof *codes);
 }
 
 int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct err *err)
@@ -128,6 +133,7 @@ int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct 
     request.out = &document;
     memcpy(request.accept, none, sizeof none);
     int result = s3_request_run(client, &request, err);
+    /* A refusal that is not one of "there is none" is an error: nobody knows then. */
     if (result == 0 && request.answer.status < 300)
         result = s3_xml_walk(
             &(struct s3_xml){document.data, document.length, "ObjectLockConfiguration"},

@@ -10,6 +10,7 @@
 #include "s3/http/xml.h"
 #include "s3/ops/object.h"
 
+/* "403 AccessDenied: ..." in the service's words, for the user who has to find out. */
 static void set_reason(struct s3_delete *delete_, const struct s3_answer *answer)
 {
     struct text reason;
@@ -67,8 +68,8 @@ static int find_lock(struct s3_client *client, struct s3_delete *delete_, bool n
     struct err why = {0};
     bool absent = false;
     int64_t now = s3_client_time(client);
-    if (s3_head_version(client, delete_->key, delete_->version_id, &object, &absent, &why) <
-        0) {
+    const struct s3_version which = {delete_->key, delete_->version_id};
+    if (s3_head_version(client, &which, &object, &absent, &why) < 0) {
         if (why.kind != ERR_DENIED) {
             *err = why;
             return -1;
@@ -77,10 +78,12 @@ static int find_lock(struct s3_client *client, struct s3_delete *delete_, bool n
         delete_->result = named ? S3_LOCKED : S3_REFUSED;
         return s3_bucket_check(client, err);
     }
+    /* Somebody else was faster, or the answer was the echo of a success. */
     if (absent) {
         delete_->result = S3_REMOVED;
         return 0;
     }
+    /* Its lock by HEAD, by the subresource, or by the word of the service. */
     int64_t until = object.retain_until;
     if (until == 0 && !object.legal_hold)
         until = ask_retention(client, delete_);
@@ -91,6 +94,7 @@ static int find_lock(struct s3_client *client, struct s3_delete *delete_, bool n
     return 0;
 }
 
+/* Removed, locked, refused, or none of these: then it is a failure of the store. */
 static int classify(struct s3_client *client, struct s3_delete *delete_,
                     struct s3_request *request, struct err *err)
 {
@@ -124,6 +128,8 @@ int s3_delete(struct s3_client *client, struct s3_delete *delete_, struct err *e
     s3_request_init(&request, "DELETE", delete_->key);
     if (delete_->version_id != NULL)
         s3_query_add(&request.query, "versionId", delete_->version_id);
+    /* All three may be answers about this object. Never x-amz-bypass-governance-retention: a lock
+     * that we could lift would protect nothing from us. */
     request.accept[0] = 404;
     request.accept[1] = 403;
     request.accept[2] = 400;

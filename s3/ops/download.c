@@ -51,14 +51,16 @@ static bool same_etag(const char *a, const char *b)
     return a_size == b_size && memcmp(a, b, a_size) == 0;
 }
 
+/* Size and ETag of what is to be read, held against what the caller knows of it: better no byte
+ * than bytes of another object. */
 static int find_object(struct s3_download *download, const struct s3_download_spec *spec,
                        struct err *err)
 {
+    const struct s3_version which = {spec->key, spec->version_id};
     struct s3_object object;
     bool absent;
     int result = 0;
-    if (s3_head_version(download->client, spec->key, spec->version_id, &object, &absent,
-                        err) < 0)
+    if (s3_head_version(download->client, &which, &object, &absent, err) < 0)
         return -1;
     if (absent)
         return err_set(err, ERR_NOT_FOUND, "\"%s\" does not exist", spec->key);
@@ -70,6 +72,7 @@ static int find_object(struct s3_download *download, const struct s3_download_sp
     else if (spec->offset > object.size || spec->length > object.size - spec->offset)
         result = err_set(err, ERR_CORRUPT, "\"%s\" has %llu bytes, less than expected",
                          spec->key, (unsigned long long)object.size);
+    /* From here on the object is known by its ETag. */
     download->size = object.size;
     download->etag = memory_strdup(object.etag);
     download->asked = spec->offset;
@@ -87,6 +90,7 @@ static int make_slots(struct s3_download *download, const struct s3_download_spe
     download->range_size = spec->range_size != 0 ? spec->range_size : DEFAULT_RANGE;
     if (download->range_size > wanted)
         download->range_size = (size_t)wanted;
+    /* There is no range of nothing (416); reading ends at once. */
     if (wanted == 0)
         return 0;
     uint64_t ranges = (wanted - 1) / download->range_size + 1;
@@ -111,6 +115,7 @@ static void ask(struct s3_download *download, struct slot *slot)
     slot->size = left < download->range_size ? left : download->range_size;
     if (slot->size == 0)
         return;
+    /* Of this object and no other, whoever overwrites it meanwhile. */
     struct s3_request *request = &slot->request;
     s3_request_init(request, "GET", download->key);
     if (download->version_id != NULL)
@@ -122,6 +127,7 @@ static void ask(struct s3_download *download, struct slot *slot)
     request->first = download->asked;
     request->last = download->asked + slot->size - 1;
     request->buffer = slot->buffer;
+    /* One group, so that all can be given up together. */
     request->accept[0] = 412;
     request->group = download;
     download->asked += slot->size;
@@ -140,6 +146,7 @@ struct s3_download *s3_download_begin(struct s3_client *client,
         s3_download_free(download);
         return NULL;
     }
+    /* All slots at once: the first byte comes while the others are under way. */
     for (unsigned i = 0; i < download->parallel; i++)
         ask(download, &download->slots[i]);
     return download;
@@ -186,6 +193,7 @@ static int wait_for(struct s3_download *download, struct slot *slot, struct err 
 ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size,
                          struct err *err)
 {
+    /* A failure stays one: bytes behind a gap must not be read. */
     if (download->failed) {
         *err = download->first;
         return -1;
@@ -198,6 +206,7 @@ ssize_t s3_download_read(struct s3_download *download, void *buffer, size_t size
         download->first = *err;
         return -1;
     }
+    /* Never beyond this range; the caller comes again. */
     uint64_t left = slot->size - download->at;
     size_t now = left < size ? (size_t)left : size;
     memcpy(buffer, slot->buffer + download->at, now);
@@ -217,12 +226,12 @@ void s3_download_free(struct s3_download *download)
         return;
     struct err ignored = {0}; /* nobody wants the bytes any more */
     s3_requests_cancel(download->client, download);
+    /* None writes into its buffer any more, but each has to be released. */
     for (unsigned i = 0; i < download->parallel; i++) {
         (void)!wait_for(download, &download->slots[i], &ignored);
         free(download->slots[i].buffer);
     }
     free(download->slots);
-
     free(download->key);
     free(download->version_id);
     free(download->etag);

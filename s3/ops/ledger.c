@@ -12,19 +12,15 @@
 
 #include <assert.h>
 
-void s3_ledger_init(struct s3_ledger *ledger)
-{
-    *ledger = (struct s3_ledger){0};
-}
-
 void s3_ledger_release(struct s3_ledger *ledger)
 {
     for (unsigned i = 0; i < ledger->count; i++)
         free(ledger->entries[i].etag);
     free(ledger->entries);
-    s3_ledger_init(ledger);
+    *ledger = (struct s3_ledger){0};
 }
 
+/* A gap or an overlap is a mistake of ours, and the last moment to notice it. */
 int s3_ledger_give(struct s3_ledger *ledger, unsigned number, uint64_t offset,
                    uint64_t size, struct err *err)
 {
@@ -33,6 +29,7 @@ int s3_ledger_give(struct s3_ledger *ledger, unsigned number, uint64_t offset,
                        "part %u at byte %llu was given where part %u at byte %llu follows",
                        number, (unsigned long long)offset, ledger->count + 1,
                        (unsigned long long)ledger->given);
+    /* An empty stream is one empty part; later an empty one could only be a lost one. */
     if (size == 0 && number != 1)
         return err_set(err, ERR_SYSTEM, "part %u is empty", number);
     memory_grow(&ledger->entries, &ledger->capacity, (size_t)ledger->count + 1,
@@ -54,6 +51,7 @@ void s3_ledger_done(struct s3_ledger *ledger, unsigned number, const char *etag,
     ledger->sent += entry->size;
 }
 
+/* Three sums of the same bytes, counted at three moments: given, sent, in parts. */
 int s3_ledger_check(const struct s3_ledger *ledger, struct err *err)
 {
     uint64_t bytes = 0;
@@ -89,6 +87,7 @@ bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out)
     return ledger->count > 0;
 }
 
+/* With its checksum where the upload has them: versitygw and AWS want it in the list, too. */
 static int add_part(struct text *out, const struct s3_ledger_entry *entry, unsigned number,
                     struct err *err)
 {

@@ -21,7 +21,7 @@ struct s3_ledger_entry {
     uint64_t crc64nvme;
 };
 
-struct s3_ledger {
+struct s3_ledger {                   /* zeroed it is empty */
     struct s3_ledger_entry *entries; /* entry n - 1 is part n */
     size_t capacity;
     unsigned count;
@@ -29,7 +29,6 @@ struct s3_ledger {
     uint64_t sent;  /* bytes that the service has */
 };
 
-void s3_ledger_init(struct s3_ledger *ledger);
 void s3_ledger_release(struct s3_ledger *ledger);
 /* ERR_SYSTEM when the part is not the next one. */
 int s3_ledger_give(struct s3_ledger *ledger, unsigned number, uint64_t offset,

@@ -125,6 +125,7 @@ static int read_member(struct s3_object *object, const char *name, const char *t
     return 0;
 }
 
+/* One is whole. Without its key or id it would be nothing that can be fetched or removed. */
 static int end_entry(struct page *page, const char *holder, struct err *err)
 {
     bool upload = strcmp(holder, "Upload") == 0;
@@ -139,6 +140,8 @@ static int end_entry(struct page *page, const char *holder, struct err *err)
     return 0;
 }
 
+/* Entries by the name of what holds them, and what the page says of itself. The markers have a
+ * name in each dialect; only one of them comes. */
 static int read_element(void *context, const char *path, const char *text, struct err *err)
 {
     static const char *const holders[] = {"Contents", "Version", "DeleteMarker", "Upload"};
@@ -232,19 +235,23 @@ static bool has_text(const char *text)
     return text != NULL && *text != '\0';
 }
 
+/* Before anything of it is believed. */
 static int check_page(const struct listing *listing, struct page *page, struct err *err)
 {
+    /* What was not asked for: a service that ignores the prefix, or somebody else's list. */
     for (size_t i = 0; !listing->kind->lenient && i < page->count; i++)
         if (!text_starts_with(page->objects[i].key, listing->full_prefix))
             return err_set(err, ERR_STORE,
                            "the service lists \"%.100s\", which is not under \"%.100s\"",
                            page->objects[i].key, listing->full_prefix);
+    /* The end is only believed, when nothing says otherwise. */
     if (!page->truncated)
         return 0;
     /* The first version names no marker unless there are common prefixes: then the last key
      * is it. */
     if (listing->kind == &objects_v1 && !has_text(page->marker) && page->count > 0)
         memory_replace(&page->marker, page->objects[page->count - 1].key);
+    /* To go on from the front would be endless, to stop would lose the rest. */
     if (!has_text(page->marker))
         return err_set(err, ERR_STORE,
                        "the service says that its list goes on, but not where");
@@ -263,10 +270,12 @@ static bool is_repeated(const struct listing *listing, const struct s3_object *o
             text_equal(object->version_id, listing->last_id));
 }
 
+/* To the caller, with keys relative to the client's prefix. */
 static int emit(struct listing *listing, const struct page *page, struct err *err)
 {
     for (size_t i = 0; i < page->count; i++) {
         struct s3_object object = page->objects[i];
+        /* A lenient list may hold anything; the prefix itself is nobody's object. */
         if (i == 0 && is_repeated(listing, &object))
             continue;
         const char *relative = s3_client_relative_key(listing->client, object.key);
@@ -288,6 +297,7 @@ static int emit(struct listing *listing, const struct page *page, struct err *er
 
 /* ---- page by page ---- */
 
+/* Asks, checks, tells, and remembers where the next one begins. */
 static int next_page(struct listing *listing, struct err *err)
 {
     struct page page = {0};
@@ -319,6 +329,7 @@ static int next_page(struct listing *listing, struct err *err)
         memory_replace(&listing->last_key, last->key);
         memory_replace(&listing->last_id, last->version_id);
     }
+    /* Also an id that did not come: the next page then begins at the key. */
     memory_take(&listing->marker, page.marker);
     memory_take(&listing->id_marker, page.id_marker);
     page.marker = page.id_marker = NULL;
@@ -326,6 +337,7 @@ static int next_page(struct listing *listing, struct err *err)
     return result;
 }
 
+/* From the first page to the last. */
 static int run(struct listing *listing, struct err *err)
 {
     int result = 0;
@@ -356,15 +368,30 @@ int s3_list(struct s3_client *client, const char *prefix, s3_each each, void *co
     return run(&listing, err);
 }
 
-int s3_list_versions(struct s3_client *client, const char *prefix, bool exact, s3_each each,
+/* Without versions the objects are all there is. */
+static const struct kind *versions_of(const struct s3_client *client)
+{
+    return s3_client_provider(client)->versions ? &versions : objects_of(client);
+}
+
+int s3_list_versions(struct s3_client *client, const char *prefix, s3_each each,
                      void *context, struct err *err)
 {
-    /* Without versions the objects are all there is. */
-    bool any = s3_client_provider(client)->versions;
     struct listing listing = {.client = client,
-                              .kind = any ? &versions : objects_of(client),
+                              .kind = versions_of(client),
                               .prefix = prefix,
-                              .exact = exact,
+                              .each = each,
+                              .context = context};
+    return run(&listing, err);
+}
+
+int s3_list_key_versions(struct s3_client *client, const char *key, s3_each each,
+                         void *context, struct err *err)
+{
+    struct listing listing = {.client = client,
+                              .kind = versions_of(client),
+                              .prefix = key,
+                              .exact = true,
                               .each = each,
                               .context = context};
     return run(&listing, err);

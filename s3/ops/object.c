@@ -51,57 +51,58 @@ void s3_object_from_answer(struct s3_object *out, const char *key,
 bool s3_is_absent(const struct s3_answer *answer)
 {
     static const char *const codes[] = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload"};
-    for (size_t i = 0; answer->status == 404 && i < sizeof codes / sizeof codes[0]; i++)
-        if (strcmp(answer->code, codes[i]) == 0)
-            return true;
-    return false;
+    return answer->status == 404 &&
+           text_is_any(answer->code, codes, sizeof codes / sizeof *codes);
 }
 
 /* ---- HEAD ---- */
 
 /* *missing: of the key or of the bucket, a HEAD does not tell which. */
-static int head(struct s3_client *client, const char *key, const char *version_id,
+static int head(struct s3_client *client, const struct s3_version *which,
                 struct s3_object *out, bool *missing, struct err *err)
 {
     struct s3_request request;
     *out = (struct s3_object){0};
-    s3_request_init(&request, "HEAD", key);
-    if (version_id != NULL)
-        s3_query_add(&request.query, "versionId", version_id);
+    s3_request_init(&request, "HEAD", which->key);
+    if (which->version_id != NULL)
+        s3_query_add(&request.query, "versionId", which->version_id);
     s3_client_add_key_headers(client, &request);
     request.accept[0] = 404;
     int result = s3_request_run(client, &request, err);
     *missing = result == 0 && request.answer.status == 404;
+    /* What is there has a size: an answer without one is a proxy's, and would count as 0 bytes. */
     if (result == 0 && !*missing && !request.answer.has_length)
-        result = err_set(err, ERR_STORE, "HEAD \"%.200s\": the answer has no size", key);
+        result =
+            err_set(err, ERR_STORE, "HEAD \"%.200s\": the answer has no size", which->key);
     else if (result == 0 && !*missing)
-        s3_object_from_answer(out, key, &request.answer);
+        s3_object_from_answer(out, which->key, &request.answer);
     s3_request_release(&request);
     return result;
 }
 
-int s3_head_version(struct s3_client *client, const char *key, const char *version_id,
+int s3_head_version(struct s3_client *client, const struct s3_version *which,
                     struct s3_object *out, bool *absent, struct err *err)
 {
-    if (head(client, key, version_id, out, absent, err) < 0)
+    if (head(client, which, out, absent, err) < 0)
         return -1;
+    /* Only a bucket that answers can lack a key. */
     return *absent ? s3_bucket_check(client, err) : 0;
 }
 
 int s3_head(struct s3_client *client, const char *key, struct s3_object *out, bool *absent,
             struct err *err)
 {
-    return s3_head_version(client, key, NULL, out, absent, err);
+    return s3_head_version(client, &(struct s3_version){key, NULL}, out, absent, err);
 }
 
-int s3_head_written(struct s3_client *client, const char *key, const char *version_id,
+int s3_head_written(struct s3_client *client, const struct s3_version *which,
                     struct s3_object *out, bool *absent, struct err *err)
 {
     int64_t wait_ms = FIRST_WAIT_MS;
     for (unsigned looks = 1;; looks++, wait_ms *= 2) {
         /* That the bucket does not answer to these keys makes an object that was not found no
          * better. */
-        if (s3_head_version(client, key, version_id, out, absent, err) < 0 &&
+        if (s3_head_version(client, which, out, absent, err) < 0 &&
             !(*absent && err->kind == ERR_DENIED))
             return -1;
         if (!*absent || looks == LOOKS)
@@ -146,6 +147,7 @@ int s3_get(struct s3_client *client, const char *key, struct text *out, bool *ab
     s3_request_init(&request, "GET", key);
     request.out = out;
     request.accept[0] = 404;
+    /* Else AWS keeps what it knows to itself (API_GetObject). */
     if (s3_client_provider(client)->checksums == S3_CHECKSUMS_CRC64NVME)
         s3_request_header(&request, "x-amz-checksum-mode", "ENABLED");
     s3_client_add_key_headers(client, &request);
@@ -197,7 +199,8 @@ static int look_before(struct put *put, struct err *err)
     struct s3_object object;
     struct err why = {0};
     bool missing = false;
-    if (head(put->client, put->spec->key, NULL, &object, &missing, &why) < 0) {
+    if (head(put->client, &(struct s3_version){put->spec->key, NULL}, &object, &missing,
+             &why) < 0) {
         /* Keys that may only write are a good choice for backups. */
         if (why.kind == ERR_DENIED)
             return 0;
@@ -218,10 +221,13 @@ static int verify(struct put *put, const struct s3_request *request, struct err 
     struct err why = {0};
     bool absent = false;
     put->done = true;
+    /* An MD5 that was compared already: that is the proof. */
     if (s3_client_etag_is_md5(put->client) && (request->digests.known & DIGESTS_MD5) != 0 &&
         strlen(etag) == 2 * MD5_SIZE + 2 && strchr(etag, '-') == NULL)
         return 0;
-    if (s3_head_written(put->client, put->spec->key, NULL, &object, &absent, &why) < 0) {
+    /* Otherwise a look at the object. */
+    const struct s3_version which = {put->spec->key, NULL};
+    if (s3_head_written(put->client, &which, &object, &absent, &why) < 0) {
         /* We may not look: the service has compared Content-MD5, that has to do. */
         if (why.kind == ERR_DENIED)
             return 0;
@@ -243,6 +249,7 @@ static int resolve_412(struct put *put, const struct s3_request *request, struct
     bool absent = false;
     put->done = true;
     put->existed = true;
+    /* No answer was lost before: it is somebody else's. */
     if (!request->answer.uncertain)
         return 0;
     if (s3_head(put->client, put->spec->key, &object, &absent, err) < 0)
@@ -252,6 +259,7 @@ static int resolve_412(struct put *put, const struct s3_request *request, struct
     return 0;
 }
 
+/* One request, conditional while the service is believed to know conditions. */
 static int put_once(struct put *put, struct err *err)
 {
     const struct s3_put *spec = put->spec;
@@ -263,6 +271,7 @@ static int put_once(struct put *put, struct err *err)
     request.expect_etag = true;
     if (spec->content_type != NULL)
         s3_request_header(&request, "Content-Type", "%s", spec->content_type);
+    /* What we know our own by, should the answer get lost. */
     if (spec->if_absent)
         s3_request_header(&request, "x-amz-meta-pgkeep-token", "%s", put->token);
     s3_client_add_object_headers(put->client, &request);
@@ -276,6 +285,7 @@ static int put_once(struct put *put, struct err *err)
     }
 
     int result = s3_request_run(put->client, &request, err);
+    /* There already; no conditions here after all, so once more without; or written. */
     if (result == 0 && request.answer.status == 412)
         result = resolve_412(put, &request, err);
     else if (result == 0 && request.answer.status == 501)
@@ -303,6 +313,7 @@ int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
         if (!put.done && put_once(&put, err) < 0)
             return -1;
     }
+    /* Whoever does not ask whether it existed counts on it not to. */
     if (put.existed && spec->existed == NULL)
         return err_set(err, ERR_STORE, "PUT \"%.200s\": it exists already", spec->key);
     if (spec->existed != NULL)

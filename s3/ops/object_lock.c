@@ -26,6 +26,7 @@ static int put_subresource(struct s3_client *client, const struct s3_object *obj
     s3_query_add(&request.query, part->name, NULL);
     if (object->version_id != NULL)
         s3_query_add(&request.query, "versionId", object->version_id);
+    /* Its Content-MD5, which S3 demands here, comes with every body. */
     s3_request_header(&request, "Content-Type", "application/xml");
     request.body = part->document;
     request.body_size = strlen(part->document);
@@ -39,6 +40,7 @@ int s3_object_lock_ensure(struct s3_client *client, const struct s3_object *obje
 {
     const struct s3_engine *engine = client->engine;
     int result = 0;
+    /* The retention: from now on, as the upload may have taken hours. */
     if (engine->lock_mode != NULL && object->retain_until == 0) {
         char document[DOCUMENT_MAX], until[32];
         snprintf(document, sizeof document,
@@ -49,6 +51,7 @@ int s3_object_lock_ensure(struct s3_client *client, const struct s3_object *obje
         const struct subresource retention = {"retention", document, "locking the object"};
         result = put_subresource(client, object, &retention, err);
     }
+    /* The hold, which has no end and so no date. */
     if (result == 0 && !object->legal_hold &&
         strlist_has(&engine->object_headers, "x-amz-object-lock-legal-hold: ON")) {
         static const struct subresource hold = {

@@ -9,6 +9,7 @@ char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
     struct text query;
     char *region;
     char *url = NULL;
+    /* Seven days are S3's own limit (API, "Authenticating Requests: Using Query Parameters"). */
     if (seconds < 1 || seconds > S3_PRESIGN_MAX_SECONDS) {
         err_set(err, ERR_USAGE, "a link lives for 1 second to 7 days, not for %lld seconds",
                 (long long)seconds);
@@ -29,6 +30,7 @@ char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
     if (credentials.expires != 0 && credentials.expires < *expires)
         *expires = credentials.expires;
 
+    /* Nobody knows the body or the headers of whoever will use it: only Host is signed. */
     s3_client_address(client, key, &uri, &region);
     text_init(&query, 64 << 10);
     const struct s3_sign_request request = {.credentials = &credentials,

@@ -26,9 +26,11 @@ static int check_404(const struct s3_request *request, bool *absent, struct err 
 
 /* ---- parts ---- */
 
+/* A listing under way. */
 struct parts {
-    struct s3_part_info *items; /* of all pages */
-    size_t count, capacity;
+    struct s3_parts *out; /* of all pages */
+    size_t capacity;
+    int64_t retry_time_ms;    /* of each; 0: the client's */
     struct s3_part_info next; /* being read */
     bool etag_too_long;
     bool truncated;
@@ -44,21 +46,25 @@ static uint64_t number_of(const char *text)
     return *text >= '0' && *text <= '9' && *end == '\0' ? value : 0;
 }
 
+/* A list that is not in order cannot be trusted to be whole; an ETag that was cut would be
+ * refused at Complete, hours later. */
 static int end_part(struct parts *parts, struct err *err)
 {
-    unsigned before = parts->count > 0 ? parts->items[parts->count - 1].number : 0;
+    struct s3_parts *out = parts->out;
+    unsigned before = out->count > 0 ? out->items[out->count - 1].number : 0;
     if (parts->next.number <= before)
         return err_set(err, ERR_STORE, "listing parts: part %u is out of order",
                        parts->next.number);
     if (parts->etag_too_long)
         return err_set(err, ERR_STORE, "listing parts: the ETag of part %u is too long",
                        parts->next.number);
-    memory_grow(&parts->items, &parts->capacity, parts->count + 1, sizeof *parts->items);
-    parts->items[parts->count++] = parts->next;
+    memory_grow(&out->items, &parts->capacity, out->count + 1, sizeof *out->items);
+    out->items[out->count++] = parts->next;
     parts->next = (struct s3_part_info){0};
     return 0;
 }
 
+/* A checksum that is longer than one of ours is of another algorithm, and nothing to us. */
 static int read_element(void *context, const char *path, const char *text, struct err *err)
 {
     struct parts *parts = context;
@@ -87,10 +93,9 @@ struct upload_name {
     const char *key, *id;
 };
 
-/* The page behind the marker. retry_time_ms 0: the client's. */
+/* The page behind the marker. */
 static int fetch_page(struct s3_client *client, const struct upload_name *upload,
-                      int64_t retry_time_ms, struct parts *parts, bool *absent,
-                      struct err *err)
+                      struct parts *parts, struct err *err)
 {
     struct s3_request request;
     struct text document;
@@ -104,8 +109,9 @@ static int fetch_page(struct s3_client *client, const struct upload_name *upload
     request.accept[0] = 404;
     request.root = "ListPartsResult";
     request.out = &document;
-    request.retry_time_ms = retry_time_ms;
+    request.retry_time_ms = parts->retry_time_ms;
     s3_client_add_key_headers(client, &request);
+    /* Of this page, should it say nothing. */
     parts->truncated = false;
     parts->next_marker = 0;
     int result = s3_request_run(client, &request, err);
@@ -113,23 +119,22 @@ static int fetch_page(struct s3_client *client, const struct upload_name *upload
         result = s3_xml_walk(&(struct s3_xml){document.data, document.length, request.root},
                              read_element, parts, err);
     if (result == 0)
-        result = check_404(&request, absent, err);
+        result = check_404(&request, &parts->out->absent, err);
     s3_request_release(&request);
     text_release(&document);
     return result;
 }
 
 int s3_list_parts(struct s3_client *client, const char *key, const char *upload_id,
-                  struct s3_part_info **out, size_t *count, bool *absent, struct err *err)
+                  struct s3_parts *out, struct err *err)
 {
     const struct upload_name upload = {key, upload_id};
-    struct parts parts = {0};
+    struct parts parts = {.out = out};
     int result;
-    *out = NULL;
-    *count = 0;
+    *out = (struct s3_parts){0};
     for (;;) {
-        result = fetch_page(client, &upload, 0, &parts, absent, err);
-        if (result < 0 || *absent || !parts.truncated)
+        result = fetch_page(client, &upload, &parts, err);
+        if (result < 0 || out->absent || !parts.truncated)
             break;
         /* A listing that does not come to its end must not look like one that did. */
         if (parts.next_marker <= parts.marker) {
@@ -138,17 +143,17 @@ int s3_list_parts(struct s3_client *client, const char *key, const char *upload_
         }
         parts.marker = parts.next_marker;
     }
-    if (result < 0 || *absent) {
-        free(parts.items);
-        return result;
+    /* Whole or not at all: an upload that ended while it was listed has no parts. */
+    if (result < 0 || out->absent) {
+        free(out->items);
+        *out = (struct s3_parts){.absent = out->absent};
     }
-    *out = parts.items;
-    *count = parts.count;
-    return 0;
+    return result;
 }
 
 /* ---- abort ---- */
 
+/* 404 is as good as 204: it is gone, by whomever. */
 static int send_abort(struct s3_client *client, const struct upload_name *upload,
                       int64_t retry_time_ms, struct err *err)
 {
@@ -174,9 +179,9 @@ int s3_abort_for_good(struct s3_client *client, const char *key, const char *upl
     const struct upload_name upload = {key, upload_id};
     int64_t end = clock_monotonic_ms() + s3_client_retry_time(client);
     for (;;) {
-        struct parts parts = {0};
-        bool absent = false;
+        struct s3_parts found = {0};
         int64_t left_ms = end - clock_monotonic_ms();
+        struct parts parts = {.out = &found, .retry_time_ms = left_ms};
         if (left_ms <= 0)
             return err_set(err, ERR_TRANSIENT,
                            "aborting the upload: parts are still there");
@@ -185,13 +190,14 @@ int s3_abort_for_good(struct s3_client *client, const char *key, const char *upl
 
         /* Parts that were under way may land after the abort and lie there unseen, and paid
          * for. */
-        int result = fetch_page(client, &upload, left_ms, &parts, &absent, err);
-        free(parts.items);
+        int result = fetch_page(client, &upload, &parts, err);
+        free(found.items);
         if (result < 0 && err->kind != ERR_DENIED && err->kind != ERR_STORE)
             return -1;
+        /* Whoever may not list has the service's word for it. */
         if (result < 0)
             err_clear(err);
-        if (result < 0 || absent || parts.count == 0)
+        if (result < 0 || found.absent || found.count == 0)
             return 0;
         (void)nanosleep(&nap, NULL);
     }
@@ -209,6 +215,7 @@ int s3_abort_upload(struct s3_client *client, const char *key, const char *uploa
 
 /* ---- uploads whose begin was not answered ---- */
 
+/* A minute is enough for a service that is there; the sweep has all the time. */
 struct s3_client *s3_upload_cleaner(const struct s3_upload *upload)
 {
     int64_t retry_time_ms = s3_client_retry_time(upload->client);
@@ -223,6 +230,7 @@ struct orphans {
     struct strlist ids;
 };
 
+/* Keys are unique, so whatever else is open under this one was opened by us. */
 static int add_orphan(void *context, const struct s3_unfinished *found, struct err *err)
 {
     struct orphans *orphans = context;
@@ -239,6 +247,7 @@ bool s3_upload_clear_orphans(struct s3_upload *upload)
     struct err err = {0};
     if (!upload->orphans)
         return true;
+    /* First all of them, then the removal: a list must not change under its own pages. */
     struct s3_client *cleaner = s3_upload_cleaner(upload);
     int result = s3_list_uploads(cleaner, upload->key, add_orphan, &orphans, &err);
     for (size_t i = 0; result == 0 && i < orphans.ids.count; i++)

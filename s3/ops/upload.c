@@ -22,6 +22,7 @@ void s3_upload_add_headers(struct s3_upload *upload, struct s3_request *request)
     s3_client_add_object_headers(upload->client, request);
 }
 
+/* Later failures are echoes of the first; whoever comes next is told that one. */
 int s3_upload_fail(struct s3_upload *upload, struct err *err)
 {
     pthread_mutex_lock(&upload->lock);
@@ -68,6 +69,7 @@ static void part_answered(void *context, struct s3_request *request, const struc
 {
     struct sending *sending = context;
     bool failed = err->kind != ERR_NONE;
+    /* Into the books first: when nothing is under way any more they are complete. */
     if (!failed)
         s3_upload_book(sending->upload, sending->part->number, request);
     s3_request_release(request);
@@ -103,6 +105,7 @@ static void send_part(struct s3_upload *upload, struct part *part)
     s3_request_submit(upload->client, request);
 }
 
+/* A hasher, until the queue is closed and empty. */
 static void *hash_parts(void *argument)
 {
     struct s3_upload *upload = argument;
@@ -160,6 +163,8 @@ static void stop_parts(struct s3_upload *upload)
 
 /* ---- begin ---- */
 
+/* EMPTY. What the provider's row says now holds for the whole upload, whatever is learned of the
+ * service meanwhile. */
 struct s3_upload *s3_upload_begin(struct s3_client *client,
                                   const struct s3_upload_spec *spec, struct err *err)
 {
@@ -176,10 +181,10 @@ struct s3_upload *s3_upload_begin(struct s3_client *client,
     chan_init(&upload->parts, QUEUED_PARTS);
     pthread_mutex_init(&upload->lock, NULL);
     pthread_cond_init(&upload->progress, NULL);
-    s3_ledger_init(&upload->ledger);
     return upload;
 }
 
+/* From here on something lies on the service. */
 static void open_with(struct s3_upload *upload, const char *upload_id)
 {
     upload->upload_id = memory_strdup(upload_id);
@@ -189,24 +194,22 @@ static void open_with(struct s3_upload *upload, const char *upload_id)
 
 struct s3_upload *s3_upload_resume(struct s3_client *client,
                                    const struct s3_upload_spec *spec, const char *upload_id,
-                                   const struct s3_part_info *parts, size_t count,
-                                   struct err *err)
+                                   const struct s3_parts *parts, struct err *err)
 {
     struct s3_upload *upload = s3_upload_begin(client, spec, err);
     uint64_t offset = 0;
     /* What is there is booked as if it had been sent now. */
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct s3_part_info *part = &parts->items[i];
         uint64_t crc;
-        bool has_crc = s3_crc64_from_base64(parts[i].crc64nvme, &crc);
-        if (s3_ledger_give(&upload->ledger, parts[i].number, offset, parts[i].size, err) <
-            0) {
+        bool has_crc = s3_crc64_from_base64(part->crc64nvme, &crc);
+        if (s3_ledger_give(&upload->ledger, part->number, offset, part->size, err) < 0) {
             /* Still EMPTY: what is on the service stays there. */
             s3_upload_free(upload);
             return NULL;
         }
-        s3_ledger_done(&upload->ledger, parts[i].number, parts[i].etag,
-                       has_crc ? &crc : NULL);
-        offset += parts[i].size;
+        s3_ledger_done(&upload->ledger, part->number, part->etag, has_crc ? &crc : NULL);
+        offset += part->size;
     }
     open_with(upload, upload_id);
     return upload;
@@ -219,6 +222,7 @@ static int open_upload(struct s3_upload *upload, struct err *err)
     struct text document;
     char *upload_id = NULL;
     text_init(&document, 64 << 10);
+    /* With all that the object is to have: Complete takes no headers of it. */
     s3_multipart_create(&request, upload->key, upload->crc64, &document);
     s3_upload_add_headers(upload, &request);
     request.optional_headers = true;
@@ -242,6 +246,7 @@ static int open_upload(struct s3_upload *upload, struct err *err)
     if (upload->on_upload_id != NULL &&
         upload->on_upload_id(upload->context, upload->upload_id, err) < 0)
         return -1;
+    /* Now the part that was kept back goes first. */
     struct part *first = upload->held;
     upload->held = NULL;
     return enqueue(upload, first, err);
@@ -277,6 +282,7 @@ static void warn(struct s3_upload *upload, unsigned number)
     const struct s3_provider *provider = upload->provider;
     int64_t hours = provider->upload_hours;
     int64_t age_ms = s3_client_now(upload->client) - upload->opened_ms;
+    /* At five sixths of its life: four hours before the end of a day's. */
     if (hours != 0 && !upload->warned_of_age && age_ms >= hours * 3600000 * 5 / 6) {
         upload->warned_of_age = true;
         log_warning("%s: the upload runs for %lld hours; %s removes it after %lld",
@@ -312,6 +318,7 @@ int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err)
     return enqueue(upload, part_ref(part), err);
 }
 
+/* A failure ends it at once: what is still under way cannot mend that. */
 int s3_upload_wait(struct s3_upload *upload, struct err *err)
 {
     pthread_mutex_lock(&upload->lock);
@@ -330,6 +337,7 @@ int s3_upload_wait(struct s3_upload *upload, struct err *err)
 static bool undo(struct s3_upload *upload)
 {
     struct err err = {0};
+    /* An unknown end is never undone: it may have succeeded. */
     if (upload->state == S3_UPLOAD_DONE || upload->state == S3_UPLOAD_UNKNOWN)
         return upload->state == S3_UPLOAD_DONE;
     if (upload->state == S3_UPLOAD_OPEN) {
@@ -354,10 +362,11 @@ bool s3_upload_discard(struct s3_upload *upload)
 {
     if (upload == NULL)
         return true;
+    /* Nothing of ours is under way any more when the abort goes out: a part that came behind it
+     * would lie there for ever. */
     stop_parts(upload);
     part_release(upload->held);
     bool undone = undo(upload);
-
     s3_ledger_release(&upload->ledger);
     chan_release(&upload->parts);
     free(upload->upload_id);

@@ -28,10 +28,10 @@ static bool is_ours(const struct s3_upload *upload, const struct s3_object *obje
 static int verify(struct s3_upload *upload, const char *version_id, struct s3_object *out,
                   struct err *err)
 {
+    const struct s3_version which = {upload->key, version_id};
     struct s3_object object;
     bool absent;
-    if (s3_head_written(upload->client, upload->key, version_id, &object, &absent, err) <
-        0) {
+    if (s3_head_written(upload->client, &which, &object, &absent, err) < 0) {
         if (err->kind != ERR_DENIED)
             return -1;
         /* Keys that may only write are good keys: the service's own word has to do. */
@@ -46,6 +46,7 @@ static int verify(struct s3_upload *upload, const char *version_id, struct s3_ob
     if (absent)
         return err_set(err, ERR_CORRUPT,
                        "the service took the upload but has no such object");
+    /* Size and token: whose it is, and whether all of it is there. */
     if (!is_ours(upload, &object)) {
         bool same_size = object.size == upload->ledger.given;
         err_set(err, ERR_CORRUPT, "sent %llu bytes, but the service has %llu bytes%s",
@@ -68,6 +69,7 @@ static bool resolve(struct s3_upload *upload, struct s3_object *out)
     struct s3_object object;
     struct err ignored = {0}; /* the failure of Complete is the one to report */
     bool ours = false;
+    /* Also after a cancel: a backup that is whole should not be called failed. */
     s3_request_init(&request, "HEAD", upload->key);
     s3_client_add_key_headers(client, &request);
     if (s3_request_run(client, &request, &ignored) == 0) {
@@ -90,6 +92,7 @@ static char *version_of(const struct s3_answer *answer)
 
 /* ---- one PUT ---- */
 
+/* HELD -> DONE or UNKNOWN: the whole object is one part. */
 static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err *err)
 {
     struct s3_request request;
@@ -121,6 +124,7 @@ static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err
 
 /* ---- Complete ---- */
 
+/* Complete with every promise that this service can be held to: size, checksum, condition. */
 static void fill_complete(struct s3_upload *upload, const struct text *list,
                           struct s3_request *request, struct text *document)
 {
@@ -208,6 +212,7 @@ static int classify(struct s3_upload *upload, int result, const struct s3_reques
                    answer->code[0] != '\0' ? answer->code : "404");
 }
 
+/* OPEN -> DONE or UNKNOWN. */
 static int complete(struct s3_upload *upload, struct s3_object *out, struct err *err)
 {
     struct s3_request request;

@@ -113,10 +113,9 @@ static int remove_objects(struct s3_probing *probing, struct s3_client *client,
 {
     for (int round = 0;; round++) {
         struct found found = {.folder = probing->folder};
-        int result =
-            probing->versioned
-                ? s3_list_versions(client, found.folder, false, add_object, &found, err)
-                : s3_list(client, found.folder, add_object, &found, err);
+        int result = probing->versioned
+                         ? s3_list_versions(client, found.folder, add_object, &found, err)
+                         : s3_list(client, found.folder, add_object, &found, err);
         *rest = (struct rest){.left = found.keys.count};
         for (size_t i = 0; result == 0 && round < ROUNDS && i < found.keys.count; i++)
             result = remove_one(client, found.keys.items[i], found.ids.items[i], rest, err);

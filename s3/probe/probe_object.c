@@ -216,14 +216,13 @@ static int send_parts(struct s3_probing *probing, const struct large *large, con
 static int upload(struct s3_probing *probing, struct large *large, struct err *err)
 {
     struct s3_probe_create create = {.key = large->key};
-    struct s3_ledger ledger;
+    struct s3_ledger ledger = {0};
     struct s3_request request;
     struct text list, document;
     struct s3_probe_begun *begun = s3_probe_create(probing, &create, err);
     large->status = 0;
     if (begun == NULL)
         return -1;
-    s3_ledger_init(&ledger);
     text_init(&list, 4096);
     text_init(&document, 64 << 10);
     int result = send_parts(probing, large, begun->id, &ledger, err);

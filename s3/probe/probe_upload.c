@@ -234,20 +234,17 @@ static void try_checksum(struct s3_probing *probing)
 /* True: it is gone. */
 static bool try_abort(struct s3_probing *probing, const struct s3_probe_part *part)
 {
-    struct s3_part_info *parts = NULL;
-    size_t count = 0;
-    bool absent = false;
+    struct s3_parts parts = {0};
     struct err err = {0};
     if (s3_abort_upload(probing->client, part->key, part->id, &err) < 0 ||
-        s3_list_parts(probing->client, part->key, part->id, &parts, &count, &absent, &err) <
-            0)
+        s3_list_parts(probing->client, part->key, part->id, &parts, &err) < 0)
         s3_probe_fail(probing, S3_PROBE_ABORT, &err);
-    else if (!absent && count > 0)
+    else if (parts.count > 0)
         s3_probe_add(probing, S3_PROBE_ABORT, S3_PROBE_WARNING,
-                     "%zu parts are still there afterwards", count);
+                     "%zu parts are still there afterwards", parts.count);
     else
         s3_probe_add(probing, S3_PROBE_ABORT, S3_PROBE_OK, "nothing is left of it");
-    free(parts);
+    free(parts.items);
     return err.kind == ERR_NONE;
 }
 

@@ -50,6 +50,8 @@ bool text_is_utf8(const char *data, size_t size);
 bool text_has_control(const char *string); /* a byte below 0x20, or 0x7F */
 /* The same bytes; NULL equals NULL alone. */
 bool text_equal(const char *a, const char *b);
+/* Is it one of these words? */
+bool text_is_any(const char *string, const char *const *words, size_t count);
 bool text_starts_with(const char *string, const char *prefix);
 bool text_ends_with(const char *string, const char *suffix);
 /* "1.2 GiB"; writes at most 32 bytes. Returns out. */

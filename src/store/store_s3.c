@@ -350,7 +350,7 @@ static int remove_versions(struct s3_client *client, const char *key,
 {
     for (unsigned round = 0; round < REMOVE_ROUNDS; round++) {
         struct strlist versions = {0};
-        int result = s3_list_versions(client, key, true, add_version, &versions, err);
+        int result = s3_list_key_versions(client, key, add_version, &versions, err);
         if (result < 0 && err->kind == ERR_DENIED)
             err_context(
                 err,

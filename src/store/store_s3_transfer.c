@@ -78,24 +78,23 @@ struct store_upload *store_s3_upload_resume(struct store *store,
 {
     struct s3_client *client = client_of(store);
     struct s3_upload_spec s3_spec = make_spec(client, spec);
-    struct s3_part_info *parts = NULL;
-    size_t listed = 0, whole = 0;
-    bool absent = false;
+    struct s3_parts parts;
+    size_t whole = 0;
     /* The service says which parts it has; nothing of our own is believed. */
-    if (s3_list_parts(client, spec->key, handle, &parts, &listed, &absent, err) < 0)
+    if (s3_list_parts(client, spec->key, handle, &parts, err) < 0)
         return NULL;
     /* Aborted by a lifecycle rule, by a sweep, or finished after all. */
-    if (absent) {
+    if (parts.absent) {
         err_set(err, ERR_NOT_FOUND, "no upload of %s is open", spec->key);
         return NULL;
     }
     /* Parts 1, 2, 3 ... up to the first gap: what lies behind it is sent again. */
-    while (whole < listed && parts[whole].number == whole + 1)
-        at->offset += parts[whole++].size;
+    while (whole < parts.count && parts.items[whole].number == whole + 1)
+        at->offset += parts.items[whole++].size;
     at->next_number = (unsigned)whole + 1;
-    struct s3_upload *upload =
-        s3_upload_resume(client, &s3_spec, handle, parts, whole, err);
-    free(parts);
+    parts.count = whole;
+    struct s3_upload *upload = s3_upload_resume(client, &s3_spec, handle, &parts, err);
+    free(parts.items);
     return wrap(store, upload);
 }
 

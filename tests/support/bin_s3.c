@@ -278,18 +278,16 @@ static int uploads(struct s3_client *client, char **argv, struct err *err)
 
 static int parts(struct s3_client *client, char **argv, struct err *err)
 {
-    struct s3_part_info *items;
-    size_t count;
-    bool absent;
+    struct s3_parts found;
 
-    if (s3_list_parts(client, argv[0], argv[1], &items, &count, &absent, err) < 0)
+    if (s3_list_parts(client, argv[0], argv[1], &found, err) < 0)
         return -1;
-    if (absent)
+    if (found.absent)
         return err_set(err, ERR_NOT_FOUND, "no such upload");
-    for (size_t i = 0; i < count; i++)
-        printf("%u %llu %s\n", items[i].number, (unsigned long long)items[i].size,
-               items[i].etag);
-    free(items);
+    for (size_t i = 0; i < found.count; i++)
+        printf("%u %llu %s\n", found.items[i].number,
+               (unsigned long long)found.items[i].size, found.items[i].etag);
+    free(found.items);
     return 0;
 }
 

@@ -71,19 +71,17 @@ static int resume(struct s3_suite *suite, const char *key, const char *id,
     struct s3_upload_spec spec = {.key = key,
                                   .content_type = "application/gzip",
                                   .token = "0123456789abcdef0123456789abcdef"};
-    struct s3_part_info *parts = NULL;
+    struct s3_parts parts;
     struct s3_object object;
-    size_t count = 0;
-    bool absent = false;
 
-    if (s3_list_parts(suite->client, key, id, &parts, &count, &absent, err) < 0)
+    if (s3_list_parts(suite->client, key, id, &parts, err) < 0)
         return -1;
-    text_addf(answer, "%zu parts kept, ", count);
-    struct s3_upload *upload =
-        s3_upload_resume(suite->client, &spec, id, parts, count, err);
-    free(parts);
-    int result =
-        upload != NULL ? s3_suite_give(upload, (unsigned)count + 1, 3, LAST, err) : -1;
+    text_addf(answer, "%zu parts kept, ", parts.count);
+    struct s3_upload *upload = s3_upload_resume(suite->client, &spec, id, &parts, err);
+    free(parts.items);
+    int result = upload != NULL
+                     ? s3_suite_give(upload, (unsigned)parts.count + 1, 3, LAST, err)
+                     : -1;
     if (result == 0)
         result = s3_upload_finish(upload, &object, err);
     if (result == 0)
@@ -126,20 +124,18 @@ static char *leave_open(struct s3_suite *suite, const char *key, struct text *an
 void s3_claim_abort_twice(struct s3_suite *suite, struct text *answer)
 {
     char *id = leave_open(suite, "upload/aborted", answer);
-    struct s3_part_info *parts = NULL;
-    size_t count;
-    bool absent = false;
+    struct s3_parts parts = {0};
     struct err err = {0};
 
     for (int i = 0; id != NULL && i < 2; i++)
         s3_suite_result(suite, s3_abort_upload(suite->client, "upload/aborted", id, &err),
                         "done, ", &err, answer);
-    if (id != NULL && s3_suite_result(suite,
-                                      s3_list_parts(suite->client, "upload/aborted", id,
-                                                    &parts, &count, &absent, &err),
-                                      "", &err, answer))
-        text_add(answer, absent ? "absent" : "still there");
-    free(parts);
+    if (id != NULL &&
+        s3_suite_result(suite,
+                        s3_list_parts(suite->client, "upload/aborted", id, &parts, &err),
+                        "", &err, answer))
+        text_add(answer, parts.absent ? "absent" : "still there");
+    free(parts.items);
     free(id);
 }
 

@@ -40,7 +40,7 @@ static bool list_versions(struct s3_suite *suite, struct s3_client *client, cons
 {
     struct err err = {0};
     size_t markers = 0;
-    int result = s3_list_versions(client, key, true, keep_version, versions, &err);
+    int result = s3_list_key_versions(client, key, keep_version, versions, &err);
 
     if (!s3_suite_result(suite, result, "", &err, answer))
         return false;

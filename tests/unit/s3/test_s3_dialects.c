@@ -252,7 +252,7 @@ static void delete_all(enum s3_removal wanted)
     struct victims victims = {0};
 
     if (dialect->server.versioning)
-        good(s3_list_versions(rig.client, "p/", false, add_victim, &victims, &rig.err));
+        good(s3_list_versions(rig.client, "p/", add_victim, &victims, &rig.err));
     else
         good(s3_list(rig.client, "p/", add_victim, &victims, &rig.err));
     for (size_t i = 0; i < victims.keys.count; i++) {

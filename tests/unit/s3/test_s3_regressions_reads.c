@@ -177,12 +177,11 @@ START_TEST(r15_more_than_a_thousand_versions_of_one_key_are_all_listed)
     for (int i = 0; i < 2500; i++)
         fake_s3_add_object(rig.fake, KEY, "x", 1);
     fake_s3_add_object(rig.fake, KEY "2", "x", 1);
-    ck_assert_int_eq(s3_list_versions(rig.client, KEY, true, count_object, &seen, &rig.err),
+    ck_assert_int_eq(s3_list_key_versions(rig.client, KEY, count_object, &seen, &rig.err),
                      0);
     ck_assert_uint_eq(seen, 2500);
     seen = 0;
-    ck_assert_int_eq(
-        s3_list_versions(rig.client, KEY, false, count_object, &seen, &rig.err), 0);
+    ck_assert_int_eq(s3_list_versions(rig.client, KEY, count_object, &seen, &rig.err), 0);
     ck_assert_uint_eq(seen, 2501);
     ck_assert_uint_eq(fake_s3_count(rig.fake, "ListObjectVersions"), 3 + 3);
 }
@@ -204,7 +203,7 @@ START_TEST(r15_a_versions_listing_that_does_not_go_on_is_an_error)
                             .action = _i == 0 ? FAKE_NO_MORE_TOKEN : FAKE_SAME_TOKEN,
                             .nth = 2,
                             .times = FAKE_ALWAYS});
-    ck_assert_int_eq(s3_list_versions(rig.client, KEY, true, count_object, &seen, &rig.err),
+    ck_assert_int_eq(s3_list_key_versions(rig.client, KEY, count_object, &seen, &rig.err),
                      -1);
 }
 END_TEST

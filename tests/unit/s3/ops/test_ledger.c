@@ -10,7 +10,7 @@ static struct err err;
 
 static void set_up(void)
 {
-    s3_ledger_init(&ledger);
+    ledger = (struct s3_ledger){0};
     err_clear(&err);
 }
 

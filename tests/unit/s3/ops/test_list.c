@@ -227,7 +227,7 @@ START_TEST(all_versions_and_markers_are_listed)
         struct s3_delete delete_ = {.key = "p/a"};
         init_versions(&pair, page);
         OK(s3_delete(pair.client, &delete_, &err));
-        OK(s3_list_versions(pair.client, "p/", false, see, &seen, &err));
+        OK(s3_list_versions(pair.client, "p/", see, &seen, &err));
         ck_assert_uint_eq(seen.keys.count, 11);
         ck_assert_uint_eq(distinct(&seen.versions), 11);
         ck_assert_uint_eq(seen.markers, 1);
@@ -245,7 +245,7 @@ START_TEST(versions_of_exactly_one_key_leave_longer_keys_out)
         struct seen seen = {0};
         struct err err = {0};
         init_versions(&pair, page);
-        OK(s3_list_versions(pair.client, "p/a", true, see, &seen, &err));
+        OK(s3_list_key_versions(pair.client, "p/a", see, &seen, &err));
         ck_assert_uint_eq(seen.keys.count, 5);
         ck_assert_uint_eq(distinct(&seen.keys), 1);
         seen_release(&seen);
@@ -267,7 +267,7 @@ START_TEST(an_endless_list_of_versions_is_an_error)
                                                       .nth = 2,
                                                       .times = FAKE_ALWAYS,
                                                       .action = actions[i]});
-        FAILS(s3_list_versions(pair.client, "p/", false, see, &seen, &err), ERR_STORE);
+        FAILS(s3_list_versions(pair.client, "p/", see, &seen, &err), ERR_STORE);
         ck_assert_uint_le(fake_s3_count(pair.fake, NULL), 4);
         seen_release(&seen);
         s3_pair_release(&pair);
@@ -285,7 +285,7 @@ START_TEST(a_service_without_versions_lists_its_objects)
     config.provider = "supabase";
     s3_pair_init(&pair, NULL, &config);
     add_objects(&pair, 3);
-    OK(s3_list_versions(pair.client, "p/001", true, see, &seen, &err));
+    OK(s3_list_key_versions(pair.client, "p/001", see, &seen, &err));
     ck_assert_uint_eq(seen.keys.count, 1);
     seen_release(&seen);
     s3_pair_release(&pair);

@@ -165,9 +165,7 @@ static int remember_id(void *context, const char *upload_id, struct err *err)
 START_TEST(parts_are_listed_over_all_pages)
 {
     struct fake_s3_settings settings = fake_s3_defaults();
-    struct s3_part_info *parts;
-    size_t count;
-    bool absent;
+    struct s3_parts parts;
     char *id = NULL;
 
     settings.page_size = 4;
@@ -177,20 +175,18 @@ START_TEST(parts_are_listed_over_all_pages)
     struct s3_upload *upload = s3_upload_begin(rig.client, &spec, &rig.err);
     ck_assert_int_eq(s3_rig_give(upload, 1, 11, PART, 5), 0);
     ck_assert_int_eq(s3_upload_wait(upload, &rig.err), 0);
-    ck_assert_int_eq(s3_list_parts(rig.client, "k", id, &parts, &count, &absent, &rig.err),
-                     0);
-    ck_assert(!absent);
-    ck_assert_uint_eq(count, 11);
+    ck_assert_int_eq(s3_list_parts(rig.client, "k", id, &parts, &rig.err), 0);
+    ck_assert(!parts.absent);
+    ck_assert_uint_eq(parts.count, 11);
     for (unsigned i = 0; i < 11; i++) {
-        ck_assert_uint_eq(parts[i].number, i + 1);
-        ck_assert_uint_eq(parts[i].size, i < 10 ? PART : 5);
-        ck_assert_uint_eq(strlen(parts[i].etag), 34);
+        ck_assert_uint_eq(parts.items[i].number, i + 1);
+        ck_assert_uint_eq(parts.items[i].size, i < 10 ? PART : 5);
+        ck_assert_uint_eq(strlen(parts.items[i].etag), 34);
     }
-    free(parts);
+    free(parts.items);
     s3_upload_free(upload);
-    ck_assert_int_eq(s3_list_parts(rig.client, "k", id, &parts, &count, &absent, &rig.err),
-                     0);
-    ck_assert(absent);
+    ck_assert_int_eq(s3_list_parts(rig.client, "k", id, &parts, &rig.err), 0);
+    ck_assert(parts.absent);
     free(id);
 }
 END_TEST
@@ -255,17 +251,14 @@ END_TEST
 
 START_TEST(a_404_that_is_no_answer_of_s3_is_not_taken_for_gone)
 {
-    struct s3_part_info *parts;
-    size_t count;
-    bool absent;
+    struct s3_parts parts;
 
     fake_s3_fault(rig.fake, &(struct fake_fault){.action = FAKE_STATUS,
                                                  .status = 404,
                                                  .code = "",
                                                  .times = FAKE_ALWAYS});
     ck_assert_int_eq(s3_abort_upload(rig.client, "k", "id", &rig.err), -1);
-    ck_assert_int_eq(
-        s3_list_parts(rig.client, "k", "id", &parts, &count, &absent, &rig.err), -1);
+    ck_assert_int_eq(s3_list_parts(rig.client, "k", "id", &parts, &rig.err), -1);
 }
 END_TEST
 

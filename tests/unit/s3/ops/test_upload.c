@@ -267,17 +267,13 @@ START_TEST(an_upload_goes_on_where_another_stopped)
                                   .on_upload_id = remember_id,
                                   .context = (void *)&id};
     struct s3_upload *first = s3_upload_begin(rig.client, &spec, &rig.err);
-    struct s3_part_info *parts;
-    size_t parts_count;
-    bool absent;
+    struct s3_parts parts;
 
     ck_assert_int_eq(s3_rig_give(first, 1, 3, PART, PART), 0);
     ck_assert_int_eq(s3_upload_wait(first, &rig.err), 0);
-    ck_assert_int_eq(
-        s3_list_parts(rig.client, KEY, id, &parts, &parts_count, &absent, &rig.err), 0);
-    ck_assert_uint_eq(parts_count, 3);
-    struct s3_upload *second =
-        s3_upload_resume(rig.client, &spec, id, parts, parts_count, &rig.err);
+    ck_assert_int_eq(s3_list_parts(rig.client, KEY, id, &parts, &rig.err), 0);
+    ck_assert_uint_eq(parts.count, 3);
+    struct s3_upload *second = s3_upload_resume(rig.client, &spec, id, &parts, &rig.err);
     ck_assert_msg(second != NULL, "%s", rig.err.text);
     ck_assert_int_eq(s3_rig_give(second, 4, 5, PART, SMALL), 0);
     ck_assert_int_eq(s3_upload_finish(second, NULL, &rig.err), 0);
@@ -285,7 +281,7 @@ START_TEST(an_upload_goes_on_where_another_stopped)
     s3_upload_free(first);
     ck_assert(s3_rig_object_is(KEY, s3_rig_size(5)));
     ck_assert_uint_eq(s3_rig_count("CreateMultipartUpload"), 1);
-    free(parts);
+    free(parts.items);
     free(id);
 }
 END_TEST
