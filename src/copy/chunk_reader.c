@@ -7,13 +7,11 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "repository/repository_object.h"
+#include "copy/copy_index.h"
 
 #include <pthread.h>
 
-enum { PIECE = 1 << 20, CHUNK_MAX = 1 << 30, INDEX_MAX = 1 << 30 };
-
-#define THE_INDEX (UINT64_MAX - 1) /* for copy_reader_fail_over: no chunk, its index */
+enum { PIECE = 1 << 20, CHUNK_MAX = 1 << 30 };
 
 struct chunk_reader {
     struct copy_reader *from;
@@ -92,34 +90,16 @@ static void forget_places(struct chunk_reader *reader)
     reader->count = reader->capacity = 0;
 }
 
-/* Of the copy that is read now, compared with what the manifest says of it. */
+/* Of the copy that is read now, made sure of by its manifest. */
 static int read_index(struct chunk_reader *reader, const struct catalog_artifact *artifact,
                       struct err *err)
 {
-    const struct catalog_copy *copy = copy_reader_copy(reader->from);
-    struct repository *repository = copy_reader_repository(reader->from);
-    struct repository_manifest found;
     struct text index;
-    unsigned char sum[SHA256_SIZE];
-    char hex[SHA256_HEX];
-    bool absent = copy->index_key == NULL;
-    text_init(&index, INDEX_MAX);
-    int result = repository_require_manifest(repository->store, artifact->id, &found, err);
-    if (result == 0 && !absent)
-        result = store_get(repository->store, copy->index_key, &index, &absent, err);
-    if (result == 0 && absent)
-        result = err_set(err, ERR_NOT_FOUND, "%s has no chunk index", artifact->id);
-    if (result == 0) {
-        digest_sha256(index.data, index.length, sum);
-        digest_hex(sum, SHA256_SIZE, hex);
-        if (!text_equal(hex, found.manifest.facts.index_sha256))
-            result = err_set(err, ERR_CORRUPT,
-                             "SHA-256 of the chunk index is not what the "
-                             "manifest says");
-    }
+    text_init(&index, COPY_INDEX_MAX);
+    int result = copy_index_read(copy_reader_repository(reader->from),
+                                 copy_reader_copy(reader->from), &index, err);
     if (result == 0)
         result = parse_index(reader, &index, artifact->raw_bytes, err);
-    repository_manifest_release(&found);
     text_release(&index);
     if (result < 0)
         forget_places(reader);
@@ -137,7 +117,7 @@ struct chunk_reader *chunk_reader_open(struct copy_reader *from, struct err *err
         result =
             err_set(err, ERR_CORRUPT, "unknown compression \"%s\"", artifact->compression);
     while (result == 0 && (result = read_index(reader, artifact, err)) < 0)
-        if (copy_reader_fail_over(from, THE_INDEX, err) < 0)
+        if (copy_reader_fail_over(from, COPY_READER_INDEX, err) < 0)
             break;
         else
             result = 0;

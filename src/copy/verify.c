@@ -6,6 +6,8 @@
  */
 #include "copy/verify.h"
 
+#include "copy/copy_index.h"
+
 #include "repository/repository_object.h"
 #include "repository/state_sync.h"
 #include "base/clock.h"
@@ -62,44 +64,25 @@ static int check_quick(struct store *store, const struct verify_spec *spec, stru
                            : 0;
 }
 
-/* The index is worth as much as the data for reading parts: it must be whole too. */
-static int check_index(struct store *store, const struct verify_spec *spec, struct err *err)
+/* Every byte, in its order. The index is worth as much as the data for reading parts: it must be
+ * the manifest's, and whole. */
+static int check_full(const struct verify_spec *spec, struct copy_reader *reader,
+                      struct text *index, struct meter *meter, struct err *err)
 {
-    struct text text;
+    struct stream_sink nowhere = {0};
     struct index_entry entry = {0};
-    struct index_reader *reader = NULL;
-    bool absent = false;
-    int got = -1;
-    text_init(&text, (size_t)1 << 30);
-    if (store_get(store, spec->copy->index_key, &text, &absent, err) < 0)
-        goto cleanup;
-    if (absent) {
-        gone("chunk index", spec->copy->index_key, err);
-        goto cleanup;
+    if (spec->copy->index_key) {
+        if (copy_index_read(copy_reader_repository(reader), spec->copy, index, err) < 0)
+            return -1;
+        struct index_reader *lines = index_reader_new(index->data, index->length, err);
+        int got = lines ? 1 : -1;
+        while (got == 1 && (got = index_reader_next(lines, &entry, err)) == 1)
+            index_entry_release(&entry);
+        index_reader_free(lines);
+        if (got < 0)
+            return -1;
     }
-    reader = index_reader_new(text.data, text.length, err);
-    while (reader && (got = index_reader_next(reader, &entry, err)) == 1)
-        index_entry_release(&entry);
-cleanup:
-    index_reader_free(reader);
-    text_release(&text);
-    return got;
-}
-
-static int check(const struct verify_spec *spec, struct copy_reader *retrieve,
-                 struct meter *meter, uint64_t *bytes, struct err *err)
-{
-    struct store *store = copy_reader_repository(retrieve)->store;
-    struct stream_sink sink = {0};
-    if (check_quick(store, spec, err) < 0)
-        return -1;
-    if (spec->level != CATALOG_FULL)
-        return 0;
-    if (spec->copy->index_key && check_index(store, spec, err) < 0)
-        return -1;
-    int result = copy_reader_run(retrieve, COPY_READER_DECODED, sink, meter, err);
-    *bytes = result == 0 ? spec->artifact->stored_bytes : 0;
-    return result;
+    return copy_reader_run(reader, COPY_READER_DECODED, nowhere, meter, err);
 }
 
 static enum catalog_result result_of(enum err_kind kind)
@@ -130,28 +113,37 @@ static int record(const struct verify_spec *spec, struct catalog_verification *o
 int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
                 struct err *why, struct err *err)
 {
+    struct text index; /* filled by the full check before the reader asks for it */
     struct copy_reader_spec from = {.session = spec->session,
                                     .artifact = spec->artifact,
                                     .store = spec->copy->store,
                                     .purpose = "being verified",
-                                    .broken_too = true};
+                                    .broken_too = true,
+                                    .index = &index};
     const struct observer *observer = session_observer(spec->session);
     int64_t start = clock_monotonic_ms();
     struct meter meter;
     *out = (struct catalog_verification){
         .copy = spec->copy->id, .run = session_run_id(spec->session), .level = spec->level};
     err_clear(why);
+    text_init(&index, COPY_INDEX_MAX);
     meter_init(&meter, spec->artifact->raw_bytes);
     observer_artifact(observer, spec->artifact, &meter);
     observer_phase(observer, spec->copy->store);
-    struct copy_reader *retrieve = copy_reader_open(&from, why);
+    struct copy_reader *reader = copy_reader_open(&from, why);
     /* A store that cannot be opened says nothing of the copy. */
-    out->result = retrieve == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
-    if (retrieve && check(spec, retrieve, &meter, &out->bytes, why) < 0) {
+    out->result = reader == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
+    int checked =
+        reader ? check_quick(copy_reader_repository(reader)->store, spec, why) : 0;
+    if (reader && checked == 0 && spec->level == CATALOG_FULL) {
+        checked = check_full(spec, reader, &index, &meter, why);
+        out->bytes = checked == 0 ? spec->artifact->stored_bytes : 0;
+    }
+    if (checked < 0) {
         /* What is not there, or other than it was, is so only in the store that it should be. */
         struct err other = {0};
         if ((why->kind == ERR_NOT_FOUND || why->kind == ERR_CORRUPT) &&
-            repository_check_identity(copy_reader_repository(retrieve), &other) < 0)
+            repository_check_identity(copy_reader_repository(reader), &other) < 0)
             *why = other;
         out->result = result_of(why->kind);
     }
@@ -164,10 +156,11 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
         *err = *why;
     else
         result = record(spec, out, why, err);
-    if (result == 0 && retrieve && out->result != CATALOG_UNDECIDED)
-        state_sync_try_push(session_catalog(spec->session),
-                            copy_reader_repository(retrieve), spec->artifact->id);
-    copy_reader_close(retrieve);
+    if (result == 0 && reader && out->result != CATALOG_UNDECIDED)
+        state_sync_try_push(session_catalog(spec->session), copy_reader_repository(reader),
+                            spec->artifact->id);
+    copy_reader_close(reader);
+    text_release(&index);
     return result;
 }
 

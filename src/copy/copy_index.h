@@ -1,0 +1,22 @@
+/*
+ * copy_index - the chunk index of one copy, read and made sure of.
+ *
+ * An index that is whole may still be another's: believed, it would condemn good data. So it is
+ * worth something only when its SHA-256 is the one that the manifest beside it names.
+ */
+#ifndef PGKEEP_COPY_COPY_INDEX_H
+#define PGKEEP_COPY_COPY_INDEX_H
+
+#include "repository/repository.h"
+#include "catalog/artifacts.h"
+
+/* Bytes of an index that are taken into memory at most. */
+#define COPY_INDEX_MAX ((size_t)1 << 30)
+
+/* Fills `out` (text_init with COPY_INDEX_MAX) with the bytes as they lie there, gzipped.
+ * ERR_NOT_FOUND: the manifest or the index is not there, or the copy has none; ERR_CORRUPT: it is
+ * not what the manifest says; the store's own errors. Any thread. */
+int copy_index_read(struct repository *repository, const struct catalog_copy *copy,
+                    struct text *out, struct err *err) MUST_USE;
+
+#endif
