@@ -72,16 +72,16 @@ START_TEST(what_was_fetched_and_where_it_lies_is_a_document)
                                         .stored_bytes = 900,
                                         .sha256 = words};
     struct export_spec spec = {
-        .from = {.artifact = &artifact}, .form = COPY_READER_STORED, .output = "/tmp/f"};
+        .from = {.artifact = &artifact}, .form = COPY_READER_STORED, .output = "f"};
     assert_document(run_json_fetched(&spec, "nas"),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
-                    "\"store\":\"nas\",\"output\":\"/tmp/f\",\"form\":\"stored\","
+                    "\"store\":\"nas\",\"output\":\"f\",\"form\":\"stored\","
                     "\"bytes\":900,\"sha256\":\"before migration\"}");
     /* Of a parallel dump nobody knows the hash of the text. */
     spec.form = COPY_READER_DECODED;
     assert_document(run_json_fetched(&spec, "nas"),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
-                    "\"store\":\"nas\",\"output\":\"/tmp/f\",\"form\":\"decoded\","
+                    "\"store\":\"nas\",\"output\":\"f\",\"form\":\"decoded\","
                     "\"bytes\":5000,\"sha256\":null}");
     assert_document(run_json_presigned(&artifact, "http://x/y", 60),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
