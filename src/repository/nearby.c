@@ -1,8 +1,6 @@
 /* A repository is known by its mark, and by what lies in its folder of manifests. */
 #include "repository/nearby.h"
 
-#include "repository/repository.h"
-
 enum { SHOWN = 5, HINT_CEILING = 300 };
 
 struct looking {
@@ -28,24 +26,14 @@ static int look_at(void *context, const struct store_object *object, struct err 
     return ++looking->seen >= NEARBY_OBJECTS || looking->found.count > SHOWN;
 }
 
-void nearby_hint(const struct store_settings *from, const struct cancel *cancel,
-                 struct err *err)
+void nearby_hint(struct store *whole, const struct store_settings *from, struct err *err)
 {
-    static char nothing[] = "";
     struct looking looking = {0};
     struct err ignored = {0};
     struct text hint;
-    /* A wrong prefix is looked past: the others of the same bucket are what is meant. */
-    struct store_settings whole = *from;
-    whole.prefix = nothing;
-    struct store *store = repository_store(&whole, cancel, &ignored);
-    if (store == NULL)
-        return;
-    store_set_retry_time(store, REPOSITORY_TIMEOUT_MS);
     /* Whatever the end of the listing: what was seen is there. */
-    int result = store_list(store, "", look_at, &looking, &ignored);
+    int result = store_list(whole, "", look_at, &looking, &ignored);
     (void)result;
-    store_close(store);
 
     text_init(&hint, HINT_CEILING);
     for (size_t i = 0; i < looking.found.count && i < SHOWN; i++) {

@@ -7,12 +7,11 @@
 #include "config/settings.h"
 #include "store/store.h"
 
-/* Looks through the whole bucket, or below the folder, of a store that holds no repository, and
- * hangs a hint with the URLs of those that were found behind *err, which says so. Nothing is
+/* Looks through the whole bucket, or below the folder (`whole`: the store without its prefix), of
+ * a store that holds no repository, and hangs a hint with the URLs of those that were found behind *err, which says so. Nothing is
  * added when there are none, when it cannot be listed, or when the first NEARBY_OBJECTS objects
  * show none: a bucket may hold millions of others. */
 #define NEARBY_OBJECTS 20000
-void nearby_hint(const struct store_settings *from, const struct cancel *cancel,
-                 struct err *err);
+void nearby_hint(struct store *whole, const struct store_settings *from, struct err *err);
 
 #endif

@@ -142,6 +142,22 @@ static int identify(struct repository *repository, struct catalog *catalog,
     return catalog_store_identify(catalog, row, clock_now(), err);
 }
 
+/* A wrong prefix is looked past: the others of the same bucket are what is meant. */
+static void look_nearby(const struct store_settings *from, const struct cancel *cancel,
+                        struct err *err)
+{
+    static char nothing[] = "";
+    struct err ignored = {0};
+    struct store_settings settings = *from;
+    settings.prefix = nothing;
+    struct store *whole = repository_store(&settings, cancel, &ignored);
+    if (whole == NULL)
+        return;
+    store_set_retry_time(whole, REPOSITORY_TIMEOUT_MS);
+    nearby_hint(whole, from, err);
+    store_close(whole);
+}
+
 static int open_it(struct repository *repository, const struct repository_spec *spec,
                    const struct store_settings *from, struct err *err)
 {
@@ -169,7 +185,7 @@ static int open_it(struct repository *repository, const struct repository_spec *
             identify(repository, spec->catalog, &row, spec->may_mark ? from : NULL, err);
     /* Nobody knows it and nothing lies there: perhaps a prefix was forgotten. */
     if (result < 0 && err->kind == ERR_NOT_FOUND && !spec->may_mark) {
-        nearby_hint(from, spec->cancel, err);
+        look_nearby(from, spec->cancel, err);
         err_hint(err, "the first backup into it makes it a store");
     }
     repository->id = row.id;
