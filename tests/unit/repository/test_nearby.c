@@ -25,8 +25,11 @@ static const char *hint(void)
 {
     char name[] = "x";
     struct store_settings from = {.name = name, .type = STORE_DIR, .path = folder};
+    struct store *whole = store_open_dir(name, folder, &err);
+    ck_assert_ptr_nonnull(whole);
     err_set(&err, ERR_NOT_FOUND, "no mark");
-    nearby_hint(&from, NULL, &err);
+    nearby_hint(whole, &from, &err);
+    store_close(whole);
     const char *at = strstr(err.text, "\nhint: ");
     return at != NULL ? at + 7 : "";
 }
