@@ -7,7 +7,8 @@
 #include "config/settings.h"
 #include "config/store_settings.h"
 
-/* --store URL: a section each; --source: section "adhoc"; both and no job: a job "adhoc". */
+/* --store URL: a section each; --source: section "adhoc"; both and no job: a job
+ * "adhoc". */
 int adhoc_read(const struct config_args *args, struct layer *out, struct err *err)
 {
     const struct strlist *urls = config_args_list(args, "store");

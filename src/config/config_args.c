@@ -31,6 +31,7 @@ static void hint_help(const struct config_args *args, struct err *err)
 static int read_command(struct config_args *args, const struct config_args_line *line,
                         const char *word, struct err *err)
 {
+    /* Kept by itself: the words of the line are the caller's. */
     for (size_t i = 0; i < line->command_count; i++) {
         if (strcmp(line->commands[i], word) == 0) {
             args->command = memory_strdup(word);
@@ -57,6 +58,7 @@ static int misplaced_conninfo(struct err *err)
 static int unknown_option(const struct config_args *args, const char *name, struct err *err)
 {
     const char *nearest = option_nearest_argument(args->command, name);
+    /* "--postgresql://u:secret@h": what was meant as a value is not repeated. */
     if (conninfo_may_be(name))
         return misplaced_conninfo(err);
     if (args->command)
@@ -81,8 +83,8 @@ static int put(struct config_args *args, const struct option *option, const char
                struct err *err)
 {
     char *label = memory_format("--%s", option->argument);
-    /* Relative to where its user stands, as with any other program; a file and a variable are
-     * read from anywhere, and there only whole paths are taken. */
+    /* Relative to where its user stands, as with any other program; a file and a
+     * variable are read from anywhere, and there only whole paths are taken. */
     bool relative = option->type == OPTION_PATH && *value != '\0' && !strchr("/~", *value);
     char *path = relative ? file_absolute(value, err) : NULL;
     int result = relative && !path ? -1 : 0;
@@ -113,6 +115,7 @@ static int parse_long(struct config_args *args, const char *word, struct cursor 
     free(name);
     if (!option)
         return -1;
+    /* A flag never takes the next word: "--json false" would be a flag and an argument. */
     if (!value && option_is_flag(option))
         value = "true";
 
@@ -180,6 +183,7 @@ int config_args_parse(struct config_args *args, const struct config_args_line *l
     struct cursor cursor = {line->argc, line->argv, 1};
     bool ended = false;
     int result = 0;
+    /* From here on it can be released, whatever the words are. */
     *args = (struct config_args){0};
     layer_init(&args->layer);
     while (result == 0 && cursor.next < cursor.argc) {
@@ -206,6 +210,7 @@ int config_args_parse(struct config_args *args, const struct config_args_line *l
 
 void config_args_release(struct config_args *args)
 {
+    /* Also of a line that could not be read to its end, and twice. */
     free(args->command);
     args->command = NULL;
     strlist_release(&args->positional);
@@ -220,6 +225,7 @@ void config_args_hide(const struct config_args *args, int argc, char **argv)
         const struct layer_value *value = &args->layer.values[i];
         for (size_t j = 0; j < value->items.count; j++) {
             const char *item = value->items.items[j];
+            /* Only what is one: `ps` should still show which backup this is. */
             for (int k = 1; k < argc && option_is_secret(value->option, item); k++) {
                 /* Also inside of "--source=…". */
                 char *at = strstr(argv[k], item);
@@ -255,6 +261,7 @@ bool config_args_flag(const struct config_args *args, const char *name)
 const char *config_args_text(const struct config_args *args, const char *name)
 {
     const struct layer_value *value = find(args, name);
+    /* Given twice, the last time counts, as in every other program. */
     return value ? value->items.items[value->items.count - 1] : NULL;
 }
 
@@ -275,7 +282,8 @@ int64_t config_args_number(const struct config_args *args, const char *name, int
         return absent;
     const char *text = value->items.items[value->items.count - 1];
     int result = -1;
-    /* It was checked when it was read: this cannot fail. */
+    /* It was checked when it was read: this cannot fail. Only now, since "36h" is
+     * counted from the moment in which it is used. */
     if (value->option->type == OPTION_INT)
         result = parse_int(text, INT64_MIN, INT64_MAX, &number, &err);
     else if (value->option->type == OPTION_SPAN)

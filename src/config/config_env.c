@@ -74,6 +74,7 @@ static void warn_misspelled(void)
 int config_env_read(struct layer *out, struct err *err)
 {
     warn_misspelled();
+    /* By the table and not by the environment: what it does not know was warned of. */
     for (size_t i = 0; i < option_table_count; i++) {
         if (option_table[i].scope == OPTION_TOP &&
             read_option(&option_table[i], out, err) < 0)

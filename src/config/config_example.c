@@ -98,6 +98,7 @@ static void add_option(struct text *out, const struct option *option,
     text_release(&help);
     /* Only "type" has none of its own: each sample of a store shows its type. */
     const char *example = option->example;
+    /* The two types of stores, each in its sample. */
     if (!example)
         example = sample->only == OPTION_ONLY_DIR ? "dir" : "s3";
     /* What a first configuration needs is not commented out. */
@@ -121,6 +122,7 @@ static void add_rows(struct text *out, const struct sample *sample, const char *
 static void add_group(struct text *out, const char *comment, const struct sample *samples,
                       size_t count)
 {
+    /* With what it is for above it, as a reader comes from the top. */
     text_add_char(out, '\n');
     add_comment(out, "", comment);
     text_addf(out, "%s: {\n", option_scope_group(samples[0].scope));

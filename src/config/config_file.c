@@ -9,10 +9,12 @@
 #include "config/settings.h"
 
 #include <libconfig.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 
 enum { FILE_MAX = 1 << 20, NAMES_MAX = 64, OTHERS_READ = 004 };
 
+/* What is being read, and where it goes. */
 struct reader {
     const char *path;
     unsigned mode;
@@ -79,17 +81,31 @@ static int located(const struct reader *reader, const config_setting_t *setting)
                        config_setting_source_line(setting));
 }
 
+/* What the file says there cannot be meant: "FILE:LINE: SENTENCE". Returns -1. */
+PRINTF(3, 4)
+static int refuse(const struct reader *reader, const config_setting_t *setting,
+                  const char *format, ...)
+{
+    char sentence[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    err_set(reader->err, ERR_CONFIG, "%s", sentence);
+    return located(reader, setting);
+}
+
 /* Types are strict: 7.5 days or "yes" as a truth value are more likely a mistake than
  * meant. */
 static int wrong_form(const struct reader *reader, const config_setting_t *setting,
                       const char *label, const struct form *form)
 {
-    err_set(reader->err, ERR_CONFIG, "%s must be %s, not %s", label, form->phrase,
-            type_name(setting));
-    return located(reader, setting);
+    return refuse(reader, setting, "%s must be %s, not %s", label, form->phrase,
+                  type_name(setting));
 }
 
-/* One scalar of an option as an item of its value; `before` stands in front of it (maps). */
+/* One scalar of an option as an item of its value; `before` stands in front of it
+ * (maps). */
 static int read_item(const struct reader *reader, const config_setting_t *setting,
                      struct layer_value *value, const char *label, const char *before)
 {
@@ -114,7 +130,8 @@ static int read_item(const struct reader *reader, const config_setting_t *settin
     }
     int result = option_check(value->option, label, text.data, reader->err);
 
-    /* Asked value by value, so that the error can name the line that should not be there. */
+    /* Asked value by value, so that the error can name the line that should not be
+     * there. */
     if (result == 0 && (reader->mode & OTHERS_READ) != 0 &&
         option_is_secret(value->option, text.data)) {
         result = err_set(reader->err, ERR_CONFIG,
@@ -141,6 +158,7 @@ static int read_items(const struct reader *reader, const config_setting_t *setti
         /* Names and patterns: a number or a list in a list is a mistake. */
         if (!has_form(item, &form_text))
             return wrong_form(reader, item, label, form_of(value->option));
+        /* NAME = VALUE of a map is one item as any other: "NAME=VALUE". */
         char *before =
             memory_format("%s%s", map ? config_setting_name(item) : "", map ? "=" : "");
         int result = read_item(reader, item, value, label, before);
@@ -154,6 +172,7 @@ static int read_items(const struct reader *reader, const config_setting_t *setti
 static int read_value(const struct reader *reader, const config_setting_t *setting,
                       const struct option *option, const char *section)
 {
+    /* As errors call it: the key alone would be one of several. */
     char *label = section ? memory_format("\"%s\" of %s \"%s\"", option->key,
                                           option_scope_name(option->scope), section)
                           : memory_format("\"%s\"", option->key);
@@ -173,10 +192,12 @@ static int read_value(const struct reader *reader, const config_setting_t *setti
     return result;
 }
 
-/* libconfig keeps the order of the file, so the first wrong line is the one that is named. */
+/* libconfig keeps the order of the file, so the first wrong line is the one that is
+ * named. */
 static int unknown_key(const struct reader *reader, const config_setting_t *setting,
                        const char *where, const char *nearest)
 {
+    /* Its nearest neighbour in this very place: elsewhere it may be right. */
     err_set(reader->err, ERR_CONFIG, "unknown key \"%s\"%s", config_setting_name(setting),
             where);
     if (nearest)
@@ -194,6 +215,7 @@ static int check_section_name(const struct reader *reader, const config_setting_
 {
     static const struct option name = {.type = OPTION_NAME};
     const char *kind = option_scope_name(scope);
+    /* The names of sections follow the same rule as names that refer to them. */
     char *label = memory_format("the name of a %s", kind);
     int result = option_check(&name, label, config_setting_name(section), reader->err);
     free(label);
@@ -202,11 +224,10 @@ static int check_section_name(const struct reader *reader, const config_setting_
     /* Stores and policies may be called so: they group nothing. */
     bool reserved = strcmp(config_setting_name(section), SETTINGS_ADHOC) == 0 &&
                     (scope == OPTION_SOURCE || scope == OPTION_JOB);
-    if (!reserved)
-        return 0;
-    err_set(reader->err, ERR_CONFIG, "the name \"%s\" is kept for backups without a %s",
-            SETTINGS_ADHOC, kind);
-    return located(reader, section);
+    return reserved
+               ? refuse(reader, section, "the name \"%s\" is kept for backups without a %s",
+                        SETTINGS_ADHOC, kind)
+               : 0;
 }
 
 /* NAME: { KEY = VALUE; … }, of one scope. */
@@ -215,11 +236,9 @@ static int read_section(const struct reader *reader, const config_setting_t *sec
 {
     const char *name = config_setting_name(section);
     /* `nightly = "…"` instead of `nightly: { … }`. */
-    if (!config_setting_is_group(section)) {
-        err_set(reader->err, ERR_CONFIG, "%s \"%s\" must be a group { … }, not %s",
-                option_scope_name(scope), name, type_name(section));
-        return located(reader, section);
-    }
+    if (!config_setting_is_group(section))
+        return refuse(reader, section, "%s \"%s\" must be a group { … }, not %s",
+                      option_scope_name(scope), name, type_name(section));
     if (check_section_name(reader, section, scope) < 0)
         return -1;
     char *origin =
@@ -251,17 +270,15 @@ static int read_top(const struct reader *reader, const config_setting_t *setting
     const char *name = config_setting_name(setting);
     const char *names[NAMES_MAX];
     size_t count = 0;
+    /* sources, stores, policies, jobs: the four groups come first in the enum's order. */
     for (int i = OPTION_SOURCE; i <= OPTION_JOB; i++) {
         enum option_scope scope = (enum option_scope)i;
         names[count++] = option_scope_group(scope);
         if (strcmp(name, option_scope_group(scope)) != 0)
             continue;
-        if (!config_setting_is_group(setting)) {
-            err_set(reader->err, ERR_CONFIG,
-                    "\"%s\" must be a group of named groups, not %s", name,
-                    type_name(setting));
-            return located(reader, setting);
-        }
+        if (!config_setting_is_group(setting))
+            return refuse(reader, setting, "\"%s\" must be a group of named groups, not %s",
+                          name, type_name(setting));
         for (int j = 0; j < config_setting_length(setting); j++) {
             const config_setting_t *section = config_setting_get_elem(setting, (unsigned)j);
             if (read_section(reader, section, scope) < 0)
@@ -304,8 +321,8 @@ int config_file_parse(const char *path, const char *text, unsigned mode, struct 
     struct reader reader = {path, mode, out, err};
     config_t config;
     int result = -1;
-    /* Some editors put it in front of UTF-8 (a byte order mark, U+FEFF); libconfig would call it
-     * a syntax error in line 1, where nobody can see anything. */
+    /* Some editors put it in front of UTF-8 (a byte order mark, U+FEFF); libconfig would
+     * call it a syntax error in line 1, where nobody can see anything. */
     if (text_starts_with(text, "\xEF\xBB\xBF"))
         text += 3;
     config_init(&config);
@@ -335,15 +352,12 @@ cleanup:
 /* The text may hold secrets: it is wiped, whatever happens. */
 int config_file_read(const char *path, struct layer *out, struct err *err)
 {
+    /* At most a megabyte: what is larger is some other file. */
     struct text text;
     struct stat status;
     int result = -1;
     text_init(&text, FILE_MAX);
-    if (file_read(path, &text, NULL, err) < 0) {
-        err->kind = ERR_CONFIG;
-        goto cleanup;
-    }
-    if (text_check(&text, path, err) < 0) {
+    if (file_read(path, &text, NULL, err) < 0 || text_check(&text, path, err) < 0) {
         err->kind = ERR_CONFIG;
         goto cleanup;
     }
@@ -372,6 +386,7 @@ char *config_file_locate(const char *given)
     /* What is named counts even when it is not there: that is then the error. */
     if (given)
         return memory_strdup(given);
+    /* For a service's environment, where there is no command line to change. */
     if (variable && *variable)
         return memory_strdup(variable);
 

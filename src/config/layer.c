@@ -41,6 +41,8 @@ void layer_release(struct layer *layer)
 static struct layer_value *find(const struct layer *layer, const struct option *option,
                                 const char *section)
 {
+    /* Backwards or forwards is the same: there is one value for each key of each
+     * section. */
     for (size_t i = 0; i < layer->count; i++) {
         struct layer_value *value = &layer->values[i];
         if (value->option == option && text_equal(value->section, section))
@@ -73,6 +75,7 @@ struct layer_value *layer_put(struct layer *layer, const struct option *option,
                               const char *section, const char *origin)
 {
     struct layer_value *value = obtain(layer, option, section);
+    /* Whatever was there before does not count any more, and may have been a secret. */
     wipe_items(&value->items);
     memory_replace(&value->origin, origin);
     return value;
@@ -125,8 +128,10 @@ void layer_add_section(struct layer *layer, enum option_scope scope, const char 
     };
 }
 
+/* The upper one is the user's later word; sections it names that are new are new. */
 void layer_merge(struct layer *lower, const struct layer *upper)
 {
+    /* A section that both have keeps the place and the origin of the lower one. */
     for (size_t i = 0; i < upper->section_count; i++) {
         const struct layer_section *section = &upper->sections[i];
         layer_add_section(lower, section->scope, section->name, section->origin);
@@ -155,7 +160,7 @@ void layer_display(const struct layer_value *value, struct text *out)
     enum option_type type = value->option->type;
     for (size_t i = 0; i < value->items.count; i++) {
         const char *item = value->items.items[i];
-        text_add(out, i > 0 ? ", " : "");
+        text_add(out, i > 0 ? ", " : ""); /* as it is read, not as the file writes it */
         /* Of a connection string or a URL a reader needs the rest. */
         if (type == OPTION_CONNINFO)
             conninfo_redact(item, out);

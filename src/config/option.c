@@ -24,6 +24,7 @@ static const struct {
     [OPTION_ARGUMENT] = {"", ""},
 };
 
+/* "stores" in the file, "store" in a sentence. */
 const char *option_scope_group(enum option_scope scope)
 {
     return scope_names[scope].group;
@@ -57,6 +58,7 @@ bool option_for_command(const struct option *option, const char *command)
     return option->commands && command && value_word(option->commands, ' ', command) >= 0;
 }
 
+/* Is this key one that such a store has? A row without `only` is every store's. */
 bool option_is_for(const struct option *option, enum option_only store)
 {
     return store == OPTION_ANY || option->only == OPTION_ANY || option->only == store;
@@ -82,6 +84,7 @@ const struct option *option_find_argument(const char *command, const char *name)
 
 const struct option *option_find_letter(char letter)
 {
+    /* Few have one: -h, -q, -v, what everybody tries. */
     for (size_t i = 0; i < option_table_count; i++) {
         if (option_table[i].letter && option_table[i].letter == letter)
             return &option_table[i];
@@ -89,6 +92,7 @@ const struct option *option_find_letter(char letter)
     return NULL;
 }
 
+/* Only what may stand in this scope: a key of another one would be as wrong there. */
 const char *option_nearest_key(enum option_scope scope, const char *word)
 {
     const char *names[NAMES_MAX];
@@ -112,11 +116,14 @@ const char *option_nearest_argument(const char *command, const char *word)
     return text_nearest(word, names, count);
 }
 
+/* Needs no value behind it. */
 bool option_is_flag(const struct option *option)
 {
     return option->type == OPTION_BOOL;
 }
 
+/* Has items: in the file between brackets, on the command line each time that it is
+ * given. */
 bool option_is_list(const struct option *option)
 {
     return option->type == OPTION_LIST || option->type == OPTION_TAGS ||
@@ -161,6 +168,7 @@ static void describe_limit(const struct option *option, int64_t value, struct te
         {OPTION_SPAN, 60, "min"},
         {OPTION_SPAN, 1, "s"},
     };
+    /* From the largest down: 3600 s are 1h, 5400 s are 90min. */
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (units[i].type == option->type && value % units[i].factor == 0) {
             text_addf(out, "%lld%s", (long long)(value / units[i].factor), units[i].unit);
@@ -213,6 +221,7 @@ int option_check(const struct option *option, const char *label, const char *tex
      * then only the rule is told. */
     struct strlist words = {0};
     struct text what;
+    /* "a|b|c" of the table, one by one. */
     for (const char *at = option->words; at && *at; at += strspn(at, "|")) {
         size_t size = strcspn(at, "|");
         strlist_addf(&words, "%.*s", (int)size, at);
@@ -225,6 +234,7 @@ int option_check(const struct option *option, const char *label, const char *tex
             hide ? "" : ", not \"", hide ? "" : text, hide ? "" : "\"");
     text_release(&what);
 
+    /* A way on, where there is one: the right word, or what a shell would have done. */
     const char *nearest = text_nearest(text, (const char *const *)words.items, words.count);
     if (nearest)
         err_hint(err, "did you mean \"%s\"?", nearest);
@@ -234,8 +244,9 @@ int option_check(const struct option *option, const char *label, const char *tex
     return -1;
 }
 
-/* Policies have no fields: retention/ parses their texts itself and is the one to know what
- * they mean. Here they are only held against type and range, so that the error has a line. */
+/* Policies have no fields: retention/ parses their texts itself and is the one to know
+ * what they mean. Here they are only held against type and range, so that the error has
+ * a line. */
 int option_assign(const struct option *option, void *target, const char *text,
                   struct err *err)
 {
@@ -258,6 +269,7 @@ int option_assign(const struct option *option, void *target, const char *text,
 /* Policies have no field, and arguments no struct. */
 bool option_print(const struct option *option, const void *target, struct text *out)
 {
+    /* False: there is nothing to show, which is another thing than an empty text. */
     size_t before = out->length;
     if (option->scope != OPTION_POLICY && option->scope != OPTION_ARGUMENT)
         value_print(option, target, out);

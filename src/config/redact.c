@@ -11,6 +11,7 @@ static const char *find_userinfo_end(const char *url, const char **start)
     const char *authority = scheme ? scheme + 3 : url;
     const char *end = authority + strcspn(authority, "/?#");
     *start = authority;
+    /* The last one: a password may hold an @, a host may not. */
     for (const char *at = end; at > authority; at--) {
         if (at[-1] == '@')
             return at - 1;
@@ -32,6 +33,7 @@ void redact_url(const char *url, struct text *out)
         text_add(out, url);
         return;
     }
+    /* User and password alike: an access key as a user name is half a secret. */
     text_add_bytes(out, url, (size_t)(start - url));
     text_add(out, "***");
     text_add(out, at);

@@ -1,3 +1,7 @@
+/*
+ * Secrets are fetched when they are needed and not when the configuration is loaded: `list` must
+ * not fail because a variable of some store is not set in this shell.
+ */
 #include "config/resolve.h"
 #include "base/file.h"
 
@@ -18,6 +22,7 @@ static int read_secret(const struct resolve_secret *secret, struct err *err)
     struct text text;
     struct stat status;
     int result = -1;
+    /* The configuration lets only one of the three be given (settings_check.c). */
     secret_set(secret->secret, secret->given->text);
     if (secret->given->text) /* in plain */
         return 0;
@@ -35,8 +40,8 @@ static int read_secret(const struct resolve_secret *secret, struct err *err)
     if (!secret->file)
         return 0;
 
-    /* As strict as with a secret in the configuration (CONTRACT-NOTES 19). A pipe or a device
-     * has no readers but those that were given it. */
+    /* As strict as with a secret in the configuration (CONTRACT-NOTES 19). A pipe or a
+     * device has no readers but those that were given it. */
     if (stat(secret->file, &status) == 0 && S_ISREG(status.st_mode) &&
         (status.st_mode & S_IROTH) != 0) {
         err_set(err, ERR_CONFIG, "%s_file: every user can read %s (mode %04o)", secret->key,
@@ -79,6 +84,7 @@ int resolve_store(const struct store_settings *store, struct store_secrets *out,
         {&out->session_token, &store->session_token, store->session_token_env,
          store->session_token_file, "session_token"},
     };
+    /* All or none: with half of them somebody else's rights would fill the gap. */
     *out = (struct store_secrets){0};
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
         if (read_secret(&secrets[i], err) == 0)

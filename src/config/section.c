@@ -1,3 +1,4 @@
+/* What all sections have in common, be they of a file or of a store's URL. */
 #include "config/section.h"
 #include "config/settings.h"
 #include "config/value.h"
@@ -40,6 +41,7 @@ int section_assign(const struct layer *layer, enum option_scope scope, const cha
         /* Top-level values have no section; a name is only unique within its scope. */
         if (value->option->scope != scope || !text_equal(value->section, section))
             continue;
+        /* A list is its items one by one: the field grows. */
         for (size_t j = 0; j < value->items.count; j++) {
             if (option_assign(value->option, target, value->items.items[j], err) < 0)
                 return section_blame(value->origin, err);

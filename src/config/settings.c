@@ -31,6 +31,7 @@ static int read_short_forms(const struct config_args *args, struct layer *out,
         {"verbose", "log_level", "debug"},
         {"no-progress", "progress", "none"},
     };
+    /* Which of them came last is no answer that a user would expect. */
     if (config_args_flag(args, "quiet") && config_args_flag(args, "verbose"))
         return err_set(err, ERR_USAGE, "--quiet and --verbose exclude each other");
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -53,6 +54,7 @@ static void spread_arguments(const struct config_args *args, const struct layer 
     for (size_t i = 0; i < args->layer.count; i++) {
         const struct layer_value *value = &args->layer.values[i];
         enum option_scope scope = value->option->scope;
+        /* Of the machine and no section's. */
         if (scope == OPTION_TOP)
             layer_set(out, value->option, NULL, value->items.items[0], value->origin);
         for (size_t s = 0; s < sections->section_count; s++) {
@@ -87,6 +89,7 @@ static void add_defaults(struct layer *merged)
         layer_set(merged, option, NULL, catalog, "default");
     free(catalog);
     section_defaults(merged, OPTION_TOP, NULL, OPTION_ANY);
+    /* By the type of each store as it is now, whoever said it. */
     for (size_t i = 0; i < merged->section_count; i++) {
         const struct layer_section *section = &merged->sections[i];
         enum option_only only = section->scope == OPTION_STORE
@@ -166,6 +169,7 @@ static struct array array_of(const struct settings *settings, enum option_scope 
     return (struct array){0};
 }
 
+/* By its size alone; what lies there is one of four structs. */
 static void *item_of(const struct array *array, size_t i)
 {
     return (char *)array->items + i * array->size;
@@ -192,6 +196,7 @@ static int fill_sections(struct settings *settings, const struct layer *merged,
 {
     struct array array = array_of(settings, scope);
     size_t next = 0;
+    /* The array was made for just as many. */
     for (size_t i = 0; i < merged->section_count; i++) {
         const struct layer_section *section = &merged->sections[i];
         if (section->scope != scope)
@@ -208,7 +213,8 @@ static int fill_sections(struct settings *settings, const struct layer *merged,
     return 0;
 }
 
-/* What `pgkeep config` shows of one section: in the order of the table, not of the layers. */
+/* What `pgkeep config` shows of one section: in the order of the table, not of the
+ * layers. */
 static void add_values(struct settings *settings, const struct layer *merged,
                        enum option_scope scope, const char *section)
 {
@@ -216,6 +222,7 @@ static void add_values(struct settings *settings, const struct layer *merged,
         const struct layer_value *value = layer_find(merged, &option_table[i], section);
         if (!value || option_table[i].scope != scope)
             continue;
+        /* Without secrets from here on: these texts go to terminals and into JSON. */
         struct text text;
         text_init(&text, DISPLAY_MAX);
         layer_display(value, &text);
@@ -270,7 +277,7 @@ int settings_load(struct settings *settings, const struct config_args *args,
     int result = gather(settings, args, &merged, err);
     if (result == 0)
         result = build(settings, &merged, err);
-    layer_release(&merged);
+    layer_release(&merged); /* with every secret that was in it */
     /* Known even after an error, for whoever has to report it. */
     settings->json = config_args_flag(args, "json");
     settings->quiet = config_args_flag(args, "quiet");
@@ -309,6 +316,7 @@ char *settings_default_catalog(void)
 {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
+    /* By the rights and not by HOME: sudo may keep the one and change the other. */
     if (geteuid() == 0)
         return memory_strdup("/var/lib/pgkeep/catalog.db");
     if (state && *state == '/')
@@ -335,6 +343,7 @@ static void *find(const struct settings *settings, enum option_scope scope,
 static void *require(const struct settings *settings, enum option_scope scope,
                      const char *name, struct err *err)
 {
+    /* Most names are right: nothing is made for an error before there is one. */
     const char *kind = option_scope_name(scope);
     void *found = find(settings, scope, name);
     if (found)
@@ -350,7 +359,8 @@ static void *require(const struct settings *settings, enum option_scope scope,
         err_set(err, ERR_CONFIG, "no %s \"%.80s\": there is no configuration file", kind,
                 name);
 
-    /* The nearest name, else all of them: with a handful of jobs that is the quickest help. */
+    /* The nearest name, else all of them: with a handful of jobs that is the quickest
+     * help. */
     struct array array = array_of(settings, scope);
     struct strlist names = {0};
     struct text all;
@@ -412,6 +422,7 @@ const struct job_settings *settings_require_job(const struct settings *settings,
     return require(settings, OPTION_JOB, name, err);
 }
 
+/* Did this run's user ask for it? What the file says is how the job always is. */
 bool settings_is_argument(const struct settings *settings, const struct option *option,
                           const char *section)
 {

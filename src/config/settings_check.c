@@ -8,6 +8,8 @@
 #include "config/section.h"
 #include "postgres/conninfo.h"
 
+#include <stdarg.h>
+
 enum { NAMES_MAX = 256 };
 
 /* One section under check. */
@@ -18,6 +20,7 @@ struct subject {
     struct err *err;
 };
 
+/* NULL: nobody said anything, or an empty list, which says nothing either. */
 static const struct layer_value *value_of(const struct subject *subject, const char *key)
 {
     const struct option *option = option_find(subject->scope, key);
@@ -39,9 +42,16 @@ static bool equals(const struct subject *subject, const char *key, const char *t
     return value && strcmp(value->items.items[0], text) == 0;
 }
 
-/* "ORIGIN: store "x": SENTENCE"; the origin is that of the key, else that of the section. */
-static int refuse(const struct subject *subject, const char *key, const char *sentence)
+/* "ORIGIN: store "x": SENTENCE"; the origin is that of the key, else that of the
+ * section. */
+PRINTF(3, 4)
+static int refuse(const struct subject *subject, const char *key, const char *format, ...)
 {
+    char sentence[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
     /* Whose fault is it? The key's, if it is there; else that of the section that lacks
      * it. */
     const struct option *option = key ? option_find(subject->scope, key) : NULL;
@@ -58,6 +68,7 @@ static int refuse(const struct subject *subject, const char *key, const char *se
 /* What a section cannot do without, for the type of store that it is. */
 static int check_required(const struct subject *subject)
 {
+    /* What a bucket needs a folder does not even have. */
     enum option_only kind = subject->scope == OPTION_STORE
                                 ? section_store_kind(subject->layer, subject->name)
                                 : OPTION_ANY;
@@ -66,10 +77,7 @@ static int check_required(const struct subject *subject)
         if (option->scope != subject->scope || !(option->flags & OPTION_REQUIRED) ||
             !option_is_for(option, kind) || value_of(subject, option->key))
             continue;
-        char *sentence = memory_format("\"%s\" is missing", option->key);
-        int result = refuse(subject, option->key, sentence);
-        free(sentence);
-        return result;
+        return refuse(subject, option->key, "\"%s\" is missing", option->key);
     }
     return 0;
 }
@@ -90,12 +98,10 @@ static int check_rules(const struct subject *subject, const struct rule *rules,
         bool a = given(subject, rule->a), b = given(subject, rule->b);
         if (rule->together ? !a || b : !a || !b)
             continue;
-        char *sentence = memory_format(
-            rule->together ? "\"%s\" needs \"%s\"" : "\"%s\" and \"%s\" exclude each other",
-            rule->a, rule->b);
-        int result = refuse(subject, rule->a, sentence);
-        free(sentence);
-        return result;
+        return refuse(subject, rule->a,
+                      rule->together ? "\"%s\" needs \"%s\""
+                                     : "\"%s\" and \"%s\" exclude each other",
+                      rule->a, rule->b);
     }
     return 0;
 }
@@ -142,14 +148,11 @@ static int check_keys(const struct subject *subject)
     static const char *const keys[] = {"access_key", "secret_key", "session_token"};
     int ways[3];
     for (size_t i = 0; i < 3; i++) {
+        /* Two ways to one secret: which of them counts would be a guess. */
         ways[i] = count_ways(subject, keys[i]);
-        if (ways[i] > 1) {
-            char *sentence = memory_format("only one of %s, %s_env and %s_file", keys[i],
-                                           keys[i], keys[i]);
-            int result = refuse(subject, NULL, sentence);
-            free(sentence);
-            return result;
-        }
+        if (ways[i] > 1)
+            return refuse(subject, NULL, "only one of %s, %s_env and %s_file", keys[i],
+                          keys[i], keys[i]);
     }
     /* Where each is from does not matter, only that both are there. */
     if (ways[0] != ways[1])
@@ -168,11 +171,8 @@ static int check_foreign_keys(const struct subject *subject)
         if (option->scope != OPTION_STORE || option_is_for(option, kind) ||
             !given(subject, option->key))
             continue;
-        char *sentence = memory_format("\"%s\" is not a key of a store of type \"%s\"",
-                                       option->key, kind == OPTION_ONLY_DIR ? "dir" : "s3");
-        int result = refuse(subject, option->key, sentence);
-        free(sentence);
-        return result;
+        return refuse(subject, option->key, "\"%s\" is not a key of a store of type \"%s\"",
+                      option->key, kind == OPTION_ONLY_DIR ? "dir" : "s3");
     }
     return 0;
 }
@@ -187,6 +187,8 @@ int settings_check_store(const struct layer *layer, const char *name, struct err
         {"sse", "sse_c_key_file", false},
     };
     struct subject subject = {layer, OPTION_STORE, name, err};
+    /* What is missing before what is too much, and both before what does not fit
+     * together. */
     if (check_required(&subject) < 0 || check_foreign_keys(&subject) < 0 ||
         check_rules(&subject, rules, sizeof(rules) / sizeof(rules[0])) < 0 ||
         check_keys(&subject) < 0)
@@ -222,9 +224,8 @@ static int check_name(const struct subject *subject, const char *key, const char
         if (subject->layer->sections[i].scope == scope)
             names[count++] = subject->layer->sections[i].name;
     }
-    char *sentence = memory_format("there is no %s \"%s\"", option_scope_name(scope), name);
-    refuse(subject, key, sentence);
-    free(sentence);
+    refuse(subject, key, "there is no %s \"%s\"", option_scope_name(scope), name);
+    /* Most wrong names are slips of the pen, and the right one stands in the same file. */
     const char *nearest = text_nearest(name, names, count);
     if (nearest)
         err_hint(subject->err, "did you mean \"%s\"?", nearest);
@@ -251,31 +252,30 @@ static int check_stores(const struct subject *subject)
     if (copies &&
         parse_int(copies->items.items[0], 0, INT64_MAX, &min_copies, subject->err) < 0)
         return -1;
+    /* Each store can hold one copy, so that more can never be had. */
     if ((uint64_t)min_copies > stores->items.count)
         return refuse(subject, "min_copies",
                       "\"min_copies\" is more than there are stores");
     return 0;
 }
 
-/* A policy for a store that the job does not use would never apply, and look as if it did. */
+/* A policy for a store that the job does not use would never apply, and look as if it
+ * did. */
 static int check_store_retention(const struct subject *subject)
 {
     const struct layer_value *map = value_of(subject, "store_retention");
     const struct layer_value *stores = value_of(subject, "stores");
     for (size_t i = 0; map && i < map->items.count; i++) {
+        /* Checked when it was read: there is one. */
         const char *equals_sign = strchr(map->items.items[i], '=');
         char *store = memory_strndup(map->items.items[i],
                                      (size_t)(equals_sign - map->items.items[i]));
         int result = 0;
         /* The policy has to exist, but the store has to be one of this very job. */
-        if (!strlist_has(&stores->items, store)) {
-            char *sentence =
-                memory_format("\"store_retention\" names \"%s\", which is none "
-                              "of its stores",
-                              store);
-            result = refuse(subject, "store_retention", sentence);
-            free(sentence);
-        }
+        if (!strlist_has(&stores->items, store))
+            result = refuse(subject, "store_retention",
+                            "\"store_retention\" names \"%s\", which is none of its stores",
+                            store);
         free(store);
         if (result < 0 ||
             check_name(subject, "store_retention", equals_sign + 1, OPTION_POLICY) < 0)
@@ -312,6 +312,7 @@ int settings_check_all(const struct layer *layer, struct err *err)
         [OPTION_STORE] = settings_check_store,
         [OPTION_JOB] = check_job,
     };
+    /* The first mistake ends it: those that follow may only come from it. */
     for (size_t i = 0; i < layer->section_count; i++) {
         const struct layer_section *section = &layer->sections[i];
         if (checks[section->scope] && checks[section->scope](layer, section->name, err) < 0)

@@ -32,6 +32,7 @@ static char *decode(const char *text, size_t size)
 {
     struct text out;
     text_init(&out, URL_MAX);
+    /* A NUL would end the text for whoever reads it as one. */
     bool good = text_add_decoded(&out, text, size);
     char *result = good ? text_take(&out) : NULL;
     text_release(&out);
@@ -76,6 +77,7 @@ static int put_pair(const struct reader *reader, const char *key, const char *va
 /* Empty parts (`?&a=b&`) are nobody's mistake. */
 static int read_query(const struct reader *reader, const char *query, struct err *err)
 {
+    /* Pair by pair, decoded only after they were taken apart: %26 is no separator. */
     for (const char *at = query; *at;) {
         size_t size = strcspn(at, "&");
         const char *equals = memchr(at, '=', size);
@@ -127,6 +129,7 @@ static int read_s3(const char *rest, struct reader *reader, char **name, struct 
     reader->section = *name = text_take(&text);
     text_release(&text);
 
+    /* The parts first, so that the query cannot give another bucket. */
     if (put(reader, "type", "s3", err) == 0 && put(reader, "bucket", bucket, err) == 0 &&
         put(reader, "prefix", prefix, err) == 0)
         result = read_query(reader, query, err);
@@ -142,7 +145,8 @@ static int read_dir(const char *rest, struct reader *reader, char **name, struct
 {
     if (*rest == '\0')
         return malformed(err, "no folder");
-    /* A shell expands it only at the beginning of a word: here it would be a folder called ~. */
+    /* A shell expands it only at the beginning of a word: here it would be a folder
+     * called ~. */
     if (*rest == '~') {
         err_set(err, ERR_USAGE, "store URL: \"dir:%.80s\" begins with ~", rest);
         return err_hint(err, OPTION_TILDE_HINT);
@@ -238,7 +242,8 @@ static bool is_default(const struct option *option, const char *text)
 
 static void add_query(const struct store_settings *store, struct text *url)
 {
-    /* type, path, bucket and prefix are the URL itself; path_style is in `style` already. */
+    /* type, path, bucket and prefix are the URL itself; path_style is in `style`
+     * already. */
     static const char elsewhere[] = "type path bucket prefix path_style";
     struct text value;
     char separator = '?';
@@ -262,6 +267,7 @@ char *store_settings_url(const struct store_settings *store)
 {
     struct text url;
     text_init(&url, URL_MAX);
+    /* A folder has nothing but its path: no key of a dir store changes what lies there. */
     if (store->type == STORE_DIR) {
         text_addf(&url, "dir:%s", store->path);
     } else {

@@ -23,6 +23,8 @@ int value_word(const char *words, char separator, const char *word)
 {
     size_t length = strlen(word);
     int place = 0;
+    /* The place of the word among them; -1: it is none. Whole words: "s3" is not in
+     * "s3x". */
     for (const char *at = words; at; place++) {
         const char *end = strchr(at, separator);
         size_t size = end ? (size_t)(end - at) : strlen(at);
@@ -58,6 +60,7 @@ static bool is_line(const char *text)
 static bool fits_text(const struct option *option, const char *text, struct err *err)
 {
     (void)err;
+    /* As an int: the types that have a reader of their own never come here. */
     switch ((int)option->type) {
     case OPTION_NAME:
         return only_of(text, "-_", NAME_LENGTH);
@@ -83,6 +86,7 @@ static bool fits_prefix(const struct option *option, const char *text, struct er
     (void)err;
     if (*text == '\0')
         return true;
+    /* One slash at the end is fine: it is added where it lacks. */
     if (*text == '/' || !is_line(text))
         return false;
     for (const char *at = text; *at;) {
@@ -129,7 +133,7 @@ static bool fits_number(const struct option *option, const char *text, struct er
         fits = parse_size(text, &size, &unsaid) == 0 && size <= INT64_MAX;
         number = (int64_t)size;
         break;
-    case OPTION_SPAN:
+    case OPTION_SPAN: /* no months: how long they are would depend on the day */
         fits = parse_seconds(text, &number, &unsaid) == 0;
         break;
     case OPTION_COUNT:
@@ -168,6 +172,7 @@ static bool fits_zone(const struct option *option, const char *text, struct err 
         return false;
     if (strcmp(text, "UTC") == 0)
         return true;
+    /* Where there is no database at all the answer is another one than "no such zone". */
     char *path = file_join("/usr/share/zoneinfo", text);
     bool fits = file_exists(path);
     free(path);
@@ -184,14 +189,16 @@ static bool fits_reader(const struct option *option, const char *text, struct er
                                         : conninfo_check(text, err) == 0;
 }
 
-/* KEY=VALUE. A tag may be just a mark: its value may be empty. In a map both sides are names
- * of sections. */
+/* KEY=VALUE. A tag may be just a mark: its value may be empty. In a map both sides are
+ * names of sections. */
 static bool fits_pair(const struct option *option, const char *text, struct err *err)
 {
     const char *equals = strchr(text, '=');
     (void)err;
     if (!equals)
         return false;
+    /* The key is held to the letters that a shell, a URL and a JSON query take as they
+     * are. */
     char *key = memory_strndup(text, (size_t)(equals - text));
     bool fits = only_of(key, "-_.", NAME_LENGTH);
     free(key);
@@ -220,6 +227,7 @@ enum form {
     FORM_MAP,  /* two of them: keys and values */
 };
 
+/* phrase: behind "must be"; name: what help calls a value, NULL where the words say it. */
 static const struct type {
     const char *phrase, *name;
     bool (*fits)(const struct option *option, const char *text, struct err *err);
@@ -279,6 +287,7 @@ bool value_fits(const struct option *option, const char *text, struct err *err)
 /* By the form alone: a new type that fits one of these forms needs only its row. */
 void value_store(const struct option *option, void *target, const char *text)
 {
+    /* The row's offset leads to a field of the type that its form names (settings.h). */
     void *field = (char *)target + option->offset;
     struct strlist *list = field;
     size_t key = strcspn(text, "=");
@@ -321,7 +330,7 @@ void value_store(const struct option *option, void *target, const char *text)
     case FORM_CODEC:
         result = codec_parse(text, field, &err);
         break;
-    case FORM_SECRET:
+    case FORM_SECRET: /* wipes what was there before */
         secret_set(field, text);
         break;
     case FORM_TAGS: /* the later one of a key counts */
@@ -376,7 +385,7 @@ void value_print(const struct option *option, const void *target, struct text *o
     case FORM_INT:
         text_addf(out, "%lld", (long long)*(const int64_t *)field);
         break;
-    case FORM_SPAN:
+    case FORM_SPAN: /* in seconds, whatever unit it came in: one spelling for one value */
         text_addf(out, "%llds", (long long)*(const int64_t *)field);
         break;
     case FORM_PERCENT:
@@ -386,12 +395,14 @@ void value_print(const struct option *option, const void *target, struct text *o
         text_addf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
         break;
     case FORM_CODEC:
+        /* Without a level the codec's own is meant, also should a later version have
+         * another. */
         text_add(out, codec_name(codec->kind));
         if (codec->level != 0)
             text_addf(out, ":%d", codec->level);
         break;
-    case FORM_SECRET:
-    case FORM_LIST:
+    case FORM_SECRET: /* never printed */
+    case FORM_LIST:   /* no key of a store */
     case FORM_TAGS:
     case FORM_MAP:
         break;
