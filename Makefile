@@ -13,7 +13,7 @@ TEST_PKG   := check
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
                   stream/scan stream/codec stream postgres postgres/copy postgres/restore config store catalog/db catalog \
-                  repository session copy backup/restore backup prune repair doctor report cmd cmd/backups cmd/upkeep
+                  repository session copy backup/restore backup prune repair doctor report serve cmd cmd/backups cmd/upkeep cmd/jobs
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -33,7 +33,7 @@ SEES_stream    := base stream/scan stream/codec
 SEES_postgres  := base stream
 SEES_postgres/copy := base stream postgres
 SEES_postgres/restore := base stream postgres
-SEES_config    := base stream/codec stream postgres
+SEES_config    := base base/zone schedule stream/codec stream postgres
 SEES_store     := base s3
 SEES_catalog/db := base
 SEES_catalog   := base catalog/db
@@ -45,10 +45,12 @@ SEES_backup    := $(SEES_backup/restore) backup/restore postgres/copy
 SEES_prune     := $(SEES_copy) retention copy
 SEES_repair    := $(SEES_copy) retention copy
 SEES_doctor    := $(SEES_backup) backup prune repair
-SEES_report    := $(SEES_doctor) doctor
+SEES_report    := $(SEES_doctor) doctor schedule
+SEES_serve     := $(SEES_report) report
 SEES_cmd       := $(SEES_report) report
 SEES_cmd/backups := $(SEES_cmd) cmd
 SEES_cmd/upkeep := $(SEES_cmd) cmd
+SEES_cmd/jobs  := $(SEES_cmd) serve cmd
 folder = $(if $(filter s3% retention,$1),$1,src/$1)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \

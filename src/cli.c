@@ -17,9 +17,10 @@
 
 /* In the order of `pgkeep help`. */
 static const struct command *const commands[] = {
-    &cmd_backup,  &cmd_list,  &cmd_show,   &cmd_restore, &cmd_fetch,  &cmd_verify,
-    &cmd_prune,   &cmd_pin,   &cmd_unpin,  &cmd_accept,  &cmd_delete, &cmd_copy,
-    &cmd_catalog, &cmd_sweep, &cmd_doctor, &cmd_status,  &cmd_config, &cmd_help,
+    &cmd_backup,  &cmd_list,    &cmd_show,   &cmd_restore, &cmd_fetch,  &cmd_verify,
+    &cmd_prune,   &cmd_pin,     &cmd_unpin,  &cmd_accept,  &cmd_delete, &cmd_copy,
+    &cmd_catalog, &cmd_sweep,   &cmd_doctor, &cmd_status,  &cmd_jobs,   &cmd_run,
+    &cmd_enable,  &cmd_disable, &cmd_cancel, &cmd_serve,   &cmd_config, &cmd_help,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
@@ -120,7 +121,8 @@ static int run_with_settings(struct cmd_context *ctx, struct err *err)
     if (settings_load(&settings, ctx->args, err) < 0)
         goto cleanup;
     log_setup(settings.log_level, settings.log_format);
-    if (cancel_install(err) < 0 || s3_global_init(err) < 0)
+    if ((!(ctx->command->flags & CMD_OWN_SIGNALS) && cancel_install(err) < 0) ||
+        s3_global_init(err) < 0)
         goto cleanup;
     status = ctx->command->run(ctx, err);
     s3_global_release();

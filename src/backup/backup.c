@@ -83,6 +83,8 @@ struct session *backup_begin(const struct backup_spec *spec,
     run.lock_name = name;
     run.command = command;
     run.recorded = true;
+    run.run = spec->run;
+    run.time_limit_ms = job->timeout_s * 1000;
     struct session *session = session_begin(&run, err);
     free(command);
     free(name);

@@ -31,6 +31,7 @@ struct backup_result {
 struct backup_spec {
     const char *job;  /* name of a job; SETTINGS_ADHOC for --source and --store */
     const char *name; /* of the artifacts; NULL: none */
+    int64_t run;      /* the pending run that this is; 0: one of its own */
     /* What became of one database, as soon as it is known; borrowed. May be NULL. */
     void (*done)(void *context, const struct backup_result *result);
     void *context;
@@ -43,7 +44,7 @@ struct backup_results {
 void backup_results_release(struct backup_results *results);
 
 /* The run of this job: its lock, which is held until session_end, and its record. Of `base`
- * settings, cancel, time limit and observer are used. ERR_BUSY, ERR_CONFIG. */
+ * settings, cancel and observer are used; the time limit is the job's `timeout`. ERR_BUSY, ERR_CONFIG. */
 struct session *backup_begin(const struct backup_spec *spec,
                              const struct session_spec *base, struct err *err) MUST_USE;
 /* Takes them all, one after the other. 0: every database was tried, see the results. -1:

@@ -35,12 +35,15 @@ static const struct level_row {
     [LOG_LEVEL_DEBUG] = {"debug", "pgkeep: debug: ", '7'},
 };
 
-/* level and format are set before threads start; lock guards the live line and the writing. */
+/* level and format are set before threads start; lock guards the live line, what is kept, and the
+ * writing. */
 static struct {
     enum log_level level;
     enum log_format format;
     pthread_mutex_t lock;
     char *live;
+    size_t keep; /* 0: nothing is kept */
+    struct text kept;
 } state = {.level = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 void log_setup(enum log_level level, enum log_format format)
@@ -57,6 +60,48 @@ bool log_enabled(enum log_level level)
 bool log_is_terminal(void)
 {
     return isatty(STDERR_FILENO) == 1;
+}
+
+/* ---- what is kept ---- */
+
+void log_keep(size_t size)
+{
+    pthread_mutex_lock(&state.lock);
+    text_release(&state.kept);
+    text_init(&state.kept, SIZE_MAX / 2);
+    state.keep = size;
+    pthread_mutex_unlock(&state.lock);
+}
+
+char *log_kept(void)
+{
+    pthread_mutex_lock(&state.lock);
+    char *kept = state.keep > 0 ? memory_strdup(state.kept.data) : NULL;
+    pthread_mutex_unlock(&state.lock);
+    return kept;
+}
+
+static void keep_line(enum log_level level, const char *message)
+{
+    char time[32];
+    pthread_mutex_lock(&state.lock);
+    if (state.keep > 0) {
+        text_addf(&state.kept, "%s %s: ", clock_rfc3339(time, clock_now()),
+                  levels[level].name);
+        text_add_printable(&state.kept, message, strlen(message));
+        text_add_char(&state.kept, '\n');
+    }
+    /* Half is dropped when there is twice as much, so that not each line moves all others; at
+     * the end of a line. */
+    if (state.keep > 0 && state.kept.length > 2 * state.keep) {
+        const char *from = state.kept.data + (state.kept.length - state.keep);
+        const char *line = strchr(from, '\n');
+        char *rest = memory_strdup(line != NULL ? line + 1 : from);
+        text_clear(&state.kept);
+        text_add(&state.kept, rest);
+        free(rest);
+    }
+    pthread_mutex_unlock(&state.lock);
 }
 
 /* ---- writing ---- */
@@ -144,6 +189,7 @@ static void write_message(enum log_level level, const char *format, va_list argu
         return;
     if (vsnprintf(message, sizeof message, format, arguments) < 0)
         return;
+    keep_line(level, message);
     if (state.format == LOG_FORMAT_JSON) {
         write_json(level, NULL, message);
         return;
@@ -203,6 +249,7 @@ void log_debug(const char *format, ...)
 
 void log_err(const struct err *err)
 {
+    keep_line(LOG_LEVEL_ERROR, err->text);
     if (state.format == LOG_FORMAT_JSON) {
         write_json(LOG_LEVEL_ERROR, err_kind_name(err->kind), err->text);
         return;

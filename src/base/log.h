@@ -18,6 +18,10 @@ void log_error(const char *format, ...) PRINTF(1, 2);
 void log_warning(const char *format, ...) PRINTF(1, 2);
 void log_info(const char *format, ...) PRINTF(1, 2);
 void log_debug(const char *format, ...) PRINTF(1, 2);
+/* From now on remembers what is said, of which at least the last `size` bytes; 0 forgets. For the
+ * record of a run: "2026-11-21T02:00:00Z warning: TEXT" by line, whatever the format. */
+void log_keep(size_t size);
+char *log_kept(void) MUST_USE; /* heap; NULL: nothing is remembered */
 /* "pgkeep: TEXT" and, on its own line, the hint. As JSON: {"time","level","kind","message",
  * "hint"}, the last only when there is one. */
 void log_err(const struct err *err);

@@ -67,6 +67,7 @@ struct launch {
     int report[2]; /* the errno of a failed exec; closed by a good one */
     int null_fd;
     pid_t parent;
+    bool survives;
 };
 
 char *process_find(const char *name)
@@ -106,9 +107,9 @@ static void run_child(const struct launch *launch)
     assert(launch->path != NULL);
     /* Should we die, it gets the signal that ends it, too. We may have died before prctl: then
      * that signal never comes. */
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+    if (!launch->survives && prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         fail_child(launch);
-    if (getppid() != launch->parent)
+    if (!launch->survives && getppid() != launch->parent)
         _exit(127);
     /* A session of its own: what the terminal sends to all in front of it (^C, a lost line) comes
      * to us, who ended it ourselves or were told to ignore it; and it cannot stop to ask the
@@ -286,6 +287,7 @@ static int prepare(struct process *process, const struct process_spec *spec,
     /* Asked here: in the child getppid would name whoever has adopted it by then. */
     launch->argv = spec->argv;
     launch->parent = getpid();
+    launch->survives = spec->survives;
     launch->given[0] = spec->stdin_fd;
     launch->given[1] = spec->stdout_fd;
 

@@ -1,6 +1,6 @@
 /*
- * A run is written twice: when it begins, with its owner, and when it ends. What is between
- * the two of a process that was killed is told by its artifacts and copies, not here.
+ * A run is written when it is asked for, when it begins, with its owner, and when it ends. What
+ * is between of a process that was killed is told by its artifacts and copies, not here.
  */
 #include "catalog/runs.h"
 
@@ -8,16 +8,46 @@
 #include "base/memory.h"
 #include "catalog/db/record.h"
 
-/* Only read by this table: both writes are statements of their own. */
+static const char *const state_names[CATALOG_RUN_STATES] = {
+    [CATALOG_RUN_PENDING] = "pending",     [CATALOG_RUN_RUNNING] = "running",
+    [CATALOG_RUN_COMPLETE] = "complete",   [CATALOG_RUN_FAILED] = "failed",
+    [CATALOG_RUN_CANCELLED] = "cancelled",
+};
+static const char *const cause_names[CATALOG_RUN_CAUSES] = {
+    [CATALOG_RUN_BY_CLI] = "cli",
+    [CATALOG_RUN_BY_SCHEDULE] = "schedule",
+    [CATALOG_RUN_BY_RETRY] = "retry",
+    [CATALOG_RUN_BY_API] = "api",
+};
+
+const char *catalog_run_state_name(enum catalog_run_state state)
+{
+    return state_names[state];
+}
+
+const char *catalog_run_cause_name(enum catalog_run_cause cause)
+{
+    return cause_names[cause];
+}
+
+/* Only read by this table: each write is a statement of its own. */
+#define AT(field) offsetof(struct catalog_run, field)
 static const struct record_column columns[] = {
-    {"id", RECORD_INT, 0, offsetof(struct catalog_run, id), 0, NULL},
-    {"kind", RECORD_TEXT, 0, offsetof(struct catalog_run, kind), 0, NULL},
-    {"job", RECORD_TEXT, 0, offsetof(struct catalog_run, job), 0, NULL},
-    {"started", RECORD_INT, 0, offsetof(struct catalog_run, started), 0, NULL},
-    {"ended", RECORD_INT, 0, offsetof(struct catalog_run, ended), 0, NULL},
-    {"owner", RECORD_TEXT, 0, offsetof(struct catalog_run, owner), 0, NULL},
-    {"exit_status", RECORD_INT, 0, offsetof(struct catalog_run, exit_status), 0, NULL},
-    {"message", RECORD_TEXT, 0, offsetof(struct catalog_run, message), 0, NULL},
+    {"id", RECORD_INT, 0, AT(id), 0, NULL},
+    {"kind", RECORD_TEXT, 0, AT(kind), 0, NULL},
+    {"job", RECORD_TEXT, 0, AT(job), 0, NULL},
+    {"state", RECORD_WORD, 0, AT(state), CATALOG_RUN_STATES, state_names},
+    {"cause", RECORD_WORD, 0, AT(cause), CATALOG_RUN_CAUSES, cause_names},
+    {"requested", RECORD_INT, 0, AT(requested), 0, NULL},
+    {"due", RECORD_INT, 0, AT(due), 0, NULL},
+    {"retry", RECORD_INT, 0, AT(retry), 0, NULL},
+    {"started", RECORD_INT, 0, AT(started), 0, NULL},
+    {"ended", RECORD_INT, 0, AT(ended), 0, NULL},
+    {"owner", RECORD_TEXT, 0, AT(owner), 0, NULL},
+    {"exit_status", RECORD_INT, 0, AT(exit_status), 0, NULL},
+    {"message", RECORD_TEXT, 0, AT(message), 0, NULL},
+    {"cancel", RECORD_INT, 0, AT(cancel), 0, NULL},
+    {"CASE WHEN ?5 THEN log END", RECORD_TEXT, 0, AT(log), 0, NULL},
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 
@@ -29,6 +59,8 @@ void catalog_runs_release(struct catalog_runs *runs)
     *runs = (struct catalog_runs){0};
 }
 
+/* ---- begin and end ---- */
+
 int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job,
                       int64_t *id, struct err *err)
 {
@@ -37,10 +69,11 @@ int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job
     if (sql_begin_owned(catalog, owner, err) < 0)
         return -1;
     /* An exit status of -1 is none yet; ended 0: it has not. */
-    sql_prepare(&sql, catalog,
-                "INSERT INTO runs (kind, job, started, ended, owner, exit_status)"
-                " VALUES (?, ?, ?, 0, ?, -1)",
-                err);
+    sql_prepare(
+        &sql, catalog,
+        "INSERT INTO runs (kind, job, state, cause, requested, started, ended, owner,"
+        " exit_status) VALUES (?1, ?2, 'running', 'cli', ?3, ?3, 0, ?4, -1)",
+        err);
     sql_bind_text(&sql, kind);
     sql_bind_text(&sql, job);
     sql_bind_int(&sql, clock_now());
@@ -50,40 +83,212 @@ int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job
     return sql_finish(catalog, result, err);
 }
 
-int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
-                    const char *message, struct err *err)
+int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
+                        int64_t *id, struct err *err)
 {
     struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    sql_prepare(
+        &sql, catalog,
+        "INSERT INTO runs (kind, job, state, cause, requested, due, retry, started,"
+        " ended, owner, exit_status) VALUES (?, ?, 'pending', ?, ?, ?, ?, 0, 0, '', -1)",
+        err);
+    sql_bind_text(&sql, wish->kind);
+    sql_bind_text(&sql, wish->job);
+    sql_bind_text(&sql, cause_names[wish->cause]);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, wish->due);
+    sql_bind_int(&sql, wish->retry);
+    int result = sql_run(&sql, NULL);
+    *id = sqlite3_last_insert_rowid(catalog->db);
+    return sql_finish(catalog, result, err);
+}
+
+/* What state is it in? ERR_NOT_FOUND. */
+static int read_state(struct catalog *catalog, int64_t id, enum catalog_run_state *state,
+                      struct err *err)
+{
+    struct sql sql;
+    char word[16] = "";
+    sql_prepare(&sql, catalog, "SELECT state FROM runs WHERE id = ?", err);
+    sql_bind_int(&sql, id);
+    if (sql_row(&sql))
+        sql_chars(&sql, word, sizeof word);
+    if (sql_end(&sql) < 0)
+        return -1;
+    for (unsigned i = 0; i < CATALOG_RUN_STATES; i++) {
+        if (strcmp(word, state_names[i]) == 0) {
+            *state = (enum catalog_run_state)i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_NOT_FOUND, "there is no run %lld", (long long)id);
+}
+
+int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err)
+{
+    struct sql sql;
+    char owner[OWNER_SIZE];
     int64_t changed = 0;
+    enum catalog_run_state state = CATALOG_RUN_PENDING;
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
+    sql_prepare(&sql, catalog,
+                "UPDATE runs SET state = 'running', started = ?, owner = ?"
+                " WHERE id = ? AND state = 'pending'",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_text(&sql, owner);
+    sql_bind_int(&sql, id);
+    int result = sql_run(&sql, &changed);
+    /* Somebody was faster, with the run or with its end. */
+    if (result == 0 && changed == 0) {
+        result = -1;
+        if (read_state(catalog, id, &state, err) == 0)
+            err_set(err, state == CATALOG_RUN_CANCELLED ? ERR_CANCELLED : ERR_UNSAFE,
+                    "run %lld is %s already", (long long)id, state_names[state]);
+    }
+    return sql_finish(catalog, result, err);
+}
+
+/* *changed: whether it was without an end. */
+static int write_end(struct catalog *catalog, int64_t id, int exit_status,
+                     const char *message, int64_t *changed, struct err *err)
+{
+    struct sql sql;
+    enum catalog_run_state state = exit_status == 0 ? CATALOG_RUN_COMPLETE
+                                   : exit_status == 130 || exit_status == 143
+                                       ? CATALOG_RUN_CANCELLED
+                                       : CATALOG_RUN_FAILED;
     /* Never before its start, also when the clock was set back meanwhile. */
-    sql_begin_change(&sql, catalog,
-                     "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?"
-                     " WHERE id = ? AND ended = 0",
-                     err);
+    sql_prepare(
+        &sql, catalog,
+        "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?, state = ?"
+        " WHERE id = ? AND ended = 0",
+        err);
     sql_bind_int(&sql, clock_now());
     sql_bind_int(&sql, exit_status);
     sql_bind_text(&sql, message);
+    sql_bind_text(&sql, state_names[state]);
     sql_bind_int(&sql, id);
-    /* Once: the first end is what became of it, and was told to whoever watched. */
-    int result = sql_run(&sql, &changed);
+    return sql_run(&sql, changed);
+}
+
+int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
+                    const char *message, struct err *err)
+{
+    int64_t changed = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    int result = write_end(catalog, id, exit_status, message, &changed, err);
     if (result == 0 && changed == 0)
         result = err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
-    return sql_end_change(&sql, result);
+    return sql_finish(catalog, result, err);
 }
+
+int catalog_run_settle(struct catalog *catalog, int64_t id, int exit_status,
+                       const char *message, struct err *err)
+{
+    int64_t changed = 0;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    return sql_finish(catalog, write_end(catalog, id, exit_status, message, &changed, err),
+                      err);
+}
+
+int catalog_run_set_log(struct catalog *catalog, int64_t id, const char *log,
+                        struct err *err)
+{
+    struct sql sql;
+    size_t length = strlen(log);
+    sql_begin_change(&sql, catalog, "UPDATE runs SET log = ? WHERE id = ?", err);
+    sql_bind_text(&sql, length > CATALOG_LOG_MAX ? log + (length - CATALOG_LOG_MAX) : log);
+    sql_bind_int(&sql, id);
+    return sql_end_change(&sql, sql_run(&sql, NULL));
+}
+
+/* ---- cancel ---- */
+
+int catalog_run_cancel(struct catalog *catalog, int64_t id, enum catalog_run_state *state,
+                       struct err *err)
+{
+    struct sql sql;
+    if (sql_begin(catalog, err) < 0)
+        return -1;
+    /* One that nobody has begun ends here and now; whoever wanted to begin it finds that. */
+    sql_prepare(&sql, catalog,
+                "UPDATE runs SET state = 'cancelled', ended = ?, exit_status = 143,"
+                " message = 'cancelled before it began' WHERE id = ? AND state = 'pending'",
+                err);
+    sql_bind_int(&sql, clock_now());
+    sql_bind_int(&sql, id);
+    int result = sql_run(&sql, NULL);
+    if (result == 0) {
+        sql_prepare(&sql, catalog,
+                    "UPDATE runs SET cancel = ? WHERE id = ? AND state = 'running'"
+                    " AND cancel = 0",
+                    err);
+        sql_bind_int(&sql, clock_now());
+        sql_bind_int(&sql, id);
+        result = sql_run(&sql, NULL);
+    }
+    if (result == 0)
+        result = read_state(catalog, id, state, err);
+    return sql_finish(catalog, result, err);
+}
+
+int catalog_run_cancel_asked(struct catalog *catalog, int64_t id, bool *asked,
+                             struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "SELECT cancel FROM runs WHERE id = ?", err);
+    sql_bind_int(&sql, id);
+    *asked = sql_row(&sql) && sql_int(&sql) != 0;
+    return sql_end(&sql);
+}
+
+int catalog_run_of_artifact(struct catalog *catalog, const char *artifact, int64_t *id,
+                            struct err *err)
+{
+    struct sql sql;
+    /* One process has one run at a time. */
+    sql_prepare(&sql, catalog,
+                "SELECT runs.id FROM artifacts JOIN runs ON runs.owner = artifacts.owner"
+                " WHERE artifacts.id = ? AND artifacts.status = 'running'"
+                " AND runs.state = 'running' ORDER BY runs.id DESC",
+                err);
+    sql_bind_text(&sql, artifact);
+    *id = sql_row(&sql) ? sql_int(&sql) : 0;
+    return sql_end(&sql);
+}
+
+/* ---- lists ---- */
 
 int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,
                       struct catalog_runs *out, struct err *err)
 {
     struct sql sql;
-    sql_prepare(&sql, catalog,
-                "SELECT id, kind, job, started, ended, owner, exit_status, message"
-                " FROM runs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR job = ?2)"
-                /* by id, not by time: a clock that went back does not hide the last run */
-                " ORDER BY id DESC LIMIT ?3",
-                err);
-    /* A condition whose value is NULL is true for all rows: one text for every filter. */
+    struct text question;
+    unsigned all_but_pending =
+        CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1 - CATALOG_RUN_BIT(CATALOG_RUN_PENDING);
+    text_init(&question, 1 << 16);
+    /* A condition whose value is NULL or 0 is true for all rows: one text for every filter. */
+    text_add(&question, "SELECT ");
+    record_add_columns(&question, &record, "");
+    text_add(&question,
+             " FROM runs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR job = ?2)"
+             " AND (?3 = 0 OR id = ?3)"
+             " AND (?4 >> CASE state WHEN 'pending' THEN 0 WHEN 'running' THEN 1"
+             " WHEN 'complete' THEN 2 WHEN 'failed' THEN 3 ELSE 4 END) & 1"
+             /* by id, not by time: a clock that went back does not hide the last run */
+             " ORDER BY id DESC LIMIT ?6");
+    sql_prepare(&sql, catalog, question.data, err);
     sql_bind_text(&sql, filter->kind);
     sql_bind_text(&sql, filter->job);
+    sql_bind_int(&sql, filter->id);
+    sql_bind_int(&sql, filter->states != 0 ? filter->states : all_but_pending);
+    sql_bind_int(&sql, filter->with_log);
     sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
@@ -92,6 +297,27 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
         record_read(&sql, &record, run);
         /* One without an end whose owner is dead was killed. */
         run->owner_state = run->ended == 0 ? owner_text_state(run->owner) : OWNER_DEAD;
+    }
+    text_release(&question);
+    return sql_end(&sql);
+}
+
+int catalog_runs_count(struct catalog *catalog, const char *job,
+                       struct catalog_run_counts *out, struct err *err)
+{
+    struct sql sql;
+    *out = (struct catalog_run_counts){0};
+    sql_prepare(&sql, catalog,
+                "SELECT count(*), coalesce(sum(state = 'complete'), 0),"
+                " coalesce(sum(state = 'failed'), 0), coalesce(sum(state = 'cancelled'), 0)"
+                " FROM runs WHERE job = ? AND kind = 'backup' AND ended > 0",
+                err);
+    sql_bind_text(&sql, job);
+    if (sql_row(&sql)) {
+        out->total = sql_int(&sql);
+        out->complete = sql_int(&sql);
+        out->failed = sql_int(&sql);
+        out->cancelled = sql_int(&sql);
     }
     return sql_end(&sql);
 }

@@ -22,7 +22,8 @@
 #include "session/session.h"
 
 enum cmd_flag {
-    CMD_NO_SETTINGS = 1 /* runs without a configuration: settings is NULL */
+    CMD_NO_SETTINGS = 1, /* runs without a configuration: settings is NULL */
+    CMD_OWN_SIGNALS = 2  /* takes SIGINT, SIGTERM and SIGHUP itself */
 };
 
 struct command;
@@ -103,6 +104,12 @@ extern const struct command cmd_catalog;
 extern const struct command cmd_sweep;
 extern const struct command cmd_doctor;
 extern const struct command cmd_status;
+extern const struct command cmd_jobs;
+extern const struct command cmd_run;
+extern const struct command cmd_enable;
+extern const struct command cmd_disable;
+extern const struct command cmd_cancel;
+extern const struct command cmd_serve;
 extern const struct command cmd_config;
 extern const struct command cmd_help;
 

@@ -43,6 +43,7 @@ enum option_type {
     OPTION_SPAN,      /* exact duration, w d h min s (int64_t seconds) */
     OPTION_PERIOD,    /* duration that may hold y and mo (char *, as written) */
     OPTION_TIME,      /* as clock_read takes it (char *, as written) */
+    OPTION_SCHEDULE,  /* a line of crontab, schedule/cron.h (char *) */
     OPTION_ZONE,      /* IANA time zone that exists on this machine (char *) */
     OPTION_CODEC,     /* compression (struct codec_choice) */
     OPTION_CONNINFO,  /* libpq connection string or URI (struct secret) */

@@ -49,6 +49,22 @@ const struct option option_table[] = {
              "object per second on stderr",
      .example = "none"},
 
+    {OPTION_TOP, OPTION_TEXT, "include_dir", NULL, offsetof(struct settings, include_dir),
+     .help =
+         "folder of more files, NAME.conf, that hold sources, stores, policies and jobs; "
+         "relative to this file",
+     .example = "conf.d"},
+    {OPTION_TOP, OPTION_BOOL, "editable", "false", offsetof(struct settings, editable),
+     .help = "pgkeep may write the files of include_dir (enable, disable)",
+     .example = "true"},
+    {OPTION_TOP, OPTION_INT, "max_concurrent", "2",
+     offsetof(struct settings, max_concurrent), .min = 1, .max = 64,
+     .help = "most jobs that `serve` and `run` let run at once", .example = "4"},
+    {OPTION_TOP, OPTION_SPAN, "stop_grace", "1min", offsetof(struct settings, stop_grace_s),
+     .max = DAY,
+     .help = "how long `serve` lets runs go on after SIGTERM before it cancels them",
+     .example = "10min"},
+
     /* ---- sources: what libpq and pg_dump are told ----
      * Nothing here has a second way to say the same, so that what libpq knows (PG*, service
      * files, ~/.pgpass) stays libpq's. Filters are pg_dump's own patterns, passed on. */
@@ -345,6 +361,7 @@ const struct option option_table[] = {
      .commands = "backup", .value = "KEY=VALUE",
      .help = "kept with every artifact; those of --tag are added",
      .example = "team=shop|env=prod"},
+#include "config/option_schedule.inc"
 
     /* ---- command line only: global ---- */
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "config", .commands = "*",

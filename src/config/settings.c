@@ -8,6 +8,7 @@
 #include "config/adhoc.h"
 #include "config/config_env.h"
 #include "config/config_file.h"
+#include "config/include.h"
 #include "config/section.h"
 #include "config/settings_check.h"
 #include "config/store_settings.h"
@@ -108,18 +109,26 @@ static int gather(struct settings *settings, const struct config_args *args,
     int result = -1;
     layer_init(&upper);
 
-    /* The file; ad-hoc sections count as the file's. */
+    /* The environment first of all: it may name the folder of more files. */
+    if (config_env_read(&upper, err) < 0)
+        goto cleanup;
+    /* The files; ad-hoc sections count as the main file's. */
     settings->config_file = config_file_locate(config_args_text(args, "config"));
     if (settings->config_file && config_file_read(settings->config_file, merged, err) < 0)
+        goto cleanup;
+    const struct option *include_dir = option_find(OPTION_TOP, "include_dir");
+    const struct layer_value *more = layer_find(&upper, include_dir, NULL);
+    if (more == NULL)
+        more = layer_find(merged, include_dir, NULL);
+    if (more != NULL &&
+        include_read(settings->config_file, more->items.items[0], merged, err) < 0)
         goto cleanup;
     settings->adhoc = adhoc_is_asked(args);
     if (settings->adhoc &&
         (adhoc_check(args, err) < 0 || adhoc_read(args, merged, err) < 0))
         goto cleanup;
 
-    /* Environment, then arguments, which know by now which sections there are. */
-    if (config_env_read(&upper, err) < 0)
-        goto cleanup;
+    /* Over the environment the arguments, which know by now which sections there are. */
     spread_arguments(args, merged, &upper);
     if (read_short_forms(args, &upper, err) < 0)
         goto cleanup;

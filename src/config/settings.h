@@ -71,6 +71,9 @@ struct policy_settings {
 /* What a suspect backup does to the exit status. */
 enum anomaly_action { ANOMALY_WARN, ANOMALY_FAIL };
 
+/* What becomes of times at which nobody was there (schedule/due.h). */
+enum catch_up { CATCH_UP_ONCE, CATCH_UP_SKIP };
+
 struct job_settings {
     char *name;
     char *source;          /* name of a source */
@@ -89,6 +92,14 @@ struct job_settings {
     enum anomaly_action anomaly;
     char *description;
     struct strlist tags; /* KEY=VALUE */
+    char *schedule;      /* NULL: none */
+    int64_t every_s;     /* 0: none; never both */
+    char *timezone;      /* of the schedule */
+    bool enabled;
+    int64_t jitter_s;
+    enum catch_up catch_up;
+    int64_t timeout_s;                  /* 0: none */
+    int64_t run_retries, retry_delay_s; /* of a scheduled run that failed */
 };
 
 /* One effective value as a reader may see it (secrets hidden), for `config`. */
@@ -105,6 +116,9 @@ struct settings {
     char *catalog;        /* path */
     char *pg_bin_dir;     /* NULL: search */
     uint64_t part_budget; /* bytes of part buffers; 128 MiB */
+    char *include_dir;    /* as written; NULL: none */
+    bool editable;        /* its files may be written by us */
+    int64_t max_concurrent, stop_grace_s;
     enum log_level log_level;
     enum log_format log_format;
     bool json, quiet;

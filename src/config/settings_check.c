@@ -295,6 +295,10 @@ static int check_job(const struct layer *layer, const char *name, struct err *er
     if (check_name(&subject, "source", source->items.items[0], OPTION_SOURCE) < 0 ||
         check_stores(&subject) < 0)
         return -1;
+    /* Two answers to when it runs. */
+    static const struct rule rules[] = {{"schedule", "every", false}};
+    if (check_rules(&subject, rules, 1) < 0)
+        return -1;
     /* Without one the policy "default" is meant, if there is such. */
     const struct layer_value *policy = value_of(&subject, "retention");
     if (policy &&

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "postgres/conninfo.h"
+#include "schedule/cron.h"
 #include "stream/codec/codec.h"
 
 #include <assert.h>
@@ -185,6 +186,9 @@ static bool fits_zone(const struct option *option, const char *text, struct err 
 static bool fits_reader(const struct option *option, const char *text, struct err *err)
 {
     struct codec_choice codec;
+    struct cron cron;
+    if (option->type == OPTION_SCHEDULE)
+        return cron_parse(text, &cron, err) == 0;
     return option->type == OPTION_CODEC ? codec_parse(text, &codec, err) == 0
                                         : conninfo_check(text, err) == 0;
 }
@@ -256,6 +260,7 @@ static const struct type {
                        FORM_TEXT},
     [OPTION_TIME] = {"a time as 2026-11-21, \"2026-11-21 02:00\" or 36h", "TIME",
                      fits_parser, FORM_TEXT},
+    [OPTION_SCHEDULE] = {"a schedule", "SCHEDULE", fits_reader, FORM_TEXT},
     [OPTION_ZONE] = {"a time zone as Europe/Berlin or UTC", "ZONE", fits_zone, FORM_TEXT},
     [OPTION_CODEC] = {"a compression", "CODEC[:LEVEL]", fits_reader, FORM_CODEC},
     [OPTION_CONNINFO] = {"a connection string", "CONNINFO", fits_reader, FORM_SECRET},

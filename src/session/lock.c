@@ -32,7 +32,7 @@ static char *lock_path(const struct lock_spec *spec)
         text_add(&path, ".job-");
         keys_add_name(&path, spec->name);
     }
-    text_add(&path, ".lock");
+    text_add(&path, spec->kind == LOCK_SERVE ? ".serve.lock" : ".lock");
     char *whole = text_take(&path);
     text_release(&path);
     return whole;
@@ -71,6 +71,8 @@ static int busy(int fd, const struct lock_spec *spec, struct err *err)
     }
     if (spec->kind == LOCK_JOB)
         return err_context(err, "job \"%s\" is being backed up already", spec->name);
+    if (spec->kind == LOCK_SERVE)
+        return err_context(err, "`pgkeep serve` of %s runs already", spec->catalog);
     return err_context(err, "another command removes backups of %s", spec->catalog);
 }
 

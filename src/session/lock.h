@@ -1,7 +1,8 @@
 /*
- * lock - who may run: one backup per job; one prune, delete, sweep or rebuild per catalog.
+ * lock - who may run: one backup per job; one prune, delete, sweep or rebuild per catalog; one
+ * `serve` per catalog.
  *
- * Lock files lie beside the catalog, CATALOG.job-NAME.lock and CATALOG.lock, and stay
+ * Lock files lie beside the catalog, CATALOG.job-NAME.lock, CATALOG.serve.lock and CATALOG.lock, and stay
  * there: removing them would let two processes lock two files of one name. flock(2) holds
  * it, so the kernel releases it when the process ends, however it ends; children do not
  * inherit it over exec. Inside stands who holds it, for the message of whoever comes
@@ -20,6 +21,7 @@ struct lock;
 
 enum lock_kind {
     LOCK_JOB,    /* taking a backup of this job */
+    LOCK_SERVE,  /* running what is due */
     LOCK_REMOVAL /* prune, delete, sweep; a rebuild holds it and every LOCK_JOB */
 };
 

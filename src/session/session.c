@@ -39,6 +39,8 @@ static int take_locks(struct session *session, struct err *err)
         /* What no job stands behind, an ad hoc backup, brings a name of its own. */
         return take_lock(session, LOCK_JOB, spec->lock_name ? spec->lock_name : spec->job,
                          err);
+    case SESSION_LOCK_SERVE:
+        return take_lock(session, LOCK_SERVE, NULL, err);
     case SESSION_LOCK_REMOVAL:
     case SESSION_LOCK_ALL:
         break;
@@ -57,6 +59,29 @@ static int take_locks(struct session *session, struct err *err)
 }
 
 /* ---- begin ---- */
+
+/* A row of its own, or the one that somebody asked for it by; and from then on it is heard who
+ * wants it to end. What is said meanwhile belongs to it. */
+static int begin_record(struct session *session, struct err *err)
+{
+    const struct session_spec *spec = &session->spec;
+    int begun = spec->run != 0 ? catalog_run_start(session->catalog, spec->run, err)
+                               : catalog_run_begin(session->catalog, spec->kind, spec->job,
+                                                   &session->run, err);
+    if (begun < 0)
+        return -1;
+    if (spec->run != 0)
+        session->run = spec->run;
+    log_keep(CATALOG_LOG_MAX);
+    session->watch = session_watch_start(session, err);
+    if (session->watch != NULL)
+        return 0;
+    /* Without a thread nobody could end it; it has begun, so it has to end here. */
+    struct err ignored = {0};
+    if (catalog_run_settle(session->catalog, session->run, 1, err->text, &ignored) < 0)
+        log_warning("%s", ignored.text);
+    return -1;
+}
 
 int session_open_catalog(struct session *session, enum session_catalog mode, bool recorded,
                          struct err *err)
@@ -84,14 +109,12 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
     /* A wait for another writer ends with this run, and not with the process alone. */
     catalog_set_cancel(session->catalog, session->cancel);
     session->spec.catalog = mode;
-    if (!recorded)
-        return 0;
-    return catalog_run_begin(session->catalog, session->spec.kind, session->spec.job,
-                             &session->run, err);
+    return recorded ? begin_record(session, err) : 0;
 }
 
 static void release(struct session *session)
 {
+    session_watch_stop(session->watch);
     /* Stores before the catalog and the node: their clients still ask both. */
     session_stores_release(session);
     catalog_close(session->catalog);
@@ -124,8 +147,7 @@ struct session *session_begin(const struct session_spec *spec, struct err *err)
 
     /* The record only now: who found the lock held did not run. */
     if (begun && spec->recorded)
-        begun = catalog_run_begin(session->catalog, spec->kind, spec->job, &session->run,
-                                  err) == 0;
+        begun = begin_record(session, err) == 0;
     /* Nobody is told of it: a run that did not begin has no end either. */
     if (!begun) {
         release(session);
@@ -152,6 +174,12 @@ int session_end(struct session *session, enum outcome outcome, const struct err 
      * does not change what became of the run. */
     if (session->run != 0) {
         struct err trouble = {0};
+        char *log = log_kept();
+        if (log != NULL &&
+            catalog_run_set_log(session->catalog, session->run, log, &trouble) < 0)
+            log_warning("%s", trouble.text);
+        log_keep(0);
+        free(log);
         if (catalog_run_end(session->catalog, session->run, status,
                             told != NULL ? told->text : session->summary, &trouble) < 0)
             log_warning("%s", trouble.text);

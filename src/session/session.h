@@ -26,6 +26,8 @@
 #include "session/exit_status.h"
 #include "session/observer.h"
 
+#define SESSION_WATCH_MS 500
+
 /* How long a store that could not be opened is taken for away before it is asked again. */
 #define SESSION_AWAY_MS 60000
 
@@ -41,6 +43,7 @@ enum session_lock {
     SESSION_NO_LOCK,
     SESSION_LOCK_JOB,     /* taking a backup of it */
     SESSION_LOCK_REMOVAL, /* prune, delete, sweep: one per catalog */
+    SESSION_LOCK_SERVE,   /* one `serve` per catalog */
     SESSION_LOCK_ALL      /* removal and every job of the settings: a rebuild */
 };
 
@@ -53,6 +56,7 @@ struct session_spec {
     const char *lock_name; /* SESSION_LOCK_JOB: the job, or what stands for it; NULL: job */
     const char *command; /* for whoever finds the lock held: "backup nightly"; NULL: kind */
     bool recorded;       /* the run stands in `runs` */
+    int64_t run; /* the pending row that this run answers; 0: it gets one of its own */
     struct cancel *cancel; /* parent of its node; NULL: the root */
     int64_t time_limit_ms; /* 0: none */
     const struct observer
@@ -62,7 +66,8 @@ struct session_spec {
 struct session;
 
 /* Catalog, lock, record, in this order: a run that may not begin leaves no trace. ERR_BUSY
- * names the holder. */
+ * names the holder. Somebody who asks for the end of a recorded run (catalog_run_cancel) is heard
+ * within SESSION_WATCH_MS: its node is tripped, for CANCEL_ASKED. */
 struct session *session_begin(const struct session_spec *spec, struct err *err) MUST_USE;
 /* Writes the record, closes all, and returns the exit status. why: what a failure was, or the
  * first of what went wrong; NULL, or of no kind: nothing did. */

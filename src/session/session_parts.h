@@ -3,6 +3,7 @@
  *
  *     session.c         begin and end
  *     session_stores.c  the stores, and the names that somebody typed
+ *     session_watch.c   does anybody ask for the end of the run?
  */
 #ifndef PGKEEP_SESSION_SESSION_PARTS_H
 #define PGKEEP_SESSION_SESSION_PARTS_H
@@ -29,6 +30,7 @@ struct session {
     struct lock **locks;
     size_t lock_count, lock_capacity;
     int64_t run;
+    struct session_watch *watch; /* NULL: not recorded */
     char *summary;
     struct repository_list skipped; /* failures only; of the session's thread */
 
@@ -39,6 +41,10 @@ struct session {
     struct session_entry *entries;
     size_t entry_count, entry_capacity;
 };
+
+struct session_watch *session_watch_start(struct session *session,
+                                          struct err *err) MUST_USE;
+void session_watch_stop(struct session_watch *watch); /* NULL-safe; waits for its thread */
 
 void session_stores_init(struct session *session);
 void session_stores_release(struct session *session); /* closes them */

@@ -156,6 +156,30 @@ static const char *const version_3[] = {
     " PRIMARY KEY (run, database, type)) STRICT, WITHOUT ROWID;\n",
     NULL};
 
+/* Version 4. Runs are asked for before they begin, by whom and for which time; somebody else may
+ * ask for their end; what they said at last is kept. And up to when the times of a job's schedule
+ * are dealt with (schedule/due.h). */
+static const char *const version_4[] = {
+    "ALTER TABLE runs ADD COLUMN state TEXT NOT NULL DEFAULT 'running' CHECK (state IN"
+    " ('pending', 'running', 'complete', 'failed', 'cancelled'));\n"
+    "ALTER TABLE runs ADD COLUMN cause TEXT NOT NULL DEFAULT 'cli' CHECK (cause IN"
+    " ('cli', 'schedule', 'retry', 'api'));\n"
+    "ALTER TABLE runs ADD COLUMN requested INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE runs ADD COLUMN due INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE runs ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE runs ADD COLUMN cancel INTEGER NOT NULL DEFAULT 0;\n" /* when; 0: not asked */
+    "ALTER TABLE runs ADD COLUMN log TEXT;\n"
+    /* What was written before is of the command line; its end says how it went. */
+    "UPDATE runs SET requested = started, state = CASE WHEN ended = 0 THEN 'running'"
+    " WHEN exit_status = 0 THEN 'complete' WHEN exit_status IN (130, 143) THEN 'cancelled'"
+    " ELSE 'failed' END;\n"
+    "CREATE INDEX runs_by_job ON runs (job, id);\n"
+    "CREATE INDEX runs_open ON runs (state) WHERE state IN ('pending', 'running');\n",
+    "CREATE TABLE schedules ("
+    " job TEXT PRIMARY KEY NOT NULL, rule TEXT NOT NULL, handled INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -193,6 +217,7 @@ static const struct migration {
     {version_1, true, NULL},
     {version_2, false, fill_version_2},
     {version_3, false, NULL},
+    {version_4, false, NULL},
 };
 
 /* The version this program writes. */

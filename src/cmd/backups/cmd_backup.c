@@ -135,6 +135,7 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
     struct session_spec base = {.settings = b->ctx->settings, .observer = &observer};
     struct backup_spec spec = {.job = name,
                                .name = config_args_text(b->ctx->args, "name"),
+                               .run = config_args_number(b->ctx->args, "run", 0),
                                .done = on_done,
                                .context = b};
     struct backup_results results = {0};

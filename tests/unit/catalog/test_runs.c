@@ -45,11 +45,11 @@ START_TEST(runs_are_listed_newest_first_and_filtered)
     static const struct row {
         struct catalog_run_filter filter;
         size_t count;
-    } rows[] = {{{NULL, NULL, 0}, 3},
-                {{"backup", NULL, 0}, 2},
-                {{NULL, "a", 0}, 1},
-                {{"prune", "a", 0}, 0},
-                {{NULL, NULL, 2}, 2}};
+    } rows[] = {{{.limit = 0}, 3},
+                {{.kind = "backup"}, 2},
+                {{.job = "a"}, 1},
+                {{.kind = "prune", .job = "a"}, 0},
+                {{.limit = 2}, 2}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct catalog_runs runs = {0};
         OK(catalog_runs_list(here.catalog, &rows[i].filter, &runs, &here.err));
@@ -98,6 +98,129 @@ START_TEST(the_highest_time_only_grows_until_the_user_resets_it)
 }
 END_TEST
 
+/* ---- asked for, begun, cancelled ---- */
+
+static int64_t request(const char *job)
+{
+    struct catalog_run wish = {
+        .job = NULL, .cause = CATALOG_RUN_BY_RETRY, .due = 77, .retry = 2};
+    char kind[] = "backup", name[16];
+    int64_t id = 0;
+    (void)snprintf(name, sizeof name, "%s", job);
+    wish.kind = kind;
+    wish.job = name;
+    OK(catalog_run_request(here.catalog, &wish, &id, &here.err));
+    return id;
+}
+
+static struct catalog_run *only(int64_t id, unsigned states)
+{
+    static struct catalog_runs runs;
+    const struct catalog_run_filter filter = {.id = id, .states = states, .with_log = true};
+    catalog_runs_release(&runs);
+    OK(catalog_runs_list(here.catalog, &filter, &runs, &here.err));
+    return runs.count == 1 ? &runs.items[0] : NULL;
+}
+#define ANY (CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1)
+
+START_TEST(a_run_that_was_asked_for_is_begun_by_one_process)
+{
+    int64_t id = request("nightly");
+    ck_assert_ptr_null(only(id, 0)); /* lists of what was done do not have it yet */
+    struct catalog_run *run = only(id, ANY);
+    ck_assert_int_eq(run->state, CATALOG_RUN_PENDING);
+    ck_assert_int_eq(run->cause, CATALOG_RUN_BY_RETRY);
+    ck_assert_int_eq(run->due, 77);
+    ck_assert_int_eq(run->retry, 2);
+    ck_assert_int_eq(run->started, 0);
+    OK(catalog_run_start(here.catalog, id, &here.err));
+    run = only(id, 0);
+    ck_assert_int_eq(run->state, CATALOG_RUN_RUNNING);
+    ck_assert_int_eq(run->owner_state, OWNER_ALIVE);
+    ck_assert_int_eq(catalog_run_start(here.catalog, id, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
+    OK(catalog_run_end(here.catalog, id, 0, NULL, &here.err));
+    ck_assert_int_eq(only(id, 0)->state, CATALOG_RUN_COMPLETE);
+}
+END_TEST
+
+START_TEST(the_exit_status_decides_the_state)
+{
+    static const struct {
+        int status;
+        enum catalog_run_state state;
+    } rows[] = {{0, CATALOG_RUN_COMPLETE},    {1, CATALOG_RUN_FAILED},
+                {8, CATALOG_RUN_FAILED},      {130, CATALOG_RUN_CANCELLED},
+                {143, CATALOG_RUN_CANCELLED}, {137, CATALOG_RUN_FAILED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t id = begin("backup", "nightly");
+        OK(catalog_run_end(here.catalog, id, rows[i].status, NULL, &here.err));
+        ck_assert_int_eq(only(id, 0)->state, rows[i].state);
+    }
+    struct catalog_run_counts counts;
+    OK(catalog_runs_count(here.catalog, "nightly", &counts, &here.err));
+    ck_assert_int_eq(counts.total, 6);
+    ck_assert_int_eq(counts.complete, 1);
+    ck_assert_int_eq(counts.failed, 3);
+    ck_assert_int_eq(counts.cancelled, 2);
+    OK(catalog_runs_count(here.catalog, "other", &counts, &here.err));
+    ck_assert_int_eq(counts.total, 0);
+}
+END_TEST
+
+START_TEST(a_pending_run_that_is_cancelled_never_begins)
+{
+    enum catalog_run_state state = CATALOG_RUN_PENDING;
+    int64_t id = request("nightly");
+    OK(catalog_run_cancel(here.catalog, id, &state, &here.err));
+    ck_assert_int_eq(state, CATALOG_RUN_CANCELLED);
+    ck_assert_int_eq(catalog_run_start(here.catalog, id, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_CANCELLED);
+}
+END_TEST
+
+START_TEST(a_running_one_is_asked_and_ends_itself)
+{
+    enum catalog_run_state state = CATALOG_RUN_PENDING;
+    bool asked = true;
+    int64_t id = begin("backup", "nightly");
+    OK(catalog_run_cancel_asked(here.catalog, id, &asked, &here.err));
+    ck_assert(!asked);
+    OK(catalog_run_cancel(here.catalog, id, &state, &here.err));
+    ck_assert_int_eq(state, CATALOG_RUN_RUNNING);
+    OK(catalog_run_cancel_asked(here.catalog, id, &asked, &here.err));
+    ck_assert(asked);
+    OK(catalog_run_end(here.catalog, id, 143, "cancelled", &here.err));
+    OK(catalog_run_cancel(here.catalog, id, &state, &here.err));
+    ck_assert_int_eq(state, CATALOG_RUN_CANCELLED);
+    ck_assert_int_eq(catalog_run_cancel(here.catalog, 4711, &state, &here.err), -1);
+    ck_assert_int_eq(here.err.kind, ERR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(what_its_process_left_open_is_settled_once)
+{
+    int64_t id = begin("backup", "nightly");
+    OK(catalog_run_settle(here.catalog, id, 137, "its process is gone", &here.err));
+    ck_assert_int_eq(only(id, 0)->state, CATALOG_RUN_FAILED);
+    OK(catalog_run_settle(here.catalog, id, 0, "no", &here.err));
+    ck_assert_str_eq(only(id, 0)->message, "its process is gone");
+}
+END_TEST
+
+START_TEST(the_last_64_kib_of_a_log_are_kept)
+{
+    static char log[CATALOG_LOG_MAX + 101];
+    int64_t id = begin("backup", "nightly");
+    memset(log, 'a', sizeof log - 1);
+    memset(log + sizeof log - 4, 'z', 3);
+    OK(catalog_run_set_log(here.catalog, id, log, &here.err));
+    const char *kept = only(id, 0)->log;
+    ck_assert_uint_eq(strlen(kept), CATALOG_LOG_MAX);
+    ck_assert_str_eq(kept + CATALOG_LOG_MAX - 4, "azzz");
+}
+END_TEST
+
 START_TEST(small_facts_are_set_replaced_and_removed)
 {
     char *value = NULL;
@@ -121,6 +244,12 @@ int main(void)
     tcase_add_checked_fixture(tcase, catalog_rig_begin_empty, catalog_rig_end);
     tcase_add_test(tcase, a_run_ends_once);
     tcase_add_test(tcase, runs_are_listed_newest_first_and_filtered);
+    tcase_add_test(tcase, a_run_that_was_asked_for_is_begun_by_one_process);
+    tcase_add_test(tcase, the_exit_status_decides_the_state);
+    tcase_add_test(tcase, a_pending_run_that_is_cancelled_never_begins);
+    tcase_add_test(tcase, a_running_one_is_asked_and_ends_itself);
+    tcase_add_test(tcase, what_its_process_left_open_is_settled_once);
+    tcase_add_test(tcase, the_last_64_kib_of_a_log_are_kept);
     tcase_add_test(tcase, old_runs_go_unless_something_refers_to_them);
     tcase_add_test(tcase, the_highest_time_only_grows_until_the_user_resets_it);
     tcase_add_test(tcase, small_facts_are_set_replaced_and_removed);

@@ -6,8 +6,9 @@
 #include <check.h>
 
 static const char *const commands[] = {
-    "backup", "list",   "show", "restore", "fetch", "verify", "prune",  "pin",    "unpin",
-    "accept", "delete", "copy", "catalog", "sweep", "doctor", "status", "config", "help"};
+    "backup", "list",   "show",   "restore", "fetch",   "verify", "prune",  "pin",
+    "unpin",  "accept", "delete", "copy",    "catalog", "sweep",  "doctor", "status",
+    "jobs",   "run",    "enable", "disable", "cancel",  "serve",  "config", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static struct cli_said said;

@@ -158,6 +158,47 @@ START_TEST(the_exit_status_is_the_recorded_one)
 }
 END_TEST
 
+START_TEST(a_run_that_was_asked_for_is_the_one_that_is_recorded)
+{
+    char kind[] = "test", job[] = "nightly";
+    struct catalog_run wish = {.kind = kind, .job = job, .cause = CATALOG_RUN_BY_SCHEDULE};
+    struct session_spec spec = {
+        .kind = "test", .job = "nightly", .catalog = SESSION_WRITE, .recorded = true};
+    OK(catalog_run_request(depot.catalog, &wish, &spec.run, &depot.err));
+    begin_spec(&spec);
+    ck_assert_int_eq(session_run_id(session), spec.run);
+    log_error("something is odd");
+    ck_assert_int_eq(end(OUTCOME_DONE, NULL), 0);
+    struct catalog_runs runs = {0};
+    const struct catalog_run_filter all = {.with_log = true};
+    OK(catalog_runs_list(depot.catalog, &all, &runs, &depot.err));
+    ck_assert_uint_eq(runs.count, 1);
+    ck_assert_int_eq(runs.items[0].state, CATALOG_RUN_COMPLETE);
+    ck_assert_ptr_nonnull(strstr(runs.items[0].log, " error: something is odd\n"));
+    catalog_runs_release(&runs);
+}
+END_TEST
+
+START_TEST(who_asks_for_its_end_from_elsewhere_is_heard_within_a_second)
+{
+    struct session_spec spec = {
+        .kind = "test", .job = "nightly", .catalog = SESSION_WRITE, .recorded = true};
+    enum catalog_run_state state = CATALOG_RUN_PENDING;
+    struct err err = {0};
+    begin_spec(&spec);
+    int64_t begun = clock_monotonic_ms();
+    OK(catalog_run_cancel(depot.catalog, session_run_id(session), &state, &depot.err));
+    (void)cancel_sleep_ms(session_cancel(session), 60000);
+    ck_assert_int_lt(clock_monotonic_ms() - begun, 1000);
+    ck_assert_int_eq(cancel_check(session_cancel(session), &err), -1);
+    ck_assert_int_eq(cancel_check(NULL, &depot.err), 0);
+    ck_assert_int_eq(end(OUTCOME_FAILED, &err), 143);
+    ck_assert_int_eq(catalogs_number(&depot.catalogs,
+                                     "SELECT count(*) FROM runs WHERE state = 'cancelled'"),
+                     1);
+}
+END_TEST
+
 START_TEST(what_keeps_no_record_leaves_none)
 {
     begin();
@@ -550,6 +591,8 @@ int main(void)
     tcase_add_test(tcase, a_removal_waits_for_no_backup_and_a_rebuild_for_both);
     tcase_add_test(tcase, without_a_catalog_it_says_what_to_do_or_goes_on_without);
     tcase_add_loop_test(tcase, the_exit_status_is_the_recorded_one, 0, WAYS_OUT);
+    tcase_add_test(tcase, a_run_that_was_asked_for_is_the_one_that_is_recorded);
+    tcase_add_test(tcase, who_asks_for_its_end_from_elsewhere_is_heard_within_a_second);
     tcase_add_test(tcase, what_keeps_no_record_leaves_none);
     tcase_add_test(tcase, a_time_limit_ends_the_run_and_its_stores_and_nothing_else);
     tcase_add_test(tcase, a_cancel_of_its_parent_ends_it);

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE /* syscall */
+#include "catalog/runs.h"
 #include "catalog/db/catalog.h"
 
 #include "base/cancel.h"
@@ -49,7 +50,7 @@ START_TEST(a_new_catalog_is_private_and_sound)
     OK(catalog_check(here.catalog, &here.err));
     ck_assert_str_eq(catalog_path(here.catalog), here.files.path);
     ck_assert_int_eq(catalog_rig_number("PRAGMA application_id"), 0x70676b70);
-    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 3);
+    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 4);
     ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM pragma_journal_mode"
                                         " WHERE journal_mode = 'wal'"),
                      1);
@@ -140,7 +141,7 @@ START_TEST(a_newer_catalog_is_refused_and_left_as_it_is)
 {
     catalog_close(here.catalog);
     here.catalog = NULL;
-    catalogs_sql(&here.files, "PRAGMA user_version = 4");
+    catalogs_sql(&here.files, "PRAGMA user_version = 5");
     refuse(here.files.path, ERR_SYSTEM, "newer pgkeep");
 }
 END_TEST
@@ -169,7 +170,7 @@ START_TEST(an_older_catalog_is_brought_up_to_date_in_every_mode)
         struct catalog *catalog = catalog_open(here.files.path, modes[i], &here.err);
         ck_assert_msg(catalog != NULL, "%s", here.err.text);
         OK(catalog_check(catalog, &here.err));
-        ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 3);
+        ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 4);
         OK(catalog_artifacts_list(catalog, &all, CATALOG_WITH_COPIES, &list, &here.err));
         ck_assert_uint_eq(list.count, 4);
         ck_assert_uint_eq(list.items[3].copy_count, 2);
@@ -177,6 +178,30 @@ START_TEST(an_older_catalog_is_brought_up_to_date_in_every_mode)
         catalog_artifacts_release(&list);
         catalog_close(catalog);
     }
+}
+END_TEST
+
+START_TEST(runs_of_an_older_catalog_have_the_state_that_their_end_tells)
+{
+    struct catalog_runs runs = {0};
+    const struct catalog_run_filter all = {.kind = "old"};
+    static const enum catalog_run_state states[] = {
+        CATALOG_RUN_CANCELLED, CATALOG_RUN_FAILED, CATALOG_RUN_COMPLETE,
+        CATALOG_RUN_RUNNING};
+    load_version_1();
+    catalogs_sql(&here.files,
+                 "INSERT INTO runs (kind, job, started, ended, owner, exit_status) VALUES"
+                 " ('old', 'a', 10, 0, 'x', -1), ('old', 'a', 20, 21, 'x', 0),"
+                 " ('old', 'a', 30, 31, 'x', 8), ('old', 'a', 40, 41, 'x', 143)");
+    here.catalog = catalogs_open(&here.files);
+    OK(catalog_runs_list(here.catalog, &all, &runs, &here.err));
+    ck_assert_uint_eq(runs.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(runs.items[i].state, states[i]);
+        ck_assert_int_eq(runs.items[i].requested, runs.items[i].started);
+        ck_assert_int_eq(runs.items[i].cause, CATALOG_RUN_BY_CLI);
+    }
+    catalog_runs_release(&runs);
 }
 END_TEST
 
@@ -646,6 +671,7 @@ static void add_files(TCase *tcase)
     tcase_add_test(tcase, an_empty_file_becomes_a_catalog_in_every_mode);
     tcase_add_test(tcase, a_newer_catalog_is_refused_and_left_as_it_is);
     tcase_add_test(tcase, an_older_catalog_is_brought_up_to_date_in_every_mode);
+    tcase_add_test(tcase, runs_of_an_older_catalog_have_the_state_that_their_end_tells);
     tcase_add_test(tcase, backups_of_an_older_catalog_have_the_filters_of_their_manifest);
     tcase_add_test(tcase, an_older_process_that_has_it_open_cannot_add_a_filtered_backup);
     tcase_add_test(tcase, the_file_of_another_program_is_refused_and_left_as_it_is);

@@ -1,0 +1,61 @@
+/* Configuration has one home, files: what is switched here is a word in one of them. */
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "config/include.h"
+
+static int set(struct cmd_context *ctx, bool enabled, struct err *err)
+{
+    const char *job = ctx->args->positional.items[0];
+    bool changed = false;
+    if (include_set_enabled(ctx->settings, job, enabled, &changed, err) < 0)
+        return -1;
+    if (ctx->settings->json)
+        output_json(json_pack("{s:s, s:b, s:b}", "job", job, "enabled", enabled, "changed",
+                              changed));
+    else
+        output_linef("job \"%s\" %s %s", job, changed ? "is" : "was already",
+                     enabled ? "enabled" : "disabled");
+    if (changed)
+        log_info("a running `pgkeep serve` reads it with SIGHUP");
+    return 0;
+}
+
+static int run_enable(struct cmd_context *ctx, struct err *err)
+{
+    return set(ctx, true, err);
+}
+
+static int run_disable(struct cmd_context *ctx, struct err *err)
+{
+    return set(ctx, false, err);
+}
+
+const struct command cmd_enable = {
+    .name = "enable",
+    .usage = "JOB",
+    .summary = "let a job run by its schedule again",
+    .about =
+        "Writes enabled = true into the file of include_dir where the job stands, which\n"
+        "needs editable = true; nothing else of the file changes. A job that stands\n"
+        "elsewhere is left to its owner: the error says where it stands.\n"
+        "\n"
+        "  pgkeep enable nightly\n",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_enable,
+};
+
+const struct command cmd_disable = {
+    .name = "disable",
+    .usage = "JOB",
+    .summary = "let a job run only when it is asked for",
+    .about =
+        "As `pgkeep enable`, with enabled = false. What a job misses while it is disabled\n"
+        "is not caught up with. A run under way goes on: `pgkeep cancel` ends it.\n"
+        "\n"
+        "  pgkeep disable nightly\n",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_disable,
+};

@@ -1,0 +1,36 @@
+/* The face of serve/: a session that holds the one lock, and the loop. */
+#include "serve/serve.h"
+
+#include "cmd/cmd.h"
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    struct session_spec spec = {
+        .kind = "serve", .catalog = SESSION_CREATE, .lock = SESSION_LOCK_SERVE};
+    /* Before any thread there is: all inherit what is blocked. */
+    if (serve_block_signals(err) < 0)
+        return -1;
+    struct session *session = cmd_begin(ctx, &spec, err);
+    if (session == NULL)
+        return -1;
+    return cmd_end(session, serve_run(session, ctx->args, err), err);
+}
+
+const struct command cmd_serve = {
+    .name = "serve",
+    .usage = "",
+    .summary = "run jobs when they are due, in the foreground",
+    .about =
+        "Sleeps until a job is due by its `schedule` or `every`, and runs it as a process\n"
+        "of its own, at most max_concurrent at once and never two of one job. What is\n"
+        "known about runs stands in the catalog: when serve is killed, runs go on, and\n"
+        "the next serve catches up as the job's `catch_up` says. One per catalog.\n"
+        "\n"
+        "SIGHUP reads the configuration again; a bad one changes nothing and is logged.\n"
+        "SIGTERM lets runs end for `stop_grace`, then cancels them; twice: at once. Under\n"
+        "systemd it is Type=notify, with watchdog.\n"
+        "\n"
+        "  pgkeep serve\n",
+    .flags = CMD_OWN_SIGNALS,
+    .run = run,
+};

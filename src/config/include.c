@@ -1,0 +1,257 @@
+/*
+ * Files that people keep under version control are not to be turned inside out: the one word that
+ * is changed is changed in place, and what comes out is read once more before it counts.
+ */
+#include "config/include.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "config/config_file.h"
+#include "config/settings.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 1 << 20 };
+
+char *include_folder(const char *config_file, const char *dir)
+{
+    if (*dir == '/' || config_file == NULL)
+        return memory_strdup(dir);
+    char *folder = file_folder(config_file);
+    char *path = file_join(folder, dir);
+    free(folder);
+    return path;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_files(const char *folder, struct strlist *names, struct err *err)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return err_errno(err, ERR_CONFIG, "include_dir: %s", folder);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (entry->d_name[0] != '.' && text_ends_with(entry->d_name, ".conf"))
+            strlist_add(names, entry->d_name);
+    }
+    closedir(dir);
+    if (names->count > 1)
+        qsort(names->items, names->count, sizeof *names->items, compare_names);
+    return 0;
+}
+
+/* One file into a layer of its own first, so that what stands twice is found. */
+static int read_one(const char *path, struct layer *out, struct err *err)
+{
+    struct layer one;
+    layer_init(&one);
+    int result = config_file_read(path, &one, err);
+    for (size_t i = 0; result == 0 && i < one.section_count; i++) {
+        const struct layer_section *section = &one.sections[i];
+        const struct layer_section *other =
+            layer_find_section(out, section->scope, section->name);
+        if (other != NULL)
+            result = err_set(err, ERR_CONFIG, "%s: %s \"%s\" stands already at %s",
+                             section->origin, option_scope_name(section->scope),
+                             section->name, other->origin);
+    }
+    for (size_t i = 0; result == 0 && i < one.count; i++) {
+        if (one.values[i].option->scope == OPTION_TOP)
+            result = err_set(err, ERR_CONFIG,
+                             "%s: \"%s\" belongs into the main file; here stand sources, "
+                             "stores, policies and jobs",
+                             one.values[i].origin, one.values[i].option->key);
+    }
+    if (result == 0)
+        layer_merge(out, &one);
+    layer_release(&one);
+    return result;
+}
+
+int include_read(const char *config_file, const char *dir, struct layer *out,
+                 struct err *err)
+{
+    char *folder = include_folder(config_file, dir);
+    struct strlist names = {0};
+    int result = list_files(folder, &names, err);
+    for (size_t i = 0; result == 0 && i < names.count; i++) {
+        char *path = file_join(folder, names.items[i]);
+        result = read_one(path, out, err);
+        free(path);
+    }
+    strlist_release(&names);
+    free(folder);
+    return result;
+}
+
+/* ---- enabled ---- */
+
+/* "FILE:LINE" of a value of a job, or of the job itself (key NULL). */
+static const char *origin_of(const struct settings *settings, const char *job,
+                             const char *key)
+{
+    const struct option *option = option_find(OPTION_JOB, key);
+    for (size_t i = 0; i < settings->value_count; i++) {
+        const struct settings_value *value = &settings->values[i];
+        if (value->option == option && text_equal(value->section, job))
+            return value->origin;
+    }
+    return "";
+}
+
+/* The begin of the n-th line, from 1 on; NULL: there is none. */
+static char *line_of(char *text, long number)
+{
+    for (; number > 1 && text != NULL; number--) {
+        text = strchr(text, '\n');
+        text = text != NULL ? text + 1 : NULL;
+    }
+    return text;
+}
+
+/* The place behind the '{' that opens the job's group: the first behind its name, on the line
+ * where libconfig says that the group stands, or on one of those above it. */
+static char *opening_of(char *text, long line, const char *job)
+{
+    size_t length = strlen(job);
+    for (; line > 0; line--) {
+        for (char *at = line_of(text, line); at != NULL && *at != '\0' && *at != '\n';
+             at++) {
+            if (strncmp(at, job, length) != 0)
+                continue;
+            char *brace = at + length + strspn(at + length, " \t\r\n:=");
+            if (*brace == '{')
+                return brace + 1;
+        }
+    }
+    return NULL;
+}
+
+/* The same text with the one word changed, or put in; false: the place was not found. */
+static bool change(char *text, long key_line, long job_line, const char *job, bool enabled,
+                   struct text *out)
+{
+    const char *word = enabled ? "true" : "false";
+    if (key_line > 0) {
+        /* `enabled = true` has its word behind the name, whatever else stands in the line. */
+        char *at = line_of(text, key_line);
+        char *key = at != NULL ? strstr(at, "enabled") : NULL;
+        if (key == NULL)
+            return false;
+        char *value = key + strlen("enabled");
+        value += strspn(value, " \t\r\n:=");
+        text_add_bytes(out, text, (size_t)(value - text));
+        text_add(out, word);
+        text_add(out,
+                 value +
+                     strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+        return true;
+    }
+    char *place = opening_of(text, job_line, job);
+    if (place == NULL)
+        return false;
+    text_add_bytes(out, text, (size_t)(place - text));
+    text_addf(out, " enabled = %s;", word);
+    text_add(out, place);
+    return true;
+}
+
+/* In the place of the old one, with its rights; never half. */
+static int replace_file(const char *path, const struct text *text, struct err *err)
+{
+    struct stat status;
+    char *temp = memory_format("%s.part", path);
+    int result = -1;
+    int fd = stat(path, &status) < 0
+                 ? -1
+                 : open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        err_errno(err, ERR_CONFIG, "cannot write %s", temp);
+    else if (fchmod(fd, status.st_mode & 07777U) < 0 ||
+             file_write_all(fd, text->data, text->length) < 0 || fsync(fd) < 0 ||
+             rename(temp, path) < 0)
+        err_errno(err, ERR_CONFIG, "cannot write %s", path);
+    else
+        result = file_sync_folder_of(path, err);
+    if (fd >= 0 && result < 0)
+        (void)unlink(temp);
+    file_close(&fd);
+    free(temp);
+    return result;
+}
+
+/* Reads, changes, reads what came out as if it were the file, and only then writes. */
+static int edit(const char *path, long key_line, long job_line, const char *job,
+                bool enabled, struct err *err)
+{
+    struct text before, after;
+    struct layer check;
+    text_init(&before, FILE_MAX);
+    text_init(&after, FILE_MAX);
+    layer_init(&check);
+    int result = file_read(path, &before, NULL, err);
+    if (result == 0 && !change(before.data, key_line, job_line, job, enabled, &after))
+        result =
+            err_set(err, ERR_CONFIG, "%s: cannot find where job \"%s\" begins", path, job);
+    if (result == 0)
+        result = config_file_parse(path, after.data, 0600, &check, err);
+    const struct layer_value *value =
+        result == 0 ? layer_find(&check, option_find(OPTION_JOB, "enabled"), job) : NULL;
+    if (result == 0 && (value == NULL || value->items.count != 1 ||
+                        strcmp(value->items.items[0], enabled ? "true" : "false") != 0))
+        result = err_set(err, ERR_CONFIG, "%s: cannot find \"enabled\" of job \"%s\"", path,
+                         job);
+    if (result == 0)
+        result = replace_file(path, &after, err);
+    layer_release(&check);
+    memory_wipe(before.data, before.length);
+    memory_wipe(after.data, after.length);
+    text_release(&before);
+    text_release(&after);
+    return result;
+}
+
+int include_set_enabled(const struct settings *settings, const char *job, bool enabled,
+                        bool *changed, struct err *err)
+{
+    const struct job_settings *found = settings_require_job(settings, job, err);
+    if (found == NULL)
+        return -1;
+    *changed = found->enabled != enabled;
+    if (!*changed)
+        return 0;
+
+    /* A job has a source, so there is a line of it; "enabled" has one unless it is a default. */
+    const char *source = origin_of(settings, job, "source");
+    const char *key = origin_of(settings, job, "enabled");
+    const char *colon = strrchr(source, ':');
+    char *path = memory_strndup(source, colon != NULL ? (size_t)(colon - source) : 0);
+    char *folder = settings->include_dir != NULL
+                       ? include_folder(settings->config_file, settings->include_dir)
+                       : NULL;
+    char *home = file_folder(path);
+    int result;
+    if (folder == NULL || strcmp(home, folder) != 0 || !settings->editable) {
+        result = err_set(err, ERR_CONFIG,
+                         "job \"%s\" stands in %s, which pgkeep does not write", job, path);
+        err_hint(err,
+                 "write `enabled = %s;` there, or keep the job in a file of include_dir "
+                 "and set editable = true",
+                 enabled ? "true" : "false");
+    } else {
+        const char *key_colon = strrchr(key, ':');
+        long key_line = key_colon != NULL ? strtol(key_colon + 1, NULL, 10) : 0;
+        result = edit(path, key_line, strtol(colon + 1, NULL, 10), job, enabled, err);
+    }
+    free(home);
+    free(folder);
+    free(path);
+    return result;
+}

@@ -1,0 +1,287 @@
+#define _GNU_SOURCE /* eventfd */
+#include "serve/children.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/thread.h"
+#include "serve/round.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct child {
+    struct child *next;
+    int64_t run;
+    char *job;
+    pthread_t thread;
+    struct process *process;
+    int fd;           /* told when it has ended */
+    atomic_bool over; /* then `end` is read */
+    struct err end;
+};
+
+struct children {
+    struct child *first;
+    int fd;
+    bool results;
+    char program[PATH_MAX];
+};
+
+struct children *children_new(bool results, struct err *err)
+{
+    struct children *children = memory_zalloc(sizeof *children);
+    children->results = results;
+    /* By its path, so that an update of the program counts for the next run. */
+    ssize_t length = readlink("/proc/self/exe", children->program, PATH_MAX - 1);
+    children->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (length > 0 && children->fd >= 0) {
+        char *gone = strstr(children->program, " (deleted)");
+        if (gone != NULL)
+            *gone = '\0';
+        return children;
+    }
+    err_errno(err, ERR_SYSTEM, "cannot prepare for child processes");
+    file_close(&children->fd);
+    free(children);
+    return NULL;
+}
+
+int children_fd(const struct children *children)
+{
+    return children->fd;
+}
+
+static void *wait_for(void *argument)
+{
+    struct child *child = argument;
+    uint64_t one = 1;
+    int failed = process_finish(child->process, &child->end);
+    (void)failed; /* its row says how it ended; `end` is for one that could not write it */
+    atomic_store(&child->over, true);
+    ssize_t ignored = write(child->fd, &one, sizeof one);
+    (void)ignored;
+    return NULL;
+}
+
+/* Its lines are complete and in our format: they are passed on as they are. */
+static void pass_line(void *context, const char *line)
+{
+    (void)context;
+    log_raw(line);
+}
+
+static int start(struct children *children, const struct settings *settings,
+                 const struct catalog_run *run, struct err *err)
+{
+    static const char *const formats[] = {[LOG_FORMAT_TEXT] = "text",
+                                          [LOG_FORMAT_JSON] = "json",
+                                          [LOG_FORMAT_JOURNAL] = "journal"};
+    struct strlist words = {0};
+    strlist_add(&words, children->program);
+    strlist_add(&words, "backup");
+    strlist_add(&words, run->job);
+    strlist_addf(&words, "--run=%lld", (long long)run->id);
+    strlist_addf(&words, "--catalog=%s", settings->catalog);
+    strlist_addf(&words, "--log-format=%s", formats[settings->log_format]);
+    if (settings->config_file != NULL)
+        strlist_addf(&words, "--config=%s", settings->config_file);
+    /* A live line is one process's; by lines they come every 30 s. */
+    if (settings->quiet)
+        strlist_add(&words, "--quiet");
+    struct process_spec spec = {.argv = (const char *const *)strlist_argv(&words),
+                                .stdout_fd = children->results ? STDOUT_FILENO : 0,
+                                .on_stderr = pass_line,
+                                .survives = true};
+    struct child *child = memory_zalloc(sizeof *child);
+    child->run = run->id;
+    child->job = memory_strdup(run->job);
+    child->fd = children->fd;
+    child->process = process_start(&spec, err);
+    strlist_release(&words);
+    if (child->process != NULL && thread_start(&child->thread, wait_for, child, err) == 0) {
+        child->next = children->first;
+        children->first = child;
+        return 0;
+    }
+    process_free(child->process);
+    free(child->job);
+    free(child);
+    return -1;
+}
+
+/* ---- which ---- */
+
+static bool has_child(const struct children *children, int64_t run)
+{
+    for (const struct child *child = children->first; child != NULL; child = child->next) {
+        if (child->run == run)
+            return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const struct children_wish *wish, const struct catalog_run *run)
+{
+    for (size_t i = 0; i < wish->mine_count; i++) {
+        if (wish->mine[i] == run->id)
+            return true;
+    }
+    /* Also when the clock was set back: who asked in the future is not there any more. */
+    int64_t age = clock_now() - run->requested;
+    return wish->orphans &&
+           (age > CHILDREN_ORPHAN_S || age < 0 || run->cause == CATALOG_RUN_BY_API);
+}
+
+/* Is another run of the job under way, whoever's? */
+static bool is_busy(const struct children *children, const struct catalog_runs *open,
+                    const struct catalog_run *run)
+{
+    for (const struct child *child = children->first; child != NULL; child = child->next) {
+        if (strcmp(child->job, run->job) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < open->count; i++) {
+        const struct catalog_run *other = &open->items[i];
+        if (other->state == CATALOG_RUN_RUNNING && text_equal(other->job, run->job) &&
+            other->owner_state != OWNER_DEAD)
+            return true;
+    }
+    return false;
+}
+
+/* Runs under way of this catalog, and children of ours whose row does not say so yet. */
+static size_t count_running(const struct children *children,
+                            const struct catalog_runs *open)
+{
+    size_t count = 0;
+    for (const struct child *child = children->first; child != NULL; child = child->next)
+        count++;
+    for (size_t i = 0; i < open->count; i++) {
+        const struct catalog_run *run = &open->items[i];
+        if (run->state == CATALOG_RUN_RUNNING && run->cause != CATALOG_RUN_BY_CLI &&
+            run->owner_state != OWNER_DEAD && !has_child(children, run->id))
+            count++;
+    }
+    return count;
+}
+
+int children_launch(struct children *children, const struct settings *settings,
+                    struct catalog *catalog, const struct children_wish *wish,
+                    size_t *waiting, struct err *err)
+{
+    const struct catalog_run_filter filter = {.kind = "backup",
+                                              .states =
+                                                  CATALOG_RUN_BIT(CATALOG_RUN_PENDING) |
+                                                  CATALOG_RUN_BIT(CATALOG_RUN_RUNNING)};
+    struct catalog_runs open = {0};
+    int result = catalog_runs_list(catalog, &filter, &open, err);
+    *waiting = 0;
+    /* The oldest first: it is the last of the list. */
+    for (size_t i = open.count; result == 0 && i-- > 0;) {
+        const struct catalog_run *run = &open.items[i];
+        if (run->state != CATALOG_RUN_PENDING || has_child(children, run->id))
+            continue;
+        /* Somebody else's, who may come to it yet. */
+        if (!is_wanted(wish, run)) {
+            *waiting += wish->orphans;
+            continue;
+        }
+        if (run->job == NULL || settings_job(settings, run->job) == NULL) {
+            result = catalog_run_settle(catalog, run->id, 3,
+                                        "the job is not configured any more", err);
+            continue;
+        }
+        /* What somebody at a terminal asks for does not wait: its own lock says who is at it. */
+        if (run->cause != CATALOG_RUN_BY_CLI &&
+            (is_busy(children, &open, run) ||
+             count_running(children, &open) >= (size_t)settings->max_concurrent)) {
+            ++*waiting;
+            continue;
+        }
+        struct err why = {0};
+        if (start(children, settings, run, &why) < 0) {
+            log_err(&why);
+            result = catalog_run_settle(catalog, run->id, 1, why.text, err);
+        }
+    }
+    catalog_runs_release(&open);
+    return result;
+}
+
+/* ---- their end ---- */
+
+/* A child that was killed, or never came so far as to begin its run, left the row open. */
+static int finish(struct child *child, struct catalog *catalog, struct err *err)
+{
+    pthread_join(child->thread, NULL);
+    int status = process_status(child->process);
+    return catalog_run_settle(
+        catalog, child->run, status == 0 ? 1 : status,
+        child->end.kind != ERR_NONE ? child->end.text : "it ended without a word", err);
+}
+
+static void free_child(struct child *child)
+{
+    process_free(child->process);
+    free(child->job);
+    free(child);
+}
+
+int children_reap(struct children *children, struct catalog *catalog, size_t *count,
+                  struct err *err)
+{
+    uint64_t ignored = 0;
+    ssize_t size = read(children->fd, &ignored, sizeof ignored);
+    (void)size;
+    *count = 0;
+    for (struct child **link = &children->first; *link != NULL;) {
+        struct child *child = *link;
+        if (!atomic_load(&child->over)) {
+            ++*count;
+            link = &child->next;
+            continue;
+        }
+        *link = child->next;
+        int result = finish(child, catalog, err);
+        free_child(child);
+        if (result < 0)
+            return -1; /* the next round settles it by its owner */
+    }
+    return 0;
+}
+
+void children_cancel(struct children *children, struct catalog *catalog, bool by_signal)
+{
+    for (const struct child *child = children->first; child != NULL; child = child->next) {
+        struct err err = {0};
+        enum catalog_run_state state = CATALOG_RUN_PENDING;
+        const struct catalog_run_filter filter = {.id = child->run};
+        struct catalog_runs runs = {0};
+        if (catalog_run_cancel(catalog, child->run, &state, &err) < 0 ||
+            (by_signal && catalog_runs_list(catalog, &filter, &runs, &err) < 0))
+            log_err(&err);
+        if (runs.count > 0 && runs.items[0].state == CATALOG_RUN_RUNNING)
+            (void)round_signal(&runs.items[0]);
+        catalog_runs_release(&runs);
+    }
+}
+
+void children_free(struct children *children)
+{
+    if (children == NULL)
+        return;
+    while (children->first != NULL) {
+        struct child *child = children->first;
+        children->first = child->next;
+        pthread_join(child->thread, NULL);
+        free_child(child);
+    }
+    file_close(&children->fd);
+    free(children);
+}

@@ -1,0 +1,332 @@
+#define _GNU_SOURCE /* signalfd, TFD_TIMER_CANCEL_ON_SET */
+#include "serve/serve.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "serve/children.h"
+#include "serve/round.h"
+#include "serve/systemd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+    FOREIGN_MS = 2000,  /* how often runs are looked at whose end nobody tells */
+    TROUBLE_MS = 30000, /* a catalog that does not answer is asked again */
+    ASKED_MS = 3000,    /* runs that were asked to end get a signal after this … */
+    STOP_MS = 20000     /* … and are waited for so long in all */
+};
+
+struct serve {
+    struct session *session;
+    const struct config_args *args;
+    struct settings own; /* read again; else empty */
+    const struct settings *settings;
+    struct children *children;
+    struct round round;
+    size_t under_way, waiting;
+    int signals, timer;
+    int64_t watchdog_ms;
+    bool stopping, cancelled, signalled;
+    int64_t stop_ms; /* monotonic: when the next step of stopping is due */
+};
+
+static void fill_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+int serve_block_signals(struct err *err)
+{
+    sigset_t set;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    fill_signals(&set);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0)
+        return err_errno(err, ERR_SYSTEM, "cannot set signals up");
+    return 0;
+}
+
+/* ---- the clock ---- */
+
+/* Readable at a point of the wall clock, also when the machine slept meanwhile; and as soon as the
+ * clock is set. */
+static int arm(const struct serve *serve, int64_t at)
+{
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)at}};
+    if (at <= 0 || at == INT64_MAX)
+        when.it_value.tv_sec = INT32_MAX; /* in 2038, or when the clock is set */
+    if (timerfd_settime(serve->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when,
+                        NULL) == 0 ||
+        errno == ECANCELED)
+        return 0;
+    return -1;
+}
+
+/* ---- one look ---- */
+
+static void tell_status(const struct serve *serve)
+{
+    char next[32];
+    int64_t at = serve->round.next;
+    systemd_notify("STATUS=%zu running, %zu waiting; next look %s", serve->under_way,
+                   serve->waiting,
+                   at == INT64_MAX ? "when something happens" : clock_rfc3339(next, at));
+}
+
+/* What ended, what is due, what may begin. */
+static int look(struct serve *serve, struct err *err)
+{
+    struct catalog *catalog = session_catalog(serve->session);
+    if (children_reap(serve->children, catalog, &serve->under_way, err) < 0)
+        return -1;
+    serve->waiting = 0;
+    if (serve->stopping)
+        return 0;
+    struct round *round = &serve->round;
+    if (round_look(serve->settings, catalog, clock_now(), round, err) < 0)
+        return -1;
+    struct children_wish wish = {.orphans = true};
+    wish.mine = round->requested;
+    wish.mine_count = round->requested_count;
+    if (children_launch(serve->children, serve->settings, catalog, &wish, &serve->waiting,
+                        err) < 0 ||
+        children_reap(serve->children, catalog, &serve->under_way, err) < 0)
+        return -1;
+    tell_status(serve);
+    return 0;
+}
+
+/* ---- signals ---- */
+
+static void reload(struct serve *serve)
+{
+    struct settings fresh;
+    struct err err = {0};
+    systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)clock_monotonic_ms() * 1000);
+    if (settings_load(&fresh, serve->args, &err) < 0) {
+        err_context(&err, "the configuration stays as it was");
+        log_err(&err);
+        settings_release(&fresh);
+    } else if (strcmp(fresh.catalog, session_settings(serve->session)->catalog) != 0) {
+        log_error("the configuration stays as it was: another catalog needs a new start");
+        settings_release(&fresh);
+    } else {
+        settings_release(&serve->own);
+        serve->own = fresh;
+        serve->settings = &serve->own;
+        log_info("read the configuration again: %zu jobs", fresh.job_count);
+    }
+    systemd_notify("READY=1");
+}
+
+static void begin_to_stop(struct serve *serve, int number)
+{
+    int64_t grace_ms = serve->settings->stop_grace_s * 1000;
+    /* Twice means at once. */
+    if (serve->stopping)
+        grace_ms = 0;
+    serve->stop_ms = clock_monotonic_ms() + (serve->cancelled ? ASKED_MS : grace_ms);
+    if (!serve->stopping)
+        log_info("%s: nothing more is begun, %zu runs under way",
+                 number == SIGINT ? "SIGINT" : "SIGTERM", serve->under_way);
+    serve->stopping = true;
+    systemd_notify("STOPPING=1\nSTATUS=waiting for %zu runs", serve->under_way);
+}
+
+static void take_signals(struct serve *serve)
+{
+    struct signalfd_siginfo info;
+    while (read(serve->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reload(serve);
+        else
+            begin_to_stop(serve, (int)info.ssi_signo);
+    }
+}
+
+/* Step by step, each after its time: asked by their rows, by a signal, left alone. False: nobody is
+ * left, or nobody is waited for any more. */
+static bool still_stopping(struct serve *serve)
+{
+    struct catalog *catalog = session_catalog(serve->session);
+    if (serve->under_way == 0)
+        return false;
+    if (clock_monotonic_ms() < serve->stop_ms)
+        return true;
+    if (serve->signalled) {
+        log_warning("%zu runs have not ended; they go on by themselves", serve->under_way);
+        return false;
+    }
+    children_cancel(serve->children, catalog, serve->cancelled);
+    serve->signalled = serve->cancelled;
+    serve->cancelled = true;
+    serve->stop_ms = clock_monotonic_ms() + (serve->signalled ? STOP_MS : ASKED_MS);
+    return true;
+}
+
+/* ---- the loop ---- */
+
+static int wait_ms(const struct serve *serve, bool trouble)
+{
+    int64_t wait = trouble ? TROUBLE_MS : -1;
+    if (serve->stopping)
+        wait = serve->stop_ms - clock_monotonic_ms();
+    /* Runs of others end unheard, and make room for what waits. */
+    else if (!trouble && (serve->waiting > 0 || serve->round.foreign > serve->under_way))
+        wait = FOREIGN_MS;
+    if (serve->stopping && wait < 0)
+        wait = 0;
+    if (serve->watchdog_ms > 0 && (wait < 0 || wait > serve->watchdog_ms))
+        wait = serve->watchdog_ms;
+    return wait > INT32_MAX ? INT32_MAX : (int)wait;
+}
+
+static int loop(struct serve *serve, struct err *err)
+{
+    bool due = true;
+    for (;;) {
+        bool trouble = false;
+        struct err why = {0};
+        if (due && look(serve, &why) < 0) {
+            if (why.kind == ERR_CORRUPT) {
+                *err = why;
+                return -1;
+            }
+            /* A catalog that is held, or a disk that is full: later. */
+            log_err(&why);
+            trouble = true;
+        }
+        if (serve->stopping && !still_stopping(serve))
+            return 0;
+        if (arm(serve, trouble ? INT64_MAX : serve->round.next) < 0)
+            return err_errno(err, ERR_SYSTEM, "cannot set a timer");
+        struct pollfd fds[3] = {{.fd = serve->signals, .events = POLLIN},
+                                {.fd = serve->timer, .events = POLLIN},
+                                {.fd = children_fd(serve->children), .events = POLLIN}};
+        int wait = wait_ms(serve, trouble);
+        int ready = poll(fds, 3, wait);
+        if (ready < 0 && errno != EINTR)
+            return err_errno(err, ERR_SYSTEM, "cannot wait");
+        if (serve->watchdog_ms > 0)
+            systemd_notify("WATCHDOG=1");
+        uint64_t ignored;
+        ssize_t size = read(serve->timer, &ignored, sizeof ignored);
+        (void)size; /* it expired, or the clock was set: both are a reason to look */
+        if (fds[0].revents != 0)
+            take_signals(serve);
+        /* A sign of life is none. */
+        due = ready > 0 || wait != (int)serve->watchdog_ms || serve->stopping;
+    }
+}
+
+int serve_run(struct session *session, const struct config_args *args, struct err *err)
+{
+    struct serve serve = {.session = session,
+                          .args = args,
+                          .settings = session_settings(session),
+                          .signals = -1,
+                          .watchdog_ms = systemd_watchdog_ms()};
+    sigset_t set;
+    int result = -1;
+    fill_signals(&set);
+    serve.children = children_new(false, err);
+    serve.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    serve.timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (serve.children != NULL && (serve.signals < 0 || serve.timer < 0))
+        err_errno(err, ERR_SYSTEM, "cannot make descriptors");
+    else if (serve.children != NULL) {
+        log_info("serving %zu jobs of %s", serve.settings->job_count,
+                 serve.settings->catalog);
+        systemd_notify("READY=1");
+        result = loop(&serve, err);
+    }
+    /* What goes on by itself is not waited for: its thread ends with us. */
+    if (serve.under_way == 0)
+        children_free(serve.children);
+    round_release(&serve.round);
+    file_close(&serve.signals);
+    file_close(&serve.timer);
+    settings_release(&serve.own);
+    return result;
+}
+
+/* ---- one round ---- */
+
+static int request_jobs(struct session *session, const struct strlist *jobs,
+                        struct serve_once *once, struct err *err)
+{
+    char kind[] = "backup";
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct catalog_run wish = {
+            .kind = kind, .job = jobs->items[i], .cause = CATALOG_RUN_BY_CLI};
+        memory_grow(&once->runs, &once->capacity, once->count + 1, sizeof *once->runs);
+        if (catalog_run_request(session_catalog(session), &wish, &once->runs[once->count],
+                                err) < 0)
+            return -1;
+        once->count++;
+    }
+    return 0;
+}
+
+static int request_due(struct session *session, struct serve_once *once, struct err *err)
+{
+    struct round round = {0};
+    int result = round_look(session_settings(session), session_catalog(session),
+                            clock_now(), &round, err);
+    for (size_t i = 0; result == 0 && i < round.requested_count; i++) {
+        memory_grow(&once->runs, &once->capacity, once->count + 1, sizeof *once->runs);
+        once->runs[once->count++] = round.requested[i];
+    }
+    round_release(&round);
+    return result;
+}
+
+int serve_once(struct session *session, struct serve_once *once, struct err *err)
+{
+    struct catalog *catalog = session_catalog(session);
+    const struct settings *settings = session_settings(session);
+    struct children *children = children_new(once->results, err);
+    size_t under_way = 0, waiting = 0;
+    bool asked = false;
+    if (children == NULL)
+        return -1;
+    int result = once->jobs != NULL ? request_jobs(session, once->jobs, once, err)
+                                    : request_due(session, once, err);
+    while (result == 0) {
+        struct children_wish wish = {.mine = once->runs, .mine_count = once->count};
+        bool cancelled = cancel_requested(session_cancel(session));
+        /* Who ends us ends what we began; what has not begun never does. */
+        if (cancelled && !asked) {
+            enum catalog_run_state state;
+            for (size_t i = 0; i < once->count; i++) {
+                struct err ignored = {0};
+                if (catalog_run_cancel(catalog, once->runs[i], &state, &ignored) < 0)
+                    log_err(&ignored);
+            }
+            asked = true;
+        }
+        if (!cancelled)
+            result = children_launch(children, settings, catalog, &wish, &waiting, err);
+        if (result == 0)
+            result = children_reap(children, catalog, &under_way, err);
+        if (result < 0 || (under_way == 0 && (waiting == 0 || cancelled)))
+            break;
+        /* The end of a child, a cancel; runs of others end unheard. */
+        struct pollfd fds[2] = {
+            {.fd = children_fd(children), .events = POLLIN},
+            {.fd = cancelled ? -1 : cancel_fd(session_cancel(session)), .events = POLLIN}};
+        poll(fds, 2, waiting > 0 ? FOREIGN_MS : -1);
+    }
+    children_free(children);
+    return result;
+}
