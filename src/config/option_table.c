@@ -412,7 +412,6 @@ const struct option option_table[] = {
      .commands = "restore fetch show verify pin unpin accept copy delete", .value = "TIME",
      .help = "only backups from before this time: 2026-11-21, \"2026-11-21 02:00\" (local "
              "time), 2026-11-21T02:00:00Z, or 36h (ago)"},
-    /* Of two stores neither is the obvious one: both are said. */
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "from", .commands = "copy",
      .value = "STORE", .flags = OPTION_REQUIRED, .help = "store that has a good copy"},
     {OPTION_ARGUMENT, OPTION_TEXT, NULL, .argument = "to", .commands = "copy",
@@ -476,7 +475,6 @@ const struct option option_table[] = {
      .help = "decompress: exactly the bytes that pg_dump wrote"},
     {OPTION_ARGUMENT, OPTION_BOOL, NULL, .argument = "force", .commands = "fetch",
      .help = "replace an existing file"},
-    /* A signature of S3 is good for seven days at most. */
     {OPTION_ARGUMENT, OPTION_SPAN, NULL, .argument = "presign", .commands = "fetch",
      .min = 1, .max = 7 * DAY,
      .help = "print a URL that anybody may read from for this long, instead of fetching; "

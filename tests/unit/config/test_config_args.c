@@ -60,7 +60,6 @@ static const struct {
      "--type must be full, schema or data, not \"everything\""},
     {{"backup", "--tag", "team"},
      "--tag must be KEY=VALUE, with a KEY of letters, digits, ., - and _, not \"team\""},
-    {{"restore", "01J"}, "restore needs --to CONNINFO\nhint: see `pgkeep help restore`"},
     {{"copy", "01J", "--from", "a"}, "copy needs --to STORE\nhint: see `pgkeep help copy`"},
     {{"--config"}, "--config needs a value: FILE\nhint: see `pgkeep help`"},
 };
