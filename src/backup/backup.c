@@ -19,6 +19,7 @@
 #include "catalog/runs.h"
 #include "config/resolve.h"
 #include "copy/recover.h"
+#include "repository/unknown.h"
 #include "postgres/conninfo.h"
 #include "postgres/server.h"
 
@@ -329,6 +330,27 @@ static int backup_all(struct job_run *run, struct backup_results *results, struc
     return 0;
 }
 
+/* Other backups in the stores, of which nothing here knows (CONTRACT-NOTES 34): another machine's,
+ * or all of them after the catalog was lost. That they cannot be counted is no trouble of this
+ * backup. */
+static void tell_unknown(const struct job_run *run)
+{
+    struct catalog *catalog = session_catalog(run->session);
+    for (size_t i = 0; i < run->stores.count; i++) {
+        const struct repository *repository = run->stores.items[i];
+        struct err why = {0};
+        char text[64];
+        size_t count = 0;
+        if (unknown_count(catalog, repository->store, &count, &why) < 0 ||
+            unknown_remember(catalog, repository->uuid, count, &why) < 0)
+            log_debug("store \"%s\": %s", repository->name, why.text);
+        else if (count > 0)
+            log_warning(
+                "store \"%s\" holds %s that this catalog does not know: " UNKNOWN_ADVICE,
+                repository->name, text_count(text, count, "backup", "backups"));
+    }
+}
+
 int backup_job(struct session *session, const struct backup_spec *spec,
                struct backup_results *results, struct err *err)
 {
@@ -348,6 +370,8 @@ int backup_job(struct session *session, const struct backup_spec *spec,
         recover_job(session_catalog(session), &run.stores,
                     settings->adhoc ? "" : spec->job);
         result = backup_all(&run, results, err);
+        if (result == 0)
+            tell_unknown(&run);
     }
     /* An ad-hoc job has a name that the user never gave. */
     if (result < 0 && !settings->adhoc)

@@ -67,6 +67,16 @@ int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with
     return sql_finish_reading(catalog, result, err);
 }
 
+int catalog_artifact_is_known(struct catalog *catalog, const char *id, bool *known,
+                              struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog, "SELECT 1 FROM artifacts WHERE id = ?", err);
+    sql_bind_text(&sql, id);
+    *known = sql_row(&sql);
+    return sql_end(&sql);
+}
+
 /* One condition of a filter on a text column: added when the text is there, bound in the
  * same order. */
 struct condition {

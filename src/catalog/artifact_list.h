@@ -21,6 +21,10 @@ void catalog_artifacts_release(struct catalog_artifacts *artifacts);
 int catalog_artifact_load(struct catalog *catalog, const char *id, unsigned with,
                           struct catalog_artifact *out, struct err *err) MUST_USE;
 
+/* Has it a row, in whatever status? */
+int catalog_artifact_is_known(struct catalog *catalog, const char *id, bool *known,
+                              struct err *err) MUST_USE;
+
 /* What to list. Zero: everything but the deleted. */
 struct catalog_filter {
     /* NULL: any; store: has a copy there that is not deleted */

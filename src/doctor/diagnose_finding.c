@@ -29,6 +29,7 @@ static const struct {
     [DIAGNOSE_GLOBALS] = {"globals", "roles and tablespaces"},
     [DIAGNOSE_REACHED] = {"reached", "reached"},
     [DIAGNOSE_MARK] = {"mark", "its mark"},
+    [DIAGNOSE_KNOWN] = {"known", "its backups"},
     [DIAGNOSE_WRITE] = {"write", "writing, reading, removing"},
     [DIAGNOSE_UPLOADS] = {"uploads", "open uploads"},
     [DIAGNOSE_RETENTION] = {"retention", "retention"},

@@ -5,6 +5,7 @@
 #include "doctor/diagnose_work.h"
 
 #include "config/resolve.h"
+#include "repository/unknown.h"
 #include "repository/repository.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -80,6 +81,25 @@ static void check_mark(struct diagnose *d, struct store *store,
                  d->name);
         diagnose_fail(d, DIAGNOSE_MARK, &err);
     }
+}
+
+/* Backups that lie there and that nothing here knows; each manifest where there is no catalog. */
+static void check_known(struct diagnose *d, struct store *store)
+{
+    struct err err = {0};
+    char text[64];
+    size_t count = 0;
+    if (unknown_count(d->catalog, store, &count, &err) < 0)
+        diagnose_fail(d, DIAGNOSE_KNOWN, &err);
+    else if (count == 0)
+        diagnose_report(d, DIAGNOSE_KNOWN, DIAGNOSE_OK, NULL, "the catalog knows them all");
+    else
+        diagnose_report(d, DIAGNOSE_KNOWN, DIAGNOSE_WARNING,
+                        d->catalog != NULL
+                            ? UNKNOWN_ADVICE
+                            : "`pgkeep catalog rebuild` makes a catalog of them",
+                        "%s that the catalog does not know",
+                        text_count(text, count, "backup", "backups"));
 }
 
 /* ---- a folder ---- */
@@ -198,6 +218,7 @@ static void check_store(struct diagnose *d, struct store *store,
     diagnose_report(d, DIAGNOSE_REACHED, DIAGNOSE_OK, NULL, "%s", url);
     free(url);
     check_mark(d, store, row, known);
+    check_known(d, store);
     if (!dir) {
         diagnose_s3(d, store, row->id != 0 ? row : NULL);
         return;

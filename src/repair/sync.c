@@ -6,6 +6,7 @@
 #include "repair/sync.h"
 
 #include "repair/import.h"
+#include "repository/unknown.h"
 #include "repository/inventory.h"
 #include "repository/repository_object.h"
 #include "repository/state_sync.h"
@@ -296,6 +297,13 @@ int sync_store(struct session *session, struct repository *repository,
         done = heal_all(&s, err);
     if (done == 0)
         done = sync_push_pins(s.catalog, repository, &result->told, err);
+
+    /* What is not known now either cannot be read: a later one may. */
+    size_t unknown = 0;
+    if (done == 0)
+        done = unknown_count(s.catalog, repository->store, &unknown, err);
+    if (done == 0)
+        done = unknown_remember(s.catalog, repository->uuid, unknown, err);
 
     /* Last: a sync that broke off reads the same state files again. */
     if (done == 0)

@@ -20,7 +20,7 @@ for database in shop crm; do
 done
 
 # --- the other machine: an empty home
-export TMPDIR=$work/tmp
+export TMPDIR=$work/tmp PGKEEP_CATALOG=$work/other.db
 mkdir "$TMPDIR"
 pg() { run "$pgkeep" "$@"; }
 pg restore "$shop" --store "s3://backups/eu/prod?$query" --to "$target=r1" --create
@@ -35,7 +35,7 @@ pg fetch "$shop" --store "s3://backups/eu/prod?$query" --output - --decode
 like "fetch, too" "$out" "COPY public.orders"
 pg verify "$shop" --store "dir:$work/nas"
 is "verify, too" "$status" 0
-is "no catalog was made, and nothing is left" "$(find "$HOME" "$TMPDIR" -name '*.db*' -o -name 'pgkeep-*')" ""
+is "no catalog was made, and nothing is left" "$(find "$work/other.db" "$TMPDIR" -name '*.db*' -o -name 'pgkeep-*' 2>/dev/null)" ""
 
 # --- the prefix was forgotten, or is wrong
 for prefix in "" "/old"; do
@@ -54,4 +54,17 @@ is "catalog rebuild --store URL" "$status" 0
 pg restore latest:/shop --store "s3://backups/eu/prod?$query" --to "$target=r5" --create
 is "a store that the catalog knows is read by it" "$status" 0
 unlike "not as an unknown one" "$err" "read without a catalog"
+
+# --- a catalog that was lost beside a running cron: the first backup into a fresh one says what lies there
+again="$target=shop"
+run "$pgkeep" --catalog "$work/fresh.db" backup --source "$again" --store "dir:$work/nas"
+is "a backup with a fresh catalog" "$status" 0
+like "says what the store holds besides" "$err" 'warning: store "dir:[^"]*/nas" holds 2 backups that this catalog does not know: `pgkeep catalog sync`'
+run "$pgkeep" --catalog "$work/fresh.db" list
+like "list says it, too" "$err" "holds 2 backups that this catalog does not know"
+run "$pgkeep" --catalog "$work/fresh.db" doctor --source "$again" --store "dir:$work/nas"
+like "and doctor" "$out" "2 backups that the catalog does not know"
+run "$pgkeep" --catalog "$work/fresh.db" catalog sync
+run "$pgkeep" --catalog "$work/fresh.db" list
+is "catalog sync takes them in" "$status $(grep -c 'dir:' <<<"$out") $err" "0 3 "
 finished

@@ -3,12 +3,14 @@
  * it answers also when no store does.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "report/artifact_json.h"
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/artifact_name.h"
+#include "repository/unknown.h"
 
 enum { TEXT_LIMIT = 50 };
 
@@ -96,6 +98,26 @@ static int print_text(struct catalog *catalog, const struct catalog_filter *filt
     return 0;
 }
 
+/* On stderr, so that it is said with --json as well. As counted when a store was read last: a list
+ * asks none. */
+static void warn_unknown(struct catalog *catalog)
+{
+    struct catalog_stores stores = {0};
+    struct err ignored = {0};
+    bool listed = catalog_stores_list(catalog, &stores, &ignored) == 0;
+    for (size_t i = 0; listed && i < stores.count; i++) {
+        char text[64];
+        size_t count = 0;
+        if (stores.items[i].uuid[0] != '\0' &&
+            unknown_remembered(catalog, stores.items[i].uuid, &count, &ignored) == 0 &&
+            count > 0)
+            log_warning(
+                "store \"%s\" holds %s that this catalog does not know: " UNKNOWN_ADVICE,
+                stores.items[i].name, text_count(text, count, "backup", "backups"));
+    }
+    catalog_stores_release(&stores);
+}
+
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct artifact_view view = {clock_now(), ctx->settings};
@@ -115,6 +137,8 @@ static int run(struct cmd_context *ctx, struct err *err)
                     catalog_artifacts_list(catalog, &filter, CATALOG_WITH_COPIES,
                                            &artifacts, err) < 0))
         result = -1;
+    if (result == 0 && catalog)
+        warn_unknown(catalog);
     if (result == 0 && ctx->settings->json)
         output_json(artifact_json_list(&artifacts, &view));
     else if (result == 0 && catalog)

@@ -149,6 +149,35 @@ START_TEST(a_server_that_is_away_is_told)
 }
 END_TEST
 
+/* A catalog that was lost beside a running cron, or another machine that writes there. */
+START_TEST(backups_that_this_catalog_does_not_know_are_told_until_a_sync_takes_them_in)
+{
+    const struct depot_backup theirs = {.stores = DEPOT_AT(DEPOT_NAS), .unknown = true};
+    const char *told = "store \"nas\" holds 2 backups that this catalog does not know: "
+                       "`pgkeep catalog sync`";
+    depot_backup(&depot, 4, &theirs);
+    depot_backup(&depot, 5, &theirs);
+    run("list");
+    ck_assert_ptr_null(strstr(said.err, "does not know"));
+    run("backup nightly");
+    expect(0, "01", told);
+    run("list");
+    expect(0, "nightly", told);
+    run("list --json");
+    expect(0, "", told);
+    ck_assert_ptr_nonnull(said.json);
+    run("doctor");
+    ck_assert_ptr_nonnull(strstr(said.out, "2 backups that the catalog does not know"));
+    run("catalog sync");
+    expect(0, "", "");
+    run("list");
+    expect(0, "nightly", "");
+    ck_assert_ptr_null(strstr(said.err, "does not know"));
+    run("backup nightly");
+    ck_assert_ptr_null(strstr(said.err, "does not know"));
+}
+END_TEST
+
 START_TEST(an_ad_hoc_backup_goes_where_it_is_told)
 {
     runf("backup --source dbname=shop --store dir:%s/nas --tag why=test --name first",
@@ -387,6 +416,8 @@ int main(void)
     tcase_add_test(tests, one_store_that_is_away_makes_it_partial);
     tcase_add_test(tests, a_dump_that_fails_is_no_backup);
     tcase_add_test(tests, a_server_that_is_away_is_told);
+    tcase_add_test(
+        tests, backups_that_this_catalog_does_not_know_are_told_until_a_sync_takes_them_in);
     tcase_add_test(tests, an_ad_hoc_backup_goes_where_it_is_told);
     tcase_add_test(tests, retention_after_a_backup_is_part_of_the_job);
     tcase_add_test(tests, verify_proves_each_copy);

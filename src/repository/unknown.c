@@ -1,0 +1,70 @@
+/* One listing, and one look into the index of ids for each of it. */
+#include "repository/unknown.h"
+
+#include "base/memory.h"
+#include "base/parse.h"
+#include "catalog/artifact_list.h"
+#include "catalog/db/facts.h"
+#include "repository/keys.h"
+
+struct counting {
+    struct catalog *catalog;
+    size_t count;
+};
+
+static int count_one(void *context, const struct store_object *object, struct err *err)
+{
+    struct counting *counting = context;
+    char id[ULID_SIZE];
+    bool known = false;
+    /* What somebody else put there is nobody's backup. */
+    if (keys_parse(object->key, id) != KEYS_KIND_MANIFEST)
+        return 0;
+    if (counting->catalog != NULL &&
+        catalog_artifact_is_known(counting->catalog, id, &known, err) < 0)
+        return -1;
+    counting->count += !known;
+    return 0;
+}
+
+int unknown_count(struct catalog *catalog, struct store *store, size_t *count,
+                  struct err *err)
+{
+    struct counting counting = {.catalog = catalog};
+    int result = store_list(store, KEYS_MANIFESTS, count_one, &counting, err);
+    *count = counting.count;
+    return result;
+}
+
+static char *key_of(const char *uuid)
+{
+    return memory_format("unknown/%s", uuid);
+}
+
+int unknown_remember(struct catalog *catalog, const char *uuid, size_t count,
+                     struct err *err)
+{
+    char *key = key_of(uuid);
+    char *value = count > 0 ? memory_format("%zu", count) : NULL; /* NULL removes it */
+    int result = catalog_setting_set(catalog, key, value, err);
+    free(value);
+    free(key);
+    return result;
+}
+
+int unknown_remembered(struct catalog *catalog, const char *uuid, size_t *count,
+                       struct err *err)
+{
+    char *key = key_of(uuid);
+    char *value = NULL;
+    int64_t number = 0;
+    int result = catalog_setting_get(catalog, key, &value, err);
+    /* What cannot be read says nothing. */
+    struct err ignored = {0};
+    if (value != NULL && parse_int(value, 0, INT64_MAX, &number, &ignored) < 0)
+        number = 0;
+    *count = (size_t)number;
+    free(value);
+    free(key);
+    return result;
+}

@@ -1,0 +1,72 @@
+/* Backups in a store that the catalog does not know: counted, and remembered. */
+#include "repository/unknown.h"
+
+#include "tests/support/depot.h"
+#include "tests/support/run_suite.h"
+
+#include <check.h>
+
+static struct depot depot;
+
+static void setup(void)
+{
+    const struct depot_spec spec = {.policy = "keep_last = 9;"};
+    depot_begin(&depot, &spec);
+    depot_backups(&depot, 1, 3);
+}
+
+static void teardown(void)
+{
+    depot_end(&depot);
+}
+
+static size_t count_at(enum depot_place place)
+{
+    size_t count = 99;
+    ck_assert_msg(unknown_count(depot.catalog, depot.stores[place], &count, &depot.err) ==
+                      0,
+                  "%s", depot.err.text);
+    return count;
+}
+
+START_TEST(what_has_a_row_is_known_and_what_has_none_is_counted)
+{
+    const struct depot_backup theirs = {.stores = DEPOT_AT(DEPOT_NAS), .unknown = true};
+    size_t all = 0;
+    ck_assert_uint_eq(count_at(DEPOT_NAS), 0);
+    depot_backup(&depot, 4, &theirs);
+    depot_backup(&depot, 5, &theirs);
+    ck_assert_uint_eq(count_at(DEPOT_NAS), 2);
+    ck_assert_uint_eq(count_at(DEPOT_OFFSITE), 0);
+    /* Without a catalog nothing is known. */
+    ck_assert_int_eq(unknown_count(NULL, depot.stores[DEPOT_NAS], &all, &depot.err), 0);
+    ck_assert_uint_eq(all, 5);
+}
+END_TEST
+
+START_TEST(the_last_count_of_each_store_is_remembered)
+{
+    size_t count = 99;
+    ck_assert_int_eq(unknown_remembered(depot.catalog, "a", &count, &depot.err), 0);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(unknown_remember(depot.catalog, "a", 44, &depot.err), 0);
+    ck_assert_int_eq(unknown_remembered(depot.catalog, "a", &count, &depot.err), 0);
+    ck_assert_uint_eq(count, 44);
+    ck_assert_int_eq(unknown_remembered(depot.catalog, "b", &count, &depot.err), 0);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(unknown_remember(depot.catalog, "a", 0, &depot.err), 0);
+    ck_assert_int_eq(unknown_remembered(depot.catalog, "a", &count, &depot.err), 0);
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("unknown");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, what_has_a_row_is_known_and_what_has_none_is_counted);
+    tcase_add_test(tests, the_last_count_of_each_store_is_remembered);
+    Suite *suite = suite_create("unknown");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
