@@ -6,7 +6,7 @@
  */
 #include "backup/restore.h"
 
-#include "backup/restore/carry.h"
+#include "backup/restore/parallel.h"
 #include "backup/restore_hint.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -15,7 +15,13 @@
 #include "postgres/server.h"
 #include "repository/repository_object.h"
 
-enum { MAJOR = 10000 };
+#include <unistd.h>
+
+enum {
+    MAJOR = 10000,
+    MAINTENANCE_KB = 512 * 1024 /* of all sessions together, for making indexes */
+};
+#define PARALLEL_FROM ((uint64_t)32 << 20) /* raw bytes */
 
 struct restore_run {
     const struct restore_spec *spec;
@@ -31,6 +37,8 @@ struct restore_run {
     bool created;
     /* Statement by statement, not through psql. */
     bool by_script;
+    bool only_faster;
+    unsigned sessions; /* of the target */
     struct script script;
     struct selection_spec chosen;
     struct sql_map present; /* in the target */
@@ -41,6 +49,19 @@ struct restore_run {
 static bool is_given(const struct strlist *list)
 {
     return list != NULL && list->count > 0;
+}
+
+/* As many as were asked for, else as many as pay off: one session of psql is as fast for what
+ * is small, and archives come through one pipe. */
+static unsigned sessions_of(const struct restore_run *r)
+{
+    if (r->format != DUMP_PLAIN || r->globals)
+        return 1;
+    if (r->spec->parallel > 0)
+        return r->spec->parallel;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned most = cores > 4 ? 4 : cores < 2 ? 2 : (unsigned)cores;
+    return r->artifact->raw_bytes < PARALLEL_FROM ? 1 : most;
 }
 
 /* Which way: psql and pg_restore take all of a dump as it is, pg_restore also without owners and
@@ -54,6 +75,9 @@ static int check_options(struct restore_run *r, struct err *err)
     bool filtered = spec->no_owner || spec->no_privileges;
     r->by_script = part || spec->search_path != NULL || spec->disable_triggers ||
                    (filtered && r->format == DUMP_PLAIN);
+    r->sessions = sessions_of(r);
+    r->only_faster = !r->by_script && spec->parallel == 0;
+    r->by_script = r->by_script || r->sessions > 1;
     r->chosen = (struct selection_spec){.tables = spec->tables,
                                         .schemas = spec->schemas,
                                         .section = spec->section,
@@ -63,6 +87,8 @@ static int check_options(struct restore_run *r, struct err *err)
         return err_set(
             err, ERR_USAGE,
             "globals are roles and tablespaces of a server: --create does not fit");
+    if (r->format != DUMP_PLAIN && spec->parallel > 1)
+        log_info("a backup of format custom is restored by one connection");
     if (r->globals && (r->by_script || spec->parallel > 1))
         return err_set(err, ERR_USAGE,
                        "globals are restored as a whole, by one connection");
@@ -218,7 +244,10 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
                                           .cancel = session_cancel(r->from.session)},
                                .search_path = r->spec->search_path,
                                .meter = meter};
-    return carry_out(&carry, err);
+    if (r->sessions < 2 || !parallel_fits(&r->script))
+        return carry_out(&carry, err);
+    carry.target.maintenance_memory = MAINTENANCE_KB / r->sessions;
+    return parallel_carry(&carry, r->sessions, err);
 }
 
 static int fill(struct restore_run *r, struct err *err)
@@ -252,9 +281,24 @@ static int create_database(struct restore_run *r, struct err *err)
     return server_apply_settings(r->server, r->database, &r->properties, err);
 }
 
+/* Several sessions were our own idea, and the chunk index they need is not right: then one. */
+static int do_without_script(struct restore_run *r, struct err *err)
+{
+    if (!r->only_faster || err_is_fatal(err->kind))
+        return -1;
+    log_warning("%s: it is restored by one connection", err->text);
+    err_clear(err);
+    script_release(&r->script);
+    copy_reader_close(r->retrieve);
+    r->by_script = false;
+    r->sessions = 1;
+    r->retrieve = copy_reader_open(&r->from, err);
+    return r->retrieve != NULL ? 0 : -1;
+}
+
 static int check(struct restore_run *r, struct err *err)
 {
-    if (r->by_script && read_script(r, err) < 0)
+    if (r->by_script && read_script(r, err) < 0 && do_without_script(r, err) < 0)
         return -1;
     if ((r->spec->create ? check_new(r, err) : check_target(r, err)) < 0)
         return -1;
@@ -369,76 +413,11 @@ void restore_done_release(struct restore_done *done)
 
 /* ---- what it would do ---- */
 
-static struct restore_item *add_item(struct restore_listing *listing,
-                                     const struct restore_item *item)
-{
-    memory_grow(&listing->items, &listing->capacity, listing->count + 1,
-                sizeof *listing->items);
-    listing->items[listing->count] = *item;
-    return &listing->items[listing->count++];
-}
-
-static void add_rows(struct restore_listing *listing, const struct sql_name *table,
-                     const struct outline_rows *rows)
-{
-    struct restore_item item = {.section = section_name(SECTION_DATA),
-                                .type = "rows",
-                                .schema = memory_strdup(table->schema),
-                                .name = memory_strdup(table->name),
-                                .counted = rows != NULL,
-                                .rows = rows != NULL ? rows->rows : 0,
-                                .raw_bytes = rows != NULL ? rows->raw_bytes : 0};
-    (void)add_item(listing, &item);
-}
-
-/* What is made, and rows; owners, rights and comments are part of what they speak of. */
-static void add_statement(struct restore_listing *listing,
-                          const struct statement *statement)
-{
-    bool told =
-        statement->action == STATEMENT_CREATE || statement->action == STATEMENT_ADD ||
-        statement->action == STATEMENT_FOREIGN_KEY ||
-        statement->action == STATEMENT_SEQUENCE_SET ||
-        statement->action == STATEMENT_REFRESH || statement->action == STATEMENT_OTHER;
-    if (!told)
-        return;
-    struct restore_item item = {.section = section_name(statement->section),
-                                .type = statement->type,
-                                .schema = memory_strdup(statement->of.schema),
-                                .name = memory_strdup(statement->of.name),
-                                .object = memory_strdup(statement->object.name)};
-    if (statement->action == STATEMENT_OTHER) {
-        item.type = "statement";
-        item.object = statement_label(statement);
-    }
-    (void)add_item(listing, &item);
-}
-
-static void fill_listing(const struct restore_run *r, struct restore_listing *listing)
-{
-    const struct outline *outline = &r->script.outline;
-    const struct selection *selection = &r->script.selection;
-    size_t rows = 0;
-    bool data = r->spec->section == NULL || strcmp(r->spec->section, "data") == 0;
-    for (size_t i = 0; i <= outline->count; i++) {
-        for (; rows < outline->rows_count && outline->rows[rows].behind == i; rows++)
-            if (selection->rows[rows])
-                add_rows(listing, &outline->rows[rows].name, &outline->rows[rows]);
-        if (i < outline->count && selection->statements[i])
-            add_statement(listing, &outline->items[i]);
-    }
-    /* An archive does not say how many they are. */
-    for (size_t i = 0; r->format == DUMP_CUSTOM && data && i < outline->relation_count; i++)
-        if (selection->relations[i] && strcmp(outline->relations[i].type, "table") == 0)
-            add_rows(listing, &outline->relations[i].name, NULL);
-}
-
-int restore_list(const struct restore_spec *spec, struct restore_listing *listing,
-                 struct err *err)
+int restore_list(const struct restore_spec *spec, struct listing *listing, struct err *err)
 {
     struct restore_run r;
     begin(&r, spec);
-    *listing = (struct restore_listing){0};
+    *listing = (struct listing){0};
     int result = -1;
     if (r.globals)
         err_set(err, ERR_USAGE,
@@ -448,22 +427,9 @@ int restore_list(const struct restore_spec *spec, struct restore_listing *listin
     if (r.retrieve != NULL && read_script(&r, err) == 0)
         result = selection_make(&r.script.outline, &r.chosen, &r.script.selection, err);
     if (result == 0) {
-        fill_listing(&r, listing);
+        listing_fill(listing, &r.script, spec->section);
         take_lists(&r, &listing->left_out, &listing->brought);
     }
     end(&r);
     return result;
-}
-
-void restore_listing_release(struct restore_listing *listing)
-{
-    for (size_t i = 0; i < listing->count; i++) {
-        free(listing->items[i].schema);
-        free(listing->items[i].name);
-        free(listing->items[i].object);
-    }
-    free(listing->items);
-    strlist_release(&listing->left_out);
-    strlist_release(&listing->brought);
-    *listing = (struct restore_listing){0};
 }

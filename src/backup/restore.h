@@ -15,6 +15,7 @@
 #ifndef PGKEEP_BACKUP_RESTORE_H
 #define PGKEEP_BACKUP_RESTORE_H
 
+#include "backup/restore/listing.h"
 #include "copy/copy_reader.h"
 
 enum { RESTORE_MAX_PARALLEL = 64 };
@@ -50,21 +51,7 @@ int restore_run(const struct restore_spec *spec, struct restore_done *done,
                 struct err *err) MUST_USE;
 
 /* What restore_run would bring, without a target: an empty database is thought of. */
-struct restore_item {
-    const char *section; /* "pre-data" "data" "post-data" */
-    const char *type;    /* "table" "index" "rows" ... */
-    char *schema, *name; /* what it belongs to; NULL: to the database */
-    char *object;        /* what it is, where that is another thing: an index; else NULL */
-    bool counted;        /* rows and bytes are known */
-    uint64_t rows, raw_bytes;
-};
-struct restore_listing {
-    struct restore_item *items;
-    size_t count, capacity;
-    struct strlist left_out, brought;
-};
-int restore_list(const struct restore_spec *spec, struct restore_listing *listing,
+int restore_list(const struct restore_spec *spec, struct listing *listing,
                  struct err *err) MUST_USE;
-void restore_listing_release(struct restore_listing *listing);
 
 #endif

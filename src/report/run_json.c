@@ -38,11 +38,11 @@ json_t *run_json_restored(const struct catalog_artifact *artifact,
 }
 
 json_t *run_json_listing(const struct catalog_artifact *artifact,
-                         const struct restore_listing *listing)
+                         const struct listing *listing)
 {
     json_t *items = json_array();
     for (size_t i = 0; i < listing->count; i++) {
-        const struct restore_item *item = &listing->items[i];
+        const struct listing_item *item = &listing->items[i];
         json_t *rows = item->counted ? json_integer((json_int_t)item->rows) : json_null();
         json_t *bytes =
             item->counted ? json_integer((json_int_t)item->raw_bytes) : json_null();

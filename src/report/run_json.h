@@ -25,7 +25,7 @@ json_t *run_json_restored(const struct catalog_artifact *artifact,
 /* {id,database,items[{section,type,schema,name,object,rows,raw_bytes}],left_out[],brought[]} of
  * restore --list; rows and raw_bytes null where they are not counted. */
 json_t *run_json_listing(const struct catalog_artifact *artifact,
-                         const struct restore_listing *listing) MUST_USE;
+                         const struct listing *listing) MUST_USE;
 /* {id,database,store,output,form,bytes,sha256} of `fetch` into a file; form "stored" "decoded". */
 json_t *run_json_fetched(const struct export_spec *spec, const char *store) MUST_USE;
 /* {id,database,url,expires} */

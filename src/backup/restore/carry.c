@@ -228,9 +228,7 @@ static int carry_plain(const struct carry_spec *spec, struct loader *loader,
     return 0;
 }
 
-/* Schemas that the dump does not make, because every new database has them. */
-static int make_schemas(const struct carry_spec *spec, struct loader *loader,
-                        struct err *err)
+int carry_schemas(const struct carry_spec *spec, struct loader *loader, struct err *err)
 {
     const struct strlist *schemas = &spec->script->selection.schemas;
     for (size_t i = 0; i < schemas->count; i++) {
@@ -250,7 +248,7 @@ int carry_out(const struct carry_spec *spec, struct err *err)
     struct loader *loader = loader_open(&spec->target, err);
     if (loader == NULL)
         return -1;
-    int result = make_schemas(spec, loader, err);
+    int result = carry_schemas(spec, loader, err);
     if (result == 0)
         result = spec->script->chunks != NULL ? carry_plain(spec, loader, err)
                                               : carry_archive(spec, loader, err);

@@ -16,6 +16,7 @@ struct carry_spec {
     struct script *script;
     const struct selection_spec *chosen;
     struct loader_spec target;
+    struct cancel *parent;   /* target.cancel, for nodes below it */
     const char *search_path; /* instead of the dump's empty one; NULL: that one */
     struct meter *meter;     /* may be NULL */
 };
@@ -24,6 +25,9 @@ int carry_out(const struct carry_spec *spec, struct err *err) MUST_USE;
 
 /* ---- the pieces of it, for parallel.h ---- */
 
+/* Schemas that the dump does not make, because every new database has them. */
+int carry_schemas(const struct carry_spec *spec, struct loader *loader,
+                  struct err *err) MUST_USE;
 /* One statement; `context` of the error says which. */
 int carry_statement(const struct carry_spec *spec, struct loader *loader,
                     const struct statement *statement, struct err *err) MUST_USE;

@@ -33,7 +33,7 @@ static void add_printable_name(struct text *line, const char *name)
 }
 
 /* One line of the list: where, what, whose. */
-static void list_item(const struct restore_item *item)
+static void list_item(const struct listing_item *item)
 {
     char size[32];
     struct text line;
@@ -57,7 +57,7 @@ static void list_item(const struct restore_item *item)
 /* --list: what a restore with these options would bring, and what not. */
 static int list(struct cmd_context *ctx, const struct restore_spec *spec, struct err *err)
 {
-    struct restore_listing listing;
+    struct listing listing;
     if (restore_list(spec, &listing, err) < 0)
         return -1;
     if (ctx->settings->json) {
@@ -70,7 +70,7 @@ static int list(struct cmd_context *ctx, const struct restore_spec *spec, struct
         for (size_t i = 0; i < listing.left_out.count; i++)
             output_linef("left out: %s", listing.left_out.items[i]);
     }
-    restore_listing_release(&listing);
+    listing_release(&listing);
     return 0;
 }
 

@@ -157,9 +157,13 @@ static int set_up(struct loader *loader, const struct loader_spec *spec, struct 
     if (spec->fast && loader_statement(loader, "SET synchronous_commit = off", err) < 0)
         return -1;
     if (spec->maintenance_memory > 0) {
-        char sql[80];
-        snprintf(sql, sizeof sql, "SET maintenance_work_mem = %lld",
-                 (long long)spec->maintenance_memory);
+        /* Never less than the server gives by itself. */
+        char sql[256];
+        snprintf(sql, sizeof sql,
+                 "SELECT pg_catalog.set_config('maintenance_work_mem', '%lldkB', false) "
+                 "FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem' "
+                 "AND setting::pg_catalog.int8 < %lld",
+                 (long long)spec->maintenance_memory, (long long)spec->maintenance_memory);
         return loader_statement(loader, sql, err);
     }
     return 0;

@@ -1,0 +1,210 @@
+#include "backup/restore/parallel.h"
+
+#include "backup/restore/task_plan.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/thread.h"
+
+/* Raw bytes of one COPY: large enough that its begin and end do not count, small enough that the
+ * last ones end together. */
+#define PIECE_SIZE ((uint64_t)16 << 20)
+
+struct crew {
+    const struct carry_spec *spec;
+    struct task_plan *plan;
+    struct cancel *cancel; /* of all sessions: tripped by the first failure */
+    pthread_mutex_t lock;  /* guards all below, and the plan */
+    pthread_cond_t changed;
+    bool failed;
+    struct err err; /* the first one */
+};
+
+struct worker {
+    struct crew *crew;
+    struct loader *loader;
+    size_t setting; /* statement that is in force */
+    pthread_t thread;
+    bool running;
+};
+
+/* ---- one session ---- */
+
+/* What the dump sets at its head, for every session. */
+static int set_up(struct worker *worker, struct err *err)
+{
+    const struct carry_spec *spec = worker->crew->spec;
+    const struct outline *outline = &spec->script->outline;
+    for (size_t i = 0; i < outline->count; i++) {
+        if (outline->items[i].action != STATEMENT_STATE)
+            return 0;
+        if (carry_statement(spec, worker->loader, &outline->items[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int carry_task(struct worker *worker, const struct task *task, struct err *err)
+{
+    const struct carry_spec *spec = worker->crew->spec;
+    const struct outline *outline = &spec->script->outline;
+    if (task->statement == NULL)
+        return carry_rows(spec, worker->loader, task->first, task->chunks, err);
+    /* In which tablespace indexes are made is a setting. */
+    if (task->setting != TASK_NONE && task->setting != worker->setting) {
+        if (carry_statement(spec, worker->loader, &outline->items[task->setting], err) < 0)
+            return -1;
+        worker->setting = task->setting;
+    }
+    if (task->sql == NULL)
+        return carry_statement(spec, worker->loader, task->statement, err);
+    if (loader_statement(worker->loader, task->sql, err) == 0)
+        return 0;
+    if (err->kind != ERR_CANCELLED) {
+        char *label = statement_label(task->statement);
+        err_context(err, "%s", label);
+        free(label);
+    }
+    return -1;
+}
+
+static void fail(struct crew *crew, const struct err *err)
+{
+    if (!crew->failed)
+        crew->err = *err;
+    crew->failed = true;
+    cancel_trip(crew->cancel, CANCEL_ASKED);
+    pthread_cond_broadcast(&crew->changed);
+}
+
+/* Task after task, until there is none or somebody failed. */
+static void work(struct worker *worker)
+{
+    struct crew *crew = worker->crew;
+    struct err err = {0};
+    pthread_mutex_lock(&crew->lock);
+    while (!crew->failed && !task_plan_finished(crew->plan)) {
+        const struct task *task = task_plan_next(crew->plan);
+        if (task == NULL) {
+            pthread_cond_wait(&crew->changed, &crew->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&crew->lock);
+        int result = carry_task(worker, task, &err);
+        pthread_mutex_lock(&crew->lock);
+        if (result < 0)
+            fail(crew, &err);
+        else
+            task_plan_done(crew->plan, task);
+        pthread_cond_broadcast(&crew->changed);
+    }
+    pthread_mutex_unlock(&crew->lock);
+}
+
+static void *run_worker(void *context)
+{
+    struct worker *worker = context;
+    struct crew *crew = worker->crew;
+    struct err err = {0};
+    worker->loader = loader_open(&crew->spec->target, &err);
+    if (worker->loader != NULL && set_up(worker, &err) == 0) {
+        work(worker);
+    } else if (err.kind != ERR_CANCELLED) {
+        /* The others do its work. */
+        log_warning("one connection less: %s", err.text);
+    }
+    loader_free(worker->loader);
+    worker->loader = NULL;
+    return NULL;
+}
+
+/* ---- all of them ---- */
+
+/* Statements of a range in the order of the dump, but for those that are tasks. */
+static int carry_range(const struct carry_spec *spec, const struct task_plan *plan,
+                       struct loader *loader, const bool sections[SECTION_COUNT],
+                       struct err *err)
+{
+    const struct script *script = spec->script;
+    for (size_t i = 0; i < script->outline.count; i++) {
+        const struct statement *statement = &script->outline.items[i];
+        if (!script->selection.statements[i] || !sections[statement->section] ||
+            task_plan_has(plan, i))
+            continue;
+        if (carry_statement(spec, loader, statement, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Rows, indexes and keys: by threads of their own, and by this one, which first sees to what else
+ * belongs to the data (sequences, large objects). */
+static int carry_tasks(struct crew *crew, struct worker *workers, unsigned sessions,
+                       struct err *err)
+{
+    static const bool data[SECTION_COUNT] = {[SECTION_DATA] = true};
+    struct err own = {0};
+    unsigned started = 1;
+    for (; started < sessions; started++) {
+        workers[started].crew = crew;
+        workers[started].setting = TASK_NONE;
+        if (thread_start(&workers[started].thread, run_worker, &workers[started], &own) <
+            0) {
+            log_warning("one connection less: %s", own.text);
+            break;
+        }
+    }
+    if (carry_range(crew->spec, crew->plan, workers[0].loader, data, &own) < 0) {
+        pthread_mutex_lock(&crew->lock);
+        fail(crew, &own);
+        pthread_mutex_unlock(&crew->lock);
+    } else {
+        work(&workers[0]);
+    }
+    for (unsigned i = 1; i < started; i++)
+        (void)pthread_join(workers[i].thread, NULL);
+    if (!crew->failed)
+        return 0;
+    *err = crew->err;
+    return -1;
+}
+
+int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err *err)
+{
+    static const bool before[SECTION_COUNT] = {[SECTION_PRE_DATA] = true};
+    static const bool behind[SECTION_COUNT] = {[SECTION_POST_DATA] = true};
+    struct carry_spec spec = *given;
+    struct crew crew = {.spec = &spec};
+    struct worker *workers = memory_array(sessions, sizeof *workers);
+    int result = -1;
+    pthread_mutex_init(&crew.lock, NULL);
+    thread_cond_init(&crew.changed);
+    crew.plan = task_plan_new(spec.script, PIECE_SIZE);
+    crew.cancel = cancel_new(spec.parent, 0, err);
+    spec.target.cancel = crew.cancel;
+    workers[0] = (struct worker){.crew = &crew, .setting = TASK_NONE};
+    if (crew.cancel != NULL)
+        workers[0].loader = loader_open(&spec.target, err);
+    if (workers[0].loader != NULL && carry_schemas(&spec, workers[0].loader, err) == 0 &&
+        carry_range(&spec, crew.plan, workers[0].loader, before, err) == 0 &&
+        carry_tasks(&crew, workers, sessions, err) == 0 &&
+        carry_range(&spec, crew.plan, workers[0].loader, behind, err) == 0)
+        result = loader_flush(workers[0].loader, err);
+    loader_free(workers[0].loader);
+    cancel_free(crew.cancel);
+    task_plan_free(crew.plan);
+    pthread_cond_destroy(&crew.changed);
+    pthread_mutex_destroy(&crew.lock);
+    free(workers);
+    return result;
+}
+
+bool parallel_fits(const struct script *script)
+{
+    if (script->chunks == NULL)
+        return false;
+    for (size_t i = 0; i < script->outline.count; i++)
+        if (script->outline.items[i].action == STATEMENT_ROWS ||
+            script->outline.items[i].action == STATEMENT_TRIGGERS)
+            return false;
+    return true;
+}

@@ -1,0 +1,20 @@
+/*
+ * parallel - a plain script carried out by several sessions at once.
+ *
+ * What is in front of the rows comes in order, by one session. Then rows, indexes and keys as
+ * task_plan.h says, by all of them; then the rest in order. The first failure cancels the others,
+ * on the server, too. A session that cannot be had (no free connection) costs speed only.
+ */
+#ifndef PGKEEP_BACKUP_RESTORE_PARALLEL_H
+#define PGKEEP_BACKUP_RESTORE_PARALLEL_H
+
+#include "backup/restore/carry.h"
+
+/* sessions >= 2, the calling thread's among them. */
+int parallel_carry(const struct carry_spec *spec, unsigned sessions,
+                   struct err *err) MUST_USE;
+/* Does it pay, and can it be done? Rows by INSERT and triggers switched in the dump's own text
+ * are left to one session. */
+bool parallel_fits(const struct script *script);
+
+#endif
