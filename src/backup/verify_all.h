@@ -29,8 +29,8 @@ struct verify_all_result {
 /* The run: it is recorded, and the verifications with it. Settings, cancel and observer are the
  * caller's to add. */
 struct session_spec verify_all_session(void);
-/* 0 with whatever was found. -1: ERR_NOT_FOUND for a name, or without a copy to check (a typo
- * must not read as "all of it is good"), ERR_CONFIG for an unknown job or store; what ends a run;
+/* 0 with whatever was found; by filter that may be nothing (checked 0). -1: ERR_NOT_FOUND for a
+ * name that nobody knows or that has no copy to check (a typo must not read as "it is good"), ERR_CONFIG for an unknown job or store; what ends a run;
  * *result then has what came before. */
 int verify_all(const struct verify_all_spec *spec, struct verify_all_result *result,
                struct err *err) MUST_USE;

@@ -46,11 +46,13 @@ static int open_stores(const struct sweep_spec *spec, struct sweep_report *repor
     if (result == 0)
         result = session_require_store(spec->session, spec->store, err);
 
-    /* Those of the catalog. One with a mark is missed when it does not answer. */
+    /* Those of the catalog. One with a mark is told when it does not answer, and so is an ad-hoc
+     * one: it is here because a command wrote to it. */
     for (size_t i = 0; result == 0 && i < known.count; i++) {
         const struct catalog_store *row = &known.items[i];
         if (spec->store == NULL || strcmp(spec->store, row->name) == 0)
-            result = open_store(spec, report, row->name, *row->uuid != '\0', err);
+            result =
+                open_store(spec, report, row->name, *row->uuid != '\0' || row->adhoc, err);
     }
 
     /* Those that only the configuration names. */
@@ -182,8 +184,13 @@ enum outcome sweep_outcome(const struct sweep_report *report, struct err *why)
         undone |= report->removed.items[i].outcome == REMOVE_BLOCKED ||
                   report->removed.items[i].outcome == REMOVE_LATER;
     err_clear(why);
-    if (missed > 0 && report->stores.count == 0) {
-        err_set(why, ERR_TRANSIENT, "no store answers");
+    /* Where no store was reached nothing was swept, whoever misses them (CONTRACT-NOTES 13). */
+    if (report->stores.failure_count > 0 && report->stores.count == 0) {
+        *why = report->stores.failures[0].err;
+        why->kind = ERR_TRANSIENT; /* whatever each of them said */
+        if (report->stores.failure_count > 1)
+            err_context(why, "none of %zu stores was reached",
+                        report->stores.failure_count);
         return OUTCOME_FAILED;
     }
     return undone || missed > 0 ? OUTCOME_PARTIAL : OUTCOME_DONE;

@@ -62,7 +62,7 @@ struct session_spec sweep_session(void);
 int sweep_run(const struct sweep_spec *spec, struct sweep_report *report,
               struct err *err) MUST_USE;
 /* PARTIAL when something could not be done, or a store that somebody misses did not answer;
- * FAILED when none did. */
+ * FAILED when none was reached, excused or not. */
 enum outcome sweep_outcome(const struct sweep_report *report, struct err *why);
 
 #endif

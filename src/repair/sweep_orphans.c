@@ -157,7 +157,11 @@ int sweep_orphans(const struct sweep *sweep, struct err *err)
     /* What a running backup has put there looks like an orphan until its manifest comes. */
     int result =
         catalog_artifacts_running(session_catalog(sweep->spec->session), &running, err);
-    size_t count = running.count;
+    size_t count = 0;
+    /* One of a dead process counts no more: its row still speaks for what it has put here. It
+     * can be left over when another store than this one has still to be cleared. */
+    for (size_t i = 0; i < running.count; i++)
+        count += running.items[i].owner_state != OWNER_DEAD;
     catalog_artifacts_release(&running);
     if (result < 0)
         return -1;

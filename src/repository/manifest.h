@@ -41,7 +41,8 @@
  *     tables [{schema,name,rows,raw_bytes}]      rows null: not counted
  *
  * Times are RFC 3339 UTC, sizes bytes, keys relative to the store; names that are no UTF-8 are
- * {"hex":"..."}. Read strictly: an unknown key, a missing one or a later version is ERR_CORRUPT.
+ * {"hex":"..."}. Read strictly: an unknown key or a missing one is ERR_CORRUPT. A
+ * later version is no damage, but nothing that we may read: ERR_DENIED.
  */
 #ifndef PGKEEP_REPOSITORY_MANIFEST_H
 #define PGKEEP_REPOSITORY_MANIFEST_H
@@ -49,7 +50,8 @@
 #include "catalog/artifacts.h"
 #include "postgres/server.h"
 
-enum { MANIFEST_VERSION = 1 };
+/* Written, and the oldest that is still read. */
+enum { MANIFEST_VERSION = 1, MANIFEST_OLDEST = 1 };
 #define MANIFEST_CEILING ((size_t)128 << 20) /* bytes; some 800,000 tables */
 
 struct manifest_parts {

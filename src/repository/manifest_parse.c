@@ -272,17 +272,21 @@ static void read_id(struct json_reader *reader, const char *wanted,
     free(id);
 }
 
-/* A later version may mean other things by the same words, so it is not read at all. */
-static int check_version(const json_t *object, struct err *err)
+/* A later version may mean other things by the same words, so it is not read at all. That is no
+ * damage: a check must not condemn what a newer pgkeep on another machine has written. */
+static int check_version(const json_t *object, json_int_t *version, struct err *err)
 {
-    const json_t *version = json_object_get(object, MANIFEST_VERSION_KEY);
-    if (!json_is_integer(version))
+    const json_t *member = json_object_get(object, MANIFEST_VERSION_KEY);
+    *version = json_integer_value(member);
+    if (!json_is_integer(member) || *version < MANIFEST_OLDEST)
         return err_set(err, ERR_CORRUPT, "this is no manifest of pgkeep");
-    if (json_integer_value(version) == MANIFEST_VERSION)
+    if (*version <= MANIFEST_VERSION)
         return 0;
-    err_set(err, ERR_CORRUPT, "manifest: version %lld, and this pgkeep knows version %d",
-            (long long)json_integer_value(version), MANIFEST_VERSION);
-    return err_hint(err, "it was written by a newer pgkeep; use that one");
+    err_set(
+        err, ERR_DENIED,
+        "manifest: written by a newer pgkeep: version %lld, and this one reads %d to %d",
+        (long long)*version, MANIFEST_OLDEST, MANIFEST_VERSION);
+    return err_hint(err, "use that pgkeep, or a newer one, on this machine too");
 }
 
 /* Absent: of the decoded stream. */
@@ -302,11 +306,11 @@ static int read_manifest(const json_t *object, const char *id, struct manifest *
                          struct err *err)
 {
     struct json_reader reader;
-    if (check_version(object, err) < 0)
+    json_int_t version;
+    if (check_version(object, &version, err) < 0)
         return -1;
     json_reader_init(&reader, object, "manifest", err);
-    (void)json_read_int(&reader, MANIFEST_VERSION_KEY, MANIFEST_VERSION, MANIFEST_VERSION,
-                        false);
+    (void)json_read_int(&reader, MANIFEST_VERSION_KEY, version, version, false);
     read_id(&reader, id, &out->artifact);
     read_fields(&reader, manifest_field_artifact, &out->artifact);
     read_fields(&reader, manifest_field_facts, &out->facts);

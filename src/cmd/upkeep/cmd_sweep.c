@@ -58,8 +58,8 @@ const struct command cmd_sweep = {
         "neither the catalog nor a manifest speaks for; never while anything is uploaded.\n"
         "\n"
         "Exit status 8: something could not be done, or a store did not answer (an ad-hoc\n"
-        "one only where something is unfinished in it); 7: another prune, delete or sweep\n"
-        "runs.\n"
+        "one only where something is unfinished in it); 5: no store was reached; 7: another\n"
+        "prune, delete or sweep runs.\n"
         "\n"
         "  pgkeep sweep\n"
         "  pgkeep sweep --store offsite --orphans\n",

@@ -352,6 +352,41 @@ static void commit_3(void *unused)
 }
 
 /* The listing is some moments old; so the store is asked again before each removal. */
+START_TEST(a_dead_backup_in_another_store_keeps_no_orphans)
+{
+    struct depot_crash crash = {.data = true, .index = true};
+    depot_backups(&depot, 1, 2);
+    depot_crash(&depot, 3, &crash);
+    orphan(4);
+    memory_store_age(NAS, OLD);
+    /* Of one store alone: what 3 left in the other is not cleared, so its artifact stays. */
+    struct depot_sweep run = swept((struct depot_sweep){.orphans = true, .store = "nas"});
+    ck_assert_uint_eq(run.ended, 0);
+    ck_assert_uint_eq(run.orphaned, 2);
+    lies("1 2");
+}
+END_TEST
+
+START_TEST(where_no_store_is_reached_nothing_was_swept)
+{
+    depot_backups(&depot, 1, 1);
+    /* Both of a command line of long ago: nobody misses them. */
+    catalogs_sql(
+        &depot.catalogs,
+        "UPDATE stores SET name = 'dir:/gone/' || name, url = 'dir:/gone/' || name, "
+        "adhoc = 1");
+    depot.settings.store_count = 0;
+    struct depot_sweep run = swept((struct depot_sweep){0});
+    ck_assert_uint_eq(run.missed, 2);
+    ck_assert_int_eq(run.status, 5);
+    /* Nor one without a mark: a command wrote to it. */
+    catalogs_sql(&depot.catalogs, "UPDATE stores SET uuid = NULL");
+    run = swept((struct depot_sweep){0});
+    ck_assert_int_eq(run.status, 5);
+    depot.settings.store_count = DEPOT_PLACES;
+}
+END_TEST
+
 START_TEST(an_orphan_that_gets_its_manifest_meanwhile_stays)
 {
     orphan(3);
@@ -599,6 +634,8 @@ int main(void)
     tcase_add_test(tests, a_listing_that_breaks_off_decides_nothing);
     tcase_add_test(tests, while_a_backup_is_taken_orphans_are_not_looked_for);
     tcase_add_test(tests, orphans_go_in_the_same_sweep_that_ends_a_crashed_backup);
+    tcase_add_test(tests, a_dead_backup_in_another_store_keeps_no_orphans);
+    tcase_add_test(tests, where_no_store_is_reached_nothing_was_swept);
     tcase_add_test(tests, an_orphan_that_gets_its_manifest_meanwhile_stays);
     tcase_add_test(tests, where_the_store_cannot_say_whether_it_got_one_it_stays);
     tcase_add_test(tests, an_orphan_that_the_store_keeps_is_told);

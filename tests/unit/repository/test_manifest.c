@@ -259,7 +259,7 @@ END_TEST
 START_TEST(what_does_not_fit_is_refused)
 {
     static const char *const rows[][2] = {
-        {"pgkeep_manifest", "2"},
+        {"pgkeep_manifest", "0"},
         {"pgkeep_manifest", "\"1\""},
         {"unknown", "1"},
         {"tables.0.unknown", "1"},
@@ -329,7 +329,12 @@ START_TEST(a_later_version_says_what_to_do)
     struct manifest manifest;
     char *text = edited("pgkeep_manifest", "2");
     ck_assert_int_eq(parse(text, &manifest), -1);
-    ck_assert_ptr_nonnull(strstr(err.text, "newer pgkeep"));
+    ck_assert_ptr_nonnull(strstr(err.text, "written by a newer pgkeep: version 2"));
+    ck_assert_int_eq(err.kind, ERR_DENIED); /* no damage */
+    free(text);
+    text = edited("pgkeep_manifest", "0");
+    ck_assert_int_eq(parse(text, &manifest), -1);
+    ck_assert_int_eq(err.kind, ERR_CORRUPT);
     free(text);
 }
 END_TEST
