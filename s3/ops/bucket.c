@@ -120,6 +120,7 @@ static bool has_no_lock(const struct s3_answer *answer)
            text_is_any(answer->code, codes, sizeof codes / sizeof *codes);
 }
 
+/* Services differ most in how they say that there is none: by code, by status, or both. */
 int s3_bucket_lock(struct s3_client *client, struct s3_bucket_lock *out, struct err *err)
 {
     static const int none[] = {400, 404, 409, 501};

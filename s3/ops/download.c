@@ -40,6 +40,7 @@ struct s3_download {
     struct err first;
 };
 
+/* Whether the caller's ETag, which may be years old, is this one. */
 static bool same_etag(const char *a, const char *b)
 {
     size_t a_size = strlen(a), b_size = strlen(b);
@@ -182,6 +183,7 @@ static int wait_for(struct s3_download *download, struct slot *slot, struct err 
 {
     if (!slot->running)
         return 0;
+    /* Waited for once, also when it fails: the request is released here. */
     slot->running = false;
     int result = s3_request_wait(download->client, &slot->request, err);
     if (result == 0)

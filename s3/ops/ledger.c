@@ -44,6 +44,7 @@ void s3_ledger_done(struct s3_ledger *ledger, unsigned number, const char *etag,
 {
     assert(number >= 1 && number <= ledger->count);
     struct s3_ledger_entry *entry = &ledger->entries[number - 1];
+    /* A part that is done twice was sent twice: then two bodies had one number. */
     assert(entry->etag == NULL);
     entry->etag = memory_strdup(etag);
     entry->has_crc = crc64nvme != NULL;
@@ -87,7 +88,7 @@ bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out)
     return ledger->count > 0;
 }
 
-/* With its checksum where the upload has them: versitygw and AWS want it in the list, too. */
+/* With its checksum where the upload has them: versitygw wants it in the list, too (MINIO.md). */
 static int add_part(struct text *out, const struct s3_ledger_entry *entry, unsigned number,
                     struct err *err)
 {

@@ -84,6 +84,7 @@ struct page {
     char *marker, *id_marker; /* of the next one */
 };
 
+/* Also before a damaged page is asked for again. */
 static void page_release(struct page *page)
 {
     for (size_t i = 0; i < page->count; i++)
@@ -113,9 +114,11 @@ static int read_member(struct s3_object *object, const char *name, const char *t
         memory_replace(&object->storage_class, text);
     } else if (strcmp(name, "IsLatest") == 0) {
         object->is_latest = strcmp(text, "true") == 0;
+        /* A date that cannot be read is not known; nothing is deleted because of it. */
     } else if (strcmp(name, "LastModified") == 0 || strcmp(name, "Initiated") == 0) {
         if (clock_parse(text, &object->modified, &ignored) < 0)
             object->modified = 0;
+        /* A size that cannot be read would be told as another size: the page is damaged. */
     } else if (strcmp(name, "Size") == 0) {
         object->size = strtoull(text, &end, 10);
         if (*text < '0' || *text > '9' || *end != '\0')
@@ -212,6 +215,8 @@ static int ask(const struct listing *listing, struct page *page, bool *came,
     if (listing->id_marker != NULL && kind->id_marker != NULL)
         s3_query_add(&request.query, kind->id_marker, listing->id_marker);
 
+    /* The engine has seen that the root is there, so that it is a list; whether it is whole shows
+     * when it is read. */
     int result = s3_request_run(listing->client, &request, err);
     *came = result == 0;
     if (result == 0)
@@ -262,7 +267,8 @@ static int check_page(const struct listing *listing, struct page *page, struct e
     return 0;
 }
 
-/* Some begin a page with the entry that the marker names (versitygw#2178). */
+/* Some begin a page with the entry that the marker names (versitygw#2178): told twice it would be
+ * counted twice. */
 static bool is_repeated(const struct listing *listing, const struct s3_object *object)
 {
     return listing->last_key != NULL && strcmp(object->key, listing->last_key) == 0 &&
@@ -402,6 +408,7 @@ struct upload_sink {
     void *context;
 };
 
+/* Uploads are told as what they are, not as objects. */
 static int emit_upload(void *context, const struct s3_object *object, struct err *err)
 {
     const struct upload_sink *sink = context;

@@ -4,6 +4,7 @@
 #include "base/ulid.h"
 #include "s3/http/xml.h"
 
+/* 128 bits: two uploads of one key never share one. */
 void s3_multipart_token(char token[S3_TOKEN_SIZE])
 {
     unsigned char bits[(S3_TOKEN_SIZE - 1) / 2];
@@ -33,6 +34,7 @@ int s3_multipart_id(const struct text *document, char **upload_id, struct err *e
             &(struct s3_xml){document->data, document->length, S3_MULTIPART_CREATED},
             "UploadId", upload_id, err) < 0)
         return -1;
+    /* Without it the parts have no place, and nobody could abort it. */
     if (*upload_id != NULL && **upload_id != '\0')
         return 0;
     free(*upload_id);
@@ -47,6 +49,7 @@ void s3_multipart_part(const struct s3_client *client, const struct s3_multipart
     s3_request_name(request, "part %u", part->number);
     s3_query_addf(&request->query, "partNumber", "%u", part->number);
     s3_query_add(&request->query, "uploadId", part->upload_id);
+    /* A key of our own is sent with every part: the service keeps none. */
     s3_client_add_key_headers(client, request);
 }
 

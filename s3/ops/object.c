@@ -27,6 +27,7 @@ void s3_object_release(struct s3_object *object)
     *object = (struct s3_object){0};
 }
 
+/* What was not sent is NULL in an object, and "" in an answer. */
 static char *heap_or_null(const char *text)
 {
     return *text != '\0' ? memory_strdup(text) : NULL;
@@ -138,6 +139,7 @@ static int check_digests(struct s3_client *client, const struct s3_request *requ
                    answer->etag);
 }
 
+/* In one piece: what is read so is small (marks, manifests, states), and counts only whole. */
 int s3_get(struct s3_client *client, const char *key, struct text *out, bool *absent,
            struct err *err)
 {
@@ -296,6 +298,7 @@ static int put_once(struct put *put, struct err *err)
     return result;
 }
 
+/* Looks where a look saves something or is all there is, then writes, then proves it. */
 int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
 {
     const struct s3_provider *provider = s3_client_provider(client);

@@ -21,6 +21,7 @@ char *s3_presign(struct s3_client *client, const char *key, int64_t seconds,
                 "encrypted with (sse_c_key_file)");
         return NULL;
     }
+    /* The keys of this moment: it is not signed again. */
     if (s3_credentials_get(s3_client_credentials(client), &credentials, err) < 0)
         return NULL;
 

@@ -17,6 +17,7 @@ enum {
 static int check_404(const struct s3_request *request, bool *absent, struct err *err)
 {
     *absent = s3_is_absent(&request->answer);
+    /* A wrong base path, a web server in between. */
     if (request->answer.status != 404 || *absent)
         return 0;
     return err_set(err, ERR_STORE,
@@ -178,6 +179,7 @@ int s3_abort_for_good(struct s3_client *client, const char *key, const char *upl
     const struct timespec nap = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     const struct upload_name upload = {key, upload_id};
     int64_t end = clock_monotonic_ms() + s3_client_retry_time(client);
+    /* Abort, look, and again as long as something is there (API_AbortMultipartUpload says so). */
     for (;;) {
         struct s3_parts found = {0};
         int64_t left_ms = end - clock_monotonic_ms();
@@ -203,6 +205,7 @@ int s3_abort_for_good(struct s3_client *client, const char *key, const char *upl
     }
 }
 
+/* For those who have no upload at hand but its id: sweeps, probes, and what a crash left. */
 int s3_abort_upload(struct s3_client *client, const char *key, const char *upload_id,
                     struct err *err)
 {

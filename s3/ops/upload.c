@@ -35,6 +35,7 @@ int s3_upload_fail(struct s3_upload *upload, struct err *err)
     return -1;
 }
 
+/* The ETag as the service wrote it, to the quotes: Complete wants it back so (S3.md 1.7). */
 void s3_upload_book(struct s3_upload *upload, unsigned number,
                     const struct s3_request *request)
 {
@@ -139,6 +140,7 @@ static int enqueue(struct s3_upload *upload, struct part *part, struct err *err)
             return s3_upload_fail(upload, err);
         }
     }
+    /* Counted before it can end. */
     pthread_mutex_lock(&upload->lock);
     upload->under_way++;
     pthread_mutex_unlock(&upload->lock);
@@ -259,6 +261,7 @@ static int give(struct s3_upload *upload, const struct part *part, struct err *e
 {
     const struct s3_provider *provider = upload->provider;
     int result = -1;
+    /* Limits of the service are told here, before anything is sent in vain. */
     pthread_mutex_lock(&upload->lock);
     if (upload->failed)
         *err = upload->first;
@@ -297,6 +300,7 @@ static void warn(struct s3_upload *upload, unsigned number)
             upload->key, number, provider->max_parts, provider->title);
 }
 
+/* EMPTY -> HELD with the first, HELD -> OPEN with the second; then parts only go out. */
 int s3_upload_part(struct s3_upload *upload, struct part *part, struct err *err)
 {
     assert(upload->state <= S3_UPLOAD_OPEN);

@@ -85,6 +85,7 @@ static bool resolve(struct s3_upload *upload, struct s3_object *out)
     return ours;
 }
 
+/* NULL where the bucket has no versions. */
 static char *version_of(const struct s3_answer *answer)
 {
     return answer->version_id[0] != '\0' ? memory_strdup(answer->version_id) : NULL;
@@ -109,6 +110,7 @@ static int put_whole(struct s3_upload *upload, struct s3_object *out, struct err
     /* From here on something may stand under the key. */
     if (result == 0 || request.answer.uncertain)
         upload->state = S3_UPLOAD_UNKNOWN;
+    /* The buffer is free for other streams as soon as the service has it. */
     if (result == 0) {
         s3_upload_book(upload, 1, &request);
         version_id = version_of(&request.answer);
@@ -220,9 +222,11 @@ static int complete(struct s3_upload *upload, struct s3_object *out, struct err 
     /* Nothing is under way and no part can come: the ledger needs no lock any more. */
     if (s3_ledger_check(&upload->ledger, err) < 0)
         return -1;
+    /* The list has room for the longest ETags; beyond it nothing is sent. */
     text_init(&list, (size_t)upload->ledger.count * BYTES_PER_PART + BYTES_PER_PART);
     text_init(&document, DOCUMENT_MAX);
     int result = s3_ledger_body(&upload->ledger, &list, err);
+    /* Sent once in our sense: what the engine repeats may be answered by the echo. */
     if (result == 0) {
         fill_complete(upload, &list, &request, &document);
         result = s3_request_run(upload->client, &request, err);
@@ -253,6 +257,7 @@ int s3_upload_finish(struct s3_upload *upload, struct s3_object *out, struct err
         return s3_upload_fail(upload, err);
 
     /* ... and protected as it should be. */
+    /* It stands there, unprotected: for the caller that is a failure, but nothing to undo. */
     if (s3_object_lock_ensure(upload->client, &object, err) < 0) {
         upload->state = S3_UPLOAD_UNKNOWN;
         s3_object_release(&object);

@@ -20,6 +20,7 @@ enum {
 
 /* ---- what is asked without writing ---- */
 
+/* Also the first answer, from which clock and kind of service are known. */
 static bool check_bucket(struct s3_probing *probing)
 {
     struct err err = {0};
@@ -32,12 +33,14 @@ static bool check_bucket(struct s3_probing *probing)
     return true;
 }
 
+/* Which of the two clocks is wrong nobody can tell from here; the user can. */
 static void check_clock(struct s3_probing *probing)
 {
     bool known = false;
     int64_t offset = s3_client_clock_offset(probing->client, &known);
     int64_t off = offset < 0 ? -offset : offset;
     const char *way = offset < 0 ? "behind" : "ahead of";
+    /* RFC 9110 wants it of every server with a clock; a gateway may drop it. */
     if (!known) {
         s3_probe_add(probing, S3_PROBE_CLOCK, S3_PROBE_SKIPPED, "it sends no Date");
         return;
@@ -50,6 +53,7 @@ static void check_clock(struct s3_probing *probing)
         s3_probe_add(probing, S3_PROBE_CLOCK, off > SKEW_S ? S3_PROBE_FAILED : S3_PROBE_OK,
                      "its clock is %lld s %s ours", (long long)off, way);
     s3_probe_expect(finding, "at most %d s apart", SKEW_S);
+    /* Uploads are signed with the service's time, but ages are reckoned with both. */
     if (off > SKEW_S) {
         finding->kind = ERR_UNSAFE;
         s3_probe_advise(finding, "set the clock that is wrong: nothing is deleted while "
@@ -57,6 +61,7 @@ static void check_clock(struct s3_probing *probing)
     }
 }
 
+/* What deleting means in this bucket. */
 static void check_versioning(struct s3_probing *probing)
 {
     static const char *const words[] = {
@@ -75,9 +80,11 @@ static void check_versioning(struct s3_probing *probing)
         s3_probe_advise(finding, "allow s3:GetBucketVersioning");
         return;
     }
+    /* Suspended: what was written before still has versions. */
     probing->versioned = versioning != S3_VERSIONING_OFF;
     struct s3_finding *finding =
         s3_probe_add(probing, S3_PROBE_VERSIONING, S3_PROBE_OK, "%s", words[versioning]);
+    /* A row that knows of no versions would never look for them, and they would be paid for. */
     if (probing->versioned && !probing->row->versions) {
         finding->verdict = S3_PROBE_WARNING;
         s3_probe_expect(finding, "%s has none", probing->row->title);
@@ -96,6 +103,7 @@ static bool check_lock(struct s3_probing *probing)
                         "allow s3:GetBucketObjectLockConfiguration");
         return false;
     }
+    /* A lock without a default binds only what asks for it, and scratch objects do not. */
     if (!lock.enabled)
         s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_OK, "off");
     else if (lock.mode[0] == '\0')
@@ -112,9 +120,12 @@ static bool check_lock(struct s3_probing *probing)
 
 /* ---- all of it ---- */
 
+/* Noise: what repeats could hide a part that was put in the wrong place. From one random number
+ * (Knuth's MMIX), as it has to look random to nobody. */
 static int make_data(struct s3_probing *probing, size_t part_size, struct err *err)
 {
     uint64_t state;
+    /* The least that the service says it takes: that it does is one of the findings. */
     if (part_size == 0)
         part_size =
             probing->row->min_part > DEFAULT_PART ? probing->row->min_part : DEFAULT_PART;
@@ -130,8 +141,10 @@ static int make_data(struct s3_probing *probing, size_t part_size, struct err *e
     return 0;
 }
 
+/* All that leaves something behind for a moment. Whatever came of it, it is cleaned up. */
 static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *err)
 {
+    /* Uploads that are aborted leave nothing, even where objects would be locked. */
     int result = s3_probe_uploads(probing, err);
     if (result == 0 && keeps)
         s3_probe_advise(
@@ -147,6 +160,7 @@ static int write_and_clean(struct s3_probing *probing, bool keeps, struct err *e
     return result;
 }
 
+/* The questions, each only where the ones before allow it. */
 static int run(struct s3_probing *probing, size_t part_size, struct err *err)
 {
     const struct cancel *cancel = s3_client_cancel(probing->client);
@@ -159,9 +173,11 @@ static int run(struct s3_probing *probing, size_t part_size, struct err *err)
         return -1;
     check_clock(probing);
     check_versioning(probing);
+    /* Whether what is written could be removed again is asked before anything is. */
     bool keeps = check_lock(probing);
     if (cancel_check(cancel, err) < 0 || write_and_clean(probing, keeps, err) < 0)
         return -1;
+    /* Last, when all answers are there to weigh. */
     s3_probe_report_row(probing);
     return 0;
 }
@@ -173,6 +189,8 @@ int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
     const char *prefix = s3_client_prefix(client);
     struct s3_probing probing = {.client = s3_client_with(client, &call), .out = out};
     char id[ULID_SIZE];
+    /* A folder of its own for each run: two at once do not meet, and what a crash leaves is known
+     * by its name. */
     ulid_new(id, clock_now_ms());
     *out = (struct s3_probe){.prefix = memory_format("%spgkeep-probe-%s/", prefix, id)};
     probing.folder = out->prefix + strlen(prefix);

@@ -20,6 +20,7 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
                  struct err *err)
 {
     for (int tries = 1;; tries++) {
+        /* The time of all questions together; what comes behind its end is skipped. */
         int64_t left = probing->until_ms - clock_monotonic_ms();
         probing->late = left <= 0;
         if (probing->late)
@@ -28,7 +29,6 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
         request->no_retry = wrong;
         if (s3_request_run(probing->client, request, err) == 0)
             return 0;
-
         /* Did the service itself decide? Not a proxy, not a server that is busy. */
         int status = request->answer.status;
         bool decided = (status >= 300 && status < 500 && status != 429) || status == 501;
@@ -36,12 +36,14 @@ int s3_probe_ask(struct s3_probing *probing, struct s3_request *request, bool wr
             err_clear(err);
             return 0;
         }
+        /* The engine has tried the others for as long as there was time. */
         if (!wrong || tries == WRONG_TRIES ||
             !cancel_sleep_ms(s3_client_cancel(probing->client), AGAIN_MS))
             return -1;
     }
 }
 
+/* For questions that later ones build on. */
 int s3_probe_demand(struct s3_probing *probing, struct s3_request *request, struct err *err)
 {
     if (s3_probe_ask(probing, request, false, err) < 0)

@@ -51,6 +51,7 @@ static void release(struct found *found)
 
 /* ---- uploads ---- */
 
+/* Before the objects: an upload that is still open could become one. */
 static int abort_uploads(struct s3_probing *probing, struct s3_client *client,
                          struct err *err)
 {
@@ -90,6 +91,7 @@ struct rest {
     char reason[sizeof((struct s3_delete *)NULL)->reason];
 };
 
+/* A refusal is counted and told; only trouble with the bucket itself ends the clean-up. */
 static int remove_one(struct s3_client *client, const char *key, const char *version,
                       struct rest *rest, struct err *err)
 {
@@ -113,9 +115,11 @@ static int remove_objects(struct s3_probing *probing, struct s3_client *client,
 {
     for (int round = 0;; round++) {
         struct found found = {.folder = probing->folder};
+        /* Where there are versions a plain delete only hides. */
         int result = probing->versioned
                          ? s3_list_versions(client, found.folder, add_object, &found, err)
                          : s3_list(client, found.folder, add_object, &found, err);
+        /* The last round only looks: what is listed then is left. */
         *rest = (struct rest){.left = found.keys.count};
         for (size_t i = 0; result == 0 && round < ROUNDS && i < found.keys.count; i++)
             result = remove_one(client, found.keys.items[i], found.ids.items[i], rest, err);
@@ -123,6 +127,7 @@ static int remove_objects(struct s3_probing *probing, struct s3_client *client,
         if (result < 0 || rest->left == 0 || round == ROUNDS || rest->locked > 0 ||
             rest->refused > 0)
             return result;
+        /* Most listings are right at once; those that lag get a moment. */
         if (round > 0)
             (void)cancel_sleep_ms(s3_client_cancel(client), AGAIN_MS);
     }
@@ -132,6 +137,7 @@ static int remove_objects(struct s3_probing *probing, struct s3_client *client,
 static void remove_known(struct s3_probing *probing, struct s3_client *client)
 {
     static const char *const names[] = {"object/a%20b+c.gz", "object/parts.gz"};
+    /* Of the latest version: without a listing no other is known. */
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *key = s3_probe_key(probing, names[i]);
         struct s3_delete deletion = {.key = key};
@@ -141,6 +147,8 @@ static void remove_known(struct s3_probing *probing, struct s3_client *client)
     }
 }
 
+/* That deleting works is a finding like any other, and retention depends on it. The worst first:
+ * rights can be given, locks run out, and a listing that lags mends itself. */
 static void report_rest(struct s3_probing *probing, const struct rest *rest)
 {
     char until[32];
@@ -175,6 +183,7 @@ static void report_failure(struct s3_probing *probing, enum s3_probe_what what,
                            const struct err *err)
 {
     struct s3_finding *finding = s3_probe_fail(probing, what, err);
+    /* An advice of the error itself is better, unless it only speaks of rights in general. */
     if (finding->advice[0] == '\0' || finding->kind == ERR_DENIED)
         s3_probe_advise(finding, "allow s3:ListBucket%s; look at what is left: %s",
                         probing->versioned ? "Versions" : "", probing->out->prefix);
@@ -186,11 +195,13 @@ void s3_probe_clean(struct s3_probing *probing)
     struct s3_client *client = s3_client_with(probing->client, &call);
     struct err err = {0};
     struct rest rest = {0};
+    /* However late it is: this has its own time, and goes on despite a cancel. */
     probing->late = false;
     /* That open uploads may not be listed was found before. */
     if (abort_uploads(probing, client, &err) < 0 && err.kind != ERR_DENIED)
         report_failure(probing, S3_PROBE_ABORT, &err);
     err_clear(&err);
+    /* What cannot be listed is removed by name, as far as names are known. */
     if (remove_objects(probing, client, &rest, &err) == 0) {
         report_rest(probing, &rest);
     } else {

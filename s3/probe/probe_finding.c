@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdarg.h>
 
+/* Names are for JSON and stay; titles are for people. */
 static const struct {
     const char *name, *title;
 } texts[S3_PROBE_WHATS] = {
@@ -58,10 +59,12 @@ struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what w
 {
     struct s3_probe *out = probing->out;
     va_list arguments;
+    /* As many as there are questions; each adds one or two. */
     assert(out->count < S3_PROBE_FINDINGS);
     struct s3_finding *finding = &out->findings[out->count++];
     *finding = (struct s3_finding){
         .name = texts[what].name, .title = texts[what].title, .verdict = verdict};
+    /* Unless somebody knows better, it is the store that cannot do it. */
     if (verdict == S3_PROBE_FAILED)
         finding->kind = ERR_STORE;
     va_start(arguments, format);
@@ -89,10 +92,12 @@ void s3_probe_expect(struct s3_finding *finding, const char *format, ...)
 struct s3_finding *s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
                                  const struct err *err)
 {
+    /* An error's sentence is the finding, its hint the advice. */
     const char *hint = strstr(err->text, "\nhint: ");
     size_t length = hint != NULL ? (size_t)(hint - err->text) : strlen(err->text);
     struct s3_finding *finding =
         s3_probe_add(probing, what, S3_PROBE_FAILED, "%.*s", (int)length, err->text);
+    /* Not the service's fault that our time is over. */
     if (probing->late) {
         finding->verdict = S3_PROBE_SKIPPED;
         finding->kind = ERR_NONE;
@@ -104,11 +109,20 @@ struct s3_finding *s3_probe_fail(struct s3_probing *probing, enum s3_probe_what 
     return finding;
 }
 
+struct s3_finding *s3_probe_conclude(struct s3_probing *probing, enum s3_probe_what what,
+                                     const struct err *err, const char *good)
+{
+    return err->kind != ERR_NONE ? s3_probe_fail(probing, what, err)
+                                 : s3_probe_add(probing, what, S3_PROBE_OK, "%s", good);
+}
+
 /* ---- the row */
 
+/* What uploads and deletions would do by this row, in this bucket. */
 static bool relies_on(const struct s3_provider *row, enum s3_probe_trait trait,
                       bool versioned)
 {
+    /* Ceph ignores conditions in buckets with versions. */
     bool plain = !row->conditions_plain_only || !versioned;
     switch (trait) {
     case S3_TRAIT_PUT_IF_ABSENT:
@@ -145,6 +159,7 @@ static int misfit(const struct s3_probing *probing, const struct s3_provider *ro
     return sum;
 }
 
+/* How much of what the service has a row makes use of: of two that fit the better one. */
 static int uses_well(const struct s3_probing *probing, const struct s3_provider *row)
 {
     int sum = 0;
@@ -159,8 +174,10 @@ static const struct s3_provider *find_better(const struct s3_probing *probing)
 {
     const struct s3_provider *best = probing->row;
     struct err ignored = {0};
+    /* Ours stays where no other fits better: a user who named it has a reason. */
     for (const char *const *name = s3_provider_names(); *name != NULL; name++) {
         const struct s3_provider *row = s3_provider_find(*name, &ignored);
+        /* Less in vain first; among those that are equal the one that uses more, then "other". */
         int gain = misfit(probing, best) - misfit(probing, row);
         int use = uses_well(probing, row) - uses_well(probing, best);
         bool neutral = strcmp(*name, "other") == 0;
@@ -171,6 +188,7 @@ static const struct s3_provider *find_better(const struct s3_probing *probing)
     return best != probing->row ? best : NULL;
 }
 
+/* "checksums, parts of different sizes" */
 static void add_misfits(const struct s3_probing *probing, struct text *out)
 {
     const char *between = "";
@@ -187,6 +205,7 @@ void s3_probe_report_row(struct s3_probing *probing)
 {
     const struct s3_provider *row = probing->row;
     struct text missing;
+    /* That a row could do more for this service is no misfit. */
     if (misfit(probing, row) == 0) {
         s3_probe_expect(s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_OK,
                                      "%s (%s) fits", row->name, row->title),

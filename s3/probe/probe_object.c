@@ -28,16 +28,20 @@ static int put(struct s3_probing *probing, const struct small *small, bool if_ab
     s3_request_header(request, "x-amz-meta-pgkeep-token", "%s", small->token);
     if (if_absent)
         s3_request_header(request, "If-None-Match", "*");
+    /* Encrypted as backups are, but without their locks and classes: it must be free to go. Noted
+     * before it is sent, as the answer may be lost. */
     s3_client_add_encryption(probing->client, request);
     probing->wrote = probing->objects = true;
     return s3_probe_ask(probing, request, false, err);
 }
 
+/* Whether an ETag may be compared with our MD5, which is how a damaged part is noticed. */
 static void check_etag(struct s3_probing *probing, const struct s3_request *request)
 {
     bool uses = s3_probe_uses(probing, S3_TRAIT_ETAG_IS_MD5);
     const char *etag = request->answer.etag;
     struct s3_finding *finding;
+    /* Without MD5 (FIPS) there is nothing to compare. */
     if ((request->digests.known & DIGESTS_MD5) == 0)
         return;
     if (s3_client_etag_differs(probing->client, etag, request->digests.md5)) {
@@ -57,6 +61,7 @@ static void check_etag(struct s3_probing *probing, const struct s3_request *requ
     s3_probe_expect(finding, "%s", uses ? "MD5s" : "not used");
 }
 
+/* Without an object there is nothing to read, list or guard: false ends these questions. */
 static bool try_put(struct s3_probing *probing, const struct small *small)
 {
     struct s3_request request;
@@ -74,6 +79,7 @@ static bool try_put(struct s3_probing *probing, const struct small *small)
     return result == 0;
 }
 
+/* The same bytes, our token among its metadata, and no lock that nobody asked for. */
 static bool try_get(struct s3_probing *probing, const struct small *small)
 {
     struct s3_client *client = probing->client;
@@ -83,6 +89,7 @@ static bool try_get(struct s3_probing *probing, const struct small *small)
     struct err err = {0};
     text_init(&text, 64 << 10);
     int result = s3_get(client, small->key, &text, &absent, &err);
+    /* S3 shows a new object at once since 2020; one that does not would fail backups' own checks. */
     if (result == 0 && absent)
         result = err_set(&err, ERR_STORE, "what was written a moment ago is not there");
     if (result == 0 && (text.length != S3_PROBE_SMALL ||
@@ -97,10 +104,7 @@ static bool try_get(struct s3_probing *probing, const struct small *small)
                      "objects are locked although no default retention was seen");
     s3_object_release(&object);
     text_release(&text);
-    if (result < 0)
-        s3_probe_fail(probing, S3_PROBE_GET, &err);
-    else
-        s3_probe_add(probing, S3_PROBE_GET, S3_PROBE_OK, "the same bytes and metadata");
+    s3_probe_conclude(probing, S3_PROBE_GET, &err, "the same bytes and metadata");
     return result == 0;
 }
 
@@ -112,6 +116,7 @@ struct listed {
     bool found;   /* this one, with its size */
 };
 
+/* s3_each. */
 static int count(void *context, const struct s3_object *object, struct err *err)
 {
     struct listed *listed = context;
@@ -122,6 +127,7 @@ static int count(void *context, const struct s3_object *object, struct err *err)
     return 0;
 }
 
+/* Exactly the one object of this folder: rebuilds, sweeps and deletions believe in listings. */
 static void try_list(struct s3_probing *probing, const char *key)
 {
     struct listed listed = {.key = key};
@@ -138,6 +144,7 @@ static void try_list(struct s3_probing *probing, const char *key)
     finding = s3_probe_add(probing, S3_PROBE_LIST, S3_PROBE_FAILED,
                            listed.found ? "the prefix is not kept to"
                                         : "what was written is not listed under its key");
+    /* Old services list the second version badly or not at all. */
     if (!listed.found && probing->row->list_version != 1)
         s3_probe_advise(finding, "try list_version = 1");
 }
@@ -148,6 +155,7 @@ static void try_list(struct s3_probing *probing, const char *key)
 static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
                           enum s3_probe_trait trait, int status)
 {
+    /* Refused as it should be, written all the same, or not understood at all. */
     bool honoured = status == 412 || status == 409;
     bool ignored = status >= 200 && status < 300;
     bool uses = s3_probe_uses(probing, trait);
@@ -156,6 +164,7 @@ static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
     enum s3_probe_verdict verdict = honoured || !uses ? S3_PROBE_OK
                                     : fatal           ? S3_PROBE_FAILED
                                                       : S3_PROBE_WARNING;
+    /* Some answer 409 while they make up their mind; written is what counts, and it was not. */
     probing->traits[trait] = honoured ? S3_HAS : S3_LACKS;
     struct s3_finding *finding = s3_probe_add(probing, what, verdict, "%s (%d)%s",
                                               honoured  ? "honoured"
@@ -169,6 +178,7 @@ static void add_condition(struct s3_probing *probing, enum s3_probe_what what,
                                  "at the same moment");
 }
 
+/* On a key that is taken: a service that has conditions must refuse it. */
 static void try_condition(struct s3_probing *probing, const struct small *small)
 {
     struct s3_request request;
@@ -191,6 +201,7 @@ struct large {
     int status; /* what Complete was answered with; 0: it did not come to that */
 };
 
+/* One after the other: it is the service's rules that are tried, not its speed. */
 static int send_parts(struct s3_probing *probing, const struct large *large, const char *id,
                       struct s3_ledger *ledger, struct err *err)
 {
@@ -223,6 +234,7 @@ static int upload(struct s3_probing *probing, struct large *large, struct err *e
     large->status = 0;
     if (begun == NULL)
         return -1;
+    /* Through the same books as a backup, so the same list is sent. */
     text_init(&list, 4096);
     text_init(&document, 64 << 10);
     int result = send_parts(probing, large, begun->id, &ledger, err);
@@ -233,6 +245,7 @@ static int upload(struct s3_probing *probing, struct large *large, struct err *e
         if (large->if_absent)
             s3_request_header(&request, "If-None-Match", "*");
         result = s3_probe_ask(probing, &request, false, err);
+        /* Refused it is still open, and the clean-up's. */
         large->status = request.answer.status;
         if (result == 0 && s3_probe_is_success(&request))
             begun->ended = true;
@@ -262,6 +275,7 @@ static bool try_uneven(struct s3_probing *probing, struct large *large, bool *ev
         .count = 3,
         .sizes = {probing->part_size, probing->part_size + S3_PROBE_MORE, S3_PROBE_SMALL}};
     *even = true;
+    /* Megabytes for a question whose answer changes nothing. */
     if (!s3_probe_uses(probing, S3_TRAIT_UNEVEN_PARTS)) {
         finding = s3_probe_add(probing, S3_PROBE_UNEVEN, S3_PROBE_SKIPPED,
                                "not tried: parts are of one size");
@@ -273,6 +287,7 @@ static bool try_uneven(struct s3_probing *probing, struct large *large, bool *ev
         *even = false;
         return false;
     }
+    /* R2 takes the parts and refuses Complete. */
     probing->traits[S3_TRAIT_UNEVEN_PARTS] = is_made(large) ? S3_HAS : S3_LACKS;
     if (is_made(large)) {
         finding = s3_probe_add(probing, S3_PROBE_UNEVEN, S3_PROBE_OK, "accepted");
@@ -284,6 +299,7 @@ static bool try_uneven(struct s3_probing *probing, struct large *large, bool *ev
     return is_made(large);
 }
 
+/* Equal parts and a shorter last one, which every service must take. */
 static bool try_even(struct s3_probing *probing, struct large *large)
 {
     struct err err = {0};
@@ -296,6 +312,7 @@ static bool try_even(struct s3_probing *probing, struct large *large)
     return false;
 }
 
+/* An object from parts, by whichever sizes it takes; true when one of the right size is there. */
 static bool try_multipart(struct s3_probing *probing, struct large *large)
 {
     struct s3_object object = {0};
@@ -304,6 +321,7 @@ static bool try_multipart(struct s3_probing *probing, struct large *large)
     struct err err = {0};
     if (!try_uneven(probing, large, &even) && !(even && try_even(probing, large)))
         return false;
+    /* Services have been seen to drop a part without a word. */
     for (unsigned i = 0; i < large->count; i++)
         size += large->sizes[i];
     int result = s3_head(probing->client, large->key, &object, &absent, &err);
@@ -331,7 +349,7 @@ static void try_range(struct s3_probing *probing, const struct large *large)
     unsigned char want[S3_PROBE_SMALL];
     struct s3_request request;
     struct err err = {0};
-
+    /* Each part is the data from its beginning. */
     memcpy(want, probing->data + large->sizes[0] - BEFORE, BEFORE);
     memcpy(want + BEFORE, probing->data, sizeof want - BEFORE);
     s3_request_init(&request, "GET", large->key);
@@ -340,17 +358,15 @@ static void try_range(struct s3_probing *probing, const struct large *large)
     request.ranged = true;
     request.first = large->sizes[0] - BEFORE;
     request.last = request.first + sizeof came - 1;
-    int result = s3_probe_demand(probing, &request, &err);
-    if (result == 0 && memcmp(came, want, sizeof came) != 0)
-        result = err_set(&err, ERR_CORRUPT, "other bytes than were written");
-    if (result < 0)
-        s3_probe_fail(probing, S3_PROBE_RANGE, &err);
-    else
-        s3_probe_add(probing, S3_PROBE_RANGE, S3_PROBE_OK, "exactly the bytes asked for");
+    if (s3_probe_demand(probing, &request, &err) == 0 &&
+        memcmp(came, want, sizeof came) != 0)
+        err_set(&err, ERR_CORRUPT, "other bytes than were written");
+    s3_probe_conclude(probing, S3_PROBE_RANGE, &err, "exactly the bytes asked for");
     s3_request_release(&request);
 }
 
-/* A second upload to the key of the first. */
+/* A second upload to the key of the first. Of all conditions this is the one that services lack
+ * most often, and that two writers of one key would need. */
 static void try_complete_condition(struct s3_probing *probing, const char *key)
 {
     struct large large = {
@@ -369,6 +385,7 @@ int s3_probe_objects(struct s3_probing *probing, struct err *err)
     char *key = s3_probe_key(probing, LARGE);
     struct large large = {.key = key};
     s3_multipart_token(small.token);
+    /* Each question needs what the one before it has left. */
     if (try_put(probing, &small)) {
         if (try_get(probing, &small)) {
             try_list(probing, small.key);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+/* The number that is tried when the row's is refused. */
 enum { FEW_PARTS = 1000 /* Scaleway's limit, the only other one known */ };
 
 struct s3_probe_begun *s3_probe_create(struct s3_probing *probing,
@@ -17,6 +18,7 @@ struct s3_probe_begun *s3_probe_create(struct s3_probing *probing,
     char *id = NULL;
     text_init(&document, 64 << 10);
     s3_multipart_create(&request, create->key, create->checksum, &document);
+    /* As configured only where nothing becomes of it: a lock would bind a scratch object. */
     if (create->as_configured)
         s3_client_add_object_headers(probing->client, &request);
     else
@@ -47,7 +49,6 @@ int s3_probe_part(struct s3_probing *probing, const struct s3_probe_part *part,
     request->body = probing->data;
     request->body_size = part->size;
     request->crc64 = part->wrong_crc;
-
     /* What is claimed to be known is not computed, but sent. */
     digests_add(&wrong,
                 (part->wrong_md5 ? DIGESTS_MD5 : 0U) |
@@ -61,6 +62,7 @@ int s3_probe_part(struct s3_probing *probing, const struct s3_probe_part *part,
     /* Also where bodies are not signed. */
     if (part->wrong_sha256)
         request->payload = digest_hex(wrong.sha256, SHA256_SIZE, hex);
+    /* Damaged it goes out once: the engine would mend it. */
     bool any = part->wrong_md5 || part->wrong_sha256 || part->wrong_crc;
     return s3_probe_ask(probing, request, any, err);
 }
@@ -85,6 +87,7 @@ static void try_wrong(struct s3_probing *probing, enum s3_probe_what what,
     if (s3_probe_part(probing, part, &request, &err) < 0) {
         s3_probe_fail(probing, what, &err);
     } else if (s3_probe_is_success(&request)) {
+        /* Not looked at (Supabase): the ETag is the only thing left that shows damage. */
         finding = s3_probe_add(probing, what, S3_PROBE_WARNING, "accepted");
         s3_probe_expect(finding, "refused");
         s3_probe_advise(finding, "nothing to set: pgkeep compares ETags and sizes; verify "
@@ -111,13 +114,17 @@ static int takes_number(struct s3_probing *probing, const struct s3_probe_part *
     return result;
 }
 
+/* How many parts there may be decides how large an object can get: a limit that is not known shows
+ * after hours, at the part too many. */
 static void try_numbers(struct s3_probing *probing, const struct s3_probe_part *part)
 {
     unsigned limit = probing->row->max_parts;
     struct err err = {0};
+    /* A part may have any number: none of those before it has to be there. */
     int taken = takes_number(probing, part, limit, &err);
     bool few = taken == 0 && limit > FEW_PARTS;
     struct s3_finding *finding;
+    /* Refused: is it the other limit that services have? */
     if (few)
         few = takes_number(probing, part, FEW_PARTS, &err) == 1;
     if (taken < 0) {
@@ -141,6 +148,7 @@ struct search {
     bool found;
 };
 
+/* s3_each_unfinished. */
 static int find_upload(void *context, const struct s3_unfinished *upload, struct err *err)
 {
     struct search *search = context;
@@ -150,6 +158,8 @@ static int find_upload(void *context, const struct s3_unfinished *upload, struct
     return 0;
 }
 
+/* How a sweep can find what a crash has left: by the prefix, by whole keys out of the catalog, or
+ * not at all. */
 static void try_listing(struct s3_probing *probing, const struct s3_probe_part *part)
 {
     struct search all = {.id = part->id}, exact = {.id = part->id};
@@ -159,6 +169,7 @@ static void try_listing(struct s3_probing *probing, const struct s3_probe_part *
     bool listed =
         s3_list_uploads(probing->client, probing->folder, find_upload, &all, &err) == 0 &&
         s3_list_uploads(probing->client, part->key, find_upload, &exact, &err) == 0;
+    /* Rights that are missing say nothing about the service. */
     if (listed)
         probing->traits[S3_TRAIT_UPLOADS_BY_PREFIX] = all.found ? S3_HAS : S3_LACKS;
     if (!listed) {
@@ -169,6 +180,7 @@ static void try_listing(struct s3_probing *probing, const struct s3_probe_part *
     } else if (all.found) {
         finding = s3_probe_add(probing, S3_PROBE_UPLOADS, S3_PROBE_OK, "by prefix");
     } else if (exact.found) {
+        /* MinIO: a sweep then asks for each key that the catalog knows. */
         finding =
             s3_probe_add(probing, S3_PROBE_UPLOADS,
                          by_prefix ? S3_PROBE_WARNING : S3_PROBE_OK, "by whole key only");
@@ -183,17 +195,21 @@ static void try_listing(struct s3_probing *probing, const struct s3_probe_part *
 
 /* ---- checksums ---- */
 
+/* `unfit` is how bad it is that the row counts on it in vain: refused uploads fail, unchecked ones
+ * only lack a second proof. */
 static void add_checksum(struct s3_probing *probing, enum s3_probe_known known,
                          enum s3_probe_verdict unfit, const char *found)
 {
     bool uses = s3_probe_uses(probing, S3_TRAIT_CHECKSUMS);
     enum s3_probe_verdict verdict = uses && known == S3_LACKS ? unfit : S3_PROBE_OK;
+    /* A service that takes a wrong one has none, as far as we are concerned. */
     probing->traits[S3_TRAIT_CHECKSUMS] = known;
     s3_probe_expect(s3_probe_add(probing, S3_PROBE_CHECKSUM, verdict, "%s%s", found,
                                  uses ? "" : s3_probe_unused),
                     "%s", uses ? "refused" : "not used");
 }
 
+/* An upload with CRC-64, and a part that is not what its checksum says. */
 static void try_checksum(struct s3_probing *probing)
 {
     struct s3_probe_part part = {.number = 1, .size = S3_PROBE_SMALL, .wrong_crc = true};
@@ -204,6 +220,7 @@ static void try_checksum(struct s3_probing *probing)
     char text[80];
     char found[160];
     struct s3_probe_begun *begun = s3_probe_create(probing, &create, &err);
+    /* A refusal is an answer to the question, silence is not. */
     if (begun == NULL) {
         if (err.kind == ERR_TRANSIENT)
             s3_probe_fail(probing, S3_PROBE_CHECKSUM, &err);
@@ -231,7 +248,7 @@ static void try_checksum(struct s3_probing *probing)
 
 /* ---- all of it ---- */
 
-/* True: it is gone. */
+/* True: it is gone. Parts that are still listed afterwards would be paid for without being seen. */
 static bool try_abort(struct s3_probing *probing, const struct s3_probe_part *part)
 {
     struct s3_parts parts = {0};
@@ -248,11 +265,13 @@ static bool try_abort(struct s3_probing *probing, const struct s3_probe_part *pa
     return err.kind == ERR_NONE;
 }
 
+/* With the upload open: each wrong part, the limits, the listing, and at last its end. */
 static void try_parts(struct s3_probing *probing, const struct s3_probe_part *part,
                       struct s3_probe_begun *begun)
 {
     struct s3_probe_part wrong = *part;
     s3_probe_add(probing, S3_PROBE_CREATE, S3_PROBE_OK, "accepted");
+    /* Part 1 was sent whole; wrong ones take the number behind it. */
     wrong.number = 2;
     if (digest_available(DIGEST_MD5)) {
         wrong.wrong_md5 = true;
@@ -278,6 +297,7 @@ int s3_probe_uploads(struct s3_probing *probing, struct err *err)
     struct s3_probe_begun *begun = s3_probe_create(probing, &create, &why);
     struct s3_probe_part part = {.key = key, .number = 1, .size = S3_PROBE_SMALL};
     int result = begun != NULL ? 0 : -1;
+    /* "Accepted" is said when a good part was taken, too: to begin costs a service nothing. */
     if (result == 0) {
         part.id = begun->id;
         result = s3_probe_part(probing, &part, &request, &why);

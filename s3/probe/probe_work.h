@@ -89,6 +89,9 @@ struct s3_finding *s3_probe_add(struct s3_probing *probing, enum s3_probe_what w
 /* S3_PROBE_FAILED with the text, kind and hint of err; S3_PROBE_SKIPPED when it is too late. */
 struct s3_finding *s3_probe_fail(struct s3_probing *probing, enum s3_probe_what what,
                                  const struct err *err);
+/* That when there is an error, else S3_PROBE_OK with what was found. */
+struct s3_finding *s3_probe_conclude(struct s3_probing *probing, enum s3_probe_what what,
+                                     const struct err *err, const char *good);
 void s3_probe_advise(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);
 void s3_probe_expect(struct s3_finding *finding, const char *format, ...) PRINTF(2, 3);
 /* Behind what does not matter because the row does not rely on it. */
