@@ -218,19 +218,16 @@ static int edit(const char *path, long key_line, long job_line, const char *job,
     return result;
 }
 
-int include_set_enabled(const struct settings *settings, const char *job, bool enabled,
-                        bool *changed, struct err *err)
+int include_set_enabled(const struct settings *settings, const struct job_settings *job,
+                        bool enabled, bool *changed, struct err *err)
 {
-    const struct job_settings *found = settings_require_job(settings, job, err);
-    if (found == NULL)
-        return -1;
-    *changed = found->enabled != enabled;
+    *changed = job->enabled != enabled;
     if (!*changed)
         return 0;
 
     /* A job has a source, so there is a line of it; "enabled" has one unless it is a default. */
-    const char *source = origin_of(settings, job, "source");
-    const char *key = origin_of(settings, job, "enabled");
+    const char *source = origin_of(settings, job->name, "source");
+    const char *key = origin_of(settings, job->name, "enabled");
     const char *colon = strrchr(source, ':');
     char *path = memory_strndup(source, colon != NULL ? (size_t)(colon - source) : 0);
     char *folder = settings->include_dir != NULL
@@ -239,8 +236,9 @@ int include_set_enabled(const struct settings *settings, const char *job, bool e
     char *home = file_folder(path);
     int result;
     if (folder == NULL || strcmp(home, folder) != 0 || !settings->editable) {
-        result = err_set(err, ERR_CONFIG,
-                         "job \"%s\" stands in %s, which pgkeep does not write", job, path);
+        result =
+            err_set(err, ERR_CONFIG, "job \"%s\" stands in %s, which pgkeep does not write",
+                    job->name, path);
         err_hint(err,
                  "write `enabled = %s;` there, or keep the job in a file of include_dir "
                  "and set editable = true",
@@ -248,7 +246,7 @@ int include_set_enabled(const struct settings *settings, const char *job, bool e
     } else {
         const char *key_colon = strrchr(key, ':');
         long key_line = key_colon != NULL ? strtol(key_colon + 1, NULL, 10) : 0;
-        result = edit(path, key_line, strtol(colon + 1, NULL, 10), job, enabled, err);
+        result = edit(path, key_line, strtol(colon + 1, NULL, 10), job->name, enabled, err);
     }
     free(home);
     free(folder);

@@ -9,6 +9,7 @@
 #include "config/layer.h"
 
 struct settings;
+struct job_settings;
 
 /* Reads DIR/<name>.conf in the order of their names into `out`; other files, and those that
  * begin with a dot, are not looked at. `dir` relative: beside config_file. ERR_CONFIG: no such
@@ -22,7 +23,7 @@ char *include_folder(const char *config_file, const char *dir) MUST_USE;
  * of it, by way of a second file and rename; *changed false: it said so already. ERR_CONFIG where
  * the job stands in a file that is not pgkeep's to write (editable, include_dir); the text says
  * which and what to write there. */
-int include_set_enabled(const struct settings *settings, const char *job, bool enabled,
-                        bool *changed, struct err *err) MUST_USE;
+int include_set_enabled(const struct settings *settings, const struct job_settings *job,
+                        bool enabled, bool *changed, struct err *err) MUST_USE;
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "catalog/schedules.h"
+#include "catalog/db/schedules.h"
 
 #include <unistd.h>
 

@@ -16,7 +16,7 @@
 struct jobs_row {
     const struct job_settings *settings; /* borrowed */
     struct schedule *schedule;           /* never NULL */
-    char *rule;                          /* it as text, for catalog/schedules.h */
+    char *rule;                          /* it as text, for catalog/db/schedules.h */
     int64_t handled; /* up to when its times are dealt with; 0: not known */
     struct catalog_runs
         runs; /* the newest that has begun, if any; then the newest scheduled one */

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "catalog/schedules.h"
+#include "catalog/db/schedules.h"
 #include "report/jobs.h"
 #include "session/lock.h"
 

@@ -91,7 +91,7 @@ psql -qX -c "BEGIN; LOCK TABLE t; SELECT pg_sleep(60)" >/dev/null 2>&1 &
 holder=$!
 at_exit+=("kill $holder 2>/dev/null")
 sleep 0.3
-job held pg ''
+job held pg 'parallel = 0;'
 "$pgkeep" -q backup held >"$work/held.out" 2>"$work/held.err" &
 held=$!
 until_is "SELECT count(*) FROM artifacts WHERE job = 'held' AND status = 'running'" 1

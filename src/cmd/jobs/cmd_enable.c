@@ -6,15 +6,16 @@
 
 static int set(struct cmd_context *ctx, bool enabled, struct err *err)
 {
-    const char *job = ctx->args->positional.items[0];
+    const struct job_settings *job =
+        settings_require_job(ctx->settings, ctx->args->positional.items[0], err);
     bool changed = false;
-    if (include_set_enabled(ctx->settings, job, enabled, &changed, err) < 0)
+    if (job == NULL || include_set_enabled(ctx->settings, job, enabled, &changed, err) < 0)
         return -1;
     if (ctx->settings->json)
-        output_json(json_pack("{s:s, s:b, s:b}", "job", job, "enabled", enabled, "changed",
-                              changed));
+        output_json(json_pack("{s:s, s:b, s:b}", "job", job->name, "enabled", enabled,
+                              "changed", changed));
     else
-        output_linef("job \"%s\" %s %s", job, changed ? "is" : "was already",
+        output_linef("job \"%s\" %s %s", job->name, changed ? "is" : "was already",
                      enabled ? "enabled" : "disabled");
     if (changed)
         log_info("a running `pgkeep serve` reads it with SIGHUP");

@@ -1,4 +1,4 @@
-#include "catalog/schedules.h"
+#include "catalog/db/schedules.h"
 
 #include "tests/support/catalog_rig.h"
 #include "tests/support/run_suite.h"

@@ -1,4 +1,4 @@
-#include "catalog/schedules.h"
+#include "catalog/db/schedules.h"
 
 #include "catalog/db/sql.h"
 

@@ -2,8 +2,8 @@
  * schedules - what is remembered of each job that runs by itself: up to which time it is dealt
  * with (schedule/due.h), and by which rule that was reckoned. Another rule begins anew.
  */
-#ifndef PGKEEP_CATALOG_SCHEDULES_H
-#define PGKEEP_CATALOG_SCHEDULES_H
+#ifndef PGKEEP_CATALOG_DB_SCHEDULES_H
+#define PGKEEP_CATALOG_DB_SCHEDULES_H
 
 #include "catalog/db/catalog.h"
 
