@@ -289,11 +289,9 @@ static int do_without_script(struct restore_run *r, struct err *err)
     log_warning("%s: it is restored by one connection", err->text);
     err_clear(err);
     script_release(&r->script);
-    copy_reader_close(r->retrieve);
     r->by_script = false;
     r->sessions = 1;
-    r->retrieve = copy_reader_open(&r->from, err);
-    return r->retrieve != NULL ? 0 : -1;
+    return 0;
 }
 
 static int check(struct restore_run *r, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "copy/copy_index.h"
+#include "copy/copy_reader_work.h"
 
 #include <pthread.h>
 
@@ -123,6 +124,12 @@ struct chunk_reader *chunk_reader_open(struct copy_reader *from, struct err *err
             result = 0;
     if (result == 0 && reader->count > 0)
         return reader;
+    if (result == 0)
+        err_set(err, ERR_CORRUPT, "the chunk index of %s is empty", artifact->id);
+    /* The search may have ended at a copy that lacks more; it can be read as a whole. */
+    struct err ignored = {0};
+    if (!err_is_fatal(err->kind) && copy_reader_choose_again(from, &ignored) < 0)
+        log_debug("%s", ignored.text);
     chunk_reader_close(reader);
     return NULL;
 }

@@ -27,7 +27,8 @@ struct chunk_place {
 
 struct chunk_reader;
 /* Borrows the copy_reader, which must outlive it and is not to be used otherwise meanwhile.
- * ERR_NOT_FOUND: the artifact has no index in any copy; ERR_CORRUPT: none that is right. */
+ * ERR_NOT_FOUND: the artifact has no index in any copy; ERR_CORRUPT: none that is right;
+ * the copy_reader can be used all the same. */
 struct chunk_reader *chunk_reader_open(struct copy_reader *reader,
                                        struct err *err) MUST_USE;
 /* All of them, in the order of the dump. */
