@@ -131,7 +131,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 # tests/support/store_seam.h and fake_libpq.h, which pass them on unless a test says otherwise.
 SEAMS := store_open_dir store_open_s3 \
          $(addprefix PQ,connectStartParams connectPoll socket hostaddr finish status errorMessage db host port user serverVersion backendPID \
-         parameterStatus setClientEncoding setNoticeProcessor conninfo escapeIdentifier escapeLiteral exec execParams)
+         parameterStatus setClientEncoding setNoticeProcessor conninfo escapeIdentifier escapeLiteral exec execParams \
+         sendQuery isBusy consumeInput getResult getCopyData cmdTuples)
 real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)) $(if $(filter stream,$1),$(STREAM)))
 outer       = $(filter $(firstword $(subst /, ,$1)),$(LAYERS))
 # Tests of operations link all layers: their rig (tests/support/world.h) takes real backups.

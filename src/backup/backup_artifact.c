@@ -177,7 +177,8 @@ static int start_dump(struct artifact_run *r, struct err *err)
     struct dump_run_spec spec = {.backup = r->spec,
                                  .format = r->artifact.format,
                                  .sink = {.write = write_stored, .context = r},
-                                 .meter = &r->meter};
+                                 .meter = &r->meter,
+                                 .alone = r->artifact.tries > 1};
     r->dump = dump_run_start(&spec, &r->artifact.time, err);
     if (r->dump == NULL)
         return -1;
@@ -258,14 +259,40 @@ static int in_order(struct artifact_run *r, struct err *err)
         start_dump(r, err) < 0)
         return -1;
     set_phase(r, "dump");
-    if (dump_run_read(r->dump, err) <
-            0 || /* every byte was read, and all say it went well */
+    if (dump_run_read(r->dump, err) < 0 || /* to the end; all who wrote say it went well */
         dump_run_check_end(r->dump, err) < 0 || /* and the text ends as a whole dump does */
         fanout_end(r->fanout, err) < 0) /* every part is stored; nothing is visible yet */
         return -1;
     set_phase(r, "finish");
     /* data, index, then manifest, store by store; then the catalog */
     return commit(r, err);
+}
+
+/* Once more where what another session did made the dump fail, from the first byte on: nothing
+ * of it is visible before the commit, which never fails for that reason. By pg_dump alone,
+ * which waits for locks that a worker must not wait for, and takes one connection. */
+static int in_order_again(struct artifact_run *r, struct err *err)
+{
+    int done = in_order(r, err);
+    while (done < 0 && err->kind == ERR_AGAIN &&
+           r->artifact.tries <= r->spec->job->retries) {
+        int64_t started_ms = r->meter.started_ms;
+        log_warning("database \"%s\": %.*s: the dump is tried again", r->artifact.database,
+                    (int)strcspn(err->text, "\n"), err->text);
+        err_clear(err);
+        /* The server first: meanwhile it holds locks for us. Then the uploads, all of them. */
+        dump_run_free(r->dump);
+        r->dump = NULL;
+        fanout_free(r->fanout);
+        r->fanout = NULL;
+        free(r->pending);
+        r->pending = NULL;
+        meter_init(&r->meter, r->artifact.progress.estimate);
+        r->meter.started_ms = started_ms;
+        r->artifact.tries++;
+        done = in_order(r, err);
+    }
+    return done;
 }
 
 /* ---- ends ---- */
@@ -374,7 +401,7 @@ static void run(struct artifact_run *r, struct backup_result *result)
                                 .manifest_key = r->manifest_key,
                                 .min_copies = (size_t)r->spec->job->min_copies};
     observer_artifact(observer, &r->artifact, &r->meter);
-    int done = in_order(r, err);
+    int done = in_order_again(r, err);
     observer_artifact_end(observer);
     if (done == 0)
         report_outcome(r, result);

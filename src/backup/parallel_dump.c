@@ -139,19 +139,18 @@ static int set_up(struct parallel_dump *parallel, const struct parallel_spec *sp
     if (leader == NULL ||
         copy_plan_ask(copy_session_server(leader), spec->filters, plan, err) < 0)
         return -1;
-    parallel->count =
+    unsigned count =
         choose_count(spec, plan, server_is_pooled(copy_session_server(leader)));
-    if (parallel->count == 0)
+    if (count == 0)
         return 0;
-    copy_plan_cut(plan, parallel->count);
-    if (parallel->count > plan->task_count)
-        parallel->count = (unsigned)plan->task_count;
+    copy_plan_cut(plan, count);
+    if (count > plan->task_count)
+        count = (unsigned)plan->task_count;
     int shared = copy_session_share(leader, spec->filters, plan, err);
     if (shared > 0) {
         log_info("%s: pg_dump copies all tables alone: %s", spec->session.database,
                  err->text);
         err_clear(err);
-        parallel->count = 0;
     }
     if (shared != 0)
         return -(shared < 0);
@@ -161,16 +160,17 @@ static int set_up(struct parallel_dump *parallel, const struct parallel_spec *sp
         strlist_add(&parallel->patterns, plan->tables[i].pattern);
     parallel->session.encoding = copy_session_encoding(leader);
     free(parallel->workers);
-    parallel->workers = memory_array(parallel->count, sizeof *parallel->workers);
-    parallel->sources = memory_array(parallel->count, sizeof *parallel->sources);
-    for (unsigned i = 0; i < parallel->count; i++) {
+    parallel->workers = memory_array(count, sizeof *parallel->workers);
+    parallel->sources = memory_array(count, sizeof *parallel->sources);
+    parallel->count = count;
+    for (unsigned i = 0; i < count; i++) {
         parallel->workers[i].parallel = parallel;
         parallel->sources[i] = (struct stream_source){
             .run = i == 0 ? run_leader : run_worker, .context = &parallel->workers[i]};
     }
     parallel->workers[0].session = leader;
-    atomic_init(&parallel->others, parallel->count - 1);
-    parallel->done_fd = eventfd(parallel->count == 1, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&parallel->others, count - 1);
+    parallel->done_fd = eventfd(count == 1, EFD_CLOEXEC | EFD_NONBLOCK);
     return parallel->done_fd >= 0 ? 0 : err_errno(err, ERR_SYSTEM, "eventfd");
 }
 

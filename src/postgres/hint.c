@@ -27,7 +27,8 @@ static const struct hint_row passing_rows[] = {
     {"could not open relation with OID", DDL_HINT},
     {"relation with OID*does not exist", DDL_HINT},
     {"was dropped or rewritten", DDL_HINT},
-    {"LOCK TABLE*does not exist", DDL_HINT},
+    {"LOCK TABLE*does not exist", DDL_HINT}, /* of a worker, */
+    {"does not exist*LOCK TABLE", DDL_HINT}, /* of pg_dump */
     {"tuple concurrently", DDL_HINT},
     {"deadlock detected", DDL_HINT},
     /* Connections that there are not. */

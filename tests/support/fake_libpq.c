@@ -3,27 +3,20 @@
  * ours is known by the list of them; all others are libpq's.
  */
 #include "tests/support/fake_libpq.h"
+#include "tests/support/fake_libpq_internal.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 
 #include <fcntl.h>
-#include <libpq-fe.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 enum { RULES = 64, BACKEND = 4711, POOLED = 9000, SQL_MAX = 1 << 20 };
 
-/* Handed out as a PGconn. */
-struct fake {
-    char *conninfo, *database, *host, *port, *user;
-    char error[480];
-    ConnStatusType status;
-    unsigned number; /* the how-manieth connection */
-    PQnoticeProcessor notice;
-    void *context;
-    struct fake *next;
-};
+/* Guards all below: workers of a dump have threads and connections of their own. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fake *fakes;
 
 enum what { ANSWER, FAIL, BREAK, NOTICE };
@@ -113,10 +106,22 @@ unsigned fake_libpq_calls(void)
     return server.calls;
 }
 
-/* One more call that waits for the server; is it the one that loses the connection? */
 static bool count_call(void)
 {
     return ++server.calls == server.lose_at;
+}
+
+bool fake_counts_call(void)
+{
+    pthread_mutex_lock(&lock);
+    bool lost = count_call();
+    pthread_mutex_unlock(&lock);
+    return lost;
+}
+
+bool fake_serves(void)
+{
+    return server.version != 0;
 }
 
 void fake_libpq_refuse(const char *database, const char *message)
@@ -133,6 +138,7 @@ void fake_libpq_reset(void)
         strlist_release(&rules[i].cells);
     }
     rule_count = 0;
+    fake_libpq_miscount(0);
     fake_libpq_refuse(NULL, NULL);
     strlist_release(&server.asked);
     free(server.greeting);
@@ -189,10 +195,6 @@ unsigned fake_libpq_connections(void)
 
 /* ---- libpq's own ---- */
 
-#define REAL(type, name, ...)                                                              \
-    type __real_PQ##name(__VA_ARGS__);                                                     \
-    type __wrap_PQ##name(__VA_ARGS__)
-
 REAL(PGconn *, connectStartParams, const char *const *, const char *const *, int);
 REAL(PostgresPollingStatusType, connectPoll, PGconn *);
 REAL(int, socket, const PGconn *);
@@ -216,12 +218,13 @@ REAL(PGresult *, exec, PGconn *, const char *);
 REAL(PGresult *, execParams, PGconn *, const char *, int, const Oid *, const char *const *,
      const int *, const int *, int);
 
-/* Ours, or NULL for one of libpq. */
-static struct fake *of(const PGconn *conn)
+struct fake *fake_of(const PGconn *conn)
 {
+    pthread_mutex_lock(&lock);
     struct fake *fake = fakes;
     while (fake != NULL && (const void *)fake != (const void *)conn)
         fake = fake->next;
+    pthread_mutex_unlock(&lock);
     return fake;
 }
 
@@ -266,6 +269,7 @@ PGconn *__wrap_PQconnectStartParams(const char *const *keywords, const char *con
         return __real_PQconnectStartParams(keywords, values, expand_dbname);
     struct fake *fake = memory_zalloc(sizeof *fake);
     const char *refused = server.refused_database;
+    pthread_mutex_lock(&lock);
     fake->number = server.connections++;
     fake->user = memory_strdup("keeper");
     fake->host = memory_strdup("/run/postgresql");
@@ -284,12 +288,13 @@ PGconn *__wrap_PQconnectStartParams(const char *const *keywords, const char *con
     }
     fake->next = fakes;
     fakes = fake;
+    pthread_mutex_unlock(&lock);
     return (PGconn *)fake;
 }
 
 PostgresPollingStatusType __wrap_PQconnectPoll(PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     if (fake == NULL)
         return __real_PQconnectPoll(conn);
     if (server.greeting != NULL && fake->notice != NULL)
@@ -299,25 +304,28 @@ PostgresPollingStatusType __wrap_PQconnectPoll(PGconn *conn)
 
 int __wrap_PQsocket(const PGconn *conn)
 {
-    return of(conn) != NULL ? server.socket : __real_PQsocket(conn);
+    return fake_of(conn) != NULL ? server.socket : __real_PQsocket(conn);
 }
 
 char *__wrap_PQhostaddr(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->host : __real_PQhostaddr(conn);
 }
 
 void __wrap_PQfinish(PGconn *conn)
 {
-    struct fake *fake = of(conn), **link = &fakes;
+    struct fake *fake = fake_of(conn), **link = &fakes;
     if (fake == NULL) {
         __real_PQfinish(conn);
         return;
     }
+    pthread_mutex_lock(&lock);
     while (*link != fake)
         link = &(*link)->next;
     *link = fake->next;
+    pthread_mutex_unlock(&lock);
+    PQclear(fake->answer);
     free(fake->conninfo);
     free(fake->database);
     free(fake->host);
@@ -328,54 +336,54 @@ void __wrap_PQfinish(PGconn *conn)
 
 ConnStatusType __wrap_PQstatus(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->status : __real_PQstatus(conn);
 }
 
 char *__wrap_PQerrorMessage(const PGconn *conn)
 {
-    struct fake *fake = of(conn);
+    struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->error : __real_PQerrorMessage(conn);
 }
 
 char *__wrap_PQdb(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->database : __real_PQdb(conn);
 }
 
 char *__wrap_PQhost(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->host : __real_PQhost(conn);
 }
 
 char *__wrap_PQport(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->port : __real_PQport(conn);
 }
 
 char *__wrap_PQuser(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? fake->user : __real_PQuser(conn);
 }
 
 int __wrap_PQserverVersion(const PGconn *conn)
 {
-    return of(conn) != NULL ? server.version : __real_PQserverVersion(conn);
+    return fake_of(conn) != NULL ? server.version : __real_PQserverVersion(conn);
 }
 
 int __wrap_PQbackendPID(const PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake != NULL ? BACKEND + (int)fake->number : __real_PQbackendPID(conn);
 }
 
 const char *__wrap_PQparameterStatus(const PGconn *conn, const char *name)
 {
-    if (of(conn) == NULL)
+    if (fake_of(conn) == NULL)
         return __real_PQparameterStatus(conn, name);
     return strcmp(name, "server_version") == 0    ? server.version_text
            : strcmp(name, "server_encoding") == 0 ? server.encoding
@@ -384,11 +392,13 @@ const char *__wrap_PQparameterStatus(const PGconn *conn, const char *name)
 
 int __wrap_PQsetClientEncoding(PGconn *conn, const char *encoding)
 {
-    struct fake *fake = of(conn);
+    struct fake *fake = fake_of(conn);
     if (fake == NULL)
         return __real_PQsetClientEncoding(conn, encoding);
+    pthread_mutex_lock(&lock);
     strlist_addf(&server.asked, "client_encoding %s", encoding);
-    if (!count_call() &&
+    pthread_mutex_unlock(&lock);
+    if (!fake_counts_call() &&
         (server.refused_encoding == NULL || strcmp(server.refused_encoding, encoding) != 0))
         return 0;
     snprintf(fake->error, sizeof fake->error, "conversion between them is not supported");
@@ -398,7 +408,7 @@ int __wrap_PQsetClientEncoding(PGconn *conn, const char *encoding)
 PQnoticeProcessor __wrap_PQsetNoticeProcessor(PGconn *conn, PQnoticeProcessor process,
                                               void *context)
 {
-    struct fake *fake = of(conn);
+    struct fake *fake = fake_of(conn);
     if (fake == NULL)
         return __real_PQsetNoticeProcessor(conn, process, context);
     fake->notice = process;
@@ -408,7 +418,7 @@ PQnoticeProcessor __wrap_PQsetNoticeProcessor(PGconn *conn, PQnoticeProcessor pr
 
 PQconninfoOption *__wrap_PQconninfo(PGconn *conn)
 {
-    const struct fake *fake = of(conn);
+    const struct fake *fake = fake_of(conn);
     return fake == NULL             ? __real_PQconninfo(conn)
            : fake->conninfo == NULL ? PQconndefaults()
                                     : PQconninfoParse(fake->conninfo, NULL);
@@ -432,14 +442,14 @@ static char *quoted(const char *text, size_t length, char quote)
 
 char *__wrap_PQescapeIdentifier(PGconn *conn, const char *text, size_t length)
 {
-    return of(conn) != NULL ? quoted(text, length, '"')
-                            : __real_PQescapeIdentifier(conn, text, length);
+    return fake_of(conn) != NULL ? quoted(text, length, '"')
+                                 : __real_PQescapeIdentifier(conn, text, length);
 }
 
 char *__wrap_PQescapeLiteral(PGconn *conn, const char *text, size_t length)
 {
-    return of(conn) != NULL ? quoted(text, length, '\'')
-                            : __real_PQescapeLiteral(conn, text, length);
+    return fake_of(conn) != NULL ? quoted(text, length, '\'')
+                                 : __real_PQescapeLiteral(conn, text, length);
 }
 
 /* ---- statements ---- */
@@ -469,6 +479,12 @@ static PGresult *fail(struct fake *fake, const char *message)
     return PQmakeEmptyPGresult(NULL, PGRES_FATAL_ERROR);
 }
 
+PGresult *fake_lose(struct fake *fake)
+{
+    fake->status = CONNECTION_BAD;
+    return fail(fake, "server closed the connection unexpectedly");
+}
+
 /* The parameters stand behind the statement, so that a rule can match them. */
 static PGresult *run(struct fake *fake, const char *sql, int count,
                      const char *const *params)
@@ -486,9 +502,8 @@ static PGresult *run(struct fake *fake, const char *sql, int count,
         text_addf(&text, "; $%d=%s", i + 1, params[i]);
     strlist_add(&server.asked, text.data);
     if (count_call()) {
-        fake->status = CONNECTION_BAD;
         text_release(&text);
-        return fail(fake, "server closed the connection unexpectedly");
+        return fake_lose(fake);
     }
     if (strstr(sql, "pg_backend_pid()") != NULL) {
         /* A pooler tells each client a number of its own, and gives it one of its backends. */
@@ -522,18 +537,26 @@ static PGresult *run(struct fake *fake, const char *sql, int count,
     return result;
 }
 
+PGresult *fake_run(struct fake *fake, const char *sql, int count, const char *const *params)
+{
+    pthread_mutex_lock(&lock);
+    PGresult *result = run(fake, sql, count, params);
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
 PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
 {
-    struct fake *fake = of(conn);
-    return fake != NULL ? run(fake, sql, 0, NULL) : __real_PQexec(conn, sql);
+    struct fake *fake = fake_of(conn);
+    return fake != NULL ? fake_run(fake, sql, 0, NULL) : __real_PQexec(conn, sql);
 }
 
 PGresult *__wrap_PQexecParams(PGconn *conn, const char *sql, int count, const Oid *types,
                               const char *const *params, const int *lengths,
                               const int *formats, int result_format)
 {
-    struct fake *fake = of(conn);
-    return fake != NULL ? run(fake, sql, count, params)
+    struct fake *fake = fake_of(conn);
+    return fake != NULL ? fake_run(fake, sql, count, params)
                         : __real_PQexecParams(conn, sql, count, types, params, lengths,
                                               formats, result_format);
 }

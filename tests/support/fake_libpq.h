@@ -7,7 +7,8 @@
  *
  * Before fake_libpq_serve it is libpq itself. After it every connection is to one server,
  * with the database that the connection string says; statements that no rule matches
- * succeed: a "SELECT pg_catalog.count(*)" with 0, other SELECTs without a row. One thread.
+ * succeed: a "SELECT pg_catalog.count(*)" with 0, other SELECTs without a row. Rules are of one
+ * thread; connections may be used by several, one each.
  */
 #ifndef PGKEEP_TESTS_FAKE_LIBPQ_H
 #define PGKEEP_TESTS_FAKE_LIBPQ_H
@@ -22,6 +23,9 @@ void fake_libpq_serve(int version, uint64_t size);
  * SQL NULL), one behind the other, FAKE_LIBPQ_END after the last. Parameters stand behind the
  * statement as "; $1=value". The latest rule that matches counts. */
 void fake_libpq_answer(const char *match, int columns, ...);
+/* A COPY … TO STDOUT gives such rows of one column; after this it says that it sent so many
+ * more. */
+void fake_libpq_miscount(int rows);
 /* … fail with this message of the server. */
 void fake_libpq_fail(const char *match, const char *message);
 /* … end the connection. */
