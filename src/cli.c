@@ -102,6 +102,14 @@ static int check_count(const struct cmd_context *ctx, struct err *err)
 {
     const struct command *command = ctx->command;
     size_t count = ctx->args->positional.count;
+    const char *job = count > 0 ? ctx->args->positional.items[0] : NULL;
+    /* The job of a backup is an argument, so it is tried everywhere. */
+    if (job != NULL && command->max_args == 0 &&
+        option_find_argument(command->name, "job") != NULL) {
+        err_set(err, ERR_USAGE, "unexpected argument \"%.80s\"", job);
+        return err_hint(err, "the job is named by an option: pgkeep %s --job %.80s",
+                        command->name, job);
+    }
     if (count > command->max_args)
         return cmd_usage(ctx, err, "unexpected argument \"%.80s\": usage: pgkeep %s %s",
                          ctx->args->positional.items[command->max_args], command->name,

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -286,11 +287,18 @@ const char *output_size(char out[64], uint64_t bytes, bool exact)
     return out;
 }
 
-/* A result that did not arrive is a failure, whatever the command itself did. */
+/* A result that did not arrive is a failure, whatever the command itself did; but not one that
+ * nobody wanted to the end. */
 int output_finish(struct err *err)
 {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    return err_errno(err, ERR_SYSTEM, "cannot write the result to stdout");
+    int reason = errno; /* 0: it failed earlier, and stdio has not kept why */
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0)
+        return 0;
+    errno = reason;
+    return reason != 0 ? err_errno(err, ERR_SYSTEM, "cannot write the result to stdout")
+                       : err_set(err, ERR_SYSTEM, "cannot write the result to stdout");
 }

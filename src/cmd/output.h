@@ -71,7 +71,8 @@ bool output_is_taken(void);
 const char *output_time(char out[32], int64_t seconds);
 const char *output_size(char out[64], uint64_t bytes, bool exact);
 
-/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full, closed pipe). */
+/* Flushes stdout. ERR_SYSTEM when something could not be written (disk full). A reader that has seen
+ * enough (`| head`) is no failure. */
 int output_finish(struct err *err) MUST_USE;
 
 #endif

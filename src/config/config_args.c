@@ -27,6 +27,59 @@ static void hint_help(const struct config_args *args, struct err *err)
         err_hint(err, "see `pgkeep help`");
 }
 
+/* What other tools call it, in the order of commands; a letter's distance would lead "check" to
+ * "help". What stands for several is explained. */
+static const struct other_word {
+    const char *words;          /* between blanks */
+    const char *command, *hint; /* hint NULL: did you mean the command? */
+} other_words[] = {
+    {" create dump save take run snapshot archive ", "backup", NULL},
+    {" ls snapshots info history archives ", "list", NULL},
+    {" inspect describe details ", "show", NULL},
+    {" load import recover ", "restore", NULL},
+    {" download get export extract ", "fetch", NULL},
+    {" validate ", "verify", NULL},
+    {" forget expire retention rotate purge ", "prune", NULL},
+    {" keep lock protect ", "pin", NULL},
+    {" unlock unprotect ", "unpin", NULL},
+    {" rm remove del drop ", "delete", NULL},
+    {" cp replicate mirror ", "copy", NULL},
+    {" sync rebuild reindex index ", "catalog",
+     "`pgkeep catalog sync` merges what other machines "
+     "wrote, `pgkeep catalog rebuild` makes a lost catalog anew"},
+    {" init setup start stanza-create ", "backup",
+     "nothing has to be made: the first backup makes catalog and store; `pgkeep config "
+     "--example` "
+     "prints a configuration, `pgkeep doctor` looks whether all is well"},
+    {" check test ping ", "doctor",
+     "`pgkeep doctor` looks at everything that must work, `pgkeep verify` at backups, "
+     "`pgkeep "
+     "config` at the configuration, `pgkeep catalog check` at the catalog"},
+    {" clean cleanup gc repair ", "prune",
+     "`pgkeep prune` removes what has expired, `pgkeep sweep` what a crash left"},
+    {" version ", "help", "`pgkeep --version` prints it"},
+};
+
+int config_args_unknown_command(const char *word, const char *const *commands, size_t count,
+                                struct err *err)
+{
+    err_set(err, ERR_USAGE, "unknown command \"%.80s\"", word);
+    char *between = memory_format(" %s ", word);
+    for (size_t i = 0; i < sizeof other_words / sizeof *other_words; i++) {
+        const struct other_word *other = &other_words[i];
+        if (strchr(word, ' ') != NULL || strstr(other->words, between) == NULL)
+            continue;
+        free(between);
+        return other->hint != NULL ? err_hint(err, "%s", other->hint)
+                                   : err_hint(err, "did you mean \"%s\"?", other->command);
+    }
+    free(between);
+    const char *nearest = text_nearest(word, commands, count);
+    if (nearest)
+        return err_hint(err, "did you mean \"%s\"?", nearest);
+    return err_hint(err, "`pgkeep help` lists the commands");
+}
+
 /* The first word that is no option. Every later error can name the command in its hint. */
 static int read_command(struct config_args *args, const struct config_args_line *line,
                         const char *word, struct err *err)
@@ -38,11 +91,7 @@ static int read_command(struct config_args *args, const struct config_args_line 
             return 0;
         }
     }
-    const char *nearest = text_nearest(word, line->commands, line->command_count);
-    err_set(err, ERR_USAGE, "unknown command \"%.80s\"", word);
-    if (nearest)
-        return err_hint(err, "did you mean \"%s\"?", nearest);
-    return err_hint(err, "`pgkeep help` lists the commands");
+    return config_args_unknown_command(word, line->commands, line->command_count, err);
 }
 
 /* Errors quote the word that they are about; not one that may hold a password. */
@@ -52,6 +101,22 @@ static int misplaced_conninfo(struct err *err)
                    "an argument that may hold a password is in a wrong place: a connection "
                    "string is given by --source or --to");
 }
+
+/* Options that other tools have, or other commands of ours: what to write instead. */
+static const struct {
+    const char *command, *option, *hint;
+} other_options[] = {
+    {"backup", "job", "jobs are arguments: pgkeep backup JOB"},
+    {"backup", "output", "--store says where to: --store dir:/FOLDER"},
+    {"backup", "database",
+     "--source 'host=... dbname=NAME' names it, or `databases` of the source"},
+    {"prune", "dry-run", "without --yes prune only shows the plan"},
+    {"delete", "dry-run", "without --yes nothing is deleted"},
+    {"restore", "clean",
+     "nothing is ever dropped: restore into a new database with --create"},
+    {"restore", "output", "`pgkeep fetch` brings a backup into a file"},
+    {"fetch", "to", "--output FILE says where to"},
+};
 
 /* A typo is answered with the nearest option of this command. In front of the command the
  * likelier mistake is the place. */
@@ -65,6 +130,11 @@ static int unknown_option(const struct config_args *args, const char *name, stru
         err_set(err, ERR_USAGE, "unknown option \"--%.80s\" of %s", name, args->command);
     else
         err_set(err, ERR_USAGE, "unknown global option \"--%.80s\"", name);
+    for (size_t i = 0; i < sizeof other_options / sizeof *other_options; i++) {
+        if (text_equal(args->command, other_options[i].command) &&
+            strcmp(name, other_options[i].option) == 0)
+            return err_hint(err, "%s", other_options[i].hint);
+    }
     if (nearest)
         return err_hint(err, "did you mean \"--%s\"?", nearest);
     /* No near name: perhaps it is a right one in the wrong place. */

@@ -35,6 +35,11 @@ int config_args_parse(struct config_args *args, const struct config_args_line *l
                       struct err *err) MUST_USE;
 void config_args_release(struct config_args *args);
 
+/* ERR_USAGE for a word that is no command, with what was meant: what other tools call it, else the
+ * nearest name. */
+int config_args_unknown_command(const char *word, const char *const *commands, size_t count,
+                                struct err *err);
+
 /* Overwrites with 'x' those words of argv that hold a password (connection strings), so
  * that `ps` does not show them for the hours a backup takes. After parsing; the parsed
  * copies stay. */

@@ -329,10 +329,13 @@ static bool has_artifact(const struct catalog_artifacts *artifacts,
     return false;
 }
 
-/* A run that failed once an artifact was there is told by that artifact. */
+/* A run that failed once an artifact was there is told by that artifact. One by hand says nothing
+ * of what else was backed up by hand. */
 static void find_failed_run(struct health_job *job, const struct catalog_runs *runs,
                             const struct catalog_artifacts *artifacts)
 {
+    if (strcmp(job->name, SETTINGS_ADHOC) == 0)
+        return;
     for (size_t i = 0; runs && i < runs->count; i++) {
         const struct catalog_run *run = &runs->items[i];
         if (!run->job || strcmp(run->job, job->name) != 0)

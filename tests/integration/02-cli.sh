@@ -56,6 +56,12 @@ is "help of an unknown command" "$status $err" $'2 pgkeep: unknown command "cofn
 usage "no command" $'no command given: usage: pgkeep COMMAND [options] [arguments]\nhint: `pgkeep help` lists the commands'
 usage "unknown command" $'unknown command "confgi"\nhint: did you mean "config"?' confgi
 usage "unknown command far from all" $'unknown command "frobnicate"\nhint: `pgkeep help` lists the commands' frobnicate
+run "$pgkeep" prune NIGHTLY --yes
+is "a job where an option names it" "$status $err" $'2 pgkeep: unexpected argument "NIGHTLY"\nhint: the job is named by an option: pgkeep prune --job NIGHTLY'
+"$pgkeep" status --json 2>"$work/err" | true
+is "a reader that has seen enough is no failure" "${PIPESTATUS[0]} $(cat "$work/err")" "0 "
+"$pgkeep" config --json >/dev/full 2>"$work/err"
+is "a full disk is" "$? $(cat "$work/err")" "1 pgkeep: cannot write the result to stdout: No space left on device"
 usage "unknown option" $'unknown option "--exampel" of config\nhint: did you mean "--example"?' config --exampel
 usage "unknown global option" $'unknown global option "--jsno"\nhint: did you mean "--json"?' --jsno config
 usage "unknown letter" $'unknown option "-z"\nhint: see `pgkeep help`' -z

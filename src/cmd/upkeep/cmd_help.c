@@ -140,13 +140,8 @@ static const struct command *find(const struct cmd_context *ctx, const char *nam
         if (strcmp(names[i], name) == 0)
             found = ctx->commands[i];
     }
-    if (!found) {
-        const char *nearest = text_nearest(name, names, ctx->command_count);
-        err_set(err, ERR_USAGE, "unknown command \"%.80s\"", name);
-        if (nearest)
-            err_hint(err, "did you mean \"%s\"?", nearest);
-        err_hint(err, "`pgkeep help` lists the commands");
-    }
+    if (!found)
+        config_args_unknown_command(name, names, ctx->command_count, err);
     free(names);
     return found;
 }

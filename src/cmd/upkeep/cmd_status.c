@@ -257,14 +257,35 @@ static void print_problems(struct catalog *catalog, const struct health *health)
 
 /* ---- the command ---- */
 
+/* Why the newest one of these groups is not good: " - the newest one is suspect"; "" when there is
+ * none, or it failed, which its run has told. A clock that is behind takes all for wrong. */
+static const char *no_good(const struct health *health, const struct health_group *groups,
+                           size_t count, char out[160])
+{
+    *out = '\0';
+    for (size_t i = 0; i < count && *out == '\0'; i++) {
+        const struct catalog_artifact *newest = groups[i].tried;
+        const char *doubt =
+            groups[i].regular && newest && newest->status == CATALOG_COMPLETE
+                ? health_doubt(health, newest)
+                : NULL;
+        bool future = doubt && newest->time > health->now + HEALTH_FUTURE_S;
+        if (doubt)
+            snprintf(out, 160, ": the newest one is %s%s", doubt,
+                     future ? ": is the clock of this machine right?" : "");
+    }
+    return out;
+}
+
 /* For monitoring: on stderr, with --quiet too. */
 static void report_too_old(const struct health *health, const struct health_job *job)
 {
-    char age[32], limit[32];
+    char age[32], limit[32], why[160];
     text_duration(limit, health->max_age_s * 1000);
     /* Without a single good one the databases need not be counted up. */
     if (!job->good) {
-        log_error("job \"%s\" has no good backup", job->name);
+        log_error("job \"%s\" has no good backup%s", job->name,
+                  no_good(health, job->groups, job->group_count, why));
         return;
     }
     if (job->failed_run)
@@ -283,7 +304,8 @@ static void report_too_old(const struct health *health, const struct health_job 
                       job->name, database,
                       text_duration(age, health_age(health, group->good) * 1000), limit);
         else
-            log_error("job \"%s\": there is no good backup of \"%s\"", job->name, database);
+            log_error("job \"%s\": there is no good backup of \"%s\"%s", job->name,
+                      database, no_good(health, group, 1, why));
     }
 }
 

@@ -112,7 +112,7 @@ static const struct {
     {"help nonsense", "unknown command \"nonsense\""},
     {"help pru", "did you mean"},
     {"help list show", "unexpected argument \"show\""},
-    {"list extra", "unexpected argument \"extra\": usage: pgkeep list"},
+    {"list extra", "the job is named by an option: pgkeep list --job extra"},
     {"list --colour", "--colour"},
     {"list --limit", "--limit"},
     {"list --limit many", "--limit"},

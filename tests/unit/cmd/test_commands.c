@@ -287,6 +287,21 @@ START_TEST(a_job_without_a_good_backup_is_too_old_whatever_the_limit)
 }
 END_TEST
 
+START_TEST(a_clock_that_is_behind_is_asked_for_where_all_are_from_the_future)
+{
+    depot_end(&depot);
+    struct depot_spec spec = {0};
+    depot_begin(&depot, &spec);
+    catalogs_artifact(depot.catalog, 1, depot.now);
+    catalogs_sql(&depot.catalogs,
+                 "UPDATE artifacts SET status = 'complete', type = 'full', "
+                 "time = time + 864000");
+    run("status --max-age 9999d");
+    expect(10, "from the future",
+           "no good backup: the newest one is from the future: is the clock");
+}
+END_TEST
+
 START_TEST(a_newer_one_that_did_not_turn_out_well_is_told)
 {
     OK(catalog_artifact_set_suspect(depot.catalog, depot_id(1), true, &depot.err));
@@ -883,6 +898,8 @@ int main(void)
     tcase_add_test(tests, what_runs_now_is_shown);
     tcase_add_test(tests, status_says_how_old_the_last_good_one_is);
     tcase_add_test(tests, a_job_without_a_good_backup_is_too_old_whatever_the_limit);
+    tcase_add_test(tests,
+                   a_clock_that_is_behind_is_asked_for_where_all_are_from_the_future);
     tcase_add_test(tests, a_newer_one_that_did_not_turn_out_well_is_told);
     tcase_add_test(tests,
                    a_store_that_left_the_configuration_is_marked_wherever_copies_are_told);

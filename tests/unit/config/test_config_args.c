@@ -32,6 +32,22 @@ static const struct {
     {{"bakup"}, "unknown command \"bakup\"\nhint: did you mean \"backup\"?"},
     {{"frobnicate"},
      "unknown command \"frobnicate\"\nhint: `pgkeep help` lists the commands"},
+    {{"snapshots"}, "unknown command \"snapshots\"\nhint: did you mean \"list\"?"},
+    {{"init"},
+     "unknown command \"init\"\nhint: nothing has to be made: the first backup makes "
+     "catalog and store; `pgkeep config --example` prints a configuration, `pgkeep doctor` "
+     "looks whether all is well"},
+    {{"check"},
+     "unknown command \"check\"\nhint: `pgkeep doctor` looks at everything that must work, "
+     "`pgkeep verify` at backups, `pgkeep config` at the configuration, `pgkeep catalog "
+     "check` at the catalog"},
+    {{"create dump"},
+     "unknown command \"create dump\"\nhint: `pgkeep help` lists the commands"},
+    {{"backup", "--job", "nightly"},
+     "unknown option \"--job\" of backup\nhint: jobs are arguments: pgkeep backup JOB"},
+    {{"prune", "--dry-run"},
+     "unknown option \"--dry-run\" of prune\nhint: without --yes prune only shows the "
+     "plan"},
     {{"backup", "--stor", "x"},
      "unknown option \"--stor\" of backup\nhint: did you mean \"--store\"?"},
     {{"list", "--zzzzzzzzz"},
