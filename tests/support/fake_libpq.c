@@ -2,6 +2,7 @@
  * --wrap makes PQdb of the product __wrap_PQdb, and __real_PQdb here libpq's. A connection of
  * ours is known by the list of them; all others are libpq's.
  */
+#define _GNU_SOURCE /* PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP */
 #include "tests/support/fake_libpq.h"
 #include "tests/support/fake_libpq_internal.h"
 
@@ -15,8 +16,9 @@
 
 enum { RULES = 64, BACKEND = 4711, POOLED = 9000, SQL_MAX = 1 << 20 };
 
-/* Guards all below: workers of a dump have threads and connections of their own. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Guards all below: workers of a dump have threads and connections of their own. Recursive: who
+ * is told of a notice asks the connection for its database. */
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static struct fake *fakes;
 
 enum what { ANSWER, FAIL, BREAK, NOTICE };
