@@ -12,6 +12,7 @@
 
 enum { CHUNK_MAX = 1 << 30 };
 
+/* One chunk at a time; the index is read line by line beside it. */
 struct chunk_check {
     struct index_reader *reader;
     struct stream_sink sink;
@@ -44,6 +45,7 @@ int chunk_check_index(const struct text *index_gz, uint64_t raw_bytes, struct er
 struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
                                     struct stream_sink sink, struct err *err)
 {
+    /* It was read to its end already: what is wrong from here on is the data. */
     struct index_reader *reader = index_reader_new(index_gz, size, err);
     if (reader == NULL)
         return NULL;
@@ -56,6 +58,7 @@ struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
 
 static int make_room(struct chunk_check *check, size_t size, struct err *err)
 {
+    /* Chunks are of about one size: after the first few nothing is allocated any more. */
     if (size <= check->capacity)
         return 0;
     free(check->buffer);
@@ -77,6 +80,8 @@ static int open_chunk(struct chunk_check *check, struct err *err)
         if (got != 1)
             break;
         uint64_t size = entry.raw.to - entry.raw.from;
+        /* What the chunk should be stays here; the line of the index is gone before it is
+         * whole. */
         memcpy(check->sha256, entry.sha256, SHA256_SIZE);
         digest_add(&check->all, entry.sha256, SHA256_SIZE);
         check->stored_from = entry.stored.from;
@@ -93,6 +98,7 @@ static int open_chunk(struct chunk_check *check, struct err *err)
     return got;
 }
 
+/* The one place where bytes leave: whole, and right. */
 static int pass_on(struct chunk_check *check, struct err *err)
 {
     unsigned char is[SHA256_SIZE];
@@ -116,6 +122,7 @@ int chunk_check_write(void *context, const void *data, size_t size, struct err *
             return -1;
         if (open == 0)
             return err_set(err, ERR_CORRUPT, "there is more than the chunk index knows");
+        /* The decoder's pieces end anywhere, chunks where the index says. */
         size_t room = check->wanted - check->filled;
         size_t now = size < room ? size : room;
         memcpy(check->buffer + check->filled, from, now);
@@ -128,6 +135,7 @@ int chunk_check_write(void *context, const void *data, size_t size, struct err *
     return 0;
 }
 
+/* Asked once the decoder is at its end: anything open then is lacking. */
 int chunk_check_finish(struct chunk_check *check, struct err *err)
 {
     int open = check->wanted > 0 ? 1 : open_chunk(check, err);

@@ -14,6 +14,7 @@
 
 enum { PIECE = 1 << 20, CHUNK_MAX = 1 << 30 };
 
+/* The index in memory, as a table of places: some 100 bytes for each chunk of 4 MiB. */
 struct chunk_reader {
     struct copy_reader *from;
     enum codec_kind codec;
@@ -53,6 +54,7 @@ static int parse_index(struct chunk_reader *reader, const struct text *index,
     int got = lines ? 1 : -1;
     while (got == 1 && (got = index_reader_next(lines, &entry, err)) == 1) {
         if (entry.raw.to - entry.raw.from > CHUNK_MAX)
+            /* Bounded before memory is asked for it: an index can be forged. */
             got = err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
                           (unsigned long long)(entry.raw.to - entry.raw.from));
         memory_grow(&reader->places, &reader->capacity, reader->count + 1,
@@ -76,11 +78,13 @@ static int parse_index(struct chunk_reader *reader, const struct text *index,
     return got;
 }
 
+/* Tables are shared by neighbours only, so each is released where it ends. */
 static void forget_places(struct chunk_reader *reader)
 {
     const struct dump_table *last = NULL;
     for (size_t i = 0; i < reader->count; i++) {
         struct dump_table *table = NULL;
+        /* The only owner frees what is const to everybody else. */
         memcpy(&table, &reader->places[i].table, sizeof table);
         if (table != last)
             dump_table_release(table);
@@ -112,6 +116,8 @@ struct chunk_reader *chunk_reader_open(struct copy_reader *from, struct err *err
     const struct catalog_artifact *artifact = copy_reader_artifact(from);
     struct chunk_reader *reader = memory_zalloc(sizeof *reader);
     reader->from = from;
+    /* Several threads may run chunks of one reader; which copy is read is decided for all
+     * of them. */
     pthread_mutex_init(&reader->lock, NULL);
     int result = 0;
     if (!codec_from_name(artifact->compression, &reader->codec))
@@ -178,6 +184,7 @@ static int pass_on(struct run *run, struct err *err)
         run->sink.chunk(run->sink.context, run->at, run->buffer, run->filled, err) != 0;
     if (run->sink_failed)
         return -1;
+    /* From here on a failure of the copy does not ask for this chunk again. */
     run->at++;
     run->filled = 0;
     return 0;
@@ -220,6 +227,7 @@ static int download(struct run *run, struct repository *repository, const char *
                     struct err *err)
 {
     const struct chunk_place *places = run->reader->places;
+    /* Chunks of a run lie behind each other, so one range has them all. */
     uint64_t from = places[run->at].stored.from, to = places[run->end - 1].stored.to;
     struct stream_sink raw = {.write = take_raw, .context = run};
     struct unstream *decoder = unstream_new(run->reader->codec, raw, err);
@@ -235,6 +243,7 @@ static int download(struct run *run, struct repository *repository, const char *
         if (unstream_push(decoder, piece, (size_t)got, err) < 0)
             got = -1;
     }
+    /* Also a member that is cut is seen here. */
     if (got == 0 && unstream_finish(decoder, err) < 0)
         got = -1;
     if (got == 0 && run->at < run->end)
@@ -257,8 +266,10 @@ int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
         const struct catalog_copy *copy = copy_reader_copy(reader->from);
         copy_reader_refresh(reader->from);
         pthread_mutex_unlock(&reader->lock);
+        /* What came of the chunk that was not whole is asked for from its begin. */
         run.filled = 0;
         result = download(&run, repository, copy->key, err);
+        /* Another copy would not help who cannot take it. */
         if (result == 0 || run.sink_failed)
             break;
         /* Another thread may have gone over to another copy already: then that one first. */

@@ -39,11 +39,14 @@ static bool remove_objects(const struct commit *commit, struct store *store,
 
 void commit_undo(struct commit *commit, size_t index, const struct err *why)
 {
+    /* It may be a backup that failed before there was any stream. */
     bool begun = commit->fanout && index < fanout_count(commit->fanout);
     struct fanout_target *target = begun ? fanout_target(commit->fanout, index) : NULL;
     struct catalog_copy *copy = &commit->copies[index];
     struct err trouble = {0};
     bool clean = true;
+    /* In the reverse order of how it came to be: the open upload, then what may be visible.
+     * */
     if (target && target->upload != NULL)
         fanout_undo(commit->fanout, index, why);
     if (target && target->began)
@@ -51,6 +54,7 @@ void commit_undo(struct commit *commit, size_t index, const struct err *why)
     /* An answer that was lost may have been a yes. */
     if (target && target->visible)
         clean = remove_objects(commit, target->store, copy) && clean;
+    /* The row keeps whether anything may be left: sweep goes by that. */
     if (catalog_copy_fail(commit->catalog, copy->id,
                           target && target->failed.kind ? target->failed.text : why->text,
                           clean, &trouble) < 0)
@@ -58,9 +62,12 @@ void commit_undo(struct commit *commit, size_t index, const struct err *why)
     copy->state = CATALOG_COPY_FAILED;
 }
 
+/* The whole backup failed: no store did anything wrong by itself, so there is no warning
+ * for each. */
 static void undo_all(struct commit *commit, const struct err *why)
 {
     for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        /* Failed ones were undone when they failed. */
         if (commit->copies[i].state == CATALOG_COPY_UPLOADING)
             commit_undo(commit, i, why);
     }
@@ -93,6 +100,7 @@ static size_t for_each(struct commit *commit, commit_step step)
     return left;
 }
 
+/* Step 1: the object becomes visible under its key, whole or not at all. */
 static int finish_data(struct commit *commit, size_t index, struct err *err)
 {
     struct fanout_target *target = fanout_target(commit->fanout, index);
@@ -102,6 +110,8 @@ static int finish_data(struct commit *commit, size_t index, struct err *err)
     target->visible = true;
     if (store_upload_finish(target->upload, &object, err) < 0)
         return -1;
+    /* By the store's own words; version and etag let a later removal name exactly this
+     * object. */
     copy->bytes = object.size;
     free(copy->etag);
     free(copy->version);
@@ -111,6 +121,7 @@ static int finish_data(struct commit *commit, size_t index, struct err *err)
     return 0;
 }
 
+/* Step 2. Small, so that a failure here costs a moment. */
 static int put_index(struct commit *commit, size_t index, struct err *err)
 {
     return store_put_new(fanout_target(commit->fanout, index)->store,
@@ -134,6 +145,7 @@ static int put_manifest(struct commit *commit, size_t index, struct err *err)
 static int record(struct commit *commit, struct err *err)
 {
     int result = catalog_begin(commit->catalog, err);
+    /* One transaction for artifact and copies: nobody ever sees one without the other. */
     commit->artifact->status = CATALOG_COMPLETE;
     if (result == 0)
         result = catalog_artifact_finish(commit->catalog, commit->artifact, err);
@@ -164,6 +176,8 @@ static void settle_dropped(struct commit *commit)
 int commit_run(struct commit *commit, struct err *err)
 {
     settle_dropped(commit);
+    /* All stores through one step before any takes the next: whether there are enough must
+     * be known before the first manifest. */
     size_t data = for_each(commit, finish_data);
     size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
     size_t manifests = indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
@@ -172,6 +186,7 @@ int commit_run(struct commit *commit, struct err *err)
     commit->committed = manifests > 0;
     if (commit->committed)
         return record(commit, err);
+    /* The first failure is the cause; what comes of undoing must not hide it. */
     fanout_too_few(commit->fanout, err);
     undo_all(commit, err);
     return -1;

@@ -32,6 +32,7 @@ static bool may_read(const struct copy_reader_spec *spec, const struct catalog_c
            (broken && (spec->broken_too || spec->store != NULL));
 }
 
+/* By its row: the store need not be opened to know. In doubt it comes later. */
 static bool is_folder(struct catalog *catalog, const struct catalog_copy *copy)
 {
     struct catalog_store row = {0};
@@ -46,9 +47,11 @@ static int try_copy(struct copy_reader *reader, const struct catalog_copy *copy,
                     struct err *err)
 {
     const struct copy_reader_spec *spec = reader->spec;
+    /* Reading marks no store: one that has lost its mark is not to be trusted. */
     reader->repository = session_repository(spec->session, copy->store, false, err);
     if (reader->repository == NULL)
         return -1;
+    /* It may have been open for hours, and another disk be mounted there by now. */
     if (session_check_again(spec->session, reader->repository, err) < 0) {
         reader->repository = NULL;
         return -1;
@@ -63,11 +66,14 @@ static int try_copy(struct copy_reader *reader, const struct catalog_copy *copy,
         return -1;
     }
     reader->lease = lease.id;
+    /* Who names a broken copy is told what he gets. */
     if (!unbroken && !failed && !spec->broken_too)
         log_warning("the copy in store \"%s\" was found %s (%s); it is read because its "
                     "store was named",
                     copy->store, catalog_copy_state_name(copy->state),
                     copy->verified_error ? copy->verified_error : "no reason is known");
+    /* From here on it may be asked for as long as the configuration allows: it has
+     * answered. */
     repository_be_patient(reader->repository);
     reader->copy = copy;
     reader->refreshed_ms = clock_monotonic_ms();
@@ -79,6 +85,7 @@ static int try_copy(struct copy_reader *reader, const struct catalog_copy *copy,
 static int choose(struct copy_reader *reader, uint64_t chunk, struct err *err)
 {
     const struct catalog_artifact *artifact = reader->spec->artifact;
+    /* A named store is what was asked for, whatever its kind. */
     bool folders = !reader->spec->for_url || reader->spec->store != NULL;
     for (int round = folders ? 0 : 1; round < 2; round++) {
         for (size_t i = 0; i < artifact->copy_count; i++) {
@@ -105,6 +112,7 @@ static int choose(struct copy_reader *reader, uint64_t chunk, struct err *err)
 static int nothing_to_read(const struct copy_reader_spec *spec, struct err *err)
 {
     const struct catalog_artifact *artifact = spec->artifact;
+    /* One word for nothing there at all, another for what there was and is broken. */
     enum err_kind kind = ERR_NOT_FOUND;
     for (size_t i = 0; i < artifact->copy_count; i++) {
         if (artifact->copies[i].state == CATALOG_COPY_MISSING ||
@@ -130,6 +138,7 @@ static int nothing_to_read(const struct copy_reader_spec *spec, struct err *err)
 struct copy_reader *copy_reader_open(const struct copy_reader_spec *spec, struct err *err)
 {
     struct copy_reader *reader = memory_zalloc(sizeof *reader);
+    /* The caller's may be gone by the time that it is read. */
     reader->kept = *spec;
     reader->spec = &reader->kept;
     reader->failed_at =
@@ -186,6 +195,8 @@ static void remember(struct copy_reader *reader, const struct err *why)
         .level = CATALOG_FULL,
         .result = why->kind == ERR_CORRUPT ? CATALOG_FOUND_DAMAGED : CATALOG_FOUND_MISSING,
         .message = memory_strdup(why->text)};
+    /* In catalog and store, so that the next reader, here or on another machine, begins
+     * with a better copy. */
     struct catalog *catalog = session_catalog(reader->spec->session);
     /* Of a place that is another one by now nothing is said. */
     if (repository_check_identity(reader->repository, &trouble) < 0)
@@ -197,6 +208,7 @@ static void remember(struct copy_reader *reader, const struct err *why)
     free(found.message);
 }
 
+/* One that cannot be ended runs out by itself, and holds a prune back for that long. */
 static void end_lease(struct copy_reader *reader)
 {
     struct err trouble = {0};
@@ -210,6 +222,8 @@ int copy_reader_fail_over(struct copy_reader *reader, uint64_t chunk, struct err
 {
     const struct catalog_artifact *artifact = reader->spec->artifact;
     struct err err = {0};
+    /* A disk that is full or a server that refuses is no fault of the copy; a check is
+     * about this one alone. */
     if (reader->sink_failed || reader->spec->broken_too || err_is_fatal(why->kind))
         return -1;
     if (why->kind == ERR_CORRUPT || why->kind == ERR_NOT_FOUND) {
@@ -223,6 +237,7 @@ int copy_reader_fail_over(struct copy_reader *reader, uint64_t chunk, struct err
     /* Data that is gone is gone for every chunk; without its index it is there all the same. */
     reader->failed_at[reader->copy - artifact->copies] =
         why->kind == ERR_NOT_FOUND && chunk != COPY_READER_INDEX ? NOT_THERE : chunk;
+    /* The old lease ends first: a copy that failed needs no protection from us. */
     struct repository *before = reader->repository;
     end_lease(reader);
     if (choose(reader, chunk, &err) < 0) {
@@ -251,6 +266,7 @@ int copy_reader_choose_again(struct copy_reader *reader, struct err *err)
     return choose(reader, 0, err);
 }
 
+/* The store stays open: it is the session's. */
 void copy_reader_close(struct copy_reader *reader)
 {
     if (reader == NULL)

@@ -21,6 +21,8 @@ static int download(struct copy_reader *reader, uint64_t offset, struct stream_s
                     struct meter *meter, struct err *err)
 {
     uint64_t size = reader->spec->artifact->stored_bytes;
+    /* To the end of the object, also for one chunk: what is lacking in the middle of a copy
+     * is seldom one chunk alone. */
     struct store_download *from =
         store_download_begin(reader->repository->store, reader->copy->key, offset, 0, err);
     unsigned char *piece = from ? memory_try(PIECE, err) : NULL;
@@ -31,12 +33,14 @@ static int download(struct copy_reader *reader, uint64_t offset, struct stream_s
                 (unsigned long long)store_download_size(from), (unsigned long long)size);
         got = -1;
     }
+    /* One request, read as fast as the sink takes it: back-pressure reaches the store. */
     while (got > 0 && (got = store_download_read(from, piece, PIECE, err)) > 0) {
         if (meter)
             atomic_fetch_add(&meter->stored_bytes, (uint64_t)got);
         if (stream_sink_write(&each, piece, (size_t)got, err) != 0)
             got = -1;
         else
+            /* A restore may take longer than a lease lasts. */
             copy_reader_refresh(reader);
     }
     free(piece);
@@ -56,6 +60,7 @@ static int pass_on(struct copy_reader *reader, const struct stream_sink *next,
     return 0;
 }
 
+/* Both sums in the message: which of two copies is right can then be told by hand. */
 static int check_hash(const char *what, const unsigned char is[SHA256_SIZE],
                       const char *expected, struct err *err)
 {
@@ -69,6 +74,7 @@ static int check_hash(const char *what, const unsigned char is[SHA256_SIZE],
 
 /* ---- as stored ---- */
 
+/* Hashed on its way through, as there is nothing else to hold it against before its end. */
 struct stored_sink {
     struct copy_reader *reader;
     struct digest sha256;
@@ -90,6 +96,7 @@ static int run_stored(struct copy_reader *reader, struct stream_sink next,
     unsigned char sum[SHA256_SIZE];
     int result = -1;
     do {
+        /* Anew with each copy: no sum may be of bytes of two. */
         digest_init(&sink.sha256, DIGEST_SHA256);
         result = download(reader, 0, each, meter, err);
         digest_finish(&sink.sha256, sum);
@@ -103,6 +110,9 @@ static int run_stored(struct copy_reader *reader, struct stream_sink next,
 
 /* ---- decoded ---- */
 
+/* Stored bytes are pushed into the decoder; what comes out is held back by the check of its
+ * chunk, counted, and handed on: push_stored -> unstream -> check_raw -> chunk_check ->
+ * count_raw. */
 struct decoded_sink {
     struct copy_reader *reader;
     struct unstream *unstream;
@@ -112,12 +122,14 @@ struct decoded_sink {
     struct meter *meter;
 };
 
+/* A stream_sink in front of the decoder. */
 static int push_stored(void *context, const void *data, size_t size, struct err *err)
 {
     const struct decoded_sink *sink = context;
     return unstream_push(sink->unstream, data, size, err);
 }
 
+/* Counted only when its chunk was right: the meter shows what was really handed on. */
 static int count_raw(void *context, const void *data, size_t size, struct err *err)
 {
     const struct decoded_sink *sink = context;
@@ -126,6 +138,7 @@ static int count_raw(void *context, const void *data, size_t size, struct err *e
     return pass_on(sink->reader, &sink->next, data, size, err);
 }
 
+/* Behind the decoder; without an index straight on. */
 static int check_raw(void *context, const void *data, size_t size, struct err *err)
 {
     const struct decoded_sink *sink = context;
@@ -143,6 +156,8 @@ static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
     const struct text *known = reader->spec->index;
     struct stream_sink next = {.write = count_raw, .context = sink};
     struct err why = {0};
+    /* Read to its end before any of it is believed: damage in its middle must not make the
+     * data behind it unreadable. */
     bool fits = false;
     if (reader->copy->index_key == NULL)
         return 0;
@@ -160,6 +175,7 @@ static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
         sink->check = chunk_check_new(known->data, known->length, next, &why);
     if (sink->check != NULL)
         return 0;
+    /* A cancel, the catalog: no copy of an index would help. */
     if (err_is_fatal(why.kind)) {
         *err = why;
         return -1;
@@ -205,6 +221,8 @@ static int check_decoded(const struct copy_reader *reader, struct decoded_sink *
                          struct err *err)
 {
     const struct catalog_artifact *artifact = reader->spec->artifact;
+    /* What was cut at a border of chunks looks whole to the decoder: the index knows where
+     * it ends. */
     uint64_t raw = 0, stored = 0;
     unsigned char raw_sum[SHA256_SIZE], stored_sum[SHA256_SIZE];
     if (unstream_finish(sink->unstream, err) < 0 ||
@@ -213,6 +231,7 @@ static int check_decoded(const struct copy_reader *reader, struct decoded_sink *
     if (sink->resumed)
         return 0;
     unstream_sums(sink->unstream, &raw, raw_sum, &stored, stored_sum);
+    /* Sizes before sums: they say what kind of damage it is. */
     if (raw != artifact->raw_bytes || stored != artifact->stored_bytes)
         return err_set(err, ERR_CORRUPT, "%llu bytes came out, %llu went in",
                        (unsigned long long)raw, (unsigned long long)artifact->raw_bytes);
@@ -232,6 +251,7 @@ static int run_decoded(struct copy_reader *reader, struct stream_sink next,
     uint64_t chunk = 1, offset = 0; /* where reading begins: at the chunk that is lacking */
     int result = -1;
     text_init(&index, COPY_INDEX_MAX);
+    /* By the catalog, never by the name of the object. */
     if (!codec_from_name(reader->spec->artifact->compression, &codec)) {
         err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
                 reader->spec->artifact->compression);
@@ -266,6 +286,7 @@ cleanup:
     return result;
 }
 
+/* Two ways to read, and one promise: 0 means that all of it was the artifact. */
 int copy_reader_run(struct copy_reader *reader, enum copy_reader_form form,
                     struct stream_sink sink, struct meter *meter, struct err *err)
 {

@@ -34,6 +34,8 @@ struct fanout {
 
 struct fanout *fanout_new(uint64_t estimate, uint64_t budget, size_t least)
 {
+    /* Nothing is allocated yet that is large: part sizes are known only when all stores
+     * are. */
     struct fanout *fanout = memory_zalloc(sizeof *fanout);
     fanout->estimate = estimate;
     fanout->budget = budget;
@@ -46,6 +48,8 @@ struct fanout *fanout_new_object(uint64_t size, uint64_t budget,
                                  const struct fanout_there *there)
 {
     struct fanout *fanout = fanout_new(size, budget, 1);
+    /* Its size is known, so parts can be cut to fit, and one byte more or less is damage.
+     * */
     fanout->is_object = true;
     fanout->skip = there->bytes;
     fanout->number = there->next_part;
@@ -58,6 +62,8 @@ void fanout_add(struct fanout *fanout, const struct fanout_target *target)
     memory_grow(&fanout->targets, &fanout->capacity, fanout->count + 1,
                 sizeof *fanout->targets);
     fanout->targets[fanout->count] = *target;
+    /* One that is away from the start stands in the list too: the catalog has a row for it.
+     * */
     fanout->targets[fanout->count++].began = target->upload != NULL;
     if (target->upload == NULL)
         return;
@@ -80,6 +86,8 @@ static size_t parts_for(const struct fanout *fanout, size_t part_size)
 /* What the schedule says for the next part; a stream is never cut to fit. */
 static int next_part_size(const struct fanout *fanout, size_t *size, struct err *err)
 {
+    /* Small parts first, larger ones later, so that small backups take little memory and
+     * large ones fit the limit of parts. */
     uint64_t wanted = store_parts_size(&fanout->rules, fanout->estimate, fanout->number);
     *size = (size_t)wanted;
     if (wanted > 0)
@@ -97,6 +105,7 @@ static int next_part_size(const struct fanout *fanout, size_t *size, struct err 
 
 int fanout_start(struct fanout *fanout, const struct cancel *cancel, struct err *err)
 {
+    /* Too few stores before the first byte: no dump need be begun for that. */
     if (fanout_alive(fanout) < fanout->least)
         return fanout_too_few(fanout, err);
     if (next_part_size(fanout, &fanout->part_size, err) < 0)
@@ -106,6 +115,7 @@ int fanout_start(struct fanout *fanout, const struct cancel *cancel, struct err 
     return fanout->pool ? 0 : -1;
 }
 
+/* Told before the start (PRODUCT: bounded memory known before). */
 uint64_t fanout_memory(const struct fanout *fanout)
 {
     return (uint64_t)parts_for(fanout, fanout->part_size) * fanout->part_size;
@@ -117,12 +127,15 @@ static int open_part(struct fanout *fanout, struct err *err)
     size_t size = 0;
     if (next_part_size(fanout, &size, err) < 0)
         return -1;
+    /* The schedule grows: buffers that are idle are made anew, those on their way keep
+     * their size. */
     if (size != fanout->part_size)
         part_pool_resize(fanout->pool, parts_for(fanout, size), size);
     fanout->part_size = size;
     fanout->part = part_pool_get(fanout->pool, err);
     if (fanout->part == NULL)
         return -1;
+    /* The order of part numbers is the order of bytes, whatever order they arrive in. */
     fanout->part->number = fanout->number++;
     fanout->part->offset = fanout->bytes;
     return 0;
@@ -131,6 +144,8 @@ static int open_part(struct fanout *fanout, struct err *err)
 void fanout_undo(struct fanout *fanout, size_t index, const struct err *why)
 {
     struct fanout_target *target = &fanout->targets[index];
+    /* The reason outlives the upload: it is what the run ends with when too few are left.
+     * */
     target->failed = *why;
     target->undone = store_upload_discard(target->upload);
     target->upload = NULL;
@@ -169,6 +184,7 @@ static int hand_over(struct fanout *fanout, bool last, struct err *err)
     struct part *part = fanout->part;
     fanout->part = NULL;
     part->last = last;
+    /* The manifest names the parts: from them MD5 and ETag of the object follow. */
     memory_grow(&fanout->sizes, &fanout->size_capacity, fanout->size_count + 1,
                 sizeof *fanout->sizes);
     fanout->sizes[fanout->size_count++] = part->size;
@@ -201,6 +217,7 @@ int fanout_write(void *context, const void *data, size_t size, struct err *err)
         if (fanout->part == NULL && open_part(fanout, err) < 0)
             return -1;
         struct part *part = fanout->part;
+        /* The only copy of the bytes that is made, however many stores take them. */
         size_t room = fanout->part_size - part->size;
         size_t now = size < room ? size : room;
         memcpy(part->data + part->size, from, now);
@@ -212,6 +229,7 @@ int fanout_write(void *context, const void *data, size_t size, struct err *err)
     return 0;
 }
 
+/* Nothing is visible yet: that is commit's, once the source has ended well. */
 int fanout_end(struct fanout *fanout, struct err *err)
 {
     if (fanout->is_object) {
@@ -231,6 +249,8 @@ int fanout_end(struct fanout *fanout, struct err *err)
 
 int fanout_check_skipped(const struct fanout *fanout, const char *key, struct err *err)
 {
+    /* An object has one target; what an earlier try sent there was never compared with
+     * anything. */
     struct store *store = fanout->targets[0].store;
     unsigned char sum[SHA256_SIZE];
     struct digest digest;
@@ -241,6 +261,7 @@ int fanout_check_skipped(const struct fanout *fanout, const char *key, struct er
     struct store_download *download =
         piece ? store_download_begin(store, key, 0, fanout->skip, err) : NULL;
     digest_init(&digest, DIGEST_SHA256);
+    /* Read in full: a size that fits says nothing about the bytes. */
     while (download && (received = store_download_read(download, piece, PIECE, err)) > 0)
         digest_add(&digest, piece, (size_t)received);
     digest_finish(&digest, sum);
@@ -274,6 +295,7 @@ uint64_t fanout_part_bytes(const struct fanout *fanout, size_t index)
 
 size_t fanout_alive(const struct fanout *fanout)
 {
+    /* Counted anew each time: there are a handful, and no figure can go stale. */
     size_t alive = 0;
     for (size_t i = 0; i < fanout->count; i++)
         alive += fanout->targets[i].upload != NULL;

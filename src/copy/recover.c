@@ -20,6 +20,7 @@
 
 #define ENDED_EARLY "its process ended before the backup was done"
 
+/* One copy that somebody left, and whether we know better than its row that he is gone. */
 struct recovery {
     struct catalog *catalog;
     struct repository *repository;
@@ -35,10 +36,13 @@ static int finish_artifact(const struct recovery *r, struct manifest *manifest,
 {
     struct catalog_artifact row = {0};
     int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
+    /* Kept, as the row is released before it is looked at. */
     enum catalog_status status = row.status;
     catalog_artifact_release(&row);
+    /* Another copy of it made it complete already. */
     if (result < 0 || status == CATALOG_COMPLETE)
         return result;
+    /* Failed or deleted by somebody's decision: a manifest does not undo that. */
     if (status != CATALOG_RUNNING)
         return err_set(err, ERR_UNSAFE, "artifact %s is %s, but a manifest of it is there",
                        r->copy->artifact, catalog_status_name(status));
@@ -49,8 +53,11 @@ static int finish_artifact(const struct recovery *r, struct manifest *manifest,
 static int complete_copy(const struct recovery *r, struct manifest *manifest,
                          struct err *err)
 {
+    /* Sizes are the manifest's: the row was written before they were known. */
     struct catalog_copy copy = *r->copy;
     copy.bytes = manifest->artifact.stored_bytes;
+    /* A failed copy is no state that complete may follow; it is opened again first
+     * (catalog.h). */
     if (r->copy->state == CATALOG_COPY_FAILED &&
         catalog_copy_reopen(r->catalog, copy.id, err) < 0)
         return -1;
@@ -59,6 +66,7 @@ static int complete_copy(const struct recovery *r, struct manifest *manifest,
 
 static int complete(const struct recovery *r, struct manifest *manifest, struct err *err)
 {
+    /* Artifact and copy in one transaction, as in commit.c. */
     if (catalog_begin(r->catalog, err) < 0)
         return -1;
     if (finish_artifact(r, manifest, err) == 0 && complete_copy(r, manifest, err) == 0)
@@ -85,11 +93,14 @@ static int check_data(const struct recovery *r, const struct manifest *manifest,
 {
     bool exists = false;
     uint64_t bytes = 0;
+    /* A manifest of this id that names another object was forged, or written by a mistake
+     * of ours: neither is for a machine to mend. */
     if (manifest->facts.key == NULL || strcmp(manifest->facts.key, r->copy->key) != 0)
         return err_set(err, ERR_UNSAFE, "the manifest of %s names another object than %s",
                        r->copy->artifact, r->copy->key);
     int result =
         repository_object_exists(r->repository->store, r->copy->key, &exists, &bytes, err);
+    /* The size only: bytes are proven by verify. */
     *whole = exists && bytes == manifest->artifact.stored_bytes;
     return result;
 }
@@ -101,6 +112,8 @@ static int check_data(const struct recovery *r, const struct manifest *manifest,
 static int is_as_it_was(const struct recovery *r, bool *same, struct err *err)
 {
     struct catalog_copy now = {0};
+    /* Owner and state together: a `copy` that took it up has another owner even in the same
+     * state. */
     const char *owner = r->copy->owner ? r->copy->owner : "";
     if (catalog_copy_load(r->catalog, r->copy->id, &now, err) < 0)
         return -1;
@@ -109,6 +122,7 @@ static int is_as_it_was(const struct recovery *r, bool *same, struct err *err)
     return 0;
 }
 
+/* Asked again before each removal: between two of them a store may take minutes. */
 static int remove_object(const struct recovery *r, const char *key, struct err *err)
 {
     bool same = false;
@@ -124,6 +138,8 @@ static int remove_object(const struct recovery *r, const char *key, struct err *
 
 static int clean(const struct recovery *r, struct err *err)
 {
+    /* Everything under names of this artifact, whether or not it was ever written: removing
+     * what is not there is success. */
     char *manifest = keys_manifest(r->copy->artifact);
     struct store *store = r->repository->store;
     int result = 0;
@@ -143,10 +159,13 @@ static int clean(const struct recovery *r, struct err *err)
     free(manifest);
     if (result < 0)
         return -1;
+    /* Clean: nothing of it is left, so nobody need come back to this store. */
     return catalog_copy_fail(r->catalog, r->copy->id,
                              r->copy->error ? r->copy->error : ENDED_EARLY, true, err);
 }
 
+/* A failed copy is nobody's. Of another machine or container nothing can be seen from here:
+ * then only who holds the lock of its job knows. */
 static bool owner_is_gone(const struct recovery *r)
 {
     if (r->copy->state == CATALOG_COPY_FAILED)
@@ -171,6 +190,7 @@ int recover_copy(struct catalog *catalog, struct repository *repository,
         return -1;
     if (!same)
         return 0;
+    /* Asked before the store is: the answer decides what a manifest means. */
     if (artifact_may_complete(&r, &may, err) < 0)
         return -1;
     if (repository_read_manifest(repository->store, copy->artifact, &found, err) < 0) {
@@ -189,6 +209,7 @@ int recover_copy(struct catalog *catalog, struct repository *repository,
 
 /* ---- a whole job ---- */
 
+/* Once for each, whoever called: a user should not wonder where remains went. */
 static void tell(const struct catalog_copy *copy, enum recover_result result)
 {
     if (result == RECOVER_COMPLETED)
@@ -212,6 +233,7 @@ static bool is_later_copy(const struct catalog_artifact *artifact,
            !same_owner;
 }
 
+/* Copies have no job of their own: their artifact has it. */
 static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
                     const char *job)
 {
@@ -259,6 +281,7 @@ int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, si
     *count = 0;
     for (size_t i = 0; result == 0 && i < running.count; i++) {
         const struct catalog_artifact *artifact = &running.items[i];
+        /* A vouching caller holds the lock of that job. */
         bool gone = artifact->owner_state == OWNER_DEAD ||
                     (vouched && artifact->owner_state == OWNER_UNKNOWN);
         if (!gone || (job && strcmp(artifact->job, job) != 0) || has_unfinished(artifact))
@@ -281,6 +304,8 @@ void recover_job(struct catalog *catalog, const struct repository_list *stores,
             log_warning("what an earlier run left stays for now: %s", err.text);
     }
     err_clear(&err);
+    /* After the copies: only then is it known which artifacts have none left to look after.
+     * */
     if (recover_artifacts(catalog, job, *job != '\0', &count, &err) < 0)
         log_warning("%s", err.text);
 }
@@ -305,17 +330,20 @@ static int recover_one(struct catalog *catalog, struct repository *repository,
     struct catalog_artifact row = {0};
     struct lock *lock = NULL;
     *result = RECOVER_LEFT_ALONE;
+    /* Whether it is a backup's or a `copy`'s decides what may be done to it. */
     int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
     bool is_copy = is_later_copy(&row, copy);
     if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
         lock = try_lock(catalog, row.job);
     if (done == 0 && (thorough || !is_copy))
         done = recover_copy(catalog, repository, copy, lock != NULL, result, err);
+    /* Held for this one copy: a backup of that job may begin between two. */
     lock_release(lock);
     catalog_artifact_release(&row);
     return done;
 }
 
+/* For the figures of sweep. */
 static void count_one(struct recover_counts *counts, enum recover_result result)
 {
     counts->completed += result == RECOVER_COMPLETED;

@@ -18,6 +18,7 @@ enum {
     RETRY_REFUSED_S = 86400
 };
 
+/* Words of JSON and text alike; a contract with scripts. */
 const char *remove_outcome_name(enum remove_outcome outcome)
 {
     static const char *const names[] = {[REMOVE_GONE] = "deleted",
@@ -43,6 +44,7 @@ struct removal {
 
 /* ---- what the store says ---- */
 
+/* The store's own words: who reads them has to do something about it there. */
 static void note(struct remove_result *result, enum remove_outcome outcome,
                  const char *reason)
 {
@@ -54,6 +56,7 @@ static void note(struct remove_result *result, enum remove_outcome outcome,
  * a legal hold, then the latest date. */
 static void take_answer(struct remove_result *result, const struct store_removed *removed)
 {
+    /* 0 is a legal hold, which has no end, so it is no small date. */
     bool first = result->outcome != REMOVE_LOCKED;
     if (removed->result == STORE_REFUSED)
         note(result, REMOVE_BLOCKED, removed->reason);
@@ -70,10 +73,13 @@ static int remove_object(struct removal *removal, enum catalog_gone what, const 
                          struct err *err)
 {
     struct store_removed removed = {0};
+    /* An earlier run got so far: not asked again, as a listing of versions costs requests.
+     * */
     if ((removal->copy->gone & what) != 0 || key == NULL)
         return 0;
     if (store_remove(removal->repository->store, key, &removed, err) < 0)
         return -1;
+    /* A refusal is an answer: the other objects of this copy are still tried. */
     take_answer(removal->result, &removed);
     if (removed.result != STORE_GONE)
         return 0;
@@ -85,6 +91,7 @@ static int remove_rest(struct removal *removal, struct err *err)
     const struct catalog_copy *copy = removal->copy;
     char *state = keys_state(copy->artifact);
     int result = 0;
+    /* Parts that were sent cost money until they are aborted. */
     if (copy->upload != NULL)
         result =
             store_abort_pending(removal->repository->store, copy->key, copy->upload, err);
@@ -92,6 +99,8 @@ static int remove_rest(struct removal *removal, struct err *err)
         result = remove_object(removal, CATALOG_GONE_INDEX, copy->index_key, err);
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_DATA, copy->key, err);
+    /* The state file last: as long as anything is kept, its pins and marks are worth
+     * knowing. */
     if (result == 0 && removal->result->outcome == REMOVE_GONE)
         result = remove_object(removal, CATALOG_GONE_STATE, state, err);
     free(state);
@@ -101,11 +110,13 @@ static int remove_rest(struct removal *removal, struct err *err)
 static int remove_objects(struct removal *removal, struct err *err)
 {
     char *manifest = keys_manifest(removal->copy->artifact);
+    /* Asked for each copy anew: "not there" of an unmounted disk would make it deleted. */
     int result = repository_check_identity(removal->repository, err);
     removal->result->outcome = REMOVE_GONE;
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_MANIFEST, manifest, err);
     free(manifest);
+    /* A manifest that stays names data that must stay. */
     if (result < 0 || removal->result->outcome != REMOVE_GONE)
         return result;
     return remove_rest(removal, err);
@@ -115,6 +126,8 @@ static int remove_objects(struct removal *removal, struct err *err)
 
 static int64_t next_try(const struct catalog_copy *copy, int64_t now)
 {
+    /* A minute, two, four … an hour: a store that is away is not asked by every cron run.
+     * */
     int64_t doublings = copy->attempts < RETRY_DOUBLINGS ? copy->attempts : RETRY_DOUBLINGS;
     return now + ((int64_t)RETRY_FIRST_S << doublings);
 }
@@ -124,11 +137,13 @@ static int settle(struct removal *removal, int64_t now, struct err *err)
     struct catalog *catalog = removal->catalog;
     const struct remove_result *result = removal->result;
     int64_t id = removal->copy->id;
+    /* Refused, and nobody says until when: once a day is often enough to hope. */
     struct catalog_delay delay = {.error = result->reason,
                                   .next_try = now + RETRY_REFUSED_S};
     switch (result->outcome) {
     case REMOVE_GONE:
         return catalog_deletion_done(catalog, id, NULL, err);
+    /* Asked again on the day that the lock ends, not before. */
     case REMOVE_LOCKED:
         delay.state = CATALOG_COPY_LOCKED;
         delay.locked_until = result->locked_until;
@@ -151,6 +166,7 @@ static int settle(struct removal *removal, int64_t now, struct err *err)
 static int check_lease(struct removal *removal, int64_t now, bool *leased, struct err *err)
 {
     char *purpose = NULL;
+    /* By the catalog, at the last moment before the first object goes. */
     int result = catalog_lease_of(removal->catalog, removal->copy->id, now, &purpose, err);
     *leased = purpose != NULL;
     if (purpose != NULL)
@@ -163,10 +179,12 @@ static int remove_loaded(struct removal *removal, int64_t now, struct err *err)
 {
     struct err why = {0};
     bool leased = false;
+    /* A locked or blocked one is deleting again while it is tried. */
     if (catalog_deletion_resume(removal->catalog, removal->copy->id, err) < 0 ||
         check_lease(removal, now, &leased, err) < 0)
         return -1;
     if (!leased && remove_objects(removal, &why) < 0) {
+        /* The catalog or a cancel: the row stays as it is, for the next run. */
         if (!err_is_of_store(why.kind)) {
             *err = why;
             return -1;
@@ -182,6 +200,7 @@ int remove_copy(struct catalog *catalog, struct repository *repository, int64_t 
     struct catalog_copy copy = {0};
     struct removal removal = {catalog, repository, &copy, result};
     *result = (struct remove_result){.copy = id};
+    /* Between two copies, never within one: each ends in a state that a row can tell. */
     if (cancel_check(repository->cancel, err) < 0 ||
         catalog_copy_load(catalog, id, &copy, err) < 0)
         return -1;
@@ -194,6 +213,7 @@ int remove_copy(struct catalog *catalog, struct repository *repository, int64_t 
 
 /* ---- all of a store ---- */
 
+/* Refusals are warnings, since somebody has to look; what goes as planned is not. */
 static void tell(const struct repository *repository, const struct remove_result *result)
 {
     if (result->outcome == REMOVE_BLOCKED)
@@ -213,11 +233,13 @@ static int find_due(struct catalog *catalog, const struct repository *repository
     struct catalog_copies rest = {0};
     struct catalog_copy_filter filter = {.store_id = repository->id,
                                          .states = 1u << CATALOG_COPY_DELETING};
+    /* Those whose time has come; locks and refusals have a day of their own. */
     int result = catalog_deletions_due(catalog, repository->id, now, out, err);
     if (result < 0 || !all)
         return result;
     result = catalog_copies_list(catalog, &filter, &rest, err);
     for (size_t i = 0; i < rest.count; i++) {
+        /* It is in the list of those due already. */
         if (rest.items[i].next_try <= now) {
             catalog_copy_release(&rest.items[i]);
             continue;
@@ -244,6 +266,8 @@ int remove_due(struct catalog *catalog, struct repository *repository, int64_t n
         memory_grow(&results->items, &results->capacity, results->count + 1,
                     sizeof *results->items);
         results->items[results->count++] = one;
+        /* Three in a row: it is the store, not the copies, and a thousand of them would
+         * wait for it. */
         failures = one.outcome == REMOVE_LATER ? failures + 1 : 0;
     }
     catalog_copies_release(&due);

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "stream/index.h"
 
+/* Missing is another verdict than damaged, and decides by its kind (result_of). */
 static int gone(const char *what, const char *key, struct err *err)
 {
     return err_set(err, ERR_NOT_FOUND, "the %s is missing: %s", what, key);
@@ -26,6 +27,8 @@ static int check_manifest(struct store *store, const struct verify_spec *spec,
     const struct catalog_artifact *artifact = spec->artifact;
     struct repository_manifest found;
     int result = repository_require_manifest(store, artifact->id, &found, err);
+    /* Hashes, size and key: enough to know that it is this very dump, and what a restore by
+     * hand goes by. */
     const struct catalog_artifact *says = &found.manifest.artifact;
     if (result == 0 && (strcmp(says->sha256, artifact->sha256) != 0 ||
                         strcmp(says->raw_sha256, artifact->raw_sha256) != 0 ||
@@ -47,6 +50,7 @@ static int check_object(struct store *store, const char *what, const char *key,
         return -1;
     if (!exists)
         return gone(what, key, err);
+    /* NULL: a size that the catalog does not keep. */
     if (size == NULL || bytes == *size)
         return 0;
     return err_set(err, ERR_CORRUPT, "the %s has %llu bytes, %llu were stored: %s", what,
@@ -72,6 +76,7 @@ static int check_full(const struct verify_spec *spec, struct copy_reader *reader
     struct stream_sink nowhere = {0};
     struct index_entry entry = {0};
     if (spec->copy->index_key) {
+        /* Not read a second time below: the reader is given these very bytes. */
         if (copy_index_read(copy_reader_repository(reader), spec->copy, index, err) < 0)
             return -1;
         struct index_reader *lines = index_reader_new(index->data, index->length, err);
@@ -85,6 +90,7 @@ static int check_full(const struct verify_spec *spec, struct copy_reader *reader
     return copy_reader_run(reader, COPY_READER_DECODED, nowhere, meter, err);
 }
 
+/* Only these two kinds are an answer about the copy itself. */
 static enum catalog_result result_of(enum err_kind kind)
 {
     if (kind == ERR_NONE)
@@ -120,16 +126,19 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
                                     .purpose = "being verified",
                                     .broken_too = true,
                                     .index = &index};
+    /* Shown like a restore: it takes as long. */
     const struct observer *observer = session_observer(spec->session);
     int64_t start = clock_monotonic_ms();
     struct meter meter;
     *out = (struct catalog_verification){
         .copy = spec->copy->id, .run = session_run_id(spec->session), .level = spec->level};
+    /* What was wrong with the copy before says nothing of this one. */
     err_clear(why);
     text_init(&index, COPY_INDEX_MAX);
     meter_init(&meter, spec->artifact->raw_bytes);
     observer_artifact(observer, spec->artifact, &meter);
     observer_phase(observer, spec->copy->store);
+    /* Under a lease, so that no prune removes it while it is looked at. */
     struct copy_reader *reader = copy_reader_open(&from, why);
     /* A store that cannot be opened says nothing of the copy. */
     out->result = reader == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
@@ -148,14 +157,17 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
         out->result = result_of(why->kind);
     }
     observer_artifact_end(observer);
+    /* The end of the check: what was read an hour ago was still good then. */
     out->time = clock_now();
     out->duration_ms = clock_monotonic_ms() - start;
     out->message = why->kind == ERR_NONE ? NULL : memory_strdup(why->text);
     int result = -1;
+    /* A cancel, or the catalog: nothing was found out, so nothing is written down. */
     if (err_is_fatal(why->kind))
         *err = *why;
     else
         result = record(spec, out, why, err);
+    /* Also for other machines that read this store. */
     if (result == 0 && reader && out->result != CATALOG_UNDECIDED)
         state_sync_try_push(session_catalog(spec->session), copy_reader_repository(reader),
                             spec->artifact->id);
