@@ -15,6 +15,7 @@
 
 #define WISH "deleted by hand"
 
+/* One wish on its way through choosing, asking, marking and removing. */
 struct deleting {
     const struct delete_spec *spec;
     struct delete_outcome *out;
@@ -33,12 +34,14 @@ void delete_outcome_release(struct delete_outcome *outcome)
 
 /* ---- what it is about ---- */
 
+/* Deleted ones are history; of the others all, or those of one store. */
 static bool is_chosen(const struct deleting *d, const struct catalog_copy *copy)
 {
     return copy->state != CATALOG_COPY_DELETED &&
            (d->spec->store == NULL || strcmp(d->spec->store, copy->store) == 0);
 }
 
+/* Marked by an earlier command: only phase 2 is left to be done. */
 static bool is_leaving(const struct catalog_copy *copy)
 {
     return copy->state == CATALOG_COPY_DELETING || copy->state == CATALOG_COPY_LOCKED ||
@@ -52,6 +55,7 @@ static int check_status(const struct deleting *d, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "%s is deleted already", artifact->id);
     if (artifact->status != CATALOG_RUNNING)
         return 0;
+    /* Its backup would write on into what we remove. */
     err_set(err, ERR_BUSY, "%s is being taken", artifact->id);
     if (artifact->owner_state == OWNER_ALIVE)
         return -1;
@@ -61,10 +65,12 @@ static int check_status(const struct deleting *d, struct err *err)
 static int nothing_chosen(struct deleting *d, struct err *err)
 {
     const struct catalog_artifact *artifact = &d->out->artifact;
+    /* Every copy is gone or never was: the row is all that is left to forget. */
     if (d->spec->store == NULL) {
         d->out->only_row = true;
         return 0;
     }
+    /* A typo is told as one, before it is told that there is no copy. */
     if (session_require_store(d->spec->session, d->spec->store, err) < 0)
         return -1;
     return err_set(err, ERR_NOT_FOUND, "%s has no copy in store \"%s\"", artifact->id,
@@ -78,6 +84,7 @@ static int choose(struct deleting *d, struct err *err)
                               CATALOG_WITH_COPIES, artifact, err) < 0 ||
         check_status(d, err) < 0)
         return -1;
+    /* One more than needed: an array of nothing is no array. */
     d->out->copies = memory_array(artifact->copy_count + 1, sizeof *d->out->copies);
     d->deletions = memory_array(artifact->copy_count + 1, sizeof *d->deletions);
     for (size_t i = 0; i < artifact->copy_count; i++) {
@@ -85,6 +92,7 @@ static int choose(struct deleting *d, struct err *err)
         if (!is_chosen(d, copy))
             continue;
         d->out->copies[d->out->count++] = copy->id;
+        /* Only then has anything to be left of the group. */
         d->takes_complete |= copy->state == CATALOG_COPY_COMPLETE;
         if (!is_leaving(copy))
             d->deletions[d->count++] = (struct catalog_deletion){
@@ -149,6 +157,8 @@ static int open_stores(struct deleting *d, struct err *err)
     int result =
         session_repositories(d->spec->session, &names, false, &d->out->stores, err);
     strlist_release(&names);
+    /* Not even one: nothing could be done now, and a wish is not worth a mark that nobody
+     * sees. */
     if (result == 0 && d->out->stores.count == 0 && d->out->stores.failure_count > 0) {
         *err = d->out->stores.failures[0].err;
         return -1;
@@ -173,6 +183,7 @@ static int refuse(const struct deleting *d, const struct catalog_deletion *delet
                   struct err *err)
 {
     const char *id = d->spec->id;
+    /* With the way on; a lease ends by itself. */
     if (deletion->result == CATALOG_SKIP_PINNED) {
         err_set(err, ERR_UNSAFE, "%s is pinned", id);
         return err_hint(err, "`pgkeep unpin %s` lets it go", id);
@@ -192,10 +203,12 @@ static int check_left(void *context, struct catalog *catalog, struct err *err)
     if (!d->takes_complete)
         return 0;
     char *group = catalog_artifact_group(artifact);
+    /* Over all stores: the last one anywhere is what is protected. */
     const struct catalog_plan_scope scope = {.job = artifact->job, .now = d->spec->now};
     int result = catalog_plan_rows(catalog, &scope, &rows, err);
     for (size_t i = 0; i < rows.count; i++) {
         const struct catalog_plan_row *row = &rows.items[i];
+        /* What is marked by this transaction counts as gone already. */
         if (row->state != CATALOG_COPY_COMPLETE || row->status != CATALOG_COMPLETE ||
             strcmp(row->group, group) != 0)
             continue;
@@ -220,6 +233,8 @@ static int check_left(void *context, struct catalog *catalog, struct err *err)
 
 static int mark(struct deleting *d, struct err *err)
 {
+    /* The same function as phase 1 of prune: pins and leases are asked for once more in it.
+     * */
     struct catalog_marking marking = {.items = d->deletions,
                                       .count = d->count,
                                       .run = session_run_id(d->spec->session),
@@ -276,6 +291,7 @@ static int remove_all(struct deleting *d, struct err *err)
 {
     struct remove_results *results = &d->out->removed;
     for (size_t i = 0; i < d->out->count; i++) {
+        /* A store that is away: the mark stands, and the next prune or sweep goes on. */
         struct repository *repository = access_of(d, d->out->copies[i]);
         struct remove_result one;
         if (repository == NULL || was_forgotten(d, d->out->copies[i]))
@@ -315,6 +331,7 @@ int delete_artifact(const struct delete_spec *spec, struct delete_outcome *outco
 
 enum outcome delete_artifact_outcome(const struct delete_outcome *outcome)
 {
+    /* Locked counts as undone here: somebody wanted it gone now. */
     bool undone = outcome->stores.failure_count > 0;
     for (size_t i = 0; i < outcome->removed.count; i++)
         undone |= outcome->removed.items[i].outcome != REMOVE_GONE;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 
+/* The stores that hold the artifact, opened before anything is decided. */
 struct pinning {
     const struct pin_spec *spec;
     /* as many as the artifact has copies; NULL: away, or no good copy */
@@ -12,6 +13,7 @@ struct pinning {
     size_t count, untold;
 };
 
+/* The decision is made all the same: a pin that waits for a store would be none. */
 static void warn_untold(struct pinning *p, const char *store, const struct err *why)
 {
     p->untold++;
@@ -31,6 +33,7 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
                          why.kind == ERR_CORRUPT))
         return 0;
     p->stores[i] = NULL;
+    /* The catalog, a cancel: then not even here is anything decided. */
     if (err_is_fatal(why.kind)) {
         *err = why;
         return -1;
@@ -43,6 +46,7 @@ static int open_stores(struct pinning *p, const struct catalog_artifact *artifac
                        struct err *err)
 {
     p->stores = memory_array(artifact->copy_count, sizeof(struct repository *));
+    /* By index of the copy; those that are not whole stay NULL. */
     p->count = artifact->copy_count;
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
@@ -52,6 +56,7 @@ static int open_stores(struct pinning *p, const struct catalog_artifact *artifac
     return 0;
 }
 
+/* One row; what it was before is known and older by now. */
 static int change(const struct pin_spec *spec, struct err *err)
 {
     struct catalog *catalog = session_catalog(spec->session);
@@ -68,6 +73,7 @@ int pin_run(const struct pin_spec *spec, size_t *untold, struct err *err)
     struct catalog_artifact artifact = {0};
     int result = catalog_artifact_load(session_catalog(spec->session), spec->id,
                                        CATALOG_WITH_COPIES, &artifact, err);
+    /* Of another status the catalog says why it cannot be pinned. */
     if (result == 0 && artifact.status == CATALOG_COMPLETE)
         result = open_stores(&p, &artifact, err);
     if (result == 0)

@@ -9,6 +9,7 @@ struct policies {
     size_t count, capacity;
 };
 
+/* Empty: a policy that is never asked for is never read, and cannot be wrong. */
 struct policies *policies_new(const struct settings *settings)
 {
     struct policies *policies = memory_zalloc(sizeof *policies);
@@ -32,6 +33,7 @@ void policies_free(struct policies *policies)
     free(policies);
 }
 
+/* A store's own policy beats that of the job as a whole (RETENTION 2). */
 static const char *of_store(const struct job_settings *job, const char *store)
 {
     for (size_t i = 0; i < job->store_retention_stores.count; i++) {
@@ -55,6 +57,8 @@ static const char *choose(const struct settings *settings, const char *job_name,
     return name ? name : POLICIES_NONE;
 }
 
+/* The configuration was checked when it was read; what can still be wrong is this machine's
+ * zone database. */
 static int fill(struct retention_policy *policy, const struct policy_settings *from,
                 struct err *err)
 {

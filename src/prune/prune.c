@@ -26,6 +26,7 @@ struct session_spec prune_session(const char *job, bool yes)
                                  .recorded = yes};
 }
 
+/* What planning needs and nothing asks for: also for the plan of what a refusal left. */
 static struct prune *make(const struct prune_spec *spec)
 {
     struct prune *prune = memory_zalloc(sizeof *prune);
@@ -55,11 +56,14 @@ void prune_rest_hash(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
     memcpy(hash, prune->hash, RETENTION_HASH_SIZE);
     if (!spec.yes) /* nothing was carried out */
         return;
+    /* As a dry run would plan it: the hash is for the next command line. */
     spec.yes = false;
     spec.force = NULL;
     struct prune *rest = make(&spec);
     for (size_t i = 0; i < prune->stores.count; i++)
         repository_list_add(&rest->stores, prune->stores.items[i]);
+    /* Should it fail, the old hash is given; the next run refuses it, and prints a new one.
+     * */
     if (prune_gather(rest, &ignored) == 0 && prune_find_awaited(rest, &ignored) == 0 &&
         prune_plan(rest, &ignored) == 0)
         memcpy(hash, rest->hash, RETENTION_HASH_SIZE);
@@ -101,6 +105,8 @@ static bool is_forgettable(const struct prune *prune, const struct catalog_artif
     bool found = false;
     for (size_t i = 0; !found && i < prune->part_count; i++) {
         const struct prune_part *part = &prune->parts[i];
+        /* Of any store's policy: a row without copies belongs to none, so the first whose
+         * time is over decides. */
         const struct duration *keep = &part->policy->retention.failed_keep;
         for (size_t j = 0; !found && j < part->plan->group_count; j++) {
             const struct retention_group *of = &part->plan->groups[j];
@@ -117,6 +123,7 @@ static bool is_forgettable(const struct prune *prune, const struct catalog_artif
 /* Rows of which nothing is left anywhere (RETENTION 5: failed_keep). */
 static int forget_failed(struct prune *prune, struct err *err)
 {
+    /* Failed before any store had a byte: no plan of a store ever sees these. */
     struct catalog_artifacts failed = {0};
     struct catalog_filter filter = {
         .job = prune->spec.job, .statuses = 1u << CATALOG_FAILED | 1u << CATALOG_CANCELLED};
@@ -124,6 +131,8 @@ static int forget_failed(struct prune *prune, struct err *err)
         catalog_artifacts_list(prune->catalog, &filter, CATALOG_WITH_COPIES, &failed, err);
     for (size_t i = 0; result == 0 && i < failed.count; i++) {
         const struct catalog_artifact *row = &failed.items[i];
+        /* A copy in any other state still has to be looked after, or tells a story of its
+         * own. */
         bool empty = true;
         for (size_t j = 0; j < row->copy_count; j++)
             empty &= row->copies[j].state == CATALOG_COPY_DELETED;
@@ -201,6 +210,7 @@ static size_t count_removed(const struct prune *prune, enum remove_outcome outco
 
 int prune_run(struct prune *prune, struct err *err)
 {
+    /* The summary stands in the record of the run, also of one that broke off. */
     int result = run_steps(prune, err);
     char *summary = memory_format(
         "deleted %zu, locked %zu, blocked %zu, later %zu, refused %zu groups",
@@ -212,6 +222,8 @@ int prune_run(struct prune *prune, struct err *err)
     return result;
 }
 
+/* Linear: what was removed in one run is little, and asked for once by each form of output.
+ * */
 const struct remove_result *prune_result_of(const struct prune *prune, int64_t copy)
 {
     for (size_t i = 0; i < prune->removed.count; i++) {
@@ -221,6 +233,8 @@ const struct remove_result *prune_result_of(const struct prune *prune, int64_t c
     return NULL;
 }
 
+/* failed_keep and damaged_keep: no part of the plan's hash, as nothing good goes by them.
+ * */
 size_t prune_due_count(const struct prune *prune)
 {
     size_t count = 0;
@@ -239,6 +253,7 @@ enum outcome prune_outcome(const struct prune *prune, struct err *why)
         if (!prune->stores.failures[i].excused)
             missed = &prune->stores.failures[i].err;
     }
+    /* Locked ones are no undone work: they wait for a date. */
     size_t undone =
         count_removed(prune, REMOVE_BLOCKED) + count_removed(prune, REMOVE_LATER);
     err_clear(why);
@@ -247,6 +262,7 @@ enum outcome prune_outcome(const struct prune *prune, struct err *why)
         struct text text;
         text_init(&text, 1 << 16);
         (void)prune_is_refused(prune, &text);
+        /* One sentence for the log; the plan has all of them. */
         size_t first = strcspn(text.data, "\n");
         bool more = text.data[first] != '\0' && text.data[first + 1] != '\0';
         if (first > 0)
@@ -262,6 +278,8 @@ enum outcome prune_outcome(const struct prune *prune, struct err *why)
         why->kind = ERR_TRANSIENT; /* whatever each of them said: no store answers */
         return OUTCOME_FAILED;
     }
+    /* A cap that is out of reach asks for somebody's decision as well (CONTRACT-NOTES 13).
+     * */
     bool partial = missed != NULL || undone > 0 || prune->untold > 0 || prune->over_cap;
     return partial ? OUTCOME_PARTIAL : OUTCOME_DONE;
 }

@@ -49,6 +49,7 @@ static int compare_decisions(const void *left, const void *right)
     return order != 0 ? order : (a->store_id > b->store_id) - (a->store_id < b->store_id);
 }
 
+/* By halving: a deleted copy of 400 days ago is in the list, too. */
 static bool was_decided(const struct group *group, const char *artifact, int64_t store_id)
 {
     struct decision key = {.store_id = store_id};
@@ -66,6 +67,7 @@ static enum presence presence_of(const struct group *group, size_t first, size_t
                                  const struct projection *projection,
                                  const struct catalog_plan_row **use)
 {
+    /* This store's own row, and any whole one elsewhere that it could be copied from. */
     const struct catalog_plan_row *here = NULL, *good = NULL;
     for (size_t i = first; i < end; i++) {
         if (projection->store_id != 0 && group->rows[i]->store_id == projection->store_id)
@@ -85,10 +87,12 @@ static enum presence presence_of(const struct group *group, size_t first, size_t
                        here->state == CATALOG_COPY_BLOCKED
                    ? PRESENCE_OUT
                    : PRESENCE_LACKING;
+    /* No row at all: removed by a decision once, or never there. */
     return was_decided(group, good->artifact, projection->store_id) ? PRESENCE_OUT
                                                                     : PRESENCE_LACKING;
 }
 
+/* Sorted by artifact: all its copies stand in one stretch. */
 static size_t end_of(const struct group *group, size_t first)
 {
     size_t end = first + 1;
@@ -98,6 +102,8 @@ static size_t end_of(const struct group *group, size_t first)
     return end;
 }
 
+/* As this store's planner would see it, were it there already: whole, unpinned, and not
+ * proven where it is lacking. */
 static void add_artifact(struct projection *projection, const struct catalog_plan_row *row,
                          size_t first, bool lacking)
 {
@@ -119,6 +125,7 @@ static void add_artifact(struct projection *projection, const struct catalog_pla
 
 static void fill(const struct group *group, struct projection *projection)
 {
+    /* As many as there are rows at most: each artifact has one row in a store at least. */
     projection->artifacts = memory_array(group->count, sizeof *projection->artifacts);
     projection->first = memory_array(group->count, sizeof *projection->first);
     projection->lacking = memory_array(group->count, sizeof *projection->lacking);
@@ -134,6 +141,7 @@ static void fill(const struct group *group, struct projection *projection)
 static void add_name(struct prune *prune, const struct catalog_plan_row *row,
                      const char *name)
 {
+    /* A list that ends in NULL, as retention_artifact has it. */
     char ***names = &prune->pending[row - prune->rows.items];
     size_t count = 0, capacity = 0;
     while (*names != NULL && (*names)[count] != NULL)
@@ -160,14 +168,18 @@ static int project(const struct group *group, struct projection *projection,
     const struct policy *policy =
         policies_for(group->prune->policies, group->job, projection->store, err);
     struct retention_plan *plan = NULL;
+    /* A policy that cannot be read ends the whole: it may be the one that wants to keep. */
     int result = policy ? 0 : -1;
     fill(group, projection);
+    /* Nearly always nothing is lacking, and no plan is made. */
     if (result == 0 && projection->lacking_count > 0) {
         plan = retention_plan_new(&policy->retention, group->prune->spec.now,
                                   projection->artifacts, projection->count, err);
         result = plan ? 0 : -1;
     }
     for (size_t i = 0; plan && i < projection->count; i++) {
+        /* Quarantined ones are kept by the planner but wanted by no rule: nobody waits for
+         * those. */
         if (projection->lacking[i] && plan->decisions[i].verdict == RETENTION_KEEP &&
             (plan->decisions[i].reasons & RETENTION_QUARANTINE) == 0)
             add_waiting(group, projection, i);
@@ -188,6 +200,7 @@ static void name_stores(const struct group *group, struct strlist *names)
         *group->job != '\0' ? settings_job(settings, group->job) : NULL;
     for (size_t i = 0; job && i < job->stores.count; i++)
         strlist_add(names, job->stores.items[i]);
+    /* A decommissioned job: its stores are those where its copies lie. */
     for (size_t i = 0; !job && i < group->count; i++) {
         const char *name = prune_store_name(group->prune, group->rows[i]->store_id);
         if (!strlist_has(names, name))
@@ -218,6 +231,7 @@ static int plan_group(struct group *group, struct err *err)
 static int load_decisions(const struct prune *prune, struct decision **out, size_t *count,
                           struct err *err)
 {
+    /* Tombstones: for as long as they are kept, a decision is remembered. */
     struct catalog_copies copies = {0};
     struct catalog_copy_filter filter = {.job = prune->spec.job,
                                          .states = 1u << CATALOG_COPY_DELETED};
@@ -230,6 +244,8 @@ static int load_decisions(const struct prune *prune, struct decision **out, size
         if (reason == NULL || strcmp(reason, PRUNE_FAILED_KEEP) == 0 ||
             strcmp(reason, PRUNE_DAMAGED_KEEP) == 0)
             continue;
+        /* What was decided is a fact about artifact and store; when, and by which plan,
+         * does not matter here. */
         memcpy(decisions[*count].artifact, copies.items[i].artifact, ULID_SIZE);
         decisions[(*count)++].store_id = copies.items[i].store_id;
     }
@@ -250,6 +266,7 @@ int prune_find_awaited(struct prune *prune, struct err *err)
     group.decisions = decisions;
     group.rows = memory_array(rows->count + 1, sizeof *group.rows);
     for (size_t i = 0; result == 0 && i < rows->count;) {
+        /* Rows come group by group, over all stores. */
         group.job = rows->items[i].job;
         group.count = 0;
         const char *name = rows->items[i].group;

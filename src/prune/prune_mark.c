@@ -58,6 +58,8 @@ static int remember_part(struct prune *prune, const struct prune_part *part,
 /* By a clock that is behind, good backups would be marked as from the future, for good. */
 int prune_remember(struct prune *prune, struct err *err)
 {
+    /* A minute of slack: two machines that share a catalog are never at the very same
+     * second. */
     int64_t highest = 0;
     if (catalog_time_highest(prune->catalog, &highest, err) < 0)
         return -1;
@@ -65,6 +67,8 @@ int prune_remember(struct prune *prune, struct err *err)
         return 0;
     for (size_t i = 0; i < prune->part_count; i++) {
         const struct prune_part *part = &prune->parts[i];
+        /* Its own clock may be the wrong one; then our marks of "in the future" would be,
+         * too. */
         bool doubtful = false;
         for (size_t j = 0; j < part->plan->group_count; j++)
             doubtful |= (part->guards[j] & RETENTION_GUARD_CLOCK) != 0;
@@ -95,6 +99,7 @@ static void add_item(struct marks *marks, const struct prune_part *part, size_t 
                      char *reason)
 {
     const struct catalog_plan_row *row = part->rows[index];
+    /* Two arrays in step: what is marked, and what it is about. */
     memory_grow(&marks->items, &marks->item_capacity, marks->count + 1,
                 sizeof *marks->items);
     memory_grow(&marks->deletions, &marks->deletion_capacity, marks->count + 1,
@@ -104,6 +109,7 @@ static void add_item(struct marks *marks, const struct prune_part *part, size_t 
         .copy = row->copy, .reason = reason, .expected = row->state};
 }
 
+/* NULL: this store, or this policy, has nothing of the group. */
 static const struct retention_group *find_group(const struct prune_part *part,
                                                 const char *name)
 {
@@ -125,6 +131,8 @@ static void collect(struct marks *marks, const struct prune_part *part)
         size_t index = retention_plan_index(part->plan, i);
         const struct retention_decision *decision = &part->plan->decisions[index];
         if (decision->verdict == RETENTION_PRUNE && !decision->is_held) {
+            /* The reason outlives the plan: the row tells it as long as its tombstone
+             * stands. */
             struct text reason;
             text_init(&reason, 4096);
             retention_explain_text(part->plan, index, NULL, &reason);
@@ -146,6 +154,7 @@ static int respect_pins(struct marks *marks, struct err *err)
     for (size_t i = marks->count; i-- > 0;) {
         struct err why = {0};
         const struct item *item = &marks->items[i];
+        /* Only whole copies carry pins (CONTRACT-NOTES 23). */
         if (item->row->state != CATALOG_COPY_COMPLETE ||
             state_sync_pull(marks->prune->catalog, item->part->repository,
                             item->row->artifact, &why) == 0)
@@ -176,6 +185,7 @@ struct left {
     int64_t seq;
 };
 
+/* The planner's order (RETENTION 2): the newest by time, then seq, then id. */
 static int compare(const struct catalog_plan_row *a, const struct catalog_plan_row *b)
 {
     if (a->time != b->time)
@@ -190,6 +200,7 @@ static void count_left(const struct marks *marks, const struct catalog_plan_rows
 {
     for (size_t i = 0; i < rows->count; i++) {
         const struct catalog_plan_row *row = &rows->items[i];
+        /* As the planner classifies: what is set aside counts for no floor. */
         if (row->store_id != store_id || prune_state(row) != RETENTION_COMPLETE ||
             row->quarantined || row->time == 0 || strcmp(row->group, marks->group) != 0)
             continue;
@@ -198,6 +209,7 @@ static void count_left(const struct marks *marks, const struct catalog_plan_rows
             left->newest = row;
         if (row->proven && (left->proven == NULL || compare(row, left->proven) > 0))
             left->proven = row;
+        /* After a clock went back the newest by time is not the newest that was made. */
         left->seq = row->seq > left->seq ? row->seq : left->seq;
     }
 }
@@ -211,9 +223,13 @@ static int check_store(const struct marks *marks, const struct catalog_plan_rows
     struct left left = {0};
     size_t going = 0, floor = (size_t)part->policy->retention.min_keep;
     bool good = true;
+    /* By rows that this very transaction reads, its own marks included: what is going is no
+     * longer complete. */
     count_left(marks, rows, part->repository->id, &left);
     for (size_t i = 0; i < marks->count; i++) {
         const struct catalog_plan_row *row = marks->items[i].row;
+        /* Failed ones that are cleared away, and those that a pin or lease kept, take
+         * nothing from the floors. */
         if (row->store_id != part->repository->id || row->state != CATALOG_COPY_COMPLETE ||
             marks->deletions[i].result != CATALOG_MARKED)
             continue;
@@ -224,6 +240,8 @@ static int check_store(const struct marks *marks, const struct catalog_plan_rows
     }
     if (going == 0)
         return 0;
+    /* min_keep of those there were: a store that never had so many must not be refused for
+     * that. */
     good &= left.count >= (left.count + going < floor ? left.count + going : floor);
     if (!good)
         return err_set(err, ERR_UNSAFE,
@@ -266,6 +284,7 @@ static int mark_items(struct marks *marks, struct err *err)
                                       .check = check_floors,
                                       .context = marks};
     if (catalog_deletions_mark(prune->catalog, &marking, &why) < 0) {
+        /* A refusal undid the marks of this group; anything else is the catalog. */
         if (why.kind != ERR_UNSAFE) {
             *err = why;
             return -1;
@@ -292,9 +311,13 @@ static int mark_items(struct marks *marks, struct err *err)
 static int mark_group(struct prune *prune, const struct catalog_plan_row *row,
                       struct err *err)
 {
+    /* Over all stores at once: what one machine removes here, another may count on there.
+     * */
     struct marks marks = {.prune = prune, .group = row->group, .job = row->job};
     for (size_t i = 0; i < prune->part_count; i++)
         collect(&marks, &prune->parts[i]);
+    /* The stores are asked before the transaction: nothing on a network is waited for
+     * inside of one. */
     int result = marks.count > 0 ? respect_pins(&marks, err) : 0;
     if (result == 0 && marks.count > 0)
         result = mark_items(&marks, err);

@@ -12,6 +12,8 @@
 
 enum retention_state prune_state(const struct catalog_plan_row *row)
 {
+    /* The planner knows states of the catalog by its own words, so that it can be tried
+     * without one. */
     static const enum retention_state states[CATALOG_COPY_STATES] = {
         [CATALOG_COPY_UPLOADING] = RETENTION_RUNNING,
         [CATALOG_COPY_COMPLETE] = RETENTION_COMPLETE,
@@ -29,6 +31,7 @@ enum retention_state prune_state(const struct catalog_plan_row *row)
 
 /* ---- what is planned ---- */
 
+/* From the list that was read with the rows: a store may be renamed meanwhile. */
 const char *prune_store_name(const struct prune *prune, int64_t store_id)
 {
     for (size_t i = 0; i < prune->known.count; i++) {
@@ -41,6 +44,8 @@ const char *prune_store_name(const struct prune *prune, int64_t store_id)
 int prune_gather(struct prune *prune, struct err *err)
 {
     const struct prune_spec *spec = &prune->spec;
+    /* All rows of the job, also of stores that are not asked for: floors and waiting copies
+     * concern them all. */
     const struct catalog_plan_scope scope = {.job = spec->job, .now = spec->now};
     if (catalog_stores_list(prune->catalog, &prune->known, err) < 0 ||
         catalog_plan_rows(prune->catalog, &scope, &prune->rows, err) < 0)
@@ -59,6 +64,8 @@ int prune_open_stores(struct prune *prune, struct err *err)
     const char *only = prune->spec.store;
     for (size_t i = 0; i < prune->known.count; i++) {
         const struct catalog_store *row = &prune->known.items[i];
+        /* Under the id of its row: a name of the configuration may lead elsewhere by now.
+         * */
         struct session_store store = {
             .name = row->name, .id = row->id, .named = only != NULL};
         bool has_rows = false;
@@ -75,6 +82,8 @@ int prune_open_stores(struct prune *prune, struct err *err)
 
 /* ---- parts ---- */
 
+/* By store and policy: two jobs with the same policy are planned together, groups are never
+ * mixed. */
 static struct prune_part *find_part(struct prune *prune, struct repository *repository,
                                     const struct policy *policy)
 {
@@ -93,6 +102,7 @@ static struct prune_part *find_part(struct prune *prune, struct repository *repo
 static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
                     const char *const *pending)
 {
+    /* The same index in both arrays leads from a decision back to the row. */
     memory_grow(&part->artifacts, &part->capacity, part->count + 1,
                 sizeof *part->artifacts);
     memory_grow(&part->rows, &part->row_capacity, part->count + 1, sizeof *part->rows);
@@ -123,6 +133,8 @@ static void add_row(struct prune_part *part, const struct catalog_plan_row *row,
 /* Each copy goes to the part of its store and of the policy that its job has there. */
 static int make_parts(struct prune *prune, struct err *err)
 {
+    /* Store by store, so that parts stand in the order of the stores, and the plan reads
+     * so. */
     for (size_t s = 0; s < prune->stores.count; s++) {
         struct repository *repository = prune->stores.items[s];
         for (size_t i = 0; i < prune->rows.count; i++) {
@@ -162,6 +174,7 @@ static void guard_part(struct prune *prune, struct prune_part *part)
     part->guards = memory_array(part->plan->group_count + 1, sizeof *part->guards);
     for (size_t i = 0; i < part->plan->group_count; i++) {
         const struct retention_group *group = &part->plan->groups[i];
+        /* G3 and G11, which the planner can decide from its own facts. */
         unsigned guards = retention_guard_group(part->plan, group);
         /* A clock that disagrees matters where anything would go; also what failed or broke
          * is not cleared away by a doubtful clock. */
@@ -202,6 +215,7 @@ static void warn_of_nothing_on(const struct prune *prune)
     for (size_t i = 0; i < prune->part_count; i++) {
         const struct prune_part *part = &prune->parts[i];
         const char *name = part->policy->name;
+        /* A cap alone does something, too. */
         if (part->plan->is_on || part->policy->retention.max_total_size > 0 ||
             settings_policy(prune->settings, name) == NULL || strlist_has(&names, name))
             continue;
@@ -282,8 +296,10 @@ static void add_refusal(const struct prune *prune, const struct prune_part *part
     text_add_char(out, '\n');
 }
 
+/* Asked twice, for yes or no and for the words; the words cost the planner's work. */
 bool prune_is_refused(const struct prune *prune, struct text *out)
 {
+    /* A refusal of the whole plan comes first: with it no group is looked at. */
     bool whole = prune->refusal.kind != ERR_NONE;
     if (out && whole)
         text_addf(out, "%.*s\n", (int)strcspn(prune->refusal.text, "\n"),
