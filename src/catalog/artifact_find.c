@@ -145,11 +145,8 @@ static int read_latests(struct catalog *catalog, const struct catalog_choice *ch
         " AND name GLOB '--*')"
         " ORDER BY quarantined, time DESC, seq DESC, id DESC",
         err);
-    sql_bind_text(&sql, choice->type != NULL ? choice->type : "full");
-    sql_bind_text(&sql, wanted->job);
-    sql_bind_text(&sql, wanted->database);
-    sql_bind_int(&sql, choice->before);
-    sql_bind_text(&sql, choice->store);
+    sql_bind(&sql, "%s %s %s %jd %s", choice->type != NULL ? choice->type : "full",
+             wanted->job, wanted->database, choice->before, choice->store);
     while (sql_row(&sql)) {
         struct latest one = {0};
         bool known = false;
@@ -259,9 +256,7 @@ static int match(struct catalog *catalog, const char *prefix, bool deleted,
                         : "SELECT id FROM artifacts WHERE id >= ? AND id < ?"
                           " AND +status <> 'deleted' ORDER BY id LIMIT ?",
                 err);
-    sql_bind_text(&sql, prefix);
-    sql_bind_text(&sql, end);
-    sql_bind_int(&sql, SHOWN + 1);
+    sql_bind(&sql, "%s %s %d", prefix, end, SHOWN + 1);
     return sql_texts(&sql, out);
 }
 

@@ -88,13 +88,9 @@ static void prepare_history(struct sql *sql, struct catalog *catalog, const char
 {
     /* In the order of the numbers above. */
     sql_prepare(sql, catalog, text, err);
-    sql_bind_text(sql, group->database);
-    sql_bind_text(sql, group->job);
-    sql_bind_text(sql, group->type);
-    sql_bind_text(sql, group->source);
-    sql_bind_text(sql, group->origin);
-    sql_bind_text(sql, group->filters_hash);
-    sql_bind_int(sql, group->before_seq == 0 ? INT64_MAX : group->before_seq);
+    sql_bind(sql, "%s %s %s %s %s %s %jd", group->database, group->job, group->type,
+             group->source, group->origin, group->filters_hash,
+             group->before_seq == 0 ? INT64_MAX : group->before_seq);
 }
 
 int catalog_artifact_normal(struct catalog *catalog, const struct catalog_group *group,

@@ -143,8 +143,7 @@ static void bind_where(struct sql *sql, const struct catalog_filter *filter)
     if (filter->until != 0)
         sql_bind_int(sql, filter->until);
     for (size_t i = 0; i < filter->tag_count; i++) {
-        sql_bind_text(sql, filter->tags[i].name);
-        sql_bind_text(sql, filter->tags[i].value);
+        sql_bind(sql, "%s %s", filter->tags[i].name, filter->tags[i].value);
     }
 }
 

@@ -19,10 +19,7 @@ int catalog_artifact_pin(struct catalog *catalog, const char *id, int64_t until,
                      " pin_changed = max(?3, pin_changed + 1), updated = max(?3, updated)"
                      " WHERE id = ?4 AND status = 'complete'",
                      err);
-    sql_bind_int(&sql, until);
-    sql_bind_text(&sql, reason);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%jd %s %jd %s", until, reason, clock_now(), id);
     int result = sql_run(&sql, &changed);
 
     /* A pin on what cannot be restored would be a promise that nobody keeps. */
@@ -48,8 +45,7 @@ int catalog_artifact_unpin(struct catalog *catalog, const char *id, struct err *
         " quarantined = 0, updated = max(?1, updated + 1)"
         " WHERE id = ?2 AND (pinned = 1 OR quarantined = 1)",
         err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%jd %s", clock_now(), id);
     int result = sql_run(&sql, &changed);
     if (result == 0 && changed == 0)
         result = artifact_row_status(catalog, id, &status, err); /* is there such a one? */
@@ -68,12 +64,8 @@ int catalog_artifact_merge_pin(struct catalog *catalog, const struct catalog_art
                      " pin_changed = ?4, updated = max(?5, updated)"
                      " WHERE id = ?6 AND pin_changed < ?4",
                      err);
-    sql_bind_int(&sql, from->pinned ? 1 : 0);
-    sql_bind_int(&sql, from->pin_until);
-    sql_bind_text(&sql, from->pin_reason);
-    sql_bind_int(&sql, from->pin_changed);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, from->id);
+    sql_bind(&sql, "%d %jd %s %jd %jd %s", from->pinned, from->pin_until, from->pin_reason,
+             from->pin_changed, clock_now(), from->id);
     int result = sql_end_change(&sql, sql_run(&sql, &rows));
     /* No row: ours is as late or later, which is no error. */
     if (changed != NULL)
@@ -93,9 +85,7 @@ int catalog_artifact_accept(struct catalog *catalog, const char *id, const char 
                      "UPDATE artifacts SET suspect = 0, accepted = ?1, accept_reason = ?2,"
                      " updated = max(?1, updated + 1) WHERE id = ?3 AND suspect = 1",
                      err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, reason);
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%jd %s %s", clock_now(), reason, id);
     int result = sql_run(&sql, &changed);
 
     /* Said of the wrong one it would do nothing, and the right one would still hold its
@@ -117,12 +107,8 @@ int catalog_artifact_merge_marks(struct catalog *catalog,
                      "UPDATE artifacts SET suspect = ?, quarantined = ?, accepted = ?,"
                      " accept_reason = ?, updated = max(?, updated) WHERE id = ?",
                      err);
-    sql_bind_int(&sql, from->suspect ? 1 : 0);
-    sql_bind_int(&sql, from->quarantined ? 1 : 0);
-    sql_bind_int(&sql, from->accepted);
-    sql_bind_text(&sql, from->accept_reason);
-    sql_bind_int(&sql, changed);
-    sql_bind_text(&sql, from->id);
+    sql_bind(&sql, "%d %d %jd %s %jd %s", from->suspect, from->quarantined, from->accepted,
+             from->accept_reason, changed, from->id);
     return sql_end_change(&sql, sql_run(&sql, NULL));
 }
 
@@ -134,9 +120,7 @@ static int set_mark(struct catalog *catalog, const char *text, const char *id, b
     struct sql sql;
     int64_t changed = 0;
     sql_begin_change(&sql, catalog, text, err);
-    sql_bind_int(&sql, value ? 1 : 0);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%d %jd %s", value, clock_now(), id);
     int result = sql_run(&sql, &changed);
     if (result == 0 && changed == 0)
         result = err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact %s", id);

@@ -173,9 +173,7 @@ int artifact_row_add_tags(struct catalog *catalog, int64_t number,
         const struct catalog_pair *tag = &artifact->tags.items[i];
         sql_prepare(&sql, catalog,
                     "INSERT INTO tags (artifact, name, value) VALUES (?, ?, ?)", err);
-        sql_bind_int(&sql, number);
-        sql_bind_text(&sql, tag->name);
-        sql_bind_text(&sql, tag->value);
+        sql_bind(&sql, "%jd %s %s", number, tag->name, tag->value);
         if (sql_run(&sql, NULL) < 0)
             return err_context(err, "tag \"%s\"", tag->name);
     }
@@ -187,10 +185,7 @@ int artifact_row_add_tags(struct catalog *catalog, int64_t number,
             &sql, catalog,
             "INSERT INTO filters (artifact, position, name, value) VALUES (?, ?, ?, ?)",
             err);
-        sql_bind_int(&sql, number);
-        sql_bind_int(&sql, (int64_t)i);
-        sql_bind_text(&sql, filter->name);
-        sql_bind_text(&sql, filter->value);
+        sql_bind(&sql, "%jd %jd %s %s", number, (int64_t)i, filter->name, filter->value);
         if (sql_run(&sql, NULL) < 0)
             return -1;
     }
@@ -209,12 +204,8 @@ int artifact_row_add_tables(struct catalog *catalog,
                     "INSERT INTO tables (artifact, position, schema, name, rows, raw_bytes)"
                     " VALUES ((SELECT number FROM artifacts WHERE id = ?), ?, ?, ?, ?, ?)",
                     err);
-        sql_bind_text(&sql, artifact->id);
-        sql_bind_int(&sql, (int64_t)i);
-        sql_bind_text(&sql, table->schema);
-        sql_bind_text(&sql, table->name);
-        sql_bind_int(&sql, table->rows);
-        sql_bind_size(&sql, table->raw_bytes);
+        sql_bind(&sql, "%s %jd %s %s %jd %ju", artifact->id, (int64_t)i, table->schema,
+                 table->name, table->rows, table->raw_bytes);
         if (sql_run(&sql, NULL) < 0)
             return -1;
     }

@@ -144,9 +144,7 @@ static bool write_progress(struct catalog *catalog, const char *id,
                 "SELECT 1 FROM artifacts WHERE id = ? AND status = 'running'"
                 " AND (phase IS NOT ? OR progress_updated <> ?)",
                 err);
-    sql_bind_text(&sql, id);
-    sql_bind_text(&sql, progress->phase);
-    sql_bind_int(&sql, now);
+    sql_bind(&sql, "%s %s %jd", id, progress->phase, now);
     bool news = sql_row(&sql);
     if (sql_end(&sql) < 0 || !news)
         return false;
@@ -160,12 +158,8 @@ static bool write_progress(struct catalog *catalog, const char *id,
                 " progress_estimate = ?, progress_updated = ?"
                 " WHERE id = ? AND status = 'running'",
                 err);
-    sql_bind_text(&sql, progress->phase);
-    sql_bind_size(&sql, progress->raw_bytes);
-    sql_bind_size(&sql, progress->stored_bytes);
-    sql_bind_size(&sql, progress->estimate);
-    sql_bind_int(&sql, now);
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%s %ju %ju %ju %jd %s", progress->phase, progress->raw_bytes,
+             progress->stored_bytes, progress->estimate, now, id);
     int result = sql_run(&sql, &changed);
     return sql_finish(catalog, result, err) == 0 && changed > 0;
 }
@@ -225,10 +219,7 @@ int catalog_artifact_abandon(struct catalog *catalog, const char *id, bool vouch
                 " finished = max(started, updated, progress_updated), updated = ?"
                 " WHERE id = ? AND status = 'running'",
                 err);
-    sql_bind_text(&sql, err_kind_name(ERR_SYSTEM));
-    sql_bind_text(&sql, reason);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%s %s %jd %s", err_kind_name(ERR_SYSTEM), reason, clock_now(), id);
     return sql_finish(catalog, artifact_row_change(&sql, id, "it is no longer running"),
                       err);
 }
@@ -243,8 +234,7 @@ int catalog_artifact_forget(struct catalog *catalog, const char *id, struct err 
         " AND status IN ('failed', 'cancelled') AND NOT EXISTS (SELECT 1"
         " FROM copies WHERE artifact = artifacts.number AND state <> 'deleted')",
         err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, id);
+    sql_bind(&sql, "%jd %s", clock_now(), id);
     int result = artifact_row_change(
         &sql, id, "only a failed or cancelled one without copies can be forgotten");
     return sql_end_change(&sql, result);

@@ -40,12 +40,8 @@ int catalog_copy_insert(struct catalog *catalog, struct catalog_copy *copy, stru
                 " created, updated) SELECT number, ?1, ?2, ?3, 'uploading', ?4, ?5, ?5"
                 " FROM artifacts WHERE id = ?6 AND status IN ('running', 'complete')",
                 err);
-    sql_bind_int(&sql, copy->store_id);
-    sql_bind_text(&sql, copy->key);
-    sql_bind_text(&sql, copy->index_key);
-    sql_bind_text(&sql, owner);
-    sql_bind_int(&sql, copy->created);
-    sql_bind_text(&sql, copy->artifact);
+    sql_bind(&sql, "%jd %s %s %s %jd %s", copy->store_id, copy->key, copy->index_key, owner,
+             copy->created, copy->artifact);
     int result = sql_run(&sql, &changed);
     copy->id = sqlite3_last_insert_rowid(catalog->db);
     if (result == 0 && changed == 0)
@@ -70,9 +66,7 @@ int catalog_copy_begun(struct catalog *catalog, int64_t id, const char *handle,
                      "UPDATE copies SET begun = 1, upload = ?, updated = ? WHERE id = ?"
                      " AND state = 'uploading'",
                      err);
-    sql_bind_text(&sql, handle);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%s %jd %jd", handle, clock_now(), id);
     return sql_end_change(&sql, copy_row_change(&sql, id, "it is not being uploaded"));
 }
 
@@ -91,11 +85,8 @@ int catalog_copy_complete(struct catalog *catalog, const struct catalog_copy *co
         " proven_level = 0, damage_level = 0, first_marked = 0"
         " WHERE id = ?5 AND state IN ('uploading', 'missing', 'damaged') AND" LIVE,
         err);
-    sql_bind_size(&sql, copy->bytes);
-    sql_bind_text(&sql, copy->etag);
-    sql_bind_text(&sql, copy->version);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy->id);
+    sql_bind(&sql, "%ju %s %s %jd %jd", copy->bytes, copy->etag, copy->version, clock_now(),
+             copy->id);
     return sql_end_change(&sql,
                           copy_row_change(&sql, copy->id, "it cannot become complete"));
 }
@@ -112,10 +103,7 @@ int catalog_copy_fail(struct catalog *catalog, int64_t id, const char *error, bo
         " owner = NULL, begun = iif(?3, 0, begun), upload = iif(?3, NULL, upload)"
         " WHERE id = ?4 AND state IN ('uploading', 'failed')",
         err);
-    sql_bind_text(&sql, error);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, clean ? 1 : 0);
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%s %jd %d %jd", error, clock_now(), clean, id);
     int result = copy_row_change(&sql, id, "it is not being uploaded");
 
     /* Nothing of it is left: it may have been the last that held its artifact up. */
@@ -157,9 +145,7 @@ int catalog_copy_reopen(struct catalog *catalog, int64_t id, struct err *err)
         " WHERE id = ?3 AND state IN ('uploading', 'failed', 'missing', 'damaged',"
         " 'deleted') AND" LIVE,
         err);
-    sql_bind_text(&sql, owner);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%s %jd %jd", owner, clock_now(), id);
     return sql_finish(catalog, copy_row_change(&sql, id, "it cannot be uploaded again"),
                       err);
 }
@@ -178,21 +164,11 @@ static int import_row(struct catalog *catalog, const struct catalog_copy *copy,
                 " ?10, ?11, ?12, ?13, ?14 FROM artifacts WHERE id = ?15"
                 " ON CONFLICT (artifact, store) DO NOTHING",
                 err);
-    sql_bind_int(&sql, copy->store_id);
-    sql_bind_text(&sql, copy->key);
-    sql_bind_text(&sql, copy->index_key);
-    sql_bind_size(&sql, copy->bytes);
-    sql_bind_text(&sql, copy->etag);
-    sql_bind_text(&sql, copy->version);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy->completed);
-    sql_bind_int(&sql, copy->verified);
-    sql_bind_int(&sql, copy->verified_level);
-    sql_bind_text(&sql, copy->verified_error);
-    sql_bind_int(&sql, copy->proven);
-    sql_bind_int(&sql, copy->proven_level);
-    sql_bind_int(&sql, copy->first_marked);
-    sql_bind_text(&sql, copy->artifact);
+    sql_bind(&sql, "%jd %s %s %ju %s %s %jd %jd %jd %d %s %jd %d %jd %s", copy->store_id,
+             copy->key, copy->index_key, copy->bytes, copy->etag, copy->version,
+             clock_now(), copy->completed, copy->verified, copy->verified_level,
+             copy->verified_error, copy->proven, copy->proven_level, copy->first_marked,
+             copy->artifact);
     return sql_run(&sql, changed);
 }
 
@@ -215,8 +191,7 @@ int catalog_copy_import(struct catalog *catalog, struct catalog_copy *copy, bool
                     "UPDATE artifacts SET status = 'complete', updated = ? WHERE id = ?"
                     " AND status = 'deleted'",
                     err);
-        sql_bind_int(&sql, clock_now());
-        sql_bind_text(&sql, copy->artifact);
+        sql_bind(&sql, "%jd %s", clock_now(), copy->artifact);
         result = sql_run(&sql, NULL);
     } else if (result == 0) {
         /* No row was made: one was there, or the artifact is not. Which one tells the
@@ -243,10 +218,8 @@ int catalog_copy_set_first_marked(struct catalog *catalog, int64_t id, int64_t t
                      " first_marked), updated = max(?3, updated + 1)"
                      " WHERE id = ?2 AND state = 'complete'",
                      err);
-    sql_bind_int(&sql, time);
-    sql_bind_int(&sql, id);
     /* Later than the state file of before, whosever clock that is of: it would win else. */
-    sql_bind_int(&sql, clock_now());
+    sql_bind(&sql, "%jd %jd %jd", time, id, clock_now());
     return sql_end_change(&sql, copy_row_change(&sql, id, "no plan is about it"));
 }
 
@@ -263,14 +236,9 @@ int catalog_copy_merge_checks(struct catalog *catalog, const struct catalog_copy
                 " proven = ?, proven_level = ?, first_marked = ?, updated = max(?, updated)"
                 " WHERE id = ? AND state = 'complete'",
                 err);
-    sql_bind_int(&sql, from->verified);
-    sql_bind_int(&sql, from->verified_level);
-    sql_bind_text(&sql, from->verified_error);
-    sql_bind_int(&sql, from->proven);
-    sql_bind_int(&sql, from->proven_level);
-    sql_bind_int(&sql, from->first_marked);
-    sql_bind_int(&sql, changed);
-    sql_bind_int(&sql, from->id);
+    sql_bind(&sql, "%jd %d %s %jd %d %jd %jd %jd", from->verified, from->verified_level,
+             from->verified_error, from->proven, from->proven_level, from->first_marked,
+             changed, from->id);
     return sql_finish(
         catalog, copy_row_change(&sql, from->id, "checks are about complete ones"), err);
 }

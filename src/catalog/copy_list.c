@@ -20,8 +20,7 @@ int catalog_copy_find(struct catalog *catalog, const char *artifact, int64_t sto
 {
     struct sql sql;
     copy_row_prepare(&sql, catalog, "WHERE a.id = ? AND c.store = ?", err);
-    sql_bind_text(&sql, artifact);
-    sql_bind_int(&sql, store_id);
+    sql_bind(&sql, "%s %jd", artifact, store_id);
     return copy_row_read(&sql, out);
 }
 

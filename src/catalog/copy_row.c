@@ -159,8 +159,7 @@ int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struc
                 " AND NOT EXISTS (SELECT 1 FROM copies o WHERE o.artifact = copies.artifact"
                 " AND o.state <> 'deleted' AND NOT (o.state = 'failed' AND o.begun = 0))",
                 err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%jd %jd", clock_now(), id);
     if (sql_run(&sql, NULL) < 0)
         return -1;
 
@@ -172,8 +171,7 @@ int copy_row_end_artifact(struct catalog *catalog, int64_t id, bool *last, struc
                 " AND NOT EXISTS (SELECT 1 FROM copies WHERE artifact = artifacts.number"
                 " AND state <> 'deleted')",
                 err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%jd %jd", clock_now(), id);
     if (sql_run(&sql, &changed) < 0)
         return -1;
     if (last != NULL)

@@ -92,12 +92,8 @@ static int mark(struct catalog *catalog, const struct catalog_deletion *deletion
                 " WHERE id = ?6 AND state IN ('uploading', 'complete', 'failed', 'missing',"
                 " 'damaged')",
                 err);
-    sql_bind_int(&sql, forgotten ? 1 : 0);
-    sql_bind_int(&sql, marking->now);
-    sql_bind_int(&sql, marking->run);
-    sql_bind_text(&sql, deletion->reason);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, deletion->copy);
+    sql_bind(&sql, "%d %jd %jd %s %jd %jd", forgotten, marking->now, marking->run,
+             deletion->reason, clock_now(), deletion->copy);
     if (copy_row_change(&sql, deletion->copy, "it cannot be deleted") < 0)
         return -1;
     return forgotten ? copy_row_end_artifact(catalog, deletion->copy, NULL, err) : 0;
@@ -153,9 +149,7 @@ int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
                      "UPDATE copies SET gone = gone | ?, updated = ? WHERE id = ?"
                      " AND state = 'deleting'",
                      err);
-    sql_bind_int(&sql, what);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy);
+    sql_bind(&sql, "%d %jd %jd", what, clock_now(), copy);
     return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
@@ -170,8 +164,7 @@ int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
         " upload = NULL, error = NULL, next_try = 0, locked_until = 0, begun = 0"
         " WHERE id = ?2 AND state = 'deleting'",
         err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy);
+    sql_bind(&sql, "%jd %jd", clock_now(), copy);
     int result = copy_row_change(&sql, copy, "it is not being deleted");
 
     /* The row stays as a tombstone; the artifact becomes one with its last copy. */
@@ -190,12 +183,8 @@ int catalog_deletion_delay(struct catalog *catalog, int64_t copy,
         "UPDATE copies SET state = ?, error = ?, locked_until = ?, next_try = ?,"
         " attempts = attempts + 1, updated = ? WHERE id = ? AND state = 'deleting'",
         err);
-    sql_bind_text(&sql, catalog_copy_state_name(delay->state));
-    sql_bind_text(&sql, delay->error);
-    sql_bind_int(&sql, delay->locked_until);
-    sql_bind_int(&sql, delay->next_try);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy);
+    sql_bind(&sql, "%s %s %jd %jd %jd %jd", catalog_copy_state_name(delay->state),
+             delay->error, delay->locked_until, delay->next_try, clock_now(), copy);
     return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
@@ -208,8 +197,7 @@ int catalog_deletion_resume(struct catalog *catalog, int64_t copy, struct err *e
                      "UPDATE copies SET state = 'deleting', updated = ? WHERE id = ?"
                      " AND state IN ('deleting', 'locked', 'blocked')",
                      err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, copy);
+    sql_bind(&sql, "%jd %jd", clock_now(), copy);
     return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
@@ -224,8 +212,7 @@ int catalog_deletions_due(struct catalog *catalog, int64_t store_id, int64_t now
                      /* those tried least first: a few that never go hold nothing up */
                      " ORDER BY c.store, c.attempts, a.id",
                      err);
-    sql_bind_int(&sql, now);
-    sql_bind_int(&sql, store_id);
+    sql_bind(&sql, "%jd %jd", now, store_id);
     return copy_row_list(&sql, out);
 }
 

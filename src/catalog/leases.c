@@ -58,10 +58,7 @@ int catalog_lease_take(struct catalog *catalog, struct catalog_lease *lease,
                 "INSERT INTO leases (copy, purpose, owner, taken, refreshed)"
                 " VALUES (?1, ?2, ?3, ?4, ?4)",
                 err);
-    sql_bind_int(&sql, lease->copy);
-    sql_bind_text(&sql, lease->purpose);
-    sql_bind_text(&sql, owner);
-    sql_bind_int(&sql, clock_now());
+    sql_bind(&sql, "%jd %s %s %jd", lease->copy, lease->purpose, owner, clock_now());
     result = sql_run(&sql, NULL);
     lease->id = sqlite3_last_insert_rowid(catalog->db);
     return sql_finish(catalog, result, err);
@@ -74,8 +71,7 @@ int catalog_lease_refresh(struct catalog *catalog, int64_t lease, struct err *er
     struct sql sql;
     int64_t changed = 0;
     sql_begin_change(&sql, catalog, "UPDATE leases SET refreshed = ? WHERE id = ?", err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, lease);
+    sql_bind(&sql, "%jd %jd", clock_now(), lease);
     int result = sql_run(&sql, &changed);
     if (result == 0 && changed == 0)
         result = err_set(err, ERR_NOT_FOUND,

@@ -49,11 +49,8 @@ int catalog_run_expect(struct catalog *catalog, const struct catalog_run_databas
                      " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                      " partial = excluded.partial, outcome = excluded.outcome",
                      err);
-    sql_bind_int(&sql, database->run);
-    sql_bind_text(&sql, database->database);
-    sql_bind_text(&sql, database->type);
-    sql_bind_int(&sql, database->partial ? 1 : 0);
-    sql_bind_text(&sql, outcome_names[database->outcome]);
+    sql_bind(&sql, "%jd %s %s %d %s", database->run, database->database, database->type,
+             database->partial, outcome_names[database->outcome]);
     return sql_end_change(&sql, sql_run(&sql, NULL));
 }
 
@@ -65,11 +62,8 @@ int catalog_run_found(struct catalog *catalog, const struct catalog_run_database
                      "UPDATE run_databases SET outcome = ?, message = ?"
                      " WHERE run = ? AND database = ? AND type = ?",
                      err);
-    sql_bind_text(&sql, outcome_names[database->outcome]);
-    sql_bind_text(&sql, database->message);
-    sql_bind_int(&sql, database->run);
-    sql_bind_text(&sql, database->database);
-    sql_bind_text(&sql, database->type);
+    sql_bind(&sql, "%s %s %jd %s %s", outcome_names[database->outcome], database->message,
+             database->run, database->database, database->type);
     return sql_end_change(&sql, sql_run(&sql, NULL));
 }
 

@@ -74,10 +74,7 @@ int catalog_run_begin(struct catalog *catalog, const char *kind, const char *job
         "INSERT INTO runs (kind, job, state, cause, requested, started, ended, owner,"
         " exit_status) VALUES (?1, ?2, 'running', 'cli', ?3, ?3, 0, ?4, -1)",
         err);
-    sql_bind_text(&sql, kind);
-    sql_bind_text(&sql, job);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, owner);
+    sql_bind(&sql, "%s %s %jd %s", kind, job, clock_now(), owner);
     int result = sql_run(&sql, NULL);
     *id = sqlite3_last_insert_rowid(catalog->db);
     return sql_finish(catalog, result, err);
@@ -94,12 +91,8 @@ int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
         "INSERT INTO runs (kind, job, state, cause, requested, due, retry, started,"
         " ended, owner, exit_status) VALUES (?, ?, 'pending', ?, ?, ?, ?, 0, 0, '', -1)",
         err);
-    sql_bind_text(&sql, wish->kind);
-    sql_bind_text(&sql, wish->job);
-    sql_bind_text(&sql, cause_names[wish->cause]);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, wish->due);
-    sql_bind_int(&sql, wish->retry);
+    sql_bind(&sql, "%s %s %s %jd %jd %jd", wish->kind, wish->job, cause_names[wish->cause],
+             clock_now(), wish->due, wish->retry);
     int result = sql_run(&sql, NULL);
     *id = sqlite3_last_insert_rowid(catalog->db);
     return sql_finish(catalog, result, err);
@@ -138,9 +131,7 @@ int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err)
                 "UPDATE runs SET state = 'running', started = ?, owner = ?"
                 " WHERE id = ? AND state = 'pending'",
                 err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_text(&sql, owner);
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%jd %s %jd", clock_now(), owner, id);
     int result = sql_run(&sql, &changed);
     /* Somebody was faster, with the run or with its end. */
     if (result == 0 && changed == 0) {
@@ -167,11 +158,8 @@ static int write_end(struct catalog *catalog, int64_t id, int exit_status,
         "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?, state = ?"
         " WHERE id = ? AND ended = 0",
         err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, exit_status);
-    sql_bind_text(&sql, message);
-    sql_bind_text(&sql, state_names[state]);
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%jd %d %s %s %jd", clock_now(), exit_status, message,
+             state_names[state], id);
     return sql_run(&sql, changed);
 }
 
@@ -203,8 +191,8 @@ int catalog_run_set_log(struct catalog *catalog, int64_t id, const char *log,
     struct sql sql;
     size_t length = strlen(log);
     sql_begin_change(&sql, catalog, "UPDATE runs SET log = ? WHERE id = ?", err);
-    sql_bind_text(&sql, length > CATALOG_LOG_MAX ? log + (length - CATALOG_LOG_MAX) : log);
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%s %jd",
+             length > CATALOG_LOG_MAX ? log + (length - CATALOG_LOG_MAX) : log, id);
     return sql_end_change(&sql, sql_run(&sql, NULL));
 }
 
@@ -221,16 +209,14 @@ int catalog_run_cancel(struct catalog *catalog, int64_t id, enum catalog_run_sta
                 "UPDATE runs SET state = 'cancelled', ended = ?, exit_status = 143,"
                 " message = 'cancelled before it began' WHERE id = ? AND state = 'pending'",
                 err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%jd %jd", clock_now(), id);
     int result = sql_run(&sql, NULL);
     if (result == 0) {
         sql_prepare(&sql, catalog,
                     "UPDATE runs SET cancel = ? WHERE id = ? AND state = 'running'"
                     " AND cancel = 0",
                     err);
-        sql_bind_int(&sql, clock_now());
-        sql_bind_int(&sql, id);
+        sql_bind(&sql, "%jd %jd", clock_now(), id);
         result = sql_run(&sql, NULL);
     }
     if (result == 0)
@@ -284,12 +270,9 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
              /* by id, not by time: a clock that went back does not hide the last run */
              " ORDER BY id DESC LIMIT ?6");
     sql_prepare(&sql, catalog, question.data, err);
-    sql_bind_text(&sql, filter->kind);
-    sql_bind_text(&sql, filter->job);
-    sql_bind_int(&sql, filter->id);
-    sql_bind_int(&sql, filter->states != 0 ? filter->states : all_but_pending);
-    sql_bind_int(&sql, filter->with_log);
-    sql_bind_int(&sql, filter->limit > 0 ? filter->limit : -1);
+    sql_bind(&sql, "%s %s %jd %d %d %jd", filter->kind, filter->job, filter->id,
+             filter->states != 0 ? filter->states : all_but_pending, filter->with_log,
+             filter->limit > 0 ? filter->limit : -1);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         struct catalog_run *run = &out->items[out->count++];

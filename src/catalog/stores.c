@@ -222,10 +222,7 @@ static int refresh(struct catalog *catalog, const struct catalog_store *store, i
     struct sql sql;
     sql_prepare(&sql, catalog,
                 "UPDATE stores SET type = ?, url = ?, adhoc = ? WHERE id = ?", err);
-    sql_bind_text(&sql, store->type);
-    sql_bind_text(&sql, store->url);
-    sql_bind_int(&sql, store->adhoc ? 1 : 0);
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%s %s %d %jd", store->type, store->url, store->adhoc, id);
     return sql_run(&sql, NULL);
 }
 
@@ -292,8 +289,7 @@ static int join(struct catalog *catalog, const struct catalog_store *store,
     if (choose_name(catalog, store, known->id, &name, err) < 0)
         return -1;
     sql_prepare(&sql, catalog, "UPDATE stores SET name = ? WHERE id = ?", err);
-    sql_bind_text(&sql, name);
-    sql_bind_int(&sql, known->id);
+    sql_bind(&sql, "%s %jd", name, known->id);
     int result = sql_run(&sql, NULL);
     free(name);
     return result < 0 ? -1 : refresh(catalog, store, known->id, err);
@@ -327,9 +323,7 @@ static int identify(struct catalog *catalog, struct catalog_store *store,
     store->id = row->id;
     store->created = row->created;
     sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ?, seen = ? WHERE id = ?", err);
-    sql_bind_text(&sql, store->uuid);
-    sql_bind_int(&sql, store->seen);
-    sql_bind_int(&sql, store->id);
+    sql_bind(&sql, "%s %jd %jd", store->uuid, store->seen, store->id);
     return sql_run(&sql, NULL);
 }
 
@@ -374,8 +368,7 @@ int catalog_store_adopt(struct catalog *catalog, int64_t id, const char *uuid,
 
     /* Whatever it had before: the user has seen both (doctor --adopt). */
     sql_prepare(&sql, catalog, "UPDATE stores SET uuid = ? WHERE id = ?", err);
-    sql_bind_text(&sql, uuid);
-    sql_bind_int(&sql, id);
+    sql_bind(&sql, "%s %jd", uuid, id);
     result = sql_run(&sql, &changed);
     if (result == 0 && changed == 0)
         result =

@@ -90,14 +90,8 @@ int catalog_verification_add(struct catalog *catalog,
                 " SELECT id, nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7 FROM copies"
                 " WHERE id = ?8 AND state IN ('complete', 'missing', 'damaged')",
                 err);
-    sql_bind_int(&sql, v->run);
-    sql_bind_int(&sql, v->time);
-    sql_bind_int(&sql, v->level);
-    sql_bind_text(&sql, results[v->result]);
-    sql_bind_text(&sql, v->message);
-    sql_bind_int(&sql, v->duration_ms);
-    sql_bind_size(&sql, v->bytes);
-    sql_bind_int(&sql, v->copy);
+    sql_bind(&sql, "%jd %jd %d %s %s %jd %ju %jd", v->run, v->time, v->level,
+             results[v->result], v->message, v->duration_ms, v->bytes, v->copy);
     int result = copy_row_change(&sql, v->copy, "it cannot be verified any more");
     verification->id = sqlite3_last_insert_rowid(catalog->db);
     /* The store did not answer, or somebody ended it: nothing is known of the copy that
@@ -108,11 +102,8 @@ int catalog_verification_add(struct catalog *catalog,
     /* The copy. What is broken says why, at least in a word. */
     const char *message = v->message != NULL ? v->message : results[v->result];
     sql_prepare(&sql, catalog, effects[v->result], err);
-    sql_bind_int(&sql, v->time);
-    sql_bind_int(&sql, v->level);
-    sql_bind_text(&sql, v->result == CATALOG_GOOD ? NULL : message);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, v->copy);
+    sql_bind(&sql, "%jd %d %s %jd %jd", v->time, v->level,
+             v->result == CATALOG_GOOD ? NULL : message, clock_now(), v->copy);
     result = sql_run(&sql, &changed);
     if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_DRILL || changed == 0)
         return sql_finish(catalog, result, err);
@@ -125,8 +116,7 @@ int catalog_verification_add(struct catalog *catalog,
                 " WHERE suspect = 1"
                 " AND number = (SELECT artifact FROM copies WHERE id = ?)",
                 err);
-    sql_bind_int(&sql, clock_now());
-    sql_bind_int(&sql, v->copy);
+    sql_bind(&sql, "%jd %jd", clock_now(), v->copy);
     return sql_finish(catalog, sql_run(&sql, NULL), err);
 }
 
@@ -145,8 +135,7 @@ int catalog_verifications_of(struct catalog *catalog, const char *artifact, int6
                     " ORDER BY v.time DESC, v.id DESC LIMIT ?");
     sql_prepare(&sql, catalog, text.data, err);
     text_release(&text);
-    sql_bind_text(&sql, artifact);
-    sql_bind_int(&sql, limit > 0 ? limit : -1);
+    sql_bind(&sql, "%s %jd", artifact, limit > 0 ? limit : -1);
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         struct catalog_verification *v = &out->items[out->count++];

@@ -30,8 +30,7 @@ static int write_text(struct catalog *catalog, const char *key, const char *valu
                 "INSERT INTO settings (key, value) VALUES (?, ?)"
                 " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 err);
-    sql_bind_text(&sql, key);
-    sql_bind_text(&sql, value);
+    sql_bind(&sql, "%s %s", key, value);
     return sql_run(&sql, NULL);
 }
 

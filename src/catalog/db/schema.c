@@ -199,8 +199,7 @@ static int fill_version_2(struct catalog *catalog, struct err *err)
             break;
         sql_prepare(&sql, catalog, "UPDATE artifacts SET filters_hash = ? WHERE number = ?",
                     err);
-        sql_bind_text(&sql, hash);
-        sql_bind_int(&sql, number);
+        sql_bind(&sql, "%s %jd", hash, number);
         result = sql_run(&sql, NULL);
     }
     return sql_end(&artifacts) < 0 ? -1 : result;

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <errno.h>
 
 #define WAIT_MS 30000
@@ -162,6 +163,25 @@ void sql_bind_text(struct sql *sql, const char *value)
     if (!sql->failed && sqlite3_bind_text(sql->statement, ++sql->parameter, value, -1,
                                           SQLITE_STATIC) != SQLITE_OK)
         fail(sql);
+}
+
+void sql_bind(struct sql *sql, const char *types, ...)
+{
+    va_list values;
+    va_start(values, types);
+    for (const char *type = types; (type = strchr(type, '%')) != NULL;) {
+        /* By the letter that ends it. */
+        type += strcspn(type, "jds");
+        bool is_long = *type == 'j';
+        type += is_long;
+        if (*type == 's')
+            sql_bind_text(sql, va_arg(values, const char *));
+        else if (*type == 'u')
+            sql_bind_size(sql, va_arg(values, uint64_t));
+        else
+            sql_bind_int(sql, is_long ? va_arg(values, int64_t) : va_arg(values, int));
+    }
+    va_end(values);
 }
 
 bool sql_row(struct sql *sql)

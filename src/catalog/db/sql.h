@@ -44,6 +44,11 @@ struct sql {
 
 void sql_prepare(struct sql *sql, struct catalog *catalog, const char *text,
                  struct err *err);
+/* The next question marks, in their order: %jd an int64_t, %ju a uint64_t (above 2^63 - 1: that),
+ * %d an int, a bool or an enum, %s a text (NULL: NULL). Nothing is formatted: the letters are
+ * printf's so that the compiler looks at the types. */
+void sql_bind(struct sql *sql, const char *types, ...) PRINTF(2, 3);
+/* One of them. */
 void sql_bind_int(struct sql *sql, int64_t value);
 void sql_bind_size(struct sql *sql, uint64_t value);     /* above 2^63 - 1: that */
 void sql_bind_text(struct sql *sql, const char *value);  /* NULL: NULL */
