@@ -210,17 +210,26 @@ lint: layers
 format-check:
 	@clang-format --dry-run -Werror $(SOURCES)
 
-## install: program, manual page, example configuration
+UNITS := pgkeep.service pgkeep-due.service pgkeep-due.timer
+## install: program, manual page, example configuration, units of systemd
 install: $(PROGRAM)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/pgkeep
 	install -D -m 644 conf/pgkeep.1 $(DESTDIR)$(PREFIX)/share/man/man1/pgkeep.1
 	install -D -m 644 conf/pgkeep.conf.example $(DESTDIR)$(PREFIX)/share/doc/pgkeep/pgkeep.conf.example
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pgkeep/examples conf/examples/*
+	install -D -m 644 conf/systemd/pgkeep.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/pgkeep.conf
+	install -D -m 644 conf/systemd/pgkeep.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pgkeep.conf
+	install -d -m 755 $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in $(UNITS); do sed 's#@PREFIX@#$(PREFIX)#; s#@SYSCONFDIR@#$(SYSCONFDIR)#' conf/systemd/$$unit \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit && chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/pgkeep
 
 ## uninstall: removes what install put there
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pgkeep $(DESTDIR)$(PREFIX)/share/man/man1/pgkeep.1
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pgkeep
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(UNITS))
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/pgkeep.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pgkeep.conf
 	-rmdir $(DESTDIR)$(SYSCONFDIR)/pgkeep 2>/dev/null
 
 ## dist: a source archive of HEAD
