@@ -9,6 +9,7 @@
 #include "base/zone/date.h"
 #include "base/zone/zone.h"
 
+/* Times that nobody means: beyond the limit arithmetic on months would overflow. */
 static int64_t within_limit(int64_t time)
 {
     if (time > ZONE_TIME_LIMIT)
@@ -77,6 +78,7 @@ int64_t retention_calendar_key(struct retention_calendar *calendar,
 void retention_calendar_name(struct retention_calendar *calendar,
                              enum retention_period period, int64_t time, struct text *out)
 {
+    /* As people write the period: in local time, an hour by its beginning. */
     int64_t local = local_time(calendar, within_limit(time));
     int64_t day = date_floor_div(local, DATE_DAY_SECONDS);
     struct date date = date_of(day);

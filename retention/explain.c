@@ -136,6 +136,7 @@ static void add_size(const struct subject *subject, struct text *out)
     text_add(out, ")");
 }
 
+/* The words of one bit; section 7 has them all. */
 static void add_reason(const struct subject *subject, unsigned reason, struct text *out)
 {
     const struct retention_artifact *artifact = subject->artifact;
@@ -230,6 +231,7 @@ void retention_explain_header(const struct retention_plan *plan,
                               const struct retention_group *group, const char *store,
                               const char *policy_name, struct text *out)
 {
+    /* Which policy it is, so that a plan that was kept can be read without its configuration. */
     text_add(out, "group ");
     text_add_printable(out, group->name, strlen(group->name));
     text_addf(out, "  store %s  policy %s (", store, policy_name);
@@ -258,6 +260,7 @@ void retention_explain_row(const struct retention_plan *plan, size_t index,
     text_addf(out, "%-6s  ", retention_explain_verdict(plan, index));
     add_id(&subject, artifact->id, out);
     text_add(out, "  ");
+    /* As wide as a time, so that the columns behind it stand in line. */
     if (artifact->has_time)
         add_minute(artifact->time, out);
     else
@@ -298,6 +301,7 @@ void retention_explain_summary(const struct retention_summary *summary, const ch
     if (summary->held > 0)
         text_addf(out, "  held %zu", summary->held);
     text_addf(out, "  frees %s  guards", text_size(size, summary->freed_bytes));
+    /* Each guard that refuses, by the name under which --force-unsafe knows it. */
     if (summary->guards == 0)
         text_add(out, " ok");
     for (unsigned guard = 1; guard <= summary->guards; guard <<= 1) {

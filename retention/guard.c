@@ -84,6 +84,7 @@ int retention_guard_clock(int64_t now, int64_t highest_seen, struct err *err)
                     "set the clock of this machine right; nothing is removed until then");
 }
 
+/* In either direction: which of the two is wrong cannot be told, and both date copies. */
 int retention_guard_store_clock(int64_t now, int64_t store_date, struct err *err)
 {
     int64_t apart = now > store_date ? now - store_date : store_date - now;

@@ -158,6 +158,7 @@ static void classify(struct work *work)
     }
 }
 
+/* Kept, and not to be taken by the size cap either. */
 static void protect(struct retention_plan *plan, size_t index, unsigned reason)
 {
     plan->decisions[index].reasons |= 1u << reason;
@@ -172,6 +173,7 @@ static void apply_floors(struct work *work)
     const struct retention_group *group = work->group;
     size_t last = RETENTION_NOBODY;
     int64_t seen = 0;
+    /* Newest first: the first that fits is the newest that does. */
     for (size_t i = group->first; i < group->first + group->count; i++) {
         size_t index = retention_plan_index(plan, i);
         const struct retention_artifact *artifact = &plan->artifacts[index];
@@ -246,6 +248,7 @@ static void apply_size_cap(struct work *work)
     group->over_cap = total > cap;
 }
 
+/* By the clock, not the anchor: these spans are promises to people who wait. */
 static bool is_over(const struct work *work, int64_t since, struct duration keep)
 {
     return work->plan->now >=
@@ -334,6 +337,7 @@ struct retention_plan *retention_plan_new(const struct retention_policy *policy,
                                           const struct retention_artifact *artifacts,
                                           size_t count, struct err *err)
 {
+    /* Indexes are 32 bits wide, which halves the memory of a large plan. */
     if (count > COUNT_MAX) {
         err_set(err, ERR_SYSTEM, "a plan of %zu copies is too large", count);
         return NULL;

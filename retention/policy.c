@@ -8,65 +8,47 @@
 
 #include "base/memory.h"
 
+/* What follows a key's name in its row: kind, least value, place, switch. */
+#define PLAIN(kind, least, member)                                                         \
+    kind, least, offsetof(struct retention_policy, member), RETENTION_NO_SWITCH
+#define COUNT(member) PLAIN(RETENTION_KIND_COUNT, 0, member)
+#define SPAN(member) PLAIN(RETENTION_KIND_DURATION, 0, member)
+#define WITHIN(rule)                                                                       \
+    RETENTION_KIND_DURATION, 0, offsetof(struct retention_policy, within[rule]),           \
+        offsetof(struct retention_policy, has_within[rule])
+
 /* The order is that of retention_policy_text. The rows of a rule stand in the order of enum
  * retention_rule, because explain and the plan name rules by it. */
 const struct retention_key retention_policy_keys[] = {
-    {"keep_last", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, keep[RETENTION_LAST]), RETENTION_NO_SWITCH},
-    {"keep_hourly", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, keep[RETENTION_HOURLY]), RETENTION_NO_SWITCH},
-    {"keep_daily", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, keep[RETENTION_DAILY]), RETENTION_NO_SWITCH},
-    {"keep_weekly", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, keep[RETENTION_WEEKLY]), RETENTION_NO_SWITCH},
-    {"keep_monthly", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, keep[RETENTION_MONTHLY]), RETENTION_NO_SWITCH},
-    {"keep_yearly", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, keep[RETENTION_YEARLY]), RETENTION_NO_SWITCH},
-    {"keep_within", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, within[RETENTION_LAST]),
-     offsetof(struct retention_policy, has_within[RETENTION_LAST])},
-    {"keep_within_hourly", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, within[RETENTION_HOURLY]),
-     offsetof(struct retention_policy, has_within[RETENTION_HOURLY])},
-    {"keep_within_daily", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, within[RETENTION_DAILY]),
-     offsetof(struct retention_policy, has_within[RETENTION_DAILY])},
-    {"keep_within_weekly", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, within[RETENTION_WEEKLY]),
-     offsetof(struct retention_policy, has_within[RETENTION_WEEKLY])},
-    {"keep_within_monthly", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, within[RETENTION_MONTHLY]),
-     offsetof(struct retention_policy, has_within[RETENTION_MONTHLY])},
-    {"keep_within_yearly", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, within[RETENTION_YEARLY]),
-     offsetof(struct retention_policy, has_within[RETENTION_YEARLY])},
-    {"keep_days", RETENTION_KIND_COUNT, 1, offsetof(struct retention_policy, keep_days),
-     RETENTION_NO_SWITCH},
-    {"keep_oldest", RETENTION_KIND_FLAG, 0, offsetof(struct retention_policy, keep_oldest),
-     RETENTION_NO_SWITCH},
-    {"max_total_size", RETENTION_KIND_SIZE, 0,
-     offsetof(struct retention_policy, max_total_size), RETENTION_NO_SWITCH},
-    {"min_keep", RETENTION_KIND_COUNT, 1, offsetof(struct retention_policy, min_keep),
-     RETENTION_NO_SWITCH},
-    {"future_tolerance", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, future_tolerance), RETENTION_NO_SWITCH},
-    {"failed_keep", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, failed_keep), RETENTION_NO_SWITCH},
-    {"damaged_keep", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, damaged_keep), RETENTION_NO_SWITCH},
-    {"delete_grace", RETENTION_KIND_DURATION, 0,
-     offsetof(struct retention_policy, delete_grace), RETENTION_NO_SWITCH},
-    {"guard_percent", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, guard_percent), RETENTION_NO_SWITCH},
-    {"guard_min_count", RETENTION_KIND_COUNT, 0,
-     offsetof(struct retention_policy, guard_min_count), RETENTION_NO_SWITCH},
-    {"timezone", RETENTION_KIND_ZONE, 0, offsetof(struct retention_policy, zone),
-     RETENTION_NO_SWITCH},
+    {"keep_last", COUNT(keep[RETENTION_LAST])},
+    {"keep_hourly", COUNT(keep[RETENTION_HOURLY])},
+    {"keep_daily", COUNT(keep[RETENTION_DAILY])},
+    {"keep_weekly", COUNT(keep[RETENTION_WEEKLY])},
+    {"keep_monthly", COUNT(keep[RETENTION_MONTHLY])},
+    {"keep_yearly", COUNT(keep[RETENTION_YEARLY])},
+    {"keep_within", WITHIN(RETENTION_LAST)},
+    {"keep_within_hourly", WITHIN(RETENTION_HOURLY)},
+    {"keep_within_daily", WITHIN(RETENTION_DAILY)},
+    {"keep_within_weekly", WITHIN(RETENTION_WEEKLY)},
+    {"keep_within_monthly", WITHIN(RETENTION_MONTHLY)},
+    {"keep_within_yearly", WITHIN(RETENTION_YEARLY)},
+    /* 0 days or a floor of 0 could only be meant as "delete everything". */
+    {"keep_days", PLAIN(RETENTION_KIND_COUNT, 1, keep_days)},
+    {"keep_oldest", PLAIN(RETENTION_KIND_FLAG, 0, keep_oldest)},
+    {"max_total_size", PLAIN(RETENTION_KIND_SIZE, 0, max_total_size)},
+    {"min_keep", PLAIN(RETENTION_KIND_COUNT, 1, min_keep)},
+    {"future_tolerance", SPAN(future_tolerance)},
+    {"failed_keep", SPAN(failed_keep)},
+    {"damaged_keep", SPAN(damaged_keep)},
+    {"delete_grace", SPAN(delete_grace)},
+    {"guard_percent", COUNT(guard_percent)},
+    {"guard_min_count", COUNT(guard_min_count)},
+    {"timezone", PLAIN(RETENTION_KIND_ZONE, 0, zone)},
 };
 const size_t retention_policy_key_count =
     sizeof(retention_policy_keys) / sizeof(retention_policy_keys[0]);
 
+/* Asked when a configuration is read: a table of two dozen needs no index. */
 const struct retention_key *retention_policy_key(const char *name)
 {
     for (size_t i = 0; i < retention_policy_key_count; i++) {
@@ -136,6 +118,7 @@ int retention_policy_set(struct retention_policy *policy, const char *key,
                          const char *value, struct err *err)
 {
     const struct retention_key *row = retention_policy_key(key);
+    /* A misspelt key is never ignored: it would be a rule that is missing. */
     if (row == NULL) {
         const char *names[sizeof(retention_policy_keys) / sizeof(retention_policy_keys[0])];
         for (size_t i = 0; i < retention_policy_key_count; i++)

@@ -126,6 +126,7 @@ void retention_rules_apply(struct retention_plan *plan, const struct retention_g
     size_t oldest = RETENTION_NOBODY;
     retention_calendar_init(&rules.calendar, plan->policy->zone);
     add_all(&rules, group->anchor);
+    /* One walk from the newest to the oldest serves all rules at once. */
     for (size_t i = group->first; i < group->first + group->count; i++) {
         size_t index = retention_plan_index(plan, i);
         if (!retention_is_eligible(plan, index))

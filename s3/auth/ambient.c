@@ -14,6 +14,7 @@ static int find_value(const char *profile, const char *const *names, const char 
                       char **value, struct err *err)
 {
     struct s3_profiles profiles;
+    /* The environment wins over the files, as in AWS's own tools. */
     *value = NULL;
     for (; *value == NULL && *names != NULL; names++)
         *value = memory_strdup(s3_profiles_env(*names));
@@ -49,6 +50,7 @@ static int find_flag(const char *profile, const char *variable, const char *key,
     if (find_value(profile, names, key, &value, err) < 0)
         return -1;
     int result = value == NULL ? 0 : parse_bool(value, flag, err);
+    /* Neither true nor false: whoever meant FIPS must not get something else without a word. */
     if (result < 0) {
         err->kind = ERR_CONFIG;
         err_context(err, "%s", variable);
@@ -74,6 +76,7 @@ int s3_ambient_endpoint(const char *profile, const char *service, char **url,
     if (find_flag(profile, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
                   "ignore_configured_endpoint_urls", &ignore, err) < 0)
         return -1;
+    /* A machine set up for another service, on which AWS is meant this time. */
     if (ignore)
         return 0;
 

@@ -69,6 +69,7 @@ struct s3_credentials_source {
 
 /* ---- the chain ---- */
 
+/* The order of botocore and aws-c-auth. One that is set up is never passed over for the next. */
 static const struct {
     s3_source_find find;
     bool anonymous;   /* passed over when the config names a profile */
@@ -125,6 +126,7 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
         (void)no_keys(config->profile, "is turned off", err);
         return NULL;
     }
+    /* Copies: the configuration is borrowed, and the next fetch may come in hours. */
     struct s3_credentials_source *source = memory_zalloc(sizeof *source);
     source->source = found;
     source->last_resort = chain[row].last_resort;
@@ -142,6 +144,7 @@ s3_credentials_source_new(const struct s3_credentials_config *config, struct err
     source->on_change = config->on_change;
     source->change_context = config->change_context;
     source->pause = 1;
+    /* Fetched when somebody asks: a command that needs no store asks nobody. */
     atomic_init(&source->stop, false);
     thread_cond_init(&source->changed);
     pthread_mutex_init(&source->lock, NULL);
@@ -248,6 +251,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
     env.stop = stop;
     int result = s3_source_fetch(&source->source, &env, &fetched, &failure);
     int64_t now = now_of(source);
+    /* Signed with them every request would be refused, and they be asked for again and again. */
     if (result == 0 && fetched.expires != 0 && fetched.expires <= now) {
         err_set(&failure, ERR_TRANSIENT, "they had expired at %s already when they came",
                 clock_rfc3339(when, fetched.expires));
@@ -257,6 +261,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
     source->fetching = false;
     pthread_cond_broadcast(&source->changed);
 
+    /* Whoever waits is told, with the lock still held: nothing changes in between. */
     if (result == 0) {
         accept(source, &fetched, now);
         if (source->on_change != NULL)
@@ -296,6 +301,7 @@ static int renew(struct s3_credentials_source *source, const atomic_bool *stop,
     return -1;
 }
 
+/* For the engine, whose one thread must not wait: the thread that renews is woken instead. */
 bool s3_credentials_ready(struct s3_credentials_source *source)
 {
     pthread_mutex_lock(&source->lock);
@@ -312,6 +318,8 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
     bool done = false;
     int result = 0;
     pthread_mutex_lock(&source->lock);
+    /* Round after round until there are keys, or a reason why not: each wait may have changed
+     * everything. */
     while (result == 0 && !done) {
         int64_t now = now_of(source);
         bool alive = is_alive(source, now);
@@ -329,11 +337,13 @@ int s3_credentials_get(struct s3_credentials_source *source, struct s3_credentia
             pthread_cond_broadcast(&source->changed);
             pthread_cond_wait(&source->changed, &source->lock);
         } else if (alive && (source->fetching || !is_due(source, now, source->late))) {
+            /* Good for now; without a thread they are renewed late, so that few have to wait. */
             done = true;
         } else if (source->fetching) {
             /* Another one asks already; its answer is ours, too. */
             pthread_cond_wait(&source->changed, &source->lock);
         } else {
+            /* Nobody else does it: here, on the caller's time. */
             result = renew(source, NULL, err);
         }
     }

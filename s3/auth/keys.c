@@ -1,3 +1,4 @@
+/* Copies are cheap and may be wiped by their owners; a pointer into shared keys could not. */
 #include "s3/auth/keys.h"
 
 void s3_credentials_release(struct s3_credentials *credentials)

@@ -37,6 +37,7 @@ struct parser {
 
 /* ---- parsing ---- */
 
+/* In the order of the files: the last of one name is found first. */
 static struct s3_profiles_entry *add_entry(struct parser *parser, const char *key)
 {
     struct s3_profiles *profiles = parser->profiles;
@@ -122,6 +123,7 @@ static int parse_setting(struct parser *parser, char *line, bool indented, struc
     /* More of the value above: none of ours has more than one line. */
     if (indented && !parser->nested)
         return 0;
+    /* The first '=': keys have none, values may (base64 ends with them). */
     char *equals = strchr(line, '=');
     if (equals == NULL)
         return bad_line(parser, "no '='", err);
@@ -147,6 +149,7 @@ static int parse_setting(struct parser *parser, char *line, bool indented, struc
     if (parser->name != NULL)
         secret_set(&add_entry(parser, indented ? full : key)->value, value);
     free(full);
+    /* What a block below it would belong to. */
     if (!indented) {
         memory_replace(&parser->parent, key);
         parser->nested = *value == '\0';
@@ -174,6 +177,7 @@ int s3_profiles_add(struct s3_profiles *profiles, const char *path, const char *
             result = parse_section(&parser, content, err);
         else if (*content != '\0' && *content != '#' && *content != ';')
             result = parse_setting(&parser, content, indented, err);
+        /* It may have been a key's. */
         memory_wipe(line, length);
         free(line);
         text += length + (text[length] == '\n' ? 1 : 0);
@@ -233,6 +237,7 @@ static int load_file(struct s3_profiles *profiles, bool is_credentials, struct e
 int s3_profiles_load(struct s3_profiles *profiles, struct err *err)
 {
     *profiles = (struct s3_profiles){0};
+    /* Both, as a profile may stand in either: its keys in one, its role in the other. */
     if (load_file(profiles, false, err) == 0 && load_file(profiles, true, err) == 0)
         return 0;
     s3_profiles_release(profiles);

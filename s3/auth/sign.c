@@ -75,6 +75,7 @@ static void get_key(struct s3_signer *signer, const struct signing *signing,
 {
     const struct s3_sign_request *request = signing->request;
     const char *secret = request->credentials->secret_key.text;
+    /* A new day, other keys, another region after a redirect: the chain of HMACs anew. */
     pthread_mutex_lock(&signer->lock);
     if (!signer->filled || memcmp(signer->day, signing->date, 8) != 0 ||
         strcmp(signer->region, request->region) != 0 ||
@@ -131,6 +132,7 @@ static int make_signature(struct s3_signer *signer, struct signing *signing,
     text_addf(to_sign, ALGORITHM "\n%s\n", signing->date);
     text_addf(to_sign, "%s\n%s", signing->scope.data, digest_hex(hash, sizeof hash, hex));
 
+    /* The last HMAC, whose key never leaves this function unwiped. */
     get_key(signer, signing, key);
     digest_hmac_sha256(key, sizeof key, to_sign->data, to_sign->length, hash);
     memory_wipe(key, sizeof key);
@@ -202,6 +204,7 @@ int s3_sign_query(struct s3_signer *signer, const struct s3_sign_request *reques
     /* Signed is everything in one order, all names together. */
     if (request->query != NULL)
         s3_query_add_text(&pairs, request->query);
+    /* Without the token where a service adds it behind the signature (`token_unsigned`). */
     add_parameters(&signing, seconds, !request->token_unsigned, &pairs);
     int result = make_signature(signer, &signing, &pairs, err);
     s3_query_release(&pairs);

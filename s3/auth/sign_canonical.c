@@ -99,6 +99,7 @@ int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
         check_plain(request->region, "region", false, err) < 0 ||
         check_plain(request->service, "service", false, err) < 0)
         return -1;
+    /* What is signed would not be what is sent. */
     if (request->path[0] != '/')
         return err_set(err, ERR_USAGE, "cannot sign: the path does not begin with '/'");
     if (request->query != NULL && text_has_control(request->query))
@@ -173,6 +174,7 @@ void s3_canonical_init(struct s3_canonical *canonical,
         if (!ours && s3_sign_is_signable(header->name))
             add_line(canonical, header->name, header->value);
     }
+    /* In lower case and by name, whatever the order on the wire. */
     qsort(canonical->lines, canonical->count, sizeof *canonical->lines, compare_lines);
 }
 

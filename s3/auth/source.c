@@ -34,6 +34,7 @@ int s3_source_fetch(struct s3_source *source, const struct s3_source_env *env,
 /* A line feed in a key would begin a header of somebody else's choice. */
 int s3_source_check(const struct s3_credentials *credentials, struct err *err)
 {
+    /* Only a part's name is told: a key that was pasted wrong is still half a key. */
     const struct {
         const char *text;
         const char *name;
@@ -84,6 +85,7 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
         err_set(err, ERR_DENIED, "it answered with the code %.64s", code);
         goto cleanup;
     }
+    /* Without an end they never expire (a command's long-lived keys). */
     const char *expires = member(object, "Expiration");
     if (expires != NULL && clock_parse(expires, &out->expires, &unsaid) < 0) {
         err_set(err, kind, "the answer's Expiration is not a time");

@@ -35,6 +35,7 @@ static int check_url(const char *url, struct err *err)
                  s3_endpoint_parse(base, &endpoint, &unsaid) == 0;
 
     free(base);
+    /* The variable is named, its value is not: a token may stand in its query. */
     if (!whole)
         return err_set(err, ERR_CONFIG,
                        "AWS_CONTAINER_CREDENTIALS_FULL_URI is not an http URL");
@@ -86,6 +87,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
                                      .pause_ms = PAUSE_MS,
                                      .stop = env->stop,
                                      .cancel = env->cancel};
+    /* A token that cannot be read is an error before anything is sent. */
     strlist_add(&headers, "Accept: application/json");
     int result = add_authorization(&headers, err);
     if (result == 0)

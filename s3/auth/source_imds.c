@@ -85,6 +85,7 @@ static int talk_init(struct talk *talk, const struct s3_source_env *env, struct 
         return err_set(err, ERR_CONFIG,
                        "AWS_EC2_METADATA_SERVICE_ENDPOINT is not an http URL");
     s3_endpoint_release(&parsed);
+    /* Paths of ours begin with a slash. */
     size_t length = strlen(said);
     while (length > 0 && said[length - 1] == '/')
         length--;
@@ -145,6 +146,7 @@ static int get(struct talk *talk, const char *path, const char *what,
     bool there;
     if (ask(talk, "GET", path, answer, err) < 0)
         return -1;
+    /* An instance that was moved, or slept for more than six hours. */
     if (answer->status == 401) {
         s3_fetched_release(answer);
         if (get_token(talk, &there, err) < 0 || ask(talk, "GET", path, answer, err) < 0)

@@ -93,6 +93,7 @@ static int run(struct strlist *words, const struct s3_source_env *env, struct te
                         TIMEOUT_MS / 1000);
     }
     memory_wipe(buffer, sizeof buffer);
+    /* It would block on its full pipe, and is ended with the process. */
     if (result == 0 && out->overflowed)
         result = err_set(err, ERR_CONFIG, "credential_process says too much");
     /* Keys printed by a command that then fails are not taken. */
@@ -121,6 +122,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
     return result;
 }
 
+/* Its command may log in anew each time; whatever it prints is taken as it is. */
 static const struct s3_source_ops process_ops = {fetch, free, false};
 
 void s3_source_process(const char *command, struct s3_source *out)

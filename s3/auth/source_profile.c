@@ -46,6 +46,7 @@ static int find_base(struct walk *walk, const char *profile, struct s3_source *o
     } places[] = {{"Environment", s3_source_find_environment},
                   {"Ec2InstanceMetadata", s3_source_find_imds},
                   {"EcsContainer", s3_source_find_container}};
+    /* Exactly one of the two, as AWS demands: which would win differs between its tools. */
     const char *source = s3_profiles_get(walk->profiles, profile, "source_profile");
     const char *named = s3_profiles_get(walk->profiles, profile, "credential_source");
     if ((source == NULL) == (named == NULL))
@@ -88,6 +89,7 @@ static int enter(struct walk *walk, const char *profile, struct err *err)
     if (walk->depth == DEPTH_MAX)
         return err_set(err, ERR_CONFIG, "more than %d profiles on top of each other",
                        DEPTH_MAX);
+    /* Also one that turns out to be unsupported: the error names it. */
     walk->visited[walk->depth++] = profile;
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
         if (s3_profiles_get(walk->profiles, profile, unsupported[i]) == NULL)

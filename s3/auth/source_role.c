@@ -70,6 +70,7 @@ static int find_sts(struct call *call, struct err *err)
     if (!s3_region_is_valid(call->region))
         return err_set(err, ERR_CONFIG, "\"%.80s\" is not a region", call->region);
 
+    /* A service of one's own, or Amazon's. */
     if (s3_ambient_endpoint(profile, "STS", &url, err) < 0)
         return -1;
     bool amazon = url == NULL;
@@ -170,6 +171,7 @@ static int ask(struct call *call, struct s3_fetched *answer, struct err *err)
     if (signs && add_signature(call, err) < 0)
         return -1;
 
+    /* Longer than for metadata: STS may have to ask an identity provider. */
     char *url = s3_uri_text(&call->uri, NULL);
     const struct s3_fetch fetch = {.method = "POST",
                                    .url = url,
@@ -253,6 +255,7 @@ static int read_answer(const struct call *call, const struct s3_fetched *answer,
 
 /* ---- the source ---- */
 
+/* One call, from its address to its answer; where it fails half-way the rest is still empty. */
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err)
 {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "s3/auth/profiles.h"
 
+/* The only thing that can change about them is that their time comes. */
 static int fetch(void *state, const struct s3_source_env *env, struct s3_credentials *out,
                  struct err *err)
 {

@@ -363,6 +363,7 @@ static const struct kind *objects_of(const struct s3_client *client)
     return s3_client_provider(client)->list_version == 1 ? &objects_v1 : &objects_v2;
 }
 
+/* Version 2, unless the row or the configuration knows better. */
 int s3_list(struct s3_client *client, const char *prefix, s3_each each, void *context,
             struct err *err)
 {

@@ -114,7 +114,8 @@ static void *hash_parts(void *argument)
         pthread_mutex_lock(&upload->lock);
         bool failed = upload->failed;
         pthread_mutex_unlock(&upload->lock);
-        /* A failed upload holds no buffers: other stores of the same stream need them. */
+        /* A failed upload holds no buffers: other stores of the same stream need them, and the
+         * dump would wait for this one. */
         if (!failed) {
             send_part(upload, part);
             continue;

@@ -43,6 +43,7 @@ static int add_upload(void *context, const struct s3_unfinished *upload, struct 
     return 0;
 }
 
+/* Between rounds, too: each lists anew. */
 static void release(struct found *found)
 {
     strlist_release(&found->keys);
@@ -101,6 +102,7 @@ static int remove_one(struct s3_client *client, const char *key, const char *ver
         return -1;
     if (deletion.result == S3_REMOVED)
         return 0;
+    /* The latest date of all is when the rest can be removed. */
     rest->locked += deletion.result == S3_LOCKED;
     rest->refused += deletion.result == S3_REFUSED;
     if (deletion.locked_until > rest->locked_until)

@@ -152,6 +152,7 @@ bool s3_probe_uses(const struct s3_probing *probing, enum s3_probe_trait trait)
 static int misfit(const struct s3_probing *probing, const struct s3_provider *row)
 {
     int sum = 0;
+    /* What was not found out, for want of rights or time, speaks for and against nobody. */
     for (int i = 0; i < S3_TRAITS; i++)
         if (relies_on(row, (enum s3_probe_trait)i, probing->versioned) &&
             probing->traits[i] == S3_LACKS)
@@ -212,6 +213,7 @@ void s3_probe_report_row(struct s3_probing *probing)
                         "%s", row->name);
         return;
     }
+    /* What it counts on in vain, and which row would not. */
     text_init(&missing, 240);
     add_misfits(probing, &missing);
     struct s3_finding *finding = s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_WARNING,

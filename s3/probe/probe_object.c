@@ -102,6 +102,7 @@ static bool try_get(struct s3_probing *probing, const struct small *small)
     if (result == 0 && object.retain_until > s3_client_time(client))
         s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
                      "objects are locked although no default retention was seen");
+    /* The first thing that was wrong; what came after it was not asked. */
     s3_object_release(&object);
     text_release(&text);
     s3_probe_conclude(probing, S3_PROBE_GET, &err, "the same bytes and metadata");
@@ -259,6 +260,7 @@ static int upload(struct s3_probing *probing, struct large *large, struct err *e
     return result;
 }
 
+/* Complete says 200; whether the object is right is looked at apart. */
 static bool is_made(const struct large *large)
 {
     return large->status >= 200 && large->status < 300;
@@ -319,6 +321,7 @@ static bool try_multipart(struct s3_probing *probing, struct large *large)
     bool absent = false, even = false;
     uint64_t size = 0;
     struct err err = {0};
+    /* Where uneven sizes are refused or not used, equal ones must do. */
     if (!try_uneven(probing, large, &even) && !(even && try_even(probing, large)))
         return false;
     /* Services have been seen to drop a part without a word. */

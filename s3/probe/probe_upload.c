@@ -162,6 +162,7 @@ static int find_upload(void *context, const struct s3_unfinished *upload, struct
  * not at all. */
 static void try_listing(struct s3_probing *probing, const struct s3_probe_part *part)
 {
+    /* By the scratch folder, then by the key itself. */
     struct search all = {.id = part->id}, exact = {.id = part->id};
     struct err err = {0};
     struct s3_finding *finding;
@@ -230,6 +231,7 @@ static void try_checksum(struct s3_probing *probing)
         free(key);
         return;
     }
+    /* Refused as it should be, by whichever code. */
     part.key = key;
     part.id = begun->id;
     if (s3_probe_part(probing, &part, &request, &err) < 0) {

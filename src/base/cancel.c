@@ -37,6 +37,7 @@ static pthread_mutex_t tree_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t root_once = PTHREAD_ONCE_INIT;
 static struct cancel root = {.fd = -1};
 
+/* On first use and not at start: programs of tests have no main of ours. */
 static void make_root(void)
 {
     root.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -48,6 +49,7 @@ struct cancel *cancel_root(void)
     return &root;
 }
 
+/* NULL is the root everywhere, so that code that runs outside of any run can be cancelled, too. */
 static const struct cancel *node_of(const struct cancel *cancel)
 {
     return cancel != NULL ? cancel : cancel_root();
@@ -69,6 +71,7 @@ static bool trip_all(struct cancel *cancel, enum cancel_reason reason)
     enum cancel_reason none = CANCEL_NONE;
     if (!atomic_compare_exchange_strong(&cancel->reason, &none, reason))
         return false;
+    /* Downwards only: what ends a run does not end its parent. */
     arm(cancel, 0);
     for (struct cancel *child = cancel->first_child; child != NULL;
          child = child->next_sibling)
@@ -120,6 +123,7 @@ void cancel_free(struct cancel *cancel)
 {
     if (cancel == NULL)
         return;
+    /* Children first: theirs would be a parent that is gone. */
     assert(cancel != &root && cancel->first_child == NULL);
     pthread_mutex_lock(&tree_lock);
     struct cancel **link = &cancel->parent->first_child;
@@ -173,6 +177,7 @@ int cancel_check(const struct cancel *cancel, struct err *err)
 
 bool cancel_sleep_ms(const struct cancel *cancel, int64_t milliseconds)
 {
+    /* A poll may end early for a signal of others; the clock decides, not the count. */
     int64_t end = clock_monotonic_ms() + milliseconds;
     struct pollfd fd = {.fd = cancel_fd(cancel), .events = POLLIN};
     for (;;) {

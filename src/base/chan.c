@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 
+/* Bounded from the beginning: a queue that grew would hide that its consumer is too slow. */
 void chan_init(struct chan *chan, size_t capacity)
 {
     pthread_mutex_init(&chan->lock, NULL);
@@ -51,6 +52,7 @@ void *chan_pop(struct chan *chan)
     return item;
 }
 
+/* From either side, also twice: whoever waits, waits no longer. */
 void chan_close(struct chan *chan)
 {
     pthread_mutex_lock(&chan->lock);

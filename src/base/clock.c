@@ -11,6 +11,7 @@
 
 #define DAY 86400
 
+/* Milliseconds in 64 bits reach further than any date we can write. */
 static int64_t read_ms(clockid_t which)
 {
     struct timespec now;
@@ -72,6 +73,7 @@ static struct civil to_civil(int64_t seconds)
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t month = (5 * doy + 2) / 153;
+    /* March is month 0 here: from October on in this counting it is the next year. */
     struct civil civil = {
         .year = (int)(yoe + era * 400 + (month >= 10 ? 1 : 0)),
         .month = (int)(month < 10 ? month + 3 : month - 9),
@@ -223,6 +225,7 @@ static bool parse_date(const char **text, struct civil *date)
            date->day <= days[date->month - 1] + (leap && date->month == 2 ? 1 : 0);
 }
 
+/* What programs write, RFC 3339 and nothing else; what people type is clock_read's. */
 int clock_parse(const char *text, int64_t *seconds, struct err *err)
 {
     struct civil date = {0};

@@ -1,7 +1,7 @@
 /*
- * OpenSSL behind four functions, and the one checksum of S3 that it does not have. A failure of it in the middle of a hash cannot be told to
- * anybody who could go on: a backup with a wrong hash is worse than none, so the process
- * ends.
+ * OpenSSL behind four functions, and the one checksum of S3 that it does not have. A failure of
+ * OpenSSL in the middle of a hash cannot be told to anybody who could go on: a backup with a wrong
+ * hash is worse than none, so the process ends.
  */
 #include "base/digest.h"
 
@@ -13,6 +13,7 @@
 #include <openssl/hmac.h>
 #include <pthread.h>
 
+/* No look-up by name: these two are what S3 and our own files are made of. */
 static const EVP_MD *algorithm(enum digest_kind kind)
 {
     return kind == DIGEST_MD5 ? EVP_md5() : EVP_sha256();
@@ -50,6 +51,7 @@ void digest_add(struct digest *digest, const void *data, size_t size)
     must(EVP_DigestUpdate(digest->state, data, size));
 }
 
+/* Once: what came after would not be in it. */
 void digest_finish(struct digest *digest, unsigned char *out)
 {
     must(EVP_DigestFinal_ex(digest->state, out, NULL));
@@ -74,9 +76,12 @@ void digest_md5(const void *data, size_t size, unsigned char out[MD5_SIZE])
 
 void digests_add(struct digests *digests, unsigned wanted, const void *data, size_t size)
 {
+    /* What is known already is not computed again: parts go to several stores. NULL is the address
+     * of nothing, which OpenSSL need not take. */
     unsigned missing = wanted & ~digests->known;
     if (size == 0)
         data = "";
+    /* Where FIPS forbids MD5 it stays unknown, and whoever wanted it does without. */
     if ((missing & DIGESTS_MD5) != 0 && !digest_available(DIGEST_MD5))
         missing &= ~(unsigned)DIGESTS_MD5;
     if ((missing & DIGESTS_SHA256) != 0)
@@ -91,6 +96,7 @@ void digests_add(struct digests *digests, unsigned wanted, const void *data, siz
 void digest_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
                         unsigned char out[SHA256_SIZE])
 {
+    /* OpenSSL takes it as an int. */
     assert(key_size <= INT32_MAX);
     must(HMAC(EVP_sha256(), key, (int)key_size, data, size, out, NULL) != NULL);
 }
@@ -156,6 +162,8 @@ int digest_from_base64(const char *text, unsigned char *out, size_t size)
 
 /* ---- CRC-64/NVME ---- */
 
+/* The polynomial AD93D23594C93659 with its bits in reverse (NVM Express NVM Command Set 1.0,
+ * "64b CRC"), as bytes are taken lowest bit first. */
 #define REFLECTED 0x9A6C9329AC4BC9B5U
 #define SLICES 8
 
@@ -195,6 +203,7 @@ uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
         for (unsigned i = 0; i < SLICES; i++)
             value ^= crc.table[SLICES - 1 - i][mixed >> (8 * i) & 255];
     }
+    /* The rest, a byte at a time. */
     for (; size > 0; size--, p++)
         value = (value >> 8) ^ crc.table[0][(value ^ *p) & 255];
     return ~value;

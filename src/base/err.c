@@ -77,6 +77,7 @@ static void format_into(char *out, size_t size, const char *format, va_list argu
 static void format_into(char *out, size_t size, const char *format, va_list arguments)
 {
     int length = vsnprintf(out, size, format, arguments);
+    /* A bad multibyte sequence in %ls would be -1; what was cut ends at a whole character. */
     if (length < 0)
         out[0] = '\0';
     else if ((size_t)length >= size)
@@ -138,6 +139,7 @@ int err_errno(struct err *err, enum err_kind kind, const char *format, ...)
     /* Wherever it is met: the words alone read as if a file were wrong. */
     if (number == EMFILE)
         err_hint(err, "raise the limit of open files of a process (ulimit -n)");
+    /* Callers may want to look at it once more. */
     errno = number;
     return -1;
 }
@@ -155,6 +157,7 @@ int err_context(struct err *err, const char *format, ...)
     }
     if (strlen(hint) > ROOM / 2)
         hint[utf8_cut(hint, ROOM / 2)] = '\0';
+    /* What was the sentence becomes its end; copied, as it is written over. */
     memcpy(body, err->text, strlen(err->text) + 1);
     va_list arguments;
     va_start(arguments, format);
@@ -164,6 +167,7 @@ int err_context(struct err *err, const char *format, ...)
     /* What the text begins with already - the noun was known further down, too - is said once. */
     if (strncmp(body, head, strlen(head)) == 0)
         head[0] = '\0';
+    /* The hint has its room already, so names and reasons share what is left. */
     join(err->text, ROOM - strlen(hint), head, body);
     memcpy(err->text + strlen(err->text), hint, strlen(hint) + 1);
     return -1;
@@ -180,6 +184,7 @@ int err_hint(struct err *err, const char *format, ...)
     va_start(arguments, format);
     format_into(hint + HINT_MARK_LENGTH, sizeof hint - HINT_MARK_LENGTH, format, arguments);
     va_end(arguments);
+    /* A sentence that fills the room gives way: what to do is worth more than its end. */
     memcpy(body, err->text, strlen(err->text) + 1);
     join(err->text, ROOM, body, hint);
     return -1;

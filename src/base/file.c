@@ -69,6 +69,7 @@ int file_sync_folder_of(const char *path, struct err *err)
     return result;
 }
 
+/* For us alone: what is made on the way to a store or a catalog is nobody else's business. */
 static int make_one(const char *path, struct err *err)
 {
     struct stat status;
@@ -110,6 +111,7 @@ int file_make_folders_of(const char *path, struct err *err)
     return result;
 }
 
+/* Pipes and full disks take what they can; only the whole is done. */
 int file_write_all(int fd, const void *data, size_t size)
 {
     const char *p = data;
@@ -135,6 +137,7 @@ ssize_t file_read_all(int fd, void *data, size_t size)
             continue;
         if (received < 0)
             return -1;
+        /* Shorter than asked for is an answer: the caller compares. */
         if (received == 0)
             break;
         done += (size_t)received;
@@ -149,6 +152,7 @@ bool file_exists(const char *path)
     return stat(path, &status) == 0;
 }
 
+/* As dirname(3), which may write into its argument. */
 char *file_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');

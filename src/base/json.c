@@ -97,18 +97,22 @@ static const json_t *find(struct json_reader *reader, const char *key, bool opti
     return NULL;
 }
 
-/* From here on each asks find, then looks at the kind. A null where one is allowed is absent:
- * writers differ in that, and it never means anything else. */
-char *json_read_string(struct json_reader *reader, const char *key, bool optional)
+/* The same of one type. A null where one is allowed is absent: writers differ in that, and it
+ * never means anything else. */
+static const json_t *find_typed(struct json_reader *reader, const char *key, bool optional,
+                                json_type type, const char *problem)
 {
     const json_t *value = find(reader, key, optional);
-    if (value == NULL)
-        return NULL;
-    if (!json_is_string(value)) {
-        fail(reader, key, "is not a string");
-        return NULL;
-    }
-    return memory_strdup(json_string_value(value));
+    if (value == NULL || json_typeof(value) == type)
+        return value;
+    fail(reader, key, problem);
+    return NULL;
+}
+
+char *json_read_string(struct json_reader *reader, const char *key, bool optional)
+{
+    return memory_strdup(json_string_value(
+        find_typed(reader, key, optional, JSON_STRING, "is not a string")));
 }
 
 /* A string, or the bytes of {"hex": "..."}, heap; NULL when it is anything else or holds a NUL,
@@ -141,6 +145,7 @@ char *json_read_bytes(struct json_reader *reader, const char *key, bool optional
     return bytes;
 }
 
+/* Of names, so each may be bytes; the first that is neither ends it. */
 void json_read_list(struct json_reader *reader, const char *key, bool optional,
                     struct strlist *out)
 {
@@ -158,14 +163,11 @@ void json_read_list(struct json_reader *reader, const char *key, bool optional,
 int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, int64_t max,
                       bool optional)
 {
-    const json_t *value = find(reader, key, optional);
+    /* 1.0 is not a whole number to jansson, and none that we have written. */
+    const json_t *value =
+        find_typed(reader, key, optional, JSON_INTEGER, "is not a whole number");
     if (value == NULL)
         return 0;
-    /* 1.0 is not a whole number to jansson, and none that we have written. */
-    if (!json_is_integer(value)) {
-        fail(reader, key, "is not a whole number");
-        return 0;
-    }
     /* jansson has refused what does not fit in 64 bits. */
     int64_t number = json_integer_value(value);
     if (number < min || number > max) {
@@ -201,22 +203,12 @@ int64_t json_read_time(struct json_reader *reader, const char *key, bool optiona
 
 const json_t *json_read_array(struct json_reader *reader, const char *key, bool optional)
 {
-    const json_t *value = find(reader, key, optional);
-    if (value != NULL && !json_is_array(value)) {
-        fail(reader, key, "is not an array");
-        return NULL;
-    }
-    return value;
+    return find_typed(reader, key, optional, JSON_ARRAY, "is not an array");
 }
 
 const json_t *json_read_object(struct json_reader *reader, const char *key, bool optional)
 {
-    const json_t *value = find(reader, key, optional);
-    if (value != NULL && !json_is_object(value)) {
-        fail(reader, key, "is not an object");
-        return NULL;
-    }
-    return value;
+    return find_typed(reader, key, optional, JSON_OBJECT, "is not an object");
 }
 
 int json_reader_finish(struct json_reader *reader, bool lenient)

@@ -46,6 +46,7 @@ static struct {
     struct text kept;
 } state = {.level = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Once, from main: readers take no lock for what never changes again. */
 void log_setup(enum log_level level, enum log_format format)
 {
     state.level = level;
@@ -157,6 +158,7 @@ static json_t *utf8_string(const char *string, size_t length)
     return value;
 }
 
+/* One object a line; the kind of an error is a field, so that nobody has to parse sentences. */
 static void write_json(enum log_level level, const char *kind, const char *message)
 {
     /* An error brings its hint behind a mark; here each is a field of its own. */
@@ -286,6 +288,7 @@ void log_live(const char *line)
     bool was = state.live != NULL;
     free(state.live);
     state.live = clean.length > 0 ? memory_strdup(clean.data) : NULL;
+    /* The old one goes and the new one comes in one write: no flicker. */
     text_clear(&clean);
     if (was || state.live != NULL)
         text_add(&clean, ERASE_LINE);
@@ -296,6 +299,7 @@ void log_live(const char *line)
     text_release(&clean);
 }
 
+/* For lines that are made already, JSON of others among them. */
 void log_raw(const char *line)
 {
     struct text out;

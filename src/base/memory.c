@@ -20,6 +20,7 @@ static void *checked(void *memory)
     _exit(1);
 }
 
+/* A byte at least: malloc(0) may give NULL, which is not want of memory. */
 void *memory_alloc(size_t size)
 {
     return checked(malloc(size > 0 ? size : 1));
@@ -30,6 +31,7 @@ void *memory_zalloc(size_t size)
     return checked(calloc(1, size > 0 ? size : 1));
 }
 
+/* calloc multiplies safely. */
 void *memory_array(size_t count, size_t size)
 {
     return checked(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
@@ -129,6 +131,7 @@ void secret_set(struct secret *secret, const char *text)
     secret->text = copy;
 }
 
+/* Wiped before it goes back: freed memory is given to others as it is. */
 void secret_release(struct secret *secret)
 {
     if (secret->text != NULL)

@@ -40,6 +40,7 @@ static int read_stat(int64_t pid, char *state, int64_t *start)
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
     if (read_line(path, line, sizeof line) < 0)
         return -1;
+    /* proc(5): "(%s)", and whatever a program calls itself is in between. */
     char *p = strrchr(line, ')');
     if (p == NULL || p[1] != ' ' || p[2] == '\0')
         return -1;
@@ -100,6 +101,7 @@ static bool take_field(const char **text, char *out, size_t size)
     return true;
 }
 
+/* The same as a number; what is out of range was not written by us. */
 static bool take_number(const char **text, int64_t min, int64_t *out)
 {
     char field[24];
@@ -127,6 +129,7 @@ static enum owner_state process_state(const struct owner *owner)
 {
     char state = 0;
     int64_t start = 0;
+    /* No process has such a number (proc(5): pid_max is 2^22 at most). */
     if (owner->pid > INT32_MAX)
         return OWNER_DEAD;
     if (read_stat(owner->pid, &state, &start) < 0) {
@@ -144,6 +147,7 @@ enum owner_state owner_state(const struct owner *owner)
 {
     struct owner self;
     struct err ignored = {0};
+    /* Without knowing where we are nothing can be said of others. */
     if (owner_self(&self, &ignored) < 0)
         return OWNER_UNKNOWN;
     /* Another boot of this host: whatever ran then has ended. Another host: who knows. */

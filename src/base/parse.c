@@ -40,6 +40,7 @@ int parse_int(const char *text, int64_t min, int64_t max, int64_t *out, struct e
     uint64_t value = 0;
     if (negative)
         p++;
+    /* "5 " and "5x" are no numbers either. */
     bool whole = take_number(&p, INT64_MAX, &value) && *p == '\0';
     int64_t number = negative ? -(int64_t)value : (int64_t)value;
     if (!whole || number < min || number > max)
@@ -79,6 +80,7 @@ int parse_size(const char *text, uint64_t *out, struct err *err)
     return err_set(err, ERR_USAGE, "\"%s\" is not a size such as 512MiB or 10GB", text);
 }
 
+/* All the words that people use for it; anything else is a mistake and not "false". */
 int parse_bool(const char *text, bool *out, struct err *err)
 {
     static const struct word {
@@ -94,6 +96,7 @@ int parse_bool(const char *text, bool *out, struct err *err)
     return err_set(err, ERR_USAGE, "\"%s\" is neither true nor false", text);
 }
 
+/* One unit of a duration: months and seconds are kept apart, as a month has no fixed length. */
 struct step {
     const char *name;
     int64_t months;

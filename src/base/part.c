@@ -33,6 +33,7 @@ struct part_pool *part_pool_new(size_t count, size_t size, const struct cancel *
                 size);
         return NULL;
     }
+    /* No buffer yet: how many are really needed shows. */
     struct part_pool *pool = memory_zalloc(sizeof *pool);
     pool->count = count;
     pool->size = size;
@@ -141,6 +142,7 @@ void part_pool_free(struct part_pool *pool)
         return;
     for (struct part *part = pop_idle(pool); part != NULL; part = pop_idle(pool))
         drop(pool, part);
+    /* One that is still out would come back to a pool that is gone. */
     assert(pool->existing == 0);
     pthread_cond_destroy(&pool->idle_came);
     pthread_mutex_destroy(&pool->lock);
@@ -164,6 +166,8 @@ static void go_idle(struct part_pool *pool, struct part *part)
     /* Whoever still reads it after its last release sends rubbish that a test sees. */
     memset(part->data, 0xDB, part->capacity);
 #endif
+    /* Of another size, or one too many since part_pool_resize: this one was the last of its
+     * kind. */
     if (part->capacity != pool->size || pool->existing > pool->count) {
         drop(pool, part);
     } else {

@@ -97,6 +97,7 @@ char *text_take(struct text *text)
     return taken;
 }
 
+/* Once, at the end of what was built. */
 int text_check(const struct text *text, const char *what, struct err *err)
 {
     if (!text->overflowed)
@@ -130,6 +131,7 @@ static size_t utf8_sequence(const char *data, size_t size)
     return length;
 }
 
+/* C0, DEL and C1, any of which may move a cursor or begin an escape sequence. */
 static bool is_control(const char *data, size_t length)
 {
     const unsigned char *p = (const unsigned char *)data;
@@ -187,6 +189,7 @@ static bool is_unreserved(char c)
 
 void text_add_percent(struct text *text, const char *data, size_t size, bool keep_slash)
 {
+    /* Upper case digits, as SigV4 and RFC 3986 (2.1) want them. */
     for (size_t i = 0; i < size; i++) {
         if (is_unreserved(data[i]) || (keep_slash && data[i] == '/'))
             text_add_char(text, data[i]);
@@ -260,7 +263,7 @@ void text_add_quoted(struct text *text, const char *string)
     text_add_char(text, '\'');
 }
 
-/* ---- comparing ---- */
+/* ---- comparing, byte by byte and in no locale ---- */
 
 bool text_equal(const char *a, const char *b)
 {
@@ -346,6 +349,7 @@ static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NEAREST_WORD];
     size_t length = strlen(b);
+    /* From nothing to the first j characters of b: j additions. */
     for (size_t j = 0; j <= length; j++)
         row[j] = j;
     for (size_t i = 0; a[i] != '\0'; i++) {
@@ -372,6 +376,7 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
     for (size_t i = 0; i < count; i++) {
         if (strlen(names[i]) >= NEAREST_WORD)
             continue;
+        /* The first of several that are as near: tables stand in an order of meaning. */
         size_t distance = edit_distance(word, names[i]);
         if (distance < limit) {
             limit = distance;

@@ -24,6 +24,7 @@ void thread_cond_init(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+/* False when the time came; a true may also be for nothing: the caller looks anew. */
 bool thread_cond_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock,
                             int64_t until_ms)
 {

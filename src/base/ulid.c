@@ -19,6 +19,7 @@ static struct {
     unsigned char random[RANDOM_BYTES];
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER, .time_ms = -1};
 
+/* From the kernel alone: ids, tokens and marks must not meet those of another machine. */
 void ulid_random(unsigned char *out, size_t size)
 {
     while (size > 0) {
@@ -47,6 +48,7 @@ void ulid_new(char out[ULID_SIZE], int64_t now_ms)
         ulid_random(last.random, RANDOM_BYTES);
         last.random[0] &= 0x7F;
     } else {
+        /* One more, with carry; should all 79 bits ever be used up, the next millisecond. */
         size_t i = RANDOM_BYTES;
         while (i > 0 && ++last.random[i - 1] == 0)
             i--;

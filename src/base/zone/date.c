@@ -30,6 +30,7 @@ static int64_t month_begin(int64_t year, int month)
     return date_day(date);
 }
 
+/* By the difference of two days, so that leap years have one place: base/clock. */
 int date_month_length(int64_t year, int month)
 {
     int64_t next = month == 12 ? month_begin(year + 1, 1) : month_begin(year, month + 1);

@@ -157,6 +157,7 @@ struct zone *zone_parse(const char *name, const void *data, size_t size, struct 
 {
     struct zone *zone = memory_zalloc(sizeof(*zone));
     zone->name = memory_strdup(name);
+    /* What was read before the mistake is freed with it. */
     struct cursor cursor = {data, size};
     if (read_zone(cursor, zone))
         return zone;
@@ -195,11 +196,8 @@ static bool is_plain_name(const char *name)
 static bool is_foreign(const char *name)
 {
     static const char *const files[] = {"localtime", "posixrules"};
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (strcmp(name, files[i]) == 0)
-            return true;
-    }
-    return text_starts_with(name, "posix/") || text_starts_with(name, "right/");
+    return text_is_any(name, files, sizeof(files) / sizeof(files[0])) ||
+           text_starts_with(name, "posix/") || text_starts_with(name, "right/");
 }
 
 struct zone *zone_load(const char *name, struct err *err)
@@ -211,6 +209,7 @@ struct zone *zone_load(const char *name, struct err *err)
         zone->name = memory_strdup(name);
         return zone;
     }
+    /* From the database, whose names are the only ones that mean the same on every machine. */
     if (is_plain_name(name) && !is_foreign(name)) {
         struct text path;
         text_init(&path, sizeof(zone_folder) + ZONE_NAME_MAX);
@@ -248,6 +247,7 @@ static size_t transitions_until(const struct zone *zone, int64_t time)
 
 struct zone_span zone_span(const struct zone *zone, int64_t time)
 {
+    /* Beyond, years would not fit; whatever holds at the limit holds there, too. */
     time = time > ZONE_TIME_LIMIT    ? ZONE_TIME_LIMIT
            : time < -ZONE_TIME_LIMIT ? -ZONE_TIME_LIMIT
                                      : time;
@@ -275,6 +275,7 @@ struct zone_reading zone_read_local(const struct zone *zone, int64_t local)
     struct zone_reading reading = {.change = local, .gap = local};
     struct zone_span span = zone_span(zone, local - NEAR);
     for (;;) {
+        /* This span shows the local time if the moment lies in it: twice when clocks go back. */
         int64_t time = local - span.offset;
         if (time >= span.from && time < span.until) {
             if (reading.count++ == 0)

@@ -59,6 +59,7 @@ static bool read_number(const char **at, int min, int max, int *out)
 /* [+-]hh[:mm[:ss]] */
 static bool read_time(const char **at, int max_hours, int32_t *seconds)
 {
+    /* The sign is of the whole, also of "-0:30". */
     bool negative = skip_char(at, '-');
     if (!negative)
         skip_char(at, '+');
@@ -92,6 +93,7 @@ static bool read_day(const char **at, struct zone_change *change)
     return read_number(at, 0, 365, &change->day);
 }
 
+/* ",M3.2.0/2": a day of the year, and the time of that day. */
 static bool read_change(const char **at, struct zone_change *change)
 {
     if (!skip_char(at, ',') || !read_day(at, change))
