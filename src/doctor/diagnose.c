@@ -25,6 +25,7 @@ static bool is_wanted(const struct diagnose *d, const char *name)
 static void check_settings(struct diagnose *d)
 {
     const struct settings *settings = d->spec->settings;
+    /* Counted, so that a file that was read instead of another shows at once. */
     const char *file = settings->config_file;
     if (d->spec->adhoc) /* the command line is the configuration */
         return;

@@ -39,6 +39,7 @@ bool diagnose_can_make(const char *path)
 
 void diagnose_space(struct diagnose *d, const char *path, uint64_t needed)
 {
+    /* What is asked here is asked of catalog and folders alike. */
     struct statvfs space;
     char free_text[32], needed_text[32];
     if (statvfs(path, &space) < 0) {

@@ -43,6 +43,7 @@ const char *diagnose_verdict_name(enum diagnose_verdict verdict)
 
 void diagnose_emit(struct diagnose *d, struct diagnose_finding *finding)
 {
+    /* Under the heading that stands now. */
     finding->group = d->group;
     finding->name = d->name;
     /* "" is nothing as well. */
@@ -61,6 +62,7 @@ void diagnose_report(struct diagnose *d, enum diagnose_what what,
                      enum diagnose_verdict verdict, const char *advice, const char *format,
                      ...)
 {
+    /* Cut, not refused: a finding that is too long still says most. */
     char found[FOUND_MAX];
     va_list list;
     va_start(list, format);

@@ -18,6 +18,8 @@ static void check_service(struct diagnose *d, struct s3_client *client)
                                                      [S3_PROBE_WARNING] = DIAGNOSE_WARNING,
                                                      [S3_PROBE_FAILED] = DIAGNOSE_FAILED,
                                                      [S3_PROBE_SKIPPED] = DIAGNOSE_SKIPPED};
+    /* All checks; what a service is known not to do stands in its row, and is no finding.
+     * */
     struct s3_probe_spec spec = {0};
     struct s3_probe probe;
     struct err err = {0};
@@ -45,6 +47,7 @@ static void check_service(struct diagnose *d, struct s3_client *client)
 static void check_upload(struct diagnose *d, const struct catalog_copy *copy,
                          unsigned hours)
 {
+    /* Ours by the row; its age by our clock, which made the row. */
     char age[32];
     int64_t open_s = clock_now() - copy->created;
     /* Of a dead process: sweep has work. Near the service's limit: it would take the parts

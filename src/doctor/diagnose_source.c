@@ -29,6 +29,7 @@ struct asked {
 /* Of a source whose jobs only want definitions nobody needs the right to read rows. */
 static bool wants_data(const struct settings *settings, const char *source)
 {
+    /* A source without a job is there for a reason, so all of it is looked at. */
     bool any = false;
     for (size_t i = 0; i < settings->job_count; i++) {
         const struct job_settings *job = &settings->jobs[i];
@@ -48,6 +49,7 @@ static int find_databases(struct asked *asked, struct server *server, struct err
     const struct source_settings *source = asked->source;
     /* Nothing named: the one of the connection. */
     if (source->databases.count == 0) {
+        /* As the server calls it: the connection string may leave it out. */
         strlist_add(&asked->databases, server_database(server));
         return 0;
     }
@@ -150,6 +152,7 @@ static int drain(int fd, const struct cancel *cancel, uint64_t *bytes, struct er
     char buffer[65536];
     ssize_t size = 1;
     while (size != 0) {
+        /* A server that hangs must not hold doctor for ever. */
         if (cancel_check(cancel, err) < 0)
             return -1;
         size = read(fd, buffer, sizeof buffer);
@@ -190,6 +193,7 @@ static void check_globals(struct asked *asked)
 static int prepare(struct asked *asked, const char *name, struct err *err)
 {
     const struct settings *settings = asked->d->spec->settings;
+    /* Looked up now and wiped at once; errors of it are those that a backup would meet. */
     struct secret password = {0};
     asked->source = settings_require_source(settings, name, err);
     if (asked->source == NULL || resolve_source(asked->source, &password, err) < 0)

@@ -24,6 +24,7 @@ static int find_row(struct diagnose *d, struct catalog_store *row, bool *known,
     *known = false;
     if (d->catalog == NULL)
         return 0;
+    /* By name, as the configuration has it; report_unknown looks for the mark. */
     if (catalog_store_find(d->catalog, d->name, row, &absent, err) < 0)
         return -1;
     *known = !absent && row->uuid[0] != '\0';
@@ -132,6 +133,7 @@ static int try_object(struct store *store, const char *key, struct err *err)
 
 static void check_writing(struct diagnose *d, struct store *store)
 {
+    /* Two errors: what went wrong first is told, and cleaning up must not hide it. */
     struct err err = {0}, left = {0};
     struct store_removed removed = {0};
     char id[ULID_SIZE];
@@ -201,12 +203,15 @@ static void check_store(struct diagnose *d, struct store *store,
 {
     struct err err = {0};
     bool dir = from->type == STORE_DIR;
+    /* Not longer than the configuration itself would wait. */
     int64_t patience_ms = REPOSITORY_TIMEOUT_MS;
     if (!dir && from->retry_time_s * 1000 < patience_ms)
         patience_ms = from->retry_time_s * 1000;
     /* A store that is away should not hold the others up for as long as a backup would wait. */
     store_set_retry_time(store, patience_ms);
     if (store_check(store, false, patience_ms, &err) < 0) {
+        /* A folder that is missing has reasons of its own; anything else is told in the
+         * store's words. */
         if (dir && !file_exists(from->path) && err.kind != ERR_TRANSIENT)
             check_absent(d, from->path, known);
         else

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "catalog/copies.h"
 
+/* Both sides of one store, read once. */
 struct comparing {
     struct catalog *catalog;
     struct repository *repository;
@@ -20,6 +21,7 @@ struct comparing {
 
 const char *check_kind_name(enum check_kind kind)
 {
+    /* A contract with scripts, as all words of JSON. */
     static const char *const names[CHECK_KINDS] = {
         "no_manifest", "no_data", "no_index", "wrong_size",  "known_broken",
         "unknown",     "remains", "orphan",   "open_upload",
@@ -102,6 +104,7 @@ static void compare_good(struct comparing *c, const struct catalog_copy *row)
             memory_strdup("the chunk index is not there"));
 }
 
+/* From the catalog: what it promises and the store does not hold. */
 static void compare_rows(struct comparing *c)
 {
     for (size_t i = 0; i < c->rows.count; i++) {
@@ -125,6 +128,7 @@ static void compare_rows(struct comparing *c)
 static void add_object(struct comparing *c, enum check_kind kind,
                        const struct inventory_object *object, char *note)
 {
+    /* What is there is told with its size and date: somebody has to decide about it. */
     struct check_finding *finding = add(c, kind, object->id, object->key, note);
     finding->found = object->size;
     finding->time = object->modified;
@@ -192,6 +196,7 @@ static int compare_objects(struct comparing *c, struct err *err)
         if (compare_object(c, object, err) < 0)
             return -1;
     }
+    /* Other people's objects: counted, so that a wrong prefix shows, and never told. */
     c->result->others = c->there.others;
     return 0;
 }
@@ -229,6 +234,7 @@ static int compare_upload(void *context, const struct store_pending *pending,
     return 0;
 }
 
+/* All findings of one backup stand together. */
 static int by_id(const void *left, const void *right)
 {
     const struct check_finding *a = left;

@@ -17,6 +17,7 @@ static void see(struct import *import, int64_t time)
         import->newest = time;
 }
 
+/* One file that is damaged keeps nobody from the thousand others. */
 static void pass_over(struct import *import, const char *why)
 {
     import->damaged++;
@@ -54,6 +55,7 @@ static int add_copy(struct import *import, const struct metadata_item *item,
 {
     bool existed = false;
     const struct manifest *manifest = &item->manifest;
+    /* Keys are the manifest's, which was held against the id when it was read. */
     memcpy(copy->artifact, manifest->artifact.id, ULID_SIZE);
     copy->store_id = import->repository->id;
     copy->key = memory_strdup(manifest->facts.key);
@@ -62,6 +64,7 @@ static int add_copy(struct import *import, const struct metadata_item *item,
     /* Nobody here saw it become complete; the manifest is written last, so its date is
      * that. */
     copy->completed = item->want->modified;
+    /* One that was deleted here stays deleted: it existed. */
     if (catalog_copy_import(import->catalog, copy, &existed, err) < 0)
         return -1;
     import->copies += !existed;
@@ -131,6 +134,8 @@ static int take_one(struct import *import, struct metadata_item *item, struct er
 int import_take(void *context, struct metadata_item *items, size_t count, struct err *err)
 {
     struct import *import = context;
+    /* A batch at a time: a million rows in one transaction would keep every other process
+     * from writing. */
     if (catalog_begin(import->catalog, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {

@@ -15,6 +15,7 @@
 
 #define COMMAND "catalog rebuild"
 
+/* Two catalogs at once: from the old one only what the stores do not have is taken. */
 struct rebuilding {
     const struct settings *settings;
     const char *only;
@@ -192,6 +193,7 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
             done = without_mark(r, given, err);
         goto cleanup;
     }
+    /* In the list before it is read: a failure is told with what came before it. */
     memory_grow(&result->stores, &result->capacity, result->count + 1,
                 sizeof *result->stores);
     struct rebuild_store *store = &result->stores[result->count++];
@@ -203,6 +205,7 @@ static int read_store(struct rebuilding *r, const char *given, struct err *err)
         done = sync_store(r->session, repository, &store->result, err);
     result->artifacts += store->result.artifacts;
     result->damaged += store->result.damaged;
+    /* Over all stores: the clock's guard must know of the newest thing anywhere. */
     if (store->result.newest > r->newest)
         r->newest = store->result.newest;
 cleanup:
@@ -241,6 +244,7 @@ static int fill(struct rebuilding *r, struct err *err)
     /* Stores that answer and are empty look like those of a new installation; but the old
      * catalog knows better. */
     struct catalog_filter filter = {.statuses = 1u << CATALOG_COMPLETE};
+    /* Asked only where nothing was found: else the stores speak for themselves. */
     int64_t known = 0;
     if (r->result->artifacts == 0 && r->old != NULL &&
         catalog_artifacts_count(r->old, &filter, &known, err) < 0)
@@ -290,6 +294,7 @@ static int put_in_place(struct rebuilding *r, struct err *err)
     /* The file is overwritten through a connection of its own: see catalog_replace. */
     catalog_close(r->old);
     r->old = NULL;
+    /* By its time, so that a second rebuild does not overwrite what the first one kept. */
     char *kept = memory_format("%s.before-%s", r->settings->catalog,
                                clock_compact(time, clock_now()));
     int result = catalog_replace(r->settings->catalog, r->path, kept, &absent, err);

@@ -144,6 +144,8 @@ int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct
     struct catalog *catalog = session_catalog(spec->session);
     *report = (struct sweep_report){0};
     int result = open_stores(spec, report, err);
+    /* What each store came to is needed again for its orphans, after all others were
+     * settled. */
     size_t count = report->stores.count;
     struct sweep *sweeps = memory_array(count + 1, sizeof *sweeps);
 

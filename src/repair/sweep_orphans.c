@@ -21,6 +21,7 @@ struct candidate {
     int64_t modified;
 };
 
+/* Ids of manifests and candidates apart: the one speaks for the others. */
 struct listing {
     struct candidate *items;
     size_t count, capacity;
@@ -53,6 +54,7 @@ static int collect(void *context, const struct store_object *object, struct err 
     return 0;
 }
 
+/* Ids are text of one length: their order is that of time. */
 static int compare_ids(const void *left, const void *right)
 {
     return strcmp(left, right);
@@ -64,6 +66,7 @@ static int is_known(const struct sweep *sweep, const char *id, bool *known, stru
     struct catalog_copy copy = {0};
     int result = catalog_copy_find(session_catalog(sweep->spec->session), id,
                                    sweep->repository->id, &copy, err);
+    /* A failed one of which remains were noted speaks for them: recovery removes those. */
     *known = result == 0 && copy.id != 0 && copy.state != CATALOG_COPY_DELETED &&
              (copy.state != CATALOG_COPY_FAILED || copy.begun);
     catalog_copy_release(&copy);

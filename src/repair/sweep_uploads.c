@@ -11,6 +11,8 @@
 /* A state file's temp file is renamed within moments of its beginning. */
 enum { STATE_TEMP_S = 60 };
 
+/* Copied: what a listing hands out is gone when it ends, and nothing is aborted within one.
+ * */
 struct found {
     char *key, *handle;
     int64_t initiated;
@@ -39,6 +41,7 @@ static int collect(void *context, const struct store_pending *pending, struct er
 static int list_all(const struct sweep *sweep, struct found_list *list, struct err *err)
 {
     struct store *store = sweep->repository->store;
+    /* One listing for the whole store, where it answers that. */
     if (store_list_pending(store, "", collect, list, err) < 0)
         return -1;
     if (list->count > 0 || store_is_dir(store))
@@ -69,6 +72,7 @@ static int classify(const struct sweep *sweep, const struct found *found,
     struct catalog_copy copy = {0};
     enum keys_kind kind = keys_parse(found->key, id);
     *class = FOUND_LEAVE;
+    /* Whatever else is being uploaded there is another program's. */
     if (kind != KEYS_KIND_DATA && kind != KEYS_KIND_TEMP)
         return 0;
     if (catalog_copy_find(session_catalog(sweep->spec->session), id, sweep->repository->id,

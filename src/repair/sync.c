@@ -22,6 +22,7 @@
 /* Servers behind one address need not have the very same time. */
 enum { SLACK_S = 10, WORTH_TELLING = 1000 };
 
+/* One store on its way through the steps of sync_store. */
 struct syncing {
     struct session *session;
     struct catalog *catalog; /* of the session */
@@ -87,6 +88,7 @@ static int take_in(struct syncing *s, struct err *err)
         struct metadata_want want = {.modified = manifest->modified};
         const struct inventory_object *state =
             inventory_find(&s->there, manifest->id, KEYS_KIND_STATE);
+        /* A state file without its manifest is of a copy that is gone: not wanted. */
         memcpy(want.id, manifest->id, ULID_SIZE);
         want.manifest = catalog_copies_find(&s->rows, want.id) == NULL;
         want.state = state && (want.manifest || state->modified >= s->since - SLACK_S);
@@ -139,6 +141,7 @@ static int mark_missing(struct syncing *s, const struct catalog_copy *row, struc
     return 0;
 }
 
+/* Only whole copies can go missing; what failed or was deleted here promised nothing. */
 static int find_missing(struct syncing *s, struct err *err)
 {
     /* G10: an empty listing where copies are known decides nothing. */
@@ -218,6 +221,8 @@ static int check_failed(struct syncing *s, const struct catalog_copy *row, bool 
 static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
     bool good = false;
+    /* A missing one was whole once; a failed one may have become whole in the moment of a
+     * crash. */
     int result = row->state == CATALOG_COPY_MISSING ? check_missing(s, row, &good, err)
                                                     : check_failed(s, row, &good, err);
     if (result < 0 || !good)

@@ -11,6 +11,7 @@ static bool is_unused(const struct visit *visit, const char *name, const struct 
     bool absent = true;
     if (why->kind != ERR_NOT_FOUND || visit->only != NULL)
         return false;
+    /* Whether the catalog ever saw its mark: then it should be there. */
     bool seen = catalog_store_find(session_catalog(visit->session), name, &row, &absent,
                                    &ignored) == 0 &&
                 !absent && *row.uuid != '\0';
