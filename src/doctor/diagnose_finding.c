@@ -82,6 +82,7 @@ void diagnose_report_err(struct diagnose *d, enum diagnose_what what,
                          enum diagnose_verdict verdict, const struct err *err)
 {
     char text[sizeof err->text], subject[512];
+    /* A copy: the text is taken apart below, and the error is the caller's. */
     snprintf(text, sizeof text, "%s", err->text);
 
     /* The hint of an error is the advice of a finding. */

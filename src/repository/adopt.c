@@ -8,6 +8,8 @@
 #include "catalog/artifact_list.h"
 #include "catalog/copies.h"
 
+/* By name only: a URL has no row before it was written to, and then there is nothing to
+ * adopt. */
 static int find_row(struct adopt *adopt, struct catalog *catalog, const char *name,
                     struct err *err)
 {
@@ -21,6 +23,7 @@ static int find_row(struct adopt *adopt, struct catalog *catalog, const char *na
     }
     adopt->id = row.id;
     adopt->url = memory_strdup(row.url);
+    /* "" where the first backup never came: then any mark is new. */
     snprintf(adopt->expected, sizeof adopt->expected, "%s", row.uuid);
     catalog_store_release(&row);
     return 0;
@@ -33,6 +36,7 @@ static int find_mark(struct adopt *adopt, struct err *err)
         return -1;
     if (absent)
         adopt->found[0] = '\0';
+    /* Three answers, and only one of them asks for a person's word. */
     adopt->state = absent                                       ? ADOPT_UNMARKED
                    : strcmp(adopt->found, adopt->expected) == 0 ? ADOPT_SAME
                                                                 : ADOPT_OTHER;
@@ -42,6 +46,7 @@ static int find_mark(struct adopt *adopt, struct err *err)
 static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err *err)
 {
     struct catalog_artifact artifact = {0};
+    /* No copies: nothing is expected there. */
     if (adopt->newest[0] == '\0')
         return 0;
     int result = catalog_artifact_load(catalog, adopt->newest, 0, &artifact, err);
@@ -57,6 +62,7 @@ static int find_copies(struct adopt *adopt, struct catalog *catalog, struct err 
                                          .states = 1u << CATALOG_COPY_COMPLETE};
     int result = catalog_copies_list(catalog, &filter, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        /* Whole ones: what else the catalog knows there promises nothing. */
         adopt->copies++;
         adopt->bytes += copies.items[i].bytes;
         /* Ids begin with the time. */
@@ -80,6 +86,8 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
     out->store = repository_store(out->from, NULL, err);
     if (out->store == NULL)
         return -1;
+    /* As long as a backup would wait for it, and no longer: a person sits in front of it.
+     * */
     store_set_retry_time(out->store, REPOSITORY_TIMEOUT_MS);
     if (store_check(out->store, false, REPOSITORY_TIMEOUT_MS, err) < 0 ||
         find_mark(out, err) < 0)
@@ -130,6 +138,7 @@ int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
     if (adopt->state == ADOPT_UNMARKED &&
         repository_mark(adopt->store, adopt->from, adopt->found, err) < 0)
         return -1;
+    /* The catalog is the last to know: what it says must be true of the store already. */
     return catalog_store_adopt(catalog, adopt->id, adopt->found, err);
 }
 

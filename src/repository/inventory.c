@@ -10,6 +10,8 @@ static int add(void *context, const struct store_object *object, struct err *err
 {
     struct inventory *inventory = context;
     char id[ULID_SIZE];
+    /* Strict: what could not be ours is not counted as ours, and so never found missing or
+     * too much. */
     enum keys_kind kind = keys_parse(object->key, id);
     (void)err;
     /* Not ours: counted, and forgotten. */
@@ -17,6 +19,7 @@ static int add(void *context, const struct store_object *object, struct err *err
         inventory->others++;
         return 0;
     }
+    /* Keys are copied: a listing of a million objects is read page by page. */
     memory_grow(&inventory->items, &inventory->capacity, inventory->count + 1,
                 sizeof *inventory->items);
     struct inventory_object *item = &inventory->items[inventory->count++];
@@ -35,6 +38,7 @@ static int compare(const struct inventory_object *a, const char *id, enum keys_k
     return order != 0 ? order : (a->kind > kind) - (a->kind < kind);
 }
 
+/* The key as well, so that of two objects of one kind the order is always the same. */
 static int by_id(const void *left, const void *right)
 {
     const struct inventory_object *a = left;
@@ -46,6 +50,7 @@ static int by_id(const void *left, const void *right)
 int inventory_list(struct inventory *inventory, struct store *store, const char *prefix,
                    struct err *err)
 {
+    /* Whole or an error: half a listing would read as loss. */
     if (store_list(store, prefix, add, inventory, err) < 0)
         return -1;
     if (inventory->count > 0)

@@ -16,6 +16,7 @@ enum { HASH_HEX = 16, TIME_LENGTH = 16, YEAR_LENGTH = 4, KEY_MAX = 1024 };
 #define SAFE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 
 static const char *const types[] = {"full", "schema", "data"};
+/* Format and what its files end in; compression adds its own suffix. */
 static const char *const formats[][2] = {{"plain", ".sql"}, {"custom", ".dump"}};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -23,6 +24,7 @@ static const char *const formats[][2] = {{"plain", ".sql"}, {"custom", ".dump"}}
 /* "." and ".." would be folders, so a name of dots alone has none of them as they are. */
 static void encode(struct text *out, const char *name)
 {
+    /* Of names that are "" or dots alone every byte is encoded. */
     bool only_dots = name[strspn(name, ".")] == '\0';
     for (const char *p = name; *p != '\0'; p++) {
         if (strchr(SAFE, *p) != NULL && !only_dots)
@@ -38,6 +40,7 @@ static void cut(struct text *name, size_t length)
     while (length > 0 &&
            (name->data[length - 1] == '%' || (length > 1 && name->data[length - 2] == '%')))
         length--;
+    /* Shorter only: text.h has no function for that. */
     name->length = length;
     name->data[length] = '\0';
 }
@@ -45,6 +48,7 @@ static void cut(struct text *name, size_t length)
 void keys_add_name(struct text *out, const char *name)
 {
     struct text encoded;
+    /* A name of PostgreSQL has 63 bytes at most; of a source any number. */
     text_init(&encoded, SIZE_MAX / 2);
     encode(&encoded, name);
     /* A segment has at most 255 bytes with all that stands behind the name; a hash of the whole
@@ -64,8 +68,10 @@ void keys_add_name(struct text *out, const char *name)
 static void add_base(struct text *out, const struct keys_artifact *artifact)
 {
     char time[32];
+    /* A database may be called so, too; its leaf has the type behind the name. */
     bool globals = strcmp(artifact->type, GLOBALS) == 0;
     const char *database = globals ? GLOBALS : artifact->database;
+    /* By our clock and UTC; a person reads it, and nothing decides by it. */
     clock_compact(time, artifact->started);
     text_add(out, KEYS_DATA);
     keys_add_name(out, artifact->source);
@@ -81,6 +87,7 @@ static void add_base(struct text *out, const struct keys_artifact *artifact)
 char *keys_data(const struct keys_artifact *artifact)
 {
     struct text key;
+    /* An unknown one gets no suffix: whoever asks for such a key has checked it before. */
     enum codec_kind codec = CODEC_NONE;
     text_init(&key, SIZE_MAX / 2);
     add_base(&key, artifact);
@@ -118,6 +125,7 @@ char *keys_state(const char *id)
 
 /* ---- and back ---- */
 
+/* Text that may be shorter than an id: a key is anybody's. */
 static bool take_id(const char *text, char id[ULID_SIZE])
 {
     if (strlen(text) < ULID_LENGTH)
@@ -130,6 +138,7 @@ static bool take_id(const char *text, char id[ULID_SIZE])
 /* FOLDER ID ".json" */
 static bool is_document(const char *key, const char *folder, char id[ULID_SIZE])
 {
+    /* Nothing may stand behind ".json": "ID.json.bak" is not ours. */
     return text_starts_with(key, folder) && take_id(key + strlen(folder), id) &&
            strcmp(key + strlen(folder) + ULID_LENGTH, ".json") == 0;
 }
@@ -137,6 +146,7 @@ static bool is_document(const char *key, const char *folder, char id[ULID_SIZE])
 /* ".ID.part", or ".ID.XXXXXXXX.part" where several may be at work: in any folder of ours. */
 static bool is_temp(const char *key, char id[ULID_SIZE])
 {
+    /* In whatever folder: what becomes of it lies beside it. */
     const char *slash = strrchr(key, '/');
     const char *leaf = slash == NULL ? key : slash + 1;
     if (leaf[0] != '.' || !take_id(leaf + 1, id))
@@ -162,6 +172,7 @@ static bool is_time(const char *text)
 /* Every format with every codec, and nothing between or behind. */
 static enum keys_kind kind_of_suffix(const char *suffix)
 {
+    /* Before the formats, as it does not begin like any of them. */
     if (strcmp(suffix, INDEX_SUFFIX) == 0)
         return KEYS_KIND_INDEX;
     for (size_t i = 0; i < COUNT(formats); i++) {
@@ -180,6 +191,7 @@ static enum keys_kind kind_of_suffix(const char *suffix)
 static bool is_subject(const char *text, size_t length, const char *database,
                        size_t database_length)
 {
+    /* The leaf begins with its folder's name: moved elsewhere it is not ours any more. */
     if (length < database_length || strncmp(text, database, database_length) != 0)
         return false;
     text += database_length;
@@ -222,6 +234,7 @@ static enum keys_kind parse_leaf(const char *leaf, const char *database,
 /* What encode could have made. */
 static bool is_encoded(const char *name, size_t length)
 {
+    /* A segment of dots would be a folder: none that encode made. */
     if (strspn(name, ".") >= length)
         return false;
     for (size_t i = 0; i < length; i++) {
@@ -251,6 +264,7 @@ static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
             return KEYS_KIND_OTHER;
         p += lengths[i] + 1;
     }
+    /* Held against the time in the leaf below. */
     if (lengths[2] != YEAR_LENGTH)
         return KEYS_KIND_OTHER;
     return parse_leaf(segments[3], segments[1], lengths[1], segments[2], id);
@@ -275,6 +289,7 @@ static enum keys_kind parse(const char *key, char id[ULID_SIZE])
 enum keys_kind keys_parse(const char *key, char id[ULID_SIZE])
 {
     enum keys_kind kind = parse(key, id);
+    /* What a failed try left in id must not look like one. */
     if (kind == KEYS_KIND_OTHER || kind == KEYS_KIND_MARK || kind == KEYS_KIND_RECOVERY)
         id[0] = '\0';
     return kind;

@@ -11,6 +11,7 @@
 
 void manifest_facts_init(struct manifest_facts *facts)
 {
+    /* No connection is "", not null: the key stands in every manifest. */
     *facts = (struct manifest_facts){.connection = memory_strdup("")};
 }
 
@@ -47,6 +48,7 @@ void manifest_release(struct manifest *manifest)
 
 /* ---- writing ---- */
 
+/* Fails only when memory is out, and json_text ends the process then. */
 static void set(json_t *object, const char *key, json_t *value)
 {
     json_object_set_new(object, key, value);
@@ -66,6 +68,7 @@ static json_t *count_value(int64_t count)
 
 static json_t *field_value(const struct manifest_field *field, const void *base)
 {
+    /* Offset and type stand in one row of manifest_field.c: they cannot come apart. */
     const void *member = (const char *)base + field->offset;
     switch (field->type) {
     case MANIFEST_COUNT:
@@ -102,6 +105,7 @@ static json_t *pairs_value(const struct catalog_pairs *pairs)
     return array;
 }
 
+/* The longest part of most manifests, so it is written last. */
 static json_t *tables_value(const struct catalog_artifact *artifact)
 {
     json_t *array = json_array();
@@ -117,6 +121,7 @@ static json_t *tables_value(const struct catalog_artifact *artifact)
     return array;
 }
 
+/* Runs of equal parts: what a tool needs to compute the ETag of a multipart object. */
 static json_t *parts_value(const struct manifest_facts *facts)
 {
     json_t *array = json_array();
@@ -140,9 +145,11 @@ static json_t *strings_value(const struct strlist *list)
 static json_t *properties_value(const struct manifest_facts *facts)
 {
     const struct server_properties *properties = &facts->properties;
+    /* Globals are of no database. */
     if (!facts->has_properties)
         return json_null();
     json_t *object = json_object();
+    /* Plain members first, as in the manifest itself; then what has another type. */
     set_fields(object, manifest_field_properties, properties);
     /* Of one in a thousand databases; older versions read all the others. */
     if (properties->icu_rules != NULL)

@@ -11,6 +11,7 @@
 #define FACTS(field) offsetof(struct manifest_facts, field)
 #define PROPERTIES(field) offsetof(struct server_properties, field)
 
+/* What it is, when, how large, by what; as `list` and retention need it. */
 const struct manifest_field manifest_field_artifact[] = {
     {"seq", MANIFEST_COUNT, ARTIFACT(seq)},
     {"job", MANIFEST_BYTES, ARTIFACT(job)},
@@ -41,6 +42,7 @@ const struct manifest_field manifest_field_artifact[] = {
     {NULL, MANIFEST_BYTES, 0},
 };
 
+/* Where it lies and how it was taken: for restores. */
 const struct manifest_field manifest_field_facts[] = {
     {"connection", MANIFEST_BYTES, FACTS(connection)},
     {"key", MANIFEST_BYTES, FACTS(key)},
@@ -49,6 +51,7 @@ const struct manifest_field manifest_field_facts[] = {
     {NULL, MANIFEST_BYTES, 0},
 };
 
+/* Of the database, which no dump of pg_dump's holds. */
 const struct manifest_field manifest_field_properties[] = {
     {"encoding", MANIFEST_BYTES_OR_NULL, PROPERTIES(encoding)},
     {"collate", MANIFEST_BYTES_OR_NULL, PROPERTIES(collate)},

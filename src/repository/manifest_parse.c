@@ -16,9 +16,11 @@
 #include "base/memory.h"
 #include "stream/codec/codec.h"
 
+/* Words of a later version come with a later number of its own. */
 static const char *const types[] = {"full", "schema", "data", "globals", NULL};
 static const char *const formats[] = {"plain", "custom", NULL};
 
+/* The first failure only: what is wrong after it may follow from it. */
 static void fail(struct json_reader *reader, const char *key, const char *problem)
 {
     if (!reader->failed)
@@ -35,6 +37,7 @@ static bool is_hash(const char *text)
 
 static void read_hash(struct json_reader *reader, const char *key, char **member)
 {
+    /* What was there before is freed: members have their defaults. */
     memory_take(member, json_read_string(reader, key, false));
     if (!reader->failed && !is_hash(*member))
         fail(reader, key, "is no SHA-256");
@@ -58,6 +61,7 @@ static void require(struct json_reader *reader, const char *key)
 static void read_field(struct json_reader *reader, const struct manifest_field *field,
                        void *base)
 {
+    /* The mirror of field_value in manifest.c. */
     void *member = (char *)base + field->offset;
     require(reader, field->key);
     switch (field->type) {
@@ -100,12 +104,15 @@ typedef void (*read_item)(struct json_reader *item, struct manifest *out);
 static void read_items(struct json_reader *reader, const char *key, read_item read,
                        struct manifest *out)
 {
+    /* Bounded by the size of the whole document (MANIFEST_CEILING). */
     const json_t *array = json_read_array(reader, key, false);
     size_t count = json_array_size(array);
     for (size_t i = 0; i < count && !reader->failed; i++) {
         struct json_reader item;
         json_reader_init(&item, json_array_get(array, i), key, reader->err);
         read(&item, out);
+        /* Also unknown keys: a member that we do not know may change what the others mean.
+         * */
         if (json_reader_finish(&item, false) < 0) {
             err_context(reader->err, "manifest");
             reader->failed = true;
@@ -137,6 +144,7 @@ static void read_table(struct json_reader *item, struct manifest *out)
 {
     char *schema = json_read_bytes(item, "schema", false);
     char *name = json_read_bytes(item, "name", false);
+    /* null: an archive that nobody read for its rows. */
     int64_t rows = read_count(item, "rows");
     int64_t bytes = json_read_int(item, "raw_bytes", 0, INT64_MAX, false);
     if (!item->failed)
@@ -149,6 +157,7 @@ static void read_part(struct json_reader *item, struct manifest *out)
 {
     struct manifest_facts *facts = &out->facts;
     int64_t bytes = json_read_int(item, "bytes", 0, INT64_MAX, false);
+    /* A run of none would let parts seem to fit that do not. */
     int64_t count = json_read_int(item, "count", 1, INT64_MAX, false);
     if (item->failed)
         return;
@@ -166,6 +175,7 @@ static void read_index(struct json_reader *reader, struct manifest_facts *facts)
     if (object == NULL)
         return;
     json_reader_init(&index, object, "manifest: index", reader->err);
+    /* Its bytes are believed only by this sum (copy_index.h). */
     facts->index_key = json_read_bytes(&index, "key", false);
     facts->index_bytes = (uint64_t)json_read_int(&index, "bytes", 0, INT64_MAX, false);
     read_hash(&index, "sha256", &facts->index_sha256);
@@ -181,6 +191,7 @@ static void read_properties(struct json_reader *reader, struct manifest_facts *f
     const json_t *object = json_read_object(reader, "properties", true);
     if (object == NULL)
         return;
+    /* A restore with --create asks for them; without it they are of no use. */
     facts->has_properties = true;
     json_reader_init(&properties, object, "manifest: properties", reader->err);
     read_fields(&properties, manifest_field_properties, out);
@@ -212,6 +223,7 @@ static void check_key(struct json_reader *reader, const char *what, const char *
                       enum keys_kind wanted, const char *id)
 {
     char found[ULID_SIZE];
+    /* A forged key would have us read, or remove, what is not of this artifact. */
     if (keys_parse(key, found) != wanted || strcmp(found, id) != 0)
         fail(reader, what, "is no key of this artifact");
 }
@@ -262,6 +274,7 @@ static void check_whole(struct json_reader *reader, const struct manifest *manif
 static void read_id(struct json_reader *reader, const char *wanted,
                     struct catalog_artifact *artifact)
 {
+    /* Asked for by its name in the store, so it must be that very one. */
     char *id = json_read_string(reader, "id", false);
     if (id != NULL && !ulid_is_valid(id))
         fail(reader, "id", "is none");

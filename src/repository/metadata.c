@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Shared by the threads of one batch; all but `next`, `failed` and `err` is read only, and
+ * each item is one thread's. */
 struct batch {
     struct store *store;
     const struct cancel *cancel;
@@ -52,6 +54,7 @@ static int read_manifest(struct store *store, struct metadata_item *item, struct
     int result = repository_read_manifest(store, item->want->id, &found, err);
     item->has_manifest = result == 0 && !found.absent;
     if (item->has_manifest) {
+        /* Some are large: they are not copied. */
         item->manifest = found.manifest; /* moves */
         found.absent = true;
     }
@@ -59,6 +62,7 @@ static int read_manifest(struct store *store, struct metadata_item *item, struct
     return result == 0 ? 0 : note_problem(item, err);
 }
 
+/* Absent is the normal answer: most backups were never pinned or checked. */
 static int read_state(struct store *store, struct metadata_item *item, struct err *err)
 {
     struct text text;
@@ -94,6 +98,7 @@ static void *work(void *context)
     struct batch *batch = context;
     while (!atomic_load(&batch->failed)) {
         struct err err = {0};
+        /* A counter instead of shares: one slow answer keeps nobody else from going on. */
         size_t i = atomic_fetch_add(&batch->next, 1);
         if (i >= batch->count)
             break;
@@ -113,6 +118,7 @@ static void *work(void *context)
 /* The calling thread works too: without any other one it only takes longer. */
 static int fetch(struct batch *batch, struct err *err)
 {
+    /* As many requests at once as a store takes easily; small files are all waiting. */
     pthread_t threads[METADATA_THREADS];
     size_t count = 0;
     atomic_store(&batch->next, 0);
@@ -129,6 +135,7 @@ static int fetch(struct batch *batch, struct err *err)
     return -1;
 }
 
+/* Also of a batch that failed half way. */
 static void release(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {

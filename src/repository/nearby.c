@@ -3,6 +3,7 @@
 
 enum { SHOWN = 5, HINT_CEILING = 300 };
 
+/* Prefixes, not objects: a few of them are enough to choose from. */
 struct looking {
     struct strlist found; /* what stands in front of "manifests/" */
     size_t seen;
@@ -18,6 +19,7 @@ static int look_at(void *context, const struct store_object *object, struct err 
         const char *at = strstr(object->key, signs[i]);
         if (at == NULL)
             continue;
+        /* What stands in front is what a user writes behind the bucket. */
         char *prefix = strndup(object->key, (size_t)(at - object->key));
         if (prefix != NULL && !strlist_has(&looking->found, prefix))
             strlist_add(&looking->found, prefix);

@@ -72,6 +72,7 @@ static void add_bucket_setup(struct text *out, const struct readme_page_place *p
     text_release(&url);
 }
 
+/* What the store holds, by name, for somebody who has never heard of pgkeep. */
 static const char head[] = "# Restoring by hand\n"
                            "\n"
                            "The backups in here were made by pgkeep, and can be restored "
@@ -142,6 +143,7 @@ static const char find[] =
     "otherwise.\n"
     "\n";
 
+/* From the roles to the last ANALYZE, each line to be pasted as it is. */
 static const char restore[] =
     "## 4. Roles and tablespaces, if they are gone too\n"
     "\n"
@@ -219,6 +221,7 @@ char *readme_page_text(const struct readme_page_place *place)
 {
     struct text out;
     text_init(&out, CEILING);
+    /* The same for all, but for how to reach the place. */
     text_add(&out, head);
     if (place->folder == NULL)
         text_add(&out, bucket_keys);

@@ -21,6 +21,7 @@ static struct s3_config s3_config_of(const struct store_settings *from,
 {
     struct s3_config to;
     s3_config_init(&to);
+    /* Borrowed, all of it: the client copies what it keeps. */
     to.endpoint = from->endpoint;
     to.region = from->region;
     to.bucket = from->bucket;
@@ -115,6 +116,7 @@ static int identify(struct repository *repository, struct catalog *catalog,
                     struct err *err)
 {
     bool absent = false;
+    /* The catalog has seen its mark: from then on it must be there. */
     bool known = *row->uuid != '\0';
     if (store_identify(repository->store, repository->uuid, &absent, err) < 0)
         return -1;
@@ -162,6 +164,7 @@ static int open_it(struct repository *repository, const struct repository_spec *
                    const struct store_settings *from, struct err *err)
 {
     struct catalog_store row = {0};
+    /* The handle alone: nothing is asked on a network before the row is declared. */
     repository->store = repository_store(from, spec->cancel, err);
     if (repository->store == NULL)
         return -1;
@@ -219,6 +222,7 @@ int repository_check_identity(struct repository *repository, struct err *err)
     bool absent = false;
     if (store_identify(repository->store, uuid, &absent, err) < 0)
         return -1;
+    /* No hint: what it was in this very run, it is not any more. */
     if (absent || strcmp(uuid, repository->uuid) != 0)
         return err_set(
             err, ERR_STORE,
@@ -278,6 +282,7 @@ struct repository *repository_list_find(const struct repository_list *list,
 
 size_t repository_list_required_failures(const struct repository_list *list)
 {
+    /* Those that count for the exit status; the others are only told. */
     size_t count = 0;
     for (size_t i = 0; i < list->failure_count; i++)
         count += !list->failures[i].excused;

@@ -28,6 +28,7 @@ cleanup:
     return name;
 }
 
+/* Names of the configuration hold no colon, so nothing can be both. */
 static bool is_url(const char *text)
 {
     return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
@@ -80,6 +81,8 @@ static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err 
 {
     struct catalog_stores stores = {0};
     int result = catalog_stores_list(catalog, &stores, err);
+    /* Those of the configuration are in the list already; what left it is named by hand
+     * only. */
     for (size_t i = 0; result == 0 && i < stores.count; i++) {
         const struct catalog_store *store = &stores.items[i];
         /* Without a mark it was named once and never written to. */
@@ -94,6 +97,7 @@ int repository_names(const struct settings *settings, struct catalog *catalog,
                      const char *only, struct strlist *names, struct err *err)
 {
     if (only != NULL) {
+        /* As the catalog knows it, also where a URL was given. */
         char *name = repository_name(settings, catalog, only, err);
         if (name != NULL)
             strlist_add(names, name);
@@ -124,6 +128,7 @@ static int has_unfinished(struct catalog *catalog, int64_t store_id, bool *unfin
                   1u << CATALOG_COPY_DELETING | 1u << CATALOG_COPY_LOCKED |
                   1u << CATALOG_COPY_BLOCKED};
     int result = catalog_copies_list(catalog, &filter, &copies, err);
+    /* A failed copy of which nothing began leaves nothing behind. */
     *unfinished = false;
     for (size_t i = 0; i < copies.count; i++)
         *unfinished |=
@@ -142,6 +147,7 @@ int repository_is_required(const struct settings *settings, struct catalog *cata
      * there. */
     if (settings_store(settings, name) != NULL)
         return 0;
+    /* A name that nobody knows is missed: somebody just asked for it. */
     int result = catalog_store_find(catalog, name, &row, &absent, err);
     if (result == 0 && !absent)
         result = has_unfinished(catalog, row.id, missed, err);

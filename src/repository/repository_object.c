@@ -8,6 +8,7 @@ int repository_read_manifest(struct store *store, const char *id,
 {
     char *key = keys_manifest(id);
     *out = (struct repository_manifest){0};
+    /* The bytes are kept beside what was read: copy writes the very same ones elsewhere. */
     text_init(&out->text, MANIFEST_CEILING);
     int result = store_get(store, key, &out->text, &out->absent, err);
     if (result == 0 && !out->absent &&
@@ -49,6 +50,8 @@ int repository_object_exists(struct store *store, const char *key, bool *exists,
     struct store_object object = {0};
     bool absent = true;
     int result = store_stat(store, key, &object, &absent, err);
+    /* After an error nothing may read as there, or as gone: the caller looks at the result.
+     * */
     *exists = result == 0 && !absent;
     if (size != NULL)
         *size = *exists ? object.size : 0;
@@ -72,6 +75,7 @@ int repository_remove_object(struct store *store, const char *key, struct err *e
         return 0;
     if (store_remove(store, key, &removed, err) < 0)
         return -1;
+    /* Also what was not there: repeating a removal is harmless. */
     if (removed.result == STORE_GONE)
         return 0;
     /* Locked or refused: the caller has nothing to wait with, so it is an error. */
@@ -81,6 +85,7 @@ int repository_remove_object(struct store *store, const char *key, struct err *e
 
 /* ---- unfinished uploads ---- */
 
+/* What a listing of open uploads is held against. */
 struct aborting {
     struct store *store;
     const char *id, *key, *keep;
@@ -111,6 +116,7 @@ int repository_abort_unfinished(struct store *store, const char *id, const char 
     /* A folder's temp files lie beside what they become, under names of their own: those of the
      * data and of the manifest. */
     char *manifest = keys_manifest(id);
+    /* The index lies beside the data, so its folder is looked through already. */
     const char *const keys[] = {key, manifest};
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof keys / sizeof *keys; i++) {

@@ -14,6 +14,7 @@
 void state_file_init(struct state_file *state, const char *id)
 {
     *state = (struct state_file){0};
+    /* Everything else is as if nothing had ever happened. */
     snprintf(state->id, sizeof state->id, "%s", id);
 }
 
@@ -76,6 +77,7 @@ static void set(json_t *object, const char *key, json_t *value)
     json_object_set_new(object, key, value);
 }
 
+/* null where there never was a check. */
 static json_t *level_value(enum catalog_level level)
 {
     return json_string(catalog_level_name(level));
@@ -89,6 +91,8 @@ char *state_file_text(const struct state_file *state)
     set(object, "changed", json_time(state->changed));
     /* A group that nobody ever changed is left out, so that it cannot win a merge. */
     if (state->pin_changed != 0 || state->pinned) {
+        /* One group, one time of its own: whoever changed it last is right about all of it.
+         * */
         json_t *pin = json_object();
         set(pin, "pinned", json_boolean(state->pinned));
         set(pin, "until", json_time(state->pin_until));
@@ -132,6 +136,7 @@ static void fail(struct json_reader *reader, const char *key, const char *proble
     reader->failed = true;
 }
 
+/* A level of a later version cannot be ordered, so the file is damaged to us. */
 static enum catalog_level read_level(struct json_reader *reader, const char *key)
 {
     char *name = json_read_string(reader, key, true);
@@ -158,6 +163,7 @@ static void read_pin(struct json_reader *reader, struct state_file *out)
     out->pin_until = json_read_time(&pin, "until", true);
     out->pin_reason = json_read_bytes(&pin, "reason", true);
     out->pin_changed = json_read_time(&pin, "changed", false);
+    /* Unknown keys pass: respecting a pin must not depend on the rest. */
     if (json_reader_finish(&pin, true) < 0)
         reader->failed = true;
 }
@@ -195,6 +201,7 @@ static int read_state(const json_t *object, const char *id, struct state_file *o
                       struct err *err)
 {
     struct json_reader reader;
+    /* Lenient, unlike the manifest: it is written by whoever comes by, and read by all. */
     json_reader_init(&reader, object, "state file", err);
     (void)json_read_int(&reader, VERSION_KEY, STATE_FILE_VERSION, STATE_FILE_VERSION,
                         false);
@@ -240,6 +247,8 @@ static bool pin_is_later(const struct state_file *a, const struct state_file *b)
     return b->pin_until != 0 && (a->pin_until == 0 || a->pin_until > b->pin_until);
 }
 
+/* By the time of the decision, not of the file: another group may have made the file newer.
+ * */
 static bool merge_pin(struct state_file *into, const struct state_file *from)
 {
     if (!pin_is_later(from, into))
@@ -284,6 +293,7 @@ static bool merge_verified(struct state_file *into, const struct state_file *fro
 
 static bool merge_marks(struct state_file *into, const struct state_file *from)
 {
+    /* Compared at the end: the same file twice must change nothing. */
     struct state_file before = *into;
     if (from->changed < into->changed)
         return false;
@@ -312,6 +322,7 @@ static bool merge_accepted(struct state_file *into, const struct state_file *fro
 
 bool state_file_merge(struct state_file *into, const struct state_file *from)
 {
+    /* Each by itself, all of them always: no `||`, which would stop at the first. */
     bool pin = merge_pin(into, from);
     bool verified = merge_verified(into, from);
     bool marks = merge_marks(into, from);

@@ -24,9 +24,11 @@ static bool lies_there(const struct catalog_copy *copy)
            copy->state == CATALOG_COPY_DAMAGED;
 }
 
+/* With its copies: what a check found is of the copy in this one store. */
 static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
                      struct rows *rows, struct err *err)
 {
+    /* None: it was never whole there, and there is nothing to say of it. */
     rows->copy = NULL;
     rows->artifact = (struct catalog_artifact){0};
     if (catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &rows->artifact, err) < 0)
@@ -53,6 +55,7 @@ static int write_rows(struct catalog *catalog, const struct rows *rows,
                       const struct taken *taken, int64_t changed, struct err *err)
 {
     const struct catalog_artifact *artifact = &rows->artifact;
+    /* Each by its own statement: the catalog knows when which of them changed. */
     if (taken->pin && catalog_artifact_merge_pin(catalog, artifact, NULL, err) < 0)
         return -1;
     if ((taken->checks || taken->later_copy) &&
