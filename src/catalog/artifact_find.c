@@ -113,8 +113,9 @@ static int read_wanted(const struct catalog_choice *choice, struct wanted *wante
     return 0;
 }
 
-/* Two databases of one name are one when a job was named (its source may have got another name,
- * or moved to another server), when they are of one source, or on one server. */
+/* Two databases of one name are one when a job was named (its source may have got
+ * another name, or moved to another server), when they are of one source, or on one
+ * server. */
 static bool is_same(const struct latest *a, const struct latest *b, const char *job)
 {
     if (strcmp(a->database, b->database) != 0)
@@ -124,8 +125,8 @@ static bool is_same(const struct latest *a, const struct latest *b, const char *
            (a->origin[0] != '\0' && strcmp(a->origin, b->origin) == 0);
 }
 
-/* The newest artifact of each database that fits. ?1 type, ?2 job or "", ?3 database, ?4 before,
- * ?5 store. */
+/* The newest artifact of each database that fits. ?1 type, ?2 job or "", ?3 database, ?4
+ * before, ?5 store. */
 static int read_latests(struct catalog *catalog, const struct catalog_choice *choice,
                         const struct wanted *wanted, struct latests *out, struct err *err)
 {
@@ -174,6 +175,7 @@ static int read_latests(struct catalog *catalog, const struct catalog_choice *ch
 static int none_fits(const struct catalog_choice *choice, const struct wanted *wanted,
                      struct err *err)
 {
+    /* All that was said stands in the sentence: what is too narrow shows there. */
     struct text text;
     char time[32];
     text_init(&text, 400);
@@ -224,8 +226,8 @@ static int find_latest(struct catalog *catalog, const struct catalog_choice *cho
 {
     struct wanted wanted;
     struct latests latests = {0};
-    /* One is the answer. Of several none is guessed: it would be the wrong database, restored
-     * with exit 0 (PRODUCT section 2). */
+    /* One is the answer. Of several none is guessed: it would be the wrong database,
+     * restored with exit 0 (PRODUCT section 2). */
     if (read_wanted(choice, &wanted, err) < 0)
         return -1;
     int result = read_latests(catalog, choice, &wanted, &latests, err);
@@ -241,9 +243,9 @@ static int find_latest(struct catalog *catalog, const struct catalog_choice *cho
 
 /* ---- ids ---- */
 
-/* Ids that begin with `prefix`, at most SHOWN + 1. As a stretch of the index, which a LIKE
- * would not use; the + keeps SQLite from that of the unusual ones, which serves the tombstones
- * alone. */
+/* Ids that begin with `prefix`, at most SHOWN + 1. As a stretch of the index, which a
+ * LIKE would not use; the + keeps SQLite from that of the unusual ones, which serves the
+ * tombstones alone. */
 static int match(struct catalog *catalog, const char *prefix, bool deleted,
                  struct strlist *out, struct err *err)
 {
@@ -272,6 +274,8 @@ static int check_fits(struct catalog *catalog, const struct catalog_choice *choi
                       const char *id, struct err *err)
 {
     struct sql sql;
+    /* An option that contradicts the id is a slip: which of the two was meant nobody can
+     * know. */
     sql_prepare(&sql, catalog, "SELECT database, type, time FROM artifacts WHERE id = ?",
                 err);
     sql_bind_text(&sql, id);

@@ -30,8 +30,8 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
         add_part(&text, artifact->origin);
     }
 
-    /* The database may hold any byte: job and type, which hold no '/', stand around it. Globals
-     * are of none. */
+    /* The database may hold any byte: job and type, which hold no '/', stand around it.
+     * Globals are of none. */
     if (artifact->database[0] != '\0')
         text_addf(&text, "/%s", artifact->database);
     text_add_char(&text, '/');

@@ -21,6 +21,7 @@ void catalog_artifacts_release(struct catalog_artifacts *artifacts)
 /* The row a question stands on: number, then all columns. */
 static int64_t read_row(struct sql *sql, struct catalog_artifact *out)
 {
+    /* Of all but the running ones nobody asks who made them. */
     *out = (struct catalog_artifact){.owner_state = OWNER_DEAD};
     int64_t number = sql_int(sql);
     record_read(sql, &artifact_row, out);
@@ -186,6 +187,7 @@ int catalog_artifacts_count(struct catalog *catalog, const struct catalog_filter
     struct sql sql;
     struct text text;
     text_init(&text, TEXT_LIMIT);
+    /* Neither limit nor order: a number has neither. */
     text_add(&text, "SELECT count(*) FROM artifacts a");
     add_where(&text, filter);
     sql_prepare(&sql, catalog, text.data, err);

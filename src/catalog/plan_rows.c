@@ -110,6 +110,7 @@ static int load(struct catalog *catalog, const struct catalog_plan_scope *scope,
 {
     struct sql sql;
     struct text text;
+    /* What makes a group comes behind the columns of the struct, as read_row reads it. */
     text_init(&text, 16384);
     text_add(&text, "SELECT ");
     record_add_columns(&text, &record, "");

@@ -58,6 +58,7 @@ int catalog_run_found(struct catalog *catalog, const struct catalog_run_database
                       struct err *err)
 {
     struct sql sql;
+    /* What was not expected has no row, and gets none: it is no database of this run. */
     sql_begin_change(&sql, catalog,
                      "UPDATE run_databases SET outcome = ?, message = ?"
                      " WHERE run = ? AND database = ? AND type = ?",
@@ -71,7 +72,8 @@ int catalog_run_databases_last(struct catalog *catalog, struct catalog_run_datab
                                struct err *err)
 {
     struct sql sql;
-    /* By type, since `--type schema` now and then is another run than the job's own. */
+    /* Of each job the last run that has ended; one under way has not missed anything yet.
+     * By type, since `--type schema` now and then is another run than the job's own. */
     sql_prepare(&sql, catalog,
                 "WITH last AS (SELECT max(d.run) AS run, r.job AS job, d.type AS type"
                 " FROM run_databases d JOIN runs r ON r.id = d.run"
@@ -81,6 +83,7 @@ int catalog_run_databases_last(struct catalog *catalog, struct catalog_run_datab
                 " ON d.run = last.run AND d.type = last.type AND d.partial = 0"
                 " JOIN runs r ON r.id = d.run ORDER BY r.job, d.type, d.database",
                 err);
+    /* In the order of the columns above. */
     while (sql_row(&sql)) {
         memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
         struct catalog_run_database *database = &out->items[out->count++];

@@ -84,6 +84,7 @@ int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
                         int64_t *id, struct err *err)
 {
     struct sql sql;
+    /* Nobody's yet: it has neither an owner nor a begin. */
     if (sql_begin(catalog, err) < 0)
         return -1;
     sql_prepare(
@@ -103,7 +104,7 @@ static int read_state(struct catalog *catalog, int64_t id, enum catalog_run_stat
                       struct err *err)
 {
     struct sql sql;
-    char word[16] = "";
+    char word[16] = ""; /* no row: no word is one of the states */
     sql_prepare(&sql, catalog, "SELECT state FROM runs WHERE id = ?", err);
     sql_bind_int(&sql, id);
     if (sql_row(&sql))
@@ -127,6 +128,7 @@ int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err)
     enum catalog_run_state state = CATALOG_RUN_PENDING;
     if (sql_begin_owned(catalog, owner, err) < 0)
         return -1;
+    /* pending -> running: of two that try, one finds no row. */
     sql_prepare(&sql, catalog,
                 "UPDATE runs SET state = 'running', started = ?, owner = ?"
                 " WHERE id = ? AND state = 'pending'",
@@ -143,7 +145,8 @@ int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err)
     return sql_finish(catalog, result, err);
 }
 
-/* *changed: whether it was without an end. */
+/* *changed: whether it was without an end. The state follows from the exit status, so
+ * that the two cannot differ: 130 and 143 are those of somebody's wish. */
 static int write_end(struct catalog *catalog, int64_t id, int exit_status,
                      const char *message, int64_t *changed, struct err *err)
 {
@@ -178,7 +181,7 @@ int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
 int catalog_run_settle(struct catalog *catalog, int64_t id, int exit_status,
                        const char *message, struct err *err)
 {
-    int64_t changed = 0;
+    int64_t changed = 0; /* one that has an end keeps it */
     if (sql_begin(catalog, err) < 0)
         return -1;
     return sql_finish(catalog, write_end(catalog, id, exit_status, message, &changed, err),
@@ -190,6 +193,7 @@ int catalog_run_set_log(struct catalog *catalog, int64_t id, const char *log,
 {
     struct sql sql;
     size_t length = strlen(log);
+    /* Of a long one the end: that is where it says what went wrong. */
     sql_begin_change(&sql, catalog, "UPDATE runs SET log = ? WHERE id = ?", err);
     sql_bind(&sql, "%s %jd",
              length > CATALOG_LOG_MAX ? log + (length - CATALOG_LOG_MAX) : log, id);
@@ -204,13 +208,16 @@ int catalog_run_cancel(struct catalog *catalog, int64_t id, enum catalog_run_sta
     struct sql sql;
     if (sql_begin(catalog, err) < 0)
         return -1;
-    /* One that nobody has begun ends here and now; whoever wanted to begin it finds that. */
+    /* One that nobody has begun ends here and now; whoever wanted to begin it finds
+     * that. */
     sql_prepare(&sql, catalog,
                 "UPDATE runs SET state = 'cancelled', ended = ?, exit_status = 143,"
                 " message = 'cancelled before it began' WHERE id = ? AND state = 'pending'",
                 err);
     sql_bind(&sql, "%jd %jd", clock_now(), id);
     int result = sql_run(&sql, NULL);
+    /* One that runs is only asked: its own process sees the row, and ends it when it
+     * has. */
     if (result == 0) {
         sql_prepare(&sql, catalog,
                     "UPDATE runs SET cancel = ? WHERE id = ? AND state = 'running'"
@@ -219,6 +226,7 @@ int catalog_run_cancel(struct catalog *catalog, int64_t id, enum catalog_run_sta
         sql_bind(&sql, "%jd %jd", clock_now(), id);
         result = sql_run(&sql, NULL);
     }
+    /* What it is now, for whoever asked: cancelled, running, or over before. */
     if (result == 0)
         result = read_state(catalog, id, state, err);
     return sql_finish(catalog, result, err);
@@ -228,6 +236,7 @@ int catalog_run_cancel_asked(struct catalog *catalog, int64_t id, bool *asked,
                              struct err *err)
 {
     struct sql sql;
+    /* A row that is gone asks for nothing. */
     sql_prepare(&sql, catalog, "SELECT cancel FROM runs WHERE id = ?", err);
     sql_bind_int(&sql, id);
     *asked = sql_row(&sql) && sql_int(&sql) != 0;
@@ -259,7 +268,8 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
     unsigned all_but_pending =
         CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1 - CATALOG_RUN_BIT(CATALOG_RUN_PENDING);
     text_init(&question, 1 << 16);
-    /* A condition whose value is NULL or 0 is true for all rows: one text for every filter. */
+    /* A condition whose value is NULL or 0 is true for all rows: one text for every
+     * filter. */
     text_add(&question, "SELECT ");
     record_add_columns(&question, &record, "");
     text_add(&question,
@@ -290,6 +300,7 @@ int catalog_runs_count(struct catalog *catalog, const char *job,
 {
     struct sql sql;
     *out = (struct catalog_run_counts){0};
+    /* Without a row sum() is NULL, and what was never run is 0. */
     sql_prepare(&sql, catalog,
                 "SELECT count(*), coalesce(sum(state = 'complete'), 0),"
                 " coalesce(sum(state = 'failed'), 0), coalesce(sum(state = 'cancelled'), 0)"

@@ -199,6 +199,7 @@ static int insert(struct catalog *catalog, struct catalog_store *store, struct e
     struct sql sql;
     struct text text;
     char *name = NULL;
+    /* The name first, by hand: it is bound in front of the columns of DECLARE. */
     if (choose_name(catalog, store, 0, &name, err) < 0)
         return -1;
     store->created = clock_now();

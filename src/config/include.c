@@ -19,6 +19,7 @@ enum { FILE_MAX = 1 << 20 };
 
 char *include_folder(const char *config_file, const char *dir)
 {
+    /* Beside the configuration, so that both can be moved together. */
     if (*dir == '/' || config_file == NULL)
         return memory_strdup(dir);
     char *folder = file_folder(config_file);
@@ -37,11 +38,13 @@ static int list_files(const char *folder, struct strlist *names, struct err *err
     DIR *dir = opendir(folder);
     if (dir == NULL)
         return err_errno(err, ERR_CONFIG, "include_dir: %s", folder);
+    /* No files of editors (.x.conf.swp), no backups of packages (x.conf.dpkg-old). */
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         if (entry->d_name[0] != '.' && text_ends_with(entry->d_name, ".conf"))
             strlist_add(names, entry->d_name);
     }
     closedir(dir);
+    /* By name: the order of a folder is the file system's and another on each machine. */
     if (names->count > 1)
         qsort(names->items, names->count, sizeof *names->items, compare_names);
     return 0;
@@ -62,6 +65,7 @@ static int read_one(const char *path, struct layer *out, struct err *err)
                              section->origin, option_scope_name(section->scope),
                              section->name, other->origin);
     }
+    /* Which of two files would count for the whole machine is nothing to guess. */
     for (size_t i = 0; result == 0 && i < one.count; i++) {
         if (one.values[i].option->scope == OPTION_TOP)
             result = err_set(err, ERR_CONFIG,
@@ -116,11 +120,12 @@ static char *line_of(char *text, long number)
     return text;
 }
 
-/* The place behind the '{' that opens the job's group: the first behind its name, on the line
- * where libconfig says that the group stands, or on one of those above it. */
+/* The place behind the '{' that opens the job's group: the first behind its name, on the
+ * line where libconfig says that the group stands, or on one of those above it. */
 static char *opening_of(char *text, long line, const char *job)
 {
     size_t length = strlen(job);
+    /* From there upwards: the nearest one above is the group's own. */
     for (; line > 0; line--) {
         for (char *at = line_of(text, line); at != NULL && *at != '\0' && *at != '\n';
              at++) {
@@ -140,7 +145,8 @@ static bool change(char *text, long key_line, long job_line, const char *job, bo
 {
     const char *word = enabled ? "true" : "false";
     if (key_line > 0) {
-        /* `enabled = true` has its word behind the name, whatever else stands in the line. */
+        /* `enabled = true` has its word behind the name, whatever else stands in the
+         * line. */
         char *at = line_of(text, key_line);
         char *key = at != NULL ? strstr(at, "enabled") : NULL;
         if (key == NULL)
@@ -193,6 +199,7 @@ static int edit(const char *path, long key_line, long job_line, const char *job,
 {
     struct text before, after;
     struct layer check;
+    /* They may hold passwords of other jobs: wiped, whatever happens. */
     text_init(&before, FILE_MAX);
     text_init(&after, FILE_MAX);
     layer_init(&check);
@@ -221,11 +228,13 @@ static int edit(const char *path, long key_line, long job_line, const char *job,
 int include_set_enabled(const struct settings *settings, const struct job_settings *job,
                         bool enabled, bool *changed, struct err *err)
 {
+    /* As it is wanted already: the file is not even touched. */
     *changed = job->enabled != enabled;
     if (!*changed)
         return 0;
 
-    /* A job has a source, so there is a line of it; "enabled" has one unless it is a default. */
+    /* A job has a source, so there is a line of it; "enabled" has one unless it is a
+     * default. */
     const char *source = origin_of(settings, job->name, "source");
     const char *key = origin_of(settings, job->name, "enabled");
     const char *colon = strrchr(source, ':');

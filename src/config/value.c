@@ -282,6 +282,7 @@ const char *value_name(enum option_type type)
     return types[type].name;
 }
 
+/* Of a list each item by itself. */
 bool value_fits(const struct option *option, const char *text, struct err *err)
 {
     return types[option->type].fits(option, text, err);

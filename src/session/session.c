@@ -60,8 +60,8 @@ static int take_locks(struct session *session, struct err *err)
 
 /* ---- begin ---- */
 
-/* A row of its own, or the one that somebody asked for it by; and from then on it is heard who
- * wants it to end. What is said meanwhile belongs to it. */
+/* A row of its own, or the one that somebody asked for it by; and from then on it is
+ * heard who wants it to end. What is said meanwhile belongs to it. */
 static int begin_record(struct session *session, struct err *err)
 {
     const struct session_spec *spec = &session->spec;

@@ -24,6 +24,7 @@ static void *watch_row(void *argument)
     while (cancel_sleep_ms(watch->stop, SESSION_WATCH_MS)) {
         struct err err = {0};
         bool asked = false;
+        /* Its own: a connection of SQLite serves one thread. Tried again should it fail. */
         if (catalog == NULL)
             catalog = catalog_open(watch->path, CATALOG_READ, &err);
         if (catalog == NULL)
@@ -56,6 +57,8 @@ void session_watch_stop(struct session_watch *watch)
 {
     if (watch == NULL)
         return;
+    /* Before the catalog of the run is closed: who closes a file last takes its log
+     * along. */
     cancel_trip(watch->stop, CANCEL_ASKED);
     pthread_join(watch->thread, NULL);
     cancel_free(watch->stop);

@@ -36,7 +36,8 @@ static int find_file(const char *path, enum catalog_mode mode, struct err *err)
     bool there = stat(path, &status) == 0;
     if (there && !S_ISREG(status.st_mode))
         return err_set(err, ERR_SYSTEM, "catalog %s is not a file", path);
-    /* SQLite would open it all the same, and say so at the first change, in words of its own. */
+    /* SQLite would open it all the same, and say so at the first change, in words of its
+     * own. */
     if (there && mode != CATALOG_READ && !may_write(path)) {
         err_set(err, ERR_SYSTEM, "catalog %s may not be written", path);
         return err_hint(err,

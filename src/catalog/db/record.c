@@ -122,7 +122,7 @@ static void read_one(struct sql *sql, const struct record_column *column, char *
     char *text = NULL;
     switch (column->kind) {
     case RECORD_INT:
-    case RECORD_SIZE:
+    case RECORD_SIZE: /* as many bits, and never above 2^63 - 1: sql_bind_size */
         number = sql_int(sql);
         memcpy(field, &number, sizeof number);
         break;

@@ -156,9 +156,9 @@ static const char *const version_3[] = {
     " PRIMARY KEY (run, database, type)) STRICT, WITHOUT ROWID;\n",
     NULL};
 
-/* Version 4. Runs are asked for before they begin, by whom and for which time; somebody else may
- * ask for their end; what they said at last is kept. And up to when the times of a job's schedule
- * are dealt with (schedule/due.h). */
+/* Version 4. Runs are asked for before they begin, by whom and for which time; somebody
+ * else may ask for their end; what they said at last is kept. And up to when the times
+ * of a job's schedule are dealt with (schedule/due.h). */
 static const char *const version_4[] = {
     "ALTER TABLE runs ADD COLUMN state TEXT NOT NULL DEFAULT 'running' CHECK (state IN"
     " ('pending', 'running', 'complete', 'failed', 'cancelled'));\n"

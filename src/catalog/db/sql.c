@@ -81,7 +81,8 @@ int sql_error(struct catalog *catalog, struct err *err)
     if (kind == ERR_BUSY)
         return err_set(err, kind, "catalog %s has been locked by another process for 30 s",
                        catalog->path);
-    /* Of a file that cannot be opened the system knows more than SQLite: no descriptor, no right. */
+    /* Of a file that cannot be opened the system knows more than SQLite: no descriptor,
+     * no right. */
     errno = (code & 0xFF) == SQLITE_CANTOPEN ? sqlite3_system_errno(catalog->db) : 0;
     if (errno != 0)
         return err_errno(err, kind, "catalog %s: %s", catalog->path,
