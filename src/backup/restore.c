@@ -57,6 +57,11 @@ static unsigned sessions_of(const struct restore_run *r)
 {
     if (r->format != DUMP_PLAIN || r->globals)
         return 1;
+    /* Rows alone go into tables that have their foreign keys already: pg_dump put them in an order
+     * that these allow. */
+    if (strcmp(r->artifact->type, dump_type_name(DUMP_DATA)) == 0 &&
+        !r->spec->disable_triggers)
+        return 1;
     if (r->spec->parallel > 0)
         return r->spec->parallel;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -56,6 +56,18 @@ for major in $majors; do
         is "$major: restored from $way" "$status" 0
         ok "$major: the $way restore is the same database" cmp <(dump_of "$bin" shop) <(dump_of "$bin" "shop_$way")
     done
+    id=$("$pgkeep" list --json | jq -r '[.artifacts[] | select(.format == "plain")][0].id')
+    run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" restore "$id" --to "$target dbname=shop_several" --create --parallel 3
+    is "$major: restored by several connections" "$status" 0
+    [ "$status" = 0 ] || diag "$err"
+    ok "$major: that is the same database, too" cmp <(dump_of "$bin" shop) <(dump_of "$bin" shop_several)
+    for format in plain custom; do
+        id=$("$pgkeep" list --json | jq -r --arg f "$format" '[.artifacts[] | select(.format == $f)][0].id')
+        run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" restore "$id" --to "$target dbname=part_$format" --create --table sales.orders --table parts
+        is "$major: tables of a $format backup" "$status" 0
+        is "$major: with their rows" "$(psql -AtX -d "part_$format" -c 'SELECT (SELECT count(*) FROM sales.orders), (SELECT count(*) FROM parts)')" "20000|3000"
+    done
+    ok "$major: both formats bring the same" cmp <(dump_of "$bin" part_plain) <(dump_of "$bin" part_custom)
     run env "PGKEEP_PG_BIN_DIR=$bin" "$pgkeep" doctor --source "$source" --store "dir:$folder"
     is "$major: doctor has nothing to say against it" "$status" 0
 

@@ -254,8 +254,8 @@ static void on_loaded(struct task_plan *plan, size_t relation)
 }
 
 struct sized {
-    size_t rows;
-    uint64_t bytes;
+    size_t rows, relation;
+    uint64_t bytes; /* of the whole table, whose rows may lie in several places */
 };
 
 static int by_size(const void *a, const void *b)
@@ -263,6 +263,8 @@ static int by_size(const void *a, const void *b)
     const struct sized *left = a, *right = b;
     if (left->bytes != right->bytes)
         return left->bytes < right->bytes ? 1 : -1;
+    if (left->relation != right->relation)
+        return left->relation < right->relation ? -1 : 1;
     return left->rows < right->rows ? -1 : 1;
 }
 
@@ -280,12 +282,18 @@ struct task_plan *task_plan_new(const struct script *script, uint64_t piece_size
 
     /* The largest first: what comes last shall be small, so that all end together. */
     struct sized *sizes = memory_array(outline->rows_count + 1, sizeof *sizes);
+    uint64_t *totals = memory_array(outline->relation_count + 1, sizeof *totals);
     size_t count = 0;
     for (size_t i = 0; i < outline->rows_count; i++) {
         chunks += outline->rows[i].chunks;
-        if (script->selection.rows[i])
-            sizes[count++] = (struct sized){i, outline->rows[i].raw_bytes};
+        totals[outline->rows[i].relation] += outline->rows[i].raw_bytes;
     }
+    for (size_t i = 0; i < outline->rows_count; i++) {
+        size_t relation = outline->rows[i].relation;
+        if (script->selection.rows[i])
+            sizes[count++] = (struct sized){i, relation, totals[relation]};
+    }
+    free(totals);
     qsort(sizes, count, sizeof *sizes, by_size);
     plan->rows = memory_array(chunks + 1, sizeof *plan->rows);
     for (size_t i = 0; i < count; i++)
