@@ -15,6 +15,7 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
+/* NULL becomes null; bytes that are no UTF-8 become {"hex"}, so that no name is lost. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
     set(object, key, json_bytes(text));
@@ -31,11 +32,13 @@ static void set_int(json_t *object, const char *key, int64_t number)
     set(object, key, json_integer(number));
 }
 
+/* 0 may be a size or "not yet": the caller knows which. */
 static void set_bytes(json_t *object, const char *key, uint64_t bytes, bool known)
 {
     set(object, key, known ? json_integer((json_int_t)bytes) : json_null());
 }
 
+/* 0 is null: nothing of ours happened in 1970. */
 static void set_time(json_t *object, const char *key, int64_t seconds)
 {
     set(object, key, json_time(seconds));
@@ -47,6 +50,7 @@ static void set_rows(json_t *object, const char *key, int64_t rows)
     set(object, key, rows < 0 ? json_null() : json_integer(rows));
 }
 
+/* No check yet has no level; "none" would read as one. */
 static const char *level_or_null(enum catalog_level level)
 {
     return level == CATALOG_LEVEL_NONE ? NULL : catalog_level_name(level);
@@ -124,6 +128,7 @@ static json_t *
 base_json(const struct catalog_artifact *artifact, const struct artifact_view *view,
           json_t *(*copy)(const struct catalog_copy *, const struct artifact_view *))
 {
+    /* The order of the keys is part of what people see in `list --json`, and stays. */
     json_t *object = json_object(), *tags = json_object(), *copies = json_array();
     json_t *error = json_null();
     /* What it is a backup of. */
@@ -159,6 +164,7 @@ base_json(const struct catalog_artifact *artifact, const struct artifact_view *v
         set_text(error, "message", artifact->error_message);
     }
     set(object, "error", error);
+    /* In the order of the catalog, by store: two calls can be compared. */
     for (size_t i = 0; i < artifact->copy_count; i++)
         (void)json_array_append_new(copies, copy(&artifact->copies[i], view));
     set(object, "copies", copies);
@@ -179,6 +185,7 @@ json_t *artifact_json_list(const struct catalog_artifacts *artifacts,
     json_t *list = json_array();
     for (size_t i = 0; i < artifacts->count; i++)
         (void)json_array_append_new(list, artifact_json(&artifacts->items[i], view));
+    /* An object, not a bare list: what is to be said of the whole can be added later. */
     return json_pack("{s:o}", "artifacts", list);
 }
 
@@ -200,6 +207,7 @@ static json_t *filters_json(const struct catalog_pairs *filters)
 /* Of a running one; figures that another process wrote into the catalog. */
 static json_t *progress_json(const struct catalog_artifact *artifact)
 {
+    /* null of one that does not run: old figures would read as present ones. */
     const struct catalog_progress *progress = &artifact->progress;
     json_t *object;
     if (artifact->status != CATALOG_RUNNING)
@@ -236,6 +244,7 @@ static json_t *verifications_json(const struct catalog_verifications *verificati
 {
     json_t *list = json_array();
     for (size_t i = 0; i < verifications->count; i++) {
+        /* Good and bad alike: what was found before it was mended is history, too. */
         const struct catalog_verification *one = &verifications->items[i];
         json_t *object = json_object();
         set_time(object, "time", one->time);
@@ -255,6 +264,7 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
                              const struct artifact_view *view)
 {
     json_t *object = base_json(artifact, view, copy_detail_json), *versions = json_object();
+    /* When the row was made here; on another machine it is that of the sync. */
     set_time(object, "created", artifact->created);
     set_time(object, "updated", artifact->updated);
     /* A backup under way has lasted no definite time yet. */
@@ -263,6 +273,7 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
     set_int(object, "tries", artifact->tries);
     set_filled(object, "hostname", artifact->hostname);
     set(object, "quarantined", json_boolean(artifact->quarantined));
+    /* What has to be at hand to restore it. */
     set_filled(versions, "server", artifact->server_version);
     set_filled(versions, "pg_dump", artifact->pg_dump_version);
     set_filled(versions, "pgkeep", artifact->pgkeep_version);
@@ -271,6 +282,7 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
     set(object, "progress", progress_json(artifact));
     set_int(object, "table_count", artifact->table_count);
     set_rows(object, "row_count", artifact->row_count);
+    /* Last, as they are the longest: who reads on a terminal sees the rest first. */
     set(object, "tables", tables_json(artifact));
     set(object, "verifications", verifications_json(verifications));
     return object;

@@ -15,6 +15,7 @@ const char *artifact_name_job(const struct catalog_artifact *artifact)
     return *artifact->job ? artifact->job : SETTINGS_ADHOC;
 }
 
+/* Where no configuration names any store nothing can have left it. */
 bool artifact_name_store_left(const struct settings *settings, const char *store)
 {
     return settings != NULL && settings->store_count > 0 && strchr(store, ':') == NULL &&

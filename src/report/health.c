@@ -53,6 +53,7 @@ static struct health_job *job_of(struct health *health, const char *name)
 static struct health_group *group_of(struct health_job *job, const char *database,
                                      const char *type, const char *filters_hash)
 {
+    /* Globals belong to every job that asks for them, whatever type its backups have. */
     const char *globals = dump_type_name(DUMP_GLOBALS);
     for (size_t i = 0; i < job->group_count; i++) {
         struct health_group *group = &job->groups[i];
@@ -72,6 +73,7 @@ static struct health_group *group_of(struct health_job *job, const char *databas
     return group;
 }
 
+/* Filters of the configuration make no group of their own: they may change any night. */
 static struct health_group *group_of_artifact(struct health_job *job,
                                               const struct catalog_artifact *artifact)
 {
@@ -81,10 +83,12 @@ static struct health_group *group_of_artifact(struct health_job *job,
 
 bool health_is_filtered(const struct health_group *group)
 {
+    /* Of the one that is shown in that row. */
     const struct catalog_artifact *newest = group->good ? group->good : group->tried;
     return newest && newest->filters.count > 0;
 }
 
+/* As the server is asked (fnmatch): one rule for both. */
 static bool is_excluded(const struct source_settings *source, const char *database)
 {
     for (size_t i = 0; i < source->exclude_databases.count; i++) {
@@ -236,6 +240,7 @@ static void check_artifact(struct health *health, const struct catalog_artifact 
         (void)add_problem(health, HEALTH_QUARANTINED, artifact, NULL);
 }
 
+/* What a check found, and when: newer than why an upload once failed. */
 static void add_broken(struct health *health, enum health_what what,
                        const struct catalog_artifact *artifact,
                        const struct catalog_copy *copy)
@@ -245,6 +250,7 @@ static void add_broken(struct health *health, enum health_what what,
     problem->reason = copy->verified_error;
 }
 
+/* Marked to go and still there: the store's last words say why. */
 static void add_removal(struct health *health, enum health_what what,
                         const struct catalog_artifact *artifact,
                         const struct catalog_copy *copy)
@@ -304,6 +310,7 @@ static void check_store(struct health *health, const struct settings *settings,
     if (copy->state != CATALOG_COPY_COMPLETE ||
         !artifact_name_store_left(settings, copy->store))
         return;
+    /* A handful of stores at most, so each copy looks through them. */
     while (i < health->store_count && strcmp(health->stores_left[i].name, copy->store) != 0)
         i++;
     if (i == health->store_count) {
@@ -338,6 +345,7 @@ static void find_failed_run(struct health_job *job, const struct catalog_runs *r
         return;
     for (size_t i = 0; runs && i < runs->count; i++) {
         const struct catalog_run *run = &runs->items[i];
+        /* Newest first, so the first of this job is the one. */
         if (!run->job || strcmp(run->job, job->name) != 0)
             continue;
         if (run->exit_status > 0 && !has_artifact(artifacts, run))

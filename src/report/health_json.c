@@ -16,6 +16,7 @@ static json_t *bytes_or_null(uint64_t bytes)
     return bytes > 0 ? json_integer((json_int_t)bytes) : json_null();
 }
 
+/* Of none: null, and not 0, which would be the best of all. */
 static json_t *age_json(const struct health *health,
                         const struct catalog_artifact *artifact)
 {
@@ -27,6 +28,7 @@ static json_t *time_json(const struct catalog_artifact *artifact)
     return json_time(artifact ? artifact->time : 0);
 }
 
+/* Figures that its process wrote last; `updated` says how old they are. */
 static json_t *running_json(const struct catalog_artifact *artifact)
 {
     const struct catalog_progress *progress = &artifact->progress;
@@ -43,6 +45,7 @@ static json_t *running_json(const struct catalog_artifact *artifact)
 
 static json_t *group_json(const struct health *health, const struct health_group *group)
 {
+    /* Two artifacts: the last good one, and the last that was tried. */
     const struct catalog_artifact *good = group->good;
     const struct catalog_artifact *tried = group->tried;
     /* Of a complete one that does not count: why not. */
@@ -64,6 +67,7 @@ static json_t *group_json(const struct health *health, const struct health_group
 
 static json_t *job_json(const struct health *health, const struct health_job *job)
 {
+    /* Told only where no artifact tells it: no server, no store. */
     const struct catalog_run *run = job->failed_run;
     json_t *groups = json_array(), *failed = json_null();
     if (run)
@@ -81,6 +85,7 @@ static json_t *job_json(const struct health *health, const struct health_job *jo
                      "left", job->left);
 }
 
+/* Of the copy where there is one, else of the artifact as a whole. */
 static json_t *problem_json(const struct health_problem *problem)
 {
     const struct catalog_artifact *artifact = problem->artifact;
@@ -99,6 +104,7 @@ json_t *health_json(const struct health *health)
     json_t *jobs = json_array();
     json_t *problems = json_array();
     json_t *stores = json_array();
+    /* Without --max-age nothing is too old, and `too_old` is false. */
     bool limited = health->max_age_s != HEALTH_NO_LIMIT;
     for (size_t i = 0; i < health->running_count; i++)
         (void)json_array_append_new(running, running_json(health->running[i]));

@@ -110,6 +110,7 @@ static json_t *copy_json(const struct prune *prune, const struct prune_part *par
 
 json_t *plan_json(const struct prune *prune, bool dry_run)
 {
+    /* The hash stands first: it is what --force-unsafe asks for. */
     json_t *document = json_object(), *groups = json_array(), *copies = json_array();
     json_t *skipped = json_array();
     struct text refused;

@@ -15,6 +15,7 @@ enum {
 
 void progress_view_init(struct progress_view *view)
 {
+    /* A view may be used again, for the next database of the same run. */
     view->phase = NULL;
     view->now = (struct progress_sample){.at_ms = view->started_ms};
     view->ring[0] = view->now;
@@ -25,6 +26,7 @@ void progress_view_init(struct progress_view *view)
 /* Samples that come faster than PROGRESS_SAMPLE_MS update the numbers but not the window. */
 void progress_view_sample(struct progress_view *view, struct progress_sample sample)
 {
+    /* Against the last one in the ring, not against the last one that came. */
     size_t last = (view->next + PROGRESS_WINDOW - 1) % PROGRESS_WINDOW;
     view->now = sample;
     if (sample.at_ms - view->ring[last].at_ms < PROGRESS_SAMPLE_MS)
@@ -40,6 +42,7 @@ uint64_t progress_view_rate(const struct progress_view *view)
     /* The oldest: the first until the ring is full, then the one that is overwritten next. */
     const struct progress_sample *from =
         &view->ring[view->count < PROGRESS_WINDOW ? 0 : view->next];
+    /* Bytes that go down are those of a second try: no rate can be told from them. */
     int64_t passed = view->now.at_ms - from->at_ms;
     if (passed < MIN_WINDOW_MS || view->now.raw_bytes < from->raw_bytes)
         return 0;
@@ -60,6 +63,7 @@ int64_t progress_view_eta_ms(const struct progress_view *view)
     uint64_t rate = progress_view_rate(view);
     if (rate == 0 || progress_view_percent(view) < 0)
         return -1;
+    /* In double: a terabyte times 1000 is no number for 64 bits of bytes a second. */
     double left = (double)(view->estimate - view->now.raw_bytes) * 1000.0 / (double)rate;
     return left > ETA_MAX_MS ? -1 : (int64_t)left;
 }
@@ -67,6 +71,7 @@ int64_t progress_view_eta_ms(const struct progress_view *view)
 /* Cut at a character. */
 static void add_name(struct text *out, const char *name)
 {
+    /* A name of PostgreSQL has up to 63 bytes, and a line 80 columns. */
     size_t size = strlen(name);
     if (size > NAME_WIDTH) {
         for (size = NAME_WIDTH; size > 0 && ((unsigned char)name[size] & 0xC0) == 0x80;)
@@ -104,6 +109,7 @@ void progress_view_text(const struct progress_view *view, struct text *out)
     text_addf(out, "  stored %s", text_size(buffer, view->now.stored_bytes));
 }
 
+/* null is "nobody knows"; 0 would be a figure. */
 static json_t *number_or_null(bool known, int64_t number)
 {
     return known ? json_integer(number) : json_null();

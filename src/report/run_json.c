@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 
+/* Both stores by the names that the catalog has for them, also where URLs were given. */
 json_t *run_json_copied(const struct catalog_artifact *artifact,
                         const struct copy_artifact_spec *spec,
                         const struct copy_artifact_result *result)
@@ -79,6 +80,7 @@ json_t *run_json_presigned(const struct catalog_artifact *artifact, const char *
                      json_time(expires));
 }
 
+/* One copy; a run has one of these for each, in the order in which they were checked. */
 json_t *run_json_verified(const struct catalog_artifact *artifact,
                           const struct catalog_copy *copy,
                           const struct catalog_verification *verification)
@@ -91,6 +93,7 @@ json_t *run_json_verified(const struct catalog_artifact *artifact,
                      (json_int_t)verification->bytes, "message", verification->message);
 }
 
+/* As it is after the command, whichever of the two it was. */
 json_t *run_json_pinned(const struct catalog_artifact *artifact, size_t untold)
 {
     return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:I}", "id", artifact->id, "database",
@@ -100,6 +103,7 @@ json_t *run_json_pinned(const struct catalog_artifact *artifact, size_t untold)
                      json_time(artifact->pin_changed), "stores_untold", (json_int_t)untold);
 }
 
+/* stores_untold: `catalog sync` makes up for those. */
 json_t *run_json_accepted(const struct catalog_artifact *artifact, size_t untold)
 {
     return json_pack("{s:s, s:o, s:b, s:o, s:o, s:I}", "id", artifact->id, "database",

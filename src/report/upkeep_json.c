@@ -11,6 +11,7 @@
 void upkeep_sweep_figures(const struct sweep_report *report,
                           struct upkeep_figure out[UPKEEP_SWEEP_FIGURES])
 {
+    /* By what the store said; each is a figure of its own. */
     size_t removed[REMOVE_LATER + 1] = {0};
     for (size_t i = 0; i < report->removed.count; i++)
         removed[report->removed.items[i].outcome]++;
@@ -74,6 +75,8 @@ json_t *upkeep_json_rebuilt(const struct rebuild_result *result, const char *cat
                      "damaged", (json_int_t)result->damaged, "stores", stores);
 }
 
+/* Everything counts something that is another now, but for `manifests`, which is what was
+ * looked at. */
 json_t *upkeep_json_synced(const char *store, const struct sync_result *result)
 {
     return json_pack(
@@ -111,6 +114,7 @@ json_t *upkeep_json_checked(const char *store, const struct check_result *result
                      "error");
 }
 
+/* In place of its figures: a store that could not be read is in the list, too. */
 json_t *upkeep_json_missed(const char *store, const struct err *why)
 {
     return json_pack("{s:o, s:{s:s, s:o}}", "store", json_bytes(store), "error", "code",
@@ -131,6 +135,7 @@ json_t *upkeep_json_finding(const struct diagnose_finding *finding)
                      "advice", finding->advice);
 }
 
+/* The sums behind the checks, so that a script need not count. */
 json_t *upkeep_json_diagnosed(json_t *checks, const struct diagnose_result *result)
 {
     const size_t *counts = result->counts;
