@@ -173,6 +173,7 @@ void artifact_text_list(struct catalog *catalog, const struct catalog_artifacts 
 
 /* ---- the page ---- */
 
+/* Fields that have nothing to say are left out, where a table would have a dash. */
 static void field_time(const char *label, int64_t seconds)
 {
     char time[32];
@@ -180,6 +181,7 @@ static void field_time(const char *label, int64_t seconds)
         output_field(label, output_time(time, seconds));
 }
 
+/* Exact, to be compared with what lies in a store. */
 static void field_size(const char *label, uint64_t bytes)
 {
     char size[64];
@@ -190,12 +192,14 @@ static void field_size(const char *label, uint64_t bytes)
 /* What it is a backup of, and what people said of it. */
 static void print_what(const struct catalog_artifact *artifact)
 {
+    /* Whole here: it is copied from this page. */
     output_field("id", artifact->id);
     output_field("status", catalog_status_name(artifact->status));
     output_field("job", artifact->job);
     output_field("source", artifact->source);
     output_field("database", artifact_name_database(artifact));
     output_fieldf("type", "%s, %s format", artifact->type, artifact->format);
+    /* As it is written in the configuration: gzip:6. */
     if (artifact->level > 0)
         output_fieldf("compression", "%s:%lld", artifact->compression,
                       (long long)artifact->level);
@@ -220,6 +224,7 @@ static void print_result(const struct catalog_artifact *artifact)
     field_time("finished", artifact->finished);
     if (artifact->finished)
         output_field("duration", text_duration(duration, artifact->duration_ms));
+    /* Worth a line only when the first one did not do. */
     if (artifact->tries > 1)
         output_fieldf("tries", "%lld", (long long)artifact->tries);
     field_size("raw size", artifact->raw_bytes);
@@ -240,6 +245,7 @@ static void print_progress(const struct catalog_artifact *artifact)
 {
     const struct catalog_progress *progress = &artifact->progress;
     char raw[32], stored[32], time[32];
+    /* What it means, and what is to be done about it. */
     static const char *const owners[] = {
         [OWNER_DEAD] = "its process is gone; the next backup or `pgkeep sweep` clears it",
         [OWNER_ALIVE] = "its process is alive",
@@ -323,6 +329,7 @@ static void print_copy(const struct catalog_copy *copy, const struct artifact_vi
     output_fieldf("copy in", "%s%s", copy->store,
                   left ? " (no longer in the configuration)" : "");
     output_field("  state", catalog_copy_state_name(copy->state));
+    /* Relative to the store: with it the copy can be fetched without pgkeep. */
     output_field("  key", copy->key);
     output_field("  index", copy->index_key);
     field_size("  size", copy->bytes);
@@ -350,6 +357,7 @@ static void print_tables(const struct catalog_artifact *artifact)
     for (size_t i = 0; i < artifact->tables_count; i++) {
         const struct catalog_table *one = &artifact->tables[i];
         char size[64];
+        /* A table whose rows were not counted has no size either. */
         bool counted = one->rows != CATALOG_UNKNOWN_ROWS;
         output_table_cellf(&table, "%s%s%s", one->schema, *one->schema ? "." : "",
                            one->name);
@@ -395,6 +403,7 @@ void artifact_text_page(const struct catalog_artifact *artifact,
                         const struct catalog_verifications *verifications,
                         const struct artifact_view *view)
 {
+    /* From what it is to what became of it; long lists last. */
     print_what(artifact);
     print_result(artifact);
     print_progress(artifact);

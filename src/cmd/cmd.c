@@ -9,6 +9,8 @@
 
 int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format, ...)
 {
+    /* Formatted first: err_set takes a format of its own, and the caller's may quote
+     * anything. */
     char text[sizeof(err->text)];
     va_list list;
     va_start(list, format);
@@ -82,6 +84,8 @@ cleanup:
 int cmd_store_name(const struct cmd_context *ctx, struct session *session, char **name,
                    struct err *err)
 {
+    /* The configuration before the catalog, as everywhere: a name that both have is the
+     * configured one. */
     const char *given = store_option(ctx);
     struct catalog_store row = {0};
     bool absent = true;
@@ -92,6 +96,7 @@ int cmd_store_name(const struct cmd_context *ctx, struct session *session, char 
         *name = memory_strdup(given);
     else
         *name = repository_known_url(session_catalog(session), given);
+    /* A store that left the configuration still has its row and its backups. */
     if (*name == NULL &&
         catalog_store_find(session_catalog(session), given, &row, &absent, err) < 0)
         return -1;
@@ -125,6 +130,8 @@ const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err)
 {
+    /* One place for all commands that take an id, so that `latest` means the same in each.
+     * */
     struct catalog_choice choice;
     char *store = NULL;
     int result = cmd_narrow(ctx, session, &choice, &store, err);
@@ -139,6 +146,7 @@ int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, un
                       struct catalog_artifact *out, struct err *err)
 {
     char id[ULID_SIZE];
+    /* Empty, so that it can be released whatever happens. */
     *out = (struct catalog_artifact){0};
     if (cmd_find_artifact(ctx, session, id, err) < 0)
         return -1;

@@ -29,6 +29,7 @@ static char *format_list(const char *format, va_list list) PRINTF(1, 0);
 static char *format_list(const char *format, va_list list)
 {
     va_list again;
+    /* Measured first, then written: a value may be of any length. */
     va_copy(again, list);
     int length = vsnprintf(NULL, 0, format, list);
     assert(length >= 0);
@@ -53,6 +54,7 @@ void output_table_init(struct output_table *table, const struct output_column *c
     *table = (struct output_table){.columns = columns, .column_count = column_count};
 }
 
+/* Escaped when it comes in, so that widths are those of what is printed. */
 void output_table_cell(struct output_table *table, const char *text)
 {
     struct text escaped;
@@ -84,6 +86,7 @@ static size_t width_of(const char *text)
 /* Of a longer one its beginning; what is not made to be cut says that it was. */
 static void print_cell(const char *text, size_t width, bool dots)
 {
+    /* Cut between characters: half of one would be no UTF-8 any more. */
     size_t characters = 0, size = 0, tail = dots && width > 3 ? 3 : 0;
     for (; text[size] != '\0'; size++) {
         characters += ((unsigned char)text[size] & 0xC0) != 0x80;
@@ -98,6 +101,7 @@ static void print_row(const struct output_table *table, const char *const *cells
                       const size_t *widths)
 {
     size_t count = table->column_count, gap = 0;
+    /* From the end, as long as there is nothing to print. */
     while (count > 0 && (!*cells[count - 1] || widths[count - 1] == LEFT_OUT))
         count--;
     for (size_t i = 0; i < count; i++) {
@@ -170,6 +174,8 @@ void output_table_print_within(const struct output_table *table, size_t width)
     assert(table->cells.count % columns == 0);
     if (table->cells.count == 0)
         return;
+    /* Every cell is looked at before the first is printed: that is why a table is
+     * collected. */
     size_t *widths = memory_array(columns, sizeof(*widths));
     const char **headings = memory_array(columns, sizeof(*headings));
     for (size_t i = 0; i < columns; i++) {
@@ -206,6 +212,8 @@ void output_table_release(struct output_table *table)
 
 /* ---- lines ---- */
 
+/* Labels of one width, so that values stand below each other; a field without a value says
+ * nothing. */
 void output_field(const char *label, const char *value)
 {
     struct text escaped;
@@ -226,6 +234,7 @@ void output_fieldf(const char *label, const char *format, ...)
     free(text);
 }
 
+/* A name in a sentence goes through the same gate as one in a cell. */
 void output_linef(const char *format, ...)
 {
     struct text escaped;
@@ -239,6 +248,7 @@ void output_linef(const char *format, ...)
     free(text);
 }
 
+/* Ours, so it may hold newlines; nothing from outside comes here. */
 void output_text(const char *text)
 {
     (void)fputs(text, stdout);
@@ -259,6 +269,7 @@ bool output_is_taken(void)
 void output_json(json_t *document)
 {
     taken = true;
+    /* Indented: people read it too, and jq does not mind. */
     char *text = json_text(document, true);
     (void)printf("%s\n", text);
     free(text);
@@ -276,6 +287,7 @@ const char *output_time(char out[32], int64_t seconds)
     return clock_local(out, seconds);
 }
 
+/* Exact where somebody may compare; rounded where somebody only looks. */
 const char *output_size(char out[64], uint64_t bytes, bool exact)
 {
     char size[32];

@@ -15,6 +15,7 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
+/* How often each form is drawn; a log that is read later wants few lines. */
 static const int64_t intervals_ms[] = {
     [PROGRESS_NONE] = 0,
     [PROGRESS_LIVE] = 500,
@@ -22,6 +23,8 @@ static const int64_t intervals_ms[] = {
     [PROGRESS_JSON] = 1000,
 };
 
+/* One database at a time; texts are copied, as the artifact is released before the last
+ * line. */
 struct progress {
     enum progress_style style;
     struct progress_hooks hooks;
@@ -39,6 +42,7 @@ struct progress {
 
 enum progress_style progress_style(const struct settings *settings)
 {
+    /* Asked for by name first; `auto` looks where stderr goes. */
     if (settings->progress == PROGRESS_CHOICE_NONE)
         return PROGRESS_NONE;
     if (settings->progress == PROGRESS_CHOICE_JSON)
@@ -47,12 +51,14 @@ enum progress_style progress_style(const struct settings *settings)
                                                                         : PROGRESS_LOG;
 }
 
+/* The real ones of the hooks that tests replace. */
 static int64_t real_now_ms(void *context)
 {
     (void)context;
     return clock_monotonic_ms();
 }
 
+/* All of it through log.h: it knows how to keep a live line and log lines apart. */
 static void real_draw(void *context, enum progress_style style, const char *line)
 {
     (void)context;
@@ -81,6 +87,7 @@ static void sample(struct progress *progress)
 
 static void draw(struct progress *progress, bool done)
 {
+    /* Drawn with the lock held: the name must not go away under the pen. */
     struct text line;
     text_init(&line, LINE_MAX_BYTES);
     if (progress->style == PROGRESS_JSON) {
@@ -137,6 +144,7 @@ static void *run(void *argument)
 
 /* ---- the calls ---- */
 
+/* What a test does not replace is the real one. */
 static void fill_hooks(struct progress *progress, const struct progress_hooks *hooks)
 {
     if (hooks)
@@ -159,6 +167,8 @@ struct progress *progress_new(enum progress_style style, const struct progress_h
         return progress;
     pthread_mutex_init(&progress->lock, NULL);
     thread_cond_init(&progress->changed);
+    /* The one thing that can fail; without a thread a run goes on as well without its line.
+     * */
     if (thread_start(&progress->thread, run, progress, err) == 0)
         return progress;
     err_context(err, "showing progress");
@@ -168,6 +178,7 @@ struct progress *progress_new(enum progress_style style, const struct progress_h
     return NULL;
 }
 
+/* From the thread that works; the other one only reads the meter. */
 void progress_begin(struct progress *progress, const char *what, const char *name,
                     const char *id, const struct meter *meter)
 {
@@ -192,6 +203,7 @@ void progress_begin(struct progress *progress, const char *what, const char *nam
     (void)pthread_mutex_unlock(&progress->lock);
 }
 
+/* A word of ours: it may come many times a second, and is drawn once. */
 void progress_phase(struct progress *progress, const char *phase)
 {
     if (!progress || progress->style == PROGRESS_NONE)
@@ -216,6 +228,7 @@ void progress_finish(struct progress *progress)
             progress->hooks.draw(progress->hooks.context, progress->style, NULL);
         progress->meter = NULL;
     }
+    /* Together, so that no line is ever made of two databases. */
     free(progress->what);
     free(progress->name);
     free(progress->id);
@@ -227,6 +240,7 @@ void progress_finish(struct progress *progress)
 
 /* ---- of a session ---- */
 
+/* Of a session's calls those that have something to show; the rest is NULL there. */
 static void on_begin(void *context, const char *kind, const char *job, int64_t run)
 {
     struct progress *progress = context;
@@ -268,6 +282,7 @@ void progress_free(struct progress *progress)
     if (progress->style != PROGRESS_NONE) {
         progress_finish(progress);
         (void)pthread_mutex_lock(&progress->lock);
+        /* Woken and waited for: what it draws on is freed next. */
         progress->stop = true;
         (void)pthread_cond_signal(&progress->changed);
         (void)pthread_mutex_unlock(&progress->lock);

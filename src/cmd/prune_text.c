@@ -26,6 +26,7 @@ static bool is_shown(const struct prune_part *part, size_t index, bool all)
 static bool has_lines(const struct prune_part *part, const struct retention_group *group,
                       bool all)
 {
+    /* A cap that cannot be met is worth a header though no copy goes. */
     bool any = group->over_cap;
     for (size_t i = group->first; i < group->first + group->count; i++)
         any |= is_shown(part, retention_plan_index(part->plan, i), all);
@@ -35,6 +36,7 @@ static bool has_lines(const struct prune_part *part, const struct retention_grou
 static void print_rows(const struct prune *prune, const struct prune_part *part,
                        const struct retention_group *group, bool all)
 {
+    /* Ids in their short form, as a person types them. */
     struct retention_style style = {add_short, prune->catalog};
     struct text line;
     text_init(&line, LINE_CEILING);
@@ -70,6 +72,7 @@ static void print_part(const struct prune *prune, const struct prune_part *part,
     text_release(&line);
 }
 
+/* Between the plan and its sum: what lies in these is in neither. */
 static void print_skipped(const struct prune *prune)
 {
     for (size_t i = 0; i < prune->stores.failure_count; i++) {
@@ -95,6 +98,7 @@ static void print_summary(const struct prune *prune)
     text_release(&line);
 }
 
+/* A line each, with the guard's name in words: what forces it comes with the error. */
 static void print_refused(const struct prune *prune)
 {
     struct text lines;

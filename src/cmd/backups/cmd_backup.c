@@ -31,6 +31,7 @@ struct backing {
 static void report_done(const struct catalog_artifact *artifact)
 {
     char raw[32], stored[32], time[32];
+    /* One that failed is named as well: the backup is complete all the same. */
     struct text stores;
     text_init(&stores, 4096);
     for (size_t i = 0; i < artifact->copy_count; i++) {
@@ -49,6 +50,8 @@ static void report_done(const struct catalog_artifact *artifact)
 static int print_result(const struct backing *b, const struct backup_result *result,
                         struct err *err)
 {
+    /* As the catalog has it, not as the operation does: what is printed is what can be
+     * found again. */
     const struct artifact_view view = {clock_now(), b->ctx->settings};
     struct catalog_artifact artifact = {0};
     int loaded = catalog_artifact_load(session_catalog(b->session), result->id,
@@ -68,6 +71,7 @@ static void on_done(void *context, const struct backup_result *result)
 {
     struct backing *b = context;
     struct err why = {0};
+    /* An interrupted one is told once, by what ends the command. */
     if (result->outcome == BACKUP_FAILED && result->err.kind != ERR_CANCELLED) {
         struct err failure = result->err;
         err_context(&failure, "backup of \"%s\"",
@@ -80,6 +84,7 @@ static void on_done(void *context, const struct backup_result *result)
 
 /* ---- retention ---- */
 
+/* Nothing new, nothing to prune: the rules count from the newest good one. */
 static bool any_good(const struct backup_results *results)
 {
     for (size_t i = 0; i < results->count; i++) {
@@ -89,6 +94,7 @@ static bool any_good(const struct backup_results *results)
     return false;
 }
 
+/* The whole list is in the plan; the log gets the first and where the rest is. */
 static void warn_of_refusal(const struct prune *prune)
 {
     struct text why;
@@ -107,6 +113,8 @@ static void prune_after(const struct backing *b, const char *job)
     struct err why = {0};
     struct session_spec run = prune_session(job, true);
     struct session *session = cmd_begin(b->ctx, &run, &why);
+    /* A run of its own with its own record and lock: it is over before the next job begins.
+     * */
     struct prune *prune = NULL;
     enum outcome outcome = OUTCOME_FAILED;
     if (session != NULL) {
@@ -148,6 +156,7 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
         backup_tally_add(&b->tally, job, &results, err);
         return -1;
     }
+    /* Each database reports itself through on_done while this runs. */
     int done = backup_job(b->session, &spec, &results, err);
     backup_tally_add(&tally, job, &results, done < 0 ? err : NULL);
     backup_tally_add(&b->tally, job, &results, done < 0 ? err : NULL);
@@ -164,6 +173,7 @@ static int run_jobs(struct backing *b, struct err *err)
 {
     const struct strlist *names = &b->ctx->args->positional;
     int status = -1;
+    /* One job: its own status and error are the command's. */
     if (b->ctx->settings->adhoc || names->count == 1) {
         const char *name = b->ctx->settings->adhoc ? SETTINGS_ADHOC : names->items[0];
         (void)run_job(b, name, &status, err);
@@ -173,6 +183,7 @@ static int run_jobs(struct backing *b, struct err *err)
         status = -1; /* that of the job before is not this one's */
         if (run_job(b, names->items[i], &status, err) == 0)
             continue;
+        /* Whoever interrupts means the whole line. */
         if (err->kind == ERR_CANCELLED)
             return status;
         log_err(err);
@@ -211,6 +222,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     progress_free(b.progress);
     if (b.list)
         output_json(json_pack("{s:o}", "artifacts", b.list));
+    /* A result that could not be told is a failure, but no cause of another one. */
     if (b.err.kind == ERR_NONE || err->kind != ERR_NONE)
         return status;
     *err = b.err;

@@ -9,6 +9,7 @@
 #include "report/artifact_name.h"
 #include "report/run_json.h"
 
+/* What came of it, in the word that a script gets, too. */
 static void print(const struct cmd_context *ctx, const struct catalog_artifact *artifact,
                   const struct copy_artifact_spec *spec,
                   const struct copy_artifact_result *result)

@@ -32,6 +32,7 @@ static void print_text(const struct delete_outcome *outcome, bool yes)
 static int run(struct cmd_context *ctx, struct err *err)
 {
     char id[ULID_SIZE];
+    /* With it the run takes the lock of removals and is recorded; without it nothing is. */
     bool yes = config_args_flag(ctx->args, "yes");
     struct delete_outcome outcome = {0};
     struct session_spec run_spec = delete_session(yes);
@@ -53,6 +54,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         output_json(run_json_deleted(&outcome, !yes || refused, refused ? err : NULL));
     else if (result == 0 || refused)
         print_text(&outcome, yes && !refused);
+    /* What a store did not let go is partial, not failed: it is marked, and goes later. */
     int status = result < 0 ? cmd_end(session, result, err)
                             : session_end(session, delete_artifact_outcome(&outcome), NULL);
     delete_outcome_release(&outcome);

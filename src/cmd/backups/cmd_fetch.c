@@ -21,6 +21,7 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
     int64_t expires = 0;
     int64_t seconds = config_args_number(ctx->args, "presign", 0);
     struct copy_reader_spec spec = *from;
+    /* Leased only while the URL is made: who reads it later is on his own. */
     spec.purpose = "being read";
     spec.for_url = true;
     if (config_args_has(ctx->args, "output") || config_args_flag(ctx->args, "decode"))
@@ -59,10 +60,12 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
                                .fd = STDOUT_FILENO,
                                .force = config_args_flag(ctx->args, "force")};
     char *store = NULL;
+    /* A backup on a terminal helps nobody, so a file has to be named. */
     if (output == NULL)
         return cmd_usage(ctx, err, "where to? --output FILE, or - for stdout");
     if (standard)
         output_taken();
+    /* Only when it returns 0 was all of it right; a file has its name from then on. */
     int result = export_run(&spec, &store, err);
     char *name = artifact_name_of(from->artifact);
     if (result == 0)

@@ -25,12 +25,14 @@ static void read_tags(struct catalog_pairs *pairs, const struct strlist *tags)
     }
 }
 
+/* The option table has checked the word; 0 is all but deleted. */
 static unsigned read_status(const char *name)
 {
     enum catalog_status status;
     return name && catalog_status_from_name(name, &status) ? 1u << status : 0;
 }
 
+/* Borrows from the command line; only what narrows is set. */
 static struct catalog_filter read_filter(const struct cmd_context *ctx,
                                          const struct catalog_pairs *tags)
 {

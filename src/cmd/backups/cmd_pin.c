@@ -8,6 +8,7 @@
 #include "report/artifact_name.h"
 #include "report/run_json.h"
 
+/* What holds from now on, not what was done: pinning twice says the same. */
 static void print_text(const struct catalog_artifact *artifact, bool accepted)
 {
     char time[32];
@@ -26,6 +27,7 @@ static void print_text(const struct catalog_artifact *artifact, bool accepted)
     free(name);
 }
 
+/* As the catalog has it now: what the store was told. */
 static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t untold,
                  struct err *err)
 {
@@ -57,6 +59,7 @@ static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err
         result = pin_run(&spec, &untold, err);
     if (result == 0)
         result = print(ctx, &spec, untold, err);
+    /* Here it holds; elsewhere it may not be known yet. */
     if (result < 0 || untold == 0)
         return cmd_end(session, result, err);
     return session_end(session, OUTCOME_PARTIAL, NULL);
@@ -67,6 +70,7 @@ static int run_pin(struct cmd_context *ctx, struct err *err)
     struct pin_spec spec = {.pinned = true,
                             .until = config_args_number(ctx->args, "until", 0),
                             .reason = config_args_text(ctx->args, "reason")};
+    /* A pin that has ended already would protect nothing, and look as if it did. */
     if (config_args_has(ctx->args, "until") && spec.until <= clock_now())
         return cmd_usage(ctx, err, "--until %s has passed already",
                          config_args_text(ctx->args, "until"));

@@ -9,6 +9,7 @@
 #include "report/artifact_name.h"
 #include "report/run_json.h"
 
+/* What was found so far: a list or a table, never both. */
 struct verifying {
     json_t *list; /* with --json */
     struct output_table table;
@@ -18,6 +19,7 @@ static const struct output_column columns[] = {
     {"ID", OUTPUT_LEFT},     {"DATABASE", OUTPUT_LEFT}, {"STORE", OUTPUT_LEFT},
     {"RESULT", OUTPUT_LEFT}, {"TIME", OUTPUT_RIGHT},    {"", OUTPUT_LEFT}};
 
+/* Called after each copy: `verify --all` may take a day. */
 static void report(void *context, const struct catalog_artifact *artifact,
                    const struct catalog_copy *copy,
                    const struct catalog_verification *verification)
