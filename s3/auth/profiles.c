@@ -260,6 +260,7 @@ static const char *find(const struct s3_profiles *profiles, bool is_services,
     return NULL;
 }
 
+/* Also one that holds nothing: it was written down, so it is meant. */
 bool s3_profiles_has(const struct s3_profiles *profiles, const char *profile)
 {
     for (size_t i = 0; i < profiles->count; i++)
@@ -296,6 +297,7 @@ struct s3_profile_keys s3_profiles_keys(const struct s3_profiles *profiles,
     return keys;
 }
 
+/* The configuration's, the environment's, "default": the first that says something. */
 const char *s3_profiles_name(const char *profile, bool *named)
 {
     const char *name = profile;

@@ -237,6 +237,7 @@ struct s3_signer *s3_signer_new(void)
     return signer;
 }
 
+/* The signing key is good for a day, so it is a secret, too. */
 void s3_signer_free(struct s3_signer *signer)
 {
     if (signer == NULL)

@@ -107,6 +107,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 /* The address is fixed when the source is made, the token is not. */
 static const struct s3_source_ops container_ops = {fetch, free, false};
 
+/* Set by ECS or EKS for the container; by hand hardly ever. */
 int s3_source_find_container(const struct s3_credentials_config *config,
                              struct s3_source *out, struct err *err)
 {

@@ -109,6 +109,7 @@ static int ask(const struct talk *talk, const char *method, const char *path,
                                    .pause_ms = PAUSE_MS,
                                    .stop = talk->env->stop,
                                    .cancel = talk->env->cancel};
+    /* The environment's tries and time-out: a short one where most machines are no instances. */
     int result = s3_fetch(&fetch, answer, err);
     free(url);
     return result;

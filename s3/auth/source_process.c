@@ -125,6 +125,7 @@ static int fetch(void *state, const struct s3_source_env *env, struct s3_credent
 /* Its command may log in anew each time; whatever it prints is taken as it is. */
 static const struct s3_source_ops process_ops = {fetch, free, false};
 
+/* Split when it is run: a mistake in it is an error of the profile, not of the start. */
 void s3_source_process(const char *command, struct s3_source *out)
 {
     *out = (struct s3_source){.ops = &process_ops, .state = memory_strdup(command)};

@@ -296,6 +296,7 @@ static void release(void *state)
 /* Renewable as long as its base or its token is. */
 static const struct s3_source_ops role_ops = {fetch, release, false};
 
+/* Moved as a whole: strings and base have one owner at any time. */
 void s3_source_role(struct s3_source_role *from, struct s3_source *out)
 {
     struct s3_source_role *role = memory_alloc(sizeof *role);

@@ -235,6 +235,7 @@ static int ask(const struct listing *listing, struct page *page, bool *came,
 
 /* ---- guards ---- */
 
+/* Services write an empty element where they mean none. */
 static bool has_text(const char *text)
 {
     return text != NULL && *text != '\0';

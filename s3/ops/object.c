@@ -303,6 +303,8 @@ int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
 {
     const struct s3_provider *provider = s3_client_provider(client);
     struct put put = {.client = client, .spec = spec};
+    /* A look costs a request; it pays where a large body would be sent in vain, and where the
+     * condition is not worth much. */
     bool looks = spec->size >= LARGE_BODY || provider->conditions_plain_only;
     put.conditional = spec->if_absent && provider->put_if_absent;
     s3_multipart_token(put.token);

@@ -97,6 +97,7 @@ static bool check_lock(struct s3_probing *probing)
 {
     struct s3_bucket_lock lock;
     struct err err = {0};
+    /* Not being allowed to ask is no reason not to try: a lock shows on the object, too. */
     if (s3_bucket_lock(probing->client, &lock, &err) < 0) {
         s3_probe_advise(s3_probe_add(probing, S3_PROBE_LOCK, S3_PROBE_WARNING,
                                      "may not be asked for: %.200s", err.text),

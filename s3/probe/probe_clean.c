@@ -29,6 +29,7 @@ static void add_scratch(struct found *found, const char *key, const char *id)
     strlist_add(&found->ids, id != NULL ? id : "");
 }
 
+/* s3_each. */
 static int add_object(void *context, const struct s3_object *object, struct err *err)
 {
     (void)err;
@@ -36,6 +37,7 @@ static int add_object(void *context, const struct s3_object *object, struct err 
     return 0;
 }
 
+/* s3_each_unfinished. */
 static int add_upload(void *context, const struct s3_unfinished *upload, struct err *err)
 {
     (void)err;

@@ -131,6 +131,7 @@ static int count(void *context, const struct s3_object *object, struct err *err)
 /* Exactly the one object of this folder: rebuilds, sweeps and deletions believe in listings. */
 static void try_list(struct s3_probing *probing, const char *key)
 {
+    /* The folder is new, so nothing but this object can be in it. */
     struct listed listed = {.key = key};
     struct err err = {0};
     struct s3_finding *finding;

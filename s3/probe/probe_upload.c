@@ -55,6 +55,7 @@ int s3_probe_part(struct s3_probing *probing, const struct s3_probe_part *part,
                     (part->wrong_sha256 ? DIGESTS_SHA256 : 0U) |
                     (part->wrong_crc ? DIGESTS_CRC64NVME : 0U),
                 request->body, request->body_size);
+    /* One bit is enough: it must not be compared by its beginning alone. */
     wrong.md5[0] ^= 1;
     wrong.sha256[0] ^= 1;
     wrong.crc64nvme = ~wrong.crc64nvme;
@@ -104,6 +105,7 @@ static void try_wrong(struct s3_probing *probing, enum s3_probe_what what,
 static int takes_number(struct s3_probing *probing, const struct s3_probe_part *from,
                         unsigned number, struct err *err)
 {
+    /* The same bytes again: the number alone is what is tried. */
     struct s3_probe_part part = *from;
     struct s3_request request;
     part.number = number;

@@ -240,6 +240,7 @@ static void *wait_for_signals(void *argument)
     _exit(status);
 }
 
+/* Before any other thread: each inherits the mask of the one that starts it. */
 int cancel_install(struct err *err)
 {
     static sigset_t set; /* outlives the thread that waits for them */

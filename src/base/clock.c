@@ -161,6 +161,7 @@ static int digits(const char **text, int count)
     return value;
 }
 
+/* Steps behind it if it is there. */
 static bool take(const char **text, char wanted)
 {
     if (**text != wanted)
@@ -182,6 +183,7 @@ static int parse_time(const char **text, bool seconds_required)
         second = digits(text, 2);
     else if (seconds_required)
         return -1;
+    /* -1 is what digits() says of a digit that is missing. */
     bool good = hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 &&
                 second <= 60;
     return good ? hour * 3600 + minute * 60 + second : -1;
@@ -198,6 +200,7 @@ static bool parse_offset(const char **text, bool exact, int *offset)
     int minutes = 0;
     if (!take(text, '+') && !take(text, '-'))
         return false;
+    /* RFC 3339 wants both; people leave the colon out, or the minutes. */
     int hours = digits(text, 2);
     if (hours < 0 || hours > 23)
         return false;
@@ -290,6 +293,7 @@ static bool read_moment(const char *text, int64_t *seconds)
         return false;
     if (second_of_day < 0)
         return false;
+    /* Without a zone it is what the clock on the wall shows. */
     if (*text == '\0') {
         *seconds = local_to_utc(&date, second_of_day);
         return true;
@@ -304,6 +308,7 @@ static bool read_moment(const char *text, int64_t *seconds)
 int clock_read(const char *text, enum clock_direction direction, int64_t now,
                int64_t *seconds, struct err *err)
 {
+    /* No text is both: distances end in a unit, dates have a dash behind the year. */
     int64_t read = 0;
     if (!read_distance(text, direction, now, &read) && !read_moment(text, &read)) {
         err_set(err, ERR_USAGE, "\"%s\" is not a time", text);

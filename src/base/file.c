@@ -103,6 +103,7 @@ int file_make_folders(const char *path, struct err *err)
     return result;
 }
 
+/* The folder that a file is to lie in. */
 int file_make_folders_of(const char *path, struct err *err)
 {
     char *folder = file_folder(path);

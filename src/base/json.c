@@ -55,6 +55,7 @@ json_t *json_bytes(const char *string)
     return object;
 }
 
+/* 0 is "never" or "not known" everywhere here, and null in a document. */
 json_t *json_time(int64_t seconds)
 {
     char text[32];
@@ -211,6 +212,8 @@ const json_t *json_read_object(struct json_reader *reader, const char *key, bool
     return find_typed(reader, key, optional, JSON_OBJECT, "is not an object");
 }
 
+/* Unknown keys are refused unless the document may be of a newer version: half understood it
+ * could mean the opposite. */
 int json_reader_finish(struct json_reader *reader, bool lenient)
 {
     if (!lenient && !reader->failed) {

@@ -58,6 +58,7 @@ bool log_enabled(enum log_level level)
     return level <= state.level;
 }
 
+/* Asked each time: tests and wrappers change what descriptor 2 is. */
 bool log_is_terminal(void)
 {
     return isatty(STDERR_FILENO) == 1;
@@ -82,6 +83,7 @@ char *log_kept(void)
     return kept;
 }
 
+/* Its time is our own, as the journal's is: records are read on other machines. */
 static void keep_line(enum log_level level, const char *message)
 {
     char time[32];
@@ -118,6 +120,7 @@ static void add_live(struct text *out)
         return;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 2)
         width = size.ws_col;
+    /* A column for each character: what is wider (CJK) makes the line a little too long. */
     for (width--; state.live[end] != '\0' && width > 0; width--) {
         end++;
         while (((unsigned char)state.live[end] & 0xC0) == 0x80)
@@ -181,6 +184,28 @@ static void write_json(enum log_level level, const char *kind, const char *messa
     json_decref(line);
 }
 
+/* For people and journals: the sentence, and the hint, if there is one, behind `between`. */
+static void write_text(enum log_level level, const char *message, const char *between)
+{
+    const char *hint = strstr(message, HINT_MARK);
+    struct text line;
+    text_init(&line, (size_t)8 * MESSAGE_SIZE);
+    if (state.format == LOG_FORMAT_JOURNAL)
+        text_addf(&line, "<%c>", levels[level].priority);
+    text_add(&line, levels[level].prefix);
+    text_add_printable(&line, message,
+                       hint == NULL ? strlen(message) : (size_t)(hint - message));
+    /* The mark's line feed is the caller's to say. */
+    if (hint != NULL) {
+        text_add(&line, between);
+        text_add_printable(&line, hint + 1, strlen(hint + 1));
+    }
+    text_add_char(&line, '\n');
+    write_lines(line.data);
+    text_release(&line);
+}
+
+/* Kept for the run's record before it is written: what cannot be written is remembered. */
 static void write_message(enum log_level level, const char *format, va_list arguments)
     PRINTF(2, 0);
 static void write_message(enum log_level level, const char *format, va_list arguments)
@@ -198,21 +223,7 @@ static void write_message(enum log_level level, const char *format, va_list argu
     }
     /* One line, whatever happens: a hint is put behind a semicolon, and what would move the
      * cursor of a terminal is escaped. */
-    const char *hint = strstr(message, HINT_MARK);
-    struct text line;
-    text_init(&line, (size_t)8 * MESSAGE_SIZE);
-    if (state.format == LOG_FORMAT_JOURNAL)
-        text_addf(&line, "<%c>", levels[level].priority);
-    text_add(&line, levels[level].prefix);
-    text_add_printable(&line, message,
-                       hint == NULL ? strlen(message) : (size_t)(hint - message));
-    if (hint != NULL) {
-        text_add(&line, "; ");
-        text_add_printable(&line, hint + 1, strlen(hint + 1));
-    }
-    text_add_char(&line, '\n');
-    write_lines(line.data);
-    text_release(&line);
+    write_text(level, message, "; ");
 }
 
 /* ---- the calls ---- */
@@ -257,21 +268,8 @@ void log_err(const struct err *err)
         return;
     }
     /* The one message that has two lines: the journal wants its mark on each. */
-    const char *hint = strstr(err->text, HINT_MARK);
-    const char *priority = state.format == LOG_FORMAT_JOURNAL ? "<3>" : "";
-    struct text lines;
-    text_init(&lines, (size_t)8 * MESSAGE_SIZE);
-    text_addf(&lines, "%spgkeep: ", priority);
-    text_add_printable(&lines, err->text,
-                       hint == NULL ? strlen(err->text) : (size_t)(hint - err->text));
-    text_add_char(&lines, '\n');
-    if (hint != NULL) {
-        text_add(&lines, priority);
-        text_add_printable(&lines, hint + 1, strlen(hint + 1));
-        text_add_char(&lines, '\n');
-    }
-    write_lines(lines.data);
-    text_release(&lines);
+    write_text(LOG_LEVEL_ERROR, err->text,
+               state.format == LOG_FORMAT_JOURNAL ? "\n<3>" : "\n");
 }
 
 void log_live(const char *line)

@@ -25,6 +25,7 @@ static bool take_number(const char **text, uint64_t max, uint64_t *out)
             return false;
         value = value * 10 + digit;
     }
+    /* No digit is no number, not 0. */
     if (p == *text)
         return false;
     *text = p;
@@ -111,6 +112,7 @@ static const struct step steps[] = {
     {"s", 0, 1, true},
 };
 
+/* `small`: minutes and seconds are taken, too; retention thinks in hours and more. */
 static bool read_duration(const char *text, bool small, struct duration *out)
 {
     const size_t count = sizeof steps / sizeof *steps;

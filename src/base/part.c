@@ -86,6 +86,7 @@ struct part *part_pool_get(struct part_pool *pool, struct err *err)
     err_clear(err);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
+        /* Before anything is taken: a run that ends gets no more buffers. */
         if (cancel_check(pool->cancel, err) < 0)
             break;
         part = take_or_make(pool, err);
@@ -193,6 +194,7 @@ void part_release(struct part *part)
 /* Not under the pool's lock: a large part takes a second, and others are to be had meanwhile. */
 struct digests part_digests(struct part *part, unsigned wanted)
 {
+    /* Of several stores that ask at once one computes, the others wait for what it found. */
     pthread_mutex_lock(&part->digesting);
     digests_add(&part->digests, wanted, part->data, part->size);
     struct digests digests = part->digests;

@@ -48,8 +48,7 @@ struct process {
         void *context;
         char line[LINE_SIZE + 1];
         size_t length;
-        char *last[LAST_WORDS]; /* oldest first; read only after the thread was joined */
-        size_t last_count;
+        struct strlist last; /* oldest first; read only after the thread was joined */
     } listener;
     char *last_words;
     bool interrupt; /* as in the spec */
@@ -72,8 +71,8 @@ struct launch {
 
 char *process_find(const char *name)
 {
-    const char *path = getenv("PATH");
     /* A name with a slash is a path, for execvp and every shell. */
+    const char *path = getenv("PATH");
     if (strchr(name, '/') != NULL)
         return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
     while (path != NULL && *path != '\0') {
@@ -146,13 +145,13 @@ static void emit_line(struct listener *listener)
         return;
     if (listener->on_line != NULL)
         listener->on_line(listener->context, listener->line);
-    if (listener->last_count == LAST_WORDS) {
-        free(listener->last[0]);
-        memmove(listener->last, listener->last + 1,
-                (LAST_WORDS - 1) * sizeof *listener->last);
-        listener->last_count--;
+    /* A few are enough to tell why it ended; a child may say much before that. */
+    struct strlist *last = &listener->last;
+    if (last->count == LAST_WORDS) {
+        free(last->items[0]);
+        memmove(last->items, last->items + 1, --last->count * sizeof *last->items);
     }
-    listener->last[listener->last_count++] = memory_strdup(listener->line);
+    strlist_add(last, listener->line);
     listener->length = 0;
 }
 
@@ -242,29 +241,16 @@ static int above_standard(int fd)
     return above;
 }
 
-/* O_CLOEXEC from the first moment: another thread may fork at any time. */
-static int make_pipe(int ends[2])
-{
-    ends[0] = ends[1] = -1;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -1;
-    ends[0] = above_standard(ends[0]);
-    ends[1] = above_standard(ends[1]);
-    return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
-}
-
-/* Gives `ours` one end of a new pipe and `theirs` the other. */
-static int connect_pipe(int *ours, int *theirs, bool we_write)
+/* O_CLOEXEC from the first moment: another thread may fork at any time. What came of it when it
+ * fails is closed with the rest of the launch. */
+static int make_pipe(int *reader, int *writer)
 {
     int ends[2];
-    if (make_pipe(ends) < 0) {
-        file_close(&ends[0]);
-        file_close(&ends[1]);
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    }
-    *ours = ends[we_write ? 1 : 0];
-    *theirs = ends[we_write ? 0 : 1];
-    return 0;
+    *reader = above_standard(ends[0]);
+    *writer = above_standard(ends[1]);
+    return *reader < 0 || *writer < 0 ? -1 : 0;
 }
 
 /* True when one of the changes names the variable of this NAME=value. */
@@ -290,7 +276,6 @@ static int prepare(struct process *process, const struct process_spec *spec,
     launch->survives = spec->survives;
     launch->given[0] = spec->stdin_fd;
     launch->given[1] = spec->stdout_fd;
-
     /* The environment: ours without what changes, then the changes that set something. */
     for (char **variable = environ; *variable != NULL; variable++)
         if (!is_changed(*variable, spec->env))
@@ -304,12 +289,14 @@ static int prepare(struct process *process, const struct process_spec *spec,
     launch->null_fd = above_standard(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (launch->null_fd < 0)
         return err_errno(err, ERR_SYSTEM, "cannot open /dev/null");
-    bool good = make_pipe(launch->report) == 0 && make_pipe(process->listener.stop) == 0 &&
-                connect_pipe(&process->listener.fd, &launch->fds[2], false) == 0;
+    struct listener *listener = &process->listener;
+    bool good = make_pipe(&launch->report[0], &launch->report[1]) == 0 &&
+                make_pipe(&listener->stop[0], &listener->stop[1]) == 0 &&
+                make_pipe(&listener->fd, &launch->fds[2]) == 0;
     if (good && spec->pipe_stdin)
-        good = connect_pipe(&process->stdin_fd, &launch->fds[0], true) == 0;
+        good = make_pipe(&launch->fds[0], &process->stdin_fd) == 0;
     if (good && spec->pipe_stdout)
-        good = connect_pipe(&process->stdout_fd, &launch->fds[1], false) == 0;
+        good = make_pipe(&process->stdout_fd, &launch->fds[1]) == 0;
     if (!good)
         return err_errno(err, ERR_SYSTEM, "cannot make a pipe");
     /* Best effort: /proc/sys/fs/pipe-max-size or the user's quota may forbid it. */
@@ -355,7 +342,6 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
     process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
     process->listener.on_line = spec->on_stderr;
     process->listener.context = spec->context;
-
     int result = prepare(process, spec, &launch, err);
     if (result == 0)
         result = launch_child(process, &launch, err);
@@ -422,9 +408,8 @@ static void end_child(struct process *process)
 static int describe_end(const struct process *process, struct err *err)
 {
     /* Programs say in their last line why they end; the lines before it were passed on. */
-    const struct listener *listener = &process->listener;
-    const char *last =
-        listener->last_count > 0 ? listener->last[listener->last_count - 1] : "";
+    const struct strlist *lines = &process->listener.last;
+    const char *last = lines->count > 0 ? lines->items[lines->count - 1] : "";
     const char *colon = *last != '\0' ? ": " : "";
     if (WIFEXITED(process->raw_status))
         return err_set(err, ERR_SYSTEM, "%s ended with exit status %d%s%s", process->name,
@@ -447,9 +432,9 @@ int process_finish(struct process *process, struct err *err)
     join_listener(process);
     struct text words;
     text_init(&words, (size_t)LAST_WORDS * (LINE_SIZE + 2));
-    for (size_t i = 0; i < process->listener.last_count; i++)
-        text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last[i]);
-    memory_take(&process->last_words, text_take(&words));
+    for (size_t i = 0; i < process->listener.last.count; i++)
+        text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last.items[i]);
+    memory_replace(&process->last_words, words.data);
     text_release(&words);
     /* A child that we ended ourselves did not fail. */
     if (cancelled)
@@ -467,8 +452,7 @@ void process_free(struct process *process)
         end_child(process);
     join_listener(process);
     file_close(&process->pidfd);
-    for (size_t i = 0; i < process->listener.last_count; i++)
-        free(process->listener.last[i]);
+    strlist_release(&process->listener.last);
     free(process->last_words);
     free(process->name);
     free(process);

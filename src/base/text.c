@@ -148,6 +148,7 @@ bool text_has_control(const char *string)
     return false;
 }
 
+/* All of it or nothing: JSON and PostgreSQL take no half. */
 bool text_is_utf8(const char *data, size_t size)
 {
     while (size > 0) {
@@ -203,6 +204,7 @@ char text_lower_char(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
+/* ASCII alone: tolower() would make another letter of an I in Turkish. */
 char *text_lower(char *string)
 {
     for (char *p = string; *p != '\0'; p++)
@@ -292,6 +294,7 @@ bool text_ends_with(const char *string, const char *suffix)
 
 /* ---- for people ---- */
 
+/* Binary units, as the options take them; with one digit that means something. */
 const char *text_size(char out[32], uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -371,6 +374,7 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
     size_t length = strlen(word);
     /* Below four, and not as many changes as the word is long: then nothing of it is left. */
     size_t limit = smaller(4, length);
+    /* What fits into no row of the table is no misspelt name. */
     if (length >= NEAREST_WORD)
         return NULL;
     for (size_t i = 0; i < count; i++) {
@@ -425,6 +429,7 @@ void strlist_release(struct strlist *list)
     *list = (struct strlist){0};
 }
 
+/* For headers and arguments, any of which may hold a key. */
 void strlist_wipe(struct strlist *list)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -432,6 +437,7 @@ void strlist_wipe(struct strlist *list)
     strlist_release(list);
 }
 
+/* The NULL is not counted, so that the list can go on growing. */
 char **strlist_argv(struct strlist *list)
 {
     memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);

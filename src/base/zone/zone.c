@@ -51,6 +51,7 @@ static int64_t big_endian_signed(const unsigned char *at, size_t size)
 }
 
 /* The next `size` bytes; NULL when there are less. */
+/* The one place that reads from the file, so the one that must not read beyond it. */
 static const unsigned char *take(struct cursor *cursor, size_t size)
 {
     if (cursor->left < size)
@@ -130,6 +131,7 @@ static bool read_footer(struct cursor *cursor, struct zone_rule *rule)
     const unsigned char *end = memchr(cursor->at, '\n', cursor->left);
     if (end == NULL)
         return false;
+    /* The longest rule of the database has less than 40 characters. */
     char text[128];
     size_t length = (size_t)(end - cursor->at);
     if (length >= sizeof(text))
@@ -232,6 +234,7 @@ struct zone *zone_load(const char *name, struct err *err)
 }
 
 /* How many transitions lie at or before the time. A zone has up to some hundred. */
+/* By halves: a plan asks for many times. */
 static size_t transitions_until(const struct zone *zone, int64_t time)
 {
     size_t low = 0, high = zone->count;

@@ -11,6 +11,7 @@
 #define YEARS_AROUND 2
 #define CHANGES (2 * (2 * YEARS_AROUND + 1))
 
+/* In no locale, as everywhere: the file is the same on every machine. */
 static bool is_letter(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -71,6 +72,7 @@ static bool read_time(const char **at, int max_hours, int32_t *seconds)
             return false;
     }
     *seconds = (part[0] * 60 + part[1]) * 60 + part[2];
+    /* Seconds east or west, or before midnight for a change. */
     if (negative)
         *seconds = -*seconds;
     return true;
