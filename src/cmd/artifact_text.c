@@ -1,6 +1,10 @@
 /*
- * Rows and pages are built from the same struct that artifact_json.c prints; what is not
- * known is left out here, as people read a missing line as "nothing to say".
+ * Rows and pages are built from the same struct that artifact_json.c prints; what is not known
+ * is left out here, as people read a missing line as "nothing to say".
+ *
+ * A row of `list` says what it is, where it lies, and what somebody should know of it; the page
+ * of `show` all that is known, from what it is to how it was checked. Nothing is judged here:
+ * what is suspect, left or broken was found below.
  */
 #include "cmd/artifact_text.h"
 

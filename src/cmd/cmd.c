@@ -1,4 +1,8 @@
-/* What all commands say alike. */
+/*
+ * What all commands say and do alike: a slip of the pen, a run of their own, the artifact that
+ * the first argument names. A command that is more than arguments, one call and its result has
+ * something in it that belongs below, where an API or a scheduler could call it too.
+ */
 #include "cmd/cmd.h"
 
 #include "base/memory.h"

@@ -1,6 +1,8 @@
 /*
- * Writes are not checked one by one: stdio remembers a failure, and output_finish asks once
- * at the end.
+ * Tables are collected before they are printed, since a column is as wide as its widest cell
+ * and a terminal may not hold all of them. Writes are not checked one by one: stdio remembers a
+ * failure, and output_finish asks once at the end, before the exit status says that all is
+ * well.
  */
 #define _DEFAULT_SOURCE /* struct winsize */
 #include "cmd/output.h"

@@ -1,4 +1,10 @@
-/* The plan for people; report/plan_json.c is the same for programs, from the same words. */
+/*
+ * The plan for people; report/plan_json.c is the same for programs, from the same words.
+ *
+ * Group by group and store by store, as it was planned; then what was not looked at, what is
+ * refused, and the sum with the hash. Without --explain only what goes, is held or is locked is
+ * shown: what stays is the rest.
+ */
 #include "cmd/prune_text.h"
 
 #include "cmd/cmd.h"

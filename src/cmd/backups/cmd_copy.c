@@ -1,6 +1,9 @@
 /*
  * `copy`: names to ids, and one call of copy_artifact.h. What it may and may not replace is
  * decided there.
+ *
+ * Store names first, artifact second: a URL that nobody knows yet gets its row, so that a copy
+ * that breaks off can be resumed by the same command line.
  */
 #include "backup/copy_artifact.h"
 #include "base/memory.h"

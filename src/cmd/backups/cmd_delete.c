@@ -1,4 +1,8 @@
-/* `delete`: the same call shows and does, so that what is shown is what would be done. */
+/*
+ * `delete`: the same call shows and does, so that what is shown is what would be done. Refusals
+ * (a pin, a lease, the last good one) come from inside the transaction that marks, and so they
+ * come without --yes as well.
+ */
 #include "prune/delete_artifact.h"
 #include "base/clock.h"
 #include "base/memory.h"

@@ -1,6 +1,10 @@
 /*
- * `list`: the filter of the command line, one query, a page of rows. The catalog alone is read, so
- * it answers also when no store does.
+ * `list`: the filter of the command line, one query, a page of rows. The catalog alone is read,
+ * so it answers also when no store does.
+ *
+ * For people a page at a time, newest first; for programs all of it, since a script must not
+ * lose rows without a word. Names that nobody knows are errors, not empty lists: "there are no
+ * backups" is believed.
  */
 #include "base/clock.h"
 #include "base/log.h"

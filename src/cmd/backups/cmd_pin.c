@@ -1,4 +1,9 @@
-/* What a person decides about a backup: pin, unpin, accept. */
+/*
+ * What a person decides about a backup: pin, unpin, accept. Three commands, one way: the
+ * decision goes into the catalog and into every store that holds a copy, so that other machines
+ * and a rebuilt catalog respect it. A store that could not be told makes the exit status 8,
+ * though the decision holds here.
+ */
 #include "prune/pin.h"
 #include "base/clock.h"
 #include "base/memory.h"

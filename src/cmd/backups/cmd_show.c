@@ -1,4 +1,8 @@
-/* `show`: the catalog alone is read, so it answers also when no store does. */
+/*
+ * `show`: the catalog alone is read, so it answers also when no store does. Everything that is
+ * known of one artifact, with its tables and every check that was ever made of its copies; with
+ * a key from this page it can be restored without pgkeep.
+ */
 #include "base/clock.h"
 #include "report/artifact_json.h"
 #include "cmd/artifact_text.h"

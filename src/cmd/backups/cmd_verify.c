@@ -1,5 +1,9 @@
 /*
  * `verify`: one call of verify_all.h, and a table of what it found.
+ *
+ * A copy that is broken is a result, not an error: the others are checked all the same, and the
+ * exit status is made at the end (6 weighs more than 5, since damage asks for more than another
+ * try).
  */
 #include "backup/verify_all.h"
 #include "base/log.h"

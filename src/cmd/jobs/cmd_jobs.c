@@ -31,6 +31,7 @@ static void add_row(struct output_table *table, const struct jobs_row *row, int6
     output_table_cellf(table, "%lld", (long long)row->counts.failed);
 }
 
+/* One line a job; what went wrong with a run is `status`'s to tell. */
 static void print_text(const struct jobs *jobs, int64_t now)
 {
     static const struct output_column columns[] = {

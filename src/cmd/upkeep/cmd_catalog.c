@@ -1,5 +1,9 @@
 /*
  * `catalog rebuild`, `sync` and `check`: one call into repair/ each, and what came of it.
+ *
+ * sync and check go from store to store (repair/visit.h): what each came to is printed as it
+ * comes, and one that does not answer stands in the list with its reason. rebuild is another
+ * kind: all stores or nothing, as a catalog without one of them would look like a loss.
  */
 #include "repair/check.h"
 #include "repair/rebuild.h"
@@ -13,6 +17,7 @@
 
 /* ---- rebuild ---- */
 
+/* Store by store: a backup counts as new only in the first that has it. */
 static void print_rebuilt(const struct rebuild_result *result, const char *catalog)
 {
     char copies[64], backups[64], files[64];
@@ -37,6 +42,7 @@ static int run_rebuild(struct cmd_context *ctx, struct err *err)
     struct session *session = cmd_begin(ctx, &run_spec, err);
     if (session == NULL)
         return -1;
+    /* In place only when it returns 0; until then the old catalog is the one. */
     int done = rebuild_run(session, config_args_text(ctx->args, "store"), &result, err);
     if (done == 0 && ctx->settings->json)
         output_json(upkeep_json_rebuilt(&result, ctx->settings->catalog));
@@ -50,6 +56,7 @@ static int run_rebuild(struct cmd_context *ctx, struct err *err)
 
 /* ---- store by store: sync and check ---- */
 
+/* Of one walk from store to store; text is printed at once, JSON collected. */
 struct showing {
     struct session *session;
     json_t *list;              /* with --json: one object per store */
@@ -66,6 +73,7 @@ static void show_failed(void *context, const char *name, const struct err *why)
 
 /* ---- sync ---- */
 
+/* What is another now, in one line: most nights it is all 0. */
 static void print_synced(struct showing *v, const char *name,
                          const struct sync_result *result)
 {
@@ -90,6 +98,7 @@ static int sync_one(void *context, struct repository *repository, bool *doubtful
     struct sync_result result;
     if (sync_store(v->session, repository, &result, err) < 0)
         return -1;
+    /* Both leave the exit status at 8: what was read is in, and somebody should look. */
     *doubtful = result.empty || result.damaged > 0;
     print_synced(v, repository->name, &result);
     return 0;
@@ -123,6 +132,7 @@ static int run_sync(struct cmd_context *ctx, struct err *err)
 static const struct output_column columns[] = {
     {"STORE", OUTPUT_LEFT}, {"WHAT", OUTPUT_LEFT}, {"KEY", OUTPUT_LEFT}, {"", OUTPUT_LEFT}};
 
+/* Findings are the result, on stdout; how much was compared is for the log. */
 static void print_compared(struct showing *v, const char *name,
                            const struct check_result *result)
 {
@@ -153,6 +163,7 @@ static int check_one(void *context, struct repository *repository, bool *doubtfu
     struct check_result result;
     int done =
         check_store(session_catalog(v->session), repository, clock_now(), &result, err);
+    /* Any finding, also one that sweep or sync will mend by itself. */
     *doubtful = done == 0 && result.count > 0;
     if (done == 0)
         print_compared(v, repository->name, &result);
@@ -192,6 +203,7 @@ static int run_check(struct cmd_context *ctx, struct err *err)
 
 /* ---- which ---- */
 
+/* A table and not a chain: help and the error for a wrong word come from it. */
 static const struct {
     const char *name;
     int (*run)(struct cmd_context *ctx, struct err *err);

@@ -1,4 +1,8 @@
-/* What a value is and where it came from; the settings hand both over already redacted. */
+/*
+ * What a value is and where it came from; the settings hand both over already redacted. The
+ * settings are loaded here and not by cli.c, so that the example can be had while the present
+ * file is broken.
+ */
 #include "cmd/cmd.h"
 #include "base/memory.h"
 #include "cmd/output.h"
@@ -16,6 +20,7 @@ static char *full_key(const struct settings_value *value)
                          option->key);
 }
 
+/* Every key, also those at their default: who reads it wants to know what is in force. */
 static void print_table(const struct settings *settings)
 {
     static const struct output_column columns[] = {
@@ -37,6 +42,7 @@ static void print_table(const struct settings *settings)
     output_table_release(&table);
 }
 
+/* group and name null at the top level. */
 static void print_json(const struct settings *settings)
 {
     json_t *list = json_array();
@@ -52,6 +58,7 @@ static void print_json(const struct settings *settings)
         json_pack("{s:s?, s:o}", "config_file", settings->config_file, "settings", list));
 }
 
+/* Generated from the option rows: it always loads, and a test makes sure. */
 static void print_example(void)
 {
     struct text text;

@@ -1,3 +1,10 @@
+/*
+ * `doctor`: what was found, as it is found, since a server that hangs may take its time; and
+ * --adopt, the one way to say that a store without its mark is right.
+ *
+ * Looking changes nothing, so there is no run in the records, and the catalog is not opened by
+ * the session: whether it can be is a finding.
+ */
 #include "repository/adopt.h"
 #include "doctor/diagnose.h"
 #include "base/clock.h"
@@ -33,6 +40,7 @@ static void print_subject(struct showing *showing, const struct diagnose_finding
 static void print_line(struct showing *showing, const struct diagnose_finding *finding)
 {
     const char *verdict = diagnose_verdict_name(finding->verdict);
+    /* What was expected is worth a word only where it differs, or to who asks for more. */
     bool differs = finding->expected != NULL &&
                    (finding->verdict != DIAGNOSE_OK || log_enabled(LOG_LEVEL_DEBUG));
     if (showing->settings->quiet && finding->verdict == DIAGNOSE_OK)
@@ -56,6 +64,7 @@ static void report(void *context, const struct diagnose_finding *finding)
         print_line(showing, finding);
 }
 
+/* The sums last: a line of nothing but ok is what one wants to see. */
 static void print_end(struct showing *showing, const struct diagnose_result *result)
 {
     const size_t *counts = result->counts;
@@ -88,6 +97,7 @@ static int diagnose(struct cmd_context *ctx, struct err *err)
     print_end(&showing, &result);
     if (done < 0 || result.first == ERR_NONE)
         return cmd_end(session, done, err);
+    /* By its kind alone: what failed was printed above, and is not said twice. */
     struct err why = {.kind = result.first};
     return session_end(session, OUTCOME_FAILED, &why);
 }
@@ -111,6 +121,7 @@ static void print_expected(const struct adopt *adopt, const char *name)
                      output_time(time, adopt->newest_time));
 }
 
+/* What is from now on, and what to do about the copies that are gone. */
 static void print_adopted(const struct adopt *adopt, const char *name, bool yes)
 {
     if (adopt->state == ADOPT_SAME)

@@ -1,6 +1,7 @@
 /*
  * Everything here is read from the command table and the option table, so help cannot fall
- * behind what the parser takes.
+ * behind what the parser takes. What a command does and does not do stands with it (`about`),
+ * its options with their rows; a test asks every command for its help.
  */
 #include "cmd/cmd.h"
 #include "base/memory.h"
@@ -8,6 +9,7 @@
 
 enum { WIDTH = 90, HELP_MAX = 1 << 16, OPTION_COLUMN = 30 };
 
+/* One table for all commands; what each means there stands in their `about`. */
 static const char exit_statuses[] =
     "exit status:\n"
     "  0 done  1 failed  2 usage  3 configuration  4 database  5 store  6 integrity\n"
@@ -17,6 +19,7 @@ static const char exit_statuses[] =
 /* Breaks `help` at spaces; later lines are indented to the column. */
 static void add_wrapped(struct text *out, const char *help, size_t column)
 {
+    /* Bytes, not characters: all of this is ours, and ASCII. */
     size_t used = column;
     for (const char *at = help; *at;) {
         size_t size = strcspn(at, " ");
@@ -50,6 +53,7 @@ static void add_option(struct text *out, const struct option *option)
         text_addf(out, "\n%*s", OPTION_COLUMN, "");
     else
         text_addf(out, "%*s", (int)(OPTION_COLUMN - left.length), "");
+    /* A flag has none, and an empty one would look like a missing word. */
     bool shows_default = option->initial && *option->initial && !option_is_flag(option);
     if (shows_default && strcmp(option->initial, "0") == 0 && strstr(option->help, "(0: "))
         shows_default = false; /* what 0 means stands there */
@@ -77,6 +81,7 @@ static size_t add_options(struct text *out, const char *command)
     return count;
 }
 
+/* For who types `pgkeep` alone. */
 static void add_overview(struct text *out, const struct cmd_context *ctx)
 {
     text_add(out, "pgkeep " PGKEEP_VERSION
@@ -90,6 +95,7 @@ static void add_overview(struct text *out, const struct cmd_context *ctx)
     text_addf(out, "\n%s", exit_statuses);
 }
 
+/* Usage, what it does, options: in the order in which one asks. */
 static void add_command(struct text *out, const struct command *command)
 {
     text_addf(out, "pgkeep %s - %s\n\nusage: pgkeep %s %s\n", command->name,
@@ -100,6 +106,7 @@ static void add_command(struct text *out, const struct command *command)
     text_add(out, "\nGlobal options, which may stand here too: `pgkeep help`.\n");
 }
 
+/* As the parser takes it: `value` null is a flag. */
 static json_t *option_json(const struct option *option)
 {
     return json_pack("{s:s, s:s?, s:s, s:s?}", "name", option->argument, "value",
@@ -133,6 +140,7 @@ static void print_json(const struct cmd_context *ctx, const struct command *only
 static const struct command *find(const struct cmd_context *ctx, const char *name,
                                   struct err *err)
 {
+    /* The nearest by letters; a word of other tools for the same thing is none of these. */
     const char **names = memory_array(ctx->command_count, sizeof(*names));
     const struct command *found = NULL;
     for (size_t i = 0; i < ctx->command_count; i++) {

@@ -1,4 +1,10 @@
-/* `prune`: shows the plan, does it with --yes, and then shows what came of it. */
+/*
+ * `prune`: shows the plan, does it with --yes, and then shows what came of it.
+ *
+ * A dry run and a real one are the same code up to prune_run. A refusal ends with exit status
+ * 9, the guard by name, and the very line that does it all the same, hash included, so that
+ * nobody has to build one: what is forced is what was shown.
+ */
 #include "prune/prune.h"
 #include "base/clock.h"
 #include "cmd/cmd.h"
@@ -6,6 +12,7 @@
 #include "cmd/prune_text.h"
 #include "report/plan_json.h"
 
+/* As it was given, quoted for a shell: the line is meant to be pasted. */
 static void add_option(struct text *line, const struct config_args *args, const char *name)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -51,6 +58,7 @@ static void refuse(const struct prune *prune, const struct config_args *args,
 /* What did not go is listed with its reason; what went was listed in the plan. */
 static void print_done(const struct prune *prune)
 {
+    /* Counted by what the stores said, not by what was planned. */
     size_t gone = 0;
     uint64_t bytes = 0;
     char size[32], count[64];
@@ -69,6 +77,7 @@ static void print_done(const struct prune *prune)
 /* Text: the plan first, then what was done. JSON: one document, when all is done. */
 static int apply(const struct cmd_context *ctx, struct prune *prune, struct err *err)
 {
+    /* The plan is printed before it is carried out: whoever watches can still interrupt. */
     bool yes = prune->spec.yes, json = ctx->settings->json;
     int result = 0;
     if (!json)
@@ -98,6 +107,7 @@ static int run(struct cmd_context *ctx, struct err *err)
                               .now = clock_now()};
     struct prune *prune = prune_new(&spec, err);
     int result = prune != NULL ? apply(ctx, prune, err) : -1;
+    /* The record gets the refusal; the terminal gets it with the line that goes on. */
     enum outcome outcome = OUTCOME_FAILED;
     struct err why = *err;
     if (result == 0) {

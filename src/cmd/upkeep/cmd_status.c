@@ -1,6 +1,10 @@
 /*
- * Tables for people and lines for monitoring from one struct health; nothing is judged
- * here.
+ * `status`: tables for people and lines for monitoring from one struct health; nothing is
+ * judged here.
+ *
+ * What runs, how old the last good backup of each database is, what somebody should look at.
+ * With --max-age the reasons go to stderr as errors, one each, so that `-q` leaves only them,
+ * and the exit status is 10.
  */
 #include "base/clock.h"
 #include "cmd/artifact_text.h"
@@ -21,6 +25,7 @@ static const char *database_of(const struct health_group *group)
     return *group->database ? group->database : "(globals)";
 }
 
+/* A clock that went back since makes 0 of it, not a negative age. */
 static void cell_age(struct output_table *table, int64_t now, int64_t since)
 {
     char age[32];
@@ -169,6 +174,7 @@ static void add_group(struct output_table *table, const struct health *health,
     cell_remarks(table, health, job, group);
 }
 
+/* A job without any backup has a row as well: it is the one that matters most. */
 static void print_jobs(const struct health *health)
 {
     static const struct output_column columns[] = {
@@ -309,6 +315,7 @@ static void report_too_old(const struct health *health, const struct health_job 
     }
 }
 
+/* After the tables: on stderr, with --quiet too, and with --json beside the document. */
 static enum outcome verdict(const struct health *health, const struct settings *settings)
 {
     bool reported = false;
@@ -345,6 +352,8 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (session == NULL)
         return -1;
     struct catalog *catalog = session_catalog(session);
+    /* All but the deleted: what is good, what runs and what is broken are found in one
+     * list. */
     if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
                                           &artifacts, err) < 0)
         goto cleanup;
@@ -353,6 +362,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         goto cleanup;
     if (catalog && catalog_run_databases_last(catalog, &databases, err) < 0)
         goto cleanup;
+    /* No clock and no I/O from here on: what is judged is what was read. */
     health_init(&health, &artifacts, &spec);
     /* A name that neither the configuration nor the catalog knows is a slip of the pen. */
     if (spec.job && health.job_count == 0 && !settings_require_job(settings, spec.job, err))

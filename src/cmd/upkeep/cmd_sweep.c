@@ -1,4 +1,7 @@
-/* `sweep`: what it found, the figures that are not 0. */
+/*
+ * `sweep`: what it found, the figures that are not 0, and the stores that were not reached.
+ * "Nothing to sweep" is said only where something was looked at.
+ */
 #include "repair/sweep.h"
 #include "base/clock.h"
 #include "cmd/cmd.h"
@@ -33,6 +36,7 @@ static int run(struct cmd_context *ctx, struct err *err)
                               .store = config_args_text(ctx->args, "store"),
                               .orphans = config_args_flag(ctx->args, "orphans"),
                               .now = clock_now()};
+    /* Whatever one store refuses, the others are swept; -1 is what ends all. */
     int result = sweep_run(&spec, &report, err);
     if (result == 0 && ctx->settings->json)
         output_json(upkeep_json_swept(&report));
