@@ -132,7 +132,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 SEAMS := store_open_dir store_open_s3 \
          $(addprefix PQ,connectStartParams connectPoll socket hostaddr finish status errorMessage db host port user serverVersion backendPID \
          parameterStatus setClientEncoding setNoticeProcessor conninfo escapeIdentifier escapeLiteral exec execParams \
-         sendQuery isBusy consumeInput getResult getCopyData cmdTuples)
+         sendQuery sendQueryParams isBusy consumeInput getResult getCopyData cmdTuples)
 real        = $(filter-out s3,$1 $(if $(filter s3,$1),$(S3)) $(if $(filter stream,$1),$(STREAM)))
 outer       = $(filter $(firstword $(subst /, ,$1)),$(LAYERS))
 # Tests of operations link all layers: their rig (tests/support/world.h) takes real backups.

@@ -78,6 +78,7 @@ static const struct hint_row rows[] = {
      "rows of one table came before those it refers to: --disable-triggers for backups of "
      "type data"},
     /* Disks, and rights on single objects. */
+    {"Too many open files", "raise the limit of open files of a process (ulimit -n)"},
     {"No space left on device", "a disk is full: the server's, if the message is its"},
     {"permission denied for large object", "dump as their owner or as a superuser"},
     {"permission denied",

@@ -4,9 +4,14 @@
  */
 #include "postgres/server_query.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "postgres/hint.h"
+
+#include <poll.h>
+
+enum { LAST_WORDS_MS = 2000 }; /* for an answer after a cancel */
 
 /* Runs of blanks and line breaks become one blank. */
 void server_add_message(struct text *out, const char *message)
@@ -40,11 +45,47 @@ int server_failed(struct server *server, const char *what, const PGresult *resul
     return -1;
 }
 
+/* Until the whole answer is here, or the connection is lost: the next PQgetResult says which. A
+ * server that is frozen, or waits for a lock, must not hold us once the user has had enough; what is
+ * asked while we end already has a moment. */
+static int await_answer(struct server *server, struct err *err)
+{
+    int64_t end =
+        cancel_requested(server->cancel) ? clock_monotonic_ms() + LAST_WORDS_MS : 0;
+    while (PQisBusy(server->conn)) {
+        bool over =
+            end != 0 ? clock_monotonic_ms() >= end : cancel_requested(server->cancel);
+        if (over)
+            return cancel_check(server->cancel, err);
+        struct pollfd fds[2] = {
+            {.fd = PQsocket(server->conn), .events = POLLIN},
+            {.fd = end == 0 ? cancel_fd(server->cancel) : -1, .events = POLLIN}};
+        (void)poll(fds, 2, 200);
+        if (fds[0].revents != 0 && PQconsumeInput(server->conn) == 0)
+            break;
+    }
+    return 0;
+}
+
 PGresult *server_query(struct server *server, const char *what, const char *sql,
                        const char *param, struct err *err)
 {
-    PGresult *result =
-        PQexecParams(server->conn, sql, param == NULL ? 0 : 1, NULL, &param, NULL, NULL, 0);
+    PGconn *conn = server->conn;
+    PGresult *result = NULL;
+    bool sent = PQsendQueryParams(conn, sql, param == NULL ? 0 : 1, NULL, &param, NULL,
+                                  NULL, 0) == 1;
+    /* To the last result, which is NULL, so that the session can go on; one statement has one. */
+    for (PGresult *next = NULL; sent; result = next) {
+        if (await_answer(server, err) < 0) {
+            PQclear(result);
+            err_context(err, "%s", what);
+            return NULL;
+        }
+        next = PQgetResult(conn);
+        if (next == NULL)
+            break;
+        PQclear(result);
+    }
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;

@@ -19,7 +19,7 @@ struct server {
 };
 
 /* Rows, for PQclear; NULL and ERR_DATABASE "WHAT: the server's message". param is $1; NULL:
- * the SQL has none. */
+ * the SQL has none. A cancel ends the wait: ERR_CANCELLED, and the session is of no use any more. */
 PGresult *server_query(struct server *server, const char *what, const char *sql,
                        const char *param, struct err *err) MUST_USE;
 /* ERR_DATABASE (or ERR_AGAIN, by hint.h) "WHAT: the message" of a result that failed, or, when

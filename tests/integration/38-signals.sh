@@ -23,6 +23,7 @@ jobs: { nightly: { source = "shop"; stores = [ "nas", "ceph" ]; compress = "none
 END
 export PGKEEP_CONFIG=$work/pgkeep.conf
 sessions() { psql -AtX -d postgres -c "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'"; }
+many() { [ "$(psql -AtX -d postgres -c "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND query LIKE 'COPY %' AND state = 'active'")" -ge 2 ]; }
 no_session() { [ "$(sessions)" = 0 ]; }
 # The thread that takes signals is there.
 listens() { [ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -ge 2 ] || [ ! -e "/proc/$pid" ]; }
@@ -45,7 +46,7 @@ start() { # start WHAT-HAS-BEGUN COMMAND...
 }
 # ended NAME STATUS: after the signal that was sent; the time is that of the contract.
 ended() {
-    local begin=${EPOCHREALTIME/./} status took
+    local begin=${EPOCHREALTIME/./} status
     wait "$pid"
     status=$?
     took=$(((${EPOCHREALTIME/./} - begin) / 1000))
@@ -53,13 +54,13 @@ ended() {
     ok "$1: within 8 s ($took ms)" [ "$took" -lt 8000 ]
 }
 
-# --- stuck for good, here behind a log that nobody reads: asked now, looked at in the end
+# --- stuck for good, here behind a pipe that nobody reads: asked now, looked at in the end
 mkfifo "$work/nobody-reads"
 exec 4<>"$work/nobody-reads"
 dd if=/dev/zero of="$work/nobody-reads" bs=4096 oflag=nonblock count=1000 2>/dev/null
 stuck() {
     local begin=${EPOCHREALTIME/./}
-    timeout --preserve-status 1 "$pgkeep" doctor --source "$source" >&4 2>&4 </dev/null
+    timeout --preserve-status 1 "$pgkeep" status >&4 2>&4 </dev/null
     echo $? $(((${EPOCHREALTIME/./} - begin) / 1000)) >"$work/stuck"
 }
 stuck &
@@ -120,6 +121,28 @@ start listens backup nightly
 kill -TERM "$pid"
 ended "SIGTERM, and the server never answers" 143
 kill -CONT "$postmaster"
+
+# --- a question of ours waits for a lock
+mkfifo "$work/locker"
+psql -qX -d shop <"$work/locker" >/dev/null &
+exec 5>"$work/locker"
+echo 'BEGIN; LOCK TABLE pg_catalog.pg_shdescription IN ACCESS EXCLUSIVE MODE;' >&5
+waits() { [ "$(psql -AtX -d postgres -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgkeep' AND wait_event_type = 'Lock'")" = 1 ]; }
+start waits backup nightly
+kill -TERM "$pid"
+ended "SIGTERM, and our own question waits for a lock" 143
+ok "at once ($took ms)" [ "$took" -lt 2000 ]
+echo 'ROLLBACK;' >&5
+exec 5>&-
+
+# --- several workers
+for signal in TERM KILL; do
+    start many backup nightly --parallel 3 --limit-rate 2MiB
+    kill "-$signal" "$pid"
+    wait "$pid" 2>/dev/null
+    ok "SIG$signal, several workers: all their sessions are gone" until_so no_session
+done
+run "$pgkeep" sweep
 
 # --- a second signal
 start begun "${slow[@]}"

@@ -8,6 +8,8 @@
 #include "tests/support/fake_libpq_internal.h"
 
 REAL(int, sendQuery, PGconn *, const char *);
+REAL(int, sendQueryParams, PGconn *, const char *, int, const Oid *, const char *const *,
+     const int *, const int *, int);
 REAL(int, isBusy, PGconn *);
 REAL(int, consumeInput, PGconn *);
 REAL(PGresult *, getResult, PGconn *);
@@ -31,6 +33,19 @@ int __wrap_PQsendQuery(PGconn *conn, const char *sql)
     fake->copies =
         strncmp(sql, "COPY ", 5) == 0 && PQresultStatus(fake->answer) != PGRES_FATAL_ERROR;
     fake->fetched = -1;
+    return 1;
+}
+
+int __wrap_PQsendQueryParams(PGconn *conn, const char *sql, int count, const Oid *types,
+                             const char *const *params, const int *lengths,
+                             const int *formats, int result_format)
+{
+    struct fake *fake = fake_of(conn);
+    if (fake == NULL)
+        return __real_PQsendQueryParams(conn, sql, count, types, params, lengths, formats,
+                                        result_format);
+    fake->answer = fake_run(fake, sql, count, params);
+    fake->copies = false;
     return 1;
 }
 
