@@ -66,7 +66,7 @@ struct launch {
     int report[2]; /* the errno of a failed exec; closed by a good one */
     int null_fd;
     pid_t parent;
-    bool survives;
+    bool survives, merge_output;
 };
 
 char *process_find(const char *name)
@@ -122,6 +122,8 @@ static void run_child(const struct launch *launch)
         if (dup2(source, target) < 0)
             fail_child(launch);
     }
+    if (launch->merge_output && dup2(2, 1) < 0)
+        fail_child(launch);
     /* Libraries of ours may hold descriptors without O_CLOEXEC. */
     close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     /* We ignore these two and block the signals of cancel; a program expects neither. */
@@ -274,6 +276,7 @@ static int prepare(struct process *process, const struct process_spec *spec,
     launch->argv = spec->argv;
     launch->parent = getpid();
     launch->survives = spec->survives;
+    launch->merge_output = spec->merge_output;
     launch->given[0] = spec->stdin_fd;
     launch->given[1] = spec->stdout_fd;
     /* The environment: ours without what changes, then the changes that set something. */

@@ -33,7 +33,8 @@ struct process_spec {
     /* Ended by SIGINT, again and again for those 5 s, instead of one SIGTERM: psql cancels what
      * runs on the server only then, and not while it is between two statements. */
     bool interrupt;
-    bool survives; /* it goes on when we die, unlike all others */
+    bool merge_output; /* stdout goes where stderr goes */
+    bool survives;     /* it goes on when we die, unlike all others */
 };
 
 struct process *process_start(const struct process_spec *spec, struct err *err) MUST_USE;

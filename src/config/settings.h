@@ -98,7 +98,9 @@ struct job_settings {
     bool enabled;
     int64_t jitter_s;
     enum catch_up catch_up;
-    int64_t timeout_s;                  /* 0: none */
+    int64_t timeout_s;                                                /* 0: none */
+    struct strlist before, after_success, after_failure, after_prune; /* argument lists */
+    int64_t hook_timeout_s;
     int64_t run_retries, retry_delay_s; /* of a scheduled run that failed */
 };
 

@@ -64,6 +64,42 @@ is "one that does not exist is an error" "$status" 3
 run "$pgkeep" run
 is "and so is none" "$status" 2
 
+# ---- hooks ----
+cat >"$work/hook" <<'END'
+#!/bin/sh
+echo "$1 says: $PGKEEP_HOOK of $PGKEEP_JOB, ${PGPASSWORD:-no password}, ${SHOP_SECRET:-no secret}, exit ${PGKEEP_EXIT_STATUS:-none}"
+cat >"$2/$PGKEEP_HOOK.json"
+END
+cat >"$work/slow" <<'END'
+#!/bin/sh
+echo $$ >"$1/slow.pid"
+sleep 60 &
+echo $! >>"$1/slow.pid"
+wait
+END
+chmod +x "$work/hook" "$work/slow"
+hooks="before = [ \"$work/hook\", \"one\", \"$work\" ]; after_success = [ \"$work/hook\", \"two\", \"$work\" ];
+  after_failure = [ \"$work/hook\", \"three\", \"$work\" ];"
+job hooked pg "$hooks"
+run env PGPASSWORD=only-a-test "$pgkeep" backup hooked
+like "a hook gets facts, and no password" "$err" "hook before: one says: before of hooked, no password, no secret, exit none"
+like "after a success its own one runs" "$err" "hook after_success: two says: after_success of hooked, no password, no secret, exit 0"
+is "with the artifact as JSON" "$(jq -r '.artifacts[0].id' "$work/after_success.json")" "$out"
+job hooked none "$hooks"
+run "$pgkeep" backup hooked
+like "after a failure the other" "$err" "hook after_failure: three says: .*, exit 4"
+is "with the error" "$(jq -r '[.exit_status, (.error | length > 0)] | @csv' "$work/after_failure.json")" "4,true"
+job hooked pg 'before = [ "false" ];'
+run "$pgkeep" backup hooked
+is "a failing before stops the run" "$status:$(sql "SELECT count(*) FROM artifacts WHERE job = 'hooked'")" "1:1"
+like "and says so" "$err" "hook before: false ended with exit status 1"
+job hooked pg "after_success = [ \"$work/slow\", \"$work\" ]; hook_timeout = \"1s\";"
+run "$pgkeep" backup hooked
+is "one that takes too long is only a warning" "$status" 0
+like "that says how long" "$err" "warning: hook after_success: the time limit of 1.0s is over"
+is "and nothing of it is left" "$(xargs -n 1 kill -0 <"$work/slow.pid" 2>/dev/null && echo there)" ""
+rm "$work/conf.d/hooked.conf"
+
 # ---- jobs, enable, disable ----
 run "$pgkeep" --json jobs
 is "jobs counts runs" "$(jq -c '[.jobs[] | [.name, .runs.total, .runs.successful, .runs.failed]]' <<<"$out")" \

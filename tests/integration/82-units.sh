@@ -4,7 +4,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 root=$work/root
-ok "it is installed" make -s -C "$top" BUILD="$build" DESTDIR="$root" PREFIX=/usr install
+ok "it is installed" make -s -C "$top" -o "$build/pgkeep" BUILD="$build" DESTDIR="$root" PREFIX=/usr install
 units=$root/usr/lib/systemd/system
 is "with its paths" "$(grep -h '^ExecStart=' "$units"/*.service)" \
     "ExecStart=/usr/bin/pgkeep --log-format=journal run --due
@@ -19,6 +19,6 @@ if command -v systemd-analyze >/dev/null; then
 else
     skip "systemd understands all of it" "systemd-analyze is not installed (package systemd)"
 fi
-ok "it is taken away again" make -s -C "$top" BUILD="$build" DESTDIR="$root" PREFIX=/usr uninstall
+ok "it is taken away again" make -s -C "$top" -o "$build/pgkeep" BUILD="$build" DESTDIR="$root" PREFIX=/usr uninstall
 is "all of it" "$(find "$root" -type f)" ""
 finished

@@ -4,6 +4,7 @@
  */
 #include "prune/prune.h"
 #include "backup/backup.h"
+#include "cmd/backups/backup_hooks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -21,6 +22,7 @@ struct backing {
     struct progress *progress;
     json_t *list;            /* with --json; else NULL */
     struct session *session; /* of the job under way */
+    struct backup_hooks hooks;
     struct backup_tally tally;
     struct err err; /* the first trouble of telling results */
 };
@@ -47,7 +49,7 @@ static void report_done(const struct catalog_artifact *artifact)
 }
 
 /* The id on stdout is the result: it is printed for what can be restored, and only that. */
-static int print_result(const struct backing *b, const struct backup_result *result,
+static int print_result(struct backing *b, const struct backup_result *result,
                         struct err *err)
 {
     /* As the catalog has it, not as the operation does: what is printed is what can be
@@ -56,6 +58,8 @@ static int print_result(const struct backing *b, const struct backup_result *res
     struct catalog_artifact artifact = {0};
     int loaded = catalog_artifact_load(session_catalog(b->session), result->id,
                                        CATALOG_WITH_COPIES, &artifact, err);
+    if (loaded == 0)
+        backup_hooks_add(&b->hooks, &artifact);
     if (loaded == 0 && b->list)
         (void)json_array_append_new(b->list, artifact_json(&artifact, &view));
     else if (loaded == 0 && result->outcome != BACKUP_FAILED)
@@ -108,7 +112,7 @@ static void warn_of_refusal(const struct prune *prune)
 
 /* The backup is what was asked for: whatever goes wrong here is a warning, and so is a
  * guard that refuses. */
-static void prune_after(const struct backing *b, const char *job)
+static void prune_after(struct backing *b, const char *job)
 {
     struct err why = {0};
     struct session_spec run = prune_session(job, true);
@@ -130,7 +134,7 @@ static void prune_after(const struct backing *b, const char *job)
     }
     prune_free(prune);
     if (session != NULL)
-        (void)session_end(session, outcome, &why);
+        backup_hooks_pruned(&b->hooks, session_end(session, outcome, &why), &why);
 }
 
 /* ---- the line ---- */
@@ -156,14 +160,20 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
         backup_tally_add(&b->tally, job, &results, err);
         return -1;
     }
+    backup_hooks_init(&b->hooks, b->ctx->settings, job);
+    b->hooks.run = session_run_id(b->session);
+    int done = backup_hooks_before(&b->hooks, session_cancel(b->session), err);
     /* Each database reports itself through on_done while this runs. */
-    int done = backup_job(b->session, &spec, &results, err);
+    if (done == 0)
+        done = backup_job(b->session, &spec, &results, err);
     backup_tally_add(&tally, job, &results, done < 0 ? err : NULL);
     backup_tally_add(&b->tally, job, &results, done < 0 ? err : NULL);
     /* Of this job alone: each has a record of its own, the line has one exit status. */
     *status = session_end(b->session, backup_outcome(&tally, &why), &why);
+    backup_hooks_after(&b->hooks, *status, &why);
     if (done == 0 && job->prune_after_backup && any_good(&results))
         prune_after(b, name);
+    backup_hooks_release(&b->hooks);
     backup_results_release(&results);
     return done;
 }
