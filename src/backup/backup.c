@@ -201,8 +201,9 @@ static bool is_partial(const struct job_run *run)
     bool partial = false;
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
-        /* Of a source only its filters are options of `backup`. */
+        /* Of a source only its filters are lists that `backup` takes. */
         partial |= option->scope == OPTION_SOURCE && option->argument != NULL &&
+                   option_is_list(option) &&
                    settings_is_argument(settings, option, run->source->name);
     }
     return partial;

@@ -62,6 +62,7 @@ static int start_dump(struct dump_run *run, struct err *err)
                              .database = globals ? NULL : backup->database,
                              .type = backup->type,
                              .filters = globals ? NULL : &source->filters,
+                             .no_role_passwords = source->no_role_passwords,
                              .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
                              .program = globals ? programs->pg_dumpall : programs->pg_dump,
                              .cancel = session_cancel(backup->session)};

@@ -7,6 +7,7 @@
 #include "backup/restore.h"
 
 #include "backup/restore/parallel.h"
+#include "backup/restore/role_filter.h"
 #include "backup/restore_hint.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -231,7 +232,13 @@ static int feed(struct restore_run *r, struct meter *meter, struct err *err)
     if (restore == NULL)
         return -1;
     struct stream_sink sink = {.write = write_restore, .context = restore};
+    struct role_filter filter;
+    bool filtered = r->globals && spec->no_role_passwords;
+    if (filtered)
+        sink = role_filter_begin(&filter, sink);
     int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, meter, err);
+    if (filtered)
+        result = role_filter_finish(&filter, result, err);
     observer_phase(session_observer(r->from.session), "finish");
     if (result == 0)
         result = psql_sink_finish(restore, err);

@@ -68,6 +68,18 @@ int catalog_run_found(struct catalog *catalog, const struct catalog_run_database
     return sql_end_change(&sql, sql_run(&sql, NULL));
 }
 
+/* In the order of the columns above. */
+static int read_all(struct sql *sql, struct catalog_run_databases *out)
+{
+    while (sql_row(sql)) {
+        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
+        struct catalog_run_database *database = &out->items[out->count++];
+        *database = (struct catalog_run_database){0};
+        record_read(sql, &record, database);
+    }
+    return sql_end(sql);
+}
+
 int catalog_run_databases_last(struct catalog *catalog, struct catalog_run_databases *out,
                                struct err *err)
 {
@@ -83,12 +95,18 @@ int catalog_run_databases_last(struct catalog *catalog, struct catalog_run_datab
                 " ON d.run = last.run AND d.type = last.type AND d.partial = 0"
                 " JOIN runs r ON r.id = d.run ORDER BY r.job, d.type, d.database",
                 err);
-    /* In the order of the columns above. */
-    while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_run_database *database = &out->items[out->count++];
-        *database = (struct catalog_run_database){0};
-        record_read(&sql, &record, database);
-    }
-    return sql_end(&sql);
+    return read_all(&sql, out);
+}
+
+int catalog_run_databases_of(struct catalog *catalog, int64_t run,
+                             struct catalog_run_databases *out, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "SELECT d.run, r.job, r.started, r.ended, d.database, d.type, d.partial,"
+                " d.outcome, d.message FROM run_databases d JOIN runs r ON r.id = d.run"
+                " WHERE d.run = ? ORDER BY d.type, d.database",
+                err);
+    sql_bind_int(&sql, run);
+    return read_all(&sql, out);
 }

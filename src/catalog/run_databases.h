@@ -46,4 +46,8 @@ int catalog_run_found(struct catalog *catalog, const struct catalog_run_database
 int catalog_run_databases_last(struct catalog *catalog, struct catalog_run_databases *out,
                                struct err *err) MUST_USE;
 
+/* Adds those of one run. */
+int catalog_run_databases_of(struct catalog *catalog, int64_t run,
+                             struct catalog_run_databases *out, struct err *err) MUST_USE;
+
 #endif

@@ -32,6 +32,7 @@ struct source_settings {
     struct strlist exclude_databases;
     bool globals;
     struct dump_filters filters;
+    bool no_role_passwords;
     int64_t lock_wait_timeout_s; /* 60 */
     int64_t stall_timeout_s;     /* 0: never */
 };

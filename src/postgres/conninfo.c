@@ -311,6 +311,23 @@ char *conninfo_with_password(const char *conninfo, const char *password, struct 
     return result;
 }
 
+char *conninfo_with_database(const char *conninfo, const char *database, struct err *err)
+{
+    struct text words;
+    PQconninfoOption *options = parse_options(conninfo, err);
+    if (options == NULL)
+        return NULL;
+    text_init(&words, WORDS_MAX);
+    for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
+        if (option->val != NULL && strcmp(option->keyword, "dbname") != 0)
+            add_word(&words, option->keyword, option->val, true);
+    add_word(&words, "dbname", database, true);
+    release_options(options);
+    char *result = text_take(&words);
+    text_release(&words);
+    return result;
+}
+
 /* ---- the database ---- */
 
 /* What a missing dbname becomes depends on service files, PGDATABASE, the user and the

@@ -31,6 +31,11 @@ char *conninfo_public(const char *conninfo, struct err *err) MUST_USE;
 char *conninfo_with_password(const char *conninfo, const char *password,
                              struct err *err) MUST_USE;
 
+/* Leading to this database instead of its own, whatever characters it holds. Heap, with its
+ * secrets: memory_wipe it. NULL when refused. */
+char *conninfo_with_database(const char *conninfo, const char *database,
+                             struct err *err) MUST_USE;
+
 /* Its dbname, else that of its service, PGDATABASE, else the user; heap. */
 char *conninfo_database(const char *conninfo, struct err *err) MUST_USE;
 /* Whether anything but the user's name says it: dbname, a service, PGDATABASE, PGSERVICE. */

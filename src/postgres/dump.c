@@ -110,6 +110,9 @@ struct dump *dump_start(const struct dump_spec *spec, struct err *err)
         /* pg_dumpall takes no database from the connection string. */
         strlist_add(&argv, "--globals-only");
         strlist_addf(&argv, "--database=%s", connection.database);
+        /* Managed servers show pg_roles and not pg_authid. */
+        if (spec->no_role_passwords)
+            strlist_add(&argv, "--no-role-passwords");
     } else {
         add_dump_options(&argv, spec);
     }

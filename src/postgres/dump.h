@@ -33,6 +33,7 @@ struct dump_spec {
     const struct dump_filters *filters; /* may be NULL */
     const char *snapshot;               /* an exported one; NULL: one of its own */
     const char *encoding;               /* of the text; NULL: pg_dump's choice */
+    bool no_role_passwords;             /* DUMP_GLOBALS */
     const struct strlist *elsewhere;    /* patterns of tables whose rows come another way */
     int64_t lock_wait_timeout_ms;       /* 60000 by default at the caller */
     const char *program;                /* pg_dump's or pg_dumpall's path */

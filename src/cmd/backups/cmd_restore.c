@@ -5,6 +5,7 @@
 #include "backup/restore.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cmd/backups/restore_all_command.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/artifact_name.h"
@@ -92,6 +93,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .section = config_args_text(ctx->args, "section"),
         .no_owner = config_args_flag(ctx->args, "no-owner"),
         .no_privileges = config_args_flag(ctx->args, "no-privileges"),
+        .no_role_passwords = config_args_flag(ctx->args, "no-role-passwords"),
         .disable_triggers = config_args_flag(ctx->args, "disable-triggers"),
         .search_path = config_args_text(ctx->args, "search-path"),
         .parallel = (unsigned)config_args_number(ctx->args, "parallel", 0)};
@@ -120,12 +122,18 @@ static int run(struct cmd_context *ctx, struct err *err)
         err_set(err, ERR_USAGE, "restore needs --to CONNINFO");
         return err_hint(err, "as --to 'host=db2 dbname=shop_restored'; --list needs none");
     }
+    if (config_args_has(ctx->args, "run"))
+        return restore_all_command_check(ctx, err) < 0
+                   ? -1
+                   : cmd_run_shown(ctx, &spec, restore_all_command, err);
+    if (ctx->args->positional.count == 0)
+        return cmd_usage(ctx, err, "which backup? an id or latest, or --run RUN");
     return cmd_run_shown(ctx, &spec, work, err);
 }
 
 const struct command cmd_restore = {
     .name = "restore",
-    .usage = "ID --to CONNINFO [--create] [options] | ID --list [options]",
+    .usage = "ID --to CONNINFO [--create] | ID --list | --run RUN --to SERVER [options]",
     .summary = "bring a backup back into a database, all of it or a part",
     .about =
         "Each chunk is checked before the server sees it. The target must be empty of\n"
@@ -143,10 +151,17 @@ const struct command cmd_restore = {
         "\n"
         "With a URL as --store neither a catalog nor a configuration is needed.\n"
         "\n"
+        "A backup of type globals holds the roles and tablespaces of a server, of no\n"
+        "database: restored into any database of a server, it makes the roles that are\n"
+        "not there; --no-role-passwords makes them without passwords, where a managed\n"
+        "server allows nothing else. --run brings all of one run to a server, roles\n"
+        "first, then each database under its own name; what is there already must be\n"
+        "empty. What could not be brought back is said, and the exit status is 8.\n"
+        "\n"
         "  pgkeep restore latest:nightly --to \"host=db dbname=shop_copy\" --create\n"
         "  pgkeep restore 01JD7XK2M4 --to dbname=scratch --table 'sales.ord*'\n"
-        "  pgkeep restore 01JD7XK2M4 --list --schema sales\n",
-    .min_args = 1,
+        "  pgkeep restore 01JD7XK2M4 --list --schema sales\n"
+        "  pgkeep restore --run latest:nightly --to 'host=new user=postgres'\n",
     .max_args = 1,
     .run = run,
 };

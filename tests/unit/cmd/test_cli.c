@@ -124,7 +124,7 @@ static const struct {
     {"show", "an argument is missing: usage: pgkeep show"},
     {"show a b", "unexpected argument \"b\""},
     {"restore x", "restore needs --to CONNINFO"},
-    {"restore --to dbname=x", "an argument is missing"},
+    {"restore --to dbname=x", "which backup?"},
     {"fetch", "an argument is missing"},
     {"delete", "an argument is missing"},
     {"pin", "an argument is missing"},
