@@ -62,24 +62,6 @@ void commit_undo(struct commit *commit, size_t index, const struct err *why)
     copy->state = CATALOG_COPY_FAILED;
 }
 
-/* The whole backup failed: no store did anything wrong by itself, so there is no warning
- * for each. */
-static void undo_all(struct commit *commit, const struct err *why)
-{
-    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
-        /* Failed ones were undone when they failed. */
-        if (commit->copies[i].state == CATALOG_COPY_UPLOADING)
-            commit_undo(commit, i, why);
-    }
-}
-
-/* This one itself failed. */
-static void drop(struct commit *commit, size_t index, const struct err *why)
-{
-    fanout_drop(commit->fanout, index, why);
-    commit_undo(commit, index, why);
-}
-
 /* One step for one store. */
 typedef int (*commit_step)(struct commit *commit, size_t index, struct err *err);
 
@@ -92,10 +74,13 @@ static size_t for_each(struct commit *commit, commit_step step)
         if (commit->copies[i].state == CATALOG_COPY_FAILED ||
             fanout_target(commit->fanout, i)->failed.kind != ERR_NONE)
             continue;
-        if (step(commit, i, &why) < 0)
-            drop(commit, i, &why);
-        else
+        if (step(commit, i, &why) == 0) {
             left++;
+            continue;
+        }
+        /* The stream first, so that the store gets nothing more; then what it holds. */
+        fanout_drop(commit->fanout, i, &why);
+        commit_undo(commit, i, &why);
     }
     return left;
 }
@@ -188,6 +173,10 @@ int commit_run(struct commit *commit, struct err *err)
         return record(commit, err);
     /* The first failure is the cause; what comes of undoing must not hide it. */
     fanout_too_few(commit->fanout, err);
-    undo_all(commit, err);
+    /* No store did anything wrong by itself here, so there is no warning for each. */
+    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
+        if (commit->copies[i].state == CATALOG_COPY_UPLOADING)
+            commit_undo(commit, i, err);
+    }
     return -1;
 }

@@ -20,70 +20,39 @@
 
 #define ENDED_EARLY "its process ended before the backup was done"
 
-/* One copy that somebody left, and whether we know better than its row that he is gone. */
+/* One copy that somebody left. */
 struct recovery {
     struct catalog *catalog;
     struct repository *repository;
     const struct catalog_copy *copy;
-    bool vouched;
 };
 
 /* ---- its manifest is there ---- */
 
-/* The catalog never heard the end: the manifest tells it. */
-static int finish_artifact(const struct recovery *r, struct manifest *manifest,
-                           struct err *err)
-{
-    struct catalog_artifact row = {0};
-    int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
-    /* Kept, as the row is released before it is looked at. */
-    enum catalog_status status = row.status;
-    catalog_artifact_release(&row);
-    /* Another copy of it made it complete already. */
-    if (result < 0 || status == CATALOG_COMPLETE)
-        return result;
-    /* Failed or deleted by somebody's decision: a manifest does not undo that. */
-    if (status != CATALOG_RUNNING)
-        return err_set(err, ERR_UNSAFE, "artifact %s is %s, but a manifest of it is there",
-                       r->copy->artifact, catalog_status_name(status));
-    manifest->artifact.status = CATALOG_COMPLETE;
-    return catalog_artifact_finish(r->catalog, &manifest->artifact, err);
-}
-
-static int complete_copy(const struct recovery *r, struct manifest *manifest,
-                         struct err *err)
+/* The catalog never heard the end: the manifest tells it. Artifact and copy in one transaction, as
+ * in commit.c. */
+static int complete(const struct recovery *r, enum catalog_status status,
+                    struct manifest *manifest, struct err *err)
 {
     /* Sizes are the manifest's: the row was written before they were known. */
     struct catalog_copy copy = *r->copy;
     copy.bytes = manifest->artifact.stored_bytes;
-    /* A failed copy is no state that complete may follow; it is opened again first
-     * (catalog.h). */
-    if (r->copy->state == CATALOG_COPY_FAILED &&
-        catalog_copy_reopen(r->catalog, copy.id, err) < 0)
-        return -1;
-    return catalog_copy_complete(r->catalog, &copy, err);
-}
-
-static int complete(const struct recovery *r, struct manifest *manifest, struct err *err)
-{
-    /* Artifact and copy in one transaction, as in commit.c. */
+    manifest->artifact.status = CATALOG_COMPLETE;
     if (catalog_begin(r->catalog, err) < 0)
         return -1;
-    if (finish_artifact(r, manifest, err) == 0 && complete_copy(r, manifest, err) == 0)
+    /* Another copy of it may have made the artifact complete already. */
+    int result = status == CATALOG_COMPLETE
+                     ? 0
+                     : catalog_artifact_finish(r->catalog, &manifest->artifact, err);
+    /* A failed copy is no state that complete may follow: it is opened again first. */
+    if (result == 0 && r->copy->state == CATALOG_COPY_FAILED)
+        result = catalog_copy_reopen(r->catalog, copy.id, err);
+    if (result == 0)
+        result = catalog_copy_complete(r->catalog, &copy, err);
+    if (result == 0)
         return catalog_commit(r->catalog, err);
     catalog_rollback(r->catalog);
     return -1;
-}
-
-/* An artifact that is failed by now (the other copies were cleaned first) cannot become
- * complete again; its manifest then is one more thing to remove. */
-static int artifact_may_complete(const struct recovery *r, bool *may, struct err *err)
-{
-    struct catalog_artifact row = {0};
-    int result = catalog_artifact_load(r->catalog, r->copy->artifact, 0, &row, err);
-    *may = row.status == CATALOG_RUNNING || row.status == CATALOG_COMPLETE;
-    catalog_artifact_release(&row);
-    return result;
 }
 
 /* Is what the manifest names there as well? It is written last and removed first, but a
@@ -164,44 +133,43 @@ static int clean(const struct recovery *r, struct err *err)
                              r->copy->error ? r->copy->error : ENDED_EARLY, true, err);
 }
 
-/* A failed copy is nobody's. Of another machine or container nothing can be seen from here:
- * then only who holds the lock of its job knows. */
-static bool owner_is_gone(const struct recovery *r)
-{
-    if (r->copy->state == CATALOG_COPY_FAILED)
-        return true;
-    if (r->copy->owner_state == OWNER_UNKNOWN)
-        return r->vouched;
-    return r->copy->owner_state == OWNER_DEAD;
-}
-
 int recover_copy(struct catalog *catalog, struct repository *repository,
                  const struct catalog_copy *copy, bool vouched, enum recover_result *result,
                  struct err *err)
 {
-    struct recovery r = {
-        .catalog = catalog, .repository = repository, .copy = copy, .vouched = vouched};
+    struct recovery r = {catalog, repository, copy};
     struct repository_manifest found;
-    bool may = false, whole = false, same = false;
+    struct catalog_artifact row = {0};
+    bool whole = false, same = false;
+    /* A failed copy is nobody's. Of another machine or container nothing can be seen from here:
+     * then only who holds the lock of its job knows. */
+    bool gone = copy->state == CATALOG_COPY_FAILED || copy->owner_state == OWNER_DEAD ||
+                (vouched && copy->owner_state == OWNER_UNKNOWN);
     *result = RECOVER_LEFT_ALONE;
-    if (!owner_is_gone(&r))
+    if (!gone)
         return 0;
     if (is_as_it_was(&r, &same, err) < 0)
         return -1;
     if (!same)
         return 0;
-    /* Asked before the store is: the answer decides what a manifest means. */
-    if (artifact_may_complete(&r, &may, err) < 0)
+
+    /* An artifact that is failed by now (the other copies were cleaned first), or was deleted by
+     * somebody's decision, cannot become complete again; its manifest then is one more thing to
+     * remove. */
+    int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
+    enum catalog_status status = row.status;
+    bool may = status == CATALOG_RUNNING || status == CATALOG_COMPLETE;
+    catalog_artifact_release(&row);
+    if (done < 0)
         return -1;
-    if (repository_read_manifest(repository->store, copy->artifact, &found, err) < 0) {
-        repository_manifest_release(&found);
-        return -1;
-    }
+
     /* A manifest without its data is no backup: it is removed with the rest. */
-    int done = found.absent ? 0 : check_data(&r, &found.manifest, &whole, err);
+    done = repository_read_manifest(repository->store, copy->artifact, &found, err);
+    if (done == 0 && !found.absent)
+        done = check_data(&r, &found.manifest, &whole, err);
     if (done == 0) {
         *result = whole && may ? RECOVER_COMPLETED : RECOVER_CLEANED;
-        done = whole && may ? complete(&r, &found.manifest, err) : clean(&r, err);
+        done = whole && may ? complete(&r, status, &found.manifest, err) : clean(&r, err);
     }
     repository_manifest_release(&found);
     return done;
@@ -233,44 +201,31 @@ static bool is_later_copy(const struct catalog_artifact *artifact,
            !same_owner;
 }
 
-/* Copies have no job of their own: their artifact has it. */
-static bool belongs(struct catalog *catalog, const struct catalog_copy *copy,
-                    const char *job)
-{
-    struct catalog_artifact row = {0};
-    struct err ignored = {0};
-    bool mine = catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
-                strcmp(row.job, job) == 0 && !is_later_copy(&row, copy);
-    catalog_artifact_release(&row);
-    return mine;
-}
-
+/* The copies of one job; they have none of their own, their artifact has it. */
 static int recover_of_job(struct catalog *catalog, struct repository *repository,
                           const char *job, struct err *err)
 {
     struct catalog_copies copies = {0};
     int result = catalog_copies_abandoned(catalog, repository->id, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
+        const struct catalog_copy *copy = &copies.items[i];
         enum recover_result what = RECOVER_LEFT_ALONE;
-        if (!belongs(catalog, &copies.items[i], job))
+        struct catalog_artifact row = {0};
+        struct err ignored = {0};
+        /* An interrupted `copy` is left to be resumed: its owner is not this job. */
+        bool mine =
+            catalog_artifact_load(catalog, copy->artifact, 0, &row, &ignored) == 0 &&
+            strcmp(row.job, job) == 0 && !is_later_copy(&row, copy);
+        catalog_artifact_release(&row);
+        if (!mine)
             continue;
-        result =
-            recover_copy(catalog, repository, &copies.items[i], *job != '\0', &what, err);
+        /* Under the lock of the job, if it is one: nobody else is at its copies. */
+        result = recover_copy(catalog, repository, copy, *job != '\0', &what, err);
         if (result == 0)
-            tell(&copies.items[i], what);
+            tell(copy, what);
     }
     catalog_copies_release(&copies);
     return result;
-}
-
-/* Its manifest may lie in a store that does not answer now: then it is no failure yet. */
-static bool has_unfinished(const struct catalog_artifact *artifact)
-{
-    for (size_t i = 0; i < artifact->copy_count; i++) {
-        if (artifact->copies[i].state == CATALOG_COPY_UPLOADING)
-            return true;
-    }
-    return false;
 }
 
 int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, size_t *count,
@@ -284,7 +239,11 @@ int recover_artifacts(struct catalog *catalog, const char *job, bool vouched, si
         /* A vouching caller holds the lock of that job. */
         bool gone = artifact->owner_state == OWNER_DEAD ||
                     (vouched && artifact->owner_state == OWNER_UNKNOWN);
-        if (!gone || (job && strcmp(artifact->job, job) != 0) || has_unfinished(artifact))
+        /* Its manifest may lie in a store that does not answer now: then it is no failure yet. */
+        bool unfinished = false;
+        for (size_t j = 0; j < artifact->copy_count; j++)
+            unfinished |= artifact->copies[j].state == CATALOG_COPY_UPLOADING;
+        if (!gone || unfinished || (job && strcmp(artifact->job, job) != 0))
             continue;
         result = catalog_artifact_abandon(catalog, artifact->id, vouched, ENDED_EARLY, err);
         *count += result == 0;
@@ -343,14 +302,6 @@ static int recover_one(struct catalog *catalog, struct repository *repository,
     return done;
 }
 
-/* For the figures of sweep. */
-static void count_one(struct recover_counts *counts, enum recover_result result)
-{
-    counts->completed += result == RECOVER_COMPLETED;
-    counts->cleaned += result == RECOVER_CLEANED;
-    counts->left += result == RECOVER_LEFT_ALONE;
-}
-
 int recover_store(struct catalog *catalog, struct repository *repository, bool thorough,
                   struct recover_counts *counts, struct err *err)
 {
@@ -363,7 +314,9 @@ int recover_store(struct catalog *catalog, struct repository *repository, bool t
         if (recover_one(catalog, repository, &copies.items[i], thorough, &what, &why) ==
             0) {
             tell(&copies.items[i], what);
-            count_one(&sums, what);
+            sums.completed += what == RECOVER_COMPLETED;
+            sums.cleaned += what == RECOVER_CLEANED;
+            sums.left += what == RECOVER_LEFT_ALONE;
             continue;
         }
         sums.failed++;

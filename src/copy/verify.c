@@ -14,12 +14,6 @@
 #include "base/memory.h"
 #include "stream/index.h"
 
-/* Missing is another verdict than damaged, and decides by its kind (result_of). */
-static int gone(const char *what, const char *key, struct err *err)
-{
-    return err_set(err, ERR_NOT_FOUND, "the %s is missing: %s", what, key);
-}
-
 /* The manifest is the commit mark, and what it says must be what the catalog knows. */
 static int check_manifest(struct store *store, const struct verify_spec *spec,
                           struct err *err)
@@ -49,7 +43,7 @@ static int check_object(struct store *store, const char *what, const char *key,
     if (repository_object_exists(store, key, &exists, &bytes, err) < 0)
         return -1;
     if (!exists)
-        return gone(what, key, err);
+        return err_set(err, ERR_NOT_FOUND, "the %s is missing: %s", what, key);
     /* NULL: a size that the catalog does not keep. */
     if (size == NULL || bytes == *size)
         return 0;
