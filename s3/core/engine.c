@@ -161,7 +161,7 @@ static void recognise(struct s3_engine *engine, const char *server)
     engine->recognised = *row;
     engine->recognised.max_parts = engine->provider.max_parts;
     engine->recognised.list_version = engine->provider.list_version;
-    engine->recognised.checksums = S3_CHECKSUMS_NONE;
+    engine->recognised.crc64 = false;
     engine->recognised.put_if_absent = engine->recognised.complete_if_absent = false;
     engine->recognised.mp_object_size = false;
     atomic_store(&engine->row, &engine->recognised);

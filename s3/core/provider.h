@@ -10,11 +10,6 @@
 #include "s3/s3.h"
 #include "s3/http/uri.h"
 
-enum s3_checksums {
-    S3_CHECKSUMS_NONE,     /* refused, ignored or unknown: do not send x-amz-checksum-* */
-    S3_CHECKSUMS_CRC64NVME /* verified, full object */
-};
-
 struct s3_provider {
     const char *name;  /* "aws"; the value of s3_config.provider */
     const char *title; /* "Amazon S3" */
@@ -26,7 +21,9 @@ struct s3_provider {
     unsigned max_parts;
     uint64_t max_object; /* bytes */
     bool uniform_parts;  /* all but the last equal, checked at Complete */
-    enum s3_checksums checksums;
+    /* CRC-64/NVME is verified, of parts and of the whole object; false: refused, ignored or
+     * unknown, so no x-amz-checksum-* is sent */
+    bool crc64;
     bool put_if_absent;         /* If-None-Match: * on PutObject is honoured */
     bool complete_if_absent;    /* ... on CompleteMultipartUpload */
     bool conditions_plain_only; /* both are ignored in buckets with versions */

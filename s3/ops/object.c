@@ -150,7 +150,7 @@ int s3_get(struct s3_client *client, const char *key, struct text *out, bool *ab
     request.out = out;
     request.accept[0] = 404;
     /* Else AWS keeps what it knows to itself (API_GetObject). */
-    if (s3_client_provider(client)->checksums == S3_CHECKSUMS_CRC64NVME)
+    if (s3_client_provider(client)->crc64)
         s3_request_header(&request, "x-amz-checksum-mode", "ENABLED");
     s3_client_add_key_headers(client, &request);
     int result = s3_request_run(client, &request, err);
@@ -269,7 +269,7 @@ static int put_once(struct put *put, struct err *err)
     s3_request_init(&request, "PUT", spec->key);
     request.body = spec->data;
     request.body_size = spec->size;
-    request.crc64 = s3_client_provider(put->client)->checksums == S3_CHECKSUMS_CRC64NVME;
+    request.crc64 = s3_client_provider(put->client)->crc64;
     request.expect_etag = true;
     if (spec->content_type != NULL)
         s3_request_header(&request, "Content-Type", "%s", spec->content_type);

@@ -175,7 +175,7 @@ struct s3_upload *s3_upload_begin(struct s3_client *client,
     (void)err; /* as long as nothing is sent, nothing fails */
     upload->client = client;
     upload->provider = s3_client_provider(client);
-    upload->crc64 = upload->provider->checksums == S3_CHECKSUMS_CRC64NVME;
+    upload->crc64 = upload->provider->crc64;
     upload->key = memory_strdup(spec->key);
     upload->content_type = memory_strdup(spec->content_type);
     memcpy(upload->token, spec->token, sizeof upload->token);
@@ -266,11 +266,10 @@ static int give(struct s3_upload *upload, const struct part *part, struct err *e
     pthread_mutex_lock(&upload->lock);
     if (upload->failed)
         *err = upload->first;
-    else if (provider->max_parts != 0 && part->number > provider->max_parts)
+    else if (part->number > provider->max_parts)
         err_set(err, ERR_STORE, "part %u: the service takes %u parts, no more",
                 part->number, provider->max_parts);
-    else if (provider->max_object != 0 &&
-             part->size > provider->max_object - upload->ledger.given)
+    else if (part->size > provider->max_object - upload->ledger.given)
         err_set(err, ERR_STORE, "part %u: the object gets larger than the service takes",
                 part->number);
     else

@@ -136,8 +136,7 @@ static void fill_complete(struct s3_upload *upload, const struct text *list,
     if (upload->provider->mp_object_size)
         s3_request_header(request, "x-amz-mp-object-size", "%llu",
                           (unsigned long long)upload->ledger.given);
-    if (upload->provider->checksums == S3_CHECKSUMS_CRC64NVME &&
-        s3_ledger_crc64nvme(&upload->ledger, &crc)) {
+    if (upload->provider->crc64 && s3_ledger_crc64nvme(&upload->ledger, &crc)) {
         s3_request_header(request, "x-amz-checksum-crc64nvme", "%s",
                           s3_crc64_base64(crc, crc_text));
         s3_request_header(request, "x-amz-checksum-type", "FULL_OBJECT");

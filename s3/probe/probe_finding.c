@@ -130,7 +130,7 @@ static bool relies_on(const struct s3_provider *row, enum s3_probe_trait trait,
     case S3_TRAIT_COMPLETE_IF_ABSENT:
         return row->complete_if_absent && plain;
     case S3_TRAIT_CHECKSUMS:
-        return row->checksums != S3_CHECKSUMS_NONE;
+        return row->crc64;
     case S3_TRAIT_UNEVEN_PARTS:
         return !row->uniform_parts;
     case S3_TRAIT_UPLOADS_BY_PREFIX:
