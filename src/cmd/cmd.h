@@ -93,6 +93,7 @@ extern const struct command cmd_list;
 extern const struct command cmd_show;
 extern const struct command cmd_restore;
 extern const struct command cmd_fetch;
+extern const struct command cmd_cat;
 extern const struct command cmd_verify;
 extern const struct command cmd_prune;
 extern const struct command cmd_pin;

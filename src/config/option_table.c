@@ -24,7 +24,7 @@ enum { COUNT_MAX = 1000000 };
 #define ARGUMENT(type, name) OPTION_ARGUMENT, type, NULL, .argument = name
 
 /* Commands to which an id or `latest` is given (PRODUCT section 2). */
-#define WORKS_ON_ONE "restore fetch show verify pin unpin accept copy delete"
+#define WORKS_ON_ONE "restore fetch cat show verify pin unpin accept copy delete"
 
 const struct option option_table[] = {
     /* ---- top level: the machine's, and how much is said ---- */
@@ -397,7 +397,7 @@ const struct option option_table[] = {
      .flags = OPTION_REPEATS,
      .help = "s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true or dir:/FOLDER; "
              "repeat it for several stores"},
-    {ARGUMENT(OPTION_TEXT, "store"), .commands = "restore fetch", .value = "NAME|URL",
+    {ARGUMENT(OPTION_TEXT, "store"), .commands = "restore fetch cat", .value = "NAME|URL",
      .help = "read from this store (default: the first that has a good copy); a URL needs "
              "neither a catalog nor a configuration"},
     {ARGUMENT(OPTION_TEXT, "store"), .commands = "list verify prune delete catalog sweep",
@@ -445,6 +445,14 @@ const struct option option_table[] = {
      .help = "allow a target that already has tables"},
     {ARGUMENT(OPTION_TEXT, "table"), .commands = "restore", .value = "PATTERN",
      .flags = OPTION_REPEATS, .help = "only these tables, with what belongs to them"},
+    {ARGUMENT(OPTION_TEXT, "table"), .commands = "cat", .value = "PATTERN",
+     .flags = OPTION_REQUIRED, .help = "the table, by pg_dump's rules"},
+    {ARGUMENT(OPTION_WORD, "format"), .commands = "cat", .words = "csv|copy|json",
+     .help = "how rows are written (default: csv)"},
+    {ARGUMENT(OPTION_TEXT, "columns"), .commands = "cat", .value = "NAME,NAME",
+     .help = "only these columns, in this order"},
+    {ARGUMENT(OPTION_INT, "limit"), .commands = "cat", .min = 1, .max = 1000000000000,
+     .help = "rows at most (default: all)"},
     {ARGUMENT(OPTION_TEXT, "schema"), .commands = "restore", .value = "PATTERN",
      .flags = OPTION_REPEATS, .help = "only these schemas"},
     {ARGUMENT(OPTION_WORD, "section"), .commands = "restore",

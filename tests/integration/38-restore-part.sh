@@ -114,4 +114,20 @@ done
 for table in sales.orders other.orders; do
     ok "both formats bring the same: $table" cmp <(dump_table two_plain "$table") <(dump_table two_custom "$table")
 done
+
+# --- rows without a database
+id=${ids[plain]}
+for table in other.orders 'public."Odd;Name"' sales.orders; do
+    ok "cat: CSV of $table is the server's" cmp <("$pgkeep" cat "$id" --table "$table" | LC_ALL=C sort) <(psql -X -d shop -c "\\copy (SELECT * FROM $table) TO STDOUT CSV HEADER" | LC_ALL=C sort)
+    ok "cat: so is COPY's text" cmp <("$pgkeep" cat "$id" --table "$table" --format copy) <(psql -X -d shop -c "\\copy (SELECT * FROM $table) TO STDOUT")
+done
+is "cat: JSON" "$("$pgkeep" cat "$id" --table other.orders --format json --limit 1)" '{"id":"1","note":"row\n\\.\n1"}'
+is "cat: columns in another order, a limit" "$("$pgkeep" cat "$id" --table sales.orders --columns n,id --limit 2)" $'n,id\n1,1\n2,2'
+run "$pgkeep" cat "$id" --table orders
+is "cat: a pattern that fits two tables" "$status" 2
+like "cat: names them" "$err" 'choose one: .*orders'
+run "$pgkeep" cat "$id" --table sales.orders --columns nn
+like "cat: a column that is not there" "$err" 'has no column "nn"'
+run "$pgkeep" cat "$id" --table nowhere
+is "cat: no such table" "$status" 1
 finished

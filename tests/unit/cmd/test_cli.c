@@ -5,10 +5,11 @@
 
 #include <check.h>
 
-static const char *const commands[] = {
-    "backup", "list",   "show",   "restore", "fetch",   "verify", "prune",  "pin",
-    "unpin",  "accept", "delete", "copy",    "catalog", "sweep",  "doctor", "status",
-    "jobs",   "run",    "enable", "disable", "cancel",  "serve",  "config", "help"};
+static const char *const commands[] = {"backup",  "list",   "show",  "restore", "fetch",
+                                       "cat",     "verify", "prune", "pin",     "unpin",
+                                       "accept",  "delete", "copy",  "catalog", "sweep",
+                                       "doctor",  "status", "jobs",  "run",     "enable",
+                                       "disable", "cancel", "serve", "config",  "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static struct cli_said said;
@@ -126,6 +127,7 @@ static const struct {
     {"restore x", "restore needs --to CONNINFO"},
     {"restore --to dbname=x", "which backup?"},
     {"fetch", "an argument is missing"},
+    {"cat x", "cat needs --table PATTERN"},
     {"delete", "an argument is missing"},
     {"pin", "an argument is missing"},
     {"unpin", "an argument is missing"},
