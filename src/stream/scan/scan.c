@@ -30,7 +30,8 @@ enum effect {
     STAYS, /* says nothing about the section */
     IS_DATA,
     IS_POST,
-    BEGINS_DATA_OR_STAYS /* data, unless post-data has begun */
+    BEGINS_DATA_OR_STAYS, /* data, unless post-data has begun */
+    DATA_UNLESS_PRE       /* data, but pre-data in front of it */
 };
 
 /* The statements of pg_dump that tell sections apart. Others belong to pre-data before the
@@ -48,6 +49,10 @@ static const struct {
     {"SELECT PG_CATALOG.LO_OPEN", IS_DATA},
     {"SELECT PG_CATALOG.LOWRITE", IS_DATA},
     {"SELECT PG_CATALOG.LO_CLOSE", IS_DATA},
+    /* Up to 16 large objects are made in pre-data, from 17 on behind the rows of tables. */
+    {"SELECT PG_CATALOG.LO_CREATE", DATA_UNLESS_PRE},
+    {"ALTER LARGE OBJECT", DATA_UNLESS_PRE},
+    {"COMMENT ON LARGE OBJECT", DATA_UNLESS_PRE},
     {"BEGIN", IS_DATA},
     {"COMMIT", IS_DATA},
     {"INSERT INTO", IS_DATA},
@@ -97,6 +102,8 @@ enum section scan_section(const struct head *head, enum section here)
             return SECTION_POST_DATA;
         case BEGINS_DATA_OR_STAYS:
             return here == SECTION_POST_DATA ? here : SECTION_DATA;
+        case DATA_UNLESS_PRE:
+            return here == SECTION_PRE_DATA ? here : SECTION_DATA;
         }
     }
     /* pg_dump writes nothing else between the data: grants, constraints, triggers come

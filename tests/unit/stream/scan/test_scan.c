@@ -345,6 +345,10 @@ static const struct {
     const char *sql;
     enum section want;
 } sections[] = {
+    {"SELECT pg_catalog.lo_create('7');\n", SECTION_PRE_DATA},
+    {"COPY t (n) FROM stdin;\n1\n\\.\nSELECT pg_catalog.lo_create('7');\n"
+     "ALTER LARGE OBJECT 7 OWNER TO a;\n",
+     SECTION_DATA},
     {"CREATE TABLE t (a int);", SECTION_PRE_DATA},
     {"ALTER TABLE ONLY public.t ATTACH PARTITION public.p FOR VALUES IN (1);",
      SECTION_PRE_DATA},
