@@ -167,8 +167,7 @@ struct progress *progress_new(enum progress_style style, const struct progress_h
         return progress;
     pthread_mutex_init(&progress->lock, NULL);
     thread_cond_init(&progress->changed);
-    /* The one thing that can fail; without a thread a run goes on as well without its line.
-     * */
+    /* The one thing that can fail; without a thread a run goes on as well without its line */
     if (thread_start(&progress->thread, run, progress, err) == 0)
         return progress;
     err_context(err, "showing progress");

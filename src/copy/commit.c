@@ -45,8 +45,7 @@ void commit_undo(struct commit *commit, size_t index, const struct err *why)
     struct catalog_copy *copy = &commit->copies[index];
     struct err trouble = {0};
     bool clean = true;
-    /* In the reverse order of how it came to be: the open upload, then what may be visible.
-     * */
+    /* In the reverse order of how it came to be: the open upload, then what may be visible */
     if (target && target->upload != NULL)
         fanout_undo(commit->fanout, index, why);
     if (target && target->began)

@@ -17,16 +17,14 @@ int copy_index_read(struct repository *repository, const struct catalog_copy *co
         repository_require_manifest(repository->store, copy->artifact, &found, err);
     if (result == 0 && !absent)
         result = store_get(repository->store, copy->index_key, out, &absent, err);
-    /* An old or foreign copy without one, or one that lost it: the caller may do without.
-     * */
+    /* An old or foreign copy without one, or one that lost it: the caller may do without */
     if (result == 0 && absent)
         result = copy->index_key == NULL
                      ? err_set(err, ERR_NOT_FOUND, "%s has no chunk index", copy->artifact)
                      : err_set(err, ERR_NOT_FOUND, "the chunk index is missing: %s",
                                copy->index_key);
     if (result == 0) {
-        /* Of the bytes as they lie there: no decoder has touched what is not made sure of.
-         * */
+        /* Of the bytes as they lie there: no decoder has touched what is not made sure of */
         digest_sha256(out->data, out->length, sum);
         digest_hex(sum, SHA256_SIZE, hex);
         if (!text_equal(hex, found.manifest.facts.index_sha256))

@@ -48,8 +48,7 @@ struct fanout *fanout_new_object(uint64_t size, uint64_t budget,
                                  const struct fanout_there *there)
 {
     struct fanout *fanout = fanout_new(size, budget, 1);
-    /* Its size is known, so parts can be cut to fit, and one byte more or less is damage.
-     * */
+    /* Its size is known, so parts can be cut to fit, and one byte more or less is damage */
     fanout->is_object = true;
     fanout->skip = there->bytes;
     fanout->number = there->next_part;
@@ -62,8 +61,7 @@ void fanout_add(struct fanout *fanout, const struct fanout_target *target)
     memory_grow(&fanout->targets, &fanout->capacity, fanout->count + 1,
                 sizeof *fanout->targets);
     fanout->targets[fanout->count] = *target;
-    /* One that is away from the start stands in the list too: the catalog has a row for it.
-     * */
+    /* One that is away from the start stands in the list too: the catalog has a row for it */
     fanout->targets[fanout->count++].began = target->upload != NULL;
     if (target->upload == NULL)
         return;
@@ -144,8 +142,7 @@ static int open_part(struct fanout *fanout, struct err *err)
 void fanout_undo(struct fanout *fanout, size_t index, const struct err *why)
 {
     struct fanout_target *target = &fanout->targets[index];
-    /* The reason outlives the upload: it is what the run ends with when too few are left.
-     * */
+    /* The reason outlives the upload: it is what the run ends with when too few are left */
     target->failed = *why;
     target->undone = store_upload_discard(target->upload);
     target->upload = NULL;

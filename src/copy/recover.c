@@ -263,8 +263,7 @@ void recover_job(struct catalog *catalog, const struct repository_list *stores,
             log_warning("what an earlier run left stays for now: %s", err.text);
     }
     err_clear(&err);
-    /* After the copies: only then is it known which artifacts have none left to look after.
-     * */
+    /* After the copies: only then is it known which artifacts have none left to look after */
     if (recover_artifacts(catalog, job, *job != '\0', &count, &err) < 0)
         log_warning("%s", err.text);
 }

@@ -73,8 +73,7 @@ static int remove_object(struct removal *removal, enum catalog_gone what, const 
                          struct err *err)
 {
     struct store_removed removed = {0};
-    /* An earlier run got so far: not asked again, as a listing of versions costs requests.
-     * */
+    /* An earlier run got so far: not asked again, as a listing of versions costs requests */
     if ((removal->copy->gone & what) != 0 || key == NULL)
         return 0;
     if (store_remove(removal->repository->store, key, &removed, err) < 0)
@@ -126,8 +125,7 @@ static int remove_objects(struct removal *removal, struct err *err)
 
 static int64_t next_try(const struct catalog_copy *copy, int64_t now)
 {
-    /* A minute, two, four … an hour: a store that is away is not asked by every cron run.
-     * */
+    /* A minute, two, four … an hour: a store that is away is not asked by every cron run */
     int64_t doublings = copy->attempts < RETRY_DOUBLINGS ? copy->attempts : RETRY_DOUBLINGS;
     return now + ((int64_t)RETRY_FIRST_S << doublings);
 }

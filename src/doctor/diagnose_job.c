@@ -32,8 +32,7 @@ static void report_policy(struct diagnose *d, const struct policy *policy,
 
 void diagnose_job(struct diagnose *d, const struct job_settings *job)
 {
-    /* By the very function that prune asks, so that what is told here is what will happen.
-     * */
+    /* By the very function that prune asks, so that what is told here is what will happen */
     struct policies *policies = policies_new(d->spec->settings);
     const struct policy *first = NULL;
     for (size_t i = 0; i < job->stores.count; i++) {

@@ -18,8 +18,7 @@ static void check_service(struct diagnose *d, struct s3_client *client)
                                                      [S3_PROBE_WARNING] = DIAGNOSE_WARNING,
                                                      [S3_PROBE_FAILED] = DIAGNOSE_FAILED,
                                                      [S3_PROBE_SKIPPED] = DIAGNOSE_SKIPPED};
-    /* All checks; what a service is known not to do stands in its row, and is no finding.
-     * */
+    /* All checks; what a service is known not to do stands in its row, and is no finding */
     struct s3_probe_spec spec = {0};
     struct s3_probe probe;
     struct err err = {0};

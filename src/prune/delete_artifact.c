@@ -233,8 +233,7 @@ static int check_left(void *context, struct catalog *catalog, struct err *err)
 
 static int mark(struct deleting *d, struct err *err)
 {
-    /* The same function as phase 1 of prune: pins and leases are asked for once more in it.
-     * */
+    /* The same function as phase 1 of prune: pins and leases are asked for once more in it */
     struct catalog_marking marking = {.items = d->deletions,
                                       .count = d->count,
                                       .run = session_run_id(d->spec->session),

@@ -62,8 +62,7 @@ void prune_rest_hash(const struct prune *prune, char hash[RETENTION_HASH_SIZE])
     struct prune *rest = make(&spec);
     for (size_t i = 0; i < prune->stores.count; i++)
         repository_list_add(&rest->stores, prune->stores.items[i]);
-    /* Should it fail, the old hash is given; the next run refuses it, and prints a new one.
-     * */
+    /* Should it fail, the old hash is given; the next run refuses it, and prints a new one */
     if (prune_gather(rest, &ignored) == 0 && prune_find_awaited(rest, &ignored) == 0 &&
         prune_plan(rest, &ignored) == 0)
         memcpy(hash, rest->hash, RETENTION_HASH_SIZE);
@@ -222,8 +221,7 @@ int prune_run(struct prune *prune, struct err *err)
     return result;
 }
 
-/* Linear: what was removed in one run is little, and asked for once by each form of output.
- * */
+/* Linear: what was removed in one run is little, and asked for once by each form of output */
 const struct remove_result *prune_result_of(const struct prune *prune, int64_t copy)
 {
     for (size_t i = 0; i < prune->removed.count; i++) {
@@ -233,8 +231,7 @@ const struct remove_result *prune_result_of(const struct prune *prune, int64_t c
     return NULL;
 }
 
-/* failed_keep and damaged_keep: no part of the plan's hash, as nothing good goes by them.
- * */
+/* failed_keep and damaged_keep: no part of the plan's hash, as nothing good goes by them */
 size_t prune_due_count(const struct prune *prune)
 {
     size_t count = 0;
@@ -278,8 +275,7 @@ enum outcome prune_outcome(const struct prune *prune, struct err *why)
         why->kind = ERR_TRANSIENT; /* whatever each of them said: no store answers */
         return OUTCOME_FAILED;
     }
-    /* A cap that is out of reach asks for somebody's decision as well (CONTRACT-NOTES 13).
-     * */
+    /* A cap that is out of reach asks for somebody's decision as well (CONTRACT-NOTES 13) */
     bool partial = missed != NULL || undone > 0 || prune->untold > 0 || prune->over_cap;
     return partial ? OUTCOME_PARTIAL : OUTCOME_DONE;
 }

@@ -311,8 +311,7 @@ static int mark_items(struct marks *marks, struct err *err)
 static int mark_group(struct prune *prune, const struct catalog_plan_row *row,
                       struct err *err)
 {
-    /* Over all stores at once: what one machine removes here, another may count on there.
-     * */
+    /* Over all stores at once: what one machine removes here, another may count on there */
     struct marks marks = {.prune = prune, .group = row->group, .job = row->job};
     for (size_t i = 0; i < prune->part_count; i++)
         collect(&marks, &prune->parts[i]);

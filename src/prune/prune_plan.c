@@ -64,8 +64,7 @@ int prune_open_stores(struct prune *prune, struct err *err)
     const char *only = prune->spec.store;
     for (size_t i = 0; i < prune->known.count; i++) {
         const struct catalog_store *row = &prune->known.items[i];
-        /* Under the id of its row: a name of the configuration may lead elsewhere by now.
-         * */
+        /* Under the id of its row: a name of the configuration may lead elsewhere by now */
         struct session_store store = {
             .name = row->name, .id = row->id, .named = only != NULL};
         bool has_rows = false;

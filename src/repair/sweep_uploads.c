@@ -11,8 +11,7 @@
 /* A state file's temp file is renamed within moments of its beginning. */
 enum { STATE_TEMP_S = 60 };
 
-/* Copied: what a listing hands out is gone when it ends, and nothing is aborted within one.
- * */
+/* Copied: what a listing hands out is gone when it ends, and nothing is aborted within one */
 struct found {
     char *key, *handle;
     int64_t initiated;

@@ -86,8 +86,7 @@ int adopt_look(const struct settings *settings, struct catalog *catalog, const c
     out->store = repository_store(out->from, NULL, err);
     if (out->store == NULL)
         return -1;
-    /* As long as a backup would wait for it, and no longer: a person sits in front of it.
-     * */
+    /* As long as a backup would wait for it, and no longer: a person sits in front of it */
     store_set_retry_time(out->store, REPOSITORY_TIMEOUT_MS);
     if (store_check(out->store, false, REPOSITORY_TIMEOUT_MS, err) < 0 ||
         find_mark(out, err) < 0)

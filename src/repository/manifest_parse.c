@@ -111,8 +111,7 @@ static void read_items(struct json_reader *reader, const char *key, read_item re
         struct json_reader item;
         json_reader_init(&item, json_array_get(array, i), key, reader->err);
         read(&item, out);
-        /* Also unknown keys: a member that we do not know may change what the others mean.
-         * */
+        /* Also unknown keys: a member that we do not know may change what the others mean */
         if (json_reader_finish(&item, false) < 0) {
             err_context(reader->err, "manifest");
             reader->failed = true;

@@ -50,8 +50,7 @@ int repository_object_exists(struct store *store, const char *key, bool *exists,
     struct store_object object = {0};
     bool absent = true;
     int result = store_stat(store, key, &object, &absent, err);
-    /* After an error nothing may read as there, or as gone: the caller looks at the result.
-     * */
+    /* After an error nothing may read as there, or as gone: the caller looks at the result */
     *exists = result == 0 && !absent;
     if (size != NULL)
         *size = *exists ? object.size : 0;

@@ -91,8 +91,7 @@ char *state_file_text(const struct state_file *state)
     set(object, "changed", json_time(state->changed));
     /* A group that nobody ever changed is left out, so that it cannot win a merge. */
     if (state->pin_changed != 0 || state->pinned) {
-        /* One group, one time of its own: whoever changed it last is right about all of it.
-         * */
+        /* One group, one time of its own: whoever changed it last is right about all of it */
         json_t *pin = json_object();
         set(pin, "pinned", json_boolean(state->pinned));
         set(pin, "until", json_time(state->pin_until));
@@ -247,8 +246,7 @@ static bool pin_is_later(const struct state_file *a, const struct state_file *b)
     return b->pin_until != 0 && (a->pin_until == 0 || a->pin_until > b->pin_until);
 }
 
-/* By the time of the decision, not of the file: another group may have made the file newer.
- * */
+/* By the time of the decision, not of the file: another group may have made the file newer */
 static bool merge_pin(struct state_file *into, const struct state_file *from)
 {
     if (!pin_is_later(from, into))

@@ -88,16 +88,6 @@ static void on_done(void *context, const struct backup_result *result)
 
 /* ---- retention ---- */
 
-/* Nothing new, nothing to prune: the rules count from the newest good one. */
-static bool any_good(const struct backup_results *results)
-{
-    for (size_t i = 0; i < results->count; i++) {
-        if (results->items[i].outcome != BACKUP_FAILED)
-            return true;
-    }
-    return false;
-}
-
 /* The whole list is in the plan; the log gets the first and where the rest is. */
 static void warn_of_refusal(const struct prune *prune)
 {
@@ -117,8 +107,7 @@ static void prune_after(struct backing *b, const char *job)
     struct err why = {0};
     struct session_spec run = prune_session(job, true);
     struct session *session = cmd_begin(b->ctx, &run, &why);
-    /* A run of its own with its own record and lock: it is over before the next job begins.
-     * */
+    /* A run of its own with its own record and lock: it is over before the next job begins */
     struct prune *prune = NULL;
     enum outcome outcome = OUTCOME_FAILED;
     if (session != NULL) {
@@ -171,7 +160,11 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
     /* Of this job alone: each has a record of its own, the line has one exit status. */
     *status = session_end(b->session, backup_outcome(&tally, &why), &why);
     backup_hooks_after(&b->hooks, *status, &why);
-    if (done == 0 && job->prune_after_backup && any_good(&results))
+    /* Nothing new, nothing to prune: the rules count from the newest good one. */
+    bool any_good = false;
+    for (size_t i = 0; i < results.count; i++)
+        any_good |= results.items[i].outcome != BACKUP_FAILED;
+    if (done == 0 && job->prune_after_backup && any_good)
         prune_after(b, name);
     backup_hooks_release(&b->hooks);
     backup_results_release(&results);

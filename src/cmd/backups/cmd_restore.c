@@ -11,8 +11,7 @@
 #include "report/artifact_name.h"
 #include "report/run_json.h"
 
-/* The target's database and the store that was read: both may be others than was thought.
- * */
+/* The target's database and the store that was read: both may be others than was thought */
 static void report_done(const struct cmd_context *ctx,
                         const struct catalog_artifact *artifact,
                         const struct restore_done *done, int64_t milliseconds)

@@ -43,23 +43,19 @@ static void report(void *context, const struct catalog_artifact *artifact,
     output_table_cell(&v->table, verification->message ? verification->message : "");
 }
 
-static enum catalog_level level_of(const struct config_args *args)
-{
-    const char *word = config_args_text(args, "level");
-    return word && strcmp(word, "quick") == 0 ? CATALOG_QUICK : CATALOG_FULL;
-}
-
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
+    const char *level = config_args_text(ctx->args, "level");
     struct verifying v = {.list = ctx->settings->json ? json_array() : NULL};
     struct verify_all_result sum = {0};
     struct err why = {0};
-    struct verify_all_spec spec = {.session = session,
-                                   .names = &ctx->args->positional,
-                                   .job = config_args_text(ctx->args, "job"),
-                                   .level = level_of(ctx->args),
-                                   .checked = report,
-                                   .context = &v};
+    struct verify_all_spec spec = {
+        .session = session,
+        .names = &ctx->args->positional,
+        .job = config_args_text(ctx->args, "job"),
+        .level = level && strcmp(level, "quick") == 0 ? CATALOG_QUICK : CATALOG_FULL,
+        .checked = report,
+        .context = &v};
     output_table_init(&v.table, columns, sizeof columns / sizeof columns[0]);
     char *store = NULL;
     int result = cmd_narrow(ctx, session, &spec.among, &store, err);

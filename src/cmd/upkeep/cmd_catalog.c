@@ -104,29 +104,6 @@ static int sync_one(void *context, struct repository *repository, bool *doubtful
     return 0;
 }
 
-static int run_sync(struct cmd_context *ctx, struct err *err)
-{
-    struct showing v = {0};
-    struct err why = {0};
-    struct session_spec run_spec = {
-        .kind = "catalog sync", .catalog = SESSION_CREATE, .recorded = true};
-    v.session = cmd_begin(ctx, &run_spec, err);
-    if (v.session == NULL)
-        return -1;
-    struct visit visit = {.session = v.session,
-                          .only = config_args_text(ctx->args, "store"),
-                          .each = sync_one,
-                          .failed = show_failed,
-                          .context = &v};
-    v.list = ctx->settings->json ? json_array() : NULL;
-    int result = visit_stores(&visit, err);
-    if (v.list)
-        output_json(json_pack("{s:o}", "stores", v.list));
-    if (result < 0)
-        return cmd_end(v.session, result, err);
-    return session_end(v.session, visit_outcome(&visit, ERR_NONE, &why), &why);
-}
-
 /* ---- check ---- */
 
 static const struct output_column columns[] = {
@@ -171,34 +148,55 @@ static int check_one(void *context, struct repository *repository, bool *doubtfu
     return done;
 }
 
-/* A finding in any store makes the exit status 6. */
+/* ---- from store to store ---- */
+
+/* doubtful: what a store that is not as it should be makes of the exit status; ERR_NONE: partial. */
+static int walk(struct cmd_context *ctx, struct showing *v, struct visit *visit,
+                enum err_kind doubtful, struct err *err)
+{
+    struct err why = {0};
+    visit->session = v->session;
+    visit->only = config_args_text(ctx->args, "store");
+    visit->failed = show_failed;
+    visit->context = v;
+    v->list = ctx->settings->json ? json_array() : NULL;
+    int result = visit_stores(visit, err);
+    /* Also after an error: what was done before it is done. */
+    if (v->list)
+        output_json(json_pack("{s:o}", "stores", v->list));
+    if (result < 0)
+        return cmd_end(v->session, result, err);
+    return session_end(v->session, visit_outcome(visit, doubtful, &why), &why);
+}
+
+static int run_sync(struct cmd_context *ctx, struct err *err)
+{
+    struct showing v = {0};
+    struct visit visit = {.each = sync_one};
+    const struct session_spec spec = {
+        .kind = "catalog sync", .catalog = SESSION_CREATE, .recorded = true};
+    v.session = cmd_begin(ctx, &spec, err);
+    return v.session ? walk(ctx, &v, &visit, ERR_NONE, err) : -1;
+}
+
+/* Changes nothing, so it is not recorded. A finding in any store makes the exit status 6. */
 static int run_check(struct cmd_context *ctx, struct err *err)
 {
     struct showing v = {0};
-    struct err why = {0};
-    struct session_spec run_spec = {.kind = "catalog check", .catalog = SESSION_WRITE};
-    v.session = cmd_begin(ctx, &run_spec, err);
+    struct visit visit = {.each = check_one};
+    const struct session_spec spec = {.kind = "catalog check", .catalog = SESSION_WRITE};
+    v.session = cmd_begin(ctx, &spec, err);
     if (v.session == NULL)
         return -1;
-    struct visit visit = {.session = v.session,
-                          .only = config_args_text(ctx->args, "store"),
-                          .each = check_one,
-                          .failed = show_failed,
-                          .context = &v};
     /* Rows of a damaged file would show as findings about the stores. */
-    int result = catalog_check(session_catalog(v.session), err);
-    v.list = ctx->settings->json ? json_array() : NULL;
+    if (catalog_check(session_catalog(v.session), err) < 0)
+        return cmd_end(v.session, -1, err);
     output_table_init(&v.table, columns, sizeof columns / sizeof *columns);
-    if (result == 0)
-        result = visit_stores(&visit, err);
-    if (v.list)
-        output_json(json_pack("{s:o}", "stores", v.list));
-    else
-        output_table_print(&v.table);
+    int status = walk(ctx, &v, &visit, ERR_CORRUPT, err);
+    /* Empty with --json, and then it prints nothing. */
+    output_table_print(&v.table);
     output_table_release(&v.table);
-    if (result < 0)
-        return cmd_end(v.session, result, err);
-    return session_end(v.session, visit_outcome(&visit, ERR_CORRUPT, &why), &why);
+    return status;
 }
 
 /* ---- which ---- */

@@ -58,21 +58,16 @@ static void print_json(const struct settings *settings)
         json_pack("{s:s?, s:o}", "config_file", settings->config_file, "settings", list));
 }
 
-/* Generated from the option rows: it always loads, and a test makes sure. */
-static void print_example(void)
-{
-    struct text text;
-    text_init(&text, EXAMPLE_MAX);
-    config_example_print(&text);
-    output_text(text.data);
-    text_release(&text);
-}
-
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct settings settings;
     if (config_args_flag(ctx->args, "example")) {
-        print_example();
+        /* Generated from the option rows: it always loads, and a test makes sure. */
+        struct text text;
+        text_init(&text, EXAMPLE_MAX);
+        config_example_print(&text);
+        output_text(text.data);
+        text_release(&text);
         return 0;
     }
     int result = settings_load(&settings, ctx->args, err);
