@@ -18,15 +18,15 @@ INSERT INTO "odd; schema"."$$ ""big"" table; 'x' \." SELECT i, md5(i::text) FROM
 CREATE TABLE torture.large (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz, f float8, b bytea, i interval, n numeric, txt text);
 INSERT INTO torture.large (at, f, b, i, n, txt) SELECT timestamptz '2026-01-01 12:00:00.123456+02' + k * interval '1 min 7.5 s', k / 7.0::float8,
     decode(md5(k::text), 'hex'), k * interval '1 day -2 hours 3.25 s', k / 3.0::numeric, CASE WHEN k % 11 > 0 THEN E'line\n\\N\t' || k END
-    FROM generate_series(1, 150000) k;
+    FROM generate_series(1, 70000) k;
 DELETE FROM torture.large WHERE id % 10 = 3;
 UPDATE torture.large SET txt = 'moved ' || id WHERE id % 50 = 1;
 CREATE TABLE torture.toasted (id int, body text);
 ALTER TABLE torture.toasted ALTER body SET STORAGE EXTERNAL;
-INSERT INTO torture.toasted SELECT i, repeat(md5(i::text), 1000) FROM generate_series(1, 700) i;
+INSERT INTO torture.toasted SELECT i, repeat(md5(i::text), 1000) FROM generate_series(1, 320) i;
 CREATE TABLE torture.wide_rows (id int, body text);
 ALTER TABLE torture.wide_rows ALTER body SET STORAGE EXTERNAL;
-INSERT INTO torture.wide_rows SELECT i, repeat(E'0123456789\n\\', 1000000) FROM generate_series(1, 2) i;
+INSERT INTO torture.wide_rows SELECT i, repeat(E'0123456789\n\\', 400000) FROM generate_series(1, 2) i;
 CREATE TABLE torture.emptied (a int, b text);
 INSERT INTO torture.emptied SELECT i, repeat('y', 60) FROM generate_series(1, 50000) i;
 DELETE FROM torture.emptied;
@@ -50,7 +50,7 @@ CREATE TABLE torture.ranged (id int NOT NULL, at date NOT NULL, v text) PARTITIO
 CREATE TABLE torture.ranged_1 PARTITION OF torture.ranged FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE TABLE torture.ranged_2 (v text, at date NOT NULL, id int NOT NULL);
 ALTER TABLE torture.ranged ATTACH PARTITION torture.ranged_2 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-INSERT INTO torture.ranged SELECT i, date '2025-01-01' + i % 730, 'v' || i FROM generate_series(1, 150000) i;
+INSERT INTO torture.ranged SELECT i, date '2025-01-01' + i % 730, 'v' || i FROM generate_series(1, 110000) i;
 CREATE TABLE torture.by_enum (c public.colour, n int, pad text) PARTITION BY HASH (c);
 CREATE TABLE torture.by_enum_0 PARTITION OF torture.by_enum FOR VALUES WITH (MODULUS 2, REMAINDER 0) PARTITION BY HASH (n);
 CREATE TABLE torture.by_enum_0_0 PARTITION OF torture.by_enum_0 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
@@ -70,7 +70,7 @@ CREATE POLICY own_rows ON torture.secured USING (owner_name = CURRENT_USER);
 CREATE UNLOGGED TABLE torture.unlogged (a int, pad text);
 INSERT INTO torture.unlogged SELECT i, repeat('u', 40) FROM generate_series(1, 50000) i;
 CREATE TABLE torture.refers (id bigint PRIMARY KEY REFERENCES torture.large, self bigint REFERENCES torture.refers, pad text);
-INSERT INTO torture.refers SELECT id, NULL, repeat('r', 40) FROM torture.large WHERE id <= 60000;
+INSERT INTO torture.refers SELECT id, NULL, repeat('r', 40) FROM torture.large WHERE id <= 40000;
 UPDATE torture.refers SET self = id WHERE id % 3 = 0;
 ALTER TABLE torture.refers ADD CONSTRAINT later CHECK (id > 100) NOT VALID;
 CREATE FUNCTION torture.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.pad := 'changed by a trigger'; RETURN NEW; END $$;
