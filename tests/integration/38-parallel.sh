@@ -14,6 +14,7 @@ tables_of() { "$pgkeep" show "$1" --json | jq -c '[.tables[] | {schema, name, ro
 backup() {
     run "$pgkeep" backup --source "$server dbname=torture" --store "dir:$folder" "$@"
     is "$major: a backup with $*" "$status" 0
+    [ "$status" = 0 ] || diag "$err"
     id=$out
 }
 
@@ -43,6 +44,7 @@ check_major() {
     is "$major: and it is the database" "$(everything by_psql)" "$expected"
     run "$pgkeep" restore "$id" --to "$server dbname=by_pgkeep" --create
     is "$major: pgkeep restores it" "$status" 0
+    [ "$status" = 0 ] || diag "$err"
     is "$major: to the same database" "$(everything by_pgkeep)" "$expected"
 }
 

@@ -358,35 +358,29 @@ static int copy_rows(struct copy_session *session, struct table_writer *writer, 
                      struct err *err)
 {
     PGconn *conn = session->server->conn;
+    bool emptied = false; /* what the socket held is read, and was no whole row */
     char *row = NULL;
-    for (;;) {
-        int size = PQgetCopyData(conn, &row, 1);
+    int size;
+    while ((size = PQgetCopyData(conn, &row, 1)) != -1) {
         if (size > 0) {
             bool going = table_writer_row(writer, row, (size_t)size);
             PQfreemem(row);
             if (!going)
                 return 1;
+            emptied = false;
             continue;
         }
-        if (size == -1)
-            return 0;
-        if (size == -2)
-            return server_failed(session->server, "COPY", NULL, err);
         /* Mostly there is more in the socket already: it is read before anybody waits. */
-        if (!PQconsumeInput(conn))
+        int state = 0;
+        if (size == 0 && emptied)
+            state = wait_for(session, wake_fd, -1, session->stall_timeout_ms, err);
+        if (state != 0)
+            return state;
+        if (size < 0 || !PQconsumeInput(conn))
             return server_failed(session->server, "COPY", NULL, err);
-        size = PQgetCopyData(conn, &row, 1);
-        if (size > 0) {
-            bool going = table_writer_row(writer, row, (size_t)size);
-            PQfreemem(row);
-            if (!going)
-                return 1;
-        } else if (size == 0) {
-            int state = wait_for(session, wake_fd, -1, session->stall_timeout_ms, err);
-            if (state != 0)
-                return state;
-        }
+        emptied = true;
     }
+    return 0;
 }
 
 /* What the server says about the COPY that has ended: only this makes it a whole one. */
