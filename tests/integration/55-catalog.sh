@@ -37,7 +37,7 @@ first=$("$pgkeep" --config "$work/one.conf" list --json | jq -r '.artifacts[-1].
 second=$("$pgkeep" --config "$work/one.conf" list --json | jq -r '.artifacts[-2].id')
 one pin "$first" --until 2099-01-02 --reason 'before "migration"'
 is "pin" "$status" 0
-like "pin: what it says" "$out" "^$first is pinned until 2099-01-02 00:00:00\+00: before "
+like "pin: what it says" "$out" "^$first .*is pinned until 2099-01-02 00:00:00\+00: before "
 one pin "$second"
 one unpin "$second"
 one verify "$second"
