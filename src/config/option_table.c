@@ -475,7 +475,7 @@ const struct option option_table[] = {
      .help = "leave the passwords of roles out of globals"},
     {ARGUMENT(OPTION_TEXT, "run"), .commands = "restore", .value = "RUN",
      .help = "all that one run backed up: its number, latest:JOB, or the id of any of it"},
-    {ARGUMENT(OPTION_TEXT, "output"), .commands = "fetch", .value = "FILE",
+    {ARGUMENT(OPTION_TEXT, "output"), .commands = "fetch metrics", .value = "FILE",
      .help = "where to, - for stdout"},
     {ARGUMENT(OPTION_BOOL, "decode"), .commands = "fetch",
      .help = "decompress: exactly the bytes that pg_dump wrote"},

@@ -121,6 +121,20 @@ is "one of the main file is left alone" "$status" 3
 like "and the place is named" "$err" "by_hand.* stands in $PGKEEP_CONFIG"
 rm "$work"/conf.d/*.conf
 
+# ---- metrics ----
+run "$pgkeep" metrics
+like "metrics tell of the last good backup" "$out" 'pgkeep_backup_last_success_timestamp_seconds\{job="by_hand",database="postgres",type="full"\} [0-9]{10}'
+like "and count copies" "$out" "pgkeep_copies\\{store=\"nas\",state=\"complete\"\\} [1-9]"
+"$pgkeep" metrics --output "$work/pgkeep.prom"
+is "a file is written as a whole, for others to read" "$(stat -c %a "$work/pgkeep.prom"):$(find "$work" -name 'pgkeep.prom.*')" "644:"
+promtool=$(command -v promtool || echo "${PROMTOOL:-}")
+if [ -n "$promtool" ]; then
+    ok "promtool finds nothing wrong" sh -c "'$promtool' check metrics <'$work/pgkeep.prom'"
+    ok "nor with the alerts" "$promtool" check rules "$top/conf/examples/alerts.yml"
+else
+    skip "promtool finds nothing wrong" "promtool is not installed (package prometheus)"
+fi
+
 # ---- cancel ----
 # A dump that waits for a table that somebody holds.
 psql -qX -c "BEGIN; LOCK TABLE t; SELECT pg_sleep(60)" >/dev/null 2>&1 &

@@ -1,5 +1,5 @@
 /* The facts twice: as variables for a line of shell, as JSON for whoever wants all of it. */
-#include "backup_hooks.h"
+#include "cmd/backups/backup_hooks.h"
 
 #include "base/clock.h"
 #include "base/json.h"

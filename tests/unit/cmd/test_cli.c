@@ -5,11 +5,11 @@
 
 #include <check.h>
 
-static const char *const commands[] = {"backup",  "list",   "show",  "restore", "fetch",
-                                       "cat",     "verify", "prune", "pin",     "unpin",
-                                       "accept",  "delete", "copy",  "catalog", "sweep",
-                                       "doctor",  "status", "jobs",  "run",     "enable",
-                                       "disable", "cancel", "serve", "config",  "help"};
+static const char *const commands[] = {
+    "backup", "list",   "show",    "restore", "fetch",  "cat",    "verify",
+    "prune",  "pin",    "unpin",   "accept",  "delete", "copy",   "catalog",
+    "sweep",  "doctor", "status",  "jobs",    "run",    "enable", "disable",
+    "cancel", "serve",  "metrics", "config",  "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static struct cli_said said;

@@ -1,0 +1,105 @@
+/* The catalog as text for Prometheus; with --output as node_exporter's textfile collector wants it:
+ * never half a file. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "catalog/artifact_list.h"
+#include "catalog/run_databases.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "report/metrics.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RUNS_MAX = 1000, TEXT_MAX = 64 << 20 };
+
+static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text *out,
+                   struct err *err)
+{
+    static const struct catalog_filter everything = {0};
+    const struct catalog_run_filter backups = {.kind = "backup", .limit = RUNS_MAX};
+    struct catalog_artifacts artifacts = {0};
+    struct catalog_runs runs = {0};
+    struct catalog_run_databases databases = {0};
+    struct jobs jobs = {0};
+    int64_t now = clock_now();
+    int result = jobs_load(&jobs, ctx->settings, catalog, now, err);
+    if (result == 0 && catalog != NULL)
+        result = catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
+                                        &artifacts, err);
+    if (result == 0 && catalog != NULL)
+        result = catalog_runs_list(catalog, &backups, &runs, err);
+    if (result == 0 && catalog != NULL)
+        result = catalog_run_databases_last(catalog, &databases, err);
+    if (result == 0) {
+        struct health health = {0};
+        struct health_spec spec = {.settings = ctx->settings,
+                                   .max_age_s = HEALTH_NO_LIMIT,
+                                   .now = now,
+                                   .runs = &runs,
+                                   .run_databases = &databases};
+        health_init(&health, &artifacts, &spec);
+        const struct metrics_input input = {&health, &jobs, &artifacts};
+        metrics_add(&input, out);
+        health_release(&health);
+        result = text_check(out, "the metrics", err);
+    }
+    jobs_release(&jobs);
+    catalog_run_databases_release(&databases);
+    catalog_runs_release(&runs);
+    catalog_artifacts_release(&artifacts);
+    return result;
+}
+
+/* Readable by the exporter, which is another user. */
+static int write_file(const char *path, const struct text *text, struct err *err)
+{
+    char *temp = memory_format("%s.%lld", path, (long long)getpid());
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    int result = -1;
+    if (fd >= 0 && fchmod(fd, 0644) == 0 &&
+        file_write_all(fd, text->data, text->length) == 0 && rename(temp, path) == 0)
+        result = 0;
+    else
+        err_errno(err, ERR_SYSTEM, "cannot write %s", path);
+    if (fd >= 0 && result < 0)
+        (void)unlink(temp);
+    file_close(&fd);
+    free(temp);
+    return result;
+}
+
+static int run(struct cmd_context *ctx, struct err *err)
+{
+    const char *path = config_args_text(ctx->args, "output");
+    struct session_spec spec = {.kind = "metrics", .catalog = SESSION_READ_IF_ANY};
+    struct session *session = cmd_begin(ctx, &spec, err);
+    struct text text;
+    if (session == NULL)
+        return -1;
+    text_init(&text, TEXT_MAX);
+    int result = collect(ctx, session_catalog(session), &text, err);
+    if (result == 0 && path != NULL && strcmp(path, "-") != 0)
+        result = write_file(path, &text, err);
+    else if (result == 0)
+        output_text(text.data);
+    text_release(&text);
+    return cmd_end(session, result, err);
+}
+
+const struct command cmd_metrics = {
+    .name = "metrics",
+    .usage = "[--output FILE]",
+    .summary = "print what is known as metrics for Prometheus",
+    .about =
+        "Age, size and duration of the last good backup of each database, copies by "
+        "state,\n"
+        "runs by result, how long a job has been due. --output writes a file in one step,\n"
+        "for the textfile collector of node_exporter. Only the catalog is read.\n"
+        "\n"
+        "  pgkeep metrics\n"
+        "  * * * * * pgkeep -q metrics --output /var/lib/node_exporter/pgkeep.prom\n",
+    .run = run,
+};

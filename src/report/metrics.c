@@ -1,0 +1,298 @@
+/*
+ * One row per metric: its name, type, help, and the function that adds its samples. A metric
+ * without samples is left out, as Prometheus wants.
+ */
+#include "report/metrics.h"
+
+#include "base/memory.h"
+
+/* "NAME{label="value",…} " and its value follow; names of databases may hold anything. */
+static void add_label(struct text *out, const char *comma, const char *label,
+                      const char *value)
+{
+    text_addf(out, "%s%s=\"", comma, label);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '\\' || *at == '"')
+            text_add_char(out, '\\');
+        if (*at == '\n')
+            text_add(out, "\\n");
+        else
+            text_add_char(out, *at);
+    }
+    text_add_char(out, '"');
+}
+
+/* ---- backups: a sample per database of a job ---- */
+
+static void add_group(struct text *out, const char *name, const struct health_job *job,
+                      const struct health_group *group, int64_t value)
+{
+    text_addf(out, "%s{", name);
+    add_label(out, "", "job", job->name);
+    add_label(out, ",", "database", group->database);
+    add_label(out, ",", "type", group->type);
+    text_addf(out, "} %lld\n", (long long)value);
+}
+
+/* What a metric of a database says; -1: nothing. A type of a function, so that a row of the table
+ * fits on its line. */
+typedef int64_t metrics_value(const struct metrics_input *input,
+                              const struct health_group *group);
+
+static int64_t last_success(const struct metrics_input *input,
+                            const struct health_group *group)
+{
+    (void)input;
+    return group->good->time;
+}
+
+static int64_t last_age(const struct metrics_input *input, const struct health_group *group)
+{
+    return health_age(input->health, group->good);
+}
+
+static int64_t last_duration(const struct metrics_input *input,
+                             const struct health_group *group)
+{
+    (void)input;
+    return (group->good->duration_ms + 500) / 1000;
+}
+
+static int64_t last_raw(const struct metrics_input *input, const struct health_group *group)
+{
+    (void)input;
+    return (int64_t)group->good->raw_bytes;
+}
+
+static int64_t last_stored(const struct metrics_input *input,
+                           const struct health_group *group)
+{
+    (void)input;
+    return (int64_t)group->good->stored_bytes;
+}
+
+/* Of any of its backups, the newest proof. */
+static int64_t last_proven(const struct metrics_input *input,
+                           const struct health_group *group)
+{
+    int64_t proven = -1;
+    for (size_t i = 0; i < input->artifacts->count; i++) {
+        const struct catalog_artifact *artifact = &input->artifacts->items[i];
+        if (!text_equal(artifact->job, group->good->job) ||
+            strcmp(artifact->database, group->database) != 0)
+            continue;
+        for (size_t j = 0; j < artifact->copy_count; j++) {
+            int64_t at = artifact->copies[j].proven;
+            proven = at > 0 && at > proven ? at : proven;
+        }
+    }
+    return proven;
+}
+
+/* Only what the job itself makes: a dump of one table by hand is no backup of the database. */
+static void add_groups(const struct metrics_input *input, const char *name,
+                       metrics_value *value, struct text *out)
+{
+    for (size_t i = 0; i < input->health->job_count; i++) {
+        const struct health_job *job = &input->health->jobs[i];
+        for (size_t j = 0; j < job->group_count; j++) {
+            const struct health_group *group = &job->groups[j];
+            int64_t number =
+                group->regular && group->good != NULL ? value(input, group) : -1;
+            if (number >= 0)
+                add_group(out, name, job, group, number);
+        }
+    }
+}
+
+/* ---- copies: a sample per store and state ---- */
+
+static void add_copies(const struct metrics_input *input, const char *name,
+                       struct text *out, bool bytes)
+{
+    const struct catalog_artifacts *all = input->artifacts;
+    struct strlist stores = {0};
+    for (size_t i = 0; i < all->count; i++) {
+        for (size_t j = 0; j < all->items[i].copy_count; j++) {
+            if (!strlist_has(&stores, all->items[i].copies[j].store))
+                strlist_add(&stores, all->items[i].copies[j].store);
+        }
+    }
+    for (size_t s = 0; s < stores.count; s++) {
+        uint64_t sums[CATALOG_COPY_STATES] = {0};
+        for (size_t i = 0; i < all->count; i++) {
+            for (size_t j = 0; j < all->items[i].copy_count; j++) {
+                const struct catalog_copy *copy = &all->items[i].copies[j];
+                if (strcmp(copy->store, stores.items[s]) == 0)
+                    sums[copy->state] += bytes ? copy->bytes : 1;
+            }
+        }
+        /* Also zeros: an alert wants to see damaged copies go from none to one. */
+        for (unsigned state = 0; state < CATALOG_COPY_DELETED; state++) {
+            text_addf(out, "%s{", name);
+            add_label(out, "", "store", stores.items[s]);
+            add_label(out, ",", "state",
+                      catalog_copy_state_name((enum catalog_copy_state)state));
+            text_addf(out, "} %llu\n", (unsigned long long)sums[state]);
+        }
+    }
+    strlist_release(&stores);
+}
+
+static void add_copy_count(const struct metrics_input *input, const char *name,
+                           struct text *out)
+{
+    add_copies(input, name, out, false);
+}
+
+static void add_copy_bytes(const struct metrics_input *input, const char *name,
+                           struct text *out)
+{
+    add_copies(input, name, out, true);
+}
+
+/* ---- problems ---- */
+
+static void add_problems(const struct metrics_input *input, const char *name,
+                         struct text *out)
+{
+    size_t counts[HEALTH_WHATS] = {0};
+    for (size_t i = 0; i < input->health->problem_count; i++)
+        counts[input->health->problems[i].what]++;
+    for (unsigned what = 0; what < HEALTH_WHATS; what++)
+        text_addf(out, "%s{what=\"%s\"} %zu\n", name,
+                  health_what_name((enum health_what)what), counts[what]);
+}
+
+/* ---- jobs and runs ---- */
+
+static void add_job(struct text *out, const char *name, const struct jobs_row *row,
+                    int64_t value)
+{
+    text_addf(out, "%s{", name);
+    add_label(out, "", "job", row->settings->name);
+    text_addf(out, "} %lld\n", (long long)value);
+}
+
+static void add_runs(const struct metrics_input *input, const char *name, struct text *out)
+{
+    for (size_t i = 0; i < input->jobs->count; i++) {
+        const struct jobs_row *row = &input->jobs->items[i];
+        const struct {
+            const char *state;
+            int64_t count;
+        } states[] = {{"complete", row->counts.complete},
+                      {"failed", row->counts.failed},
+                      {"cancelled", row->counts.cancelled}};
+        for (size_t j = 0; j < 3; j++) {
+            text_addf(out, "%s{", name);
+            add_label(out, "", "job", row->settings->name);
+            text_addf(out, ",state=\"%s\"} %lld\n", states[j].state,
+                      (long long)states[j].count);
+        }
+    }
+}
+
+static void add_exit_status(const struct metrics_input *input, const char *name,
+                            struct text *out)
+{
+    for (size_t i = 0; i < input->jobs->count; i++) {
+        const struct jobs_row *row = &input->jobs->items[i];
+        if (row->last != NULL && row->last->ended != 0)
+            add_job(out, name, row, row->last->exit_status);
+    }
+}
+
+static void add_busy(const struct metrics_input *input, const char *name, struct text *out)
+{
+    for (size_t i = 0; i < input->jobs->count; i++)
+        add_job(out, name, &input->jobs->items[i], input->jobs->items[i].busy);
+}
+
+static void add_enabled(const struct metrics_input *input, const char *name,
+                        struct text *out)
+{
+    for (size_t i = 0; i < input->jobs->count; i++)
+        add_job(out, name, &input->jobs->items[i], input->jobs->items[i].settings->enabled);
+}
+
+static void add_next(const struct metrics_input *input, const char *name, struct text *out)
+{
+    for (size_t i = 0; i < input->jobs->count; i++) {
+        if (input->jobs->items[i].next != SCHEDULE_NEVER)
+            add_job(out, name, &input->jobs->items[i], input->jobs->items[i].next);
+    }
+}
+
+/* How long what is due has been waiting for somebody: over a minute, nobody serves. */
+static void add_lag(const struct metrics_input *input, const char *name, struct text *out)
+{
+    int64_t now = input->health->now;
+    for (size_t i = 0; i < input->jobs->count; i++) {
+        const struct jobs_row *row = &input->jobs->items[i];
+        if (row->next != SCHEDULE_NEVER)
+            add_job(out, name, row, !row->busy && row->next < now ? now - row->next : 0);
+    }
+}
+
+static void add_build(const struct metrics_input *input, const char *name, struct text *out)
+{
+    (void)input;
+    text_addf(out, "%s{version=\"%s\"} 1\n", name, PGKEEP_VERSION);
+}
+
+/* ---- the table ---- */
+
+static const struct metric {
+    const char *name, *type, *help;
+    void (*add)(const struct metrics_input *input, const char *name, struct text *out);
+    metrics_value *value; /* instead of `add`: by database */
+} metrics[] = {
+    {"pgkeep_build_info", "gauge", "The version of pgkeep, always 1.", .add = add_build},
+    {"pgkeep_backup_last_success_timestamp_seconds", "gauge",
+     "When the last good backup of a database was taken.", .value = last_success},
+    {"pgkeep_backup_last_success_age_seconds", "gauge", "How old the last good backup is.",
+     .value = last_age},
+    {"pgkeep_backup_last_duration_seconds", "gauge", "How long the last good backup took.",
+     .value = last_duration},
+    {"pgkeep_backup_last_raw_bytes", "gauge",
+     "Size of the last good backup before compression.", .value = last_raw},
+    {"pgkeep_backup_last_stored_bytes", "gauge",
+     "Size of the last good backup as it is stored.", .value = last_stored},
+    {"pgkeep_backup_last_verified_timestamp_seconds", "gauge",
+     "When bytes of a backup of the database were last proven to be whole.",
+     .value = last_proven},
+    {"pgkeep_copies", "gauge", "Copies in a store by their state.", .add = add_copy_count},
+    {"pgkeep_copies_bytes", "gauge",
+     "Stored bytes of the copies in a store by their state.", .add = add_copy_bytes},
+    {"pgkeep_problems", "gauge", "What a person should look at (pgkeep status).",
+     .add = add_problems},
+    {"pgkeep_runs_total", "counter", "Backup runs that have ended, by how.",
+     .add = add_runs},
+    {"pgkeep_run_last_exit_status", "gauge", "Exit status of the last run of a job.",
+     .add = add_exit_status},
+    {"pgkeep_job_busy", "gauge", "1 while a run of the job is pending or under way.",
+     .add = add_busy},
+    {"pgkeep_job_enabled", "gauge", "1 when the job runs by its schedule.",
+     .add = add_enabled},
+    {"pgkeep_schedule_next_timestamp_seconds", "gauge", "When the job is due.",
+     .add = add_next},
+    {"pgkeep_schedule_lag_seconds", "gauge", "How long the job has been due without a run.",
+     .add = add_lag},
+};
+
+void metrics_add(const struct metrics_input *input, struct text *out)
+{
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+        struct text samples;
+        text_init(&samples, SIZE_MAX / 2);
+        if (metrics[i].value != NULL)
+            add_groups(input, metrics[i].name, metrics[i].value, &samples);
+        else
+            metrics[i].add(input, metrics[i].name, &samples);
+        if (samples.length > 0)
+            text_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s", metrics[i].name,
+                      metrics[i].help, metrics[i].name, metrics[i].type, samples.data);
+        text_release(&samples);
+    }
+}
