@@ -173,12 +173,14 @@ base_json(const struct catalog_artifact *artifact, const struct artifact_view *v
     return object;
 }
 
+/* What `list` has for each row, and `backup` prints when it is done. */
 json_t *artifact_json(const struct catalog_artifact *artifact,
                       const struct artifact_view *view)
 {
     return base_json(artifact, view, copy_json);
 }
 
+/* In the order of the list, which the caller chose. */
 json_t *artifact_json_list(const struct catalog_artifacts *artifacts,
                            const struct artifact_view *view)
 {
@@ -259,6 +261,7 @@ static json_t *verifications_json(const struct catalog_verifications *verificati
     return list;
 }
 
+/* Begins with the very keys of the short form, so that a script may take either. */
 json_t *artifact_json_detail(const struct catalog_artifact *artifact,
                              const struct catalog_verifications *verifications,
                              const struct artifact_view *view)

@@ -10,6 +10,7 @@
 
 #include <fnmatch.h>
 
+/* Words of JSON and text alike. */
 const char *health_what_name(enum health_what what)
 {
     static const char *const names[HEALTH_WHATS] = {
@@ -22,6 +23,7 @@ const char *health_what_name(enum health_what what)
     return names[what];
 }
 
+/* A backup from the future is not older than now. */
 int64_t health_age(const struct health *health, const struct catalog_artifact *artifact)
 {
     return health->now > artifact->time ? health->now - artifact->time : 0;
@@ -29,6 +31,7 @@ int64_t health_age(const struct health *health, const struct catalog_artifact *a
 
 /* ---- jobs and their databases ---- */
 
+/* --job narrows everything: rows, problems and the exit status. */
 static bool is_asked_for(const struct health_spec *spec, const char *job)
 {
     return !spec->job || strcmp(spec->job, job) == 0;
@@ -217,6 +220,7 @@ static void check_ages(struct health *health, const struct health_spec *spec)
 
 /* ---- problems ---- */
 
+/* In the order in which they are found: newest artifact first, as the list comes. */
 static struct health_problem *add_problem(struct health *health, enum health_what what,
                                           const struct catalog_artifact *artifact,
                                           const struct catalog_copy *copy)
@@ -354,6 +358,8 @@ static void find_failed_run(struct health_job *job, const struct catalog_runs *r
     }
 }
 
+/* Three passes, since what matters of an older one depends on the newer: groups, problems,
+ * ages. */
 void health_init(struct health *health, const struct catalog_artifacts *artifacts,
                  const struct health_spec *spec)
 {

@@ -43,6 +43,7 @@ static json_t *running_json(const struct catalog_artifact *artifact)
         owner_state_name(artifact->owner_state));
 }
 
+/* One database of a job: what is good, what was tried last, and whether that is too old. */
 static json_t *group_json(const struct health *health, const struct health_group *group)
 {
     /* Two artifacts: the last good one, and the last that was tried. */
@@ -65,6 +66,7 @@ static json_t *group_json(const struct health *health, const struct health_group
                       : json_null());
 }
 
+/* With its databases inside: a dashboard shows them under it. */
 static json_t *job_json(const struct health *health, const struct health_job *job)
 {
     /* Told only where no artifact tells it: no server, no store. */
@@ -98,6 +100,7 @@ static json_t *problem_json(const struct health_problem *problem)
                      "until", json_time(problem->until));
 }
 
+/* All of it at one moment (`time`): ages and times fit together. */
 json_t *health_json(const struct health *health)
 {
     json_t *running = json_array();

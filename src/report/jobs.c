@@ -17,6 +17,7 @@ static char *rule_of(const struct job_settings *job)
                          (long long)job->every_s, job->timezone, (long long)job->jitter_s);
 }
 
+/* The last run and the counts, of the catalog; none yet is no error. */
 static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *err)
 {
     const char *name = row->settings->name;
@@ -39,6 +40,7 @@ static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *
     return result;
 }
 
+/* What decides when it runs next, as schedule/ wants it. */
 struct due_job jobs_due(const struct jobs_row *row)
 {
     const struct catalog_run *last = row->last;
@@ -58,6 +60,7 @@ struct due_job jobs_due(const struct jobs_row *row)
                             .retry = last != NULL ? last->retry : 0};
 }
 
+/* Configured jobs in their order: a job that left the configuration runs no more. */
 int jobs_load(struct jobs *jobs, const struct settings *settings, struct catalog *catalog,
               int64_t now, struct err *err)
 {
@@ -104,6 +107,7 @@ void jobs_release(struct jobs *jobs)
     *jobs = (struct jobs){0};
 }
 
+/* In the words of the configuration. */
 const char *jobs_schedule(const struct jobs_row *row, char out[64])
 {
     char span[32];
@@ -119,6 +123,7 @@ const char *jobs_schedule(const struct jobs_row *row, char out[64])
 
 /* ---- JSON ---- */
 
+/* Also what a run was for other commands: the keys are those of `runs`. */
 json_t *jobs_run_json(const struct catalog_run *run)
 {
     json_t *exit_status =
@@ -147,6 +152,7 @@ static json_t *row_json(const struct jobs_row *row)
                      "busy", row->busy, "next_run", next, "last_run", last, "runs", runs);
 }
 
+/* An object around the list, as everywhere. */
 json_t *jobs_json(const struct jobs *jobs)
 {
     json_t *list = json_array();

@@ -16,6 +16,7 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
+/* All stores as one; a guard that refuses anywhere is named. */
 struct retention_summary plan_summary(const struct prune *prune)
 {
     struct retention_summary summary = {0};
@@ -43,6 +44,7 @@ static json_t *guards_json(unsigned guards)
     return list;
 }
 
+/* A group in one store, under the policy that holds there. */
 static json_t *group_json(const struct prune_part *part, size_t index)
 {
     const struct retention_group *group = &part->plan->groups[index];
@@ -81,6 +83,7 @@ static const char *verdict_word(const struct retention_decision *decision)
     return "ignore";
 }
 
+/* A copy in one store; the same artifact has one of these in each. */
 static json_t *copy_json(const struct prune *prune, const struct prune_part *part,
                          size_t index)
 {
@@ -108,6 +111,7 @@ static json_t *copy_json(const struct prune *prune, const struct prune_part *par
     return object;
 }
 
+/* The whole plan also where it is refused: one has to see what one is asked to force. */
 json_t *plan_json(const struct prune *prune, bool dry_run)
 {
     /* The hash stands first: it is what --force-unsafe asks for. */

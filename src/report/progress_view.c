@@ -13,6 +13,7 @@ enum {
 
 #define ETA_MAX_MS (INT64_C(100) * 86400 * 1000) /* beyond that it stands still */
 
+/* The first sample is the start: a rate needs two. */
 void progress_view_init(struct progress_view *view)
 {
     /* A view may be used again, for the next database of the same run. */
@@ -50,6 +51,7 @@ uint64_t progress_view_rate(const struct progress_view *view)
                       (double)passed);
 }
 
+/* Of raw bytes: what will be stored nobody knows before its end. */
 double progress_view_percent(const struct progress_view *view)
 {
     /* An estimate that was passed is worth nothing: better no share than 103 %. */
@@ -58,6 +60,7 @@ double progress_view_percent(const struct progress_view *view)
     return 100.0 * (double)view->now.raw_bytes / (double)view->estimate;
 }
 
+/* By the rate of the last seconds, not of the whole: a server that slows down shows. */
 int64_t progress_view_eta_ms(const struct progress_view *view)
 {
     uint64_t rate = progress_view_rate(view);

@@ -18,6 +18,7 @@ json_t *run_json_copied(const struct catalog_artifact *artifact,
         "bytes", (json_int_t)result->bytes, "resumed_bytes", (json_int_t)result->resumed);
 }
 
+/* Sentences, as text prints them one a line. */
 static json_t *lines(const struct strlist *list)
 {
     json_t *array = json_array();

@@ -8,6 +8,8 @@
 
 /* ---- sweep ---- */
 
+/* One table for both forms of output, so that a figure cannot be in one and not in the
+ * other. */
 void upkeep_sweep_figures(const struct sweep_report *report,
                           struct upkeep_figure out[UPKEEP_SWEEP_FIGURES])
 {
@@ -36,6 +38,7 @@ void upkeep_sweep_figures(const struct sweep_report *report,
     memcpy(out, rows, sizeof rows);
 }
 
+/* Every figure, also 0: a monitor needs no special case. */
 json_t *upkeep_json_swept(const struct sweep_report *report)
 {
     struct upkeep_figure figures[UPKEEP_SWEEP_FIGURES];
@@ -88,6 +91,7 @@ json_t *upkeep_json_synced(const char *store, const struct sync_result *result)
         (json_int_t)result->damaged, "empty_listing", result->empty ? 1 : 0, "error");
 }
 
+/* id null of an upload that nobody can name. */
 static json_t *check_finding_json(const struct check_finding *finding)
 {
     /* What was expected is known of a size only; what was found, of every object that is
@@ -102,6 +106,7 @@ static json_t *check_finding_json(const struct check_finding *finding)
         "time", json_time(finding->time), "note", json_bytes(finding->note));
 }
 
+/* Counts of what was compared beside what was found: none of 0 is no good news. */
 json_t *upkeep_json_checked(const char *store, const struct check_result *result)
 {
     json_t *findings = json_array();

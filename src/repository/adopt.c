@@ -29,6 +29,7 @@ static int find_row(struct adopt *adopt, struct catalog *catalog, const char *na
     return 0;
 }
 
+/* Read anew in this very command: what a person is shown must be what is there. */
 static int find_mark(struct adopt *adopt, struct err *err)
 {
     bool absent = false;
@@ -43,6 +44,7 @@ static int find_mark(struct adopt *adopt, struct err *err)
     return 0;
 }
 
+/* Its time says more than its id. */
 static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err *err)
 {
     struct catalog_artifact artifact = {0};
@@ -55,6 +57,7 @@ static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err 
     return result;
 }
 
+/* What would be missed, were the store really empty: the figure that makes a person stop. */
 static int find_copies(struct adopt *adopt, struct catalog *catalog, struct err *err)
 {
     struct catalog_copies copies = {0};
@@ -73,6 +76,7 @@ static int find_copies(struct adopt *adopt, struct catalog *catalog, struct err 
     return result == 0 ? find_newest(adopt, catalog, err) : -1;
 }
 
+/* Everything that can be known before a person decides; nothing is written, not even a row. */
 int adopt_look(const struct settings *settings, struct catalog *catalog, const char *name,
                struct adopt *out, struct err *err)
 {
@@ -125,6 +129,7 @@ int adopt_check(const struct adopt *adopt, struct catalog *catalog, const char *
     return result;
 }
 
+/* The second step, after somebody has said yes to what the first one showed. */
 int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
                 struct err *err)
 {
@@ -141,6 +146,7 @@ int adopt_store(struct adopt *adopt, struct catalog *catalog, const char *mark,
     return catalog_store_adopt(catalog, adopt->id, adopt->found, err);
 }
 
+/* Also after a look that failed half way. */
 void adopt_release(struct adopt *adopt)
 {
     store_close(adopt->store);

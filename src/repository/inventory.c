@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 
+/* Called for each object of a listing, page after page; nothing is sorted before its end. */
 static int add(void *context, const struct store_object *object, struct err *err)
 {
     struct inventory *inventory = context;
@@ -47,6 +48,8 @@ static int by_id(const void *left, const void *right)
     return order != 0 ? order : strcmp(a->key, b->key);
 }
 
+/* Two prefixes may be added one after the other: it is sorted anew, which is quick on what
+ * is sorted. */
 int inventory_list(struct inventory *inventory, struct store *store, const char *prefix,
                    struct err *err)
 {
@@ -58,6 +61,7 @@ int inventory_list(struct inventory *inventory, struct store *store, const char 
     return 0;
 }
 
+/* By halving: sync asks for each of a hundred thousand. */
 const struct inventory_object *inventory_find(const struct inventory *inventory,
                                               const char *id, enum keys_kind kind)
 {

@@ -45,6 +45,7 @@ static void cut(struct text *name, size_t length)
     name->data[length] = '\0';
 }
 
+/* Every name that comes from outside passes here before it becomes a part of a path. */
 void keys_add_name(struct text *out, const char *name)
 {
     struct text encoded;
@@ -84,6 +85,7 @@ static void add_base(struct text *out, const struct keys_artifact *artifact)
     text_addf(out, "-%s-%s", time, artifact->id);
 }
 
+/* What a backup is can be told from its name alone, should all else be lost. */
 char *keys_data(const struct keys_artifact *artifact)
 {
     struct text key;
@@ -102,6 +104,7 @@ char *keys_data(const struct keys_artifact *artifact)
     return whole;
 }
 
+/* Beside the data, so that they are found and removed together. */
 char *keys_index(const struct keys_artifact *artifact)
 {
     struct text key;
@@ -248,6 +251,7 @@ static bool is_encoded(const char *name, size_t length)
     return true;
 }
 
+/* As keys_data and keys_index build it, segment by segment. */
 static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
 {
     const char *segments[4]; /* source, database, year, leaf */
@@ -270,6 +274,7 @@ static enum keys_kind parse_data(const char *key, char id[ULID_SIZE])
     return parse_leaf(segments[3], segments[1], lengths[1], segments[2], id);
 }
 
+/* Every kind has one form; what has another is not ours. */
 static enum keys_kind parse(const char *key, char id[ULID_SIZE])
 {
     /* Temp files first: they lie in the folders of all others. */
@@ -286,6 +291,7 @@ static enum keys_kind parse(const char *key, char id[ULID_SIZE])
     return strcmp(key, KEYS_RECOVERY) == 0 ? KEYS_KIND_RECOVERY : KEYS_KIND_OTHER;
 }
 
+/* For everybody who decides about an object by its name: sweep, check, sync, abort. */
 enum keys_kind keys_parse(const char *key, char id[ULID_SIZE])
 {
     enum keys_kind kind = parse(key, id);

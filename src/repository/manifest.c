@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 
+/* Members that are never NULL have their empty value from the start. */
 void manifest_facts_init(struct manifest_facts *facts)
 {
     /* No connection is "", not null: the key stands in every manifest. */
@@ -66,6 +67,7 @@ static json_t *count_value(int64_t count)
     return count == CATALOG_UNKNOWN_ROWS ? json_null() : json_integer(count);
 }
 
+/* The mirror of read_field in manifest_parse.c: a type more needs a case in both. */
 static json_t *field_value(const struct manifest_field *field, const void *base)
 {
     /* Offset and type stand in one row of manifest_field.c: they cannot come apart. */
@@ -93,6 +95,7 @@ static void set_fields(json_t *object, const struct manifest_field *fields,
         set(object, field->key, field_value(field, base));
 }
 
+/* As a list and not as an object: a key may come twice, and the order is the user's. */
 static json_t *pairs_value(const struct catalog_pairs *pairs)
 {
     json_t *array = json_array();
@@ -142,6 +145,8 @@ static json_t *strings_value(const struct strlist *list)
     return array;
 }
 
+/* Null where the dump is of no database; else each member, also those that are at their
+ * default. */
 static json_t *properties_value(const struct manifest_facts *facts)
 {
     const struct server_properties *properties = &facts->properties;
@@ -162,6 +167,7 @@ static json_t *properties_value(const struct manifest_facts *facts)
     return object;
 }
 
+/* The same bytes go to every store, so they are made once. */
 char *manifest_text(const struct catalog_artifact *artifact,
                     const struct manifest_facts *facts)
 {

@@ -28,6 +28,7 @@ static void fail(struct json_reader *reader, const char *key, const char *proble
     reader->failed = true;
 }
 
+/* Text, compared as text: one form only. */
 static bool is_hash(const char *text)
 {
     /* Lower case, as we write and compare it. */
@@ -58,6 +59,7 @@ static void require(struct json_reader *reader, const char *key)
         fail(reader, key, "is missing");
 }
 
+/* By its row: what is written by manifest.c is read here, or the document is damaged. */
 static void read_field(struct json_reader *reader, const struct manifest_field *field,
                        void *base)
 {
@@ -101,6 +103,7 @@ static void read_fields(struct json_reader *reader, const struct manifest_field 
 /* Reads one object of an array. */
 typedef void (*read_item)(struct json_reader *item, struct manifest *out);
 
+/* Any array of objects: what is in an item is the caller's. */
 static void read_items(struct json_reader *reader, const char *key, read_item read,
                        struct manifest *out)
 {
@@ -119,6 +122,7 @@ static void read_items(struct json_reader *reader, const char *key, read_item re
     }
 }
 
+/* Tags and filters are both names with values; what they mean is the catalog's. */
 static void read_pair(struct json_reader *item, struct catalog_pairs *pairs)
 {
     char *name = json_read_bytes(item, "name", false);
@@ -139,6 +143,7 @@ static void read_filter(struct json_reader *item, struct manifest *out)
     read_pair(item, &out->artifact.filters);
 }
 
+/* Names of any bytes; a schema is "" where pg_dump told none. */
 static void read_table(struct json_reader *item, struct manifest *out)
 {
     char *schema = json_read_bytes(item, "schema", false);
@@ -152,6 +157,7 @@ static void read_table(struct json_reader *item, struct manifest *out)
     free(name);
 }
 
+/* Runs, as they were written (manifest_facts_add_part). */
 static void read_part(struct json_reader *item, struct manifest *out)
 {
     struct manifest_facts *facts = &out->facts;
@@ -166,6 +172,7 @@ static void read_part(struct json_reader *item, struct manifest *out)
         (struct manifest_parts){.bytes = (uint64_t)bytes, .count = (uint64_t)count};
 }
 
+/* Null: an archive of custom format, or globals. */
 static void read_index(struct json_reader *reader, struct manifest_facts *facts)
 {
     struct json_reader index;
@@ -182,6 +189,7 @@ static void read_index(struct json_reader *reader, struct manifest_facts *facts)
         reader->failed = true;
 }
 
+/* What `restore --create` makes the database with. */
 static void read_properties(struct json_reader *reader, struct manifest_facts *facts)
 {
     struct server_properties *out = &facts->properties;
@@ -218,6 +226,8 @@ static void check_word(struct json_reader *reader, const char *key, const char *
     fail(reader, key, "is none that this version knows");
 }
 
+/* The last line against a forged manifest: it may name only what is this artifact's by its
+ * own name. */
 static void check_key(struct json_reader *reader, const char *what, const char *key,
                       enum keys_kind wanted, const char *id)
 {
@@ -245,6 +255,8 @@ static void check_parts(struct json_reader *reader, const struct manifest *manif
         fail(reader, "parts", "are less than the stored bytes");
 }
 
+/* What fits by itself must fit together, too: each member may be right and the manifest
+ * wrong. */
 static void check_whole(struct json_reader *reader, const struct manifest *manifest)
 {
     const struct catalog_artifact *artifact = &manifest->artifact;
@@ -270,6 +282,7 @@ static void check_whole(struct json_reader *reader, const struct manifest *manif
         fail(reader, "table_count", "is not the number of tables");
 }
 
+/* Of the wrong artifact it would be a whole, valid manifest. */
 static void read_id(struct json_reader *reader, const char *wanted,
                     struct catalog_artifact *artifact)
 {
@@ -314,6 +327,8 @@ static void read_raw_of(struct json_reader *reader, struct manifest_facts *facts
     free(of);
 }
 
+/* Version and id first: without them nothing else is worth reading. Then in the order of
+ * the file. */
 static int read_manifest(const json_t *object, const char *id, struct manifest *out,
                          struct err *err)
 {
@@ -337,6 +352,7 @@ static int read_manifest(const json_t *object, const char *id, struct manifest *
     return json_reader_finish(&reader, false);
 }
 
+/* Released after success only by the caller; after a failure here. */
 int manifest_parse(const void *data, size_t size, const char *id, struct manifest *out,
                    struct err *err)
 {

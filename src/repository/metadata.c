@@ -48,6 +48,7 @@ static int note_problem(struct metadata_item *item, struct err *err)
     return 0;
 }
 
+/* Moves into the item: a batch may hold a gigabyte of them. */
 static int read_manifest(struct store *store, struct metadata_item *item, struct err *err)
 {
     struct repository_manifest found;
@@ -147,6 +148,8 @@ static void release(struct batch *batch)
     }
 }
 
+/* In the order of the wants, whatever order the answers came in: the caller's transactions
+ * are reproducible. */
 int metadata_run(struct repository *repository, const struct metadata_wants *wants,
                  metadata_take take, void *context, struct err *err)
 {

@@ -28,6 +28,7 @@ static int look_at(void *context, const struct store_object *object, struct err 
     return ++looking->seen >= NEARBY_OBJECTS || looking->found.count > SHOWN;
 }
 
+/* A hint and nothing more: what cannot be listed leaves the error as it is. */
 void nearby_hint(struct store *whole, const struct store_settings *from, struct err *err)
 {
     struct looking looking = {0};

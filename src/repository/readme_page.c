@@ -53,6 +53,8 @@ static void add_aws(struct text *out, const struct readme_page_place *place)
     text_add(out, " s3");
 }
 
+/* With the AWS command line, as every provider's manual has it; keys come from where that
+ * one takes them. */
 static void add_bucket_setup(struct text *out, const struct readme_page_place *place)
 {
     struct text url;
@@ -217,6 +219,8 @@ static void add_example(struct text *out, const struct readme_page_place *place)
     text_add(out, " | psql -X -v ON_ERROR_STOP=1 -d NEWDB\n");
 }
 
+/* In the order in which somebody does it: reach the store, find the backup, check it,
+ * roles, database, restore. */
 char *readme_page_text(const struct readme_page_place *place)
 {
     struct text out;

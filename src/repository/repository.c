@@ -55,6 +55,7 @@ static struct s3_config s3_config_of(const struct store_settings *from,
     return to;
 }
 
+/* The one place where a kind of store is chosen. */
 struct store *repository_store(const struct store_settings *settings,
                                const struct cancel *cancel, struct err *err)
 {
@@ -71,6 +72,7 @@ struct store *repository_store(const struct store_settings *settings,
     return store;
 }
 
+/* Where a name leads: the configuration, else the row that an earlier command left. */
 const struct store_settings *repository_settings(const struct settings *settings,
                                                  struct catalog *catalog, const char *name,
                                                  struct store_settings *owned,
@@ -95,6 +97,8 @@ const struct store_settings *repository_settings(const struct settings *settings
     return found;
 }
 
+/* Mark and page together make a folder or a bucket a store; they are written once, at its
+ * first use. */
 int repository_mark(struct store *store, const struct store_settings *from, char uuid[37],
                     struct err *err)
 {
@@ -160,6 +164,8 @@ static void look_nearby(const struct store_settings *from, const struct cancel *
     store_close(whole);
 }
 
+/* In this order nothing is believed before it was asked, and nothing is made where
+ * something should be. */
 static int open_it(struct repository *repository, const struct repository_spec *spec,
                    const struct store_settings *from, struct err *err)
 {
@@ -196,6 +202,7 @@ static int open_it(struct repository *repository, const struct repository_spec *
     return result;
 }
 
+/* All or nothing: a store that is not surely the one it should be is not handed out. */
 struct repository *repository_open(const struct repository_spec *spec, struct err *err)
 {
     struct store_settings owned = {0};
@@ -216,6 +223,7 @@ struct repository *repository_open(const struct repository_spec *spec, struct er
     return repository;
 }
 
+/* Cheap (one small object), and asked wherever "not there" would be believed. */
 int repository_check_identity(struct repository *repository, struct err *err)
 {
     char uuid[37];

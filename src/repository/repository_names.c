@@ -34,6 +34,9 @@ static bool is_url(const char *text)
     return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
 }
 
+/* By the URL as we would write it, so that the order of its options does not matter.
+ * Without options the place alone decides: then it means the store that was used there
+ * before. A row without a mark was named once and never written to. */
 char *repository_known_url(struct catalog *catalog, const char *text)
 {
     struct catalog_stores stores = {0};
@@ -57,6 +60,8 @@ char *repository_known_url(struct catalog *catalog, const char *text)
     return name;
 }
 
+/* Three places where a name can mean something, in this order: configuration, catalog, the
+ * URL itself. */
 char *repository_name(const struct settings *settings, struct catalog *catalog,
                       const char *text, struct err *err)
 {
@@ -77,6 +82,8 @@ char *repository_name(const struct settings *settings, struct catalog *catalog,
     return settings_require_store(settings, text, err) ? memory_strdup(text) : NULL;
 }
 
+/* What left the configuration is not visited: it may be a disk in a drawer. Who wants it
+ * names it. */
 static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err *err)
 {
     struct catalog_stores stores = {0};
@@ -93,6 +100,7 @@ static int add_adhoc(struct catalog *catalog, struct strlist *names, struct err 
     return result;
 }
 
+/* Once each, however it is called. */
 int repository_names(const struct settings *settings, struct catalog *catalog,
                      const char *only, struct strlist *names, struct err *err)
 {
@@ -137,6 +145,9 @@ static int has_unfinished(struct catalog *catalog, int64_t store_id, bool *unfin
     return result;
 }
 
+/* Decides between exit status 8 and 0 for a store that is away: an error in both directions
+ * has been met. A disk of long ago must not fail every night; one that holds half an upload
+ * must not be forgotten. */
 int repository_is_required(const struct settings *settings, struct catalog *catalog,
                            const char *name, bool *missed, struct err *err)
 {

@@ -3,6 +3,8 @@
 #include "repository/keys.h"
 #include "base/memory.h"
 
+/* Absent is an answer, damaged an error: recovery and sync need the first, everybody the
+ * second. */
 int repository_read_manifest(struct store *store, const char *id,
                              struct repository_manifest *out, struct err *err)
 {
@@ -22,6 +24,7 @@ int repository_read_manifest(struct store *store, const char *id,
     return result;
 }
 
+/* For whoever would do nothing without it. */
 int repository_require_manifest(struct store *store, const char *id,
                                 struct repository_manifest *out, struct err *err)
 {
@@ -44,6 +47,7 @@ void repository_manifest_release(struct repository_manifest *manifest)
     manifest->absent = true;
 }
 
+/* A failure says nothing about the object; only a clear answer does. */
 int repository_object_exists(struct store *store, const char *key, bool *exists,
                              uint64_t *size, struct err *err)
 {
@@ -67,6 +71,7 @@ int repository_manifest_exists(struct store *store, const char *id, bool *exists
     return result;
 }
 
+/* For removals that have nobody to come back later: what stays is an error here. */
 int repository_remove_object(struct store *store, const char *key, struct err *err)
 {
     struct store_removed removed = {0};
@@ -105,6 +110,7 @@ static int abort_one(void *context, const struct store_pending *pending, struct 
     return store_abort_pending(aborting->store, pending->key, pending->handle, err);
 }
 
+/* Also of a crash in the moment between its begin and our writing down its handle. */
 int repository_abort_unfinished(struct store *store, const char *id, const char *key,
                                 const char *keep, struct err *err)
 {

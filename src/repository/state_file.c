@@ -26,6 +26,8 @@ void state_file_release(struct state_file *state)
     *state = (struct state_file){0};
 }
 
+/* The copy's checks and the artifact's marks in one file: it lies in one store, beside one
+ * copy. */
 void state_file_from(const struct catalog_artifact *artifact,
                      const struct catalog_copy *copy, int64_t now, struct state_file *out)
 {
@@ -49,6 +51,7 @@ void state_file_from(const struct catalog_artifact *artifact,
     out->first_marked = copy->first_marked;
 }
 
+/* Replaces what the rows say: they are about to be made, or were merged before. */
 void state_file_to(const struct state_file *state, struct catalog_artifact *artifact,
                    struct catalog_copy *copy)
 {
@@ -83,6 +86,7 @@ static json_t *level_value(enum catalog_level level)
     return json_string(catalog_level_name(level));
 }
 
+/* Indented and sorted by group: it is read by people, too, when nothing else is left. */
 char *state_file_text(const struct state_file *state)
 {
     json_t *object = json_object();
@@ -151,6 +155,7 @@ static enum catalog_level read_level(struct json_reader *reader, const char *key
     return level;
 }
 
+/* Strict about what is known: a pin that is misread is no pin. */
 static void read_pin(struct json_reader *reader, struct state_file *out)
 {
     struct json_reader pin;
@@ -167,6 +172,7 @@ static void read_pin(struct json_reader *reader, struct state_file *out)
         reader->failed = true;
 }
 
+/* Two times: when it was last looked at, and when it was last found good. */
 static void read_verified(struct json_reader *reader, struct state_file *out)
 {
     struct json_reader verified;
@@ -196,6 +202,7 @@ static void read_accepted(struct json_reader *reader, struct state_file *out)
         reader->failed = true;
 }
 
+/* A missing group is as if nothing had ever happened. */
 static int read_state(const json_t *object, const char *id, struct state_file *out,
                       struct err *err)
 {
@@ -220,6 +227,7 @@ static int read_state(const json_t *object, const char *id, struct state_file *o
     return json_reader_finish(&reader, true);
 }
 
+/* Of another artifact it is damaged, whatever it says: somebody has renamed it. */
 int state_file_parse(const void *data, size_t size, const char *id, struct state_file *out,
                      struct err *err)
 {
@@ -272,6 +280,8 @@ static bool merge_proof(struct state_file *into, int64_t proven, enum catalog_le
     return true;
 }
 
+/* The later check is right about how it is now; the later proof is right about how long it
+ * was good. */
 static bool merge_verified(struct state_file *into, const struct state_file *from)
 {
     int64_t proven = into->proven;
@@ -289,6 +299,7 @@ static bool merge_verified(struct state_file *into, const struct state_file *fro
     return true;
 }
 
+/* One time for all of them: they are decided together, by a plan or by a person. */
 static bool merge_marks(struct state_file *into, const struct state_file *from)
 {
     /* Compared at the end: the same file twice must change nothing. */
@@ -318,6 +329,8 @@ static bool merge_accepted(struct state_file *into, const struct state_file *fro
     return true;
 }
 
+/* Both ways round the same: two machines that merge each other's files come to the same
+ * state. */
 bool state_file_merge(struct state_file *into, const struct state_file *from)
 {
     /* Each by itself, all of them always: no `||`, which would stop at the first. */

@@ -51,6 +51,7 @@ struct taken {
     bool later_artifact, later_copy;
 };
 
+/* In the caller's transaction, or each by itself: none of these depends on another. */
 static int write_rows(struct catalog *catalog, const struct rows *rows,
                       const struct taken *taken, int64_t changed, struct err *err)
 {
@@ -67,6 +68,8 @@ static int write_rows(struct catalog *catalog, const struct rows *rows,
     return 0;
 }
 
+/* What the file knows better than the rows, group by group; what was taken is told, so that
+ * only that is written. */
 static struct taken take_over(struct rows *rows, const struct state_file *state)
 {
     struct catalog_artifact *artifact = &rows->artifact;
@@ -98,6 +101,7 @@ static struct taken take_over(struct rows *rows, const struct state_file *state)
     return taken;
 }
 
+/* Nothing is read from a store here: the file was, with many others (metadata.h). */
 int state_sync_apply(struct catalog *catalog, int64_t store_id,
                      const struct state_file *state, bool *changed, struct err *err)
 {
@@ -163,6 +167,7 @@ static int read_file(struct catalog *catalog, struct repository *repository, con
     return result;
 }
 
+/* Before a decision, so that what another machine decided is known, and older than ours. */
 int state_sync_pull(struct catalog *catalog, struct repository *repository, const char *id,
                     struct err *err)
 {
@@ -201,6 +206,7 @@ static int put(struct repository *repository, const struct rows *rows,
     return result;
 }
 
+/* Reads first, writes only what is another: a store's versions would pile up else. */
 int state_sync_push(struct catalog *catalog, struct repository *repository, const char *id,
                     bool *written, struct err *err)
 {
@@ -222,6 +228,7 @@ int state_sync_push(struct catalog *catalog, struct repository *repository, cons
     return result;
 }
 
+/* The catalog has it: `catalog sync` makes up for a store that could not be told. */
 bool state_sync_try_push(struct catalog *catalog, struct repository *repository,
                          const char *id)
 {

@@ -12,6 +12,7 @@ struct counting {
     size_t count;
 };
 
+/* An id is looked up by index: a bucket of a hundred thousand takes a second. */
 static int count_one(void *context, const struct store_object *object, struct err *err)
 {
     struct counting *counting = context;
@@ -27,6 +28,7 @@ static int count_one(void *context, const struct store_object *object, struct er
     return 0;
 }
 
+/* From the listing alone: no manifest is read for it. */
 int unknown_count(struct catalog *catalog, struct store *store, size_t *count,
                   struct err *err)
 {
@@ -36,6 +38,7 @@ int unknown_count(struct catalog *catalog, struct store *store, size_t *count,
     return result;
 }
 
+/* By mark, so that a store which is renamed keeps its figure. */
 static char *key_of(const char *uuid)
 {
     return memory_format("unknown/%s", uuid);
@@ -52,6 +55,7 @@ int unknown_remember(struct catalog *catalog, const char *uuid, size_t count,
     return result;
 }
 
+/* What the last look found: `list` must not ask a store. */
 int unknown_remembered(struct catalog *catalog, const char *uuid, size_t *count,
                        struct err *err)
 {
