@@ -202,6 +202,7 @@ void retention_explain_list(const struct retention_plan *plan, size_t index,
     }
 }
 
+/* In one line, for people. */
 void retention_explain_text(const struct retention_plan *plan, size_t index,
                             const struct retention_style *style, struct text *out)
 {

@@ -33,6 +33,7 @@ unsigned retention_guard_group(const struct retention_plan *plan,
     return guards;
 }
 
+/* As section 4 numbers them, which is how users meet them. */
 const char *retention_guard_name(enum retention_guard guard)
 {
     switch (guard) {

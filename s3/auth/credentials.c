@@ -431,8 +431,8 @@ int s3_credentials_hold(struct s3_credentials_source *source, struct err *err)
 void s3_credentials_unhold(struct s3_credentials_source *source)
 {
     pthread_mutex_lock(&source->hold_lock);
-    /* The last one ends the thread, and whoever asks fetches by himself again. */
-    /* A fetch that is on its way sees the flag and gives up, so this does not block long. */
+    /* The last one ends the thread, and whoever asks fetches by himself again. A fetch that is on
+     * its way sees the flag and gives up, so this does not block long. */
     if (--source->holds == 0 && source->running) {
         atomic_store(&source->stop, true);
         set_held(source, false);

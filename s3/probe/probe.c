@@ -203,6 +203,7 @@ int s3_probe_run(struct s3_client *client, const struct s3_probe_spec *spec,
     return result;
 }
 
+/* Findings are fixed texts; the folder's name is the one thing on the heap. */
 void s3_probe_release(struct s3_probe *probe)
 {
     free(probe->prefix);

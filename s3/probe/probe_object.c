@@ -64,6 +64,7 @@ static void check_etag(struct s3_probing *probing, const struct s3_request *requ
 /* Without an object there is nothing to read, list or guard: false ends these questions. */
 static bool try_put(struct s3_probing *probing, const struct small *small)
 {
+    /* As it comes: whether a key that is taken is refused is the next question but one. */
     struct s3_request request;
     struct err err = {0};
     int result = put(probing, small, false, &request, &err);

@@ -138,6 +138,7 @@ void cancel_free(struct cancel *cancel)
 enum cancel_reason cancel_reason(const struct cancel *cancel)
 {
     const struct cancel *node = node_of(cancel);
+    /* Without the lock: this is asked between any two steps of everything. */
     enum cancel_reason reason = atomic_load(&node->reason);
     /* Its descriptor expires by itself; only the word for it has to be found. */
     if (reason == CANCEL_NONE && node->deadline_ms > 0 &&

@@ -257,6 +257,7 @@ int clock_parse(const char *text, int64_t *seconds, struct err *err)
  * as long after the change; of one that comes twice libc decides. */
 static int64_t local_to_utc(const struct civil *date, int second_of_day)
 {
+    /* -1: whether it is summer time is libc's to find out. */
     struct tm local = {.tm_year = date->year - 1900,
                        .tm_mon = date->month - 1,
                        .tm_mday = date->day,

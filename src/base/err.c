@@ -66,6 +66,7 @@ static void clean(char *text)
             continue;
         *p = c == '\n' || c == '\t' || c == '\r' ? ' ' : '?';
     }
+    /* Servers end their sentences with a line feed, which is a blank by now. */
     size_t length = strlen(text);
     while (length > 0 && text[length - 1] == ' ')
         text[--length] = '\0';
@@ -95,6 +96,7 @@ static void join(char *out, size_t room, const char *head, const char *tail)
     size_t head_length = strlen(head);
     size_t tail_length = strlen(tail);
     size_t head_least = head_length < room / 2 ? head_length : room / 2;
+    /* Both at whole characters, the tail at its end. */
     if (tail_length > room - head_least)
         tail_length = utf8_cut(tail, room - head_least);
     if (head_length > room - tail_length)

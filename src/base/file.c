@@ -16,6 +16,7 @@
 
 int file_read(const char *path, struct text *out, bool *absent, struct err *err)
 {
+    /* 1: as if something had come, so that the loop begins. */
     char buffer[READ_STEP];
     ssize_t received = 1;
     if (absent != NULL)

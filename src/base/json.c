@@ -122,6 +122,7 @@ static char *bytes_of(const json_t *value)
 {
     if (json_is_string(value))
         return memory_strdup(json_string_value(value));
+    /* Of an object nothing but this one key: another would be lost. */
     const char *hex = json_string_value(json_object_get(value, "hex"));
     if (hex == NULL || json_object_size(value) != 1 || strlen(hex) % 2 != 0)
         return NULL;

@@ -178,6 +178,7 @@ static void write_json(enum log_level level, const char *kind, const char *messa
         hint += sizeof HINT_MARK - 1;
         json_object_set_new(line, "hint", utf8_string(hint, strlen(hint)));
     }
+    /* No terminal reads these, so there is nothing to escape beyond JSON's own. */
     char *text = json_text(line, false);
     log_raw(text);
     free(text);

@@ -41,7 +41,8 @@ void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t si
 {
     if (needed <= *capacity)
         return;
-    /* Doubled, so that n items cost n copies and not n squared. */
+    /* Doubled, so that n items cost n copies and not n squared; eight at first, as most lists are
+     * short. */
     size_t wanted = *capacity > SIZE_MAX / 2 ? SIZE_MAX : *capacity * 2;
     if (wanted < 8)
         wanted = 8;

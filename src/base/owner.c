@@ -80,6 +80,7 @@ int owner_self(struct owner *owner, struct err *err)
     return 0;
 }
 
+/* For a column of the catalog and for lock files; the host last, as it may hold anything. */
 const char *owner_text(char out[OWNER_SIZE], const struct owner *owner)
 {
     snprintf(out, OWNER_SIZE, "%lld:%lld:%lld:%s:%s", (long long)owner->pid,

@@ -153,7 +153,7 @@ int parse_duration(const char *text, bool small, struct duration *out, struct er
 
 int parse_seconds(const char *text, int64_t *out, struct err *err)
 {
-    /* A month has no length of its own. */
+    /* A month has no length of its own: who wants one says 30d. */
     struct duration duration = {0};
     if (!read_duration(text, true, &duration) || duration.months != 0)
         return err_set(err, ERR_USAGE,

@@ -106,6 +106,7 @@ struct part *part_pool_get(struct part_pool *pool, struct err *err)
     part->offset = 0;
     part->number = 0;
     part->last = false;
+    /* Nothing is known of what will be in it. */
     part->digests.known = 0;
     part->references = 1;
     part->next = NULL;

@@ -340,6 +340,7 @@ const char *text_count(char out[64], size_t count, const char *one, const char *
 
 #define NEAREST_WORD 64 /* longer words are no misspelt names */
 
+/* No macro: it would compute one of them twice. */
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;

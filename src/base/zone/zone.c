@@ -73,6 +73,7 @@ static bool read_header(struct cursor *cursor, struct header *header)
                         &header->times, &header->types,    &header->characters};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         const unsigned char *count = at + 20 + 4 * i;
+        /* Bounded before anything is multiplied by it. */
         *fields[i] = (size_t)count[0] << 24 | (size_t)count[1] << 16 |
                      (size_t)count[2] << 8 | count[3];
         if (*fields[i] > ZONE_FILE_MAX)

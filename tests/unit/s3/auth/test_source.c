@@ -1,10 +1,14 @@
 #include "s3/auth/source.h"
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "tests/support/aws_world.h"
+#include "tests/support/deaf_socket.h"
 #include "tests/support/run_suite.h"
 
 #include <check.h>
+#include <unistd.h>
 
 /* ---- credential_process ---- */
 
@@ -52,6 +56,40 @@ START_TEST(a_credential_process_is_asked)
         free(start);
     }
     s3_credentials_source_free(source);
+}
+END_TEST
+
+/* ---- an endpoint that is frozen ---- */
+
+static void *trip_soon(void *unused)
+{
+    (void)cancel_sleep_ms(NULL, 200);
+    cancel_trip(NULL, CANCEL_SIGTERM);
+    return unused;
+}
+
+START_TEST(a_signal_ends_the_wait_for_keys)
+{
+    char url[DEAF_SOCKET_URL];
+    struct s3_credentials got;
+    struct err err = {0};
+    pthread_t thread;
+    int fd = deaf_socket(url);
+    aws_world_file("token", "jwt");
+    aws_world_env_path("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
+    aws_world_env("AWS_ROLE_ARN=arn:aws:iam::1:role/r");
+    char *pair = memory_format("AWS_ENDPOINT_URL_STS=%s", url);
+    aws_world_env(pair);
+    free(pair);
+    struct s3_credentials_source *source = aws_world_source(NULL);
+    ck_assert_int_eq(thread_start(&thread, trip_soon, NULL, &err), 0);
+    int64_t start = clock_monotonic_ms();
+    ck_assert_int_eq(s3_credentials_get(source, &got, &err), -1);
+    /* curl looks once a second; a try would have ten. */
+    ck_assert_int_lt(clock_monotonic_ms() - start, 2000);
+    pthread_join(thread, NULL);
+    s3_credentials_source_free(source);
+    close(fd);
 }
 END_TEST
 
@@ -379,6 +417,7 @@ int main(void)
     tcase_add_test(tcase, the_proxy_of_another_service_is_for_its_own_sts_only);
     tcase_add_test(tcase, a_container_endpoint_gets_its_token_and_no_proxy);
     tcase_add_test(tcase, a_failing_container_endpoint_is_asked_again);
+    tcase_add_test(tcase, a_signal_ends_the_wait_for_keys);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -2,12 +2,11 @@
 #include "s3/core/client.h"
 
 #include "base/clock.h"
+#include "tests/support/deaf_socket.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/s3_pair.h"
 
-#include <arpa/inet.h>
 #include <check.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { REQUESTS = 6, SOON_MS = 1000, HURRY_MS = 3000 };
@@ -54,29 +53,14 @@ START_TEST(a_signal_ends_all_that_a_frozen_service_does_not_answer)
 }
 END_TEST
 
-/* A socket that the kernel connects, and that nobody reads from. */
-static int deaf_socket(char *endpoint, size_t size)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
-    ck_assert_int_eq(listen(fd, 16), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    snprintf(endpoint, size, "http://127.0.0.1:%d", ntohs(address.sin_port));
-    return fd;
-}
-
 START_TEST(a_signal_ends_a_body_that_nobody_reads)
 {
     static const char body[8 << 20];
     struct s3_config config = s3_pair_config();
     struct s3_request request;
     struct err err = {0};
-    char endpoint[64];
-    int fd = deaf_socket(endpoint, sizeof endpoint);
+    char endpoint[DEAF_SOCKET_URL];
+    int fd = deaf_socket(endpoint);
     config.endpoint = endpoint;
     struct s3_client *client = s3_client_new(&config, &err);
     ck_assert_msg(client != NULL, "%s", err.text);
