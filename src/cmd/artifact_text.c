@@ -19,6 +19,7 @@ enum {
 
 #define FOREVER "for ever"
 
+/* Both NULL and "" are nothing to say. */
 static bool filled(const char *text)
 {
     return text && *text;
@@ -155,6 +156,7 @@ static void add_row(struct output_table *table, struct catalog *catalog,
     text_release(&text);
 }
 
+/* Newest first, as the catalog gives them. */
 void artifact_text_list(struct catalog *catalog, const struct catalog_artifacts *artifacts,
                         const struct artifact_view *view)
 {
@@ -377,6 +379,7 @@ static void print_tables(const struct catalog_artifact *artifact)
     output_table_release(&table);
 }
 
+/* Every check of every copy: a copy that was broken once is worth a second look. */
 static void print_verifications(const struct catalog_verifications *verifications)
 {
     static const struct output_column columns[] = {{"VERIFIED", OUTPUT_LEFT},
@@ -403,6 +406,7 @@ static void print_verifications(const struct catalog_verifications *verification
     output_table_release(&table);
 }
 
+/* What it is, what became of it, where it lies, what is in it, how it was checked. */
 void artifact_text_page(const struct catalog_artifact *artifact,
                         const struct catalog_verifications *verifications,
                         const struct artifact_view *view)

@@ -11,6 +11,7 @@
 
 #include <stdarg.h>
 
+/* Exit status 2, with where to read on. */
 int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format, ...)
 {
     /* Formatted first: err_set takes a format of its own, and the caller's may quote
@@ -24,6 +25,7 @@ int cmd_usage(const struct cmd_context *ctx, struct err *err, const char *format
     return err_hint(err, "see `pgkeep help %s`", ctx->command->name);
 }
 
+/* A command gives what is its own; the settings are always those of the command line. */
 struct session *cmd_begin(const struct cmd_context *ctx, const struct session_spec *spec,
                           struct err *err)
 {
@@ -49,6 +51,8 @@ static const char *store_option(const struct cmd_context *ctx)
     return has ? config_args_text(ctx->args, "store") : NULL;
 }
 
+/* Restores, fetches, copies and checks: what may take hours is shown, and what it began is
+ * undone in this order. */
 int cmd_run_shown(struct cmd_context *ctx, const struct session_spec *spec,
                   int (*work)(struct cmd_context *ctx, struct session *session,
                               struct err *err),
@@ -85,6 +89,7 @@ cleanup:
     return status;
 }
 
+/* A store is known by more than one name; what decides is the one that the catalog has. */
 int cmd_store_name(const struct cmd_context *ctx, struct session *session, char **name,
                    struct err *err)
 {
@@ -111,6 +116,7 @@ int cmd_store_name(const struct cmd_context *ctx, struct session *session, char 
     return *name != NULL ? 0 : session_require_store(session, given, err);
 }
 
+/* What stands on the command line beside the id; nothing of it need be given. */
 int cmd_narrow(const struct cmd_context *ctx, struct session *session,
                struct catalog_choice *choice, char **store, struct err *err)
 {
@@ -123,6 +129,7 @@ int cmd_narrow(const struct cmd_context *ctx, struct session *session,
     return result;
 }
 
+/* For people only: in JSON ids are whole. */
 const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_SIZE])
 {
     struct err ignored = {0};
@@ -131,6 +138,7 @@ const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_
     return out;
 }
 
+/* Everybody who takes an id finds it here, so that it may be narrowed everywhere. */
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err)
 {
@@ -145,6 +153,7 @@ int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
     return result;
 }
 
+/* Found and loaded: the two may not come apart. */
 int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,
                       struct catalog_artifact *out, struct err *err)
 {

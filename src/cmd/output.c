@@ -28,6 +28,7 @@ enum {
 
 static char *format_list(const char *format, va_list list) PRINTF(1, 0);
 
+/* Of any length; the caller frees it. */
 static char *format_list(const char *format, va_list list)
 {
     va_list again;
@@ -50,6 +51,7 @@ static void escape(struct text *out, const char *text)
 
 /* ---- tables ---- */
 
+/* Columns are borrowed: they are static in every caller. */
 void output_table_init(struct output_table *table, const struct output_column *columns,
                        size_t column_count)
 {
@@ -170,6 +172,7 @@ static void narrow(const struct output_table *table, size_t *widths, size_t limi
     widths[count - 1] += is < limit ? limit - is : 0;
 }
 
+/* What width a line may have is the caller's to know: tests have no terminal. */
 void output_table_print_within(const struct output_table *table, size_t width)
 {
     size_t columns = table->column_count;
@@ -206,6 +209,7 @@ void output_table_print(const struct output_table *table)
     output_table_print_within(table, known ? size.ws_col : 0);
 }
 
+/* Also of a table that was never printed. */
 void output_table_release(struct output_table *table)
 {
     strlist_release(&table->cells);
@@ -268,6 +272,7 @@ bool output_is_taken(void)
     return taken;
 }
 
+/* The one document of a command: nothing else may go to stdout with --json. */
 void output_json(json_t *document)
 {
     taken = true;
@@ -280,6 +285,7 @@ void output_json(json_t *document)
 
 /* ---- values ---- */
 
+/* In the local zone with its offset (PRODUCT 2), by base/clock. */
 const char *output_time(char out[32], int64_t seconds)
 {
     if (seconds == 0) {

@@ -40,6 +40,7 @@ struct progress {
     int64_t next_ms;
 };
 
+/* What somebody asked for, else what stderr is. */
 enum progress_style progress_style(const struct settings *settings)
 {
     /* Asked for by name first; `auto` looks where stderr goes. */
@@ -85,6 +86,7 @@ static void sample(struct progress *progress)
     progress_view_sample(&progress->view, now);
 }
 
+/* Formatted here, written by the hook: a test sees the very line. */
 static void draw(struct progress *progress, bool done)
 {
     /* Drawn with the lock held: the name must not go away under the pen. */
@@ -157,6 +159,7 @@ static void fill_hooks(struct progress *progress, const struct progress_hooks *h
         progress->hooks.interval_ms = intervals_ms[progress->style];
 }
 
+/* With style none there is no thread, and every call returns at once. */
 struct progress *progress_new(enum progress_style style, const struct progress_hooks *hooks,
                               struct err *err)
 {
@@ -214,6 +217,7 @@ void progress_phase(struct progress *progress, const char *phase)
     (void)pthread_mutex_unlock(&progress->lock);
 }
 
+/* Waits for no drawing: the lock is what keeps the thread from the meter. */
 void progress_finish(struct progress *progress)
 {
     if (!progress || progress->style == PROGRESS_NONE)
@@ -247,6 +251,7 @@ static void on_begin(void *context, const char *kind, const char *job, int64_t r
     memory_replace(&progress->kind, kind);
 }
 
+/* A run may have many artifacts, one after the other: each has a line of its own. */
 static void on_artifact(void *context, const struct catalog_artifact *artifact,
                         const struct meter *meter)
 {
@@ -265,6 +270,7 @@ static void on_artifact_end(void *context)
     progress_finish(context);
 }
 
+/* A session knows what it does; the words of a line are made from that. */
 struct observer progress_observer(struct progress *progress)
 {
     return (struct observer){.begin = on_begin,
@@ -274,6 +280,7 @@ struct observer progress_observer(struct progress *progress)
                              .context = progress};
 }
 
+/* Finishes what is shown, so that no line stays on the terminal. */
 void progress_free(struct progress *progress)
 {
     if (!progress)

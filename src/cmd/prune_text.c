@@ -22,6 +22,7 @@ static void add_short(void *context, const char *id, struct text *out)
     text_add(out, cmd_short_id(context, id, short_id));
 }
 
+/* Without --explain what stays is left out: it is nearly everything. */
 static bool is_shown(const struct prune_part *part, size_t index, bool all)
 {
     const char *verdict = retention_explain_verdict(part->plan, index);
@@ -39,6 +40,7 @@ static bool has_lines(const struct prune_part *part, const struct retention_grou
     return any;
 }
 
+/* In the planner's order, newest first. */
 static void print_rows(const struct prune *prune, const struct prune_part *part,
                        const struct retention_group *group, bool all)
 {
@@ -57,6 +59,7 @@ static void print_rows(const struct prune *prune, const struct prune_part *part,
     text_release(&line);
 }
 
+/* Group by group of one store; a header alone would say nothing. */
 static void print_part(const struct prune *prune, const struct prune_part *part, bool all)
 {
     struct text line;
@@ -88,6 +91,7 @@ static void print_skipped(const struct prune *prune)
     }
 }
 
+/* The last line: what one confirms with --force-unsafe. */
 static void print_summary(const struct prune *prune)
 {
     struct retention_summary summary = plan_summary(prune);
@@ -133,6 +137,7 @@ static void print_left(const struct prune *prune)
     strlist_release(&told);
 }
 
+/* From the details to the sum, so that a long plan ends with what matters most. */
 void prune_text_print(const struct prune *prune, bool all)
 {
     for (size_t i = 0; i < prune->part_count; i++)

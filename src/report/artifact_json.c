@@ -27,6 +27,7 @@ static void set_filled(json_t *object, const char *key, const char *text)
     set_text(object, key, text && *text ? text : NULL);
 }
 
+/* Where 0 is a figure, and null would be wrong. */
 static void set_int(json_t *object, const char *key, int64_t number)
 {
     set(object, key, json_integer(number));
@@ -224,6 +225,7 @@ static json_t *progress_json(const struct catalog_artifact *artifact)
     return object;
 }
 
+/* Of the whole dump: what a restore of a part may choose from. */
 static json_t *tables_json(const struct catalog_artifact *artifact)
 {
     json_t *list = json_array();

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "prune/policies.h"
 
+/* For people; programs get the "" as it is. */
 const char *artifact_name_database(const struct catalog_artifact *artifact)
 {
     return *artifact->database ? artifact->database : "(globals)";
@@ -22,6 +23,8 @@ bool artifact_name_store_left(const struct settings *settings, const char *store
            settings_store(settings, store) == NULL;
 }
 
+/* Names the database in every message (PRODUCT 2): an id alone tells nobody what is about
+ * to be restored. */
 char *artifact_name_of(const struct catalog_artifact *artifact)
 {
     return *artifact->database
@@ -29,6 +32,7 @@ char *artifact_name_of(const struct catalog_artifact *artifact)
                : memory_format("%s (globals)", artifact->id);
 }
 
+/* As for stores, but told in a word: there are no URLs among jobs. */
 const char *artifact_name_job_left(const struct settings *settings, const char *job)
 {
     if (settings == NULL || settings->job_count == 0 || *job == '\0' ||

@@ -394,6 +394,7 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
     check_ages(health, spec);
 }
 
+/* Artifacts and names were borrowed. */
 void health_release(struct health *health)
 {
     for (size_t i = 0; i < health->job_count; i++)

@@ -11,6 +11,7 @@
 /* json_pack steals what "o" is given and gives NULL only when memory is out; json_text then
  * ends the process. */
 
+/* 0 bytes were never stored: a dump has a head at least. */
 static json_t *bytes_or_null(uint64_t bytes)
 {
     return bytes > 0 ? json_integer((json_int_t)bytes) : json_null();
@@ -23,6 +24,7 @@ static json_t *age_json(const struct health *health,
     return artifact ? json_integer(health_age(health, artifact)) : json_null();
 }
 
+/* Of the snapshot, not of the upload: it is what the backup is worth. */
 static json_t *time_json(const struct catalog_artifact *artifact)
 {
     return json_time(artifact ? artifact->time : 0);

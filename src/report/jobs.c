@@ -96,6 +96,7 @@ int jobs_load(struct jobs *jobs, const struct settings *settings, struct catalog
     return 0;
 }
 
+/* Settings were borrowed. */
 void jobs_release(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
@@ -136,6 +137,7 @@ json_t *jobs_run_json(const struct catalog_run *run)
         exit_status, "message", json_bytes(run->message));
 }
 
+/* A job that never ran has null where others have their last run. */
 static json_t *row_json(const struct jobs_row *row)
 {
     const struct job_settings *job = row->settings;

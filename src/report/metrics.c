@@ -24,6 +24,7 @@ static void add_label(struct text *out, const char *comma, const char *label,
 
 /* ---- backups: a sample per database of a job ---- */
 
+/* Labels in one place: job, database, type. */
 static void add_group(struct text *out, const char *name, const struct health_job *job,
                       const struct health_group *group, int64_t value)
 {
@@ -46,6 +47,7 @@ static int64_t last_success(const struct metrics_input *input,
     return group->good->time;
 }
 
+/* As `status` has it: a backup from the future is not older than now. */
 static int64_t last_age(const struct metrics_input *input, const struct health_group *group)
 {
     return health_age(input->health, group->good);
@@ -107,6 +109,7 @@ static void add_groups(const struct metrics_input *input, const char *name,
 
 /* ---- copies: a sample per store and state ---- */
 
+/* By store and state: a store that fills up with failed copies shows. */
 static void add_copies(const struct metrics_input *input, const char *name,
                        struct text *out, bool bytes)
 {
@@ -216,6 +219,7 @@ static void add_enabled(const struct metrics_input *input, const char *name,
         add_job(out, name, &input->jobs->items[i], input->jobs->items[i].settings->enabled);
 }
 
+/* Of a job without a schedule nothing is written: no sample is not 0. */
 static void add_next(const struct metrics_input *input, const char *name, struct text *out)
 {
     for (size_t i = 0; i < input->jobs->count; i++) {
@@ -235,6 +239,7 @@ static void add_lag(const struct metrics_input *input, const char *name, struct 
     }
 }
 
+/* A gauge of 1, as is the custom: its labels are the message. */
 static void add_build(const struct metrics_input *input, const char *name, struct text *out)
 {
     (void)input;
@@ -281,6 +286,7 @@ static const struct metric {
      .add = add_lag},
 };
 
+/* Everything at one moment; names are a contract with alert rules. */
 void metrics_add(const struct metrics_input *input, struct text *out)
 {
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {

@@ -70,6 +70,7 @@ static json_t *group_json(const struct prune_part *part, size_t index)
     return object;
 }
 
+/* Lower case, as all words of JSON; text has them in capitals (retention/explain.h). */
 static const char *verdict_word(const struct retention_decision *decision)
 {
     switch ((enum retention_verdict)decision->verdict) {

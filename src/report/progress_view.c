@@ -38,6 +38,7 @@ void progress_view_sample(struct progress_view *view, struct progress_sample sam
         view->count++;
 }
 
+/* Bytes a second over the window: between its oldest sample and now. */
 uint64_t progress_view_rate(const struct progress_view *view)
 {
     /* The oldest: the first until the ring is full, then the one that is overwritten next. */

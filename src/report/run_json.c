@@ -27,6 +27,7 @@ static json_t *lines(const struct strlist *list)
     return array;
 }
 
+/* The target's database: that of the source stands in the artifact. */
 json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms)
 {
@@ -39,6 +40,7 @@ json_t *run_json_restored(const struct catalog_artifact *artifact,
                      lines(&done->brought));
 }
 
+/* What would come, what comes along, and what does not: in that order. */
 json_t *run_json_listing(const struct catalog_artifact *artifact,
                          const struct listing *listing)
 {
@@ -60,6 +62,7 @@ json_t *run_json_listing(const struct catalog_artifact *artifact,
                      lines(&listing->left_out), "brought", lines(&listing->brought));
 }
 
+/* Where it is now, and in which form. */
 json_t *run_json_fetched(const struct export_spec *spec, const char *store)
 {
     const struct catalog_artifact *artifact = spec->from.artifact;
@@ -73,6 +76,7 @@ json_t *run_json_fetched(const struct export_spec *spec, const char *store)
                      "sha256", stored ? artifact->sha256 : artifact->raw_sha256);
 }
 
+/* Whoever has the URL has the backup until then; it is told in no log. */
 json_t *run_json_presigned(const struct catalog_artifact *artifact, const char *url,
                            int64_t expires)
 {
@@ -116,6 +120,7 @@ json_t *run_json_accepted(const struct catalog_artifact *artifact, size_t untold
 
 /* ---- delete ---- */
 
+/* One answer for text and JSON: they cannot say different things of a copy. */
 bool run_deletion_of(const struct delete_outcome *outcome, size_t index,
                      struct run_deletion *out)
 {
@@ -139,6 +144,7 @@ bool run_deletion_of(const struct delete_outcome *outcome, size_t index,
     return goes;
 }
 
+/* The hash is what --force-unsafe asks for. */
 json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run,
                          const struct err *refused)
 {

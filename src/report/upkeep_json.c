@@ -61,6 +61,7 @@ json_t *upkeep_json_swept(const struct sweep_report *report)
 
 /* ---- catalog ---- */
 
+/* The sums are of the new catalog, the figures of each store of what it had to give. */
 json_t *upkeep_json_rebuilt(const struct rebuild_result *result, const char *catalog)
 {
     json_t *stores = json_array();
@@ -128,6 +129,7 @@ json_t *upkeep_json_missed(const char *store, const struct err *why)
 
 /* ---- doctor ---- */
 
+/* Stable names (`check`) for programs; `title` and `found` are for people and may change. */
 json_t *upkeep_json_finding(const struct diagnose_finding *finding)
 {
     bool failed = finding->verdict == DIAGNOSE_FAILED;
@@ -151,6 +153,7 @@ json_t *upkeep_json_diagnosed(json_t *checks, const struct diagnose_result *resu
                      (json_int_t)counts[DIAGNOSE_SKIPPED]);
 }
 
+/* Both marks: the one that was found and the one that holds from now on. */
 json_t *upkeep_json_adopted(const struct adopt *adopt, const char *name, const char *before,
                             bool dry_run)
 {

@@ -212,6 +212,8 @@ static int check_names(struct cmd_context *ctx, struct err *err)
     return 0;
 }
 
+/* The list of --json is printed also after a failure: what was made before it is worth
+ * knowing. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct backing b = {.ctx = ctx};

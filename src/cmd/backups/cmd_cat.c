@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* stdout is the result, so nothing else goes there. */
 static int write_stdout(void *context, const void *data, size_t size, struct err *err)
 {
     (void)context;
@@ -17,6 +18,7 @@ static int write_stdout(void *context, const void *data, size_t size, struct err
                : err_errno(err, ERR_SYSTEM, "writing to stdout");
 }
 
+/* No database is needed: chunks of the table are read by ranges, checked, and taken apart. */
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     struct catalog_artifact artifact;
@@ -44,6 +46,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     return cmd_end(session, result, err);
 }
 
+/* Like fetch, but of one table. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct session_spec spec = {.kind = "cat", .catalog = SESSION_WRITE};

@@ -34,6 +34,7 @@ static void print(const struct cmd_context *ctx, const struct catalog_artifact *
     free(name);
 }
 
+/* From names to ids, then one call; recorded, as it changes what a store holds. */
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     struct catalog_artifact artifact = {0};
@@ -59,6 +60,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     return cmd_end(session, done, err);
 }
 
+/* Both ends must be named: a default would be a guess about where backups go. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct session_spec spec = {

@@ -33,6 +33,7 @@ static void print_text(const struct delete_outcome *outcome, bool yes)
         output_text("nothing is deleted without --yes\n");
 }
 
+/* One call that shows or does; what it refuses it refuses in both. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     char id[ULID_SIZE];

@@ -77,6 +77,7 @@ static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
     return result;
 }
 
+/* A link or the bytes: the artifact and the store are chosen alike. */
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     struct catalog_artifact artifact;
@@ -94,6 +95,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     return cmd_end(session, result, err);
 }
 
+/* Needs the catalog for writing: a lease keeps a prune from the copy meanwhile. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct session_spec spec = {.kind = "fetch", .catalog = SESSION_WRITE};

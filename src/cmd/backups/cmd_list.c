@@ -124,6 +124,7 @@ static void warn_unknown(struct catalog *catalog)
     catalog_stores_release(&stores);
 }
 
+/* No catalog yet is no failure: a monitor may ask before the first night. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct artifact_view view = {clock_now(), ctx->settings};

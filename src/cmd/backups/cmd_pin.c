@@ -48,6 +48,7 @@ static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t un
     return result;
 }
 
+/* The stores are told in the same call; how many could not be is the exit status. */
 static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err *err)
 {
     char id[ULID_SIZE];
@@ -70,6 +71,7 @@ static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err
     return session_end(session, OUTCOME_PARTIAL, NULL);
 }
 
+/* Until a date, or for good. */
 static int run_pin(struct cmd_context *ctx, struct err *err)
 {
     struct pin_spec spec = {.pinned = true,
@@ -82,12 +84,14 @@ static int run_pin(struct cmd_context *ctx, struct err *err)
     return run(ctx, &spec, err);
 }
 
+/* Retention decides again from the next prune on. */
 static int run_unpin(struct cmd_context *ctx, struct err *err)
 {
     struct pin_spec spec = {.pinned = false};
     return run(ctx, &spec, err);
 }
 
+/* Not a pin: it says something about the past, and ends nothing. */
 static int run_accept(struct cmd_context *ctx, struct err *err)
 {
     struct pin_spec spec = {.accept = true,

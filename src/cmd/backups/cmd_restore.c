@@ -28,6 +28,7 @@ static void report_done(const struct cmd_context *ctx,
     free(name);
 }
 
+/* A name from a dump must not drive the terminal. */
 static void add_printable_name(struct text *line, const char *name)
 {
     if (name != NULL)
@@ -114,6 +115,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     return cmd_end(session, result, err);
 }
 
+/* What is lacking of the command line is told before anything is opened. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct session_spec spec = {.kind = "restore", .catalog = SESSION_WRITE};

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
+/* For reading alone: it works beside everything that runs. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct session_spec spec = {.kind = "show", .catalog = SESSION_READ};

@@ -43,6 +43,7 @@ static void report(void *context, const struct catalog_artifact *artifact,
     output_table_cell(&v->table, verification->message ? verification->message : "");
 }
 
+/* Recorded: what was found stands in the history with the run that found it. */
 static int work(struct cmd_context *ctx, struct session *session, struct err *err)
 {
     const char *level = config_args_text(ctx->args, "level");
@@ -74,6 +75,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
                       : session_end(session, verify_all_outcome(&sum, &why), &why);
 }
 
+/* What to check must be said: all of it may take a day. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct config_args *args = ctx->args;

@@ -32,6 +32,7 @@ static int find_run(struct cmd_context *ctx, struct catalog *catalog, int64_t *i
                     : err_set(err, ERR_NOT_FOUND, "backup %s is not under way", artifact);
 }
 
+/* Read anew each time: the process that has the run writes it. */
 static int load(struct catalog *catalog, int64_t id, struct catalog_runs *runs,
                 struct err *err)
 {
@@ -73,6 +74,7 @@ static int wait_for_end(struct cmd_context *ctx, struct catalog *catalog, int64_
     }
 }
 
+/* Asks for the end and waits for it: what comes next in a script may rely on it. */
 static int cancel(struct cmd_context *ctx, struct catalog *catalog, struct err *err)
 {
     struct catalog_runs runs = {0};
@@ -99,6 +101,7 @@ static int cancel(struct cmd_context *ctx, struct catalog *catalog, struct err *
     return result;
 }
 
+/* Needs the catalog alone: the run may be on another machine that shares it. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct session_spec spec = {.kind = "cancel", .catalog = SESSION_WRITE};

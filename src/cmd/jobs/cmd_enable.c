@@ -4,6 +4,7 @@
 #include "cmd/output.h"
 #include "config/include.h"
 
+/* The file is changed, not the catalog: configuration has one home. */
 static int set(struct cmd_context *ctx, bool enabled, struct err *err)
 {
     const struct job_settings *job =
@@ -22,11 +23,13 @@ static int set(struct cmd_context *ctx, bool enabled, struct err *err)
     return 0;
 }
 
+/* It runs again at its next time. */
 static int run_enable(struct cmd_context *ctx, struct err *err)
 {
     return set(ctx, true, err);
 }
 
+/* What runs now goes on. */
 static int run_disable(struct cmd_context *ctx, struct err *err)
 {
     return set(ctx, false, err);

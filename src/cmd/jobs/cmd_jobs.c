@@ -5,6 +5,7 @@
 #include "cmd/output.h"
 #include "report/jobs.h"
 
+/* In the order of the columns below. */
 static void add_row(struct output_table *table, const struct jobs_row *row, int64_t now)
 {
     char text[64], time[32];
@@ -50,6 +51,7 @@ static void print_text(const struct jobs *jobs, int64_t now)
     output_table_release(&table);
 }
 
+/* Read alone: what is due is done by `run --due` or `serve`. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct session_spec spec = {.kind = "jobs", .catalog = SESSION_READ_IF_ANY};

@@ -15,6 +15,7 @@
 
 enum { RUNS_MAX = 1000, TEXT_MAX = 64 << 20 };
 
+/* The same facts as `status` and `list`, counted. */
 static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text *out,
                    struct err *err)
 {
@@ -71,6 +72,7 @@ static int write_file(const char *path, const struct text *text, struct err *err
     return result;
 }
 
+/* Into a file atomically: node_exporter may read at any moment. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const char *path = config_args_text(ctx->args, "output");

@@ -36,6 +36,7 @@ static int add_up(struct catalog *catalog, const struct serve_once *once, json_t
     return 0;
 }
 
+/* All names before the first is run: a slip of the pen is told at once. */
 static int check_arguments(struct cmd_context *ctx, struct err *err)
 {
     const struct strlist *names = &ctx->args->positional;
@@ -51,6 +52,7 @@ static int check_arguments(struct cmd_context *ctx, struct err *err)
     return 0;
 }
 
+/* A run by hand is one like any other: it has a record and its hooks. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct session_spec spec = {.kind = "run", .catalog = SESSION_CREATE};

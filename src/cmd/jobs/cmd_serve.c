@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 
+/* In the foreground, until a signal: systemd or a container keeps it. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct session_spec spec = {

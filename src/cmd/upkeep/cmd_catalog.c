@@ -35,6 +35,8 @@ static void print_rebuilt(const struct rebuild_result *result, const char *catal
         output_linef("the old one is kept as %s", result->kept);
 }
 
+/* Needs no catalog: it is about to be made. All locks are held, so that nobody writes into
+ * the old one. */
 static int run_rebuild(struct cmd_context *ctx, struct err *err)
 {
     struct rebuild_result result = {0};
@@ -91,6 +93,7 @@ static void print_synced(struct showing *v, const char *name,
                      result->missing, result->healed, result->damaged);
 }
 
+/* Into the catalog of this run, in batches of its own. */
 static int sync_one(void *context, struct repository *repository, bool *doubtful,
                     struct err *err)
 {
@@ -133,6 +136,7 @@ static void print_compared(struct showing *v, const char *name,
              text_count(findings, result->count, "finding", "findings"));
 }
 
+/* What does not fit is a finding; what cannot be read is a failure of the store. */
 static int check_one(void *context, struct repository *repository, bool *doubtful,
                      struct err *err)
 {
@@ -169,6 +173,7 @@ static int walk(struct cmd_context *ctx, struct showing *v, struct visit *visit,
     return session_end(v->session, visit_outcome(visit, doubtful, &why), &why);
 }
 
+/* Also on a machine that has no catalog yet: this is how it gets one. */
 static int run_sync(struct cmd_context *ctx, struct err *err)
 {
     struct showing v = {0};
@@ -211,6 +216,7 @@ static const struct {
     {"check", run_check},
 };
 
+/* The first argument is the action; what each does stands in `about`. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const char *name = ctx->args->positional.items[0];

@@ -58,6 +58,7 @@ static void print_json(const struct settings *settings)
         json_pack("{s:s?, s:o}", "config_file", settings->config_file, "settings", list));
 }
 
+/* Loads the settings itself: --example must come even when they cannot be loaded. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct settings settings;

@@ -37,6 +37,7 @@ static void print_subject(struct showing *showing, const struct diagnose_finding
     output_linef("%s", subject);
 }
 
+/* Verdicts in one column, what to do on a line of its own below. */
 static void print_line(struct showing *showing, const struct diagnose_finding *finding)
 {
     const char *verdict = diagnose_verdict_name(finding->verdict);
@@ -55,6 +56,7 @@ static void print_line(struct showing *showing, const struct diagnose_finding *f
         output_linef("           -> %s", finding->advice);
 }
 
+/* Called for each finding as it is found. */
 static void report(void *context, const struct diagnose_finding *finding)
 {
     struct showing *showing = context;
@@ -78,6 +80,7 @@ static void print_end(struct showing *showing, const struct diagnose_result *res
                      counts[DIAGNOSE_SKIPPED]);
 }
 
+/* The session has no catalog: doctor opens it itself, and says how that went. */
 static int diagnose(struct cmd_context *ctx, struct err *err)
 {
     struct showing showing = {.settings = ctx->settings};
@@ -139,6 +142,7 @@ static void print_adopted(const struct adopt *adopt, const char *name, bool yes)
     }
 }
 
+/* Two steps that a person stands between: shown without --yes, done with it. */
 static int adopt(struct cmd_context *ctx, struct err *err)
 {
     const char *name = config_args_text(ctx->args, "adopt");
@@ -170,6 +174,7 @@ static int adopt(struct cmd_context *ctx, struct err *err)
     return cmd_end(session, result, err);
 }
 
+/* Two commands under one name, told apart by --adopt. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     if (config_args_has(ctx->args, "adopt"))

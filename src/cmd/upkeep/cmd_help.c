@@ -114,6 +114,7 @@ static json_t *option_json(const struct option *option)
                      option->help, "default", option->initial);
 }
 
+/* For completion scripts: names, options and their values. */
 static json_t *command_json(const struct command *command)
 {
     json_t *options = json_array();
@@ -154,6 +155,7 @@ static const struct command *find(const struct cmd_context *ctx, const char *nam
     return found;
 }
 
+/* Also where the configuration is broken: help needs none of it. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct strlist *positional = &ctx->args->positional;

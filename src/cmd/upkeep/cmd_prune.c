@@ -91,6 +91,7 @@ static int apply(const struct cmd_context *ctx, struct prune *prune, struct err 
     return result;
 }
 
+/* The record of the run gets what it came to; what is printed is of the plan itself. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const char *job = config_args_text(ctx->args, "job");

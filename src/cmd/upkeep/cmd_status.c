@@ -43,6 +43,7 @@ static void cells_artifact(struct output_table *table, struct catalog *catalog,
     output_table_cell(table, artifact_name_database(artifact));
 }
 
+/* Printed even when it is empty: then nothing is printed. */
 static void end_table(struct output_table *table, const struct output_fit *fit)
 {
     table->fit = fit;
@@ -99,6 +100,7 @@ static void print_running(struct catalog *catalog, const struct health *health)
 
 /* ---- jobs ---- */
 
+/* Parts of one cell. */
 static void add_remark(struct text *out, const char *remark)
 {
     if (out->length > 0)
@@ -210,6 +212,7 @@ static const char *const advice[HEALTH_WHATS] = {
     [HEALTH_BLOCKED] = "the store refuses to delete it",
 };
 
+/* One row for a copy or an artifact that somebody should look at. */
 static void add_problem(struct output_table *table, struct catalog *catalog,
                         const struct health *health, const struct health_problem *problem)
 {
@@ -234,6 +237,7 @@ static void add_problem(struct output_table *table, struct catalog *catalog,
     text_release(&text);
 }
 
+/* Below the jobs: first whether it is well, then what is not. */
 static void print_problems(struct catalog *catalog, const struct health *health)
 {
     static const struct output_column columns[] = {
@@ -330,6 +334,8 @@ static enum outcome verdict(const struct health *health, const struct settings *
     return health->too_old ? OUTCOME_TOO_OLD : OUTCOME_DONE;
 }
 
+/* What is read is read once; the document, the tables and the exit status are of the same
+ * moment. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     static const struct catalog_filter everything = {0};

@@ -8,6 +8,7 @@
 #include "cmd/output.h"
 #include "report/upkeep_json.h"
 
+/* Only what is not 0: on most nights that is a single line. */
 static void print_text(const struct sweep_report *report)
 {
     struct upkeep_figure figures[UPKEEP_SWEEP_FIGURES];
@@ -24,6 +25,7 @@ static void print_text(const struct sweep_report *report)
         output_text("nothing to sweep\n");
 }
 
+/* Recorded with the others that remove, and under their lock. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
     struct sweep_report report;
