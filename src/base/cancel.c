@@ -167,6 +167,8 @@ int cancel_check(const struct cancel *cancel, struct err *err)
         return err_set(err, ERR_CANCELLED, "interrupted by SIGINT");
     case CANCEL_SIGTERM:
         return err_set(err, ERR_CANCELLED, "interrupted by SIGTERM");
+    case CANCEL_SIGHUP:
+        return err_set(err, ERR_CANCELLED, "interrupted by SIGHUP");
     case CANCEL_TIME_LIMIT:
         return err_set(err, ERR_CANCELLED, "the time limit of %s is over",
                        text_duration(limit, node_of(cancel)->limit_ms));
@@ -225,7 +227,9 @@ static void *wait_for_signals(void *argument)
     int number = 0;
     while (sigwait(set, &number) != 0)
         continue;
-    cancel_trip(NULL, number == SIGINT ? CANCEL_SIGINT : CANCEL_SIGTERM);
+    cancel_trip(NULL, number == SIGINT   ? CANCEL_SIGINT
+                      : number == SIGHUP ? CANCEL_SIGHUP
+                                         : CANCEL_SIGTERM);
 
     /* A second one means at once; nobody else can end a process whose threads wait for a disk, a
      * server or a service that does not answer. pg_dump goes with us (process.h). */

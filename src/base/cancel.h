@@ -32,7 +32,8 @@ enum { CANCEL_END_MS = 7000 };
 enum cancel_reason {
     CANCEL_NONE = 0,
     CANCEL_SIGINT,
-    CANCEL_SIGTERM,    /* also SIGHUP: a lost terminal is a wish to end like any other */
+    CANCEL_SIGTERM,
+    CANCEL_SIGHUP,     /* a lost terminal: a wish to end like SIGTERM, told by its name */
     CANCEL_TIME_LIMIT, /* its deadline is over */
     CANCEL_ASKED       /* somebody asked for it */
 };

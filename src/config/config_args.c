@@ -57,6 +57,17 @@ static const struct other_word {
      "config` at the configuration, `pgkeep catalog check` at the catalog"},
     {" clean cleanup gc repair ", "prune",
      "`pgkeep prune` removes what has expired, `pgkeep sweep` what a crash left"},
+    {" compact vacuum ", "prune",
+     "there is nothing to compact: `pgkeep prune` applies retention"},
+    {" break-lock release-lock ", "sweep",
+     "a lock ends with its process, there is nothing to break; `pgkeep sweep` finishes or "
+     "undoes what a crash left"},
+    {" stats stat size du df usage ", "status",
+     "`pgkeep status` and `pgkeep list` show ages and sizes"},
+    {" stop kill abort ", "cancel", NULL},
+    {" daemon scheduler cron ", "serve",
+     "`pgkeep serve` runs jobs when they are due, `pgkeep run --due` does one round for "
+     "cron"},
     {" version ", "help", "`pgkeep --version` prints it"},
 };
 
@@ -116,6 +127,18 @@ static const struct {
      "nothing is ever dropped: restore into a new database with --create"},
     {"restore", "output", "`pgkeep fetch` brings a backup into a file"},
     {"fetch", "to", "--output FILE says where to"},
+    {"run", "job", "jobs are arguments: pgkeep run JOB"},
+    {"backup", "dbname", "--source 'host=... dbname=NAME' names it"},
+    {"restore", "dbname", "--to 'host=... dbname=NAME' names the target"},
+    {"restore", "target", "--to 'host=... dbname=NAME' names the target"},
+    {"restore", "job", "latest:JOB is the newest backup of a job"},
+    {"restore", "latest", "latest is an argument: pgkeep restore latest:JOB --to ..."},
+    {"restore", "jobs", "--parallel N is the number of connections"},
+    {"backup", "jobs", "--parallel N is the number of connections"},
+    {"backup", "repo", "a place for backups is a store: --store URL"},
+    {"backup", "stanza", "what is backed up, and where to, is a job: pgkeep backup JOB"},
+    {"backup", "host", "a server stands in --source 'host=... port=... user=...'"},
+    {"restore", "host", "a server stands in --to 'host=... port=... user=...'"},
 };
 
 /* A typo is answered with the nearest option of this command. In front of the command the

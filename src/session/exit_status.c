@@ -15,8 +15,8 @@ static const int of_kind[] = {
 /* 128 + signal, as a shell says it. A time limit is a failure of the run: nobody
  * interrupted it. Who asks for the end from elsewhere asks for what SIGTERM does. */
 static const int of_reason[] = {
-    [CANCEL_NONE] = 130,     [CANCEL_SIGINT] = 130, [CANCEL_SIGTERM] = 143,
-    [CANCEL_TIME_LIMIT] = 1, [CANCEL_ASKED] = 143,
+    [CANCEL_NONE] = 130,   [CANCEL_SIGINT] = 130,   [CANCEL_SIGTERM] = 143,
+    [CANCEL_SIGHUP] = 143, [CANCEL_TIME_LIMIT] = 1, [CANCEL_ASKED] = 143,
 };
 
 int exit_status_of(enum outcome outcome, enum err_kind kind, const struct cancel *cancel)

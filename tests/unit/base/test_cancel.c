@@ -111,6 +111,7 @@ static const struct {
 } sentences[] = {
     {CANCEL_SIGINT, "interrupted by SIGINT"},
     {CANCEL_SIGTERM, "interrupted by SIGTERM"},
+    {CANCEL_SIGHUP, "interrupted by SIGHUP"},
     {CANCEL_ASKED, "cancelled"},
 };
 
@@ -163,7 +164,7 @@ static const struct {
     int signal;
     enum cancel_reason reason;
 } signals[] = {
-    {SIGINT, CANCEL_SIGINT}, {SIGTERM, CANCEL_SIGTERM}, {SIGHUP, CANCEL_SIGTERM}};
+    {SIGINT, CANCEL_SIGINT}, {SIGTERM, CANCEL_SIGTERM}, {SIGHUP, CANCEL_SIGHUP}};
 
 START_TEST(a_signal_trips_the_root)
 {

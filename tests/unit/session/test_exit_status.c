@@ -46,6 +46,7 @@ static const struct {
     int status;
 } reasons[] = {{CANCEL_SIGINT, 130},
                {CANCEL_SIGTERM, 143},
+               {CANCEL_SIGHUP, 143},
                {CANCEL_TIME_LIMIT, 1},
                {CANCEL_ASKED, 143}};
 enum { REASONS = sizeof reasons / sizeof *reasons };
