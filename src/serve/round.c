@@ -98,6 +98,9 @@ static int look_at(struct catalog *catalog, const struct jobs_row *row, int64_t 
     struct due due;
     due_decide(&known, now, &due);
     /* Also when nothing is due: a job that is new must know tomorrow that it was there today. */
+    /* One that is off remembers just that: another rule, by which what it misses is nobody's. */
+    if (!row->settings->enabled && row->handled == 0)
+        due.handled = now;
     if (due.handled != row->handled &&
         catalog_schedule_set(catalog, row->settings->name, row->rule, due.handled, err) < 0)
         return -1;

@@ -163,10 +163,41 @@ START_TEST(there_is_no_live_line_in_a_file)
 }
 END_TEST
 
+/* ---- what is kept ---- */
+
+START_TEST(the_last_lines_are_kept_for_the_record)
+{
+    to_pipe();
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    ck_assert_ptr_null(log_kept());
+    log_keep(1000);
+    log_warning("a\nb");
+    log_debug("not said, not kept");
+    (void)written();
+    char *kept = log_kept();
+    ck_assert_str_eq(kept + strlen("2026-11-21T02:00:00Z"), " warning: a\\x0Ab\n");
+    free(kept);
+    /* Many of them: the newest stay, from the begin of a line on. */
+    for (int i = 0; i < 500; i++) {
+        log_info("line %d", i);
+        (void)written();
+    }
+    kept = log_kept();
+    ck_assert_uint_ge(strlen(kept), 900);
+    ck_assert_uint_le(strlen(kept), 2000);
+    ck_assert_ptr_nonnull(strstr(kept, "info: line 499\n"));
+    ck_assert_int_eq(kept[0], '2');
+    free(kept);
+    log_keep(0);
+    ck_assert_ptr_null(log_kept());
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log");
     TCase *tcase = tcase_create("log");
+    tcase_add_test(tcase, the_last_lines_are_kept_for_the_record);
     tcase_add_test(tcase, what_is_above_the_level_is_not_written);
     tcase_add_test(tcase, a_name_in_a_message_cannot_drive_the_terminal);
     tcase_add_test(tcase,

@@ -1,0 +1,195 @@
+#include "report/jobs.h"
+
+#include "base/json.h"
+#include "catalog/artifact_list.h"
+#include "catalog/db/schedules.h"
+#include "report/metrics.h"
+#include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
+
+#include <check.h>
+
+static struct catalogs catalogs;
+static struct settings settings;
+static struct job_settings jobs[3];
+static struct jobs loaded;
+static struct err err;
+static char nightly[] = "nightly", often[] = "oft\"en", hand[] = "hand",
+            ten[] = "0 10 * * *", zone[] = "UTC";
+
+#define DAY INT64_C(86400)
+#define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
+
+static void set_up(void)
+{
+    catalogs_begin(&catalogs);
+    jobs[0] = (struct job_settings){
+        .name = nightly, .schedule = ten, .timezone = zone, .enabled = true};
+    jobs[1] = (struct job_settings){
+        .name = often, .every_s = 5400, .timezone = zone, .enabled = true};
+    jobs[2] = (struct job_settings){.name = hand, .timezone = zone, .enabled = true};
+    settings = (struct settings){.catalog = catalogs.path, .jobs = jobs, .job_count = 3};
+    err_clear(&err);
+}
+
+static void tear_down(void)
+{
+    jobs_release(&loaded);
+    catalogs_end(&catalogs);
+}
+
+static const struct jobs_row *row_of(size_t i, int64_t now)
+{
+    jobs_release(&loaded);
+    OK(jobs_load(&loaded, &settings, catalogs.catalog, now, &err));
+    ck_assert_uint_eq(loaded.count, 3);
+    return &loaded.items[i];
+}
+
+/* A run of a job that is over, of this state and cause. */
+static void ran(const char *job, const char *state, const char *cause, int64_t began)
+{
+    catalogs_sqlf(
+        &catalogs,
+        "INSERT INTO runs (kind, job, state, cause, requested, started, ended, owner,"
+        " exit_status) VALUES ('backup', '%s', '%s', '%s', %lld, %lld, %lld, '', %d)",
+        job, state, cause, (long long)began, (long long)began, (long long)began + 60,
+        strcmp(state, "complete") == 0 ? 0 : 4);
+}
+
+START_TEST(the_next_run_is_what_the_schedule_says)
+{
+    char text[64];
+    ck_assert_int_eq(row_of(0, 100 * DAY)->next, 100 * DAY + 36000);
+    ck_assert_str_eq(jobs_schedule(&loaded.items[0], text), "0 10 * * *");
+    ck_assert_str_eq(jobs_schedule(&loaded.items[1], text), "every 1h30m");
+    ck_assert_ptr_null(jobs_schedule(&loaded.items[2], text));
+    ck_assert(loaded.items[2].next == SCHEDULE_NEVER);
+    /* A span without a run is due now; after one, that much later. */
+    ck_assert_int_eq(loaded.items[1].next, 100 * DAY);
+    ran("oft\"en", "complete", "cli", 100 * DAY);
+    ck_assert_int_eq(row_of(1, 100 * DAY + 60)->next, 100 * DAY + 5400);
+}
+END_TEST
+
+START_TEST(a_time_that_nobody_served_is_in_the_past)
+{
+    OK(catalog_schedule_set(catalogs.catalog, "nightly", "0 10 * * *|0|UTC|0", 100 * DAY,
+                            &err));
+    ck_assert_int_eq(row_of(0, 101 * DAY)->next, 100 * DAY + 36000);
+    jobs[0].enabled = false;
+    ck_assert(row_of(0, 101 * DAY)->next == SCHEDULE_NEVER);
+}
+END_TEST
+
+START_TEST(runs_are_counted_and_the_last_one_is_known)
+{
+    ran("nightly", "failed", "schedule", 99 * DAY);
+    ran("nightly", "complete", "schedule", 100 * DAY);
+    ran("nightly", "failed", "cli", 101 * DAY);
+    const struct jobs_row *row = row_of(0, 102 * DAY);
+    ck_assert_int_eq(row->counts.total, 3);
+    ck_assert_int_eq(row->counts.complete, 1);
+    ck_assert_int_eq(row->counts.failed, 2);
+    ck_assert_int_eq(row->last->started, 101 * DAY);
+    ck_assert(!row->busy);
+    /* What somebody ran by hand is not tried again. */
+    ck_assert(!jobs_due(row).failed);
+    ran("nightly", "failed", "retry", 102 * DAY);
+    ck_assert(jobs_due(row_of(0, 103 * DAY)).failed);
+}
+END_TEST
+
+START_TEST(a_run_under_way_makes_a_job_busy_unless_its_process_is_dead)
+{
+    int64_t id = 0;
+    OK(catalog_run_begin(catalogs.catalog, "backup", "nightly", &id, &err));
+    ck_assert(row_of(0, 100 * DAY)->busy);
+    catalogs_sqlf(&catalogs, "UPDATE runs SET owner = '%s'", catalogs_dead_owner());
+    ck_assert(!row_of(0, 100 * DAY)->busy);
+}
+END_TEST
+
+START_TEST(all_of_it_is_a_document)
+{
+    ran("nightly", "failed", "schedule", 100 * DAY);
+    (void)row_of(0, 100 * DAY);
+    json_t *document = jobs_json(&loaded);
+    json_t *first = json_array_get(json_object_get(document, "jobs"), 0);
+    char *text = json_text(first, false);
+    ck_assert_str_eq(
+        text, "{\"name\":\"nightly\",\"schedule\":\"0 10 * * *\",\"every\":null,"
+              "\"timezone\":\"UTC\",\"enabled\":true,\"busy\":false,"
+              "\"next_run\":\"1970-04-11T10:00:00Z\",\"last_run\":{\"id\":1,\"job\":"
+              "\"nightly\",\"state\":\"failed\",\"trigger\":\"schedule\",\"requested\":"
+              "\"1970-04-11T00:00:00Z\",\"started\":\"1970-04-11T00:00:00Z\",\"ended\":"
+              "\"1970-04-11T00:01:00Z\",\"exit_status\":4,\"message\":null},\"runs\":{"
+              "\"total\":1,\"successful\":0,\"failed\":1,\"cancelled\":0}}");
+    free(text);
+    json_decref(document);
+}
+END_TEST
+
+/* ---- metrics, which are made of it ---- */
+
+START_TEST(metrics_have_their_labels_and_what_is_unknown_has_no_sample)
+{
+    struct catalog_artifacts artifacts = {0};
+    const struct catalog_filter all = {0};
+    struct health health;
+    struct text text;
+    catalogs_complete(catalogs.catalog, 1, catalogs_store(catalogs.catalog, "nas"),
+                      100 * DAY);
+    ran("nightly", "failed", "schedule", 100 * DAY);
+    (void)row_of(0, 101 * DAY);
+    OK(catalog_artifacts_list(catalogs.catalog, &all, CATALOG_WITH_COPIES, &artifacts,
+                              &err));
+    const struct health_spec spec = {
+        .settings = &settings, .max_age_s = HEALTH_NO_LIMIT, .now = 101 * DAY};
+    health_init(&health, &artifacts, &spec);
+    const struct metrics_input input = {&health, &loaded, &artifacts};
+    text_init(&text, 1 << 20);
+    metrics_add(&input, &text);
+    static const char *const lines[] = {
+        "# TYPE pgkeep_backup_last_success_timestamp_seconds gauge\n",
+        "pgkeep_backup_last_success_timestamp_seconds{job=\"nightly\",database=\"shop\","
+        "type="
+        "\"full\"} 8640000\n",
+        "pgkeep_backup_last_success_age_seconds{job=\"nightly\",database=\"shop\",type="
+        "\"full\"} "
+        "86400\n",
+        "pgkeep_copies{store=\"nas\",state=\"complete\"} 1\n",
+        "pgkeep_copies{store=\"nas\",state=\"damaged\"} 0\n",
+        "pgkeep_runs_total{job=\"nightly\",state=\"failed\"} 1\n",
+        "pgkeep_runs_total{job=\"oft\\\"en\",state=\"failed\"} 0\n",
+        "pgkeep_run_last_exit_status{job=\"nightly\"} 4\n",
+        "pgkeep_schedule_next_timestamp_seconds{job=\"nightly\"} ",
+        "pgkeep_problems{what=\"damaged\"} 0\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        ck_assert_msg(strstr(text.data, lines[i]) != NULL, "%s is not in\n%s", lines[i],
+                      text.data);
+    ck_assert_ptr_null(strstr(text.data, "pgkeep_run_last_exit_status{job=\"hand\"}"));
+    ck_assert_ptr_null(
+        strstr(text.data, "pgkeep_schedule_next_timestamp_seconds{job=\"hand\"}"));
+    ck_assert_ptr_null(strstr(text.data, "last_verified"));
+    text_release(&text);
+    health_release(&health);
+    catalog_artifacts_release(&artifacts);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("jobs");
+    TCase *tcase = tcase_create("jobs");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, the_next_run_is_what_the_schedule_says);
+    tcase_add_test(tcase, a_time_that_nobody_served_is_in_the_past);
+    tcase_add_test(tcase, runs_are_counted_and_the_last_one_is_known);
+    tcase_add_test(tcase, a_run_under_way_makes_a_job_busy_unless_its_process_is_dead);
+    tcase_add_test(tcase, all_of_it_is_a_document);
+    tcase_add_test(tcase, metrics_have_their_labels_and_what_is_unknown_has_no_sample);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}

@@ -1,0 +1,210 @@
+/* Settings by hand, a catalog of its own, and a clock that is a number. */
+#include "serve/round.h"
+
+#include "base/memory.h"
+#include "catalog/db/schedules.h"
+#include "session/lock.h"
+#include "tests/support/catalogs.h"
+#include "tests/support/run_suite.h"
+
+#include <check.h>
+
+static struct catalogs catalogs;
+static struct settings settings;
+static struct job_settings jobs[2];
+static struct round round_;
+static struct err err;
+static char daily[] = "daily", often[] = "often", ten[] = "0 10 * * *", utc_zone[] = "UTC";
+
+#define DAY INT64_C(86400)
+#define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
+
+static void set_up(void)
+{
+    catalogs_begin(&catalogs);
+    jobs[0] = (struct job_settings){.name = daily,
+                                    .schedule = ten,
+                                    .timezone = utc_zone,
+                                    .enabled = true,
+                                    .run_retries = 2,
+                                    .retry_delay_s = 60};
+    jobs[1] = (struct job_settings){
+        .name = often, .every_s = 3600, .timezone = utc_zone, .enabled = true};
+    settings = (struct settings){.catalog = catalogs.path, .jobs = jobs, .job_count = 1};
+    err_clear(&err);
+}
+
+static void tear_down(void)
+{
+    round_release(&round_);
+    catalogs_end(&catalogs);
+}
+
+static size_t look(int64_t now)
+{
+    OK(round_look(&settings, catalogs.catalog, now, &round_, &err));
+    return round_.requested_count;
+}
+
+static int64_t number(const char *sql)
+{
+    return catalogs_number(&catalogs, sql);
+}
+
+/* Whatever was asked for ends like this. */
+static void end_all(int exit_status)
+{
+    const struct catalog_run_filter pending = {.states =
+                                                   CATALOG_RUN_BIT(CATALOG_RUN_PENDING)};
+    struct catalog_runs runs = {0};
+    OK(catalog_runs_list(catalogs.catalog, &pending, &runs, &err));
+    for (size_t i = 0; i < runs.count; i++)
+        OK(catalog_run_settle(catalogs.catalog, runs.items[i].id, exit_status, NULL, &err));
+    catalog_runs_release(&runs);
+}
+
+START_TEST(what_is_due_is_asked_for_once)
+{
+    ck_assert_uint_eq(look(100 * DAY), 0);
+    ck_assert_int_eq(round_.next, 100 * DAY + 36000);
+    ck_assert_uint_eq(look(100 * DAY + 36000), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE state = 'pending' AND cause ="
+                            " 'schedule' AND job = 'daily'"),
+                     1);
+    ck_assert_int_eq(number("SELECT due FROM runs"), 100 * DAY + 36000);
+    /* It is pending, then over: neither is a reason to run it again. */
+    ck_assert_uint_eq(look(100 * DAY + 36000), 0);
+    end_all(0);
+    ck_assert_uint_eq(look(100 * DAY + 36001), 0);
+    ck_assert_int_eq(round_.next, 101 * DAY + 36000);
+}
+END_TEST
+
+START_TEST(days_that_nobody_was_there_for_are_one_run)
+{
+    (void)look(100 * DAY);
+    ck_assert_uint_eq(look(107 * DAY), 1);
+    end_all(0);
+    ck_assert_uint_eq(look(107 * DAY), 0);
+}
+END_TEST
+
+START_TEST(a_job_that_was_off_catches_up_with_nothing)
+{
+    (void)look(100 * DAY);
+    jobs[0].enabled = false;
+    ck_assert_uint_eq(look(103 * DAY), 0);
+    jobs[0].enabled = true;
+    ck_assert_uint_eq(look(103 * DAY), 0);
+    ck_assert_int_eq(round_.next, 103 * DAY + 36000);
+}
+END_TEST
+
+START_TEST(another_schedule_begins_anew)
+{
+    char noon[] = "0 12 * * *";
+    (void)look(100 * DAY);
+    jobs[0].schedule = noon;
+    ck_assert_uint_eq(look(103 * DAY), 0);
+    ck_assert_int_eq(round_.next, 103 * DAY + 43200);
+}
+END_TEST
+
+START_TEST(a_failed_run_is_tried_again_as_often_as_it_shall_be)
+{
+    (void)look(100 * DAY);
+    ck_assert_uint_eq(look(101 * DAY), 1);
+    for (int retry = 1; retry <= 2; retry++) {
+        end_all(4);
+        /* Runs end by the machine's clock, which is far ahead of ours: the retry is due. */
+        ck_assert_uint_eq(look(101 * DAY + retry), 1);
+        ck_assert_int_eq(number("SELECT retry FROM runs ORDER BY id DESC LIMIT 1"), retry);
+    }
+    end_all(4);
+    ck_assert_uint_eq(look(101 * DAY + 10), 0);
+}
+END_TEST
+
+START_TEST(each_job_is_looked_at_and_the_earliest_time_is_the_next_look)
+{
+    settings.job_count = 2;
+    ck_assert_uint_eq(look(100 * DAY), 1); /* a span without a run */
+    end_all(0);
+    (void)look(100 * DAY + 1);
+    ck_assert_int_le(round_.next, 100 * DAY + 3600);
+}
+END_TEST
+
+/* ---- what the dead left ---- */
+
+static void running(const char *kind, const char *owner, int64_t cancel)
+{
+    catalogs_sqlf(
+        &catalogs,
+        "INSERT INTO runs (kind, job, state, requested, started, ended, owner,"
+        " exit_status, cancel) VALUES ('%s', 'daily', 'running', 1, 1, 0, '%s', -1,"
+        " %lld)",
+        kind, owner, (long long)cancel);
+}
+
+START_TEST(a_run_whose_process_is_dead_has_failed)
+{
+    running("backup", catalogs_dead_owner(), 0);
+    running("backup", catalogs_dead_owner(), 77);
+    OK(round_settle(&settings, catalogs.catalog, &err));
+    ck_assert_int_eq(number("SELECT exit_status FROM runs WHERE state = 'failed'"), 137);
+    ck_assert_int_eq(number("SELECT exit_status FROM runs WHERE state = 'cancelled'"), 143);
+}
+END_TEST
+
+START_TEST(of_a_process_elsewhere_the_lock_of_the_job_tells)
+{
+    const struct lock_spec spec = {.catalog = catalogs.path,
+                                   .kind = LOCK_JOB,
+                                   .name = "daily",
+                                   .command = "backup daily"};
+    running("backup", catalogs_unknown_owner(), 0);
+    running("prune", catalogs_unknown_owner(), 0); /* which has no lock of the job */
+    struct lock *lock = lock_take(&spec, &err);
+    ck_assert_msg(lock != NULL, "%s", err.text);
+    OK(round_settle(&settings, catalogs.catalog, &err));
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE state = 'running'"), 2);
+    lock_release(lock);
+    OK(round_settle(&settings, catalogs.catalog, &err));
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE state = 'running'"), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE kind = 'prune' AND state ="
+                            " 'running'"),
+                     1);
+}
+END_TEST
+
+START_TEST(only_a_process_that_surely_has_the_run_gets_a_signal)
+{
+    char dead[512], unknown[512], nonsense[] = "x";
+    (void)snprintf(dead, sizeof dead, "%s", catalogs_dead_owner());
+    (void)snprintf(unknown, sizeof unknown, "%s", catalogs_unknown_owner());
+    char *const owners[] = {dead, unknown, nonsense, NULL};
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
+        const struct catalog_run run = {.owner = owners[i]};
+        ck_assert(!round_signal(&run));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("round");
+    TCase *tcase = tcase_create("round");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, what_is_due_is_asked_for_once);
+    tcase_add_test(tcase, days_that_nobody_was_there_for_are_one_run);
+    tcase_add_test(tcase, a_job_that_was_off_catches_up_with_nothing);
+    tcase_add_test(tcase, another_schedule_begins_anew);
+    tcase_add_test(tcase, a_failed_run_is_tried_again_as_often_as_it_shall_be);
+    tcase_add_test(tcase, each_job_is_looked_at_and_the_earliest_time_is_the_next_look);
+    tcase_add_test(tcase, a_run_whose_process_is_dead_has_failed);
+    tcase_add_test(tcase, of_a_process_elsewhere_the_lock_of_the_job_tells);
+    tcase_add_test(tcase, only_a_process_that_surely_has_the_run_gets_a_signal);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
