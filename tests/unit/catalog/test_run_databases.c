@@ -54,6 +54,12 @@ START_TEST(the_last_run_knows_what_it_should_have_dumped_and_what_became_of_it)
     expect(second, crm, full, false);
     found(second, shop, CATALOG_RUN_DUMPED);
     found(second, crm, CATALOG_RUN_MISSED);
+    struct catalog_run_databases own = {0};
+    OK(catalog_run_databases_of(here.catalog, second, &own, &here.err));
+    ck_assert_uint_eq(own.count, 2);
+    ck_assert_str_eq(own.items[0].database, "crm");
+    ck_assert_int_eq(own.items[0].outcome, CATALOG_RUN_MISSED);
+    catalog_run_databases_release(&own);
     /* As long as it runs the one before is the last. */
     struct catalog_run_databases list = last();
     ck_assert_uint_eq(list.count, 1);

@@ -393,10 +393,33 @@ START_TEST(texts_that_may_hold_a_password_are_known_by_their_looks)
 }
 END_TEST
 
+/* Whatever the connection string led to, and whatever the name holds. */
+START_TEST(another_database_takes_the_place_of_its_own)
+{
+    static const struct {
+        const char *conninfo, *database;
+    } rows[] = {{"host=db user=u", "shop"},
+                {"host=db dbname=other", "it's \\ odd"},
+                {"postgresql://u:p%40w@db:5433/other?sslmode=disable", "shop"},
+                {"other", "host=x"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err err = {0};
+        char *with = conninfo_with_database(rows[i].conninfo, rows[i].database, &err);
+        ck_assert_msg(with != NULL, "%s", err.text);
+        char *database = conninfo_database(with, &err);
+        ck_assert_str_eq(database, rows[i].database);
+        ck_assert_int_eq(conninfo_has_secret(with), i == 2);
+        free(database);
+        free(with);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conninfo");
     TCase *tcase = tcase_create("conninfo");
+    tcase_add_test(tcase, another_database_takes_the_place_of_its_own);
     tcase_add_loop_test(tcase, the_public_form_of_a_conninfo_holds_no_password, 0,
                         sizeof publics / sizeof *publics);
     tcase_add_loop_test(tcase,
