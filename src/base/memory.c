@@ -56,6 +56,16 @@ void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t si
     *capacity = wanted;
 }
 
+void *memory_append(void *items_pointer, size_t *count, size_t *capacity, size_t size)
+{
+    char *items;
+    memory_grow(items_pointer, capacity, *count + 1, size);
+    memcpy(&items, items_pointer, sizeof items);
+    char *item = items + (*count)++ * size;
+    memset(item, 0, size);
+    return item;
+}
+
 char *memory_strdup(const char *text)
 {
     return text == NULL ? NULL : memory_strndup(text, strlen(text));

@@ -17,6 +17,8 @@ void *memory_zalloc(size_t size) MUST_USE;              /* zeroed */
 void *memory_array(size_t count, size_t size) MUST_USE; /* zeroed, overflow checked */
 /* Grows *items (of `size` bytes each) so that at least `needed` fit; capacity doubles. */
 void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t size);
+/* One more item at the end of such an array, zeroed, until the next one is added. */
+void *memory_append(void *items_pointer, size_t *count, size_t *capacity, size_t size);
 char *memory_strdup(const char *text) MUST_USE; /* NULL gives NULL */
 char *memory_strndup(const char *text, size_t length) MUST_USE;
 /* Frees *field and puts a copy of text there, or NULL. */

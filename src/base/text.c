@@ -97,6 +97,13 @@ char *text_take(struct text *text)
     return taken;
 }
 
+char *text_finish(struct text *text)
+{
+    char *taken = text->data;
+    *text = (struct text){0};
+    return taken;
+}
+
 /* Once, at the end of what was built. */
 int text_check(const struct text *text, const char *what, struct err *err)
 {

@@ -27,6 +27,8 @@ void text_add_char(struct text *text, char c);
 void text_addf(struct text *text, const char *format, ...) PRINTF(2, 3);
 /* Hands the string over; the text is empty again. */
 char *text_take(struct text *text) MUST_USE;
+/* The same at the end of what was built: nothing is left to be released. */
+char *text_finish(struct text *text) MUST_USE;
 /* 0, or -1 and ERR_SYSTEM "WHAT is larger than N bytes". */
 int text_check(const struct text *text, const char *what, struct err *err) MUST_USE;
 

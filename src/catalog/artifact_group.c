@@ -40,9 +40,7 @@ char *catalog_artifact_group(const struct catalog_artifact *artifact)
     /* A partial dump never takes the place of a full one (RETENTION section 3). */
     if (artifact->filters_hash[0] != '\0')
         text_addf(&text, " (filtered: %s)", artifact->filters_hash);
-    char *group = text_take(&text);
-    text_release(&text);
-    return group;
+    return text_finish(&text);
 }
 
 bool catalog_artifact_is_partial(const struct catalog_artifact *artifact)

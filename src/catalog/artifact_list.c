@@ -167,8 +167,8 @@ int catalog_artifacts_list(struct catalog *catalog, const struct catalog_filter 
                  filter->limit > 0 ? filter->limit : -1); /* -1: no limit, in SQLite */
     sql_bind_int(&sql, filter->offset);
     while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_artifact *artifact = &out->items[out->count++];
+        struct catalog_artifact *artifact =
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *artifact);
         int64_t number = read_row(&sql, artifact);
         /* Children row by row: a join would repeat the row for each tag and each table. */
         if (!sql.failed &&

@@ -91,8 +91,8 @@ static void read_row(struct sql *sql, struct catalog_copy *out)
 int copy_row_list(struct sql *sql, struct catalog_copies *out)
 {
     while (sql_row(sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        read_row(sql, &out->items[out->count++]);
+        read_row(sql, memory_append(&out->items, &out->count, &out->capacity,
+                                    sizeof *out->items));
     }
     return sql_end(sql);
 }

@@ -128,8 +128,9 @@ static int load(struct catalog *catalog, const struct catalog_plan_scope *scope,
     if (scope->job != NULL)
         sql_bind_text(&sql, scope->job);
     while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        read_row(&sql, leases, &out->items[out->count++]);
+        read_row(
+            &sql, leases,
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *out->items));
     }
     if (sql_end(&sql) < 0)
         return -1;

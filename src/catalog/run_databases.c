@@ -72,9 +72,8 @@ int catalog_run_found(struct catalog *catalog, const struct catalog_run_database
 static int read_all(struct sql *sql, struct catalog_run_databases *out)
 {
     while (sql_row(sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_run_database *database = &out->items[out->count++];
-        *database = (struct catalog_run_database){0};
+        struct catalog_run_database *database =
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *database);
         record_read(sql, &record, database);
     }
     return sql_end(sql);

@@ -284,9 +284,8 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
              filter->states != 0 ? filter->states : all_but_pending, filter->with_log,
              filter->limit > 0 ? filter->limit : -1);
     while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_run *run = &out->items[out->count++];
-        *run = (struct catalog_run){0};
+        struct catalog_run *run =
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *run);
         record_read(&sql, &record, run);
         /* One without an end whose owner is dead was killed. */
         run->owner_state = run->ended == 0 ? owner_text_state(run->owner) : OWNER_DEAD;

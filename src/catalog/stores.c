@@ -183,9 +183,8 @@ int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
     struct sql sql;
     sql_prepare(&sql, catalog, STORE_SELECT "ORDER BY name", err);
     while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_store *store = &out->items[out->count++];
-        *store = (struct catalog_store){0};
+        struct catalog_store *store =
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *store);
         record_read(&sql, &record, store);
     }
     return sql_end(&sql);

@@ -137,9 +137,8 @@ int catalog_verifications_of(struct catalog *catalog, const char *artifact, int6
     text_release(&text);
     sql_bind(&sql, "%s %jd", artifact, limit > 0 ? limit : -1);
     while (sql_row(&sql)) {
-        memory_grow(&out->items, &out->capacity, out->count + 1, sizeof *out->items);
-        struct catalog_verification *v = &out->items[out->count++];
-        *v = (struct catalog_verification){0};
+        struct catalog_verification *v =
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *v);
         record_read(&sql, &record, v);
     }
     return sql_end(&sql);

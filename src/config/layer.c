@@ -65,9 +65,9 @@ static struct layer_value *obtain(struct layer *layer, const struct option *opti
     if (value)
         return value;
     /* Moves the values: pointers that were given out before end here. */
-    memory_grow(&layer->values, &layer->capacity, layer->count + 1, sizeof(*layer->values));
-    value = &layer->values[layer->count++];
-    *value = (struct layer_value){.option = option, .section = memory_strdup(section)};
+    value = memory_append(&layer->values, &layer->count, &layer->capacity, sizeof(*value));
+    value->option = option;
+    value->section = memory_strdup(section);
     return value;
 }
 
@@ -119,13 +119,12 @@ void layer_add_section(struct layer *layer, enum option_scope scope, const char 
 {
     if (layer_find_section(layer, scope, name))
         return;
-    memory_grow(&layer->sections, &layer->section_capacity, layer->section_count + 1,
-                sizeof(*layer->sections));
-    layer->sections[layer->section_count++] = (struct layer_section){
-        .scope = scope,
-        .name = memory_strdup(name),
-        .origin = memory_strdup(origin),
-    };
+    struct layer_section *section =
+        memory_append(&layer->sections, &layer->section_count, &layer->section_capacity,
+                      sizeof(*section));
+    section->scope = scope;
+    section->name = memory_strdup(name);
+    section->origin = memory_strdup(origin);
 }
 
 /* The upper one is the user's later word; sections it names that are new are new. */

@@ -126,8 +126,7 @@ static int read_s3(const char *rest, struct reader *reader, char **name, struct 
     if (*prefix)
         text_add_char(&text, '/');
     text_add_percent(&text, prefix, strlen(prefix), true);
-    reader->section = *name = text_take(&text);
-    text_release(&text);
+    reader->section = *name = text_finish(&text);
 
     /* The parts first, so that the query cannot give another bucket. */
     if (put(reader, "type", "s3", err) == 0 && put(reader, "bucket", bucket, err) == 0 &&
@@ -281,9 +280,7 @@ char *store_settings_url(const struct store_settings *store)
         }
         add_query(store, &url);
     }
-    char *result = text_take(&url);
-    text_release(&url);
-    return result;
+    return text_finish(&url);
 }
 
 /* The name is no row of the table. */

@@ -33,9 +33,7 @@ static char *lock_path(const struct lock_spec *spec)
         keys_add_name(&path, spec->name);
     }
     text_add(&path, spec->kind == LOCK_SERVE ? ".serve.lock" : ".lock");
-    char *whole = text_take(&path);
-    text_release(&path);
-    return whole;
+    return text_finish(&path);
 }
 
 /* One line: pid, since, command, with tabs between. */

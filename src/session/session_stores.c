@@ -43,10 +43,9 @@ static struct session_entry *entry_of(struct session *session, const char *name)
             return &session->entries[i];
     }
     /* A first time, also of one that will fail: that is remembered as well. */
-    memory_grow(&session->entries, &session->entry_capacity, session->entry_count + 1,
-                sizeof *session->entries);
-    struct session_entry *entry = &session->entries[session->entry_count++];
-    *entry = (struct session_entry){.name = memory_strdup(name)};
+    struct session_entry *entry = memory_append(&session->entries, &session->entry_count,
+                                                &session->entry_capacity, sizeof *entry);
+    entry->name = memory_strdup(name);
     return entry;
 }
 

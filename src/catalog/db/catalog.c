@@ -98,9 +98,7 @@ static char *read_only_uri(const char *path, struct err *err)
             text_add_char(&uri, *p);
     }
     text_add(&uri, shared ? "?mode=ro" : "?immutable=1");
-    char *whole = text_take(&uri);
-    text_release(&uri);
-    return whole;
+    return text_finish(&uri);
 }
 
 /* The journal is WAL, so that readers and one writer do not wait for each other. The change
