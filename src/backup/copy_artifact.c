@@ -177,7 +177,8 @@ static int replace(struct transfer *t, struct err *err)
 static int finish_or_clear(struct transfer *t, struct err *err)
 {
     enum recover_result what = RECOVER_LEFT_ALONE;
-    if (recover_copy(t->catalog, t->target, &t->copy, false, &what, err) < 0)
+    const struct recover_spec spec = {t->catalog, t->target, false};
+    if (recover_copy(&spec, &t->copy, &what, err) < 0)
         return -1;
     if (what != RECOVER_COMPLETED)
         return reopen(t, err);

@@ -22,8 +22,7 @@
 
 /* One copy that somebody left. */
 struct recovery {
-    struct catalog *catalog;
-    struct repository *repository;
+    const struct recover_spec *spec;
     const struct catalog_copy *copy;
 };
 
@@ -38,20 +37,20 @@ static int complete(const struct recovery *r, enum catalog_status status,
     struct catalog_copy copy = *r->copy;
     copy.bytes = manifest->artifact.stored_bytes;
     manifest->artifact.status = CATALOG_COMPLETE;
-    if (catalog_begin(r->catalog, err) < 0)
+    if (catalog_begin(r->spec->catalog, err) < 0)
         return -1;
     /* Another copy of it may have made the artifact complete already. */
     int result = status == CATALOG_COMPLETE
                      ? 0
-                     : catalog_artifact_finish(r->catalog, &manifest->artifact, err);
+                     : catalog_artifact_finish(r->spec->catalog, &manifest->artifact, err);
     /* A failed copy is no state that complete may follow: it is opened again first. */
     if (result == 0 && r->copy->state == CATALOG_COPY_FAILED)
-        result = catalog_copy_reopen(r->catalog, copy.id, err);
+        result = catalog_copy_reopen(r->spec->catalog, copy.id, err);
     if (result == 0)
-        result = catalog_copy_complete(r->catalog, &copy, err);
+        result = catalog_copy_complete(r->spec->catalog, &copy, err);
     if (result == 0)
-        return catalog_commit(r->catalog, err);
-    catalog_rollback(r->catalog);
+        return catalog_commit(r->spec->catalog, err);
+    catalog_rollback(r->spec->catalog);
     return -1;
 }
 
@@ -67,8 +66,8 @@ static int check_data(const struct recovery *r, const struct manifest *manifest,
     if (manifest->facts.key == NULL || strcmp(manifest->facts.key, r->copy->key) != 0)
         return err_set(err, ERR_UNSAFE, "the manifest of %s names another object than %s",
                        r->copy->artifact, r->copy->key);
-    int result =
-        repository_object_exists(r->repository->store, r->copy->key, &exists, &bytes, err);
+    int result = repository_object_exists(r->spec->repository->store, r->copy->key, &exists,
+                                          &bytes, err);
     /* The size only: bytes are proven by verify. */
     *whole = exists && bytes == manifest->artifact.stored_bytes;
     return result;
@@ -84,7 +83,7 @@ static int is_as_it_was(const struct recovery *r, bool *same, struct err *err)
     /* Owner and state together: a `copy` that took it up has another owner even in the same
      * state. */
     const char *owner = r->copy->owner ? r->copy->owner : "";
-    if (catalog_copy_load(r->catalog, r->copy->id, &now, err) < 0)
+    if (catalog_copy_load(r->spec->catalog, r->copy->id, &now, err) < 0)
         return -1;
     *same = now.state == r->copy->state && strcmp(now.owner ? now.owner : "", owner) == 0;
     catalog_copy_release(&now);
@@ -102,7 +101,7 @@ static int remove_object(const struct recovery *r, const char *key, struct err *
     if (!same)
         return err_set(err, ERR_UNSAFE, "another process has taken up the copy of %s",
                        r->copy->artifact);
-    return repository_remove_object(r->repository->store, key, err);
+    return repository_remove_object(r->spec->repository->store, key, err);
 }
 
 static int clean(const struct recovery *r, struct err *err)
@@ -110,7 +109,7 @@ static int clean(const struct recovery *r, struct err *err)
     /* Everything under names of this artifact, whether or not it was ever written: removing
      * what is not there is success. */
     char *manifest = keys_manifest(r->copy->artifact);
-    struct store *store = r->repository->store;
+    struct store *store = r->spec->repository->store;
     int result = 0;
     /* By the handle that the catalog kept, then whatever else of it is open. */
     if (r->copy->upload)
@@ -129,22 +128,21 @@ static int clean(const struct recovery *r, struct err *err)
     if (result < 0)
         return -1;
     /* Clean: nothing of it is left, so nobody need come back to this store. */
-    return catalog_copy_fail(r->catalog, r->copy->id,
+    return catalog_copy_fail(r->spec->catalog, r->copy->id,
                              r->copy->error ? r->copy->error : ENDED_EARLY, true, err);
 }
 
-int recover_copy(struct catalog *catalog, struct repository *repository,
-                 const struct catalog_copy *copy, bool vouched, enum recover_result *result,
-                 struct err *err)
+int recover_copy(const struct recover_spec *spec, const struct catalog_copy *copy,
+                 enum recover_result *result, struct err *err)
 {
-    struct recovery r = {catalog, repository, copy};
+    struct recovery r = {spec, copy};
     struct repository_manifest found;
     struct catalog_artifact row = {0};
     bool whole = false, same = false;
     /* A failed copy is nobody's. Of another machine or container nothing can be seen from here:
      * then only who holds the lock of its job knows. */
     bool gone = copy->state == CATALOG_COPY_FAILED || copy->owner_state == OWNER_DEAD ||
-                (vouched && copy->owner_state == OWNER_UNKNOWN);
+                (spec->vouched && copy->owner_state == OWNER_UNKNOWN);
     *result = RECOVER_LEFT_ALONE;
     if (!gone)
         return 0;
@@ -156,7 +154,7 @@ int recover_copy(struct catalog *catalog, struct repository *repository,
     /* An artifact that is failed by now (the other copies were cleaned first), or was deleted by
      * somebody's decision, cannot become complete again; its manifest then is one more thing to
      * remove. */
-    int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
+    int done = catalog_artifact_load(spec->catalog, copy->artifact, 0, &row, err);
     enum catalog_status status = row.status;
     bool may = status == CATALOG_RUNNING || status == CATALOG_COMPLETE;
     catalog_artifact_release(&row);
@@ -164,7 +162,7 @@ int recover_copy(struct catalog *catalog, struct repository *repository,
         return -1;
 
     /* A manifest without its data is no backup: it is removed with the rest. */
-    done = repository_read_manifest(repository->store, copy->artifact, &found, err);
+    done = repository_read_manifest(spec->repository->store, copy->artifact, &found, err);
     if (done == 0 && !found.absent)
         done = check_data(&r, &found.manifest, &whole, err);
     if (done == 0) {
@@ -205,6 +203,7 @@ static bool is_later_copy(const struct catalog_artifact *artifact,
 static int recover_of_job(struct catalog *catalog, struct repository *repository,
                           const char *job, struct err *err)
 {
+    const struct recover_spec spec = {catalog, repository, *job != '\0'};
     struct catalog_copies copies = {0};
     int result = catalog_copies_abandoned(catalog, repository->id, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
@@ -220,7 +219,7 @@ static int recover_of_job(struct catalog *catalog, struct repository *repository
         if (!mine)
             continue;
         /* Under the lock of the job, if it is one: nobody else is at its copies. */
-        result = recover_copy(catalog, repository, copy, *job != '\0', &what, err);
+        result = recover_copy(&spec, copy, &what, err);
         if (result == 0)
             tell(copy, what);
     }
@@ -281,20 +280,21 @@ static struct lock *try_lock(struct catalog *catalog, const char *job)
     return *job != '\0' ? lock_take(&spec, &ignored) : NULL;
 }
 
-static int recover_one(struct catalog *catalog, struct repository *repository,
-                       const struct catalog_copy *copy, bool thorough,
-                       enum recover_result *result, struct err *err)
+static int recover_one(const struct recover_spec *of_store, const struct catalog_copy *copy,
+                       bool thorough, enum recover_result *result, struct err *err)
 {
+    struct recover_spec spec = *of_store;
     struct catalog_artifact row = {0};
     struct lock *lock = NULL;
     *result = RECOVER_LEFT_ALONE;
     /* Whether it is a backup's or a `copy`'s decides what may be done to it. */
-    int done = catalog_artifact_load(catalog, copy->artifact, 0, &row, err);
+    int done = catalog_artifact_load(spec.catalog, copy->artifact, 0, &row, err);
     bool is_copy = is_later_copy(&row, copy);
     if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
-        lock = try_lock(catalog, row.job);
+        lock = try_lock(spec.catalog, row.job);
+    spec.vouched = lock != NULL;
     if (done == 0 && (thorough || !is_copy))
-        done = recover_copy(catalog, repository, copy, lock != NULL, result, err);
+        done = recover_copy(&spec, copy, result, err);
     /* Held for this one copy: a backup of that job may begin between two. */
     lock_release(lock);
     catalog_artifact_release(&row);
@@ -304,14 +304,14 @@ static int recover_one(struct catalog *catalog, struct repository *repository,
 int recover_store(struct catalog *catalog, struct repository *repository, bool thorough,
                   struct recover_counts *counts, struct err *err)
 {
+    const struct recover_spec spec = {.catalog = catalog, .repository = repository};
     struct catalog_copies copies = {0};
     struct recover_counts sums = {0};
     int result = catalog_copies_abandoned(catalog, repository->id, &copies, err);
     for (size_t i = 0; result == 0 && i < copies.count; i++) {
         enum recover_result what = RECOVER_LEFT_ALONE;
         struct err why = {0};
-        if (recover_one(catalog, repository, &copies.items[i], thorough, &what, &why) ==
-            0) {
+        if (recover_one(&spec, &copies.items[i], thorough, &what, &why) == 0) {
             tell(&copies.items[i], what);
             sums.completed += what == RECOVER_COMPLETED;
             sums.cleaned += what == RECOVER_CLEANED;

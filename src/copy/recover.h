@@ -27,11 +27,16 @@ enum recover_result {
     RECOVER_LEFT_ALONE /* its owner lives, or may */
 };
 
-/* One copy, as it was read from the catalog; one that is another by now is left alone.
- * vouched: the caller holds the lock that its owner would hold. */
-int recover_copy(struct catalog *catalog, struct repository *repository,
-                 const struct catalog_copy *copy, bool vouched, enum recover_result *result,
-                 struct err *err) MUST_USE;
+/* Whose copies, where. vouched: the caller holds the lock that their owner would hold. */
+struct recover_spec {
+    struct catalog *catalog;
+    struct repository *repository;
+    bool vouched;
+};
+
+/* One copy, as it was read from the catalog; one that is another by now is left alone. */
+int recover_copy(const struct recover_spec *spec, const struct catalog_copy *copy,
+                 enum recover_result *result, struct err *err) MUST_USE;
 
 /* Before a backup of `job` ("" for ad hoc), under its lock: the copies of that job in these
  * stores, then its artifacts that nobody is at any more. Never fails: what goes wrong is a

@@ -36,8 +36,7 @@ void remove_results_release(struct remove_results *results)
 
 /* One copy on its way out. */
 struct removal {
-    struct catalog *catalog;
-    struct repository *repository;
+    const struct remove_spec *spec;
     const struct catalog_copy *copy;
     struct remove_result *result;
 };
@@ -76,13 +75,13 @@ static int remove_object(struct removal *removal, enum catalog_gone what, const 
     /* An earlier run got so far: not asked again, as a listing of versions costs requests */
     if ((removal->copy->gone & what) != 0 || key == NULL)
         return 0;
-    if (store_remove(removal->repository->store, key, &removed, err) < 0)
+    if (store_remove(removal->spec->repository->store, key, &removed, err) < 0)
         return -1;
     /* A refusal is an answer: the other objects of this copy are still tried. */
     take_answer(removal->result, &removed);
     if (removed.result != STORE_GONE)
         return 0;
-    return catalog_deletion_gone(removal->catalog, removal->copy->id, what, err);
+    return catalog_deletion_gone(removal->spec->catalog, removal->copy->id, what, err);
 }
 
 static int remove_rest(struct removal *removal, struct err *err)
@@ -92,8 +91,8 @@ static int remove_rest(struct removal *removal, struct err *err)
     int result = 0;
     /* Parts that were sent cost money until they are aborted. */
     if (copy->upload != NULL)
-        result =
-            store_abort_pending(removal->repository->store, copy->key, copy->upload, err);
+        result = store_abort_pending(removal->spec->repository->store, copy->key,
+                                     copy->upload, err);
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_INDEX, copy->index_key, err);
     if (result == 0)
@@ -110,7 +109,7 @@ static int remove_objects(struct removal *removal, struct err *err)
 {
     char *manifest = keys_manifest(removal->copy->artifact);
     /* Asked for each copy anew: "not there" of an unmounted disk would make it deleted. */
-    int result = repository_check_identity(removal->repository, err);
+    int result = repository_check_identity(removal->spec->repository, err);
     removal->result->outcome = REMOVE_GONE;
     if (result == 0)
         result = remove_object(removal, CATALOG_GONE_MANIFEST, manifest, err);
@@ -130,9 +129,10 @@ static int64_t next_try(const struct catalog_copy *copy, int64_t now)
     return now + ((int64_t)RETRY_FIRST_S << doublings);
 }
 
-static int settle(struct removal *removal, int64_t now, struct err *err)
+static int settle(struct removal *removal, struct err *err)
 {
-    struct catalog *catalog = removal->catalog;
+    int64_t now = removal->spec->now;
+    struct catalog *catalog = removal->spec->catalog;
     const struct remove_result *result = removal->result;
     int64_t id = removal->copy->id;
     /* Refused, and nobody says until when: once a day is often enough to hope. */
@@ -161,11 +161,12 @@ static int settle(struct removal *removal, int64_t now, struct err *err)
 
 /* No lease can begin once it is deleting; should one be in force all the same, its reader
  * comes first. */
-static int check_lease(struct removal *removal, int64_t now, bool *leased, struct err *err)
+static int check_lease(struct removal *removal, bool *leased, struct err *err)
 {
     char *purpose = NULL;
     /* By the catalog, at the last moment before the first object goes. */
-    int result = catalog_lease_of(removal->catalog, removal->copy->id, now, &purpose, err);
+    int result = catalog_lease_of(removal->spec->catalog, removal->copy->id,
+                                  removal->spec->now, &purpose, err);
     *leased = purpose != NULL;
     if (purpose != NULL)
         note(removal->result, REMOVE_LATER, purpose);
@@ -173,38 +174,37 @@ static int check_lease(struct removal *removal, int64_t now, bool *leased, struc
     return result;
 }
 
-static int remove_loaded(struct removal *removal, int64_t now, struct err *err)
-{
-    struct err why = {0};
-    bool leased = false;
-    /* A locked or blocked one is deleting again while it is tried. */
-    if (catalog_deletion_resume(removal->catalog, removal->copy->id, err) < 0 ||
-        check_lease(removal, now, &leased, err) < 0)
-        return -1;
-    if (!leased && remove_objects(removal, &why) < 0) {
-        /* The catalog or a cancel: the row stays as it is, for the next run. */
-        if (!err_is_of_store(why.kind)) {
-            *err = why;
-            return -1;
-        }
-        note(removal->result, REMOVE_LATER, why.text);
-    }
-    return settle(removal, now, err);
-}
-
-int remove_copy(struct catalog *catalog, struct repository *repository, int64_t id,
-                int64_t now, struct remove_result *result, struct err *err)
+int remove_copy(const struct remove_spec *spec, int64_t id, struct remove_result *result,
+                struct err *err)
 {
     struct catalog_copy copy = {0};
-    struct removal removal = {catalog, repository, &copy, result};
+    struct removal removal = {spec, &copy, result};
+    struct err why = {0};
+    bool leased = false;
     *result = (struct remove_result){.copy = id};
     /* Between two copies, never within one: each ends in a state that a row can tell. */
-    if (cancel_check(repository->cancel, err) < 0 ||
-        catalog_copy_load(catalog, id, &copy, err) < 0)
+    if (cancel_check(spec->repository->cancel, err) < 0 ||
+        catalog_copy_load(spec->catalog, id, &copy, err) < 0)
         return -1;
     memcpy(result->artifact, copy.artifact, sizeof result->artifact);
     result->bytes = copy.bytes;
-    int done = remove_loaded(&removal, now, err);
+
+    /* A locked or blocked one is deleting again while it is tried. */
+    int done = catalog_deletion_resume(spec->catalog, id, err);
+    if (done == 0)
+        done = check_lease(&removal, &leased, err);
+    if (done == 0 && !leased && remove_objects(&removal, &why) < 0) {
+        /* The store's word is a result; the catalog or a cancel ends it, and the row stays as it
+         * is, for the next run. */
+        if (err_is_of_store(why.kind)) {
+            note(result, REMOVE_LATER, why.text);
+        } else {
+            *err = why;
+            done = -1;
+        }
+    }
+    if (done == 0)
+        done = settle(&removal, err);
     catalog_copy_release(&copy);
     return done;
 }
@@ -225,20 +225,21 @@ static void tell(const struct repository *repository, const struct remove_result
                  result->outcome == REMOVE_GONE ? "deleted" : "is under an object lock");
 }
 
-static int find_due(struct catalog *catalog, const struct repository *repository,
-                    int64_t now, bool all, struct catalog_copies *out, struct err *err)
+/* Those whose time has come; locks and refusals have a day of their own. */
+static int find_due(const struct remove_spec *spec, bool all, struct catalog_copies *out,
+                    struct err *err)
 {
     struct catalog_copies rest = {0};
-    struct catalog_copy_filter filter = {.store_id = repository->id,
+    struct catalog_copy_filter filter = {.store_id = spec->repository->id,
                                          .states = 1u << CATALOG_COPY_DELETING};
-    /* Those whose time has come; locks and refusals have a day of their own. */
-    int result = catalog_deletions_due(catalog, repository->id, now, out, err);
+    int result =
+        catalog_deletions_due(spec->catalog, spec->repository->id, spec->now, out, err);
     if (result < 0 || !all)
         return result;
-    result = catalog_copies_list(catalog, &filter, &rest, err);
+    /* And those that only wait for their next try: who asks for all does not want to wait. */
+    result = catalog_copies_list(spec->catalog, &filter, &rest, err);
     for (size_t i = 0; i < rest.count; i++) {
-        /* It is in the list of those due already. */
-        if (rest.items[i].next_try <= now) {
+        if (rest.items[i].next_try <= spec->now) { /* is due, so it is in the list */
             catalog_copy_release(&rest.items[i]);
             continue;
         }
@@ -249,18 +250,18 @@ static int find_due(struct catalog *catalog, const struct repository *repository
     return result;
 }
 
-int remove_due(struct catalog *catalog, struct repository *repository, int64_t now,
-               bool all, struct remove_results *results, struct err *err)
+int remove_due(const struct remove_spec *spec, bool all, struct remove_results *results,
+               struct err *err)
 {
     struct catalog_copies due = {0};
     size_t failures = 0;
-    int result = find_due(catalog, repository, now, all, &due, err);
+    int result = find_due(spec, all, &due, err);
     for (size_t i = 0; result == 0 && i < due.count && failures < FAILURES_MAX; i++) {
         struct remove_result one;
-        result = remove_copy(catalog, repository, due.items[i].id, now, &one, err);
+        result = remove_copy(spec, due.items[i].id, &one, err);
         if (result < 0)
             break;
-        tell(repository, &one);
+        tell(spec->repository, &one);
         memory_grow(&results->items, &results->capacity, results->count + 1,
                     sizeof *results->items);
         results->items[results->count++] = one;

@@ -45,17 +45,24 @@ struct remove_results {
 };
 void remove_results_release(struct remove_results *results);
 
+/* Where, by whose rows, and by which clock. Borrowed. */
+struct remove_spec {
+    struct catalog *catalog;
+    struct repository *repository;
+    int64_t now;
+};
+
 /* One copy that is deleting, locked or blocked, due or not. 0 with whatever the store
  * answered; -1 when the catalog cannot be written and when cancelled: it then stays as it
  * is. */
-int remove_copy(struct catalog *catalog, struct repository *repository, int64_t copy,
-                int64_t now, struct remove_result *result, struct err *err) MUST_USE;
+int remove_copy(const struct remove_spec *spec, int64_t copy, struct remove_result *result,
+                struct err *err) MUST_USE;
 
 /* All that are due in this store, one after the other; each result is appended. One that
  * fails does not stop the others, but a store that failed three times in a row is left
  * alone until the next run. `all`: also those whose next try is later, but for locked ones
  * and blocked ones. */
-int remove_due(struct catalog *catalog, struct repository *repository, int64_t now,
-               bool all, struct remove_results *results, struct err *err) MUST_USE;
+int remove_due(const struct remove_spec *spec, bool all, struct remove_results *results,
+               struct err *err) MUST_USE;
 
 #endif

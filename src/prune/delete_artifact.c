@@ -295,8 +295,9 @@ static int remove_all(struct deleting *d, struct err *err)
         struct remove_result one;
         if (repository == NULL || was_forgotten(d, d->out->copies[i]))
             continue;
-        if (remove_copy(session_catalog(d->spec->session), repository, d->out->copies[i],
-                        d->spec->now, &one, err) < 0)
+        const struct remove_spec spec = {session_catalog(d->spec->session), repository,
+                                         d->spec->now};
+        if (remove_copy(&spec, d->out->copies[i], &one, err) < 0)
             return -1;
         memory_grow(&results->items, &results->capacity, results->count + 1,
                     sizeof *results->items);

@@ -192,8 +192,8 @@ static int run_steps(struct prune *prune, struct err *err)
     /* Phase 2: all that is due, the manifest first (copy/remove.h); what was decided before goes
      * on, also in groups where nothing new is decided. */
     for (size_t i = 0; i < prune->stores.count; i++) {
-        if (remove_due(catalog, prune->stores.items[i], prune->spec.now, false,
-                       &prune->removed, err) < 0)
+        const struct remove_spec spec = {catalog, prune->stores.items[i], prune->spec.now};
+        if (remove_due(&spec, false, &prune->removed, err) < 0)
             return -1;
     }
     return clear_away(prune, until, err);

@@ -89,6 +89,8 @@ static int settle_store(struct sweep *sweep, struct err *err)
     struct catalog *catalog = session_catalog(spec->session);
     struct recover_counts *sum = &sweep->report->recovered, counts = {0};
     struct err why = {0};
+    const struct remove_spec removing = {catalog, sweep->repository, spec->now};
+
     /* 1: the copies of dead processes. What was done counts also when the rest failed. */
     int result = recover_store(catalog, sweep->repository, true, &counts, err);
     sum->completed += counts.completed;
@@ -98,8 +100,7 @@ static int settle_store(struct sweep *sweep, struct err *err)
 
     /* 2: deletions that were begun. */
     if (result == 0)
-        result = remove_due(catalog, sweep->repository, spec->now, true,
-                            &sweep->report->removed, err);
+        result = remove_due(&removing, true, &sweep->report->removed, err);
     if (result < 0)
         return -1;
 

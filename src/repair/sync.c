@@ -191,6 +191,7 @@ static int check_missing(struct syncing *s, const struct catalog_copy *row, bool
 static int check_failed(struct syncing *s, const struct catalog_copy *row, bool *good,
                         struct err *err)
 {
+    const struct recover_spec spec = {s->catalog, s->repository, false};
     struct catalog_artifact artifact = {0};
     struct store *store = s->repository->store;
     enum recover_result what = RECOVER_LEFT_ALONE;
@@ -207,7 +208,7 @@ static int check_failed(struct syncing *s, const struct catalog_copy *row, bool 
         return result;
 
     /* One manifest that is damaged, or names another object, keeps nobody from the rest. */
-    result = recover_copy(s->catalog, s->repository, row, false, &what, err);
+    result = recover_copy(&spec, row, &what, err);
     *good = result == 0 && what == RECOVER_COMPLETED;
     if (result == 0 || (err->kind != ERR_CORRUPT && err->kind != ERR_UNSAFE))
         return result;

@@ -159,7 +159,8 @@ static enum recover_result recover(size_t i)
     struct catalog_copy row = {0};
     snprintf(name, sizeof name, "%s", names[i]);
     load(i, &row);
-    OK(recover_copy(catalogs.catalog, &repository, &row, false, &result, &err));
+    OK(recover_copy(&(struct recover_spec){catalogs.catalog, &repository, false}, &row,
+                    &result, &err));
     catalog_copy_release(&row);
     return result;
 }

@@ -61,7 +61,8 @@ static bool data_is_there(void)
 static enum recover_result recovered(void)
 {
     enum recover_result result = RECOVER_COMPLETED;
-    OK(recover_copy(catalogs.catalog, &access_nas, &listed.items[0], false, &result, &err));
+    OK(recover_copy(&(struct recover_spec){catalogs.catalog, &access_nas, false},
+                    &listed.items[0], &result, &err));
     return result;
 }
 

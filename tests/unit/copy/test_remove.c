@@ -77,7 +77,8 @@ static bool has(int which)
 static struct remove_result remove_it(int64_t now)
 {
     struct remove_result result;
-    OK(remove_copy(catalogs.catalog, &access_, copy, now, &result, &err));
+    OK(remove_copy(&(struct remove_spec){catalogs.catalog, &access_, now}, copy, &result,
+                   &err));
     return result;
 }
 
@@ -169,12 +170,13 @@ START_TEST(a_refusal_is_kept_and_tried_again)
     expect(refusals[_i].state, refusals[_i].next_try, 1);
 
     struct remove_results results = {0};
-    OK(remove_due(catalogs.catalog, &access_, refusals[_i].next_try - 1, true, &results,
-                  &err));
+    OK(remove_due(
+        &(struct remove_spec){catalogs.catalog, &access_, refusals[_i].next_try - 1}, true,
+        &results, &err));
     ck_assert_uint_eq(results.count, 0);
     memory_store_heal(access_.store);
-    OK(remove_due(catalogs.catalog, &access_, refusals[_i].next_try, false, &results,
-                  &err));
+    OK(remove_due(&(struct remove_spec){catalogs.catalog, &access_, refusals[_i].next_try},
+                  false, &results, &err));
     ck_assert_uint_eq(results.count, 1);
     ck_assert_int_eq(results.items[0].outcome, REMOVE_GONE);
     ck_assert_uint_eq(memory_store_count(access_.store), 1);
@@ -204,12 +206,15 @@ START_TEST(a_store_that_fails_three_times_is_left_alone)
         mark();
     }
     memory_store_fail(access_.store, MEMORY_REMOVE, 1, "", ERR_TRANSIENT, false);
-    OK(remove_due(catalogs.catalog, &access_, NOW, false, &results, &err));
+    OK(remove_due(&(struct remove_spec){catalogs.catalog, &access_, NOW}, false, &results,
+                  &err));
     ck_assert_uint_eq(results.count, 3);
     memory_store_heal(access_.store);
-    OK(remove_due(catalogs.catalog, &access_, NOW, false, &results, &err));
+    OK(remove_due(&(struct remove_spec){catalogs.catalog, &access_, NOW}, false, &results,
+                  &err));
     ck_assert_uint_eq(results.count, 6); /* the other three; the first wait a minute */
-    OK(remove_due(catalogs.catalog, &access_, NOW, true, &results, &err));
+    OK(remove_due(&(struct remove_spec){catalogs.catalog, &access_, NOW}, true, &results,
+                  &err));
     ck_assert_uint_eq(results.count, 9); /* but not for a sweep */
     remove_results_release(&results);
 }
@@ -219,7 +224,9 @@ START_TEST(one_that_is_not_on_its_way_out_is_never_touched)
 {
     struct remove_result result;
     copy = catalogs_complete(catalogs.catalog, 2, access_.id, NOW);
-    ck_assert_int_eq(remove_copy(catalogs.catalog, &access_, copy, NOW, &result, &err), -1);
+    ck_assert_int_eq(remove_copy(&(struct remove_spec){catalogs.catalog, &access_, NOW},
+                                 copy, &result, &err),
+                     -1);
     ck_assert_int_eq(err.kind, ERR_UNSAFE);
     expect(CATALOG_COPY_COMPLETE, 0, 0);
     ck_assert_uint_eq(memory_store_count(access_.store), 5);
