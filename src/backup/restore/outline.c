@@ -143,6 +143,25 @@ size_t outline_relation_of(const struct outline *outline, const struct statement
     return at != NULL ? *at : OUTLINE_NONE;
 }
 
+char *outline_nearest(const struct outline *outline, bool tables, const char *text)
+{
+    struct strlist names = {0};
+    for (size_t i = 0; i < outline->relation_count; i++) {
+        const struct sql_name *name = &outline->relations[i].name;
+        if (tables && strchr(text, '.') != NULL) {
+            char *whole = sql_name_text(name->schema, name->name);
+            strlist_add(&names, whole);
+            free(whole);
+        } else {
+            strlist_add(&names, tables ? name->name : name->schema);
+        }
+    }
+    char *near = memory_strdup(
+        text_nearest(text, (const char *const *)strlist_argv(&names), names.count));
+    strlist_release(&names);
+    return near;
+}
+
 void outline_release(struct outline *outline)
 {
     for (size_t i = 0; i < outline->count; i++)

@@ -32,25 +32,11 @@ static bool is_present(const struct selection_spec *spec, const char *schema,
 
 /* ---- patterns ---- */
 
-/* The pattern may be a misspelt name: those that look most like it. */
+/* The pattern may be a misspelt name. */
 static int nothing_fits(const struct outline *outline, bool tables, const char *pattern,
                         struct err *err)
 {
-    struct strlist names = {0};
-    for (size_t i = 0; i < outline->relation_count; i++) {
-        const struct sql_name *name = &outline->relations[i].name;
-        if (!tables) {
-            strlist_add(&names, name->schema);
-        } else if (strchr(pattern, '.') != NULL) {
-            char *whole = sql_name_text(name->schema, name->name);
-            strlist_add(&names, whole);
-            free(whole);
-        } else {
-            strlist_add(&names, name->name);
-        }
-    }
-    const char *near =
-        text_nearest(pattern, (const char *const *)strlist_argv(&names), names.count);
+    char *near = outline_nearest(outline, tables, pattern);
     err_set(err, ERR_NOT_FOUND, "no %s of the backup fits \"%s\"",
             tables ? "table" : "schema", pattern);
     if (near != NULL)
@@ -58,7 +44,7 @@ static int nothing_fits(const struct outline *outline, bool tables, const char *
     else
         err_hint(err, "patterns are pg_dump's: lower case unless in double quotes, "
                       "schema.table; --list shows what there is");
-    strlist_release(&names);
+    free(near);
     return -1;
 }
 
@@ -398,6 +384,33 @@ static void find_schemas(struct work *work)
     sql_map_release(&made);
 }
 
+/* A table that cannot be made without another one (its parent) was asked for by name: said now
+ * and not by the server, in the middle. */
+static int find_incomplete_table(const struct work *work, struct err *err)
+{
+    bool makes =
+        work->spec->section == NULL || strcmp(work->spec->section, "pre-data") == 0;
+    for (size_t i = 0; makes && i < work->outline->count; i++) {
+        const struct statement *statement = &work->outline->items[i];
+        const struct sql_name *missing = statement->action == STATEMENT_CREATE &&
+                                                 strcmp(statement->type, "table") == 0 &&
+                                                 is_core(work, statement)
+                                             ? find_missing(work, statement)
+                                             : NULL;
+        if (missing == NULL)
+            continue;
+        char *label = statement_label(statement);
+        char *name = sql_name_text(missing->schema, missing->name);
+        err_set(err, ERR_NOT_FOUND,
+                "%s needs %s, which neither was chosen nor is in the target", label, name);
+        err_hint(err, "choose it, too: --table '%s'", name);
+        free(name);
+        free(label);
+        return -1;
+    }
+    return 0;
+}
+
 static int select_part(struct work *work, struct err *err)
 {
     const struct outline *outline = work->outline;
@@ -409,6 +422,8 @@ static int select_part(struct work *work, struct err *err)
             if (is_core(work, &outline->items[i]) && bring_needed(work, &outline->items[i]))
                 grew = true;
     }
+    if (find_incomplete_table(work, err) < 0)
+        return -1;
     while (drop_incomplete(work))
         continue;
     bool any = false;

@@ -46,6 +46,12 @@ static void take_statement(struct splitter *splitter, struct statement *statemen
     size_t size = splitter->held.length - (size_t)(first.at - splitter->held.data);
     statement_parse(statement, memory_strndup(first.at, size), size);
     statement->section = splitter->section;
+    /* Indexes of older backups have the making of large objects behind the data, which pg_dump 17
+     * and later write between BEGIN and COMMIT. Rights on them do come there. */
+    if (strcmp(statement->type, "large object") == 0 ||
+        head_matches(&splitter->lexer.head, "ALTER LARGE OBJECT"))
+        if (statement->section == SECTION_POST_DATA)
+            statement->section = splitter->section = SECTION_DATA;
 }
 
 static int on_statement(struct splitter *splitter, struct err *err)

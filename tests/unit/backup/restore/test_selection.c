@@ -24,6 +24,7 @@ static const char dump[] =
     "CREATE TABLE public.parted (k int)\nPARTITION BY LIST (k);\n"
     "CREATE TABLE other.part (k int);\n"
     "ALTER TABLE ONLY public.parted ATTACH PARTITION other.part FOR VALUES IN (1);\n"
+    "CREATE TABLE other.child (n int)\nINHERITS (public.customers);\n"
     "CREATE PUBLICATION pub;\n"
     "SELECT pg_catalog.setval('sales.orders_id_seq', 9, true);\n"
     "ALTER TABLE ONLY public.customers ADD CONSTRAINT customers_pkey PRIMARY KEY (id);\n"
@@ -108,6 +109,7 @@ static const struct chosen_row {
     {"other.part", "other.part"},
     {"n:sales", "sales.orders sales.orders_id_seq sales.v"},
     {"n:oth* orders", "other.orders"},
+    {"n:other customers", NULL},
     {"n:sales customers", NULL},
     {"orders_id_seq", "sales.orders_id_seq"},
 };
@@ -189,6 +191,15 @@ START_TEST(a_pattern_that_fits_nothing_names_what_is_near)
     ck_assert_int_eq(choose("n:sale", &all), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "no schema of the backup fits \"sale\""));
     ck_assert_ptr_nonnull(strstr(err.text, "the nearest name is sales"));
+}
+END_TEST
+
+START_TEST(a_table_that_cannot_be_made_alone_is_refused)
+{
+    ck_assert_int_eq(choose("child", &all), -1);
+    ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "table other.child needs public.customers"));
+    ck_assert_int_eq(choose("child customers", &all), 0);
 }
 END_TEST
 
@@ -289,6 +300,7 @@ int main(void)
     tcase_add_test(tcase, a_table_comes_with_what_is_its_own_and_the_rest_is_named);
     tcase_add_test(tcase, what_the_target_has_need_not_come_along);
     tcase_add_test(tcase, a_pattern_that_fits_nothing_names_what_is_near);
+    tcase_add_test(tcase, a_table_that_cannot_be_made_alone_is_refused);
     tcase_add_test(tcase, owners_rights_and_sections_can_be_left_out);
     tcase_add_test(tcase, keys_wait_for_both_tables_and_nobody_waits_for_a_lock);
     tcase_add_loop_test(tcase, a_key_is_an_index_first_where_its_text_says_no_more, 0,

@@ -139,6 +139,23 @@ START_TEST(a_text_that_is_cut_is_damage)
 }
 END_TEST
 
+START_TEST(large_objects_are_made_in_front_of_their_contents)
+{
+    ck_assert_int_eq(
+        split(
+            "CREATE TABLE s.t ();\nBEGIN;\nSELECT pg_catalog.lo_create('7');\nALTER LARGE "
+            "OBJECT 7 OWNER TO x;\nCOMMIT;\nCOPY s.t  FROM stdin;\n\\.\nBEGIN;\n"
+            "SELECT pg_catalog.lo_open('7', 131072);\nCOMMIT;\nGRANT ALL ON LARGE OBJECT 7 "
+            "TO x;\n",
+            7),
+        0);
+    ck_assert_uint_eq(count, 10);
+    for (size_t i = 1; i < 9; i++)
+        ck_assert_int_eq(got[i].section, SECTION_DATA);
+    ck_assert_int_eq(got[9].section, SECTION_POST_DATA);
+}
+END_TEST
+
 /* ---- what a statement is ---- */
 
 static const struct kind_row {
@@ -242,6 +259,7 @@ int main(void)
                         sizeof borders / sizeof *borders);
     tcase_add_test(tcase, rows_go_by_whatever_they_look_like);
     tcase_add_loop_test(tcase, a_text_that_is_cut_is_damage, 0, sizeof cut / sizeof *cut);
+    tcase_add_test(tcase, large_objects_are_made_in_front_of_their_contents);
     tcase_add_loop_test(tcase, a_statement_is_told_by_its_words, 0,
                         sizeof kinds / sizeof *kinds);
     tcase_add_test(tcase, what_it_names_is_found_and_what_strings_hold_is_not);
