@@ -79,7 +79,7 @@ static void sort_places(struct retention_plan *plan)
         qsort(plan->order, plan->count, sizeof(*plan->order), compare_places);
 }
 
-/* By the pointer first: the catalog shares one text per group. */
+/* By the pointer first, for callers that share one text per group. */
 static bool begins_group(const struct retention_plan *plan, size_t place)
 {
     if (place == 0)

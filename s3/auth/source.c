@@ -73,41 +73,31 @@ int s3_source_parse(const struct text *json, enum s3_source_speaker speaker,
     enum err_kind kind = is_command ? ERR_CONFIG : ERR_TRANSIENT;
     struct err unsaid = {0}; /* jansson's words quote the document */
     json_t *object = json_parse(json->data, json->length, &unsaid);
-    int result = -1;
-    *out = (struct s3_credentials){0};
-    if (!json_is_object(object)) {
-        err_set(err, kind, "the answer is not a JSON object");
-        goto cleanup;
-    }
-    /* Instance metadata answers a refusal with 200, too. */
+    int result = 0;
+    /* What is no object has no members. */
     const char *code = member(object, "Code");
-    if (!is_command && code != NULL && strcmp(code, "Success") != 0) {
-        err_set(err, ERR_DENIED, "it answered with the code %.64s", code);
-        goto cleanup;
-    }
-    /* Without an end they never expire (a command's long-lived keys). */
     const char *expires = member(object, "Expiration");
-    if (expires != NULL && clock_parse(expires, &out->expires, &unsaid) < 0) {
-        err_set(err, kind, "the answer's Expiration is not a time");
-        goto cleanup;
-    }
-    /* Then the keys themselves, whole or not at all. */
-    out->access_key = memory_strdup(member(object, "AccessKeyId"));
+    *out =
+        (struct s3_credentials){.access_key = memory_strdup(member(object, "AccessKeyId"))};
     secret_set(&out->secret_key, member(object, "SecretAccessKey"));
     secret_set(&out->session_token, member(object, is_command ? "SessionToken" : "Token"));
-    /* Half a document is the speaker's fault, whoever it is: not ours to be denied. */
-    if (s3_source_check(out, err) < 0) {
+    if (!json_is_object(object)) {
+        result = err_set(err, kind, "the answer is not a JSON object");
+    } else if (!is_command && code != NULL && strcmp(code, "Success") != 0) {
+        /* Instance metadata answers a refusal with 200, too. */
+        result = err_set(err, ERR_DENIED, "it answered with the code %.64s", code);
+    } else if (expires != NULL && clock_parse(expires, &out->expires, &unsaid) < 0) {
+        /* Without an end they never expire (a command's long-lived keys); with a wrong one nobody
+         * knows. */
+        result = err_set(err, kind, "the answer's Expiration is not a time");
+    } else if (s3_source_check(out, err) < 0) {
+        /* Half a document is the speaker's fault, whoever it is: not ours to be denied. */
         err->kind = kind;
-        err_context(err, "the answer is not whole");
-        goto cleanup;
+        result = err_context(err, "the answer is not whole");
+    } else if (is_command && json_integer_value(json_object_get(object, "Version")) != 1) {
+        result = err_set(err, kind, "its answer is not of version 1");
     }
-    if (is_command && json_integer_value(json_object_get(object, "Version")) != 1) {
-        err_set(err, kind, "its answer is not of version 1");
-        goto cleanup;
-    }
-    result = 0;
-
-cleanup:
+    /* Whole or not at all. */
     if (result < 0)
         s3_credentials_release(out);
     json_decref(object);

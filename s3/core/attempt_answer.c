@@ -95,32 +95,36 @@ bool s3_attempt_body(void *context, const void *data, size_t size)
 
 /* ---- when it has ended ---- */
 
+/* It is no answer: what that means, and why, where the service's own words say too little. */
+static bool reject(struct s3_task *task, struct s3_verdict verdict, const char *why)
+{
+    task->verdict = verdict;
+    task->why = why;
+    return false;
+}
+
 /* A 2xx document: 200 may be sent before the work is done, and an <Error> follow
  * (S3.md 1.7). */
-static bool check_root(struct s3_task *task, struct s3_verdict *verdict,
-                       const char **message)
+static bool check_root(struct s3_task *task)
 {
     struct s3_request *request = task->request;
     char root[64];
     const char *data = request->out->data + task->out_start;
     size_t size = request->out->length - task->out_start;
     /* Its code is classified as that of any refusal, whatever the status says. */
-    if (s3_answer_error(&request->answer, data, size)) {
-        *verdict = s3_error_of_answer(request->answer.status, request->answer.code);
-        return false;
-    }
+    if (s3_answer_error(&request->answer, data, size))
+        return reject(
+            task, s3_error_of_answer(request->answer.status, request->answer.code), NULL);
     if (s3_xml_root(data, size, root, sizeof root) && strcmp(root, request->root) == 0)
         return true;
-    *message = "the document that should have come is missing or damaged";
     /* Repeated a few times only: it may be that the service cannot write it any better. */
-    *verdict = (struct s3_verdict){S3_CLASS_DAMAGED, ERR_TRANSIENT, true, NULL};
-    return false;
+    return reject(task, (struct s3_verdict){S3_CLASS_DAMAGED, ERR_TRANSIENT, true, NULL},
+                  "the document that should have come is missing or damaged");
 }
 
 /* Does the answer to a body show that it arrived as it was sent? The ETag of an object or
  * part is its MD5 with most services; it is all there is where Content-MD5 is ignored. */
-static bool check_body(struct s3_task *task, struct s3_verdict *verdict,
-                       const char **message)
+static bool check_body(struct s3_task *task)
 {
     const struct s3_request *request = task->request;
     const struct s3_answer *answer = &request->answer;
@@ -128,15 +132,15 @@ static bool check_body(struct s3_task *task, struct s3_verdict *verdict,
     uint64_t crc64;
     /* Once, that is a gateway's empty answer, and the body is sent again. Twice in a row, of
      * whatever requests, somebody takes them away, and no try will bring one. */
-    if (answer->etag[0] == '\0') {
-        *message = "it gave no ETag, so nothing shows what has arrived";
-        *verdict = (struct s3_verdict){
-            engine->no_etags ? S3_CLASS_PERMANENT : S3_CLASS_DAMAGED, ERR_STORE, true,
-            "S3 gives one for every PUT: does a proxy on the way drop headers?"};
-        engine->no_etags = true;
-        return false;
-    }
-    engine->no_etags = false;
+    bool before = engine->no_etags;
+    engine->no_etags = answer->etag[0] == '\0';
+    if (engine->no_etags)
+        return reject(
+            task,
+            (struct s3_verdict){
+                before ? S3_CLASS_PERMANENT : S3_CLASS_DAMAGED, ERR_STORE, true,
+                "S3 gives one for every PUT: does a proxy on the way drop headers?"},
+            "it gave no ETag, so nothing shows what has arrived");
     bool other_md5 =
         (request->digests.known & DIGESTS_MD5) != 0 &&
         s3_client_etag_differs(task->client, answer->etag, request->digests.md5);
@@ -148,41 +152,32 @@ static bool check_body(struct s3_task *task, struct s3_verdict *verdict,
     snprintf(task->message, sizeof task->message,
              "what it has is not what was sent (ETag %.80s%s)", answer->etag,
              other_crc ? ", another CRC-64" : "");
-    *message = task->message;
-    *verdict = (struct s3_verdict){S3_CLASS_DAMAGED, ERR_CORRUPT, true, NULL};
     /* It stands there all the same: a condition on the key would now meet our own. */
     task->written_damaged = true;
-    return false;
+    return reject(task, (struct s3_verdict){S3_CLASS_DAMAGED, ERR_CORRUPT, true, NULL},
+                  task->message);
 }
 
 /* A 2xx is an answer only when nothing contradicts it: all of the body went out, and what came
  * back is whole and what was asked for. */
-static bool check_success(struct s3_task *task, struct s3_verdict *verdict,
-                          const char **message)
+static bool check_success(struct s3_task *task)
 {
     struct s3_request *request = task->request;
     struct s3_answer *answer = &request->answer;
     /* Nobody can have stored what was not sent (curl takes an early 200 for an end). */
-    if (task->exchange.sent != request->body_size) {
-        *message = "it had not read the whole body";
-        *verdict = s3_error_of_answer(200, "");
-        return false;
-    }
-    if (request->root != NULL && !check_root(task, verdict, message))
+    if (task->exchange.sent != request->body_size)
+        return reject(task, s3_error_of_answer(200, ""), "it had not read the whole body");
+    if (request->root != NULL && !check_root(task))
         return false;
     /* An <Error> where nothing was to come. */
-    if (request->out == NULL && !request->ranged && answer->code[0] != '\0') {
-        *verdict = s3_error_of_answer(answer->status, answer->code);
-        return false;
-    }
+    if (request->out == NULL && !request->ranged && answer->code[0] != '\0')
+        return reject(task, s3_error_of_answer(answer->status, answer->code), NULL);
     /* Content-Length bounds one exchange; a range may have come in several. */
     if (request->ranged && answer->has_range &&
-        task->received != answer->range_last + 1 - request->first) {
-        *message = "fewer bytes came than in the range it named";
-        *verdict = s3_error_of_curl(CURLE_PARTIAL_FILE);
-        return false;
-    }
-    if (request->expect_etag && !check_body(task, verdict, message))
+        task->received != answer->range_last + 1 - request->first)
+        return reject(task, s3_error_of_curl(CURLE_PARTIAL_FILE),
+                      "fewer bytes came than in the range it named");
+    if (request->expect_etag && !check_body(task))
         return false;
     /* To the caller the range is one, however often it was cut. */
     answer->received =
@@ -225,8 +220,7 @@ static struct s3_verdict classify_failure(struct s3_task *task)
     return verdict;
 }
 
-bool s3_attempt_classify(struct s3_task *task, struct s3_verdict *verdict,
-                         const char **message)
+bool s3_attempt_classify(struct s3_task *task)
 {
     struct s3_request *request = task->request;
     struct s3_answer *answer = &request->answer;
@@ -235,45 +229,36 @@ bool s3_attempt_classify(struct s3_task *task, struct s3_verdict *verdict,
     (void)s3_answer_error(answer, task->error_body.data, task->error_body.length);
 
     /* Our own callbacks ended it: what came was wrong. */
-    if (task->refused != NULL) {
-        *message = task->refused;
-        *verdict = (struct s3_verdict){
-            .class_ = S3_CLASS_DAMAGED, .kind = ERR_CORRUPT, .uncertain = false};
-        return false;
-    }
+    if (task->refused != NULL)
+        return reject(task, (struct s3_verdict){S3_CLASS_DAMAGED, ERR_CORRUPT, false, NULL},
+                      task->refused);
 
     /* No answer. curl takes a head that is cut between two lines for a whole one. And a
      * service that refuses a body early may close before curl has read all of its answer:
      * its <Error> counts. */
-    if (code == CURLE_OK && !task->head_complete) {
-        *message = "the connection was closed in the middle of the answer";
-        *verdict = s3_error_of_curl(CURLE_GOT_NOTHING);
+    bool cut = code == CURLE_OK && !task->head_complete;
+    if (cut || (code != CURLE_OK && (is_success(answer) || answer->code[0] == '\0'))) {
         answer->status = 0;
-        return false;
+        return reject(task, s3_error_of_curl((int)(cut ? CURLE_GOT_NOTHING : code)),
+                      cut ? "the connection was closed in the middle of the answer"
+                          : task->exchange.message);
     }
-    if (code != CURLE_OK && (is_success(answer) || answer->code[0] == '\0')) {
-        *message = task->exchange.message;
-        *verdict = s3_error_of_curl(code);
-        answer->status = 0;
-        return false;
-    }
-
     if (is_success(answer))
-        return check_success(task, verdict, message);
+        return check_success(task);
 
     /* A refusal that the caller counts with is its answer, unless another try may do better, or
      * it speaks of the bucket and not of the key. */
-    *verdict = classify_failure(task);
+    struct s3_verdict verdict = classify_failure(task);
     bool accepted = false;
     for (int i = 0; i < S3_ACCEPT_MAX; i++)
         accepted =
             accepted || (request->accept[i] != 0 && request->accept[i] == answer->status);
-    if (accepted && verdict->class_ == S3_CLASS_PERMANENT &&
+    if (accepted && verdict.class_ == S3_CLASS_PERMANENT &&
         strcmp(answer->code, "NoSuchBucket") != 0)
         return true;
     /* curl repeats by itself after a 417, but not when the connection was closed with it. */
     if (answer->status == 417 || (answer->status == 501 && request->optional_headers &&
                                   s3_attempt_has_optional_headers(request)))
-        verdict->class_ = S3_CLASS_FEATURE;
-    return false;
+        verdict.class_ = S3_CLASS_FEATURE;
+    return reject(task, verdict, NULL);
 }

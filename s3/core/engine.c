@@ -263,10 +263,9 @@ static bool repeat(struct s3_task *task, enum s3_class class_, const char *messa
 static void classify(struct s3_task *task)
 {
     struct s3_request *request = task->request;
-    struct s3_verdict verdict = {.class_ = S3_CLASS_PERMANENT};
-    const char *message = NULL;
+    const struct s3_verdict *verdict = &task->verdict;
     struct err none = {0};
-    bool good = s3_attempt_classify(task, &verdict, &message);
+    bool good = s3_attempt_classify(task);
     note_retransmitted(task, good);
     if (good) {
         note_window(task, false);
@@ -274,16 +273,16 @@ static void classify(struct s3_task *task)
         finish(task, &none);
         return;
     }
-    if (verdict.class_ == S3_CLASS_THROTTLE)
+    if (verdict->class_ == S3_CLASS_THROTTLE)
         note_window(task, true);
     /* Kept for good: a later, clear answer may be the echo of this one. Reading changes nothing,
      * however often it is done. */
-    if (verdict.uncertain && strcmp(request->method, "GET") != 0 &&
+    if (verdict->uncertain && strcmp(request->method, "GET") != 0 &&
         strcmp(request->method, "HEAD") != 0)
         request->answer.uncertain = true;
-    if (task->local_err.kind == ERR_NONE && repeat(task, verdict.class_, message))
+    if (task->local_err.kind == ERR_NONE && repeat(task, verdict->class_, task->why))
         return;
-    fail(task, &verdict, message);
+    fail(task, verdict, task->why);
 }
 
 /* ---- the question for the region ---- */

@@ -128,10 +128,12 @@ struct s3_task {
     size_t out_start;  /* length of request->out before */
     uint64_t received; /* bytes of a range so far */
     char range_etag[256];
-    bool head_complete;   /* the blank line behind a head that is not 1xx came */
-    bool written_damaged; /* carried out, but with another body than ours */
-    const char *refused;  /* why our own callbacks ended the attempt */
-    char message[200];    /* why it is no good answer, where `refused` says too little */
+    bool head_complete;        /* the blank line behind a head that is not 1xx came */
+    bool written_damaged;      /* carried out, but with another body than ours */
+    const char *refused;       /* why our own callbacks ended the attempt */
+    struct s3_verdict verdict; /* of an attempt that was no answer */
+    const char *why;      /* in words, where the service's say too little; NULL: none */
+    char message[200];    /* room for them */
     struct err local_err; /* a failure of ours: final */
 };
 
@@ -144,9 +146,8 @@ void s3_attempt_release(struct s3_task *task);
 /* s3_exchange.on_head and on_body of a task. */
 bool s3_attempt_head(void *task, int status, CURL *easy);
 bool s3_attempt_body(void *task, const void *data, size_t size);
-/* What the ended attempt means; true: it is the answer. *message may be set for the error. */
-bool s3_attempt_classify(struct s3_task *task, struct s3_verdict *verdict,
-                         const char **message);
+/* Is what the attempt has brought the answer? If not, task->verdict and `why` say what it means. */
+bool s3_attempt_classify(struct s3_task *task);
 /* Headers that are a belt to braces: conditions and checksums. */
 bool s3_attempt_has_optional_headers(const struct s3_request *request);
 void s3_attempt_drop_optional_headers(struct s3_request *request);

@@ -58,11 +58,13 @@ static bool is_ipv4(const char *host)
  * or what is wrong with it. */
 static const char *parse_authority(const char *text, size_t size, struct s3_endpoint *out)
 {
-    const char *const bad_port = "the port must be a number from 1 to 65535";
     const char *wrong = "no valid host name or address (IPv6 as [::1])";
     char *url = memory_format("https://%.*s", (int)size, text);
-    char *host = NULL, *port = NULL, *zone = NULL;
-    /* libcurl takes it apart, as it will when a request is sent: what we check is where the
+    char *
+        host = NULL,
+       *port = NULL,
+       *zone =
+           NULL; /* libcurl takes it apart, as it will when a request is sent: what we check is where the
      * request goes, also for an address like 0177.1. "https://s3.amazonaws.com@evil.example"
      * leads to evil.example. */
     CURLU *parts = curl_url();
@@ -70,40 +72,28 @@ static const char *parse_authority(const char *text, size_t size, struct s3_endp
     (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
     (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
     (void)curl_url_get(parts, CURLUPART_ZONEID, &zone, 0);
-    if (code == CURLUE_USER_NOT_ALLOWED) {
-        wrong = "no user name or password may stand in it";
-        goto cleanup;
-    }
-    if (code == CURLUE_BAD_PORT_NUMBER) {
-        wrong = bad_port;
-        goto cleanup;
-    }
     /* Where libcurl is as lenient as a browser we are not: "https:///h", %XX in a name,
      * zones, and a port that is empty or 0. */
-    if (code != CURLUE_OK || host == NULL || size == 0 || zone != NULL ||
-        strcspn(url + strlen("https://"), "%/?#\\") != size)
-        goto cleanup;
+    bool whole = code == CURLUE_OK && host != NULL && size > 0 && zone == NULL &&
+                 strcspn(url + strlen("https://"), "%/?#\\") == size;
     out->port = port == NULL ? 0 : (unsigned)strtoul(port, NULL, 10);
-    if (text[size - 1] == ':' || (port != NULL && out->port == 0)) {
-        wrong = bad_port;
-        goto cleanup;
+    if (code == CURLUE_USER_NOT_ALLOWED)
+        wrong = "no user name or password may stand in it";
+    else if (code == CURLUE_BAD_PORT_NUMBER ||
+             (whole && (text[size - 1] == ':' || (port != NULL && out->port == 0))))
+        wrong = "the port must be a number from 1 to 65535";
+    else if (whole) {
+        /* The shortest form of an address, which is also the one that is signed. A dot at the end
+         * of a name is the root of all names; certificates and signatures do without. */
+        size_t length = strlen(host);
+        out->ipv6 = host[0] == '[' && host[length - 1] == ']';
+        if (!out->ipv6 && length > 1 && host[length - 1] == '.')
+            length--;
+        out->host = out->ipv6 ? memory_strndup(host + 1, length - 2)
+                              : text_lower(memory_strndup(host, length));
+        if (out->ipv6 || is_host_name(out->host))
+            wrong = NULL;
     }
-    /* The shortest form of an address, which is also the one that is signed. */
-    size_t length = strlen(host);
-    out->ipv6 = host[0] == '[' && host[length - 1] == ']';
-    if (out->ipv6) {
-        out->host = memory_strndup(host + 1, length - 2);
-        wrong = NULL;
-        goto cleanup;
-    }
-    /* A dot at the end is the root of all names; certificates and signatures do without. */
-    if (length > 1 && host[length - 1] == '.')
-        length--;
-    out->host = text_lower(memory_strndup(host, length));
-    if (is_host_name(out->host))
-        wrong = NULL;
-
-cleanup:
     if (wrong != NULL)
         s3_endpoint_release(out);
     curl_free(host);
