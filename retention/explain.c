@@ -36,18 +36,17 @@ static void add_id(const struct subject *subject, const char *id, struct text *o
         text_add(out, id);
 }
 
-/* "2026-11-21 02:00", 16 characters; years beyond 9999 look strange, which they are. */
+/* "2026-11-21 03:00", 16 characters; the header says in which zone. */
 static void add_minute(int64_t time, struct text *out)
 {
     char full[32];
-    clock_rfc3339(full, time);
-    text_addf(out, "%.10s %.5s", full, full + 11);
+    text_addf(out, "%.16s", clock_local(full, time));
 }
 
 static void add_date(int64_t time, struct text *out)
 {
     char full[32];
-    text_addf(out, "%.10s", clock_rfc3339(full, time));
+    text_addf(out, "%.10s", clock_local(full, time));
 }
 
 /* A rule of step 2. Names are those of the keys behind "keep_" (section 9: "last i/n"). */
@@ -249,7 +248,8 @@ void retention_explain_header(const struct retention_plan *plan,
     }
     /* What durations are measured from: whoever wonders why nothing ages out sees it here. */
     char anchor[32];
-    text_addf(out, ")  anchor %.16sZ\n", clock_rfc3339(anchor, group->anchor));
+    clock_local(anchor, group->anchor);
+    text_addf(out, ")  anchor %.16s%s\n", anchor, anchor + strlen("2026-11-21 03:00:00"));
 }
 
 /* Columns of fixed width but for the reasons, which come last. */

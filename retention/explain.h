@@ -10,7 +10,7 @@
  *     "max_total_size" "no rule keeps it"
  *     the names of states
  *
- * Times are UTC, periods are of the policy's zone.
+ * Times are of the machine's zone, whose offset stands in the header; periods are of the policy's.
  */
 #ifndef PGKEEP_RETENTION_EXPLAIN_H
 #define PGKEEP_RETENTION_EXPLAIN_H

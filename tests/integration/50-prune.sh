@@ -36,7 +36,7 @@ before=$(all_files)
 keep prune
 is "a dry run: exit status" "$status" 0
 is "a dry run: group, store, policy, anchor; verdict, id, time, size, reasons; sums" "$out" \
-    "group nightly/shop/full  store nas  policy standard (last=2 weekly=2 min_keep=1 UTC)  anchor 2020-11-20T02:00Z
+    "group nightly/shop/full  store nas  policy standard (last=2 weekly=2 min_keep=1 UTC)  anchor 2020-11-20 02:00+00
 KEEP    01JDNS0600  2020-11-20 02:00      100 B  last 1/2; weekly 1/2
 KEEP    01JDNS0500  2020-11-19 02:00      100 B  last 2/2
 PRUNE   01JDNS0400  2020-11-18 02:00      100 B  no rule keeps it (week 2020-W47 is 01JDNS0600)

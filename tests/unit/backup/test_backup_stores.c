@@ -204,11 +204,11 @@ START_TEST(a_manifest_that_was_written_before_the_kill_is_a_backup)
     int done = 0;
     begin(NULL);
     (void)world_take(&world); /* steps of a store that is known */
-    unsigned before = memory_store_steps(world_store(&world, "nas"), MEMORY_ANY);
+    unsigned before = memory_store_steps(world_store(&world, "nas"), MEMORY_PUT);
     (void)world_take(&world);
-    unsigned steps = memory_store_steps(world_store(&world, "nas"), MEMORY_ANY) - before;
-    /* The last step in a store of a backup is its manifest. */
-    memory_store_kill(world_store(&world, "nas"), MEMORY_ANY, steps, true);
+    unsigned steps = memory_store_steps(world_store(&world, "nas"), MEMORY_PUT) - before;
+    /* The last that a backup writes into a store is its manifest. */
+    memory_store_kill(world_store(&world, "nas"), MEMORY_PUT, steps, true);
     ck_assert(world_killed(&world, backup_nightly, &done));
     memory_store_heal(world_store(&world, "nas"));
     ck_assert_int_eq(

@@ -71,7 +71,23 @@ START_TEST(the_header_names_group_store_policy_and_anchor)
     retention_explain_header(p.plan, &p.plan->groups[0], "offsite", "standard", &text);
     ck_assert_str_eq(text.data,
                      "group nightly/shop/full  store offsite  policy standard (daily=7 "
-                     "weekly=4 monthly=6 min_keep=1 UTC)  anchor 2026-11-21T02:00Z\n");
+                     "weekly=4 monthly=6 min_keep=1 UTC)  anchor 2026-11-21 02:00+00\n");
+    text_release(&text);
+    planning_release(&p);
+}
+END_TEST
+
+START_TEST(times_are_local_and_the_header_says_where)
+{
+    struct text text;
+    setenv("TZ", "IST-5:30", 1);
+    begin_example();
+    planning_run(&p);
+    text_init(&text, 1000);
+    retention_explain_header(p.plan, &p.plan->groups[0], "nas", "standard", &text);
+    ck_assert_ptr_nonnull(strstr(text.data, "  anchor 2026-11-21 07:30+05:30\n"));
+    expect_row(0, "KEEP    01JD20  2026-11-21 07:30    1.2 GiB  daily 1/7; weekly 1/4; "
+                  "monthly 1/6; newest verified\n");
     text_release(&text);
     planning_release(&p);
 }
@@ -206,9 +222,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("explain");
+    setenv("TZ", "UTC", 1); /* of each test */
     TCase *tcase = tcase_create("explain");
     tcase_add_test(tcase, rows_read_as_in_the_contract);
     tcase_add_test(tcase, the_header_names_group_store_policy_and_anchor);
+    tcase_add_test(tcase, times_are_local_and_the_header_says_where);
     tcase_add_test(tcase, the_last_line_sums_up);
     tcase_add_test(tcase, every_verdict_has_its_word);
     tcase_add_test(tcase, what_the_cap_took_still_says_what_wanted_it);
