@@ -36,6 +36,7 @@ static int compare_names(const void *a, const void *b)
 static int list_files(const char *folder, struct strlist *names, struct err *err)
 {
     DIR *dir = opendir(folder);
+    /* A folder that was named and is not there is a slip: jobs would silently not exist. */
     if (dir == NULL)
         return err_errno(err, ERR_CONFIG, "include_dir: %s", folder);
     /* No files of editors (.x.conf.swp), no backups of packages (x.conf.dpkg-old). */
@@ -53,6 +54,7 @@ static int list_files(const char *folder, struct strlist *names, struct err *err
 /* One file into a layer of its own first, so that what stands twice is found. */
 static int read_one(const char *path, struct layer *out, struct err *err)
 {
+    /* The layer of one file knows only its own lines, so origins are right by themselves. */
     struct layer one;
     layer_init(&one);
     int result = config_file_read(path, &one, err);
@@ -145,7 +147,8 @@ static bool change(char *text, long key_line, long job_line, const char *job, bo
 {
     const char *word = enabled ? "true" : "false";
     if (key_line > 0) {
-        /* `enabled = true` has its word behind the name, whatever else stands in the
+        /* libconfig told the line; in it the name stands first.
+     * `enabled = true` has its word behind the name, whatever else stands in the
          * line. */
         char *at = line_of(text, key_line);
         char *key = at != NULL ? strstr(at, "enabled") : NULL;
@@ -203,6 +206,7 @@ static int edit(const char *path, long key_line, long job_line, const char *job,
     text_init(&before, FILE_MAX);
     text_init(&after, FILE_MAX);
     layer_init(&check);
+    /* The file as it is now, not as it was when the settings were read. */
     int result = file_read(path, &before, NULL, err);
     if (result == 0 && !change(before.data, key_line, job_line, job, enabled, &after))
         result =
@@ -218,6 +222,7 @@ static int edit(const char *path, long key_line, long job_line, const char *job,
     if (result == 0)
         result = replace_file(path, &after, err);
     layer_release(&check);
+    /* A source with a password may stand in it, too. */
     memory_wipe(before.data, before.length);
     memory_wipe(after.data, after.length);
     text_release(&before);

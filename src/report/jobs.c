@@ -1,3 +1,6 @@
+/*
+ * Read afresh each time: a handful of jobs, and rows that other processes write at any moment.
+ */
 #define _DEFAULT_SOURCE /* gethostname with any standard */
 #include "report/jobs.h"
 
@@ -31,8 +34,10 @@ static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *
         catalog_runs_count(catalog, name, &row->counts, err) < 0 ||
         catalog_runs_list(catalog, &newest, &row->runs, err) < 0)
         return -1;
+    /* By its number, not by its time: a clock that went back hides no run. */
     row->last = row->runs.count > 0 ? &row->runs.items[0] : NULL;
     int result = catalog_runs_list(catalog, &unfinished, &under_way, err);
+    /* A pending one has no process yet; one whose process is dead waits for nobody. */
     for (size_t i = 0; i < under_way.count; i++)
         row->busy = row->busy || under_way.items[i].state == CATALOG_RUN_PENDING ||
                     under_way.items[i].owner_state != OWNER_DEAD;
@@ -64,6 +69,7 @@ struct due_job jobs_due(const struct jobs_row *row)
 int jobs_load(struct jobs *jobs, const struct settings *settings, struct catalog *catalog,
               int64_t now, struct err *err)
 {
+    /* Only a hash of it counts, so that machines differ. */
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1);
     jobs->items = memory_array(settings->job_count, sizeof *jobs->items);
@@ -112,6 +118,7 @@ void jobs_release(struct jobs *jobs)
 const char *jobs_schedule(const struct jobs_row *row, char out[64])
 {
     char span[32];
+    /* As it was written: people look for it in their file. */
     if (row->settings->schedule != NULL)
         (void)snprintf(out, 64, "%s", row->settings->schedule);
     else if (row->settings->every_s > 0)
@@ -127,6 +134,7 @@ const char *jobs_schedule(const struct jobs_row *row, char out[64])
 /* Also what a run was for other commands: the keys are those of `runs`. */
 json_t *jobs_run_json(const struct catalog_run *run)
 {
+    /* -1 is none yet, in rows; in documents that is null. */
     json_t *exit_status =
         run->exit_status < 0 ? json_null() : json_integer((json_int_t)run->exit_status);
     return json_pack(
@@ -141,6 +149,7 @@ json_t *jobs_run_json(const struct catalog_run *run)
 static json_t *row_json(const struct jobs_row *row)
 {
     const struct job_settings *job = row->settings;
+    /* Every key is always there, null where nothing is to be said. */
     json_t *every = job->every_s > 0 ? json_integer((json_int_t)job->every_s) : json_null();
     json_t *next = row->next == SCHEDULE_NEVER ? json_null() : json_time(row->next);
     json_t *last = row->last != NULL ? jobs_run_json(row->last) : json_null();

@@ -10,6 +10,7 @@
 static void add_label(struct text *out, const char *comma, const char *label,
                       const char *value)
 {
+    /* The three bytes that the format escapes; all else stands as it is, as UTF-8. */
     text_addf(out, "%s%s=\"", comma, label);
     for (const char *at = value; *at != '\0'; at++) {
         if (*at == '\\' || *at == '"')
@@ -40,6 +41,7 @@ static void add_group(struct text *out, const char *name, const struct health_jo
 typedef int64_t metrics_value(const struct metrics_input *input,
                               const struct health_group *group);
 
+/* The time of its snapshot, not of its end: rows that came meanwhile are not in it. */
 static int64_t last_success(const struct metrics_input *input,
                             const struct health_group *group)
 {
@@ -48,11 +50,13 @@ static int64_t last_success(const struct metrics_input *input,
 }
 
 /* As `status` has it: a backup from the future is not older than now. */
+/* For those who cannot reckon with time(). */
 static int64_t last_age(const struct metrics_input *input, const struct health_group *group)
 {
     return health_age(input->health, group->good);
 }
 
+/* Whole seconds, rounded. */
 static int64_t last_duration(const struct metrics_input *input,
                              const struct health_group *group)
 {
@@ -60,12 +64,14 @@ static int64_t last_duration(const struct metrics_input *input,
     return (group->good->duration_ms + 500) / 1000;
 }
 
+/* What pg_dump wrote; it grows with the database, whatever the codec does. */
 static int64_t last_raw(const struct metrics_input *input, const struct health_group *group)
 {
     (void)input;
     return (int64_t)group->good->raw_bytes;
 }
 
+/* What it costs to keep, in each store. */
 static int64_t last_stored(const struct metrics_input *input,
                            const struct health_group *group)
 {
@@ -114,6 +120,7 @@ static void add_copies(const struct metrics_input *input, const char *name,
                        struct text *out, bool bytes)
 {
     const struct catalog_artifacts *all = input->artifacts;
+    /* By what lies where, not by the configuration: a store that left it still costs. */
     struct strlist stores = {0};
     for (size_t i = 0; i < all->count; i++) {
         for (size_t j = 0; j < all->items[i].copy_count; j++) {
@@ -159,6 +166,7 @@ static void add_copy_bytes(const struct metrics_input *input, const char *name,
 static void add_problems(const struct metrics_input *input, const char *name,
                          struct text *out)
 {
+    /* All kinds, also with zero: the first of a kind is a change that an alert can see. */
     size_t counts[HEALTH_WHATS] = {0};
     for (size_t i = 0; i < input->health->problem_count; i++)
         counts[input->health->problems[i].what]++;
@@ -177,6 +185,7 @@ static void add_job(struct text *out, const char *name, const struct jobs_row *r
     text_addf(out, "} %lld\n", (long long)value);
 }
 
+/* They only grow, until the history is purged: rate() takes that for a restart. */
 static void add_runs(const struct metrics_input *input, const char *name, struct text *out)
 {
     for (size_t i = 0; i < input->jobs->count; i++) {
@@ -196,6 +205,7 @@ static void add_runs(const struct metrics_input *input, const char *name, struct
     }
 }
 
+/* Of the last one that has ended; while another runs, still that one. */
 static void add_exit_status(const struct metrics_input *input, const char *name,
                             struct text *out)
 {
@@ -212,6 +222,7 @@ static void add_busy(const struct metrics_input *input, const char *name, struct
         add_job(out, name, &input->jobs->items[i], input->jobs->items[i].busy);
 }
 
+/* 0 explains a backup that grows old. */
 static void add_enabled(const struct metrics_input *input, const char *name,
                         struct text *out)
 {
@@ -220,6 +231,7 @@ static void add_enabled(const struct metrics_input *input, const char *name,
 }
 
 /* Of a job without a schedule nothing is written: no sample is not 0. */
+/* A job that only runs by hand has no sample. */
 static void add_next(const struct metrics_input *input, const char *name, struct text *out)
 {
     for (size_t i = 0; i < input->jobs->count; i++) {
@@ -240,6 +252,7 @@ static void add_lag(const struct metrics_input *input, const char *name, struct 
 }
 
 /* A gauge of 1, as is the custom: its labels are the message. */
+/* Whose absence says that nothing is told any more. */
 static void add_build(const struct metrics_input *input, const char *name, struct text *out)
 {
     (void)input;

@@ -69,6 +69,7 @@ static int read_item(const struct field *field, const char **at, uint64_t *bits,
 {
     unsigned from = field->min, to = field->max, step = 1;
     bool is_range = true;
+    /* All of it, a value, or a range. */
     if (**at == '*') {
         ++*at;
     } else {
@@ -133,6 +134,7 @@ static int read_field(const struct field *field, const char **at, uint64_t *bits
 
 static int read_line(const char *at, struct cron *out, struct err *err)
 {
+    /* Whether a field began with a star is asked of its text: "*" and "0-59" have the same bits. */
     uint64_t bits[FIELDS];
     bool star[FIELDS];
     for (size_t i = 0; i < FIELDS; i++) {
@@ -162,6 +164,7 @@ static int read_line(const char *at, struct cron *out, struct err *err)
 
 int cron_parse(const char *text, struct cron *out, struct err *err)
 {
+    /* A nickname is another spelling of a line, nothing more. */
     if (*text == '@') {
         const char *line = NULL;
         for (size_t i = 0; i < sizeof nicknames / sizeof *nicknames; i++) {
@@ -189,6 +192,8 @@ static bool day_matches(const struct cron *cron, int64_t day)
     struct date date = date_of(day);
     if ((cron->months >> date.month & 1) == 0)
         return false;
+    /* Vixie: a free field decides nothing by itself, so both must agree; two that are restricted
+     * are two wishes. */
     bool by_day = (cron->days >> date.day & 1) != 0;
     bool by_week = (cron->days_of_week >> date_weekday(day) & 1) != 0;
     return cron->any_day || cron->any_day_of_week ? by_day && by_week : by_day || by_week;

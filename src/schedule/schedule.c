@@ -63,6 +63,7 @@ void schedule_free(struct schedule *schedule)
 /* Without the delay. */
 static int64_t next_of_cron(const struct schedule *schedule, int64_t after)
 {
+    /* From what clocks show now; what they showed before has been dealt with. */
     int64_t local = after + zone_span(schedule->zone, after).offset;
     for (;;) {
         local = cron_next(&schedule->cron, local);
@@ -79,6 +80,7 @@ static int64_t next_of_cron(const struct schedule *schedule, int64_t after)
 
 int64_t schedule_next(const struct schedule *schedule, int64_t after)
 {
+    /* The delay is taken off before and put on behind: the line itself knows none. */
     if (schedule->has_cron) {
         int64_t next = next_of_cron(schedule, after - schedule->delay_s);
         return next == SCHEDULE_NEVER ? next : next + schedule->delay_s;

@@ -1,3 +1,10 @@
+/*
+ * A child is waited for by a thread that sleeps in the kernel, so that the loop of serve has one
+ * descriptor to wait on for all of them and no signal to catch.
+ *
+ * What a run came to stands in its row, which the child itself writes. The exit status of the
+ * process matters only where the row is still open: it was killed, or could not write it.
+ */
 #define _GNU_SOURCE /* eventfd */
 #include "serve/children.h"
 
@@ -41,6 +48,7 @@ struct children *children_new(bool results, struct err *err)
     ssize_t length = readlink("/proc/self/exe", children->program, PATH_MAX - 1);
     children->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (length > 0 && children->fd >= 0) {
+        /* The kernel says so of a file that was replaced while we run. */
         char *gone = strstr(children->program, " (deleted)");
         if (gone != NULL)
             *gone = '\0';
@@ -83,6 +91,7 @@ static int start(struct children *children, const struct settings *settings,
                                           [LOG_FORMAT_JSON] = "json",
                                           [LOG_FORMAT_JOURNAL] = "journal"};
     struct strlist words = {0};
+    /* The same command that anybody could type, with the settings that we were given. */
     strlist_add(&words, children->program);
     strlist_add(&words, "backup");
     strlist_add(&words, run->job);
@@ -98,6 +107,7 @@ static int start(struct children *children, const struct settings *settings,
                                 .stdout_fd = children->results ? STDOUT_FILENO : 0,
                                 .on_stderr = pass_line,
                                 .survives = true};
+    /* The thread is the last that may fail: without one the process is ended again. */
     struct child *child = memory_zalloc(sizeof *child);
     child->run = run->id;
     child->job = memory_strdup(run->job);
@@ -192,6 +202,7 @@ int children_launch(struct children *children, const struct settings *settings,
             *waiting += wish->orphans;
             continue;
         }
+        /* It was asked for under another configuration. */
         if (run->job == NULL || settings_job(settings, run->job) == NULL) {
             result = catalog_run_settle(catalog, run->id, 3,
                                         "the job is not configured any more", err);
@@ -204,6 +215,7 @@ int children_launch(struct children *children, const struct settings *settings,
             ++*waiting;
             continue;
         }
+        /* One that cannot be started does not keep the others from it. */
         struct err why = {0};
         if (start(children, settings, run, &why) < 0) {
             log_err(&why);
@@ -236,6 +248,7 @@ static void free_child(struct child *child)
 int children_reap(struct children *children, struct catalog *catalog, size_t *count,
                   struct err *err)
 {
+    /* Emptied first: who ends from here on makes it readable again. */
     uint64_t ignored = 0;
     ssize_t size = read(children->fd, &ignored, sizeof ignored);
     (void)size;
@@ -266,6 +279,7 @@ void children_cancel(struct children *children, struct catalog *catalog, bool by
         if (catalog_run_cancel(catalog, child->run, &state, &err) < 0 ||
             (by_signal && catalog_runs_list(catalog, &filter, &runs, &err) < 0))
             log_err(&err);
+        /* By its row and not by our own pid of it: the row says whose run it is. */
         if (runs.count > 0 && runs.items[0].state == CATALOG_RUN_RUNNING)
             (void)round_signal(&runs.items[0]);
         catalog_runs_release(&runs);
@@ -276,6 +290,7 @@ void children_free(struct children *children)
 {
     if (children == NULL)
         return;
+    /* Waits for each: a thread that outlived this would write into what is freed. */
     while (children->first != NULL) {
         struct child *child = children->first;
         children->first = child->next;

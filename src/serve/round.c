@@ -1,3 +1,8 @@
+/*
+ * First what the dead left open is closed, since a job that looks busy would wait for ever; then, in
+ * one transaction, every job is read, decided about and written. Two rounds at one moment are one
+ * after the other, and the second finds the pending row of the first.
+ */
 #include "serve/round.h"
 
 #include "base/clock.h"
@@ -32,6 +37,8 @@ static bool is_gone(const struct settings *settings, const struct catalog_run *r
                                    .kind = LOCK_JOB,
                                    .name = run->job,
                                    .command = "serve"};
+    /* Taken and given back at once. A backup that begins at this very moment would find it held;
+     * but then the run that is asked about was gone, and the next due time comes. */
     struct err held = {0};
     struct lock *lock = lock_take(&spec, &held);
     lock_release(lock);
@@ -46,6 +53,7 @@ int round_settle(const struct settings *settings, struct catalog *catalog, struc
     int result = catalog_runs_list(catalog, &running, &runs, err);
     for (size_t i = 0; result == 0 && i < runs.count; i++) {
         const struct catalog_run *run = &runs.items[i];
+        /* Told as a shell tells of kill -9; who was asked to end has ended, however. */
         if (!is_gone(settings, run))
             continue;
         result = catalog_run_settle(
@@ -94,6 +102,7 @@ static int look_at(struct catalog *catalog, const struct jobs_row *row, int64_t 
                    struct round *out, struct err *err)
 {
     char time[32];
+    /* The decision is pure; all that is left to do here is to write it down. */
     struct due_job known = jobs_due(row);
     struct due due;
     due_decide(&known, now, &due);
@@ -107,6 +116,7 @@ static int look_at(struct catalog *catalog, const struct jobs_row *row, int64_t 
     if (due.skipped != 0)
         log_warning("job \"%s\": missed at %s, left out (catch_up)", row->settings->name,
                     clock_rfc3339(time, due.skipped));
+    /* Ours tell us when they end; of others only their row does. */
     if (row->last != NULL && row->last->state == CATALOG_RUN_RUNNING)
         out->foreign++;
     if (due.next < out->next)
@@ -126,6 +136,7 @@ int round_look(const struct settings *settings, struct catalog *catalog, int64_t
     for (size_t i = 0; result == 0 && i < jobs.count; i++)
         result = look_at(catalog, &jobs.items[i], now, out, err);
     jobs_release(&jobs);
+    /* Half a round is none: what was asked for and what is remembered belong together. */
     if (result == 0)
         return catalog_commit(catalog, err);
     catalog_rollback(catalog);

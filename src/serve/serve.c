@@ -1,3 +1,8 @@
+/*
+ * One thread, one poll: signals, the clock, children. Whatever wakes it, the answer is the same - one
+ * look at everything (serve/round.h) - so no event needs a way of its own, and one that was missed
+ * is made good by the next.
+ */
 #define _GNU_SOURCE /* signalfd, TFD_TIMER_CANCEL_ON_SET */
 #include "serve/serve.h"
 
@@ -91,9 +96,11 @@ static int look(struct serve *serve, struct err *err)
     serve->waiting = 0;
     if (serve->stopping)
         return 0;
+    /* Who stops begins nothing more, but still reaps. */
     struct round *round = &serve->round;
     if (round_look(serve->settings, catalog, clock_now(), round, err) < 0)
         return -1;
+    /* What this look asked for, and what somebody asked for who is not there any more. */
     struct children_wish wish = {.orphans = true};
     wish.mine = round->requested;
     wish.mine_count = round->requested_count;
@@ -109,6 +116,7 @@ static int look(struct serve *serve, struct err *err)
 
 static void reload(struct serve *serve)
 {
+    /* Into settings of their own: until all of it is good, nothing has changed. */
     struct settings fresh;
     struct err err = {0};
     systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
@@ -121,6 +129,7 @@ static void reload(struct serve *serve)
         log_error("the configuration stays as it was: another catalog needs a new start");
         settings_release(&fresh);
     } else {
+        /* Children have read theirs already; nobody else holds on to these. */
         settings_release(&serve->own);
         serve->own = fresh;
         serve->settings = &serve->own;
@@ -167,6 +176,7 @@ static bool still_stopping(struct serve *serve)
         log_warning("%zu runs have not ended; they go on by themselves", serve->under_way);
         return false;
     }
+    /* First their rows, which they look at twice a second; who does not hear gets a signal. */
     children_cancel(serve->children, catalog, serve->cancelled);
     serve->signalled = serve->cancelled;
     serve->cancelled = true;
@@ -210,6 +220,7 @@ static int loop(struct serve *serve, struct err *err)
             return 0;
         if (arm(serve, trouble ? INT64_MAX : serve->round.next) < 0)
             return err_errno(err, ERR_SYSTEM, "cannot set a timer");
+        /* Idle, only these three and the watchdog end the sleep. */
         struct pollfd fds[3] = {{.fd = serve->signals, .events = POLLIN},
                                 {.fd = serve->timer, .events = POLLIN},
                                 {.fd = children_fd(serve->children), .events = POLLIN}};
@@ -265,6 +276,7 @@ int serve_run(struct session *session, const struct config_args *args, struct er
 static int request_jobs(struct session *session, const struct strlist *jobs,
                         struct serve_once *once, struct err *err)
 {
+    /* As serve would ask for them, but by hand: no retry, and no waiting for room. */
     char kind[] = "backup";
     for (size_t i = 0; i < jobs->count; i++) {
         struct catalog_run wish = {
@@ -280,6 +292,7 @@ static int request_jobs(struct session *session, const struct strlist *jobs,
 
 static int request_due(struct session *session, struct serve_once *once, struct err *err)
 {
+    /* What another round asked for at this moment is that one's to run. */
     struct round round = {0};
     int result = round_look(session_settings(session), session_catalog(session),
                             clock_now(), &round, err);

@@ -1,6 +1,6 @@
+/* The whole of sd_notify(3) that is needed is one datagram, so libsystemd is not. */
 #include "serve/systemd.h"
 
-#include "base/clock.h"
 #include "base/parse.h"
 
 #include <stdarg.h>
@@ -18,6 +18,7 @@ void systemd_notify(const char *format, ...)
     if (path == NULL || (*path != '/' && *path != '@') ||
         strlen(path) >= sizeof address.sun_path)
         return;
+    /* Cut at the buffer's end, which a status line never meets. */
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(state, sizeof state, format, arguments);
@@ -28,6 +29,7 @@ void systemd_notify(const char *format, ...)
     if (*path == '@')
         address.sun_path[0] = '\0';
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    /* A socket for each word: they are minutes apart, and the manager may come and go. */
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
@@ -47,6 +49,7 @@ int64_t systemd_watchdog_ms(void)
     if (pid != NULL && parse_int(pid, 1, INT32_MAX, &value, &ignored) == 0 &&
         value != getpid())
         return 0;
+    /* "Half of the time" is what the manual asks for. */
     if (usec == NULL || parse_int(usec, 1, INT64_MAX, &value, &ignored) < 0)
         return 0;
     return value / 2000 > 0 ? value / 2000 : 1;

@@ -1,3 +1,7 @@
+/*
+ * All of it is base/process.h: a session of its own, which is ended as a whole, and lines of output.
+ * What is added is what a hook may know and how long it may take.
+ */
 #define _GNU_SOURCE /* memfd_create */
 #include "session/hook.h"
 
@@ -16,6 +20,7 @@ static void add_secrets(const struct settings *settings, struct strlist *env)
                                         "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         strlist_add(env, known[i]);
+    /* And those that the configuration reads secrets from. */
     for (size_t i = 0; i < settings->source_count; i++) {
         if (settings->sources[i].password_env != NULL)
             strlist_add(env, settings->sources[i].password_env);

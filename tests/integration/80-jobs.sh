@@ -147,6 +147,9 @@ held=$!
 until_is "SELECT count(*) FROM artifacts WHERE job = 'held' AND status = 'running'" 1
 sleep 0.3
 id=$(sql "SELECT id FROM artifacts WHERE job = 'held'")
+"$pgkeep" --json status --follow >"$work/followed" &
+follower=$!
+sleep 1
 begun=$(date +%s%N)
 run "$pgkeep" cancel "$id"
 took=$((($(date +%s%N) - begun) / 1000000))
@@ -155,6 +158,8 @@ ok "within two seconds ($took ms)" test "$took" -lt 2500
 wait "$held"
 is "its process ends as after SIGTERM" "$?" 143
 is "and says so" "$(sql "SELECT status FROM artifacts WHERE job = 'held'"):$(sql "SELECT state FROM runs WHERE job = 'held'")" "cancelled:cancelled"
+wait "$follower"
+is "who followed it saw it, and its end" "$?:$(jq -r .id "$work/followed" | uniq)" "0:$id"
 is "no session of the dump is left" "$(psql -qXtA -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'")" 0
 is "and no file" "$(find "$work/store" -type f -newer "$work/held.out" ! -name '*.md' | wc -l)" 0
 run "$pgkeep" cancel "$id"

@@ -45,10 +45,12 @@ static int run(struct backup_hooks *hooks, const char *name,
 {
     struct strlist facts = {0};
     struct text ids;
+    /* An error that was cleared is none. */
     const char *error = why != NULL && why->kind != ERR_NONE ? why->text : "";
     if (arguments->count == 0)
         return 0;
     text_init(&ids, 1 << 16);
+    /* As variables: for a line of shell. What there is nothing to say of is not set. */
     add_ids(hooks, &ids);
     strlist_addf(&facts, "PGKEEP_HOOK=%s", name);
     strlist_addf(&facts, "PGKEEP_JOB=%s", hooks->job->name);
@@ -58,6 +60,7 @@ static int run(struct backup_hooks *hooks, const char *name,
         strlist_addf(&facts, "PGKEEP_EXIT_STATUS=%d", exit_status);
     if (*error != '\0')
         strlist_addf(&facts, "PGKEEP_ERROR=%s", error);
+    /* As JSON: the same, and each artifact as `backup --json` tells it. */
     json_t *document = json_pack(
         "{s:s, s:o, s:I, s:o, s:o, s:O}", "hook", name, "job", json_bytes(hooks->job->name),
         "run", (json_int_t)hooks->run, "exit_status",
@@ -94,6 +97,7 @@ static void warn(int result, const struct err *err)
 void backup_hooks_after(struct backup_hooks *hooks, int exit_status, const struct err *why)
 {
     struct err err = {0};
+    /* Whoever cancelled knows; and after a signal there are seconds left, not minutes. */
     if (why != NULL && why->kind == ERR_CANCELLED)
         return;
     if (exit_status == 0)
@@ -105,6 +109,7 @@ void backup_hooks_after(struct backup_hooks *hooks, int exit_status, const struc
              &err);
 }
 
+/* By its own exit status: 9 when a guard refused. */
 void backup_hooks_pruned(struct backup_hooks *hooks, int exit_status, const struct err *why)
 {
     struct err err = {0};

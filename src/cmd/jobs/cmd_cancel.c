@@ -28,6 +28,7 @@ static int find_run(struct cmd_context *ctx, struct catalog *catalog, int64_t *i
     if (catalog_artifact_find(catalog, &choice, artifact, err) < 0 ||
         catalog_run_of_artifact(catalog, artifact, id, err) < 0)
         return -1;
+    /* It may be complete by now, or of a process that is gone. */
     return *id != 0 ? 0
                     : err_set(err, ERR_NOT_FOUND, "backup %s is not under way", artifact);
 }
@@ -62,6 +63,7 @@ static int wait_for_end(struct cmd_context *ctx, struct catalog *catalog, int64_
         /* Whoever had it is gone: this is its end. */
         if (round_settle(ctx->settings, catalog, err) < 0)
             return -1;
+        /* Once: a second SIGTERM ends a process without clean-up. */
         if (!signalled && waited >= SIGNAL_MS)
             signalled = round_signal(run) || waited >= 2 * SIGNAL_MS;
         if (waited >= WAIT_MS) {
@@ -69,6 +71,7 @@ static int wait_for_end(struct cmd_context *ctx, struct catalog *catalog, int64_
                     (long long)id);
             return err_hint(err, "`pgkeep jobs` and `pgkeep status` show when it has");
         }
+        /* Who interrupts us takes nothing back: the request stands. */
         if (!cancel_sleep_ms(NULL, STEP_MS))
             return cancel_check(NULL, err);
     }
@@ -87,6 +90,7 @@ static int cancel(struct cmd_context *ctx, struct catalog *catalog, struct err *
     if (result == 0 && runs.items[0].ended != 0)
         result = err_set(err, ERR_NOT_FOUND, "run %lld has ended already: it is %s",
                          (long long)id, catalog_run_state_name(runs.items[0].state));
+    /* A pending one has its end with this; a running one is asked. */
     if (result == 0)
         result = catalog_run_cancel(catalog, id, &state, err);
     if (result == 0)

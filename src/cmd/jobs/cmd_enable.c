@@ -10,6 +10,7 @@ static int set(struct cmd_context *ctx, bool enabled, struct err *err)
     const struct job_settings *job =
         settings_require_job(ctx->settings, ctx->args->positional.items[0], err);
     bool changed = false;
+    /* No session: the catalog learns of it by the next round, from the configuration. */
     if (job == NULL || include_set_enabled(ctx->settings, job, enabled, &changed, err) < 0)
         return -1;
     if (ctx->settings->json)
@@ -18,12 +19,14 @@ static int set(struct cmd_context *ctx, bool enabled, struct err *err)
     else
         output_linef("job \"%s\" %s %s", job->name, changed ? "is" : "was already",
                      enabled ? "enabled" : "disabled");
+    /* `run --due` reads the files each time and needs no word. */
     if (changed)
         log_info("a running `pgkeep serve` reads it with SIGHUP");
     return 0;
 }
 
 /* It runs again at its next time. */
+/* Two commands of one deed. */
 static int run_enable(struct cmd_context *ctx, struct err *err)
 {
     return set(ctx, true, err);

@@ -20,9 +20,11 @@ static void add_row(struct output_table *table, const struct jobs_row *row, int6
     else
         output_table_cellf(table, "%s%s", row->next <= now ? "due since " : "",
                            output_time(time, row->next));
+    /* When it began, not when it ended: that is what a schedule speaks of. */
     output_table_cell(table, last != NULL ? output_time(time, last->started) : NULL);
     if (last == NULL)
         output_table_cell(table, NULL);
+    /* How it failed is the first that anybody asks. */
     else if (last->state == CATALOG_RUN_FAILED)
         output_table_cellf(table, "failed (%lld)", (long long)last->exit_status);
     else
@@ -40,6 +42,7 @@ static void print_text(const struct jobs *jobs, int64_t now)
         {"LAST RUN", OUTPUT_LEFT},    {"STATUS", OUTPUT_LEFT},   {"RUNS", OUTPUT_RIGHT},
         {"SUCCESSFUL", OUTPUT_RIGHT}, {"FAILED", OUTPUT_RIGHT}};
     struct output_table table;
+    /* A table without rows would say nothing at all. */
     if (jobs->count == 0) {
         output_linef("no jobs are configured");
         return;
@@ -57,9 +60,11 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct session_spec spec = {.kind = "jobs", .catalog = SESSION_READ_IF_ANY};
     struct session *session = cmd_begin(ctx, &spec, err);
     struct jobs jobs = {0};
+    /* One moment for all rows. */
     int64_t now = clock_now();
     if (session == NULL)
         return -1;
+    /* Before the first backup there is no catalog; schedules are there all the same. */
     int result = jobs_load(&jobs, ctx->settings, session_catalog(session), now, err);
     if (result == 0 && ctx->settings->json)
         output_json(jobs_json(&jobs));

@@ -19,6 +19,7 @@ enum { RUNS_MAX = 1000, TEXT_MAX = 64 << 20 };
 static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text *out,
                    struct err *err)
 {
+    /* Each is released whether it was filled or not. */
     static const struct catalog_filter everything = {0};
     const struct catalog_run_filter backups = {.kind = "backup", .limit = RUNS_MAX};
     struct catalog_artifacts artifacts = {0};
@@ -26,6 +27,7 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
     struct catalog_run_databases databases = {0};
     struct jobs jobs = {0};
     int64_t now = clock_now();
+    /* All but the deleted, as `status` reads it: the numbers are those that people see. */
     int result = jobs_load(&jobs, ctx->settings, catalog, now, err);
     if (result == 0 && catalog != NULL)
         result = catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
@@ -34,6 +36,7 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
         result = catalog_runs_list(catalog, &backups, &runs, err);
     if (result == 0 && catalog != NULL)
         result = catalog_run_databases_last(catalog, &databases, err);
+    /* From here on no I/O: what is told is of one moment. */
     if (result == 0) {
         struct health health = {0};
         struct health_spec spec = {.settings = ctx->settings,
@@ -57,9 +60,11 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
 /* Readable by the exporter, which is another user. */
 static int write_file(const char *path, const struct text *text, struct err *err)
 {
+    /* A name of this process: two that write at once do not mix. */
     char *temp = memory_format("%s.%lld", path, (long long)getpid());
     int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     int result = -1;
+    /* No fsync: after a crash of the machine it is written anew within minutes. */
     if (fd >= 0 && fchmod(fd, 0644) == 0 &&
         file_write_all(fd, text->data, text->length) == 0 && rename(temp, path) == 0)
         result = 0;
@@ -81,8 +86,10 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct text text;
     if (session == NULL)
         return -1;
+    /* As a whole before any of it goes out. */
     text_init(&text, TEXT_MAX);
     int result = collect(ctx, session_catalog(session), &text, err);
+    /* "-" is stdout, as everywhere. */
     if (result == 0 && path != NULL && strcmp(path, "-") != 0)
         result = write_file(path, &text, err);
     else if (result == 0)

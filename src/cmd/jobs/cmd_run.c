@@ -23,6 +23,7 @@ static int add_up(struct catalog *catalog, const struct serve_once *once, json_t
             catalog_runs_release(&runs);
             return -1;
         }
+        /* One that never began has no status; it is a failure of ours. */
         for (size_t j = 0; j < runs.count; j++) {
             int one = runs.items[j].exit_status < 0 ? 1 : (int)runs.items[j].exit_status;
             good += one == 0;
@@ -63,6 +64,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct session *session = cmd_begin(ctx, &spec, err);
     if (session == NULL)
         return -1;
+    /* Without --due these jobs, whether they are due or not. */
     if (!config_args_flag(ctx->args, "due"))
         once.jobs = &ctx->args->positional;
     json_t *list = ctx->settings->json ? json_array() : NULL;
@@ -75,6 +77,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         output_json(json_pack("{s:O}", "runs", list));
     json_decref(list);
     free(once.runs);
+    /* The session's own end says only whether we could do our part. */
     int ended = cmd_end(session, result, err);
     return result == 0 ? status : ended;
 }

@@ -14,6 +14,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     struct session *session = cmd_begin(ctx, &spec, err);
     if (session == NULL)
         return -1;
+    /* What was cancelled at its end is told by the runs; serve itself did what it should. */
     return cmd_end(session, serve_run(session, ctx->args, err), err);
 }
 

@@ -7,6 +7,7 @@
  * and the exit status is 10.
  */
 #include "base/clock.h"
+#include "cmd/upkeep/status_follow.h"
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "report/artifact_name.h"
@@ -358,6 +359,14 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (session == NULL)
         return -1;
     struct catalog *catalog = session_catalog(session);
+    /* What is under way first, to its end; then how it all is. */
+    if (catalog && config_args_flag(ctx->args, "follow")) {
+        if (status_follow(session, spec.job, settings->json, err) < 0)
+            goto cleanup;
+        spec.now = clock_now();
+        if (settings->json)
+            return session_end(session, OUTCOME_DONE, NULL);
+    }
     /* All but the deleted: what is good, what runs and what is broken are found in one
      * list. */
     if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
@@ -394,7 +403,7 @@ cleanup:
 
 const struct command cmd_status = {
     .name = "status",
-    .usage = "[--max-age DURATION] [--job NAME]",
+    .usage = "[--max-age DURATION] [--job NAME] [--follow]",
     .summary = "show running backups, the age of the last good ones, and problems",
     .about =
         "Good is a complete backup with a complete copy that is neither suspect (much\n"
@@ -409,6 +418,9 @@ const struct command cmd_status = {
         "database that its last run should have dumped has only one that is older, and\n"
         "when the last run missed one; --quiet then prints the reason alone. A database\n"
         "that is gone from the server is shown so, and is no alarm.\n"
+        "\n"
+        "--follow shows running backups second by second until they have ended; with\n"
+        "--json one object a line.\n"
         "\n"
         "  pgkeep status\n"
         "  pgkeep -q status --max-age 26h || notify-somebody\n",
