@@ -31,19 +31,30 @@ struct child {
     const struct cancel *cancel;
 };
 
+/* "psql:<stdin>:20: ERROR:  42710: role \"app\" already exists", in whatever language: the SQLSTATE,
+ * where they come; else NULL. */
+static const char *sqlstate_of(const struct child *child, const char *line)
+{
+    static const char signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *code = child->tolerated == NULL ? NULL : strstr(line, ":  ");
+    return code != NULL && strspn(code + 3, signs) == 5 && code[8] == ':' ? code + 3 : NULL;
+}
+
+static bool is_tolerated(const struct child *child, const char *line)
+{
+    const char *code = sqlstate_of(child, line);
+    return code != NULL && strncmp(code, child->tolerated, 5) == 0;
+}
+
 /* Is this line what the failure is about? */
 static bool counts_as_error(const struct child *child, const char *line)
 {
     static const char *const marks[] = {
         "error: ", "ERROR: ", "FATAL: ", "PANIC: ", "fatal: "};
-    static const char signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    /* "psql:<stdin>:20: ERROR:  42710: role \"app\" already exists", in whatever language:
-     * where SQLSTATEs come, they decide. Classes 00 to 02: success, warnings, no data. */
-    const char *code = child->tolerated == NULL ? NULL : strstr(line, ":  ");
-    if (code != NULL && strspn(code + 3, signs) == 5 && code[8] == ':') {
-        bool harmless = code[3] == '0' && code[4] <= '2';
-        return !harmless && strncmp(code + 3, child->tolerated, 5) != 0;
-    }
+    /* Where there is one it decides. Classes 00 to 02: success, warnings, no data. */
+    const char *code = sqlstate_of(child, line);
+    if (code != NULL)
+        return !(code[0] == '0' && code[1] <= '2') && !is_tolerated(child, line);
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (strstr(line, marks[i]) != NULL)
             return true;
@@ -58,7 +69,9 @@ static void hear_line(void *context, const char *line)
     /* Where in the server's own source: comes with the SQLSTATEs. */
     if (child->tolerated != NULL && text_starts_with(line, "LOCATION: "))
         return;
-    if (strstr(line, ": terminated by user") != NULL) /* that was us; why is told there */
+    /* Of what is meant to be there already only who asks hears; and of our own signal, why we sent it
+     * is told elsewhere. */
+    if (strstr(line, ": terminated by user") != NULL || is_tolerated(child, line))
         log_debug("%s", line);
     else if (child->database != NULL)
         log_warning("database \"%s\": %s", child->database, line);

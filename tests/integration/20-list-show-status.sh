@@ -20,7 +20,7 @@ json() { jq -r "$1" <<<"$out"; }
 # ---- no catalog yet ----
 pg list
 is "list without a catalog says so and is no failure" "$status $out$err" \
-    "0 no backups yet in $catalog: \`pgkeep help backup\` says how to take one"
+    "0 no backups yet in $catalog: \`pgkeep help backup\` says how to take one, \`pgkeep catalog rebuild\` makes a lost catalog anew"
 pg list --json
 is "and is an empty list in JSON" "$status $(jq -c . <<<"$out")" '0 {"artifacts":[]}'
 pg show latest

@@ -67,7 +67,8 @@ static void print_none(const struct settings *settings, int64_t total, int64_t a
         output_linef("none of the %lld artifacts in %s match", (long long)all,
                      settings->catalog);
     else
-        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one",
+        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one, "
+                     "`pgkeep catalog rebuild` makes a lost catalog anew",
                      settings->catalog);
 }
 

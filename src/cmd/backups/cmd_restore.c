@@ -11,19 +11,24 @@
 #include "report/artifact_name.h"
 #include "report/run_json.h"
 
-/* The target's database and the store that was read: both may be others than was thought */
+/* The target's database, the store that was read and the time of the backup: all may be others than
+ * was thought. How much was brought is known only of the whole. */
 static void report_done(const struct cmd_context *ctx,
                         const struct catalog_artifact *artifact,
                         const struct restore_done *done, int64_t milliseconds)
 {
-    char time[32], size[32];
+    char time[32], size[32], of[32];
+    bool part = config_args_has(ctx->args, "table") ||
+                config_args_has(ctx->args, "schema") ||
+                config_args_has(ctx->args, "section");
     if (ctx->settings->json) {
         output_json(run_json_restored(artifact, done, milliseconds));
         return;
     }
     char *name = artifact_name_of(artifact);
-    output_linef("%s restored into database \"%s\" from store \"%s\": %s in %s", name,
-                 done->database, done->store, text_size(size, artifact->raw_bytes),
+    output_linef("%s restored into database \"%s\" from store \"%s\", as of %s: %s%s%s",
+                 name, done->database, done->store, output_time(of, artifact->time),
+                 part ? "" : text_size(size, artifact->raw_bytes), part ? "" : " in ",
                  text_duration(time, milliseconds));
     free(name);
 }

@@ -385,7 +385,8 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (settings->json)
         output_json(health_json(&health));
     else if (!settings->quiet && health.job_count == 0)
-        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one",
+        output_linef("no backups yet in %s: `pgkeep help backup` says how to take one, "
+                     "`pgkeep catalog rebuild` makes a lost catalog anew",
                      settings->catalog);
     else if (!settings->quiet) {
         print_running(catalog, &health);

@@ -358,7 +358,7 @@ END_TEST
 START_TEST(restore_brings_it_into_a_database)
 {
     runf("restore %s --to dbname=scratch", id);
-    expect(0, "restored into database \"scratch\" from store \"nas\"", "");
+    expect(0, "restored into database \"scratch\" from store \"nas\", as of ", "");
     runf("restore %s --to dbname=scratch --store offsite --json", id);
     has_all("", "id database store raw_bytes duration_ms");
     has("store", "offsite");
