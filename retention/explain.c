@@ -138,24 +138,24 @@ static void add_size(const struct subject *subject, struct text *out)
 /* The words of one bit; section 7 has them all. */
 static void add_reason(const struct subject *subject, unsigned reason, struct text *out)
 {
+    /* Those that are always the same. */
+    static const char *const fixed[RETENTION_REASONS] = {
+        [RETENTION_BY_UNKNOWN_TIME] = "quarantined: time unknown",
+        [RETENTION_BY_MARK] = "quarantined: set aside earlier",
+        [RETENTION_BY_VERIFIED] = "newest verified",
+        [RETENTION_BY_SEQUENCE] = "newest by sequence"};
     const struct retention_artifact *artifact = subject->artifact;
-    if (reason <= RETENTION_BY_ALL)
+    if (fixed[reason] != NULL)
+        text_add(out, fixed[reason]);
+    else if (reason <= RETENTION_BY_ALL)
         add_rule(subject, reason, out);
-    else if (reason == RETENTION_BY_UNKNOWN_TIME)
-        text_add(out, "quarantined: time unknown");
     else if (reason == RETENTION_BY_FUTURE) {
         text_add(out, "quarantined: dated ");
         add_minute(artifact->time, out);
         text_add(out, ", in the future");
-    } else if (reason == RETENTION_BY_MARK)
-        text_add(out, "quarantined: set aside earlier");
-    else if (reason == RETENTION_BY_MIN_KEEP)
+    } else if (reason == RETENTION_BY_MIN_KEEP)
         text_addf(out, "min_keep %u/%lld", subject->decision->floor_slot,
                   (long long)subject->plan->policy->min_keep);
-    else if (reason == RETENTION_BY_VERIFIED)
-        text_add(out, "newest verified");
-    else if (reason == RETENTION_BY_SEQUENCE)
-        text_add(out, "newest by sequence");
     else if (reason == RETENTION_BY_PIN)
         add_pin(artifact, out);
     else if (reason == RETENTION_BY_LEASE)

@@ -208,9 +208,19 @@ void s3_probe_report_row(struct s3_probing *probing)
     struct text missing;
     /* That a row could do more for this service is no misfit. */
     if (misfit(probing, row) == 0) {
-        s3_probe_expect(s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_OK,
-                                     "%s (%s) fits", row->name, row->title),
-                        "%s", row->name);
+        struct err ignored = {0};
+        const struct s3_provider *named = s3_provider_find(row->name, &ignored);
+        struct s3_finding *fits = s3_probe_add(probing, S3_PROBE_PROVIDER, S3_PROBE_OK,
+                                               "%s (%s) fits", row->name, row->title);
+        s3_probe_expect(fits, "%s", row->name);
+        /* Of a service that was recognised by its answers only a part of its row is used. */
+        if (misfit(probing, named) == 0 &&
+            uses_well(probing, named) > uses_well(probing, row))
+            s3_probe_advise(
+                fits,
+                "set provider = \"%s\", and its checksums and conditions are used, "
+                "too",
+                row->name);
         return;
     }
     /* What it counts on in vain, and which row would not. */

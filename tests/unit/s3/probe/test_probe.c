@@ -217,6 +217,8 @@ START_TEST(a_minio_is_recognised_by_its_answers_and_nothing_is_asked_of_it_that_
         ck_assert_msg(probe.findings[i].verdict == S3_PROBE_OK, "%s: %s",
                       probe.findings[i].name, probe.findings[i].found);
     ck_assert_str_eq(find("provider")->found, "minio (MinIO) fits");
+    ck_assert_int_eq(strstr(find("provider")->advice, "provider = \"minio\"") != NULL,
+                     !old);
     assert_nothing_left("minio");
     ck_assert_uint_eq(s3_client_upload_hours(pair.client), 24);
     stop();
