@@ -39,7 +39,8 @@ static void add_secrets(const struct settings *settings, struct strlist *env)
 /* In memory, so that a hook which does not read it holds nobody up. */
 static int document_fd(const char *document, struct err *err)
 {
-    int fd = memfd_create("pgkeep-hook", MFD_CLOEXEC);
+    int fd = memfd_create("pgkeep-hook",
+                          MFD_CLOEXEC); /* becomes 0 of the child, and that stays */
     if (fd >= 0 && file_write_all(fd, document, strlen(document)) == 0 &&
         lseek(fd, 0, SEEK_SET) == 0)
         return fd;
@@ -48,6 +49,7 @@ static int document_fd(const char *document, struct err *err)
     return -1;
 }
 
+/* Whatever it says, on either of its outputs, stands in our log under its name. */
 static void log_line(void *context, const char *line)
 {
     log_info("%s: %s", (const char *)context, line);
@@ -60,6 +62,7 @@ int hook_run(const struct hook_spec *spec, struct err *err)
     int result = -1;
     if (spec->arguments->count == 0)
         return 0;
+    /* What it must not inherit, then what it is told, then itself. */
     add_secrets(spec->settings, &env);
     for (size_t i = 0; i < spec->facts->count; i++)
         strlist_add(&env, spec->facts->items[i]);
@@ -70,6 +73,7 @@ int hook_run(const struct hook_spec *spec, struct err *err)
     struct cancel *limit =
         cancel_new(spec->cancel, clock_monotonic_ms() + spec->timeout_s * 1000, err);
     int fd = limit != NULL ? document_fd(spec->document, err) : -1;
+    /* Both outputs are one, in the order in which it wrote them. */
     if (fd >= 0) {
         (void)snprintf(name, sizeof name, "hook %s", spec->name);
         struct process_spec program = {.argv =
@@ -84,7 +88,8 @@ int hook_run(const struct hook_spec *spec, struct err *err)
         result = process != NULL ? process_finish(process, err) : -1;
         process_free(process);
     }
-    /* A hook that took too long is a hook that failed; only the run's own end is a cancel. */
+    /* A hook that took too long is a hook that failed; only the run's own end is a
+     * cancel. */
     if (result < 0 && err->kind == ERR_CANCELLED && !cancel_requested(spec->cancel))
         err->kind = ERR_SYSTEM;
     if (result < 0)

@@ -17,14 +17,6 @@ static const struct codec_ops *const codecs[CODEC_COUNT] = {
     [CODEC_NONE] = &codec_none_ops,
 };
 
-void codec_io_move(struct codec_io *io, size_t taken, size_t filled)
-{
-    io->in += taken;
-    io->in_size -= taken;
-    io->out += filled;
-    io->out_size -= filled;
-}
-
 const char *codec_name(enum codec_kind kind)
 {
     return codecs[kind]->name;

@@ -28,7 +28,13 @@ struct codec_ops {
 };
 
 /* So many bytes of the input were taken, so many of the room were filled. */
-void codec_io_move(struct codec_io *io, size_t taken, size_t filled);
+static inline void codec_io_move(struct codec_io *io, size_t taken, size_t filled)
+{
+    io->in += taken;
+    io->in_size -= taken;
+    io->out += filled;
+    io->out_size -= filled;
+}
 
 extern const struct codec_ops codec_gzip_ops, codec_zstd_ops, codec_bzip2_ops,
     codec_none_ops;
