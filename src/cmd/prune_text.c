@@ -29,55 +29,41 @@ static bool is_shown(const struct prune_part *part, size_t index, bool all)
     return all || (strcmp(verdict, "KEEP") != 0 && strcmp(verdict, "IGNORE") != 0);
 }
 
-/* A header alone would say nothing. */
-static bool has_lines(const struct prune_part *part, const struct retention_group *group,
-                      bool all)
-{
-    /* A cap that cannot be met is worth a header though no copy goes. */
-    bool any = group->over_cap;
-    for (size_t i = group->first; i < group->first + group->count; i++)
-        any |= is_shown(part, retention_plan_index(part->plan, i), all);
-    return any;
-}
-
-/* In the planner's order, newest first. */
-static void print_rows(const struct prune *prune, const struct prune_part *part,
-                       const struct retention_group *group, bool all)
+/* Group by group of one store, newest first; a header alone would say nothing. */
+static void print_part(const struct prune *prune, const struct prune_part *part, bool all)
 {
     /* Ids in their short form, as a person types them. */
     struct retention_style style = {add_short, prune->catalog};
-    struct text line;
-    text_init(&line, LINE_CEILING);
-    for (size_t i = group->first; i < group->first + group->count; i++) {
-        size_t index = retention_plan_index(part->plan, i);
-        if (!is_shown(part, index, all))
-            continue;
-        text_clear(&line);
-        retention_explain_row(part->plan, index, &style, &line);
-        output_text(line.data);
-    }
-    text_release(&line);
-}
-
-/* Group by group of one store; a header alone would say nothing. */
-static void print_part(const struct prune *prune, const struct prune_part *part, bool all)
-{
-    struct text line;
+    struct text header, line;
+    text_init(&header, LINE_CEILING);
     text_init(&line, LINE_CEILING);
     for (size_t i = 0; i < part->plan->group_count; i++) {
         const struct retention_group *group = &part->plan->groups[i];
-        if (!has_lines(part, group, all))
-            continue;
-        text_clear(&line);
+        text_clear(&header);
         retention_explain_header(part->plan, group, part->repository->name,
-                                 part->policy->name, &line);
-        output_text(line.data);
-        print_rows(prune, part, group, all);
+                                 part->policy->name, &header);
+        bool any = false;
+        for (size_t j = group->first; j < group->first + group->count; j++) {
+            size_t index = retention_plan_index(part->plan, j);
+            if (!is_shown(part, index, all))
+                continue;
+            if (!any)
+                output_text(header.data);
+            any = true;
+            text_clear(&line);
+            retention_explain_row(part->plan, index, &style, &line);
+            output_text(line.data);
+        }
+        /* A cap that cannot be met is worth a header though no copy goes. */
+        if (group->over_cap && !any)
+            output_text(header.data);
         if (group->over_cap)
             output_text(
                 "        max_total_size cannot be reached: the rest is protected\n");
-        output_text("\n");
+        if (any || group->over_cap)
+            output_text("\n");
     }
+    text_release(&header);
     text_release(&line);
 }
 

@@ -41,13 +41,6 @@ static bool is_chosen(const struct deleting *d, const struct catalog_copy *copy)
            (d->spec->store == NULL || strcmp(d->spec->store, copy->store) == 0);
 }
 
-/* Marked by an earlier command: only phase 2 is left to be done. */
-static bool is_leaving(const struct catalog_copy *copy)
-{
-    return copy->state == CATALOG_COPY_DELETING || copy->state == CATALOG_COPY_LOCKED ||
-           copy->state == CATALOG_COPY_BLOCKED;
-}
-
 static int check_status(const struct deleting *d, struct err *err)
 {
     const struct catalog_artifact *artifact = &d->out->artifact;
@@ -60,21 +53,6 @@ static int check_status(const struct deleting *d, struct err *err)
     if (artifact->owner_state == OWNER_ALIVE)
         return -1;
     return err_hint(err, "if its process is gone, `pgkeep sweep` ends it");
-}
-
-static int nothing_chosen(struct deleting *d, struct err *err)
-{
-    const struct catalog_artifact *artifact = &d->out->artifact;
-    /* Every copy is gone or never was: the row is all that is left to forget. */
-    if (d->spec->store == NULL) {
-        d->out->only_row = true;
-        return 0;
-    }
-    /* A typo is told as one, before it is told that there is no copy. */
-    if (session_require_store(d->spec->session, d->spec->store, err) < 0)
-        return -1;
-    return err_set(err, ERR_NOT_FOUND, "%s has no copy in store \"%s\"", artifact->id,
-                   d->spec->store);
 }
 
 static int choose(struct deleting *d, struct err *err)
@@ -94,11 +72,25 @@ static int choose(struct deleting *d, struct err *err)
         d->out->copies[d->out->count++] = copy->id;
         /* Only then has anything to be left of the group. */
         d->takes_complete |= copy->state == CATALOG_COPY_COMPLETE;
-        if (!is_leaving(copy))
+        /* Marked by an earlier command: only phase 2 is left to be done. */
+        bool leaving = copy->state == CATALOG_COPY_DELETING ||
+                       copy->state == CATALOG_COPY_LOCKED ||
+                       copy->state == CATALOG_COPY_BLOCKED;
+        if (!leaving)
             d->deletions[d->count++] = (struct catalog_deletion){
                 .copy = copy->id, .reason = WISH, .expected = copy->state};
     }
-    return d->out->count == 0 ? nothing_chosen(d, err) : 0;
+    if (d->out->count > 0)
+        return 0;
+    /* Every copy is gone or never was: the row is all that is left to forget. */
+    d->out->only_row = d->spec->store == NULL;
+    if (d->out->only_row)
+        return 0;
+    /* A typo is told as one, before it is told that there is no copy. */
+    if (session_require_store(d->spec->session, d->spec->store, err) < 0)
+        return -1;
+    return err_set(err, ERR_NOT_FOUND, "%s has no copy in store \"%s\"", artifact->id,
+                   d->spec->store);
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -267,37 +259,26 @@ static int mark_or_try(struct deleting *d, struct err *err)
 
 /* ---- phase 2 ---- */
 
-static struct repository *access_of(const struct deleting *d, int64_t copy)
-{
-    const struct catalog_artifact *artifact = &d->out->artifact;
-    for (size_t i = 0; i < artifact->copy_count; i++) {
-        if (artifact->copies[i].id == copy)
-            return repository_list_find(&d->out->stores, artifact->copies[i].store_id);
-    }
-    return NULL;
-}
-
-static bool was_forgotten(const struct deleting *d, int64_t copy)
-{
-    for (size_t i = 0; i < d->count; i++) {
-        if (d->deletions[i].copy == copy)
-            return d->deletions[i].result == CATALOG_FORGOTTEN;
-    }
-    return false;
-}
-
+/* Copy by copy, what was marked now and what was marked long ago. */
 static int remove_all(struct deleting *d, struct err *err)
 {
+    const struct catalog_artifact *artifact = &d->out->artifact;
     struct remove_results *results = &d->out->removed;
-    for (size_t i = 0; i < d->out->count; i++) {
-        /* A store that is away: the mark stands, and the next prune or sweep goes on. */
-        struct repository *repository = access_of(d, d->out->copies[i]);
+    for (size_t i = 0; i < artifact->copy_count; i++) {
+        const struct catalog_copy *copy = &artifact->copies[i];
+        struct remove_spec spec = {session_catalog(d->spec->session),
+                                   repository_list_find(&d->out->stores, copy->store_id),
+                                   d->spec->now};
         struct remove_result one;
-        if (repository == NULL || was_forgotten(d, d->out->copies[i]))
+        /* Of a copy that never had a byte the row is all, and it is forgotten already. */
+        bool forgotten = false;
+        for (size_t j = 0; j < d->count; j++)
+            forgotten |= d->deletions[j].copy == copy->id &&
+                         d->deletions[j].result == CATALOG_FORGOTTEN;
+        /* A store that is away: the mark stands, and the next prune or sweep goes on. */
+        if (!is_chosen(d, copy) || spec.repository == NULL || forgotten)
             continue;
-        const struct remove_spec spec = {session_catalog(d->spec->session), repository,
-                                         d->spec->now};
-        if (remove_copy(&spec, d->out->copies[i], &one, err) < 0)
+        if (remove_copy(&spec, copy->id, &one, err) < 0)
             return -1;
         memory_grow(&results->items, &results->capacity, results->count + 1,
                     sizeof *results->items);

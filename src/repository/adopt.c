@@ -44,19 +44,6 @@ static int find_mark(struct adopt *adopt, struct err *err)
     return 0;
 }
 
-/* Its time says more than its id. */
-static int find_newest(struct adopt *adopt, struct catalog *catalog, struct err *err)
-{
-    struct catalog_artifact artifact = {0};
-    /* No copies: nothing is expected there. */
-    if (adopt->newest[0] == '\0')
-        return 0;
-    int result = catalog_artifact_load(catalog, adopt->newest, 0, &artifact, err);
-    adopt->newest_time = artifact.time;
-    catalog_artifact_release(&artifact);
-    return result;
-}
-
 /* What would be missed, were the store really empty: the figure that makes a person stop. */
 static int find_copies(struct adopt *adopt, struct catalog *catalog, struct err *err)
 {
@@ -73,7 +60,14 @@ static int find_copies(struct adopt *adopt, struct catalog *catalog, struct err 
             memcpy(adopt->newest, copies.items[i].artifact, sizeof adopt->newest);
     }
     catalog_copies_release(&copies);
-    return result == 0 ? find_newest(adopt, catalog, err) : -1;
+    if (result < 0 || adopt->copies == 0)
+        return result;
+    /* Its time says more than its id. */
+    struct catalog_artifact artifact = {0};
+    result = catalog_artifact_load(catalog, adopt->newest, 0, &artifact, err);
+    adopt->newest_time = artifact.time;
+    catalog_artifact_release(&artifact);
+    return result;
 }
 
 /* Everything that can be known before a person decides; nothing is written, not even a row. */

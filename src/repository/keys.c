@@ -65,55 +65,48 @@ void keys_add_name(struct text *out, const char *name)
     text_release(&encoded);
 }
 
-/* The path up to and without the suffixes. */
-static void add_base(struct text *out, const struct keys_artifact *artifact)
+/* Heap. The path, and what stands behind it. */
+static char *with_suffixes(const struct keys_artifact *artifact, const char *one,
+                           const char *other)
 {
     char time[32];
-    /* A database may be called so, too; its leaf has the type behind the name. */
+    struct text out;
+    /* A database may be called globals, too; its leaf has the type behind the name. */
     bool globals = strcmp(artifact->type, GLOBALS) == 0;
     const char *database = globals ? GLOBALS : artifact->database;
+    text_init(&out, SIZE_MAX / 2);
     /* By our clock and UTC; a person reads it, and nothing decides by it. */
     clock_compact(time, artifact->started);
-    text_add(out, KEYS_DATA);
-    keys_add_name(out, artifact->source);
-    text_add_char(out, '/');
-    keys_add_name(out, database);
-    text_addf(out, "/%.*s/", YEAR_LENGTH, time);
-    keys_add_name(out, database);
+    text_add(&out, KEYS_DATA);
+    keys_add_name(&out, artifact->source);
+    text_add_char(&out, '/');
+    keys_add_name(&out, database);
+    text_addf(&out, "/%.*s/", YEAR_LENGTH, time);
+    keys_add_name(&out, database);
     if (!globals)
-        text_addf(out, "-%s", artifact->type);
-    text_addf(out, "-%s-%s", time, artifact->id);
+        text_addf(&out, "-%s", artifact->type);
+    text_addf(&out, "-%s-%s%s%s", time, artifact->id, one, other);
+    char *whole = text_take(&out);
+    text_release(&out);
+    return whole;
 }
 
 /* What a backup is can be told from its name alone, should all else be lost. */
 char *keys_data(const struct keys_artifact *artifact)
 {
-    struct text key;
     /* An unknown one gets no suffix: whoever asks for such a key has checked it before. */
     enum codec_kind codec = CODEC_NONE;
-    text_init(&key, SIZE_MAX / 2);
-    add_base(&key, artifact);
-    for (size_t i = 0; i < COUNT(formats); i++) {
-        if (strcmp(artifact->format, formats[i][0]) == 0)
-            text_add(&key, formats[i][1]);
-    }
-    if (codec_from_name(artifact->compression, &codec))
-        text_add(&key, codec_suffix(codec));
-    char *whole = text_take(&key);
-    text_release(&key);
-    return whole;
+    const char *format = "";
+    for (size_t i = 0; i < COUNT(formats); i++)
+        format = strcmp(artifact->format, formats[i][0]) == 0 ? formats[i][1] : format;
+    bool known = codec_from_name(artifact->compression, &codec);
+    return with_suffixes(artifact, format, known ? codec_suffix(codec) : "");
 }
 
 /* Beside the data, so that they are found and removed together. */
 char *keys_index(const struct keys_artifact *artifact)
 {
-    struct text key;
-    text_init(&key, SIZE_MAX / 2);
-    add_base(&key, artifact);
-    text_add(&key, INDEX_SUFFIX);
-    char *whole = text_take(&key);
-    text_release(&key);
-    return whole;
+    return with_suffixes(artifact, INDEX_SUFFIX, "");
 }
 
 char *keys_manifest(const char *id)
