@@ -105,11 +105,11 @@ psql -qAtX -d postgres -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activit
 wait "$locker" 2>/dev/null
 ok "SIGINT while it waits for a lock: pg_dump is gone" until_so dump_is_gone
 
-# --- interrupted while psql does not read
+# --- interrupted while psql does not read (one session of psql, whatever would pay off)
 createdb target
 fake=$top/tests/support/fake_pg_dump
 hangs() { pgrep -P "$pid" >/dev/null; }
-(FAKE_PG="bytes=1000 hang" PGKEEP_PG_BIN_DIR=$fake exec "$pgkeep" restore latest --to "host=$PGHOST port=$PGPORT user=postgres dbname=target") \
+(FAKE_PG="bytes=1000 hang" PGKEEP_PG_BIN_DIR=$fake exec "$pgkeep" restore latest --parallel 1 --to "host=$PGHOST port=$PGPORT user=postgres dbname=target") \
     >"$work/restore.out" 2>"$work/restore.err" </dev/null &
 pid=$!
 ok "a restore that hangs" until_so hangs
