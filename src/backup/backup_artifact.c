@@ -275,7 +275,7 @@ static int in_order_again(struct artifact_run *r, struct err *err)
 {
     int done = in_order(r, err);
     while (done < 0 && err->kind == ERR_AGAIN &&
-           r->artifact.tries <= r->spec->job->retries) {
+           r->artifact.tries <= r->spec->job->dump_retries) {
         int64_t started_ms = r->meter.started_ms;
         log_warning("database \"%s\": %.*s: the dump is tried again", r->artifact.database,
                     (int)strcspn(err->text, "\n"), err->text);

@@ -332,8 +332,8 @@ const struct option option_table[] = {
     {OPTION_JOB, OPTION_INT, "threads", "0", IN_JOB(threads), .max = 64,
      .argument = "threads", .commands = "backup",
      .help = "threads that compress (0: one per core, at most 4)", .example = "4"},
-    {OPTION_JOB, OPTION_INT, "retries", "1", IN_JOB(retries), .max = 10,
-     .argument = "retries", .commands = "backup",
+    {OPTION_JOB, OPTION_INT, "dump_retries", "1", IN_JOB(dump_retries), .max = 10,
+     .argument = "dump-retries", .commands = "backup",
      .help = "more tries of a dump that the changes of another session made fail",
      .example = "2"},
     /* One of two stores being away must not cost the night's backup. */

@@ -82,11 +82,11 @@ struct job_settings {
     enum dump_type type;
     enum dump_format format;
     struct codec_choice codec;
-    int64_t parallel;   /* connections that copy tables; 0: pg_dump alone; OPTION_AUTO */
-    int64_t threads;    /* codec threads; 0: cores, at most 4 */
-    int64_t retries;    /* of a dump that another session made fail */
-    int64_t min_copies; /* 1 */
-    char *retention;    /* name of a policy; NULL: "default" if there is one */
+    int64_t parallel;     /* connections that copy tables; 0: pg_dump alone; OPTION_AUTO */
+    int64_t threads;      /* codec threads; 0: cores, at most 4 */
+    int64_t dump_retries; /* of a dump that another session made fail */
+    int64_t min_copies;   /* 1 */
+    char *retention;      /* name of a policy; NULL: "default" if there is one */
     struct strlist store_retention_stores, store_retention_policies; /* same count */
     bool prune_after_backup;
     double anomaly_shrink; /* percent, 50 */
@@ -102,7 +102,7 @@ struct job_settings {
     int64_t timeout_s;                                                /* 0: none */
     struct strlist before, after_success, after_failure, after_prune; /* argument lists */
     int64_t hook_timeout_s;
-    int64_t run_retries, retry_delay_s; /* of a scheduled run that failed */
+    int64_t retries, retry_delay_s; /* of a scheduled run that failed */
 };
 
 /* One effective value as a reader may see it (secrets hidden), for `config`. */

@@ -55,7 +55,7 @@ struct due_job jobs_due(const struct jobs_row *row)
     return (struct due_job){.schedule = row->schedule,
                             .enabled = row->settings->enabled,
                             .skip_missed = row->settings->catch_up == CATCH_UP_SKIP,
-                            .retries = row->settings->run_retries,
+                            .retries = row->settings->retries,
                             .retry_delay_s = row->settings->retry_delay_s,
                             .handled = row->handled,
                             .busy = row->busy,

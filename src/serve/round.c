@@ -87,8 +87,7 @@ static int request(struct catalog *catalog, const struct jobs_row *row,
         return -1;
     if (retry)
         log_info("job \"%s\": retry %lld of %lld, as run %lld", row->settings->name,
-                 (long long)wish.retry, (long long)row->settings->run_retries,
-                 (long long)id);
+                 (long long)wish.retry, (long long)row->settings->retries, (long long)id);
     else
         log_info("job \"%s\" is due since %s: run %lld", row->settings->name,
                  clock_rfc3339(time, due->time), (long long)id);

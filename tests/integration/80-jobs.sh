@@ -47,7 +47,7 @@ sql "UPDATE schedules SET handled = handled - 7200; UPDATE runs SET started = st
 for n in 1 2 3 4; do "$pgkeep" -q run --due >"$work/round$n" 2>&1 & pids[n]=$!; done
 wait "${pids[@]}"
 is "four rounds at once run it once" "$(cat "$work"/round[1-4] | wc -l):$(count)" "1:2"
-job fails none 'every = "1h"; run_retries = 1; retry_delay = "1s";'
+job fails none 'every = "1h"; retries = 1; retry_delay = "1s";'
 run "$pgkeep" run --due
 is "one that fails says how" "$status" 4
 sleep 1.1

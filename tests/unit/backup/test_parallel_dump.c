@@ -31,7 +31,7 @@ static void begin(const char *job)
 
 static void setup(void)
 {
-    begin("parallel = 2; retries = 0;");
+    begin("parallel = 2; dump_retries = 0;");
 }
 
 static void teardown(void)
@@ -180,7 +180,7 @@ END_TEST
 START_TEST(without_a_free_connection_the_leader_copies_alone_and_it_is_said_once)
 {
     world_end(&world);
-    begin("parallel = 4; retries = 0;");
+    begin("parallel = 4; dump_retries = 0;");
     fake_libpq_fail("SET TRANSACTION SNAPSHOT", "FATAL:  sorry, too many clients already");
     struct text said;
     captured_begin();
@@ -220,7 +220,7 @@ END_TEST
 START_TEST(a_second_failure_is_the_end)
 {
     world_end(&world);
-    begin("parallel = 2; retries = 1;");
+    begin("parallel = 2; dump_retries = 1;");
     world_programs("pg_dump", "bytes=90 say=pg_dump:+error:+cache+lookup+failed exit=1");
     ck_assert_int_eq(world_backup(&world, "nightly"), 0);
     ck_assert_int_eq(result()->outcome, BACKUP_FAILED);

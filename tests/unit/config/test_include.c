@@ -185,7 +185,7 @@ static const struct {
     {"every = \"soon\";", "duration"},
     {"timezone = \"Mars/Olympus\";", "time zone"},
     {"catch_up = \"always\";", "once"},
-    {"run_retries = -1;", "run_retries"},
+    {"retries = -1;", "retries"},
     {"jitter = \"2d\";", "jitter"},
     {"scedule = \"@daily\";", "did you mean \"schedule\""},
 };

@@ -26,7 +26,7 @@ static void set_up(void)
                                     .schedule = ten,
                                     .timezone = utc_zone,
                                     .enabled = true,
-                                    .run_retries = 2,
+                                    .retries = 2,
                                     .retry_delay_s = 60};
     jobs[1] = (struct job_settings){
         .name = often, .every_s = 3600, .timezone = utc_zone, .enabled = true};
