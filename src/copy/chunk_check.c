@@ -56,20 +56,6 @@ struct chunk_check *chunk_check_new(const void *index_gz, size_t size,
     return check;
 }
 
-static int make_room(struct chunk_check *check, size_t size, struct err *err)
-{
-    /* Chunks are of about one size: after the first few nothing is allocated any more. */
-    if (size <= check->capacity)
-        return 0;
-    free(check->buffer);
-    check->capacity = 0;
-    check->buffer = memory_try(size, err);
-    if (check->buffer == NULL)
-        return -1;
-    check->capacity = size;
-    return 0;
-}
-
 /* 1: a chunk is open; 0: the index has no more. Chunks without bytes are passed over. */
 static int open_chunk(struct chunk_check *check, struct err *err)
 {
@@ -90,7 +76,13 @@ static int open_chunk(struct chunk_check *check, struct err *err)
         if (size > CHUNK_MAX)
             return err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
                            (unsigned long long)size);
-        if (make_room(check, (size_t)size, err) < 0)
+        /* Chunks are of about one size: after the first few nothing is allocated any more. */
+        if (size > check->capacity) {
+            free(check->buffer);
+            check->buffer = memory_try((size_t)size, err);
+            check->capacity = check->buffer != NULL ? (size_t)size : 0;
+        }
+        if (check->buffer == NULL && size > 0)
             return -1;
         check->wanted = (size_t)size;
         check->filled = 0;

@@ -12,26 +12,23 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* What cannot be removed is told by the row (`clean`), and looked for by the next run. */
-static bool remove_object(struct store *store, const char *key)
-{
-    struct err trouble = {0};
-    if (repository_remove_object(store, key, &trouble) == 0)
-        return true;
-    log_debug("%s", trouble.text);
-    return false;
-}
-
 /* Everything of this copy that may be visible, the commit mark first: as long as that may
- * be there, so must be what it names. True: nothing is left. */
+ * be there, so must be what it names. True: nothing is left; else the row tells it (`clean`), and
+ * the next run looks for it. */
 static bool remove_objects(const struct commit *commit, struct store *store,
                            const struct catalog_copy *copy)
 {
+    const char *const keys[] = {commit->manifest_key, copy->index_key, copy->key};
     struct store *cleaner = store_cleaner(store);
-    bool clean = remove_object(cleaner, commit->manifest_key);
-    if (clean) {
-        clean = remove_object(cleaner, copy->index_key);
-        clean = remove_object(cleaner, copy->key) && clean;
+    bool clean = true;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && (clean || i > 1); i++) {
+        struct err trouble = {0};
+        if (repository_remove_object(cleaner, keys[i], &trouble) == 0)
+            continue;
+        log_debug("%s", trouble.text);
+        clean = false;
+        if (i == 0) /* a manifest that stays names data that must stay */
+            break;
     }
     store_close(cleaner);
     return clean;

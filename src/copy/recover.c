@@ -269,17 +269,6 @@ void recover_job(struct catalog *catalog, const struct repository_list *stores,
 
 /* ---- a whole store ---- */
 
-/* Nobody takes a backup of that job while we hold its lock. */
-static struct lock *try_lock(struct catalog *catalog, const char *job)
-{
-    struct err ignored = {0};
-    struct lock_spec spec = {.catalog = catalog_path(catalog),
-                             .kind = LOCK_JOB,
-                             .name = job,
-                             .command = "sweep"};
-    return *job != '\0' ? lock_take(&spec, &ignored) : NULL;
-}
-
 static int recover_one(const struct recover_spec *of_store, const struct catalog_copy *copy,
                        bool thorough, enum recover_result *result, struct err *err)
 {
@@ -290,8 +279,15 @@ static int recover_one(const struct recover_spec *of_store, const struct catalog
     /* Whether it is a backup's or a `copy`'s decides what may be done to it. */
     int done = catalog_artifact_load(spec.catalog, copy->artifact, 0, &row, err);
     bool is_copy = is_later_copy(&row, copy);
-    if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN)
-        lock = try_lock(spec.catalog, row.job);
+    /* Nobody takes a backup of that job while we hold its lock; ad-hoc ones have none. */
+    struct lock_spec of_job = {.catalog = catalog_path(spec.catalog),
+                               .kind = LOCK_JOB,
+                               .name = row.job,
+                               .command = "sweep"};
+    struct err ignored = {0};
+    if (done == 0 && thorough && !is_copy && copy->owner_state == OWNER_UNKNOWN &&
+        *row.job != '\0')
+        lock = lock_take(&of_job, &ignored);
     spec.vouched = lock != NULL;
     if (done == 0 && (thorough || !is_copy))
         done = recover_copy(&spec, copy, result, err);

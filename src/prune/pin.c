@@ -13,14 +13,6 @@ struct pinning {
     size_t count, untold;
 };
 
-/* The decision is made all the same: a pin that waits for a store would be none. */
-static void warn_untold(struct pinning *p, const char *store, const struct err *why)
-{
-    p->untold++;
-    log_warning("store \"%s\" was not told (`pgkeep catalog sync` makes up for it): %s",
-                store, why->text);
-}
-
 /* What another machine decided there comes first. */
 static int open_store(struct pinning *p, size_t i, const char *name, struct err *err)
 {
@@ -38,7 +30,10 @@ static int open_store(struct pinning *p, size_t i, const char *name, struct err 
         *err = why;
         return -1;
     }
-    warn_untold(p, name, &why);
+    /* The decision is made all the same: a pin that waits for a store would be none. */
+    p->untold++;
+    log_warning("store \"%s\" was not told (`pgkeep catalog sync` makes up for it): %s",
+                name, why.text);
     return 0;
 }
 

@@ -33,25 +33,18 @@ void policies_free(struct policies *policies)
     free(policies);
 }
 
-/* A store's own policy beats that of the job as a whole (RETENTION 2). */
-static const char *of_store(const struct job_settings *job, const char *store)
-{
-    for (size_t i = 0; i < job->store_retention_stores.count; i++) {
-        if (strcmp(job->store_retention_stores.items[i], store) == 0)
-            return job->store_retention_policies.items[i];
-    }
-    return NULL;
-}
-
-/* Borrowed from the settings. */
+/* Borrowed from the settings. A store's own policy beats that of the job as a whole (RETENTION
+ * 2). A job that the configuration does not know any more stays under some rule, too. */
 static const char *choose(const struct settings *settings, const char *job_name,
                           const char *store)
 {
     const struct job_settings *job =
         *job_name != '\0' ? settings_job(settings, job_name) : NULL;
-    const char *name = job ? of_store(job, store) : NULL;
-    if (name == NULL && job)
-        name = job->retention;
+    const char *name = job ? job->retention : NULL;
+    for (size_t i = 0; job && i < job->store_retention_stores.count; i++) {
+        if (strcmp(job->store_retention_stores.items[i], store) == 0)
+            name = job->store_retention_policies.items[i];
+    }
     if (name == NULL && settings_policy(settings, POLICIES_DEFAULT))
         name = POLICIES_DEFAULT;
     return name ? name : POLICIES_NONE;

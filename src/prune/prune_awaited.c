@@ -102,27 +102,8 @@ static size_t end_of(const struct group *group, size_t first)
     return end;
 }
 
-/* As this store's planner would see it, were it there already: whole, unpinned, and not
- * proven where it is lacking. */
-static void add_artifact(struct projection *projection, const struct catalog_plan_row *row,
-                         size_t first, bool lacking)
-{
-    projection->artifacts[projection->count] = (struct retention_artifact){
-        .id = row->artifact,
-        .group = row->group,
-        .seq = row->seq,
-        .time = row->time,
-        .has_time = row->time != 0,
-        .size = row->bytes,
-        .state = RETENTION_COMPLETE,
-        .flags = (row->quarantined ? RETENTION_QUARANTINED : 0u) |
-                 (row->proven && !lacking ? RETENTION_VERIFIED : 0u)};
-    projection->first[projection->count] = first;
-    projection->lacking[projection->count] = lacking;
-    projection->count++;
-    projection->lacking_count += lacking;
-}
-
+/* As this store's planner would see them, were they there already: whole, unpinned, and not
+ * proven where they are lacking. */
 static void fill(const struct group *group, struct projection *projection)
 {
     /* As many as there are rows at most: each artifact has one row in a store at least. */
@@ -130,35 +111,45 @@ static void fill(const struct group *group, struct projection *projection)
     projection->first = memory_array(group->count, sizeof *projection->first);
     projection->lacking = memory_array(group->count, sizeof *projection->lacking);
     for (size_t first = 0, end = 0; first < group->count; first = end) {
-        const struct catalog_plan_row *use = NULL;
+        const struct catalog_plan_row *row = NULL;
         end = end_of(group, first);
-        enum presence presence = presence_of(group, first, end, projection, &use);
-        if (presence != PRESENCE_OUT)
-            add_artifact(projection, use, first, presence == PRESENCE_LACKING);
+        enum presence presence = presence_of(group, first, end, projection, &row);
+        bool lacking = presence == PRESENCE_LACKING;
+        if (presence == PRESENCE_OUT)
+            continue;
+        projection->first[projection->count] = first;
+        projection->lacking[projection->count] = lacking;
+        projection->lacking_count += lacking;
+        projection->artifacts[projection->count++] = (struct retention_artifact){
+            .id = row->artifact,
+            .group = row->group,
+            .seq = row->seq,
+            .time = row->time,
+            .has_time = row->time != 0,
+            .size = row->bytes,
+            .state = RETENTION_COMPLETE,
+            .flags = (row->quarantined ? RETENTION_QUARANTINED : 0u) |
+                     (row->proven && !lacking ? RETENTION_VERIFIED : 0u)};
     }
 }
 
-static void add_name(struct prune *prune, const struct catalog_plan_row *row,
-                     const char *name)
-{
-    /* A list that ends in NULL, as retention_artifact has it. */
-    char ***names = &prune->pending[row - prune->rows.items];
-    size_t count = 0, capacity = 0;
-    while (*names != NULL && (*names)[count] != NULL)
-        count++;
-    memory_grow(names, &capacity, count + 2, sizeof **names);
-    (*names)[count] = memory_strdup(name);
-    (*names)[count + 1] = NULL;
-}
-
-/* Every complete copy of it elsewhere has to wait. */
+/* Every complete copy of it elsewhere has to wait: each gets the name of this store, in a list
+ * that ends in NULL, as retention_artifact has it. */
 static void add_waiting(const struct group *group, const struct projection *projection,
                         size_t index)
 {
     size_t first = projection->first[index], end = end_of(group, first);
     for (size_t i = first; i < end; i++) {
-        if (prune_state(group->rows[i]) == RETENTION_COMPLETE)
-            add_name(group->prune, group->rows[i], projection->store);
+        const struct catalog_plan_row *row = group->rows[i];
+        char ***names = &group->prune->pending[row - group->prune->rows.items];
+        size_t count = 0, capacity = 0;
+        if (prune_state(row) != RETENTION_COMPLETE)
+            continue;
+        while (*names != NULL && (*names)[count] != NULL)
+            count++;
+        memory_grow(names, &capacity, count + 2, sizeof **names);
+        (*names)[count] = memory_strdup(projection->store);
+        (*names)[count + 1] = NULL;
     }
 }
 

@@ -169,6 +169,8 @@ static int clone_database(const struct arguments *arguments, struct err *err)
     if (result == 0)
         result = server_create_database(server, name, &found, err);
     if (result == 0)
+        result = server_apply_settings(server, name, &found, err);
+    if (result == 0)
         result = server_apply_properties(server, name, &found, err);
     server_properties_release(&found);
     server_free(server);

@@ -23,35 +23,27 @@ struct showing {
 
 /* ---- a line per check ---- */
 
-/* A heading whenever the subject changes. */
-static void print_subject(struct showing *showing, const struct diagnose_finding *finding)
-{
-    char subject[sizeof showing->subject];
-    if (finding->name != NULL)
-        snprintf(subject, sizeof subject, "%s \"%.256s\"", finding->group, finding->name);
-    else
-        snprintf(subject, sizeof subject, "%s", finding->group);
-    if (strcmp(subject, showing->subject) == 0)
-        return;
-    snprintf(showing->subject, sizeof showing->subject, "%s", subject);
-    output_linef("%s", subject);
-}
-
-/* Verdicts in one column, what to do on a line of its own below. */
+/* Verdicts in one column, what to do on a line of its own below; a heading whenever what is
+ * looked at changes. */
 static void print_line(struct showing *showing, const struct diagnose_finding *finding)
 {
     const char *verdict = diagnose_verdict_name(finding->verdict);
+    char subject[sizeof showing->subject];
     /* What was expected is worth a word only where it differs, or to who asks for more. */
     bool differs = finding->expected != NULL &&
                    (finding->verdict != DIAGNOSE_OK || log_enabled(LOG_LEVEL_DEBUG));
     if (showing->settings->quiet && finding->verdict == DIAGNOSE_OK)
         return;
-    print_subject(showing, finding);
-    if (differs)
-        output_linef("  %-8s %s: %s (expected: %s)", verdict, finding->title,
-                     finding->found, finding->expected);
+    if (finding->name != NULL)
+        snprintf(subject, sizeof subject, "%s \"%.256s\"", finding->group, finding->name);
     else
-        output_linef("  %-8s %s: %s", verdict, finding->title, finding->found);
+        snprintf(subject, sizeof subject, "%s", finding->group);
+    if (strcmp(subject, showing->subject) != 0)
+        output_linef("%s", subject);
+    memcpy(showing->subject, subject, sizeof subject);
+    output_linef("  %-8s %s: %s%s%s%s", verdict, finding->title, finding->found,
+                 differs ? " (expected: " : "", differs ? finding->expected : "",
+                 differs ? ")" : "");
     if (finding->advice != NULL)
         output_linef("           -> %s", finding->advice);
 }
