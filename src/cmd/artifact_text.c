@@ -75,6 +75,7 @@ static void add_copies(struct text *out, const struct catalog_artifact *artifact
         const struct catalog_copy *copy = &artifact->copies[i];
         if (!is_shown(artifact, copy))
             continue;
+        /* The store's name alone is the best that can be said of it. */
         text_addf(out, "%s%s", out->length > 0 ? ", " : "", copy->store);
         if (copy->state != CATALOG_COPY_COMPLETE)
             text_addf(out, " %s", catalog_copy_state_name(copy->state));
@@ -90,6 +91,7 @@ static void add_marks(struct text *out, const struct catalog_artifact *artifact,
 {
     char time[32];
     if (catalog_artifact_is_pinned(artifact, view->now)) {
+        /* First: it is what somebody decided. */
         add_part(out, "pinned");
         if (filled(artifact->pin_reason))
             text_addf(out, " \"%s\"", artifact->pin_reason);
@@ -102,6 +104,7 @@ static void add_marks(struct text *out, const struct catalog_artifact *artifact,
         add_part(out, "quarantined");
     if (artifact->status == CATALOG_RUNNING && artifact->owner_state == OWNER_DEAD)
         add_part(out, "its process is gone");
+    /* Last, in quotes: it is the user's own word. */
     if (filled(artifact->name)) {
         add_part(out, "\"");
         text_addf(out, "%s\"", artifact->name);
@@ -117,6 +120,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
     }
     for (size_t i = 0; i < artifact->copy_count; i++) {
         const struct catalog_copy *copy = &artifact->copies[i];
+        /* What a check found is newer than why an upload once failed. */
         const char *trouble = copy->verified_error ? copy->verified_error : copy->error;
         if (!trouble || !is_shown(artifact, copy) ||
             (artifact->error_message && strcmp(trouble, artifact->error_message) == 0))
@@ -322,6 +326,7 @@ static void print_removal(const struct catalog_copy *copy)
         output_field("  locked until", copy->locked_until
                                            ? output_time(time, copy->locked_until)
                                            : "a legal hold is lifted");
+    /* Only in vain ones: the first try needs no figure. */
     if (copy->attempts > 0)
         output_fieldf("  tries", "%lld", (long long)copy->attempts);
     field_time("  next try", copy->next_try);
@@ -397,6 +402,7 @@ static void print_verifications(const struct catalog_verifications *verification
         output_table_cell(&table, output_time(time, one->time));
         output_table_cell(&table, one->store);
         output_table_cell(&table, catalog_level_name(one->level));
+        /* A full check takes as long as a restore: good to know before one is needed. */
         output_table_cell(&table, text_duration(took, one->duration_ms));
         output_table_cellf(&table, "%s%s%s", catalog_result_name(one->result),
                            one->message ? ": " : "", one->message ? one->message : "");

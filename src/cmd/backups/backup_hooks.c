@@ -7,6 +7,7 @@
 #include "report/artifact_json.h"
 #include "session/hook.h"
 
+/* The list of artifacts grows while the run goes on; each hook gets it as it is then. */
 void backup_hooks_init(struct backup_hooks *hooks, const struct settings *settings,
                        const struct job_settings *job)
 {
@@ -20,6 +21,7 @@ void backup_hooks_release(struct backup_hooks *hooks)
     *hooks = (struct backup_hooks){0};
 }
 
+/* As `backup --json` tells it, so that a hook needs no command of ours to know. */
 void backup_hooks_add(struct backup_hooks *hooks, const struct catalog_artifact *artifact)
 {
     const struct artifact_view view = {clock_now(), hooks->settings};
@@ -82,6 +84,7 @@ static int run(struct backup_hooks *hooks, const char *name,
     return result;
 }
 
+/* A failing one stops the run before anything was done: it may be what mounts the disk. */
 int backup_hooks_before(struct backup_hooks *hooks, struct cancel *cancel, struct err *err)
 {
     return run(hooks, "before", &hooks->job->before, -1, NULL, cancel, err);
@@ -94,6 +97,7 @@ static void warn(int result, const struct err *err)
         log_warning("%s", err->text);
 }
 
+/* One of two, by how the run ended. */
 void backup_hooks_after(struct backup_hooks *hooks, int exit_status, const struct err *why)
 {
     struct err err = {0};

@@ -21,6 +21,7 @@ static void print(const struct cmd_context *ctx, const struct catalog_artifact *
     char size[32], resumed[32];
     if (ctx->settings->json)
         output_json(run_json_copied(artifact, spec, result));
+    /* A sentence for each outcome: in text nobody should have to know its word. */
     else if (result->outcome == COPY_ARTIFACT_PRESENT)
         output_linef("%s: store \"%s\" has a good copy already", name, spec->to);
     else if (result->outcome == COPY_ARTIFACT_RESUMED)

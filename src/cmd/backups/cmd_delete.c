@@ -16,6 +16,7 @@ static void print_text(const struct delete_outcome *outcome, bool yes)
 {
     const struct catalog_artifact *artifact = &outcome->artifact;
     char *name = artifact_name_of(artifact);
+    /* No copy is left anywhere: the row alone goes. */
     if (outcome->only_row)
         output_linef("%s  %s", name, yes ? "deleted" : "would be deleted");
     for (size_t i = 0; i < artifact->copy_count; i++) {

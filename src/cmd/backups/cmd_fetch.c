@@ -26,6 +26,7 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
     spec.for_url = true;
     if (config_args_has(ctx->args, "output") || config_args_flag(ctx->args, "decode"))
         return cmd_usage(ctx, err, "--presign prints a URL, it fetches nothing");
+    /* A copy that is known to be whole; a folder has no URLs. */
     struct copy_reader *retrieve = copy_reader_open(&spec, err);
     if (retrieve == NULL)
         return -1;
@@ -86,6 +87,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);
     if (result == 0)
         result = cmd_store_name(ctx, session, &store, err);
+    /* NULL: whichever store has a good copy, folders first. */
     from.store = store;
     if (result == 0)
         result = config_args_has(ctx->args, "presign") ? presign(ctx, &from, err)

@@ -82,6 +82,7 @@ static int print_text(struct catalog *catalog, const struct catalog_filter *filt
     if (catalog_artifacts_count(catalog, filter, &total, err) < 0 ||
         catalog_artifacts_count(catalog, &everything, &all, err) < 0)
         return -1;
+    /* An empty page says why: nothing there, nothing that fits, or behind the end. */
     if (artifacts->count == 0) {
         print_none(view->settings, total, all);
         return 0;
@@ -98,6 +99,7 @@ static int print_text(struct catalog *catalog, const struct catalog_filter *filt
         }
     }
     strlist_release(&told);
+    /* More is told with the very option that shows it. */
     int64_t shown = filter->offset + (int64_t)artifacts->count;
     if (total > shown)
         output_linef("%lld more: --offset %lld", (long long)(total - shown),

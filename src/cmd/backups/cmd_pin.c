@@ -22,6 +22,7 @@ static void print_text(const struct catalog_artifact *artifact, bool accepted)
     const char *colon = reason && *reason ? ": " : "";
     if (accepted)
         output_linef("%s is not suspect any more%s%s", name, colon, reason ? reason : "");
+    /* After `unpin`, and of a pin that another machine has ended meanwhile. */
     else if (!artifact->pinned)
         output_linef("%s is not pinned", name);
     else
@@ -36,6 +37,7 @@ static void print_text(const struct catalog_artifact *artifact, bool accepted)
 static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t untold,
                  struct err *err)
 {
+    /* Loaded anew: what was decided is printed as it stands in the catalog. */
     struct catalog *catalog = session_catalog(spec->session);
     struct catalog_artifact artifact = {0};
     int result = catalog_artifact_load(catalog, spec->id, 0, &artifact, err);

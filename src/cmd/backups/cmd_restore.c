@@ -65,6 +65,7 @@ static void list_item(const struct listing_item *item)
 /* --list: what a restore with these options would bring, and what not. */
 static int list(struct cmd_context *ctx, const struct restore_spec *spec, struct err *err)
 {
+    /* Nothing of the target is asked for: a list needs no server. */
     struct listing listing;
     if (restore_list(spec, &listing, err) < 0)
         return -1;
@@ -73,6 +74,8 @@ static int list(struct cmd_context *ctx, const struct restore_spec *spec, struct
     } else {
         for (size_t i = 0; i < listing.count; i++)
             list_item(&listing.items[i]);
+        /* What was not asked for and is needed, then what hangs on something that does not
+         * come. */
         for (size_t i = 0; i < listing.brought.count; i++)
             output_linef("comes along: %s", listing.brought.items[i]);
         for (size_t i = 0; i < listing.left_out.count; i++)
@@ -102,6 +105,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .disable_triggers = config_args_flag(ctx->args, "disable-triggers"),
         .search_path = config_args_text(ctx->args, "search-path"),
         .parallel = (unsigned)config_args_number(ctx->args, "parallel", 0)};
+    /* The same options as a restore's, so that what is listed is what would come. */
     bool listed = config_args_flag(ctx->args, "list");
     char *store = NULL;
     int result = cmd_load_artifact(ctx, session, CATALOG_WITH_COPIES, &artifact, err);

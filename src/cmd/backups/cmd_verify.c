@@ -30,11 +30,13 @@ static void report(void *context, const struct catalog_artifact *artifact,
 {
     struct verifying *v = context;
     char time[32];
+    /* JSON is collected: one document, at the end. */
     if (v->list) {
         (void)json_array_append_new(v->list,
                                     run_json_verified(artifact, copy, verification));
         return;
     }
+    /* Whole ids: a broken one is copied from here into `copy` or `delete`. */
     output_table_cell(&v->table, artifact->id);
     output_table_cell(&v->table, artifact_name_database(artifact));
     output_table_cell(&v->table, copy->store);

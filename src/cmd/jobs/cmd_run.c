@@ -41,6 +41,7 @@ static int add_up(struct catalog *catalog, const struct serve_once *once, json_t
 static int check_arguments(struct cmd_context *ctx, struct err *err)
 {
     const struct strlist *names = &ctx->args->positional;
+    /* Either the names or what is due, never both. */
     bool due = config_args_flag(ctx->args, "due");
     if (due == (names->count > 0))
         return cmd_usage(ctx, err,

@@ -20,6 +20,7 @@
 /* Store by store: a backup counts as new only in the first that has it. */
 static void print_rebuilt(const struct rebuild_result *result, const char *catalog)
 {
+    /* Figures of each store, then of the whole. */
     char copies[64], backups[64], files[64];
     for (size_t i = 0; i < result->count; i++) {
         const struct rebuild_store *store = &result->stores[i];
@@ -79,6 +80,7 @@ static void show_failed(void *context, const char *name, const struct err *why)
 static void print_synced(struct showing *v, const char *name,
                          const struct sync_result *result)
 {
+    /* One line a store, also when nothing is new: it was read. */
     char manifests[64], backups[64], copies[64], decisions[64];
     if (v->list)
         (void)json_array_append_new(v->list, upkeep_json_synced(name, result));
@@ -127,6 +129,7 @@ static void print_compared(struct showing *v, const char *name,
         output_table_cell(&v->table, finding->key);
         output_table_cell(&v->table, finding->note);
     }
+    /* What was compared, in the log: "no finding" of nothing compared is no good news. */
     char copies[64], objects[64], others[64], uploads[64], findings[64];
     log_info("store \"%s\": %s, %s of ours, %s, %s under way: %s", name,
              text_count(copies, result->copies, "copy", "copies"),

@@ -35,6 +35,7 @@ static void print_table(const struct settings *settings)
         output_table_cell(&table, value->origin);
         free(key);
     }
+    /* Which file it was is the first thing to know when a value surprises. */
     output_linef("configuration file: %s",
                  settings->config_file ? settings->config_file : "none");
     output_text("\n");
@@ -48,6 +49,7 @@ static void print_json(const struct settings *settings)
     json_t *list = json_array();
     for (size_t i = 0; i < settings->value_count; i++) {
         const struct settings_value *value = &settings->values[i];
+        /* As they stand in the file: a script can write them back. */
         const char *group = option_scope_group(value->option->scope);
         (void)json_array_append_new(
             list, json_pack("{s:s?, s:s?, s:s, s:s, s:s}", "group", *group ? group : NULL,

@@ -105,6 +105,7 @@ static void print_expected(const struct adopt *adopt, const char *name)
 {
     char size[32], time[32], count[64];
     output_linef("store \"%s\", %s", name, adopt->url);
+    /* Both marks below each other: the difference is what is to be decided about. */
     output_linef("  mark expected: %s", adopt->expected[0] ? adopt->expected : "none yet");
     output_linef("  mark found:    %s", adopt->found[0] ? adopt->found : "none");
     if (adopt->copies == 0)
@@ -119,6 +120,7 @@ static void print_expected(const struct adopt *adopt, const char *name)
 /* What is from now on, and what to do about the copies that are gone. */
 static void print_adopted(const struct adopt *adopt, const char *name, bool yes)
 {
+    /* With --yes or without: there is nothing to do. */
     if (adopt->state == ADOPT_SAME)
         output_linef("it holds its own mark: nothing to do");
     else if (!yes)
@@ -139,6 +141,8 @@ static int adopt(struct cmd_context *ctx, struct err *err)
 {
     const char *name = config_args_text(ctx->args, "adopt");
     const char *mark = config_args_text(ctx->args, "mark");
+    /* The catalog is written last, so a store that refuses its mark leaves all as it was.
+     * */
     bool yes = config_args_flag(ctx->args, "yes"), json = ctx->settings->json;
     const struct session_spec spec = {.kind = "doctor", .catalog = SESSION_WRITE};
     struct adopt found = {0};

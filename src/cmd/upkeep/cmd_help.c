@@ -71,6 +71,7 @@ static size_t add_options(struct text *out, const char *command)
     size_t count = 0;
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
+        /* Keys of the configuration alone have no argument. */
         if (!option->argument ||
             (command ? !option_for_command(option, command) : !option_is_global(option)))
             continue;
@@ -161,11 +162,13 @@ static int run(struct cmd_context *ctx, struct err *err)
     const struct strlist *positional = &ctx->args->positional;
     const struct command *command = NULL;
     struct text text;
+    /* A word that is no command is told before anything is printed. */
     if (positional->count > 0) {
         command = find(ctx, positional->items[0], err);
         if (!command)
             return -1;
     }
+    /* Settings were not loaded, so the flag is asked for and not the setting. */
     if (config_args_flag(ctx->args, "json")) {
         print_json(ctx, command);
         return 0;

@@ -74,6 +74,7 @@ static void print_running(struct catalog *catalog, const struct health *health)
         const struct catalog_progress *progress = &artifact->progress;
         int64_t passed = health->now - progress->updated;
         char size[32];
+        /* Which, how far, since when, and whether anybody is still at it. */
         cells_artifact(&table, catalog, artifact);
         output_table_cell(&table,
                           progress->phase && *progress->phase ? progress->phase : NULL);
@@ -190,6 +191,7 @@ static void print_jobs(const struct health *health)
     output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < health->job_count; i++) {
         const struct health_job *job = &health->jobs[i];
+        /* Never ran, or never came to a backup. */
         if (job->group_count == 0)
             add_group(&table, health, job, NULL);
         for (size_t j = 0; j < job->group_count; j++)
@@ -292,6 +294,7 @@ static const char *no_good(const struct health *health, const struct health_grou
 static void report_too_old(const struct health *health, const struct health_job *job)
 {
     char age[32], limit[32], why[160];
+    /* In the words in which it was given. */
     text_duration(limit, health->max_age_s * 1000);
     /* Without a single good one the databases need not be counted up. */
     if (!job->good) {

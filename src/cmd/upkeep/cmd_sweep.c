@@ -12,6 +12,7 @@
 static void print_text(const struct sweep_report *report)
 {
     struct upkeep_figure figures[UPKEEP_SWEEP_FIGURES];
+    /* Said only when every figure is 0 and every store answered. */
     bool any = false;
     upkeep_sweep_figures(report, figures);
     for (size_t i = 0; i < UPKEEP_SWEEP_FIGURES; i++) {
