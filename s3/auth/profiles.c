@@ -41,9 +41,8 @@ struct parser {
 static struct s3_profiles_entry *add_entry(struct parser *parser, const char *key)
 {
     struct s3_profiles *profiles = parser->profiles;
-    memory_grow(&profiles->entries, &profiles->capacity, profiles->count + 1,
-                sizeof *profiles->entries);
-    struct s3_profiles_entry *entry = &profiles->entries[profiles->count++];
+    struct s3_profiles_entry *entry = memory_append(&profiles->entries, &profiles->count,
+                                                    &profiles->capacity, sizeof *entry);
     *entry =
         (struct s3_profiles_entry){.name = memory_strdup(parser->name),
                                    .is_services = parser->is_services,

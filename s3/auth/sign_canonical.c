@@ -115,12 +115,10 @@ int s3_canonical_check(const struct s3_sign_request *request, struct err *err)
 /* One header as it is signed. */
 static void add_line(struct s3_canonical *canonical, const char *name, const char *value)
 {
-    memory_grow(&canonical->lines, &canonical->capacity, canonical->count + 1,
-                sizeof *canonical->lines);
-    struct s3_canonical_line *line = &canonical->lines[canonical->count];
+    struct s3_canonical_line *line = memory_append(&canonical->lines, &canonical->count,
+                                                   &canonical->capacity, sizeof *line);
     line->name = text_lower(memory_strdup(name));
-    line->order = canonical->count++;
-
+    line->order = canonical->count;
     /* Trimmed, and every run of white space (folds too) one space. */
     char *out = line->value = memory_alloc(strlen(value) + 1);
     bool gap = false;

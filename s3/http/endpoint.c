@@ -147,8 +147,7 @@ int s3_endpoint_parse(const char *text, struct s3_endpoint *out, struct err *err
     char *cut = memory_strndup(base, length);
     text_init(&path, 3 * length);
     s3_uri_encode_path(cut, &path);
-    out->base_path = text_take(&path);
-    text_release(&path);
+    out->base_path = text_finish(&path);
     free(cut);
     return 0;
 }

@@ -64,10 +64,8 @@ void s3_uri_init(struct s3_uri *uri, const struct s3_endpoint *endpoint, bool vi
         text_add_char(&path, '/');
 
     uri->origin = memory_format("%s://%s", endpoint->tls ? "https" : "http", host.data);
-    uri->host = text_take(&host);
-    uri->path = text_take(&path);
-    text_release(&host);
-    text_release(&path);
+    uri->host = text_finish(&host);
+    uri->path = text_finish(&path);
 }
 
 void s3_uri_release(struct s3_uri *uri)
@@ -115,16 +113,15 @@ static char *encode(const char *data, size_t size, bool raw)
         text_add_percent(&out, data, size, false);
     else
         add_encoded_anew(&out, data, size, false);
-    char *taken = text_take(&out);
-    text_release(&out);
-    return taken;
+    return text_finish(&out);
 }
 
 /* Takes both over. */
 static void add_pair(struct s3_query *query, char *name, char *value)
 {
-    memory_grow(&query->pairs, &query->capacity, query->count + 1, sizeof *query->pairs);
-    query->pairs[query->count++] = (struct s3_query_pair){name, value};
+    struct s3_query_pair *pair =
+        memory_append(&query->pairs, &query->count, &query->capacity, sizeof *pair);
+    *pair = (struct s3_query_pair){name, value};
 }
 
 void s3_query_add(struct s3_query *query, const char *name, const char *value)

@@ -137,8 +137,9 @@ static int end_entry(struct page *page, const char *holder, struct err *err)
     if (upload && page->object.version_id == NULL)
         return err_set(err, ERR_TRANSIENT, "the service lists an upload without an id");
     page->object.is_delete_marker = strcmp(holder, "DeleteMarker") == 0;
-    memory_grow(&page->objects, &page->capacity, page->count + 1, sizeof *page->objects);
-    page->objects[page->count++] = page->object;
+    struct s3_object *entry =
+        memory_append(&page->objects, &page->count, &page->capacity, sizeof *entry);
+    *entry = page->object;
     page->object = (struct s3_object){0};
     return 0;
 }

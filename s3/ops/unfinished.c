@@ -60,8 +60,9 @@ static int end_part(struct parts *parts, struct err *err)
         return err_set(err, ERR_STORE, "listing parts: the ETag of part %u is too long",
                        parts->next.number);
     /* What it did not say of this one is 0 or "" again for the next. */
-    memory_grow(&out->items, &parts->capacity, out->count + 1, sizeof *out->items);
-    out->items[out->count++] = parts->next;
+    struct s3_part_info *part =
+        memory_append(&out->items, &out->count, &parts->capacity, sizeof *part);
+    *part = parts->next;
     parts->next = (struct s3_part_info){0};
     return 0;
 }

@@ -227,6 +227,7 @@ static void *wait_for_signals(void *argument)
     int number = 0;
     while (sigwait(set, &number) != 0)
         continue;
+    /* Told by its name: whoever lost a terminal looks for another cause than a service manager. */
     cancel_trip(NULL, number == SIGINT   ? CANCEL_SIGINT
                       : number == SIGHUP ? CANCEL_SIGHUP
                                          : CANCEL_SIGTERM);

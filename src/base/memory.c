@@ -56,6 +56,7 @@ void memory_grow(void *items_pointer, size_t *capacity, size_t needed, size_t si
     *capacity = wanted;
 }
 
+/* Zeroed, so that an item that is filled in by half has no pointers to anywhere. */
 void *memory_append(void *items_pointer, size_t *count, size_t *capacity, size_t size)
 {
     char *items;

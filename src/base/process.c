@@ -204,10 +204,9 @@ static void join_listener(struct process *process)
  * shells do. */
 static bool reap(struct process *process)
 {
-    int raw = 0;
-    if (waitpid(process->pid, &raw, WNOHANG) != process->pid)
+    if (waitpid(process->pid, &process->raw_status, WNOHANG) != process->pid)
         return false;
-    process->raw_status = raw;
+    int raw = process->raw_status;
     process->status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
     return true;
 }
@@ -437,8 +436,7 @@ int process_finish(struct process *process, struct err *err)
     text_init(&words, (size_t)LAST_WORDS * (LINE_SIZE + 2));
     for (size_t i = 0; i < process->listener.last.count; i++)
         text_addf(&words, "%s%s", i > 0 ? "; " : "", process->listener.last.items[i]);
-    memory_replace(&process->last_words, words.data);
-    text_release(&words);
+    memory_take(&process->last_words, text_finish(&words));
     /* A child that we ended ourselves did not fail. */
     if (cancelled)
         return cancel_check(process->cancel, err);

@@ -97,6 +97,7 @@ char *text_take(struct text *text)
     return taken;
 }
 
+/* As text_take, for the last time: nothing is allocated for a text that will not come. */
 char *text_finish(struct text *text)
 {
     char *taken = text->data;
