@@ -116,6 +116,7 @@ static int find_programs(struct restore_run *r, int wanted, struct err *err)
 /* What the backup holds. Of a plain one no program is needed for that. */
 static int read_script(struct restore_run *r, struct err *err)
 {
+    /* Its index tells where the text is; rows are not touched. */
     if (r->format == DUMP_PLAIN)
         return script_read(&r->script, r->retrieve, err);
     if (find_programs(r, 0, err) < 0)
@@ -140,6 +141,7 @@ static int check_new(struct restore_run *r, struct err *err)
     repository_manifest_release(&found);
     if (result < 0)
         return -1;
+    /* Whoever connects owns the database then, and needs no right on another role. */
     if (r->spec->no_owner)
         memory_replace(&r->properties.owner, NULL);
     if (r->spec->no_privileges)
@@ -189,12 +191,14 @@ static int check_target(struct restore_run *r, struct err *err)
 static void add_present(void *context, const char *schema, const char *name)
 {
     struct restore_run *r = context;
+    /* Overloaded functions have one name: the first is enough. */
     (void)sql_map_add(&r->present, schema, name, 0);
 }
 
 /* What of it comes; what is there already need not come along. */
 static int select_script(struct restore_run *r, struct err *err)
 {
+    /* A new database has nothing but what every new one has. */
     if (r->server != NULL && !r->spec->create) {
         if (loader_present(r->server, add_present, r, err) < 0)
             return -1;
@@ -267,6 +271,7 @@ static int fill(struct restore_run *r, struct err *err)
     const struct observer *observer = session_observer(r->from.session);
     struct meter meter;
     uint64_t expected = r->artifact->raw_bytes;
+    /* Progress is counted in the rows that come; definitions are few bytes. */
     if (r->by_script && r->script.chunks != NULL) {
         expected = 0;
         for (size_t i = 0; i < r->script.outline.rows_count; i++)
@@ -289,6 +294,7 @@ static int create_database(struct restore_run *r, struct err *err)
 {
     if (server_create_database(r->server, r->database, &r->properties, err) < 0)
         return -1;
+    /* From here on a failure leaves something behind, and the error says so. */
     r->created = true;
     return server_apply_settings(r->server, r->database, &r->properties, err);
 }
@@ -317,6 +323,7 @@ static int check(struct restore_run *r, struct err *err)
         find_programs(r, server_version(r->server), err) < 0)
         return -1;
     if (r->by_script) {
+        /* Found anew for this server: the text is poured once more. */
         r->script.pg_restore = r->programs.pg_restore;
         return select_script(r, err);
     }
@@ -390,6 +397,7 @@ static void end(struct restore_run *r)
 static void take_lists(struct restore_run *r, struct strlist *left_out,
                        struct strlist *brought)
 {
+    /* The caller's from now on. */
     *left_out = r->script.selection.left_out;
     *brought = r->script.selection.brought;
     r->script.selection.left_out = (struct strlist){0};

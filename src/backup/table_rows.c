@@ -58,6 +58,7 @@ static int unknown_column(const struct dump_table *table, const char *name, stru
 /* "id,name": names as they are, without quotes; a name that holds a comma cannot be had so. */
 static int choose_columns(struct printing *printing, struct err *err)
 {
+    /* The generated ones are not among them: a dump does not hold their values. */
     const struct strlist *columns = &printing->table->columns;
     const char *at = printing->spec->columns;
     free(printing->places);
@@ -90,6 +91,7 @@ static int choose_columns(struct printing *printing, struct err *err)
 static bool unescape(struct text *out, const char *data, size_t size)
 {
     static const char letters[] = "bfnrtv", bytes[] = "\b\f\n\r\t\v";
+    /* The letters that COPY escapes; whatever else follows a backslash is itself. */
     text_clear(out);
     if (size == 2 && memcmp(data, "\\N", 2) == 0)
         return false;
@@ -107,6 +109,7 @@ static bool unescape(struct text *out, const char *data, size_t size)
 
 static void add_csv(struct text *out, const char *value, size_t size)
 {
+    /* As the server does it: the empty text in quotes, so that it is not NULL. */
     bool quote = size == 0;
     for (size_t i = 0; !quote && i < size; i++)
         quote = strchr(",\"\r\n", value[i]) != NULL;
@@ -131,6 +134,8 @@ struct value {
 
 static void add_json_row(struct printing *printing, const struct value *values)
 {
+    /* Texts, because their types are known to a server only; what is no UTF-8 is {"hex":
+     * …}. */
     json_t *object = json_object();
     for (size_t i = 0; i < printing->count; i++) {
         const struct value *value = &values[printing->places[i]];
@@ -179,6 +184,7 @@ static int print_row(struct printing *printing, const char *line, size_t size,
 {
     size_t count = printing->table->columns.count, found = 0;
     struct value *values = memory_array(count + 1, sizeof *values);
+    /* Every tab separates: those inside of values are escaped. */
     for (const char *end = line + size; count > 0 && found < count; found++) {
         const char *tab = memchr(line, '\t', (size_t)(end - line));
         values[found].data = line;
@@ -196,6 +202,7 @@ static int print_row(struct printing *printing, const char *line, size_t size,
         result = err_set(err, ERR_CORRUPT, "a row of table %s has %zu values, not %zu",
                          printing->table->name, found, count);
     free(values);
+    /* The limit counts what was printed. */
     printing->rows++;
     printing->full = printing->spec->limit > 0 && printing->rows == printing->spec->limit;
     if (result == 0 && printing->out.length >= OUT_SIZE)
@@ -211,6 +218,7 @@ static int take_rows(struct printing *printing, const char *data, size_t size,
         const char *newline = memchr(data, '\n', size);
         size_t length = newline != NULL ? (size_t)(newline - data) : size;
         int result = 0;
+        /* The end of a piece, or what completes the row that began in the one before. */
         if (newline == NULL || printing->row.length > 0)
             text_add_bytes(&printing->row, data, length);
         if (newline != NULL) {
@@ -234,6 +242,7 @@ static int take_rows(struct printing *printing, const char *data, size_t size,
 static int begin_table(struct printing *printing, const struct dump_table *table,
                        struct err *err)
 {
+    /* A table may come in several COPY statements; the names are printed once. */
     bool first = printing->table == NULL;
     printing->table = table;
     if (choose_columns(printing, err) < 0)
@@ -257,6 +266,7 @@ static int choose_table(const struct table_rows_spec *spec, const struct sql_map
                         struct sql_name *out, struct err *err)
 {
     struct name_pattern pattern;
+    /* One table, and no guess: a limit of ten rows would look right with either. */
     struct strlist fitting = {0}, all = {0};
     if (name_pattern_compile(&pattern, spec->table, err) < 0)
         return -1;
@@ -326,6 +336,7 @@ static int run_plain(struct printing *printing, struct copy_reader *copy, struct
     struct plain plain = {.printing = printing,
                           .places = chunk_reader_chunks(reader, &count)};
     struct chunk_sink sink = {.chunk = take_chunk, .context = &plain};
+    /* Tables without rows have no chunk and are none to choose from. */
     for (size_t i = 0; i < count; i++)
         if (plain.places[i].table != NULL)
             (void)sql_map_add(&tables, plain.places[i].table->schema,
@@ -334,6 +345,7 @@ static int run_plain(struct printing *printing, struct copy_reader *copy, struct
     for (size_t at = 0; at < count && result == 0 && !printing->full;) {
         const struct dump_table *table = plain.places[at].table;
         size_t end = at + 1;
+        /* All that is not of this table is not even asked for. */
         if (!is_it(table, &wanted)) {
             at = end;
             continue;
@@ -367,6 +379,7 @@ int table_rows_run(const struct table_rows_spec *spec, uint64_t *count, struct e
         return err_hint(err, "restore --table brings the table into a database");
     }
     from.purpose = "being read";
+    /* A row is at most 1 GiB in the server, too. */
     text_init(&printing.row, ROW_MAX);
     text_init(&printing.out, ROW_MAX);
     text_init(&printing.value, ROW_MAX);

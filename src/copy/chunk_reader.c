@@ -29,6 +29,7 @@ struct chunk_reader {
 static const struct dump_table *table_of(const struct chunk_reader *reader,
                                          struct index_entry *entry)
 {
+    /* Definitions, or an archive. */
     if (entry->table == NULL)
         return NULL;
     const struct dump_table *last =
@@ -83,6 +84,8 @@ static void forget_places(struct chunk_reader *reader)
 {
     const struct dump_table *last = NULL;
     for (size_t i = 0; i < reader->count; i++) {
+        /* Shared by neighbours, so each is released once; the const is ours to take
+         * away. */
         struct dump_table *table = NULL;
         /* The only owner frees what is const to everybody else. */
         memcpy(&table, &reader->places[i].table, sizeof table);
@@ -100,6 +103,7 @@ static int read_index(struct chunk_reader *reader, const struct catalog_artifact
                       struct err *err)
 {
     struct text index;
+    /* Needed only until it is parsed: what is kept is a third of it. */
     text_init(&index, COPY_INDEX_MAX);
     int result = copy_index_read(copy_reader_repository(reader->from),
                                  copy_reader_copy(reader->from), &index, err);
@@ -178,6 +182,7 @@ static int pass_on(struct run *run, struct err *err)
     if (memcmp(is, place->sha256, SHA256_SIZE) != 0)
         return err_set(err, ERR_CORRUPT, "chunk %zu is not what was stored (SHA-256)",
                        run->at + 1);
+    /* Counted when it is right, so that a chunk read twice counts once. */
     if (run->meter != NULL)
         atomic_fetch_add(&run->meter->raw_bytes, run->filled);
     run->sink_failed =
@@ -196,6 +201,7 @@ static int take_raw(void *context, const void *data, size_t size, struct err *er
     struct run *run = context;
     const unsigned char *from = data;
     while (size > 0) {
+        /* Members end where chunks do, unless the index is that of another object. */
         if (run->at == run->end)
             return err_set(err, ERR_CORRUPT, "there is more than the chunk index knows");
         const struct chunk_place *place = &run->reader->places[run->at];
@@ -210,6 +216,7 @@ static int take_raw(void *context, const void *data, size_t size, struct err *er
             run->buffer = larger;
             run->capacity = wanted;
         }
+        /* What comes may hold the end of one chunk and the begin of the next. */
         size_t room = wanted - run->filled;
         size_t now = size < room ? size : room;
         memcpy(run->buffer + run->filled, from, now);
@@ -229,6 +236,7 @@ static int download(struct run *run, struct repository *repository, const char *
     const struct chunk_place *places = run->reader->places;
     /* Chunks of a run lie behind each other, so one range has them all. */
     uint64_t from = places[run->at].stored.from, to = places[run->end - 1].stored.to;
+    /* A decoder of its own for each request: it begins at a member. */
     struct stream_sink raw = {.write = take_raw, .context = run};
     struct unstream *decoder = unstream_new(run->reader->codec, raw, err);
     unsigned char *piece = memory_try(PIECE, err);
@@ -261,12 +269,14 @@ int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
         .reader = reader, .sink = sink, .meter = meter, .at = first, .end = first + count};
     int result = count > 0 ? -1 : 0;
     while (run.at < run.end) {
+        /* Which copy is read now; another thread may change that at any time. */
         pthread_mutex_lock(&reader->lock);
         struct repository *repository = copy_reader_repository(reader->from);
         const struct catalog_copy *copy = copy_reader_copy(reader->from);
         copy_reader_refresh(reader->from);
         pthread_mutex_unlock(&reader->lock);
         /* What came of the chunk that was not whole is asked for from its begin. */
+        /* After a failure the chunk begins anew. */
         run.filled = 0;
         result = download(&run, repository, copy->key, err);
         /* Another copy would not help who cannot take it. */

@@ -1,3 +1,9 @@
+/*
+ * One session that goes through a script from its begin to its end. Statements are sent as they
+ * stand in the dump. Rows of a plain backup are sent by COPY statements of our own, piece by
+ * piece, so that the same functions serve one session and many; those of an archive come in the
+ * stream, behind the COPY that pg_restore wrote.
+ */
 #include "backup/restore/carry.h"
 
 #include "base/memory.h"
@@ -14,6 +20,7 @@ static int set_search_path(const struct carry_spec *spec, struct loader *loader,
 {
     struct text sql;
     text_init(&sql, SQL_MAX);
+    /* The user's text as SQL takes it: "a, b", with quotes where names need them. */
     text_addf(&sql, "SET search_path = %s", spec->search_path);
     int result = loader_statement(loader, sql.data, err);
     text_release(&sql);
@@ -23,11 +30,13 @@ static int set_search_path(const struct carry_spec *spec, struct loader *loader,
 int carry_statement(const struct carry_spec *spec, struct loader *loader,
                     const struct statement *statement, struct err *err)
 {
+    /* The one setting of a dump that may be another. */
     if (statement->action == STATEMENT_STATE && spec->search_path != NULL &&
         strstr(statement->text, "'search_path'") != NULL)
         return set_search_path(spec, loader, err);
     if (loader_statement(loader, statement->text, err) == 0)
         return 0;
+    /* Which statement it was, for the reader; a cancel is nobody's fault. */
     if (err->kind != ERR_CANCELLED) {
         char *label = statement_label(statement);
         err_context(err, "%s", label);
@@ -47,6 +56,8 @@ static int put_chunk(void *context, size_t number, const unsigned char *data, si
                      struct err *err)
 {
     const struct copying *copying = context;
+    /* The index is checked by its hash, and all the same no byte outside of the chunk is
+     * touched. */
     const struct index_range *rows = &copying->places[number].data;
     if (rows->from > rows->to || rows->to > size)
         return err_set(err, ERR_CORRUPT, "the rows of chunk %zu are not in it", number + 1);
@@ -57,6 +68,7 @@ static int put_chunk(void *context, size_t number, const unsigned char *data, si
 /* As the dump has it: the name and its columns, or none. */
 static void add_copy(struct text *sql, const struct dump_table *table)
 {
+    /* Made anew and not taken from the dump: a piece may begin in the middle of a table. */
     text_add(sql, "COPY ");
     sql_name_add(sql, table->schema, table->name);
     for (size_t i = 0; i < table->columns.count; i++) {
@@ -77,9 +89,12 @@ int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t firs
     uint64_t wanted = 0, got = 0;
     struct text sql;
     text_init(&sql, SQL_MAX);
+    /* At most 1,600 columns of 63 bytes, each byte doubled in quotes. */
     add_copy(&sql, table);
+    /* What the dump's own stream was found to hold when it was taken. */
     for (size_t i = first; i < first + count; i++)
         wanted += places[i].rows;
+    /* Begin, rows as they come out of the store, end: one transaction of the server. */
     int result = loader_copy_begin(loader, sql.data, err);
     if (result == 0)
         result =
@@ -105,6 +120,7 @@ size_t carry_piece(const struct script *script, size_t first, size_t count, uint
 {
     size_t all, taken = 0;
     const struct chunk_place *places = chunk_reader_chunks(script->chunks, &all);
+    /* At least one chunk, whatever its size. */
     uint64_t bytes = 0;
     /* A row may go through several chunks: those stay together. */
     while (taken < count &&
@@ -118,6 +134,8 @@ size_t carry_piece(const struct script *script, size_t first, size_t count, uint
 static int carry_table(const struct carry_spec *spec, struct loader *loader,
                        const struct outline_rows *rows, struct err *err)
 {
+    /* Piece by piece: an error shows after 64 MiB at the latest, not at the end of the
+     * table. */
     for (size_t done = 0; done < rows->chunks;) {
         size_t first = rows->first_chunk + done;
         size_t piece = carry_piece(spec->script, first, rows->chunks - done, PIECE_SIZE);
@@ -149,10 +167,12 @@ static int pour_statement(void *context, struct statement *statement, struct err
     int result = 0;
     if (pouring->next < outline->count &&
         strcmp(outline->items[pouring->next].text, statement->text) == 0)
+        /* Decided before anything was touched. */
         taken = script->selection.statements[pouring->next++];
     else
         taken =
             selection_takes(&script->selection, outline, pouring->spec->chosen, statement);
+    /* Rows follow a COPY in any case; the flag says whether they go on. */
     pouring->copies = taken && statement->action == STATEMENT_COPY;
     if (pouring->copies) {
         sql_name_set(&pouring->table, statement->of.schema, statement->of.name);
@@ -174,6 +194,7 @@ static int pour_end(void *context, uint64_t rows, struct err *err)
 {
     struct pouring *pouring = context;
     uint64_t got = 0;
+    /* Those of a table that does not come were read past. */
     if (!pouring->copies)
         return 0;
     pouring->copies = false;
@@ -197,6 +218,7 @@ static int carry_archive(const struct carry_spec *spec, struct loader *loader,
                                  .rows = pour_rows,
                                  .rows_end = pour_end,
                                  .context = &pouring};
+    /* Its sink works on the thread that reads, the only user of the loader meanwhile. */
     struct splitter *splitter = splitter_new(&sink);
     int result = script_pour_archive(spec->script, splitter, false, spec->meter, err);
     if (result == 0 && pouring.next < spec->script->outline.count)
@@ -215,6 +237,7 @@ static int carry_plain(const struct carry_spec *spec, struct loader *loader,
 {
     const struct script *script = spec->script;
     const struct outline *outline = &script->outline;
+    /* Statements and tables are two lists; `behind` says how they fit together. */
     size_t rows = 0;
     for (size_t i = 0; i <= outline->count; i++) {
         for (; rows < outline->rows_count && outline->rows[rows].behind == i; rows++)
@@ -232,8 +255,10 @@ int carry_schemas(const struct carry_spec *spec, struct loader *loader, struct e
 {
     const struct strlist *schemas = &spec->script->selection.schemas;
     for (size_t i = 0; i < schemas->count; i++) {
+        /* public was dropped in the target, or the target is of an odd template. */
         char *name = sql_name_text(NULL, schemas->items[i]);
         char *sql = memory_format("CREATE SCHEMA %s", name);
+        /* Empty: owner and rights are those of whoever restores. */
         int result = loader_statement(loader, sql, err);
         free(sql);
         free(name);
@@ -254,6 +279,7 @@ int carry_out(const struct carry_spec *spec, struct err *err)
                                               : carry_archive(spec, loader, err);
     if (result == 0 && spec->target.fast)
         result = loader_flush(loader, err);
+    /* Cancels on the server what a failure left running. */
     loader_free(loader);
     return result;
 }

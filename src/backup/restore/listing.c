@@ -1,3 +1,7 @@
+/*
+ * The same decisions as for a restore, printed instead of carried out: what is listed and what
+ * would come cannot differ.
+ */
 #include "backup/restore/listing.h"
 
 #include "base/memory.h"
@@ -27,6 +31,7 @@ static void add_rows(struct listing *listing, const struct sql_name *table,
 /* What is made, and rows; owners, rights and comments are part of what they speak of. */
 static void add_statement(struct listing *listing, const struct statement *statement)
 {
+    /* One line for each thing, not for each statement. */
     bool told =
         statement->action == STATEMENT_CREATE || statement->action == STATEMENT_ADD ||
         statement->action == STATEMENT_FOREIGN_KEY ||
@@ -39,6 +44,7 @@ static void add_statement(struct listing *listing, const struct statement *state
                                 .schema = memory_strdup(statement->of.schema),
                                 .name = memory_strdup(statement->of.name),
                                 .object = memory_strdup(statement->object.name)};
+    /* Known by its first words only. */
     if (statement->action == STATEMENT_OTHER) {
         item.type = "statement";
         item.object = statement_label(statement);
@@ -50,6 +56,7 @@ void listing_fill(struct listing *listing, const struct script *script, const ch
 {
     const struct outline *outline = &script->outline;
     const struct selection *selection = &script->selection;
+    /* In the order in which they would come. */
     size_t rows = 0;
     bool data = section == NULL || strcmp(section, "data") == 0;
     for (size_t i = 0; i <= outline->count; i++) {

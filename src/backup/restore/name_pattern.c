@@ -1,3 +1,7 @@
+/*
+ * The expressions are made for the server; the C library's extended ones mean the same for all
+ * that pg_dump's documentation shows. Names are compared byte by byte.
+ */
 #include "backup/restore/name_pattern.h"
 
 #include "postgres/server_pattern.h"
@@ -15,9 +19,11 @@ static int compile(const char *expression, regex_t *out, const char *pattern,
 int name_pattern_compile(struct name_pattern *out, const char *text, struct err *err)
 {
     struct server_pattern parsed;
+    /* The same reading of a pattern as for the checks before a dump. */
     server_pattern_parse(text, &parsed);
     out->any_schema = parsed.schema == NULL;
     int result = compile(parsed.name, &out->name, text, err);
+    /* The schema is a pattern of its own. */
     if (result == 0 && !out->any_schema &&
         compile(parsed.schema, &out->schema, text, err) < 0) {
         regfree(&out->name);

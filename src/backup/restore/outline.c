@@ -12,6 +12,7 @@ void outline_add(struct outline *outline, struct statement *statement)
     memory_grow(&outline->items, &outline->capacity, outline->count + 1,
                 sizeof *outline->items);
     outline->items[outline->count++] = *statement;
+    /* Moved: the caller has nothing to release any more. */
     *statement = (struct statement){0};
 }
 
@@ -21,6 +22,7 @@ struct outline_rows *outline_add_rows(struct outline *outline, const char *schem
     memory_grow(&outline->rows, &outline->rows_capacity, outline->rows_count + 1,
                 sizeof *outline->rows);
     struct outline_rows *rows = &outline->rows[outline->rows_count++];
+    /* Rows stand between statements: how many are in front says where. */
     *rows = (struct outline_rows){.relation = OUTLINE_NONE, .behind = outline->count};
     sql_name_set(&rows->name, schema, name);
     return rows;
@@ -30,8 +32,11 @@ struct outline_rows *outline_add_rows(struct outline *outline, const char *schem
 static size_t add_relation(struct outline *outline, const struct sql_name *name,
                            const char *type, bool created)
 {
+    /* Several statements may tell of it before its CREATE, a setval or a COPY for one. */
     size_t at = outline_relation(outline, name);
     if (at == OUTLINE_NONE) {
+        /* Values are places in the list, which moves when it grows: pointers would not
+         * last. */
         memory_grow(&outline->relations, &outline->relation_capacity,
                     outline->relation_count + 1, sizeof *outline->relations);
         at = outline->relation_count++;
@@ -51,6 +56,7 @@ static size_t add_relation(struct outline *outline, const struct sql_name *name,
 static void add_object(struct outline *outline, const struct statement *statement)
 {
     const struct sql_name *name = &statement->of;
+    /* Overloaded functions share a name: whoever needs one gets all of them. */
     if (outline_object(outline, name) != OUTLINE_NONE)
         return;
     memory_grow(&outline->objects, &outline->object_capacity, outline->object_count + 1,
@@ -65,6 +71,7 @@ static void add_object(struct outline *outline, const struct statement *statemen
 static void find_made(struct outline *outline, const struct statement *statement)
 {
     const struct sql_name *of = &statement->of;
+    /* What belongs to the whole database has no name that others could mean. */
     if (of->name == NULL)
         return;
     if (statement->subject == STATEMENT_OF_OBJECT && statement->action == STATEMENT_CREATE)
@@ -88,13 +95,17 @@ static void find_ties(struct outline *outline, const struct statement *statement
     size_t of = outline_relation(outline, &statement->of);
     if (statement->subject != STATEMENT_OF_RELATION || of == OUTLINE_NONE)
         return;
+    /* What is not in this dump (it was filtered) is nobody's parent or owner. */
     size_t to = other->name != NULL ? outline_relation(outline, other) : OUTLINE_NONE;
+    /* Three statements tie two relations: the partition to its parent, the sequence to
+     * the table that owns it, the identity to its sequence. */
     if (statement->action == STATEMENT_ATTACH)
         outline->relations[of].parent = to;
     if (statement->action == STATEMENT_OWNED_BY)
         outline->relations[of].owner = to;
     if (statement->action == STATEMENT_DEFAULT && to != OUTLINE_NONE)
         outline->relations[to].owner = of;
+    /* What is left has an index behind it, or is one; triggers in this map do no harm. */
     if (statement->action != STATEMENT_ADD && statement->action != STATEMENT_FOREIGN_KEY)
         return;
     /* Indexes lie in the schema of their table; extended statistics wherever they like. */
@@ -107,6 +118,8 @@ static void find_ties(struct outline *outline, const struct statement *statement
 
 void outline_resolve(struct outline *outline)
 {
+    /* Three rounds: things, the tables that only rows tell of, and the ties between
+     * them. */
     for (size_t i = 0; i < outline->count; i++)
         find_made(outline, &outline->items[i]);
     for (size_t i = 0; i < outline->rows_count; i++)
@@ -136,6 +149,7 @@ size_t outline_relation_of(const struct outline *outline, const struct statement
 {
     if (statement->subject == STATEMENT_OF_RELATION)
         return outline_relation(outline, &statement->of);
+    /* By the index's name, which is unique in its schema. */
     if (statement->subject != STATEMENT_OF_INDEX || statement->of.name == NULL)
         return OUTLINE_NONE;
     size_t *at =
@@ -145,6 +159,7 @@ size_t outline_relation_of(const struct outline *outline, const struct statement
 
 char *outline_nearest(const struct outline *outline, bool tables, const char *text)
 {
+    /* As the text is written: with a schema only when it has one itself. */
     struct strlist names = {0};
     for (size_t i = 0; i < outline->relation_count; i++) {
         const struct sql_name *name = &outline->relations[i].name;

@@ -1,3 +1,9 @@
+/*
+ * A crew of sessions with one plan and one lock. The lock is held only while a task is chosen or
+ * reported; statements and rows go without it. Nobody decides what a failure means but `fail`:
+ * it keeps the first error and trips the node that all sessions wait on, so that each ends its
+ * statement on the server, closes its session and is joined before the error is told.
+ */
 #include "backup/restore/parallel.h"
 
 #include "backup/restore/task_plan.h"
@@ -34,6 +40,8 @@ static int set_up(struct worker *worker, struct err *err)
 {
     const struct carry_spec *spec = worker->crew->spec;
     const struct outline *outline = &spec->script->outline;
+    /* Encoding, string syntax, time-outs: what stands in front of the first real
+     * statement. */
     for (size_t i = 0; i < outline->count; i++) {
         if (outline->items[i].action != STATEMENT_STATE)
             return 0;
@@ -47,6 +55,7 @@ static int carry_task(struct worker *worker, const struct task *task, struct err
 {
     const struct carry_spec *spec = worker->crew->spec;
     const struct outline *outline = &spec->script->outline;
+    /* Rows have no statement in the outline. */
     if (task->statement == NULL)
         return carry_rows(spec, worker->loader, task->first, task->chunks, err);
     /* In which tablespace indexes are made is a setting. */
@@ -69,9 +78,11 @@ static int carry_task(struct worker *worker, const struct task *task, struct err
 
 static void fail(struct crew *crew, const struct err *err)
 {
+    /* Later ones follow from it, most of them being cancelled. */
     if (!crew->failed)
         crew->err = *err;
     crew->failed = true;
+    /* Ends waits here and statements on the server. */
     cancel_trip(crew->cancel, CANCEL_ASKED);
     pthread_cond_broadcast(&crew->changed);
 }
@@ -84,11 +95,13 @@ static void work(struct worker *worker)
     pthread_mutex_lock(&crew->lock);
     while (!crew->failed && !task_plan_finished(crew->plan)) {
         const struct task *task = task_plan_next(crew->plan);
+        /* Nothing may begin yet: somebody else's task must be done first. */
         if (task == NULL) {
             pthread_cond_wait(&crew->changed, &crew->lock);
             continue;
         }
         pthread_mutex_unlock(&crew->lock);
+        /* Without the lock: this is what takes the time. */
         int result = carry_task(worker, task, &err);
         pthread_mutex_lock(&crew->lock);
         if (result < 0)
@@ -112,6 +125,8 @@ static void *run_worker(void *context)
         /* The others do its work. */
         log_warning("one connection less: %s", err.text);
     }
+    /* On this thread: a cancel waits for the server, and all sessions wait beside each
+     * other. */
     loader_free(worker->loader);
     worker->loader = NULL;
     return NULL;
@@ -127,6 +142,7 @@ static int carry_range(const struct carry_spec *spec, const struct task_plan *pl
     const struct script *script = spec->script;
     for (size_t i = 0; i < script->outline.count; i++) {
         const struct statement *statement = &script->outline.items[i];
+        /* In one pass over all: sections do not overlap, and settings stand among them. */
         if (!script->selection.statements[i] || !sections[statement->section] ||
             task_plan_has(plan, i))
             continue;
@@ -143,6 +159,7 @@ static int carry_tasks(struct crew *crew, struct worker *workers, unsigned sessi
 {
     static const bool data[SECTION_COUNT] = {[SECTION_DATA] = true};
     struct err own = {0};
+    /* The first worker is this thread, whose session has done the definitions. */
     unsigned started = 1;
     for (; started < sessions; started++) {
         workers[started].crew = crew;
@@ -158,8 +175,10 @@ static int carry_tasks(struct crew *crew, struct worker *workers, unsigned sessi
         fail(crew, &own);
         pthread_mutex_unlock(&crew->lock);
     } else {
+        /* Then it takes tasks as the others do. */
         work(&workers[0]);
     }
+    /* Each ends by itself: all tasks are done, or one failed. */
     for (unsigned i = 1; i < started; i++)
         (void)pthread_join(workers[i].thread, NULL);
     if (!crew->failed)
@@ -179,11 +198,14 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
     pthread_mutex_init(&crew.lock, NULL);
     thread_cond_init(&crew.changed);
     crew.plan = task_plan_new(spec.script, PIECE_SIZE);
+    /* Below the run's own, so that a signal reaches all and a failure only these. */
     crew.cancel = cancel_new(spec.parent, 0, err);
     spec.target.cancel = crew.cancel;
     workers[0] = (struct worker){.crew = &crew, .setting = TASK_NONE};
     if (crew.cancel != NULL)
         workers[0].loader = loader_open(&spec.target, err);
+    /* Definitions, then rows with indexes and keys, then the rest: the order of the dump
+     * in large. */
     if (workers[0].loader != NULL && carry_schemas(&spec, workers[0].loader, err) == 0 &&
         carry_range(&spec, crew.plan, workers[0].loader, before, err) == 0 &&
         carry_tasks(&crew, workers, sessions, err) == 0 &&
@@ -200,6 +222,7 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
 
 bool parallel_fits(const struct script *script)
 {
+    /* An archive comes as one stream. */
     if (script->chunks == NULL)
         return false;
     for (size_t i = 0; i < script->outline.count; i++)

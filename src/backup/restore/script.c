@@ -36,6 +36,7 @@ static int split_chunk(void *context, size_t number, const unsigned char *data, 
                        struct err *err)
 {
     struct reading *reading = context;
+    /* A statement may go through several chunks; where it began its section was told. */
     if (!(reading->places[number].flags & CHUNK_CONTINUED))
         splitter_section(reading->splitter, reading->places[number].section);
     return splitter_push(reading->splitter, data, size, err);
@@ -45,6 +46,7 @@ static int split_chunk(void *context, size_t number, const unsigned char *data, 
 static size_t add_rows(struct outline *outline, const struct chunk_place *places,
                        size_t first, size_t count)
 {
+    /* A table is named once in the index, so that chunks of one have one pointer. */
     const struct dump_table *table = places[first].table;
     struct outline_rows *rows = outline_add_rows(outline, table->schema, table->name);
     rows->first_chunk = first;
@@ -61,6 +63,7 @@ static size_t add_rows(struct outline *outline, const struct chunk_place *places
 int script_read(struct script *script, struct copy_reader *reader, struct err *err)
 {
     size_t count;
+    /* All chunks are known now, and none is read yet. */
     script->chunks = chunk_reader_open(reader, err);
     if (script->chunks == NULL)
         return -1;
@@ -70,16 +73,19 @@ int script_read(struct script *script, struct copy_reader *reader, struct err *e
     struct chunk_sink each = {.chunk = split_chunk, .context = &reading};
     int result = 0;
     for (size_t at = 0; at < count && result == 0;) {
+        /* Rows stay where they are; only their place is noted. */
         if (places[at].table != NULL) {
             at = add_rows(&script->outline, places, at, count);
             continue;
         }
+        /* What lies between two tables is one run, and one request. */
         size_t end = at;
         while (end < count && places[end].table == NULL)
             end++;
         result = chunk_reader_run(script->chunks, at, end - at, each, NULL, err);
         at = end;
     }
+    /* In the middle of a statement it cannot end: the index covers the whole dump. */
     if (result == 0)
         result = splitter_finish(reading.splitter, err);
     splitter_free(reading.splitter);
@@ -106,6 +112,7 @@ static void *read_text(void *context)
     struct pollfd fds[2] = {{.fd = child_fd(pouring->child), .events = POLLIN},
                             {.fd = cancel_fd(pouring->cancel), .events = POLLIN}};
     ssize_t got = 1;
+    /* Polled, because a cancel must be seen while pg_restore is silent. */
     while (got > 0 && pouring->result == 0) {
         if (cancel_check(pouring->cancel, &pouring->err) < 0) {
             pouring->result = -1;
@@ -118,6 +125,7 @@ static void *read_text(void *context)
                 got = 1;
         }
     }
+    /* The thread that feeds pg_restore must not wait for somebody who reads no more. */
     if (pouring->result < 0)
         cancel_trip(pouring->cancel, CANCEL_ASKED);
     free(buffer);
@@ -139,6 +147,7 @@ static int feed(void *context, const void *data, size_t size, struct err *err)
 static struct child *start(const struct script *script, bool schema_only,
                            const struct cancel *cancel, struct err *err)
 {
+    /* From stdin to stdout: neither the archive nor its text ever lies on a disk. */
     struct strlist argv = {0};
     strlist_add(&argv, script->pg_restore);
     strlist_add(&argv, "--file=-");
@@ -160,21 +169,25 @@ int script_pour_archive(const struct script *script, struct splitter *splitter,
 {
     struct pouring pouring = {.splitter = splitter};
     struct stream_sink sink = {.write = feed, .context = &pouring};
+    /* Opened anew each time: a reader that ended early is not to be used again. */
     struct copy_reader *reader = copy_reader_open(script->from, err);
     pthread_t thread;
     int result = -1;
     if (reader != NULL)
         pouring.cancel = cancel_new(session_cancel(script->from->session), 0, err);
     if (pouring.cancel != NULL)
+        /* Started by this thread, which outlives it (base/process.h). */
         pouring.child = start(script, schema_only, pouring.cancel, err);
     if (pouring.child != NULL && thread_start(&thread, read_text, &pouring, err) == 0) {
         result = copy_reader_run(reader, COPY_READER_DECODED, sink, meter, err);
+        /* Its exit status was 0: that was asked when it took no more. */
         if (pouring.satisfied)
             result = 0;
         if (result == 0 && !pouring.satisfied)
             result = child_finish(pouring.child, err);
         if (result < 0)
             cancel_trip(pouring.cancel, CANCEL_ASKED);
+        /* Only then all of the text went through the splitter. */
         (void)pthread_join(thread, NULL);
         /* What the text made fail is the cause; that we stopped for it follows from it. */
         if (pouring.result < 0 && pouring.err.kind != ERR_CANCELLED) {
@@ -194,6 +207,7 @@ int script_read_archive(struct script *script, const struct copy_reader_spec *fr
                         const char *pg_restore, struct err *err)
 {
     struct splitter_sink sink = {.statement = add_statement, .context = &script->outline};
+    /* Definitions alone: pg_restore needs the archive's head only and ends there. */
     struct splitter *splitter = splitter_new(&sink);
     script->from = from;
     script->pg_restore = pg_restore;

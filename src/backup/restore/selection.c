@@ -5,32 +5,13 @@
 #include "backup/restore/selection.h"
 
 #include "backup/restore/name_pattern.h"
+#include "backup/restore/selection_work.h"
 #include "base/memory.h"
-
-struct work {
-    const struct outline *outline;
-    const struct selection_spec *spec;
-    struct selection *out;
-    bool *objects;          /* of outline->objects: does it come along? */
-    struct sql_map schemas; /* that were chosen by --schema, or hold what comes along */
-    struct sql_map dropped; /* (table, name) of triggers, indexes ... that are left out */
-};
 
 static bool is_given(const struct strlist *list)
 {
     return list != NULL && list->count > 0;
 }
-
-/* Only new databases are empty: what they have is `public`. */
-static bool is_present(const struct selection_spec *spec, const char *schema,
-                       const char *name)
-{
-    if (spec->present == NULL)
-        return *name == '\0' && strcmp(schema, "public") == 0;
-    return sql_map_find(spec->present, schema, name) != NULL;
-}
-
-/* ---- patterns ---- */
 
 /* The pattern may be a misspelt name. */
 static int nothing_fits(const struct outline *outline, bool tables, const char *pattern,
@@ -48,16 +29,18 @@ static int nothing_fits(const struct outline *outline, bool tables, const char *
     return -1;
 }
 
-static int choose_schemas(struct work *work, const char *text, struct err *err)
+static int choose_schemas(struct selection_work *work, const char *text, struct err *err)
 {
     const struct outline *outline = work->outline;
     struct name_pattern pattern;
+    /* Counted here, not by what is chosen in the end: two patterns may fit the same. */
     size_t found = 0;
     if (name_pattern_compile(&pattern, text, err) < 0)
         return -1;
     /* A schema is there when it is made, or when anything lies in it (public). */
     for (size_t i = 0; i < outline->count; i++) {
         const struct statement *statement = &outline->items[i];
+        /* Its own CREATE, or the schema of whatever belongs to one. */
         bool made = statement->subject == STATEMENT_OF_SCHEMA &&
                     statement->action == STATEMENT_CREATE;
         struct sql_name name = {
@@ -68,6 +51,7 @@ static int choose_schemas(struct work *work, const char *text, struct err *err)
         found++;
         (void)sql_map_add(&work->schemas, name.name, "", 0);
     }
+    /* Rows alone (type data): no statement names their schema. */
     for (size_t i = 0; i < outline->rows_count; i++) {
         const char *schema = outline->rows[i].name.schema;
         if (name_pattern_fits_schema(&pattern, schema)) {
@@ -79,7 +63,7 @@ static int choose_schemas(struct work *work, const char *text, struct err *err)
     return found > 0 ? 0 : nothing_fits(outline, false, text, err);
 }
 
-static int choose_tables(struct work *work, const char *text, bool in_schemas,
+static int choose_tables(struct selection_work *work, const char *text, bool in_schemas,
                          struct err *err)
 {
     const struct outline *outline = work->outline;
@@ -89,6 +73,7 @@ static int choose_tables(struct work *work, const char *text, bool in_schemas,
         return -1;
     for (size_t i = 0; i < outline->relation_count; i++) {
         const struct sql_name *name = &outline->relations[i].name;
+        /* Both options together mean both conditions. */
         if (!name_pattern_fits(&pattern, name) ||
             (in_schemas && sql_map_find(&work->schemas, name->schema, "") == NULL))
             continue;
@@ -100,10 +85,11 @@ static int choose_tables(struct work *work, const char *text, bool in_schemas,
 }
 
 /* What the patterns say, and what is part of it: partitions, owned sequences. */
-static int choose(struct work *work, struct err *err)
+static int choose(struct selection_work *work, struct err *err)
 {
     const struct selection_spec *spec = work->spec;
     const struct outline *outline = work->outline;
+    /* Schemas first: tables may be looked for in them alone. */
     bool *chosen = work->out->relations;
     bool by_table = is_given(spec->tables), by_schema = is_given(spec->schemas);
     work->out->partial = by_table || by_schema;
@@ -125,6 +111,7 @@ static int choose(struct work *work, struct err *err)
         grew = false;
         for (size_t i = 0; i < outline->relation_count; i++) {
             const struct outline_relation *relation = &outline->relations[i];
+            /* A partition is part of its table, an owned sequence of its column. */
             bool comes = (relation->parent != OUTLINE_NONE && chosen[relation->parent]) ||
                          (relation->owner != OUTLINE_NONE && chosen[relation->owner]);
             grew = grew || (comes && !chosen[i]);
@@ -134,133 +121,13 @@ static int choose(struct work *work, struct err *err)
     return 0;
 }
 
-/* ---- what it needs ---- */
-
-static void add_label(struct strlist *list, const char *type, const struct sql_name *name)
-{
-    struct text label, out;
-    text_init(&label, 1024);
-    text_init(&out, 4096);
-    text_addf(&label, "%s ", type);
-    sql_name_add(&label, name->schema, name->name);
-    text_add_printable(&out, label.data, label.length);
-    strlist_add(list, out.data);
-    text_release(&out);
-    text_release(&label);
-}
-
-/* Is the statement what a table cannot be made without? */
-static bool is_core(const struct work *work, const struct statement *statement)
-{
-    if (statement->action != STATEMENT_CREATE && statement->action != STATEMENT_ALTER &&
-        statement->action != STATEMENT_DEFAULT)
-        return false;
-    if (statement->subject == STATEMENT_OF_OBJECT) {
-        size_t object = outline_object(work->outline, &statement->of);
-        return object != OUTLINE_NONE && work->objects[object];
-    }
-    size_t relation = outline_relation_of(work->outline, statement);
-    /* A view that needs what is not there is left out instead. */
-    return relation != OUTLINE_NONE && work->out->relations[relation] &&
-           strstr(work->outline->relations[relation].type, "view") == NULL;
-}
-
-/* Types, functions and sequences that a table's own statements name come along, and what those
- * name in turn. True when there was one. */
-static bool bring_needed(struct work *work, const struct statement *statement)
-{
-    bool grew = false;
-    for (size_t i = 0; i < statement->ref_count; i++) {
-        const struct sql_name *ref = &statement->refs[i];
-        size_t object = outline_object(work->outline, ref);
-        size_t relation = outline_relation(work->outline, ref);
-        if (is_present(work->spec, ref->schema, ref->name))
-            continue;
-        if (object != OUTLINE_NONE && !work->objects[object]) {
-            work->objects[object] = grew = true;
-            add_label(&work->out->brought, work->outline->objects[object].type, ref);
-        } else if (relation != OUTLINE_NONE && !work->out->relations[relation] &&
-                   strcmp(work->outline->relations[relation].type, "sequence") == 0) {
-            work->out->relations[relation] = grew = true;
-            add_label(&work->out->brought, "sequence", ref);
-        }
-    }
-    return grew;
-}
-
-/* ---- what hangs on something that is not there ---- */
-
-/* The first thing of the dump that a statement names and that will not be there; NULL: none. */
-static const struct sql_name *find_missing(const struct work *work,
-                                           const struct statement *statement)
-{
-    for (size_t i = 0; i < statement->ref_count; i++) {
-        const struct sql_name *ref = &statement->refs[i];
-        size_t object = outline_object(work->outline, ref);
-        size_t relation = outline_relation(work->outline, ref);
-        bool ours = object != OUTLINE_NONE || relation != OUTLINE_NONE;
-        bool comes = (object != OUTLINE_NONE && work->objects[object]) ||
-                     (relation != OUTLINE_NONE && work->out->relations[relation]);
-        if (ours && !comes && !is_present(work->spec, ref->schema, ref->name))
-            return ref;
-    }
-    return NULL;
-}
-
-static void leave_out(struct work *work, const struct statement *statement,
-                      const struct sql_name *missing)
-{
-    struct text line, out;
-    char *label = statement_label(statement);
-    text_init(&line, 2048);
-    text_init(&out, 8192);
-    sql_name_add(&line, missing->schema, missing->name);
-    text_addf(&out, "%s needs ", label);
-    text_add_printable(&out, line.data, line.length);
-    strlist_add(&work->out->left_out, out.data);
-    /* Comments on it and switches of it have nothing to hold on to. */
-    if (statement->object.name != NULL && statement->of.name != NULL) {
-        char *table = sql_name_text(statement->of.schema, statement->of.name);
-        (void)sql_map_add(&work->dropped, table, statement->object.name, 0);
-        free(table);
-    }
-    text_release(&out);
-    text_release(&line);
-    free(label);
-}
-
-/* Views, functions of a schema: the whole thing stays behind, and so what stands on it. True
- * when one was dropped, which may take the next one along. */
-static bool drop_incomplete(struct work *work)
-{
-    const struct outline *outline = work->outline;
-    bool dropped = false;
-    for (size_t i = 0; i < outline->count; i++) {
-        const struct statement *statement = &outline->items[i];
-        if (statement->action != STATEMENT_CREATE)
-            continue;
-        bool *comes = NULL;
-        size_t object = outline_object(outline, &statement->of);
-        size_t relation = outline_relation(outline, &statement->of);
-        if (statement->subject == STATEMENT_OF_OBJECT && object != OUTLINE_NONE)
-            comes = &work->objects[object];
-        else if (statement->subject == STATEMENT_OF_RELATION && relation != OUTLINE_NONE &&
-                 strstr(statement->type, "view") != NULL)
-            comes = &work->out->relations[relation];
-        const struct sql_name *missing =
-            comes != NULL && *comes ? find_missing(work, statement) : NULL;
-        if (missing == NULL)
-            continue;
-        leave_out(work, statement, missing);
-        *comes = false;
-        dropped = true;
-    }
-    return dropped;
-}
+/* ---- what stays behind ---- */
 
 /* Does it hang on something that comes, though it does not come itself? Worth a line. */
-static void name_dependent(struct work *work, const struct statement *statement)
+static void name_dependent(struct selection_work *work, const struct statement *statement)
 {
+    /* Views and functions are whole things; of others only what is not understood at
+     * all. */
     bool whole = statement->action == STATEMENT_CREATE &&
                  (statement->subject == STATEMENT_OF_OBJECT ||
                   strstr(statement->type, "view") != NULL);
@@ -279,18 +146,21 @@ static void name_dependent(struct work *work, const struct statement *statement)
 /* ---- statement by statement ---- */
 
 /* Was the trigger, index or constraint it speaks of left out? */
-static bool is_of_dropped(const struct work *work, const struct statement *statement)
+static bool is_of_dropped(const struct selection_work *work,
+                          const struct statement *statement)
 {
     if (statement->object.name == NULL || statement->of.name == NULL)
         return false;
+    /* The same key as selection_leave_out makes. */
     char *table = sql_name_text(statement->of.schema, statement->of.name);
     bool dropped = sql_map_find(&work->dropped, table, statement->object.name) != NULL;
     free(table);
     return dropped;
 }
 
-static bool takes_relation(struct work *work, const struct statement *statement)
+static bool takes_relation(struct selection_work *work, const struct statement *statement)
 {
+    /* Whose it is decides first. */
     size_t of = outline_relation_of(work->outline, statement);
     const struct sql_name *missing = NULL;
     bool index = statement->subject == STATEMENT_OF_INDEX;
@@ -306,32 +176,36 @@ static bool takes_relation(struct work *work, const struct statement *statement)
                                       statement->other.name);
         return parent != NULL && work->out->relations[*parent];
     }
+    /* What the table can do without: it is asked whether it would find what it names. */
     bool satellite =
         statement->action == STATEMENT_ADD || statement->action == STATEMENT_FOREIGN_KEY ||
         statement->action == STATEMENT_ATTACH || statement->action == STATEMENT_OWNED_BY;
     if (satellite)
-        missing = find_missing(work, statement);
+        missing = selection_missing(work, statement);
     if (missing != NULL)
-        leave_out(work, statement, missing);
+        selection_leave_out(work, statement, missing);
     return missing == NULL;
 }
 
 /* A schema comes with what lies in it, where it is not there yet. */
-static bool takes_schema(const struct work *work, const struct statement *statement)
+static bool takes_schema(const struct selection_work *work,
+                         const struct statement *statement)
 {
     const char *schema = statement->object.name;
     if (sql_map_find(&work->schemas, schema, "") == NULL)
         return false;
     if (strcmp(statement->type, "default privileges") == 0)
         return is_given(work->spec->schemas);
-    return !is_present(work->spec, schema, "");
+    return !selection_has_present(work->spec, schema, "");
 }
 
-static bool takes(struct work *work, const struct statement *statement)
+static bool takes(struct selection_work *work, const struct statement *statement)
 {
     const struct selection_spec *spec = work->spec;
+    /* Settings hold for all that follows, whichever part that is. */
     if (statement->action == STATEMENT_STATE)
         return true;
+    /* Left out because somebody wanted it so: nothing to say about it. */
     if ((spec->no_owner && statement->action == STATEMENT_OWNER) ||
         (spec->no_privileges && statement->action == STATEMENT_PRIVILEGES) ||
         (spec->section != NULL &&
@@ -340,11 +214,13 @@ static bool takes(struct work *work, const struct statement *statement)
     if (!work->out->partial)
         return true;
     switch (statement->subject) {
+    /* A table, and whatever belongs to it, its indexes among it. */
     case STATEMENT_OF_RELATION:
     case STATEMENT_OF_INDEX:
         return takes_relation(work, statement);
     case STATEMENT_OF_SCHEMA:
         return takes_schema(work, statement);
+    /* Types and functions: by their name, with their comments and rights. */
     case STATEMENT_OF_OBJECT: {
         size_t object = outline_object(work->outline, &statement->of);
         if (object != OUTLINE_NONE && work->objects[object])
@@ -352,6 +228,7 @@ static bool takes(struct work *work, const struct statement *statement)
         name_dependent(work, statement);
         return false;
     }
+    /* Extensions, publications, large objects: of no table. */
     case STATEMENT_OF_DATABASE:
         name_dependent(work, statement);
         return false;
@@ -360,9 +237,10 @@ static bool takes(struct work *work, const struct statement *statement)
 }
 
 /* Schemas of all that comes; those without a CREATE in the dump (public) are made by us. */
-static void find_schemas(struct work *work)
+static void find_schemas(struct selection_work *work)
 {
     const struct outline *outline = work->outline;
+    /* Those with a CREATE in the dump come by that statement. */
     struct sql_map made = {0};
     for (size_t i = 0; i < outline->count; i++)
         if (outline->items[i].subject == STATEMENT_OF_SCHEMA &&
@@ -377,55 +255,20 @@ static void find_schemas(struct work *work)
     for (size_t i = 0; i < work->schemas.capacity; i++) {
         const struct sql_name *name = &work->schemas.rows[i].name;
         if (name->name != NULL && *name->schema != '\0' &&
-            !is_present(work->spec, name->schema, "") &&
+            !selection_has_present(work->spec, name->schema, "") &&
             sql_map_find(&made, name->schema, "") == NULL)
             strlist_add(&work->out->schemas, name->schema);
     }
     sql_map_release(&made);
 }
 
-/* A table that cannot be made without another one (its parent) was asked for by name: said now
- * and not by the server, in the middle. */
-static int find_incomplete_table(const struct work *work, struct err *err)
-{
-    bool makes =
-        work->spec->section == NULL || strcmp(work->spec->section, "pre-data") == 0;
-    for (size_t i = 0; makes && i < work->outline->count; i++) {
-        const struct statement *statement = &work->outline->items[i];
-        const struct sql_name *missing = statement->action == STATEMENT_CREATE &&
-                                                 strcmp(statement->type, "table") == 0 &&
-                                                 is_core(work, statement)
-                                             ? find_missing(work, statement)
-                                             : NULL;
-        if (missing == NULL)
-            continue;
-        char *label = statement_label(statement);
-        char *name = sql_name_text(missing->schema, missing->name);
-        err_set(err, ERR_NOT_FOUND,
-                "%s needs %s, which neither was chosen nor is in the target", label, name);
-        err_hint(err, "choose it, too: --table '%s'", name);
-        free(name);
-        free(label);
-        return -1;
-    }
-    return 0;
-}
-
-static int select_part(struct work *work, struct err *err)
+static int select_part(struct selection_work *work, struct err *err)
 {
     const struct outline *outline = work->outline;
     struct selection *out = work->out;
-    /* What it needs, and what that needs: until nothing new comes. */
-    for (bool grew = true; grew;) {
-        grew = false;
-        for (size_t i = 0; i < outline->count; i++)
-            if (is_core(work, &outline->items[i]) && bring_needed(work, &outline->items[i]))
-                grew = true;
-    }
-    if (find_incomplete_table(work, err) < 0)
+    if (selection_complete(work, err) < 0)
         return -1;
-    while (drop_incomplete(work))
-        continue;
+    /* Everything that was asked for may have stayed behind: then nothing is done. */
     bool any = false;
     for (size_t i = 0; i < outline->relation_count; i++)
         any = any || out->relations[i];
@@ -445,15 +288,18 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
     out->statements = memory_array(outline->count + 1, sizeof *out->statements);
     out->rows = memory_array(outline->rows_count + 1, sizeof *out->rows);
     out->relations = memory_array(outline->relation_count + 1, sizeof *out->relations);
-    struct work work = {.outline = outline, .spec = spec, .out = out};
+    /* Only while it is made; what stays is in *out. */
+    struct selection_work work = {.outline = outline, .spec = spec, .out = out};
     work.objects = memory_array(outline->object_count + 1, sizeof *work.objects);
     int result = choose(&work, err);
     if (result == 0 && out->partial)
         result = select_part(&work, err);
     if (!out->partial)
+        /* Without patterns everything comes, also what nobody understood. */
         memset(out->relations, true, outline->relation_count * sizeof *out->relations);
     for (size_t i = 0; result == 0 && i < outline->count; i++)
         out->statements[i] = takes(&work, &outline->items[i]);
+    /* Rows are data and nothing else. */
     bool data = spec->section == NULL || strcmp(spec->section, "data") == 0;
     for (size_t i = 0; result == 0 && i < outline->rows_count; i++)
         out->rows[i] = data && out->relations[outline->rows[i].relation];
@@ -475,6 +321,7 @@ bool selection_takes(const struct selection *selection, const struct outline *ou
         return false;
     if (!selection->partial)
         return true;
+    /* Rows, values of sequences and refreshes go with their relation. */
     size_t of = outline_relation_of(outline, statement);
     return of != OUTLINE_NONE && selection->relations[of];
 }

@@ -26,6 +26,7 @@ struct splitter *splitter_new(const struct splitter_sink *sink)
 {
     struct splitter *splitter = memory_zalloc(sizeof *splitter);
     splitter->sink = *sink;
+    /* Where every dump begins. */
     splitter->section = SECTION_PRE_DATA;
     lexer_init(&splitter->lexer);
     text_init(&splitter->held, STATEMENT_MAX);
@@ -41,6 +42,8 @@ void splitter_section(struct splitter *splitter, enum section section)
 static void take_statement(struct splitter *splitter, struct statement *statement)
 {
     struct sql_cursor cursor;
+    /* What is held may begin with blanks and a block comment: the first token is the
+     * begin. */
     sql_cursor_init(&cursor, splitter->held.data, splitter->held.length);
     struct sql_token first = sql_peek(&cursor);
     size_t size = splitter->held.length - (size_t)(first.at - splitter->held.data);
@@ -62,6 +65,8 @@ static int on_statement(struct splitter *splitter, struct err *err)
     if (head_matches(head, "SET STANDARD_CONFORMING_STRINGS"))
         splitter->lexer.standard_strings =
             !head_matches(head, "SET STANDARD_CONFORMING_STRINGS = OFF");
+    /* Only a COPY that rows follow counts: its text is parsed as the scan of a backup
+     * does. */
     splitter->table =
         splitter->lexer.in_copy
             ? dump_table_parse(splitter->lexer.body.data, splitter->lexer.body.length)
@@ -70,6 +75,7 @@ static int on_statement(struct splitter *splitter, struct err *err)
         splitter->table != NULL ? SECTION_DATA : scan_section(head, splitter->section);
     if (splitter->table != NULL)
         splitter->state = COPY_LINE;
+    /* What went beyond the ceiling was dropped: such a statement is never sent. */
     if (text_check(&splitter->held, "a statement of the dump", err) < 0)
         return -1;
     take_statement(splitter, &statement);
@@ -86,11 +92,14 @@ static int push_sql(struct splitter *splitter, const unsigned char *data, size_t
 {
     enum lexer_event event;
     int result = 0;
+    /* The lexer takes what belongs to the statement and stops behind its end. */
     *used = lexer_step(&splitter->lexer, data, size, &event);
+    /* Kept until it is known what it is part of. */
     text_add_bytes(&splitter->held, data, *used);
     if (splitter->lexer.failed)
         return err_set(err, ERR_CORRUPT,
                        "the dump holds a COPY statement or a dollar quote without end");
+    /* The piece ended first: the rest comes with the next one. */
     if (event == LEXER_NOTHING)
         return 0;
     if (event == LEXER_STATEMENT)
@@ -107,11 +116,13 @@ static int push_rows(struct splitter *splitter, const unsigned char *data, size_
 {
     const struct splitter_sink *sink = &splitter->sink;
     struct rows_span span;
+    /* Only newlines are looked at: nearly all bytes of a dump come through here. */
     rows_scan(&splitter->rows, data, size, &span);
     *used = span.size;
     splitter->row_count += span.count;
     if (sink->rows != NULL && sink->rows(sink->context, data, span.size, err) < 0)
         return -1;
+    /* The table goes on in the next piece. */
     if (!span.ended)
         return 0;
     splitter->state = SQL;
@@ -130,6 +141,7 @@ int splitter_push(struct splitter *splitter, const void *data, size_t size, stru
         const unsigned char *newline;
         switch (splitter->state) {
         case SQL:
+            /* Statements, comments and lines for psql. */
             result = push_sql(splitter, at, size, &used, err);
             break;
         case COPY_LINE:
@@ -143,6 +155,7 @@ int splitter_push(struct splitter *splitter, const void *data, size_t size, stru
             }
             break;
         case COPY_ROWS:
+            /* Up to the line that ends them, which only looks like a statement of psql. */
             result = push_rows(splitter, at, size, &used, err);
             break;
         }
@@ -154,6 +167,7 @@ int splitter_push(struct splitter *splitter, const void *data, size_t size, stru
 
 int splitter_finish(struct splitter *splitter, struct err *err)
 {
+    /* At top level, with nothing open: a cut is seen wherever it is. */
     if (splitter->state == SQL && lexer_is_idle(&splitter->lexer))
         return 0;
     return err_set(err, ERR_CORRUPT, "the dump ends in the middle of %s",

@@ -25,6 +25,7 @@ void sql_name_release(struct sql_name *name)
     *name = (struct sql_name){0};
 }
 
+/* NULL equals NULL alone: a name that is none is no name's equal but another none's. */
 bool sql_name_equal(const struct sql_name *a, const struct sql_name *b)
 {
     return text_equal(a->schema, b->schema) && text_equal(a->name, b->name);
@@ -69,6 +70,8 @@ static void add_identifier(struct text *out, const char *name)
 
 void sql_name_add(struct text *out, const char *schema, const char *object)
 {
+    /* Names in a dump are qualified; what is not belongs to nothing or is a bare
+     * object's. */
     if (schema != NULL && *schema != '\0') {
         add_identifier(out, schema);
         text_add_char(out, '.');
@@ -81,6 +84,7 @@ char *sql_name_text(const char *schema, const char *object)
     struct text out;
     text_init(&out, NAME_MAX_BYTES);
     sql_name_add(&out, schema, object);
+    /* Names are at most some hundred bytes; the ceiling is never met. */
     char *taken = text_take(&out);
     text_release(&out);
     return taken;
@@ -101,6 +105,7 @@ static void skip_blanks(struct sql_cursor *cursor)
         if (sqlchar_is_space((unsigned char)*cursor->at)) {
             cursor->at++;
         } else if (left > 1 && cursor->at[0] == '-' && cursor->at[1] == '-') {
+            /* The newline itself is a blank and goes with the next round. */
             const char *newline = memchr(cursor->at, '\n', left);
             cursor->at = newline != NULL ? newline : cursor->end;
         } else if (left > 1 && cursor->at[0] == '/' && cursor->at[1] == '*') {
@@ -108,6 +113,8 @@ static void skip_blanks(struct sql_cursor *cursor)
              * keeps no comments), so this is for other hands' dumps. */
             unsigned depth = 0;
             do {
+                /* Either pair is passed as a whole, so that the star of one is not taken
+                 * for the other's. */
                 bool opens = cursor->at[0] == '/' && cursor->at[1] == '*';
                 bool closes = cursor->at[0] == '*' && cursor->at[1] == '/';
                 depth = opens ? depth + 1 : closes ? depth - 1 : depth;
@@ -122,6 +129,7 @@ static void skip_blanks(struct sql_cursor *cursor)
 /* Behind the quote that ends what begins at `at`; a doubled one is part of it. */
 static const char *end_of_quote(const char *at, const char *end, bool escapes)
 {
+    /* The same for texts and for quoted names: only what ends it differs. */
     char quote = *at++;
     while (at < end) {
         if (escapes && *at == '\\' && at + 1 < end)
@@ -139,6 +147,7 @@ static const char *end_of_quote(const char *at, const char *end, bool escapes)
 /* NULL: the dollar opens no quote. */
 static const char *end_of_dollar(const char *at, const char *end)
 {
+    /* $$ or $tag$: letters, digits behind the first, no dollar. $1 is a parameter. */
     const char *tag_end = at + 1;
     while (tag_end < end &&
            (sqlchar_is_letter((unsigned char)*tag_end) ||
@@ -146,6 +155,7 @@ static const char *end_of_dollar(const char *at, const char *end)
         tag_end++;
     if (tag_end == end || *tag_end != '$')
         return NULL;
+    /* The very same tag ends it, wherever it occurs next. */
     size_t size = (size_t)(tag_end - at) + 1;
     const char *found = memmem(at + size, (size_t)(end - at) - size, at, size);
     return found != NULL ? found + size : end;
@@ -158,6 +168,8 @@ struct sql_token sql_next(struct sql_cursor *cursor)
     const char *end = cursor->end;
     if (cursor->at == end)
         return token;
+    /* What the first byte says decides the kind; E'', B'' and X'' look like words at
+     * first. */
     unsigned char c = (unsigned char)*cursor->at;
     const char *dollar = c == '$' ? end_of_dollar(cursor->at, end) : NULL;
     bool prefixed =
@@ -183,6 +195,7 @@ struct sql_token sql_next(struct sql_cursor *cursor)
 
 struct sql_token sql_peek(const struct sql_cursor *cursor)
 {
+    /* Looked at on a copy: a cursor is two pointers. */
     struct sql_cursor ahead = *cursor;
     return sql_next(&ahead);
 }
@@ -232,6 +245,7 @@ char *sql_identifier(struct sql_cursor *cursor)
 {
     struct sql_cursor ahead = *cursor;
     struct sql_token token = sql_next(&ahead);
+    /* Bare words that are keywords elsewhere (a table called "date") are names here. */
     if (token.kind != SQL_WORD && token.kind != SQL_QUOTED)
         return NULL;
     *cursor = ahead;
@@ -241,6 +255,7 @@ char *sql_identifier(struct sql_cursor *cursor)
 
 bool sql_name_read(struct sql_cursor *cursor, bool column, struct sql_name *out)
 {
+    /* At most three parts: pg_dump never writes the database's name. */
     char *parts[3] = {NULL, NULL, NULL};
     size_t count = 0;
     *out = (struct sql_name){0};
@@ -263,6 +278,8 @@ bool sql_name_read(struct sql_cursor *cursor, bool column, struct sql_name *out)
 
 char *sql_string_value(const struct sql_token *token)
 {
+    /* With escapes it would take a decoder; pg_dump writes such strings only where a
+     * backslash is in the name, and those are restored, if not understood. */
     if (token->kind != SQL_STRING || *token->at != '\'')
         return NULL;
     return unquote(token->at, token->size);
@@ -273,6 +290,7 @@ char *sql_string_value(const struct sql_token *token)
 /* FNV-1a over both parts. */
 static size_t hash(const char *schema, const char *object)
 {
+    /* Not against an attacker: who can write the dump owns the database already. */
     uint64_t sum = UINT64_C(14695981039346656037);
     for (const char *at = schema; *at != '\0'; at++)
         sum = (sum ^ (unsigned char)*at) * UINT64_C(1099511628211);
@@ -286,6 +304,7 @@ static size_t hash(const char *schema, const char *object)
 static struct sql_map_row *row_of(const struct sql_map *map, const char *schema,
                                   const char *object)
 {
+    /* Linear probing; rows never go away, so a free one ends the search. */
     size_t at = hash(schema, object) & (map->capacity - 1);
     while (map->rows[at].name.name != NULL &&
            (strcmp(map->rows[at].name.schema, schema) != 0 ||
@@ -298,8 +317,10 @@ static struct sql_map_row *row_of(const struct sql_map *map, const char *schema,
 static void grow(struct sql_map *map)
 {
     struct sql_map old = *map;
+    /* A power of two, so that a mask is enough. */
     map->capacity = old.capacity == 0 ? 64 : old.capacity * 2;
     map->rows = memory_array(map->capacity, sizeof *map->rows);
+    /* Moved, not copied: the names stay where they are. */
     for (size_t i = 0; i < old.capacity; i++)
         if (old.rows[i].name.name != NULL)
             *row_of(map, old.rows[i].name.schema, old.rows[i].name.name) = old.rows[i];
@@ -308,6 +329,7 @@ static void grow(struct sql_map *map)
 
 bool sql_map_add(struct sql_map *map, const char *schema, const char *object, size_t value)
 {
+    /* Before the search: the row that is found must stay. */
     if (map->count * 2 >= map->capacity)
         grow(map);
     struct sql_map_row *row = row_of(map, schema, object);

@@ -202,6 +202,7 @@ static const struct form targets[] = {
 /* A string whose text is a name, as setval's first argument. */
 static bool read_string_name(struct sql_cursor *cursor, struct sql_name *out)
 {
+    /* setval('public.seq', …): the server wrote the name as it would in SQL. */
     struct sql_token token = sql_next(cursor);
     char *value = sql_string_value(&token);
     if (value == NULL)
@@ -216,6 +217,7 @@ static bool read_string_name(struct sql_cursor *cursor, struct sql_name *out)
 /* Tokens up to one that is `word`, which stays; brackets are passed over whole. */
 static bool skip_to(struct sql_cursor *cursor, const char *word)
 {
+    /* Inside of brackets the word may be a column's. */
     unsigned depth = 0;
     for (;;) {
         struct sql_token token = sql_peek(cursor);
@@ -234,6 +236,7 @@ static bool skip_to(struct sql_cursor *cursor, const char *word)
 /* The next word of a pattern, or false at its end. */
 static bool next_word(const char **pattern, char word[WORD_MAX])
 {
+    /* Patterns are literals of the tables above: words never exceed the room. */
     size_t size = strcspn(*pattern, " ");
     if (size == 0)
         return false;
@@ -252,6 +255,7 @@ static void forget_names(struct statement *statement)
 static bool match_name(struct sql_cursor *cursor, const char *word,
                        struct statement *statement)
 {
+    /* `@` belongs to the statement, `&` is somebody else. */
     bool quoted = *word == '\'';
     word += quoted;
     struct sql_name *into = *word == '@' ? &statement->of : &statement->other;
@@ -267,6 +271,8 @@ static bool match(struct sql_cursor *cursor, const char *pattern,
     char word[WORD_MAX];
     while (next_word(&pattern, word)) {
         bool fits = true;
+        /* The word behind the dots is what to stop at; it is matched with the next
+         * round. */
         if (strcmp(word, "...") == 0) {
             const char *ahead = pattern;
             fits = next_word(&ahead, word) && skip_to(cursor, word);
@@ -285,6 +291,7 @@ static bool match(struct sql_cursor *cursor, const char *pattern,
         } else {
             fits = sql_keyword(cursor, word);
         }
+        /* Names that were read up to here are no part of another form. */
         if (!fits) {
             forget_names(statement);
             return false;
@@ -296,6 +303,7 @@ static bool match(struct sql_cursor *cursor, const char *pattern,
 /* Operators have no names but marks; `schema.` tells where they belong. */
 static void name_operator(struct statement *statement)
 {
+    /* `schema.+` is no name: what counts of it is the schema. */
     if (statement->subject != OBJECT || statement->of.name != NULL)
         return;
     sql_name_set(&statement->of, statement->object.name, "");
@@ -306,6 +314,7 @@ static void classify(struct statement *statement)
 {
     struct sql_cursor begin, cursor;
     sql_cursor_init(&begin, statement->text, statement->size);
+    /* The first form that fits decides; one that fits none stays STATEMENT_OTHER. */
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         const struct form *form = &forms[i];
         cursor = begin;
@@ -316,6 +325,8 @@ static void classify(struct statement *statement)
         statement->type = form->type;
         break;
     }
+    /* What a right or a comment belongs to stands behind ON, in the same words for all
+     * of them. */
     bool by_target = strcmp(statement->type, "privileges") == 0 ||
                      statement->action == STATEMENT_COMMENT;
     begin = cursor;
@@ -333,6 +344,7 @@ static void classify(struct statement *statement)
 
 static void add_ref(struct statement *statement, struct sql_name *name)
 {
+    /* Bare names are keywords, columns, aliases; the system's own are there always. */
     bool known = name->schema == NULL || *name->schema == '\0' ||
                  strcmp(name->schema, "pg_catalog") == 0 ||
                  strcmp(name->schema, "information_schema") == 0 ||
@@ -343,6 +355,7 @@ static void add_ref(struct statement *statement, struct sql_name *name)
         sql_name_release(name);
         return;
     }
+    /* Some dozens at most, but for views of hundreds of columns; a list is enough. */
     memory_grow(&statement->refs, &statement->ref_capacity, statement->ref_count + 1,
                 sizeof *statement->refs);
     statement->refs[statement->ref_count++] = *name;
@@ -355,6 +368,7 @@ static void find_refs(struct statement *statement)
     struct sql_cursor cursor;
     sql_cursor_init(&cursor, statement->text, statement->size);
     struct sql_token token, before = {0};
+    /* Values and texts hold anything; what a comment speaks of is in `of`. */
     if (statement->action == STATEMENT_ROWS || statement->action == STATEMENT_COPY ||
         statement->action == STATEMENT_COMMENT)
         return;
@@ -366,10 +380,12 @@ static void find_refs(struct statement *statement)
         } else {
             (void)sql_next(&cursor);
         }
+        /* A string alone means nothing until a cast says that it is a name. */
         if (token.kind == SQL_STRING)
             before = token;
         else if (token.kind != SQL_MARK)
             if (sql_token_is(&token, "regclass") && before.kind == SQL_STRING) {
+                /* nextval('public.seq'::regclass): a default hangs on its sequence. */
                 struct sql_cursor string;
                 sql_cursor_init(&string, before.at, before.size);
                 if (read_string_name(&string, &name))
@@ -381,6 +397,7 @@ static void find_refs(struct statement *statement)
 
 void statement_parse(struct statement *statement, char *text, size_t size)
 {
+    /* Its own from now on: labels and refs point nowhere else. */
     statement->text = text;
     statement->size = size;
     statement->type = "";
@@ -405,9 +422,12 @@ char *statement_label(const struct statement *statement)
     text_init(&out, LABEL_MAX * 4);
     if (statement->action == STATEMENT_OTHER) {
         /* Its first line is what a reader knows it by. */
+        /* Enough to find it in the dump. */
         size_t size = strcspn(statement->text, "\n");
         text_add_bytes(&label, statement->text, size < 60 ? size : 60);
     } else {
+        /* "index orders_state of sales.orders", "table sales.orders": the thing, then
+         * whose. */
         text_add(&label, statement->type);
         if (statement->object.name != NULL) {
             text_add_char(&label, ' ');
@@ -421,6 +441,7 @@ char *statement_label(const struct statement *statement)
             sql_name_add(&label, statement->of.schema, statement->of.name);
         }
     }
+    /* It goes to terminals and logs: names may hold anything. */
     text_add_printable(&out, label.data, label.length);
     char *taken = text_take(&out);
     text_release(&out);

@@ -37,6 +37,7 @@ bool task_split_key(const struct statement *statement, char **index, char **cons
     struct sql_cursor cursor;
     struct sql_name table = {0};
     sql_cursor_init(&cursor, statement->text, statement->size);
+    /* Read as pg_dump writes it; any other text is carried out as it stands. */
     bool fits = sql_keyword(&cursor, "ALTER") && sql_keyword(&cursor, "TABLE");
     (void)sql_keyword(&cursor, "ONLY");
     fits = fits && sql_name_read(&cursor, false, &table) && sql_keyword(&cursor, "ADD") &&
@@ -52,6 +53,8 @@ bool task_split_key(const struct statement *statement, char **index, char **cons
         fits = token.kind == SQL_QUOTED || (token.kind == SQL_MARK && *token.at == ',') ||
                (token.kind == SQL_WORD && !sql_token_is(&token, "WITHOUT"));
     }
+    /* What is between the brackets goes into the index, what is behind them to the
+     * constraint. */
     const char *rest = cursor.at;
     /* Behind them at most whether it is deferrable: that is the constraint's, not the index's. */
     const char *end = rest;
@@ -64,6 +67,7 @@ bool task_split_key(const struct statement *statement, char **index, char **cons
     if (fits) {
         char *quoted = sql_name_text(NULL, name);
         char *whole = sql_name_text(table.schema, table.name);
+        /* The index gets the constraint's name, as it would have it; both keep it. */
         *index = memory_format("CREATE UNIQUE INDEX %s ON %s %.*s", quoted, whole,
                                (int)(rest - open.at), open.at);
         *constraint = memory_format(
@@ -90,6 +94,7 @@ static void add_rows(struct task_plan *plan, const struct outline_rows *rows,
                      uint64_t piece_size)
 {
     for (size_t done = 0; done < rows->chunks;) {
+        /* Pieces end where a row ends, so that each is a COPY of its own. */
         size_t first = rows->first_chunk + done;
         size_t piece = carry_piece(plan->script, first, rows->chunks - done, piece_size);
         struct task task = {.first = first,
@@ -109,6 +114,7 @@ static void add_rows(struct task_plan *plan, const struct outline_rows *rows,
 static void find_plain(struct task_plan *plan)
 {
     const struct outline *outline = &plan->script->outline;
+    /* Roots have partitions; loaded are those that get rows under their own name. */
     bool *root = memory_array(outline->relation_count + 1, sizeof *root);
     bool *loaded = memory_array(outline->relation_count + 1, sizeof *loaded);
     for (size_t i = 0; i < outline->relation_count; i++)
@@ -118,6 +124,7 @@ static void find_plain(struct task_plan *plan)
         loaded[outline->rows[i].relation] = true;
     for (size_t i = 0; i < outline->relation_count; i++) {
         bool plain = strcmp(outline->relations[i].type, "table") == 0 && !root[i];
+        /* Rows that go in through a root end in any leaf below it. */
         for (size_t up = outline->relations[i].parent; up != OUTLINE_NONE;
              up = outline->relations[up].parent)
             plain = plain && !loaded[up];
@@ -148,6 +155,7 @@ static void add_build(struct task_plan *plan, size_t number, size_t setting)
 {
     const struct outline *outline = &plan->script->outline;
     const struct statement *statement = &outline->items[number];
+    /* A table's own: its list is walked once, when its rows are in. */
     size_t at = outline_relation_of(outline, statement);
     struct task task = {.statement = statement,
                         .setting = setting,
@@ -155,6 +163,7 @@ static void add_build(struct task_plan *plan, size_t number, size_t setting)
                         .exclusive = strcmp(statement->type, "index") != 0,
                         .follow = TASK_NONE};
     char *index, *constraint;
+    /* Two tasks instead of one: the index beside others, then the constraint in no time. */
     if (task.exclusive && task_split_key(statement, &index, &constraint)) {
         struct task second = task;
         second.sql = constraint;
@@ -172,6 +181,7 @@ static void add_key(struct task_plan *plan, size_t number)
 {
     const struct outline *outline = &plan->script->outline;
     const struct statement *statement = &outline->items[number];
+    /* It waits for both of its tables, or for the one that it refers to itself. */
     size_t from = outline_relation_of(outline, statement);
     size_t to = outline_relation(outline, &statement->other);
     struct task task = {.statement = statement,
@@ -202,6 +212,7 @@ static void add_statements(struct task_plan *plan)
                               outline->items[i].of.name, i);
     for (size_t i = 0; i < outline->count; i++) {
         const struct statement *statement = &outline->items[i];
+        /* Holds for what follows, until the next one. */
         if (strncmp(statement->text, "SET default_tablespace", 22) == 0)
             setting = i;
         if (statement->section != SECTION_POST_DATA || !chosen[i] ||
@@ -209,6 +220,7 @@ static void add_statements(struct task_plan *plan)
             needs_later(plan, &later, statement))
             continue;
         size_t of = outline_relation_of(outline, statement);
+        /* In the order of the dump, by one session, with all that is not understood. */
         if (of == OUTLINE_NONE || !plan->relations[of].plain)
             continue;
         if (strcmp(statement->type, "index") == 0 ||
@@ -236,6 +248,7 @@ static void make_ready(struct task_plan *plan, size_t task)
 static void on_finished(struct task_plan *plan, size_t relation)
 {
     for (size_t at = plan->relations[relation].keys; at != TASK_NONE;) {
+        /* In which of its two lists this is: its own table's, or that it refers to. */
         struct task *task = &plan->tasks[at];
         size_t following = task->next[task->relations[0] == relation ? 0 : 1];
         if (--task->waits == 0)
@@ -249,6 +262,7 @@ static void on_loaded(struct task_plan *plan, size_t relation)
     const struct relation *loaded = &plan->relations[relation];
     for (size_t at = loaded->builds; at != TASK_NONE; at = plan->tasks[at].next[0])
         make_ready(plan, at);
+    /* A table without any index is finished with its rows. */
     if (loaded->builds_left == 0)
         on_finished(plan, relation);
 }
@@ -278,6 +292,7 @@ struct task_plan *task_plan_new(const struct script *script, uint64_t piece_size
     plan->taken = memory_array(outline->count + 1, sizeof *plan->taken);
     for (size_t i = 0; i < outline->relation_count; i++)
         plan->relations[i].builds = plan->relations[i].keys = TASK_NONE;
+    /* Before any statement is looked at: only plain tables get tasks. */
     find_plain(plan);
 
     /* The largest first: what comes last shall be small, so that all end together. */
@@ -299,6 +314,7 @@ struct task_plan *task_plan_new(const struct script *script, uint64_t piece_size
     for (size_t i = 0; i < count; i++)
         add_rows(plan, &outline->rows[sizes[i].rows], piece_size);
     free(sizes);
+    /* Behind the rows: a task of rows is known by its place in the list. */
     add_statements(plan);
     for (size_t i = 0; i < outline->relation_count; i++)
         if (plan->relations[i].rows_left == 0)
@@ -317,6 +333,8 @@ static bool may_begin(const struct task_plan *plan, const struct task *task)
         if (task->relations[i] == TASK_NONE)
             continue;
         const struct relation *relation = &plan->relations[task->relations[i]];
+        /* What the server's locks would make wait, is not begun: a session would sit
+         * there idle. */
         if (relation->exclusive || (task->exclusive && relation->shared > 0))
             return false;
     }
@@ -343,11 +361,13 @@ const struct task *task_plan_next(struct task_plan *plan)
         const struct task *task = &plan->tasks[plan->ready[i]];
         if (!may_begin(plan, task))
             continue;
+        /* Order is kept: what became ready first was loaded first. */
         memmove(&plan->ready[i], &plan->ready[i + 1],
                 (--plan->ready_count - i) * sizeof *plan->ready);
         hold(plan, task, true);
         return task;
     }
+    /* All rows are given out; what is left waits for those that are under way. */
     if (plan->rows_next == plan->rows_count)
         return NULL;
     return &plan->tasks[plan->rows[plan->rows_next++]];
@@ -362,6 +382,7 @@ void task_plan_done(struct task_plan *plan, const struct task *task)
             on_loaded(plan, task->relations[0]);
         return;
     }
+    /* Its locks are gone with its transaction; rows hold none that others would wait for. */
     hold(plan, task, false);
     if (task->follow != TASK_NONE)
         make_ready(plan, task->follow);

@@ -31,6 +31,8 @@ struct loader {
 /* Until the server says something, takes something (`writing`), or somebody cancels. */
 static int wait_server(struct loader *loader, bool writing, struct err *err)
 {
+    /* Both directions at once, and the cancel. The limit of a second is for a process that
+     * has no descriptor left to be woken by. */
     struct pollfd fds[2] = {
         {.fd = PQsocket(loader->conn), .events = (short)(POLLIN | (writing ? POLLOUT : 0))},
         {.fd = cancel_fd(loader->cancel), .events = POLLIN}};
@@ -59,6 +61,7 @@ static int connection_lost(struct loader *loader, struct err *err)
 /* All that libpq holds goes out. */
 static int flush(struct loader *loader, struct err *err)
 {
+    /* 1 means that the socket takes no more for now. */
     int left;
     while ((left = PQflush(loader->conn)) == 1) {
         if (wait_server(loader, true, err) < 0)
@@ -72,6 +75,8 @@ static int flush(struct loader *loader, struct err *err)
 /* The server's words for one result that is an error. */
 static int tell(struct loader *loader, const PGresult *result, struct err *err)
 {
+    /* The fields and not the ready text: that would bring the statement along, line by
+     * line. */
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
@@ -103,6 +108,7 @@ static int tell(struct loader *loader, const PGresult *result, struct err *err)
 /* The next result; NULL in *result: there is no more. */
 static int next_result(struct loader *loader, PGresult **result, struct err *err)
 {
+    /* PQgetResult would wait by itself, deaf to a cancel. */
     while (PQisBusy(loader->conn)) {
         if (wait_server(loader, false, err) < 0)
             return -1;
@@ -123,6 +129,8 @@ static int finish(struct loader *loader, uint64_t *rows, struct err *err)
             return -1;
         if (result == NULL)
             break;
+        /* Several statements give several results; the first error ends them all in the
+         * server. */
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_FATAL_ERROR && outcome == 0)
             outcome = tell(loader, result, err);
@@ -140,6 +148,7 @@ static int finish(struct loader *loader, uint64_t *rows, struct err *err)
 
 /* ---- the session ---- */
 
+/* What the dump itself does not say, because it depends on who restores it. */
 static int set_up(struct loader *loader, const struct loader_spec *spec, struct err *err)
 {
     /* What the database itself says of dates is in force, as for its users (REFRESH shows them);
@@ -159,6 +168,7 @@ static int set_up(struct loader *loader, const struct loader_spec *spec, struct 
     if (spec->maintenance_memory > 0) {
         /* Never less than the server gives by itself. */
         char sql[256];
+        /* A number of ours: nothing to quote. */
         snprintf(sql, sizeof sql,
                  "SELECT pg_catalog.set_config('maintenance_work_mem', '%lldkB', false) "
                  "FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem' "
@@ -189,6 +199,7 @@ struct loader *loader_open(const struct loader_spec *spec, struct err *err)
 int loader_statement(struct loader *loader, const char *sql, struct err *err)
 {
     loader->running = true;
+    /* The simple protocol: its text may hold several statements. */
     if (PQsendQuery(loader->conn, sql) == 0)
         return connection_lost(loader, err);
     return flush(loader, err) < 0 ? -1 : finish(loader, NULL, err);
@@ -202,6 +213,7 @@ int loader_copy_begin(struct loader *loader, const char *sql, struct err *err)
         return connection_lost(loader, err);
     if (flush(loader, err) < 0 || next_result(loader, &result, err) < 0)
         return -1;
+    /* Only then does the server wait for rows. */
     bool ready = PQresultStatus(result) == PGRES_COPY_IN;
     int outcome = 0;
     if (!ready)
@@ -211,6 +223,7 @@ int loader_copy_begin(struct loader *loader, const char *sql, struct err *err)
     PQclear(result);
     if (ready)
         return 0;
+    /* What is left of the failed statement is read off, so that the session can be used. */
     struct err ignored = {0};
     (void)finish(loader, NULL, &ignored);
     return outcome;
@@ -221,6 +234,7 @@ int loader_copy_put(struct loader *loader, const void *data, size_t size, struct
     const char *at = data;
     while (size > 0) {
         size_t now = size < PUT_MAX ? size : PUT_MAX;
+        /* 0 says that its buffer is full: then it is flushed and tried again. */
         int put = PQputCopyData(loader->conn, at, (int)now);
         if (put < 0)
             return connection_lost(loader, err);
@@ -269,6 +283,7 @@ int loader_present(struct server *server, loader_each each, void *context, struc
     PGresult *rows = server_query(server, "what the target has", sql, NULL, err);
     if (rows == NULL)
         return -1;
+    /* Names as they are, in the encoding of this session. */
     for (int i = 0; i < PQntuples(rows); i++)
         each(context, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
     PQclear(rows);
