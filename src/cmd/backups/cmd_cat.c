@@ -58,10 +58,10 @@ const struct command cmd_cat = {
     .usage = "ID --table PATTERN [--format csv|copy|json] [options]",
     .summary = "show the rows of one table of a backup, without a database",
     .about =
-        "Reads just the chunks of that table (plain format), checks them and prints their\n"
-        "rows. PATTERN is pg_dump's and must fit one table. csv: NULL is nothing, the "
-        "empty\n"
-        "text \"\"; copy: as COPY writes them; json: an object a line, values are texts.\n"
+        "Reads just the chunks of that table (plain format), checks them and prints\n"
+        "their rows. PATTERN is pg_dump's and must fit one table. csv: NULL is nothing,\n"
+        "the empty text \"\"; copy: as COPY writes them; json: an object a line, values\n"
+        "are texts.\n"
         "\n"
         "  pgkeep cat latest:nightly/shop --table public.orders --limit 10\n"
         "  pgkeep cat 01JD7XK2M4 --table orders --columns id,total --format json\n",

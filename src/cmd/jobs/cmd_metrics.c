@@ -103,10 +103,10 @@ const struct command cmd_metrics = {
     .usage = "[--output FILE]",
     .summary = "print what is known as metrics for Prometheus",
     .about =
-        "Age, size and duration of the last good backup of each database, copies by "
-        "state,\n"
-        "runs by result, how long a job has been due. --output writes a file in one step,\n"
-        "for the textfile collector of node_exporter. Only the catalog is read.\n"
+        "Age, size and duration of the last good backup of each database, copies by\n"
+        "state, runs by result, how long a job has been due. --output writes a file in\n"
+        "one step, for the textfile collector of node_exporter. Only the catalog is\n"
+        "read.\n"
         "\n"
         "  pgkeep metrics\n"
         "  * * * * * pgkeep -q metrics --output /var/lib/node_exporter/pgkeep.prom\n",

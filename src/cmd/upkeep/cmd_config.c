@@ -87,16 +87,13 @@ const struct command cmd_config = {
     .name = "config",
     .usage = "[--example]",
     .summary = "show the effective settings and where each comes from",
-    .about =
-        "Reads the configuration as every command does (default, file, environment, "
-        "command\n"
-        "line: the later wins), checks all of it, and prints each value with its origin.\n"
-        "Secrets are hidden. Exit status 3 with file and line when something is wrong: a "
-        "good\n"
-        "last step after every change of the file.\n"
-        "\n"
-        "  pgkeep config\n"
-        "  pgkeep config --example > /etc/pgkeep/pgkeep.conf\n",
+    .about = "Reads the configuration as every command does (default, file, environment,\n"
+             "command line: the later wins), checks all of it, and prints each value with\n"
+             "its origin. Secrets are hidden. Exit status 3 with file and line when\n"
+             "something is wrong: a good last step after every change of the file.\n"
+             "\n"
+             "  pgkeep config\n"
+             "  pgkeep config --example > /etc/pgkeep/pgkeep.conf\n",
     .flags = CMD_NO_SETTINGS,
     .run = run,
 };

@@ -64,10 +64,9 @@ const struct command cmd_sweep = {
         "--orphans also removes objects of our own naming, older than 7 days, that\n"
         "neither the catalog nor a manifest speaks for; never while anything is uploaded.\n"
         "\n"
-        "Exit status 8: something could not be done, or a store did not answer (an ad-hoc\n"
-        "one only where something is unfinished in it); 5: no store was reached; 7: "
-        "another\n"
-        "prune, delete or sweep runs.\n"
+        "Exit status 8: something could not be done, or a store did not answer (an\n"
+        "ad-hoc one only where something is unfinished in it); 5: no store was reached;\n"
+        "7: another prune, delete or sweep runs.\n"
         "\n"
         "  pgkeep sweep\n"
         "  pgkeep sweep --store offsite --orphans\n",
