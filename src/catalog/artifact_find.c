@@ -262,9 +262,25 @@ static int match(struct catalog *catalog, const char *prefix, bool deleted,
     return sql_texts(&sql, out);
 }
 
-/* The hint names both ways: most who mistype an id wanted the latest one. */
-static int refuse_unknown(const char *text, struct err *err)
+/* Who types the name of a job or a database wanted its newest; most others the newest of all. */
+static int refuse_unknown(struct catalog *catalog, const char *text, struct err *err)
 {
+    static const struct {
+        const char *question, *slash;
+    } names[] = {{"SELECT 1 FROM artifacts WHERE job = ? LIMIT 1", ""},
+                 {"SELECT 1 FROM artifacts WHERE database = ? LIMIT 1", "/"}};
+    for (size_t i = 0; i < 2 && *text != '\0'; i++) {
+        struct sql sql;
+        sql_prepare(&sql, catalog, names[i].question, err);
+        sql_bind_text(&sql, text);
+        bool is_one = sql_row(&sql);
+        if (sql_end(&sql) < 0)
+            return -1;
+        if (!is_one)
+            continue;
+        err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact \"%s\"", text);
+        return err_hint(err, "its newest backup is latest:%s%s", names[i].slash, text);
+    }
     err_set(err, ERR_NOT_FOUND, "the catalog knows no artifact \"%s\"", text);
     return err_hint(err, "`pgkeep list` shows the ids; or say latest or latest:JOB");
 }
@@ -308,10 +324,10 @@ static int find_by_id(struct catalog *catalog, const char *text, char id[ULID_SI
     /* Ids are upper case; what cannot begin one is not looked for. */
     size_t length = strlen(text);
     if (length == 0 || length > ULID_LENGTH)
-        return refuse_unknown(text, err);
+        return refuse_unknown(catalog, text, err);
     for (size_t i = 0; i < length; i++) {
         if (!isalnum((unsigned char)text[i]))
-            return refuse_unknown(text, err);
+            return refuse_unknown(catalog, text, err);
         prefix[i] = (char)toupper((unsigned char)text[i]);
     }
 
@@ -322,7 +338,7 @@ static int find_by_id(struct catalog *catalog, const char *text, char id[ULID_SI
     if (result == 0 && matches.count == 1)
         snprintf(id, ULID_SIZE, "%s", matches.items[0]);
     else if (result == 0 && matches.count == 0)
-        result = refuse_unknown(text, err);
+        result = refuse_unknown(catalog, text, err);
     else if (result == 0) {
         /* A few of them, so that it can be typed longer without another command. */
         struct text list;

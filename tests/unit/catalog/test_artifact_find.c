@@ -92,6 +92,9 @@ static const struct {
     {{.text = "latest", .store = "nowhere"}, 0, ERR_NOT_FOUND, "in store \"nowhere\""},
     {{.text = "latest:hourly", .type = "data"}, 0, ERR_NOT_FOUND, "of type data"},
     /* slips of the pen */
+    {{.text = "nightly"}, 0, ERR_NOT_FOUND, "hint: its newest backup is latest:nightly"},
+    {{.text = "crm"}, 0, ERR_NOT_FOUND, "hint: its newest backup is latest:/crm"},
+    {{.text = "01ZZ"}, 0, ERR_NOT_FOUND, "hint: `pgkeep list` shows the ids"},
     {{.text = "latest:"}, 0, ERR_USAGE, "names neither a job nor a database"},
     {{.text = "latest:nightly/"}, 0, ERR_USAGE, "names neither a job nor a database"},
     {{.text = "latest:/"}, 0, ERR_USAGE, "names neither a job nor a database"},
