@@ -40,6 +40,11 @@ char *json_text(const json_t *value, bool indent)
         json_dumps(value, JSON_ENCODE_ANY | (indent ? JSON_INDENT(2) : JSON_COMPACT)));
 }
 
+void json_set(json_t *object, const char *key, json_t *value)
+{
+    (void)must(json_object_set_new(object, key, value) == 0 ? object : NULL);
+}
+
 json_t *json_bytes(const char *string)
 {
     if (string == NULL)
@@ -65,7 +70,7 @@ json_t *json_time(int64_t seconds)
 /* ---- reading ---- */
 
 /* The first problem is the cause; what follows from it is not told. */
-static void fail(struct json_reader *reader, const char *key, const char *problem)
+void json_reader_fail(struct json_reader *reader, const char *key, const char *problem)
 {
     if (!reader->failed)
         err_set(reader->err, ERR_CORRUPT, "%s: \"%s\" %s", reader->what, key, problem);
@@ -94,7 +99,7 @@ static const json_t *find(struct json_reader *reader, const char *key, bool opti
     if (value != NULL && !json_is_null(value))
         return value;
     if (!optional)
-        fail(reader, key, "is missing");
+        json_reader_fail(reader, key, "is missing");
     return NULL;
 }
 
@@ -106,7 +111,7 @@ static const json_t *find_typed(struct json_reader *reader, const char *key, boo
     const json_t *value = find(reader, key, optional);
     if (value == NULL || json_typeof(value) == type)
         return value;
-    fail(reader, key, problem);
+    json_reader_fail(reader, key, problem);
     return NULL;
 }
 
@@ -143,7 +148,7 @@ char *json_read_bytes(struct json_reader *reader, const char *key, bool optional
         return NULL;
     char *bytes = bytes_of(value);
     if (bytes == NULL)
-        fail(reader, key, "is neither a string nor {\"hex\": ...}");
+        json_reader_fail(reader, key, "is neither a string nor {\"hex\": ...}");
     return bytes;
 }
 
@@ -155,7 +160,8 @@ void json_read_list(struct json_reader *reader, const char *key, bool optional,
     for (size_t i = 0; i < json_array_size(array) && !reader->failed; i++) {
         char *bytes = bytes_of(json_array_get(array, i));
         if (bytes == NULL)
-            fail(reader, key, "holds what is neither a string nor {\"hex\": ...}");
+            json_reader_fail(reader, key,
+                             "holds what is neither a string nor {\"hex\": ...}");
         else
             strlist_add(out, bytes);
         free(bytes);
@@ -173,7 +179,7 @@ int64_t json_read_int(struct json_reader *reader, const char *key, int64_t min, 
     /* jansson has refused what does not fit in 64 bits. */
     int64_t number = json_integer_value(value);
     if (number < min || number > max) {
-        fail(reader, key, "is out of range");
+        json_reader_fail(reader, key, "is out of range");
         return 0;
     }
     return number;
@@ -183,7 +189,7 @@ bool json_read_bool(struct json_reader *reader, const char *key, bool optional)
 {
     const json_t *value = find(reader, key, optional);
     if (value != NULL && !json_is_boolean(value))
-        fail(reader, key, "is neither true nor false");
+        json_reader_fail(reader, key, "is neither true nor false");
     return value != NULL && json_is_true(value);
 }
 
@@ -197,7 +203,7 @@ int64_t json_read_time(struct json_reader *reader, const char *key, bool optiona
     /* What clock_parse would tell hints at a command line; here a file is broken. */
     if (!json_is_string(value) ||
         clock_parse(json_string_value(value), &seconds, &reason) < 0) {
-        fail(reader, key, "is not a time");
+        json_reader_fail(reader, key, "is not a time");
         return 0;
     }
     return seconds;
@@ -224,7 +230,8 @@ int json_reader_finish(struct json_reader *reader, bool lenient)
         void *at = json_object_iter(object);
         for (; at != NULL; at = json_object_iter_next(object, at))
             if (!strlist_has(&reader->seen, json_object_iter_key(at)))
-                fail(reader, json_object_iter_key(at), "is unknown to this version");
+                json_reader_fail(reader, json_object_iter_key(at),
+                                 "is unknown to this version");
         json_decref(object);
     }
     strlist_release(&reader->seen);

@@ -18,6 +18,8 @@ json_t *json_parse(const char *data, size_t size, struct err *err) MUST_USE;
 /* Compact or indented by 2, keys in insertion order; heap. */
 char *json_text(const json_t *value, bool indent) MUST_USE;
 
+/* Takes the value. A key that is there gets another value and keeps its place. */
+void json_set(json_t *object, const char *key, json_t *value);
 /* A string, or {"hex": ...} when the bytes are no UTF-8; json null for NULL. New reference. */
 json_t *json_bytes(const char *string) MUST_USE;
 /* A time (seconds UTC) as RFC 3339, or null when 0. New reference. */
@@ -46,6 +48,9 @@ bool json_read_bool(struct json_reader *reader, const char *key, bool optional);
 int64_t json_read_time(struct json_reader *reader, const char *key, bool optional);
 const json_t *json_read_array(struct json_reader *reader, const char *key, bool optional);
 const json_t *json_read_object(struct json_reader *reader, const char *key, bool optional);
+/* What a caller finds wrong with a value by itself: 'WHAT: "KEY" PROBLEM', unless it failed
+ * before. */
+void json_reader_fail(struct json_reader *reader, const char *key, const char *problem);
 /* Fails on keys that were not asked for unless `lenient`. Releases. 0 or -1 (ERR_CORRUPT). */
 int json_reader_finish(struct json_reader *reader, bool lenient) MUST_USE;
 

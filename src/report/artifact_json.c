@@ -8,17 +8,10 @@
 #include "base/memory.h"
 #include "report/artifact_name.h"
 
-/* jansson fails only when memory is out, and then json_text ends the process: results of
- * setting and appending are not looked at. */
-static void set(json_t *object, const char *key, json_t *value)
-{
-    (void)json_object_set_new(object, key, value);
-}
-
 /* NULL becomes null; bytes that are no UTF-8 become {"hex"}, so that no name is lost. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
-    set(object, key, json_bytes(text));
+    json_set(object, key, json_bytes(text));
 }
 
 /* "" is how the catalog writes "none". */
@@ -30,25 +23,25 @@ static void set_filled(json_t *object, const char *key, const char *text)
 /* Where 0 is a figure, and null would be wrong. */
 static void set_int(json_t *object, const char *key, int64_t number)
 {
-    set(object, key, json_integer(number));
+    json_set(object, key, json_integer(number));
 }
 
 /* 0 may be a size or "not yet": the caller knows which. */
 static void set_bytes(json_t *object, const char *key, uint64_t bytes, bool known)
 {
-    set(object, key, known ? json_integer((json_int_t)bytes) : json_null());
+    json_set(object, key, known ? json_integer((json_int_t)bytes) : json_null());
 }
 
 /* 0 is null: nothing of ours happened in 1970. */
 static void set_time(json_t *object, const char *key, int64_t seconds)
 {
-    set(object, key, json_time(seconds));
+    json_set(object, key, json_time(seconds));
 }
 
 /* Negative: CATALOG_UNKNOWN_ROWS, of archives that are not read for their rows. */
 static void set_rows(json_t *object, const char *key, int64_t rows)
 {
-    set(object, key, rows < 0 ? json_null() : json_integer(rows));
+    json_set(object, key, rows < 0 ? json_null() : json_integer(rows));
 }
 
 /* No check yet has no level; "none" would read as one. */
@@ -70,8 +63,8 @@ static json_t *copy_json(const struct catalog_copy *copy, const struct artifact_
     set_time(object, "verified", copy->proven);
     /* What the last verification found is newer than why an upload once failed. */
     set_text(object, "error", copy->verified_error ? copy->verified_error : copy->error);
-    set(object, "store_left",
-        json_boolean(artifact_name_store_left(view->settings, copy->store)));
+    json_set(object, "store_left",
+             json_boolean(artifact_name_store_left(view->settings, copy->store)));
     return object;
 }
 
@@ -96,7 +89,7 @@ static json_t *copy_detail_json(const struct catalog_copy *copy,
         set_text(uploading, "owner", owner_state_name(copy->owner_state));
         set_text(uploading, "handle", copy->upload);
     }
-    set(object, "uploading", uploading);
+    json_set(object, "uploading", uploading);
     /* Also of one that is gone: why it went is asked afterwards. */
     if (copy->marked || copy->deleted) {
         deletion = json_object();
@@ -107,7 +100,7 @@ static json_t *copy_detail_json(const struct catalog_copy *copy,
         set_time(deletion, "locked_until", copy->locked_until);
         set_time(deletion, "deleted", copy->deleted);
     }
-    set(object, "deletion", deletion);
+    json_set(object, "deletion", deletion);
     return object;
 }
 
@@ -156,21 +149,22 @@ base_json(const struct catalog_artifact *artifact, const struct artifact_view *v
     set_filled(object, "description", artifact->description);
     for (size_t i = 0; i < artifact->tags.count; i++)
         set_text(tags, artifact->tags.items[i].name, artifact->tags.items[i].value);
-    set(object, "tags", tags);
-    set(object, "pinned", json_boolean(catalog_artifact_is_pinned(artifact, view->now)));
-    set(object, "suspect", json_boolean(artifact->suspect));
+    json_set(object, "tags", tags);
+    json_set(object, "pinned",
+             json_boolean(catalog_artifact_is_pinned(artifact, view->now)));
+    json_set(object, "suspect", json_boolean(artifact->suspect));
     if (artifact->error_code || artifact->error_message) {
         error = json_object();
         set_text(error, "code", artifact->error_code);
         set_text(error, "message", artifact->error_message);
     }
-    set(object, "error", error);
+    json_set(object, "error", error);
     /* In the order of the catalog, by store: two calls can be compared. */
     for (size_t i = 0; i < artifact->copy_count; i++)
         (void)json_array_append_new(copies, copy(&artifact->copies[i], view));
-    set(object, "copies", copies);
-    set(object, "filtered", json_boolean(artifact->filters.count > 0));
-    set(object, "pin", pin_json(artifact));
+    json_set(object, "copies", copies);
+    json_set(object, "filtered", json_boolean(artifact->filters.count > 0));
+    json_set(object, "pin", pin_json(artifact));
     return object;
 }
 
@@ -273,22 +267,22 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
     set_time(object, "created", artifact->created);
     set_time(object, "updated", artifact->updated);
     /* A backup under way has lasted no definite time yet. */
-    set(object, "duration_ms",
-        artifact->finished ? json_integer(artifact->duration_ms) : json_null());
+    json_set(object, "duration_ms",
+             artifact->finished ? json_integer(artifact->duration_ms) : json_null());
     set_int(object, "tries", artifact->tries);
     set_filled(object, "hostname", artifact->hostname);
-    set(object, "quarantined", json_boolean(artifact->quarantined));
+    json_set(object, "quarantined", json_boolean(artifact->quarantined));
     /* What has to be at hand to restore it. */
     set_filled(versions, "server", artifact->server_version);
     set_filled(versions, "pg_dump", artifact->pg_dump_version);
     set_filled(versions, "pgkeep", artifact->pgkeep_version);
-    set(object, "versions", versions);
-    set(object, "filters", filters_json(&artifact->filters));
-    set(object, "progress", progress_json(artifact));
+    json_set(object, "versions", versions);
+    json_set(object, "filters", filters_json(&artifact->filters));
+    json_set(object, "progress", progress_json(artifact));
     set_int(object, "table_count", artifact->table_count);
     set_rows(object, "row_count", artifact->row_count);
     /* Last, as they are the longest: who reads on a terminal sees the rest first. */
-    set(object, "tables", tables_json(artifact));
-    set(object, "verifications", verifications_json(verifications));
+    json_set(object, "tables", tables_json(artifact));
+    json_set(object, "verifications", verifications_json(verifications));
     return object;
 }

@@ -10,12 +10,6 @@
 /* Reasons quote what users wrote; a text is long, not endless. */
 enum { TEXT_CEILING = 1 << 16 };
 
-/* Fails only when memory is out, and then json_text ends the process. */
-static void set(json_t *object, const char *key, json_t *value)
-{
-    (void)json_object_set_new(object, key, value);
-}
-
 /* All stores as one; a guard that refuses anywhere is named. */
 struct retention_summary plan_summary(const struct prune *prune)
 {
@@ -52,20 +46,20 @@ static json_t *group_json(const struct prune_part *part, size_t index)
     json_t *object = json_object();
     text_init(&rules, TEXT_CEILING);
     retention_policy_text(&part->policy->retention, &rules);
-    set(object, "group", json_bytes(group->name));
-    set(object, "store", json_bytes(part->repository->name));
-    set(object, "policy", json_string(part->policy->name));
-    set(object, "rules", json_string(rules.data));
+    json_set(object, "group", json_bytes(group->name));
+    json_set(object, "store", json_bytes(part->repository->name));
+    json_set(object, "policy", json_string(part->policy->name));
+    json_set(object, "rules", json_string(rules.data));
     /* Ages are counted from here, not from the clock (RETENTION 3, step 2). */
-    set(object, "anchor", json_time(group->has_anchor ? group->anchor : 0));
-    set(object, "complete", json_integer((json_int_t)group->complete));
-    set(object, "keep", json_integer((json_int_t)group->kept));
+    json_set(object, "anchor", json_time(group->has_anchor ? group->anchor : 0));
+    json_set(object, "complete", json_integer((json_int_t)group->complete));
+    json_set(object, "keep", json_integer((json_int_t)group->kept));
     /* The planner counts the held among the pruned; here each copy is counted once. */
-    set(object, "prune", json_integer((json_int_t)(group->pruned - group->held)));
-    set(object, "held", json_integer((json_int_t)group->held));
-    set(object, "bytes", json_integer((json_int_t)group->pruned_bytes));
-    set(object, "over_cap", json_boolean(group->over_cap));
-    set(object, "guards", guards_json(part->guards[index]));
+    json_set(object, "prune", json_integer((json_int_t)(group->pruned - group->held)));
+    json_set(object, "held", json_integer((json_int_t)group->held));
+    json_set(object, "bytes", json_integer((json_int_t)group->pruned_bytes));
+    json_set(object, "over_cap", json_boolean(group->over_cap));
+    json_set(object, "guards", guards_json(part->guards[index]));
     text_release(&rules);
     return object;
 }
@@ -92,23 +86,23 @@ static json_t *copy_json(const struct prune *prune, const struct prune_part *par
     const struct remove_result *result = prune_result_of(prune, row->copy);
     json_t *object = json_object(), *list = json_array();
     struct strlist reasons = {0};
-    set(object, "id", json_string(row->artifact));
-    set(object, "group", json_bytes(row->group));
-    set(object, "store", json_bytes(part->repository->name));
-    set(object, "time", json_time(row->time));
-    set(object, "bytes", json_integer((json_int_t)row->bytes));
-    set(object, "verdict", json_string(verdict_word(&part->plan->decisions[index])));
+    json_set(object, "id", json_string(row->artifact));
+    json_set(object, "group", json_bytes(row->group));
+    json_set(object, "store", json_bytes(part->repository->name));
+    json_set(object, "time", json_time(row->time));
+    json_set(object, "bytes", json_integer((json_int_t)row->bytes));
+    json_set(object, "verdict", json_string(verdict_word(&part->plan->decisions[index])));
     /* Ids in reasons are whole here: a program cannot look a short one up. */
     retention_explain_list(part->plan, index, NULL, &reasons);
     for (size_t i = 0; i < reasons.count; i++)
         (void)json_array_append_new(list, json_bytes(reasons.items[i]));
     strlist_release(&reasons);
-    set(object, "reasons", list);
+    json_set(object, "reasons", list);
     /* What the store said when it was to go; null where it was not asked. */
-    set(object, "result",
-        result ? json_string(remove_outcome_name(result->outcome)) : json_null());
-    set(object, "error",
-        result && result->reason[0] ? json_bytes(result->reason) : json_null());
+    json_set(object, "result",
+             result ? json_string(remove_outcome_name(result->outcome)) : json_null());
+    json_set(object, "error",
+             result && result->reason[0] ? json_bytes(result->reason) : json_null());
     return object;
 }
 
@@ -136,12 +130,12 @@ json_t *plan_json(const struct prune *prune, bool dry_run)
                                                        json_bytes(failure->name), "error",
                                                        json_bytes(failure->err.text)));
     }
-    set(document, "plan_hash", json_string(prune->hash));
-    set(document, "dry_run", json_boolean(dry_run));
-    set(document, "groups", groups);
-    set(document, "copies", copies);
-    set(document, "skipped", skipped);
-    set(document, "refused", is_refused ? json_bytes(refused.data) : json_null());
+    json_set(document, "plan_hash", json_string(prune->hash));
+    json_set(document, "dry_run", json_boolean(dry_run));
+    json_set(document, "groups", groups);
+    json_set(document, "copies", copies);
+    json_set(document, "skipped", skipped);
+    json_set(document, "refused", is_refused ? json_bytes(refused.data) : json_null());
     text_release(&refused);
     return document;
 }

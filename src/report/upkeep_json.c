@@ -45,17 +45,15 @@ json_t *upkeep_json_swept(const struct sweep_report *report)
     json_t *document = json_object(), *skipped = json_array();
     upkeep_sweep_figures(report, figures);
     for (size_t i = 0; i < UPKEEP_SWEEP_FIGURES; i++)
-        (void)json_object_set_new(document, figures[i].key,
-                                  json_integer((json_int_t)figures[i].count));
-    (void)json_object_set_new(document, "orphan_bytes",
-                              json_integer((json_int_t)report->orphan_bytes));
+        json_set(document, figures[i].key, json_integer((json_int_t)figures[i].count));
+    json_set(document, "orphan_bytes", json_integer((json_int_t)report->orphan_bytes));
     /* Nothing is known of what lies in these. */
     for (size_t i = 0; i < report->stores.failure_count; i++)
         (void)json_array_append_new(
             skipped,
             json_pack("{s:o, s:o}", "store", json_bytes(report->stores.failures[i].name),
                       "error", json_bytes(report->stores.failures[i].err.text)));
-    (void)json_object_set_new(document, "skipped", skipped);
+    json_set(document, "skipped", skipped);
     return document;
 }
 

@@ -49,12 +49,6 @@ void manifest_release(struct manifest *manifest)
 
 /* ---- writing ---- */
 
-/* Fails only when memory is out, and json_text ends the process then. */
-static void set(json_t *object, const char *key, json_t *value)
-{
-    json_object_set_new(object, key, value);
-}
-
 /* No object has 2^63 bytes. */
 static json_t *size_value(uint64_t size)
 {
@@ -92,7 +86,7 @@ static void set_fields(json_t *object, const struct manifest_field *fields,
                        const void *base)
 {
     for (const struct manifest_field *field = fields; field->key != NULL; field++)
-        set(object, field->key, field_value(field, base));
+        json_set(object, field->key, field_value(field, base));
 }
 
 /* As a list and not as an object: a key may come twice, and the order is the user's. */
@@ -101,8 +95,8 @@ static json_t *pairs_value(const struct catalog_pairs *pairs)
     json_t *array = json_array();
     for (size_t i = 0; i < pairs->count; i++) {
         json_t *object = json_object();
-        set(object, "name", json_bytes(pairs->items[i].name));
-        set(object, "value", json_bytes(pairs->items[i].value));
+        json_set(object, "name", json_bytes(pairs->items[i].name));
+        json_set(object, "value", json_bytes(pairs->items[i].value));
         json_array_append_new(array, object);
     }
     return array;
@@ -115,10 +109,10 @@ static json_t *tables_value(const struct catalog_artifact *artifact)
     for (size_t i = 0; i < artifact->tables_count; i++) {
         const struct catalog_table *table = &artifact->tables[i];
         json_t *object = json_object();
-        set(object, "schema", json_bytes(table->schema));
-        set(object, "name", json_bytes(table->name));
-        set(object, "rows", count_value(table->rows));
-        set(object, "raw_bytes", size_value(table->raw_bytes));
+        json_set(object, "schema", json_bytes(table->schema));
+        json_set(object, "name", json_bytes(table->name));
+        json_set(object, "rows", count_value(table->rows));
+        json_set(object, "raw_bytes", size_value(table->raw_bytes));
         json_array_append_new(array, object);
     }
     return array;
@@ -130,8 +124,8 @@ static json_t *parts_value(const struct manifest_facts *facts)
     json_t *array = json_array();
     for (size_t i = 0; i < facts->part_count; i++) {
         json_t *object = json_object();
-        set(object, "bytes", size_value(facts->parts[i].bytes));
-        set(object, "count", size_value(facts->parts[i].count));
+        json_set(object, "bytes", size_value(facts->parts[i].bytes));
+        json_set(object, "count", size_value(facts->parts[i].count));
         json_array_append_new(array, object);
     }
     return array;
@@ -158,12 +152,12 @@ static json_t *properties_value(const struct manifest_facts *facts)
     set_fields(object, manifest_field_properties, properties);
     /* Of one in a thousand databases; older versions read all the others. */
     if (properties->icu_rules != NULL)
-        set(object, "icu_rules", json_bytes(properties->icu_rules));
-    set(object, "is_template", json_boolean(properties->is_template));
-    set(object, "allow_connections", json_boolean(properties->allow_connections));
-    set(object, "connection_limit", json_integer(properties->connection_limit));
-    set(object, "settings", strings_value(&properties->settings));
-    set(object, "acl", strings_value(&properties->acl));
+        json_set(object, "icu_rules", json_bytes(properties->icu_rules));
+    json_set(object, "is_template", json_boolean(properties->is_template));
+    json_set(object, "allow_connections", json_boolean(properties->allow_connections));
+    json_set(object, "connection_limit", json_integer(properties->connection_limit));
+    json_set(object, "settings", strings_value(&properties->settings));
+    json_set(object, "acl", strings_value(&properties->acl));
     return object;
 }
 
@@ -173,27 +167,27 @@ char *manifest_text(const struct catalog_artifact *artifact,
 {
     json_t *object = json_object();
     /* Version and id first: a reader of later versions looks at nothing before them. */
-    set(object, MANIFEST_VERSION_KEY, json_integer(MANIFEST_VERSION));
-    set(object, "id", json_bytes(artifact->id));
+    json_set(object, MANIFEST_VERSION_KEY, json_integer(MANIFEST_VERSION));
+    json_set(object, "id", json_bytes(artifact->id));
     set_fields(object, manifest_field_artifact, artifact);
     set_fields(object, manifest_field_facts, facts);
     /* The one key that is left out: manifests from before it are of the other kind. */
     if (facts->raw_of_chunks)
-        set(object, "raw_sha256_of", json_string("chunks"));
+        json_set(object, "raw_sha256_of", json_string("chunks"));
 
     /* Every key stands in every manifest; what does not apply is null. */
     json_t *index = facts->index_key != NULL ? json_object() : json_null();
     if (facts->index_key != NULL) {
-        set(index, "key", json_bytes(facts->index_key));
-        set(index, "bytes", size_value(facts->index_bytes));
-        set(index, "sha256", json_bytes(facts->index_sha256));
+        json_set(index, "key", json_bytes(facts->index_key));
+        json_set(index, "bytes", size_value(facts->index_bytes));
+        json_set(index, "sha256", json_bytes(facts->index_sha256));
     }
-    set(object, "index", index);
-    set(object, "tags", pairs_value(&artifact->tags));
-    set(object, "filters", pairs_value(&artifact->filters));
-    set(object, "properties", properties_value(facts));
-    set(object, "parts", parts_value(facts));
-    set(object, "tables", tables_value(artifact));
+    json_set(object, "index", index);
+    json_set(object, "tags", pairs_value(&artifact->tags));
+    json_set(object, "filters", pairs_value(&artifact->filters));
+    json_set(object, "properties", properties_value(facts));
+    json_set(object, "parts", parts_value(facts));
+    json_set(object, "tables", tables_value(artifact));
 
     /* With a newline at its end: people cat these. */
     char *text = json_text(object, true);

@@ -20,14 +20,6 @@
 static const char *const types[] = {"full", "schema", "data", "globals", NULL};
 static const char *const formats[] = {"plain", "custom", NULL};
 
-/* The first failure only: what is wrong after it may follow from it. */
-static void fail(struct json_reader *reader, const char *key, const char *problem)
-{
-    if (!reader->failed)
-        err_set(reader->err, ERR_CORRUPT, "manifest: \"%s\" %s", key, problem);
-    reader->failed = true;
-}
-
 /* Text, compared as text: one form only. */
 static bool is_hash(const char *text)
 {
@@ -41,7 +33,7 @@ static void read_hash(struct json_reader *reader, const char *key, char **member
     /* What was there before is freed: members have their defaults. */
     memory_take(member, json_read_string(reader, key, false));
     if (!reader->failed && !is_hash(*member))
-        fail(reader, key, "is no SHA-256");
+        json_reader_fail(reader, key, "is no SHA-256");
 }
 
 /* null is CATALOG_UNKNOWN_ROWS. */
@@ -56,7 +48,7 @@ static int64_t read_count(struct json_reader *reader, const char *key)
 static void require(struct json_reader *reader, const char *key)
 {
     if (json_object_get(reader->object, key) == NULL)
-        fail(reader, key, "is missing");
+        json_reader_fail(reader, key, "is missing");
 }
 
 /* By its row: what is written by manifest.c is read here, or the document is damaged. */
@@ -223,7 +215,7 @@ static void check_word(struct json_reader *reader, const char *key, const char *
         if (strcmp(word, *words) == 0)
             return;
     }
-    fail(reader, key, "is none that this version knows");
+    json_reader_fail(reader, key, "is none that this version knows");
 }
 
 /* The last line against a forged manifest: it may name only what is this artifact's by its
@@ -234,7 +226,7 @@ static void check_key(struct json_reader *reader, const char *what, const char *
     char found[ULID_SIZE];
     /* A forged key would have us read, or remove, what is not of this artifact. */
     if (keys_parse(key, found) != wanted || strcmp(found, id) != 0)
-        fail(reader, what, "is no key of this artifact");
+        json_reader_fail(reader, what, "is no key of this artifact");
 }
 
 /* Divided, not multiplied: a count from the outside may be anything. No parts at all: a
@@ -246,13 +238,13 @@ static void check_parts(struct json_reader *reader, const struct manifest *manif
     for (size_t i = 0; i < facts->part_count; i++) {
         const struct manifest_parts *parts = &facts->parts[i];
         if (parts->bytes != 0 && parts->count > left / parts->bytes) {
-            fail(reader, "parts", "are more than the stored bytes");
+            json_reader_fail(reader, "parts", "are more than the stored bytes");
             return;
         }
         left -= parts->bytes * parts->count;
     }
     if (facts->part_count > 0 && left != 0)
-        fail(reader, "parts", "are less than the stored bytes");
+        json_reader_fail(reader, "parts", "are less than the stored bytes");
 }
 
 /* What fits by itself must fit together, too: each member may be right and the manifest
@@ -268,9 +260,9 @@ static void check_whole(struct json_reader *reader, const struct manifest *manif
     check_word(reader, "format", artifact->format, formats);
     enum codec_kind codec;
     if (!reader->failed && !codec_from_name(artifact->compression, &codec))
-        fail(reader, "compression", "is none that this version knows");
+        json_reader_fail(reader, "compression", "is none that this version knows");
     if (artifact->started == 0 || artifact->finished == 0)
-        fail(reader, "finished", "or \"started\" is missing");
+        json_reader_fail(reader, "finished", "or \"started\" is missing");
     /* What a restore reads and a prune removes: only keys that this very artifact would have. */
     check_key(reader, "key", facts->key, KEYS_KIND_DATA, artifact->id);
     if (facts->index_key != NULL)
@@ -279,7 +271,7 @@ static void check_whole(struct json_reader *reader, const struct manifest *manif
     /* Without tables the number may still be known: a custom dump lists none. */
     if (artifact->tables_count > 0 &&
         artifact->table_count != (int64_t)artifact->tables_count)
-        fail(reader, "table_count", "is not the number of tables");
+        json_reader_fail(reader, "table_count", "is not the number of tables");
 }
 
 /* Of the wrong artifact it would be a whole, valid manifest. */
@@ -289,9 +281,9 @@ static void read_id(struct json_reader *reader, const char *wanted,
     /* Asked for by its name in the store, so it must be that very one. */
     char *id = json_read_string(reader, "id", false);
     if (id != NULL && !ulid_is_valid(id))
-        fail(reader, "id", "is none");
+        json_reader_fail(reader, "id", "is none");
     else if (id != NULL && wanted != NULL && strcmp(id, wanted) != 0)
-        fail(reader, "id", "is that of another artifact");
+        json_reader_fail(reader, "id", "is that of another artifact");
     else if (id != NULL)
         memcpy(artifact->id, id, ULID_SIZE);
     free(id);

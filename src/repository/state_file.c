@@ -75,11 +75,6 @@ void state_file_to(const struct state_file *state, struct catalog_artifact *arti
 
 /* ---- text ---- */
 
-static void set(json_t *object, const char *key, json_t *value)
-{
-    json_object_set_new(object, key, value);
-}
-
 /* null where there never was a check. */
 static json_t *level_value(enum catalog_level level)
 {
@@ -90,38 +85,38 @@ static json_t *level_value(enum catalog_level level)
 char *state_file_text(const struct state_file *state)
 {
     json_t *object = json_object();
-    set(object, VERSION_KEY, json_integer(STATE_FILE_VERSION));
-    set(object, "id", json_string(state->id));
-    set(object, "changed", json_time(state->changed));
+    json_set(object, VERSION_KEY, json_integer(STATE_FILE_VERSION));
+    json_set(object, "id", json_string(state->id));
+    json_set(object, "changed", json_time(state->changed));
     /* A group that nobody ever changed is left out, so that it cannot win a merge. */
     if (state->pin_changed != 0 || state->pinned) {
         /* One group, one time of its own: whoever changed it last is right about all of it */
         json_t *pin = json_object();
-        set(pin, "pinned", json_boolean(state->pinned));
-        set(pin, "until", json_time(state->pin_until));
-        set(pin, "reason", json_bytes(state->pin_reason));
-        set(pin, "changed", json_time(state->pin_changed));
-        set(object, "pin", pin);
+        json_set(pin, "pinned", json_boolean(state->pinned));
+        json_set(pin, "until", json_time(state->pin_until));
+        json_set(pin, "reason", json_bytes(state->pin_reason));
+        json_set(pin, "changed", json_time(state->pin_changed));
+        json_set(object, "pin", pin);
     }
     if (state->verified != 0 || state->proven != 0) {
         json_t *verified = json_object();
-        set(verified, "time", json_time(state->verified));
-        set(verified, "level", level_value(state->verified_level));
-        set(verified, "error", json_bytes(state->verified_error));
-        set(verified, "proven", json_time(state->proven));
-        set(verified, "proven_level", level_value(state->proven_level));
-        set(object, "verified", verified);
+        json_set(verified, "time", json_time(state->verified));
+        json_set(verified, "level", level_value(state->verified_level));
+        json_set(verified, "error", json_bytes(state->verified_error));
+        json_set(verified, "proven", json_time(state->proven));
+        json_set(verified, "proven_level", level_value(state->proven_level));
+        json_set(object, "verified", verified);
     }
     /* The marks share `changed`, so they always stand. */
-    set(object, "suspect", json_boolean(state->suspect));
-    set(object, "quarantined", json_boolean(state->quarantined));
-    set(object, "first_marked", json_time(state->first_marked));
+    json_set(object, "suspect", json_boolean(state->suspect));
+    json_set(object, "quarantined", json_boolean(state->quarantined));
+    json_set(object, "first_marked", json_time(state->first_marked));
     /* Once said it is never taken back; most are never suspect in the first place. */
     if (state->accepted != 0) {
         json_t *accepted = json_object();
-        set(accepted, "time", json_time(state->accepted));
-        set(accepted, "reason", json_bytes(state->accept_reason));
-        set(object, "accepted", accepted);
+        json_set(accepted, "time", json_time(state->accepted));
+        json_set(accepted, "reason", json_bytes(state->accept_reason));
+        json_set(object, "accepted", accepted);
     }
     char *text = json_text(object, true);
     json_decref(object);
@@ -131,13 +126,6 @@ char *state_file_text(const struct state_file *state)
 }
 
 /* ---- parse ---- */
-
-static void fail(struct json_reader *reader, const char *key, const char *problem)
-{
-    if (!reader->failed)
-        err_set(reader->err, ERR_CORRUPT, "%s: \"%s\" %s", reader->what, key, problem);
-    reader->failed = true;
-}
 
 /* A level of a later version cannot be ordered, so the file is damaged to us. */
 static enum catalog_level read_level(struct json_reader *reader, const char *key)
@@ -149,7 +137,7 @@ static enum catalog_level read_level(struct json_reader *reader, const char *key
         level++;
     free(name);
     if (level > CATALOG_DRILL) {
-        fail(reader, key, "is no level");
+        json_reader_fail(reader, key, "is no level");
         return CATALOG_LEVEL_NONE;
     }
     return level;
@@ -213,7 +201,7 @@ static int read_state(const json_t *object, const char *id, struct state_file *o
                         false);
     char *found = json_read_string(&reader, "id", false);
     if (found != NULL && (!ulid_is_valid(found) || (id != NULL && strcmp(found, id) != 0)))
-        fail(&reader, "id", "is that of another artifact");
+        json_reader_fail(&reader, "id", "is that of another artifact");
     else if (found != NULL)
         memcpy(out->id, found, ULID_SIZE);
     free(found);
