@@ -22,13 +22,6 @@ static void add_short(void *context, const char *id, struct text *out)
     text_add(out, cmd_short_id(context, id, short_id));
 }
 
-/* Without --explain what stays is left out: it is nearly everything. */
-static bool is_shown(const struct prune_part *part, size_t index, bool all)
-{
-    const char *verdict = retention_explain_verdict(part->plan, index);
-    return all || (strcmp(verdict, "KEEP") != 0 && strcmp(verdict, "IGNORE") != 0);
-}
-
 /* Group by group of one store, newest first; a header alone would say nothing. */
 static void print_part(const struct prune *prune, const struct prune_part *part, bool all)
 {
@@ -45,7 +38,9 @@ static void print_part(const struct prune *prune, const struct prune_part *part,
         bool any = false;
         for (size_t j = group->first; j < group->first + group->count; j++) {
             size_t index = retention_plan_index(part->plan, j);
-            if (!is_shown(part, index, all))
+            const char *verdict = retention_explain_verdict(part->plan, index);
+            /* Without --explain what stays is left out: it is nearly everything. */
+            if (!all && (strcmp(verdict, "KEEP") == 0 || strcmp(verdict, "IGNORE") == 0))
                 continue;
             if (!any)
                 output_text(header.data);
@@ -65,16 +60,6 @@ static void print_part(const struct prune *prune, const struct prune_part *part,
     }
     text_release(&header);
     text_release(&line);
-}
-
-/* Between the plan and its sum: what lies in these is in neither. */
-static void print_skipped(const struct prune *prune)
-{
-    for (size_t i = 0; i < prune->stores.failure_count; i++) {
-        const struct repository_failure *failure = &prune->stores.failures[i];
-        output_linef("SKIPPED store %s: %.*s", failure->name,
-                     (int)strcspn(failure->err.text, "\n"), failure->err.text);
-    }
 }
 
 /* The last line: what one confirms with --force-unsafe. */
@@ -129,7 +114,12 @@ void prune_text_print(const struct prune *prune, bool all)
     for (size_t i = 0; i < prune->part_count; i++)
         print_part(prune, &prune->parts[i], all);
     print_left(prune);
-    print_skipped(prune);
+    /* Between the plan and its sum: what lies in these is in neither. */
+    for (size_t i = 0; i < prune->stores.failure_count; i++) {
+        const struct repository_failure *failure = &prune->stores.failures[i];
+        output_linef("SKIPPED store %s: %.*s", failure->name,
+                     (int)strcspn(failure->err.text, "\n"), failure->err.text);
+    }
     print_refused(prune);
     print_summary(prune);
 }

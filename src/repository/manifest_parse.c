@@ -20,19 +20,14 @@
 static const char *const types[] = {"full", "schema", "data", "globals", NULL};
 static const char *const formats[] = {"plain", "custom", NULL};
 
-/* Text, compared as text: one form only. */
-static bool is_hash(const char *text)
-{
-    /* Lower case, as we write and compare it. */
-    return text != NULL && strspn(text, "0123456789abcdef") == SHA256_HEX - 1 &&
-           text[SHA256_HEX - 1] == '\0';
-}
-
 static void read_hash(struct json_reader *reader, const char *key, char **member)
 {
     /* What was there before is freed: members have their defaults. */
     memory_take(member, json_read_string(reader, key, false));
-    if (!reader->failed && !is_hash(*member))
+    /* Lower case, as we write and compare it: one form only. */
+    bool hash = *member != NULL && strspn(*member, "0123456789abcdef") == SHA256_HEX - 1 &&
+                (*member)[SHA256_HEX - 1] == '\0';
+    if (!reader->failed && !hash)
         json_reader_fail(reader, key, "is no SHA-256");
 }
 

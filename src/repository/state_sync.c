@@ -17,13 +17,6 @@ struct rows {
     struct catalog_copy *copy; /* of the artifact; NULL: none lies there */
 };
 
-/* A broken copy counts: that it is broken is worth knowing, and its pin is the artifact's. */
-static bool lies_there(const struct catalog_copy *copy)
-{
-    return copy->state == CATALOG_COPY_COMPLETE || copy->state == CATALOG_COPY_MISSING ||
-           copy->state == CATALOG_COPY_DAMAGED;
-}
-
 /* With its copies: what a check found is of the copy in this one store. */
 static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
                      struct rows *rows, struct err *err)
@@ -35,7 +28,12 @@ static int load_rows(struct catalog *catalog, int64_t store_id, const char *id,
         return -1;
     for (size_t i = 0; i < rows->artifact.copy_count; i++) {
         struct catalog_copy *copy = &rows->artifact.copies[i];
-        if (copy->store_id == store_id && lies_there(copy))
+        /* A broken copy counts: that it is broken is worth knowing, and its pin is the
+         * artifact's. */
+        bool was_whole = copy->state == CATALOG_COPY_COMPLETE ||
+                         copy->state == CATALOG_COPY_MISSING ||
+                         copy->state == CATALOG_COPY_DAMAGED;
+        if (copy->store_id == store_id && was_whole)
             rows->copy = copy;
     }
     return 0;

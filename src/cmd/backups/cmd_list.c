@@ -29,24 +29,21 @@ static void read_tags(struct catalog_pairs *pairs, const struct strlist *tags)
     }
 }
 
-/* The option table has checked the word; 0 is all but deleted. */
-static unsigned read_status(const char *name)
-{
-    enum catalog_status status;
-    return name && catalog_status_from_name(name, &status) ? 1u << status : 0;
-}
-
 /* Borrows from the command line; only what narrows is set. */
 static struct catalog_filter read_filter(const struct cmd_context *ctx,
                                          const struct catalog_pairs *tags)
 {
+    const char *word = config_args_text(ctx->args, "status");
+    enum catalog_status status = CATALOG_RUNNING;
+    /* The option table has checked the word; without one it is all but deleted (0). */
+    bool asked = word && catalog_status_from_name(word, &status);
     const struct config_args *args = ctx->args;
     return (struct catalog_filter){
         .job = config_args_text(args, "job"),
         .database = config_args_text(args, "database"),
         .type = config_args_text(args, "type"),
         .store = config_args_text(args, "store"),
-        .statuses = read_status(config_args_text(args, "status")),
+        .statuses = asked ? 1u << status : 0,
         .since = config_args_number(args, "since", 0),
         .until = config_args_number(args, "until", 0),
         .tags = tags->items,

@@ -4,21 +4,10 @@
  * file is broken.
  */
 #include "cmd/cmd.h"
-#include "base/memory.h"
 #include "cmd/output.h"
 #include "config/config_example.h"
 
 enum { EXAMPLE_MAX = 1 << 20 };
-
-/* As one would write it in a sentence: jobs.nightly.compress */
-static char *full_key(const struct settings_value *value)
-{
-    const struct option *option = value->option;
-    if (!value->section)
-        return memory_strdup(option->key);
-    return memory_format("%s.%s.%s", option_scope_group(option->scope), value->section,
-                         option->key);
-}
 
 /* Every key, also those at their default: who reads it wants to know what is in force. */
 static void print_table(const struct settings *settings)
@@ -29,11 +18,15 @@ static void print_table(const struct settings *settings)
     output_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < settings->value_count; i++) {
         const struct settings_value *value = &settings->values[i];
-        char *key = full_key(value);
-        output_table_cell(&table, key);
+        const char *key = value->option->key;
+        /* As one would write it in a sentence: jobs.nightly.compress */
+        if (value->section)
+            output_table_cellf(&table, "%s.%s.%s", option_scope_group(value->option->scope),
+                               value->section, key);
+        else
+            output_table_cell(&table, key);
         output_table_cell(&table, *value->text ? value->text : "\"\"");
         output_table_cell(&table, value->origin);
-        free(key);
     }
     /* Which file it was is the first thing to know when a value surprises. */
     output_linef("configuration file: %s",
