@@ -268,6 +268,15 @@ static int restore_one(struct whole *whole, const struct catalog_artifact *artif
     spec.create = !there;
     if (result == 0)
         result = restore_run(&spec, done, err);
+    /* Its hint is for a restore of this one alone, which can be told more. */
+    char *hint = strstr(err->text, "\nhint: ");
+    if (result < 0 && !globals && there && hint != NULL) {
+        *hint = '\0';
+        err_hint(err,
+                 "into another database it comes with: pgkeep restore %s --to "
+                 "'... dbname=OTHER' --create",
+                 artifact->id);
+    }
     if (conninfo != NULL)
         memory_wipe(conninfo, strlen(conninfo));
     free(conninfo);

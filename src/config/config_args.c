@@ -128,6 +128,8 @@ static const struct {
     {"restore", "output", "`pgkeep fetch` brings a backup into a file"},
     {"fetch", "to", "--output FILE says where to"},
     {"run", "job", "jobs are arguments: pgkeep run JOB"},
+    {"list", "before", "--until TIME: taken before that time"},
+    {"list", "after", "--since TIME: taken at or after that time"},
     {"backup", "dbname", "--source 'host=... dbname=NAME' names it"},
     {"restore", "dbname", "--to 'host=... dbname=NAME' names the target"},
     {"restore", "target", "--to 'host=... dbname=NAME' names the target"},

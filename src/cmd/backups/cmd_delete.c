@@ -12,7 +12,7 @@
 #include "report/run_json.h"
 
 /* A line for each copy that goes; those that stay are not told. */
-static void print_text(const struct delete_outcome *outcome, bool yes)
+static void print_text(const struct delete_outcome *outcome, bool yes, bool refused)
 {
     const struct catalog_artifact *artifact = &outcome->artifact;
     char *name = artifact_name_of(artifact);
@@ -30,7 +30,7 @@ static void print_text(const struct delete_outcome *outcome, bool yes)
                      one.reason ? one.reason : "");
     }
     free(name);
-    if (!yes)
+    if (!yes && !refused)
         output_text("nothing is deleted without --yes\n");
 }
 
@@ -59,7 +59,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     if ((result == 0 || refused) && ctx->settings->json)
         output_json(run_json_deleted(&outcome, !yes || refused, refused ? err : NULL));
     else if (result == 0 || refused)
-        print_text(&outcome, yes && !refused);
+        print_text(&outcome, yes && !refused, refused);
     /* What a store did not let go is partial, not failed: it is marked, and goes later. */
     int status = result < 0 ? cmd_end(session, result, err)
                             : session_end(session, delete_artifact_outcome(&outcome), NULL);
