@@ -229,16 +229,15 @@ int catalog_copy_merge_checks(struct catalog *catalog, const struct catalog_copy
                               int64_t changed, struct err *err)
 {
     struct sql sql;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(&sql, catalog,
-                "UPDATE copies SET verified = ?, verified_level = ?, verified_error = ?,"
-                " proven = ?, proven_level = ?, first_marked = ?, updated = max(?, updated)"
-                " WHERE id = ? AND state = 'complete'",
-                err);
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE copies SET verified = ?, verified_level = ?, verified_error = ?,"
+        " proven = ?, proven_level = ?, first_marked = ?, updated = max(?, updated)"
+        " WHERE id = ? AND state = 'complete'",
+        err);
     sql_bind(&sql, "%jd %d %s %jd %d %jd %jd %jd", from->verified, from->verified_level,
              from->verified_error, from->proven, from->proven_level, from->first_marked,
              changed, from->id);
-    return sql_finish(
-        catalog, copy_row_change(&sql, from->id, "checks are about complete ones"), err);
+    return sql_end_change(
+        &sql, copy_row_change(&sql, from->id, "checks are about complete ones"));
 }

@@ -5,6 +5,7 @@
 #include "catalog/db/record.h"
 
 static const char *const outcome_names[CATALOG_RUN_OUTCOMES] = {
+    /* the first of every run; what stays so was never come to: the run was killed */
     [CATALOG_RUN_EXPECTED] = "expected",
     [CATALOG_RUN_DUMPED] = "dumped",
     [CATALOG_RUN_MISSED] = "missed",

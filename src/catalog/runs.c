@@ -85,9 +85,7 @@ int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
 {
     struct sql sql;
     /* Nobody's yet: it has neither an owner nor a begin. */
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    sql_prepare(
+    sql_begin_change(
         &sql, catalog,
         "INSERT INTO runs (kind, job, state, cause, requested, due, retry, started,"
         " ended, owner, exit_status) VALUES (?, ?, 'pending', ?, ?, ?, ?, 0, 0, '', -1)",
@@ -96,7 +94,7 @@ int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
              clock_now(), wish->due, wish->retry);
     int result = sql_run(&sql, NULL);
     *id = sqlite3_last_insert_rowid(catalog->db);
-    return sql_finish(catalog, result, err);
+    return sql_end_change(&sql, result);
 }
 
 /* What state is it in? ERR_NOT_FOUND. */
@@ -145,47 +143,44 @@ int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err)
     return sql_finish(catalog, result, err);
 }
 
-/* *changed: whether it was without an end. The state follows from the exit status, so
- * that the two cannot differ: 130 and 143 are those of somebody's wish. */
+/* 1: it has ended by this; 0: it had ended before, and keeps that end. The state follows
+ * from the exit status, so that the two cannot differ: 130 and 143 are those of
+ * somebody's wish. */
 static int write_end(struct catalog *catalog, int64_t id, int exit_status,
-                     const char *message, int64_t *changed, struct err *err)
+                     const char *message, struct err *err)
 {
     struct sql sql;
+    int64_t changed = 0;
     enum catalog_run_state state = exit_status == 0 ? CATALOG_RUN_COMPLETE
                                    : exit_status == 130 || exit_status == 143
                                        ? CATALOG_RUN_CANCELLED
                                        : CATALOG_RUN_FAILED;
     /* Never before its start, also when the clock was set back meanwhile. */
-    sql_prepare(
+    sql_begin_change(
         &sql, catalog,
         "UPDATE runs SET ended = max(?, started), exit_status = ?, message = ?, state = ?"
         " WHERE id = ? AND ended = 0",
         err);
     sql_bind(&sql, "%jd %d %s %s %jd", clock_now(), exit_status, message,
              state_names[state], id);
-    return sql_run(&sql, changed);
+    int result = sql_end_change(&sql, sql_run(&sql, &changed));
+    return result < 0 ? -1 : changed > 0;
 }
 
 int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
                     const char *message, struct err *err)
 {
-    int64_t changed = 0;
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    int result = write_end(catalog, id, exit_status, message, &changed, err);
-    if (result == 0 && changed == 0)
-        result = err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
-    return sql_finish(catalog, result, err);
+    int ended = write_end(catalog, id, exit_status, message, err);
+    /* Somebody took us for dead meanwhile, or ended us by name: not to be passed over. */
+    if (ended == 0)
+        return err_set(err, ERR_UNSAFE, "run %lld has ended already", (long long)id);
+    return ended < 0 ? -1 : 0;
 }
 
 int catalog_run_settle(struct catalog *catalog, int64_t id, int exit_status,
                        const char *message, struct err *err)
 {
-    int64_t changed = 0; /* one that has an end keeps it */
-    if (sql_begin(catalog, err) < 0)
-        return -1;
-    return sql_finish(catalog, write_end(catalog, id, exit_status, message, &changed, err),
-                      err);
+    return write_end(catalog, id, exit_status, message, err) < 0 ? -1 : 0;
 }
 
 int catalog_run_set_log(struct catalog *catalog, int64_t id, const char *log,

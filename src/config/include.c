@@ -141,16 +141,23 @@ static char *opening_of(char *text, long line, const char *job)
     return NULL;
 }
 
+/* What is to be said of a job, and where it is said now. */
+struct edit {
+    const char *job;
+    bool enabled;
+    long job_line; /* of some key of it */
+    long key_line; /* of "enabled"; 0: nobody has said it */
+};
+
 /* The same text with the one word changed, or put in; false: the place was not found. */
-static bool change(char *text, long key_line, long job_line, const char *job, bool enabled,
-                   struct text *out)
+static bool change(char *text, const struct edit *edit, struct text *out)
 {
-    const char *word = enabled ? "true" : "false";
-    if (key_line > 0) {
+    const char *word = edit->enabled ? "true" : "false";
+    if (edit->key_line > 0) {
         /* libconfig told the line; in it the name stands first.
      * `enabled = true` has its word behind the name, whatever else stands in the
          * line. */
-        char *at = line_of(text, key_line);
+        char *at = line_of(text, edit->key_line);
         char *key = at != NULL ? strstr(at, "enabled") : NULL;
         if (key == NULL)
             return false;
@@ -163,7 +170,8 @@ static bool change(char *text, long key_line, long job_line, const char *job, bo
                      strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"));
         return true;
     }
-    char *place = opening_of(text, job_line, job);
+    /* Nobody has: in front of all else that the group says. */
+    char *place = opening_of(text, edit->job_line, edit->job);
     if (place == NULL)
         return false;
     text_add_bytes(out, text, (size_t)(place - text));
@@ -197,8 +205,7 @@ static int replace_file(const char *path, const struct text *text, struct err *e
 }
 
 /* Reads, changes, reads what came out as if it were the file, and only then writes. */
-static int edit(const char *path, long key_line, long job_line, const char *job,
-                bool enabled, struct err *err)
+static int edit_file(const char *path, const struct edit *edit, struct err *err)
 {
     struct text before, after;
     struct layer check;
@@ -208,17 +215,19 @@ static int edit(const char *path, long key_line, long job_line, const char *job,
     layer_init(&check);
     /* The file as it is now, not as it was when the settings were read. */
     int result = file_read(path, &before, NULL, err);
-    if (result == 0 && !change(before.data, key_line, job_line, job, enabled, &after))
-        result =
-            err_set(err, ERR_CONFIG, "%s: cannot find where job \"%s\" begins", path, job);
+    if (result == 0 && !change(before.data, edit, &after))
+        result = err_set(err, ERR_CONFIG, "%s: cannot find where job \"%s\" begins", path,
+                         edit->job);
     if (result == 0)
         result = config_file_parse(path, after.data, 0600, &check, err);
     const struct layer_value *value =
-        result == 0 ? layer_find(&check, option_find(OPTION_JOB, "enabled"), job) : NULL;
-    if (result == 0 && (value == NULL || value->items.count != 1 ||
-                        strcmp(value->items.items[0], enabled ? "true" : "false") != 0))
+        result == 0 ? layer_find(&check, option_find(OPTION_JOB, "enabled"), edit->job)
+                    : NULL;
+    if (result == 0 &&
+        (value == NULL || value->items.count != 1 ||
+         strcmp(value->items.items[0], edit->enabled ? "true" : "false") != 0))
         result = err_set(err, ERR_CONFIG, "%s: cannot find \"enabled\" of job \"%s\"", path,
-                         job);
+                         edit->job);
     if (result == 0)
         result = replace_file(path, &after, err);
     layer_release(&check);
@@ -259,8 +268,12 @@ int include_set_enabled(const struct settings *settings, const struct job_settin
                  enabled ? "true" : "false");
     } else {
         const char *key_colon = strrchr(key, ':');
-        long key_line = key_colon != NULL ? strtol(key_colon + 1, NULL, 10) : 0;
-        result = edit(path, key_line, strtol(colon + 1, NULL, 10), job->name, enabled, err);
+        struct edit edit = {.job = job->name,
+                            .enabled = enabled,
+                            .job_line = strtol(colon + 1, NULL, 10),
+                            .key_line =
+                                key_colon != NULL ? strtol(key_colon + 1, NULL, 10) : 0};
+        result = edit_file(path, &edit, err);
     }
     free(home);
     free(folder);

@@ -97,7 +97,7 @@ void record_bind(struct sql *sql, const struct record *record, unsigned write,
 /* A word becomes the number of its place; in C it is an enum. */
 static void read_word(struct sql *sql, const struct record_column *column, char *field)
 {
-    char name[32];
+    char name[32]; /* longer than any word of the schema */
     unsigned word = 0;
     sql_chars(sql, name, sizeof name);
     while (word < column->size && strcmp(column->words[word], name) != 0)
