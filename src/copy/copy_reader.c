@@ -230,7 +230,9 @@ int copy_reader_fail_over(struct copy_reader *reader, uint64_t chunk, struct err
         /* What the store itself says begins with its name. */
         if (!text_starts_with(why->text, "store \""))
             err_context(why, "store \"%s\"", reader->copy->store);
-        remember(reader, why);
+        /* An index that cannot be used condemns no data, which may be whole: `verify` judges it. */
+        if (chunk != COPY_READER_INDEX)
+            remember(reader, why);
     }
     if (chunk == 0)
         return -1;

@@ -50,7 +50,7 @@ const struct catalog_artifact *copy_reader_artifact(const struct copy_reader *re
  * stored_bytes. Decoded, a chunk that this copy does not have whole, or that its store does not
  * give, is read from another copy that may be read, with a warning, and so is a chunk index that is
  * not the manifest's; as stored, and without any index, the whole is, as long as no byte was given.
- * copy_reader_copy is the last one then. That a copy is damaged or gone is recorded in catalog and store, unless broken_too.
+ * copy_reader_copy is the last one then. That its data is damaged or gone is recorded in catalog and store, unless broken_too.
  * ERR_CORRUPT: what came is not what was stored, in no copy; ERR_NOT_FOUND: it is gone. */
 int copy_reader_run(struct copy_reader *reader, enum copy_reader_form form,
                     struct stream_sink sink, struct meter *meter, struct err *err) MUST_USE;

@@ -284,6 +284,8 @@ START_TEST(an_index_that_is_not_the_manifests_condemns_no_data)
     read_all(COPY_READER_DECODED);
     ck_assert_uint_eq(got.length, whole.length);
     ck_assert_int_eq(memcmp(got.data, whole.data, whole.length), 0);
+    ck_assert_int_eq(
+        world_number(&world, "SELECT count(*) FROM copies WHERE state <> 'complete'"), 0);
     free(first);
 }
 END_TEST
