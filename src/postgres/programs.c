@@ -45,6 +45,7 @@ static bool is_better(int wanted, const struct candidate *a, const struct candid
     return a->minor > b->minor;
 }
 
+/* An empty text in the configuration takes the default back. */
 static bool is_given(const char *bin_dir)
 {
     return bin_dir != NULL && *bin_dir != '\0';
@@ -62,6 +63,7 @@ static void look_into(struct search *search, const char *folder)
     text_init(&line, 4096);
     if (access(program, X_OK) < 0)
         goto cleanup;
+    /* The first failure is told: others in later places are most often the same. */
     if (process_run(&spec, &line, &failed) < 0) {
         if (search->trouble.kind == ERR_NONE)
             search->trouble = failed;
@@ -143,6 +145,7 @@ static void look_on_path(struct search *search)
 static int fail(const struct search *search, const struct programs_places *places,
                 struct err *err)
 {
+    /* What was looked for and where; then what is known of the nearest one. */
     char version[48] = "";
     if (search->wanted > 0)
         snprintf(version, sizeof version, " for a server of version %d", search->wanted);

@@ -57,6 +57,7 @@ static int await_answer(struct server *server, struct err *err)
             end != 0 ? clock_monotonic_ms() >= end : cancel_requested(server->cancel);
         if (over)
             return cancel_check(server->cancel, err);
+        /* In steps, for where a cancel has no descriptor, and for the last moment. */
         struct pollfd fds[2] = {
             {.fd = PQsocket(server->conn), .events = POLLIN},
             {.fd = end == 0 ? cancel_fd(server->cancel) : -1, .events = POLLIN}};
