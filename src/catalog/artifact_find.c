@@ -96,6 +96,7 @@ static int read_wanted(const struct catalog_choice *choice, struct wanted *wante
     if (*text == '\0')
         return 0;
     text++;
+    /* latest:JOB, latest:JOB/DATABASE, latest:/DATABASE: at the first slash. */
     size_t length = strcspn(text, "/");
     const char *database = text[length] == '/' ? text + length + 1 : NULL;
     if (length > JOB_MAX || (length == 0 && database == NULL) ||
@@ -120,6 +121,7 @@ static bool is_same(const struct latest *a, const struct latest *b, const char *
 {
     if (strcmp(a->database, b->database) != 0)
         return false;
+    /* Ad hoc backups have no source of a name: only the server tells them apart. */
     bool sources = a->source[0] != '\0' && b->source[0] != '\0';
     return (sources && (job[0] != '\0' || strcmp(a->source, b->source) == 0)) ||
            (a->origin[0] != '\0' && strcmp(a->origin, b->origin) == 0);
@@ -202,6 +204,7 @@ static int several_fit(struct catalog *catalog, const struct catalog_choice *cho
 {
     struct text text;
     int result = 0;
+    /* In the order of the newest, and no more than can be read at a glance. */
     text_init(&text, 400);
     for (size_t i = 0; result == 0 && i < latests->count && i < SHOWN; i++) {
         const struct latest *one = &latests->items[i];
@@ -262,13 +265,15 @@ static int match(struct catalog *catalog, const char *prefix, bool deleted,
     return sql_texts(&sql, out);
 }
 
-/* Who types the name of a job or a database wanted its newest; most others the newest of all. */
+/* Who types the name of a job or a database wanted its newest; most others the newest of
+ * all. */
 static int refuse_unknown(struct catalog *catalog, const char *text, struct err *err)
 {
     static const struct {
         const char *question, *slash;
     } names[] = {{"SELECT 1 FROM artifacts WHERE job = ? LIMIT 1", ""},
                  {"SELECT 1 FROM artifacts WHERE database = ? LIMIT 1", "/"}};
+    /* A job before a database of the same name: it is what people name first. */
     for (size_t i = 0; i < 2 && *text != '\0'; i++) {
         struct sql sql;
         sql_prepare(&sql, catalog, names[i].question, err);
@@ -300,6 +305,7 @@ static int check_fits(struct catalog *catalog, const struct catalog_choice *choi
     char *database = sql_text(&sql);
     char *type = sql_text(&sql);
     int64_t time = sql_int(&sql);
+    /* The first contradiction is said; the others may only follow from it. */
     char shown[32];
     int result = sql_end(&sql);
     if (result == 0 && choice->database != NULL && strcmp(choice->database, database) != 0)

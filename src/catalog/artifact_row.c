@@ -260,6 +260,7 @@ void artifact_row_count_tables(struct catalog_artifact *artifact)
     /* No list: the counts may have been given by themselves. */
     if (artifact->tables_count == 0)
         return;
+    /* Sums of the list, so that lists of artifacts need not read it. */
     artifact->table_count = (int64_t)artifact->tables_count;
     artifact->row_count = 0;
     for (size_t i = 0; i < artifact->tables_count; i++) {

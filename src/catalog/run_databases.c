@@ -9,7 +9,7 @@ static const char *const outcome_names[CATALOG_RUN_OUTCOMES] = {
     [CATALOG_RUN_EXPECTED] = "expected",
     [CATALOG_RUN_DUMPED] = "dumped",
     [CATALOG_RUN_MISSED] = "missed",
-    [CATALOG_RUN_GONE] = "gone",
+    [CATALOG_RUN_GONE] = "gone", /* it had backups, and the server has it no more */
 };
 
 const char *catalog_run_outcome_name(enum catalog_run_outcome outcome)

@@ -54,6 +54,7 @@ int facts_raise(struct catalog *catalog, const char *key, int64_t value, struct 
 
 /* ---- for everybody ---- */
 
+/* NULL is "never set", another thing than an empty text. */
 int catalog_setting_get(struct catalog *catalog, const char *key, char **value,
                         struct err *err)
 {

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 
+/* As a question reads them: all of them, in the order of the table. */
 void record_add_columns(struct text *text, const struct record *record, const char *prefix)
 {
     for (size_t i = 0; i < record->count; i++)
@@ -38,6 +39,7 @@ void record_add_insert(struct text *text, const struct record *record, unsigned 
     text_add(text, ")");
 }
 
+/* For UPDATE … SET; the WHERE and what it binds come behind. */
 void record_add_assignments(struct text *text, const struct record *record, unsigned write)
 {
     add_each(text, record, write, true, " = ?");
@@ -85,6 +87,7 @@ static void bind_one(struct sql *sql, const struct record_column *column, const 
     }
 }
 
+/* Those of one statement, in the order in which the three functions above named them. */
 void record_bind(struct sql *sql, const struct record *record, unsigned write,
                  const void *from)
 {
