@@ -62,6 +62,15 @@ done
 is "large objects too" "$(value shop4 'SELECT lo_get(77)')" '\x0102'
 is "the key is the table's own" "$(value shop4 "SELECT conindid::regclass, condeferrable FROM pg_constraint WHERE conname = 'a_later' AND conrelid <> 0")" "big.a_later|t"
 
+# One that was dumped by several connections: its tables come in pieces, in any order.
+run "$pgkeep" backup --source "$to=shop" --store "dir:$work/backups" --parallel 3
+is "a backup by several connections" "$status" 0
+run "$pgkeep" restore "$out" --to "$to=pieces" --create --parallel 2
+is "restored by several" "$status" 0
+[ "$status" = 0 ] || diag "$err"
+ok "the same definitions" diff "$work/schema" <(schema pieces)
+ok "the same rows" cmp "$work/rows" <(rows pieces)
+
 # One error ends all, and names where.
 run "$pgkeep" restore "$id" --to "$to=part" --create --table 'big.*' --parallel 3
 is "a part, by several" "$status" 0
