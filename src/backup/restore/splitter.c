@@ -47,7 +47,11 @@ static void take_statement(struct splitter *splitter, struct statement *statemen
     sql_cursor_init(&cursor, splitter->held.data, splitter->held.length);
     struct sql_token first = sql_peek(&cursor);
     size_t size = splitter->held.length - (size_t)(first.at - splitter->held.data);
-    statement_parse(statement, memory_strndup(first.at, size), size);
+    /* All of it, also behind a NUL byte, which no dump holds and a damaged one may. */
+    char *text = memory_alloc(size + 1);
+    memcpy(text, first.at, size);
+    text[size] = '\0';
+    statement_parse(statement, text, size);
     statement->section = splitter->section;
     /* Indexes of older backups have the making of large objects behind the data, which pg_dump 17
      * and later write between BEGIN and COMMIT. Rights on them do come there. */
