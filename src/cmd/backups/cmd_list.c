@@ -161,12 +161,14 @@ const struct command cmd_list = {
     .name = "list",
     .usage = "[options]",
     .summary = "list artifacts, newest first",
-    .about = "One line per artifact, with its copies: the name of a store alone is a good\n"
-             "copy there, any other state is written behind it. Deleted ones are hidden\n"
-             "unless --status deleted asks for them. Only the catalog is read, no store:\n"
-             "`pgkeep verify` looks whether it is still true.\n"
-             "\n"
-             "  pgkeep list --job nightly --since 2026-11-01\n"
-             "  pgkeep list --status failed --json\n",
+    .about =
+        "One line per artifact, with its copies: the name of a store alone is a good\n"
+        "copy there, any other state is written behind it. Deleted ones are hidden\n"
+        "unless --status deleted asks for them. Only the catalog is read, no store:\n"
+        "`pgkeep verify` looks whether it is still true. On a narrow terminal times and\n"
+        "remarks are cut and columns left out; a pipe and --json get all of it.\n"
+        "\n"
+        "  pgkeep list --job nightly --since 2026-11-01\n"
+        "  pgkeep list --status failed --json\n",
     .run = run,
 };
