@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cmd/progress.h"
 #include "repair/borrow.h"
+#include "report/artifact_name.h"
 
 #include <stdarg.h>
 
@@ -163,4 +164,19 @@ int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, un
     if (cmd_find_artifact(ctx, session, id, err) < 0)
         return -1;
     return catalog_artifact_load(session_catalog(session), id, with, out, err);
+}
+
+void cmd_name_artifact(const struct catalog_artifact *artifact, struct err *err)
+{
+    struct err bare = *err;
+    if (artifact->id[0] == '\0' || err->kind == ERR_NONE)
+        return;
+    char *name = artifact_name_of(artifact);
+    /* Many begin with the id: the name takes its place. */
+    if (text_starts_with(bare.text, artifact->id))
+        (void)snprintf(err->text, sizeof err->text, "%s%s", name,
+                       bare.text + strlen(artifact->id));
+    else
+        err_context(err, "%s", name);
+    free(name);
 }

@@ -84,7 +84,10 @@ int cmd_narrow(const struct cmd_context *ctx, struct session *session,
  * ERR_USAGE, ERR_CONFIG. */
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err) MUST_USE;
-/* The same, loaded (`with` as catalog_artifact_load has it). Release *out in any case. */
+/* Of a failure with this artifact: the error names it with its database, so that nobody takes it for
+ * another. An artifact that was not loaded changes nothing. */
+void cmd_name_artifact(const struct catalog_artifact *artifact, struct err *err);
+/* The same as cmd_find_artifact, loaded (`with` as catalog_artifact_load has it). Release *out in any case. */
 int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,
                       struct catalog_artifact *out, struct err *err) MUST_USE;
 

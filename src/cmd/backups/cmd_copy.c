@@ -55,6 +55,8 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         done = copy_artifact_run(&spec, &result, err);
     if (done == 0)
         print(ctx, &artifact, &spec, &result);
+    if (done < 0)
+        cmd_name_artifact(&artifact, err);
     catalog_artifact_release(&artifact);
     free(from);
     free(to);

@@ -54,6 +54,8 @@ static int run(struct cmd_context *ctx, struct err *err)
     int result = cmd_find_artifact(ctx, session, id, err);
     if (result == 0)
         result = delete_artifact(&spec, &outcome, err);
+    if (result < 0)
+        cmd_name_artifact(&outcome.artifact, err);
     /* What a hash would override is shown with its refusal. */
     bool refused = result < 0 && outcome.last_good;
     if ((result == 0 || refused) && ctx->settings->json)

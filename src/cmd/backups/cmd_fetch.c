@@ -92,6 +92,8 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     if (result == 0)
         result = config_args_has(ctx->args, "presign") ? presign(ctx, &from, err)
                                                        : fetch(ctx, &from, err);
+    if (result < 0)
+        cmd_name_artifact(&artifact, err);
     catalog_artifact_release(&artifact);
     free(store);
     return cmd_end(session, result, err);

@@ -53,7 +53,7 @@ static int print(struct cmd_context *ctx, const struct pin_spec *spec, size_t un
 /* The stores are told in the same call; how many could not be is the exit status. */
 static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err *err)
 {
-    char id[ULID_SIZE];
+    struct catalog_artifact artifact;
     size_t untold = 0;
     struct session_spec run_spec = {.kind = ctx->command->name, .catalog = SESSION_WRITE};
     struct session *session = cmd_begin(ctx, &run_spec, err);
@@ -61,12 +61,15 @@ static int run(struct cmd_context *ctx, const struct pin_spec *given, struct err
         return -1;
     struct pin_spec spec = *given;
     spec.session = session;
-    spec.id = id;
-    int result = cmd_find_artifact(ctx, session, id, err);
+    int result = cmd_load_artifact(ctx, session, 0, &artifact, err);
+    spec.id = artifact.id;
     if (result == 0)
         result = pin_run(&spec, &untold, err);
+    if (result < 0)
+        cmd_name_artifact(&artifact, err);
     if (result == 0)
         result = print(ctx, &spec, untold, err);
+    catalog_artifact_release(&artifact);
     /* Here it holds; elsewhere it may not be known yet. */
     if (result < 0 || untold == 0)
         return cmd_end(session, result, err);

@@ -119,6 +119,8 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     if (result == 0 && !listed)
         report_done(ctx, &artifact, &done, clock_monotonic_ms() - start);
     restore_done_release(&done);
+    if (result < 0)
+        cmd_name_artifact(&artifact, err);
     catalog_artifact_release(&artifact);
     free(store);
     return cmd_end(session, result, err);

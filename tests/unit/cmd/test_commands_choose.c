@@ -115,6 +115,23 @@ START_TEST(messages_say_of_which_database_it_was)
 }
 END_TEST
 
+/* Also when it could not be done. */
+START_TEST(errors_say_of_which_database_it_is)
+{
+    char said_of[100];
+    run("pin latest:/shop");
+    run("delete latest:/shop --yes");
+    snprintf(said_of, sizeof said_of, "pgkeep: %s (database \"shop\") is pinned",
+             depot_id(3));
+    expect(9, "", said_of);
+    run("accept latest:/crm");
+    snprintf(said_of, sizeof said_of, "pgkeep: %s (database \"crm\"): ", depot_id(2));
+    expect(2, "", said_of);
+    run("fetch latest:/crm --output /nonexistent/file");
+    ck_assert_ptr_nonnull(strstr(said.err, said_of));
+}
+END_TEST
+
 START_TEST(delete_latest_takes_no_globals)
 {
     run("delete latest --yes");
@@ -227,6 +244,7 @@ int main(void)
     tcase_add_loop_test(tests, what_is_narrowed_to_one_database_is_its_newest, 0,
                         sizeof chosen / sizeof *chosen);
     tcase_add_test(tests, messages_say_of_which_database_it_was);
+    tcase_add_test(tests, errors_say_of_which_database_it_is);
     tcase_add_test(tests, delete_latest_takes_no_globals);
     tcase_add_test(tests, list_is_narrowed_by_database_and_type);
     tcase_add_test(tests, a_url_needs_neither_a_catalog_nor_a_configuration);
