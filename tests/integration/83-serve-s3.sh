@@ -55,8 +55,9 @@ is "no run is without an end" "$(sql "SELECT count(*) FROM runs WHERE ended = 0"
 is "no artifact is half" "$(sql "SELECT count(*) FROM artifacts WHERE status = 'running'")" 0
 is "none of two runs overlapped" "$(sql "SELECT count(*) FROM runs a JOIN runs b ON a.id < b.id AND a.kind = 'backup' AND b.kind = 'backup'
     WHERE b.started > 0 AND b.started < a.ended")" 0
-is "each successful run has its backup" "$(sql "SELECT count(*) FROM runs WHERE kind = 'backup' AND state = 'complete'")" \
-    "$(sql "SELECT count(*) FROM artifacts WHERE status = 'complete'")"
+# A run that was killed behind its manifest has failed, and its backup is good.
+ok "each successful run has its backup" test "$(sql "SELECT count(*) FROM runs WHERE kind = 'backup' AND state = 'complete'")" \
+    -le "$(sql "SELECT count(*) FROM artifacts WHERE status = 'complete'")"
 run "$pgkeep" --json jobs
 is "statistics equal a count" "$(jq -r '.jobs[0].runs | [.total, .successful, .failed, .cancelled] | @csv' <<<"$out")" \
     "$(sql "SELECT count(*), sum(state = 'complete'), sum(state = 'failed'), sum(state = 'cancelled') FROM runs WHERE kind = 'backup'" | tr '|' ',')"
