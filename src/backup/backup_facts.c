@@ -5,6 +5,7 @@
 #include "backup/backup_facts.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
 
@@ -113,6 +114,29 @@ static int estimate(struct catalog *catalog, struct catalog_artifact *artifact,
     return result;
 }
 
+/* A dump of a part may need what is not in it: whoever restores it alone has to know. Of data
+ * alone the definitions are elsewhere anyway. */
+static int say_missing(const struct backup_artifact *spec, struct server *server,
+                       struct err *err)
+{
+    enum { SHOWN = 6 };
+    struct strlist missing = {0};
+    int result = spec->type == DUMP_DATA
+                     ? 0
+                     : server_missing(server, &spec->source->filters, &missing, err);
+    struct text names;
+    text_init(&names, 1000);
+    for (size_t i = 0; i < missing.count && i < SHOWN; i++)
+        text_addf(&names, "%s%s", i > 0 ? ", " : "", missing.items[i]);
+    if (result == 0 && missing.count > 0)
+        log_warning("database \"%s\": what is dumped needs what the filters leave out, and "
+                    "restores only where that is: %s%s",
+                    spec->database, names.data, missing.count > SHOWN ? ", …" : "");
+    text_release(&names);
+    strlist_release(&missing);
+    return result;
+}
+
 /* What the server says of this database, and whether a dump of it would be whole. */
 int backup_facts_ask(const struct backup_artifact *spec, struct catalog_artifact *artifact,
                      struct server_properties *properties, uint64_t *stored,
@@ -132,9 +156,10 @@ int backup_facts_ask(const struct backup_artifact *spec, struct catalog_artifact
         origin_of(artifact->hostname, server_host(server), server_port(server));
     /* Asked of a whole database only; row security matters where rows are dumped. */
     bool rows = spec->type != DUMP_SCHEMA;
-    if (!globals && (server_preflight(server, &spec->source->filters, rows, err) < 0 ||
-                     server_size(server, &size, err) < 0 ||
-                     server_properties(server, properties, err) < 0))
+    if (!globals &&
+        (server_preflight(server, &spec->source->filters, rows, err) < 0 ||
+         say_missing(spec, server, err) < 0 || server_size(server, &size, err) < 0 ||
+         server_properties(server, properties, err) < 0))
         goto cleanup;
     result = estimate(session_catalog(spec->session), artifact,
                       spec->type == DUMP_SCHEMA ? 0 : size, stored, err);

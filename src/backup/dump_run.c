@@ -38,6 +38,7 @@ static int start_parallel(struct dump_run *run, enum dump_format format, struct 
             {
                 .conninfo = backup->conninfo,
                 .database = backup->database,
+                .encoding = source->encoding,
                 .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
                 .stall_timeout_ms = source->stall_timeout_s * 1000,
                 .cancel = session_cancel(backup->session),
@@ -62,6 +63,7 @@ static int start_dump(struct dump_run *run, struct err *err)
                              .database = globals ? NULL : backup->database,
                              .type = backup->type,
                              .filters = globals ? NULL : &source->filters,
+                             .encoding = source->encoding,
                              .no_role_passwords = source->no_role_passwords,
                              .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,
                              .program = globals ? programs->pg_dumpall : programs->pg_dump,

@@ -111,6 +111,10 @@ const struct option option_table[] = {
      IN_SOURCE(filters.exclude_table_data), .argument = "exclude-table-data",
      .commands = "backup", .value = "PATTERN",
      .help = "of these tables only the definition, no rows", .example = "public.sessions"},
+    {OPTION_SOURCE, OPTION_NAME, "encoding", NULL, IN_SOURCE(encoding),
+     .argument = "encoding", .commands = "backup",
+     .help = "character encoding of the dump (default: pg_dump's choice)",
+     .example = "UTF8"},
     /* pg_dump waits for its table locks before it has dumped anything: without an end, a
      * forgotten transaction would hold a backup for the whole night. */
     {OPTION_SOURCE, OPTION_SPAN, "lock_wait_timeout", "60s", IN_SOURCE(lock_wait_timeout_s),

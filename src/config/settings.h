@@ -33,6 +33,7 @@ struct source_settings {
     bool globals;
     struct dump_filters filters;
     bool no_role_passwords;
+    char *encoding;              /* client_encoding of the dump; NULL: pg_dump's choice */
     int64_t lock_wait_timeout_s; /* 60 */
     int64_t stall_timeout_s;     /* 0: never */
 };

@@ -109,6 +109,8 @@ struct dump *dump_start(const struct dump_spec *spec, struct err *err)
     if (spec->type == DUMP_GLOBALS) {
         /* pg_dumpall takes no database from the connection string. */
         strlist_add(&argv, "--globals-only");
+        if (spec->encoding != NULL)
+            strlist_addf(&argv, "--encoding=%s", spec->encoding);
         strlist_addf(&argv, "--database=%s", connection.database);
         /* Managed servers show pg_roles and not pg_authid. */
         if (spec->no_role_passwords)

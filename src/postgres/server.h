@@ -77,6 +77,11 @@ void server_databases_release(struct server_databases *databases);
  * by pg_dump's own pattern rules; without data (type schema) rows do not matter. */
 int server_preflight(struct server *server, const struct dump_filters *filters,
                      bool with_data, struct err *err) MUST_USE;
+/* What the chosen relations need and a dump by these filters does not hold: types, functions and
+ * relations of other schemas, extensions' included; with `tables` everything but the tables. By
+ * the server's own dependencies; descriptions, at most 100. Nothing without such filters. */
+int server_missing(struct server *server, const struct dump_filters *filters,
+                   struct strlist *missing, struct err *err) MUST_USE;
 /* Number of user tables (not pg_catalog, information_schema, extension members). */
 int server_user_tables(struct server *server, uint64_t *count, struct err *err) MUST_USE;
 int server_database_exists(struct server *server, const char *name, bool *exists,

@@ -131,3 +131,75 @@ int server_preflight(struct server *server, const struct dump_filters *filters,
             return -1;
     return with_data ? check_large_objects(server, filters, err) : 0;
 }
+
+/* ---- what a part of a database needs ---- */
+
+/* What belongs to the chosen relations: themselves, and what hangs on them. */
+static const char belongings[] =
+    "belongs AS ("
+    "SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, oid AS objid FROM "
+    "chosen "
+    "UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid "
+    "FROM pg_catalog.pg_index i JOIN chosen ON chosen.oid = i.indrelid "
+    "UNION ALL SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, a.oid "
+    "FROM pg_catalog.pg_attrdef a JOIN chosen ON chosen.oid = a.adrelid "
+    "UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid "
+    "FROM pg_catalog.pg_constraint k JOIN chosen ON chosen.oid = k.conrelid "
+    "UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid "
+    "FROM pg_catalog.pg_trigger t JOIN chosen ON chosen.oid = t.tgrelid "
+    "UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid "
+    "FROM pg_catalog.pg_policy p JOIN chosen ON chosen.oid = p.polrelid "
+    "UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid "
+    "FROM pg_catalog.pg_rewrite r JOIN chosen ON chosen.oid = r.ev_class), "
+    /* 16384: FirstNormalObjectId; below it is what every database has. */
+    "needed AS (SELECT DISTINCT d.refclassid, d.refobjid FROM pg_catalog.pg_depend d "
+    "JOIN belongs USING (classid, objid) WHERE d.deptype = 'n' AND d.refobjid >= 16384) ";
+
+/* By the kind of what is needed: its schema, when it has one. The row type of a chosen table is
+ * the table's. */
+static const char outside[] =
+    "SELECT pg_catalog.pg_describe_object(refclassid, refobjid, 0) FROM needed "
+    "LEFT JOIN pg_catalog.pg_class c ON c.oid = refobjid AND refclassid = "
+    "'pg_catalog.pg_class'::pg_catalog.regclass "
+    "LEFT JOIN pg_catalog.pg_type t ON t.oid = refobjid AND refclassid = "
+    "'pg_catalog.pg_type'::pg_catalog.regclass "
+    "LEFT JOIN pg_catalog.pg_proc p ON p.oid = refobjid AND refclassid = "
+    "'pg_catalog.pg_proc'::pg_catalog.regclass "
+    "WHERE coalesce(c.relnamespace, t.typnamespace, p.pronamespace) IS NOT NULL "
+    "AND coalesce(c.relkind NOT IN ('i', 'I'), true) "
+    "AND coalesce(c.oid, t.typrelid, 0) NOT IN (SELECT oid FROM chosen) ";
+
+int server_missing(struct server *server, const struct dump_filters *filters,
+                   struct strlist *missing, struct err *err)
+{
+    struct text sql;
+    PGresult *rows = NULL;
+    if (filters == NULL || filters->schemas.count + filters->exclude_schemas.count +
+                                   filters->tables.count + filters->exclude_tables.count ==
+                               0)
+        return 0;
+    text_init(&sql, SQL_MAX);
+    text_add(&sql, "WITH chosen AS (SELECT c.oid " SERVER_DUMPED);
+    server_pattern_add_filters(server, &sql, filters, false);
+    text_addf(&sql, "), %s%s", belongings, outside);
+    /* pg_dump --table dumps tables and nothing else; otherwise what the schemas hold. */
+    if (filters->tables.count == 0) {
+        struct dump_filters schemas = {.schemas = filters->schemas,
+                                       .exclude_schemas = filters->exclude_schemas};
+        text_add(&sql, "AND (c.relkind IN ('r', 'p', 'v', 'm', 'f') OR "
+                       "coalesce(c.relnamespace, t.typnamespace, p.pronamespace) NOT IN ("
+                       "SELECT n.oid FROM pg_catalog.pg_namespace n WHERE true ");
+        server_pattern_add_filters(server, &sql, &schemas, false);
+        text_add(&sql, ")) ");
+    }
+    text_add(&sql, "ORDER BY 1 LIMIT 100");
+    int result = text_check(&sql, "the query for the filters", err);
+    if (result == 0)
+        rows = server_query(server, "what the filters leave out", sql.data, NULL, err);
+    for (int i = 0; i < PQntuples(rows); i++)
+        strlist_add(missing, PQgetvalue(rows, i, 0));
+    result = rows == NULL ? -1 : 0;
+    PQclear(rows);
+    text_release(&sql);
+    return result;
+}

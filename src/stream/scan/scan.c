@@ -133,12 +133,13 @@ static int read_setting(struct scan *scan, struct err *err)
     memcpy(scan->encoding, head->text + from, size);
     scan->encoding[size] = '\0';
     for (size_t i = 0; i < sizeof unsafe_encodings / sizeof *unsafe_encodings; i++) {
-        if (strcasecmp(scan->encoding, unsafe_encodings[i]) == 0)
-            return err_set(
-                err, ERR_DATABASE,
-                "the dump is written in client encoding %s, in which letters can "
-                "hold quotes and backslashes",
-                scan->encoding);
+        if (strcasecmp(scan->encoding, unsafe_encodings[i]) == 0) {
+            err_set(err, ERR_DATABASE,
+                    "the dump is written in client encoding %s, in which letters can "
+                    "hold quotes and backslashes",
+                    scan->encoding);
+            return err_hint(err, "dump it in another one: --encoding UTF8");
+        }
     }
     return 0;
 }
