@@ -230,6 +230,9 @@ static bool takes(struct selection_work *work, const struct statement *statement
     }
     /* Extensions, publications, large objects: of no table. */
     case STATEMENT_OF_DATABASE:
+        if (strcmp(statement->type, "extension") == 0 &&
+            sql_map_find(&work->extensions, "", statement->object.name) != NULL)
+            return true;
         name_dependent(work, statement);
         return false;
     }
@@ -304,6 +307,7 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
     for (size_t i = 0; result == 0 && i < outline->rows_count; i++)
         out->rows[i] = data && out->relations[outline->rows[i].relation];
     sql_map_release(&work.schemas);
+    sql_map_release(&work.extensions);
     sql_map_release(&work.dropped);
     free(work.objects);
     if (result < 0)

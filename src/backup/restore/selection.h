@@ -5,8 +5,8 @@
  * which search_path it was meant for nobody knows any more. --table chooses tables, views and
  * sequences; --schema all that lies in a schema; both together: tables that fit both. With a
  * table come its rows, indexes, constraints, triggers, policies, rules, rights, comments,
- * defaults, its partitions, the sequences it owns with their values, and of types, functions
- * and sequences those without which it could not be made. A schema is made where it is missing.
+ * defaults, its partitions, the sequences it owns with their values, and of types, functions,
+ * sequences and extensions those without which it could not be made. A schema is made where it is missing.
  * What hangs on something that neither comes along nor is in the target already is left out and
  * named: foreign keys to other tables, triggers and policies whose function is not there, views.
  * What belongs to the whole database (extensions, publications, large objects) comes only when no

@@ -79,6 +79,39 @@ static bool bring_needed(struct selection_work *work, const struct statement *st
     return grew;
 }
 
+/* What a dump does not make is an extension's: those of the schema where the name lies come along,
+ * as nobody says which of them it is. Also for an index or a check, which could be left out: a
+ * table is worth little without. */
+static void bring_extensions(struct selection_work *work, const struct statement *statement)
+{
+    const struct outline *outline = work->outline;
+    for (size_t i = 0; i < statement->ref_count; i++) {
+        const struct sql_name *ref = &statement->refs[i];
+        if (outline_object(outline, ref) != OUTLINE_NONE ||
+            outline_relation(outline, ref) != OUTLINE_NONE ||
+            selection_has_present(work->spec, ref->schema, ref->name))
+            continue;
+        for (size_t k = 0; k < outline->count; k++) {
+            const struct statement *extension = &outline->items[k];
+            if (strcmp(extension->type, "extension") != 0 ||
+                !text_equal(extension->other.name, ref->schema) ||
+                !sql_map_add(&work->extensions, "", extension->object.name, k))
+                continue;
+            (void)sql_map_add(&work->schemas, ref->schema, "", 0);
+            add_label(&work->out->brought, "extension", &extension->object);
+        }
+    }
+}
+
+static bool is_of_chosen(const struct selection_work *work,
+                         const struct statement *statement)
+{
+    size_t relation = outline_relation_of(work->outline, statement);
+    return is_core(work, statement) ||
+           (statement->action == STATEMENT_ADD && relation != OUTLINE_NONE &&
+            work->out->relations[relation]);
+}
+
 /* ---- what hangs on something that is not there ---- */
 
 /* The first thing of the dump that a statement names and that will not be there; NULL: none. */
@@ -191,6 +224,9 @@ int selection_complete(struct selection_work *work, struct err *err)
             if (is_core(work, &outline->items[i]) && bring_needed(work, &outline->items[i]))
                 grew = true;
     }
+    for (size_t i = 0; i < outline->count; i++)
+        if (is_of_chosen(work, &outline->items[i]))
+            bring_extensions(work, &outline->items[i]);
     if (find_incomplete_table(work, err) < 0)
         return -1;
     /* Views may stand on views: one that is dropped takes the next along. */

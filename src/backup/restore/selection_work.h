@@ -10,8 +10,9 @@ struct selection_work {
     const struct outline *outline;
     const struct selection_spec *spec;
     struct selection *out;
-    bool *objects;          /* of outline->objects: does it come along? */
-    struct sql_map schemas; /* that were chosen by --schema, or hold what comes along */
+    bool *objects;             /* of outline->objects: does it come along? */
+    struct sql_map schemas;    /* that were chosen by --schema, or hold what comes along */
+    struct sql_map extensions; /* that come along: ("", name) */
     struct sql_map dropped; /* (table, name) of triggers, indexes ... that are left out */
 };
 

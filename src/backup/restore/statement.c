@@ -142,6 +142,8 @@ static const struct form {
      "text search configuration"},
     {"ALTER OPERATOR FAMILY @", STATEMENT_ALTER, OBJECT, "operator family"},
     /* Things of the database. */
+    {"CREATE EXTENSION ?IF ?NOT ?EXISTS % WITH SCHEMA &", STATEMENT_CREATE, DATABASE,
+     "extension"},
     {"CREATE EXTENSION ?IF ?NOT ?EXISTS %", STATEMENT_CREATE, DATABASE, "extension"},
     {"CREATE ?OR ?REPLACE ?TRUSTED ?PROCEDURAL LANGUAGE %", STATEMENT_CREATE, DATABASE,
      "language"},

@@ -24,6 +24,10 @@ static const char dump[] =
     "CREATE TABLE public.parted (k int)\nPARTITION BY LIST (k);\n"
     "CREATE TABLE other.part (k int);\n"
     "ALTER TABLE ONLY public.parted ATTACH PARTITION other.part FOR VALUES IN (1);\n"
+    "CREATE SCHEMA ext;\n"
+    "CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA ext;\n"
+    "CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;\n"
+    "CREATE TABLE other.stores (h ext.hstore);\n"
     "CREATE TABLE other.child (n int)\nINHERITS (public.customers);\n"
     "CREATE PUBLICATION pub;\n"
     "SELECT pg_catalog.setval('sales.orders_id_seq', 9, true);\n"
@@ -194,6 +198,19 @@ START_TEST(a_pattern_that_fits_nothing_names_what_is_near)
 }
 END_TEST
 
+START_TEST(an_extension_comes_with_the_table_that_needs_its_type)
+{
+    ck_assert_int_eq(choose("stores", &all), 0);
+    ck_assert(comes("CREATE SCHEMA ext"));
+    ck_assert(comes("CREATE EXTENSION IF NOT EXISTS hstore"));
+    ck_assert(!comes("CREATE EXTENSION IF NOT EXISTS citext"));
+    ck_assert_str_eq(script.selection.brought.items[0], "extension hstore");
+    selection_release(&script.selection);
+    ck_assert_int_eq(choose("customers", &all), 0);
+    ck_assert(!comes("CREATE EXTENSION IF NOT EXISTS hstore"));
+}
+END_TEST
+
 START_TEST(a_table_that_cannot_be_made_alone_is_refused)
 {
     ck_assert_int_eq(choose("child", &all), -1);
@@ -300,6 +317,7 @@ int main(void)
     tcase_add_test(tcase, a_table_comes_with_what_is_its_own_and_the_rest_is_named);
     tcase_add_test(tcase, what_the_target_has_need_not_come_along);
     tcase_add_test(tcase, a_pattern_that_fits_nothing_names_what_is_near);
+    tcase_add_test(tcase, an_extension_comes_with_the_table_that_needs_its_type);
     tcase_add_test(tcase, a_table_that_cannot_be_made_alone_is_refused);
     tcase_add_test(tcase, owners_rights_and_sections_can_be_left_out);
     tcase_add_test(tcase, keys_wait_for_both_tables_and_nobody_waits_for_a_lock);

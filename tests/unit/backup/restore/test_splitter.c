@@ -204,7 +204,7 @@ static const struct kind_row {
     {"ALTER DEFAULT PRIVILEGES FOR ROLE x IN SCHEMA s GRANT SELECT ON TABLES TO y;",
      STATEMENT_PRIVILEGES, STATEMENT_OF_SCHEMA, "default privileges", NULL, "s", NULL},
     {"CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;", STATEMENT_CREATE,
-     STATEMENT_OF_DATABASE, "extension", NULL, "citext", NULL},
+     STATEMENT_OF_DATABASE, "extension", NULL, "citext", "public"},
     {"VACUUM s.t;", STATEMENT_OTHER, STATEMENT_OF_DATABASE, "", NULL, NULL, NULL},
     {"CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS $$CREATE TABLE no.no ()$$;",
      STATEMENT_CREATE, STATEMENT_OF_OBJECT, "function", "s.f", NULL, NULL},
