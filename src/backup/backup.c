@@ -341,14 +341,23 @@ static void tell_unknown(const struct job_run *run)
         const struct repository *repository = run->stores.items[i];
         struct err why = {0};
         char text[64];
-        size_t count = 0;
-        if (unknown_count(catalog, repository->store, &count, &why) < 0 ||
-            unknown_remember(catalog, repository->uuid, count, &why) < 0)
+        struct unknown known = {0};
+        int64_t now = clock_now();
+        int result = unknown_remembered(catalog, repository->uuid, &known, &why);
+        /* Once a day is often enough for a request; a clock that went back counts as a day. */
+        if (result == 0 &&
+            (known.when == 0 || now < known.when || now - known.when >= UNKNOWN_EVERY_S)) {
+            known.when = now;
+            result = unknown_count(catalog, repository->store, &known.count, &why);
+            if (result == 0)
+                result = unknown_remember(catalog, repository->uuid, &known, &why);
+        }
+        if (result < 0)
             log_debug("store \"%s\": %s", repository->name, why.text);
-        else if (count > 0)
+        else if (known.count > 0)
             log_warning(
                 "store \"%s\" holds %s that this catalog does not know: " UNKNOWN_ADVICE,
-                repository->name, text_count(text, count, "backup", "backups"));
+                repository->name, text_count(text, known.count, "backup", "backups"));
     }
 }
 

@@ -305,11 +305,11 @@ int sync_store(struct session *session, struct repository *repository,
         done = sync_push_pins(s.catalog, repository, &result->told, err);
 
     /* What is not known now either cannot be read: a later one may. */
-    size_t unknown = 0;
+    struct unknown unknown = {.when = clock_now()};
     if (done == 0)
-        done = unknown_count(s.catalog, repository->store, &unknown, err);
+        done = unknown_count(s.catalog, repository->store, &unknown.count, err);
     if (done == 0)
-        done = unknown_remember(s.catalog, repository->uuid, unknown, err);
+        done = unknown_remember(s.catalog, repository->uuid, &unknown, err);
 
     /* Last: a sync that broke off reads the same state files again. */
     if (done == 0)

@@ -2,7 +2,6 @@
 #include "repository/unknown.h"
 
 #include "base/memory.h"
-#include "base/parse.h"
 #include "catalog/artifact_list.h"
 #include "catalog/db/facts.h"
 #include "repository/keys.h"
@@ -44,30 +43,30 @@ static char *key_of(const char *uuid)
     return memory_format("unknown/%s", uuid);
 }
 
-int unknown_remember(struct catalog *catalog, const char *uuid, size_t count,
-                     struct err *err)
+int unknown_remember(struct catalog *catalog, const char *uuid,
+                     const struct unknown *unknown, struct err *err)
 {
     char *key = key_of(uuid);
-    char *value = count > 0 ? memory_format("%zu", count) : NULL; /* NULL removes it */
+    char *value = memory_format("%zu %lld", unknown->count, (long long)unknown->when);
     int result = catalog_setting_set(catalog, key, value, err);
     free(value);
     free(key);
     return result;
 }
 
-/* What the last look found: `list` must not ask a store. */
-int unknown_remembered(struct catalog *catalog, const char *uuid, size_t *count,
+int unknown_remembered(struct catalog *catalog, const char *uuid, struct unknown *out,
                        struct err *err)
 {
     char *key = key_of(uuid);
     char *value = NULL;
-    int64_t number = 0;
     int result = catalog_setting_get(catalog, key, &value, err);
-    /* What cannot be read says nothing. */
-    struct err ignored = {0};
-    if (value != NULL && parse_int(value, 0, INT64_MAX, &number, &ignored) < 0)
-        number = 0;
-    *count = (size_t)number;
+    *out = (struct unknown){0};
+    /* What cannot be read says nothing, and is counted again. */
+    if (value != NULL) {
+        char *end = value;
+        out->count = (size_t)strtoull(value, &end, 10);
+        out->when = (int64_t)strtoll(end, NULL, 10);
+    }
     free(value);
     free(key);
     return result;

@@ -113,13 +113,13 @@ static void warn_unknown(struct catalog *catalog)
     bool listed = catalog_stores_list(catalog, &stores, &ignored) == 0;
     for (size_t i = 0; listed && i < stores.count; i++) {
         char text[64];
-        size_t count = 0;
+        struct unknown known = {0};
         if (stores.items[i].uuid[0] != '\0' &&
-            unknown_remembered(catalog, stores.items[i].uuid, &count, &ignored) == 0 &&
-            count > 0)
+            unknown_remembered(catalog, stores.items[i].uuid, &known, &ignored) == 0 &&
+            known.count > 0)
             log_warning(
                 "store \"%s\" holds %s that this catalog does not know: " UNKNOWN_ADVICE,
-                stores.items[i].name, text_count(text, count, "backup", "backups"));
+                stores.items[i].name, text_count(text, known.count, "backup", "backups"));
     }
     catalog_stores_release(&stores);
 }

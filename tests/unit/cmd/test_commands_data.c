@@ -159,6 +159,11 @@ START_TEST(backups_that_this_catalog_does_not_know_are_told_until_a_sync_takes_t
     depot_backup(&depot, 5, &theirs);
     run("list");
     ck_assert_ptr_null(strstr(said.err, "does not know"));
+    /* The first backup of today has looked already; the next is of tomorrow. */
+    run("backup nightly");
+    ck_assert_ptr_null(strstr(said.err, "does not know"));
+    catalogs_sql(&depot.catalogs,
+                 "UPDATE settings SET value = '0 1' WHERE key GLOB 'unknown/*'");
     run("backup nightly");
     expect(0, "01", told);
     run("list");

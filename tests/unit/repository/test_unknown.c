@@ -44,19 +44,24 @@ START_TEST(what_has_a_row_is_known_and_what_has_none_is_counted)
 }
 END_TEST
 
-START_TEST(the_last_count_of_each_store_is_remembered)
+static void remembered(const char *uuid, size_t count, int64_t when)
 {
-    size_t count = 99;
-    ck_assert_int_eq(unknown_remembered(depot.catalog, "a", &count, &depot.err), 0);
-    ck_assert_uint_eq(count, 0);
-    ck_assert_int_eq(unknown_remember(depot.catalog, "a", 44, &depot.err), 0);
-    ck_assert_int_eq(unknown_remembered(depot.catalog, "a", &count, &depot.err), 0);
-    ck_assert_uint_eq(count, 44);
-    ck_assert_int_eq(unknown_remembered(depot.catalog, "b", &count, &depot.err), 0);
-    ck_assert_uint_eq(count, 0);
-    ck_assert_int_eq(unknown_remember(depot.catalog, "a", 0, &depot.err), 0);
-    ck_assert_int_eq(unknown_remembered(depot.catalog, "a", &count, &depot.err), 0);
-    ck_assert_uint_eq(count, 0);
+    struct unknown known = {99, 99};
+    ck_assert_int_eq(unknown_remembered(depot.catalog, uuid, &known, &depot.err), 0);
+    ck_assert_uint_eq(known.count, count);
+    ck_assert_int_eq(known.when, when);
+}
+
+START_TEST(the_last_count_of_each_store_is_remembered_with_its_time)
+{
+    struct unknown known = {44, 1000};
+    remembered("a", 0, 0);
+    ck_assert_int_eq(unknown_remember(depot.catalog, "a", &known, &depot.err), 0);
+    remembered("a", 44, 1000);
+    remembered("b", 0, 0);
+    known = (struct unknown){0, 2000};
+    ck_assert_int_eq(unknown_remember(depot.catalog, "a", &known, &depot.err), 0);
+    remembered("a", 0, 2000);
 }
 END_TEST
 
@@ -65,7 +70,7 @@ int main(void)
     TCase *tests = tcase_create("unknown");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, what_has_a_row_is_known_and_what_has_none_is_counted);
-    tcase_add_test(tests, the_last_count_of_each_store_is_remembered);
+    tcase_add_test(tests, the_last_count_of_each_store_is_remembered_with_its_time);
     Suite *suite = suite_create("unknown");
     suite_add_tcase(suite, tests);
     return run_suite(suite);
