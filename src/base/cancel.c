@@ -24,6 +24,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+enum { SAME_MS = 300 }; /* a signal so soon after the first is the same one */
+
 struct cancel {
     _Atomic enum cancel_reason reason;
     int fd;
@@ -233,13 +235,14 @@ static void *wait_for_signals(void *argument)
                                          : CANCEL_SIGTERM);
 
     /* A second one means at once; nobody else can end a process whose threads wait for a disk, a
-     * server or a service that does not answer. pg_dump goes with us (process.h). */
+     * server or a service that does not answer. pg_dump goes with us (process.h). But timeout(1)
+     * sends the first one twice, to its child and to the child's group. */
     int status = 128 + (cancel_reason(NULL) == CANCEL_SIGINT ? SIGINT : SIGTERM);
-    int64_t end = clock_monotonic_ms() + CANCEL_END_MS;
+    int64_t begin = clock_monotonic_ms(), end = begin + CANCEL_END_MS;
     for (int64_t left; (left = end - clock_monotonic_ms()) > 0;) {
         struct timespec wait = {.tv_sec = (time_t)(left / 1000),
                                 .tv_nsec = (long)(left % 1000) * 1000000};
-        if (sigtimedwait(set, NULL, &wait) > 0)
+        if (sigtimedwait(set, NULL, &wait) > 0 && clock_monotonic_ms() - begin > SAME_MS)
             _exit(status);
     }
     say_that_we_leave();

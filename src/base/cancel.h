@@ -13,7 +13,8 @@
  * After a signal the process has ended within 8 s, whatever a store or a server does: work stops
  * within a second, cleaning that waits for a service gives up after some more (HURRY_MS of
  * s3/core/engine.c), a child that heeds nothing is killed (process.h), and who still has not ended
- * after CANCEL_END_MS is stuck: the process ends where it is. A second signal ends it at once.
+ * after CANCEL_END_MS is stuck: the process ends where it is. A second signal ends it at once; one that
+ * follows within 0.3 s is the same one, as timeout(1) sends it.
  * What was not cleaned is left to the next run or `sweep`.
  *
  * Wherever a `const struct cancel *` is asked for, NULL means the root. Any thread may call

@@ -163,8 +163,7 @@ END_TEST
 static const struct {
     int signal;
     enum cancel_reason reason;
-} signals[] = {
-    {SIGINT, CANCEL_SIGINT}, {SIGTERM, CANCEL_SIGTERM}, {SIGHUP, CANCEL_SIGHUP}};
+} signals[] = {{SIGINT, CANCEL_SIGINT}, {SIGTERM, CANCEL_SIGTERM}, {SIGHUP, CANCEL_SIGHUP}};
 
 START_TEST(a_signal_trips_the_root)
 {
@@ -183,13 +182,34 @@ START_TEST(a_second_signal_ends_the_process_at_once)
         if (cancel_install(&err) < 0 || kill(getpid(), SIGINT) < 0)
             _exit(1);
         (void)cancel_sleep_ms(NULL, 3600000);
-        (void)kill(getpid(), SIGTERM);
-        for (;;)
-            pause();
+        for (;;) {
+            poll(NULL, 0, 50);
+            (void)kill(getpid(), SIGTERM);
+        }
+    }
+    int64_t begin = clock_monotonic_ms();
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_lt(clock_monotonic_ms() - begin, CANCEL_END_MS - 1000);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 130); /* of the first */
+}
+END_TEST
+
+START_TEST(one_that_comes_twice_at_once_is_one)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (cancel_install(&err) < 0 || kill(getpid(), SIGTERM) < 0)
+            _exit(1);
+        (void)cancel_sleep_ms(NULL, 3600000);
+        (void)kill(getpid(), SIGTERM); /* timeout(1) does */
+        poll(NULL, 0, 500);
+        _exit(7); /* cleaned */
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert(WIFEXITED(status));
-    ck_assert_int_eq(WEXITSTATUS(status), 130); /* of the first */
+    ck_assert_int_eq(WEXITSTATUS(status), 7);
 }
 END_TEST
 
@@ -252,6 +272,7 @@ int main(void)
     tcase_add_test(tcase, a_sleep_ends_with_the_trip);
     tcase_add_loop_test(tcase, a_signal_trips_the_root, 0, 3);
     tcase_add_test(tcase, a_second_signal_ends_the_process_at_once);
+    tcase_add_test(tcase, one_that_comes_twice_at_once_is_one);
     tcase_add_test(tcase, what_was_ignored_when_we_began_stays_ignored);
     tcase_add_test(tcase, a_write_beyond_a_limit_is_an_error_of_the_write);
     tcase_add_test(tcase, who_is_stuck_is_ended);
