@@ -24,7 +24,7 @@ wait_until() {
 }
 # In the background, so slow that there is time for the worst.
 begin_backup() {
-    "$pgkeep" backup --source "$server dbname=shop" --store "dir:$folder" --parallel 2 --compress zstd:19 --threads 1 "$@" \
+    "$pgkeep" backup --source "$server dbname=shop" --store "dir:$folder" --parallel 2 --compress zstd:15 --threads 1 "$@" \
         >"$work/out" 2>"$work/err" </dev/null &
     backup=$!
 }
@@ -77,7 +77,7 @@ end_backup
 nothing_left "SIGTERM" 143
 
 # --- somebody waits to change a table: a worker does not wait behind him, pg_dump alone does
-begin_backup --compress zstd:15
+begin_backup
 ok "ALTER TABLE: it copies" wait_until "SELECT count(*) >= 1 $ours AND query LIKE 'COPY%pgbench_accounts%'"
 sql "ALTER TABLE second ADD COLUMN late int" >/dev/null &
 alter=$!
