@@ -41,6 +41,7 @@ const char *diagnose_verdict_name(enum diagnose_verdict verdict)
     return names[verdict];
 }
 
+/* Every finding passes here, so that counts and exit status cannot miss one. */
 void diagnose_emit(struct diagnose *d, struct diagnose_finding *finding)
 {
     /* Under the heading that stands now. */

@@ -30,6 +30,7 @@ static void report_policy(struct diagnose *d, const struct policy *policy,
     text_release(&text);
 }
 
+/* What prune would go by, before it does. */
 void diagnose_job(struct diagnose *d, const struct job_settings *job)
 {
     /* By the very function that prune asks, so that what is told here is what will happen */

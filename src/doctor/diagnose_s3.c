@@ -64,6 +64,7 @@ static void check_upload(struct diagnose *d, const struct catalog_copy *copy,
                     copy->artifact, text_duration(age, open_s * 1000), hours);
 }
 
+/* Ours alone: other programs may upload into the same bucket. */
 static void check_uploads(struct diagnose *d, unsigned hours,
                           const struct catalog_store *row)
 {

@@ -82,6 +82,7 @@ static int find_databases(struct asked *asked, struct server *server, struct err
     return err_hint(err, "check databases and exclude_databases of the source");
 }
 
+/* What all databases of the server have in common; each of them is looked at later. */
 static int check_server(struct asked *asked)
 {
     struct err err = {0};
@@ -164,6 +165,7 @@ static int drain(int fd, const struct cancel *cancel, uint64_t *bytes, struct er
     return 0;
 }
 
+/* Run as a backup runs it: no question to the server tells what pg_dumpall may read. */
 static void check_globals(struct asked *asked)
 {
     struct err err = {0};

@@ -131,6 +131,7 @@ static int try_object(struct store *store, const char *key, struct err *err)
     return result;
 }
 
+/* In a folder nothing but a try tells: rights, quotas and read-only mounts all look alike. */
 static void check_writing(struct diagnose *d, struct store *store)
 {
     /* Two errors: what went wrong first is told, and cleaning up must not hide it. */
@@ -197,6 +198,7 @@ static void check_absent(struct diagnose *d, const char *path, bool known)
 
 /* ---- the store ---- */
 
+/* Nothing is tried in a store that does not answer: one failure is enough to read. */
 static void check_store(struct diagnose *d, struct store *store,
                         const struct store_settings *from, const struct catalog_store *row,
                         bool known)

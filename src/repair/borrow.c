@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+/* A URL that the catalog of this machine knows is read by that one: it has pins and checks. */
 bool borrow_is_needed(const struct settings *settings, const char *text)
 {
     struct err ignored = {0};
@@ -38,6 +39,7 @@ int borrow_begin(struct borrow *borrow, const struct settings *settings, struct 
     return 0;
 }
 
+/* As `catalog sync` would: only manifests are fetched, no data. */
 int borrow_read(struct session *session, const char *url, struct err *err)
 {
     struct sync_result result = {0};
@@ -57,6 +59,7 @@ int borrow_read(struct session *session, const char *url, struct err *err)
     return done;
 }
 
+/* Nothing of it stays; what cannot be removed is told, as it names backups. */
 void borrow_end(struct borrow *borrow)
 {
     struct err trouble = {0};

@@ -125,6 +125,7 @@ static void compare_rows(struct comparing *c)
 
 /* ---- from the store to the catalog ---- */
 
+/* Of what lies there, size and date are known. */
 static void add_object(struct comparing *c, enum check_kind kind,
                        const struct inventory_object *object, char *note)
 {
@@ -160,6 +161,7 @@ static int compare_unknown(struct comparing *c, const struct inventory_object *o
     return 0;
 }
 
+/* One object of the store: whose is it, and may it be there? */
 static int compare_object(struct comparing *c, const struct inventory_object *object,
                           struct err *err)
 {
@@ -245,6 +247,8 @@ static int by_id(const void *left, const void *right)
     return order != 0 ? order : strcmp(a->key, b->key);
 }
 
+/* Both sides are read in full before the first comparison: half of either would read as
+ * loss. */
 int check_store(struct catalog *catalog, struct repository *repository, int64_t now,
                 struct check_result *result, struct err *err)
 {

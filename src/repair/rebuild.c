@@ -53,6 +53,7 @@ static int open_old(struct rebuilding *r, struct err *err)
     return 0;
 }
 
+/* Which backup, and what with it: one can wait for that, or end it. */
 static int busy(const char *what, const char *id, struct err *err)
 {
     err_set(err, ERR_BUSY, "the catalog is in use: backup %s is %s", id, what);
@@ -287,6 +288,7 @@ static int make(struct rebuilding *r, struct cancel *cancel, struct err *err)
     return result;
 }
 
+/* The one moment in which anything changes; before it an interruption costs only time. */
 static int put_in_place(struct rebuilding *r, struct err *err)
 {
     char time[32];
@@ -309,6 +311,7 @@ struct session_spec rebuild_session(void)
     return (struct session_spec){.kind = COMMAND, .lock = SESSION_LOCK_ALL};
 }
 
+/* Every step leaves the old catalog as it was but the last. */
 int rebuild_run(struct session *session, const char *only, struct rebuild_result *result,
                 struct err *err)
 {

@@ -140,6 +140,7 @@ struct session_spec sweep_session(void)
                                  .recorded = true};
 }
 
+/* Three walks over the stores, since what one leaves open decides about another. */
 int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct err *err)
 {
     struct catalog *catalog = session_catalog(spec->session);
@@ -178,6 +179,7 @@ int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct
     return result;
 }
 
+/* From worst to best: nothing reached, something undone, all well. */
 enum outcome sweep_outcome(const struct sweep_report *report, struct err *why)
 {
     size_t missed = repository_list_required_failures(&report->stores);

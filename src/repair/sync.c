@@ -75,6 +75,7 @@ static int save_since(struct syncing *s, struct err *err)
 
 /* ---- what is new there ---- */
 
+/* From there to here: only what is new, or was decided since. */
 static int take_in(struct syncing *s, struct err *err)
 {
     struct import import = {.catalog = s->catalog, .repository = s->repository};
@@ -219,6 +220,7 @@ static int check_failed(struct syncing *s, const struct catalog_copy *row, bool 
     return 0;
 }
 
+/* What was missing or failed here and lies there whole is a good copy again. */
 static int heal(struct syncing *s, const struct catalog_copy *row, struct err *err)
 {
     bool good = false;

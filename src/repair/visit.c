@@ -74,6 +74,7 @@ int visit_stores(struct visit *visit, struct err *err)
     return result;
 }
 
+/* Store by store it was told already; this is what the command came to. */
 enum outcome visit_outcome(const struct visit *visit, enum err_kind doubtful,
                            struct err *why)
 {
