@@ -67,6 +67,7 @@ void output_table_cell(struct output_table *table, const char *text)
     text_release(&escaped);
 }
 
+/* The whole of it is escaped, also what is ours: it does no harm. */
 void output_table_cellf(struct output_table *table, const char *format, ...)
 {
     va_list list;
@@ -201,6 +202,7 @@ void output_table_print_within(const struct output_table *table, size_t width)
     free(widths);
 }
 
+/* As wide as the terminal is now; it may be made wider before the next call. */
 void output_table_print(const struct output_table *table)
 {
     struct winsize size;
@@ -230,6 +232,7 @@ void output_field(const char *label, const char *value)
     text_release(&escaped);
 }
 
+/* As a cell: formatted first, escaped then. */
 void output_fieldf(const char *label, const char *format, ...)
 {
     va_list list;

@@ -260,11 +260,13 @@ static void on_artifact(void *context, const struct catalog_artifact *artifact,
                    meter);
 }
 
+/* A word of the operation's; drawn when it is due. */
 static void on_phase(void *context, const char *phase)
 {
     progress_phase(context, phase);
 }
 
+/* The line goes before the result is printed. */
 static void on_artifact_end(void *context)
 {
     progress_finish(context);

@@ -20,6 +20,7 @@ static void print_text(const struct delete_outcome *outcome, bool yes, bool refu
     if (outcome->only_row)
         output_linef("%s  %s", name, yes ? "deleted" : "would be deleted");
     for (size_t i = 0; i < artifact->copy_count; i++) {
+        /* The same answer as in JSON, for each copy that goes. */
         struct run_deletion one;
         char size[32];
         if (!run_deletion_of(outcome, i, &one))

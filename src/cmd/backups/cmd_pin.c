@@ -18,6 +18,7 @@ static void print_text(const struct catalog_artifact *artifact, bool accepted)
 {
     char time[32];
     char *name = artifact_name_of(artifact);
+    /* Each has its own: a pin may stay while a doubt is cleared. */
     const char *reason = accepted ? artifact->accept_reason : artifact->pin_reason;
     const char *colon = reason && *reason ? ": " : "";
     if (accepted)

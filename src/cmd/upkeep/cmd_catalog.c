@@ -100,6 +100,7 @@ static int sync_one(void *context, struct repository *repository, bool *doubtful
                     struct err *err)
 {
     struct showing *v = context;
+    /* Zeroed by sync_store; printed only when the store was read to its end. */
     struct sync_result result;
     if (sync_store(v->session, repository, &result, err) < 0)
         return -1;

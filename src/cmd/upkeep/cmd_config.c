@@ -56,6 +56,7 @@ static void print_json(const struct settings *settings)
 /* Loads the settings itself: --example must come even when they cannot be loaded. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
+    /* Released after an error, too: what was read before it may hold secrets. */
     struct settings settings;
     if (config_args_flag(ctx->args, "example")) {
         /* Generated from the option rows: it always loads, and a test makes sure. */

@@ -114,6 +114,7 @@ static void add_remark(struct text *out, const char *remark)
 static void cell_remarks(struct output_table *table, const struct health *health,
                          const struct health_job *job, const struct health_group *group)
 {
+    /* What the newest one came to, where it is not the last good one. */
     const struct catalog_artifact *tried = group ? group->tried : NULL;
     struct text text;
     text_init(&text, REMARKS_MAX);
