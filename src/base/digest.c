@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
+#include <unistd.h>
 
 /* No look-up by name: these two are what S3 and our own files are made of. */
 static const EVP_MD *algorithm(enum digest_kind kind)
@@ -29,12 +30,13 @@ bool digest_available(enum digest_kind kind)
     return available;
 }
 
-/* OpenSSL fails here for want of memory or for a caller's mistake, never because of data. */
+/* OpenSSL fails here for want of memory, never because of data: the process ends as it does where
+ * any small allocation fails (memory.h). */
 static void must(int result)
 {
     if (result != 1) {
-        fputs("pgkeep: the crypto library failed\n", stderr);
-        abort();
+        fputs("pgkeep: out of memory: the crypto library has none\n", stderr);
+        _exit(1);
     }
 }
 
