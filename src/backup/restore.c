@@ -200,7 +200,10 @@ static int select_script(struct restore_run *r, struct err *err)
 {
     /* A new database has nothing but what every new one has. */
     if (r->server != NULL && !r->spec->create) {
-        if (loader_present(r->server, add_present, r, err) < 0)
+        char *encoding = outline_encoding(&r->script.outline);
+        int result = loader_present(r->server, encoding, add_present, r, err);
+        free(encoding);
+        if (result < 0)
             return -1;
         r->chosen.present = &r->present;
     }

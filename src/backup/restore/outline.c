@@ -157,6 +157,21 @@ size_t outline_relation_of(const struct outline *outline, const struct statement
     return at != NULL ? *at : OUTLINE_NONE;
 }
 
+char *outline_encoding(const struct outline *outline)
+{
+    static const char begin[] = "SET client_encoding = '";
+    for (size_t i = 0; i < outline->count; i++) {
+        const char *text = outline->items[i].text;
+        /* Among the first statements, or nowhere. */
+        if (outline->items[i].action != STATEMENT_STATE)
+            return NULL;
+        if (text_starts_with(text, begin))
+            return memory_strndup(text + sizeof begin - 1,
+                                  strcspn(text + sizeof begin - 1, "'"));
+    }
+    return NULL;
+}
+
 char *outline_nearest(const struct outline *outline, bool tables, const char *text)
 {
     /* As the text is written: with a schema only when it has one itself. */

@@ -66,6 +66,8 @@ size_t outline_relation_of(const struct outline *outline,
 /* By name; OUTLINE_NONE when the dump does not have it. */
 size_t outline_relation(const struct outline *outline, const struct sql_name *name);
 size_t outline_object(const struct outline *outline, const struct sql_name *name);
+/* What `SET client_encoding` says, which is that of all names here; heap, NULL: nothing. */
+char *outline_encoding(const struct outline *outline) MUST_USE;
 /* The table (with its schema, if the text has one), or else the schema, whose name looks most like
  * this text; heap, NULL: none does. */
 char *outline_nearest(const struct outline *outline, bool tables,

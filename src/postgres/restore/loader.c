@@ -270,7 +270,8 @@ int loader_flush(struct loader *loader, struct err *err)
                             err);
 }
 
-int loader_present(struct server *server, loader_each each, void *context, struct err *err)
+int loader_present(struct server *server, const char *encoding, loader_each each,
+                   void *context, struct err *err)
 {
     static const char sql[] =
         "SELECT n.nspname, x.name FROM pg_catalog.pg_namespace n JOIN ("
@@ -280,6 +281,9 @@ int loader_present(struct server *server, loader_each each, void *context, struc
         "SELECT pronamespace, proname::pg_catalog.text FROM pg_catalog.pg_proc) x "
         "ON x.space = n.oid WHERE n.nspname OPERATOR(pg_catalog.!~) '^pg_' "
         "AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'";
+    /* One that this server does not know is the restore's own to fail for. */
+    if (encoding != NULL)
+        (void)PQsetClientEncoding(server->conn, encoding);
     PGresult *rows = server_query(server, "what the target has", sql, NULL, err);
     if (rows == NULL)
         return -1;
