@@ -155,6 +155,24 @@ START_TEST(the_locale_comes_back_as_far_as_the_server_knows_it)
 }
 END_TEST
 
+static const struct {
+    int version;
+    bool kept;
+} rules[] = {{150018, false}, {160004, true}, {170004, true}};
+
+START_TEST(icu_rules_come_back_where_the_server_knows_them)
+{
+    serve_version(rules[_i].version);
+    set(&properties.locale_provider, "icu");
+    set(&properties.icu_locale, "de");
+    set(&properties.icu_rules, "& V << w");
+    ck_assert_int_eq(server_create_database(server, "new", &properties, &err), 0);
+    ck_assert_int_eq(strstr(fake_libpq_last("CREATE DATABASE"), "ICU_RULES '& V << w'") !=
+                         NULL,
+                     rules[_i].kept);
+}
+END_TEST
+
 START_TEST(the_owner_comes_back_where_the_role_exists)
 {
     struct text said;
@@ -346,6 +364,7 @@ int main(void)
     tcase_add_test(tcase, without_properties_the_servers_defaults_are_taken);
     tcase_add_loop_test(tcase, the_locale_comes_back_as_far_as_the_server_knows_it, 0,
                         sizeof locales / sizeof *locales);
+    tcase_add_loop_test(tcase, icu_rules_come_back_where_the_server_knows_them, 0, 3);
     tcase_add_test(tcase, the_owner_comes_back_where_the_role_exists);
     tcase_add_test(tcase,
                    a_database_that_cannot_be_made_is_an_error_and_its_comment_is_not_tried);

@@ -72,6 +72,7 @@ static void fill_facts(struct manifest_facts *facts)
     facts->has_properties = true;
     put(&facts->properties.encoding, "UTF8");
     put(&facts->properties.owner, "o'wner");
+    put(&facts->properties.icu_rules, "& V << w");
     facts->properties.allow_connections = true;
     facts->properties.connection_limit = -1;
     strlist_add(&facts->properties.settings, "\tsearch_path=a, b");
@@ -118,6 +119,7 @@ START_TEST(what_was_written_comes_back)
     ck_assert_uint_eq(facts->parts[0].count, 2);
     ck_assert_str_eq(facts->properties.acl.items[0], "=Tc/\xfc");
     ck_assert_int_eq(facts->properties.connection_limit, -1);
+    ck_assert_str_eq(facts->properties.icu_rules, "& V << w");
     manifest_release(&manifest);
     free(text);
 }
