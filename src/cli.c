@@ -130,11 +130,14 @@ static int run_with_settings(struct cmd_context *ctx, struct err *err)
     if (settings_load(&settings, ctx->args, err) < 0)
         goto cleanup;
     log_setup(settings.log_level, settings.log_format);
-    if ((!(ctx->command->flags & CMD_OWN_SIGNALS) && cancel_install(err) < 0) ||
-        s3_global_init(err) < 0)
+    if (!(ctx->command->flags & CMD_OWN_SIGNALS) && cancel_install(err) < 0)
+        goto cleanup;
+    bool stores = !(ctx->command->flags & CMD_NO_STORES);
+    if (stores && s3_global_init(err) < 0)
         goto cleanup;
     status = ctx->command->run(ctx, err);
-    s3_global_release();
+    if (stores)
+        s3_global_release();
 cleanup:
     settings_release(&settings);
     ctx->settings = NULL;

@@ -23,7 +23,8 @@
 
 enum cmd_flag {
     CMD_NO_SETTINGS = 1, /* runs without a configuration: settings is NULL */
-    CMD_OWN_SIGNALS = 2  /* takes SIGINT, SIGTERM and SIGHUP itself */
+    CMD_OWN_SIGNALS = 2, /* takes SIGINT, SIGTERM and SIGHUP itself */
+    CMD_NO_STORES = 4    /* opens none: the libraries behind them stay asleep */
 };
 
 struct command;

@@ -82,6 +82,13 @@ kill -HUP "$serve"
 for ((i = 0; i < 50; i++)); do grep -q "stays as it was" "$work/serve.err" && break; sleep 0.1; done
 ok "a bad one changes nothing and is logged" grep -q "the configuration stays as it was" "$work/serve.err"
 ok "and serve is there" kill -0 "$serve"
+for ((i = 0; i < 50; i++)); do [ "$(sql "SELECT count(*) FROM runs WHERE ended = 0")" != 0 ] || break; sleep 0.1; done
+sleep 2.5 # what it looked at for a while after the last run is over
+switches() { awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$serve/status"; }
+before=$(switches)
+sleep 1.5
+is "idle, it does not wake up" "$(switches)" "$before"
+ok "and it is small: $(awk '/VmRSS/ { print $2 }' "/proc/$serve/status") KiB" test "$(awk '/VmRSS/ { print $2 }' "/proc/$serve/status")" -lt 15360
 kill -TERM "$serve"
 ok "SIGTERM ends it" gone "$serve" 10
 is "no run is left without an end" "$(sql "SELECT count(*) FROM runs WHERE ended = 0")" 0

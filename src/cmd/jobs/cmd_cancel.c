@@ -130,5 +130,6 @@ const struct command cmd_cancel = {
         "  pgkeep cancel 1234\n",
     .min_args = 1,
     .max_args = 1,
+    .flags = CMD_NO_STORES,
     .run = run,
 };

@@ -50,6 +50,7 @@ const struct command cmd_enable = {
         "  pgkeep enable nightly\n",
     .min_args = 1,
     .max_args = 1,
+    .flags = CMD_NO_STORES,
     .run = run_enable,
 };
 
@@ -64,5 +65,6 @@ const struct command cmd_disable = {
         "  pgkeep disable nightly\n",
     .min_args = 1,
     .max_args = 1,
+    .flags = CMD_NO_STORES,
     .run = run_disable,
 };

@@ -84,5 +84,6 @@ const struct command cmd_jobs = {
              "\n"
              "  pgkeep jobs\n"
              "  pgkeep --json jobs\n",
+    .flags = CMD_NO_STORES,
     .run = run,
 };

@@ -110,5 +110,6 @@ const struct command cmd_metrics = {
         "\n"
         "  pgkeep metrics\n"
         "  * * * * * pgkeep -q metrics --output /var/lib/node_exporter/pgkeep.prom\n",
+    .flags = CMD_NO_STORES,
     .run = run,
 };

@@ -100,5 +100,6 @@ const struct command cmd_run = {
         "  */5 * * * * pgkeep -q run --due\n"
         "  pgkeep run nightly\n",
     .max_args = SIZE_MAX,
+    .flags = CMD_NO_STORES,
     .run = run,
 };

@@ -33,6 +33,6 @@ const struct command cmd_serve = {
         "systemd it is Type=notify, with watchdog.\n"
         "\n"
         "  pgkeep serve\n",
-    .flags = CMD_OWN_SIGNALS,
+    .flags = CMD_OWN_SIGNALS | CMD_NO_STORES,
     .run = run,
 };
