@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "catalog/artifact_list.h"
 #include "catalog/db/schedules.h"
 
 #include <unistd.h>
@@ -36,7 +37,15 @@ static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *
         return -1;
     /* By its number, not by its time: a clock that went back hides no run. */
     row->last = row->runs.count > 0 ? &row->runs.items[0] : NULL;
-    int result = catalog_runs_list(catalog, &unfinished, &under_way, err);
+    /* Its newest backup, which may be older than its last run. */
+    struct catalog_artifacts made = {0};
+    const struct catalog_filter of_job = {.job = name, .limit = 1};
+    int result = catalog_artifacts_list(catalog, &of_job, 0, &made, err);
+    if (made.count > 0)
+        memcpy(row->artifact, made.items[0].id, sizeof row->artifact);
+    catalog_artifacts_release(&made);
+    if (result == 0)
+        result = catalog_runs_list(catalog, &unfinished, &under_way, err);
     /* A pending one has no process yet; one whose process is dead waits for nobody. */
     for (size_t i = 0; i < under_way.count; i++)
         row->busy = row->busy || under_way.items[i].state == CATALOG_RUN_PENDING ||
@@ -157,10 +166,11 @@ static json_t *row_json(const struct jobs_row *row)
                              "successful", (json_int_t)row->counts.complete, "failed",
                              (json_int_t)row->counts.failed, "cancelled",
                              (json_int_t)row->counts.cancelled);
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "name",
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "name",
                      json_bytes(job->name), "schedule", json_bytes(job->schedule), "every",
                      every, "timezone", json_bytes(job->timezone), "enabled", job->enabled,
-                     "busy", row->busy, "next_run", next, "last_run", last, "runs", runs);
+                     "busy", row->busy, "next_run", next, "last_run", last, "last_artifact",
+                     json_bytes(*row->artifact != 0 ? row->artifact : NULL), "runs", runs);
 }
 
 /* An object around the list, as everywhere. */

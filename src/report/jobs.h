@@ -7,6 +7,7 @@
 #ifndef PGKEEP_REPORT_JOBS_H
 #define PGKEEP_REPORT_JOBS_H
 
+#include "base/ulid.h"
 #include "catalog/runs.h"
 #include "config/settings.h"
 #include "schedule/due.h"
@@ -23,7 +24,9 @@ struct jobs_row {
     const struct catalog_run *last; /* of `runs`; NULL: it never ran */
     bool busy;                      /* a run of it is pending or running */
     struct catalog_run_counts counts;
-    int64_t next; /* when it will run; SCHEDULE_NEVER; in the past: it is due */
+    char artifact
+        [ULID_SIZE]; /* the newest that it made, whatever became of it; "": none is left */
+    int64_t next;    /* when it will run; SCHEDULE_NEVER; in the past: it is due */
 };
 
 struct jobs {
@@ -43,7 +46,7 @@ struct due_job jobs_due(const struct jobs_row *row);
 const char *jobs_schedule(const struct jobs_row *row, char out[64]);
 /* Successful runs, failed ones and so on as documents: {"jobs":[…]} with `name schedule every
  * timezone enabled next_run last_run{id state trigger requested started ended exit_status message}
- * runs{total successful failed cancelled}`. `every` in seconds; next_run null: never. */
+ * last_artifact runs{total successful failed cancelled}`. `every` in seconds; next_run null: never. */
 json_t *jobs_json(const struct jobs *jobs) MUST_USE;
 json_t *jobs_run_json(const struct catalog_run *run) MUST_USE;
 

@@ -106,6 +106,8 @@ is "jobs counts runs" "$(jq -c '[.jobs[] | [.name, .runs.total, .runs.successful
     '[["by_hand",1,1,0],["fails",2,0,2],["often",2,2,0]]'
 is "and knows when the next one comes" "$(jq -r '.jobs[] | select(.name == "often") | .next_run' <<<"$out")" \
     "$(date -u -d "@$(($(sql "SELECT max(started) FROM runs WHERE job = 'often'") + 3600))" +%FT%TZ)"
+is "and its newest backup" "$(jq -r '.jobs[] | select(.name == "often") | .last_artifact' <<<"$out")" \
+    "$(sql "SELECT id FROM artifacts WHERE job = 'often' ORDER BY time DESC, seq DESC LIMIT 1")"
 is "or that none does" "$(jq -c '.jobs[0] | [.next_run, .last_run.trigger, .last_run.state]' <<<"$out")" '[null,"cli","complete"]'
 run "$pgkeep" jobs
 like "people get a table" "$out" 'often +every 1h'
