@@ -9,7 +9,7 @@
 #include <check.h>
 #include <unistd.h>
 
-enum { REQUESTS = 6, SOON_MS = 1000, HURRY_MS = 3000 };
+enum { REQUESTS = 6, SOON_MS = 5000, HURRY_MS = 3000 };
 
 static atomic_llong jump_ms;
 

@@ -237,7 +237,8 @@ START_TEST(a_service_without_etags_is_told_at_once_and_not_called_damage)
     ck_assert_uint_ge(sent, 2);
     ck_assert_uint_le(sent, 4);
     ck_assert_int_eq(s3_rig_upload(_i == 0 ? 1 : 3), -1);
-    ck_assert_uint_le(s3_rig_count(ops[_i]), sent + 3);
+    /* One of the first upload may still have been on its way when they were counted. */
+    ck_assert_uint_le(s3_rig_count(ops[_i]), sent + 4);
     if (_i == 0)
         ck_assert_uint_eq(s3_rig_count(ops[_i]), 3);
 }
