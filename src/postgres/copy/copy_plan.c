@@ -11,6 +11,7 @@
 
 enum { SQL_MAX = 1024 * 1024, TABLES_MAX = 500, TASKS_EACH = 8 };
 #define MIB (UINT64_C(1) << 20)
+/* Below it a table costs pg_dump about as much as the question that leaves it out. */
 #define TABLE_MIN (2 * MIB)
 #define TASK_MIN (8 * MIB)
 #define TASK_MAX (64 * MIB)
@@ -63,6 +64,8 @@ int copy_plan_ask(struct server *server, const struct dump_filters *filters,
     struct text sql;
     PGresult *rows = NULL;
     *plan = (struct copy_plan){.has_ranges = server_version(server) >= 140000};
+    /* pg_dump's own choice first, with the rows that its filters leave out; of these what is
+     * usual and large. */
     text_init(&sql, SQL_MAX);
     text_addf(&sql, "%s" SERVER_DUMPED "%s", columns, usual);
     server_pattern_add_filters(server, &sql, filters, true);
@@ -73,11 +76,13 @@ int copy_plan_ask(struct server *server, const struct dump_filters *filters,
     int result = text_check(&sql, "the query for the filters", err);
     if (result == 0)
         rows = server_query(server, "large tables", sql.data, NULL, err);
+    /* Nothing to take is an empty plan, and the dump is pg_dump's alone. */
     if (rows == NULL)
         result = -1;
     int count = PQntuples(rows);
     plan->tables = memory_array((size_t)count + 1, sizeof *plan->tables);
     for (int i = 0; i < count && result == 0; i++) {
+        /* Counted before it is filled: whatever fails, the plan can be released. */
         struct copy_table *table = &plan->tables[plan->table_count++];
         table->oid = server_take_value(rows, i, 0);
         table->name = server_take_value(rows, i, 1);
@@ -109,9 +114,13 @@ void copy_plan_cut(struct copy_plan *plan, unsigned workers)
 {
     size_t capacity = 0;
     uint64_t size = plan->bytes / (workers * TASKS_EACH);
+    /* Small enough that all end at about the same time, large enough that their start is
+     * nothing. */
     size = size < TASK_MIN ? TASK_MIN : size > TASK_MAX ? TASK_MAX : size;
     for (size_t i = 0; i < plan->table_count; i++) {
         const struct copy_table *table = &plan->tables[i];
+        /* The weight says into how many pieces, the blocks where they are cut: there are never
+         * more pieces than blocks. */
         uint64_t blocks = table->heap_bytes / plan->block_size;
         uint64_t parts = (table->bytes + size - 1) / size;
         if (parts > blocks)
@@ -119,6 +128,8 @@ void copy_plan_cut(struct copy_plan *plan, unsigned workers)
         if (parts < 1 || !plan->has_ranges)
             parts = 1;
         memory_grow(&plan->tasks, &capacity, plan->task_count + parts, sizeof *plan->tasks);
+        /* Without a gap, and the last one without an end: rows of this snapshot may lie behind
+         * the size that was asked for (POSTGRES.md 12). */
         for (uint64_t part = 0; part < parts; part++)
             plan->tasks[plan->task_count++] = (struct copy_task){
                 .table = table,

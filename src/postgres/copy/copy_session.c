@@ -74,6 +74,7 @@ static int wait_for(const struct copy_session *session, int wake_fd, int other_f
             return err_errno(err, ERR_SYSTEM, "poll");
         if (ready <= 0)
             continue;
+        /* That everything has failed counts before what the server still says. */
         if (fds[2].revents != 0)
             return 1;
         if (fds[3].revents != 0)
@@ -89,6 +90,7 @@ static int await_result(struct copy_session *session, const char *what, int wake
 {
     PGconn *conn = session->server->conn;
     *result = NULL;
+    /* Busy: PQgetResult would block, and neither a cancel nor another's failure could end it. */
     while (PQisBusy(conn)) {
         int state = wait_for(session, wake_fd, -1, 0, err);
         if (state != 0)
@@ -140,6 +142,7 @@ static int choose_encoding(struct copy_session *session, const char *wanted,
                      NULL, err);
     if (rows == NULL)
         return -1;
+    /* Not the current one: server_connect has made that UTF8 for its own questions. */
     const char *own = PQntuples(rows) == 1 ? PQgetvalue(rows, 0, 0) : "UTF8";
     for (size_t i = 0; i < sizeof unsafe_encodings / sizeof *unsafe_encodings; i++)
         if (strcmp(own, unsafe_encodings[i]) == 0)
@@ -165,6 +168,7 @@ static struct copy_session *open_session(const struct copy_session_spec *spec,
         .lock_wait_timeout_ms = spec->lock_wait_timeout_ms,
         .stall_timeout_ms = spec->stall_timeout_ms,
     };
+    /* Before the transaction begins: settings made within one would go with it if it failed. */
     int result = choose_encoding(session, spec->encoding, err);
     for (size_t i = 0; result == 0 && i < sizeof settings / sizeof *settings; i++)
         if (server_version(server) >= settings[i].from_version)
@@ -240,6 +244,7 @@ static int names_to_lock(struct copy_session *session, const struct dump_filters
     text_release(&sql);
     if (rows == NULL)
         return -1;
+    /* Beyond the limit pg_dump locks the others itself, a moment later, as it always does. */
     if (PQntuples(rows) <= LOCKS_MAX) {
         for (int i = 0; i < PQntuples(rows); i++)
             strlist_add(names, PQgetvalue(rows, i, 0));
@@ -280,12 +285,14 @@ static int lock_tables(struct copy_session *session, const struct dump_filters *
     struct strlist names = {0};
     struct text sql;
     text_init(&sql, SQL_MAX);
+    /* As long as pg_dump would wait; only this session waits at all. */
     text_addf(&sql, "SET lock_timeout = %lld", (long long)session->lock_wait_timeout_ms);
     int result = server_execute(session->server, "lock_timeout", sql.data, err);
     if (result == 0)
         result = names_to_lock(session, filters, plan, &names, err);
     if (result == 0 && names.count > 0) {
         text_clear(&sql);
+        /* One statement: a round trip for each of some thousand tables would be seconds. */
         text_add(&sql, "LOCK TABLE ");
         for (size_t i = 0; i < names.count; i++)
             text_addf(&sql, "%sONLY %s", i > 0 ? ", " : "", names.items[i]);
@@ -323,6 +330,8 @@ int copy_session_share(struct copy_session *session, const struct dump_filters *
 static int lock_now(struct copy_session *session, const struct copy_table *table,
                     int wake_fd, struct err *err)
 {
+    /* In vain when somebody waits to change the table: waiting behind him, who waits for the
+     * leader, would never end. */
     if (session->locked == table)
         return 0;
     char *sql =
@@ -395,11 +404,13 @@ static int check_end(struct copy_session *session, uint64_t written, int wake_fd
             return state;
         if (result == NULL)
             break;
+        /* An error in the middle of the rows comes as the result behind them. */
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
             server_failed(session->server, "COPY", result, err);
             PQclear(result);
             return -1;
         }
+        /* Of "COPY 4711" the number, against what went into chunks. */
         const char *said = PQcmdTuples(result);
         char *expected = memory_format("%llu", (unsigned long long)written);
         counted = strcmp(said, expected) == 0;
@@ -424,6 +435,7 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
     if (state != 0)
         goto cleanup;
 
+    /* From here on rows come as fast as they are taken. */
     char *sql = copy_sql(task);
     int sent = PQsendQuery(session->server->conn, sql);
     free(sql);
@@ -435,6 +447,7 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
     if (state != 0)
         goto cleanup;
 
+    /* With this table's own columns: a partition's may stand in another order. */
     char *target = memory_format("%s (%s)", table->name, table->columns);
     state = table_writer_begin(writer, target, err);
     free(target);
