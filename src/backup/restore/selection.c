@@ -145,10 +145,20 @@ static void name_dependent(struct selection_work *work, const struct statement *
 
 /* ---- statement by statement ---- */
 
+static bool is_dropped_index(const struct selection_work *work, const struct sql_name *name)
+{
+    return name->name != NULL &&
+           sql_map_find(&work->dropped_indexes, name->schema, name->name) != NULL;
+}
+
 /* Was the trigger, index or constraint it speaks of left out? */
 static bool is_of_dropped(const struct selection_work *work,
                           const struct statement *statement)
 {
+    /* Comments on an index, its settings, its place below another one. */
+    if (statement->subject == STATEMENT_OF_INDEX)
+        return is_dropped_index(work, &statement->of) ||
+               is_dropped_index(work, &statement->other);
     if (statement->object.name == NULL || statement->of.name == NULL)
         return false;
     /* The same key as selection_leave_out makes. */
@@ -309,6 +319,7 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
     sql_map_release(&work.schemas);
     sql_map_release(&work.extensions);
     sql_map_release(&work.dropped);
+    sql_map_release(&work.dropped_indexes);
     free(work.objects);
     if (result < 0)
         selection_release(out);

@@ -151,6 +151,16 @@ void selection_leave_out(struct selection_work *work, const struct statement *st
         (void)sql_map_add(&work->dropped, table, statement->object.name, 0);
         free(table);
     }
+    /* Indexes and statistics are spoken of by their own names, too. Triggers and policies share
+     * names with them: only what makes one counts. */
+    const struct sql_name *other = &statement->other;
+    if (strcmp(statement->type, "statistics") == 0 && other->name != NULL)
+        (void)sql_map_add(&work->dropped_indexes, other->schema, other->name, 0);
+    else if ((strcmp(statement->type, "index") == 0 ||
+              strcmp(statement->type, "constraint") == 0) &&
+             statement->object.name != NULL)
+        (void)sql_map_add(&work->dropped_indexes, statement->of.schema,
+                          statement->object.name, 0);
     text_release(&out);
     text_release(&line);
     free(label);

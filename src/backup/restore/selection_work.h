@@ -14,6 +14,7 @@ struct selection_work {
     struct sql_map schemas;    /* that were chosen by --schema, or hold what comes along */
     struct sql_map extensions; /* that come along: ("", name) */
     struct sql_map dropped; /* (table, name) of triggers, indexes ... that are left out */
+    struct sql_map dropped_indexes; /* by their own (schema, name); statistics, too */
 };
 
 /* Is it in the target? A schema by its name and "". */

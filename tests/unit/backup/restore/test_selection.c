@@ -169,6 +169,42 @@ START_TEST(a_table_comes_with_what_is_its_own_and_the_rest_is_named)
 }
 END_TEST
 
+/* Another dump than the one of setup. */
+static void read_other(const char *sql)
+{
+    script_release(&script);
+    script = (struct script){0};
+    read_dump(sql);
+}
+
+START_TEST(what_belongs_to_an_index_that_is_left_out_stays_behind_with_it)
+{
+    read_other("CREATE FUNCTION public.f(integer) RETURNS integer LANGUAGE sql AS $$x$$;\n"
+               "CREATE TABLE public.t (a int)\nPARTITION BY LIST (a);\n"
+               "CREATE TABLE public.t1 (a int);\n"
+               "ALTER TABLE ONLY public.t ATTACH PARTITION public.t1 FOR VALUES IN (1);\n"
+               "CREATE INDEX good ON public.t USING btree (a);\n"
+               "CREATE INDEX ti ON ONLY public.t USING btree (public.f(a));\n"
+               "CREATE INDEX t1i ON public.t1 USING btree (public.f(a));\n"
+               "CREATE STATISTICS public.ts ON public.f(a), a FROM public.t;\n"
+               "ALTER STATISTICS public.ts OWNER TO boss;\n"
+               "ALTER INDEX public.ti ALTER COLUMN 1 SET STATISTICS 7;\n"
+               "ALTER INDEX public.ti ATTACH PARTITION public.t1i;\n"
+               "COMMENT ON INDEX public.ti IS 'x';\n"
+               "COMMENT ON STATISTICS public.ts IS 'x';\n"
+               "COMMENT ON INDEX public.good IS 'x';\n");
+    ck_assert_int_eq(choose("t", &all), 0);
+    ck_assert_uint_eq(script.selection.left_out.count, 3);
+    ck_assert(!comes("CREATE INDEX ti"));
+    ck_assert(!comes("ALTER STATISTICS"));
+    ck_assert(!comes("ALTER INDEX public.ti ALTER COLUMN"));
+    ck_assert(!comes("ALTER INDEX public.ti ATTACH"));
+    ck_assert(!comes("COMMENT ON INDEX public.ti"));
+    ck_assert(!comes("COMMENT ON STATISTICS"));
+    ck_assert(comes("COMMENT ON INDEX public.good"));
+}
+END_TEST
+
 START_TEST(what_the_target_has_need_not_come_along)
 {
     struct sql_map present = {0};
@@ -315,6 +351,7 @@ int main(void)
     tcase_add_loop_test(tcase, patterns_choose_as_pg_dumps_do, 0,
                         sizeof chosen / sizeof *chosen);
     tcase_add_test(tcase, a_table_comes_with_what_is_its_own_and_the_rest_is_named);
+    tcase_add_test(tcase, what_belongs_to_an_index_that_is_left_out_stays_behind_with_it);
     tcase_add_test(tcase, what_the_target_has_need_not_come_along);
     tcase_add_test(tcase, a_pattern_that_fits_nothing_names_what_is_near);
     tcase_add_test(tcase, an_extension_comes_with_the_table_that_needs_its_type);
