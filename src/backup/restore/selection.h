@@ -21,8 +21,8 @@ struct selection_spec {
     const struct strlist *tables, *schemas; /* patterns; NULL or empty: all */
     const char *section;                    /* NULL: all */
     bool no_owner, no_privileges;
-    /* What the target has: (schema, name) of each relation, type and function, and
-     * (schema, "") of each schema. NULL: what an empty database has. */
+    /* What the target has: (schema, name) of each relation, type, function and operator,
+     * and (schema, "") of each schema. NULL: what an empty database has. */
     const struct sql_map *present;
 };
 

@@ -276,6 +276,28 @@ bool sql_name_read(struct sql_cursor *cursor, bool column, struct sql_name *out)
     return used > 0;
 }
 
+bool sql_operator_read(struct sql_cursor *cursor, struct sql_name *out)
+{
+    static const char marks[] = "+-*/<>=~!@#%^&|`?";
+    struct sql_cursor ahead = *cursor;
+    char *schema = sql_identifier(&ahead);
+    bool dot = schema != NULL && sql_mark(&ahead, '.');
+    /* Behind the dot the server's own text has no blank. */
+    const char *begin = ahead.at;
+    while (dot && ahead.at < ahead.end && *ahead.at != '\0' &&
+           strchr(marks, *ahead.at) != NULL)
+        ahead.at++;
+    bool found = dot && ahead.at > begin;
+    if (found) {
+        char *name = memory_strndup(begin, (size_t)(ahead.at - begin));
+        *out = (struct sql_name){.schema = schema, .name = name};
+        *cursor = ahead;
+    } else {
+        free(schema);
+    }
+    return found;
+}
+
 char *sql_string_value(const struct sql_token *token)
 {
     /* With escapes it would take a decoder; pg_dump writes such strings only where a

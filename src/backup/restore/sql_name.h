@@ -55,6 +55,8 @@ char *sql_identifier(struct sql_cursor *cursor) MUST_USE;
 /* `name` or `schema.name`; of more parts (a column's name behind its table's) the first two
  * when `column`. False: there is none. */
 bool sql_name_read(struct sql_cursor *cursor, bool column, struct sql_name *out) MUST_USE;
+/* `schema.===`: marks are an operator's name. Only qualified ones; false: the cursor stays. */
+bool sql_operator_read(struct sql_cursor *cursor, struct sql_name *out) MUST_USE;
 /* What a string token holds, heap: '' is one quote; NULL for E'' with escapes. */
 char *sql_string_value(const struct sql_token *token) MUST_USE;
 

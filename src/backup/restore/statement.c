@@ -5,6 +5,7 @@
  *     WORD ?WORD   a keyword, one that may be there
  *     @ @c         the name of what the statement belongs to; @c: of a column, without it
  *     & &c         another name, into `other`
+ *     +            as @, the name of an operator: its schema and its marks
  *     %            a bare name, into `object`
  *     *            any one name
  *     '@ '&        a string that holds such a name
@@ -122,7 +123,7 @@ static const struct form {
     {"CREATE TEXT SEARCH * @", STATEMENT_CREATE, OBJECT, "text search object"},
     {"CREATE OPERATOR CLASS @", STATEMENT_CREATE, OBJECT, "operator class"},
     {"CREATE OPERATOR FAMILY @", STATEMENT_CREATE, OBJECT, "operator family"},
-    {"CREATE OPERATOR % .", STATEMENT_CREATE, OBJECT, "operator"},
+    {"CREATE OPERATOR +", STATEMENT_CREATE, OBJECT, "operator"},
     {"ALTER FUNCTION @ ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
     {"ALTER PROCEDURE @ ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
     {"ALTER AGGREGATE @ ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
@@ -133,7 +134,7 @@ static const struct form {
     {"ALTER TEXT SEARCH * @ OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
     {"ALTER OPERATOR CLASS @ ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
     {"ALTER OPERATOR FAMILY @ ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
-    {"ALTER OPERATOR % . ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
+    {"ALTER OPERATOR + ... OWNER TO", STATEMENT_OWNER, OBJECT, "owner"},
     {"ALTER FUNCTION @", STATEMENT_ALTER, OBJECT, "function"},
     {"ALTER PROCEDURE @", STATEMENT_ALTER, OBJECT, "procedure"},
     {"ALTER TYPE @", STATEMENT_ALTER, OBJECT, "type"},
@@ -196,7 +197,7 @@ static const struct form targets[] = {
     {"TEXT SEARCH * @", STATEMENT_OTHER, OBJECT, ""},
     {"OPERATOR CLASS @", STATEMENT_OTHER, OBJECT, ""},
     {"OPERATOR FAMILY @", STATEMENT_OTHER, OBJECT, ""},
-    {"OPERATOR % .", STATEMENT_OTHER, OBJECT, ""},
+    {"OPERATOR +", STATEMENT_OTHER, OBJECT, ""},
 };
 
 /* ---- matching ---- */
@@ -280,6 +281,9 @@ static bool match(struct sql_cursor *cursor, const char *pattern,
             fits = next_word(&ahead, word) && skip_to(cursor, word);
         } else if (strchr("@&'", *word) != NULL) {
             fits = match_name(cursor, word, statement);
+        } else if (*word == '+') {
+            sql_name_release(&statement->of);
+            fits = sql_operator_read(cursor, &statement->of);
         } else if (*word == '%' || *word == '*') {
             char *name = sql_identifier(cursor);
             fits = name != NULL;
@@ -300,16 +304,6 @@ static bool match(struct sql_cursor *cursor, const char *pattern,
         }
     }
     return true;
-}
-
-/* Operators have no names but marks; `schema.` tells where they belong. */
-static void name_operator(struct statement *statement)
-{
-    /* `schema.+` is no name: what counts of it is the schema. */
-    if (statement->subject != OBJECT || statement->of.name != NULL)
-        return;
-    sql_name_set(&statement->of, statement->object.name, "");
-    sql_name_release(&statement->object);
 }
 
 static void classify(struct statement *statement)
@@ -339,7 +333,6 @@ static void classify(struct statement *statement)
         statement->subject = targets[i].subject;
         break;
     }
-    name_operator(statement);
 }
 
 /* ---- what it names ---- */
@@ -377,7 +370,8 @@ static void find_refs(struct statement *statement)
     while ((token = sql_peek(&cursor)).kind != SQL_END) {
         struct sql_name name = {0};
         if (token.kind == SQL_WORD || token.kind == SQL_QUOTED) {
-            if (sql_name_read(&cursor, false, &name))
+            /* OPERATOR(public.===): what a check or an index of a user's operator names. */
+            if (sql_operator_read(&cursor, &name) || sql_name_read(&cursor, false, &name))
                 add_ref(statement, &name);
         } else {
             (void)sql_next(&cursor);

@@ -278,6 +278,8 @@ int loader_present(struct server *server, const char *encoding, loader_each each
         "SELECT oid AS space, '' AS name FROM pg_catalog.pg_namespace UNION ALL "
         "SELECT relnamespace, relname::pg_catalog.text FROM pg_catalog.pg_class UNION ALL "
         "SELECT typnamespace, typname::pg_catalog.text FROM pg_catalog.pg_type UNION ALL "
+        "SELECT oprnamespace, oprname::pg_catalog.text FROM pg_catalog.pg_operator UNION "
+        "ALL "
         "SELECT pronamespace, proname::pg_catalog.text FROM pg_catalog.pg_proc) x "
         "ON x.space = n.oid WHERE n.nspname OPERATOR(pg_catalog.!~) '^pg_' "
         "AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'";

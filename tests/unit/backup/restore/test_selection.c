@@ -205,6 +205,45 @@ START_TEST(what_belongs_to_an_index_that_is_left_out_stays_behind_with_it)
 }
 END_TEST
 
+START_TEST(an_operator_comes_with_the_table_whose_check_needs_it)
+{
+    struct sql_map present = {0};
+    struct selection_spec spec = {.present = &present};
+    const char *const sql =
+        "CREATE FUNCTION public.same(integer, integer) RETURNS boolean LANGUAGE sql AS "
+        "$$x$$;\n"
+        "CREATE OPERATOR public.=== (\n    FUNCTION = public.same,\n    LEFTARG = "
+        "integer,\n"
+        "    RIGHTARG = integer\n);\n"
+        "ALTER OPERATOR public.=== (integer, integer) OWNER TO boss;\n"
+        "COMMENT ON OPERATOR public.=== (integer, integer) IS 'x';\n"
+        "CREATE OPERATOR public.<=> (\n    FUNCTION = public.same,\n    LEFTARG = "
+        "integer,\n"
+        "    RIGHTARG = integer\n);\n"
+        "CREATE TABLE public.t (a integer, CONSTRAINT c CHECK ((a OPERATOR(public.===) "
+        "a)));\n"
+        "CREATE INDEX ti ON public.t USING btree (((a OPERATOR(public.<=>) 1)));\n";
+    read_other(sql);
+    ck_assert_int_eq(choose("t", &all), 0);
+    ck_assert(comes("CREATE OPERATOR public.==="));
+    ck_assert(comes("ALTER OPERATOR public.==="));
+    ck_assert(comes("COMMENT ON OPERATOR public.==="));
+    ck_assert(comes("CREATE FUNCTION public.same"));
+    ck_assert(!comes("CREATE OPERATOR public.<=>"));
+    ck_assert_str_eq(script.selection.brought.items[0], "operator public.\"===\"");
+    ck_assert_str_eq(script.selection.left_out.items[0],
+                     "index ti of public.t needs public.\"<=>\"");
+    selection_release(&script.selection);
+    /* A schema that is there is not yet its operators. */
+    (void)sql_map_add(&present, "public", "", 0);
+    (void)sql_map_add(&present, "public", "<=>", 0);
+    ck_assert_int_eq(choose("t", &spec), 0);
+    ck_assert(comes("CREATE OPERATOR public.==="));
+    ck_assert(comes("CREATE INDEX ti"));
+    sql_map_release(&present);
+}
+END_TEST
+
 START_TEST(what_the_target_has_need_not_come_along)
 {
     struct sql_map present = {0};
@@ -352,6 +391,7 @@ int main(void)
                         sizeof chosen / sizeof *chosen);
     tcase_add_test(tcase, a_table_comes_with_what_is_its_own_and_the_rest_is_named);
     tcase_add_test(tcase, what_belongs_to_an_index_that_is_left_out_stays_behind_with_it);
+    tcase_add_test(tcase, an_operator_comes_with_the_table_whose_check_needs_it);
     tcase_add_test(tcase, what_the_target_has_need_not_come_along);
     tcase_add_test(tcase, a_pattern_that_fits_nothing_names_what_is_near);
     tcase_add_test(tcase, an_extension_comes_with_the_table_that_needs_its_type);
