@@ -130,31 +130,6 @@ done
 all_lines() { pg_dump "$1" | grep -vE '^\\(un)?restrict |^(COPY public.hashed|-- load via)' | LC_ALL=C sort; }
 ok "both formats bring the same of it" diff <(all_lines nasty_plain) <(all_lines nasty_custom)
 
-# --- what hangs on an index that stays behind, operators of users, a lost partition of a living table
-createdb hung
-psql -qX -v ON_ERROR_STOP=1 -d hung <<'END'
-CREATE FUNCTION public.f(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n';
-CREATE FUNCTION public.same(a int, b int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT a = b';
-CREATE OPERATOR public.=== (FUNCTION = public.same, LEFTARG = int, RIGHTARG = int, COMMUTATOR = OPERATOR(public.===));
-CREATE TABLE public.t (a int CHECK (a OPERATOR(public.===) a), b int);
-CREATE INDEX ti ON public.t (public.f(a));
-CREATE STATISTICS public.ts ON (public.f(a)), b FROM public.t;
-ALTER INDEX public.ti ALTER COLUMN 1 SET STATISTICS 7;
-COMMENT ON INDEX public.ti IS 'x';
-COMMENT ON STATISTICS public.ts IS 'x';
-INSERT INTO public.t SELECT n, n FROM generate_series(1, 10) n;
-END
-for format in plain custom; do
-    run "$pgkeep" backup --source "$to=hung" --store "dir:$work/backups" --format "$format"
-    hung=$out
-    run "$pgkeep" restore "$hung" --to "$to=hung_$format" --create --table t
-    is "$format: an index, statistics that need a function stay behind with all that speaks of them" "$status" 0
-    [ "$status" = 0 ] || diag "$err"
-    like "$format: they are named" "$err" 'left out: index ti of public.t needs public.f'
-    like "$format: a check's operator comes along" "$err" 'comes along: operator public."==="'
-    is "$format: and its function" "$(psql -AtX -d "hung_$format" -c "SELECT 1 OPERATOR(public.===) 1, count(*) FROM t")" "t|10"
-done
-
 # --- rows without a database
 id=${ids[plain]}
 for table in other.orders 'public."Odd;Name"' sales.orders; do

@@ -268,6 +268,17 @@ int carry_schemas(const struct carry_spec *spec, struct loader *loader, struct e
     return 0;
 }
 
+int carry_late(const struct carry_spec *spec, struct loader *loader, struct err *err)
+{
+    const struct script *script = spec->script;
+    /* In the order of the dump; an archive's text is long gone by, the outline has it. */
+    for (size_t i = 0; i < script->outline.count; i++)
+        if (script->selection.late[i] &&
+            carry_statement(spec, loader, &script->outline.items[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 int carry_out(const struct carry_spec *spec, struct err *err)
 {
     struct loader *loader = loader_open(&spec->target, err);
@@ -277,6 +288,8 @@ int carry_out(const struct carry_spec *spec, struct err *err)
     if (result == 0)
         result = spec->script->chunks != NULL ? carry_plain(spec, loader, err)
                                               : carry_archive(spec, loader, err);
+    if (result == 0)
+        result = carry_late(spec, loader, err);
     if (result == 0 && spec->target.fast)
         result = loader_flush(loader, err);
     /* Cancels on the server what a failure left running. */

@@ -28,6 +28,9 @@ int carry_out(const struct carry_spec *spec, struct err *err) MUST_USE;
 /* Schemas that the dump does not make, because every new database has them. */
 int carry_schemas(const struct carry_spec *spec, struct loader *loader,
                   struct err *err) MUST_USE;
+/* What comes behind all else (selection.late). */
+int carry_late(const struct carry_spec *spec, struct loader *loader,
+               struct err *err) MUST_USE;
 /* One statement; `context` of the error says which. */
 int carry_statement(const struct carry_spec *spec, struct loader *loader,
                     const struct statement *statement, struct err *err) MUST_USE;

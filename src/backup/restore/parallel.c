@@ -209,7 +209,8 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
     if (workers[0].loader != NULL && carry_schemas(&spec, workers[0].loader, err) == 0 &&
         carry_range(&spec, crew.plan, workers[0].loader, before, err) == 0 &&
         carry_tasks(&crew, workers, sessions, err) == 0 &&
-        carry_range(&spec, crew.plan, workers[0].loader, behind, err) == 0)
+        carry_range(&spec, crew.plan, workers[0].loader, behind, err) == 0 &&
+        carry_late(&spec, workers[0].loader, err) == 0)
         result = loader_flush(workers[0].loader, err);
     loader_free(workers[0].loader);
     cancel_free(crew.cancel);

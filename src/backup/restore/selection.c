@@ -209,17 +209,30 @@ static bool takes_schema(const struct selection_work *work,
     return !selection_has_present(work->spec, schema, "");
 }
 
+/* A partition that comes without its parent, which the target has. ATTACH makes the indexes and
+ * keys of the parent that the partition lacks: then those of the dump would find their names taken.
+ * Behind them it makes none. */
+static bool is_late(const struct selection_work *work, const struct statement *statement)
+{
+    if (!work->out->partial || statement->action != STATEMENT_ATTACH ||
+        statement->subject != STATEMENT_OF_RELATION)
+        return false;
+    size_t parent = outline_relation(work->outline, &statement->other);
+    return parent == OUTLINE_NONE || !work->out->relations[parent];
+}
+
 static bool takes(struct selection_work *work, const struct statement *statement)
 {
     const struct selection_spec *spec = work->spec;
+    enum section section =
+        is_late(work, statement) ? SECTION_POST_DATA : statement->section;
     /* Settings hold for all that follows, whichever part that is. */
     if (statement->action == STATEMENT_STATE)
         return true;
     /* Left out because somebody wanted it so: nothing to say about it. */
     if ((spec->no_owner && statement->action == STATEMENT_OWNER) ||
         (spec->no_privileges && statement->action == STATEMENT_PRIVILEGES) ||
-        (spec->section != NULL &&
-         strcmp(section_name(statement->section), spec->section) != 0))
+        (spec->section != NULL && strcmp(section_name(section), spec->section) != 0))
         return false;
     if (!work->out->partial)
         return true;
@@ -299,6 +312,7 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
 {
     *out = (struct selection){0};
     out->statements = memory_array(outline->count + 1, sizeof *out->statements);
+    out->late = memory_array(outline->count + 1, sizeof *out->late);
     out->rows = memory_array(outline->rows_count + 1, sizeof *out->rows);
     out->relations = memory_array(outline->relation_count + 1, sizeof *out->relations);
     /* Only while it is made; what stays is in *out. */
@@ -310,8 +324,11 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
     if (!out->partial)
         /* Without patterns everything comes, also what nobody understood. */
         memset(out->relations, true, outline->relation_count * sizeof *out->relations);
-    for (size_t i = 0; result == 0 && i < outline->count; i++)
-        out->statements[i] = takes(&work, &outline->items[i]);
+    for (size_t i = 0; result == 0 && i < outline->count; i++) {
+        bool taken = takes(&work, &outline->items[i]);
+        out->late[i] = taken && is_late(&work, &outline->items[i]);
+        out->statements[i] = taken && !out->late[i];
+    }
     /* Rows are data and nothing else. */
     bool data = spec->section == NULL || strcmp(spec->section, "data") == 0;
     for (size_t i = 0; result == 0 && i < outline->rows_count; i++)
@@ -344,6 +361,7 @@ bool selection_takes(const struct selection *selection, const struct outline *ou
 void selection_release(struct selection *selection)
 {
     free(selection->statements);
+    free(selection->late);
     free(selection->rows);
     free(selection->relations);
     strlist_release(&selection->left_out);

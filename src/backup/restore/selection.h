@@ -9,6 +9,8 @@
  * sequences and extensions those without which it could not be made. A schema is made where it is missing.
  * What hangs on something that neither comes along nor is in the target already is left out and
  * named: foreign keys to other tables, triggers and policies whose function is not there, views.
+ * A partition whose parent is in the target already is attached at the very end, as part of
+ * post-data: its own indexes and keys are there by then and become parts of the parent's.
  * What belongs to the whole database (extensions, publications, large objects) comes only when no
  * pattern is given. A section is where a statement stands in the dump, rights last.
  */
@@ -28,6 +30,7 @@ struct selection_spec {
 
 struct selection {
     bool *statements;        /* of outline->items: is it carried out? */
+    bool *late;              /* of outline->items: carried out behind all others */
     bool *rows;              /* of outline->rows: are they read? */
     bool *relations;         /* of outline->relations: do they come along? */
     bool partial;            /* by patterns */

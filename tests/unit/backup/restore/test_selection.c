@@ -244,6 +244,41 @@ START_TEST(an_operator_comes_with_the_table_whose_check_needs_it)
 }
 END_TEST
 
+START_TEST(a_partition_of_a_living_table_is_attached_behind_all_else)
+{
+    struct sql_map present = {0};
+    struct selection_spec spec = {.present = &present};
+    size_t attach = 0;
+    (void)sql_map_add(&present, "public", "", 0);
+    (void)sql_map_add(&present, "other", "", 0);
+    while (!text_starts_with(script.outline.items[attach].text,
+                             "ALTER TABLE ONLY public.parted ATTACH"))
+        attach++;
+    /* No parent anywhere: the partition comes as a table. */
+    ck_assert_int_eq(choose("other.part", &spec), 0);
+    ck_assert(!script.selection.statements[attach] && !script.selection.late[attach]);
+    ck_assert_uint_eq(script.selection.left_out.count, 1);
+    selection_release(&script.selection);
+    (void)sql_map_add(&present, "public", "parted", 0);
+    ck_assert_int_eq(choose("other.part", &spec), 0);
+    ck_assert(!script.selection.statements[attach] && script.selection.late[attach]);
+    ck_assert_uint_eq(script.selection.left_out.count, 0);
+    selection_release(&script.selection);
+    /* It needs the keys: so it goes with them, wherever it stands in the dump. */
+    spec.section = "pre-data";
+    ck_assert_int_eq(choose("other.part", &spec), 0);
+    ck_assert(!script.selection.late[attach]);
+    selection_release(&script.selection);
+    spec.section = "post-data";
+    ck_assert_int_eq(choose("other.part", &spec), 0);
+    ck_assert(script.selection.late[attach]);
+    selection_release(&script.selection);
+    ck_assert_int_eq(choose("parted", &all), 0);
+    ck_assert(script.selection.statements[attach] && !script.selection.late[attach]);
+    sql_map_release(&present);
+}
+END_TEST
+
 START_TEST(what_the_target_has_need_not_come_along)
 {
     struct sql_map present = {0};
@@ -392,6 +427,7 @@ int main(void)
     tcase_add_test(tcase, a_table_comes_with_what_is_its_own_and_the_rest_is_named);
     tcase_add_test(tcase, what_belongs_to_an_index_that_is_left_out_stays_behind_with_it);
     tcase_add_test(tcase, an_operator_comes_with_the_table_whose_check_needs_it);
+    tcase_add_test(tcase, a_partition_of_a_living_table_is_attached_behind_all_else);
     tcase_add_test(tcase, what_the_target_has_need_not_come_along);
     tcase_add_test(tcase, a_pattern_that_fits_nothing_names_what_is_near);
     tcase_add_test(tcase, an_extension_comes_with_the_table_that_needs_its_type);
