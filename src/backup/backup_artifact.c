@@ -270,12 +270,17 @@ static int in_order(struct artifact_run *r, struct err *err)
 
 /* Once more where what another session did made the dump fail, from the first byte on: nothing
  * of it is visible before the commit, which never fails for that reason. By pg_dump alone,
- * which waits for locks that a worker must not wait for, and takes one connection. */
+ * which waits for locks that a worker must not wait for, and takes one connection. That one try
+ * is there also with dump_retries = 0: workers must not cost a backup. */
 static int in_order_again(struct artifact_run *r, struct err *err)
 {
     int done = in_order(r, err);
-    while (done < 0 && err->kind == ERR_AGAIN &&
-           r->artifact.tries <= r->spec->job->dump_retries) {
+    /* No dump at all: the workers come first, and theirs is the only ERR_AGAIN before it. */
+    bool had_workers = r->dump == NULL || dump_run_has_workers(r->dump);
+    int64_t tries = r->spec->job->dump_retries;
+    if (tries == 0 && had_workers)
+        tries = 1;
+    while (done < 0 && err->kind == ERR_AGAIN && r->artifact.tries <= tries) {
         int64_t started_ms = r->meter.started_ms;
         log_warning("database \"%s\": %.*s: the dump is tried again", r->artifact.database,
                     (int)strcspn(err->text, "\n"), err->text);

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 enum { THREADS_MAX = 4 };
+/* pg_dump's limit beside workers, see start_dump. */
+enum { LOCK_WAIT_MS = 5000 };
 
 struct dump_run {
     struct dump_run_spec spec;
@@ -76,6 +78,12 @@ static int start_dump(struct dump_run *run, struct err *err)
         dump.snapshot = parallel_dump_snapshot(run->parallel);
         dump.encoding = parallel_dump_encoding(run->parallel);
         dump.elsewhere = parallel_dump_patterns(run->parallel);
+        /* The leader has waited for the tables; now somebody who wants one exclusively may wait
+         * for the leader, and pg_dump behind him. Nobody's deadlock detection sees such a ring,
+         * as the leader waits for pg_dump outside of the server: so not for long, and never
+         * for ever. The next try is alone and has all the time that the user gives. */
+        if (dump.lock_wait_timeout_ms == 0 || dump.lock_wait_timeout_ms > LOCK_WAIT_MS)
+            dump.lock_wait_timeout_ms = LOCK_WAIT_MS;
     }
     /* The checker first: the dump holds locks from its first moment on. */
     if (dump.format == DUMP_CUSTOM) {
@@ -146,16 +154,34 @@ static int not_whole(struct err *err)
     return err_context(err, "the dump is not whole");
 }
 
+bool dump_run_has_workers(const struct dump_run *run)
+{
+    return run->parallel != NULL;
+}
+
+/* How pg_dump ended. */
+static int finish_dump(struct dump_run *run, struct err *err)
+{
+    if (dump_finish(run->dump, err) == 0)
+        return 0;
+    /* Its session has no statement_timeout but the one for locks. Beside workers that says only
+     * that the ring of start_dump may have closed, which it cannot when pg_dump is alone. */
+    if (run->parallel != NULL && err->kind == ERR_DATABASE &&
+        strstr(err->text, "statement timeout") != NULL)
+        err->kind = ERR_AGAIN;
+    return -1;
+}
+
 int dump_run_read(struct dump_run *run, struct err *err)
 {
     struct err why = {0};
     if (stream_run(run->stream, err) < 0) {
         /* pg_dump knows better why its text is cut. */
-        if (stream_is_cut(run->stream) && dump_finish(run->dump, &why) < 0)
+        if (stream_is_cut(run->stream) && finish_dump(run, &why) < 0)
             *err = why;
         return run->check ? not_whole(err) : -1;
     }
-    if (dump_finish(run->dump, err) < 0)
+    if (finish_dump(run, err) < 0)
         return -1;
     return run->parallel ? parallel_dump_finish(run->parallel, err) : 0;
 }

@@ -28,6 +28,9 @@ struct dump_run *dump_run_start(const struct dump_run_spec *spec, int64_t *time,
 /* Bytes that its buffers hold at most, and the threads that they are for. */
 uint64_t dump_run_memory(const struct dump_run *run);
 unsigned dump_run_threads(const struct dump_run *run);
+/* Do others copy tables beside pg_dump? Then its failure may be theirs (ERR_AGAIN): it waits
+ * for locks for a few seconds only, whatever the source's lock_wait_timeout. */
+bool dump_run_has_workers(const struct dump_run *run);
 /* To the end; then all who wrote are asked how it went: pg_dump, and the session that holds the
  * snapshot. */
 int dump_run_read(struct dump_run *run, struct err *err) MUST_USE;

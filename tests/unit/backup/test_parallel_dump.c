@@ -4,6 +4,7 @@
  */
 #include "backup/backup.h"
 
+#include "base/file.h"
 #include "tests/support/captured.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/world.h"
@@ -218,6 +219,68 @@ START_TEST(what_another_session_did_costs_a_second_try_by_pg_dump_alone)
 }
 END_TEST
 
+static const struct lock_wait {
+    const char *limit;     /* of the user, in the source */
+    const char *of_alone;  /* of pg_dump when it is alone; NULL: none */
+    const char *of_beside; /* of pg_dump beside workers */
+} lock_waits[] = {
+    {"lock_wait_timeout = \"2min\";", "--lock-wait-timeout=120000",
+     "--lock-wait-timeout=5000"},
+    {"lock_wait_timeout = \"3s\";", "--lock-wait-timeout=3000", "--lock-wait-timeout=3000"},
+    {"lock_wait_timeout = \"0s\";", NULL, "--lock-wait-timeout=5000"},
+};
+
+/* Somebody waits for the leader's lock, and pg_dump behind him. */
+START_TEST(a_lock_that_pg_dump_waits_for_beside_workers_costs_a_second_try_alone)
+{
+    const struct lock_wait *wait = &lock_waits[_i];
+    struct text said;
+    struct err trouble = {0};
+    world_end(&world);
+    struct world_spec spec = {.job = "parallel = 2; dump_retries = 0;",
+                              .source = wait->limit};
+    world_begin(&world, &spec);
+    serve("\"public\".\"big\"");
+    world_programs("pg_dump",
+                   "only=--snapshot bytes=90 "
+                   "say=pg_dump:+error:+query+failed:+ERROR:++canceling+statement+due+to+"
+                   "statement+timeout say=pg_dump:+detail:+Query+was:+LOCK+TABLE+public.t "
+                   "exit=1");
+    const char *log = world_path(&world, "@/log");
+    setenv("FAKE_PG_LOG", log, 1);
+    const struct catalog_artifact *artifact = world_load(&world, world_take(&world));
+    unsetenv("FAKE_PG_LOG");
+    ck_assert_int_eq(artifact->tries, 2);
+    ck_assert_int_eq(artifact->table_count, 1);
+    text_init(&said, 1 << 20);
+    ck_assert_int_eq(file_read(log, &said, NULL, &trouble), 0);
+    const char *beside = strstr(said.data, "--snapshot=");
+    ck_assert_ptr_nonnull(strstr(said.data, wait->of_beside));
+    ck_assert_ptr_nonnull(beside);
+    const char *second = strstr(beside, "\npg_dump\n");
+    ck_assert_ptr_nonnull(second);
+    if (wait->of_alone != NULL)
+        ck_assert_ptr_nonnull(strstr(second, wait->of_alone));
+    else
+        ck_assert_ptr_null(strstr(second, "--lock-wait-timeout"));
+    text_release(&said);
+    world_assert_settled(&world);
+}
+END_TEST
+
+START_TEST(without_workers_a_lock_that_is_not_given_is_the_end)
+{
+    world_end(&world);
+    begin("parallel = 0; dump_retries = 1;");
+    world_programs("pg_dump", "bytes=90 exit=1 say=pg_dump:+error:+query+failed:+ERROR:++"
+                              "canceling+statement+due+to+statement+timeout");
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    ck_assert_int_eq(result()->outcome, BACKUP_FAILED);
+    ck_assert_int_eq(world_load(&world, world_id(&world))->tries, 1);
+    assert_nothing_stored();
+}
+END_TEST
+
 START_TEST(a_second_failure_is_the_end)
 {
     world_end(&world);
@@ -267,6 +330,10 @@ static Suite *suite(void)
                    without_a_free_connection_the_leader_copies_alone_and_it_is_said_once);
     tcase_add_loop_test(tcase, what_another_session_did_costs_a_second_try_by_pg_dump_alone,
                         0, sizeof passing / sizeof *passing);
+    tcase_add_loop_test(
+        tcase, a_lock_that_pg_dump_waits_for_beside_workers_costs_a_second_try_alone, 0,
+        sizeof lock_waits / sizeof *lock_waits);
+    tcase_add_test(tcase, without_workers_a_lock_that_is_not_given_is_the_end);
     tcase_add_test(tcase, a_second_failure_is_the_end);
     tcase_add_test(tcase, a_cancel_ends_all_connections);
     suite_add_tcase(suite, tcase);

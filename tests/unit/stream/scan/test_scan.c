@@ -349,7 +349,7 @@ static const struct {
     {"COPY t (n) FROM stdin;\n1\n\\.\nSELECT pg_catalog.lo_create('7');\n"
      "ALTER LARGE OBJECT 7 OWNER TO a;\n",
      SECTION_DATA},
-    /* Behind REFRESH or a grant on a large object: data again, as their contents are. */
+    /* Behind an index or a grant: data again, as their contents are. */
     {"CREATE INDEX i ON t (a);\nSELECT pg_catalog.lo_create('7');\n", SECTION_DATA},
     {"GRANT ALL ON LARGE OBJECT 7 TO a;\nALTER LARGE OBJECT 8 OWNER TO a;\n", SECTION_DATA},
     {"CREATE TABLE t (a int);", SECTION_PRE_DATA},
