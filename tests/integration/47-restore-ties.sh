@@ -47,4 +47,35 @@ for format in plain custom; do
         ok "$format, $sessions sessions: all is as before" diff "$work/pq.before" <(keys_of_pq)
     done
 done
+# --- an archive's rows come in several COPYs: an error shows before the table's end, a cut is no row's
+createdb wide
+psql -qX -v ON_ERROR_STOP=1 -d wide <<'END'
+CREATE TABLE public.wide (id int, v text);
+INSERT INTO public.wide SELECT n, repeat('a' || n || E'\n\t\\', 2000) FROM generate_series(1, 3600) n;
+END
+run "$pgkeep" backup --source "$to=wide" --store "dir:$work/backups" --format custom
+wide=$out
+sum() { psql -AtX -d "$1" -c "SELECT count(*), md5(string_agg(md5(v), '' ORDER BY id)) FROM wide"; }
+run "$pgkeep" restore "$wide" --to "$to=wide_again" --create
+is "custom: a table larger than one COPY" "$status" 0
+[ "$status" = 0 ] || diag "$err"
+is "custom: has all its rows" "$(sum wide_again)" "$(sum wide)"
+psql -qX -d wide_again -c 'TRUNCATE wide; ALTER TABLE wide ADD CHECK (id < 3600)'
+run "$pgkeep" restore "$wide" --to "$to=wide_again" --section data --into-nonempty
+is "custom: a row that the target refuses" "$status" 4
+like "custom: is named with its table" "$err" 'rows of public.wide: .*check constraint'
+is "custom: rows went in by pieces" "$(psql -AtX -d wide_again -c 'SELECT count(*) BETWEEN 1000 AND 3599 FROM wide')" t
+
+# --- several sessions: the tablespace of their last index is not that of what comes behind
+psql -qX -d postgres -c 'SET allow_in_place_tablespaces = on' -c "CREATE TABLESPACE ts LOCATION ''"
+createdb spaces
+psql -qX -v ON_ERROR_STOP=1 -d spaces <<'END'
+CREATE MATERIALIZED VIEW public.a AS SELECT 1 AS n;
+CREATE INDEX a_n ON public.a (n);
+SELECT format('CREATE TABLE public.z%1$s (n int); CREATE INDEX z%1$s_n ON public.z%1$s (n) TABLESPACE ts', n) FROM generate_series(1, 8) n \gexec
+END
+run "$pgkeep" backup --source "$to=spaces" --store "dir:$work/backups"
+run "$pgkeep" restore "$out" --to "$to=spaces_again" --create --parallel 2
+is "several sessions: tablespaces" "$status" 0
+is "several sessions: each index in its own" "$(psql -AtX -d spaces_again -c "SELECT count(*) FILTER (WHERE relname ~ '^z'), count(*) FROM pg_class WHERE reltablespace = (SELECT oid FROM pg_tablespace WHERE spcname = 'ts')")" "8|8"
 finished

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memrchr */
 /*
  * One session that goes through a script from its begin to its end. Statements are sent as they
  * stand in the dump. Rows of a plain backup are sent by COPY statements of our own, piece by
@@ -153,7 +154,10 @@ struct pouring {
     struct loader *loader;
     size_t next; /* statement of the outline that comes next */
     struct sql_name table;
-    bool copies; /* a COPY is open, and its rows are wanted */
+    bool copies;    /* a COPY is open, and its rows are wanted */
+    char *copy;     /* its statement */
+    uint64_t sent;  /* bytes since it began */
+    uint64_t taken; /* rows of this table that earlier COPYs of it brought */
 };
 
 /* The text once more, now with rows: statements of the outline come in its order, what lies
@@ -176,6 +180,8 @@ static int pour_statement(void *context, struct statement *statement, struct err
     pouring->copies = taken && statement->action == STATEMENT_COPY;
     if (pouring->copies) {
         sql_name_set(&pouring->table, statement->of.schema, statement->of.name);
+        memory_replace(&pouring->copy, statement->text);
+        pouring->sent = pouring->taken = 0;
         result = loader_copy_begin(pouring->loader, statement->text, err);
     } else if (taken && statement->action != STATEMENT_COPY) {
         result = carry_statement(pouring->spec, pouring->loader, statement, err);
@@ -184,10 +190,40 @@ static int pour_statement(void *context, struct statement *statement, struct err
     return result;
 }
 
+/* Whose rows it was; a cancel is nobody's fault. */
+static int about_rows(const struct pouring *pouring, struct err *err)
+{
+    if (err->kind != ERR_CANCELLED) {
+        char *name = sql_name_text(pouring->table.schema, pouring->table.name);
+        err_context(err, "rows of %s", name);
+        free(name);
+    }
+    return -1;
+}
+
 static int pour_rows(void *context, const void *data, size_t size, struct err *err)
 {
     struct pouring *pouring = context;
-    return pouring->copies ? loader_copy_put(pouring->loader, data, size, err) : 0;
+    if (!pouring->copies)
+        return 0;
+    /* The server tells what it does not like of a row only when the COPY ends: so it ends, and
+     * begins anew, where a row does. A newline is never part of one (COPY writes it as \n). */
+    pouring->sent += size;
+    const char *newline = pouring->sent < PIECE_SIZE ? NULL : memrchr(data, '\n', size);
+    size_t first = newline != NULL ? (size_t)(newline - (const char *)data) + 1 : size;
+    if (loader_copy_put(pouring->loader, data, first, err) < 0)
+        return -1;
+    if (newline == NULL)
+        return 0;
+    uint64_t got = 0;
+    if (loader_copy_end(pouring->loader, &got, err) < 0)
+        return about_rows(pouring, err);
+    pouring->taken += got;
+    pouring->sent = size - first;
+    if (loader_copy_begin(pouring->loader, pouring->copy, err) < 0)
+        return about_rows(pouring, err);
+    return first < size ? loader_copy_put(pouring->loader, newline + 1, size - first, err)
+                        : 0;
 }
 
 static int pour_end(void *context, uint64_t rows, struct err *err)
@@ -199,15 +235,11 @@ static int pour_end(void *context, uint64_t rows, struct err *err)
         return 0;
     pouring->copies = false;
     int result = loader_copy_end(pouring->loader, &got, err);
+    got += pouring->taken;
     if (result == 0 && got != rows)
         result = err_set(err, ERR_DATABASE, "%llu rows were sent, the server took %llu",
                          (unsigned long long)rows, (unsigned long long)got);
-    if (result == 0 || err->kind == ERR_CANCELLED)
-        return result;
-    char *name = sql_name_text(pouring->table.schema, pouring->table.name);
-    err_context(err, "rows of %s", name);
-    free(name);
-    return -1;
+    return result == 0 ? 0 : about_rows(pouring, err);
 }
 
 static int carry_archive(const struct carry_spec *spec, struct loader *loader,
@@ -226,6 +258,7 @@ static int carry_archive(const struct carry_spec *spec, struct loader *loader,
                          "pg_restore wrote the archive's text in two different ways");
     splitter_free(splitter);
     sql_name_release(&pouring.table);
+    free(pouring.copy);
     return result;
 }
 

@@ -134,6 +134,25 @@ static void *run_worker(void *context)
 
 /* ---- all of them ---- */
 
+/* What comes behind the tasks expects the tablespace that the dump had set in front of them; the
+ * first session has that of its last task. */
+static int set_back(struct worker *worker, struct err *err)
+{
+    const struct carry_spec *spec = worker->crew->spec;
+    const struct outline *outline = &spec->script->outline;
+    const struct statement *last = NULL;
+    if (worker->setting == TASK_NONE)
+        return 0;
+    /* Those of post-data come by themselves, in the order of the dump. */
+    for (size_t i = 0; i < outline->count; i++)
+        if (outline->items[i].section != SECTION_POST_DATA &&
+            text_starts_with(outline->items[i].text, "SET default_tablespace"))
+            last = &outline->items[i];
+    worker->setting = TASK_NONE;
+    return last != NULL ? carry_statement(spec, worker->loader, last, err)
+                        : loader_statement(worker->loader, "RESET default_tablespace", err);
+}
+
 /* Statements of a range in the order of the dump, but for those that are tasks. */
 static int carry_range(const struct carry_spec *spec, const struct task_plan *plan,
                        struct loader *loader, const bool sections[SECTION_COUNT],
@@ -209,6 +228,7 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
     if (workers[0].loader != NULL && carry_schemas(&spec, workers[0].loader, err) == 0 &&
         carry_range(&spec, crew.plan, workers[0].loader, before, err) == 0 &&
         carry_tasks(&crew, workers, sessions, err) == 0 &&
+        set_back(&workers[0], err) == 0 &&
         carry_range(&spec, crew.plan, workers[0].loader, behind, err) == 0 &&
         carry_late(&spec, workers[0].loader, err) == 0)
         result = loader_flush(workers[0].loader, err);
