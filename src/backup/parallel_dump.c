@@ -129,15 +129,27 @@ static unsigned choose_count(const struct parallel_spec *spec, const struct copy
     return cores < WORKERS_MAX ? (unsigned)cores : WORKERS_MAX;
 }
 
+/* Said, and forgotten. */
+static void go_alone(const struct parallel_spec *spec, struct err *err)
+{
+    log_info("%s: pg_dump copies all tables alone: %s", spec->session.database, err->text);
+    err_clear(err);
+}
+
 static int set_up(struct parallel_dump *parallel, const struct parallel_spec *spec,
                   struct err *err)
 {
     struct copy_plan *plan = &parallel->plan;
-    struct copy_session *leader = copy_session_lead(&spec->session, err);
+    struct copy_session *leader;
+    int led = copy_session_lead(&spec->session, &leader, err);
     parallel->workers = memory_array(1, sizeof *parallel->workers);
     parallel->workers[0] = (struct worker){.parallel = parallel, .session = leader};
-    if (leader == NULL ||
-        copy_plan_ask(copy_session_server(leader), spec->filters, plan, err) < 0)
+    /* What this server does not take costs speed, not the backup. */
+    if (led > 0)
+        go_alone(spec, err);
+    if (led != 0)
+        return led < 0 ? -1 : 0;
+    if (copy_plan_ask(copy_session_server(leader), spec->filters, plan, err) < 0)
         return -1;
     unsigned count =
         choose_count(spec, plan, server_is_pooled(copy_session_server(leader)));
@@ -147,11 +159,8 @@ static int set_up(struct parallel_dump *parallel, const struct parallel_spec *sp
     if (count > plan->task_count)
         count = (unsigned)plan->task_count;
     int shared = copy_session_share(leader, spec->filters, plan, err);
-    if (shared > 0) {
-        log_info("%s: pg_dump copies all tables alone: %s", spec->session.database,
-                 err->text);
-        err_clear(err);
-    }
+    if (shared > 0)
+        go_alone(spec, err);
     if (shared != 0)
         return -(shared < 0);
 

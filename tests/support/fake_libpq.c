@@ -400,8 +400,11 @@ int __wrap_PQsetClientEncoding(PGconn *conn, const char *encoding)
     pthread_mutex_lock(&lock);
     strlist_addf(&server.asked, "client_encoding %s", encoding);
     pthread_mutex_unlock(&lock);
-    if (!fake_counts_call() &&
-        (server.refused_encoding == NULL || strcmp(server.refused_encoding, encoding) != 0))
+    if (fake_counts_call()) {
+        PQclear(fake_lose(fake));
+        return -1;
+    }
+    if (server.refused_encoding == NULL || strcmp(server.refused_encoding, encoding) != 0)
         return 0;
     snprintf(fake->error, sizeof fake->error, "conversion between them is not supported");
     return -1;

@@ -14,17 +14,20 @@
 /* As pg_dump's setup_connection does it, and what makes scans of ranges what they should be. */
 static const struct setting {
     int from_version;
+    bool may_fail;
     const char *sql;
 } settings[] = {
-    {0, "SET datestyle = ISO"},
-    {0, "SET intervalstyle = postgres"},
-    {0, "SET extra_float_digits = 3"},
-    {0, "SET synchronize_seqscans = off"},
-    {0, "SET row_security = off"},
-    {0, "SET enable_tidscan = on"},
-    {0, "SET jit = off"},
-    {0, "SET max_parallel_workers_per_gather = 0"},
-    {140000, "SET client_connection_check_interval = '5s'"},
+    {0, false, "SET datestyle = ISO"},
+    {0, false, "SET intervalstyle = postgres"},
+    {0, false, "SET extra_float_digits = 3"},
+    {0, false, "SET synchronize_seqscans = off"},
+    {0, false, "SET row_security = off"},
+    {0, false, "SET enable_tidscan = on"},
+    {110000, false, "SET jit = off"},
+    {0, false, "SET max_parallel_workers_per_gather = 0"},
+    /* How a backend in the middle of a scan notices that we are gone. In 14 only Linux can do it,
+     * and Windows never: such a server notices it with the next row. */
+    {140000, true, "SET client_connection_check_interval = '5s'"},
 };
 
 /* In these a byte of a letter may look like a quote or a backslash: such text cannot be followed
@@ -141,13 +144,21 @@ static int choose_encoding(struct copy_session *session, const char *wanted,
     return server_failed(server, "client_encoding", NULL, err);
 }
 
-static struct copy_session *open_session(const struct copy_session_spec *spec,
-                                         struct err *err)
+/* Did the server answer, and say no? */
+static bool is_refusal(const struct copy_session *session, const struct err *err)
+{
+    return PQstatus(session->server->conn) == CONNECTION_OK && err->kind == ERR_DATABASE;
+}
+
+/* Connected, set up, and in a transaction. 0, -1, or 1: it answers, but refuses one of that. */
+static int open_session(const struct copy_session_spec *spec, struct copy_session **out,
+                        struct err *err)
 {
     struct server *server =
         server_connect(spec->conninfo, spec->database, spec->cancel, err);
+    *out = NULL;
     if (server == NULL)
-        return NULL;
+        return -1;
     struct copy_session *session = memory_zalloc(sizeof *session);
     *session = (struct copy_session){
         .server = server,
@@ -157,30 +168,40 @@ static struct copy_session *open_session(const struct copy_session_spec *spec,
     };
     /* Before the transaction begins: settings made within one would go with it if it failed. */
     int result = choose_encoding(session, spec->encoding, err);
-    for (size_t i = 0; result == 0 && i < sizeof settings / sizeof *settings; i++)
-        if (server_version(server) >= settings[i].from_version)
-            result = server_execute(server, "setting up the session", settings[i].sql, err);
+    for (size_t i = 0; result == 0 && i < sizeof settings / sizeof *settings; i++) {
+        if (server_version(server) < settings[i].from_version)
+            continue;
+        result = server_execute(server, "setting up the session", settings[i].sql, err);
+        /* A connection that was lost is not an answer. */
+        if (result < 0 && settings[i].may_fail && is_refusal(session, err)) {
+            err_clear(err);
+            result = 0;
+        }
+    }
     if (result == 0)
         result = server_execute(server, "the snapshot",
                                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
-    if (result == 0)
-        return session;
+    if (result == 0) {
+        *out = session;
+        return 0;
+    }
+    bool refused = is_refusal(session, err);
     copy_session_free(session);
-    return NULL;
+    return refused ? 1 : -1;
 }
 
-struct copy_session *copy_session_lead(const struct copy_session_spec *spec,
-                                       struct err *err)
+int copy_session_lead(const struct copy_session_spec *spec, struct copy_session **out,
+                      struct err *err)
 {
-    return open_session(spec, err);
+    return open_session(spec, out, err);
 }
 
 struct copy_session *copy_session_join(const struct copy_session_spec *spec,
                                        const char *snapshot, struct err *err)
 {
-    struct copy_session *session = open_session(spec, err);
+    struct copy_session *session;
     struct text sql;
-    if (session == NULL)
+    if (open_session(spec, &session, err) != 0)
         return NULL;
     /* First of all: a transaction that has looked at anything has a snapshot of its own. */
     text_init(&sql, COPY_SQL_MAX);

@@ -32,8 +32,10 @@ struct copy_session_spec {
 };
 
 struct copy_session;
-struct copy_session *copy_session_lead(const struct copy_session_spec *spec,
-                                       struct err *err) MUST_USE;
+/* 0 with *out. 1: the server answers, but does not take the settings or the transaction that this
+ * needs; err says why. -1: no connection. */
+int copy_session_lead(const struct copy_session_spec *spec, struct copy_session **out,
+                      struct err *err) MUST_USE;
 struct copy_session *copy_session_join(const struct copy_session_spec *spec,
                                        const char *snapshot, struct err *err) MUST_USE;
 /* Of the leader, after copy_session_share: as others name its snapshot (pg_dump --snapshot). */

@@ -165,6 +165,7 @@ static const struct alone {
     {"parallel = 2; type = \"data\";", NULL, NULL},
     {"parallel = 2; type = \"schema\";", NULL, NULL},
     {"parallel = 2;", "pg_export_snapshot", "ERROR:  cannot export a snapshot here"},
+    {"parallel = 2;", "SET jit", "ERROR:  unrecognized configuration parameter \"jit\""},
 };
 
 START_TEST(pg_dump_is_alone_where_it_is_told_so_where_it_pays_and_where_it_must)
