@@ -51,7 +51,7 @@ struct process {
         struct strlist last; /* oldest first; read only after the thread was joined */
     } listener;
     char *last_words;
-    bool interrupt; /* as in the spec */
+    bool interrupt, survives; /* as in the spec */
     const struct cancel *cancel;
 };
 
@@ -340,6 +340,7 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
     process->name = memory_strdup(slash == NULL ? spec->argv[0] : slash + 1);
     process->cancel = spec->cancel;
     process->interrupt = spec->interrupt;
+    process->survives = spec->survives;
     process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
     process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
     process->listener.on_line = spec->on_stderr;
@@ -425,7 +426,8 @@ static int describe_end(const struct process *process, struct err *err)
 int process_finish(struct process *process, struct err *err)
 {
     bool cancelled = false;
-    if (process->status < 0 && !await_end(process, -1, true)) {
+    /* One that outlives us is not ended by what ends us, either: it is asked in its own way. */
+    if (process->status < 0 && !await_end(process, -1, !process->survives)) {
         cancelled = true;
         end_child(process);
     }

@@ -34,7 +34,7 @@ struct process_spec {
      * runs on the server only then, and not while it is between two statements. */
     bool interrupt;
     bool merge_output; /* stdout goes where stderr goes */
-    bool survives;     /* it goes on when we die, unlike all others */
+    bool survives;     /* it goes on when we die or are cancelled, unlike all others */
 };
 
 struct process *process_start(const struct process_spec *spec, struct err *err) MUST_USE;

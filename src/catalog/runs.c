@@ -84,17 +84,39 @@ int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
                         int64_t *id, struct err *err)
 {
     struct sql sql;
-    /* Nobody's yet: it has neither an owner nor a begin. */
-    sql_begin_change(
+    char owner[OWNER_SIZE];
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
+    /* It has no begin; until then its owner is whoever asks: when that one dies, nobody begins
+     * it. */
+    sql_prepare(
         &sql, catalog,
         "INSERT INTO runs (kind, job, state, cause, requested, due, retry, started,"
-        " ended, owner, exit_status) VALUES (?, ?, 'pending', ?, ?, ?, ?, 0, 0, '', -1)",
+        " ended, owner, exit_status) VALUES (?, ?, 'pending', ?, ?, ?, ?, 0, 0, ?, -1)",
         err);
-    sql_bind(&sql, "%s %s %s %jd %jd %jd", wish->kind, wish->job, cause_names[wish->cause],
-             clock_now(), wish->due, wish->retry);
+    sql_bind(&sql, "%s %s %s %jd %jd %jd %s", wish->kind, wish->job,
+             cause_names[wish->cause], clock_now(), wish->due, wish->retry, owner);
     int result = sql_run(&sql, NULL);
     *id = sqlite3_last_insert_rowid(catalog->db);
-    return sql_end_change(&sql, result);
+    return sql_finish(catalog, result, err);
+}
+
+int catalog_run_take(struct catalog *catalog, const struct catalog_run *seen, bool *taken,
+                     struct err *err)
+{
+    struct sql sql;
+    char owner[OWNER_SIZE];
+    int64_t changed = 0;
+    if (sql_begin_owned(catalog, owner, err) < 0)
+        return -1;
+    /* From the owner that was seen: of two that try, one finds no row. */
+    sql_prepare(
+        &sql, catalog,
+        "UPDATE runs SET owner = ? WHERE id = ? AND state = 'pending' AND owner = ?", err);
+    sql_bind(&sql, "%s %jd %s", owner, seen->id, seen->owner != NULL ? seen->owner : "");
+    int result = sql_run(&sql, &changed);
+    *taken = changed > 0;
+    return sql_finish(catalog, result, err);
 }
 
 /* What state is it in? ERR_NOT_FOUND. */
@@ -177,10 +199,38 @@ int catalog_run_end(struct catalog *catalog, int64_t id, int exit_status,
     return ended < 0 ? -1 : 0;
 }
 
+/* Somebody else writes how it ended. Whoever was asked to end has ended by that, however it
+ * looks: a child that did not hear in time was killed. The owner, when there is one, is that of
+ * the row as it was looked at: whoever has begun it since is not to be ended. */
+static int settle(struct catalog *catalog, int64_t id, const char *owner, int exit_status,
+                  const char *message, struct err *err)
+{
+    struct sql sql;
+    const char *state = exit_status == 0                           ? "complete"
+                        : exit_status == 130 || exit_status == 143 ? "cancelled"
+                                                                   : "failed";
+    sql_begin_change(
+        &sql, catalog,
+        "UPDATE runs SET ended = max(?1, started), message = ?2,"
+        " exit_status = CASE WHEN cancel <> 0 AND ?3 <> 0 THEN 143 ELSE ?3 END,"
+        " state = CASE WHEN cancel <> 0 AND ?3 <> 0 THEN 'cancelled' ELSE ?4 END"
+        " WHERE id = ?5 AND ended = 0 AND (?6 IS NULL OR owner = ?6)",
+        err);
+    sql_bind(&sql, "%jd %s %d %s %jd %s", clock_now(), message, exit_status, state, id,
+             owner);
+    return sql_end_change(&sql, sql_run(&sql, NULL));
+}
+
 int catalog_run_settle(struct catalog *catalog, int64_t id, int exit_status,
                        const char *message, struct err *err)
 {
-    return write_end(catalog, id, exit_status, message, err) < 0 ? -1 : 0;
+    return settle(catalog, id, NULL, exit_status, message, err);
+}
+
+int catalog_run_settle_seen(struct catalog *catalog, const struct catalog_run *seen,
+                            int exit_status, const char *message, struct err *err)
+{
+    return settle(catalog, seen->id, seen->owner, exit_status, message, err);
 }
 
 int catalog_run_set_log(struct catalog *catalog, int64_t id, const char *log,

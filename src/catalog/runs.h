@@ -56,7 +56,7 @@ struct catalog_run {
     int64_t due;            /* the time of the schedule that it is for; 0: of none */
     int64_t retry;          /* the n-th retry; 0: none */
     int64_t started, ended; /* ended 0: running, or its process died: owner_state */
-    char *owner;            /* "" while pending */
+    char *owner;            /* while pending: who asked for it; "" by an older pgkeep */
     int64_t exit_status;    /* -1: none yet */
     char *message;          /* the error, or a summary; NULL: none */
     int64_t cancel;         /* when somebody asked for its end; 0: nobody */
@@ -86,6 +86,9 @@ int catalog_run_set_log(struct catalog *catalog, int64_t id, const char *log,
 /* Asks for a run: of `wish` kind, job, cause, due and retry. */
 int catalog_run_request(struct catalog *catalog, const struct catalog_run *wish,
                         int64_t *id, struct err *err) MUST_USE;
+/* A pending one becomes ours to begin. *taken false: somebody was faster. */
+int catalog_run_take(struct catalog *catalog, const struct catalog_run *seen, bool *taken,
+                     struct err *err) MUST_USE;
 /* Our process begins one that is pending. ERR_CANCELLED: somebody cancelled it; ERR_UNSAFE:
  * another process has it. */
 int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err) MUST_USE;
@@ -93,6 +96,10 @@ int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err) MUST
  * was asked for. One that has ended is left as it is. message may be NULL. */
 int catalog_run_settle(struct catalog *catalog, int64_t id, int exit_status,
                        const char *message, struct err *err) MUST_USE;
+
+/* The same, unless another process has begun it since `seen` was read. */
+int catalog_run_settle_seen(struct catalog *catalog, const struct catalog_run *seen,
+                            int exit_status, const char *message, struct err *err) MUST_USE;
 
 /* Ends a pending one; asks a running one to end. *state: what it is now. ERR_NOT_FOUND. */
 int catalog_run_cancel(struct catalog *catalog, int64_t id, enum catalog_run_state *state,

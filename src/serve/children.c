@@ -136,16 +136,32 @@ static bool has_child(const struct children *children, int64_t run)
     return false;
 }
 
-static bool is_wanted(const struct children_wish *wish, const struct catalog_run *run)
+static bool is_mine(const struct children_wish *wish, int64_t run)
 {
     for (size_t i = 0; i < wish->mine_count; i++) {
-        if (wish->mine[i] == run->id)
+        if (wish->mine[i] == run)
             return true;
     }
-    /* Also when the clock was set back: who asked in the future is not there any more. */
+    return false;
+}
+
+/* `self`: our owner, as text. */
+static bool is_wanted(const struct children_wish *wish, const struct catalog_run *run,
+                      const char *self)
+{
+    /* What we asked for in an earlier look is ours, too; an API begins nothing itself. */
+    if (text_equal(run->owner, self))
+        return wish->orphans || is_mine(wish, run->id);
+    if (wish->orphans && run->cause == CATALOG_RUN_BY_API)
+        return true;
+    /* While whoever asked for it lives, it is that one's, which may wait for room for hours. */
+    if (run->owner_state == OWNER_ALIVE)
+        return false;
+    /* Of one elsewhere nothing tells but time; who asked in the future is not there, either. */
     int64_t age = clock_now() - run->requested;
-    return wish->orphans &&
-           (age > CHILDREN_ORPHAN_S || age < 0 || run->cause == CATALOG_RUN_BY_API);
+    return is_mine(wish, run->id) ||
+           (wish->orphans &&
+            (run->owner_state == OWNER_DEAD || age > CHILDREN_ORPHAN_S || age < 0));
 }
 
 /* Is another run of the job under way, whoever's? */
@@ -182,28 +198,34 @@ static size_t count_running(const struct children *children,
 }
 
 int children_launch(struct children *children, const struct settings *settings,
-                    struct catalog *catalog, const struct children_wish *wish,
-                    size_t *waiting, struct err *err)
+                    struct catalog *catalog, struct children_wish *wish, struct err *err)
 {
     const struct catalog_run_filter filter = {.kind = "backup",
                                               .states =
                                                   CATALOG_RUN_BIT(CATALOG_RUN_PENDING) |
                                                   CATALOG_RUN_BIT(CATALOG_RUN_RUNNING)};
     struct catalog_runs open = {0};
+    struct owner owner;
+    char self[OWNER_SIZE];
+    if (owner_self(&owner, err) < 0)
+        return -1;
+    owner_text(self, &owner);
     int result = catalog_runs_list(catalog, &filter, &open, err);
-    *waiting = 0;
+    wish->waiting = wish->taken = wish->foreign = 0;
     /* The oldest first: it is the last of the list. */
     for (size_t i = open.count; result == 0 && i-- > 0;) {
         const struct catalog_run *run = &open.items[i];
-        if (run->state != CATALOG_RUN_PENDING || has_child(children, run->id))
+        if (has_child(children, run->id))
             continue;
-        /* Somebody else's, who may come to it yet. */
-        if (!is_wanted(wish, run)) {
-            *waiting += wish->orphans;
+        /* Somebody else's, who is at it or may come to it yet. */
+        bool configured = run->job != NULL && settings_job(settings, run->job) != NULL;
+        if (run->state != CATALOG_RUN_PENDING || !is_wanted(wish, run, self)) {
+            wish->taken += is_mine(wish, run->id);
+            wish->foreign += configured;
             continue;
         }
         /* It was asked for under another configuration. */
-        if (run->job == NULL || settings_job(settings, run->job) == NULL) {
+        if (!configured) {
             result = catalog_run_settle(catalog, run->id, 3,
                                         "the job is not configured any more", err);
             continue;
@@ -212,9 +234,15 @@ int children_launch(struct children *children, const struct settings *settings,
         if (run->cause != CATALOG_RUN_BY_CLI &&
             (is_busy(children, &open, run) ||
              count_running(children, &open) >= (size_t)settings->max_concurrent)) {
-            ++*waiting;
+            wish->waiting++;
             continue;
         }
+        /* Of two that find the same orphan, one is its owner from here on. */
+        bool taken = true;
+        if (!text_equal(run->owner, self))
+            result = catalog_run_take(catalog, run, &taken, err);
+        if (result < 0 || !taken)
+            continue;
         /* One that cannot be started does not keep the others from it. */
         struct err why = {0};
         if (start(children, settings, run, &why) < 0) {
@@ -228,14 +256,24 @@ int children_launch(struct children *children, const struct settings *settings,
 
 /* ---- their end ---- */
 
-/* A child that was killed, or never came so far as to begin its run, left the row open. */
-static int finish(struct child *child, struct catalog *catalog, struct err *err)
+/* A child that was killed, or never came so far as to begin its run, left the row open. One that
+ * another process has begun is that one's: ours came too late and said so. */
+static int finish(const struct child *child, struct catalog *catalog, struct err *err)
 {
-    pthread_join(child->thread, NULL);
+    const struct catalog_run_filter filter = {
+        .id = child->run, .states = CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1};
+    struct catalog_runs runs = {0};
     int status = process_status(child->process);
-    return catalog_run_settle(
-        catalog, child->run, status == 0 ? 1 : status,
-        child->end.kind != ERR_NONE ? child->end.text : "it ended without a word", err);
+    int result = catalog_runs_list(catalog, &filter, &runs, err);
+    const struct catalog_run *run = result == 0 && runs.count > 0 ? &runs.items[0] : NULL;
+    /* Ours is dead by now; who lives, or is elsewhere, is another. */
+    if (run != NULL && run->ended == 0 &&
+        (run->state == CATALOG_RUN_PENDING || run->owner_state == OWNER_DEAD))
+        result = catalog_run_settle_seen(
+            catalog, run, status == 0 ? 1 : status,
+            child->end.kind != ERR_NONE ? child->end.text : "it ended without a word", err);
+    catalog_runs_release(&runs);
+    return result;
 }
 
 static void free_child(struct child *child)
@@ -252,21 +290,24 @@ int children_reap(struct children *children, struct catalog *catalog, size_t *co
     uint64_t ignored = 0;
     ssize_t size = read(children->fd, &ignored, sizeof ignored);
     (void)size;
+    int result = 0;
     *count = 0;
     for (struct child **link = &children->first; *link != NULL;) {
         struct child *child = *link;
-        if (!atomic_load(&child->over)) {
+        /* After the first that cannot be written all are kept for the next time: each might wait
+         * as long for the catalog, and the count has to be right. */
+        if (result == 0 && atomic_load(&child->over))
+            result = finish(child, catalog, err);
+        if (result < 0 || !atomic_load(&child->over)) {
             ++*count;
             link = &child->next;
             continue;
         }
         *link = child->next;
-        int result = finish(child, catalog, err);
+        pthread_join(child->thread, NULL);
         free_child(child);
-        if (result < 0)
-            return -1; /* the next round settles it by its owner */
     }
-    return 0;
+    return result;
 }
 
 void children_cancel(struct children *children, struct catalog *catalog, bool by_signal)

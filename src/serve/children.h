@@ -20,19 +20,24 @@ struct children;
 struct children *children_new(bool results, struct err *err) MUST_USE;
 void children_free(struct children *children); /* NULL-safe */
 
-/* Begins what is pending and may begin: one of `mine` (ids; may be NULL), or what is so old that
- * whoever asked for it is gone. *waiting: how many of these cannot begin yet. A job that is not in
- * the settings any more fails its run. */
+/* Begins what is pending and may begin: one of `mine` (ids; may be NULL), what our process asked
+ * for, or what nobody begins any more. A job that is not in the settings fails its run. */
 struct children_wish {
     const int64_t *mine;
     size_t mine_count;
-    bool orphans; /* also those of others that nobody begins */
+    bool
+        orphans; /* also those whose process is dead, or unknown and CHILDREN_ORPHAN_S late */
+    /* set by children_launch */
+    size_t waiting; /* of these, how many cannot begin yet */
+    size_t taken;   /* of `mine`, how many another process has begun and not ended */
+    size_t foreign; /* of configured jobs, runs open whose end nobody tells us */
 };
 int children_launch(struct children *children, const struct settings *settings,
-                    struct catalog *catalog, const struct children_wish *wish,
-                    size_t *waiting, struct err *err) MUST_USE;
+                    struct catalog *catalog, struct children_wish *wish,
+                    struct err *err) MUST_USE;
 
-/* Whoever has ended; what its row lacks is written. How many are still there: *count. */
+/* Whoever has ended; what its row lacks is written, unless another process has the run. How many
+ * are still there: *count, also on errors; one whose row could not be written is. */
 int children_reap(struct children *children, struct catalog *catalog, size_t *count,
                   struct err *err) MUST_USE;
 /* Asks all to end, by their rows; with `signal` also by SIGTERM. */

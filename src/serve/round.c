@@ -115,9 +115,6 @@ static int look_at(struct catalog *catalog, const struct jobs_row *row, int64_t 
     if (due.skipped != 0)
         log_warning("job \"%s\": missed at %s, left out (catch_up)", row->settings->name,
                     clock_rfc3339(time, due.skipped));
-    /* Ours tell us when they end; of others only their row does. */
-    if (row->last != NULL && row->last->state == CATALOG_RUN_RUNNING)
-        out->foreign++;
     if (due.next < out->next)
         out->next = due.next;
     return due.what == DUE_NOTHING ? 0 : request(catalog, row, &due, out, err);
@@ -128,7 +125,7 @@ int round_look(const struct settings *settings, struct catalog *catalog, int64_t
 {
     struct jobs jobs = {0};
     out->next = INT64_MAX;
-    out->foreign = out->requested_count = 0;
+    out->requested_count = 0;
     if (round_settle(settings, catalog, err) < 0 || catalog_begin(catalog, err) < 0)
         return -1;
     int result = jobs_load(&jobs, settings, catalog, now, err);

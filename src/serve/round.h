@@ -12,8 +12,7 @@
 #include "config/settings.h"
 
 struct round {
-    int64_t next;   /* when to look again (wall clock); INT64_MAX: when something happens */
-    size_t foreign; /* runs under way whose end nobody tells us */
+    int64_t next; /* when to look again (wall clock); INT64_MAX: when something happens */
     /* What was asked for. */
     int64_t *requested;
     size_t requested_count, requested_capacity;

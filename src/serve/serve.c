@@ -37,6 +37,8 @@ struct serve {
     struct round round;
     size_t under_way, waiting;
     int signals, timer;
+    int64_t
+        look_ms; /* monotonic: when to look though nothing was heard; INT64_MAX: never */
     int64_t watchdog_ms;
     bool stopping, cancelled, signalled;
     int64_t stop_ms; /* monotonic: when the next step of stopping is due */
@@ -87,27 +89,40 @@ static void tell_status(const struct serve *serve)
                    at == INT64_MAX ? "when something happens" : clock_rfc3339(next, at));
 }
 
+/* Between the steps of a look, too: each may wait half a minute for the catalog. */
+static void alive(const struct serve *serve)
+{
+    if (serve->watchdog_ms > 0)
+        systemd_notify("WATCHDOG=1");
+}
+
 /* What ended, what is due, what may begin. */
 static int look(struct serve *serve, struct err *err)
 {
     struct catalog *catalog = session_catalog(serve->session);
+    serve->look_ms = INT64_MAX;
+    serve->waiting = 0;
     if (children_reap(serve->children, catalog, &serve->under_way, err) < 0)
         return -1;
-    serve->waiting = 0;
     if (serve->stopping)
         return 0;
     /* Who stops begins nothing more, but still reaps. */
     struct round *round = &serve->round;
+    alive(serve);
     if (round_look(serve->settings, catalog, clock_now(), round, err) < 0)
         return -1;
     /* What this look asked for, and what somebody asked for who is not there any more. */
     struct children_wish wish = {.orphans = true};
     wish.mine = round->requested;
     wish.mine_count = round->requested_count;
-    if (children_launch(serve->children, serve->settings, catalog, &wish, &serve->waiting,
-                        err) < 0 ||
+    alive(serve);
+    if (children_launch(serve->children, serve->settings, catalog, &wish, err) < 0 ||
         children_reap(serve->children, catalog, &serve->under_way, err) < 0)
         return -1;
+    serve->waiting = wish.waiting;
+    /* Runs of others end unheard, and make room for what waits. */
+    if (wish.waiting > 0 || wish.foreign > 0)
+        serve->look_ms = clock_monotonic_ms() + FOREIGN_MS;
     tell_status(serve);
     return 0;
 }
@@ -186,15 +201,13 @@ static bool still_stopping(struct serve *serve)
 
 /* ---- the loop ---- */
 
-static int wait_ms(const struct serve *serve, bool trouble)
+static int wait_ms(const struct serve *serve)
 {
-    int64_t wait = trouble ? TROUBLE_MS : -1;
-    if (serve->stopping)
-        wait = serve->stop_ms - clock_monotonic_ms();
-    /* Runs of others end unheard, and make room for what waits. */
-    else if (!trouble && (serve->waiting > 0 || serve->round.foreign > serve->under_way))
-        wait = FOREIGN_MS;
-    if (serve->stopping && wait < 0)
+    int64_t until = serve->look_ms;
+    if (serve->stopping && serve->stop_ms < until)
+        until = serve->stop_ms;
+    int64_t wait = until == INT64_MAX ? -1 : until - clock_monotonic_ms();
+    if (until != INT64_MAX && wait < 0)
         wait = 0;
     if (serve->watchdog_ms > 0 && (wait < 0 || wait > serve->watchdog_ms))
         wait = serve->watchdog_ms;
@@ -205,7 +218,6 @@ static int loop(struct serve *serve, struct err *err)
 {
     bool due = true;
     for (;;) {
-        bool trouble = false;
         struct err why = {0};
         if (due && look(serve, &why) < 0) {
             if (why.kind == ERR_CORRUPT) {
@@ -214,29 +226,30 @@ static int loop(struct serve *serve, struct err *err)
             }
             /* A catalog that is held, or a disk that is full: later. */
             log_err(&why);
-            trouble = true;
+            serve->look_ms = clock_monotonic_ms() + TROUBLE_MS;
+            serve->round.next = INT64_MAX;
         }
+        alive(serve);
         if (serve->stopping && !still_stopping(serve))
             return 0;
-        if (arm(serve, trouble ? INT64_MAX : serve->round.next) < 0)
+        if (arm(serve, serve->round.next) < 0)
             return err_errno(err, ERR_SYSTEM, "cannot set a timer");
         /* Idle, only these three and the watchdog end the sleep. */
         struct pollfd fds[3] = {{.fd = serve->signals, .events = POLLIN},
                                 {.fd = serve->timer, .events = POLLIN},
                                 {.fd = children_fd(serve->children), .events = POLLIN}};
-        int wait = wait_ms(serve, trouble);
-        int ready = poll(fds, 3, wait);
+        int ready = poll(fds, 3, wait_ms(serve));
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "cannot wait");
-        if (serve->watchdog_ms > 0)
-            systemd_notify("WATCHDOG=1");
+        alive(serve);
         uint64_t ignored;
         ssize_t size = read(serve->timer, &ignored, sizeof ignored);
         (void)size; /* it expired, or the clock was set: both are a reason to look */
         if (fds[0].revents != 0)
             take_signals(serve);
-        /* A sign of life is none. */
-        due = ready > 0 || wait != (int)serve->watchdog_ms || serve->stopping;
+        /* By the clock, not by how long the wait was: waking for a sign of life alone is no
+         * reason, and must not lose one. */
+        due = ready > 0 || clock_monotonic_ms() >= serve->look_ms || serve->stopping;
     }
 }
 
@@ -246,6 +259,7 @@ int serve_run(struct session *session, const struct config_args *args, struct er
                           .args = args,
                           .settings = session_settings(session),
                           .signals = -1,
+                          .look_ms = INT64_MAX,
                           .watchdog_ms = systemd_watchdog_ms()};
     sigset_t set;
     int result = -1;
@@ -290,6 +304,27 @@ static int request_jobs(struct session *session, const struct strlist *jobs,
     return 0;
 }
 
+/* What others asked for who were killed before they began it. */
+static int adopt(struct catalog *catalog, struct serve_once *once, struct err *err)
+{
+    const struct catalog_run_filter pending = {
+        .kind = "backup", .states = CATALOG_RUN_BIT(CATALOG_RUN_PENDING)};
+    struct catalog_runs runs = {0};
+    int result = catalog_runs_list(catalog, &pending, &runs, err);
+    for (size_t i = 0; result == 0 && i < runs.count; i++) {
+        const struct catalog_run *run = &runs.items[i];
+        bool known = run->owner_state != OWNER_DEAD;
+        for (size_t j = 0; j < once->count && !known; j++)
+            known = once->runs[j] == run->id;
+        if (known)
+            continue;
+        memory_grow(&once->runs, &once->capacity, once->count + 1, sizeof *once->runs);
+        once->runs[once->count++] = run->id;
+    }
+    catalog_runs_release(&runs);
+    return result;
+}
+
 static int request_due(struct session *session, struct serve_once *once, struct err *err)
 {
     /* What another round asked for at this moment is that one's to run. */
@@ -301,7 +336,7 @@ static int request_due(struct session *session, struct serve_once *once, struct 
         once->runs[once->count++] = round.requested[i];
     }
     round_release(&round);
-    return result;
+    return result == 0 ? adopt(session_catalog(session), once, err) : -1;
 }
 
 int serve_once(struct session *session, struct serve_once *once, struct err *err)
@@ -309,7 +344,7 @@ int serve_once(struct session *session, struct serve_once *once, struct err *err
     struct catalog *catalog = session_catalog(session);
     const struct settings *settings = session_settings(session);
     struct children *children = children_new(once->results, err);
-    size_t under_way = 0, waiting = 0;
+    size_t under_way = 0;
     bool asked = false;
     if (children == NULL)
         return -1;
@@ -326,10 +361,16 @@ int serve_once(struct session *session, struct serve_once *once, struct err *err
                 if (catalog_run_cancel(catalog, once->runs[i], &state, &ignored) < 0)
                     log_err(&ignored);
             }
+            children_cancel(children, catalog, true);
             asked = true;
         }
-        if (!cancelled)
-            result = children_launch(children, settings, catalog, &wish, &waiting, err);
+        if (result == 0 && !cancelled)
+            result = children_launch(children, settings, catalog, &wish, err);
+        /* A run of ours that another process took: its end is waited for, and written when that
+         * process dies. */
+        if (result == 0 && wish.taken > 0)
+            result = round_settle(settings, catalog, err);
+        size_t waiting = wish.waiting + wish.taken;
         if (result == 0)
             result = children_reap(children, catalog, &under_way, err);
         if (result < 0 || (under_way == 0 && (waiting == 0 || cancelled)))

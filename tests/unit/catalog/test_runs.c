@@ -208,6 +208,37 @@ START_TEST(what_its_process_left_open_is_settled_once)
 }
 END_TEST
 
+START_TEST(a_run_that_was_asked_to_end_is_cancelled_however_its_process_ended)
+{
+    enum catalog_run_state state = CATALOG_RUN_PENDING;
+    int64_t id = begin("backup", "nightly");
+    OK(catalog_run_cancel(here.catalog, id, &state, &here.err));
+    OK(catalog_run_settle(here.catalog, id, 137, "killed", &here.err));
+    ck_assert_int_eq(only(id, 0)->state, CATALOG_RUN_CANCELLED);
+    ck_assert_int_eq(only(id, 0)->exit_status, 143);
+}
+END_TEST
+
+START_TEST(a_run_is_not_ended_for_one_who_looked_before_another_began_it)
+{
+    static char dead[OWNER_SIZE];
+    int64_t id = request("nightly");
+    struct catalog_run seen = {.id = id, .owner = dead};
+    bool taken = true;
+    (void)snprintf(dead, sizeof dead, "%s", catalogs_dead_owner());
+    /* It is ours since we asked for it; the dead one's it never was. */
+    ck_assert_int_eq(only(id, ANY)->owner_state, OWNER_ALIVE);
+    OK(catalog_run_take(here.catalog, &seen, &taken, &here.err));
+    ck_assert(!taken);
+    catalogs_sqlf(&here.files, "UPDATE runs SET owner = '%s'", dead);
+    OK(catalog_run_take(here.catalog, &seen, &taken, &here.err));
+    ck_assert(taken);
+    OK(catalog_run_start(here.catalog, id, &here.err));
+    OK(catalog_run_settle_seen(here.catalog, &seen, 7, "too late", &here.err));
+    ck_assert_int_eq(only(id, ANY)->state, CATALOG_RUN_RUNNING);
+}
+END_TEST
+
 START_TEST(the_last_64_kib_of_a_log_are_kept)
 {
     static char log[CATALOG_LOG_MAX + 101];
@@ -249,6 +280,9 @@ int main(void)
     tcase_add_test(tcase, a_pending_run_that_is_cancelled_never_begins);
     tcase_add_test(tcase, a_running_one_is_asked_and_ends_itself);
     tcase_add_test(tcase, what_its_process_left_open_is_settled_once);
+    tcase_add_test(tcase,
+                   a_run_that_was_asked_to_end_is_cancelled_however_its_process_ended);
+    tcase_add_test(tcase, a_run_is_not_ended_for_one_who_looked_before_another_began_it);
     tcase_add_test(tcase, the_last_64_kib_of_a_log_are_kept);
     tcase_add_test(tcase, old_runs_go_unless_something_refers_to_them);
     tcase_add_test(tcase, the_highest_time_only_grows_until_the_user_resets_it);
