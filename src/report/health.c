@@ -84,6 +84,14 @@ static struct health_group *group_of_artifact(struct health_job *job,
                     catalog_artifact_is_partial(artifact) ? artifact->filters_hash : "");
 }
 
+const char *health_missed_why(const struct health_group *group)
+{
+    /* What was never come to has no message: nobody was left to write one. */
+    if (group->missed->outcome == CATALOG_RUN_EXPECTED)
+        return "the run ended before it";
+    return group->missed->message ? group->missed->message : "";
+}
+
 bool health_is_filtered(const struct health_group *group)
 {
     /* Of the one that is shown in that row. */
@@ -176,9 +184,13 @@ static void add_run_databases(struct health *health, const struct health_spec *s
         job->run_known |= strcmp(row->type, job->type) == 0;
         group->gone = row->outcome == CATALOG_RUN_GONE;
         group->expected = !group->gone;
-        /* A backup of after that run, by one that is under way, has made up for it. */
-        if (row->outcome == CATALOG_RUN_MISSED &&
-            (!group->good || group->good->started <= row->ended))
+        /* A backup of after that run, by one that is under way, has made up for it. Of one
+         * whose turn never came (the run was killed, or timed out) its own may be there: the
+         * process can end between a dump and its note. */
+        int64_t enough =
+            row->outcome == CATALOG_RUN_EXPECTED ? row->started : row->ended + 1;
+        if ((row->outcome == CATALOG_RUN_MISSED || row->outcome == CATALOG_RUN_EXPECTED) &&
+            (!group->good || group->good->started < enough))
             group->missed = row;
     }
 }

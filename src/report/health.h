@@ -20,8 +20,9 @@
  * Expected is every database that the last run of the job should have dumped, and what the
  * configuration names (CONTRACT-NOTES 28). Not green (`--max-age`, called too old) is a job
  * without a good backup, one whose last run failed before it began, and one with an expected
- * database whose last good backup is too old, or that the last run missed. A database that has
- * backups and is gone from the server is shown as gone and does not ring.
+ * database whose last good backup is too old, or that the last run missed or never came to
+ * (killed, timed out, cancelled). A database that has backups and is gone from the server is shown
+ * as gone and does not ring.
  *
  * Of a job whose runs are not known (a catalog made from its stores, ad-hoc backups) a database is
  * expected whose backup is the newest of the job, or of which something newer did not turn out
@@ -129,6 +130,8 @@ void health_init(struct health *health, const struct catalog_artifacts *artifact
                  const struct health_spec *spec);
 void health_release(struct health *health);
 
+/* Why the last run has no backup of it; of a group with `missed`. */
+const char *health_missed_why(const struct health_group *group);
 /* Was its newest one made with filters, wherever they came from? */
 bool health_is_filtered(const struct health_group *group);
 /* Why this one is no good backup, or NULL: it is. Of a complete one; of the others the status

@@ -64,8 +64,7 @@ static json_t *group_json(const struct health *health, const struct health_group
         json_bytes(tried ? tried->error_message : NULL), "too_old", (int)group->too_old,
         "filtered", (int)health_is_filtered(group), "last_doubt", doubt, "expected",
         (int)group->expected, "gone", (int)group->gone, "missed",
-        group->missed ? json_bytes(group->missed->message ? group->missed->message : "")
-                      : json_null());
+        group->missed ? json_bytes(health_missed_why(group)) : json_null());
 }
 
 /* With its databases inside: a dashboard shows them under it. */

@@ -125,8 +125,7 @@ static void cell_remarks(struct output_table *table, const struct health *health
     /* With an artifact, that one tells. */
     if (group && group->missed && (!tried || tried->started < group->missed->started)) {
         add_remark(&text, "the last run missed it: ");
-        artifact_text_add_reason(
-            &text, group->missed->message ? group->missed->message : "", REASON_WIDTH);
+        artifact_text_add_reason(&text, health_missed_why(group), REASON_WIDTH);
     }
     if (!group && !job->failed_run)
         add_remark(&text, "never ran");
@@ -311,7 +310,7 @@ static void report_too_old(const struct health *health, const struct health_job 
         const char *database = database_of(group);
         if (group->missed)
             log_error("job \"%s\": the last run has no backup of \"%s\": %s", job->name,
-                      database, group->missed->message ? group->missed->message : "");
+                      database, health_missed_why(group));
         if (!group->too_old)
             continue;
         if (group->good)

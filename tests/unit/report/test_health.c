@@ -335,6 +335,15 @@ static const struct run_case {
      {{"n", "shop", CATALOG_COMPLETE, 2, "c"}},
      {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_EXPECTED}},
      true},
+    {"one whose turn never came, since the run was killed, is missed however young its "
+     "last",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "crm", CATALOG_COMPLETE, 3, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_EXPECTED}},
+     true},
+    {"unless the run was killed between its dump and the note of it",
+     {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "crm", CATALOG_COMPLETE, 2, "c"}},
+     {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_EXPECTED}},
+     false},
     {"a run that failed for one cannot be green for it, how young the one before may be",
      {{"n", "shop", CATALOG_COMPLETE, 2, "c"}, {"n", "crm", CATALOG_COMPLETE, 3, "c"}},
      {{"shop", "full", CATALOG_RUN_DUMPED}, {"crm", "full", CATALOG_RUN_MISSED}},
@@ -395,6 +404,12 @@ START_TEST(every_database_that_the_last_run_should_have_dumped_is_watched)
     spec.run_databases = &databases;
     health_init(&stage.health, &stage.artifacts, &spec);
     ck_assert_msg(stage.health.too_old == one->too_old, "%s", one->claim);
+    /* Whatever is missed has its reason. */
+    for (size_t i = 0; i < stage.health.jobs[0].group_count; i++) {
+        const struct health_group *group = &stage.health.jobs[0].groups[i];
+        if (group->missed && group->missed->outcome == CATALOG_RUN_EXPECTED)
+            ck_assert_str_eq(health_missed_why(group), "the run ended before it");
+    }
     stage_release(&stage);
 }
 END_TEST
