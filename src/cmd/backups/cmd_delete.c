@@ -39,6 +39,7 @@ static void print_text(const struct delete_outcome *outcome, bool yes, bool refu
 static int run(struct cmd_context *ctx, struct err *err)
 {
     char id[ULID_SIZE];
+    char *store = NULL;
     /* With it the run takes the lock of removals and is recorded; without it nothing is. */
     bool yes = config_args_flag(ctx->args, "yes");
     struct delete_outcome outcome = {0};
@@ -48,11 +49,14 @@ static int run(struct cmd_context *ctx, struct err *err)
         return -1;
     struct delete_spec spec = {.session = session,
                                .id = id,
-                               .store = config_args_text(ctx->args, "store"),
                                .yes = yes,
                                .force = config_args_text(ctx->args, "force-unsafe"),
                                .now = clock_now()};
     int result = cmd_find_artifact(ctx, session, id, err);
+    /* The option may be the URL of a store; its copies go by the name in the catalog. */
+    if (result == 0)
+        result = cmd_store_name(ctx, session, &store, err);
+    spec.store = store;
     if (result == 0)
         result = delete_artifact(&spec, &outcome, err);
     if (result < 0)
@@ -67,6 +71,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     int status = result < 0 ? cmd_end(session, result, err)
                             : session_end(session, delete_artifact_outcome(&outcome), NULL);
     delete_outcome_release(&outcome);
+    free(store);
     return status;
 }
 

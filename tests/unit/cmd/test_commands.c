@@ -495,6 +495,12 @@ START_TEST(delete_shows_and_with_yes_does)
     expect(0, "store nas", "");
     depot_assert(&depot, DEPOT_NAS, "1 2 4");
     depot_assert(&depot, DEPOT_OFFSITE, "1 2 3 4");
+    /* By its URL it is the same store. */
+    char *line = memory_format("delete $4 --store dir:%s/offsite --yes", depot.place);
+    run(line);
+    free(line);
+    expect(0, "store offsite", "");
+    depot_assert(&depot, DEPOT_OFFSITE, "1 2 3");
     run("delete $3 --yes --json");
     has("copies.0.store", "offsite");
     has("copies.0.result", "deleted");
