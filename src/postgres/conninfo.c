@@ -372,6 +372,17 @@ char *conninfo_database(const char *conninfo, struct err *err)
     return result;
 }
 
+char *conninfo_own_database(const char *conninfo)
+{
+    struct err ignored = {0};
+    PQconninfoOption *options = parse_options(conninfo, &ignored);
+    /* Neither the environment nor a service counts: nobody typed those for this command. */
+    const char *name = options != NULL ? option_value(options, "dbname") : NULL;
+    char *own = name != NULL && *name != '\0' ? memory_strdup(name) : NULL;
+    release_options(options);
+    return own;
+}
+
 /* For a restore, where the user's own name as a database is more likely an omission. */
 bool conninfo_names_database(const char *conninfo)
 {

@@ -38,6 +38,8 @@ char *conninfo_with_database(const char *conninfo, const char *database,
 
 /* Its dbname, else that of its service, PGDATABASE, else the user; heap. */
 char *conninfo_database(const char *conninfo, struct err *err) MUST_USE;
+/* The dbname that stands in it, heap; NULL: none does, or it is refused. */
+char *conninfo_own_database(const char *conninfo) MUST_USE;
 /* Whether anything but the user's name says it: dbname, a service, PGDATABASE, PGSERVICE. */
 bool conninfo_names_database(const char *conninfo);
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cmd/output.h"
+#include "postgres/conninfo.h"
 #include "report/artifact_name.h"
 
 int restore_all_command_check(const struct cmd_context *ctx, struct err *err)
@@ -19,7 +20,19 @@ int restore_all_command_check(const struct cmd_context *ctx, struct err *err)
                              alone[i]);
     if (ctx->args->positional.count > 0)
         return cmd_usage(ctx, err, "either a backup or --run, not both");
-    return 0;
+    /* Each database comes back under its own name: a dbname would be dropped without a word. The
+     * two that every server has are how people name a server. */
+    char *database = conninfo_own_database(config_args_text(ctx->args, "to"));
+    int result = 0;
+    if (database != NULL && strcmp(database, "postgres") != 0 &&
+        strcmp(database, "template1") != 0) {
+        err_set(err, ERR_USAGE,
+                "--run brings each database back under its own name, not into \"%s\"",
+                database);
+        result = err_hint(err, "leave dbname out of --to, or restore one backup by its id");
+    }
+    free(database);
+    return result;
 }
 
 struct told {

@@ -377,6 +377,20 @@ START_TEST(restore_brings_it_into_a_database)
 }
 END_TEST
 
+START_TEST(a_whole_run_goes_into_no_database_that_is_named)
+{
+    run("restore --run latest:nightly --to dbname=scratch");
+    expect(2, "", "under its own name, not into \"scratch\"");
+    run("restore --run latest:nightly --to postgresql://db/scratch");
+    expect(2, "", "under its own name, not into \"scratch\"");
+    /* These two name the server. */
+    run("restore --run latest:none --to dbname=postgres");
+    expect(1, "", "\"none\"");
+    run("restore --run latest:none --to dbname=template1");
+    expect(1, "", "\"none\"");
+}
+END_TEST
+
 /* ---- doctor ---- */
 
 START_TEST(doctor_looks_at_everything)
@@ -434,6 +448,7 @@ int main(void)
     tcase_add_test(tests, copy_brings_it_where_it_is_missing);
     tcase_add_test(tests, a_source_that_is_not_what_was_stored_is_not_copied);
     tcase_add_test(tests, restore_brings_it_into_a_database);
+    tcase_add_test(tests, a_whole_run_goes_into_no_database_that_is_named);
     tcase_add_test(tests, doctor_looks_at_everything);
     tcase_add_test(tests, progress_comes_as_json_lines_when_asked_for);
     suite_add_tcase(suite, tests);
