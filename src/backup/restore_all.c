@@ -119,29 +119,14 @@ static int compare(const void *a, const void *b)
     return (one->seq > other->seq) - (one->seq < other->seq);
 }
 
-/* The job's newest, whatever its database; or the very artifact that was named. */
+/* The job's newest, whatever its database, as `latest` chooses: a backup whose clock was wrong does
+ * not stand for the run. Or the very artifact that was named. */
 static int find_anchor(const struct whole *whole, char id[ULID_SIZE], struct err *err)
 {
-    const char *text = whole->spec->run;
-    struct catalog_artifacts newest = {0};
-    struct catalog_filter filter = {.type = dump_type_name(DUMP_FULL),
-                                    .statuses = 1u << CATALOG_COMPLETE};
-    const struct catalog_choice choice = {.text = text};
-    if (!text_starts_with(text, "latest:"))
-        return catalog_artifact_find(catalog_of(whole), &choice, id, err);
-    filter.job = text + strlen("latest:");
-    if (strcmp(filter.job, SETTINGS_ADHOC) == 0)
-        filter.job = "";
-    int result = catalog_artifacts_list(catalog_of(whole), &filter, 0, &newest, err);
-    id[0] = '\0';
-    for (size_t i = 0; result == 0 && id[0] == '\0' && i < newest.count; i++)
-        if (!catalog_artifact_is_partial(&newest.items[i]))
-            snprintf(id, ULID_SIZE, "%s", newest.items[i].id);
-    catalog_artifacts_release(&newest);
-    if (result == 0 && id[0] == '\0')
-        result = err_set(err, ERR_NOT_FOUND, "there is no complete backup of job \"%s\"",
-                         text + strlen("latest:"));
-    return result;
+    const struct catalog_choice choice = {
+        .text = whole->spec->run,
+        .any_database = text_starts_with(whole->spec->run, "latest:")};
+    return catalog_artifact_find(catalog_of(whole), &choice, id, err);
 }
 
 static int load_job(struct whole *whole, struct err *err)

@@ -229,14 +229,14 @@ static int find_latest(struct catalog *catalog, const struct catalog_choice *cho
 {
     struct wanted wanted;
     struct latests latests = {0};
-    /* One is the answer. Of several none is guessed: it would be the wrong database,
+    /* One is the answer, or the first for who does not mind the database. Of several none is guessed: it would be the wrong database,
      * restored with exit 0 (PRODUCT section 2). */
     if (read_wanted(choice, &wanted, err) < 0)
         return -1;
     int result = read_latests(catalog, choice, &wanted, &latests, err);
     if (result == 0 && latests.count == 0)
         result = none_fits(choice, &wanted, err);
-    else if (result == 0 && latests.count > 1)
+    else if (result == 0 && latests.count > 1 && !choice->any_database)
         result = several_fit(catalog, choice, &latests, err);
     else if (result == 0)
         snprintf(id, ULID_SIZE, "%s", latests.items[0].id);

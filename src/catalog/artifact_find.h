@@ -20,6 +20,7 @@ struct catalog_choice {
     const char *type;     /* NULL: of `latest` full, of an id any */
     const char *store;    /* `latest`: has a copy there, whole or broken; NULL: wherever */
     int64_t before;       /* taken before; 0: whenever */
+    bool any_database;    /* of several databases the one with the newest; else ERR_USAGE */
 };
 
 /* The full id. `latest` is the newest complete one without filters of a command line, by time,

@@ -121,6 +121,21 @@ START_TEST(without_runs_in_the_catalog_it_is_what_was_taken_in_a_row)
 }
 END_TEST
 
+START_TEST(the_newest_run_is_not_one_whose_time_is_from_the_future)
+{
+    struct restore_all_result result;
+    ck_assert_int_eq(world_backup(&world, "nightly"), 0);
+    world_sql(&world, "UPDATE artifacts SET time = time + 999999, quarantined = 1,"
+                      " started = started - 7200, finished = finished - 7200;"
+                      "UPDATE runs SET started = started - 7200, ended = ended - 7200");
+    fake_libpq_refuse("beta", "permission denied for database \"beta\"");
+    (void)world_backup(&world, "nightly");
+    fake_libpq_refuse("beta", NULL);
+    ck_assert_int_eq(restore("latest:nightly", &result), 0);
+    ck_assert_str_eq(told.data, "(globals):restored alpha:restored beta:missing");
+}
+END_TEST
+
 START_TEST(a_run_that_is_none_is_an_error)
 {
     struct restore_all_result result;
@@ -141,6 +156,7 @@ int main(void)
     tcase_add_test(tests, what_the_run_missed_is_missing_and_not_taken_from_another);
     tcase_add_test(tests, one_that_cannot_be_brought_back_does_not_keep_the_others_from_it);
     tcase_add_test(tests, without_runs_in_the_catalog_it_is_what_was_taken_in_a_row);
+    tcase_add_test(tests, the_newest_run_is_not_one_whose_time_is_from_the_future);
     tcase_add_test(tests, a_run_that_is_none_is_an_error);
     Suite *suite = suite_create("restore_all");
     suite_add_tcase(suite, tests);
