@@ -115,6 +115,8 @@ struct catalog_run_filter {
     int64_t id;             /* 0: any */
     unsigned states;        /* CATALOG_RUN_BIT; 0: all but pending */
     bool with_log;
+    bool
+        attempts; /* without those that a person asked for while the job was busy (exit 7) */
 };
 /* Newest first. */
 int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,

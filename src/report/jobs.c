@@ -21,13 +21,21 @@ static char *rule_of(const struct job_settings *job)
                          (long long)job->every_s, job->timezone, (long long)job->jitter_s);
 }
 
+/* Of a span only the first run is delayed, and its times follow runs. */
+int64_t jobs_delay(const struct jobs_row *row)
+{
+    return schedule_is_span(row->schedule) ? 0 : schedule_delay(row->schedule);
+}
+
 /* The last run and the counts, of the catalog; none yet is no error. */
 static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *err)
 {
     const char *name = row->settings->name;
     const unsigned open =
         CATALOG_RUN_BIT(CATALOG_RUN_PENDING) | CATALOG_RUN_BIT(CATALOG_RUN_RUNNING);
-    const struct catalog_run_filter newest = {.kind = "backup", .job = name, .limit = 1};
+    /* One by hand that found the job busy did nothing: what it met says how the job is. */
+    const struct catalog_run_filter newest = {
+        .kind = "backup", .job = name, .limit = 1, .attempts = true};
     const struct catalog_run_filter unfinished = {
         .kind = "backup", .job = name, .states = open};
     struct catalog_runs under_way = {0};
@@ -35,6 +43,7 @@ static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *
         catalog_runs_count(catalog, name, &row->counts, err) < 0 ||
         catalog_runs_list(catalog, &newest, &row->runs, err) < 0)
         return -1;
+    row->handled += row->handled != 0 ? jobs_delay(row) : 0;
     /* By its number, not by its time: a clock that went back hides no run. */
     row->last = row->runs.count > 0 ? &row->runs.items[0] : NULL;
     /* Its newest backup, which may be older than its last run. */

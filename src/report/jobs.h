@@ -39,6 +39,9 @@ struct jobs {
 int jobs_load(struct jobs *jobs, const struct settings *settings, struct catalog *catalog,
               int64_t now, struct err *err) MUST_USE;
 void jobs_release(struct jobs *jobs);
+/* Seconds that are taken off `handled` when it is kept in the catalog: the delay by jitter hangs on
+ * the host, and who comes after us (a pod with another name) must not run the same time again. */
+int64_t jobs_delay(const struct jobs_row *row);
 /* What due_decide wants to know of it. */
 struct due_job jobs_due(const struct jobs_row *row);
 

@@ -8,6 +8,10 @@ static int64_t retry_time(const struct due_job *job, int64_t now)
 {
     if (!job->failed || job->retry >= job->retries)
         return SCHEDULE_NEVER;
+    /* It was under another rule, or before the job was switched off: over, as missed times are.
+     * Not by its end alone, which a clock that was set back may put before its own time. */
+    if (job->handled == 0 || (job->began < job->handled && job->ended < job->handled))
+        return SCHEDULE_NEVER;
     /* It ended in what is the future by now: how long ago cannot be known, so it is due. */
     if (job->ended > now)
         return now;

@@ -14,7 +14,7 @@
  *                                   counting begins anew
  *     a run of the job under way    it waits; what became due meanwhile is one run afterwards
  *     a failed run, with retries    once more after retry_delay, doubled each time, unless a
- *                                   regular time comes first
+ *                                   regular time comes first, or counting began anew since
  *
  * A span counts from when the last run began, whoever asked for it, and knows no missed times.
  * Times are seconds UTC. Pure.

@@ -110,7 +110,8 @@ static int look_at(struct catalog *catalog, const struct jobs_row *row, int64_t 
     if (!row->settings->enabled && row->handled == 0)
         due.handled = now;
     if (due.handled != row->handled &&
-        catalog_schedule_set(catalog, row->settings->name, row->rule, due.handled, err) < 0)
+        catalog_schedule_set(catalog, row->settings->name, row->rule,
+                             due.handled - jobs_delay(row), err) < 0)
         return -1;
     if (due.skipped != 0)
         log_warning("job \"%s\": missed at %s, left out (catch_up)", row->settings->name,

@@ -180,6 +180,18 @@ static const char *const version_4[] = {
     " STRICT, WITHOUT ROWID;\n",
     NULL};
 
+/* Version 5. A process of version 3 that had the file open when it was brought up ends its run
+ * without a state: such a row would be taken for a run under way for ever. */
+#define STATE_OF_END                                                                       \
+    " state = CASE WHEN exit_status = 0 THEN 'complete'"                                   \
+    " WHEN exit_status IN (130, 143) THEN 'cancelled' ELSE 'failed' END"
+static const char *const version_5[] = {
+    "UPDATE runs SET" STATE_OF_END " WHERE ended > 0 AND state IN ('pending', 'running');\n"
+    "CREATE TRIGGER runs_end_with_state AFTER UPDATE OF ended ON runs"
+    " WHEN NEW.ended > 0 AND NEW.state IN ('pending', 'running')"
+    " BEGIN UPDATE runs SET" STATE_OF_END " WHERE id = NEW.id; END;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -213,10 +225,8 @@ static const struct migration {
     /* what SQL alone cannot do; may be NULL */
     int (*fill)(struct catalog *catalog, struct err *err);
 } migrations[] = {
-    {version_1, true, NULL},
-    {version_2, false, fill_version_2},
-    {version_3, false, NULL},
-    {version_4, false, NULL},
+    {version_1, true, NULL},  {version_2, false, fill_version_2}, {version_3, false, NULL},
+    {version_4, false, NULL}, {version_5, false, NULL},
 };
 
 /* The version this program writes. */

@@ -1,6 +1,7 @@
 #include "catalog/runs.h"
 
 #include "catalog/db/facts.h"
+#include "catalog/db/sql.h"
 
 #include "base/clock.h"
 #include "tests/support/catalog_rig.h"
@@ -239,6 +240,17 @@ START_TEST(a_run_is_not_ended_for_one_who_looked_before_another_began_it)
 }
 END_TEST
 
+START_TEST(a_run_that_an_older_pgkeep_ends_gets_its_state)
+{
+    int64_t good = begin("backup", "nightly"), bad = begin("backup", "nightly");
+    OK(sql_exec(here.catalog,
+                "UPDATE runs SET ended = started, exit_status = iif(id = 1, 0, 4)",
+                &here.err));
+    ck_assert_int_eq(only(good, 0)->state, CATALOG_RUN_COMPLETE);
+    ck_assert_int_eq(only(bad, 0)->state, CATALOG_RUN_FAILED);
+}
+END_TEST
+
 START_TEST(the_last_64_kib_of_a_log_are_kept)
 {
     static char log[CATALOG_LOG_MAX + 101];
@@ -282,6 +294,7 @@ int main(void)
     tcase_add_test(tcase, what_its_process_left_open_is_settled_once);
     tcase_add_test(tcase,
                    a_run_that_was_asked_to_end_is_cancelled_however_its_process_ended);
+    tcase_add_test(tcase, a_run_that_an_older_pgkeep_ends_gets_its_state);
     tcase_add_test(tcase, a_run_is_not_ended_for_one_who_looked_before_another_began_it);
     tcase_add_test(tcase, the_last_64_kib_of_a_log_are_kept);
     tcase_add_test(tcase, old_runs_go_unless_something_refers_to_them);

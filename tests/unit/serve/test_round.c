@@ -125,6 +125,47 @@ START_TEST(a_failed_run_is_tried_again_as_often_as_it_shall_be)
 }
 END_TEST
 
+START_TEST(what_failed_before_a_job_was_switched_off_is_not_tried_again)
+{
+    (void)look(100 * DAY);
+    ck_assert_uint_eq(look(101 * DAY), 1);
+    end_all(4);
+    catalogs_sql(&catalogs, "UPDATE runs SET started = 8726400, ended = 8726430");
+    jobs[0].enabled = false;
+    ck_assert_uint_eq(look(101 * DAY + 31), 0);
+    jobs[0].enabled = true;
+    ck_assert_uint_eq(look(101 * DAY + 7200), 0);
+    ck_assert_uint_eq(look(101 * DAY + 7300), 0);
+}
+END_TEST
+
+START_TEST(one_by_hand_that_found_the_job_busy_drops_no_retry)
+{
+    char kind[] = "backup";
+    const struct catalog_run wish = {
+        .kind = kind, .job = daily, .cause = CATALOG_RUN_BY_CLI};
+    int64_t id = 0;
+    (void)look(100 * DAY);
+    ck_assert_uint_eq(look(101 * DAY), 1);
+    end_all(4);
+    OK(catalog_run_request(catalogs.catalog, &wish, &id, &err));
+    OK(catalog_run_settle(catalogs.catalog, id, 7, "busy", &err));
+    ck_assert_uint_eq(look(101 * DAY + 1), 1);
+    ck_assert_int_eq(number("SELECT retry FROM runs ORDER BY id DESC LIMIT 1"), 1);
+}
+END_TEST
+
+START_TEST(the_delay_of_this_host_is_not_kept)
+{
+    jobs[0].jitter_s = 3600;
+    (void)look(100 * DAY);
+    ck_assert_uint_eq(look(101 * DAY), 1);
+    ck_assert_int_eq(number("SELECT handled FROM schedules"), 100 * DAY + 36000);
+    end_all(0);
+    ck_assert_uint_eq(look(101 * DAY), 0);
+}
+END_TEST
+
 START_TEST(each_job_is_looked_at_and_the_earliest_time_is_the_next_look)
 {
     settings.job_count = 2;
@@ -201,6 +242,9 @@ int main(void)
     tcase_add_test(tcase, a_job_that_was_off_catches_up_with_nothing);
     tcase_add_test(tcase, another_schedule_begins_anew);
     tcase_add_test(tcase, a_failed_run_is_tried_again_as_often_as_it_shall_be);
+    tcase_add_test(tcase, what_failed_before_a_job_was_switched_off_is_not_tried_again);
+    tcase_add_test(tcase, one_by_hand_that_found_the_job_busy_drops_no_retry);
+    tcase_add_test(tcase, the_delay_of_this_host_is_not_kept);
     tcase_add_test(tcase, each_job_is_looked_at_and_the_earliest_time_is_the_next_look);
     tcase_add_test(tcase, a_run_whose_process_is_dead_has_failed);
     tcase_add_test(tcase, of_a_process_elsewhere_the_lock_of_the_job_tells);
