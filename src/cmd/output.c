@@ -119,8 +119,8 @@ static void print_row(const struct output_table *table, const char *const *cells
         (void)printf("%*s", (int)(gap + (column->align == OUTPUT_RIGHT ? padding : 0)), "");
         if (is <= width)
             (void)fputs(cells[i], stdout);
-        else
-            print_cell(cells[i], width, table->fit[i].least == 0);
+        else /* only tables with `fit` have columns narrower than their cells */
+            print_cell(cells[i], width, table->fit != NULL && table->fit[i].least == 0);
         gap = GAP + (column->align == OUTPUT_LEFT ? padding : 0);
     }
     (void)putchar('\n');

@@ -251,6 +251,7 @@ int include_set_enabled(const struct settings *settings, const struct job_settin
      * default. */
     const char *source = origin_of(settings, job->name, "source");
     const char *key = origin_of(settings, job->name, "enabled");
+    /* FILE:LINE; whatever else it were, is a place that is not written. */
     const char *colon = strrchr(source, ':');
     char *path = memory_strndup(source, colon != NULL ? (size_t)(colon - source) : 0);
     char *folder = settings->include_dir != NULL
@@ -258,7 +259,8 @@ int include_set_enabled(const struct settings *settings, const struct job_settin
                        : NULL;
     char *home = file_folder(path);
     int result;
-    if (folder == NULL || strcmp(home, folder) != 0 || !settings->editable) {
+    if (colon == NULL || folder == NULL || strcmp(home, folder) != 0 ||
+        !settings->editable) {
         result =
             err_set(err, ERR_CONFIG, "job \"%s\" stands in %s, which pgkeep does not write",
                     job->name, path);

@@ -115,7 +115,7 @@ static const char find[] =
     "$4}') &&\n"
     "            jq -r '[.id, .time, .source, .database, .type, .format, .raw_bytes] | "
     "@tsv' "
-    "manifests/list\n"
+    "manifests/list | sort\n"
     "    }\n"
     "\n"
     "## 2. Find the backup\n"

@@ -75,7 +75,7 @@ static int request(struct catalog *catalog, const struct jobs_row *row,
                    const struct due *due, struct round *out, struct err *err)
 {
     char kind[] = "backup", time[32];
-    bool retry = due->what == DUE_RETRY;
+    bool retry = due->what == DUE_RETRY && row->last != NULL;
     struct catalog_run wish = {.kind = kind,
                                .job = row->settings->name,
                                .cause =

@@ -24,7 +24,7 @@ wait_until() {
 }
 # In the background, so slow that there is time for the worst.
 begin_backup() {
-    "$pgkeep" backup --source "$server dbname=shop" --store "dir:$folder" --parallel 2 --compress zstd:15 --threads 1 "$@" \
+    "$pgkeep" backup --source "$server dbname=shop" --store "dir:$folder" --parallel 2 --compress zstd:15 --threads 1 \
         >"$work/out" 2>"$work/err" </dev/null &
     backup=$!
 }

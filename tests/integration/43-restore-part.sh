@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 export PGKEEP_CATALOG=$work/catalog.db
-pg_up
+pg_up main
 createdb shop
 psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null <<'END'
 CREATE ROLE clerk;

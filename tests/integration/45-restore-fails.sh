@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 export PGKEEP_CATALOG=$work/catalog.db
-pg_up
+pg_up main
 to="host=$PGHOST port=$PGPORT user=postgres dbname"
 value() { psql -qAtX -d "$1" -c "$2"; }
 backup() { # backup DATABASE OPTION...: $id
@@ -49,6 +49,7 @@ psql -qX -v ON_ERROR_STOP=1 -d slow -o /dev/null <<'END'
 CREATE TABLE t (n int);
 INSERT INTO t VALUES (1);
 END
+# shellcheck disable=SC2016 # for the server
 psql -qX -d slow -c 'ALTER TABLE t RENAME TO t0' -c 'CREATE FUNCTION nap(int) RETURNS int LANGUAGE sql AS $$SELECT 1 FROM pg_catalog.pg_sleep(CASE WHEN pg_catalog.current_database() = '"'slow2'"' THEN 600 ELSE 0 END)$$' \
     -c 'CREATE MATERIALIZED VIEW naps AS SELECT public.nap(n) FROM t0'
 running() { value postgres "SELECT count(*) FROM pg_stat_activity WHERE datname = 'slow2' AND state = 'active'"; }
@@ -57,12 +58,12 @@ for way in "plain " "custom " "plain --no-owner" "plain --parallel 2"; do
     # shellcheck disable=SC2086 # words
     "$pgkeep" restore "$id" --to "$to=slow2" --create ${way#* } >"$work/slow.out" 2>"$work/slow.err" &
     pid=$!
-    for _ in $(seq 200); do [ "$(running)" = 0 ] || break && read -rt 0.05 <> <(:) || :; done
+    for _ in $(seq 200); do [ "$(running)" = 0 ] || break; read -rt 0.05 <> <(:); done
     is "$way: the restore is in a long statement" "$(running)" 1
     kill -TERM "$pid"
     wait "$pid"
     is "$way: SIGTERM ends it" "$?" 143
-    for _ in $(seq 40); do [ "$(running)" != 0 ] || break && read -rt 0.05 <> <(:) || :; done
+    for _ in $(seq 40); do [ "$(running)" != 0 ] || break; read -rt 0.05 <> <(:); done
     is "$way: and its backend" "$(running)" 0
     dropdb --force slow2
 done

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 export PGKEEP_CATALOG=$work/catalog.db
-pg_up
+pg_up main
 to="host=$PGHOST port=$PGPORT user=postgres dbname"
 value() { psql -qAtX -d "$1" -c "$2"; }
 schema() { pg_dump --schema-only -d "$1" | grep -vE '^\\(un)?restrict '; }
@@ -78,6 +78,7 @@ is "a part, by several" "$status" 0
 is "all its rows" "$(value part 'SELECT (SELECT count(*) FROM big.b), (SELECT count(*) FROM big.p)')" "60000|20000"
 createdb taken
 pg_dump --section=pre-data shop | psql -qX -d taken -o /dev/null
+# shellcheck disable=SC2016 # for the server
 psql -qX -d taken -c 'CREATE FUNCTION big.no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION $m$no more$m$; END$$' \
     -c 'CREATE TRIGGER no BEFORE INSERT ON big.b FOR EACH ROW WHEN (NEW.id = 30000) EXECUTE FUNCTION big.no()'
 run "$pgkeep" restore "$id" --to "$to=taken" --section data --into-nonempty --parallel 4

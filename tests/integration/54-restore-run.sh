@@ -70,6 +70,7 @@ globals=$("$pgkeep" list --json --type globals | jq -r '.artifacts[0].id')
 for name in owner '"odd PASSWORD '"'"'x"'; do psql -qX -d "$other dbname=postgres" -c "ALTER ROLE $name PASSWORD NULL" >/dev/null; done
 pg restore "$globals" --to "$other dbname=postgres" --no-role-passwords
 is "restore GLOBALS --no-role-passwords" "$status" 0
+# shellcheck disable=SC2016 # for the server
 is "no role got a password" "$(there postgres 'SELECT rolname FROM pg_authid WHERE rolpassword IS NOT NULL AND rolname <> $$postgres$$')" ""
 is "all else of a role is there" "$(there postgres "SELECT rolvaliduntil::date FROM pg_authid WHERE rolname LIKE 'odd%'")" 2099-01-01
 conf "no_role_passwords = true;"

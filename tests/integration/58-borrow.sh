@@ -13,6 +13,7 @@ psql -qX -d shop -c 'CREATE TABLE orders (id int); INSERT INTO orders SELECT gen
 psql -qX -d crm -c 'CREATE TABLE people (id int); INSERT INTO people SELECT generate_series(1, 7)' >/dev/null
 query="endpoint=$rgw_endpoint&path_style=true"
 target="host=$PGHOST port=$PGPORT user=postgres dbname"
+shop=''
 for database in shop crm; do
     run "$pgkeep" --catalog "$work/first.db" backup --source "$target=$database" --store "dir:$work/nas" --store "s3://backups/eu/prod?$query"
     is "a backup of $database on the first machine" "$status" 0
@@ -59,6 +60,7 @@ unlike "not as an unknown one" "$err" "read without a catalog"
 again="$target=shop"
 run "$pgkeep" --catalog "$work/fresh.db" backup --source "$again" --store "dir:$work/nas"
 is "a backup with a fresh catalog" "$status" 0
+# shellcheck disable=SC2016 # a command in a sentence
 like "says what the store holds besides" "$err" 'warning: store "dir:[^"]*/nas" holds 2 backups that this catalog does not know: `pgkeep catalog sync`'
 run "$pgkeep" --catalog "$work/fresh.db" list
 like "list says it, too" "$err" "holds 2 backups that this catalog does not know"

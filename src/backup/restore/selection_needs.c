@@ -125,8 +125,9 @@ const struct sql_name *selection_missing(const struct selection_work *work,
         /* What the dump does not make is an extension's or the system's: the server will
          * know. */
         bool ours = object != OUTLINE_NONE || relation != OUTLINE_NONE;
-        bool comes = (object != OUTLINE_NONE && work->objects[object]) ||
-                     (relation != OUTLINE_NONE && work->out->relations[relation]);
+        bool comes =
+            (object != OUTLINE_NONE && work->objects != NULL && work->objects[object]) ||
+            (relation != OUTLINE_NONE && work->out->relations[relation]);
         if (ours && !comes && !selection_has_present(work->spec, ref->schema, ref->name))
             return ref;
     }

@@ -59,7 +59,7 @@ static void tell(void *context, const struct restore_all_one *one)
     } else if (one->err != NULL) {
         log_error("%s%s%s: %s", *one->database ? "database \"" : "globals", one->database,
                   *one->database ? "\"" : "", one->err->text);
-    } else if (told->list == NULL) {
+    } else if (told->list == NULL && one->done != NULL) {
         char *name = artifact_name_of(one->artifact);
         output_linef("%s restored from store \"%s\"", name, one->done->store);
         free(name);
