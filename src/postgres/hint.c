@@ -9,6 +9,8 @@
 #include "base/memory.h"
 
 #define DDL_HINT "another session changed definitions at that moment: run it again"
+#define POOLER_HINT                                                                        \
+    "the pooler has no free connection: raise its pool size or connect directly"
 
 /* The first row whose part occurs counts: special causes stand before general ones. '*' is
  * any run of characters. */
@@ -26,7 +28,6 @@ static const struct hint_row passing_rows[] = {
     {"cache lookup failed", DDL_HINT},
     {"could not open relation with OID", DDL_HINT},
     {"relation with OID*does not exist", DDL_HINT},
-    {"was dropped or rewritten", DDL_HINT},
     {"LOCK TABLE*does not exist", DDL_HINT}, /* of a worker, */
     {"does not exist*LOCK TABLE", DDL_HINT}, /* of pg_dump */
     {"tuple concurrently", DDL_HINT},
@@ -35,6 +36,10 @@ static const struct hint_row passing_rows[] = {
     {"too many clients", "the server has no free connection"},
     {"too many connections", "the server has no free connection for this role or database"},
     {"remaining connection slots", "the server has no free connection"},
+    /* The same of poolers: PgBouncer, then two of Supavisor. */
+    {"no more connections allowed", POOLER_HINT},
+    {"max clients reached", POOLER_HINT},
+    {"Max client connections", POOLER_HINT},
 };
 
 static const struct hint_row rows[] = {
@@ -106,9 +111,6 @@ static const struct hint_row rows[] = {
                                    "another user"},
     {"no pg_hba.conf entry", "the server's pg_hba.conf does not let this role, database, "
                              "address or encryption in"},
-    /* Connections that there are not. */
-    {"Max client connections", "the pooler has no free connection: raise its pool size or "
-                               "connect directly"},
     /* Poolers. */
     {"unsupported startup parameter", "the pooler refuses a start-up parameter: remove it, "
                                       "or see ignore_startup_parameters"},

@@ -42,25 +42,34 @@ static int names_to_lock(struct copy_session *session, const struct dump_filters
     return 0;
 }
 
-/* The catalogs as the snapshot sees them against what the server's functions see now. */
+/* The catalogs as the snapshot sees them against what the server's functions see now: is this
+ * still the same file, and is it the table that the name means, by which it was locked and will
+ * be copied? */
 static int check_unmoved(struct copy_session *session, const struct copy_plan *plan,
                          struct err *err)
 {
     struct text sql;
     text_init(&sql, COPY_SQL_MAX);
-    text_add(&sql, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE "
+    /* The first row joins with nothing; it gives the columns their types. */
+    text_add(&sql, "SELECT pg_catalog.count(*) FROM (VALUES (0::pg_catalog.oid, "
+                   "NULL::pg_catalog.text)");
+    for (size_t i = 0; i < plan->table_count; i++) {
+        text_addf(&sql, ", ('%s', ", plan->tables[i].oid);
+        server_add_literal(session->server, &sql, plan->tables[i].name);
+        text_add_char(&sql, ')');
+    }
+    text_add(&sql, ") AS t (oid, name) JOIN pg_catalog.pg_class c ON c.oid = t.oid WHERE "
                    "pg_catalog.pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode "
-                   "AND c.oid IN (0");
-    for (size_t i = 0; i < plan->table_count; i++)
-        text_addf(&sql, ", %s", plan->tables[i].oid);
-    text_add(&sql, ")");
+                   "OR pg_catalog.to_regclass(t.name) IS DISTINCT FROM "
+                   "c.oid::pg_catalog.regclass");
     int64_t moved = text_check(&sql, "a statement", err);
     if (moved == 0)
         moved = server_query_count(session->server, "tables", sql.data, NULL, err);
     text_release(&sql);
     if (moved <= 0)
         return (int)moved;
-    err_set(err, ERR_AGAIN, "a large table was dropped or rewritten in this moment");
+    err_set(err, ERR_AGAIN,
+            "a large table was dropped, renamed or rewritten in this moment");
     return err_hint(err,
                     "another session changed definitions at that moment: run it again");
 }

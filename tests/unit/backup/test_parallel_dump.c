@@ -179,11 +179,18 @@ START_TEST(pg_dump_is_alone_where_it_is_told_so_where_it_pays_and_where_it_must)
 }
 END_TEST
 
+static const char *const no_connection[] = {
+    "FATAL:  sorry, too many clients already",
+    "FATAL:  no more connections allowed (max_client_conn)",
+    "FATAL:  MaxClientsInSessionMode: max clients reached",
+    "FATAL:  Max client connections reached",
+};
+
 START_TEST(without_a_free_connection_the_leader_copies_alone_and_it_is_said_once)
 {
     world_end(&world);
     begin("parallel = 4; dump_retries = 0;");
-    fake_libpq_fail("SET TRANSACTION SNAPSHOT", "FATAL:  sorry, too many clients already");
+    fake_libpq_fail("SET TRANSACTION SNAPSHOT", no_connection[_i]);
     struct text said;
     captured_begin();
     const char *id = world_take(&world);
@@ -282,6 +289,17 @@ START_TEST(without_workers_a_lock_that_is_not_given_is_the_end)
 }
 END_TEST
 
+/* The leader finds none either: then the try that follows needs one only. */
+START_TEST(no_free_connection_for_the_leader_does_not_cost_the_backup)
+{
+    world_end(&world);
+    begin("parallel = 2; dump_retries = 0;");
+    fake_libpq_fail("BEGIN ISOLATION LEVEL", no_connection[_i]);
+    ck_assert_int_eq(world_load(&world, world_take(&world))->table_count, 1);
+    world_assert_settled(&world);
+}
+END_TEST
+
 START_TEST(a_second_failure_is_the_end)
 {
     world_end(&world);
@@ -327,14 +345,17 @@ static Suite *suite(void)
     tcase_add_loop_test(
         tcase, pg_dump_is_alone_where_it_is_told_so_where_it_pays_and_where_it_must, 0,
         sizeof alone / sizeof *alone);
-    tcase_add_test(tcase,
-                   without_a_free_connection_the_leader_copies_alone_and_it_is_said_once);
+    tcase_add_loop_test(
+        tcase, without_a_free_connection_the_leader_copies_alone_and_it_is_said_once, 0,
+        sizeof no_connection / sizeof *no_connection);
     tcase_add_loop_test(tcase, what_another_session_did_costs_a_second_try_by_pg_dump_alone,
                         0, sizeof passing / sizeof *passing);
     tcase_add_loop_test(
         tcase, a_lock_that_pg_dump_waits_for_beside_workers_costs_a_second_try_alone, 0,
         sizeof lock_waits / sizeof *lock_waits);
     tcase_add_test(tcase, without_workers_a_lock_that_is_not_given_is_the_end);
+    tcase_add_loop_test(tcase, no_free_connection_for_the_leader_does_not_cost_the_backup,
+                        0, sizeof no_connection / sizeof *no_connection);
     tcase_add_test(tcase, a_second_failure_is_the_end);
     tcase_add_test(tcase, a_cancel_ends_all_connections);
     suite_add_tcase(suite, tcase);

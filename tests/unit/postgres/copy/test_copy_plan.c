@@ -140,6 +140,8 @@ START_TEST(a_table_that_was_rewritten_between_snapshot_and_lock_is_noticed)
     fake_libpq_answer("pg_relation_filenode", 1, "1", FAKE_LIBPQ_END);
     ck_assert_int_eq(copy_session_share(session, NULL, &plan, &err), -1);
     ck_assert_int_eq(err.kind, ERR_AGAIN);
+    /* By the name that is locked and copied, too. */
+    ck_assert_ptr_nonnull(strstr(fake_libpq_last("to_regclass"), "('4711', 'public.big')"));
     copy_session_free(session);
     copy_plan_release(&plan);
 }
