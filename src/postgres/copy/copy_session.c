@@ -227,6 +227,7 @@ const char *copy_session_encoding(const struct copy_session *session)
     return session->encoding;
 }
 
+/* Lent: its questions are asked within this session's transaction. */
 struct server *copy_session_server(const struct copy_session *session)
 {
     return session->server;
@@ -256,6 +257,7 @@ static int copy_rows(struct copy_session *session, struct table_writer *writer, 
                      struct err *err)
 {
     PGconn *conn = session->server->conn;
+    /* Asked row by row without blocking (1): then a cancel is seen between any two. */
     bool emptied = false; /* what the socket held is read, and was no whole row */
     char *row = NULL;
     int size;
@@ -368,6 +370,7 @@ int copy_session_watch(struct copy_session *session, int done_fd, int wake_fd,
     }
 }
 
+/* Nothing was changed: a COMMIT that succeeds says that the transaction was alive until now. */
 int copy_session_end(struct copy_session *session, struct err *err)
 {
     return copy_session_execute(session, "the end of the snapshot", "COMMIT", -1, err);
@@ -377,6 +380,7 @@ void copy_session_free(struct copy_session *session)
 {
     if (session == NULL)
         return;
+    /* Its backend ends with the connection, whatever it is doing. */
     server_free(session->server);
     free(session->snapshot);
     free(session->encoding);
