@@ -30,6 +30,7 @@
 #define LAST_WORDS 4
 #define GRACE_MS 2500    /* between SIGTERM and SIGKILL; part of CANCEL_END_MS */
 #define INTERRUPT_MS 250 /* between one SIGINT and the next */
+#define REST_MS 10       /* between looks at what the child leaves behind */
 
 struct process {
     char *name;
@@ -398,14 +399,21 @@ const char *process_last_words(const struct process *process)
 static void end_child(struct process *process)
 {
     int64_t until = clock_monotonic_ms() + GRACE_MS;
+    bool ended = false;
     do {
         kill(-process->pid, process->interrupt ? SIGINT : SIGTERM);
         int64_t next = process->interrupt ? clock_monotonic_ms() + INTERRUPT_MS : until;
-        if (await_end(process, next, false))
-            return;
-    } while (clock_monotonic_ms() < until);
-    kill(-process->pid, SIGKILL);
-    await_end(process, -1, false);
+        ended = await_end(process, next, false);
+    } while (!ended && clock_monotonic_ms() < until);
+    /* A script ends at once where what it started is still cancelling its query: the rest of its
+     * session has the same time. While one of them is there the system gives their number to
+     * nobody else. */
+    while (ended && kill(-process->pid, 0) == 0 && clock_monotonic_ms() < until)
+        poll(NULL, 0, REST_MS);
+    if (!ended || kill(-process->pid, 0) == 0)
+        kill(-process->pid, SIGKILL);
+    if (!ended)
+        await_end(process, -1, false);
 }
 
 static int describe_end(const struct process *process, struct err *err)

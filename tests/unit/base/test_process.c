@@ -280,9 +280,10 @@ START_TEST(freed_it_is_gone)
 }
 END_TEST
 
-START_TEST(a_wrapper_goes_with_what_it_has_started)
+/* The shell's child, whose number it prints; it is gone after the process is freed. */
+static void ends_with_its_child(const char *script)
 {
-    struct process_spec spec = shell("cat >&2 & echo $!; wait");
+    struct process_spec spec = shell(script);
     char bytes[16] = "";
     spec.pipe_stdin = spec.pipe_stdout = true;
     struct process *process = process_start(&spec, &err);
@@ -302,6 +303,18 @@ START_TEST(a_wrapper_goes_with_what_it_has_started)
         ck_assert_int_lt(tries, 999);
     }
     free(path);
+}
+
+START_TEST(a_wrapper_goes_with_what_it_has_started)
+{
+    ends_with_its_child("cat >&2 & echo $!; wait");
+}
+END_TEST
+
+START_TEST(what_ignores_the_signal_does_not_outlive_the_wrapper)
+{
+    ends_with_its_child(
+        "(trap '' TERM; exec sleep 60 <&- >&- 2>&-) & sleep 0.2; echo $!; wait");
 }
 END_TEST
 
@@ -342,6 +355,7 @@ int main(void)
     tcase_add_test(tcase, a_cancel_ends_it_and_is_the_reason);
     tcase_add_test(tcase, freed_it_is_gone);
     tcase_add_test(tcase, a_wrapper_goes_with_what_it_has_started);
+    tcase_add_test(tcase, what_ignores_the_signal_does_not_outlive_the_wrapper);
     tcase_add_test(tcase, signals_of_a_terminal_reach_us_alone);
     tcase_add_test(tcase, a_grandchild_that_keeps_stderr_does_not_hold_us);
     suite_add_tcase(suite, tcase);
