@@ -323,12 +323,17 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
              " AND (?4 >> CASE state WHEN 'pending' THEN 0 WHEN 'running' THEN 1"
              " WHEN 'complete' THEN 2 WHEN 'failed' THEN 3 ELSE 4 END) & 1"
              " AND (?7 = 0 OR NOT (started = 0 AND exit_status = 7 AND cause = 'cli'))"
+             /* however many runs other jobs had since */
+             " AND (NOT ?8 OR id IN (SELECT max(id) FROM runs WHERE kind = ?1"
+             " AND state <> 'pending' AND exit_status <> 7"
+             " AND NOT (state = 'cancelled' AND started = 0) GROUP BY job))"
              /* by id, not by time: a clock that went back does not hide the last run */
              " ORDER BY id DESC LIMIT ?6");
     sql_prepare(&sql, catalog, question.data, err);
-    sql_bind(&sql, "%s %s %jd %d %d %jd %d", filter->kind, filter->job, filter->id,
+    sql_bind(&sql, "%s %s %jd %d %d %jd %d %d", filter->kind, filter->job, filter->id,
              filter->states != 0 ? filter->states : all_but_pending, filter->with_log,
-             filter->limit > 0 ? filter->limit : -1, filter->attempts);
+             filter->limit > 0 ? filter->limit : -1, filter->attempts,
+             filter->last_of_jobs);
     while (sql_row(&sql)) {
         struct catalog_run *run =
             memory_append(&out->items, &out->count, &out->capacity, sizeof *run);

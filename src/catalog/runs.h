@@ -114,6 +114,9 @@ struct catalog_run_filter {
     int64_t limit;          /* 0: all */
     int64_t id;             /* 0: any */
     unsigned states;        /* CATALOG_RUN_BIT; 0: all but pending */
+    /* only the newest of each job that says how it goes: one that found another at work (exit
+     * status 7), or that was cancelled before it began, says nothing; with a kind */
+    bool last_of_jobs;
     bool with_log;
     bool
         attempts; /* without those that a person asked for while the job was busy (exit 7) */

@@ -119,7 +119,7 @@ struct health_spec {
     const char *job;                 /* only this one; NULL: all */
     int64_t max_age_s;               /* HEALTH_NO_LIMIT: nothing is too old */
     int64_t now;
-    /* of `backup`, newest first; outlives it; NULL: none */
+    /* of `backup`, the last of each job (catalog_run_filter); outlives it; NULL: none */
     const struct catalog_runs *runs;
     /* catalog_run_databases_last; outlives it; NULL: none */
     const struct catalog_run_databases *run_databases;

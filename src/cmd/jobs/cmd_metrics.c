@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RUNS_MAX = 1000, TEXT_MAX = 64 << 20 };
+enum { TEXT_MAX = 64 << 20 };
 
 /* The same facts as `status` and `list`, counted. */
 static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text *out,
@@ -21,7 +21,7 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
 {
     /* Each is released whether it was filled or not. */
     static const struct catalog_filter everything = {0};
-    const struct catalog_run_filter backups = {.kind = "backup", .limit = RUNS_MAX};
+    const struct catalog_run_filter backups = {.kind = "backup", .last_of_jobs = true};
     struct catalog_artifacts artifacts = {0};
     struct catalog_runs runs = {0};
     struct catalog_run_databases databases = {0};

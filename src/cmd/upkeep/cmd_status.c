@@ -16,8 +16,7 @@
 
 enum {
     REMARKS_MAX = 1 << 12,
-    REASON_WIDTH = 200, /* bytes of an error; `show` has all of it */
-    RUNS_MAX = 1000     /* looked back for the newest of each job */
+    REASON_WIDTH = 200 /* bytes of an error; `show` has all of it */
 };
 
 /* What the catalog has as "". */
@@ -375,7 +374,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
                                           &artifacts, err) < 0)
         goto cleanup;
-    const struct catalog_run_filter backups = {.kind = "backup", .limit = RUNS_MAX};
+    const struct catalog_run_filter backups = {.kind = "backup", .last_of_jobs = true};
     if (catalog && catalog_runs_list(catalog, &backups, &runs, err) < 0)
         goto cleanup;
     if (catalog && catalog_run_databases_last(catalog, &databases, err) < 0)

@@ -64,6 +64,32 @@ START_TEST(runs_are_listed_newest_first_and_filtered)
 }
 END_TEST
 
+START_TEST(the_last_run_of_each_job_is_found_behind_any_number_of_others)
+{
+    const struct catalog_run_filter last = {.kind = "backup", .last_of_jobs = true};
+    struct catalog_runs runs = {0};
+    int64_t weekly = begin("backup", "weekly"), good = begin("backup", "nightly");
+    OK(catalog_run_end(here.catalog, weekly, 4, "no server", &here.err));
+    OK(catalog_run_end(here.catalog, good, 0, NULL, &here.err));
+    /* One that found the other at work, and one that never began, say nothing of the job. */
+    int64_t busy = begin("backup", "nightly");
+    OK(catalog_run_end(here.catalog, busy, 7, "a lock is held", &here.err));
+    catalogs_sql(&here.files,
+                 "INSERT INTO runs (kind, job, state, started, ended, owner, exit_status)"
+                 " VALUES ('backup', 'nightly', 'cancelled', 0, 9, '', 143);"
+                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                 " WHERE i < 2000) INSERT INTO runs (kind, job, state, started, ended,"
+                 " owner, exit_status) SELECT 'backup', 'often', 'complete', i, i, '', 0"
+                 " FROM n");
+    OK(catalog_runs_list(here.catalog, &last, &runs, &here.err));
+    ck_assert_uint_eq(runs.count, 3);
+    ck_assert_str_eq(runs.items[0].job, "often");
+    ck_assert_int_eq(runs.items[1].id, good);
+    ck_assert_int_eq(runs.items[2].id, weekly);
+    catalog_runs_release(&runs);
+}
+END_TEST
+
 START_TEST(old_runs_go_unless_something_refers_to_them)
 {
     int64_t store = catalogs_store(here.catalog, "nas");
@@ -287,6 +313,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, catalog_rig_begin_empty, catalog_rig_end);
     tcase_add_test(tcase, a_run_ends_once);
     tcase_add_test(tcase, runs_are_listed_newest_first_and_filtered);
+    tcase_add_test(tcase, the_last_run_of_each_job_is_found_behind_any_number_of_others);
     tcase_add_test(tcase, a_run_that_was_asked_for_is_begun_by_one_process);
     tcase_add_test(tcase, the_exit_status_decides_the_state);
     tcase_add_test(tcase, a_pending_run_that_is_cancelled_never_begins);
