@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "postgres/server_pattern.h"
-#include "postgres/server_query.h"
 
 /* More locks than these and the server's table of locks might not hold those of pg_dump. */
 enum { LOCKS_MAX = 5000 };

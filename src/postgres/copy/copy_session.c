@@ -1,15 +1,10 @@
 /*
- * All that may take long is sent and waited for by poll, so that a cancel and the failure of
- * another thread end it at once; short questions go through server_query.
+ * How a session begins, copies and ends. Waiting is in copy_wait.c, locking in copy_lock.c; short
+ * questions go through server_query.
  */
 #include "postgres/copy/copy_session_internal.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
-#include "postgres/server_query.h"
-
-#include <errno.h>
-#include <poll.h>
 
 /* As pg_dump's setup_connection does it, and what makes scans of ranges what they should be. */
 static const struct setting {
@@ -35,88 +30,6 @@ static const struct setting {
 static const char *const unsafe_encodings[] = {
     "BIG5", "GB18030", "GBK", "JOHAB", "SHIFT_JIS_2004", "SJIS", "UHC",
 };
-
-/* ---- waiting ---- */
-
-/* Until the session's socket is readable (0), wake_fd (1; -1: none) or other_fd (2; -1: none). */
-static int wait_for(const struct copy_session *session, int wake_fd, int other_fd,
-                    int64_t limit_ms, struct err *err)
-{
-    int64_t start = clock_monotonic_ms();
-    for (;;) {
-        struct pollfd fds[] = {
-            {.fd = PQsocket(session->server->conn), .events = POLLIN},
-            {.fd = cancel_fd(session->cancel), .events = POLLIN},
-            {.fd = wake_fd, .events = POLLIN},
-            {.fd = other_fd, .events = POLLIN},
-        };
-        if (cancel_check(session->cancel, err) < 0)
-            return -1;
-        if (limit_ms > 0 && clock_monotonic_ms() - start >= limit_ms) {
-            char span[32];
-            err_set(err, ERR_DATABASE, "the server sent nothing for %s",
-                    text_duration(span, limit_ms));
-            return err_hint(err, "look for a stalled connection or a stopped server");
-        }
-        /* A second at most, for where a cancel has no descriptor, and for the limit. */
-        int ready = poll(fds, 4, 1000);
-        if (ready < 0 && errno != EINTR)
-            return err_errno(err, ERR_SYSTEM, "poll");
-        if (ready <= 0)
-            continue;
-        /* That everything has failed counts before what the server still says. */
-        if (fds[2].revents != 0)
-            return 1;
-        if (fds[3].revents != 0)
-            return 2;
-        if (fds[0].revents != 0)
-            return 0;
-    }
-}
-
-/* The next result of what was sent: 0 with *result (NULL: that was the last), 1 when woken. */
-static int await_result(struct copy_session *session, const char *what, int wake_fd,
-                        PGresult **result, struct err *err)
-{
-    PGconn *conn = session->server->conn;
-    *result = NULL;
-    /* Busy: PQgetResult would block, and neither a cancel nor another's failure could end it. */
-    while (PQisBusy(conn)) {
-        int state = wait_for(session, wake_fd, -1, 0, err);
-        if (state != 0)
-            return state;
-        if (!PQconsumeInput(conn))
-            return server_failed(session->server, what, NULL, err);
-    }
-    *result = PQgetResult(conn);
-    return 0;
-}
-
-/* Sends one statement and waits for its end. */
-int copy_session_execute(struct copy_session *session, const char *what, const char *sql,
-                         int wake_fd, struct err *err)
-{
-    PGresult *result;
-    int state = 0;
-    bool failed = false;
-    if (!PQsendQuery(session->server->conn, sql))
-        return server_failed(session->server, what, NULL, err);
-    do {
-        state = await_result(session, what, wake_fd, &result, err);
-        ExecStatusType status = PQresultStatus(result);
-        /* To the last result, whatever the first one says: then the session can go on. */
-        if (result != NULL && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
-            !failed) {
-            server_failed(session->server, what, result, err);
-            failed = true;
-        }
-        PQclear(result);
-    } while (state == 0 && result != NULL &&
-             PQstatus(session->server->conn) == CONNECTION_OK);
-    if (state == 0 && !failed && PQstatus(session->server->conn) != CONNECTION_OK)
-        return server_failed(session->server, what, NULL, err);
-    return failed ? -1 : state;
-}
 
 /* ---- beginning ---- */
 
@@ -273,7 +186,7 @@ static int copy_rows(struct copy_session *session, struct table_writer *writer, 
         /* Mostly there is more in the socket already: it is read before anybody waits. */
         int state = 0;
         if (size == 0 && emptied)
-            state = wait_for(session, wake_fd, -1, session->stall_timeout_ms, err);
+            state = copy_session_wait(session, wake_fd, -1, session->stall_timeout_ms, err);
         if (state != 0)
             return state;
         if (size < 0 || !PQconsumeInput(conn))
@@ -290,7 +203,7 @@ static int check_end(struct copy_session *session, uint64_t written, int wake_fd
     PGresult *result;
     bool counted = false;
     for (;;) {
-        int state = await_result(session, "COPY", wake_fd, &result, err);
+        int state = copy_session_await(session, "COPY", wake_fd, &result, err);
         if (state != 0)
             return state;
         if (result == NULL)
@@ -330,7 +243,7 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
     char *sql = copy_sql(task);
     int sent = PQsendQuery(session->server->conn, sql);
     free(sql);
-    state = sent ? await_result(session, "COPY", wake_fd, &result, err)
+    state = sent ? copy_session_await(session, "COPY", wake_fd, &result, err)
                  : server_failed(session->server, "COPY", NULL, err);
     if (state == 0 && PQresultStatus(result) != PGRES_COPY_OUT)
         state = server_failed(session->server, "COPY", result, err);
@@ -360,7 +273,7 @@ int copy_session_watch(struct copy_session *session, int done_fd, int wake_fd,
 {
     PGconn *conn = session->server->conn;
     for (;;) {
-        int state = wait_for(session, wake_fd, done_fd, 0, err);
+        int state = copy_session_wait(session, wake_fd, done_fd, 0, err);
         if (state != 0)
             return state == 2 ? 0 : state;
         /* Nothing was asked: either the server has a word to all, or this is the end. */
