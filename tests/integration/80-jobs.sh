@@ -169,6 +169,13 @@ is "what is over cannot be cancelled" "$status" 1
 sql "INSERT INTO runs (kind, job, state, cause, requested, started, ended, owner, exit_status) VALUES ('backup', 'held', 'pending', 'api', 1, 0, 0, '', -1)"
 run "$pgkeep" cancel "$(sql "SELECT max(id) FROM runs")"
 is "a pending one ends before it begins" "$(sql "SELECT state, started FROM runs ORDER BY id DESC LIMIT 1")" "cancelled|0"
+# Whoever ends `run` ends what it began, which has its time to clean up; nobody is killed.
+"$pgkeep" -q run held >/dev/null 2>"$work/held.err" &
+held=$!
+until_is "SELECT count(*) FROM artifacts WHERE job = 'held' AND status = 'running'" 1
+kill -TERM "$held"
+wait "$held"
+is "SIGTERM to run ends its run" "$?:$(sql "SELECT state, exit_status FROM runs ORDER BY id DESC LIMIT 1")" "143:cancelled|143"
 # Its process is stopped and hears nothing: the row ends it when it goes on, and a dead one is settled.
 "$pgkeep" -q backup held >"$work/held.out" 2>"$work/held.err" &
 held=$!
@@ -179,4 +186,12 @@ run "$pgkeep" cancel "$(sql "SELECT max(id) FROM runs")"
 is "a run whose process was killed is settled by whoever asks" "$(sql "SELECT state FROM runs ORDER BY id DESC LIMIT 1")" cancelled
 kill "$holder" && wait "$holder" 2>/dev/null
 psql -qXtA -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE t%' AND pid <> pg_backend_pid()" >/dev/null
+
+# A round that was killed before its runs began leaves them to the next one.
+job orphan pg ''
+sql "INSERT INTO runs (kind, job, state, cause, requested, started, ended, owner, exit_status) SELECT 'backup', 'orphan', 'pending',
+ 'schedule', 1, 0, 0, owner, -1 FROM runs WHERE owner <> '' ORDER BY id LIMIT 1"
+"$pgkeep" -q run --due >/dev/null 2>&1
+is "what a dead round asked for is run by the next" "$(sql "SELECT state FROM runs WHERE job = 'orphan'")" complete
+rm "$work/conf.d/orphan.conf"
 finished

@@ -243,6 +243,22 @@ START_TEST(one_that_prints_without_end_is_ended)
 }
 END_TEST
 
+START_TEST(one_that_survives_us_is_not_ended_by_a_cancel)
+{
+    struct process_spec spec = shell("sleep 0.2");
+    struct cancel *cancel = cancel_new(NULL, 0, &err);
+    spec.survives = true;
+    spec.cancel = cancel;
+    struct process *process = process_start(&spec, &err);
+    ck_assert_msg(process != NULL, "%s", err.text);
+    cancel_trip(cancel, CANCEL_SIGTERM);
+    ck_assert_msg(process_finish(process, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(process_status(process), 0);
+    process_free(process);
+    cancel_free(cancel);
+}
+END_TEST
+
 START_TEST(a_cancel_ends_it_and_is_the_reason)
 {
     struct process_spec spec = shell("exec cat");
@@ -352,6 +368,7 @@ int main(void)
     tcase_add_test(tcase, descriptors_of_the_caller_stay_the_callers);
     tcase_add_test(tcase, a_process_without_open_descriptors_can_start_one);
     tcase_add_test(tcase, one_that_prints_without_end_is_ended);
+    tcase_add_test(tcase, one_that_survives_us_is_not_ended_by_a_cancel);
     tcase_add_test(tcase, a_cancel_ends_it_and_is_the_reason);
     tcase_add_test(tcase, freed_it_is_gone);
     tcase_add_test(tcase, a_wrapper_goes_with_what_it_has_started);
