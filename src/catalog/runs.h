@@ -118,8 +118,9 @@ struct catalog_run_filter {
      * status 7), or that was cancelled before it began, says nothing; with a kind */
     bool last_of_jobs;
     bool with_log;
-    bool
-        attempts; /* without those that a person asked for while the job was busy (exit 7) */
+    /* without those that a person asked for while the job was busy (exit status 7): they did
+     * nothing, and what they met goes on */
+    bool attempts;
 };
 /* Newest first. */
 int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,
