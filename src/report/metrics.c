@@ -6,11 +6,20 @@
 
 #include "base/memory.h"
 
+enum { METRICS_LABEL_MAX = 1 << 16 };
+
 /* "NAME{label="value",…} " and its value follow; names of databases may hold anything. */
 static void add_label(struct text *out, const char *comma, const char *label,
                       const char *value)
 {
-    /* The three bytes that the format escapes; all else stands as it is, as UTF-8. */
+    /* One sample that is not UTF-8 would cost the reader all others: such bytes are told as
+     * people see them elsewhere. Then the three that the format escapes. */
+    struct text printable;
+    text_init(&printable, METRICS_LABEL_MAX);
+    if (!text_is_utf8(value, strlen(value))) {
+        text_add_printable(&printable, value, strlen(value));
+        value = printable.data;
+    }
     text_addf(out, "%s%s=\"", comma, label);
     for (const char *at = value; *at != '\0'; at++) {
         if (*at == '\\' || *at == '"')
@@ -21,6 +30,7 @@ static void add_label(struct text *out, const char *comma, const char *label,
             text_add_char(out, *at);
     }
     text_add_char(out, '"');
+    text_release(&printable);
 }
 
 /* ---- backups: a sample per database of a job ---- */
@@ -41,12 +51,13 @@ static void add_group(struct text *out, const char *name, const struct health_jo
 typedef int64_t metrics_value(const struct metrics_input *input,
                               const struct health_group *group);
 
-/* The time of its snapshot, not of its end: rows that came meanwhile are not in it. */
+/* The time of its snapshot, not of its end: rows that came meanwhile are not in it. 0, a very long
+ * time ago, where one is expected and none is there: no sample would ring for nobody. */
 static int64_t last_success(const struct metrics_input *input,
                             const struct health_group *group)
 {
     (void)input;
-    return group->good->time;
+    return group->good != NULL ? group->good->time : 0;
 }
 
 /* As `status` has it: a backup from the future is not older than now. */
@@ -97,7 +108,15 @@ static int64_t last_proven(const struct metrics_input *input,
     return proven;
 }
 
-/* Only what the job itself makes: a dump of one table by hand is no backup of the database. */
+/* Only what the job itself makes: a dump of one table by hand is no backup of the database. And
+ * only what somebody waits for, as `status` has it: a database that is gone or left out by now, or
+ * a job that left the configuration, would be too old for ever. */
+static bool is_told(const struct health_job *job, const struct health_group *group)
+{
+    return job->watched && group->regular && !group->gone &&
+           (group->expected || (!job->run_known && group->good != NULL));
+}
+
 static void add_groups(const struct metrics_input *input, const char *name,
                        metrics_value *value, struct text *out)
 {
@@ -105,8 +124,8 @@ static void add_groups(const struct metrics_input *input, const char *name,
         const struct health_job *job = &input->health->jobs[i];
         for (size_t j = 0; j < job->group_count; j++) {
             const struct health_group *group = &job->groups[j];
-            int64_t number =
-                group->regular && group->good != NULL ? value(input, group) : -1;
+            bool known = group->good != NULL || value == last_success;
+            int64_t number = known && is_told(job, group) ? value(input, group) : -1;
             if (number >= 0)
                 add_group(out, name, job, group, number);
         }

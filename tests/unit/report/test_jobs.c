@@ -180,6 +180,58 @@ START_TEST(metrics_have_their_labels_and_what_is_unknown_has_no_sample)
 }
 END_TEST
 
+/* The metrics of these artifacts, with these databases in the last run; heap. */
+static char *metrics_of(struct catalog_run_databases *databases)
+{
+    struct catalog_artifacts artifacts = {0};
+    const struct catalog_filter all = {0};
+    struct health health;
+    struct text text;
+    (void)row_of(0, 101 * DAY);
+    OK(catalog_artifacts_list(catalogs.catalog, &all, CATALOG_WITH_COPIES, &artifacts,
+                              &err));
+    const struct health_spec spec = {.settings = &settings,
+                                     .max_age_s = HEALTH_NO_LIMIT,
+                                     .now = 101 * DAY,
+                                     .run_databases = databases};
+    health_init(&health, &artifacts, &spec);
+    const struct metrics_input input = {&health, &loaded, &artifacts};
+    text_init(&text, 1 << 20);
+    metrics_add(&input, &text);
+    health_release(&health);
+    catalog_artifacts_release(&artifacts);
+    return text_finish(&text);
+}
+
+START_TEST(metrics_tell_of_what_is_waited_for_and_of_nothing_else)
+{
+    char shop[] = "shop", crm[] = "crm", full[] = "full", odd[] = "caf\xe9";
+    struct catalog_run_database items[] = {
+        {.job = nightly, .database = shop, .type = full, .outcome = CATALOG_RUN_GONE},
+        {.job = nightly, .database = crm, .type = full, .outcome = CATALOG_RUN_MISSED},
+        {.job = nightly, .database = odd, .type = full, .outcome = CATALOG_RUN_MISSED}};
+    struct catalog_run_databases databases = {.items = items, .count = 3};
+    jobs[0].type = DUMP_FULL;
+    catalogs_complete(catalogs.catalog, 1, catalogs_store(catalogs.catalog, "nas"),
+                      100 * DAY);
+    char *text = metrics_of(&databases);
+    /* One without a good backup is a very long time ago; one that the server has no more is not
+     * waited for. Its age nobody knows. */
+    ck_assert_ptr_nonnull(strstr(text, "success_timestamp_seconds{job=\"nightly\","
+                                       "database=\"crm\",type=\"full\"} 0\n"));
+    ck_assert_ptr_null(strstr(text, "database=\"shop\""));
+    ck_assert_ptr_null(strstr(text, "age_seconds{"));
+    ck_assert_ptr_nonnull(strstr(text, "database=\"caf\\\\xE9\""));
+    ck_assert(text_is_utf8(text, strlen(text)));
+    free(text);
+    /* A job that left the configuration. */
+    catalogs_sql(&catalogs, "UPDATE artifacts SET job = 'former'");
+    text = metrics_of(NULL);
+    ck_assert_ptr_null(strstr(text, "former"));
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jobs");
@@ -191,6 +243,7 @@ int main(void)
     tcase_add_test(tcase, a_run_under_way_makes_a_job_busy_unless_its_process_is_dead);
     tcase_add_test(tcase, all_of_it_is_a_document);
     tcase_add_test(tcase, metrics_have_their_labels_and_what_is_unknown_has_no_sample);
+    tcase_add_test(tcase, metrics_tell_of_what_is_waited_for_and_of_nothing_else);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
