@@ -78,7 +78,7 @@ CREATE TRIGGER changes BEFORE INSERT ON torture.refers FOR EACH ROW EXECUTE FUNC
 CREATE RULE twice AS ON INSERT TO torture.t1 DO ALSO (DELETE FROM torture.unlogged; NOTIFY never);
 
 -- 7. Large objects beside them; sequences that have moved.
-SELECT lo_from_bytea(700000 + i, decode(repeat(md5(i::text), 20000), 'hex')) FROM generate_series(1, 12) i;
+SELECT lo_from_bytea(700000 + i, decode(repeat(md5(i::text), 4000), 'hex')) FROM generate_series(1, 12) i;
 CREATE SEQUENCE torture.numbers START 42;
 SELECT nextval('torture.numbers') FROM generate_series(1, 5);
 CREATE MATERIALIZED VIEW torture.sums AS SELECT a % 10 AS a, count(*) FROM torture.parent GROUP BY 1;
