@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -191,4 +193,23 @@ void file_close(int *fd)
         close(*fd);
     *fd = -1;
     errno = reason;
+}
+
+char *file_find_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    /* As for execvp and every shell. */
+    if (strchr(name, '/') != NULL)
+        return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
+    while (path != NULL && *path != '\0') {
+        size_t length = strcspn(path, ":");
+        char *folder = memory_strndup(path, length);
+        char *candidate = file_join(length > 0 ? folder : ".", name);
+        free(folder);
+        if (access(candidate, X_OK) == 0)
+            return candidate;
+        free(candidate);
+        path += length + (path[length] == ':' ? 1 : 0);
+    }
+    return NULL;
 }

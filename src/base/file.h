@@ -35,5 +35,7 @@ char *file_join(const char *folder, const char *name) MUST_USE; /* heap */
  * ERR_SYSTEM: there is no current folder any more. */
 char *file_absolute(const char *path, struct err *err) MUST_USE;
 void file_close(int *fd); /* closes if >= 0, sets -1, keeps errno */
+/* Path of a program on PATH, heap; NULL when absent. A name with a slash is a path. */
+char *file_find_program(const char *name) MUST_USE;
 
 #endif

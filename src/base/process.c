@@ -70,25 +70,6 @@ struct launch {
     bool survives, merge_output;
 };
 
-char *process_find(const char *name)
-{
-    /* A name with a slash is a path, for execvp and every shell. */
-    const char *path = getenv("PATH");
-    if (strchr(name, '/') != NULL)
-        return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
-    while (path != NULL && *path != '\0') {
-        size_t length = strcspn(path, ":");
-        char *folder = memory_strndup(path, length);
-        char *candidate = file_join(length > 0 ? folder : ".", name);
-        free(folder);
-        if (access(candidate, X_OK) == 0)
-            return candidate;
-        free(candidate);
-        path += length + (path[length] == ':' ? 1 : 0);
-    }
-    return NULL;
-}
-
 /* ---- in the child ---- */
 
 static void fail_child(const struct launch *launch)
@@ -269,7 +250,7 @@ static bool is_changed(const char *variable, const char *const *changes)
 static int prepare(struct process *process, const struct process_spec *spec,
                    struct launch *launch, struct err *err)
 {
-    launch->path = process_find(spec->argv[0]);
+    launch->path = file_find_program(spec->argv[0]);
     if (launch->path == NULL)
         return err_set(err, ERR_SYSTEM, "%s: no such program", spec->argv[0]);
     /* Asked here: in the child getppid would name whoever has adopted it by then. */

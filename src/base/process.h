@@ -54,7 +54,5 @@ void process_free(struct process *process); /* NULL-safe; ends and reaps it */
 /* Runs to the end with stdout read into `out` (may be NULL; over its ceiling is an error). */
 int process_run(const struct process_spec *spec, struct text *out,
                 struct err *err) MUST_USE;
-/* Path of a program on PATH, heap; NULL when absent. */
-char *process_find(const char *name) MUST_USE;
 
 #endif

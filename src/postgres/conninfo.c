@@ -14,8 +14,6 @@
 
 enum { CONNINFO_MAX = 64 * 1024, WORDS_MAX = 2 * CONNINFO_MAX };
 
-/* ---- by its looks ---- */
-
 static bool is_uri(const char *conninfo)
 {
     return text_starts_with(conninfo, "postgresql://") ||
@@ -119,8 +117,6 @@ static const char *find_wrong_value(const PQconninfoOption *options)
     }
     return NULL;
 }
-
-/* ---- by libpq ---- */
 
 /* libpq marks what must be hidden with "*"; scram keys carry no such mark. */
 static bool is_secret(const PQconninfoOption *option)
@@ -236,8 +232,6 @@ bool conninfo_has_secret(const char *conninfo)
     return found;
 }
 
-/* ---- without secrets, with another one ---- */
-
 /* All that is no secret, with `database` (may be NULL) instead of its own. */
 static void add_words(struct text *out, const PQconninfoOption *options,
                       const char *database)
@@ -328,8 +322,6 @@ char *conninfo_with_database(const char *conninfo, const char *database, struct 
     return result;
 }
 
-/* ---- the database ---- */
-
 /* What a missing dbname becomes depends on service files, PGDATABASE, the user and the
  * operating system's user. libpq itself says so when it is made to connect to nowhere. */
 static char *resolve_database(const struct text *words, struct err *err)
@@ -393,8 +385,6 @@ bool conninfo_names_database(const char *conninfo)
     release_options(options);
     return named || getenv("PGDATABASE") != NULL || getenv("PGSERVICE") != NULL;
 }
-
-/* ---- for connections and children ---- */
 
 /* What a conninfo gets when it does not say otherwise. A value of "" keeps the variable of
  * the environment and the service file from counting. */

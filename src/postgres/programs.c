@@ -129,7 +129,7 @@ static void look_below(struct search *search, const char *folder)
  * and stands for the programs in SYSTEM_FOLDER. */
 static void look_on_path(struct search *search)
 {
-    char *program = process_find("pg_dump");
+    char *program = file_find_program("pg_dump");
     char *real = program == NULL ? NULL : realpath(program, NULL);
     if (real != NULL && !text_ends_with(real, "/pg_wrapper")) {
         char *folder = file_folder(program);

@@ -162,6 +162,33 @@ START_TEST(a_pipe_is_read_until_it_ends_or_is_enough)
 }
 END_TEST
 
+START_TEST(programs_are_found_as_a_shell_finds_them)
+{
+    const char *path = in_folder("tool");
+    scratch_write(path, "#!/bin/sh\n", 10);
+    ck_assert_int_eq(chmod(path, 0700), 0);
+    ck_assert_int_eq(chdir(folder), 0);
+    char *paths = memory_format("/nowhere:%s", folder);
+    setenv("PATH", paths, 1);
+    char *found = file_find_program("tool");
+    ck_assert_str_eq(found, path);
+    free(found);
+    setenv("PATH", "/nowhere:", 1); /* the last one is empty, and no folder follows it */
+    ck_assert_ptr_null(file_find_program("tool"));
+    setenv("PATH", ":/nowhere", 1); /* an empty one is the working folder */
+    found = file_find_program("tool");
+    ck_assert_str_eq(found, "./tool");
+    free(found);
+    found = file_find_program("./tool");
+    ck_assert_str_eq(found, "./tool");
+    free(found);
+    ck_assert_ptr_null(file_find_program("./none"));
+    unsetenv("PATH");
+    ck_assert_ptr_null(file_find_program("tool"));
+    free(paths);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("file");
@@ -179,6 +206,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_joined_path_has_one_slash, 0,
                         (int)(sizeof joins / sizeof *joins));
     tcase_add_test(tcase, a_pipe_is_read_until_it_ends_or_is_enough);
+    tcase_add_test(tcase, programs_are_found_as_a_shell_finds_them);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

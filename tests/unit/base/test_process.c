@@ -121,35 +121,6 @@ START_TEST(a_program_that_is_not_there_or_cannot_run_is_told_at_once)
 }
 END_TEST
 
-START_TEST(programs_are_found_as_a_shell_finds_them)
-{
-    char folder[SCRATCH_SIZE], path[SCRATCH_SIZE + 64];
-    scratch_folder(folder);
-    snprintf(path, sizeof path, "%s/tool", folder);
-    scratch_write(path, "#!/bin/sh\n", 10);
-    ck_assert_int_eq(chmod(path, 0700), 0);
-    ck_assert_int_eq(chdir(folder), 0);
-    char *paths = memory_format("/nowhere:%s", folder);
-    setenv("PATH", paths, 1);
-    char *found = process_find("tool");
-    ck_assert_str_eq(found, path);
-    free(found);
-    setenv("PATH", "/nowhere:", 1); /* the last one is empty, and no folder follows it */
-    ck_assert_ptr_null(process_find("tool"));
-    setenv("PATH", ":/nowhere", 1); /* an empty one is the working folder */
-    found = process_find("tool");
-    ck_assert_str_eq(found, "./tool");
-    free(found);
-    found = process_find("./tool");
-    ck_assert_str_eq(found, "./tool");
-    free(found);
-    ck_assert_ptr_null(process_find("./none"));
-    unsetenv("PATH");
-    ck_assert_ptr_null(process_find("tool"));
-    free(paths);
-}
-END_TEST
-
 START_TEST(its_environment_is_ours_with_the_changes)
 {
     static const char *const changes[] = {"ADDED=1", "CHANGED=2", "REMOVED", NULL};
@@ -361,7 +332,6 @@ int main(void)
     tcase_add_test(tcase, a_signal_is_told_by_its_name);
     tcase_add_test(tcase, lines_of_stderr_are_cut_cleaned_and_never_lost);
     tcase_add_test(tcase, a_program_that_is_not_there_or_cannot_run_is_told_at_once);
-    tcase_add_test(tcase, programs_are_found_as_a_shell_finds_them);
     tcase_add_test(tcase, its_environment_is_ours_with_the_changes);
     tcase_add_test(tcase, nothing_of_ours_leaks_into_it);
     tcase_add_test(tcase, it_is_written_to_and_read_from);

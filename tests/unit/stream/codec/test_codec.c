@@ -157,7 +157,7 @@ START_TEST(the_standard_program_decodes_the_concatenation)
     unsigned char *data = malloc(RAW);
     struct text raw, stored, got;
     char path[SCRATCH_SIZE];
-    char *program = process_find(programs[_i].program);
+    char *program = file_find_program(programs[_i].program);
     text_init(&raw, 1 << 24);
     text_init(&stored, 1 << 24);
     text_init(&got, 1 << 24);
