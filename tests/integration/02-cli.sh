@@ -8,6 +8,7 @@ file=$work/pgkeep.conf
 
 # config TEXT [MODE]: writes the file and runs `config` on it.
 config() {
+    rm -f "$file" # it may have been made unreadable
     printf '%s\n' "$1" >"$file"
     chmod "${2:-600}" "$file"
     run "$pgkeep" --config "$file" config
