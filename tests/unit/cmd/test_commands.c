@@ -690,7 +690,7 @@ END_TEST
 
 START_TEST(help_of_prune_lists_the_guards)
 {
-    char guard[8];
+    char guard[24];
     run("help prune");
     for (int i = 1; i <= 11; i++) {
         snprintf(guard, sizeof guard, "\n  G%d ", i);

@@ -566,6 +566,7 @@ START_TEST(a_run_that_failed_before_its_first_artifact_is_told)
         ck_assert_msg((stage.health.jobs[0].failed_run == &items[0]) == claims[i].told,
                       "%s", claims[i].text);
         spec.runs = NULL;
+        free(stage.items[0].owner);
         stage_release(&stage);
     }
 }

@@ -43,7 +43,8 @@ struct trace {
     bool refused;
 };
 
-static const char *const event_names[] = {"nothing", "section", "table", "table end"};
+static const char *const event_names[] = {"nothing", "section", "table", "table end",
+                                          "closing"};
 
 static void trace_table(struct trace *trace, const struct dump_table *table)
 {
