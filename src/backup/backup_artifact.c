@@ -215,7 +215,6 @@ static int write_manifest(struct artifact_run *r, struct err *err)
     facts->index_sha256 = memory_strdup(digest_hex(sum, sizeof sum, hex));
     facts->chunks = result->chunks;
     facts->raw_of_chunks = result->raw_of_chunks;
-    facts->encoding = memory_strdup(result->encoding);
     for (size_t i = 0; i < fanout_part_count(r->fanout); i++)
         manifest_facts_add_part(facts, fanout_part_bytes(r->fanout, i));
     r->manifest = manifest_text(&r->artifact, facts);

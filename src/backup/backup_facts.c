@@ -179,6 +179,7 @@ void backup_facts_of_stream(struct catalog_artifact *artifact,
     artifact->stored_bytes = result->stored_bytes;
     memory_replace(&artifact->sha256, digest_hex(result->stored_sha256, SHA256_SIZE, hex));
     memory_replace(&artifact->raw_sha256, digest_hex(result->raw_sha256, SHA256_SIZE, hex));
+    memory_replace(&artifact->encoding, result->encoding);
     /* The text of a plain dump is read for its tables; a custom archive is not. */
     artifact->row_count = counted ? 0 : CATALOG_UNKNOWN_ROWS;
     for (size_t i = 0; i < result->table_count; i++) {

@@ -45,6 +45,7 @@ static const struct record_column columns[] = {
     {"stored_bytes", RECORD_SIZE, END, AT(stored_bytes), 0, NULL},
     {"sha256", RECORD_TEXT, END, AT(sha256), 0, NULL},
     {"raw_sha256", RECORD_TEXT, END, AT(raw_sha256), 0, NULL},
+    {"encoding", RECORD_TEXT, END, AT(encoding), 0, NULL},
     /* what people call it */
     {"name", RECORD_TEXT, NEW, AT(name), 0, NULL},
     {"description", RECORD_TEXT, NEW, AT(description), 0, NULL},

@@ -52,6 +52,8 @@ struct catalog_artifact {
     uint64_t raw_bytes, stored_bytes;
     char *sha256;     /* of the stored object, hex */
     char *raw_sha256; /* of the raw stream, hex */
+    char *
+        encoding; /* client_encoding of a plain dump, its tables' names too; NULL: not known */
     char *name, *description;
     char *error_code, *error_message; /* err_kind_name and one sentence; NULL: none */
     int64_t tries;

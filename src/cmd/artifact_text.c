@@ -11,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/artifact_name.h"
+#include "report/name_text.h"
 
 enum {
     REMARKS_MAX = 1 << 16,
@@ -370,8 +371,11 @@ static void print_tables(const struct catalog_artifact *artifact)
         char size[64];
         /* A table whose rows were not counted has no size either. */
         bool counted = one->rows != CATALOG_UNKNOWN_ROWS;
-        output_table_cellf(&table, "%s%s%s", one->schema, *one->schema ? "." : "",
-                           one->name);
+        char *schema = name_text(one->schema, artifact->encoding);
+        char *name = name_text(one->name, artifact->encoding);
+        output_table_cellf(&table, "%s%s%s", schema, *schema ? "." : "", name);
+        free(schema);
+        free(name);
         if (counted)
             output_table_cellf(&table, "%lld", (long long)one->rows);
         else

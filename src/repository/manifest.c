@@ -22,7 +22,6 @@ void manifest_facts_release(struct manifest_facts *facts)
     free(facts->key);
     free(facts->index_key);
     free(facts->index_sha256);
-    free(facts->encoding);
     free(facts->parts);
     server_properties_release(&facts->properties);
     *facts = (struct manifest_facts){0};
@@ -171,6 +170,7 @@ char *manifest_text(const struct catalog_artifact *artifact,
     json_set(object, "id", json_bytes(artifact->id));
     set_fields(object, manifest_field_artifact, artifact);
     set_fields(object, manifest_field_facts, facts);
+    set_fields(object, manifest_field_text, artifact);
     /* The one key that is left out: manifests from before it are of the other kind. */
     if (facts->raw_of_chunks)
         json_set(object, "raw_sha256_of", json_string("chunks"));

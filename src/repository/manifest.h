@@ -68,7 +68,6 @@ struct manifest_facts {
     char *index_sha256; /* hex, of the stored index */
     uint64_t chunks;
     bool raw_of_chunks; /* what the artifact's raw_sha256 is of, see raw_sha256_of */
-    char *encoding;     /* client_encoding of a plain dump; NULL: none */
     struct manifest_parts *parts;
     size_t part_count, part_capacity;
     bool has_properties; /* of the database; false for globals */

@@ -47,7 +47,12 @@ const struct manifest_field manifest_field_facts[] = {
     {"connection", MANIFEST_BYTES, FACTS(connection)},
     {"key", MANIFEST_BYTES, FACTS(key)},
     {"chunks", MANIFEST_SIZE, FACTS(chunks)},
-    {"encoding", MANIFEST_BYTES_OR_NULL, FACTS(encoding)},
+    {NULL, MANIFEST_BYTES, 0},
+};
+
+/* In its place: what is written once more must be the same bytes. */
+const struct manifest_field manifest_field_text[] = {
+    {"encoding", MANIFEST_BYTES_OR_NULL, ARTIFACT(encoding)},
     {NULL, MANIFEST_BYTES, 0},
 };
 

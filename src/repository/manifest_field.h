@@ -30,6 +30,8 @@ struct manifest_field {
  * row without key ends each. */
 extern const struct manifest_field manifest_field_artifact[];
 extern const struct manifest_field manifest_field_facts[];
+extern const struct manifest_field
+    manifest_field_text[]; /* of the artifact, behind the facts */
 extern const struct manifest_field manifest_field_properties[];
 
 #endif

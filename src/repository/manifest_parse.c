@@ -328,6 +328,7 @@ static int read_manifest(const json_t *object, const char *id, struct manifest *
     read_id(&reader, id, &out->artifact);
     read_fields(&reader, manifest_field_artifact, &out->artifact);
     read_fields(&reader, manifest_field_facts, &out->facts);
+    read_fields(&reader, manifest_field_text, &out->artifact);
     read_raw_of(&reader, &out->facts);
     read_index(&reader, &out->facts);
     read_items(&reader, "tags", read_tag, out);

@@ -51,10 +51,14 @@ PGCLIENTENCODING=UTF8 psql -qX -v ON_ERROR_STOP=1 -d japan -c "CREATE TABLE \"�
 for n in 0 2; do
     run "$pgkeep" backup --source "$server dbname=japan" --store "dir:$folder" --encoding EUC_JP --parallel "$n"
     is "clients speak SJIS, dumped as EUC_JP by $n connections" "$status" 0
+    like "$n: show names the table as people read it" "$("$pgkeep" show "$out")" 'public\.表 +90000 '
     createdb -T template0 -E UTF8 --locale=C.UTF-8 "back_$n"
     gunzip <"$(find "$folder/data" -name "*$out.sql*")" | psql -qX -v ON_ERROR_STOP=1 -d "back_$n" -o /dev/null
     is "$n: every letter came back" "$(PGCLIENTENCODING=UTF8 psql -AtX -d "back_$n" -c "SELECT count(*), min(\"能\") FROM \"表\"")" "90000|表 10000構ソ"
 done
+euc=$out
+run "$pgkeep" --catalog "$work/again.db" catalog rebuild --store "dir:$folder"
+like "a rebuilt catalog knows the encoding, too" "$("$pgkeep" --catalog "$work/again.db" show "$euc")" 'public\.表 +90000 '
 run "$pgkeep" backup --source "$server dbname=japan" --store "dir:$folder" --parallel 0
 is "clients speak SJIS: refused" "$status" 4
 like "clients speak SJIS: with the way out" "$err" "--encoding UTF8"

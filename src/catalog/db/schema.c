@@ -192,6 +192,11 @@ static const char *const version_5[] = {
     " BEGIN UPDATE runs SET" STATE_OF_END " WHERE id = NEW.id; END;\n",
     NULL};
 
+/* Version 6. In what its tables' names are written, for whoever reads them (report/name_text.h);
+ * not known of what was there before. */
+static const char *const version_6[] = {"ALTER TABLE artifacts ADD COLUMN encoding TEXT;\n",
+                                        NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -226,7 +231,7 @@ static const struct migration {
     int (*fill)(struct catalog *catalog, struct err *err);
 } migrations[] = {
     {version_1, true, NULL},  {version_2, false, fill_version_2}, {version_3, false, NULL},
-    {version_4, false, NULL}, {version_5, false, NULL},
+    {version_4, false, NULL}, {version_5, false, NULL},           {version_6, false, NULL},
 };
 
 /* The version this program writes. */

@@ -43,6 +43,7 @@ static void fill_artifact(struct catalog_artifact *artifact)
     artifact->stored_bytes = 1000;
     put(&artifact->sha256, HASH);
     put(&artifact->raw_sha256, OTHER_HASH);
+    put(&artifact->encoding, "UTF8");
     put(&artifact->name, "before \"the\" upgrade\n\xc3\xbc");
     put(&artifact->hostname, "db1");
     put(&artifact->server_version, "15.18 (Debian 15.18-0+deb12u1)");
@@ -65,7 +66,6 @@ static void fill_facts(struct manifest_facts *facts)
     facts->index_bytes = 77;
     put(&facts->index_sha256, HASH);
     facts->chunks = 3;
-    put(&facts->encoding, "UTF8");
     manifest_facts_add_part(facts, 400);
     manifest_facts_add_part(facts, 400);
     manifest_facts_add_part(facts, 200);
@@ -107,6 +107,7 @@ START_TEST(what_was_written_comes_back)
     ck_assert_int_eq(artifact->time, 1795226401);
     ck_assert_uint_eq(artifact->raw_bytes, 5000000000);
     ck_assert_str_eq(artifact->raw_sha256, OTHER_HASH);
+    ck_assert_str_eq(artifact->encoding, "UTF8");
     ck_assert_str_eq(artifact->name, "before \"the\" upgrade\n\xc3\xbc");
     ck_assert_ptr_null(artifact->description);
     ck_assert_str_eq(artifact->tags.items[1].value, "\xfc");
