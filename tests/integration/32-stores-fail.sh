@@ -7,9 +7,7 @@
 pg_up main
 rgw_up
 s3_bucket backups
-createdb shop
-psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
-    FROM generate_series(1, 300000) n"
+noise_db shop 300000
 source="host=$PGHOST port=$PGPORT user=postgres dbname=shop"
 folder=$work/backups
 good="s3://backups/p?endpoint=$rgw_endpoint&path_style=true"

@@ -7,9 +7,7 @@
 pg_up main
 rgw_up
 s3_bucket backups
-createdb shop
-psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
-    FROM generate_series(1, 400000) n"
+noise_db shop 400000
 export PGKEEP_CATALOG=$work/catalog.db PGKEEP_PART_BUDGET=16MiB # so that pg_dump has to wait for the stores
 source="host=$PGHOST port=$PGPORT user=postgres dbname=shop"
 slow=(backup nightly --limit-rate 4MiB)

@@ -179,9 +179,7 @@ fi
 
 # ---- real backups: a reader during a prune, and pruning after a backup ----
 pg_up main
-createdb shop
-psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
-    FROM generate_series(1, 20000) n"
+noise_db shop 20000
 rm -rf "$catalog"* "$work/nas"
 s3_bucket real
 real_conf() { # real_conf MORE

@@ -9,9 +9,7 @@
 pg_up main
 rgw_up
 s3_bucket backups
-createdb shop
-psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
-    FROM generate_series(1, 250000) n"
+noise_db shop 250000
 nas=$work/nas
 conf "nas: { type = \"dir\"; path = \"$nas\"; };
       ceph: { type = \"s3\"; endpoint = \"$rgw_endpoint\"; bucket = \"backups\"; prefix = \"p/\"; path_style = true; };" "" \

@@ -6,9 +6,7 @@
 pg_up main
 rgw_up
 s3_bucket backups
-createdb shop
-psql -qX -v ON_ERROR_STOP=1 -d shop -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
-    FROM generate_series(1, 400000) n"
+noise_db shop 400000
 folder=$work/nas
 config() { # config RATE: of uploads to the bucket; few parts at a time, so that the first is there early
     cat >"$work/pgkeep.conf" <<END

@@ -135,6 +135,13 @@ pg_programs() {
     echo "$work/pgsql-$1/bin"
 }
 
+# noise_db NAME ROWS: a database with a table t of hashes, which no codec makes much smaller.
+noise_db() {
+    createdb "$1"
+    psql -qX -v ON_ERROR_STOP=1 -d "$1" -o /dev/null -c "CREATE TABLE t AS SELECT n, encode(sha512(n::text::bytea), 'hex') AS noise
+    FROM generate_series(1, $2) n"
+}
+
 pg_use() {
     export PGHOST=$work/pg-$1 PGUSER=postgres PGDATABASE=postgres
     PGPORT=$(cat "$PGHOST/port")
