@@ -218,7 +218,8 @@ static int several_fit(struct catalog *catalog, const struct catalog_choice *cho
     if (result == 0) {
         err_set(err, ERR_USAGE, "\"%s\" could be %zu databases: %s", choice->text,
                 latests->count, text.data);
-        result = err_hint(err, "say latest:JOB/DATABASE, --database NAME or an id");
+        result = err_hint(
+            err, "say latest:JOB/DATABASE, latest:/DATABASE, --database NAME or an id");
     }
     text_release(&text);
     return result;

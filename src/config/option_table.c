@@ -248,7 +248,7 @@ const struct option option_table[] = {
     {OPTION_STORE, OPTION_SIZE, "limit_rate", "0", IN_STORE(limit_rate),
      .argument = "limit-rate", .commands = "backup", .value = "BYTES",
      .only = OPTION_ONLY_S3,
-     .help = "most bytes per second of all uploads to a store (0: no limit)",
+     .help = "most bytes per second of all uploads to a bucket (0: no limit)",
      .example = "20MiB"},
 
     /* ---- policies: kept as texts, see retention/ ---- */

@@ -97,7 +97,7 @@ const struct command cmd_run = {
         "Exit status 0: all went well, or nothing was due; 8: some did; else that of the\n"
         "first that failed.\n"
         "\n"
-        "  */5 * * * * pgkeep -q run --due\n"
+        "  */5 * * * * pgkeep -q run --due >/dev/null\n"
         "  pgkeep run nightly\n",
     .max_args = SIZE_MAX,
     .flags = CMD_NO_STORES,
