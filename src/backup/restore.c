@@ -261,6 +261,7 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
                                           .disable_triggers = r->spec->disable_triggers,
                                           .fast = true,
                                           .cancel = session_cancel(r->from.session)},
+                               .parent = session_cancel(r->from.session),
                                .search_path = r->spec->search_path,
                                .meter = meter};
     if (r->sessions < 2 || !parallel_fits(&r->script))
