@@ -155,7 +155,6 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
 
     /* Missing ones are most often misspelt: where the right name stands is the best
      * help. */
-    const char *hint = hint_find(line.data);
     const char *reference = supabase_reference(host);
     bool missing = strstr(line.data, "does not exist") != NULL;
     if (missing && strstr(line.data, "database \"") != NULL)
@@ -167,8 +166,8 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
                  "this host has only an IPv6 address; use the pooler in session mode: "
                  "host=aws-<n>-<region>.pooler.supabase.com port=5432 user=postgres.%.20s",
                  reference);
-    else if (hint != NULL)
-        err_hint(err, "%s", hint);
+    else
+        hint_add(err, line.data);
     text_release(&line);
     return -1;
 }
