@@ -257,3 +257,18 @@ struct server *server_connect(const char *conninfo, const char *database,
     server_free(server);
     return NULL;
 }
+
+struct server *server_connect_any(const char *conninfo, const struct cancel *cancel,
+                                  struct err *err)
+{
+    struct err first = {0};
+    struct server *server = server_connect(conninfo, "postgres", cancel, &first);
+    if (server == NULL) {
+        struct err second = {0};
+        server = server_connect(conninfo, "template1", cancel, &second);
+    }
+    /* Of two that failed the first one says what is wrong with the server. */
+    if (server == NULL)
+        *err = first;
+    return server;
+}
