@@ -234,7 +234,6 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
 {
     const struct copy_table *table = task->table;
     PGresult *result = NULL;
-    uint64_t rows = 0;
     int state = copy_session_lock_now(session, table, wake_fd, err);
     if (state != 0)
         goto cleanup;
@@ -260,7 +259,7 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
     /* First what the server says: rows of a COPY that failed need not go anywhere. */
     if (state == 0)
         state = check_end(session, writer->rows, wake_fd, err);
-    if (state == 0 && !table_writer_end(writer, &rows))
+    if (state == 0 && !table_writer_end(writer))
         state = 1;
 cleanup:
     return state < 0 ? err_context(err, "table %s", table->name) : state;
