@@ -64,8 +64,8 @@ static bool is_refusal(const struct copy_session *session, const struct err *err
 }
 
 /* Connected, set up, and in a transaction. 0, -1, or 1: it answers, but refuses one of that. */
-static int open_session(const struct copy_session_spec *spec, struct copy_session **out,
-                        struct err *err)
+int copy_session_open(const struct copy_session_spec *spec, struct copy_session **out,
+                      struct err *err)
 {
     struct server *server =
         server_connect(spec->conninfo, spec->database, spec->cancel, err);
@@ -103,18 +103,12 @@ static int open_session(const struct copy_session_spec *spec, struct copy_sessio
     return refused ? 1 : -1;
 }
 
-int copy_session_lead(const struct copy_session_spec *spec, struct copy_session **out,
-                      struct err *err)
-{
-    return open_session(spec, out, err);
-}
-
 struct copy_session *copy_session_join(const struct copy_session_spec *spec,
                                        const char *snapshot, struct err *err)
 {
     struct copy_session *session;
     struct text sql;
-    if (open_session(spec, &session, err) != 0)
+    if (copy_session_open(spec, &session, err) != 0)
         return NULL;
     /* First of all: a transaction that has looked at anything has a snapshot of its own. */
     text_init(&sql, COPY_SQL_MAX);
