@@ -319,8 +319,7 @@ static int take_chunk(void *context, size_t number, const unsigned char *data, s
 {
     const struct plain *plain = context;
     const struct chunk_place *place = &plain->places[number];
-    if (place->data.from > place->data.to || place->data.to > size)
-        return err_set(err, ERR_CORRUPT, "the rows of chunk %zu are not in it", number + 1);
+    (void)size;
     return take_rows(plain->printing, (const char *)data + place->data.from,
                      (size_t)(place->data.to - place->data.from), err);
 }

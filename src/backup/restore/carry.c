@@ -57,11 +57,8 @@ static int put_chunk(void *context, size_t number, const unsigned char *data, si
                      struct err *err)
 {
     const struct copying *copying = context;
-    /* The index is checked by its hash, and all the same no byte outside of the chunk is
-     * touched. */
     const struct index_range *rows = &copying->places[number].data;
-    if (rows->from > rows->to || rows->to > size)
-        return err_set(err, ERR_CORRUPT, "the rows of chunk %zu are not in it", number + 1);
+    (void)size;
     return loader_copy_put(copying->loader, data + rows->from,
                            (size_t)(rows->to - rows->from), err);
 }
