@@ -444,7 +444,7 @@ int restore_list(const struct restore_spec *spec, struct listing *listing, struc
     if (r.retrieve != NULL && read_script(&r, err) == 0)
         result = selection_make(&r.script.outline, &r.chosen, &r.script.selection, err);
     if (result == 0) {
-        listing_fill(listing, &r.script, spec->section);
+        listing_fill(listing, &r.script, &r.chosen);
         take_lists(&r, &listing->left_out, &listing->brought);
     }
     end(&r);
