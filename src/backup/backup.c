@@ -209,17 +209,14 @@ static bool is_partial(const struct job_run *run)
     return partial;
 }
 
-static int expect(const struct job_run *run, char *database, enum dump_type type,
-                  enum catalog_run_outcome outcome, struct err *err)
+/* One row; `row` has what is the same in all of them. */
+static int expect(const struct job_run *run, struct catalog_run_database row,
+                  char *database, enum dump_type type, struct err *err)
 {
-    char *name = memory_strdup(dump_type_name(type));
-    const struct catalog_run_database row = {.run = session_run_id(run->session),
-                                             .database = database,
-                                             .type = name,
-                                             .partial = is_partial(run),
-                                             .outcome = outcome};
+    row.database = database;
+    row.type = memory_strdup(dump_type_name(type));
     int result = catalog_run_expect(session_catalog(run->session), &row, err);
-    free(name);
+    free(row.type);
     return result;
 }
 
@@ -231,15 +228,19 @@ static int expect_all(const struct job_run *run, struct err *err)
     int result = 0;
     if (session_run_id(run->session) == 0)
         return 0;
+    struct catalog_run_database row = {.run = session_run_id(run->session),
+                                       .partial = is_partial(run),
+                                       .outcome = CATALOG_RUN_EXPECTED};
     if (run->source->globals)
-        result = expect(run, globals, DUMP_GLOBALS, CATALOG_RUN_EXPECTED, err);
+        result = expect(run, row, globals, DUMP_GLOBALS, err);
     for (size_t i = 0; result == 0 && i < run->databases.count; i++) {
         const struct server_database *database = &run->databases.items[i];
         if (database->problem == NULL || database->named)
-            result = expect(run, database->name, run->job->type, CATALOG_RUN_EXPECTED, err);
+            result = expect(run, row, database->name, run->job->type, err);
     }
+    row.outcome = CATALOG_RUN_GONE;
     for (size_t i = 0; result == 0 && i < run->gone.count; i++)
-        result = expect(run, run->gone.items[i], run->job->type, CATALOG_RUN_GONE, err);
+        result = expect(run, row, run->gone.items[i], run->job->type, err);
     return result;
 }
 

@@ -185,12 +185,12 @@ static int start_dump(struct artifact_run *r, struct err *err)
     /* What this run costs in memory, however large the database is. Once; a later database that
      * needs more, because its parts are larger, says so again. */
     uint64_t needed = fanout_memory(r->fanout) + dump_run_memory(r->dump);
-    if (needed > *r->spec->announced)
-        log_info("memory for buffers: %s for parts on their way, %s for %u threads",
-                 text_size(parts, fanout_memory(r->fanout)),
-                 text_size(buffers, dump_run_memory(r->dump)), dump_run_threads(r->dump));
-    if (needed > *r->spec->announced)
-        *r->spec->announced = needed;
+    if (needed <= *r->spec->announced)
+        return 0;
+    log_info("memory for buffers: %s for parts on their way, %s for %u threads",
+             text_size(parts, fanout_memory(r->fanout)),
+             text_size(buffers, dump_run_memory(r->dump)), dump_run_threads(r->dump));
+    *r->spec->announced = needed;
     return 0;
 }
 

@@ -141,7 +141,7 @@ static int set_up(struct parallel_dump *parallel, const struct parallel_spec *sp
 {
     struct copy_plan *plan = &parallel->plan;
     struct copy_session *leader;
-    int led = copy_session_lead(&spec->session, &leader, err);
+    int led = copy_session_open(&spec->session, &leader, err);
     parallel->workers = memory_array(1, sizeof *parallel->workers);
     parallel->workers[0] = (struct worker){.parallel = parallel, .session = leader};
     /* What this server does not take costs speed, not the backup. */

@@ -127,9 +127,7 @@ static int read_script(struct restore_run *r, struct err *err)
 /* --create: the database must not be there yet; who makes it is connected to another one. */
 static int check_new(struct restore_run *r, struct err *err)
 {
-    const struct cancel *cancel = session_cancel(r->from.session);
     struct repository_manifest found;
-    struct err second = {0};
     bool exists = false;
     /* Owner, encoding and settings of the source: only the manifest has them. */
     int result = repository_require_manifest(copy_reader_repository(r->retrieve)->store,
@@ -147,14 +145,11 @@ static int check_new(struct restore_run *r, struct err *err)
     if (r->spec->no_privileges)
         strlist_release(&r->properties.acl);
 
-    /* One connects to a database in order to make another; `postgres` may be missing. */
-    r->server = server_connect(r->spec->conninfo, "postgres", cancel, err);
-    if (r->server == NULL)
-        r->server = server_connect(r->spec->conninfo, "template1", cancel, &second);
+    /* One connects to a database in order to make another. */
+    r->server = server_connect_any(r->spec->conninfo, session_cancel(r->from.session), err);
     if (r->server == NULL ||
         server_database_exists(r->server, r->database, &exists, err) < 0)
         return -1;
-    err_clear(err);
     if (!exists)
         return 0;
     err_set(err, ERR_DATABASE, "database \"%s\" exists already", r->database);
@@ -261,6 +256,7 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
                                           .disable_triggers = r->spec->disable_triggers,
                                           .fast = true,
                                           .cancel = session_cancel(r->from.session)},
+                               .parent = session_cancel(r->from.session),
                                .search_path = r->spec->search_path,
                                .meter = meter};
     if (r->sessions < 2 || !parallel_fits(&r->script))
@@ -448,7 +444,7 @@ int restore_list(const struct restore_spec *spec, struct listing *listing, struc
     if (r.retrieve != NULL && read_script(&r, err) == 0)
         result = selection_make(&r.script.outline, &r.chosen, &r.script.selection, err);
     if (result == 0) {
-        listing_fill(listing, &r.script, spec->section);
+        listing_fill(listing, &r.script, &r.chosen);
         take_lists(&r, &listing->left_out, &listing->brought);
     }
     end(&r);

@@ -219,14 +219,10 @@ static void tell(struct whole *whole, const struct restore_all_one *one)
 static int is_there(const struct whole *whole, const char *database, bool *there,
                     struct err *err)
 {
-    const struct cancel *cancel = session_cancel(whole->spec->session);
-    struct err second = {0};
-    struct server *server = server_connect(whole->spec->conninfo, "postgres", cancel, err);
-    if (server == NULL)
-        server = server_connect(whole->spec->conninfo, "template1", cancel, &second);
+    struct server *server = server_connect_any(whole->spec->conninfo,
+                                               session_cancel(whole->spec->session), err);
     if (server == NULL)
         return -1;
-    err_clear(err);
     int result = server_database_exists(server, database, there, err);
     server_free(server);
     return result;

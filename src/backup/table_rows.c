@@ -126,7 +126,7 @@ static void add_csv(struct text *out, const char *value, size_t size)
     text_add_char(out, '"');
 }
 
-/* The nth value of a row that is cut into `count`. */
+/* One value of a row, as COPY wrote it. */
 struct value {
     const char *data;
     size_t size;
@@ -185,15 +185,10 @@ static int print_row(struct printing *printing, const char *line, size_t size,
     size_t count = printing->table->columns.count, found = 0;
     struct value *values = memory_array(count + 1, sizeof *values);
     /* Every tab separates: those inside of values are escaped. */
-    for (const char *end = line + size; count > 0 && found < count; found++) {
-        const char *tab = memchr(line, '\t', (size_t)(end - line));
-        values[found].data = line;
-        values[found].size = (size_t)((tab != NULL ? tab : end) - line);
-        if (tab == NULL) {
-            found++;
-            break;
-        }
-        line = tab + 1;
+    for (const char *at = line, *end = line + size; at != NULL && found < count; found++) {
+        const char *tab = memchr(at, '\t', (size_t)(end - at));
+        values[found] = (struct value){at, (size_t)((tab != NULL ? tab : end) - at)};
+        at = tab != NULL ? tab + 1 : NULL;
     }
     int result = 0;
     if (found == count)
@@ -319,8 +314,7 @@ static int take_chunk(void *context, size_t number, const unsigned char *data, s
 {
     const struct plain *plain = context;
     const struct chunk_place *place = &plain->places[number];
-    if (place->data.from > place->data.to || place->data.to > size)
-        return err_set(err, ERR_CORRUPT, "the rows of chunk %zu are not in it", number + 1);
+    (void)size;
     return take_rows(plain->printing, (const char *)data + place->data.from,
                      (size_t)(place->data.to - place->data.from), err);
 }

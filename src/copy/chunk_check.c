@@ -8,9 +8,8 @@
 #include "copy/chunk_check.h"
 
 #include "base/memory.h"
+#include "copy/copy_index.h"
 #include "stream/index.h"
-
-enum { CHUNK_MAX = 1 << 30 };
 
 /* One chunk at a time; the index is read line by line beside it. */
 struct chunk_check {
@@ -65,7 +64,8 @@ static int open_chunk(struct chunk_check *check, struct err *err)
         got = index_reader_next(check->reader, &entry, err);
         if (got != 1)
             break;
-        uint64_t size = entry.raw.to - entry.raw.from;
+        const struct index_range raw = entry.raw;
+        uint64_t size = raw.to - raw.from;
         /* What the chunk should be stays here; the line of the index is gone before it is
          * whole. */
         memcpy(check->sha256, entry.sha256, SHA256_SIZE);
@@ -73,9 +73,8 @@ static int open_chunk(struct chunk_check *check, struct err *err)
         check->stored_from = entry.stored.from;
         index_entry_release(&entry);
         check->number++;
-        if (size > CHUNK_MAX)
-            return err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
-                           (unsigned long long)size);
+        if (copy_index_check_chunk(&raw, err) < 0)
+            return -1;
         /* Chunks are of about one size: after the first few nothing is allocated any more. */
         if (size > check->capacity) {
             free(check->buffer);

@@ -35,7 +35,8 @@ struct chunk_reader *chunk_reader_open(struct copy_reader *reader,
 const struct chunk_place *chunk_reader_chunks(const struct chunk_reader *reader,
                                               size_t *count);
 
-/* Gets each chunk whole, after its hash was right; number counts from 0. */
+/* Gets each chunk whole, after its hash was right; number counts from 0. Its rows (data of
+ * chunk_place) lie within it. */
 struct chunk_sink {
     int (*chunk)(void *context, size_t number, const unsigned char *data, size_t size,
                  struct err *err);

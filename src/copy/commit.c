@@ -21,7 +21,7 @@ static bool remove_objects(const struct commit *commit, struct store *store,
     const char *const keys[] = {commit->manifest_key, copy->index_key, copy->key};
     struct store *cleaner = store_cleaner(store);
     bool clean = true;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && (clean || i > 1); i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct err trouble = {0};
         if (repository_remove_object(cleaner, keys[i], &trouble) == 0)
             continue;

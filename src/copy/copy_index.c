@@ -3,6 +3,8 @@
 #include "base/digest.h"
 #include "repository/repository_object.h"
 
+enum { CHUNK_MAX = 1 << 30 };
+
 int copy_index_read(struct repository *repository, const struct catalog_copy *copy,
                     struct text *out, struct err *err)
 {
@@ -33,4 +35,13 @@ int copy_index_read(struct repository *repository, const struct catalog_copy *co
     }
     repository_manifest_release(&found);
     return result;
+}
+
+int copy_index_check_chunk(const struct index_range *raw, struct err *err)
+{
+    uint64_t size = raw->to - raw->from;
+    if (size <= CHUNK_MAX)
+        return 0;
+    return err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
+                   (unsigned long long)size);
 }

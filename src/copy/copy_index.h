@@ -9,6 +9,7 @@
 
 #include "repository/repository.h"
 #include "catalog/artifacts.h"
+#include "stream/index.h"
 
 /* Bytes of an index that are taken into memory at most. */
 #define COPY_INDEX_MAX ((size_t)1 << 30)
@@ -18,5 +19,8 @@
  * not what the manifest says; the store's own errors. Any thread. */
 int copy_index_read(struct repository *repository, const struct catalog_copy *copy,
                     struct text *out, struct err *err) MUST_USE;
+/* Before memory is asked for a chunk, as an index can be forged. ERR_CORRUPT: it is larger than
+ * any that is written. */
+int copy_index_check_chunk(const struct index_range *raw, struct err *err) MUST_USE;
 
 #endif

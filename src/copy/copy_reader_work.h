@@ -1,5 +1,6 @@
 /*
- * copy_reader_work - what the two files of copy_reader.h share; private to them.
+ * copy_reader_work - what the two files of copy_reader.h share; private to them, but for the one
+ * function that chunk_reader needs.
  *
  *     copy_reader.c        which copy: chosen, leased, given up for another
  *     copy_reader_bytes.c  its bytes: read, hashed, decoded, handed on

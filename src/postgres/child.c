@@ -172,9 +172,7 @@ static int describe(const struct child *child, struct err *err)
         err_set(err, child->kind, "%s: %s", head, child->detail);
     }
     const char *said = child->error != NULL ? child->words.data : words;
-    const char *hint = hint_find(said);
-    if (hint != NULL)
-        err_hint(err, "%s", hint);
+    hint_add(err, said);
     if (err->kind == ERR_DATABASE && hint_is_passing(said))
         err->kind = ERR_AGAIN;
     return -1;

@@ -181,10 +181,13 @@ static const char *find_passing(const char *message)
     return find(passing_rows, sizeof passing_rows / sizeof *passing_rows, message);
 }
 
-const char *hint_find(const char *message)
+void hint_add(struct err *err, const char *message)
 {
     const char *hint = find_passing(message);
-    return hint != NULL ? hint : find(rows, sizeof rows / sizeof *rows, message);
+    if (hint == NULL)
+        hint = find(rows, sizeof rows / sizeof *rows, message);
+    if (hint != NULL)
+        err_hint(err, "%s", hint);
 }
 
 bool hint_is_passing(const char *message)

@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 
-/* A sentence for a hint: line, static; NULL when the message is not known. */
-const char *hint_find(const char *message);
+/* Adds what to do as a hint (err_hint); nothing when the message is not known. */
+void hint_add(struct err *err, const char *message);
 /* What somebody else did at that moment is the reason (a change of definitions, the last free
  * connection): the same may go well when it is tried again (ERR_AGAIN). */
 bool hint_is_passing(const char *message);

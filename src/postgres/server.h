@@ -27,6 +27,10 @@ struct dump_filters; /* postgres/dump.h */
  * per address; a cancel (NULL: the root) ends it. */
 struct server *server_connect(const char *conninfo, const char *database,
                               const struct cancel *cancel, struct err *err) MUST_USE;
+/* The same to a database that every server has: `postgres`, or template1 where that was dropped.
+ * For questions about the others. */
+struct server *server_connect_any(const char *conninfo, const struct cancel *cancel,
+                                  struct err *err) MUST_USE;
 void server_free(struct server *server);
 /* Whether something between gives out sessions of its own (a pool in session mode). */
 bool server_is_pooled(struct server *server);

@@ -155,7 +155,6 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
 
     /* Missing ones are most often misspelt: where the right name stands is the best
      * help. */
-    const char *hint = hint_find(line.data);
     const char *reference = supabase_reference(host);
     bool missing = strstr(line.data, "does not exist") != NULL;
     if (missing && strstr(line.data, "database \"") != NULL)
@@ -167,8 +166,8 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
                  "this host has only an IPv6 address; use the pooler in session mode: "
                  "host=aws-<n>-<region>.pooler.supabase.com port=5432 user=postgres.%.20s",
                  reference);
-    else if (hint != NULL)
-        err_hint(err, "%s", hint);
+    else
+        hint_add(err, line.data);
     text_release(&line);
     return -1;
 }
@@ -257,4 +256,19 @@ struct server *server_connect(const char *conninfo, const char *database,
         return server;
     server_free(server);
     return NULL;
+}
+
+struct server *server_connect_any(const char *conninfo, const struct cancel *cancel,
+                                  struct err *err)
+{
+    struct err first = {0};
+    struct server *server = server_connect(conninfo, "postgres", cancel, &first);
+    if (server == NULL) {
+        struct err second = {0};
+        server = server_connect(conninfo, "template1", cancel, &second);
+    }
+    /* Of two that failed the first one says what is wrong with the server. */
+    if (server == NULL)
+        *err = first;
+    return server;
 }

@@ -36,11 +36,9 @@ int server_failed(struct server *server, const char *what, const PGresult *resul
     text_init(&line, 4096);
     text_addf(&line, "%s: ", what);
     server_add_message(&line, *message != '\0' ? message : PQerrorMessage(server->conn));
-    /* What was done is part of what a hint is found by. */
-    const char *hint = hint_find(line.data);
     err_set(err, hint_is_passing(line.data) ? ERR_AGAIN : ERR_DATABASE, "%s", line.data);
-    if (hint != NULL)
-        err_hint(err, "%s", hint);
+    /* What was done is part of what a hint is found by. */
+    hint_add(err, line.data);
     text_release(&line);
     return -1;
 }

@@ -1,15 +1,15 @@
 /*
- * chunk - a piece of the dump on its way: filled by the reader, encoded by a codec thread,
- * written by the assembler, then used again. One owner at a time, so no lock.
+ * chunk - a piece of the dump on its way: filled by the reader or by a table_writer, encoded by a
+ * codec thread, written by the assembler, then used again. One owner at a time, so no lock.
  *
  * A chunk begins at a border (the end of a statement or of a row) unless it is `continued`:
  * then the row or statement is larger than a chunk and this is a later piece of it.
  *
- * Layout of a chunk of table data; the first one of a table also has the statement, the
- * last one the end:
+ * Layout of a chunk of table data. The reader's first one of a table also has the statement, its
+ * last one the end; a table_writer's has both, unless a row goes through several:
  *
  *     [ blank lines, comments, COPY t (a, b) FROM stdin;\n ] [ rows ] [ \.\n ]
- *     0                                             data_from       data_to
+ *     0                                                      data_from data_to
  */
 #ifndef PGKEEP_STREAM_CHUNK_H
 #define PGKEEP_STREAM_CHUNK_H

@@ -1,7 +1,8 @@
 /*
- * Three kinds of threads around two queues: the reader fills, codec threads encode, the
- * caller's thread writes. A failure of any of them closes both queues and wakes the reader,
- * so that each leaves by its usual way; stream_run joins them all before it returns.
+ * Four kinds of threads around two queues: the reader and a thread for each further source fill,
+ * codec threads encode, the caller's thread writes. A failure of any of them closes both queues,
+ * stops feed and assembler and wakes who waits for input, so that each leaves by its usual way;
+ * stream_run joins them all before it returns.
  */
 #include "stream/stream.h"
 

@@ -58,8 +58,8 @@ struct stream_spec {
     int fd;
     enum stream_format format;
     struct codec_choice codec;
-    unsigned threads;         /* codec threads, 1-64; two more run besides */
-    size_t chunk_size;        /* raw bytes, 64 to 1 GiB; 0: 4 MiB */
+    unsigned threads;  /* codec threads, 1-64; two more and those of sources run besides */
+    size_t chunk_size; /* raw bytes, 64 to 1 GiB; 0: 4 MiB */
     int64_t stall_timeout_ms; /* no byte for this long is ERR_DATABASE; 0: never */
     struct stream_sink sink;
     /* Also gets the raw bytes, as they are read, on the reading thread. Its failure ends the

@@ -114,12 +114,11 @@ bool table_writer_row(struct table_writer *writer, const char *row, size_t size)
     return !in_pieces || end_statement(writer);
 }
 
-bool table_writer_end(struct table_writer *writer, uint64_t *rows)
+bool table_writer_end(struct table_writer *writer)
 {
     bool going = writer->chunk == NULL || end_statement(writer);
     dump_table_release(writer->table);
     writer->table = NULL;
-    *rows = writer->rows;
     return going;
 }
 

@@ -43,8 +43,8 @@ int table_writer_begin(struct table_writer *writer, const char *target,
 /* One row with its newline, in COPY's text format. False: the stream has failed, somebody
  * else has the error. */
 bool table_writer_row(struct table_writer *writer, const char *row, size_t size) MUST_USE;
-/* No more rows of this table, or of this part of it. *rows: written since begin. */
-bool table_writer_end(struct table_writer *writer, uint64_t *rows) MUST_USE;
+/* No more rows of this table, or of this part of it. */
+bool table_writer_end(struct table_writer *writer) MUST_USE;
 void table_writer_release(struct table_writer *writer); /* of a zeroed one too */
 
 #endif

@@ -62,6 +62,7 @@ struct world {
     char *store, *database;              /* world_restore, world_export */
     int exit_status;                     /* of the last run, as it is recorded */
     struct session *reading;             /* of the reader of world_open */
+    struct session *restoring;           /* of world_restore, while it is under way */
 };
 
 void world_begin(struct world *world, const struct world_spec *spec); /* NULL: as it is */

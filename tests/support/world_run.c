@@ -259,7 +259,9 @@ int world_restore(struct world *world, const char *id, const struct restore_spec
     err_clear(&world->err);
     restore.from.session = session_begin(&run_spec, &world->err);
     ck_assert_msg(restore.from.session != NULL, "%s", world->err.text);
+    world->restoring = restore.from.session;
     int result = restore_run(&restore, &done, &world->err);
+    world->restoring = NULL;
     memory_replace(&world->store, done.store);
     memory_replace(&world->database, done.database);
     restore_done_release(&done);

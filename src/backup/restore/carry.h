@@ -3,7 +3,7 @@
  * session.
  *
  * Nothing but what the selection takes is read or sent. Each COPY is checked against the rows
- * that the index counted. Errors name the statement, or table and chunk. parallel.h does the same
+ * that the index counted, or, for an archive, that its text was seen to hold. Errors name the statement, or table and chunk. parallel.h does the same
  * with several sessions.
  */
 #ifndef PGKEEP_BACKUP_RESTORE_CARRY_H
@@ -34,6 +34,9 @@ int carry_late(const struct carry_spec *spec, struct loader *loader,
 /* One statement; `context` of the error says which. */
 int carry_statement(const struct carry_spec *spec, struct loader *loader,
                     const struct statement *statement, struct err *err) MUST_USE;
+/* The same with this text instead of its own. */
+int carry_text(struct loader *loader, const struct statement *statement, const char *sql,
+               struct err *err) MUST_USE;
 /* `count` chunks of one table, from a border on, in one COPY. */
 int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t first,
                size_t count, struct err *err) MUST_USE;

@@ -6,13 +6,11 @@
 
 #include "base/memory.h"
 
-static struct listing_item *add_item(struct listing *listing,
-                                     const struct listing_item *item)
+static void add_item(struct listing *listing, const struct listing_item *item)
 {
-    memory_grow(&listing->items, &listing->capacity, listing->count + 1,
-                sizeof *listing->items);
-    listing->items[listing->count] = *item;
-    return &listing->items[listing->count++];
+    struct listing_item *added = memory_append(&listing->items, &listing->count,
+                                               &listing->capacity, sizeof *listing->items);
+    *added = *item;
 }
 
 static void add_rows(struct listing *listing, const struct sql_name *table,
@@ -25,7 +23,7 @@ static void add_rows(struct listing *listing, const struct sql_name *table,
                                 .counted = rows != NULL,
                                 .rows = rows != NULL ? rows->rows : 0,
                                 .raw_bytes = rows != NULL ? rows->raw_bytes : 0};
-    (void)add_item(listing, &item);
+    add_item(listing, &item);
 }
 
 /* What is made, and rows; owners, rights and comments are part of what they speak of. */
@@ -49,16 +47,17 @@ static void add_statement(struct listing *listing, const struct statement *state
         item.type = "statement";
         item.object = statement_label(statement);
     }
-    (void)add_item(listing, &item);
+    add_item(listing, &item);
 }
 
-void listing_fill(struct listing *listing, const struct script *script, const char *section)
+void listing_fill(struct listing *listing, const struct script *script,
+                  const struct selection_spec *chosen)
 {
     const struct outline *outline = &script->outline;
     const struct selection *selection = &script->selection;
     /* In the order in which they would come. */
     size_t rows = 0;
-    bool data = section == NULL || strcmp(section, "data") == 0;
+    bool data = selection_has_section(chosen, SECTION_DATA);
     for (size_t i = 0; i <= outline->count; i++) {
         for (; rows < outline->rows_count && outline->rows[rows].behind == i; rows++)
             if (selection->rows[rows])

@@ -21,9 +21,10 @@ struct listing {
     struct strlist left_out, brought;
 };
 
-/* Adds the items; the two lists are the caller's to fill. section as in the selection. */
+/* Adds the items; the two lists are the caller's to fill. chosen: what the
+ * selection was made by. */
 void listing_fill(struct listing *listing, const struct script *script,
-                  const char *section);
+                  const struct selection_spec *chosen);
 void listing_release(struct listing *listing);
 
 #endif

@@ -9,9 +9,9 @@
 
 void outline_add(struct outline *outline, struct statement *statement)
 {
-    memory_grow(&outline->items, &outline->capacity, outline->count + 1,
-                sizeof *outline->items);
-    outline->items[outline->count++] = *statement;
+    struct statement *added = memory_append(&outline->items, &outline->count,
+                                            &outline->capacity, sizeof *outline->items);
+    *added = *statement;
     /* Moved: the caller has nothing to release any more. */
     *statement = (struct statement){0};
 }
@@ -19,11 +19,12 @@ void outline_add(struct outline *outline, struct statement *statement)
 struct outline_rows *outline_add_rows(struct outline *outline, const char *schema,
                                       const char *name)
 {
-    memory_grow(&outline->rows, &outline->rows_capacity, outline->rows_count + 1,
-                sizeof *outline->rows);
-    struct outline_rows *rows = &outline->rows[outline->rows_count++];
+    struct outline_rows *rows =
+        memory_append(&outline->rows, &outline->rows_count, &outline->rows_capacity,
+                      sizeof *outline->rows);
     /* Rows stand between statements: how many are in front says where. */
-    *rows = (struct outline_rows){.relation = OUTLINE_NONE, .behind = outline->count};
+    rows->relation = OUTLINE_NONE;
+    rows->behind = outline->count;
     sql_name_set(&rows->name, schema, name);
     return rows;
 }
@@ -37,10 +38,11 @@ static size_t add_relation(struct outline *outline, const struct sql_name *name,
     if (at == OUTLINE_NONE) {
         /* Values are places in the list, which moves when it grows: pointers would not
          * last. */
-        memory_grow(&outline->relations, &outline->relation_capacity,
-                    outline->relation_count + 1, sizeof *outline->relations);
-        at = outline->relation_count++;
-        outline->relations[at] = (struct outline_relation){
+        at = outline->relation_count;
+        struct outline_relation *added =
+            memory_append(&outline->relations, &outline->relation_count,
+                          &outline->relation_capacity, sizeof *outline->relations);
+        *added = (struct outline_relation){
             .name = *name, .type = type, .parent = OUTLINE_NONE, .owner = OUTLINE_NONE};
         (void)sql_map_add(&outline->relation_map, name->schema, name->name, at);
     }
@@ -59,12 +61,12 @@ static void add_object(struct outline *outline, const struct statement *statemen
     /* Overloaded functions share a name: whoever needs one gets all of them. */
     if (outline_object(outline, name) != OUTLINE_NONE)
         return;
-    memory_grow(&outline->objects, &outline->object_capacity, outline->object_count + 1,
-                sizeof *outline->objects);
-    outline->objects[outline->object_count] =
-        (struct outline_object){.name = *name, .type = statement->type};
     (void)sql_map_add(&outline->object_map, name->schema, name->name,
-                      outline->object_count++);
+                      outline->object_count);
+    struct outline_object *added =
+        memory_append(&outline->objects, &outline->object_count, &outline->object_capacity,
+                      sizeof *outline->objects);
+    *added = (struct outline_object){.name = *name, .type = statement->type};
 }
 
 /* What the dump makes. */

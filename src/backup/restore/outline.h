@@ -2,8 +2,8 @@
  * outline - everything a dump holds but its rows: its statements in order, where each table's
  * rows lie, and which relation each statement belongs to.
  *
- *     outline_add, outline_add_table in the order of the dump -> outline_resolve
- *     -> outline_relation_of, outline_find ... -> outline_release
+ *     outline_add, outline_add_rows in the order of the dump -> outline_resolve
+ *     -> outline_relation_of, outline_relation ... -> outline_release
  *
  * Memory is that of the dump without its rows.
  */
@@ -21,7 +21,7 @@ struct outline_rows {
     size_t relation;    /* set by outline_resolve */
     size_t first_chunk; /* of the index, from 0 */
     size_t chunks;
-    uint64_t rows, raw_bytes, stored_bytes;
+    uint64_t rows, raw_bytes;
     size_t behind; /* so many statements stand in front of it */
 };
 

@@ -30,7 +30,6 @@ struct worker {
     struct loader *loader;
     size_t setting; /* statement that is in force */
     pthread_t thread;
-    bool running;
 };
 
 /* ---- one session ---- */
@@ -66,14 +65,7 @@ static int carry_task(struct worker *worker, const struct task *task, struct err
     }
     if (task->sql == NULL)
         return carry_statement(spec, worker->loader, task->statement, err);
-    if (loader_statement(worker->loader, task->sql, err) == 0)
-        return 0;
-    if (err->kind != ERR_CANCELLED) {
-        char *label = statement_label(task->statement);
-        err_context(err, "%s", label);
-        free(label);
-    }
-    return -1;
+    return carry_text(worker->loader, task->statement, task->sql, err);
 }
 
 static void fail(struct crew *crew, const struct err *err)
@@ -146,7 +138,7 @@ static int set_back(struct worker *worker, struct err *err)
     /* Those of post-data come by themselves, in the order of the dump. */
     for (size_t i = 0; i < outline->count; i++)
         if (outline->items[i].section != SECTION_POST_DATA &&
-            text_starts_with(outline->items[i].text, "SET default_tablespace"))
+            task_sets_tablespace(&outline->items[i]))
             last = &outline->items[i];
     worker->setting = TASK_NONE;
     return last != NULL ? carry_statement(spec, worker->loader, last, err)

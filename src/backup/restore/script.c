@@ -54,7 +54,6 @@ static size_t add_rows(struct outline *outline, const struct chunk_place *places
     for (; at < count && places[at].table == table; at++) {
         rows->rows += places[at].rows;
         rows->raw_bytes += places[at].raw.to - places[at].raw.from;
-        rows->stored_bytes += places[at].stored.to - places[at].stored.from;
     }
     rows->chunks = at - first;
     return at;

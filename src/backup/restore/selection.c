@@ -232,7 +232,7 @@ static bool takes(struct selection_work *work, const struct statement *statement
     /* Left out because somebody wanted it so: nothing to say about it. */
     if ((spec->no_owner && statement->action == STATEMENT_OWNER) ||
         (spec->no_privileges && statement->action == STATEMENT_PRIVILEGES) ||
-        (spec->section != NULL && strcmp(section_name(section), spec->section) != 0))
+        !selection_has_section(spec, section))
         return false;
     if (!work->out->partial)
         return true;
@@ -330,7 +330,7 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
         out->statements[i] = taken && !out->late[i];
     }
     /* Rows are data and nothing else. */
-    bool data = spec->section == NULL || strcmp(spec->section, "data") == 0;
+    bool data = selection_has_section(spec, SECTION_DATA);
     for (size_t i = 0; result == 0 && i < outline->rows_count; i++)
         out->rows[i] = data && out->relations[outline->rows[i].relation];
     sql_map_release(&work.schemas);
@@ -348,8 +348,7 @@ bool selection_takes(const struct selection *selection, const struct outline *ou
 {
     if (statement->action == STATEMENT_STATE)
         return true;
-    if (spec->section != NULL &&
-        strcmp(section_name(statement->section), spec->section) != 0)
+    if (!selection_has_section(spec, statement->section))
         return false;
     if (!selection->partial)
         return true;

@@ -42,6 +42,8 @@ struct selection {
 /* ERR_NOT_FOUND: a pattern fits nothing; names near ones. */
 int selection_make(const struct outline *outline, const struct selection_spec *spec,
                    struct selection *out, struct err *err) MUST_USE;
+/* Is this section wanted? */
+bool selection_has_section(const struct selection_spec *spec, enum section section);
 /* Whether a statement that stands in no outline (of the data section of an archive) comes. */
 bool selection_takes(const struct selection *selection, const struct outline *outline,
                      const struct selection_spec *spec, const struct statement *statement);

@@ -8,6 +8,11 @@
 
 #include "base/memory.h"
 
+bool selection_has_section(const struct selection_spec *spec, enum section section)
+{
+    return spec->section == NULL || strcmp(section_name(section), spec->section) == 0;
+}
+
 /* Only new databases are empty: what they have is `public`. */
 bool selection_has_present(const struct selection_spec *spec, const char *schema,
                            const char *name)
@@ -16,8 +21,6 @@ bool selection_has_present(const struct selection_spec *spec, const char *schema
         return *name == '\0' && strcmp(schema, "public") == 0;
     return sql_map_find(spec->present, schema, name) != NULL;
 }
-
-/* ---- patterns ---- */
 
 /* ---- what it needs ---- */
 
@@ -202,8 +205,7 @@ static bool drop_incomplete(struct selection_work *work)
  * and not by the server, in the middle. */
 static int find_incomplete_table(const struct selection_work *work, struct err *err)
 {
-    bool makes =
-        work->spec->section == NULL || strcmp(work->spec->section, "pre-data") == 0;
+    bool makes = selection_has_section(work->spec, SECTION_PRE_DATA);
     for (size_t i = 0; makes && i < work->outline->count; i++) {
         const struct statement *statement = &work->outline->items[i];
         const struct sql_name *missing = statement->action == STATEMENT_CREATE &&

@@ -31,9 +31,7 @@ bool sql_name_equal(const struct sql_name *a, const struct sql_name *b)
     return text_equal(a->schema, b->schema) && text_equal(a->name, b->name);
 }
 
-/* Quoted unless it is lower-case letters, digits and underscores: a keyword among those only
- * looks odd to a reader, so for SQL every name that could be one is quoted by its caller's
- * choice of words around it; the server takes quotes everywhere. */
+/* Quoted unless it is lower-case letters, digits and underscores and no reserved word. */
 static void add_identifier(struct text *out, const char *name)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
@@ -85,9 +83,7 @@ char *sql_name_text(const char *schema, const char *object)
     text_init(&out, NAME_MAX_BYTES);
     sql_name_add(&out, schema, object);
     /* Names are at most some hundred bytes; the ceiling is never met. */
-    char *taken = text_take(&out);
-    text_release(&out);
-    return taken;
+    return text_finish(&out);
 }
 
 /* ---- tokens ---- */

@@ -351,9 +351,10 @@ static void add_ref(struct statement *statement, struct sql_name *name)
         return;
     }
     /* Some dozens at most, but for views of hundreds of columns; a list is enough. */
-    memory_grow(&statement->refs, &statement->ref_capacity, statement->ref_count + 1,
-                sizeof *statement->refs);
-    statement->refs[statement->ref_count++] = *name;
+    struct sql_name *added =
+        memory_append(&statement->refs, &statement->ref_count, &statement->ref_capacity,
+                      sizeof *statement->refs);
+    *added = *name;
 }
 
 /* Every `a.b`, and what a string followed by ::regclass holds. Rows and bodies are no SQL of
@@ -439,8 +440,6 @@ char *statement_label(const struct statement *statement)
     }
     /* It goes to terminals and logs: names may hold anything. */
     text_add_printable(&out, label.data, label.length);
-    char *taken = text_take(&out);
-    text_release(&out);
     text_release(&label);
-    return taken;
+    return text_finish(&out);
 }

@@ -18,7 +18,7 @@
 enum statement_action {
     STATEMENT_OTHER,  /* not understood */
     STATEMENT_STATE,  /* SET, set_config: holds for all that follows */
-    STATEMENT_CREATE, /* makes `object` */
+    STATEMENT_CREATE, /* makes what `subject` says */
     STATEMENT_ALTER,  /* changes it; belongs to it as its columns do */
     STATEMENT_ADD,    /* what a table has beside its rows: index, constraint, trigger ... */
     STATEMENT_FOREIGN_KEY,
@@ -59,7 +59,6 @@ struct statement {
     struct sql_name other; /* see action; name NULL: none */
     struct sql_name *refs; /* all that is qualified in it, but pg_catalog's; each once */
     size_t ref_count, ref_capacity;
-    uint64_t offset; /* where it begins in its piece of the dump, for whoever gave it */
 };
 
 /* Takes `text` over, which ends at its semicolon. */

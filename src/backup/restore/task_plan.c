@@ -30,6 +30,11 @@ struct task_plan {
     size_t done;
 };
 
+bool task_sets_tablespace(const struct statement *statement)
+{
+    return text_starts_with(statement->text, "SET default_tablespace");
+}
+
 /* ---- keys as indexes ---- */
 
 bool task_split_key(const struct statement *statement, char **index, char **constraint)
@@ -85,9 +90,10 @@ bool task_split_key(const struct statement *statement, char **index, char **cons
 
 static size_t add_task(struct task_plan *plan, const struct task *task)
 {
-    memory_grow(&plan->tasks, &plan->capacity, plan->count + 1, sizeof *plan->tasks);
-    plan->tasks[plan->count] = *task;
-    return plan->count++;
+    struct task *added =
+        memory_append(&plan->tasks, &plan->count, &plan->capacity, sizeof *plan->tasks);
+    *added = *task;
+    return plan->count - 1;
 }
 
 static void add_rows(struct task_plan *plan, const struct outline_rows *rows,
@@ -135,10 +141,8 @@ static void find_plain(struct task_plan *plan)
 }
 
 /* Does it name something that the dump makes only behind the data? */
-static bool needs_later(const struct task_plan *plan, const struct sql_map *later,
-                        const struct statement *statement)
+static bool needs_later(const struct sql_map *later, const struct statement *statement)
 {
-    (void)plan;
     for (size_t i = 0; i < statement->ref_count; i++)
         if (sql_map_find(later, statement->refs[i].schema, statement->refs[i].name) != NULL)
             return true;
@@ -213,11 +217,10 @@ static void add_statements(struct task_plan *plan)
     for (size_t i = 0; i < outline->count; i++) {
         const struct statement *statement = &outline->items[i];
         /* Holds for what follows, until the next one. */
-        if (strncmp(statement->text, "SET default_tablespace", 22) == 0)
+        if (task_sets_tablespace(statement))
             setting = i;
         if (statement->section != SECTION_POST_DATA || !chosen[i] ||
-            statement->subject != STATEMENT_OF_RELATION ||
-            needs_later(plan, &later, statement))
+            statement->subject != STATEMENT_OF_RELATION || needs_later(&later, statement))
             continue;
         size_t of = outline_relation_of(outline, statement);
         /* In the order of the dump, by one session, with all that is not understood. */
@@ -239,9 +242,9 @@ static void add_statements(struct task_plan *plan)
 
 static void make_ready(struct task_plan *plan, size_t task)
 {
-    memory_grow(&plan->ready, &plan->ready_capacity, plan->ready_count + 1,
-                sizeof *plan->ready);
-    plan->ready[plan->ready_count++] = task;
+    size_t *added = memory_append(&plan->ready, &plan->ready_count, &plan->ready_capacity,
+                                  sizeof *plan->ready);
+    *added = task;
 }
 
 /* Rows and indexes of it are there: keys that wait for it may go on. */

@@ -44,6 +44,8 @@ void task_plan_done(struct task_plan *plan, const struct task *task);
 bool task_plan_finished(const struct task_plan *plan); /* all tasks are done */
 void task_plan_free(struct task_plan *plan);           /* NULL-safe */
 
+/* Does it say where indexes are made from here on? */
+bool task_sets_tablespace(const struct statement *statement);
 /* `ALTER TABLE … ADD CONSTRAINT … PRIMARY KEY (…)` as the index and the constraint made of it,
  * both heap. False: it says more than that, and is carried out as it is. */
 bool task_split_key(const struct statement *statement, char **index,

@@ -234,8 +234,8 @@ struct zone *zone_load(const char *name, struct err *err)
     return zone;
 }
 
-/* How many transitions lie at or before the time. A zone has up to some hundred. */
-/* By halves: a plan asks for many times. */
+/* How many transitions lie at or before the time. By halves: a zone has up to some hundred, and a
+ * plan asks for many times. */
 static size_t transitions_until(const struct zone *zone, int64_t time)
 {
     size_t low = 0, high = zone->count;

@@ -64,8 +64,8 @@ static bool is_refusal(const struct copy_session *session, const struct err *err
 }
 
 /* Connected, set up, and in a transaction. 0, -1, or 1: it answers, but refuses one of that. */
-static int open_session(const struct copy_session_spec *spec, struct copy_session **out,
-                        struct err *err)
+int copy_session_open(const struct copy_session_spec *spec, struct copy_session **out,
+                      struct err *err)
 {
     struct server *server =
         server_connect(spec->conninfo, spec->database, spec->cancel, err);
@@ -103,18 +103,12 @@ static int open_session(const struct copy_session_spec *spec, struct copy_sessio
     return refused ? 1 : -1;
 }
 
-int copy_session_lead(const struct copy_session_spec *spec, struct copy_session **out,
-                      struct err *err)
-{
-    return open_session(spec, out, err);
-}
-
 struct copy_session *copy_session_join(const struct copy_session_spec *spec,
                                        const char *snapshot, struct err *err)
 {
     struct copy_session *session;
     struct text sql;
-    if (open_session(spec, &session, err) != 0)
+    if (copy_session_open(spec, &session, err) != 0)
         return NULL;
     /* First of all: a transaction that has looked at anything has a snapshot of its own. */
     text_init(&sql, COPY_SQL_MAX);
@@ -234,7 +228,6 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
 {
     const struct copy_table *table = task->table;
     PGresult *result = NULL;
-    uint64_t rows = 0;
     int state = copy_session_lock_now(session, table, wake_fd, err);
     if (state != 0)
         goto cleanup;
@@ -260,7 +253,7 @@ int copy_session_copy(struct copy_session *session, const struct copy_task *task
     /* First what the server says: rows of a COPY that failed need not go anywhere. */
     if (state == 0)
         state = check_end(session, writer->rows, wake_fd, err);
-    if (state == 0 && !table_writer_end(writer, &rows))
+    if (state == 0 && !table_writer_end(writer))
         state = 1;
 cleanup:
     return state < 0 ? err_context(err, "table %s", table->name) : state;

@@ -1,7 +1,7 @@
 /*
  * copy_session - a session of one snapshot, which copies ranges of tables.
  *
- *     the leader    copy_session_lead -> copy_session_share -> copy_session_snapshot
+ *     the leader    copy_session_open -> copy_session_share -> copy_session_snapshot
  *     a worker      copy_session_join(that snapshot)
  *     both          copy_session_copy ... -> copy_session_end -> copy_session_free
  *
@@ -34,7 +34,7 @@ struct copy_session_spec {
 struct copy_session;
 /* 0 with *out. 1: the server answers, but does not take the settings or the transaction that this
  * needs; err says why. -1: no connection. */
-int copy_session_lead(const struct copy_session_spec *spec, struct copy_session **out,
+int copy_session_open(const struct copy_session_spec *spec, struct copy_session **out,
                       struct err *err) MUST_USE;
 struct copy_session *copy_session_join(const struct copy_session_spec *spec,
                                        const char *snapshot, struct err *err) MUST_USE;

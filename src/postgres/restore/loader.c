@@ -22,7 +22,6 @@ struct loader {
     struct server *server;
     PGconn *conn; /* the server's */
     const struct cancel *cancel;
-    char sqlstate[6];
     bool running; /* a statement or COPY is open on the server */
 };
 
@@ -50,9 +49,7 @@ static int connection_lost(struct loader *loader, struct err *err)
     server_add_message(&line, PQerrorMessage(loader->conn));
     err_set(err, ERR_DATABASE, "%s",
             line.length > 0 ? line.data : "the connection to the server was lost");
-    const char *hint = hint_find(line.data);
-    if (hint != NULL)
-        err_hint(err, "%s", hint);
+    hint_add(err, line.data);
     text_release(&line);
     loader->running = false;
     return -1;
@@ -77,14 +74,12 @@ static int tell(struct loader *loader, const PGresult *result, struct err *err)
 {
     /* The fields and not the ready text: that would bring the statement along, line by
      * line. */
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
     struct text line;
     if (message == NULL)
         return connection_lost(loader, err);
-    snprintf(loader->sqlstate, sizeof loader->sqlstate, "%s", state != NULL ? state : "");
     text_init(&line, 4096);
     server_add_message(&line, message);
     if (detail != NULL) {
@@ -98,9 +93,7 @@ static int tell(struct loader *loader, const PGresult *result, struct err *err)
         text_add_bytes(&line, context, strcspn(context, "\n"));
     }
     err_set(err, ERR_DATABASE, "%s", line.data);
-    const char *hint = hint_find(line.data);
-    if (hint != NULL)
-        err_hint(err, "%s", hint);
+    hint_add(err, line.data);
     text_release(&line);
     return -1;
 }
@@ -294,11 +287,6 @@ int loader_present(struct server *server, const char *encoding, loader_each each
         each(context, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
     PQclear(rows);
     return 0;
-}
-
-const char *loader_sqlstate(const struct loader *loader)
-{
-    return loader->sqlstate;
 }
 
 /* What runs is ended on the server: a session whose client is gone would work on until it had

@@ -36,14 +36,12 @@ int loader_copy_put(struct loader *loader, const void *data, size_t size,
 int loader_copy_end(struct loader *loader, uint64_t *rows, struct err *err) MUST_USE;
 /* All that was committed, by any session, is on the server's disk afterwards. */
 int loader_flush(struct loader *loader, struct err *err) MUST_USE;
-/* What the target has, as (schema, name) of relations, types and functions and (schema, "") of
- * schemas, but for the system's own; in this encoding from now on (NULL: as the session has it),
- * so that names can be compared with those of a dump. */
+/* What the target has, as (schema, name) of relations, types, functions and operators and
+ * (schema, "") of schemas, but for the system's own; in this encoding from now on (NULL: as the
+ * session has it), so that names can be compared with those of a dump. */
 typedef void (*loader_each)(void *context, const char *schema, const char *name);
 int loader_present(struct server *server, const char *encoding, loader_each each,
                    void *context, struct err *err) MUST_USE;
-/* "55P03" of the last error; "" when there was none. */
-const char *loader_sqlstate(const struct loader *loader);
 void loader_free(struct loader *loader); /* NULL-safe; cancels what runs */
 
 #endif

@@ -147,6 +147,22 @@ START_TEST(a_psql_that_ends_well_before_it_had_all_is_no_success)
 }
 END_TEST
 
+static void end_the_run(struct world *of, const char *phase)
+{
+    if (strcmp(phase, "restore") == 0)
+        cancel_trip(session_cancel(of->restoring), CANCEL_ASKED);
+}
+
+START_TEST(the_end_of_the_run_reaches_the_sessions_of_a_parallel_restore)
+{
+    const struct restore_spec parallel = {.conninfo = plain.conninfo, .parallel = 2};
+    /* Of the run alone: the process goes on. */
+    world.on_phase = end_the_run;
+    refused(&parallel, ERR_CANCELLED, "cancelled");
+    ck_assert_int_eq(cancel_reason(NULL), CANCEL_NONE);
+}
+END_TEST
+
 /* ---- nothing that was not checked ---- */
 
 enum { CHUNK = 4 << 20, ROW = 64 };
@@ -543,6 +559,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tcase, a_psql_that_fails_is_told_and_the_target_called_incomplete,
                         0, sizeof ends / sizeof *ends);
     tcase_add_test(tcase, a_psql_that_ends_well_before_it_had_all_is_no_success);
+    tcase_add_test(tcase, the_end_of_the_run_reaches_the_sessions_of_a_parallel_restore);
     tcase_add_test(tcase, restore_feeds_psql_nothing_that_was_not_checked);
     tcase_add_test(tcase, a_store_that_breaks_off_leaves_no_success);
     tcase_add_loop_test(tcase, a_restore_fails_only_when_no_copy_has_a_chunk_whole, 0,

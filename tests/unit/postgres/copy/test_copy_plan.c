@@ -120,7 +120,7 @@ START_TEST(a_session_copies_in_the_encoding_that_pg_dump_writes_or_in_a_safe_one
                                      .encoding = encodings[_i].wanted};
     fake_libpq_answer("reset_val", 2, encodings[_i].own, "EUC_JP", FAKE_LIBPQ_END);
     struct copy_session *session;
-    ck_assert_msg(copy_session_lead(&spec, &session, &err) == 0, "%s", err.text);
+    ck_assert_msg(copy_session_open(&spec, &session, &err) == 0, "%s", err.text);
     ck_assert_str_eq(copy_session_encoding(session), encodings[_i].becomes);
     ck_assert_ptr_nonnull(
         strstr(fake_libpq_last("client_encoding "), encodings[_i].becomes));
@@ -136,7 +136,7 @@ START_TEST(a_table_that_was_rewritten_between_snapshot_and_lock_is_noticed)
     plan.tables[0].oid = memory_strdup("4711");
     plan.tables[0].name = memory_strdup("public.big");
     struct copy_session *session;
-    ck_assert_int_eq(copy_session_lead(&spec, &session, &err), 0);
+    ck_assert_int_eq(copy_session_open(&spec, &session, &err), 0);
     fake_libpq_answer("pg_relation_filenode", 1, "1", FAKE_LIBPQ_END);
     ck_assert_int_eq(copy_session_share(session, NULL, &plan, &err), -1);
     ck_assert_int_eq(err.kind, ERR_AGAIN);
@@ -167,7 +167,7 @@ START_TEST(what_a_server_does_not_take_is_done_without_or_left_to_pg_dump)
     struct copy_session *session;
     fake_libpq_serve(refusal->version, 0);
     fake_libpq_fail(refusal->match, refusal->message);
-    ck_assert_int_eq(copy_session_lead(&spec, &session, &err), refusal->led);
+    ck_assert_int_eq(copy_session_open(&spec, &session, &err), refusal->led);
     ck_assert_uint_eq(fake_libpq_asked(refusal->match), 1);
     ck_assert((session != NULL) == (refusal->led == 0));
     ck_assert((err.kind == ERR_NONE) == (refusal->led == 0));
@@ -180,7 +180,7 @@ START_TEST(servers_before_14_are_not_asked_to_notice_our_end)
     struct copy_session_spec spec = {.conninfo = "dbname=shop"};
     struct copy_session *session;
     fake_libpq_serve(130000, 0);
-    ck_assert_int_eq(copy_session_lead(&spec, &session, &err), 0);
+    ck_assert_int_eq(copy_session_open(&spec, &session, &err), 0);
     ck_assert_uint_eq(fake_libpq_asked("client_connection_check_interval"), 0);
     copy_session_free(session);
 }
