@@ -260,11 +260,9 @@ int children_launch(struct children *children, const struct settings *settings,
  * another process has begun is that one's: ours came too late and said so. */
 static int finish(const struct child *child, struct catalog *catalog, struct err *err)
 {
-    const struct catalog_run_filter filter = {
-        .id = child->run, .states = CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1};
     struct catalog_runs runs = {0};
     int status = process_status(child->process);
-    int result = catalog_runs_list(catalog, &filter, &runs, err);
+    int result = catalog_run_load(catalog, child->run, &runs, err);
     const struct catalog_run *run = result == 0 && runs.count > 0 ? &runs.items[0] : NULL;
     /* Ours is dead by now; who lives, or is elsewhere, is another. */
     if (run != NULL && run->ended == 0 &&
@@ -315,10 +313,9 @@ void children_cancel(struct children *children, struct catalog *catalog, bool by
     for (const struct child *child = children->first; child != NULL; child = child->next) {
         struct err err = {0};
         enum catalog_run_state state = CATALOG_RUN_PENDING;
-        const struct catalog_run_filter filter = {.id = child->run};
         struct catalog_runs runs = {0};
         if (catalog_run_cancel(catalog, child->run, &state, &err) < 0 ||
-            (by_signal && catalog_runs_list(catalog, &filter, &runs, &err) < 0))
+            (by_signal && catalog_run_load(catalog, child->run, &runs, &err) < 0))
             log_err(&err);
         /* By its row and not by our own pid of it: the row says whose run it is. */
         if (runs.count > 0 && runs.items[0].state == CATALOG_RUN_RUNNING)
