@@ -22,7 +22,6 @@ struct loader {
     struct server *server;
     PGconn *conn; /* the server's */
     const struct cancel *cancel;
-    char sqlstate[6];
     bool running; /* a statement or COPY is open on the server */
 };
 
@@ -77,14 +76,12 @@ static int tell(struct loader *loader, const PGresult *result, struct err *err)
 {
     /* The fields and not the ready text: that would bring the statement along, line by
      * line. */
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
     struct text line;
     if (message == NULL)
         return connection_lost(loader, err);
-    snprintf(loader->sqlstate, sizeof loader->sqlstate, "%s", state != NULL ? state : "");
     text_init(&line, 4096);
     server_add_message(&line, message);
     if (detail != NULL) {
@@ -294,11 +291,6 @@ int loader_present(struct server *server, const char *encoding, loader_each each
         each(context, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
     PQclear(rows);
     return 0;
-}
-
-const char *loader_sqlstate(const struct loader *loader)
-{
-    return loader->sqlstate;
 }
 
 /* What runs is ended on the server: a session whose client is gone would work on until it had

@@ -42,8 +42,6 @@ int loader_flush(struct loader *loader, struct err *err) MUST_USE;
 typedef void (*loader_each)(void *context, const char *schema, const char *name);
 int loader_present(struct server *server, const char *encoding, loader_each each,
                    void *context, struct err *err) MUST_USE;
-/* "55P03" of the last error; "" when there was none. */
-const char *loader_sqlstate(const struct loader *loader);
 void loader_free(struct loader *loader); /* NULL-safe; cancels what runs */
 
 #endif
