@@ -93,7 +93,7 @@ int status_follow(struct session *session, const char *job, bool json, struct er
         alive = 0;
         for (size_t i = 0; i < running.count; i++) {
             const struct catalog_artifact *artifact = &running.items[i];
-            if (job != NULL && !text_equal(artifact->job, job))
+            if (job != NULL && strcmp(artifact_name_job(artifact), job) != 0)
                 continue;
             /* One whose process is gone will not get on; `status` shows it among what needs eyes. */
             alive += artifact->owner_state != OWNER_DEAD;
