@@ -77,6 +77,13 @@ static void *wait_for(void *argument)
     return NULL;
 }
 
+static void free_child(struct child *child)
+{
+    process_free(child->process);
+    free(child->job);
+    free(child);
+}
+
 /* Its lines are complete and in our format: they are passed on as they are. */
 static void pass_line(void *context, const char *line)
 {
@@ -87,9 +94,6 @@ static void pass_line(void *context, const char *line)
 static int start(struct children *children, const struct settings *settings,
                  const struct catalog_run *run, struct err *err)
 {
-    static const char *const formats[] = {[LOG_FORMAT_TEXT] = "text",
-                                          [LOG_FORMAT_JSON] = "json",
-                                          [LOG_FORMAT_JOURNAL] = "journal"};
     struct strlist words = {0};
     /* The same command that anybody could type, with the settings that we were given. */
     strlist_add(&words, children->program);
@@ -97,7 +101,7 @@ static int start(struct children *children, const struct settings *settings,
     strlist_add(&words, run->job);
     strlist_addf(&words, "--run=%lld", (long long)run->id);
     strlist_addf(&words, "--catalog=%s", settings->catalog);
-    strlist_addf(&words, "--log-format=%s", formats[settings->log_format]);
+    strlist_addf(&words, "--log-format=%s", log_format_name(settings->log_format));
     if (settings->config_file != NULL)
         strlist_addf(&words, "--config=%s", settings->config_file);
     /* A live line is one process's; by lines they come every 30 s. */
@@ -119,9 +123,7 @@ static int start(struct children *children, const struct settings *settings,
         children->first = child;
         return 0;
     }
-    process_free(child->process);
-    free(child->job);
-    free(child);
+    free_child(child);
     return -1;
 }
 
@@ -272,13 +274,6 @@ static int finish(const struct child *child, struct catalog *catalog, struct err
             child->end.kind != ERR_NONE ? child->end.text : "it ended without a word", err);
     catalog_runs_release(&runs);
     return result;
-}
-
-static void free_child(struct child *child)
-{
-    process_free(child->process);
-    free(child->job);
-    free(child);
 }
 
 int children_reap(struct children *children, struct catalog *catalog, size_t *count,
