@@ -45,9 +45,6 @@ static int prepare_process(struct err *err)
 static enum log_format log_format_asked(int argc, char **argv)
 {
     static const char option[] = "--log-format";
-    static const char *const names[] = {[LOG_FORMAT_TEXT] = "text",
-                                        [LOG_FORMAT_JSON] = "json",
-                                        [LOG_FORMAT_JOURNAL] = "journal"};
     const char *given = getenv("PGKEEP_LOG_FORMAT");
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], option) == 0 && i + 1 < argc)
@@ -55,8 +52,8 @@ static enum log_format log_format_asked(int argc, char **argv)
         else if (strncmp(argv[i], "--log-format=", sizeof(option)) == 0)
             given = argv[i] + sizeof(option);
     }
-    for (size_t i = 0; given && i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i], given) == 0)
+    for (unsigned i = 0; given && i < LOG_FORMATS; i++) {
+        if (strcmp(log_format_name((enum log_format)i), given) == 0)
             return (enum log_format)i;
     }
     return LOG_FORMAT_TEXT;

@@ -60,6 +60,15 @@ json_t *json_bytes(const char *string)
     return object;
 }
 
+json_t *json_strings(const struct strlist *list)
+{
+    json_t *array = must(json_array());
+    for (size_t i = 0; i < list->count; i++)
+        (void)must(json_array_append_new(array, json_bytes(list->items[i])) == 0 ? array
+                                                                                 : NULL);
+    return array;
+}
+
 /* 0 is "never" or "not known" everywhere here, and null in a document. */
 json_t *json_time(int64_t seconds)
 {

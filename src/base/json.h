@@ -22,6 +22,8 @@ char *json_text(const json_t *value, bool indent) MUST_USE;
 void json_set(json_t *object, const char *key, json_t *value);
 /* A string, or {"hex": ...} when the bytes are no UTF-8; json null for NULL. New reference. */
 json_t *json_bytes(const char *string) MUST_USE;
+/* An array of them. New reference. */
+json_t *json_strings(const struct strlist *list) MUST_USE;
 /* A time (seconds UTC) as RFC 3339, or null when 0. New reference. */
 json_t *json_time(int64_t seconds) MUST_USE;
 

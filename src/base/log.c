@@ -53,6 +53,14 @@ void log_setup(enum log_level level, enum log_format format)
     state.format = format;
 }
 
+const char *log_format_name(enum log_format format)
+{
+    static const char *const names[LOG_FORMATS] = {[LOG_FORMAT_TEXT] = "text",
+                                                   [LOG_FORMAT_JSON] = "json",
+                                                   [LOG_FORMAT_JOURNAL] = "journal"};
+    return names[format];
+}
+
 bool log_enabled(enum log_level level)
 {
     return level <= state.level;

@@ -430,6 +430,18 @@ bool strlist_has(const struct strlist *list, const char *string)
     return false;
 }
 
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strlist_sort(struct strlist *list)
+{
+    /* An empty list has no array, and qsort must not be given NULL. */
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof *list->items, compare_strings);
+}
+
 void strlist_release(struct strlist *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -73,6 +73,8 @@ struct strlist {
 void strlist_add(struct strlist *list, const char *string); /* copies */
 void strlist_addf(struct strlist *list, const char *format, ...) PRINTF(2, 3);
 bool strlist_has(const struct strlist *list, const char *string);
+/* By their bytes, whatever the locale. */
+void strlist_sort(struct strlist *list);
 void strlist_release(struct strlist *list);
 void strlist_wipe(struct strlist *list); /* the same for secrets */
 /* items with a NULL behind the last one, for argv; valid until the next add. */

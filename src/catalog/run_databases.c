@@ -12,11 +12,6 @@ static const char *const outcome_names[CATALOG_RUN_OUTCOMES] = {
     [CATALOG_RUN_GONE] = "gone", /* it had backups, and the server has it no more */
 };
 
-const char *catalog_run_outcome_name(enum catalog_run_outcome outcome)
-{
-    return outcome_names[outcome];
-}
-
 /* As catalog_run_databases_last asks for them. */
 #define AT(field) offsetof(struct catalog_run_database, field)
 static const struct record_column columns[] = {

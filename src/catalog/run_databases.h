@@ -17,8 +17,6 @@ enum catalog_run_outcome {
     CATALOG_RUN_GONE,     /* it has backups, and the server has it no more */
     CATALOG_RUN_OUTCOMES
 };
-/* "expected" "dumped" "missed" "gone" */
-const char *catalog_run_outcome_name(enum catalog_run_outcome outcome);
 
 struct catalog_run_database {
     int64_t run;

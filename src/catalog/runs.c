@@ -165,18 +165,22 @@ int catalog_run_start(struct catalog *catalog, int64_t id, struct err *err)
     return sql_finish(catalog, result, err);
 }
 
-/* 1: it has ended by this; 0: it had ended before, and keeps that end. The state follows
- * from the exit status, so that the two cannot differ: 130 and 143 are those of
+/* It follows from the exit status, so that the two cannot differ: 130 and 143 are those of
  * somebody's wish. */
+static enum catalog_run_state state_of(int exit_status)
+{
+    if (exit_status == 0)
+        return CATALOG_RUN_COMPLETE;
+    return exit_status == 130 || exit_status == 143 ? CATALOG_RUN_CANCELLED
+                                                    : CATALOG_RUN_FAILED;
+}
+
+/* 1: it has ended by this; 0: it had ended before, and keeps that end. */
 static int write_end(struct catalog *catalog, int64_t id, int exit_status,
                      const char *message, struct err *err)
 {
     struct sql sql;
     int64_t changed = 0;
-    enum catalog_run_state state = exit_status == 0 ? CATALOG_RUN_COMPLETE
-                                   : exit_status == 130 || exit_status == 143
-                                       ? CATALOG_RUN_CANCELLED
-                                       : CATALOG_RUN_FAILED;
     /* Never before its start, also when the clock was set back meanwhile. */
     sql_begin_change(
         &sql, catalog,
@@ -184,7 +188,7 @@ static int write_end(struct catalog *catalog, int64_t id, int exit_status,
         " WHERE id = ? AND ended = 0",
         err);
     sql_bind(&sql, "%jd %d %s %s %jd", clock_now(), exit_status, message,
-             state_names[state], id);
+             state_names[state_of(exit_status)], id);
     int result = sql_end_change(&sql, sql_run(&sql, &changed));
     return result < 0 ? -1 : changed > 0;
 }
@@ -206,9 +210,6 @@ static int settle(struct catalog *catalog, int64_t id, const char *owner, int ex
                   const char *message, struct err *err)
 {
     struct sql sql;
-    const char *state = exit_status == 0                           ? "complete"
-                        : exit_status == 130 || exit_status == 143 ? "cancelled"
-                                                                   : "failed";
     sql_begin_change(
         &sql, catalog,
         "UPDATE runs SET ended = max(?1, started), message = ?2,"
@@ -216,8 +217,8 @@ static int settle(struct catalog *catalog, int64_t id, const char *owner, int ex
         " state = CASE WHEN cancel <> 0 AND ?3 <> 0 THEN 'cancelled' ELSE ?4 END"
         " WHERE id = ?5 AND ended = 0 AND (?6 IS NULL OR owner = ?6)",
         err);
-    sql_bind(&sql, "%jd %s %d %s %jd %s", clock_now(), message, exit_status, state, id,
-             owner);
+    sql_bind(&sql, "%jd %s %d %s %jd %s", clock_now(), message, exit_status,
+             state_names[state_of(exit_status)], id, owner);
     return sql_end_change(&sql, sql_run(&sql, NULL));
 }
 
@@ -310,8 +311,7 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
 {
     struct sql sql;
     struct text question;
-    unsigned all_but_pending =
-        CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1 - CATALOG_RUN_BIT(CATALOG_RUN_PENDING);
+    unsigned all_but_pending = CATALOG_RUN_ANY - CATALOG_RUN_BIT(CATALOG_RUN_PENDING);
     text_init(&question, 1 << 16);
     /* A condition whose value is NULL or 0 is true for all rows: one text for every
      * filter. */
@@ -343,6 +343,14 @@ int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *
     }
     text_release(&question);
     return sql_end(&sql);
+}
+
+int catalog_run_load(struct catalog *catalog, int64_t id, struct catalog_runs *out,
+                     struct err *err)
+{
+    const struct catalog_run_filter filter = {.id = id, .states = CATALOG_RUN_ANY};
+    catalog_runs_release(out);
+    return catalog_runs_list(catalog, &filter, out, err);
 }
 
 int catalog_runs_count(struct catalog *catalog, const char *job,

@@ -109,6 +109,7 @@ int catalog_run_cancel_asked(struct catalog *catalog, int64_t id, bool *asked,
                              struct err *err) MUST_USE;
 
 #define CATALOG_RUN_BIT(state) (1U << (state))
+#define CATALOG_RUN_ANY (CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1)
 struct catalog_run_filter {
     const char *kind, *job; /* NULL: any */
     int64_t limit;          /* 0: all */
@@ -125,6 +126,9 @@ struct catalog_run_filter {
 /* Newest first. */
 int catalog_runs_list(struct catalog *catalog, const struct catalog_run_filter *filter,
                       struct catalog_runs *out, struct err *err) MUST_USE;
+/* This one in whatever state, in place of what `out` held; none of this number: count 0. */
+int catalog_run_load(struct catalog *catalog, int64_t id, struct catalog_runs *out,
+                     struct err *err) MUST_USE;
 /* The run whose process makes this artifact, while it is running; 0: none. */
 int catalog_run_of_artifact(struct catalog *catalog, const char *artifact, int64_t *id,
                             struct err *err) MUST_USE;

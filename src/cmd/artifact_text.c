@@ -26,8 +26,7 @@ static bool filled(const char *text)
     return text && *text;
 }
 
-/* One more part of an enumeration. */
-static void add_part(struct text *out, const char *part)
+void artifact_text_add_part(struct text *out, const char *part)
 {
     if (out->length > 0)
         text_add(out, "; ");
@@ -93,21 +92,21 @@ static void add_marks(struct text *out, const struct catalog_artifact *artifact,
     char time[32];
     if (catalog_artifact_is_pinned(artifact, view->now)) {
         /* First: it is what somebody decided. */
-        add_part(out, "pinned");
+        artifact_text_add_part(out, "pinned");
         if (filled(artifact->pin_reason))
             text_addf(out, " \"%s\"", artifact->pin_reason);
         if (artifact->pin_until)
             text_addf(out, " until %s", output_time(time, artifact->pin_until));
     }
     if (artifact->suspect)
-        add_part(out, "suspect");
+        artifact_text_add_part(out, "suspect");
     if (artifact->quarantined)
-        add_part(out, "quarantined");
+        artifact_text_add_part(out, "quarantined");
     if (artifact->status == CATALOG_RUNNING && artifact->owner_state == OWNER_DEAD)
-        add_part(out, "its process is gone");
+        artifact_text_add_part(out, "its process is gone");
     /* Last, in quotes: it is the user's own word. */
     if (filled(artifact->name)) {
-        add_part(out, "\"");
+        artifact_text_add_part(out, "\"");
         text_addf(out, "%s\"", artifact->name);
     }
 }
@@ -116,7 +115,7 @@ static void add_marks(struct text *out, const struct catalog_artifact *artifact,
 static void add_troubles(struct text *out, const struct catalog_artifact *artifact)
 {
     if (artifact->error_message) {
-        add_part(out, "");
+        artifact_text_add_part(out, "");
         artifact_text_add_reason(out, artifact->error_message, REASON_WIDTH);
     }
     for (size_t i = 0; i < artifact->copy_count; i++) {
@@ -126,7 +125,7 @@ static void add_troubles(struct text *out, const struct catalog_artifact *artifa
         if (!trouble || !is_shown(artifact, copy) ||
             (artifact->error_message && strcmp(trouble, artifact->error_message) == 0))
             continue;
-        add_part(out, copy->store);
+        artifact_text_add_part(out, copy->store);
         text_add(out, ": ");
         artifact_text_add_reason(out, trouble, REASON_WIDTH);
     }

@@ -19,6 +19,9 @@ void artifact_text_page(const struct catalog_artifact *artifact,
                         const struct catalog_verifications *verifications,
                         const struct artifact_view *view);
 
+/* One more part of what may hold several: with a "; " in front where it is not the first. */
+void artifact_text_add_part(struct text *out, const char *part);
+
 /* Why it failed, in short, for a row: the first line without the hint and without the
  * store's name; of more than 'width' bytes the middle is left out. */
 void artifact_text_add_reason(struct text *out, const char *reason, size_t width);

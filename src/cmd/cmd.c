@@ -139,11 +139,10 @@ const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_
     return out;
 }
 
-/* Everybody who takes an id finds it here, so that it may be narrowed everywhere. */
+/* For all commands that take an id, so that it is narrowed and `latest` means the same in each. */
 int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
                       char id[ULID_SIZE], struct err *err)
 {
-    /* One place for all commands that take an id, so that `latest` means the same in each */
     struct catalog_choice choice;
     char *store = NULL;
     int result = cmd_narrow(ctx, session, &choice, &store, err);

@@ -26,22 +26,6 @@ enum {
 };
 #define LEFT_OUT SIZE_MAX /* the width of a column that is not printed */
 
-static char *format_list(const char *format, va_list list) PRINTF(1, 0);
-
-/* Of any length; the caller frees it. */
-static char *format_list(const char *format, va_list list)
-{
-    va_list again;
-    /* Measured first, then written: a value may be of any length. */
-    va_copy(again, list);
-    int length = vsnprintf(NULL, 0, format, list);
-    assert(length >= 0);
-    char *result = memory_alloc((size_t)length + 1);
-    (void)vsnprintf(result, (size_t)length + 1, format, again);
-    va_end(again);
-    return result;
-}
-
 /* The one gate between foreign text and the terminal. */
 static void escape(struct text *out, const char *text)
 {
@@ -72,7 +56,7 @@ void output_table_cellf(struct output_table *table, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    char *text = format_list(format, list);
+    char *text = memory_vformat(format, list);
     va_end(list);
     output_table_cell(table, text);
     free(text);
@@ -237,7 +221,7 @@ void output_fieldf(const char *label, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    char *text = format_list(format, list);
+    char *text = memory_vformat(format, list);
     va_end(list);
     output_field(label, text);
     free(text);
@@ -249,7 +233,7 @@ void output_linef(const char *format, ...)
     struct text escaped;
     va_list list;
     va_start(list, format);
-    char *text = format_list(format, list);
+    char *text = memory_vformat(format, list);
     va_end(list);
     escape(&escaped, text);
     (void)printf("%s\n", escaped.data);

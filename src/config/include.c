@@ -17,7 +17,8 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-char *include_folder(const char *config_file, const char *dir)
+/* Its path, heap. */
+static char *include_folder(const char *config_file, const char *dir)
 {
     /* Beside the configuration, so that both can be moved together. */
     if (*dir == '/' || config_file == NULL)
@@ -26,11 +27,6 @@ char *include_folder(const char *config_file, const char *dir)
     char *path = file_join(folder, dir);
     free(folder);
     return path;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static int list_files(const char *folder, struct strlist *names, struct err *err)
@@ -46,8 +42,7 @@ static int list_files(const char *folder, struct strlist *names, struct err *err
     }
     closedir(dir);
     /* By name: the order of a folder is the file system's and another on each machine. */
-    if (names->count > 1)
-        qsort(names->items, names->count, sizeof *names->items, compare_names);
+    strlist_sort(names);
     return 0;
 }
 
@@ -154,9 +149,7 @@ static bool change(char *text, const struct edit *edit, struct text *out)
 {
     const char *word = edit->enabled ? "true" : "false";
     if (edit->key_line > 0) {
-        /* libconfig told the line; in it the name stands first.
-     * `enabled = true` has its word behind the name, whatever else stands in the
-         * line. */
+        /* libconfig told the line; the word stands behind the name, whatever else is in it. */
         char *at = line_of(text, edit->key_line);
         char *key = at != NULL ? strstr(at, "enabled") : NULL;
         if (key == NULL)

@@ -16,8 +16,6 @@ struct job_settings;
  * folder, a section that stands elsewhere already, a top-level key. */
 int include_read(const char *config_file, const char *dir, struct layer *out,
                  struct err *err) MUST_USE;
-/* Its path, heap. */
-char *include_folder(const char *config_file, const char *dir) MUST_USE;
 
 /* Writes `enabled` of a job into the file of include_dir where the job stands, keeping all else
  * of it, by way of a second file and rename; *changed false: it said so already. ERR_CONFIG where

@@ -57,7 +57,7 @@ const struct option option_table[] = {
      .example = "true"},
     {OPTION_TOP, OPTION_INT, "max_concurrent", "2",
      offsetof(struct settings, max_concurrent), .min = 1, .max = 64,
-     .help = "most jobs that `serve` and `run` let run at once", .example = "4"},
+     .help = "most jobs that `serve` and `run --due` let run at once", .example = "4"},
     {OPTION_TOP, OPTION_SPAN, "stop_grace", "1min", offsetof(struct settings, stop_grace_s),
      .max = DAY,
      .help = "how long `serve` lets runs go on after SIGTERM before it cancels them",

@@ -79,8 +79,7 @@ void diagnose_report(struct diagnose *d, enum diagnose_what what,
     diagnose_emit(d, &finding);
 }
 
-void diagnose_report_err(struct diagnose *d, enum diagnose_what what,
-                         enum diagnose_verdict verdict, const struct err *err)
+void diagnose_fail(struct diagnose *d, enum diagnose_what what, const struct err *err)
 {
     char text[sizeof err->text], subject[512];
     /* A copy: the text is taken apart below, and the error is the caller's. */
@@ -99,15 +98,9 @@ void diagnose_report_err(struct diagnose *d, enum diagnose_what what,
 
     struct diagnose_finding finding = {.check = texts[what].check,
                                        .title = texts[what].title,
-                                       .verdict = verdict,
-                                       .kind = verdict == DIAGNOSE_FAILED ? err->kind
-                                                                          : ERR_NONE,
+                                       .verdict = DIAGNOSE_FAILED,
+                                       .kind = err->kind,
                                        .found = found,
                                        .advice = hint ? hint + strlen(hint_mark) : NULL};
     diagnose_emit(d, &finding);
-}
-
-void diagnose_fail(struct diagnose *d, enum diagnose_what what, const struct err *err)
-{
-    diagnose_report_err(d, what, DIAGNOSE_FAILED, err);
 }

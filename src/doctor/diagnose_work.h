@@ -48,10 +48,8 @@ struct diagnose {
 void diagnose_report(struct diagnose *d, enum diagnose_what what,
                      enum diagnose_verdict verdict, const char *advice, const char *format,
                      ...) PRINTF(5, 6);
-/* A failure (or, with `verdict`, a warning) with the words, kind and hint of err. */
+/* A failure with the words, kind and hint of err. */
 void diagnose_fail(struct diagnose *d, enum diagnose_what what, const struct err *err);
-void diagnose_report_err(struct diagnose *d, enum diagnose_what what,
-                         enum diagnose_verdict verdict, const struct err *err);
 /* One that has its own name and title: counts it and hands it on. */
 void diagnose_emit(struct diagnose *d, struct diagnose_finding *finding);
 

@@ -93,19 +93,14 @@ static int choose(struct deleting *d, struct err *err)
                    d->spec->store);
 }
 
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* What is forced must be what was shown: these copies, in these very stores. */
+/* Makes the hash of what would go, which is shown in any case; what is forced must be what was
+ * shown: these copies, in these very stores. */
 static int check_force(struct deleting *d, struct err *err)
 {
     const struct catalog_artifact *artifact = &d->out->artifact;
     struct strlist lines = {0};
-    struct text all;
-    unsigned char sum[SHA256_SIZE];
-    char hex[SHA256_HEX];
+    struct digest digest;
+    unsigned char whole[SHA256_SIZE];
     int result = 0;
     for (size_t i = 0; result == 0 && i < artifact->copy_count; i++) {
         struct catalog_store store = {0};
@@ -117,16 +112,12 @@ static int check_force(struct deleting *d, struct err *err)
             strlist_addf(&lines, "%s %s delete\n", store.uuid, artifact->id);
         catalog_store_release(&store);
     }
-    if (lines.count > 0)
-        qsort(lines.items, lines.count, sizeof *lines.items, compare_lines);
-    text_init(&all, SIZE_MAX / 2);
+    strlist_sort(&lines);
+    digest_init(&digest, DIGEST_SHA256);
     for (size_t i = 0; i < lines.count; i++)
-        text_add(&all, lines.items[i]);
-    digest_sha256(all.length > 0 ? all.data : "", all.length, sum);
-    digest_hex(sum, sizeof sum, hex);
-    memcpy(d->out->hash, hex, sizeof d->out->hash - 1);
-    d->out->hash[sizeof d->out->hash - 1] = '\0';
-    text_release(&all);
+        digest_add(&digest, lines.items[i], strlen(lines.items[i]));
+    digest_finish(&digest, whole);
+    digest_hex(whole, (sizeof d->out->hash - 1) / 2, d->out->hash);
     strlist_release(&lines);
     if (result == 0 && d->spec->force != NULL && strcmp(d->spec->force, d->out->hash) != 0)
         return err_set(err, ERR_UNSAFE,

@@ -13,7 +13,7 @@
 bool borrow_is_needed(const struct settings *settings, const char *text)
 {
     struct err ignored = {0};
-    if (!text_starts_with(text, "s3://") && !text_starts_with(text, "dir:"))
+    if (!repository_is_url(text))
         return false;
     struct catalog *catalog = catalog_open(settings->catalog, CATALOG_READ, &ignored);
     char *known = catalog != NULL ? repository_known_url(catalog, text) : NULL;

@@ -6,9 +6,14 @@
 #include "prune/policies.h"
 
 /* For people; programs get the "" as it is. */
+const char *artifact_name_of_database(const char *database)
+{
+    return *database ? database : "(globals)";
+}
+
 const char *artifact_name_database(const struct catalog_artifact *artifact)
 {
-    return *artifact->database ? artifact->database : "(globals)";
+    return artifact_name_of_database(artifact->database);
 }
 
 const char *artifact_name_job(const struct catalog_artifact *artifact)

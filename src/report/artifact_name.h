@@ -7,7 +7,9 @@
 #include "catalog/artifacts.h"
 #include "config/settings.h"
 
-/* "shop", "(globals)"; borrowed. */
+/* What people see of the catalog's name of a database: "" is "(globals)". Borrowed. */
+const char *artifact_name_of_database(const char *database);
+/* The same of an artifact; borrowed. */
 const char *artifact_name_database(const struct catalog_artifact *artifact);
 /* The job's name, and SETTINGS_ADHOC for all that have none: no job may be called so. */
 const char *artifact_name_job(const struct catalog_artifact *artifact);

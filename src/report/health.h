@@ -3,8 +3,7 @@
  * `status` shows, from the rows of the catalog and the jobs of the configuration. No I/O,
  * no clock.
  *
- *     catalog_artifacts_list (all but deleted, with copies) -> health_init -> read
- *     -> health_release
+ *     health_input_load, or lists made by hand -> health_init -> read -> health_release
  *
  * A *good* backup is complete, has at least one complete copy, is not suspect, and its time
  * is known and not in the future: everything else might be green and empty. Backups are

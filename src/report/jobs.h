@@ -18,9 +18,8 @@ struct jobs_row {
     const struct job_settings *settings; /* borrowed */
     struct schedule *schedule;           /* never NULL */
     char *rule;                          /* it as text, for catalog/db/schedules.h */
-    int64_t handled; /* up to when its times are dealt with; 0: not known */
-    struct catalog_runs
-        runs; /* the newest that has begun, if any; then the newest scheduled one */
+    int64_t handled;                /* up to when its times are dealt with; 0: not known */
+    struct catalog_runs runs;       /* the newest attempt, if any (catalog_run_filter) */
     const struct catalog_run *last; /* of `runs`; NULL: it never ran */
     bool busy;                      /* a run of it is pending or running */
     struct catalog_run_counts counts;
@@ -47,10 +46,10 @@ struct due_job jobs_due(const struct jobs_row *row);
 
 /* "30 2 * * *", "every 6h", or NULL: only when it is asked for. Writes into out. */
 const char *jobs_schedule(const struct jobs_row *row, char out[64]);
-/* Successful runs, failed ones and so on as documents: {"jobs":[…]} with `name schedule every
- * timezone enabled next_run last_run{id state trigger requested started ended exit_status message}
- * last_artifact runs{total successful failed cancelled}`. `every` in seconds; next_run null: never. */
+/* {"jobs":[{name,schedule,every,timezone,enabled,busy,next_run,last_run,last_artifact,
+ *  runs{total,successful,failed,cancelled}}]}; `every` in seconds; next_run null: never. */
 json_t *jobs_json(const struct jobs *jobs) MUST_USE;
+/* last_run of it: {id,job,state,trigger,requested,started,ended,exit_status,message} */
 json_t *jobs_run_json(const struct catalog_run *run) MUST_USE;
 
 #endif

@@ -60,8 +60,7 @@ static int64_t last_success(const struct metrics_input *input,
     return group->good != NULL ? group->good->time : 0;
 }
 
-/* As `status` has it: a backup from the future is not older than now. */
-/* For those who cannot reckon with time(). */
+/* For those who cannot reckon with time(); as in `status`, 0 of a backup from the future. */
 static int64_t last_age(const struct metrics_input *input, const struct health_group *group)
 {
     return health_age(input->health, group->good);
@@ -82,7 +81,7 @@ static int64_t last_raw(const struct metrics_input *input, const struct health_g
     return (int64_t)group->good->raw_bytes;
 }
 
-/* What it costs to keep, in each store. */
+/* What one copy of it takes, in whichever store. */
 static int64_t last_stored(const struct metrics_input *input,
                            const struct health_group *group)
 {
@@ -249,8 +248,7 @@ static void add_enabled(const struct metrics_input *input, const char *name,
         add_job(out, name, &input->jobs->items[i], input->jobs->items[i].settings->enabled);
 }
 
-/* Of a job without a schedule nothing is written: no sample is not 0. */
-/* A job that only runs by hand has no sample. */
+/* Of a job that only runs by hand nothing is written: no sample is not 0. */
 static void add_next(const struct metrics_input *input, const char *name, struct text *out)
 {
     for (size_t i = 0; i < input->jobs->count; i++) {
@@ -270,8 +268,8 @@ static void add_lag(const struct metrics_input *input, const char *name, struct 
     }
 }
 
-/* A gauge of 1, as is the custom: its labels are the message. */
-/* Whose absence says that nothing is told any more. */
+/* A gauge of 1, as is the custom: its labels are the message, and its absence says that nothing
+ * is told any more. */
 static void add_build(const struct metrics_input *input, const char *name, struct text *out)
 {
     (void)input;

@@ -6,6 +6,7 @@
 #include "report/plan_json.h"
 
 #include "base/json.h"
+#include "report/upkeep_json.h"
 
 /* Reasons quote what users wrote; a text is long, not endless. */
 enum { TEXT_CEILING = 1 << 16 };
@@ -84,7 +85,7 @@ static json_t *copy_json(const struct prune *prune, const struct prune_part *par
 {
     const struct catalog_plan_row *row = part->rows[index];
     const struct remove_result *result = prune_result_of(prune, row->copy);
-    json_t *object = json_object(), *list = json_array();
+    json_t *object = json_object();
     struct strlist reasons = {0};
     json_set(object, "id", json_string(row->artifact));
     json_set(object, "group", json_bytes(row->group));
@@ -94,10 +95,8 @@ static json_t *copy_json(const struct prune *prune, const struct prune_part *par
     json_set(object, "verdict", json_string(verdict_word(&part->plan->decisions[index])));
     /* Ids in reasons are whole here: a program cannot look a short one up. */
     retention_explain_list(part->plan, index, NULL, &reasons);
-    for (size_t i = 0; i < reasons.count; i++)
-        (void)json_array_append_new(list, json_bytes(reasons.items[i]));
+    json_set(object, "reasons", json_strings(&reasons));
     strlist_release(&reasons);
-    json_set(object, "reasons", list);
     /* What the store said when it was to go; null where it was not asked. */
     json_set(object, "result",
              result ? json_string(remove_outcome_name(result->outcome)) : json_null());
@@ -111,7 +110,6 @@ json_t *plan_json(const struct prune *prune, bool dry_run)
 {
     /* The hash stands first: it is what --force-unsafe asks for. */
     json_t *document = json_object(), *groups = json_array(), *copies = json_array();
-    json_t *skipped = json_array();
     struct text refused;
     text_init(&refused, TEXT_CEILING);
     bool is_refused = prune_is_refused(prune, &refused);
@@ -123,18 +121,12 @@ json_t *plan_json(const struct prune *prune, bool dry_run)
             (void)json_array_append_new(
                 copies, copy_json(prune, part, retention_plan_index(part->plan, j)));
     }
-    /* Nothing is said of what lies in these: it is neither kept nor removed by this plan. */
-    for (size_t i = 0; i < prune->stores.failure_count; i++) {
-        const struct repository_failure *failure = &prune->stores.failures[i];
-        (void)json_array_append_new(skipped, json_pack("{s:o, s:o}", "store",
-                                                       json_bytes(failure->name), "error",
-                                                       json_bytes(failure->err.text)));
-    }
     json_set(document, "plan_hash", json_string(prune->hash));
     json_set(document, "dry_run", json_boolean(dry_run));
     json_set(document, "groups", groups);
     json_set(document, "copies", copies);
-    json_set(document, "skipped", skipped);
+    /* Nothing is said of what lies in these: it is neither kept nor removed by this plan. */
+    json_set(document, "skipped", upkeep_json_skipped(&prune->stores));
     json_set(document, "refused", is_refused ? json_bytes(refused.data) : json_null());
     text_release(&refused);
     return document;

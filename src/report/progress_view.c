@@ -53,12 +53,17 @@ uint64_t progress_view_rate(const struct progress_view *view)
 }
 
 /* Of raw bytes: what will be stored nobody knows before its end. */
-double progress_view_percent(const struct progress_view *view)
+double progress_view_percent_of(uint64_t raw_bytes, uint64_t estimate)
 {
     /* An estimate that was passed is worth nothing: better no share than 103 %. */
-    if (view->estimate == 0 || view->now.raw_bytes > view->estimate)
+    if (estimate == 0 || raw_bytes > estimate)
         return -1;
-    return 100.0 * (double)view->now.raw_bytes / (double)view->estimate;
+    return 100.0 * (double)raw_bytes / (double)estimate;
+}
+
+double progress_view_percent(const struct progress_view *view)
+{
+    return progress_view_percent_of(view->now.raw_bytes, view->estimate);
 }
 
 /* By the rate of the last seconds, not of the whole: a server that slows down shows. */

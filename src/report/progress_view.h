@@ -40,6 +40,7 @@ void progress_view_sample(struct progress_view *view, struct progress_sample sam
 uint64_t progress_view_rate(const struct progress_view *view);
 /* Raw bytes of the estimate in percent, or -1: no estimate, or it was too low (then nobody
  * knows). */
+double progress_view_percent_of(uint64_t raw_bytes, uint64_t estimate);
 double progress_view_percent(const struct progress_view *view);
 /* Milliseconds to the estimated end at the present rate; -1: unknown. */
 int64_t progress_view_eta_ms(const struct progress_view *view);

@@ -18,15 +18,6 @@ json_t *run_json_copied(const struct catalog_artifact *artifact,
         "bytes", (json_int_t)result->bytes, "resumed_bytes", (json_int_t)result->resumed);
 }
 
-/* Sentences, as text prints them one a line. */
-static json_t *lines(const struct strlist *list)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(array, json_bytes(list->items[i]));
-    return array;
-}
-
 /* The target's database: that of the source stands in the artifact. */
 json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms)
@@ -36,8 +27,8 @@ json_t *run_json_restored(const struct catalog_artifact *artifact,
                      "source_database", json_bytes(artifact->database), "database",
                      json_bytes(done->database), "store", done->store, "raw_bytes",
                      (json_int_t)artifact->raw_bytes, "duration_ms",
-                     (json_int_t)duration_ms, "left_out", lines(&done->left_out), "brought",
-                     lines(&done->brought));
+                     (json_int_t)duration_ms, "left_out", json_strings(&done->left_out),
+                     "brought", json_strings(&done->brought));
 }
 
 /* What would come, what comes along, and what does not: in that order. */
@@ -59,7 +50,8 @@ json_t *run_json_listing(const struct catalog_artifact *artifact,
     }
     return json_pack("{s:s, s:o, s:o, s:o, s:o}", "id", artifact->id, "database",
                      json_bytes(artifact->database), "items", items, "left_out",
-                     lines(&listing->left_out), "brought", lines(&listing->brought));
+                     json_strings(&listing->left_out), "brought",
+                     json_strings(&listing->brought));
 }
 
 /* Where it is now, and in which form. */

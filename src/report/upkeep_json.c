@@ -6,6 +6,18 @@
 
 #include "base/json.h"
 
+json_t *upkeep_json_skipped(const struct repository_list *stores)
+{
+    json_t *skipped = json_array();
+    for (size_t i = 0; i < stores->failure_count; i++) {
+        const struct repository_failure *failure = &stores->failures[i];
+        (void)json_array_append_new(skipped, json_pack("{s:o, s:o}", "store",
+                                                       json_bytes(failure->name), "error",
+                                                       json_bytes(failure->err.text)));
+    }
+    return skipped;
+}
+
 /* ---- sweep ---- */
 
 /* One table for both forms of output, so that a figure cannot be in one and not in the
@@ -42,18 +54,13 @@ void upkeep_sweep_figures(const struct sweep_report *report,
 json_t *upkeep_json_swept(const struct sweep_report *report)
 {
     struct upkeep_figure figures[UPKEEP_SWEEP_FIGURES];
-    json_t *document = json_object(), *skipped = json_array();
+    json_t *document = json_object();
     upkeep_sweep_figures(report, figures);
     for (size_t i = 0; i < UPKEEP_SWEEP_FIGURES; i++)
         json_set(document, figures[i].key, json_integer((json_int_t)figures[i].count));
     json_set(document, "orphan_bytes", json_integer((json_int_t)report->orphan_bytes));
     /* Nothing is known of what lies in these. */
-    for (size_t i = 0; i < report->stores.failure_count; i++)
-        (void)json_array_append_new(
-            skipped,
-            json_pack("{s:o, s:o}", "store", json_bytes(report->stores.failures[i].name),
-                      "error", json_bytes(report->stores.failures[i].err.text)));
-    json_set(document, "skipped", skipped);
+    json_set(document, "skipped", upkeep_json_skipped(&report->stores));
     return document;
 }
 

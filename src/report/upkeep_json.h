@@ -15,6 +15,9 @@
 
 #include <jansson.h>
 
+/* Of the stores that a run went on without: [{store,error}]. */
+json_t *upkeep_json_skipped(const struct repository_list *stores) MUST_USE;
+
 /* One figure of a sweep, in both forms of output. */
 struct upkeep_figure {
     const char *key, *text; /* for programs; for people */

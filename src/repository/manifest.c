@@ -130,14 +130,6 @@ static json_t *parts_value(const struct manifest_facts *facts)
     return array;
 }
 
-static json_t *strings_value(const struct strlist *list)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(array, json_bytes(list->items[i]));
-    return array;
-}
-
 /* Null where the dump is of no database; else each member, also those that are at their
  * default. */
 static json_t *properties_value(const struct manifest_facts *facts)
@@ -155,8 +147,8 @@ static json_t *properties_value(const struct manifest_facts *facts)
     json_set(object, "is_template", json_boolean(properties->is_template));
     json_set(object, "allow_connections", json_boolean(properties->allow_connections));
     json_set(object, "connection_limit", json_integer(properties->connection_limit));
-    json_set(object, "settings", strings_value(&properties->settings));
-    json_set(object, "acl", strings_value(&properties->acl));
+    json_set(object, "settings", json_strings(&properties->settings));
+    json_set(object, "acl", json_strings(&properties->acl));
     return object;
 }
 

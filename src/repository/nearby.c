@@ -1,6 +1,8 @@
 /* A repository is known by its mark, and by what lies in its folder of manifests. */
 #include "repository/nearby.h"
 
+#include "base/memory.h"
+
 enum { SHOWN = 5, HINT_CEILING = 300 };
 
 /* Prefixes, not objects: a few of them are enough to choose from. */
@@ -20,8 +22,8 @@ static int look_at(void *context, const struct store_object *object, struct err 
         if (at == NULL)
             continue;
         /* What stands in front is what a user writes behind the bucket. */
-        char *prefix = strndup(object->key, (size_t)(at - object->key));
-        if (prefix != NULL && !strlist_has(&looking->found, prefix))
+        char *prefix = memory_strndup(object->key, (size_t)(at - object->key));
+        if (!strlist_has(&looking->found, prefix))
             strlist_add(&looking->found, prefix);
         free(prefix);
     }

@@ -78,6 +78,8 @@ struct store *repository_store(const struct store_settings *settings,
  * repository_open. ERR_CONFIG, ERR_USAGE. */
 char *repository_name(const struct settings *settings, struct catalog *catalog,
                       const char *text, struct err *err) MUST_USE;
+/* s3://… or dir:…: names of the configuration hold no colon, so nothing can be both. */
+bool repository_is_url(const char *text);
 /* The catalog's name of the store behind a URL; without a query the name says enough, with one the
  * whole of it must be the same. Heap; NULL: `text` is no URL, or the catalog knows no such store
  * that ever had a mark. */

@@ -28,8 +28,7 @@ cleanup:
     return name;
 }
 
-/* Names of the configuration hold no colon, so nothing can be both. */
-static bool is_url(const char *text)
+bool repository_is_url(const char *text)
 {
     return text_starts_with(text, "s3://") || text_starts_with(text, "dir:");
 }
@@ -43,7 +42,7 @@ char *repository_known_url(struct catalog *catalog, const char *text)
     struct store_settings from = {0};
     struct err ignored = {0};
     char *name = NULL;
-    if (!is_url(text) || store_settings_from_url(text, &from, &ignored) < 0)
+    if (!repository_is_url(text) || store_settings_from_url(text, &from, &ignored) < 0)
         return NULL;
     char *url = store_settings_url(&from);
     bool listed = catalog_stores_list(catalog, &stores, &ignored) == 0;
@@ -77,7 +76,7 @@ char *repository_name(const struct settings *settings, struct catalog *catalog,
     if (name != NULL)
         return name;
     /* A URL nobody knows yet gets its row now; any other word is a slip of the pen. */
-    if (is_url(text))
+    if (repository_is_url(text))
         return declare(catalog, text, err);
     return settings_require_store(settings, text, err) ? memory_strdup(text) : NULL;
 }

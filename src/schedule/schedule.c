@@ -10,10 +10,10 @@
 #include "schedule/cron.h"
 
 struct schedule {
-    bool has_cron;
     struct cron cron;
-    struct zone *zone; /* with a cron line */
-    int64_t every_s, delay_s;
+    struct zone *zone; /* NULL: there is no cron line */
+    int64_t every_s;   /* 0: a cron line, or nothing at all */
+    int64_t delay_s;
 };
 
 /* FNV-1a over host, NUL and job, then stirred (its high bits alone are good): stable for ever,
@@ -41,7 +41,6 @@ struct schedule *schedule_new(const struct schedule_spec *spec, struct err *err)
     struct schedule *schedule = memory_zalloc(sizeof *schedule);
     schedule->every_s = spec->cron == NULL ? spec->every_s : 0;
     schedule->delay_s = delay_of(spec);
-    schedule->has_cron = spec->cron != NULL;
     if (spec->cron == NULL)
         return schedule;
     if (cron_parse(spec->cron, &schedule->cron, err) == 0)
@@ -81,7 +80,7 @@ static int64_t next_of_cron(const struct schedule *schedule, int64_t after)
 int64_t schedule_next(const struct schedule *schedule, int64_t after)
 {
     /* The delay is taken off before and put on behind: the line itself knows none. */
-    if (schedule->has_cron) {
+    if (schedule->zone != NULL) {
         int64_t next = next_of_cron(schedule, after - schedule->delay_s);
         return next == SCHEDULE_NEVER ? next : next + schedule->delay_s;
     }
@@ -90,7 +89,7 @@ int64_t schedule_next(const struct schedule *schedule, int64_t after)
 
 int64_t schedule_last(const struct schedule *schedule, int64_t after, int64_t now)
 {
-    if (schedule->every_s > 0 && !schedule->has_cron)
+    if (schedule->every_s > 0)
         return after >= now ? after : now - (now - after) % schedule->every_s;
     /* By halves: of a time in between either the next one is still past, or all later ones are
      * ahead. So ten years of missed minutes cost forty steps. */
@@ -109,7 +108,7 @@ int64_t schedule_last(const struct schedule *schedule, int64_t after, int64_t no
 
 bool schedule_is_span(const struct schedule *schedule)
 {
-    return !schedule->has_cron && schedule->every_s > 0;
+    return schedule->every_s > 0;
 }
 
 int64_t schedule_every(const struct schedule *schedule)

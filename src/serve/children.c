@@ -77,6 +77,13 @@ static void *wait_for(void *argument)
     return NULL;
 }
 
+static void free_child(struct child *child)
+{
+    process_free(child->process);
+    free(child->job);
+    free(child);
+}
+
 /* Its lines are complete and in our format: they are passed on as they are. */
 static void pass_line(void *context, const char *line)
 {
@@ -87,9 +94,6 @@ static void pass_line(void *context, const char *line)
 static int start(struct children *children, const struct settings *settings,
                  const struct catalog_run *run, struct err *err)
 {
-    static const char *const formats[] = {[LOG_FORMAT_TEXT] = "text",
-                                          [LOG_FORMAT_JSON] = "json",
-                                          [LOG_FORMAT_JOURNAL] = "journal"};
     struct strlist words = {0};
     /* The same command that anybody could type, with the settings that we were given. */
     strlist_add(&words, children->program);
@@ -97,7 +101,7 @@ static int start(struct children *children, const struct settings *settings,
     strlist_add(&words, run->job);
     strlist_addf(&words, "--run=%lld", (long long)run->id);
     strlist_addf(&words, "--catalog=%s", settings->catalog);
-    strlist_addf(&words, "--log-format=%s", formats[settings->log_format]);
+    strlist_addf(&words, "--log-format=%s", log_format_name(settings->log_format));
     if (settings->config_file != NULL)
         strlist_addf(&words, "--config=%s", settings->config_file);
     /* A live line is one process's; by lines they come every 30 s. */
@@ -119,9 +123,7 @@ static int start(struct children *children, const struct settings *settings,
         children->first = child;
         return 0;
     }
-    process_free(child->process);
-    free(child->job);
-    free(child);
+    free_child(child);
     return -1;
 }
 
@@ -260,11 +262,9 @@ int children_launch(struct children *children, const struct settings *settings,
  * another process has begun is that one's: ours came too late and said so. */
 static int finish(const struct child *child, struct catalog *catalog, struct err *err)
 {
-    const struct catalog_run_filter filter = {
-        .id = child->run, .states = CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1};
     struct catalog_runs runs = {0};
     int status = process_status(child->process);
-    int result = catalog_runs_list(catalog, &filter, &runs, err);
+    int result = catalog_run_load(catalog, child->run, &runs, err);
     const struct catalog_run *run = result == 0 && runs.count > 0 ? &runs.items[0] : NULL;
     /* Ours is dead by now; who lives, or is elsewhere, is another. */
     if (run != NULL && run->ended == 0 &&
@@ -274,13 +274,6 @@ static int finish(const struct child *child, struct catalog *catalog, struct err
             child->end.kind != ERR_NONE ? child->end.text : "it ended without a word", err);
     catalog_runs_release(&runs);
     return result;
-}
-
-static void free_child(struct child *child)
-{
-    process_free(child->process);
-    free(child->job);
-    free(child);
 }
 
 int children_reap(struct children *children, struct catalog *catalog, size_t *count,
@@ -315,10 +308,9 @@ void children_cancel(struct children *children, struct catalog *catalog, bool by
     for (const struct child *child = children->first; child != NULL; child = child->next) {
         struct err err = {0};
         enum catalog_run_state state = CATALOG_RUN_PENDING;
-        const struct catalog_run_filter filter = {.id = child->run};
         struct catalog_runs runs = {0};
         if (catalog_run_cancel(catalog, child->run, &state, &err) < 0 ||
-            (by_signal && catalog_runs_list(catalog, &filter, &runs, &err) < 0))
+            (by_signal && catalog_run_load(catalog, child->run, &runs, &err) < 0))
             log_err(&err);
         /* By its row and not by our own pid of it: the row says whose run it is. */
         if (runs.count > 0 && runs.items[0].state == CATALOG_RUN_RUNNING)

@@ -40,7 +40,7 @@ int children_launch(struct children *children, const struct settings *settings,
  * are still there: *count, also on errors; one whose row could not be written is. */
 int children_reap(struct children *children, struct catalog *catalog, size_t *count,
                   struct err *err) MUST_USE;
-/* Asks all to end, by their rows; with `signal` also by SIGTERM. */
+/* Asks all to end, by their rows; by_signal: also by SIGTERM. */
 void children_cancel(struct children *children, struct catalog *catalog, bool by_signal);
 int children_fd(const struct children *children); /* an eventfd; children_reap reads it */
 

@@ -91,9 +91,9 @@ static int request(struct catalog *catalog, const struct jobs_row *row,
     else
         log_info("job \"%s\" is due since %s: run %lld", row->settings->name,
                  clock_rfc3339(time, due->time), (long long)id);
-    memory_grow(&out->requested, &out->requested_capacity, out->requested_count + 1,
-                sizeof *out->requested);
-    out->requested[out->requested_count++] = id;
+    int64_t *last = memory_append(&out->requested, &out->requested_count,
+                                  &out->requested_capacity, sizeof *last);
+    *last = id;
     return 0;
 }
 
@@ -105,7 +105,6 @@ static int look_at(struct catalog *catalog, const struct jobs_row *row, int64_t 
     struct due_job known = jobs_due(row);
     struct due due;
     due_decide(&known, now, &due);
-    /* Also when nothing is due: a job that is new must know tomorrow that it was there today. */
     /* One that is off remembers just that: another rule, by which what it misses is nobody's. */
     if (!row->settings->enabled && row->handled == 0)
         due.handled = now;

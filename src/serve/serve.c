@@ -287,6 +287,12 @@ int serve_run(struct session *session, const struct config_args *args, struct er
 
 /* ---- one round ---- */
 
+static void add_run(struct serve_once *once, int64_t run)
+{
+    int64_t *last = memory_append(&once->runs, &once->count, &once->capacity, sizeof *last);
+    *last = run;
+}
+
 static int request_jobs(struct session *session, const struct strlist *jobs,
                         struct serve_once *once, struct err *err)
 {
@@ -295,11 +301,10 @@ static int request_jobs(struct session *session, const struct strlist *jobs,
     for (size_t i = 0; i < jobs->count; i++) {
         struct catalog_run wish = {
             .kind = kind, .job = jobs->items[i], .cause = CATALOG_RUN_BY_CLI};
-        memory_grow(&once->runs, &once->capacity, once->count + 1, sizeof *once->runs);
-        if (catalog_run_request(session_catalog(session), &wish, &once->runs[once->count],
-                                err) < 0)
+        int64_t id = 0;
+        if (catalog_run_request(session_catalog(session), &wish, &id, err) < 0)
             return -1;
-        once->count++;
+        add_run(once, id);
     }
     return 0;
 }
@@ -316,10 +321,8 @@ static int adopt(struct catalog *catalog, struct serve_once *once, struct err *e
         bool known = run->owner_state != OWNER_DEAD;
         for (size_t j = 0; j < once->count && !known; j++)
             known = once->runs[j] == run->id;
-        if (known)
-            continue;
-        memory_grow(&once->runs, &once->capacity, once->count + 1, sizeof *once->runs);
-        once->runs[once->count++] = run->id;
+        if (!known)
+            add_run(once, run->id);
     }
     catalog_runs_release(&runs);
     return result;
@@ -331,10 +334,8 @@ static int request_due(struct session *session, struct serve_once *once, struct 
     struct round round = {0};
     int result = round_look(session_settings(session), session_catalog(session),
                             clock_now(), &round, err);
-    for (size_t i = 0; result == 0 && i < round.requested_count; i++) {
-        memory_grow(&once->runs, &once->capacity, once->count + 1, sizeof *once->runs);
-        once->runs[once->count++] = round.requested[i];
-    }
+    for (size_t i = 0; result == 0 && i < round.requested_count; i++)
+        add_run(once, round.requested[i]);
     round_release(&round);
     return result == 0 ? adopt(session_catalog(session), once, err) : -1;
 }
@@ -364,7 +365,7 @@ int serve_once(struct session *session, struct serve_once *once, struct err *err
             children_cancel(children, catalog, true);
             asked = true;
         }
-        if (result == 0 && !cancelled)
+        if (!cancelled)
             result = children_launch(children, settings, catalog, &wish, err);
         /* A run of ours that another process took: its end is waited for, and written when that
          * process dies. */

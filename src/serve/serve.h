@@ -25,7 +25,7 @@ int serve_run(struct session *session, const struct config_args *args,
               struct err *err) MUST_USE;
 
 /* One round: what is due (jobs NULL) or these jobs, each as a run of its own with its end waited
- * for. The ids of the runs are added to *runs (heap, to be freed); *count 0: nothing was due. */
+ * for. The ids of the runs are added to `runs` (heap, to be freed); count 0: nothing was due. */
 struct serve_once {
     const struct strlist *jobs;
     bool results; /* what the runs print goes to stdout */

@@ -1,7 +1,8 @@
 /*
- * observer - who watches a run while it goes on: progress, hooks, notifications, an API's live
- * view. Told on the thread that runs the operation. Every pointer may be NULL; what is given
- * is borrowed for the call, a meter until artifact_end.
+ * observer - who watches a run while it goes on: progress today, notifications or an API's live
+ * view later; hooks are not among them (hook.h): one of them may stop the run. Told on the
+ * thread that runs the operation. Every pointer may be NULL; what is given is borrowed for the
+ * call, a meter until artifact_end.
  *
  * Several are a list: each names the one that is told after it. The caller of session_begin owns
  * all of them and leaves the list as it is until session_end has returned.

@@ -83,11 +83,10 @@ static int begin_record(struct session *session, struct err *err)
     return -1;
 }
 
-int session_open_catalog(struct session *session, enum session_catalog mode, bool recorded,
-                         struct err *err)
+static int open_catalog(struct session *session, struct err *err)
 {
-    static const enum catalog_mode modes[] = {[SESSION_NO_CATALOG] = CATALOG_READ,
-                                              [SESSION_READ] = CATALOG_READ,
+    enum session_catalog mode = session->spec.catalog;
+    static const enum catalog_mode modes[] = {[SESSION_READ] = CATALOG_READ,
                                               [SESSION_READ_IF_ANY] = CATALOG_READ,
                                               [SESSION_WRITE] = CATALOG_WRITE,
                                               [SESSION_CREATE] = CATALOG_CREATE};
@@ -108,8 +107,7 @@ int session_open_catalog(struct session *session, enum session_catalog mode, boo
         return -1;
     /* A wait for another writer ends with this run, and not with the process alone. */
     catalog_set_cancel(session->catalog, session->cancel);
-    session->spec.catalog = mode;
-    return recorded ? begin_record(session, err) : 0;
+    return 0;
 }
 
 static void release(struct session *session)
@@ -141,7 +139,7 @@ struct session *session_begin(const struct session_spec *spec, struct err *err)
 
     /* The catalog before the lock: where there is none, no lock file is left beside it. */
     if (begun && spec->catalog != SESSION_NO_CATALOG)
-        begun = session_open_catalog(session, spec->catalog, false, err) == 0;
+        begun = open_catalog(session, err) == 0;
     if (begun)
         begun = take_locks(session, err) == 0;
 

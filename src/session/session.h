@@ -6,7 +6,7 @@
  * It owns what a run needs and nobody else opens: its node in the tree of cancels (with the
  * time limit), the catalog, the lock, the record in `runs`, and the stores, each opened and
  * identified once however often it is asked for. What goes wrong with one store of several is
- * decided here alone: skipped and remembered, or the end of the run. session_end is the only
+ * decided here alone: skipped and told, or the end of the run. session_end is the only
  * way out: it writes the record and returns the exit status, which is the process's as well.
  *
  *     why a store could not be opened      one asked for alone     one of several
@@ -80,10 +80,6 @@ struct catalog *session_catalog(const struct session *session);
 struct cancel *session_cancel(const struct session *session);
 const struct observer *session_observer(const struct session *session); /* the list */
 int64_t session_run_id(const struct session *session); /* 0: not recorded */
-/* Opens the catalog, and with `recorded` begins the record, of a run that began without: a
- * rebuild has made the file only now. */
-int session_open_catalog(struct session *session, enum session_catalog mode, bool recorded,
-                         struct err *err) MUST_USE;
 
 /* ---- stores ---- */
 
@@ -107,8 +103,8 @@ struct session_store {
     bool named; /* somebody asked for it by name: never excused */
     bool alone; /* its failure will be told as what ends the run: no warning */
 };
-/* Opens it and adds it to the list, or skips it: then it stands among the failures, and in
- * session_skipped. -1: what ends the run. */
+/* Opens it and adds it to the list, or skips it: then it stands among the list's failures. -1:
+ * what ends the run. */
 int session_add_repository(struct session *session, const struct session_store *store,
                            struct repository_list *list, struct err *err) MUST_USE;
 /* All of these names. Two that are one and the same place are ERR_CONFIG: a backup needs two
@@ -124,9 +120,6 @@ int session_recheck(struct session *session, struct repository_list *list,
 int session_skip(struct session *session, const struct session_store *store,
                  const struct err *why, struct repository_list *list,
                  struct err *err) MUST_USE;
-/* All that were skipped so far, each once. */
-const struct repository_failure *session_skipped(const struct session *session,
-                                                 size_t *count);
 
 /* ---- names that somebody typed ---- */
 

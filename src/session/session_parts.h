@@ -32,7 +32,6 @@ struct session {
     int64_t run;
     struct session_watch *watch; /* NULL: not recorded */
     char *summary;
-    struct repository_list skipped; /* failures only; of the session's thread */
 
     pthread_t thread;     /* that it belongs to */
     pthread_mutex_t lock; /* guards what follows, also while a store is being opened */

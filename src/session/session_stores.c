@@ -30,7 +30,6 @@ void session_stores_release(struct session *session)
     }
     free(session->entries);
     catalog_close(session->others_catalog);
-    repository_list_release(&session->skipped);
     pthread_mutex_destroy(&session->lock);
 }
 
@@ -171,12 +170,6 @@ int session_skip(struct session *session, const struct session_store *store,
         return -1;
     if (list != NULL)
         repository_list_add_failure(list, store->name, why, !missed);
-    /* Of the whole run each once, however many lists it was in. */
-    bool known = false;
-    for (size_t i = 0; i < session->skipped.failure_count; i++)
-        known |= strcmp(session->skipped.failures[i].name, store->name) == 0;
-    if (!known)
-        repository_list_add_failure(&session->skipped, store->name, why, !missed);
     /* Of a lone store the failure will be what ends the run, and is said then. */
     if (!store->alone)
         log_warning("skipped: %s", why->text);
@@ -265,13 +258,6 @@ int session_recheck(struct session *session, struct repository_list *list, struc
     }
     list->count = left;
     return result;
-}
-
-const struct repository_failure *session_skipped(const struct session *session,
-                                                 size_t *count)
-{
-    *count = session->skipped.failure_count;
-    return session->skipped.failures;
 }
 
 /* ---- names that somebody typed ---- */

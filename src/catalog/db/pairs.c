@@ -57,11 +57,6 @@ static char *option_of(const char *name)
     return option;
 }
 
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 const char *catalog_filters_hash(const struct catalog_pairs *filters,
                                  char out[CATALOG_FILTERS_HASH_SIZE])
 {
@@ -77,7 +72,7 @@ const char *catalog_filters_hash(const struct catalog_pairs *filters,
         strlist_addf(&lines, "%s=%s", option, filters->items[i].value);
         free(option);
     }
-    qsort(lines.items, lines.count, sizeof *lines.items, compare_lines);
+    strlist_sort(&lines);
 
     /* Each once, and with its NUL: a pattern may hold anything else. */
     digest_init(&digest, DIGEST_SHA256);

@@ -1,8 +1,9 @@
 /*
  * backup_hooks - the hooks of a job around its backup: what they are told, and when.
  *
- *     backup_hooks_before -> backup -> backup_hooks_add for each artifact, session_end
- *     -> backup_hooks_after
+ *     backup_hooks_init, `run` -> backup_hooks_before -> backup, backup_hooks_add for each artifact
+ *     -> session_end -> backup_hooks_after -> (prune -> backup_hooks_pruned)
+ *     -> backup_hooks_release
  */
 #ifndef PGKEEP_CMD_BACKUPS_BACKUP_HOOKS_H
 #define PGKEEP_CMD_BACKUPS_BACKUP_HOOKS_H
@@ -15,7 +16,7 @@
 struct backup_hooks {
     const struct settings *settings;
     const struct job_settings *job;
-    int64_t run;
+    int64_t run;       /* the caller's to set; 0: of none */
     json_t *artifacts; /* of the job, so far */
 };
 

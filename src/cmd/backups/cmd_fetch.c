@@ -47,7 +47,7 @@ static int presign(struct cmd_context *ctx, const struct copy_reader_spec *from,
     return 0;
 }
 
-/* "-" is stdout; a file has to be named, as a backup on a terminal helps nobody. */
+/* "-" is stdout. */
 static int fetch(struct cmd_context *ctx, const struct copy_reader_spec *from,
                  struct err *err)
 {

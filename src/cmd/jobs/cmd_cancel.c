@@ -37,10 +37,7 @@ static int find_run(struct cmd_context *ctx, struct catalog *catalog, int64_t *i
 static int load(struct catalog *catalog, int64_t id, struct catalog_runs *runs,
                 struct err *err)
 {
-    const unsigned any = CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1;
-    const struct catalog_run_filter filter = {.id = id, .states = any};
-    catalog_runs_release(runs);
-    if (catalog_runs_list(catalog, &filter, runs, err) < 0)
+    if (catalog_run_load(catalog, id, runs, err) < 0)
         return -1;
     return runs->count == 1
                ? 0

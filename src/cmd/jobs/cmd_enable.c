@@ -26,7 +26,6 @@ static int set(struct cmd_context *ctx, bool enabled, struct err *err)
 }
 
 /* It runs again at its next time. */
-/* Two commands of one deed. */
 static int run_enable(struct cmd_context *ctx, struct err *err)
 {
     return set(ctx, true, err);

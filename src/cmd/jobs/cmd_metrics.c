@@ -3,10 +3,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "catalog/artifact_list.h"
-#include "catalog/run_databases.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/health_input.h"
 #include "report/metrics.h"
 
 #include <fcntl.h>
@@ -20,40 +19,28 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
                    struct err *err)
 {
     /* Each is released whether it was filled or not. */
-    static const struct catalog_filter everything = {0};
-    const struct catalog_run_filter backups = {.kind = "backup", .last_of_jobs = true};
-    struct catalog_artifacts artifacts = {0};
-    struct catalog_runs runs = {0};
-    struct catalog_run_databases databases = {0};
+    struct health_input facts = {0};
     struct jobs jobs = {0};
     int64_t now = clock_now();
-    /* All but the deleted, as `status` reads it: the numbers are those that people see. */
     int result = jobs_load(&jobs, ctx->settings, catalog, now, err);
-    if (result == 0 && catalog != NULL)
-        result = catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
-                                        &artifacts, err);
-    if (result == 0 && catalog != NULL)
-        result = catalog_runs_list(catalog, &backups, &runs, err);
-    if (result == 0 && catalog != NULL)
-        result = catalog_run_databases_last(catalog, &databases, err);
+    if (result == 0)
+        result = health_input_load(&facts, catalog, err);
     /* From here on no I/O: what is told is of one moment. */
     if (result == 0) {
         struct health health = {0};
         struct health_spec spec = {.settings = ctx->settings,
                                    .max_age_s = HEALTH_NO_LIMIT,
                                    .now = now,
-                                   .runs = &runs,
-                                   .run_databases = &databases};
-        health_init(&health, &artifacts, &spec);
-        const struct metrics_input input = {&health, &jobs, &artifacts};
+                                   .runs = &facts.runs,
+                                   .run_databases = &facts.run_databases};
+        health_init(&health, &facts.artifacts, &spec);
+        const struct metrics_input input = {&health, &jobs, &facts.artifacts};
         metrics_add(&input, out);
         health_release(&health);
         result = text_check(out, "the metrics", err);
     }
     jobs_release(&jobs);
-    catalog_run_databases_release(&databases);
-    catalog_runs_release(&runs);
-    catalog_artifacts_release(&artifacts);
+    health_input_release(&facts);
     return result;
 }
 

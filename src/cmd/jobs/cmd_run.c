@@ -16,10 +16,8 @@ static int add_up(struct catalog *catalog, const struct serve_once *once, json_t
     size_t good = 0;
     int first = 0;
     for (size_t i = 0; i < once->count; i++) {
-        const unsigned any = CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1;
-        const struct catalog_run_filter filter = {.id = once->runs[i], .states = any};
         struct catalog_runs runs = {0};
-        if (catalog_runs_list(catalog, &filter, &runs, err) < 0) {
+        if (catalog_run_load(catalog, once->runs[i], &runs, err) < 0) {
             catalog_runs_release(&runs);
             return -1;
         }

@@ -11,19 +11,15 @@
 #include "cmd/artifact_text.h"
 #include "cmd/cmd.h"
 #include "report/artifact_name.h"
+#include "report/health_input.h"
 #include "report/health_json.h"
+#include "report/progress_view.h"
 #include "cmd/output.h"
 
 enum {
     REMARKS_MAX = 1 << 12,
     REASON_WIDTH = 200 /* bytes of an error; `show` has all of it */
 };
-
-/* What the catalog has as "". */
-static const char *database_of(const struct health_group *group)
-{
-    return *group->database ? group->database : "(globals)";
-}
 
 /* A clock that went back since makes 0 of it, not a negative age. */
 static void cell_age(struct output_table *table, int64_t now, int64_t since)
@@ -79,11 +75,9 @@ static void print_running(struct catalog *catalog, const struct health *health)
                           progress->phase && *progress->phase ? progress->phase : NULL);
         output_table_cell(&table, text_size(size, progress->raw_bytes));
         output_table_cell(&table, text_size(size, progress->stored_bytes));
-        /* An estimate that was passed is worth nothing. */
-        if (progress->estimate > 0 && progress->raw_bytes <= progress->estimate)
-            output_table_cellf(&table, "%.0f %%",
-                               100.0 * (double)progress->raw_bytes /
-                                   (double)progress->estimate);
+        double percent = progress_view_percent_of(progress->raw_bytes, progress->estimate);
+        if (percent >= 0)
+            output_table_cellf(&table, "%.0f %%", percent);
         else
             output_table_cell(&table, NULL);
         cell_age(&table, health->now, artifact->started);
@@ -101,14 +95,6 @@ static void print_running(struct catalog *catalog, const struct health *health)
 
 /* ---- jobs ---- */
 
-/* Parts of one cell. */
-static void add_remark(struct text *out, const char *remark)
-{
-    if (out->length > 0)
-        text_add(out, "; ");
-    text_add(out, remark);
-}
-
 /* Several may hold: the worst comes first. group NULL: the job has no backups at all. */
 static void cell_remarks(struct output_table *table, const struct health *health,
                          const struct health_job *job, const struct health_group *group)
@@ -118,23 +104,23 @@ static void cell_remarks(struct output_table *table, const struct health *health
     struct text text;
     text_init(&text, REMARKS_MAX);
     if (group ? group->too_old : job->too_old)
-        add_remark(&text, "too old");
+        artifact_text_add_part(&text, "too old");
     if (group && group->gone)
-        add_remark(&text, "gone from the server");
+        artifact_text_add_part(&text, "gone from the server");
     /* With an artifact, that one tells. */
     if (group && group->missed && (!tried || tried->started < group->missed->started)) {
-        add_remark(&text, "the last run missed it: ");
+        artifact_text_add_part(&text, "the last run missed it: ");
         artifact_text_add_reason(&text, health_missed_why(group), REASON_WIDTH);
     }
     if (!group && !job->failed_run)
-        add_remark(&text, "never ran");
+        artifact_text_add_part(&text, "never ran");
     else if (group && !tried && !group->good && !group->missed)
-        add_remark(&text, "none yet");
+        artifact_text_add_part(&text, "none yet");
     else if (tried && tried != group->good) {
         /* Why the newest one is not the last good one. */
         const char *doubt =
             tried->status == CATALOG_COMPLETE ? health_doubt(health, tried) : NULL;
-        add_remark(&text, "the last one: ");
+        artifact_text_add_part(&text, "the last one: ");
         text_add(&text, doubt ? doubt : catalog_status_name(tried->status));
         if (tried->error_message) {
             text_add(&text, ": ");
@@ -145,14 +131,14 @@ static void cell_remarks(struct output_table *table, const struct health *health
     if (job->failed_run && (!group || group == job->groups)) {
         const char *why = job->failed_run->message;
         char time[32];
-        add_remark(&text, "the run of ");
+        artifact_text_add_part(&text, "the run of ");
         text_addf(&text, "%s failed: ", output_time(time, job->failed_run->started));
         artifact_text_add_reason(&text, why ? why : "no reason noted", REASON_WIDTH);
     }
     if (job->left)
-        add_remark(&text, job->left);
+        artifact_text_add_part(&text, job->left);
     else if (!job->configured && health->any_configured)
-        add_remark(&text, "not configured");
+        artifact_text_add_part(&text, "not configured");
     output_table_cell(table, text.data);
     text_release(&text);
 }
@@ -165,7 +151,7 @@ static void add_group(struct output_table *table, const struct health *health,
     bool adhoc = strcmp(job->name, SETTINGS_ADHOC) == 0; /* no name of a job */
     char time[32], size[32];
     output_table_cell(table, adhoc ? NULL : job->name);
-    output_table_cell(table, group ? database_of(group) : NULL);
+    output_table_cell(table, group ? artifact_name_of_database(group->database) : NULL);
     if (group)
         output_table_cellf(table, "%s%s", group->type,
                            health_is_filtered(group) ? " (filtered)" : "");
@@ -306,7 +292,7 @@ static void report_too_old(const struct health *health, const struct health_job 
                   job->failed_run->message ? job->failed_run->message : "no reason noted");
     for (size_t i = 0; i < job->group_count; i++) {
         const struct health_group *group = &job->groups[i];
-        const char *database = database_of(group);
+        const char *database = artifact_name_of_database(group->database);
         if (group->missed)
             log_error("job \"%s\": the last run has no backup of \"%s\": %s", job->name,
                       database, health_missed_why(group));
@@ -341,19 +327,16 @@ static enum outcome verdict(const struct health *health, const struct settings *
  * moment. */
 static int run(struct cmd_context *ctx, struct err *err)
 {
-    static const struct catalog_filter everything = {0};
     const struct settings *settings = ctx->settings;
-    struct catalog_artifacts artifacts = {0};
-    struct catalog_runs runs = {0};
-    struct catalog_run_databases databases = {0};
+    struct health_input input = {0};
     struct health health = {0};
     struct health_spec spec = {
         .settings = settings,
         .job = config_args_text(ctx->args, "job"),
         .max_age_s = config_args_number(ctx->args, "max-age", HEALTH_NO_LIMIT),
         .now = clock_now(),
-        .runs = &runs,
-        .run_databases = &databases,
+        .runs = &input.runs,
+        .run_databases = &input.run_databases,
     };
     enum outcome outcome = OUTCOME_FAILED;
     struct session_spec run_spec = {.kind = "status", .catalog = SESSION_READ_IF_ANY};
@@ -369,18 +352,10 @@ static int run(struct cmd_context *ctx, struct err *err)
         if (settings->json)
             return session_end(session, OUTCOME_DONE, NULL);
     }
-    /* All but the deleted: what is good, what runs and what is broken are found in one
-     * list. */
-    if (catalog && catalog_artifacts_list(catalog, &everything, CATALOG_WITH_COPIES,
-                                          &artifacts, err) < 0)
-        goto cleanup;
-    const struct catalog_run_filter backups = {.kind = "backup", .last_of_jobs = true};
-    if (catalog && catalog_runs_list(catalog, &backups, &runs, err) < 0)
-        goto cleanup;
-    if (catalog && catalog_run_databases_last(catalog, &databases, err) < 0)
+    if (health_input_load(&input, catalog, err) < 0)
         goto cleanup;
     /* No clock and no I/O from here on: what is judged is what was read. */
-    health_init(&health, &artifacts, &spec);
+    health_init(&health, &input.artifacts, &spec);
     /* A name that neither the configuration nor the catalog knows is a slip of the pen. */
     if (spec.job && health.job_count == 0 && !settings_require_job(settings, spec.job, err))
         goto cleanup;
@@ -398,9 +373,7 @@ static int run(struct cmd_context *ctx, struct err *err)
     outcome = verdict(&health, settings);
 cleanup:
     health_release(&health);
-    catalog_runs_release(&runs);
-    catalog_run_databases_release(&databases);
-    catalog_artifacts_release(&artifacts);
+    health_input_release(&input);
     return session_end(session, outcome, err);
 }
 

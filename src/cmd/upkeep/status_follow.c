@@ -9,6 +9,7 @@
 #include "catalog/artifact_list.h"
 #include "cmd/output.h"
 #include "report/artifact_name.h"
+#include "report/progress_view.h"
 
 #include <stdio.h>
 
@@ -37,9 +38,7 @@ static bool got_on(struct seen_list *list, const struct catalog_artifact *artifa
     /* The first line comes at once, also of one that stands still. */
     bool is_new = seen == NULL;
     if (is_new) {
-        memory_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items);
-        seen = &list->items[list->count++];
-        *seen = (struct seen){0};
+        seen = memory_append(&list->items, &list->count, &list->capacity, sizeof *seen);
         memcpy(seen->id, artifact->id, sizeof seen->id);
     }
     bool moved = is_new || seen->raw_bytes != progress->raw_bytes ||
@@ -72,10 +71,9 @@ static void print_text(const struct catalog_artifact *artifact)
 {
     const struct catalog_progress *progress = &artifact->progress;
     char raw[32], stored[32], share[32] = "";
-    /* An estimate that was passed is worth nothing. */
-    if (progress->estimate > 0 && progress->raw_bytes <= progress->estimate)
-        (void)snprintf(share, sizeof share, ", %.0f %%",
-                       100.0 * (double)progress->raw_bytes / (double)progress->estimate);
+    double percent = progress_view_percent_of(progress->raw_bytes, progress->estimate);
+    if (percent >= 0)
+        (void)snprintf(share, sizeof share, ", %.0f %%", percent);
     output_linef("%.10s %s %s: %s, %s, stored %s%s", artifact->id,
                  artifact_name_job(artifact), artifact_name_database(artifact),
                  progress->phase != NULL && *progress->phase ? progress->phase : "begins",
@@ -95,7 +93,7 @@ int status_follow(struct session *session, const char *job, bool json, struct er
         alive = 0;
         for (size_t i = 0; i < running.count; i++) {
             const struct catalog_artifact *artifact = &running.items[i];
-            if (job != NULL && !text_equal(artifact->job, job))
+            if (job != NULL && strcmp(artifact_name_job(artifact), job) != 0)
                 continue;
             /* One whose process is gone will not get on; `status` shows it among what needs eyes. */
             alive += artifact->owner_state != OWNER_DEAD;

@@ -270,6 +270,24 @@ START_TEST(a_list_owns_its_strings_and_ends_with_null_for_execve)
 }
 END_TEST
 
+START_TEST(a_list_is_sorted_by_bytes_also_an_empty_one)
+{
+    struct strlist list = {0};
+    strlist_sort(&list);
+    ck_assert_uint_eq(list.count, 0);
+    strlist_add(&list, "b");
+    strlist_add(&list, "\xC3\xA4");
+    strlist_add(&list, "B");
+    strlist_add(&list, "a");
+    strlist_sort(&list);
+    ck_assert_str_eq(list.items[0], "B");
+    ck_assert_str_eq(list.items[1], "a");
+    ck_assert_str_eq(list.items[2], "b");
+    ck_assert_str_eq(list.items[3], "\xC3\xA4");
+    strlist_release(&list);
+}
+END_TEST
+
 /* ---- fields that own a string (memory) ---- */
 
 START_TEST(a_field_is_replaced_by_a_copy_even_of_a_part_of_itself)
@@ -313,6 +331,7 @@ int main(void)
                         COUNT(durations));
     tcase_add_test(tcase, one_is_told_in_the_singular);
     tcase_add_test(tcase, a_list_owns_its_strings_and_ends_with_null_for_execve);
+    tcase_add_test(tcase, a_list_is_sorted_by_bytes_also_an_empty_one);
     tcase_add_test(tcase, a_field_is_replaced_by_a_copy_even_of_a_part_of_itself);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

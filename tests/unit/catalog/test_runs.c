@@ -148,13 +148,12 @@ static struct catalog_run *only(int64_t id, unsigned states)
     OK(catalog_runs_list(here.catalog, &filter, &runs, &here.err));
     return runs.count == 1 ? &runs.items[0] : NULL;
 }
-#define ANY (CATALOG_RUN_BIT(CATALOG_RUN_STATES) - 1)
 
 START_TEST(a_run_that_was_asked_for_is_begun_by_one_process)
 {
     int64_t id = request("nightly");
     ck_assert_ptr_null(only(id, 0)); /* lists of what was done do not have it yet */
-    struct catalog_run *run = only(id, ANY);
+    struct catalog_run *run = only(id, CATALOG_RUN_ANY);
     ck_assert_int_eq(run->state, CATALOG_RUN_PENDING);
     ck_assert_int_eq(run->cause, CATALOG_RUN_BY_RETRY);
     ck_assert_int_eq(run->due, 77);
@@ -254,7 +253,7 @@ START_TEST(a_run_is_not_ended_for_one_who_looked_before_another_began_it)
     bool taken = true;
     (void)snprintf(dead, sizeof dead, "%s", catalogs_dead_owner());
     /* It is ours since we asked for it; the dead one's it never was. */
-    ck_assert_int_eq(only(id, ANY)->owner_state, OWNER_ALIVE);
+    ck_assert_int_eq(only(id, CATALOG_RUN_ANY)->owner_state, OWNER_ALIVE);
     OK(catalog_run_take(here.catalog, &seen, &taken, &here.err));
     ck_assert(!taken);
     catalogs_sqlf(&here.files, "UPDATE runs SET owner = '%s'", dead);
@@ -262,7 +261,7 @@ START_TEST(a_run_is_not_ended_for_one_who_looked_before_another_began_it)
     ck_assert(taken);
     OK(catalog_run_start(here.catalog, id, &here.err));
     OK(catalog_run_settle_seen(here.catalog, &seen, 7, "too late", &here.err));
-    ck_assert_int_eq(only(id, ANY)->state, CATALOG_RUN_RUNNING);
+    ck_assert_int_eq(only(id, CATALOG_RUN_ANY)->state, CATALOG_RUN_RUNNING);
 }
 END_TEST
 

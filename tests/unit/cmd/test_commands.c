@@ -241,6 +241,23 @@ START_TEST(what_runs_now_is_shown)
 }
 END_TEST
 
+START_TEST(what_is_followed_is_chosen_by_the_names_of_status)
+{
+    /* Whose process is gone is said once and not waited for. */
+    struct depot_crash dead = {.owner = NULL, .upload = true};
+    depot_crash(&depot, 0, &dead);
+    run("--json status --follow --job nightly");
+    expect(0, depot_id(0), "");
+    catalogs_sqlf(&depot.catalogs, "UPDATE artifacts SET job = '' WHERE id = '%s'",
+                  depot_id(0));
+    run("--json status --follow --job adhoc");
+    expect(0, depot_id(0), "");
+    run("--json status --follow --job nightly");
+    ck_assert_int_eq(said.status, 0);
+    ck_assert_str_eq(said.out, "");
+}
+END_TEST
+
 /* ---- status ---- */
 
 START_TEST(status_says_how_old_the_last_good_one_is)
@@ -902,6 +919,7 @@ int main(void)
     tcase_add_test(tests, show_tells_all_of_one);
     tcase_add_test(tests, what_was_checked_marked_and_pinned_is_shown);
     tcase_add_test(tests, what_runs_now_is_shown);
+    tcase_add_test(tests, what_is_followed_is_chosen_by_the_names_of_status);
     tcase_add_test(tests, status_says_how_old_the_last_good_one_is);
     tcase_add_test(tests, a_job_without_a_good_backup_is_too_old_whatever_the_limit);
     tcase_add_test(tests,
