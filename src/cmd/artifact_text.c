@@ -288,6 +288,10 @@ static void print_marks(const struct catalog_artifact *artifact,
     if (artifact->suspect)
         output_field("suspect", "much smaller than usual: nothing of its group is pruned "
                                 "until `pgkeep accept`, or a normal one follows");
+    if (artifact->accepted > 0) {
+        output_field("accepted", output_time(time, artifact->accepted));
+        output_field("accept reason", artifact->accept_reason);
+    }
     if (strcmp(artifact->type, "data") == 0)
         output_field("needs",
                      "its tables in the target: restore with --into-nonempty, and "

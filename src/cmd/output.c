@@ -270,6 +270,14 @@ void output_json(json_t *document)
     json_decref(document);
 }
 
+void output_json_list(const char *key, json_t *list, bool failed)
+{
+    if (failed && json_array_size(list) == 0)
+        json_decref(list);
+    else
+        output_json(json_pack("{s:o}", key, list));
+}
+
 /* ---- values ---- */
 
 /* In the local zone with its offset (PRODUCT 2), by base/clock. */

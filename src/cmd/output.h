@@ -61,6 +61,9 @@ void output_text(const char *text);
 
 /* One document, indented by 2, and a newline. Steals the reference. */
 void output_json(json_t *document);
+/* {"KEY": LIST}. Nothing when the list is empty because the command failed: then the error is the
+ * document. Steals the list. */
+void output_json_list(const char *key, json_t *list, bool failed);
 /* What goes to stdout is no document of ours (a backup): nothing may stand behind it. */
 void output_taken(void);
 /* Is there a document on stdout, or is it taken? A second one would make it none. */

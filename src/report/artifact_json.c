@@ -272,6 +272,14 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
     set_int(object, "tries", artifact->tries);
     set_filled(object, "hostname", artifact->hostname);
     json_set(object, "quarantined", json_boolean(artifact->quarantined));
+    /* Why it is no longer suspect, for whoever wonders later. */
+    json_t *accepted = json_null();
+    if (artifact->accepted > 0) {
+        accepted = json_object();
+        set_time(accepted, "time", artifact->accepted);
+        set_filled(accepted, "reason", artifact->accept_reason);
+    }
+    json_set(object, "accepted", accepted);
     /* What has to be at hand to restore it. */
     set_filled(versions, "server", artifact->server_version);
     set_filled(versions, "pg_dump", artifact->pg_dump_version);

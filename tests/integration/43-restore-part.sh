@@ -137,6 +137,7 @@ for table in other.orders 'public."Odd;Name"' sales.orders; do
     ok "cat: so is COPY's text" cmp <("$pgkeep" cat "$id" --table "$table" --format copy) <(psql -X -d shop -c "\\copy (SELECT * FROM $table) TO STDOUT")
 done
 is "cat: JSON" "$("$pgkeep" cat "$id" --table other.orders --format json --limit 1)" '{"id":"1","note":"row\n\\.\n1"}'
+is "cat: --json is that, too" "$("$pgkeep" cat "$id" --table other.orders --json --limit 1)" '{"id":"1","note":"row\n\\.\n1"}'
 is "cat: columns in another order, a limit" "$("$pgkeep" cat "$id" --table sales.orders --columns n,id --limit 2)" $'n,id\n1,1\n2,2'
 run "$pgkeep" cat "$id" --table orders
 is "cat: a pattern that fits two tables" "$status" 2

@@ -226,7 +226,8 @@ static int run(struct cmd_context *ctx, struct err *err)
         status = run_jobs(&b, err);
     progress_free(b.progress);
     if (b.list)
-        output_json(json_pack("{s:o}", "artifacts", b.list));
+        output_json_list("artifacts", b.list,
+                         b.err.kind != ERR_NONE || err->kind != ERR_NONE);
     /* A result that could not be told is a failure, but no cause of another one. */
     if (b.err.kind == ERR_NONE || err->kind != ERR_NONE)
         return status;

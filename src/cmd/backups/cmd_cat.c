@@ -35,7 +35,9 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
     if (result == 0)
         result = cmd_store_name(ctx, session, &store, err);
     spec.from.store = store;
-    (void)table_rows_format_from_name(format != NULL ? format : "csv", &spec.format);
+    if (format == NULL)
+        format = ctx->settings->json ? "json" : "csv";
+    (void)table_rows_format_from_name(format, &spec.format);
     if (result == 0)
         result = table_rows_run(&spec, &count, err);
     if (result == 0)
@@ -61,7 +63,7 @@ const struct command cmd_cat = {
         "Reads just the chunks of that table (plain format), checks them and prints\n"
         "their rows. PATTERN is pg_dump's and must fit one table. csv: NULL is nothing,\n"
         "the empty text \"\"; copy: as COPY writes them; json: an object a line, values\n"
-        "are texts.\n"
+        "are texts. --json alone is --format json.\n"
         "\n"
         "  pgkeep cat latest:nightly/shop --table public.orders --limit 10\n"
         "  pgkeep cat 01JD7XK2M4 --table orders --columns id,total --format json\n",

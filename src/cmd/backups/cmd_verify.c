@@ -68,7 +68,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         log_info("there is nothing to verify");
     /* What was found before something ended the run is worth knowing, too. */
     if (v.list)
-        output_json(json_pack("{s:o}", "verifications", v.list));
+        output_json_list("verifications", v.list, result < 0);
     else
         output_table_print(&v.table);
     output_table_release(&v.table);

@@ -179,9 +179,9 @@ START_TEST(show_tells_all_of_one)
         ck_assert_msg(strstr(said.out, lines[i]) != NULL, "%s", lines[i]);
     run("show latest --json");
     has("id", depot_id(1));
-    has_all("",
-            "created updated duration_ms tries hostname quarantined versions filters pin "
-            "progress table_count row_count tables verifications");
+    has_all("", "created updated duration_ms tries hostname quarantined accepted versions "
+                "filters pin "
+                "progress table_count row_count tables verifications");
     has("tables.0.name", "orders");
     has("tables.0.rows", "12");
     has("progress", "null");
@@ -496,6 +496,14 @@ START_TEST(what_made_a_backup_suspect_is_accepted_by_a_person_only)
     ck_assert_ptr_null(strstr(said.out, "suspect"));
     run("accept $2 --json");
     expect(2, "", "is not suspect");
+    /* Whoever comes later can read why. */
+    run("show $2");
+    expect(0, "accept reason", "");
+    expect(0, "archived", "");
+    run("show $2 --json");
+    has("accepted.reason", "archived");
+    run("show $1 --json");
+    has("accepted", "null");
 }
 END_TEST
 

@@ -220,6 +220,8 @@ START_TEST(verify_proves_each_copy)
 {
     runf("verify %s", id);
     expect(0, "good", "");
+    run("verify 01ZZZ --json"); /* nothing was verified: the error is the document */
+    has("error.exit_status", "1");
     run("verify --all --json");
     has("verifications", "2");
     has_all("verifications.0.", "id database store level result duration_ms bytes message");

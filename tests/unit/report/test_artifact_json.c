@@ -243,7 +243,8 @@ START_TEST(show_adds_what_else_is_known)
     assert_text(
         rest_of(&artifact, &verifications),
         "{\"created\":null,\"updated\":null,\"duration_ms\":41000,\"tries\":1,"
-        "\"hostname\":null,\"quarantined\":false,\"versions\":{\"server\":\"15.8\","
+        "\"hostname\":null,\"quarantined\":false,\"accepted\":null,\"versions\":{"
+        "\"server\":\"15.8\","
         "\"pg_dump\":null,\"pgkeep\":null},\"filters\":[{\"option\":\"exclude_tables\","
         "\"pattern\":\"log.*\"}],\"progress\":null,\"table_count\":2,\"row_count\":null,"
         "\"tables\":[{\"schema\":\"public\",\"name\":\"items\",\"rows\":10,"
