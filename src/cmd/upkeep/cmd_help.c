@@ -99,8 +99,8 @@ static void add_overview(struct text *out, const struct cmd_context *ctx)
 /* Usage, what it does, options: in the order in which one asks. */
 static void add_command(struct text *out, const struct command *command)
 {
-    text_addf(out, "pgkeep %s - %s\n\nusage: pgkeep %s %s\n", command->name,
-              command->summary, command->name, command->usage);
+    text_addf(out, "pgkeep %s - %s\n\nusage: pgkeep %s%s%s\n", command->name,
+              command->summary, command->name, *command->usage ? " " : "", command->usage);
     if (command->about)
         text_addf(out, "\n%s", command->about);
     add_options(out, command->name);
