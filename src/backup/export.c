@@ -20,6 +20,11 @@ static int write_fd(void *context, const void *data, size_t size, struct err *er
     const struct target *target = context;
     if (file_write_all(target->fd, data, size) == 0)
         return 0;
+    /* Whoever reads it may be content; a backup that was cut must not look like a whole one. */
+    if (errno == EPIPE)
+        return err_set(err, ERR_SYSTEM,
+                       "%s was closed by its reader: the backup was not written to its end",
+                       target->name);
     return err_errno(err, ERR_SYSTEM, "writing %s", target->name);
 }
 

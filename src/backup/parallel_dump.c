@@ -196,10 +196,11 @@ int parallel_dump_begin(const struct parallel_spec *spec, struct parallel_dump *
     int result = set_up(parallel, spec, err);
     if (result == 0 && parallel->count > 0) {
         char size[32];
-        log_info("%s: %zu large tables (%s) are copied by %u connections, in %zu pieces",
-                 spec->session.database, parallel->plan.table_count,
-                 text_size(size, parallel->plan.bytes), parallel->count,
-                 parallel->plan.task_count);
+        size_t tables = parallel->plan.table_count, pieces = parallel->plan.task_count;
+        log_info("%s: large tables: %zu (%s), copied by %u %s, in %zu %s",
+                 spec->session.database, tables, text_size(size, parallel->plan.bytes),
+                 parallel->count, parallel->count == 1 ? "connection" : "connections",
+                 pieces, pieces == 1 ? "piece" : "pieces");
         *out = parallel;
         return 0;
     }

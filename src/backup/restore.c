@@ -265,18 +265,24 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
     return parallel_carry(&carry, r->sessions, err);
 }
 
+/* Of the rows that come, as they stand in the dump. */
+static uint64_t chosen_bytes(const struct restore_run *r)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->script.outline.rows_count; i++)
+        if (r->script.selection.rows[i])
+            bytes += r->script.outline.rows[i].raw_bytes;
+    return bytes;
+}
+
 static int fill(struct restore_run *r, struct err *err)
 {
     const struct observer *observer = session_observer(r->from.session);
     struct meter meter;
     uint64_t expected = r->artifact->raw_bytes;
     /* Progress is counted in the rows that come; definitions are few bytes. */
-    if (r->by_script && r->script.chunks != NULL) {
-        expected = 0;
-        for (size_t i = 0; i < r->script.outline.rows_count; i++)
-            if (r->script.selection.rows[i])
-                expected += r->script.outline.rows[i].raw_bytes;
-    }
+    if (r->by_script && r->script.chunks != NULL)
+        expected = chosen_bytes(r);
     meter_init(&meter, expected);
     observer_artifact(observer, r->artifact, &meter);
     observer_phase(observer, "restore");
@@ -411,6 +417,9 @@ int restore_run(const struct restore_spec *spec, struct restore_done *done, stru
     int result = run(&r, err);
     if (result == 0) {
         done->store = memory_strdup(copy_reader_copy(r.retrieve)->store);
+        bool part = r.script.selection.partial || spec->section != NULL;
+        done->counted = !part || r.script.chunks != NULL;
+        done->raw_bytes = part ? chosen_bytes(&r) : r.artifact->raw_bytes;
         done->database = r.database;
         r.database = NULL;
         take_lists(&r, &done->left_out, &done->brought);

@@ -39,6 +39,8 @@ struct restore_spec {
 struct restore_done {
     char *database;          /* the target's name */
     char *store;             /* where the bytes came from */
+    bool counted;            /* is raw_bytes known? Not of a part of an archive */
+    uint64_t raw_bytes;      /* brought: of a part those of its rows */
     struct strlist left_out; /* what hangs on things that were not chosen; one line each */
     struct strlist brought;  /* what was not chosen but needed */
 };

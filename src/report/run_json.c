@@ -23,12 +23,13 @@ json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms)
 {
     /* The target's name, which need not be that of the database that was backed up. */
-    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:o, s:o}", "id", artifact->id,
-                     "source_database", json_bytes(artifact->database), "database",
-                     json_bytes(done->database), "store", done->store, "raw_bytes",
-                     (json_int_t)artifact->raw_bytes, "duration_ms",
-                     (json_int_t)duration_ms, "left_out", json_strings(&done->left_out),
-                     "brought", json_strings(&done->brought));
+    return json_pack(
+        "{s:s, s:o, s:o, s:s, s:o, s:I, s:o, s:o}", "id", artifact->id, "source_database",
+        json_bytes(artifact->database), "database", json_bytes(done->database), "store",
+        done->store, "raw_bytes",
+        done->counted ? json_integer((json_int_t)done->raw_bytes) : json_null(),
+        "duration_ms", (json_int_t)duration_ms, "left_out", json_strings(&done->left_out),
+        "brought", json_strings(&done->brought));
 }
 
 /* What would come, what comes along, and what does not: in that order. */

@@ -19,7 +19,8 @@ json_t *run_json_copied(const struct catalog_artifact *artifact,
                         const struct copy_artifact_spec *spec,
                         const struct copy_artifact_result *result) MUST_USE;
 /* {id,source_database,database,store,raw_bytes,duration_ms,left_out[],brought[]}: `database` is the
- * target's, `store` where the bytes came from; the lists hold lines (backup/restore.h). */
+ * target's, `store` where the bytes came from; raw_bytes: of a part those of its rows, null where
+ * they are not counted (a part of an archive); the lists hold lines (backup/restore.h). */
 json_t *run_json_restored(const struct catalog_artifact *artifact,
                           const struct restore_done *done, int64_t duration_ms) MUST_USE;
 /* {id,database,items[{section,type,schema,name,object,rows,raw_bytes}],left_out[],brought[]} of

@@ -31,6 +31,7 @@ COMMENT ON COLUMN sales.orders.n IS 'how many';
 COMMENT ON INDEX sales.orders_state IS 'by state';
 GRANT SELECT ON sales.orders TO clerk;
 CREATE VIEW sales.paid AS SELECT * FROM sales.orders WHERE state = 'paid';
+CREATE VIEW sales.buyers AS SELECT name FROM public.customers;
 CREATE MATERIALIZED VIEW public.sums AS SELECT state, sum(n) FROM sales.orders GROUP BY state;
 CREATE TABLE other.orders (id int PRIMARY KEY, note text);
 CREATE TABLE public."Odd;Name" ("a""b" int, "c.d" text);
@@ -100,6 +101,9 @@ for format in plain custom; do
     is "$format: --list tells of indexes" "$(jq -r '[.items[] | select(.type == "index") | .object] | sort | join(" ")' <<<"$out")" "orders_price orders_state"
     is "$format: and of what is left out" "$(jq -r '.left_out | length > 2' <<<"$out")" true
 
+    run "$pgkeep" restore "$id" --list --schema sales
+    is "$format: what a chosen view lacks is told once" "$(grep '^left out: view ' <<<"$out")" "left out: view sales.buyers needs public.customers"
+
     createdb "steps_$format"
     for section in pre-data data post-data; do
         run "$pgkeep" restore "$id" --to "$to=steps_$format" --section "$section" --into-nonempty
@@ -144,6 +148,14 @@ is "cat: a pattern that fits two tables" "$status" 2
 like "cat: names them" "$err" 'choose one: .*orders'
 run "$pgkeep" cat "$id" --table sales.orders --columns nn
 like "cat: a column that is not there" "$err" 'has no column "nn"'
+# A reader that has seen enough: rows were asked for, a backup must not look whole.
+"$pgkeep" cat "$id" --table sales.orders 2>"$work/err" | true
+is "cat: a closed reader is a quiet end" "${PIPESTATUS[0]}$(cat "$work/err")" 0
+"$pgkeep" fetch "$id" --decode --output - 2>"$work/err" | true
+is "fetch: a closed reader is a failure" "${PIPESTATUS[0]}" 1
+like "fetch: says that it is not whole" "$(cat "$work/err")" 'closed by its reader: the backup was not written to its end'
+run "$pgkeep" restore "$id" --to "$to=bytes" --create --table other.orders --json
+is "a part: --json tells its own size" "$(jq -r --argjson all "$("$pgkeep" show "$id" --json | jq .raw_bytes)" '.raw_bytes > 0 and .raw_bytes < $all / 4' <<<"$out")" true
 run "$pgkeep" cat "$id" --table nowhere
 is "cat: no such table" "$status" 1
 finished

@@ -136,8 +136,10 @@ static void name_dependent(struct selection_work *work, const struct statement *
         size_t relation = outline_relation(work->outline, &statement->refs[i]);
         if (relation == OUTLINE_NONE || !work->out->relations[relation])
             continue;
+        /* Of what was chosen and lacks something, that was the reason. */
         char *label = statement_label(statement);
-        strlist_addf(&work->out->left_out, "%s was not chosen", label);
+        if (sql_map_add(&work->told, "", label, 0))
+            strlist_addf(&work->out->left_out, "%s was not chosen", label);
         free(label);
         return;
     }
@@ -337,6 +339,7 @@ int selection_make(const struct outline *outline, const struct selection_spec *s
     sql_map_release(&work.extensions);
     sql_map_release(&work.dropped);
     sql_map_release(&work.dropped_indexes);
+    sql_map_release(&work.told);
     free(work.objects);
     if (result < 0)
         selection_release(out);

@@ -149,6 +149,8 @@ void selection_leave_out(struct selection_work *work, const struct statement *st
     text_addf(&out, "%s needs ", label);
     text_add_printable(&out, line.data, line.length);
     strlist_add(&work->out->left_out, out.data);
+    /* One reason is enough, also where a stand-in and the view itself both ask. */
+    (void)sql_map_add(&work->told, "", label, 0);
     /* Comments on it and switches of it have nothing to hold on to. */
     if (statement->object.name != NULL && statement->of.name != NULL) {
         char *table = sql_name_text(statement->of.schema, statement->of.name);

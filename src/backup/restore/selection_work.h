@@ -15,6 +15,7 @@ struct selection_work {
     struct sql_map extensions; /* that come along: ("", name) */
     struct sql_map dropped; /* (table, name) of triggers, indexes ... that are left out */
     struct sql_map dropped_indexes; /* by their own (schema, name); statistics, too */
+    struct sql_map told; /* ("", label) of whole things that were said to stay behind */
 };
 
 /* Is it in the target? A schema by its name and "". */

@@ -28,7 +28,8 @@ static void report_done(const struct cmd_context *ctx,
     char *name = artifact_name_of(artifact);
     output_linef("%s restored into database \"%s\" from store \"%s\", as of %s: %s%s%s",
                  name, done->database, done->store, output_time(of, artifact->time),
-                 part ? "" : text_size(size, artifact->raw_bytes), part ? "" : " in ",
+                 done->counted ? text_size(size, done->raw_bytes) : "",
+                 done->counted ? (part ? " of rows in " : " in ") : "",
                  text_duration(time, milliseconds));
     free(name);
 }

@@ -31,7 +31,9 @@ START_TEST(what_was_done_with_one_artifact_is_a_document)
     struct catalog_copy copy = {.store = nas};
     struct copy_artifact_spec spec = {.id = artifact.id, .from = "nas", .to = "offsite"};
     struct copy_artifact_result copied = {COPY_ARTIFACT_RESUMED, 100, 40};
-    struct restore_done done = {.database = database, .store = nas};
+    struct restore_done done = {
+        .database = database, .store = nas, .counted = true, .raw_bytes = 12};
+    struct restore_done uncounted = {.database = database, .store = nas};
     struct catalog_verification found = {.level = CATALOG_FULL,
                                          .result = CATALOG_FOUND_DAMAGED,
                                          .message = words,
@@ -45,8 +47,13 @@ START_TEST(what_was_done_with_one_artifact_is_a_document)
     assert_document(run_json_restored(&artifact, &done, 41),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"source_database\":"
                     "\"shop\",\"database\":\"sh\\\"op\","
-                    "\"store\":\"nas\",\"raw_bytes\":5000,\"duration_ms\":41,\"left_out\":["
+                    "\"store\":\"nas\",\"raw_bytes\":12,\"duration_ms\":41,\"left_out\":["
                     "],\"brought\":[]}");
+    assert_document(run_json_restored(&artifact, &uncounted, 41),
+                    "{\"id\":\"01JD7XK2M40000000000000001\",\"source_database\":"
+                    "\"shop\",\"database\":\"sh\\\"op\","
+                    "\"store\":\"nas\",\"raw_bytes\":null,\"duration_ms\":41,"
+                    "\"left_out\":[],\"brought\":[]}");
     assert_document(run_json_verified(&artifact, &copy, &found),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
                     "\"store\":\"nas\",\"level\":\"full\",\"result\":\"damaged\","

@@ -177,6 +177,20 @@ static void read_other(const char *sql)
     read_dump(sql);
 }
 
+START_TEST(a_view_that_is_chosen_and_lacks_something_is_told_once)
+{
+    read_other("CREATE TABLE public.t (a int);\n"
+               "CREATE VIEW s.v AS SELECT NULL::integer AS a;\n"
+               "CREATE VIEW s.w AS SELECT t.a FROM public.t JOIN s.v ON true;\n"
+               "CREATE OR REPLACE VIEW s.v AS SELECT t.a FROM public.t;\n"
+               "CREATE TABLE s.t (a int);\n");
+    ck_assert_int_eq(choose("n:s", &all), 0);
+    ck_assert_uint_eq(script.selection.left_out.count, 2);
+    ck_assert_str_eq(script.selection.left_out.items[0], "view s.w needs public.t");
+    ck_assert_str_eq(script.selection.left_out.items[1], "view s.v needs public.t");
+}
+END_TEST
+
 START_TEST(what_belongs_to_an_index_that_is_left_out_stays_behind_with_it)
 {
     read_other("CREATE FUNCTION public.f(integer) RETURNS integer LANGUAGE sql AS $$x$$;\n"
@@ -425,6 +439,7 @@ int main(void)
     tcase_add_loop_test(tcase, patterns_choose_as_pg_dumps_do, 0,
                         sizeof chosen / sizeof *chosen);
     tcase_add_test(tcase, a_table_comes_with_what_is_its_own_and_the_rest_is_named);
+    tcase_add_test(tcase, a_view_that_is_chosen_and_lacks_something_is_told_once);
     tcase_add_test(tcase, what_belongs_to_an_index_that_is_left_out_stays_behind_with_it);
     tcase_add_test(tcase, an_operator_comes_with_the_table_whose_check_needs_it);
     tcase_add_test(tcase, a_partition_of_a_living_table_is_attached_behind_all_else);
