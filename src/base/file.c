@@ -150,6 +150,29 @@ ssize_t file_read_all(int fd, void *data, size_t size)
 }
 
 /* Whether there is something to look at; what may be done with it only the attempt can tell. */
+int file_replace(const char *path, const struct file_content *content, struct err *err)
+{
+    /* A name of this process: two that write at once do not mix. One of ours that died is written
+     * over; O_NOFOLLOW and the rights of the folder keep others out. */
+    char *temp = memory_format("%s.%lld", path, (long long)getpid());
+    int result = -1;
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        err_errno(err, ERR_SYSTEM, "cannot write %s", temp);
+    /* Its bytes before its name, or a power failure could leave an empty file under it. */
+    else if (fchmod(fd, content->mode) < 0 ||
+             file_write_all(fd, content->data, content->size) < 0 ||
+             (content->durable && fsync(fd) < 0) || rename(temp, path) < 0)
+        err_errno(err, ERR_SYSTEM, "cannot write %s", path);
+    else
+        result = content->durable ? file_sync_folder_of(path, err) : 0;
+    if (fd >= 0 && result < 0)
+        (void)unlink(temp);
+    file_close(&fd);
+    free(temp);
+    return result;
+}
+
 bool file_exists(const char *path)
 {
     struct stat status;

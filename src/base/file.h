@@ -27,6 +27,17 @@ int file_make_folders_of(const char *path, struct err *err) MUST_USE; /* of its 
 int file_write_all(int fd, const void *data, size_t size) MUST_USE;
 /* read until `size` bytes or end of file; bytes read, or -1 with errno. */
 ssize_t file_read_all(int fd, void *data, size_t size) MUST_USE;
+/* Puts `data` where `path` is or would be, with the rights `mode` whatever the umask: whole or not
+ * at all, and never another's file that lies in the way of the temporary one. `durable`: on disk
+ * when it returns, as what cannot be made again must be. */
+struct file_content {
+    const void *data;
+    size_t size;
+    mode_t mode;
+    bool durable;
+};
+int file_replace(const char *path, const struct file_content *content,
+                 struct err *err) MUST_USE;
 bool file_exists(const char *path);
 /* The folder part of a path ("." when it has none), heap. */
 char *file_folder(const char *path) MUST_USE;

@@ -192,6 +192,19 @@ int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
 
 /* ---- changing one ---- */
 
+int catalog_stores_forget_unreached(struct catalog *catalog, int64_t *count,
+                                    struct err *err)
+{
+    struct sql sql;
+    /* A young one may be in use this moment: its mark is read after its row was made. */
+    sql_prepare(&sql, catalog,
+                "DELETE FROM stores WHERE adhoc = 1 AND uuid IS NULL AND created < ?"
+                " AND NOT EXISTS (SELECT 1 FROM copies WHERE store = stores.id)",
+                err);
+    sql_bind_int(&sql, clock_now() - 24 * 3600);
+    return sql_run(&sql, count);
+}
+
 /* A row of its own. Its mark is whatever the caller has seen: "" before it was read. */
 static int insert(struct catalog *catalog, struct catalog_store *store, struct err *err)
 {

@@ -47,6 +47,11 @@ int catalog_store_load(struct catalog *catalog, int64_t id, struct catalog_store
 /* By name, else by uuid; *absent. */
 int catalog_store_find(struct catalog *catalog, const char *name, struct catalog_store *out,
                        bool *absent, struct err *err) MUST_USE;
+/* Forgets the stores that a command line named once and nobody ever reached: no mark was read
+ * there and no copy was begun, so there is nothing of ours (a slip of the pen, most often).
+ * *count: how many. */
+int catalog_stores_forget_unreached(struct catalog *catalog, int64_t *count,
+                                    struct err *err) MUST_USE;
 /* All of them, by name. */
 int catalog_stores_list(struct catalog *catalog, struct catalog_stores *out,
                         struct err *err) MUST_USE;

@@ -177,24 +177,14 @@ static bool change(char *text, const struct edit *edit, struct text *out)
 static int replace_file(const char *path, const struct text *text, struct err *err)
 {
     struct stat status;
-    char *temp = memory_format("%s.part", path);
-    int result = -1;
-    int fd = stat(path, &status) < 0
-                 ? -1
-                 : open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        err_errno(err, ERR_CONFIG, "cannot write %s", temp);
-    else if (fchmod(fd, status.st_mode & 07777U) < 0 ||
-             file_write_all(fd, text->data, text->length) < 0 || fsync(fd) < 0 ||
-             rename(temp, path) < 0)
-        err_errno(err, ERR_CONFIG, "cannot write %s", path);
-    else
-        result = file_sync_folder_of(path, err);
-    if (fd >= 0 && result < 0)
-        (void)unlink(temp);
-    file_close(&fd);
-    free(temp);
-    return result;
+    if (stat(path, &status) < 0)
+        return err_errno(err, ERR_CONFIG, "cannot read %s", path);
+    const struct file_content content = {text->data, text->length, status.st_mode & 07777U,
+                                         true};
+    if (file_replace(path, &content, err) == 0)
+        return 0;
+    err->kind = ERR_CONFIG;
+    return -1;
 }
 
 /* Reads, changes, reads what came out as if it were the file, and only then writes. */

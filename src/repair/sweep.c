@@ -42,7 +42,14 @@ static int open_stores(const struct sweep_spec *spec, struct sweep_report *repor
 {
     const struct settings *settings = session_settings(spec->session);
     struct catalog_stores known = {0};
-    int result = catalog_stores_list(session_catalog(spec->session), &known, err);
+    int64_t forgotten = 0;
+    int result =
+        catalog_stores_forget_unreached(session_catalog(spec->session), &forgotten, err);
+    if (forgotten > 0)
+        log_info("%lld store(s) of a command line that never answered are forgotten",
+                 (long long)forgotten);
+    if (result == 0)
+        result = catalog_stores_list(session_catalog(spec->session), &known, err);
     if (result == 0)
         result = session_require_store(spec->session, spec->store, err);
 

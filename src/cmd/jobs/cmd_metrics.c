@@ -8,10 +8,6 @@
 #include "report/health_input.h"
 #include "report/metrics.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 enum { TEXT_MAX = 64 << 20 };
 
 /* The same facts as `status` and `list`, counted. */
@@ -44,24 +40,12 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
     return result;
 }
 
-/* Readable by the exporter, which is another user. */
+/* Readable by the exporter, which is another user. Not brought to disk: after a crash of the
+ * machine it is written anew within minutes. */
 static int write_file(const char *path, const struct text *text, struct err *err)
 {
-    /* A name of this process: two that write at once do not mix. */
-    char *temp = memory_format("%s.%lld", path, (long long)getpid());
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    int result = -1;
-    /* No fsync: after a crash of the machine it is written anew within minutes. */
-    if (fd >= 0 && fchmod(fd, 0644) == 0 &&
-        file_write_all(fd, text->data, text->length) == 0 && rename(temp, path) == 0)
-        result = 0;
-    else
-        err_errno(err, ERR_SYSTEM, "cannot write %s", path);
-    if (fd >= 0 && result < 0)
-        (void)unlink(temp);
-    file_close(&fd);
-    free(temp);
-    return result;
+    const struct file_content content = {text->data, text->length, 0644, false};
+    return file_replace(path, &content, err);
 }
 
 /* Into a file atomically: node_exporter may read at any moment. */

@@ -119,6 +119,29 @@ static const struct {
     const char *path, *folder;
 } folders[] = {{"/a/b", "/a"}, {"/a", "/"}, {"a", "."}, {"a/b/", "a/b"}, {"", "."}};
 
+START_TEST(a_file_is_replaced_whole_or_stays)
+{
+    struct stat status;
+    const struct file_content first = {"one", 3, 0644, true},
+                              second = {"second", 6, 0600, false};
+    ck_assert_int_eq(file_replace(in_folder("replaced"), &first, &err), 0);
+    ck_assert_int_eq(file_replace(in_folder("replaced"), &second, &err), 0);
+    ck_assert_int_eq(file_read(in_folder("replaced"), &out, NULL, &err), 0);
+    ck_assert_str_eq(out.data, "second");
+    ck_assert_int_eq(stat(in_folder("replaced"), &status), 0);
+    ck_assert_int_eq((int)(status.st_mode & 0777), 0600);
+    /* A folder in the way is not replaced, and nothing is left beside it. */
+    ck_assert_int_eq(mkdir(in_folder("way"), 0700), 0);
+    ck_assert_int_eq(file_replace(in_folder("way"), &first, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_SYSTEM);
+    char temp[32];
+    snprintf(temp, sizeof temp, "way.%lld", (long long)getpid());
+    ck_assert(!file_exists(in_folder(temp)));
+    /* Nor is there anything in a folder that is none. */
+    ck_assert_int_eq(file_replace(in_folder("replaced/x"), &first, &err), -1);
+}
+END_TEST
+
 START_TEST(every_path_has_a_folder)
 {
     char *got = file_folder(folders[_i].path);
@@ -201,6 +224,7 @@ int main(void)
     tcase_add_test(tcase, folders_are_made_down_to_the_last_and_are_private);
     tcase_add_test(tcase, a_file_in_the_way_is_no_folder);
     tcase_add_test(tcase, the_folder_of_a_name_is_brought_to_disk);
+    tcase_add_test(tcase, a_file_is_replaced_whole_or_stays);
     tcase_add_loop_test(tcase, every_path_has_a_folder, 0,
                         (int)(sizeof folders / sizeof *folders));
     tcase_add_loop_test(tcase, a_joined_path_has_one_slash, 0,

@@ -236,6 +236,25 @@ START_TEST(stores_are_found_by_name_then_by_mark)
 }
 END_TEST
 
+START_TEST(a_store_that_nobody_ever_reached_is_forgotten_and_no_other)
+{
+    int64_t forgotten = -1;
+    use("dir:/srv/mistyped", "", true);
+    catalogs_sql(&here.files, "UPDATE stores SET url = 'dir:/srv/mistyped'");
+    use("dir:/srv/reached", UUID_A, true);
+    use("configured", "", false);
+    /* Of today: a command may be on its way to it. */
+    OK(catalog_stores_forget_unreached(here.catalog, &forgotten, &here.err));
+    ck_assert_int_eq(forgotten, 0);
+    catalogs_sql(&here.files, "UPDATE stores SET created = 1");
+    OK(catalog_stores_forget_unreached(here.catalog, &forgotten, &here.err));
+    ck_assert_int_eq(forgotten, 1);
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM stores"), 2);
+    ck_assert_int_eq(
+        catalog_rig_number("SELECT count(*) FROM stores WHERE url LIKE '%mist%'"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stores");
@@ -253,6 +272,7 @@ int main(void)
                         sizeof urls / sizeof *urls);
     tcase_add_test(tcase, a_replaced_store_is_adopted);
     tcase_add_test(tcase, stores_are_found_by_name_then_by_mark);
+    tcase_add_test(tcase, a_store_that_nobody_ever_reached_is_forgotten_and_no_other);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
