@@ -140,27 +140,40 @@ const char *cmd_short_id(struct catalog *catalog, const char *id, char out[ULID_
 }
 
 /* For all commands that take an id, so that it is narrowed and `latest` means the same in each. */
-int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
-                      char id[ULID_SIZE], struct err *err)
+static int find_argument(const struct cmd_context *ctx, struct session *session,
+                         size_t argument, char id[ULID_SIZE], struct err *err)
 {
     struct catalog_choice choice;
     char *store = NULL;
     int result = cmd_narrow(ctx, session, &choice, &store, err);
-    choice.text = ctx->args->positional.items[0];
+    choice.text = ctx->args->positional.items[argument];
     if (result == 0)
         result = catalog_artifact_find(session_catalog(session), &choice, id, err);
     free(store);
     return result;
 }
 
-/* Found and loaded: the two may not come apart. */
+int cmd_find_artifact(const struct cmd_context *ctx, struct session *session,
+                      char id[ULID_SIZE], struct err *err)
+{
+    return find_argument(ctx, session, 0, id, err);
+}
+
 int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,
                       struct catalog_artifact *out, struct err *err)
+{
+    return cmd_load_argument(ctx, session, 0, with, out, err);
+}
+
+/* Found and loaded: the two may not come apart. */
+int cmd_load_argument(const struct cmd_context *ctx, struct session *session,
+                      size_t argument, unsigned with, struct catalog_artifact *out,
+                      struct err *err)
 {
     char id[ULID_SIZE];
     /* Empty, so that it can be released whatever happens. */
     *out = (struct catalog_artifact){0};
-    if (cmd_find_artifact(ctx, session, id, err) < 0)
+    if (find_argument(ctx, session, argument, id, err) < 0)
         return -1;
     return catalog_artifact_load(session_catalog(session), id, with, out, err);
 }

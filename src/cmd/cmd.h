@@ -91,6 +91,10 @@ void cmd_name_artifact(const struct catalog_artifact *artifact, struct err *err)
 /* The same as cmd_find_artifact, loaded (`with` as catalog_artifact_load has it). Release *out in any case. */
 int cmd_load_artifact(const struct cmd_context *ctx, struct session *session, unsigned with,
                       struct catalog_artifact *out, struct err *err) MUST_USE;
+/* That of another argument, counted from 0. */
+int cmd_load_argument(const struct cmd_context *ctx, struct session *session,
+                      size_t argument, unsigned with, struct catalog_artifact *out,
+                      struct err *err) MUST_USE;
 
 extern const struct command cmd_backup;
 extern const struct command cmd_list;
@@ -98,6 +102,7 @@ extern const struct command cmd_show;
 extern const struct command cmd_restore;
 extern const struct command cmd_fetch;
 extern const struct command cmd_cat;
+extern const struct command cmd_diff;
 extern const struct command cmd_verify;
 extern const struct command cmd_prune;
 extern const struct command cmd_pin;

@@ -6,10 +6,10 @@
 #include <check.h>
 
 static const char *const commands[] = {
-    "backup", "list",   "show",    "restore", "fetch",  "cat",    "verify",
-    "prune",  "pin",    "unpin",   "accept",  "delete", "copy",   "catalog",
-    "sweep",  "doctor", "status",  "jobs",    "run",    "enable", "disable",
-    "cancel", "serve",  "metrics", "config",  "help"};
+    "backup",  "list",   "show",   "restore", "fetch",  "cat",    "diff",
+    "verify",  "prune",  "pin",    "unpin",   "accept", "delete", "copy",
+    "catalog", "sweep",  "doctor", "status",  "jobs",   "run",    "enable",
+    "disable", "cancel", "serve",  "metrics", "config", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static struct cli_said said;
@@ -128,6 +128,7 @@ static const struct {
     {"restore --to dbname=x", "which backup?"},
     {"fetch", "an argument is missing"},
     {"cat x", "cat needs --table PATTERN"},
+    {"diff x", "an argument is missing: usage: pgkeep diff ID ID"},
     {"delete", "an argument is missing"},
     {"pin", "an argument is missing"},
     {"unpin", "an argument is missing"},
