@@ -6,10 +6,17 @@
 
 #include "catalog/artifact_list.h"
 
-struct session_spec verify_all_session(void)
+struct session_spec verify_all_session(const struct verify_all_spec *spec)
 {
-    return (struct session_spec){
-        .kind = "verify", .catalog = SESSION_WRITE, .recorded = true};
+    struct session_spec run = {
+        .kind = "verify", .catalog = SESSION_WRITE, .recorded = true, .run = spec->run};
+    /* What a schedule begins belongs to a job: its lock tells whoever looks from elsewhere that
+     * somebody is at it. */
+    if (spec->longest) {
+        run.job = spec->job;
+        run.lock = SESSION_LOCK_CHECK;
+    }
+    return run;
 }
 
 /* Missing and damaged ones too: they may have been put back since. */
@@ -75,6 +82,22 @@ static int check_named(const struct verify_all_spec *spec, const char *name,
     return result;
 }
 
+/* Whose turn it is. None is no error: the job's first backup may be under way. */
+static int check_longest(const struct verify_all_spec *spec, struct verify_all_result *sum,
+                         struct err *err)
+{
+    struct catalog *catalog = session_catalog(spec->session);
+    struct catalog_artifact artifact = {0};
+    char id[ULID_SIZE];
+    int result = catalog_verification_longest(catalog, spec->job, spec->level, id, err);
+    if (result == 0 && *id != '\0')
+        result = catalog_artifact_load(catalog, id, CATALOG_WITH_COPIES, &artifact, err);
+    if (result == 0 && *id != '\0')
+        result = check_artifact(spec, &artifact, sum, err);
+    catalog_artifact_release(&artifact);
+    return result;
+}
+
 int verify_all(const struct verify_all_spec *spec, struct verify_all_result *sum,
                struct err *err)
 {
@@ -96,8 +119,10 @@ int verify_all(const struct verify_all_spec *spec, struct verify_all_result *sum
     if (spec->names->count > 0)
         return 0;
 
-    /* Newest first, as the catalog lists them. */
     int result = session_require_job(spec->session, spec->job, err);
+    if (result == 0 && spec->longest)
+        return check_longest(spec, sum, err);
+    /* Newest first, as the catalog lists them. */
     if (result == 0)
         result = catalog_artifacts_list(session_catalog(spec->session), &filter,
                                         CATALOG_WITH_COPIES, &artifacts, err);

@@ -13,6 +13,9 @@ struct verify_all_spec {
     struct session *session;     /* of verify_all_session */
     const struct strlist *names; /* artifacts as somebody typed them; empty: by filter */
     const char *job;             /* filter; NULL: all */
+    /* of the job, only the artifact that was longest unverified at this level */
+    bool longest;
+    int64_t run; /* the pending row that this run answers; 0: none */
     /* database, type, before and store: filter, and narrow what a name may mean; no text */
     struct catalog_choice among;
     enum catalog_level level;
@@ -26,9 +29,9 @@ struct verify_all_result {
     size_t checked, good, undecided; /* copies; the rest are missing or damaged */
 };
 
-/* The run: it is recorded, and the verifications with it. Settings, cancel and observer are the
- * caller's to add. */
-struct session_spec verify_all_session(void);
+/* The run: it is recorded, and the verifications with it; of `longest` it is one of the job, which
+ * has one at a time. Settings, cancel and observer are the caller's to add. */
+struct session_spec verify_all_session(const struct verify_all_spec *spec);
 /* 0 with whatever was found; by filter that may be nothing (checked 0). -1: ERR_NOT_FOUND for a
  * name that nobody knows or that has no copy to check (a typo must not read as "it is good"), ERR_CONFIG for an unknown job or store; what ends a run;
  * *result then has what came before. */

@@ -353,7 +353,7 @@ int catalog_run_load(struct catalog *catalog, int64_t id, struct catalog_runs *o
     return catalog_runs_list(catalog, &filter, out, err);
 }
 
-int catalog_runs_count(struct catalog *catalog, const char *job,
+int catalog_runs_count(struct catalog *catalog, const char *kind, const char *job,
                        struct catalog_run_counts *out, struct err *err)
 {
     struct sql sql;
@@ -362,9 +362,9 @@ int catalog_runs_count(struct catalog *catalog, const char *job,
     sql_prepare(&sql, catalog,
                 "SELECT count(*), coalesce(sum(state = 'complete'), 0),"
                 " coalesce(sum(state = 'failed'), 0), coalesce(sum(state = 'cancelled'), 0)"
-                " FROM runs WHERE job = ? AND kind = 'backup' AND ended > 0",
+                " FROM runs WHERE job = ? AND kind = ? AND ended > 0",
                 err);
-    sql_bind_text(&sql, job);
+    sql_bind(&sql, "%s %s", job, kind);
     if (sql_row(&sql)) {
         out->total = sql_int(&sql);
         out->complete = sql_int(&sql);

@@ -133,11 +133,11 @@ int catalog_run_load(struct catalog *catalog, int64_t id, struct catalog_runs *o
 int catalog_run_of_artifact(struct catalog *catalog, const char *artifact, int64_t *id,
                             struct err *err) MUST_USE;
 
-/* Of the backups of a job that are kept (CATALOG_HISTORY_S) and have ended. */
+/* Of the runs of a kind of a job that are kept (CATALOG_HISTORY_S) and have ended. */
 struct catalog_run_counts {
     int64_t total, complete, failed, cancelled;
 };
-int catalog_runs_count(struct catalog *catalog, const char *job,
+int catalog_runs_count(struct catalog *catalog, const char *kind, const char *job,
                        struct catalog_run_counts *out, struct err *err) MUST_USE;
 
 /* How long runs and verifications are kept (as tombstones are, deletions.h). */

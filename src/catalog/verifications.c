@@ -144,6 +144,31 @@ int catalog_verifications_of(struct catalog *catalog, const char *artifact, int6
     return sql_end(&sql);
 }
 
+int catalog_verification_longest(struct catalog *catalog, const char *job,
+                                 enum catalog_level level, char id[ULID_SIZE],
+                                 struct err *err)
+{
+    struct sql sql;
+    *id = '\0';
+    /* A check that decided nothing counts as well: a store that is away must not keep its artifact
+     * in front of all others. What the copy remembers counts beside the history, which a catalog
+     * that was made from its stores lacks. */
+    sql_prepare(&sql, catalog,
+                "SELECT a.id FROM artifacts a JOIN copies c ON c.artifact = a.number"
+                " WHERE a.job = ?1 AND a.status = 'complete'"
+                " AND c.state IN ('complete', 'missing', 'damaged')"
+                " GROUP BY a.number ORDER BY min(max(c.proven,"
+                " CASE WHEN c.verified_level >= ?2 THEN c.verified ELSE 0 END,"
+                " coalesce((SELECT max(v.time) FROM verifications v"
+                " WHERE v.copy = c.id AND v.level >= ?2), 0), a.finished)),"
+                " a.time, a.seq, a.id LIMIT 1",
+                err);
+    sql_bind(&sql, "%s %d", job, level);
+    if (sql_row(&sql))
+        sql_chars(&sql, id, ULID_SIZE);
+    return sql_end(&sql);
+}
+
 int catalog_verifications_purge(struct catalog *catalog, int64_t before, struct err *err)
 {
     struct sql sql;

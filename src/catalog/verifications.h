@@ -48,6 +48,13 @@ int catalog_verification_add(struct catalog *catalog,
 /* All of an artifact's copies, newest first. limit 0: all. */
 int catalog_verifications_of(struct catalog *catalog, const char *artifact, int64_t limit,
                              struct catalog_verifications *out, struct err *err) MUST_USE;
+/* The complete artifact of a job whose bytes nobody looked at for the longest time, at this level or
+ * a closer one: since its last check, whatever that found (or could not), of the copy that was
+ * checked least lately; since it was made where there was none. `id` "": the job has none with a
+ * copy to check. Of equal ones the oldest. */
+int catalog_verification_longest(struct catalog *catalog, const char *job,
+                                 enum catalog_level level, char id[ULID_SIZE],
+                                 struct err *err) MUST_USE;
 /* Forgets those made before, but for the newest of each copy. */
 int catalog_verifications_purge(struct catalog *catalog, int64_t before,
                                 struct err *err) MUST_USE;

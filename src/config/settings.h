@@ -76,6 +76,9 @@ enum anomaly_action { ANOMALY_WARN, ANOMALY_FAIL };
 /* What becomes of times at which nobody was there (schedule/due.h). */
 enum catch_up { CATCH_UP_ONCE, CATCH_UP_SKIP };
 
+/* How closely `verify_every` looks. */
+enum verify_level { VERIFY_LEVEL_QUICK, VERIFY_LEVEL_FULL };
+
 struct job_settings {
     char *name;
     char *source;          /* name of a source */
@@ -103,7 +106,9 @@ struct job_settings {
     int64_t timeout_s;                                                /* 0: none */
     struct strlist before, after_success, after_failure, after_prune; /* argument lists */
     int64_t hook_timeout_s;
-    int64_t retries, retry_delay_s; /* of a scheduled run that failed */
+    int64_t retries, retry_delay_s;        /* of a scheduled run that failed */
+    int64_t verify_every_s, drill_every_s; /* 0: never by itself */
+    enum verify_level verify_level;
 };
 
 /* One effective value as a reader may see it (secrets hidden), for `config`. */

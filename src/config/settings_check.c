@@ -299,6 +299,13 @@ static int check_job(const struct layer *layer, const char *name, struct err *er
     static const struct rule rules[] = {{"schedule", "every", false}};
     if (check_rules(&subject, rules, 1) < 0)
         return -1;
+    /* A promise that nobody keeps is worse than none. */
+    const struct layer_value *drill = value_of(&subject, "drill_every");
+    if (drill != NULL) {
+        err_set(err, ERR_CONFIG, "%s: drill_every: drills are not part of this version",
+                drill->origin);
+        return err_hint(err, "verify_every proves that the stored bytes are whole");
+    }
     /* Without one the policy "default" is meant, if there is such. */
     const struct layer_value *policy = value_of(&subject, "retention");
     if (policy &&

@@ -195,12 +195,24 @@ static void add_problems(const struct metrics_input *input, const char *name,
 
 /* ---- jobs and runs ---- */
 
+/* Of a job as such. */
 static void add_job(struct text *out, const char *name, const struct jobs_row *row,
                     int64_t value)
 {
+    if (row->kind != JOBS_BACKUP)
+        return;
     text_addf(out, "%s{", name);
     add_label(out, "", "job", row->settings->name);
     text_addf(out, "} %lld\n", (long long)value);
+}
+
+/* Of one thing that it does: backups, verifications. */
+static void add_kind(struct text *out, const char *name, const struct jobs_row *row,
+                     int64_t value)
+{
+    text_addf(out, "%s{", name);
+    add_label(out, "", "job", row->settings->name);
+    text_addf(out, ",kind=\"%s\"} %lld\n", jobs_kind_name(row->kind), (long long)value);
 }
 
 /* They only grow, until the history is purged: rate() takes that for a restart. */
@@ -217,8 +229,8 @@ static void add_runs(const struct metrics_input *input, const char *name, struct
         for (size_t j = 0; j < 3; j++) {
             text_addf(out, "%s{", name);
             add_label(out, "", "job", row->settings->name);
-            text_addf(out, ",state=\"%s\"} %lld\n", states[j].state,
-                      (long long)states[j].count);
+            text_addf(out, ",kind=\"%s\",state=\"%s\"} %lld\n", jobs_kind_name(row->kind),
+                      states[j].state, (long long)states[j].count);
         }
     }
 }
@@ -230,7 +242,7 @@ static void add_exit_status(const struct metrics_input *input, const char *name,
     for (size_t i = 0; i < input->jobs->count; i++) {
         const struct jobs_row *row = &input->jobs->items[i];
         if (row->last != NULL && row->last->ended != 0)
-            add_job(out, name, row, row->last->exit_status);
+            add_kind(out, name, row, row->last->exit_status);
     }
 }
 
@@ -253,7 +265,7 @@ static void add_next(const struct metrics_input *input, const char *name, struct
 {
     for (size_t i = 0; i < input->jobs->count; i++) {
         if (input->jobs->items[i].next != SCHEDULE_NEVER)
-            add_job(out, name, &input->jobs->items[i], input->jobs->items[i].next);
+            add_kind(out, name, &input->jobs->items[i], input->jobs->items[i].next);
     }
 }
 
@@ -264,7 +276,7 @@ static void add_lag(const struct metrics_input *input, const char *name, struct 
     for (size_t i = 0; i < input->jobs->count; i++) {
         const struct jobs_row *row = &input->jobs->items[i];
         if (row->next != SCHEDULE_NEVER)
-            add_job(out, name, row, !row->busy && row->next < now ? now - row->next : 0);
+            add_kind(out, name, row, !row->busy && row->next < now ? now - row->next : 0);
     }
 }
 
@@ -302,7 +314,8 @@ static const struct metric {
      "Stored bytes of the copies in a store by their state.", .add = add_copy_bytes},
     {"pgkeep_problems", "gauge", "What a person should look at (pgkeep status).",
      .add = add_problems},
-    {"pgkeep_runs_total", "counter", "Backup runs that have ended, by how.",
+    {"pgkeep_runs_total", "counter",
+     "Runs of a job that have ended, by what they did and how they ended.",
      .add = add_runs},
     {"pgkeep_run_last_exit_status", "gauge", "Exit status of the last run of a job.",
      .add = add_exit_status},
@@ -310,7 +323,7 @@ static const struct metric {
      .add = add_busy},
     {"pgkeep_job_enabled", "gauge", "1 when the job runs by its schedule.",
      .add = add_enabled},
-    {"pgkeep_schedule_next_timestamp_seconds", "gauge", "When the job is due.",
+    {"pgkeep_schedule_next_timestamp_seconds", "gauge", "When the job is due next.",
      .add = add_next},
     {"pgkeep_schedule_lag_seconds", "gauge", "How long the job has been due without a run.",
      .add = add_lag},

@@ -14,7 +14,8 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/thread.h"
-#include "serve/round.h"
+#include "report/jobs.h"
+#include "session/settle.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -91,14 +92,30 @@ static void pass_line(void *context, const char *line)
     log_raw(line);
 }
 
+/* By the kind of the run. */
+static void add_command(struct strlist *words, const struct settings *settings,
+                        const struct catalog_run *run)
+{
+    const struct job_settings *job = settings_job(settings, run->job);
+    if (strcmp(run->kind, jobs_kind_name(JOBS_BACKUP)) == 0) {
+        strlist_add(words, "backup");
+        strlist_add(words, run->job);
+        return;
+    }
+    strlist_add(words, "verify");
+    strlist_addf(words, "--job=%s", run->job);
+    strlist_add(words, "--longest-unverified");
+    if (job != NULL && job->verify_level == VERIFY_LEVEL_QUICK)
+        strlist_add(words, "--level=quick");
+}
+
 static int start(struct children *children, const struct settings *settings,
                  const struct catalog_run *run, struct err *err)
 {
     struct strlist words = {0};
     /* The same command that anybody could type, with the settings that we were given. */
     strlist_add(&words, children->program);
-    strlist_add(&words, "backup");
-    strlist_add(&words, run->job);
+    add_command(&words, settings, run);
     strlist_addf(&words, "--run=%lld", (long long)run->id);
     strlist_addf(&words, "--catalog=%s", settings->catalog);
     strlist_addf(&words, "--log-format=%s", log_format_name(settings->log_format));
@@ -174,10 +191,11 @@ static bool is_busy(const struct children *children, const struct catalog_runs *
         if (strcmp(child->job, run->job) == 0)
             return true;
     }
+    enum jobs_kind kind;
     for (size_t i = 0; i < open->count; i++) {
         const struct catalog_run *other = &open->items[i];
-        if (other->state == CATALOG_RUN_RUNNING && text_equal(other->job, run->job) &&
-            other->owner_state != OWNER_DEAD)
+        if (jobs_kind_find(other->kind, &kind) && other->state == CATALOG_RUN_RUNNING &&
+            text_equal(other->job, run->job) && other->owner_state != OWNER_DEAD)
             return true;
     }
     return false;
@@ -190,10 +208,12 @@ static size_t count_running(const struct children *children,
     size_t count = 0;
     for (const struct child *child = children->first; child != NULL; child = child->next)
         count++;
+    enum jobs_kind kind;
     for (size_t i = 0; i < open->count; i++) {
         const struct catalog_run *run = &open->items[i];
-        if (run->state == CATALOG_RUN_RUNNING && run->cause != CATALOG_RUN_BY_CLI &&
-            run->owner_state != OWNER_DEAD && !has_child(children, run->id))
+        if (jobs_kind_find(run->kind, &kind) && run->state == CATALOG_RUN_RUNNING &&
+            run->cause != CATALOG_RUN_BY_CLI && run->owner_state != OWNER_DEAD &&
+            !has_child(children, run->id))
             count++;
     }
     return count;
@@ -202,8 +222,7 @@ static size_t count_running(const struct children *children,
 int children_launch(struct children *children, const struct settings *settings,
                     struct catalog *catalog, struct children_wish *wish, struct err *err)
 {
-    const struct catalog_run_filter filter = {.kind = "backup",
-                                              .states =
+    const struct catalog_run_filter filter = {.states =
                                                   CATALOG_RUN_BIT(CATALOG_RUN_PENDING) |
                                                   CATALOG_RUN_BIT(CATALOG_RUN_RUNNING)};
     struct catalog_runs open = {0};
@@ -217,7 +236,9 @@ int children_launch(struct children *children, const struct settings *settings,
     /* The oldest first: it is the last of the list. */
     for (size_t i = open.count; result == 0 && i-- > 0;) {
         const struct catalog_run *run = &open.items[i];
-        if (has_child(children, run->id))
+        /* What is no schedule's is begun by whoever asked for it. */
+        enum jobs_kind kind;
+        if (has_child(children, run->id) || !jobs_kind_find(run->kind, &kind))
             continue;
         /* Somebody else's, who is at it or may come to it yet. */
         bool configured = run->job != NULL && settings_job(settings, run->job) != NULL;
@@ -314,7 +335,7 @@ void children_cancel(struct children *children, struct catalog *catalog, bool by
             log_err(&err);
         /* By its row and not by our own pid of it: the row says whose run it is. */
         if (runs.count > 0 && runs.items[0].state == CATALOG_RUN_RUNNING)
-            (void)round_signal(&runs.items[0]);
+            (void)settle_signal(&runs.items[0]);
         catalog_runs_release(&runs);
     }
 }

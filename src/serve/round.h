@@ -23,13 +23,4 @@ void round_release(struct round *round);
 int round_look(const struct settings *settings, struct catalog *catalog, int64_t now,
                struct round *out, struct err *err) MUST_USE;
 
-/* Runs that are under way by their rows, and whose process is surely gone: failed, or cancelled
- * where that was asked for. Of another machine or container only the lock of the job can tell. */
-int round_settle(const struct settings *settings, struct catalog *catalog,
-                 struct err *err) MUST_USE;
-
-/* SIGTERM to the process of a run, if it is surely the one that has it (boot, start time).
- * False: it is not ours to signal, or gone. */
-bool round_signal(const struct catalog_run *run);
-
 #endif

@@ -10,9 +10,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "report/jobs.h"
 #include "serve/children.h"
 #include "serve/round.h"
 #include "serve/systemd.h"
+#include "session/settle.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -312,13 +314,14 @@ static int request_jobs(struct session *session, const struct strlist *jobs,
 /* What others asked for who were killed before they began it. */
 static int adopt(struct catalog *catalog, struct serve_once *once, struct err *err)
 {
-    const struct catalog_run_filter pending = {
-        .kind = "backup", .states = CATALOG_RUN_BIT(CATALOG_RUN_PENDING)};
+    const struct catalog_run_filter pending = {.states =
+                                                   CATALOG_RUN_BIT(CATALOG_RUN_PENDING)};
+    enum jobs_kind kind;
     struct catalog_runs runs = {0};
     int result = catalog_runs_list(catalog, &pending, &runs, err);
     for (size_t i = 0; result == 0 && i < runs.count; i++) {
         const struct catalog_run *run = &runs.items[i];
-        bool known = run->owner_state != OWNER_DEAD;
+        bool known = run->owner_state != OWNER_DEAD || !jobs_kind_find(run->kind, &kind);
         for (size_t j = 0; j < once->count && !known; j++)
             known = once->runs[j] == run->id;
         if (!known)
@@ -370,7 +373,7 @@ int serve_once(struct session *session, struct serve_once *once, struct err *err
         /* A run of ours that another process took: its end is waited for, and written when that
          * process dies. */
         if (result == 0 && wish.taken > 0)
-            result = round_settle(settings, catalog, err);
+            result = settle_runs(settings, catalog, err);
         size_t waiting = wish.waiting + wish.taken;
         if (result == 0)
             result = children_reap(children, catalog, &under_way, err);

@@ -28,8 +28,8 @@ static char *lock_path(const struct lock_spec *spec)
     text_add(&path, spec->catalog);
     /* Beside the catalog, since that is what two runs would quarrel about. Names of jobs
      * may hold what a path may not: encoded as in keys. */
-    if (spec->kind == LOCK_JOB) {
-        text_add(&path, ".job-");
+    if (spec->kind == LOCK_JOB || spec->kind == LOCK_CHECK) {
+        text_add(&path, spec->kind == LOCK_JOB ? ".job-" : ".check-");
         keys_add_name(&path, spec->name);
     }
     text_add(&path, spec->kind == LOCK_SERVE ? ".serve.lock" : ".lock");
@@ -69,6 +69,9 @@ static int busy(int fd, const struct lock_spec *spec, struct err *err)
     }
     if (spec->kind == LOCK_JOB)
         return err_context(err, "job \"%s\" is being backed up already", spec->name);
+    if (spec->kind == LOCK_CHECK)
+        return err_context(err, "a backup of job \"%s\" is being verified already",
+                           spec->name);
     if (spec->kind == LOCK_SERVE)
         return err_context(err, "`pgkeep serve` of %s runs already", spec->catalog);
     return err_context(err, "another command removes backups of %s", spec->catalog);

@@ -39,6 +39,8 @@ static int take_locks(struct session *session, struct err *err)
         /* What no job stands behind, an ad hoc backup, brings a name of its own. */
         return take_lock(session, LOCK_JOB, spec->lock_name ? spec->lock_name : spec->job,
                          err);
+    case SESSION_LOCK_CHECK:
+        return take_lock(session, LOCK_CHECK, spec->job, err);
     case SESSION_LOCK_SERVE:
         return take_lock(session, LOCK_SERVE, NULL, err);
     case SESSION_LOCK_REMOVAL:

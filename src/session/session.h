@@ -42,6 +42,7 @@ enum session_catalog {
 enum session_lock {
     SESSION_NO_LOCK,
     SESSION_LOCK_JOB,     /* taking a backup of it */
+    SESSION_LOCK_CHECK,   /* verifying one of its backups by schedule */
     SESSION_LOCK_REMOVAL, /* prune, delete, sweep: one per catalog */
     SESSION_LOCK_SERVE,   /* one `serve` per catalog */
     SESSION_LOCK_ALL      /* removal and every job of the settings: a rebuild */

@@ -155,7 +155,7 @@ static void tell_checked(void *context, const struct catalog_artifact *artifact,
 int world_verify_all(struct world *world, const struct world_verify_all *what,
                      struct verify_all_result *result)
 {
-    struct session_spec base = verify_all_session();
+    struct session_spec base = verify_all_session(&(struct verify_all_spec){0});
     struct strlist names = {0};
     struct err why = {0};
     base.settings = &world->settings;

@@ -7,7 +7,8 @@
 
 #include "catalog/db/catalog.h"
 
-/* *handled 0: nothing is remembered by this rule. */
+/* job: its name, or "KIND NAME" of what it does by itself besides backups. *handled 0: nothing is
+ * remembered by this rule. */
 int catalog_schedule_get(struct catalog *catalog, const char *job, const char *rule,
                          int64_t *handled, struct err *err) MUST_USE;
 int catalog_schedule_set(struct catalog *catalog, const char *job, const char *rule,

@@ -57,6 +57,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .names = &ctx->args->positional,
         .job = config_args_text(ctx->args, "job"),
         .level = level && strcmp(level, "quick") == 0 ? CATALOG_QUICK : CATALOG_FULL,
+        .longest = config_args_flag(ctx->args, "longest-unverified"),
         .checked = report,
         .context = &v};
     output_table_init(&v.table, columns, sizeof columns / sizeof columns[0]);
@@ -82,7 +83,11 @@ static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct config_args *args = ctx->args;
     const char *level = config_args_text(args, "level");
-    const struct session_spec spec = verify_all_session();
+    const struct verify_all_spec wish = {.job = config_args_text(args, "job"),
+                                         .longest =
+                                             config_args_flag(args, "longest-unverified"),
+                                         .run = config_args_number(args, "run", 0)};
+    const struct session_spec spec = verify_all_session(&wish);
     if ((level && strcmp(level, "drill") == 0) || config_args_has(args, "to"))
         return err_set(err, ERR_USAGE,
                        "--level drill: drills are not part of this version");
@@ -91,6 +96,15 @@ static int run(struct cmd_context *ctx, struct err *err)
             config_args_has(args, "job") !=
         1)
         return cmd_usage(ctx, err, "what? give ids, or --all, or --job NAME");
+    /* It is the turn of one backup of a job, in whatever stores. */
+    static const char *const others[] = {"store", "database", "type", "before"};
+    bool narrowed = wish.job == NULL;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        narrowed = narrowed || config_args_has(args, others[i]);
+    if (wish.longest && narrowed)
+        return cmd_usage(ctx, err, "--longest-unverified goes with --job NAME alone");
+    if (wish.run != 0 && !wish.longest)
+        return cmd_usage(ctx, err, "--run goes with --longest-unverified");
     return cmd_run_shown(ctx, &spec, work, err);
 }
 
@@ -103,6 +117,9 @@ const struct command cmd_verify = {
         "full (default): all of it is downloaded, hashed and decoded to its end. What is\n"
         "found is remembered: a broken copy is no longer read from, and never counts as\n"
         "a good one for retention.\n"
+        "\n"
+        "--longest-unverified: of --job, only the one whose turn it is. The job's key\n"
+        "`verify_every` has `serve` and `run --due` do that by themselves.\n"
         "\n"
         "Exit status 6: a copy is missing or damaged; 5: a store did not answer.\n"
         "\n"

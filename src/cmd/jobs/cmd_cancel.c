@@ -11,7 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/jobs.h"
-#include "serve/round.h"
+#include "session/settle.h"
 
 /* How long it is waited for; when it is signalled. A run that heard undoes what it began. */
 enum { WAIT_MS = 30000, SIGNAL_MS = 3000, STEP_MS = 100 };
@@ -58,11 +58,11 @@ static int wait_for_end(struct cmd_context *ctx, struct catalog *catalog, int64_
         if (run->ended != 0)
             return 0;
         /* Whoever had it is gone: this is its end. */
-        if (round_settle(ctx->settings, catalog, err) < 0)
+        if (settle_runs(ctx->settings, catalog, err) < 0)
             return -1;
         /* Once: a second SIGTERM ends a process without clean-up. */
         if (!signalled && waited >= SIGNAL_MS)
-            signalled = round_signal(run) || waited >= 2 * SIGNAL_MS;
+            signalled = settle_signal(run) || waited >= 2 * SIGNAL_MS;
         if (waited >= WAIT_MS) {
             err_set(err, ERR_BUSY, "run %lld was asked to end and has not ended yet",
                     (long long)id);

@@ -66,6 +66,8 @@ static int run(struct cmd_context *ctx, struct err *err)
         return -1;
     /* Before the first backup there is no catalog; schedules are there all the same. */
     int result = jobs_load(&jobs, ctx->settings, session_catalog(session), now, err);
+    if (result == 0)
+        result = jobs_load_history(&jobs, session_catalog(session), err);
     if (result == 0 && ctx->settings->json)
         output_json(jobs_json(&jobs));
     else if (result == 0)

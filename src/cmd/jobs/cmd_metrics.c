@@ -20,6 +20,8 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
     int64_t now = clock_now();
     int result = jobs_load(&jobs, ctx->settings, catalog, now, err);
     if (result == 0)
+        result = jobs_load_history(&jobs, catalog, err);
+    if (result == 0)
         result = health_input_load(&facts, catalog, err);
     /* From here on no I/O: what is told is of one moment. */
     if (result == 0) {

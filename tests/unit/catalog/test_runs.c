@@ -184,12 +184,12 @@ START_TEST(the_exit_status_decides_the_state)
         ck_assert_int_eq(only(id, 0)->state, rows[i].state);
     }
     struct catalog_run_counts counts;
-    OK(catalog_runs_count(here.catalog, "nightly", &counts, &here.err));
+    OK(catalog_runs_count(here.catalog, "backup", "nightly", &counts, &here.err));
     ck_assert_int_eq(counts.total, 6);
     ck_assert_int_eq(counts.complete, 1);
     ck_assert_int_eq(counts.failed, 3);
     ck_assert_int_eq(counts.cancelled, 2);
-    OK(catalog_runs_count(here.catalog, "other", &counts, &here.err));
+    OK(catalog_runs_count(here.catalog, "backup", "other", &counts, &here.err));
     ck_assert_int_eq(counts.total, 0);
 }
 END_TEST

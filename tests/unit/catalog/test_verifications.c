@@ -143,6 +143,40 @@ START_TEST(the_history_is_kept_newest_first)
 }
 END_TEST
 
+/* Two artifacts of "nightly" with a copy each, finished at 10 and 20. */
+START_TEST(whose_turn_it_is_is_who_was_longest_unchecked)
+{
+    char id[ULID_SIZE];
+    struct catalog *catalog = here.catalog;
+    (void)catalogs_complete(catalog, 2, here.store, 20);
+    catalogs_sql(&here.files, "UPDATE artifacts SET job = 'nightly', status = 'complete',"
+                              " finished = 10 * number; DELETE FROM verifications");
+    const struct {
+        const char *change;
+        enum catalog_level level;
+        unsigned turn; /* 0: nobody's */
+    } turns[] = {
+        {"SELECT 1", CATALOG_FULL, 1}, /* never: since they were made */
+        {"UPDATE copies SET verified = 30, verified_level = 1 WHERE artifact = 1",
+         CATALOG_FULL, 1}, /* a quick look proves no bytes */
+        {"SELECT 1", CATALOG_QUICK, 2},
+        {"UPDATE copies SET proven = 40 WHERE artifact = 1", CATALOG_FULL, 2},
+        /* Its store was away: it does not stand in front for ever. */
+        {"INSERT INTO verifications (copy, time, level, result, duration_ms, bytes)"
+         " SELECT id, 50, 2, 'undecided', 0, 0 FROM copies WHERE artifact = 2",
+         CATALOG_FULL, 1},
+        {"UPDATE copies SET state = 'deleting'", CATALOG_FULL, 0},
+    };
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        catalogs_sql(&here.files, turns[i].change);
+        OK(catalog_verification_longest(catalog, "nightly", turns[i].level, id, &here.err));
+        ck_assert_str_eq(id, turns[i].turn > 0 ? catalogs_id(turns[i].turn) : "");
+    }
+    OK(catalog_verification_longest(catalog, "another", CATALOG_FULL, id, &here.err));
+    ck_assert_str_eq(id, "");
+}
+END_TEST
+
 START_TEST(a_refused_check_leaves_no_history)
 {
     catalogs_sql(&here.files, "UPDATE copies SET state = 'deleting'");
@@ -182,6 +216,7 @@ int main(void)
                         sizeof rows / sizeof *rows);
     tcase_add_test(tcase, only_a_drill_clears_suspect);
     tcase_add_test(tcase, the_history_is_kept_newest_first);
+    tcase_add_test(tcase, whose_turn_it_is_is_who_was_longest_unchecked);
     tcase_add_test(tcase, a_refused_check_leaves_no_history);
     tcase_add_test(tcase, what_is_long_ago_is_forgotten_but_for_the_last_word);
     tcase_add_test(tcase, results_have_names);

@@ -42,7 +42,7 @@ static const struct jobs_row *row_of(size_t i, int64_t now)
 {
     jobs_release(&loaded);
     OK(jobs_load(&loaded, &settings, catalogs.catalog, now, &err));
-    ck_assert_uint_eq(loaded.count, 3);
+    OK(jobs_load_history(&loaded, catalogs.catalog, &err));
     return &loaded.items[i];
 }
 
@@ -118,15 +118,42 @@ START_TEST(all_of_it_is_a_document)
     json_t *first = json_array_get(json_object_get(document, "jobs"), 0);
     char *text = json_text(first, false);
     ck_assert_str_eq(
-        text, "{\"name\":\"nightly\",\"schedule\":\"0 10 * * *\",\"every\":null,"
-              "\"timezone\":\"UTC\",\"enabled\":true,\"busy\":false,"
-              "\"next_run\":\"1970-04-11T10:00:00Z\",\"last_run\":{\"id\":1,\"job\":"
-              "\"nightly\",\"state\":\"failed\",\"trigger\":\"schedule\",\"requested\":"
-              "\"1970-04-11T00:00:00Z\",\"started\":\"1970-04-11T00:00:00Z\",\"ended\":"
-              "\"1970-04-11T00:01:00Z\",\"exit_status\":4,\"message\":null},\"last_"
-              "artifact\":null,\"runs\":{"
-              "\"total\":1,\"successful\":0,\"failed\":1,\"cancelled\":0}}");
+        text,
+        "{\"name\":\"nightly\",\"schedule\":\"0 10 * * *\",\"every\":null,"
+        "\"timezone\":\"UTC\",\"enabled\":true,\"busy\":false,"
+        "\"next_run\":\"1970-04-11T10:00:00Z\",\"last_run\":{\"id\":1,\"kind\":\"backup\","
+        "\"job\":"
+        "\"nightly\",\"state\":\"failed\",\"trigger\":\"schedule\",\"requested\":"
+        "\"1970-04-11T00:00:00Z\",\"started\":\"1970-04-11T00:00:00Z\",\"ended\":"
+        "\"1970-04-11T00:01:00Z\",\"exit_status\":4,\"message\":null},\"last_"
+        "artifact\":null,\"runs\":{"
+        "\"total\":1,\"successful\":0,\"failed\":1,\"cancelled\":0},\"verify\":null}");
     free(text);
+    json_decref(document);
+}
+END_TEST
+
+START_TEST(what_a_job_verifies_by_itself_has_a_row_behind_its_backups)
+{
+    char text[64];
+    jobs[0].verify_every_s = 86400;
+    const struct jobs_row *row = row_of(1, 100 * DAY);
+    ck_assert_uint_eq(loaded.count, 4);
+    ck_assert_int_eq(row->kind, JOBS_VERIFY);
+    ck_assert_str_eq(jobs_schedule(row, text), "verify every 1d");
+    /* Never before there is something to verify; then at once, unless a backup is under way. */
+    ck_assert(row->idle && row->next == SCHEDULE_NEVER);
+    catalogs_complete(catalogs.catalog, 1, catalogs_store(catalogs.catalog, "nas"),
+                      100 * DAY);
+    ck_assert_int_eq(row_of(1, 100 * DAY)->next, 100 * DAY);
+    int64_t id = 0;
+    OK(catalog_run_begin(catalogs.catalog, "backup", "nightly", &id, &err));
+    ck_assert(row_of(1, 100 * DAY)->busy && loaded.items[0].busy);
+    json_t *document = jobs_json(&loaded);
+    json_t *list = json_object_get(document, "jobs");
+    ck_assert_uint_eq(json_array_size(list), 3);
+    json_t *verify = json_object_get(json_array_get(list, 0), "verify");
+    ck_assert_int_eq(json_integer_value(json_object_get(verify, "every")), 86400);
     json_decref(document);
 }
 END_TEST
@@ -161,18 +188,18 @@ START_TEST(metrics_have_their_labels_and_what_is_unknown_has_no_sample)
         "86400\n",
         "pgkeep_copies{store=\"nas\",state=\"complete\"} 1\n",
         "pgkeep_copies{store=\"nas\",state=\"damaged\"} 0\n",
-        "pgkeep_runs_total{job=\"nightly\",state=\"failed\"} 1\n",
-        "pgkeep_runs_total{job=\"oft\\\"en\",state=\"failed\"} 0\n",
-        "pgkeep_run_last_exit_status{job=\"nightly\"} 4\n",
-        "pgkeep_schedule_next_timestamp_seconds{job=\"nightly\"} ",
+        "pgkeep_runs_total{job=\"nightly\",kind=\"backup\",state=\"failed\"} 1\n",
+        "pgkeep_runs_total{job=\"oft\\\"en\",kind=\"backup\",state=\"failed\"} 0\n",
+        "pgkeep_run_last_exit_status{job=\"nightly\",kind=\"backup\"} 4\n",
+        "pgkeep_schedule_next_timestamp_seconds{job=\"nightly\",kind=\"backup\"} ",
         "pgkeep_problems{what=\"damaged\"} 0\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         ck_assert_msg(strstr(text.data, lines[i]) != NULL, "%s is not in\n%s", lines[i],
                       text.data);
-    ck_assert_ptr_null(strstr(text.data, "pgkeep_run_last_exit_status{job=\"hand\"}"));
+    ck_assert_ptr_null(strstr(text.data, "pgkeep_run_last_exit_status{job=\"hand\""));
     ck_assert_ptr_null(
-        strstr(text.data, "pgkeep_schedule_next_timestamp_seconds{job=\"hand\"}"));
+        strstr(text.data, "pgkeep_schedule_next_timestamp_seconds{job=\"hand\""));
     ck_assert_ptr_null(strstr(text.data, "last_verified"));
     text_release(&text);
     health_release(&health);
@@ -242,6 +269,7 @@ int main(void)
     tcase_add_test(tcase, runs_are_counted_and_the_last_one_is_known);
     tcase_add_test(tcase, a_run_under_way_makes_a_job_busy_unless_its_process_is_dead);
     tcase_add_test(tcase, all_of_it_is_a_document);
+    tcase_add_test(tcase, what_a_job_verifies_by_itself_has_a_row_behind_its_backups);
     tcase_add_test(tcase, metrics_have_their_labels_and_what_is_unknown_has_no_sample);
     tcase_add_test(tcase, metrics_tell_of_what_is_waited_for_and_of_nothing_else);
     suite_add_tcase(suite, tcase);

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "catalog/db/schedules.h"
-#include "session/lock.h"
 #include "tests/support/catalogs.h"
 #include "tests/support/run_suite.h"
 
@@ -176,59 +175,50 @@ START_TEST(each_job_is_looked_at_and_the_earliest_time_is_the_next_look)
 }
 END_TEST
 
-/* ---- what the dead left ---- */
+/* ---- verifications ---- */
 
-static void running(const char *kind, const char *owner, int64_t cancel)
+static void backup_of(const char *job)
 {
-    catalogs_sqlf(
-        &catalogs,
-        "INSERT INTO runs (kind, job, state, requested, started, ended, owner,"
-        " exit_status, cancel) VALUES ('%s', 'daily', 'running', 1, 1, 0, '%s', -1,"
-        " %lld)",
-        kind, owner, (long long)cancel);
+    catalogs_complete(catalogs.catalog, 1, catalogs_store(catalogs.catalog, "nas"),
+                      100 * DAY);
+    catalogs_sqlf(&catalogs, "UPDATE artifacts SET job = '%s'", job);
 }
 
-START_TEST(a_run_whose_process_is_dead_has_failed)
+START_TEST(a_verification_waits_for_a_backup_and_then_has_its_turn)
 {
-    running("backup", catalogs_dead_owner(), 0);
-    running("backup", catalogs_dead_owner(), 77);
-    OK(round_settle(&settings, catalogs.catalog, &err));
-    ck_assert_int_eq(number("SELECT exit_status FROM runs WHERE state = 'failed'"), 137);
-    ck_assert_int_eq(number("SELECT exit_status FROM runs WHERE state = 'cancelled'"), 143);
-}
-END_TEST
-
-START_TEST(of_a_process_elsewhere_the_lock_of_the_job_tells)
-{
-    const struct lock_spec spec = {.catalog = catalogs.path,
-                                   .kind = LOCK_JOB,
-                                   .name = "daily",
-                                   .command = "backup daily"};
-    running("backup", catalogs_unknown_owner(), 0);
-    running("prune", catalogs_unknown_owner(), 0); /* which has no lock of the job */
-    struct lock *lock = lock_take(&spec, &err);
-    ck_assert_msg(lock != NULL, "%s", err.text);
-    OK(round_settle(&settings, catalogs.catalog, &err));
-    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE state = 'running'"), 2);
-    lock_release(lock);
-    OK(round_settle(&settings, catalogs.catalog, &err));
-    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE state = 'running'"), 1);
-    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE kind = 'prune' AND state ="
-                            " 'running'"),
+    jobs[0].verify_every_s = 86400;
+    ck_assert_uint_eq(look(100 * DAY), 0);
+    backup_of("daily");
+    ck_assert_uint_eq(look(100 * DAY), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE kind = 'verify' AND job ="
+                            " 'daily' AND cause = 'schedule'"),
                      1);
+    end_all(6);
+    /* One that failed is not tried again: its next turn is another backup's. */
+    ck_assert_uint_eq(look(100 * DAY + 600), 0);
+    ck_assert_uint_eq(look(101 * DAY), 1);
 }
 END_TEST
 
-START_TEST(only_a_process_that_surely_has_the_run_gets_a_signal)
+START_TEST(of_one_job_only_one_thing_is_asked_for_at_a_time)
 {
-    char dead[512], unknown[512], nonsense[] = "x";
-    (void)snprintf(dead, sizeof dead, "%s", catalogs_dead_owner());
-    (void)snprintf(unknown, sizeof unknown, "%s", catalogs_unknown_owner());
-    char *const owners[] = {dead, unknown, nonsense, NULL};
-    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
-        const struct catalog_run run = {.owner = owners[i]};
-        ck_assert(!round_signal(&run));
-    }
+    jobs[0].verify_every_s = 3600;
+    jobs[1].verify_every_s = 3600;
+    settings.job_count = 2;
+    backup_of("daily");
+    (void)look(100 * DAY);
+    end_all(0);
+    /* Both are due; what has been due for longer comes first, and the other when it has ended. */
+    catalogs_sql(&catalogs, "UPDATE runs SET started = 8640000, ended = 8640001");
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE job = 'daily'"), 1);
+    (void)look(100 * DAY + 36000);
+    ck_assert_int_eq(number("SELECT count(*) FROM runs WHERE job = 'daily' AND state ="
+                            " 'pending'"),
+                     1);
+    end_all(0);
+    (void)look(100 * DAY + 36000);
+    ck_assert_int_eq(number("SELECT count(DISTINCT kind) FROM runs WHERE job = 'daily'"),
+                     2);
 }
 END_TEST
 
@@ -246,9 +236,8 @@ int main(void)
     tcase_add_test(tcase, one_by_hand_that_found_the_job_busy_drops_no_retry);
     tcase_add_test(tcase, the_delay_of_this_host_is_not_kept);
     tcase_add_test(tcase, each_job_is_looked_at_and_the_earliest_time_is_the_next_look);
-    tcase_add_test(tcase, a_run_whose_process_is_dead_has_failed);
-    tcase_add_test(tcase, of_a_process_elsewhere_the_lock_of_the_job_tells);
-    tcase_add_test(tcase, only_a_process_that_surely_has_the_run_gets_a_signal);
+    tcase_add_test(tcase, a_verification_waits_for_a_backup_and_then_has_its_turn);
+    tcase_add_test(tcase, of_one_job_only_one_thing_is_asked_for_at_a_time);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
