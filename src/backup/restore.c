@@ -7,6 +7,7 @@
 #include "backup/restore.h"
 
 #include "backup/restore/parallel.h"
+#include "backup/restore/resume.h"
 #include "backup/restore/role_filter.h"
 #include "backup/restore_hint.h"
 #include "base/log.h"
@@ -35,7 +36,7 @@ struct restore_run {
     struct server *server; /* of the target, or where it is made; until it is filled */
     struct server_properties properties; /* of the source, from the manifest */
     struct programs programs;
-    bool created;
+    bool exists, created;
     /* Statement by statement, not through psql. */
     bool by_script;
     bool only_faster;
@@ -43,6 +44,7 @@ struct restore_run {
     struct script script;
     struct selection_spec chosen;
     struct sql_map present; /* in the target */
+    struct ledger *ledger;  /* what of it is done; NULL: that is kept nowhere */
 };
 
 /* ---- before anything is touched ---- */
@@ -82,8 +84,8 @@ static int check_options(struct restore_run *r, struct err *err)
     r->by_script = part || spec->search_path != NULL || spec->disable_triggers ||
                    (filtered && r->format == DUMP_PLAIN);
     r->sessions = sessions_of(r);
-    r->only_faster = !r->by_script && spec->parallel == 0;
-    r->by_script = r->by_script || r->sessions > 1;
+    r->only_faster = !r->by_script && spec->parallel == 0 && !spec->resume;
+    r->by_script = r->by_script || r->sessions > 1 || spec->resume;
     r->chosen = (struct selection_spec){.tables = spec->tables,
                                         .schemas = spec->schemas,
                                         .section = spec->section,
@@ -93,6 +95,12 @@ static int check_options(struct restore_run *r, struct err *err)
         return err_set(
             err, ERR_USAGE,
             "globals are roles and tablespaces of a server: --create does not fit");
+    if (spec->resume && (r->format != DUMP_PLAIN || r->globals)) {
+        err_set(err, ERR_USAGE,
+                "only a restore of a plain backup of a database can go on: this one is %s",
+                r->globals ? "of globals" : r->artifact->format);
+        return err_hint(err, "begin anew in an empty database");
+    }
     if (r->format != DUMP_PLAIN && spec->parallel > 1)
         log_info("a backup of format custom is restored by one connection");
     if (r->globals && (r->by_script || spec->parallel > 1))
@@ -150,7 +158,9 @@ static int check_new(struct restore_run *r, struct err *err)
     if (r->server == NULL ||
         server_database_exists(r->server, r->database, &exists, err) < 0)
         return -1;
-    if (!exists)
+    /* Made by the restore that goes on; what else lies there is asked later (resume.h). */
+    r->exists = exists;
+    if (!exists || r->spec->resume)
         return 0;
     err_set(err, ERR_DATABASE, "database \"%s\" exists already", r->database);
     return err_hint(err, "without --create it is restored into, if it is empty");
@@ -173,7 +183,7 @@ static int check_target(struct restore_run *r, struct err *err)
         return -1;
     }
     /* Globals go into every server, which always has some. */
-    if (!r->globals && !r->spec->into_nonempty &&
+    if (!r->globals && !r->spec->into_nonempty && !r->spec->resume &&
         server_user_tables(r->server, &tables, err) < 0)
         return -1;
     if (tables == 0)
@@ -204,6 +214,9 @@ static int select_script(struct restore_run *r, struct err *err)
     }
     if (selection_make(&r->script.outline, &r->chosen, &r->script.selection, err) < 0)
         return -1;
+    /* It was said when the restore began, of a target that had less. */
+    if (r->spec->resume)
+        return 0;
     for (size_t i = 0; i < r->script.selection.brought.count; i++)
         log_info("comes along: %s", r->script.selection.brought.items[i]);
     for (size_t i = 0; i < r->script.selection.left_out.count; i++)
@@ -248,6 +261,21 @@ static int feed(struct restore_run *r, struct meter *meter, struct err *err)
     return result;
 }
 
+static int begin_ledger(struct restore_run *r, struct err *err)
+{
+    const struct restore_spec *spec = r->spec;
+    struct resume_spec resume = {.target = {.conninfo = spec->conninfo,
+                                            .id = r->artifact->id,
+                                            .cancel = session_cancel(r->from.session)},
+                                 .chosen = &r->chosen,
+                                 .search_path = spec->search_path,
+                                 .disable_triggers = spec->disable_triggers,
+                                 .create = spec->create,
+                                 .into_nonempty = spec->into_nonempty,
+                                 .again = spec->resume};
+    return resume_begin(&resume, &r->script, &r->ledger, err);
+}
+
 static int carry(struct restore_run *r, struct meter *meter, struct err *err)
 {
     struct carry_spec carry = {.script = &r->script,
@@ -259,20 +287,14 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
                                .parent = session_cancel(r->from.session),
                                .search_path = r->spec->search_path,
                                .meter = meter};
-    if (r->sessions < 2 || !parallel_fits(&r->script))
+    /* What one session brings in the order of the dump is told of nowhere, and begins anew. */
+    if ((r->sessions < 2 || !parallel_fits(&r->script)) && !r->spec->resume)
         return carry_out(&carry, err);
+    if (begin_ledger(r, err) < 0)
+        return -1;
+    carry.ledger = r->ledger;
     carry.target.maintenance_memory = MAINTENANCE_KB / r->sessions;
     return parallel_carry(&carry, r->sessions, err);
-}
-
-/* Of the rows that come, as they stand in the dump. */
-static uint64_t chosen_bytes(const struct restore_run *r)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < r->script.outline.rows_count; i++)
-        if (r->script.selection.rows[i])
-            bytes += r->script.outline.rows[i].raw_bytes;
-    return bytes;
 }
 
 static int fill(struct restore_run *r, struct err *err)
@@ -282,7 +304,7 @@ static int fill(struct restore_run *r, struct err *err)
     uint64_t expected = r->artifact->raw_bytes;
     /* Progress is counted in the rows that come; definitions are few bytes. */
     if (r->by_script && r->script.chunks != NULL)
-        expected = chosen_bytes(r);
+        expected = script_chosen_bytes(&r->script);
     meter_init(&meter, expected);
     observer_artifact(observer, r->artifact, &meter);
     observer_phase(observer, "restore");
@@ -297,7 +319,8 @@ static int fill(struct restore_run *r, struct err *err)
  * depend on. */
 static int create_database(struct restore_run *r, struct err *err)
 {
-    if (server_create_database(r->server, r->database, &r->properties, err) < 0)
+    if (!r->exists &&
+        server_create_database(r->server, r->database, &r->properties, err) < 0)
         return -1;
     /* From here on a failure leaves something behind, and the error says so. */
     r->created = true;
@@ -335,6 +358,22 @@ static int check(struct restore_run *r, struct err *err)
     return 0;
 }
 
+/* A database that is half there must not look like one that is whole. */
+static int say_incomplete(const struct restore_run *r, struct err *err)
+{
+    if (r->globals)
+        return err_context(err, "roles and tablespaces may be incomplete now");
+    if (r->ledger != NULL)
+        return err_context(
+            err,
+            "database \"%s\" is incomplete now (the same command with --resume goes on)",
+            r->database);
+    bool made = r->created && !r->exists;
+    return err_context(err, "database \"%s\" %s", r->database,
+                       made ? "was created and is incomplete (drop it before trying again)"
+                            : "may be incomplete now");
+}
+
 static int run(struct restore_run *r, struct err *err)
 {
     const char *conninfo = r->spec->conninfo;
@@ -366,17 +405,10 @@ static int run(struct restore_run *r, struct err *err)
                      ? server_apply_properties(r->server, r->database, &r->properties, err)
                      : -1;
     }
-    if (result == 0)
-        return 0;
-    /* A database that is half there must not look like one that is whole. */
-    if (r->globals)
-        return err_context(err, "roles and tablespaces may be incomplete now");
-    if (r->created)
-        return err_context(err,
-                           "database \"%s\" was created and is incomplete (drop it before "
-                           "trying again)",
-                           r->database);
-    return err_context(err, "database \"%s\" may be incomplete now", r->database);
+    if (result < 0)
+        return say_incomplete(r, err);
+    resume_end(r->ledger, r->database);
+    return 0;
 }
 
 static void begin(struct restore_run *r, const struct restore_spec *spec)
@@ -389,6 +421,7 @@ static void begin(struct restore_run *r, const struct restore_spec *spec)
 
 static void end(struct restore_run *r)
 {
+    ledger_free(r->ledger);
     script_release(&r->script);
     sql_map_release(&r->present);
     server_free(r->server);
@@ -419,7 +452,7 @@ int restore_run(const struct restore_spec *spec, struct restore_done *done, stru
         done->store = memory_strdup(copy_reader_copy(r.retrieve)->store);
         bool part = r.script.selection.partial || spec->section != NULL;
         done->counted = !part || r.script.chunks != NULL;
-        done->raw_bytes = part ? chosen_bytes(&r) : r.artifact->raw_bytes;
+        done->raw_bytes = part ? script_chosen_bytes(&r.script) : r.artifact->raw_bytes;
         done->database = r.database;
         r.database = NULL;
         take_lists(&r, &done->left_out, &done->brought);

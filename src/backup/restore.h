@@ -7,6 +7,9 @@
  * not). Settings are in force before the content comes. Bytes are checked chunk by chunk before
  * the server sees them; only when the last one was right and all went well it was a restore.
  *
+ * A restore by several connections writes into the target what of it is done (restore/resume.h), until
+ * all is: then it can go on after any failure.
+ *
  * All of a backup on one connection is psql's or pg_restore's work. Whatever that cannot do - a
  * part, several connections, another search_path - goes statement by statement (restore/).
  *
@@ -33,6 +36,7 @@ struct restore_spec {
     bool disable_triggers;
     const char *search_path; /* of the session, as SQL takes it; NULL: the dump's, empty */
     unsigned parallel;       /* connections; 0: as many as pay off */
+    bool resume;             /* go on with the one that failed, with the same options */
 };
 
 /* What was done; release it. */
@@ -47,8 +51,8 @@ struct restore_done {
 void restore_done_release(struct restore_done *done);
 
 /* ERR_USAGE: options that do not go together; ERR_NOT_FOUND: a pattern that fits nothing, before
- * anything is touched; ERR_DATABASE: target missing, there already, not empty, or the server's
- * words; ERR_CORRUPT: the bytes are not what was stored, the target is incomplete then, and the
+ * anything is touched; ERR_DATABASE: target missing, there already, not empty, nothing to go on
+ * with, or the server's words; ERR_CORRUPT: the bytes are not what was stored, the target is incomplete then, and the
  * text says so. */
 int restore_run(const struct restore_spec *spec, struct restore_done *done,
                 struct err *err) MUST_USE;

@@ -27,10 +27,24 @@ static int set_search_path(const struct carry_spec *spec, struct loader *loader,
     return result < 0 ? err_context(err, "--search-path") : 0;
 }
 
-int carry_text(struct loader *loader, const struct statement *statement, const char *sql,
-               struct err *err)
+int carry_text(const struct carry_spec *spec, struct loader *loader,
+               const struct carry_text *text, struct err *err)
 {
-    if (loader_statement(loader, sql, err) == 0)
+    const struct statement *statement = text->statement;
+    int result;
+    /* Settings are none: a session that goes on needs them again. */
+    if (spec->ledger == NULL || statement->action == STATEMENT_STATE) {
+        result = loader_statement(loader, text->sql, err);
+    } else {
+        struct text sql;
+        text_init(&sql, SQL_MAX + statement->size);
+        ledger_add(spec->ledger, &sql, text->kind,
+                   (size_t)(statement - spec->script->outline.items), 1);
+        text_add(&sql, text->sql);
+        result = loader_statement(loader, sql.data, err);
+        text_release(&sql);
+    }
+    if (result == 0)
         return 0;
     /* Which statement it was, for the reader; a cancel is nobody's fault. */
     if (err->kind != ERR_CANCELLED) {
@@ -48,7 +62,8 @@ int carry_statement(const struct carry_spec *spec, struct loader *loader,
     if (statement->action == STATEMENT_STATE && spec->search_path != NULL &&
         strstr(statement->text, "'search_path'") != NULL)
         return set_search_path(spec, loader, err);
-    return carry_text(loader, statement, statement->text, err);
+    struct carry_text text = {statement, statement->text, LEDGER_STATEMENT};
+    return carry_text(spec, loader, &text, err);
 }
 
 /* A trigger or a rule may swallow rows; then the table is not what was backed up. */
@@ -101,6 +116,7 @@ int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t firs
     uint64_t wanted = 0, got = 0;
     struct text sql;
     text_init(&sql, SQL_MAX);
+    ledger_add(spec->ledger, &sql, LEDGER_ROWS, first, count);
     add_copy(&sql, table);
     /* What the dump's own stream was found to hold when it was taken. */
     for (size_t i = first; i < first + count; i++)
@@ -296,7 +312,7 @@ int carry_schemas(const struct carry_spec *spec, struct loader *loader, struct e
     for (size_t i = 0; i < schemas->count; i++) {
         /* public was dropped in the target, or the target is of an odd template. */
         char *name = sql_name_text(NULL, schemas->items[i]);
-        char *sql = memory_format("CREATE SCHEMA %s", name);
+        char *sql = memory_format("CREATE SCHEMA IF NOT EXISTS %s", name);
         /* Empty: owner and rights are those of whoever restores. */
         int result = loader_statement(loader, sql, err);
         free(sql);
@@ -312,7 +328,7 @@ int carry_late(const struct carry_spec *spec, struct loader *loader, struct err 
     const struct script *script = spec->script;
     /* In the order of the dump; an archive's text is long gone by, the outline has it. */
     for (size_t i = 0; i < script->outline.count; i++)
-        if (script->selection.late[i] &&
+        if (script->selection.late[i] && !ledger_has(spec->ledger, LEDGER_STATEMENT, i) &&
             carry_statement(spec, loader, &script->outline.items[i], err) < 0)
             return -1;
     return 0;

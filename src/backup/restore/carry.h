@@ -10,7 +10,7 @@
 #define PGKEEP_BACKUP_RESTORE_CARRY_H
 
 #include "backup/restore/script.h"
-#include "postgres/restore/loader.h"
+#include "postgres/restore/ledger.h"
 
 struct carry_spec {
     struct script *script;
@@ -19,6 +19,8 @@ struct carry_spec {
     struct cancel *parent;   /* target.cancel, for nodes below it */
     const char *search_path; /* instead of the dump's empty one; NULL: that one */
     struct meter *meter;     /* may be NULL */
+    const struct ledger
+        *ledger; /* steps are told to it; NULL: none. Of plain scripts only */
 };
 
 int carry_out(const struct carry_spec *spec, struct err *err) MUST_USE;
@@ -34,9 +36,14 @@ int carry_late(const struct carry_spec *spec, struct loader *loader,
 /* One statement; `context` of the error says which. */
 int carry_statement(const struct carry_spec *spec, struct loader *loader,
                     const struct statement *statement, struct err *err) MUST_USE;
-/* The same with this text instead of its own. */
-int carry_text(struct loader *loader, const struct statement *statement, const char *sql,
-               struct err *err) MUST_USE;
+/* The same with this text instead of its own; `kind`: as what it is done. */
+struct carry_text {
+    const struct statement *statement; /* of the outline */
+    const char *sql;
+    enum ledger_kind kind;
+};
+int carry_text(const struct carry_spec *spec, struct loader *loader,
+               const struct carry_text *text, struct err *err) MUST_USE;
 /* `count` chunks of one table, from a border on, in one COPY. */
 int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t first,
                size_t count, struct err *err) MUST_USE;

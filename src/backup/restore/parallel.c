@@ -65,7 +65,9 @@ static int carry_task(struct worker *worker, const struct task *task, struct err
     }
     if (task->sql == NULL)
         return carry_statement(spec, worker->loader, task->statement, err);
-    return carry_text(worker->loader, task->statement, task->sql, err);
+    struct carry_text text = {task->statement, task->sql,
+                              task->index ? LEDGER_INDEX : LEDGER_STATEMENT};
+    return carry_text(spec, worker->loader, &text, err);
 }
 
 static void fail(struct crew *crew, const struct err *err)
@@ -111,7 +113,9 @@ static void *run_worker(void *context)
     struct crew *crew = worker->crew;
     struct err err = {0};
     worker->loader = loader_open(&crew->spec->target, &err);
-    if (worker->loader != NULL && set_up(worker, &err) == 0) {
+    if (worker->loader != NULL &&
+        ledger_join(crew->spec->ledger, worker->loader, &err) == 0 &&
+        set_up(worker, &err) == 0) {
         work(worker);
     } else if (err.kind != ERR_CANCELLED) {
         /* The others do its work. */
@@ -155,7 +159,7 @@ static int carry_range(const struct carry_spec *spec, const struct task_plan *pl
         const struct statement *statement = &script->outline.items[i];
         /* In one pass over all: sections do not overlap, and settings stand among them. */
         if (!script->selection.statements[i] || !sections[statement->section] ||
-            task_plan_has(plan, i))
+            task_plan_has(plan, i) || ledger_has(spec->ledger, LEDGER_STATEMENT, i))
             continue;
         if (carry_statement(spec, loader, statement, err) < 0)
             return -1;
@@ -208,7 +212,7 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
     int result = -1;
     pthread_mutex_init(&crew.lock, NULL);
     thread_cond_init(&crew.changed);
-    crew.plan = task_plan_new(spec.script, PIECE_SIZE);
+    crew.plan = task_plan_new(spec.script, spec.ledger, PIECE_SIZE);
     /* Below the run's own, so that a signal reaches all and a failure only these. */
     crew.cancel = cancel_new(spec.parent, 0, err);
     spec.target.cancel = crew.cancel;
@@ -217,7 +221,9 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
         workers[0].loader = loader_open(&spec.target, err);
     /* Definitions, then rows with indexes and keys, then the rest: the order of the dump
      * in large. */
-    if (workers[0].loader != NULL && carry_schemas(&spec, workers[0].loader, err) == 0 &&
+    if (workers[0].loader != NULL &&
+        ledger_join(spec.ledger, workers[0].loader, err) == 0 &&
+        carry_schemas(&spec, workers[0].loader, err) == 0 &&
         carry_range(&spec, crew.plan, workers[0].loader, before, err) == 0 &&
         carry_tasks(&crew, workers, sessions, err) == 0 &&
         set_back(&workers[0], err) == 0 &&

@@ -10,7 +10,8 @@
 
 #include "backup/restore/carry.h"
 
-/* sessions >= 2, the calling thread's among them. */
+/* The calling thread's session is among them; one alone goes the same way, so that a restore may
+ * go on with fewer sessions than it began with. */
 int parallel_carry(const struct carry_spec *spec, unsigned sessions,
                    struct err *err) MUST_USE;
 /* Does it pay, and can it be done? Rows by INSERT and triggers switched in the dump's own text

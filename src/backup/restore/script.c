@@ -216,6 +216,15 @@ int script_read_archive(struct script *script, const struct copy_reader_spec *fr
     return result;
 }
 
+uint64_t script_chosen_bytes(const struct script *script)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < script->outline.rows_count; i++)
+        if (script->selection.rows[i])
+            bytes += script->outline.rows[i].raw_bytes;
+    return bytes;
+}
+
 void script_release(struct script *script)
 {
     chunk_reader_close(script->chunks);

@@ -36,6 +36,8 @@ int script_read_archive(struct script *script, const struct copy_reader_spec *fr
  * called on. The meter (may be NULL) counts what is read. */
 int script_pour_archive(const struct script *script, struct splitter *splitter,
                         bool schema_only, struct meter *meter, struct err *err) MUST_USE;
+/* Raw bytes of the rows that its selection takes; 0 of an archive, which counts none. */
+uint64_t script_chosen_bytes(const struct script *script);
 void script_release(struct script *script); /* of a zeroed one, too */
 
 #endif

@@ -19,6 +19,7 @@ struct relation {
 
 struct task_plan {
     const struct script *script;
+    const struct ledger *ledger; /* NULL: nothing is done yet */
     struct task *tasks;
     size_t count, capacity;
     struct relation *relations;
@@ -101,8 +102,16 @@ static void add_rows(struct task_plan *plan, const struct outline_rows *rows,
 {
     for (size_t done = 0; done < rows->chunks;) {
         /* Pieces end where a row ends, so that each is a COPY of its own. */
-        size_t first = rows->first_chunk + done;
-        size_t piece = carry_piece(plan->script, first, rows->chunks - done, piece_size);
+        size_t first = rows->first_chunk + done, left = 0;
+        while (done + left < rows->chunks &&
+               !ledger_has(plan->ledger, LEDGER_ROWS, first + left))
+            left++;
+        /* An earlier restore brought this one, in a piece that may have been another. */
+        if (left == 0) {
+            done++;
+            continue;
+        }
+        size_t piece = carry_piece(plan->script, first, left, piece_size);
         struct task task = {.first = first,
                             .chunks = piece,
                             .setting = TASK_NONE,
@@ -169,11 +178,17 @@ static void add_build(struct task_plan *plan, size_t number, size_t setting)
     char *index, *constraint;
     /* Two tasks instead of one: the index beside others, then the constraint in no time. */
     if (task.exclusive && task_split_key(statement, &index, &constraint)) {
-        struct task second = task;
-        second.sql = constraint;
-        task.follow = add_task(plan, &second);
-        task.sql = index;
-        task.exclusive = false;
+        if (ledger_has(plan->ledger, LEDGER_INDEX, number)) {
+            free(index);
+            task.sql = constraint;
+        } else {
+            struct task second = task;
+            second.sql = constraint;
+            task.follow = add_task(plan, &second);
+            task.sql = index;
+            task.index = true;
+            task.exclusive = false;
+        }
     }
     size_t first = add_task(plan, &task);
     push_front(plan, &plan->relations[at].builds, first, 0);
@@ -220,6 +235,7 @@ static void add_statements(struct task_plan *plan)
         if (task_sets_tablespace(statement))
             setting = i;
         if (statement->section != SECTION_POST_DATA || !chosen[i] ||
+            ledger_has(plan->ledger, LEDGER_STATEMENT, i) ||
             statement->subject != STATEMENT_OF_RELATION || needs_later(&later, statement))
             continue;
         size_t of = outline_relation_of(outline, statement);
@@ -285,12 +301,14 @@ static int by_size(const void *a, const void *b)
     return left->rows < right->rows ? -1 : 1;
 }
 
-struct task_plan *task_plan_new(const struct script *script, uint64_t piece_size)
+struct task_plan *task_plan_new(const struct script *script, const struct ledger *ledger,
+                                uint64_t piece_size)
 {
     const struct outline *outline = &script->outline;
     struct task_plan *plan = memory_zalloc(sizeof *plan);
     size_t chunks = 0;
     plan->script = script;
+    plan->ledger = ledger;
     plan->relations = memory_array(outline->relation_count + 1, sizeof *plan->relations);
     plan->taken = memory_array(outline->count + 1, sizeof *plan->taken);
     for (size_t i = 0; i < outline->relation_count; i++)

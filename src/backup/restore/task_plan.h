@@ -17,12 +17,14 @@
 #define PGKEEP_BACKUP_RESTORE_TASK_PLAN_H
 
 #include "backup/restore/script.h"
+#include "postgres/restore/ledger.h"
 
 #define TASK_NONE SIZE_MAX
 
 struct task {
     const struct statement *statement; /* NULL: rows */
     char *sql;                         /* instead of the statement's text; NULL: that */
+    bool index;                        /* of a key: `sql` is only its first half */
     size_t first, chunks;              /* rows: of the index */
     size_t setting; /* statement of the outline that must be in force; TASK_NONE */
     /* For task_plan.c. */
@@ -34,8 +36,10 @@ struct task {
 };
 
 struct task_plan;
-/* piece_size: raw bytes of rows in one task. The script must outlive it. */
-struct task_plan *task_plan_new(const struct script *script, uint64_t piece_size) MUST_USE;
+/* piece_size: raw bytes of rows in one task. What the ledger (may be NULL) has is no task any more.
+ * Script and ledger must outlive it. */
+struct task_plan *task_plan_new(const struct script *script, const struct ledger *ledger,
+                                uint64_t piece_size) MUST_USE;
 /* Is this statement of the outline among its tasks? */
 bool task_plan_has(const struct task_plan *plan, size_t statement);
 /* NULL: nothing may begin now, before another task is done. */

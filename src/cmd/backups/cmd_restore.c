@@ -105,7 +105,8 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .no_role_passwords = config_args_flag(ctx->args, "no-role-passwords"),
         .disable_triggers = config_args_flag(ctx->args, "disable-triggers"),
         .search_path = config_args_text(ctx->args, "search-path"),
-        .parallel = (unsigned)config_args_number(ctx->args, "parallel", 0)};
+        .parallel = (unsigned)config_args_number(ctx->args, "parallel", 0),
+        .resume = config_args_flag(ctx->args, "resume")};
     /* The same options as a restore's, so that what is listed is what would come. */
     bool listed = config_args_flag(ctx->args, "list");
     char *store = NULL;
@@ -152,7 +153,9 @@ const struct command cmd_restore = {
         "Each chunk is checked before the server sees it. The target must be empty of\n"
         "tables; with --create it must not exist and is made like the source, with its\n"
         "settings. Nothing is ever dropped. A restore that fails leaves the target as\n"
-        "far as it got, and says so. --table and --schema take pg_dump's patterns: *\n"
+        "far as it got, and says so; the same command with --resume goes on from there\n"
+        "when it went by several connections. --table and --schema take pg_dump's "
+        "patterns: *\n"
         "and ?, schema.table, lower case unless in double quotes; a bare name is looked\n"
         "for in every schema, and both together choose the tables that fit both. A\n"
         "table comes with its rows, indexes, constraints, triggers, policies, rights,\n"

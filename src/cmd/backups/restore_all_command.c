@@ -12,8 +12,8 @@
 int restore_all_command_check(const struct cmd_context *ctx, struct err *err)
 {
     static const char *const alone[] = {
-        "create",   "into-nonempty", "table",  "schema",           "section",    "list",
-        "database", "type",          "before", "disable-triggers", "search-path"};
+        "create",   "into-nonempty", "table",  "schema",           "section",     "list",
+        "database", "type",          "before", "disable-triggers", "search-path", "resume"};
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
         if (config_args_has(ctx->args, alone[i]))
             return cmd_usage(ctx, err, "--%s is of one backup, --run of all of a run",

@@ -206,6 +206,12 @@ int loader_copy_begin(struct loader *loader, const char *sql, struct err *err)
         return connection_lost(loader, err);
     if (flush(loader, err) < 0 || next_result(loader, &result, err) < 0)
         return -1;
+    /* What stands in front of it in the same query (ledger.h) is done. */
+    while (PQresultStatus(result) == PGRES_COMMAND_OK) {
+        PQclear(result);
+        if (next_result(loader, &result, err) < 0)
+            return -1;
+    }
     /* Only then does the server wait for rows. */
     bool ready = PQresultStatus(result) == PGRES_COPY_IN;
     int outcome = 0;

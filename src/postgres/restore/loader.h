@@ -28,7 +28,7 @@ struct loader *loader_open(const struct loader_spec *spec, struct err *err) MUST
 /* One statement, or several; what they return is thrown away. The text is in the session's
  * client_encoding, NUL-terminated. */
 int loader_statement(struct loader *loader, const char *sql, struct err *err) MUST_USE;
-/* sql: COPY … FROM stdin. */
+/* sql: COPY … FROM stdin; other statements may stand in front of it, in the same transaction. */
 int loader_copy_begin(struct loader *loader, const char *sql, struct err *err) MUST_USE;
 int loader_copy_put(struct loader *loader, const void *data, size_t size,
                     struct err *err) MUST_USE;

@@ -368,7 +368,7 @@ END_TEST
 START_TEST(keys_wait_for_both_tables_and_nobody_waits_for_a_lock)
 {
     ck_assert_int_eq(choose("", &all), 0);
-    struct task_plan *plan = task_plan_new(&script, 1 << 20);
+    struct task_plan *plan = task_plan_new(&script, NULL, 1 << 20);
     const struct task *running[8] = {0};
     size_t count = 0, foreign = 0, done = 0;
     /* No rows in this dump: so indexes of both tables may begin at once, the foreign key not. */
