@@ -6,7 +6,7 @@ BUILD      ?= build
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 CC         ?= cc
-PKG        := libcurl libxml-2.0 libpq sqlite3 zlib libssl libcrypto libconfig libisal libzstd jansson
+PKG        := libcurl libxml-2.0 libpq sqlite3 libdeflate libssl libcrypto libconfig libisal libzstd jansson
 TEST_PKG   := check
 
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).

@@ -327,7 +327,7 @@ const struct option option_table[] = {
      .help = "plain SQL or pg_dump's custom format", .example = "custom"},
     /* The fastest: on SQL text the levels above cost much more time than they save room. */
     {OPTION_JOB, OPTION_CODEC, "compress", "gzip:1", IN_JOB(codec), .argument = "compress",
-     .commands = "backup", .help = "gzip[:1-9], zstd[:1-19], bzip2[:1-9] or none",
+     .commands = "backup", .help = "gzip[:1-12], zstd[:1-19], bzip2[:1-9] or none",
      .example = "zstd:3"},
     {OPTION_JOB, OPTION_COUNT, "parallel", "auto", IN_JOB(parallel), .max = 64,
      .argument = "parallel", .commands = "backup",

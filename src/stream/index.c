@@ -9,9 +9,6 @@
 #include "base/memory.h"
 #include "stream/codec/codec.h"
 
-#define ZLIB_CONST /* next_in takes what is const */
-#include <zlib.h>
-
 /* 64 bytes of hash do not compress: a terabyte of dump makes about 15 MiB of index. */
 enum { INDEX_CEILING = 256 << 20, LINE_CEILING = 16 << 20, BUFFER = 64 * 1024 };
 enum { VERSION = 1 };
@@ -26,34 +23,35 @@ static const struct {
 };
 enum { FLAGS = sizeof flag_names / sizeof *flag_names };
 
-/* zlib and not the codecs of the stream: lines are small and come one by one, and the index
- * should not depend on the codec that was chosen for the data. */
+/* Lines are gathered and written as one gzip member after the other, always of this level: the
+ * index does not depend on the codec that was chosen for the data. */
+enum { MEMBER = 256 * 1024 };
+static const struct codec_choice index_codec = {CODEC_GZIP, 7};
+
 struct index_writer {
-    z_stream zlib;
+    struct encoder *encoder;
+    struct text lines; /* not encoded yet */
+    unsigned char *room;
     struct text out;
     uint64_t chunks, raw_bytes, stored_bytes;
-    unsigned char buffer[BUFFER];
 };
 
 /* ---- writing ---- */
 
-static int deflate_bytes(struct index_writer *writer, const char *data, size_t size,
-                         int flush, struct err *err)
+/* A member for each MEMBER bytes of what was gathered, the last of which may be short. */
+static int encode_lines(struct index_writer *writer, struct err *err)
 {
-    z_stream *z = &writer->zlib;
-    int status;
-    /* Rounds until zlib has taken all and has nothing more to give for now. */
-    z->next_in = (const Bytef *)data;
-    z->avail_in = (uInt)size;
-    do {
-        z->next_out = writer->buffer;
-        z->avail_out = sizeof writer->buffer;
-        status = deflate(z, flush);
-        if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
-            return err_set(err, ERR_SYSTEM, "writing the chunk index: zlib error %d",
-                           status);
-        text_add_bytes(&writer->out, writer->buffer, sizeof writer->buffer - z->avail_out);
-    } while (z->avail_in > 0 || z->avail_out == 0);
+    size_t room = codec_bound(index_codec, MEMBER);
+    for (size_t at = 0; at < writer->lines.length;) {
+        size_t left = writer->lines.length - at;
+        struct codec_io io = {(const unsigned char *)writer->lines.data + at,
+                              left < MEMBER ? left : MEMBER, writer->room, room};
+        at += io.in_size;
+        if (encoder_chunk(writer->encoder, &io, err) < 0)
+            return err_context(err, "writing the chunk index");
+        text_add_bytes(&writer->out, writer->room, room - io.out_size);
+    }
+    text_clear(&writer->lines);
     return text_check(&writer->out, "the chunk index", err);
 }
 
@@ -62,12 +60,13 @@ static int write_line(struct index_writer *writer, json_t *line, struct err *err
 {
     /* On one line, so that a reader needs no more of it in memory than that. */
     char *text = json_text(line, false);
-    int result = deflate_bytes(writer, text, strlen(text), Z_NO_FLUSH, err);
-    if (result == 0)
-        result = deflate_bytes(writer, "\n", 1, Z_NO_FLUSH, err);
+    text_add(&writer->lines, text);
+    text_add_char(&writer->lines, '\n');
     free(text);
     json_decref(line);
-    return result;
+    if (text_check(&writer->lines, "a line of the chunk index", err) < 0)
+        return -1;
+    return writer->lines.length < MEMBER ? 0 : encode_lines(writer, err);
 }
 
 struct index_writer *index_writer_new(const char *format, const char *codec,
@@ -75,12 +74,11 @@ struct index_writer *index_writer_new(const char *format, const char *codec,
 {
     struct index_writer *writer = memory_zalloc(sizeof *writer);
     text_init(&writer->out, INDEX_CEILING);
-    /* 16 + window bits: a gzip header and trailer (zlib.h, deflateInit2). */
-    if (deflateInit2(&writer->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8,
-                     Z_DEFAULT_STRATEGY) != Z_OK) {
-        err_set(err, ERR_SYSTEM, "no memory for the chunk index");
-        text_release(&writer->out);
-        free(writer);
+    text_init(&writer->lines, LINE_CEILING + MEMBER);
+    writer->room = memory_alloc(codec_bound(index_codec, MEMBER));
+    writer->encoder = encoder_new(index_codec, MEMBER, err);
+    if (writer->encoder == NULL) {
+        index_writer_free(writer);
         return NULL;
     }
     /* At once: an index that was cut anywhere can be told from what is none. */
@@ -154,8 +152,7 @@ int index_writer_finish(struct index_writer *writer, const char *encoding, struc
                         json_integer((json_int_t)writer->stored_bytes));
     json_object_set_new(line, "encoding",
                         encoding != NULL ? json_bytes(encoding) : json_null());
-    if (write_line(writer, line, err) < 0 ||
-        deflate_bytes(writer, "", 0, Z_FINISH, err) < 0)
+    if (write_line(writer, line, err) < 0 || encode_lines(writer, err) < 0)
         return -1;
     /* The text moves; what stays behind can be freed as ever. */
     *out = writer->out;
@@ -167,7 +164,9 @@ void index_writer_free(struct index_writer *writer)
 {
     if (writer == NULL)
         return;
-    deflateEnd(&writer->zlib);
+    encoder_free(writer->encoder);
+    free(writer->room);
+    text_release(&writer->lines);
     text_release(&writer->out);
     free(writer);
 }

@@ -1,6 +1,6 @@
 /*
- * codec - one row per compression: gzip (ISA-L for levels 1-3, zlib for 4-9), zstd, bzip2,
- * none. The rows are in codec_*.c (see codec_ops.h); nobody else knows the libraries.
+ * codec - one row per compression: gzip (ISA-L for levels 1-3, libdeflate for 4-12), zstd,
+ * bzip2, none. The rows are in codec_*.c (see codec_ops.h); nobody else knows the libraries.
  *
  * Encoding makes each chunk an independently decodable member / frame / stream; their
  * concatenation is one valid file for gzip, zstd and bzip2 (RFC 1952 2.2, RFC 8878 3.1, the
@@ -27,7 +27,7 @@ const char *codec_content_type(enum codec_kind kind);
 /* The level with the default filled in; 0 for a codec without levels. */
 int codec_effective_level(struct codec_choice choice);
 
-/* "gzip", "gzip:6" (1-9), "zstd:19" (1-19), "bzip2:1" (1-9), "none". ERR_USAGE, with the
+/* "gzip", "gzip:6" (1-12), "zstd:19" (1-19), "bzip2:1" (1-9), "none". ERR_USAGE, with the
  * nearest name as a hint. */
 int codec_parse(const char *text, struct codec_choice *out, struct err *err) MUST_USE;
 bool codec_from_name(const char *name, enum codec_kind *out);

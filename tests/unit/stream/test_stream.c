@@ -232,7 +232,7 @@ START_TEST(bytes_come_back_in_order_with_right_hashes_rows_and_ranges)
 }
 END_TEST
 
-/* By zlib: of ISA-L's levels one run in thirty on a busy machine takes another match of a short chunk, which
+/* By libdeflate: of ISA-L's levels one run in thirty on a busy machine takes another match of a short chunk, which
  * decodes to the same. */
 START_TEST(how_the_source_writes_and_how_many_threads_there_are_changes_no_byte)
 {

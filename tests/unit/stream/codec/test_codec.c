@@ -30,9 +30,10 @@ static void fill(unsigned char *data, size_t size, enum content content)
 
 static const struct codec_choice choices[] = {
     {CODEC_GZIP, 0},  {CODEC_GZIP, 1},  {CODEC_GZIP, 2},  {CODEC_GZIP, 3},
-    {CODEC_GZIP, 4},  {CODEC_GZIP, 6},  {CODEC_GZIP, 9},  {CODEC_ZSTD, 0},
-    {CODEC_ZSTD, 1},  {CODEC_ZSTD, 3},  {CODEC_ZSTD, 12}, {CODEC_ZSTD, 19},
-    {CODEC_BZIP2, 0}, {CODEC_BZIP2, 1}, {CODEC_BZIP2, 9}, {CODEC_NONE, 0},
+    {CODEC_GZIP, 4},  {CODEC_GZIP, 6},  {CODEC_GZIP, 9},  {CODEC_GZIP, 12},
+    {CODEC_ZSTD, 0},  {CODEC_ZSTD, 1},  {CODEC_ZSTD, 3},  {CODEC_ZSTD, 12},
+    {CODEC_ZSTD, 19}, {CODEC_BZIP2, 0}, {CODEC_BZIP2, 1}, {CODEC_BZIP2, 9},
+    {CODEC_NONE, 0},
 };
 enum { CHOICES = sizeof choices / sizeof *choices };
 
@@ -146,8 +147,9 @@ static const struct {
     struct codec_choice choice;
     const char *program;
 } programs[] = {
-    {{CODEC_GZIP, 1}, "gzip"}, {{CODEC_GZIP, 3}, "gzip"},  {{CODEC_GZIP, 9}, "gzip"},
-    {{CODEC_ZSTD, 1}, "zstd"}, {{CODEC_ZSTD, 19}, "zstd"}, {{CODEC_BZIP2, 9}, "bzip2"},
+    {{CODEC_GZIP, 1}, "gzip"},   {{CODEC_GZIP, 3}, "gzip"}, {{CODEC_GZIP, 9}, "gzip"},
+    {{CODEC_GZIP, 12}, "gzip"},  {{CODEC_ZSTD, 1}, "zstd"}, {{CODEC_ZSTD, 19}, "zstd"},
+    {{CODEC_BZIP2, 9}, "bzip2"},
 };
 
 START_TEST(the_standard_program_decodes_the_concatenation)
@@ -287,6 +289,66 @@ START_TEST(what_follows_a_member_must_be_a_member)
 }
 END_TEST
 
+/* Dump-like text: numbers, times and words from a small stock. */
+static void fill_rows(struct text *rows, size_t size)
+{
+    static const char *const words[] = {"order", "please ring", "paid", "\\N", "sent back"};
+    uint32_t seed = 7;
+    for (unsigned i = 0; rows->length < size; i++) {
+        seed = seed * 1664525 + 1013904223;
+        text_addf(rows, "%u\t2026-11-%02u %02u:%02u\t%s\t%u.%02u\t%s and %s\n", i,
+                  1 + (seed >> 9) % 28, (seed >> 14) % 24, (seed >> 3) % 60,
+                  words[(seed >> 20) % 5], seed % 9000, (seed >> 7) % 100,
+                  words[(seed >> 12) % 5], words[(seed >> 17) % 5]);
+    }
+}
+
+START_TEST(each_level_of_gzip_is_smaller_than_the_one_before)
+{
+    struct err err = {0};
+    struct text rows;
+    size_t before = SIZE_MAX;
+    text_init(&rows, 1 << 22);
+    fill_rows(&rows, 1 << 20);
+    for (int level = 1; level <= 12; level++) {
+        struct codec_choice choice = {CODEC_GZIP, level};
+        struct encoder *encoder = encoder_new(choice, rows.length, &err);
+        struct text stored;
+        text_init(&stored, 1 << 22);
+        encode(encoder, rows.data, rows.length, &stored);
+        ck_assert_msg(stored.length < before, "level %d: %zu bytes, before %zu", level,
+                      stored.length, before);
+        before = stored.length;
+        text_release(&stored);
+        encoder_free(encoder);
+    }
+    text_release(&rows);
+}
+END_TEST
+
+/* RFC 1952, 2.3: what other programs put in front of the data. */
+START_TEST(members_with_names_comments_and_extra_fields_are_read)
+{
+    static const char head[] = "\x1f\x8b\x08\x1c\0\0\0\0\0\x03" /* EXTRA NAME COMMENT */
+                               "\x04\0abcd"
+                               "dump.sql\0"
+                               "a comment\0";
+    struct text stored, raw, other;
+    text_init(&stored, 1 << 20);
+    text_init(&raw, 1 << 20);
+    text_init(&other, 1 << 20);
+    two_members(damaged[0], &stored, &raw);
+    /* The header of ours has 10 bytes: its data behind the other header. */
+    text_add_bytes(&other, head, sizeof head - 1);
+    text_add_bytes(&other, stored.data + 10, stored.length - 10);
+    check_decodes(CODEC_GZIP, &other, 1 << 20, 1 << 20, &raw);
+    check_decodes(CODEC_GZIP, &other, 1, 1, &raw);
+    text_release(&stored);
+    text_release(&raw);
+    text_release(&other);
+}
+END_TEST
+
 START_TEST(no_bytes_at_all_are_no_file_of_any_codec_but_none)
 {
     struct err err = {0};
@@ -327,15 +389,16 @@ static const struct {
 } texts[] = {
     {"gzip", CODEC_GZIP, 1, NULL},
     {"gzip:6", CODEC_GZIP, 6, NULL},
+    {"gzip:12", CODEC_GZIP, 12, NULL},
     {"zstd", CODEC_ZSTD, 1, NULL},
     {"zstd:19", CODEC_ZSTD, 19, NULL},
     {"bzip2", CODEC_BZIP2, 9, NULL},
     {"bzip2:1", CODEC_BZIP2, 1, NULL},
     {"none", CODEC_NONE, 0, NULL},
-    {"gzip:0", -1, 0, "1 to 9"},
-    {"gzip:10", -1, 0, "1 to 9"},
-    {"gzip:", -1, 0, "1 to 9"},
-    {"gzip:6x", -1, 0, "1 to 9"},
+    {"gzip:0", -1, 0, "1 to 12"},
+    {"gzip:13", -1, 0, "1 to 12"},
+    {"gzip:", -1, 0, "1 to 12"},
+    {"gzip:6x", -1, 0, "1 to 12"},
     {"zstd:20", -1, 0, "1 to 19"},
     {"none:1", -1, 0, "no levels"},
     {"gzp", -1, 0, "did you mean gzip"},
@@ -392,6 +455,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_cut_at_any_byte_is_corrupt_except_between_members, 0,
                         DAMAGED);
     tcase_add_loop_test(tcase, what_follows_a_member_must_be_a_member, 0, DAMAGED);
+    tcase_add_test(tcase, each_level_of_gzip_is_smaller_than_the_one_before);
+    tcase_add_test(tcase, members_with_names_comments_and_extra_fields_are_read);
     tcase_add_test(tcase, no_bytes_at_all_are_no_file_of_any_codec_but_none);
     tcase_add_loop_test(tcase, noise_fits_into_the_announced_bound, 0, CHOICES);
     tcase_add_loop_test(tcase,
