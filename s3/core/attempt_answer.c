@@ -197,6 +197,16 @@ static bool is_lasting_conflict(const char *code)
     return text_is_any(code, codes, sizeof codes / sizeof *codes);
 }
 
+/* AWS, of parts into a bucket with default retention: "Content-MD5 OR x-amz-checksum- HTTP header
+ * is required" (S3.md 1.8). */
+static bool asks_for_md5(const struct s3_request *request)
+{
+    return request->answer.status == 400 && request->no_md5 &&
+           (request->digests.known & DIGESTS_MD5) == 0 &&
+           strstr(request->answer.message, "Content-MD5") != NULL &&
+           digest_available(DIGEST_MD5);
+}
+
 /* What an answer other than 2xx means, where it is not the code or status alone. */
 static struct s3_verdict classify_failure(struct s3_task *task)
 {
@@ -257,8 +267,9 @@ bool s3_attempt_classify(struct s3_task *task)
         strcmp(answer->code, "NoSuchBucket") != 0)
         return true;
     /* curl repeats by itself after a 417, but not when the connection was closed with it. */
-    if (answer->status == 417 || (answer->status == 501 && request->optional_headers &&
-                                  s3_attempt_has_optional_headers(request)))
+    if (answer->status == 417 || asks_for_md5(request) ||
+        (answer->status == 501 && request->optional_headers &&
+         s3_attempt_has_optional_headers(request)))
         verdict.class_ = S3_CLASS_FEATURE;
     return reject(task, verdict, NULL);
 }

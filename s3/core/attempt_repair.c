@@ -14,17 +14,20 @@ static bool repair_body(struct s3_task *task)
 {
     struct s3_request *request = task->request;
     static const char *const condition[] = {"If-None-Match:"};
-    unsigned char md5[MD5_SIZE];
+    struct digests now = {0};
     /* Of a range whose bytes cannot be trusted nothing is kept. */
     if (task->refused != NULL)
         task->received = 0;
-    if ((request->digests.known & DIGESTS_MD5) != 0) {
-        digest_md5(request->body_size > 0 ? request->body : "", request->body_size, md5);
-        if (memcmp(md5, request->digests.md5, MD5_SIZE) != 0) {
-            err_set(&task->local_err, ERR_CORRUPT,
-                    "the data changed in this machine's memory before it was sent");
-            return false;
-        }
+    digests_add(&now, request->digests.known & (DIGESTS_MD5 | DIGESTS_SHA256),
+                request->body, request->body_size);
+    bool other_md5 = (now.known & DIGESTS_MD5) != 0 &&
+                     memcmp(now.md5, request->digests.md5, MD5_SIZE) != 0;
+    bool other_sha256 = (now.known & DIGESTS_SHA256) != 0 &&
+                        memcmp(now.sha256, request->digests.sha256, SHA256_SIZE) != 0;
+    if (other_md5 || other_sha256) {
+        err_set(&task->local_err, ERR_CORRUPT,
+                "the data changed in this machine's memory before it was sent");
+        return false;
     }
     /* What stands under the key now is ours: the next attempt must not trip over it. */
     if (task->written_damaged)
@@ -146,6 +149,13 @@ bool s3_attempt_repair(struct s3_task *task, enum s3_class class_)
     case S3_CLASS_REDIRECT:
         return repair_region(task);
     case S3_CLASS_FEATURE:
+        /* Now and in all that follows; the signed SHA-256 stays. */
+        if (status == 400) {
+            atomic_store(&engine->wants_md5, true);
+            digests_add(&task->request->digests, DIGESTS_MD5, task->request->body,
+                        task->request->body_size);
+            return true;
+        }
         /* 417: a proxy that knows no Expect. From now on bodies go out unasked. */
         if (status != 501) {
             engine->no_expect = true;

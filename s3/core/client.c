@@ -84,6 +84,7 @@ static int find_provider(struct s3_engine *engine, const struct s3_config *confi
     /* A copy, as the configuration may know better. */
     engine->provider = *row;
     atomic_init(&engine->row, &engine->provider);
+    atomic_init(&engine->wants_md5, false);
     engine->guesses = config->provider == NULL && strcmp(row->name, "other") == 0;
     if (config->max_parts != 0)
         engine->provider.max_parts = config->max_parts;

@@ -47,8 +47,10 @@ struct s3_engine {
     struct strlist key_headers;    /* SSE-C; wiped */
     char *lock_mode;
     int64_t lock_seconds;
+    bool legal_hold;
     bool etag_is_md5;
-    atomic_bool kms_seen; /* an answer said that its object is under KMS */
+    atomic_bool kms_seen;  /* an answer said that its object is under KMS */
+    atomic_bool wants_md5; /* a body without one was refused for that */
     int64_t connect_timeout_ms;
     const struct cancel *cancel; /* NULL: the root */
     struct s3_credentials_source *credentials;

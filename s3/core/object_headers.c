@@ -119,6 +119,7 @@ static int set_lock(struct s3_engine *engine, const struct s3_config *config,
     /* Some services take the headers and protect nothing. */
     if (!engine->provider.object_lock)
         return err_set(err, ERR_CONFIG, "%s has no object lock", engine->provider.title);
+    engine->legal_hold = config->legal_hold;
     if (config->legal_hold &&
         add_object_header(engine, "x-amz-object-lock-legal-hold", "ON", err) < 0)
         return -1;

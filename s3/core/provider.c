@@ -112,6 +112,7 @@ static const struct s3_provider rows[] = {
      * If-None-Match is ignored and overwrites */
     {.name = "supabase",
      .title = "Supabase Storage",
+     .ignores_sha256 = true,
      .hosts = "supabase.co supabase.in supabase.red",
      .min_part = 5 * MIB,
      .max_part = 5 * GIB,

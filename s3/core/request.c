@@ -108,7 +108,9 @@ static void hash_body(struct s3_task *task)
     bool is_signed = request->payload == NULL &&
                      (request->body_size == 0 || task->client->engine->signs_payload ||
                       !digest_available(DIGEST_MD5));
-    unsigned wanted = (is_signed ? DIGESTS_SHA256 : 0U) | (has_body ? DIGESTS_MD5 : 0U) |
+    bool has_md5 = has_body && !(request->no_md5 && is_signed &&
+                                 s3_client_sha256_will_do(task->client));
+    unsigned wanted = (is_signed ? DIGESTS_SHA256 : 0U) | (has_md5 ? DIGESTS_MD5 : 0U) |
                       (request->crc64 ? DIGESTS_CRC64NVME : 0U);
     /* A part may go to several stores: the first that comes hashes it. */
     if (request->part != NULL)

@@ -81,9 +81,9 @@ struct s3_request {
     struct strlist headers; /* "Name: value", all signed; s3_request_header adds */
     char name[64]; /* noun for errors ("part 7"), by s3_request_name; "": method and key */
 
-    /* Body of PUT and POST. Content-Length always; Content-MD5 always, and the payload's
-     * SHA-256 where the client signs it. They are computed in s3_request_submit, on the
-     * caller's thread, unless `digests` knows them already. */
+    /* Body of PUT and POST. Content-Length always; Content-MD5 (but see no_md5), and the
+     * payload's SHA-256 where the client signs it. They are computed in s3_request_submit, on
+     * the caller's thread, unless `digests` knows them already. */
     const void *body;
     size_t body_size;
     struct part
@@ -91,6 +91,10 @@ struct s3_request {
     /* After submit. Without MD5 (FIPS) no Content-MD5 is sent: then the SHA-256 is always
      * signed. */
     struct digests digests;
+    /* A large body whose SHA-256 is signed goes over plain http without an MD5: the service
+     * holds it against what is signed (S3.md 1.2). Kept over TLS, for services that ignore the
+     * SHA-256 (provider.h), with object lock, and once a service has asked for it. */
+    bool no_md5;
     bool crc64; /* sends x-amz-checksum-crc64nvme */
     /* A 2xx must bring an ETag, the body's where that can be compared, and of a CRC-64 that
      * comes with it the same. What did not arrive whole is sent again a few times, then it is

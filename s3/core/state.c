@@ -123,6 +123,15 @@ bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
     return digest_from_hex(hex, other, MD5_SIZE) == 0 && memcmp(other, md5, MD5_SIZE) != 0;
 }
 
+/* Over TLS a gateway may stand between, and the MD5 is what the ETag is compared with. */
+bool s3_client_sha256_will_do(const struct s3_client *client)
+{
+    const struct s3_engine *engine = client->engine;
+    bool locks = engine->lock_mode != NULL || engine->legal_hold;
+    return !engine->tls && !locks && !s3_client_provider(client)->ignores_sha256 &&
+           !atomic_load(&engine->wants_md5);
+}
+
 /* ---- what is constant ---- */
 
 const struct s3_provider *s3_client_provider(const struct s3_client *client)

@@ -92,12 +92,14 @@ static void send_part(struct s3_upload *upload, struct part *part)
     /* Where it goes. */
     s3_multipart_part(upload->client, &where, request);
 
-    /* What must have arrived: CRC-64 where the service has it, and the ETag as MD5. */
+    /* What must have arrived: CRC-64 where the service has it, and the ETag as MD5 unless the
+     * SHA-256 does. */
     request->body = part->data;
     request->body_size = part->size;
     request->part = part;
     request->crc64 = upload->crc64;
     request->expect_etag = true;
+    request->no_md5 = true;
 
     /* Hashed here, on this thread; answered on the engine's. */
     request->group = upload;
