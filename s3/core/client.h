@@ -51,6 +51,8 @@ bool s3_client_has_own_key(const struct s3_client *client); /* SSE-C */
 /* May an ETag of 32 hex digits be compared with our MD5? Not with SSE-C or KMS, nor where
  * the provider's are something else. */
 bool s3_client_etag_is_md5(const struct s3_client *client);
+/* Objects are to be under a lock, of time or without end. */
+bool s3_client_locks(const struct s3_client *client);
 /* A signed SHA-256 is proof enough of a body; false: a Content-MD5 goes along. */
 bool s3_client_sha256_will_do(const struct s3_client *client);
 /* `etag` (with or without quotes) is 32 hex digits that are not the MD5, and may be

@@ -32,8 +32,9 @@ struct s3_provider {
     bool tags;
     int list_version;
     bool mp_object_size; /* x-amz-mp-object-size is checked */
-    bool ignores_sha256; /* of parts, though it is signed: only MD5 or ETag show damage */
-    bool etag_is_md5;    /* of PutObject and UploadPart without SSE-C, KMS */
+    /* of bodies, against the SHA-256 that is signed; false: not, or not known */
+    bool checks_sha256;
+    bool etag_is_md5;          /* of PutObject and UploadPart without SSE-C, KMS */
     bool uploads_by_exact_key; /* ListMultipartUploads knows no prefixes */
     /* after which an open upload is swept; 0: never or by rule only */
     unsigned upload_hours;

@@ -96,6 +96,18 @@ bool s3_crc64_from_base64(const char *text, uint64_t *out)
     return true;
 }
 
+/* Compared by hand: whether a difference means anything is another question. */
+bool s3_request_etag_is_md5(const struct s3_request *request)
+{
+    char hex[2 * MD5_SIZE + 1];
+    const char *etag = request->answer.etag;
+    size_t quote = *etag == '"' ? 1 : 0;
+    return (request->digests.known & DIGESTS_MD5) != 0 &&
+           strlen(etag) == 2 * MD5_SIZE + 2 * quote &&
+           memcmp(etag + quote, digest_hex(request->digests.md5, MD5_SIZE, hex),
+                  2 * MD5_SIZE) == 0;
+}
+
 /* ---- handing it over ---- */
 
 /* All that is sent along with the body, or signed for it. */

@@ -92,8 +92,8 @@ struct s3_request {
      * signed. */
     struct digests digests;
     /* A large body whose SHA-256 is signed goes over plain http without an MD5: the service
-     * holds it against what is signed (S3.md 1.2). Kept over TLS, for services that ignore the
-     * SHA-256 (provider.h), with object lock, and once a service has asked for it. */
+     * holds it against what is signed (S3.md 1.2). Kept over TLS, for services that are not known
+     * to check it (provider.h), with object lock, and once a service has asked for it. */
     bool no_md5;
     bool crc64; /* sends x-amz-checksum-crc64nvme */
     /* A 2xx must bring an ETag, the body's where that can be compared, and of a CRC-64 that
@@ -166,6 +166,9 @@ void s3_requests_cancel(struct s3_client *client, const void *group);
 /* The error that an accepted answer would have been, had it not been accepted. Returns -1. */
 int s3_request_fail(const struct s3_client *client, const struct s3_request *request,
                     struct err *err);
+
+/* After a success with expect_etag: the answer has the MD5 of the body as its ETag. */
+bool s3_request_etag_is_md5(const struct s3_request *request);
 
 /* As in x-amz-checksum-crc64nvme: base64 of eight bytes, highest first. Returns out. */
 #define S3_CRC64_BASE64 13

@@ -123,13 +123,17 @@ bool s3_client_etag_differs(const struct s3_client *client, const char *etag,
     return digest_from_hex(hex, other, MD5_SIZE) == 0 && memcmp(other, md5, MD5_SIZE) != 0;
 }
 
+bool s3_client_locks(const struct s3_client *client)
+{
+    return client->engine->lock_mode != NULL || client->engine->legal_hold;
+}
+
 /* Over TLS a gateway may stand between, and the MD5 is what the ETag is compared with. */
 bool s3_client_sha256_will_do(const struct s3_client *client)
 {
     const struct s3_engine *engine = client->engine;
-    bool locks = engine->lock_mode != NULL || engine->legal_hold;
-    return !engine->tls && !locks && !s3_client_provider(client)->ignores_sha256 &&
-           !atomic_load(&engine->wants_md5);
+    return !engine->tls && !s3_client_locks(client) &&
+           s3_client_provider(client)->checks_sha256 && !atomic_load(&engine->wants_md5);
 }
 
 /* ---- what is constant ---- */

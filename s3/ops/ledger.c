@@ -88,6 +88,47 @@ bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out)
     return ledger->count > 0;
 }
 
+/* Between the quotes, if there are any. */
+static void unquote(const char **text, size_t *length)
+{
+    *length = strlen(*text);
+    if (*length >= 2 && **text == '"' && (*text)[*length - 1] == '"') {
+        (*text)++;
+        *length -= 2;
+    }
+}
+
+bool s3_ledger_has_etag(const struct s3_ledger *ledger, const char *etag)
+{
+    unsigned char sum[MD5_SIZE];
+    char hex[2 * MD5_SIZE + 1], expected[2 * MD5_SIZE + 16];
+    struct digest digest;
+    size_t length;
+    bool known = digest_available(DIGEST_MD5);
+    if (!known)
+        return false;
+    /* The MD5s themselves, not their digits. */
+    digest_init(&digest, DIGEST_MD5);
+    for (unsigned i = 0; known && i < ledger->count; i++) {
+        const char *part = ledger->entries[i].etag;
+        unquote(&part, &length);
+        known = length == 2 * MD5_SIZE;
+        if (known) {
+            memcpy(hex, part, length);
+            hex[length] = '\0';
+            known = digest_from_hex(hex, sum, sizeof sum) == 0;
+        }
+        if (known)
+            digest_add(&digest, sum, sizeof sum);
+    }
+    digest_finish(&digest, sum);
+    snprintf(expected, sizeof expected, "%s-%u", digest_hex(sum, sizeof sum, hex),
+             ledger->count);
+    unquote(&etag, &length);
+    return known && ledger->count > 0 && length == strlen(expected) &&
+           memcmp(etag, expected, length) == 0;
+}
+
 /* With its checksum where the upload has them: versitygw wants it in the list, too (MINIO.md). */
 static int add_part(struct text *out, const struct s3_ledger_entry *entry, unsigned number,
                     struct err *err)

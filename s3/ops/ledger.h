@@ -40,6 +40,10 @@ void s3_ledger_done(struct s3_ledger *ledger, unsigned number, const char *etag,
 int s3_ledger_check(const struct s3_ledger *ledger, struct err *err) MUST_USE;
 /* CRC of the whole object; false when that of a part is not known. */
 bool s3_ledger_crc64nvme(const struct s3_ledger *ledger, uint64_t *out);
+/* Is this the ETag of an object made of just these parts? AWS, Ceph, MinIO and versitygw give it
+ * the MD5 of the parts' MD5s, in hex, and "-" and their number; what was made otherwise is not
+ * "no", only not known (false). Quotes do not count. */
+bool s3_ledger_has_etag(const struct s3_ledger *ledger, const char *etag);
 /* Adds the body of CompleteMultipartUpload; ERR_STORE for an ETag that cannot stand in XML. */
 int s3_ledger_body(const struct s3_ledger *ledger, struct text *out,
                    struct err *err) MUST_USE;

@@ -218,14 +218,12 @@ static int look_before(struct put *put, struct err *err)
  * contradicts them was seen to by the engine (expect_etag). */
 static int verify(struct put *put, const struct s3_request *request, struct err *err)
 {
-    const char *etag = request->answer.etag;
     struct s3_object object;
     struct err why = {0};
     bool absent = false;
     put->done = true;
     /* An MD5 that was compared already: that is the proof. */
-    if (s3_client_etag_is_md5(put->client) && (request->digests.known & DIGESTS_MD5) != 0 &&
-        strlen(etag) == 2 * MD5_SIZE + 2 && strchr(etag, '-') == NULL)
+    if (s3_client_etag_is_md5(put->client) && s3_request_etag_is_md5(request))
         return 0;
     /* Otherwise a look at the object. */
     const struct s3_version which = {put->spec->key, NULL};

@@ -11,9 +11,9 @@
  *
  *   EMPTY -> HELD         part 1
  *   HELD  -> OPEN         part 2: Create, on_upload_id, then parts 1 and 2 go out
- *   HELD  -> DONE         finish: one PUT, and HEAD shows it
+ *   HELD  -> DONE         finish: one PUT; its ETag, or HEAD, shows it
  *   HELD  -> UNKNOWN      finish: the PUT may have been carried out
- *   OPEN  -> DONE         finish: the books close, Complete was sent, HEAD shows our token
+ *   OPEN  -> DONE         finish: the books close, Complete was sent, its ETag or HEAD shows it
  *   OPEN  -> UNKNOWN      finish: Complete may have been carried out, HEAD shows nothing
  *
  * A failure is kept and changes no state: `first` is what every later call reports.

@@ -66,7 +66,8 @@ struct fake_s3_settings {
     bool versioning;  /* DELETE writes markers, overwriting keeps the old version */
     bool object_lock; /* x-amz-object-lock-* accepted; needs versioning */
     unsigned default_lock_days; /* default retention of the bucket, GOVERNANCE; 0: none */
-    bool lock_is_400; /* MinIO: a locked version answers 400 InvalidRequest, not 403 */
+    bool parts_want_md5; /* AWS with default retention: UploadPart without is refused */
+    bool lock_is_400;    /* MinIO: a locked version answers 400 InvalidRequest, not 403 */
     /* Ceph 16: lock headers of CreateMultipartUpload are taken and protect nothing */
     bool upload_locks_forgotten;
     bool no_batch_delete; /* DeleteObjects is 501 */

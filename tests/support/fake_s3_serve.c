@@ -250,6 +250,11 @@ static void check_body(struct fake_call *call)
         fake_refuse(call, 400, "XAmzContentSHA256Mismatch",
                     "The provided 'x-amz-content-sha256' header does not match what was "
                     "computed.");
+    else if (md5 == NULL && call->settings.parts_want_md5 && call->op != NULL &&
+             strcmp(call->op->name, "UploadPart") == 0)
+        fake_refuse(call, 400, "InvalidRequest",
+                    "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Part "
+                    "requests with Object Lock parameters");
     else if (md5 != NULL && !call->settings.ignore_content_md5 && strlen(md5) != 24)
         fake_refuse(call, 400, "InvalidDigest",
                     "The Content-MD5 you specified is not valid.");

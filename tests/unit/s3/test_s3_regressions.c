@@ -231,7 +231,6 @@ static const struct fake_fault cuts[] = {
     {.op = "CreateMultipartUpload", .action = FAKE_CUT_ANSWER, .bytes = 250},
     {.op = "CreateMultipartUpload", .action = FAKE_RESET},
     {.op = "CompleteMultipartUpload", .action = FAKE_RESET, .bytes = 10},
-    {.op = "HeadObject", .action = FAKE_RESET},
 };
 
 START_TEST(r09_a_body_is_sent_again_from_its_first_byte)

@@ -180,7 +180,7 @@ static const struct {
      "x-amz-meta-pgkeep-token",
      "content-type x-amz-checksum-algorithm x-amz-checksum-type x-amz-content-sha256 "
      "x-amz-meta-pgkeep-token",
-     "content-md5 x-amz-checksum-crc64nvme x-amz-content-sha256",
+     "x-amz-checksum-crc64nvme x-amz-content-sha256",
      "content-md5 content-type if-none-match x-amz-checksum-crc64nvme x-amz-checksum-type "
      "x-amz-content-sha256 x-amz-mp-object-size"},
     {"minio",
@@ -188,15 +188,15 @@ static const struct {
      "x-amz-meta-pgkeep-token",
      "content-type x-amz-checksum-algorithm x-amz-checksum-type x-amz-content-sha256 "
      "x-amz-meta-pgkeep-token",
-     "content-md5 x-amz-checksum-crc64nvme x-amz-content-sha256",
+     "x-amz-checksum-crc64nvme x-amz-content-sha256",
      "content-md5 content-type if-none-match x-amz-checksum-crc64nvme x-amz-checksum-type "
      "x-amz-content-sha256"},
-    {"versitygw", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART,
+    {"versitygw", PLAIN_PUT, PLAIN_CREATE, "x-amz-content-sha256",
      "content-md5 content-type if-none-match x-amz-content-sha256 x-amz-mp-object-size"},
     {"b2", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
     {"gcs", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
     {"supabase", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
-    {"ceph", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
+    {"ceph", PLAIN_PUT, PLAIN_CREATE, "x-amz-content-sha256", PLAIN_COMPLETE},
     {"garage", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
     {"wasabi", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},
     {"other", PLAIN_PUT, PLAIN_CREATE, PLAIN_PART, PLAIN_COMPLETE},

@@ -44,6 +44,30 @@ START_TEST(parts_are_taken_in_order_only)
 }
 END_TEST
 
+/* MD5 of 16 bytes 00 and of 16 bytes 11, one after the other, by another program. */
+START_TEST(an_etag_of_just_these_parts_is_known)
+{
+    static const struct {
+        const char *etag;
+        bool theirs;
+    } etags[] = {{"\"ff2469b76227cbc8114b653551a163de-2\"", true},
+                 {"ff2469b76227cbc8114b653551a163de-2", true},
+                 {"\"ff2469b76227cbc8114b653551a163de-3\"", false},
+                 {"\"ff2469b76227cbc8114b653551a163de\"", false},
+                 {"", false}};
+    give(1, 0, 5);
+    give(2, 5, 6);
+    s3_ledger_done(&ledger, 1, "\"00000000000000000000000000000000\"", NULL);
+    s3_ledger_done(&ledger, 2, "11111111111111111111111111111111", NULL);
+    for (size_t i = 0; i < sizeof etags / sizeof *etags; i++)
+        ck_assert(s3_ledger_has_etag(&ledger, etags[i].etag) == etags[i].theirs);
+    /* An ETag that is no MD5 proves nothing. */
+    give(3, 11, 6);
+    s3_ledger_done(&ledger, 3, "\"abc-1\"", NULL);
+    ck_assert(!s3_ledger_has_etag(&ledger, "ff2469b76227cbc8114b653551a163de-3"));
+}
+END_TEST
+
 START_TEST(books_close_only_when_every_part_is_there)
 {
     ck_assert_int_eq(s3_ledger_check(&ledger, &err), -1);
@@ -115,6 +139,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, parts_are_taken_in_order_only);
+    tcase_add_test(tcase, an_etag_of_just_these_parts_is_known);
     tcase_add_test(tcase, books_close_only_when_every_part_is_there);
     tcase_add_test(tcase, a_part_without_etag_is_not_there);
     tcase_add_test(tcase, the_body_lists_parts_ascending_and_escapes_etags);

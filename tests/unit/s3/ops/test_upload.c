@@ -223,6 +223,41 @@ START_TEST(a_part_that_never_arrives_whole_is_corrupt)
 }
 END_TEST
 
+/* Where the service is known to check the SHA-256 that is signed. */
+START_TEST(a_part_over_plain_http_needs_no_md5)
+{
+    struct fake_request request;
+    s3_rig_restart_as("ceph", NULL);
+    s3_rig_assert_uploaded(3);
+    ck_assert(fake_s3_request(rig.fake, "UploadPart", 1, &request));
+    char *md5 = fake_request_header(&request, "Content-MD5");
+    ck_assert_ptr_null(md5);
+    fake_request_release(&request);
+    /* What has arrived otherwise is seen all the same. */
+    s3_rig_fault((struct fake_fault){.op = "UploadPart",
+                                     .part = 1,
+                                     .action = FAKE_STATUS,
+                                     .status = 400,
+                                     .code = "XAmzContentSHA256Mismatch"});
+    fake_s3_forget_object(rig.fake, S3_RIG_KEY);
+    s3_rig_assert_uploaded(3);
+}
+END_TEST
+
+START_TEST(who_asks_for_an_md5_gets_it_from_then_on)
+{
+    struct fake_s3_settings settings = fake_s3_defaults();
+    settings.parts_want_md5 = true;
+    s3_rig_restart_as("ceph", &settings);
+    s3_rig_assert_uploaded(4);
+    unsigned sent = s3_rig_count("UploadPart");
+    ck_assert_uint_gt(sent, 4);
+    fake_s3_forget_object(rig.fake, S3_RIG_KEY);
+    s3_rig_assert_uploaded(4);
+    ck_assert_uint_eq(s3_rig_count("UploadPart"), sent + 4);
+}
+END_TEST
+
 START_TEST(a_service_without_etags_is_told_at_once_and_not_called_damage)
 {
     static const char *const ops[] = {"PutObject", "UploadPart"};
@@ -352,6 +387,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_part_that_fails_once_is_sent_again_whole, 0,
                         (int)(sizeof part_faults / sizeof *part_faults));
     tcase_add_test(tcase, a_part_that_never_arrives_whole_is_corrupt);
+    tcase_add_test(tcase, a_part_over_plain_http_needs_no_md5);
+    tcase_add_test(tcase, who_asks_for_an_md5_gets_it_from_then_on);
     tcase_add_loop_test(
         tcase, a_service_without_etags_is_told_at_once_and_not_called_damage, 0, 2);
     tcase_add_test(tcase, an_upload_given_up_leaves_nothing_behind);
