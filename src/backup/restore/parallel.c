@@ -66,7 +66,7 @@ static int carry_task(struct worker *worker, const struct task *task, struct err
     if (task->sql == NULL)
         return carry_statement(spec, worker->loader, task->statement, err);
     struct carry_text text = {task->statement, task->sql,
-                              task->index ? LEDGER_INDEX : LEDGER_STATEMENT};
+                              task->half ? LEDGER_HALF : LEDGER_STATEMENT};
     return carry_text(spec, worker->loader, &text, err);
 }
 

@@ -114,7 +114,7 @@ int resume_begin(const struct resume_spec *spec, struct script *script, struct l
     size_t counts[LEDGER_KINDS];
     bool found = false;
     int result = 0;
-    counts[LEDGER_STATEMENT] = counts[LEDGER_INDEX] = script->outline.count;
+    counts[LEDGER_STATEMENT] = counts[LEDGER_HALF] = script->outline.count;
     (void)chunk_reader_chunks(script->chunks, &counts[LEDGER_ROWS]);
     char *options = hash_options(spec);
     /* From here on nobody else restores this artifact into this database. */

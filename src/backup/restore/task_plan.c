@@ -87,6 +87,39 @@ bool task_split_key(const struct statement *statement, char **index, char **cons
     return fits;
 }
 
+bool task_split_foreign(const struct statement *statement, char **added, char **proved)
+{
+    struct sql_cursor cursor;
+    struct sql_name table = {0};
+    sql_cursor_init(&cursor, statement->text, statement->size);
+    bool fits = sql_keyword(&cursor, "ALTER") && sql_keyword(&cursor, "TABLE");
+    bool only = sql_keyword(&cursor, "ONLY");
+    fits = fits && sql_name_read(&cursor, false, &table) && sql_keyword(&cursor, "ADD") &&
+           sql_keyword(&cursor, "CONSTRAINT");
+    char *name = fits ? sql_identifier(&cursor) : NULL;
+    fits = name != NULL && sql_keyword(&cursor, "FOREIGN") && sql_keyword(&cursor, "KEY");
+    /* To its end, which must be the statement's: NOT VALID goes in front of that. */
+    const char *end = cursor.at;
+    while (fits && !sql_mark(&cursor, ';')) {
+        struct sql_token token = sql_next(&cursor);
+        end = cursor.at;
+        fits = token.kind != SQL_END && !sql_token_is(&token, "NOT");
+    }
+    if (fits) {
+        char *quoted = sql_name_text(NULL, name);
+        char *whole = sql_name_text(table.schema, table.name);
+        *added =
+            memory_format("%.*s NOT VALID", (int)(end - statement->text), statement->text);
+        *proved = memory_format("ALTER TABLE %s%s VALIDATE CONSTRAINT %s",
+                                only ? "ONLY " : "", whole, quoted);
+        free(whole);
+        free(quoted);
+    }
+    free(name);
+    sql_name_release(&table);
+    return fits;
+}
+
 /* ---- building it ---- */
 
 static size_t add_task(struct task_plan *plan, const struct task *task)
@@ -178,7 +211,7 @@ static void add_build(struct task_plan *plan, size_t number, size_t setting)
     char *index, *constraint;
     /* Two tasks instead of one: the index beside others, then the constraint in no time. */
     if (task.exclusive && task_split_key(statement, &index, &constraint)) {
-        if (ledger_has(plan->ledger, LEDGER_INDEX, number)) {
+        if (ledger_has(plan->ledger, LEDGER_HALF, number)) {
             free(index);
             task.sql = constraint;
         } else {
@@ -186,7 +219,7 @@ static void add_build(struct task_plan *plan, size_t number, size_t setting)
             second.sql = constraint;
             task.follow = add_task(plan, &second);
             task.sql = index;
-            task.index = true;
+            task.half = true;
             task.exclusive = false;
         }
     }
@@ -209,6 +242,21 @@ static void add_key(struct task_plan *plan, size_t number)
                         .exclusive = true,
                         .waits = to != from ? 2 : 1,
                         .follow = TASK_NONE};
+    char *added, *proved;
+    if (task_split_foreign(statement, &added, &proved)) {
+        struct task second = task;
+        second.sql = proved;
+        /* The table it refers to may be read, written and indexed meanwhile. */
+        second.relations[1] = TASK_NONE;
+        if (ledger_has(plan->ledger, LEDGER_HALF, number)) {
+            free(added);
+            task.sql = proved;
+        } else {
+            task.follow = add_task(plan, &second);
+            task.sql = added;
+            task.half = true;
+        }
+    }
     size_t at = add_task(plan, &task);
     push_front(plan, &plan->relations[from].keys, at, 0);
     if (to != from)

@@ -6,8 +6,10 @@
  *
  * Rows of the largest table first, in pieces. A table's indexes when all of its own rows are in;
  * a foreign key when rows and indexes of both tables are. A unique or primary key is made as an
- * index first, beside the table's other indexes, and then becomes the constraint. No two tasks
- * that would wait for each other's lock in the server run at once.
+ * index first, beside the table's other indexes, and then becomes the constraint. A foreign key is
+ * added unproved, in no time, and then proved, which locks its own table alone: many that refer to
+ * one table are proved at once. No two tasks that would wait for each other's lock in the server run
+ * at once.
  *
  * Only what is understood is in it: indexes and keys of plain tables. What concerns partition
  * roots, views or functions that the dump makes behind the data stays with the caller, in the
@@ -24,7 +26,7 @@
 struct task {
     const struct statement *statement; /* NULL: rows */
     char *sql;                         /* instead of the statement's text; NULL: that */
-    bool index;                        /* of a key: `sql` is only its first half */
+    bool half;                         /* `sql` is only the first half of it */
     size_t first, chunks;              /* rows: of the index */
     size_t setting; /* statement of the outline that must be in force; TASK_NONE */
     /* For task_plan.c. */
@@ -54,5 +56,9 @@ bool task_sets_tablespace(const struct statement *statement);
  * both heap. False: it says more than that, and is carried out as it is. */
 bool task_split_key(const struct statement *statement, char **index,
                     char **constraint) MUST_USE;
+/* `ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …` as NOT VALID and VALIDATE CONSTRAINT, both heap. False:
+ * it is not to be proved (NOT VALID, NOT ENFORCED), or not understood. */
+bool task_split_foreign(const struct statement *statement, char **added,
+                        char **proved) MUST_USE;
 
 #endif

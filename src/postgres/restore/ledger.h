@@ -21,7 +21,7 @@
 
 enum ledger_kind {
     LEDGER_STATEMENT, /* of the outline, by number */
-    LEDGER_INDEX,     /* the index of a key: the constraint made of it is the statement */
+    LEDGER_HALF,      /* of one that is carried out in two; the second is the statement */
     LEDGER_ROWS,      /* chunks: of the index, by number */
     LEDGER_KINDS
 };

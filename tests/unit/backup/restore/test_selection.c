@@ -381,15 +381,15 @@ START_TEST(keys_wait_for_both_tables_and_nobody_waits_for_a_lock)
     for (size_t i = 0; i < count; i++, done++)
         task_plan_done(plan, running[i]);
     while ((task = task_plan_next(plan)) != NULL) {
-        foreign += task->statement->action == STATEMENT_FOREIGN_KEY;
+        /* Both constraints were made of their indexes; then it is added, then proved. */
         if (task->statement->action == STATEMENT_FOREIGN_KEY)
-            ck_assert_uint_eq(done, 5); /* both constraints were made of their indexes */
+            ck_assert_uint_eq(done, 5 + foreign++);
         else
             ck_assert(text_starts_with(task->sql, "ALTER TABLE ONLY "));
         task_plan_done(plan, task);
         done++;
     }
-    ck_assert_uint_eq(foreign, 1);
+    ck_assert_uint_eq(foreign, 2);
     ck_assert(task_plan_finished(plan));
     task_plan_free(plan);
 }
@@ -431,6 +431,40 @@ START_TEST(a_key_is_an_index_first_where_its_text_says_no_more)
 }
 END_TEST
 
+static const struct foreign_row {
+    const char *sql, *added, *proved; /* NULL: carried out as it is */
+} foreigns[] = {
+    {"ALTER TABLE ONLY s.t\n    ADD CONSTRAINT \"F f\" FOREIGN KEY (a) REFERENCES "
+     "s.u(\"NOT\") "
+     "ON DELETE CASCADE DEFERRABLE;",
+     "ALTER TABLE ONLY s.t\n    ADD CONSTRAINT \"F f\" FOREIGN KEY (a) REFERENCES "
+     "s.u(\"NOT\") "
+     "ON DELETE CASCADE DEFERRABLE NOT VALID",
+     "ALTER TABLE ONLY s.t VALIDATE CONSTRAINT \"F f\""},
+    {"ALTER TABLE s.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES s.u(a) NOT VALID;", NULL,
+     NULL},
+    {"ALTER TABLE s.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES s.u(a) NOT ENFORCED;",
+     NULL, NULL},
+    {"ALTER TABLE s.t ADD CONSTRAINT f CHECK (a > 0);", NULL, NULL},
+};
+
+START_TEST(a_foreign_key_is_added_first_and_then_proved)
+{
+    struct statement statement = {0};
+    char *added = NULL, *proved = NULL;
+    statement_parse(&statement, memory_strdup(foreigns[_i].sql), strlen(foreigns[_i].sql));
+    bool split = task_split_foreign(&statement, &added, &proved);
+    ck_assert_int_eq(split, foreigns[_i].added != NULL);
+    if (split) {
+        ck_assert_str_eq(added, foreigns[_i].added);
+        ck_assert_str_eq(proved, foreigns[_i].proved);
+    }
+    free(added);
+    free(proved);
+    statement_release(&statement);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("selection");
@@ -451,6 +485,8 @@ int main(void)
     tcase_add_test(tcase, keys_wait_for_both_tables_and_nobody_waits_for_a_lock);
     tcase_add_loop_test(tcase, a_key_is_an_index_first_where_its_text_says_no_more, 0,
                         sizeof keys / sizeof *keys);
+    tcase_add_loop_test(tcase, a_foreign_key_is_added_first_and_then_proved, 0,
+                        sizeof foreigns / sizeof *foreigns);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
