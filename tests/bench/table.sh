@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # work, pgkeep, s3_endpoint, services: of run and lib.sh
 # table.sh - the rows of the table that speed is promised by, in one run; sourced by run.
 #
 # Each group alternates by itself, and its ratios are to its own base in the same round: `pg_dump > /dev/null`, the usual
