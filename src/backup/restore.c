@@ -16,6 +16,7 @@
 #include "postgres/psql_sink.h"
 #include "postgres/server.h"
 #include "repository/repository_object.h"
+#include "stream/decode.h"
 
 #include <unistd.h>
 
@@ -288,8 +289,11 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
                                .search_path = r->spec->search_path,
                                .meter = meter};
     /* What one session brings in the order of the dump is told of nowhere, and begins anew. */
-    if ((r->sessions < 2 || !parallel_fits(&r->script)) && !r->spec->resume)
+    if ((r->sessions < 2 || !parallel_fits(&r->script)) && !r->spec->resume) {
+        /* Several sessions decode at the same time anyway. */
+        carry.threads = decode_threads();
         return carry_out(&carry, err);
+    }
     if (begin_ledger(r, err) < 0)
         return -1;
     carry.ledger = r->ledger;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "copy/chunk_reader.h"
+#include "stream/decode.h"
 
 enum {
     RUN = 8,           /* chunks of one request */
@@ -329,7 +330,8 @@ static int run_plain(struct printing *printing, struct copy_reader *copy, struct
         return -1;
     struct plain plain = {.printing = printing,
                           .places = chunk_reader_chunks(reader, &count)};
-    struct chunk_sink sink = {.chunk = take_chunk, .context = &plain};
+    struct chunk_sink sink = {
+        .chunk = take_chunk, .context = &plain, .threads = decode_threads()};
     /* Tables without rows have no chunk and are none to choose from. */
     for (size_t i = 0; i < count; i++)
         if (plain.places[i].table != NULL)

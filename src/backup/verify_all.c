@@ -4,7 +4,9 @@
  */
 #include "backup/verify_all.h"
 
+#include "base/log.h"
 #include "catalog/artifact_list.h"
+#include "stream/decode.h"
 
 struct session_spec verify_all_session(const struct verify_all_spec *spec)
 {
@@ -108,7 +110,13 @@ int verify_all(const struct verify_all_spec *spec, struct verify_all_result *sum
                                     .until = spec->among.before,
                                     .store = spec->among.store,
                                     .statuses = 1u << CATALOG_COMPLETE};
+    char memory[32];
     *sum = (struct verify_all_result){0};
+    /* Each copy after the other, so the memory of one is that of all. */
+    if (spec->level == CATALOG_FULL)
+        log_info("memory for buffers: %s at most, for %u threads that decode",
+                 text_size(memory, decode_memory(CODEC_GZIP, decode_threads())),
+                 decode_threads());
     /* A misspelt store would make every backup look verified. */
     if (session_require_store(spec->session, spec->among.store, err) < 0)
         return -1;

@@ -1,7 +1,7 @@
 /*
  * Members of the stored object can be decoded each by itself, and the index says where they
- * begin: a run of chunks is one ranged request, decoded as it comes and cut where the index
- * says. After a failure reading goes on with the chunk that was not whole, from another copy.
+ * begin: a run of chunks is one ranged request, cut where the index says and decoded by as many
+ * threads as the sink wants. After a failure reading goes on with the chunk that was not whole, from another copy.
  */
 #include "copy/chunk_reader.h"
 
@@ -12,8 +12,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-
-enum { PIECE = 1 << 20 };
 
 /* The index in memory, as a table of places: some 100 bytes for each chunk of 4 MiB. */
 struct chunk_reader {
@@ -55,7 +53,7 @@ static int parse_index(struct chunk_reader *reader, const struct text *index,
     struct index_reader *lines = index_reader_new(index->data, index->length, err);
     int got = lines ? 1 : -1;
     while (got == 1 && (got = index_reader_next(lines, &entry, err)) == 1) {
-        if (copy_index_check_chunk(&entry.raw, err) < 0)
+        if (copy_index_check_chunk(&entry, err) < 0)
             got = -1;
         struct chunk_place place = {.section = entry.section,
                                     .table = table_of(reader, &entry),
@@ -164,67 +162,54 @@ struct run {
     struct chunk_reader *reader;
     struct chunk_sink sink;
     struct meter *meter;
-    size_t at, end;        /* chunk that is being filled, and where to stop */
-    unsigned char *buffer; /* of it */
-    size_t capacity, filled;
+    size_t at, end;   /* chunk that the sink gets next, and where to stop */
+    size_t read;      /* chunk whose bytes are asked for next */
     bool sink_failed; /* the error is not the store's */
+    struct store_download *download;
 };
 
-/* The chunk is whole: right or not? */
-static int pass_on(struct run *run, struct err *err)
+static int next_place(void *context, struct decode_chunk *chunk, struct err *err)
 {
+    struct run *run = context;
+    (void)err;
+    if (run->read == run->end)
+        return 0;
+    const struct chunk_place *place = &run->reader->places[run->read++];
+    chunk->number = run->read;
+    chunk->raw_size = (size_t)(place->raw.to - place->raw.from);
+    chunk->stored_size = (size_t)(place->stored.to - place->stored.from);
+    memcpy(chunk->sha256, place->sha256, SHA256_SIZE);
+    return 1;
+}
+
+static int read_stored(void *context, const struct decode_chunk *chunk,
+                       unsigned char *stored, struct err *err)
+{
+    const struct run *run = context;
+    if (copy_index_fill(run->download, chunk, stored, err) < 0)
+        return -1;
+    if (run->meter != NULL)
+        atomic_fetch_add(&run->meter->stored_bytes, chunk->stored_size);
+    return 0;
+}
+
+/* The chunk is whole and right. */
+static int take_raw(void *context, const struct decode_chunk *chunk,
+                    const unsigned char *raw, struct err *err)
+{
+    struct run *run = context;
     const struct chunk_place *place = &run->reader->places[run->at];
-    unsigned char is[SHA256_SIZE];
-    digest_sha256(run->buffer, run->filled, is);
-    if (memcmp(is, place->sha256, SHA256_SIZE) != 0)
-        return err_set(err, ERR_CORRUPT, "chunk %zu is not what was stored (SHA-256)",
-                       run->at + 1);
     /* The index was read by who checks that (index.h); sinks rely on it. */
-    assert(place->data.from <= place->data.to && place->data.to <= run->filled);
+    assert(place->data.from <= place->data.to && place->data.to <= chunk->raw_size);
     /* Counted when it is right, so that a chunk read twice counts once. */
     if (run->meter != NULL)
-        atomic_fetch_add(&run->meter->raw_bytes, run->filled);
+        atomic_fetch_add(&run->meter->raw_bytes, chunk->raw_size);
     run->sink_failed =
-        run->sink.chunk(run->sink.context, run->at, run->buffer, run->filled, err) != 0;
+        run->sink.chunk(run->sink.context, run->at, raw, chunk->raw_size, err) != 0;
     if (run->sink_failed)
         return -1;
     /* From here on a failure of the copy does not ask for this chunk again. */
     run->at++;
-    run->filled = 0;
-    return 0;
-}
-
-/* Decoded bytes, cut where the index says. */
-static int take_raw(void *context, const void *data, size_t size, struct err *err)
-{
-    struct run *run = context;
-    const unsigned char *from = data;
-    while (size > 0) {
-        /* Members end where chunks do, unless the index is that of another object. */
-        if (run->at == run->end)
-            return err_set(err, ERR_CORRUPT, "there is more than the chunk index knows");
-        const struct chunk_place *place = &run->reader->places[run->at];
-        size_t wanted = (size_t)(place->raw.to - place->raw.from);
-        if (wanted > run->capacity) {
-            unsigned char *larger = memory_try(wanted, err);
-            if (larger == NULL)
-                return -1;
-            if (run->filled > 0)
-                memcpy(larger, run->buffer, run->filled);
-            free(run->buffer);
-            run->buffer = larger;
-            run->capacity = wanted;
-        }
-        /* What comes may hold the end of one chunk and the begin of the next. */
-        size_t room = wanted - run->filled;
-        size_t now = size < room ? size : room;
-        memcpy(run->buffer + run->filled, from, now);
-        run->filled += now;
-        from += now;
-        size -= now;
-        if (run->filled == wanted && pass_on(run, err) < 0)
-            return -1;
-    }
     return 0;
 }
 
@@ -233,32 +218,22 @@ static int download(struct run *run, struct repository *repository, const char *
                     struct err *err)
 {
     const struct chunk_place *places = run->reader->places;
+    const struct decode_spec spec = {.codec = run->reader->codec,
+                                     .threads = run->sink.threads,
+                                     .context = run,
+                                     .next = next_place,
+                                     .fill = read_stored,
+                                     .take = take_raw};
     /* Chunks of a run lie behind each other, so one range has them all. */
     uint64_t from = places[run->at].stored.from, to = places[run->end - 1].stored.to;
-    /* A decoder of its own for each request: it begins at a member. */
-    struct stream_sink raw = {.write = take_raw, .context = run};
-    struct unstream *decoder = unstream_new(run->reader->codec, raw, err);
-    unsigned char *piece = memory_try(PIECE, err);
-    struct store_download *download =
-        decoder && piece && to > from
-            ? store_download_begin(repository->store, key, from, to - from, err)
-            : NULL;
-    ssize_t got = download != NULL ? 1 : -1;
-    while (got > 0 && (got = store_download_read(download, piece, PIECE, err)) > 0) {
-        if (run->meter != NULL)
-            atomic_fetch_add(&run->meter->stored_bytes, (uint64_t)got);
-        if (unstream_push(decoder, piece, (size_t)got, err) < 0)
-            got = -1;
-    }
-    /* Also a member that is cut is seen here. */
-    if (got == 0 && unstream_finish(decoder, err) < 0)
-        got = -1;
-    if (got == 0 && run->at < run->end)
-        got = err_set(err, ERR_CORRUPT, "it ends in chunk %zu", run->at + 1);
-    store_download_free(download);
-    unstream_free(decoder);
-    free(piece);
-    return got < 0 ? -1 : 0;
+    run->read = run->at;
+    /* A range of nothing would be the whole rest; raw bytes without stored ones are found out. */
+    run->download = to > from
+                        ? store_download_begin(repository->store, key, from, to - from, err)
+                        : NULL;
+    int result = to > from && run->download == NULL ? -1 : decode_run(&spec, err);
+    store_download_free(run->download);
+    return result;
 }
 
 int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
@@ -274,17 +249,7 @@ int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
         const struct catalog_copy *copy = copy_reader_copy(reader->from);
         copy_reader_refresh(reader->from);
         pthread_mutex_unlock(&reader->lock);
-        /* What came of the chunk that was not whole is asked for from its begin. */
-        run.filled = 0;
         result = download(&run, repository, copy->key, err);
-        /* Every chunk was right and is handed on: what failed behind the last one (the end of
-         * the answer, a member's own checksum) is nobody's loss and no reason to doubt the copy. */
-        if (result < 0 && !run.sink_failed && run.at == run.end &&
-            err->kind != ERR_CANCELLED) {
-            log_debug("behind the last chunk: %s", err->text);
-            err_clear(err);
-            result = 0;
-        }
         /* Another copy would not help who cannot take it. */
         if (result == 0 || run.sink_failed)
             break;
@@ -298,6 +263,5 @@ int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
         if (!on)
             break;
     }
-    free(run.buffer);
     return result;
 }

@@ -41,10 +41,13 @@ struct chunk_sink {
     int (*chunk)(void *context, size_t number, const unsigned char *data, size_t size,
                  struct err *err);
     void *context;
+    unsigned
+        threads; /* that decode beside the caller's (decode_threads); 0: its own alone */
 };
 /* `count` chunks that follow each other, in one request. A copy that fails is made up for by
  * another, as in copy_reader_run. The meter (may be NULL) counts raw and stored bytes. Any
- * thread, several at once; each holds one decoded chunk. */
+ * thread, several at once; each holds decode_memory bytes of chunks. The sink is called on the
+ * caller's own thread. */
 int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
                      struct chunk_sink sink, struct meter *meter, struct err *err) MUST_USE;
 void chunk_reader_close(struct chunk_reader *reader); /* NULL-safe */

@@ -37,11 +37,56 @@ int copy_index_read(struct repository *repository, const struct catalog_copy *co
     return result;
 }
 
-int copy_index_check_chunk(const struct index_range *raw, struct err *err)
+int copy_index_check_chunk(const struct index_entry *entry, struct err *err)
 {
-    uint64_t size = raw->to - raw->from;
-    if (size <= CHUNK_MAX)
+    uint64_t raw = entry->raw.to - entry->raw.from;
+    uint64_t stored = entry->stored.to - entry->stored.from;
+    /* No codec makes noise larger than by 2 % (codec_bound). */
+    if (raw <= CHUNK_MAX && stored <= CHUNK_MAX + CHUNK_MAX / 50)
         return 0;
-    return err_set(err, ERR_CORRUPT, "the chunk index has a chunk of %llu bytes",
-                   (unsigned long long)size);
+    return err_set(err, ERR_CORRUPT,
+                   "the chunk index has a chunk of %llu bytes, stored %llu",
+                   (unsigned long long)raw, (unsigned long long)stored);
+}
+
+int copy_index_check(const struct text *index_gz, const struct catalog_artifact *artifact,
+                     struct err *err)
+{
+    struct index_entry entry = {0};
+    struct index_reader *reader = index_reader_new(index_gz->data, index_gz->length, err);
+    uint64_t raw = 0, stored = 0;
+    int got = reader ? 1 : -1;
+    while (got == 1 && (got = index_reader_next(reader, &entry, err)) == 1) {
+        raw = entry.raw.to;
+        stored = entry.stored.to;
+        if (copy_index_check_chunk(&entry, err) < 0)
+            got = -1;
+        index_entry_release(&entry);
+    }
+    index_reader_free(reader);
+    if (got == 0 && (raw != artifact->raw_bytes || stored != artifact->stored_bytes))
+        got = err_set(err, ERR_CORRUPT,
+                      "that of %llu bytes, stored as %llu, not of %llu and %llu",
+                      (unsigned long long)raw, (unsigned long long)stored,
+                      (unsigned long long)artifact->raw_bytes,
+                      (unsigned long long)artifact->stored_bytes);
+    return got;
+}
+
+int copy_index_fill(struct store_download *download, const struct decode_chunk *chunk,
+                    unsigned char *stored, struct err *err)
+{
+    ssize_t got = 1;
+    /* Straight into the buffer that is decoded, in as few reads as the store gives it. */
+    for (size_t at = 0; at < chunk->stored_size; at += (size_t)got) {
+        got = download
+                  ? store_download_read(download, stored + at, chunk->stored_size - at, err)
+                  : 0;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            return err_set(err, ERR_CORRUPT, "it ends in chunk %llu",
+                           (unsigned long long)chunk->number);
+    }
+    return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "repository/repository.h"
 #include "catalog/artifacts.h"
+#include "stream/decode.h"
 #include "stream/index.h"
 
 /* Bytes of an index that are taken into memory at most. */
@@ -21,6 +22,14 @@ int copy_index_read(struct repository *repository, const struct catalog_copy *co
                     struct text *out, struct err *err) MUST_USE;
 /* Before memory is asked for a chunk, as an index can be forged. ERR_CORRUPT: it is larger than
  * any that is written. */
-int copy_index_check_chunk(const struct index_range *raw, struct err *err) MUST_USE;
+int copy_index_check_chunk(const struct index_entry *entry, struct err *err) MUST_USE;
+/* Reads an index to its end, before the first byte of data is believed because of it: damage in its
+ * middle must not make the data behind it unreadable. ERR_CORRUPT, also when it is that of a dump
+ * of another size. */
+int copy_index_check(const struct text *index_gz, const struct catalog_artifact *artifact,
+                     struct err *err) MUST_USE;
+/* The stored bytes of one chunk from where the download is. ERR_CORRUPT when it ends before. */
+int copy_index_fill(struct store_download *download, const struct decode_chunk *chunk,
+                    unsigned char *stored, struct err *err) MUST_USE;
 
 #endif

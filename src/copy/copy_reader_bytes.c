@@ -1,5 +1,5 @@
 /*
- * Decoded, with a chunk index, reading goes on where a copy fails: chunks can be decoded each by
+ * Decoded, with a chunk index, several threads decode (stream/decode.h), and reading goes on where a copy fails: chunks can be decoded each by
  * itself, so the chunk that one copy does not have whole is read from another store's, and the
  * next that this one lacks may come from the first again. Each chunk is asked of each copy once,
  * and only when none has it the whole fails. Without an index, and as stored, another copy is
@@ -7,32 +7,39 @@
  */
 #include "copy/copy_reader_work.h"
 
-#include "copy/chunk_check.h"
 #include "copy/copy_index.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "repository/repository_object.h"
-#include "stream/index.h"
+#include "stream/decode.h"
 
 enum { PIECE = 1 << 20 };
 
-/* Stored bytes from `offset` on, one piece after the other, to `each`. */
-static int download(struct copy_reader *reader, uint64_t offset, struct stream_sink each,
-                    struct meter *meter, struct err *err)
+/* From `offset` to the end of the object, also for one chunk: what is lacking in the middle of a
+ * copy is seldom one chunk alone. */
+static struct store_download *begin(const struct copy_reader *reader, uint64_t offset,
+                                    struct err *err)
 {
     uint64_t size = reader->spec->artifact->stored_bytes;
-    /* To the end of the object, also for one chunk: what is lacking in the middle of a copy
-     * is seldom one chunk alone. */
     struct store_download *from =
         store_download_begin(reader->repository->store, reader->copy->key, offset, 0, err);
-    unsigned char *piece = from ? memory_try(PIECE, err) : NULL;
-    ssize_t got = piece ? 1 : -1;
     /* Cheaper than to read it all and find the hash wrong. */
-    if (piece && store_download_size(from) != size) {
+    if (from != NULL && store_download_size(from) != size) {
         err_set(err, ERR_CORRUPT, "%s has %llu bytes, %llu were stored", reader->copy->key,
                 (unsigned long long)store_download_size(from), (unsigned long long)size);
-        got = -1;
+        store_download_free(from);
+        from = NULL;
     }
+    return from;
+}
+
+/* All stored bytes, one piece after the other, to `each`. */
+static int download(struct copy_reader *reader, struct stream_sink each,
+                    struct meter *meter, struct err *err)
+{
+    struct store_download *from = begin(reader, 0, err);
+    unsigned char *piece = from ? memory_try(PIECE, err) : NULL;
+    ssize_t got = piece ? 1 : -1;
     /* One request, read as fast as the sink takes it: back-pressure reaches the store. */
     while (got > 0 && (got = store_download_read(from, piece, PIECE, err)) > 0) {
         if (meter)
@@ -98,7 +105,7 @@ static int run_stored(struct copy_reader *reader, struct stream_sink next,
     do {
         /* Anew with each copy: no sum may be of bytes of two. */
         digest_init(&sink.sha256, DIGEST_SHA256);
-        result = download(reader, 0, each, meter, err);
+        result = download(reader, each, meter, err);
         digest_finish(&sink.sha256, sum);
         if (result == 0)
             result = check_hash("stored bytes", sum, reader->spec->artifact->sha256, err);
@@ -108,16 +115,12 @@ static int run_stored(struct copy_reader *reader, struct stream_sink next,
     return result;
 }
 
-/* ---- decoded ---- */
+/* ---- decoded, without an index ---- */
 
-/* Stored bytes are pushed into the decoder; what comes out is held back by the check of its
- * chunk, counted, and handed on: push_stored -> unstream -> check_raw -> chunk_check ->
- * count_raw. */
-struct decoded_sink {
+/* Stored bytes are pushed into the decoder; what comes out is counted and handed on. */
+struct whole_sink {
     struct copy_reader *reader;
     struct unstream *unstream;
-    struct chunk_check *check; /* NULL: the index cannot be used */
-    bool resumed;              /* reading began behind the beginning */
     struct stream_sink next;
     struct meter *meter;
 };
@@ -125,56 +128,222 @@ struct decoded_sink {
 /* A stream_sink in front of the decoder. */
 static int push_stored(void *context, const void *data, size_t size, struct err *err)
 {
-    const struct decoded_sink *sink = context;
+    const struct whole_sink *sink = context;
     return unstream_push(sink->unstream, data, size, err);
 }
 
-/* Counted only when its chunk was right: the meter shows what was really handed on. */
+/* Behind it. */
 static int count_raw(void *context, const void *data, size_t size, struct err *err)
 {
-    const struct decoded_sink *sink = context;
+    const struct whole_sink *sink = context;
     if (sink->meter)
         atomic_fetch_add(&sink->meter->raw_bytes, size);
     return pass_on(sink->reader, &sink->next, data, size, err);
 }
 
-/* Behind the decoder; without an index straight on. */
-static int check_raw(void *context, const void *data, size_t size, struct err *err)
+/* Of the whole decoded stream; or of its chunks' digests, which nobody can compute without an index:
+ * then the stored bytes, which were right by now, must do. Only the manifest tells which it is. */
+static int check_raw_sum(const struct copy_reader *reader,
+                         const unsigned char sum[SHA256_SIZE], struct err *err)
 {
-    const struct decoded_sink *sink = context;
-    return sink->check ? chunk_check_write(sink->check, data, size, err)
-                       : count_raw(context, data, size, err);
+    const struct catalog_artifact *artifact = reader->spec->artifact;
+    struct err ignored = {0};
+    struct repository_manifest found;
+    if (check_hash("decoded bytes", sum, artifact->raw_sha256, err) == 0)
+        return 0;
+    bool of_chunks = repository_require_manifest(reader->repository->store, artifact->id,
+                                                 &found, &ignored) == 0 &&
+                     found.manifest.facts.raw_of_chunks;
+    repository_manifest_release(&found);
+    if (!of_chunks)
+        return -1;
+    err_clear(err);
+    return 0;
 }
 
-/* Of this copy, else of another one that then is read; the one of whoever checked it already.
- * Without one an artifact can still be read; only the early check of each chunk falls away, the
- * hashes of the whole remain. */
-static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
-                      struct text *index, struct err *err)
+/* Sizes before sums: they say what kind of damage it is. */
+static int check_whole(const struct copy_reader *reader, struct unstream *unstream,
+                       struct err *err)
+{
+    const struct catalog_artifact *artifact = reader->spec->artifact;
+    uint64_t raw = 0, stored = 0;
+    unsigned char raw_sum[SHA256_SIZE], stored_sum[SHA256_SIZE];
+    if (unstream_finish(unstream, err) < 0)
+        return -1;
+    unstream_sums(unstream, &raw, raw_sum, &stored, stored_sum);
+    if (raw != artifact->raw_bytes || stored != artifact->stored_bytes)
+        return err_set(err, ERR_CORRUPT, "%llu bytes came out, %llu went in",
+                       (unsigned long long)raw, (unsigned long long)artifact->raw_bytes);
+    if (check_hash("stored bytes", stored_sum, artifact->sha256, err) < 0)
+        return -1;
+    return check_raw_sum(reader, raw_sum, err);
+}
+
+static int run_whole(struct copy_reader *reader, enum codec_kind codec,
+                     struct stream_sink next, struct meter *meter, struct err *err)
+{
+    struct whole_sink sink = {.reader = reader, .next = next, .meter = meter};
+    struct stream_sink raw = {.write = count_raw, .context = &sink};
+    struct stream_sink each = {.write = push_stored, .context = &sink};
+    int result = -1;
+    do {
+        unstream_free(sink.unstream);
+        sink.unstream = unstream_new(codec, raw, err);
+        if (sink.unstream == NULL)
+            break;
+        result = download(reader, each, meter, err);
+        if (result == 0)
+            result = check_whole(reader, sink.unstream, err);
+        /* What was handed on cannot be taken back. */
+    } while (result < 0 && copy_reader_fail_over(reader, reader->given == 0, err) == 0);
+    unstream_free(sink.unstream);
+    return result;
+}
+
+/* ---- decoded, by the index ---- */
+
+struct by_index {
+    struct copy_reader *reader;
+    const struct text *index;
+    struct index_reader *lines;
+    struct store_download *from;
+    uint64_t number; /* of the chunk that was read last, from 1 */
+    uint64_t taken;  /* chunks that were handed on */
+    bool resumed;    /* reading began behind the beginning */
+    bool all_taken;
+    struct digest sha256; /* of the stored bytes */
+    struct stream_sink next;
+    struct meter *meter;
+};
+
+static int next_line(void *context, struct decode_chunk *chunk, struct err *err)
+{
+    struct by_index *by = context;
+    struct index_entry entry = {0};
+    int got = index_reader_next(by->lines, &entry, err);
+    if (got != 1)
+        return got;
+    /* Sizes fit into memory: the index was read to its end before (copy_index_check). */
+    chunk->number = ++by->number;
+    chunk->raw_size = (size_t)(entry.raw.to - entry.raw.from);
+    chunk->stored_size = (size_t)(entry.stored.to - entry.stored.from);
+    memcpy(chunk->sha256, entry.sha256, SHA256_SIZE);
+    index_entry_release(&entry);
+    return 1;
+}
+
+static int fill_stored(void *context, const struct decode_chunk *chunk,
+                       unsigned char *stored, struct err *err)
+{
+    struct by_index *by = context;
+    if (copy_index_fill(by->from, chunk, stored, err) < 0)
+        return -1;
+    digest_add(&by->sha256, stored, chunk->stored_size);
+    if (by->meter)
+        atomic_fetch_add(&by->meter->stored_bytes, chunk->stored_size);
+    /* A restore may take longer than a lease lasts. */
+    copy_reader_refresh(by->reader);
+    return 0;
+}
+
+/* Counted only when its chunk was right: the meter shows what was really handed on. */
+static int take_raw(void *context, const struct decode_chunk *chunk,
+                    const unsigned char *raw, struct err *err)
+{
+    struct by_index *by = context;
+    if (by->meter)
+        atomic_fetch_add(&by->meter->raw_bytes, chunk->raw_size);
+    if (chunk->raw_size > 0 &&
+        pass_on(by->reader, &by->next, raw, chunk->raw_size, err) != 0)
+        return -1;
+    by->taken = chunk->number;
+    return 0;
+}
+
+/* The index is read again up to the chunk that is lacking: where it lies. */
+static int seek_chunk(struct by_index *by, uint64_t *offset, struct err *err)
+{
+    struct index_entry entry = {0};
+    index_reader_free(by->lines);
+    by->lines = index_reader_new(by->index->data, by->index->length, err);
+    int got = by->lines ? 1 : -1;
+    *offset = 0;
+    for (by->number = 0; got == 1 && by->number < by->taken; by->number++) {
+        got = index_reader_next(by->lines, &entry, err);
+        *offset = entry.stored.to;
+        index_entry_release(&entry);
+    }
+    return got == 1 ? 0 : -1;
+}
+
+/* From the chunk that is lacking to the end, all of it from the copy that is read now. */
+static int read_on(struct by_index *by, const struct decode_spec *decode, struct err *err)
+{
+    uint64_t offset;
+    unsigned char sum[SHA256_SIZE];
+    if (seek_chunk(by, &offset, err) < 0)
+        return -1;
+    by->resumed = offset > 0;
+    by->from = begin(by->reader, offset, err);
+    digest_init(&by->sha256, DIGEST_SHA256);
+    int result = by->from != NULL ? decode_run(decode, err) : -1;
+    digest_finish(&by->sha256, sum);
+    store_download_free(by->from);
+    /* Every chunk was right by the index, and the index is the manifest's and covers the whole: so
+     * are the raw bytes, without one more hash of them. Of a stream that came from two copies no
+     * sum can be told. */
+    by->all_taken = result == 0;
+    if (result == 0 && !by->resumed)
+        result = check_hash("stored bytes", sum, by->reader->spec->artifact->sha256, err);
+    return result;
+}
+
+static int run_by_index(struct copy_reader *reader, struct by_index *by,
+                        enum codec_kind codec, struct err *err)
+{
+    char memory[32];
+    const struct decode_spec decode = {.codec = codec,
+                                       .threads = decode_threads(),
+                                       .context = by,
+                                       .next = next_line,
+                                       .fill = fill_stored,
+                                       .take = take_raw};
+    int result = -1;
+    /* Who verifies many copies says it once for all of them. */
+    if (!reader->spec->broken_too)
+        log_info("memory for buffers: %s at most, for %u threads that decode",
+                 text_size(memory, decode_memory(codec, decode.threads)), decode.threads);
+    do {
+        result = read_on(by, &decode, err);
+        /* The next copy goes on at the chunk that is lacking. Nothing is, when only the sum of the
+         * stored bytes was wrong: another copy could give nothing better. */
+    } while (result < 0 &&
+             copy_reader_fail_over(reader, by->all_taken ? 0 : by->taken + 1, err) == 0);
+    index_reader_free(by->lines);
+    return result;
+}
+
+/* Of this copy, else of another one that then is read; the one of whoever checked it already. NULL
+ * without an error: an artifact can be read without one, too; only the early check of each chunk
+ * falls away, the hashes of the whole remain. */
+static int read_index(struct copy_reader *reader, struct text *index,
+                      const struct text **usable, struct err *err)
 {
     const struct catalog_artifact *artifact = reader->spec->artifact;
     const struct text *known = reader->spec->index;
-    struct stream_sink next = {.write = count_raw, .context = sink};
     struct err why = {0};
-    /* Read to its end before any of it is believed: damage in its middle must not make the
-     * data behind it unreadable. */
-    bool fits = false;
+    *usable = NULL;
     if (reader->copy->index_key == NULL)
         return 0;
-    while (!fits) {
+    do {
         int got =
             known ? 0 : copy_index_read(reader->repository, reader->copy, index, &why);
-        fits = got == 0 &&
-               chunk_check_index(known ? known : index, artifact->raw_bytes, &why) == 0;
-        if (!fits && copy_reader_fail_over(reader, COPY_READER_INDEX, &why) < 0)
-            break;
-    }
-    if (fits && known == NULL)
-        known = index;
-    if (fits)
-        sink->check = chunk_check_new(known->data, known->length, next, &why);
-    if (sink->check != NULL)
-        return 0;
+        const struct text *read = known ? known : index;
+        if (got == 0 && copy_index_check(read, artifact, &why) == 0) {
+            *usable = read;
+            return 0;
+        }
+    } while (copy_reader_fail_over(reader, COPY_READER_INDEX, &why) == 0);
     /* A cancel, the catalog: no copy of an index would help. */
     if (err_is_fatal(why.kind)) {
         *err = why;
@@ -188,100 +357,21 @@ static int read_index(struct copy_reader *reader, struct decoded_sink *sink,
     return reader->spec->broken_too ? 0 : copy_reader_choose_again(reader, err);
 }
 
-/* Of the whole decoded stream, or of its chunks' digests, which were compared one by one. Without
- * an index only the manifest tells which it is, and the stored bytes were right by then. */
-static int check_raw_sum(const struct copy_reader *reader, struct decoded_sink *sink,
-                         const unsigned char sum[SHA256_SIZE], struct err *err)
-{
-    const struct catalog_artifact *artifact = reader->spec->artifact;
-    struct err ignored = {0};
-    unsigned char of_chunks[SHA256_SIZE];
-    if (check_hash("decoded bytes", sum, artifact->raw_sha256, err) == 0)
-        return 0;
-    struct repository_manifest found;
-    bool right;
-    if (sink->check != NULL) {
-        chunk_check_sum(sink->check, of_chunks);
-        right = check_hash("chunks", of_chunks, artifact->raw_sha256, &ignored) == 0;
-    } else {
-        right = repository_require_manifest(reader->repository->store, artifact->id, &found,
-                                            &ignored) == 0 &&
-                found.manifest.facts.raw_of_chunks;
-        repository_manifest_release(&found);
-    }
-    if (!right)
-        return -1;
-    err_clear(err);
-    return 0;
-}
-
-/* The hashes of the whole. Where reading went over to another copy behind its beginning, no one
- * stream had all of it: then every chunk was right by the index, and that was the manifest's. */
-static int check_decoded(const struct copy_reader *reader, struct decoded_sink *sink,
-                         struct err *err)
-{
-    const struct catalog_artifact *artifact = reader->spec->artifact;
-    /* What was cut at a border of chunks looks whole to the decoder: the index knows where
-     * it ends. */
-    uint64_t raw = 0, stored = 0;
-    unsigned char raw_sum[SHA256_SIZE], stored_sum[SHA256_SIZE];
-    if (unstream_finish(sink->unstream, err) < 0 ||
-        (sink->check && chunk_check_finish(sink->check, err) < 0))
-        return -1;
-    if (sink->resumed)
-        return 0;
-    unstream_sums(sink->unstream, &raw, raw_sum, &stored, stored_sum);
-    /* Sizes before sums: they say what kind of damage it is. */
-    if (raw != artifact->raw_bytes || stored != artifact->stored_bytes)
-        return err_set(err, ERR_CORRUPT, "%llu bytes came out, %llu went in",
-                       (unsigned long long)raw, (unsigned long long)artifact->raw_bytes);
-    if (check_hash("stored bytes", stored_sum, artifact->sha256, err) < 0)
-        return -1;
-    return check_raw_sum(reader, sink, raw_sum, err);
-}
-
 static int run_decoded(struct copy_reader *reader, struct stream_sink next,
                        struct meter *meter, struct err *err)
 {
-    struct decoded_sink sink = {.reader = reader, .next = next, .meter = meter};
-    struct stream_sink raw = {.write = check_raw, .context = &sink};
-    struct stream_sink each = {.write = push_stored, .context = &sink};
+    struct by_index by = {.reader = reader, .next = next, .meter = meter};
     struct text index;
     enum codec_kind codec = CODEC_NONE;
-    uint64_t chunk = 1, offset = 0; /* where reading begins: at the chunk that is lacking */
-    int result = -1;
-    text_init(&index, COPY_INDEX_MAX);
     /* By the catalog, never by the name of the object. */
-    if (!codec_from_name(reader->spec->artifact->compression, &codec)) {
-        err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
-                reader->spec->artifact->compression);
-        goto cleanup;
-    }
-    if (read_index(reader, &sink, &index, err) < 0)
-        goto cleanup;
-    do {
-        /* From a border of chunks a stream of its own: members stand each by itself. */
-        unstream_free(sink.unstream);
-        sink.unstream = unstream_new(codec, raw, err);
-        if (sink.unstream == NULL)
-            goto cleanup;
-        sink.resumed = offset > 0;
-        result = download(reader, offset, each, meter, err);
-        if (result == 0)
-            result = check_decoded(reader, &sink, err);
-        if (result == 0)
-            break;
-        /* Where the next copy has to go on: at the chunk that is lacking; without an index at
-         * the beginning, as long as nothing was handed on; else nowhere (0). */
-        if (sink.check == NULL) {
-            chunk = reader->given == 0;
-        } else if (!chunk_check_rewind(sink.check, &chunk, &offset)) {
-            chunk = 0;
-        }
-    } while (copy_reader_fail_over(reader, chunk, err) == 0);
-cleanup:
-    unstream_free(sink.unstream);
-    chunk_check_free(sink.check);
+    if (!codec_from_name(reader->spec->artifact->compression, &codec))
+        return err_set(err, ERR_CORRUPT, "unknown compression \"%s\"",
+                       reader->spec->artifact->compression);
+    text_init(&index, COPY_INDEX_MAX);
+    int result = read_index(reader, &index, &by.index, err);
+    if (result == 0)
+        result = by.index ? run_by_index(reader, &by, codec, err)
+                          : run_whole(reader, codec, next, meter, err);
     text_release(&index);
     return result;
 }

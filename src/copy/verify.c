@@ -14,9 +14,10 @@
 #include "base/memory.h"
 #include "stream/index.h"
 
-/* The manifest is the commit mark, and what it says must be what the catalog knows. */
+/* The manifest is the commit mark, and what it says must be what the catalog knows. *of_chunks: its
+ * raw_sha256 is that of the digests of the chunks. */
 static int check_manifest(struct store *store, const struct verify_spec *spec,
-                          struct err *err)
+                          bool *of_chunks, struct err *err)
 {
     const struct catalog_artifact *artifact = spec->artifact;
     struct repository_manifest found;
@@ -31,6 +32,7 @@ static int check_manifest(struct store *store, const struct verify_spec *spec,
         result = err_set(err, ERR_CORRUPT,
                          "the manifest is not that of this backup: its hashes, size or key "
                          "differ from the catalog");
+    *of_chunks = result == 0 && found.manifest.facts.raw_of_chunks;
     repository_manifest_release(&found);
     return result;
 }
@@ -51,10 +53,11 @@ static int check_object(struct store *store, const char *what, const char *key,
                    (unsigned long long)bytes, (unsigned long long)*size, key);
 }
 
-static int check_quick(struct store *store, const struct verify_spec *spec, struct err *err)
+static int check_quick(struct store *store, const struct verify_spec *spec, bool *of_chunks,
+                       struct err *err)
 {
     const struct catalog_copy *copy = spec->copy;
-    if (check_manifest(store, spec, err) < 0 ||
+    if (check_manifest(store, spec, of_chunks, err) < 0 ||
         check_object(store, "data", copy->key, &spec->artifact->stored_bytes, err) < 0)
         return -1;
     /* The size of an index is not in the catalog; a full check reads it to its end instead. */
@@ -62,26 +65,60 @@ static int check_quick(struct store *store, const struct verify_spec *spec, stru
                            : 0;
 }
 
-/* Every byte, in its order. The index is worth as much as the data for reading parts: it must be
- * the manifest's, and whole. */
-static int check_full(const struct verify_spec *spec, struct copy_reader *reader,
-                      struct text *index, struct meter *meter, struct err *err)
+/* A stream_sink: all raw bytes, for the sum of the whole. */
+static int add_raw(void *context, const void *data, size_t size, struct err *err)
 {
-    struct stream_sink nowhere = {0};
+    (void)err;
+    digest_add(context, data, size);
+    return 0;
+}
+
+/* The digests of all chunks, one behind the other. */
+static int sum_chunks(const struct text *index, struct digest *sum, struct err *err)
+{
     struct index_entry entry = {0};
-    if (spec->copy->index_key) {
-        /* Not read a second time below: the reader is given these very bytes. */
-        if (copy_index_read(copy_reader_repository(reader), spec->copy, index, err) < 0)
-            return -1;
-        struct index_reader *lines = index_reader_new(index->data, index->length, err);
-        int got = lines ? 1 : -1;
-        while (got == 1 && (got = index_reader_next(lines, &entry, err)) == 1)
-            index_entry_release(&entry);
-        index_reader_free(lines);
-        if (got < 0)
-            return -1;
+    struct index_reader *lines = index_reader_new(index->data, index->length, err);
+    int got = lines ? 1 : -1;
+    while (got == 1 && (got = index_reader_next(lines, &entry, err)) == 1) {
+        digest_add(sum, entry.sha256, SHA256_SIZE);
+        index_entry_release(&entry);
     }
-    return copy_reader_run(reader, COPY_READER_DECODED, nowhere, meter, err);
+    index_reader_free(lines);
+    return got;
+}
+
+/* Every byte. The index is worth as much as the data for reading parts: it must be the manifest's,
+ * and whole. Its digests make the raw bytes sure, chunk by chunk; raw_sha256 of the manifest is what
+ * other programs compare, so that it is true is looked at here and nowhere else. */
+static int check_full(const struct verify_spec *spec, struct copy_reader *reader,
+                      struct text *index, bool of_chunks, struct meter *meter,
+                      struct err *err)
+{
+    const struct catalog_artifact *artifact = spec->artifact;
+    struct digest raw;
+    struct stream_sink sink = {0};
+    unsigned char sum[SHA256_SIZE];
+    char hex[SHA256_HEX];
+    /* Without an index copy_reader compares it. */
+    if (spec->copy->index_key == NULL)
+        return copy_reader_run(reader, COPY_READER_DECODED, sink, meter, err);
+    /* Not read a second time below: the reader is given these very bytes. */
+    if (copy_index_read(copy_reader_repository(reader), spec->copy, index, err) < 0 ||
+        copy_index_check(index, artifact, err) < 0)
+        return -1;
+    digest_init(&raw, DIGEST_SHA256);
+    if (!of_chunks)
+        sink = (struct stream_sink){.write = add_raw, .context = &raw};
+    int result = of_chunks ? sum_chunks(index, &raw, err) : 0;
+    if (result == 0)
+        result = copy_reader_run(reader, COPY_READER_DECODED, sink, meter, err);
+    digest_finish(&raw, sum);
+    digest_hex(sum, SHA256_SIZE, hex);
+    if (result == 0 && !text_equal(hex, artifact->raw_sha256))
+        result = err_set(err, ERR_CORRUPT, "SHA-256 of the %s is %s, the manifest says %s",
+                         of_chunks ? "chunks" : "decoded bytes", hex,
+                         artifact->raw_sha256 ? artifact->raw_sha256 : "nothing");
+    return result;
 }
 
 /* Only these two kinds are an answer about the copy itself. */
@@ -124,6 +161,7 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     const struct observer *observer = session_observer(spec->session);
     int64_t start = clock_monotonic_ms();
     struct meter meter;
+    bool of_chunks = false;
     *out = (struct catalog_verification){
         .copy = spec->copy->id, .run = session_run_id(spec->session), .level = spec->level};
     /* What was wrong with the copy before says nothing of this one. */
@@ -137,9 +175,10 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     /* A store that cannot be opened says nothing of the copy. */
     out->result = reader == NULL ? CATALOG_UNDECIDED : CATALOG_GOOD;
     int checked =
-        reader ? check_quick(copy_reader_repository(reader)->store, spec, why) : 0;
+        reader ? check_quick(copy_reader_repository(reader)->store, spec, &of_chunks, why)
+               : 0;
     if (reader && checked == 0 && spec->level == CATALOG_FULL) {
-        checked = check_full(spec, reader, &index, &meter, why);
+        checked = check_full(spec, reader, &index, of_chunks, &meter, why);
         out->bytes = checked == 0 ? spec->artifact->stored_bytes : 0;
     }
     if (checked < 0) {

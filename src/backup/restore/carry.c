@@ -111,7 +111,8 @@ int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t firs
     size_t all;
     const struct chunk_place *places = chunk_reader_chunks(spec->script->chunks, &all);
     struct copying copying = {.places = places, .loader = loader};
-    struct chunk_sink sink = {.chunk = put_chunk, .context = &copying};
+    struct chunk_sink sink = {
+        .chunk = put_chunk, .context = &copying, .threads = spec->threads};
     const struct dump_table *table = places[first].table;
     uint64_t wanted = 0, got = 0;
     struct text sql;

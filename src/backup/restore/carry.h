@@ -19,6 +19,8 @@ struct carry_spec {
     struct cancel *parent;   /* target.cancel, for nodes below it */
     const char *search_path; /* instead of the dump's empty one; NULL: that one */
     struct meter *meter;     /* may be NULL */
+    unsigned
+        threads; /* that decode for one session (decode_threads); 0: it does so itself */
     const struct ledger
         *ledger; /* steps are told to it; NULL: none. Of plain scripts only */
 };

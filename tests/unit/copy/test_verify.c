@@ -184,6 +184,24 @@ START_TEST(a_manifest_under_the_name_of_another_is_damage)
 }
 END_TEST
 
+/* Chunks are right by the index; only this sum, which other programs compare, is not theirs. */
+START_TEST(a_sum_of_the_whole_that_was_never_right_is_damage)
+{
+    const char *key = world_key(&world, id, KEYS_KIND_MANIFEST);
+    char *manifest = memory_strdup(memory_store_bytes(nas(), key)->data);
+    char *sum = strchr(strstr(manifest, "\"raw_sha256\":") + 13, '"') + 1;
+    *sum = *sum == '0' ? '1' : '0';
+    char *sql = memory_format("UPDATE artifacts SET raw_sha256 = '%.64s'", sum);
+    ck_assert_int_eq(store_put(nas(), key, manifest, strlen(manifest), &world.err), 0);
+    world_sql(&world, sql);
+    verify(CATALOG_QUICK, CATALOG_GOOD);
+    verify(CATALOG_FULL, CATALOG_FOUND_DAMAGED);
+    ck_assert_ptr_nonnull(strstr(world.why.text, "SHA-256 of the decoded bytes"));
+    free(sql);
+    free(manifest);
+}
+END_TEST
+
 /* ---- undecided ---- */
 
 static const enum err_kind kinds[] = {ERR_TRANSIENT, ERR_DENIED, ERR_STORE};
@@ -263,6 +281,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_copy_that_is_whole_again_is_complete_again);
     tcase_add_loop_test(tcase, a_manifest_of_another_backup_is_damage, 0,
                         sizeof facts / sizeof *facts);
+    tcase_add_test(tcase, a_sum_of_the_whole_that_was_never_right_is_damage);
     tcase_add_test(tcase, a_manifest_under_the_name_of_another_is_damage);
     tcase_add_loop_test(tcase, a_store_that_fails_at_any_step_decides_nothing, 0,
                         sizeof kinds / sizeof *kinds);
