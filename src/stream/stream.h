@@ -123,7 +123,7 @@ bool stream_is_cut(const struct stream *stream);
 const struct stream_result *stream_result(const struct stream *stream);
 void stream_free(struct stream *stream); /* NULL-safe */
 
-/* The mirror: stored bytes pushed in, raw bytes come out through the sink, both hashed.
+/* The mirror where there is no chunk index (with one: decode.h): stored bytes pushed in, raw bytes come out through the sink, both hashed.
  * For one thread. */
 struct unstream;
 struct unstream *unstream_new(enum codec_kind codec, struct stream_sink sink,
