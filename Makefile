@@ -12,7 +12,7 @@ TEST_PKG   := check
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
-                  stream/scan stream/codec stream postgres postgres/copy postgres/restore config store catalog/db catalog \
+                  stream/scan stream/codec stream postgres/profile postgres postgres/copy postgres/restore config store catalog/db catalog \
                   repository session copy backup/restore backup prune repair doctor report serve cmd cmd/backups cmd/upkeep cmd/jobs
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
@@ -30,22 +30,25 @@ STREAM         := stream stream/scan stream/codec
 SEES_stream/scan  := base
 SEES_stream/codec := base
 SEES_stream    := base stream/scan stream/codec
-SEES_postgres  := base stream
-SEES_postgres/copy := base stream postgres
-SEES_postgres/restore := base stream postgres
-SEES_config    := base base/zone schedule stream/codec stream postgres
+# Whose callers see `postgres` see the kinds of databases, too.
+POSTGRES       := postgres/profile postgres
+SEES_postgres/profile := base
+SEES_postgres  := base stream postgres/profile
+SEES_postgres/copy := base stream $(POSTGRES)
+SEES_postgres/restore := base stream $(POSTGRES)
+SEES_config    := base base/zone schedule stream/codec stream $(POSTGRES)
 SEES_store     := base s3
 SEES_catalog/db := base
 SEES_catalog   := base catalog/db
-SEES_repository := base s3 stream/codec stream config postgres store catalog/db catalog
+SEES_repository := base s3 stream/codec stream config $(POSTGRES) store catalog/db catalog
 SEES_session   := $(SEES_repository) repository
 SEES_copy      := $(SEES_session) session stream/scan
 SEES_backup/restore := $(SEES_copy) retention copy postgres/restore
 SEES_backup    := $(SEES_backup/restore) backup/restore postgres/copy
 SEES_prune     := $(SEES_copy) retention copy
 SEES_repair    := $(SEES_copy) retention copy
-SEES_doctor    := $(SEES_backup) backup prune repair
-SEES_report    := $(SEES_doctor) doctor schedule
+SEES_doctor    := $(SEES_backup) backup prune repair schedule
+SEES_report    := $(SEES_doctor) doctor
 SEES_serve     := $(SEES_report) report
 SEES_cmd       := $(SEES_report) report
 SEES_cmd/backups := $(SEES_cmd) cmd

@@ -37,6 +37,27 @@ static void add_filters(const struct backup_artifact *spec,
             catalog_pairs_add(&artifact->filters, name, lists[i].patterns->items[j]);
         free(name);
     }
+    /* By its name and not by its patterns: the platform changes, and the group is to stay one. */
+    if (spec->source->profile == PROFILE_SUPABASE)
+        catalog_pairs_add(&artifact->filters, "profile", "supabase");
+}
+
+/* What a project's backup holds and what it cannot hold, for who restores it: none of it shows in
+ * the dump itself. */
+static int add_contents(struct server *server, struct catalog_artifact *artifact,
+                        struct err *err)
+{
+    struct strlist extensions = {0};
+    if (server_extensions(server, &extensions, err) < 0)
+        return -1;
+    for (size_t i = 0; i < extensions.count; i++)
+        catalog_pairs_add(&artifact->contents, "extension", extensions.items[i]);
+    for (size_t i = 0; supabase_left_out[i] != NULL; i++)
+        catalog_pairs_add(&artifact->contents, "left_out", supabase_left_out[i]);
+    for (size_t i = 0; supabase_elsewhere[i] != NULL; i++)
+        catalog_pairs_add(&artifact->contents, "elsewhere", supabase_elsewhere[i]);
+    strlist_release(&extensions);
+    return 0;
 }
 
 void backup_facts_describe(const struct backup_artifact *spec,
@@ -121,9 +142,10 @@ static int say_missing(const struct backup_artifact *spec, struct server *server
 {
     enum { SHOWN = 6 };
     struct strlist missing = {0};
-    int result = spec->type == DUMP_DATA
-                     ? 0
-                     : server_missing(server, &spec->source->filters, &missing, err);
+    int result =
+        spec->type == DUMP_DATA
+            ? 0
+            : server_missing(server, settings_filters(spec->source), &missing, err);
     struct text names;
     text_init(&names, 1000);
     for (size_t i = 0; i < missing.count && i < SHOWN; i++)
@@ -157,9 +179,12 @@ int backup_facts_ask(const struct backup_artifact *spec, struct catalog_artifact
     /* Asked of a whole database only; row security matters where rows are dumped. */
     bool rows = spec->type != DUMP_SCHEMA;
     if (!globals &&
-        (server_preflight(server, &spec->source->filters, rows, err) < 0 ||
+        (server_preflight(server, settings_filters(spec->source), rows, err) < 0 ||
          say_missing(spec, server, err) < 0 || server_size(server, &size, err) < 0 ||
          server_properties(server, properties, err) < 0))
+        goto cleanup;
+    if (!globals && spec->source->profile == PROFILE_SUPABASE &&
+        add_contents(server, artifact, err) < 0)
         goto cleanup;
     result = estimate(session_catalog(spec->session), artifact,
                       spec->type == DUMP_SCHEMA ? 0 : size, stored, err);

@@ -45,7 +45,7 @@ static int start_parallel(struct dump_run *run, enum dump_format format, struct 
                 .stall_timeout_ms = source->stall_timeout_s * 1000,
                 .cancel = session_cancel(backup->session),
             },
-        .filters = &source->filters,
+        .filters = settings_filters(source),
         .connections = backup->job->parallel,
     };
     /* The rows of a dump of data alone stand in the order of foreign keys, which only pg_dump
@@ -64,7 +64,7 @@ static int start_dump(struct dump_run *run, struct err *err)
     struct dump_spec dump = {.conninfo = backup->conninfo,
                              .database = globals ? NULL : backup->database,
                              .type = backup->type,
-                             .filters = globals ? NULL : &source->filters,
+                             .filters = globals ? NULL : settings_filters(source),
                              .encoding = source->encoding,
                              .no_role_passwords = source->no_role_passwords,
                              .lock_wait_timeout_ms = source->lock_wait_timeout_s * 1000,

@@ -7,6 +7,7 @@
 #include "backup/restore.h"
 
 #include "backup/restore/parallel.h"
+#include "backup/restore/project.h"
 #include "backup/restore/resume.h"
 #include "backup/restore/role_filter.h"
 #include "backup/restore_hint.h"
@@ -83,7 +84,7 @@ static int check_options(struct restore_run *r, struct err *err)
         return err_set(err, ERR_CORRUPT, "unknown format \"%s\"", r->artifact->format);
     bool filtered = spec->no_owner || spec->no_privileges;
     r->by_script = part || spec->search_path != NULL || spec->disable_triggers ||
-                   (filtered && r->format == DUMP_PLAIN);
+                   (spec->project && !r->globals) || (filtered && r->format == DUMP_PLAIN);
     r->sessions = sessions_of(r);
     r->only_faster = !r->by_script && spec->parallel == 0 && !spec->resume;
     r->by_script = r->by_script || r->sessions > 1 || spec->resume;
@@ -185,7 +186,8 @@ static int check_target(struct restore_run *r, struct err *err)
     }
     /* Globals go into every server, which always has some. */
     if (!r->globals && !r->spec->into_nonempty && !r->spec->resume &&
-        server_user_tables(r->server, &tables, err) < 0)
+        server_user_tables(r->server, r->spec->project ? supabase_owns_schema : NULL,
+                           &tables, err) < 0)
         return -1;
     if (tables == 0)
         return 0;
@@ -215,6 +217,8 @@ static int select_script(struct restore_run *r, struct err *err)
     }
     if (selection_make(&r->script.outline, &r->chosen, &r->script.selection, err) < 0)
         return -1;
+    if (r->spec->project)
+        project_narrow(&r->script.outline, &r->script.selection);
     /* It was said when the restore began, of a target that had less. */
     if (r->spec->resume)
         return 0;
@@ -249,9 +253,9 @@ static int feed(struct restore_run *r, struct meter *meter, struct err *err)
         return -1;
     struct stream_sink sink = {.write = write_restore, .context = restore};
     struct role_filter filter;
-    bool filtered = r->globals && spec->no_role_passwords;
+    bool filtered = r->globals && (spec->no_role_passwords || spec->project);
     if (filtered)
-        sink = role_filter_begin(&filter, sink);
+        sink = role_filter_begin(&filter, sink, spec->project);
     int result = copy_reader_run(r->retrieve, COPY_READER_DECODED, sink, meter, err);
     if (filtered)
         result = role_filter_finish(&filter, result, err);
@@ -283,6 +287,7 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
                                .chosen = &r->chosen,
                                .target = {.conninfo = r->spec->conninfo,
                                           .disable_triggers = r->spec->disable_triggers,
+                                          .replica_if_allowed = r->spec->project,
                                           .fast = true,
                                           .cancel = session_cancel(r->from.session)},
                                .parent = session_cancel(r->from.session),

@@ -33,6 +33,7 @@ struct restore_spec {
     const char *section; /* NULL: all */
     bool no_owner, no_privileges;
     bool no_role_passwords; /* of globals: they are made without */
+    bool project;           /* the target is a Supabase project (restore/project.h) */
     bool disable_triggers;
     const char *search_path; /* of the session, as SQL takes it; NULL: the dump's, empty */
     unsigned parallel;       /* connections; 0: as many as pay off */

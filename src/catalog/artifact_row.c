@@ -140,6 +140,7 @@ void catalog_artifact_release(struct catalog_artifact *artifact)
     record_release(&artifact_row, artifact);
     catalog_pairs_release(&artifact->tags);
     catalog_pairs_release(&artifact->filters);
+    catalog_pairs_release(&artifact->contents);
     for (size_t i = 0; i < artifact->tables_count; i++) {
         free(artifact->tables[i].schema);
         free(artifact->tables[i].name);
@@ -165,6 +166,20 @@ void catalog_artifact_add_table(struct catalog_artifact *artifact, const char *s
 
 /* ---- what hangs on a row ---- */
 
+static int add_in_order(struct catalog *catalog, int64_t number, const char *statement,
+                        const struct catalog_pairs *pairs, struct err *err)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        struct sql sql;
+        sql_prepare(&sql, catalog, statement, err);
+        sql_bind(&sql, "%jd %jd %s %s", number, (int64_t)i, pairs->items[i].name,
+                 pairs->items[i].value);
+        if (sql_run(&sql, NULL) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int artifact_row_add_tags(struct catalog *catalog, int64_t number,
                           const struct catalog_artifact *artifact, struct err *err)
 {
@@ -180,17 +195,15 @@ int artifact_row_add_tags(struct catalog *catalog, int64_t number,
     }
 
     /* A filter may have many patterns; they keep the order they were given in. */
-    for (size_t i = 0; i < artifact->filters.count; i++) {
-        const struct catalog_pair *filter = &artifact->filters.items[i];
-        sql_prepare(
-            &sql, catalog,
+    if (add_in_order(
+            catalog, number,
             "INSERT INTO filters (artifact, position, name, value) VALUES (?, ?, ?, ?)",
-            err);
-        sql_bind(&sql, "%jd %jd %s %s", number, (int64_t)i, filter->name, filter->value);
-        if (sql_run(&sql, NULL) < 0)
-            return -1;
-    }
-    return 0;
+            &artifact->filters, err) < 0)
+        return -1;
+    return add_in_order(
+        catalog, number,
+        "INSERT INTO contents (artifact, position, name, value) VALUES (?, ?, ?, ?)",
+        &artifact->contents, err);
 }
 
 /* In the order of the dump, which `show` keeps. By its id, since who ends a backup knows
@@ -221,7 +234,10 @@ int artifact_row_load_children(struct catalog *catalog, int64_t number, unsigned
                    number, &artifact->tags, err) < 0 ||
         pairs_load(catalog,
                    "SELECT name, value FROM filters WHERE artifact = ? ORDER BY position",
-                   number, &artifact->filters, err) < 0)
+                   number, &artifact->filters, err) < 0 ||
+        pairs_load(catalog,
+                   "SELECT name, value FROM contents WHERE artifact = ? ORDER BY position",
+                   number, &artifact->contents, err) < 0)
         return -1;
 
     /* Maybe thousands: only for who asks. */

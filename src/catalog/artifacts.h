@@ -73,6 +73,9 @@ struct catalog_artifact {
     int64_t table_count, row_count;
 
     struct catalog_pairs tags, filters;
+    /* What is in it and what not, where the dump does not show it (of a Supabase project):
+     * "extension" NAME VERSION, "left_out" and "elsewhere" a sentence. */
+    struct catalog_pairs contents;
     char filters_hash[CATALOG_FILTERS_HASH_SIZE]; /* of filters; set by insert and import */
     struct catalog_table *tables;                 /* CATALOG_WITH_TABLES */
     size_t tables_count, tables_capacity;

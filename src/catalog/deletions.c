@@ -236,6 +236,7 @@ int catalog_tombstones_purge(struct catalog *catalog, int64_t before, size_t *co
         "DELETE FROM copies WHERE id IN " OLD_COPIES,
         "DELETE FROM tags WHERE artifact IN " OLD_ARTIFACTS,
         "DELETE FROM filters WHERE artifact IN " OLD_ARTIFACTS,
+        "DELETE FROM contents WHERE artifact IN " OLD_ARTIFACTS,
         "DELETE FROM tables WHERE artifact IN " OLD_ARTIFACTS,
         "DELETE FROM artifacts WHERE number IN " OLD_ARTIFACTS,
     };

@@ -183,6 +183,14 @@ void artifact_text_list(struct catalog *catalog, const struct catalog_artifacts 
 
 /* ---- the page ---- */
 
+/* Of what an artifact holds and lacks (catalog/artifacts.h). */
+static const char *content_label(const char *kind)
+{
+    if (strcmp(kind, "left_out") == 0)
+        return "left out";
+    return strcmp(kind, "elsewhere") == 0 ? "not in it" : kind;
+}
+
 /* Fields that have nothing to say are left out, where a table would have a dash. */
 static void field_time(const char *label, int64_t seconds)
 {
@@ -223,6 +231,10 @@ static void print_what(const struct catalog_artifact *artifact)
     for (size_t i = 0; i < artifact->filters.count; i++)
         output_fieldf("filter", "%s %s", artifact->filters.items[i].name,
                       artifact->filters.items[i].value);
+    /* What a restore of it will lack, before somebody relies on it. */
+    for (size_t i = 0; i < artifact->contents.count; i++)
+        output_field(content_label(artifact->contents.items[i].name),
+                     artifact->contents.items[i].value);
 }
 
 /* What came of it: times, sizes, hashes, and what it was made with. */

@@ -111,6 +111,13 @@ const struct option option_table[] = {
      IN_SOURCE(filters.exclude_table_data), .argument = "exclude-table-data",
      .commands = "backup", .value = "PATTERN",
      .help = "of these tables only the definition, no rows", .example = "public.sessions"},
+    /* In the order of enum source_profile. */
+    {OPTION_SOURCE, OPTION_CHOICE, "profile", "auto", IN_SOURCE(profile),
+     .words = "auto|none|supabase", .argument = "profile", .commands = "backup doctor",
+     .help =
+         "what kind of database it is: of a Supabase project the platform's own schemas "
+         "are left out and its roles come along (auto: by the host)",
+     .example = "supabase"},
     {OPTION_SOURCE, OPTION_NAME, "encoding", NULL, IN_SOURCE(encoding),
      .argument = "encoding", .commands = "backup",
      .help = "character encoding of the dump (default: pg_dump's choice)",

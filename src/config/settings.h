@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "config/config_args.h"
 #include "postgres/dump.h"
+#include "postgres/profile/supabase.h"
 #include "stream/codec/codec.h"
 
 struct source_settings {
@@ -32,6 +33,9 @@ struct source_settings {
     struct strlist exclude_databases;
     bool globals;
     struct dump_filters filters;
+    enum source_profile profile; /* once loaded never PROFILE_AUTO */
+    struct dump_filters
+        dumped; /* PROFILE_SUPABASE: the filters, and what is the platform's */
     bool no_role_passwords;
     char *encoding;              /* client_encoding of the dump; NULL: pg_dump's choice */
     int64_t lock_wait_timeout_s; /* 60 */
@@ -172,6 +176,9 @@ const struct store_settings *settings_require_store(const struct settings *setti
                                                     struct err *err) MUST_USE;
 const struct job_settings *settings_require_job(const struct settings *settings,
                                                 const char *name, struct err *err) MUST_USE;
+
+/* What a dump of it is narrowed by. */
+const struct dump_filters *settings_filters(const struct source_settings *source);
 
 /* NULL when there is none of that name. */
 const struct source_settings *settings_source(const struct settings *settings,

@@ -7,11 +7,13 @@
 #include "config/resolve.h"
 #include "backup/backup_facts.h"
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "postgres/conninfo.h"
 #include "postgres/dump.h"
 #include "postgres/programs.h"
 #include "postgres/server.h"
+#include "schedule/schedule.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -82,6 +84,22 @@ static int find_databases(struct asked *asked, struct server *server, struct err
     return err_hint(err, "check databases and exclude_databases of the source");
 }
 
+/* A project: by which way it is reached, and what its backups will not hold. */
+static void tell_project(struct asked *asked, const struct server *server)
+{
+    enum supabase_address address =
+        supabase_address(server_host(server), server_port(server));
+    if (address != SUPABASE_NOT)
+        diagnose_report(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL, "Supabase: %s",
+                        supabase_address_name(address));
+    for (size_t i = 0; supabase_left_out[i] != NULL; i++)
+        diagnose_report(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL, "left out: %s",
+                        supabase_left_out[i]);
+    for (size_t i = 0; supabase_elsewhere[i] != NULL; i++)
+        diagnose_report(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL, "in no dump: %s",
+                        supabase_elsewhere[i]);
+}
+
 /* What all databases of the server have in common; each of them is looked at later. */
 static int check_server(struct asked *asked)
 {
@@ -96,6 +114,9 @@ static int check_server(struct asked *asked)
     diagnose_report(asked->d, DIAGNOSE_SERVER, DIAGNOSE_OK, NULL,
                     "PostgreSQL %s on %s, as %s", server_version_text(server),
                     server_host(server), server_user(server));
+
+    if (asked->source->profile == PROFILE_SUPABASE)
+        tell_project(asked, server);
 
     /* Programs that fit its version. Without them the databases are still looked at. */
     const char *bin_dir = asked->d->spec->settings->pg_bin_dir;
@@ -117,6 +138,50 @@ static int check_server(struct asked *asked)
     return result;
 }
 
+/* How often the jobs of this source run by themselves within 30 days; -1: a schedule that cannot
+ * be read, which is told elsewhere. */
+static int64_t runs_a_month(const struct asked *asked)
+{
+    const struct settings *settings = asked->d->spec->settings;
+    const int64_t from = clock_now(), until = from + (int64_t)30 * 24 * 3600;
+    int64_t runs = 0;
+    for (size_t i = 0; i < settings->job_count; i++) {
+        const struct job_settings *job = &settings->jobs[i];
+        struct err ignored = {0};
+        if (strcmp(job->source, asked->source->name) != 0 || !job->enabled)
+            continue;
+        const struct schedule_spec spec = {
+            .cron = job->schedule, .every_s = job->every_s, .timezone = job->timezone};
+        struct schedule *schedule = schedule_new(&spec, &ignored);
+        if (schedule == NULL)
+            return -1;
+        for (int64_t at = schedule_next(schedule, from); at < until;
+             at = schedule_next(schedule, at))
+            runs++;
+        schedule_free(schedule);
+    }
+    return runs;
+}
+
+/* What leaves the project with each backup is paid for: a dump is about as large as its database
+ * without indexes, so that this is the upper end. */
+static void tell_egress(struct asked *asked, const char *database, uint64_t bytes)
+{
+    char one[32], month[32];
+    int64_t runs = runs_a_month(asked);
+    if (asked->source->profile != PROFILE_SUPABASE)
+        return;
+    if (runs > 0)
+        diagnose_report(asked->d, DIAGNOSE_DATABASES, DIAGNOSE_OK, NULL,
+                        "egress of \"%s\": up to %s a backup, %s in 30 days (%lld runs)",
+                        database, text_size(one, bytes),
+                        text_size(month, bytes * (uint64_t)runs), (long long)runs);
+    else
+        diagnose_report(asked->d, DIAGNOSE_DATABASES, DIAGNOSE_OK, NULL,
+                        "egress of \"%s\": up to %s a backup; no job has a schedule",
+                        database, text_size(one, bytes));
+}
+
 /* ---- each database ---- */
 
 /* Connected to on its own, since rights and row security differ between databases. */
@@ -131,7 +196,8 @@ static void check_database(struct asked *asked, const char *database)
     /* The refusals of a backup, before it has run for hours: tables that may not be read, rows
      * that a policy would hide. */
     if (result == 0)
-        result = server_preflight(server, &asked->source->filters, asked->with_data, &err);
+        result = server_preflight(server, settings_filters(asked->source), asked->with_data,
+                                  &err);
     if (result == 0)
         result = server_size(server, &bytes, &err);
     if (result < 0) {
@@ -141,6 +207,7 @@ static void check_database(struct asked *asked, const char *database)
         diagnose_report(asked->d, DIAGNOSE_RIGHTS, DIAGNOSE_OK, NULL,
                         "database \"%s\" (%s): %s", database, text_size(size, bytes),
                         asked->with_data ? "every row" : "every definition");
+        tell_egress(asked, database, bytes);
     }
     server_free(server);
 }
@@ -173,6 +240,7 @@ static void check_globals(struct asked *asked)
     uint64_t bytes = 0;
     struct dump_spec spec = {.conninfo = asked->conninfo.text,
                              .type = DUMP_GLOBALS,
+                             .no_role_passwords = asked->source->no_role_passwords,
                              .program = asked->programs.pg_dumpall,
                              .cancel = asked->d->spec->cancel};
     /* In full, and dropped: roles are few. */

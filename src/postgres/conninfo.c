@@ -7,6 +7,7 @@
 #include "postgres/conninfo.h"
 
 #include "base/memory.h"
+#include "postgres/profile/supabase.h"
 
 #include <ctype.h>
 #include <libpq-fe.h>
@@ -364,6 +365,23 @@ char *conninfo_database(const char *conninfo, struct err *err)
     return result;
 }
 
+char *conninfo_value(const char *conninfo, const char *keyword)
+{
+    struct err ignored = {0};
+    char *value = NULL;
+    PQconninfoOption *options = parse_options(conninfo, &ignored);
+    for (const PQconninfoOption *option = options;
+         option != NULL && option->keyword != NULL && value == NULL; option++) {
+        if (strcmp(option->keyword, keyword) != 0 || is_secret(option))
+            continue;
+        const char *from_env = option->envvar != NULL ? getenv(option->envvar) : NULL;
+        const char *said = option->val != NULL ? option->val : from_env;
+        value = said != NULL && *said != '\0' ? memory_strdup(said) : NULL;
+    }
+    release_options(options);
+    return value;
+}
+
 char *conninfo_own_database(const char *conninfo)
 {
     struct err ignored = {0};
@@ -406,6 +424,13 @@ static void add_defaults(struct text *out, const PQconninfoOption *options)
         if (option_value(options, defaults[i].keyword) == NULL &&
             (defaults[i].unless == NULL || getenv(defaults[i].unless) == NULL))
             add_word(out, defaults[i].keyword, defaults[i].value, true);
+    /* Over the open internet, with passwords in every dump of a user table: verified unless the
+     * user says otherwise. Its own authority signs, so `sslrootcert` must name it (hint.c). */
+    const char *host_word = option_value(options, "host");
+    if (supabase_address(host_word != NULL ? host_word : getenv("PGHOST"), NULL) !=
+            SUPABASE_NOT &&
+        option_value(options, "sslmode") == NULL && getenv("PGSSLMODE") == NULL)
+        add_word(out, "sslmode", "verify-full", true);
     /* host and hostaddr name one place: PGHOSTADDR must not lead elsewhere than host. */
     bool host = option_value(options, "host") != NULL;
     bool address = option_value(options, "hostaddr") != NULL;

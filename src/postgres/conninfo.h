@@ -36,6 +36,9 @@ char *conninfo_with_password(const char *conninfo, const char *password,
 char *conninfo_with_database(const char *conninfo, const char *database,
                              struct err *err) MUST_USE;
 
+/* What it says for a keyword that is no secret ("host"), else what libpq's variable for it says;
+ * heap. NULL: neither does, or it is refused. */
+char *conninfo_value(const char *conninfo, const char *keyword) MUST_USE;
 /* Its dbname, else that of its service, PGDATABASE, else the user; heap. */
 char *conninfo_database(const char *conninfo, struct err *err) MUST_USE;
 /* The dbname that stands in it, heap; NULL: none does, or it is refused. */

@@ -86,8 +86,13 @@ int server_preflight(struct server *server, const struct dump_filters *filters,
  * the server's own dependencies; descriptions, at most 100. Nothing without such filters. */
 int server_missing(struct server *server, const struct dump_filters *filters,
                    struct strlist *missing, struct err *err) MUST_USE;
-/* Number of user tables (not pg_catalog, information_schema, extension members). */
-int server_user_tables(struct server *server, uint64_t *count, struct err *err) MUST_USE;
+/* "pgcrypto 1.3" of each extension but plpgsql, by name. */
+int server_extensions(struct server *server, struct strlist *extensions,
+                      struct err *err) MUST_USE;
+/* Number of user tables (not pg_catalog, information_schema, extension members), without those of
+ * schemas that `ignored` (may be NULL) says yes to. */
+int server_user_tables(struct server *server, bool (*ignored)(const char *schema),
+                       uint64_t *count, struct err *err) MUST_USE;
 int server_database_exists(struct server *server, const char *name, bool *exists,
                            struct err *err) MUST_USE;
 /* CREATE DATABASE from template0 with encoding, locale, owner (if that role exists, else a

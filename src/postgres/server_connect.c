@@ -10,8 +10,7 @@
 #include "postgres/conninfo.h"
 #include "postgres/hint.h"
 #include "postgres/server_query.h"
-
-#include <ctype.h>
+#include "postgres/profile/supabase.h"
 
 /* Warnings are worth a line; what triggers and extensions chat about is for --verbose. */
 static void log_notice(void *context, const char *message)
@@ -28,14 +27,6 @@ static void log_notice(void *context, const char *message)
 }
 
 /* ---- poolers ---- */
-
-/* Known by its name and port, so that it is refused also where it lets nobody in yet. */
-static bool is_supabase_pool(const char *host, const char *port)
-{
-    return host != NULL && port != NULL && strcmp(port, "6543") == 0 &&
-           (text_ends_with(host, ".supabase.com") || text_ends_with(host, ".supabase.co") ||
-            text_ends_with(host, ".supabase.red"));
-}
 
 /* The number of the backend that runs our statements; 0 when it cannot be had. */
 static int backend_pid(PGconn *conn)
@@ -122,18 +113,6 @@ bool server_is_pooled(struct server *server)
 
 /* ---- connecting ---- */
 
-/* "db.<ref>.supabase.co", where ref is 20 lower-case letters: the reference, or NULL. */
-static const char *supabase_reference(const char *host)
-{
-    if (host == NULL || !text_starts_with(host, "db."))
-        return NULL;
-    const char *reference = host + 3;
-    for (size_t i = 0; i < 20; i++)
-        if (!islower((unsigned char)reference[i]))
-            return NULL;
-    return text_starts_with(reference + 20, ".supabase.") ? reference : NULL;
-}
-
 /* One sentence of libpq's words, and the hint that is worth most here. */
 static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
                            struct err *err)
@@ -161,6 +140,12 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
         err_hint(err, "psql --list shows the databases of a server");
     else if (missing && strstr(line.data, "role \"") != NULL)
         err_hint(err, "give the role by user= or PGUSER");
+    else if (supabase_address(host, NULL) != SUPABASE_NOT &&
+             strstr(line.data, "certificate") != NULL)
+        err_hint(
+            err,
+            "Supabase signs with an authority of its own: download its certificate "
+            "(Database Settings, SSL Configuration) and name the file by sslrootcert=");
     else if (reference != NULL && strstr(line.data, "authentication failed") == NULL)
         err_hint(err,
                  "this host has only an IPv6 address; use the pooler in session mode: "
@@ -172,17 +157,41 @@ static int fail_to_connect(PGconn *conn, const char *database, bool timed_out,
     return -1;
 }
 
-/* Before the session is changed in any way: what is set in a shared one stays there. */
-static int refuse_shared_sessions(const struct server *server, struct err *err)
+/* Supabase's is known by its name and port: refused also where it lets nobody in yet, with the
+ * address that was meant. */
+static int refuse_transactions(const char *host, const char *port, const char *user,
+                               struct err *err)
 {
-    PGconn *conn = server->conn;
-    if (!is_supabase_pool(PQhost(conn), PQport(conn)))
-        return PQstatus(conn) == CONNECTION_OK ? check_sessions(server, err) : 0;
+    if (supabase_address(host, port) != SUPABASE_TRANSACTION)
+        return 0;
     err_set(err, ERR_DATABASE,
             "%s port 6543 is transaction pooling, which can neither be dumped through nor "
             "restored",
-            PQhost(conn));
-    return err_hint(err, "use port 5432 of the pooler (session mode)");
+            host);
+    return err_hint(err, "use its session mode: host=%s port=5432%s%s", host,
+                    user != NULL ? " user=" : "", user != NULL ? user : "");
+}
+
+/* Before anything is asked of a server: neither the string nor the environment may lead there. */
+static int refuse_by_name(const char *conninfo, struct err *err)
+{
+    char *host = conninfo_value(conninfo, "host"), *port = conninfo_value(conninfo, "port");
+    char *user = conninfo_value(conninfo, "user");
+    int result = refuse_transactions(host, port, user, err);
+    free(host);
+    free(port);
+    free(user);
+    return result;
+}
+
+/* Before the session is changed in any way: what is set in a shared one stays there. A service
+ * file may have led to a pooler that the string did not name. */
+static int refuse_shared_sessions(const struct server *server, struct err *err)
+{
+    PGconn *conn = server->conn;
+    if (refuse_transactions(PQhost(conn), PQport(conn), PQuser(conn), err) < 0)
+        return -1;
+    return PQstatus(conn) == CONNECTION_OK ? check_sessions(server, err) : 0;
 }
 
 static int set_up(struct server *server, struct err *err)
@@ -234,7 +243,8 @@ struct server *server_connect(const char *conninfo, const char *database,
     const char *values[] = {NULL, NULL, NULL};
     struct conninfo_child child;
     bool timed_out = false;
-    if (conninfo_child(conninfo, database, &child, err) < 0)
+    if (refuse_by_name(conninfo, err) < 0 ||
+        conninfo_child(conninfo, database, &child, err) < 0)
         return NULL;
 
     /* The password stands beside the words, not in them, so that no text holds it. */

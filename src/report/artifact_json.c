@@ -188,14 +188,15 @@ json_t *artifact_json_list(const struct catalog_artifacts *artifacts,
 
 /* ---- detail ---- */
 
-/* Names and patterns as they were given, of an option or of a key of the configuration. */
-static json_t *filters_json(const struct catalog_pairs *filters)
+/* Names and values as they were given: filters of an option or of a key of the configuration. */
+static json_t *pairs_json(const struct catalog_pairs *pairs, const char *name,
+                          const char *value)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < filters->count; i++) {
+    for (size_t i = 0; i < pairs->count; i++) {
         json_t *object = json_object();
-        set_text(object, "option", filters->items[i].name);
-        set_text(object, "pattern", filters->items[i].value);
+        set_text(object, name, pairs->items[i].name);
+        set_text(object, value, pairs->items[i].value);
         (void)json_array_append_new(list, object);
     }
     return list;
@@ -285,7 +286,8 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
     set_filled(versions, "pg_dump", artifact->pg_dump_version);
     set_filled(versions, "pgkeep", artifact->pgkeep_version);
     json_set(object, "versions", versions);
-    json_set(object, "filters", filters_json(&artifact->filters));
+    json_set(object, "filters", pairs_json(&artifact->filters, "option", "pattern"));
+    json_set(object, "contents", pairs_json(&artifact->contents, "kind", "text"));
     json_set(object, "progress", progress_json(artifact));
     set_int(object, "table_count", artifact->table_count);
     set_rows(object, "row_count", artifact->row_count);

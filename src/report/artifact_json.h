@@ -41,6 +41,7 @@ json_t *artifact_json_list(const struct catalog_artifacts *artifacts,
  *     created updated duration_ms tries hostname quarantined
  *     versions{server,pg_dump,pgkeep}
  *     filters[{option,pattern}]
+ *     contents[{kind,text}]                    kind: extension, left_out, elsewhere
  *     progress{phase,raw_bytes,stored_bytes,estimate_bytes,updated,owner}  null unless running
  *     table_count row_count
  *     tables[{schema,name,rows,raw_bytes}]

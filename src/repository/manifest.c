@@ -177,6 +177,9 @@ char *manifest_text(const struct catalog_artifact *artifact,
     json_set(object, "index", index);
     json_set(object, "tags", pairs_value(&artifact->tags));
     json_set(object, "filters", pairs_value(&artifact->filters));
+    /* Of few backups; older versions read all the others. */
+    if (artifact->contents.count > 0)
+        json_set(object, "contents", pairs_value(&artifact->contents));
     json_set(object, "properties", properties_value(facts));
     json_set(object, "parts", parts_value(facts));
     json_set(object, "tables", tables_value(artifact));

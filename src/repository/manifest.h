@@ -34,6 +34,8 @@
  *     index {key,bytes,sha256}                   null: none
  *     tags [{name,value}]
  *     filters [{name,value}]
+ *     contents [{name,value}]                    of a Supabase project only: its extensions, what
+ *                                                was left out, what no dump holds
  *     properties {...}                           of the database; null for globals; its
  *                                                icu_rules only where there are some
  *     parts [{bytes,count}]                      runs of equal parts, in order: from them

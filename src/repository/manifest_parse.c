@@ -130,6 +130,11 @@ static void read_filter(struct json_reader *item, struct manifest *out)
     read_pair(item, &out->artifact.filters);
 }
 
+static void read_content(struct json_reader *item, struct manifest *out)
+{
+    read_pair(item, &out->artifact.contents);
+}
+
 /* Names of any bytes; a schema is "" where pg_dump told none. */
 static void read_table(struct json_reader *item, struct manifest *out)
 {
@@ -333,6 +338,8 @@ static int read_manifest(const json_t *object, const char *id, struct manifest *
     read_index(&reader, &out->facts);
     read_items(&reader, "tags", read_tag, out);
     read_items(&reader, "filters", read_filter, out);
+    if (json_object_get(object, "contents") != NULL)
+        read_items(&reader, "contents", read_content, out);
     read_properties(&reader, &out->facts);
     read_items(&reader, "parts", read_part, out);
     read_items(&reader, "tables", read_table, out);

@@ -52,7 +52,7 @@ static int facts(const struct arguments *arguments, struct err *err)
         return -1;
     int result = server_size(server, &bytes, err);
     if (result == 0)
-        result = server_user_tables(server, &tables, err);
+        result = server_user_tables(server, NULL, &tables, err);
     printf("version %d %s\ndatabase %s\nuser %s\nhost %s\nsize %llu\ntables %llu\n",
            server_version(server), server_version_text(server), server_database(server),
            server_user(server), server_host(server), (unsigned long long)bytes,

@@ -5,7 +5,8 @@
  *     role_filter_begin -> the sink that it gives -> role_filter_finish
  *
  * pg_dumpall writes one statement a line, `ALTER ROLE name WITH … PASSWORD '…';`: of these lines
- * the clause is left out, all else passes as it is. One thread.
+ * the clause is left out, all else passes as it is. For a Supabase project (postgres/profile/supabase.h) the
+ * platform's own roles, tablespaces and what only a superuser may say are left out, too. One thread.
  */
 #ifndef PGKEEP_BACKUP_RESTORE_ROLE_FILTER_H
 #define PGKEEP_BACKUP_RESTORE_ROLE_FILTER_H
@@ -16,9 +17,11 @@
 struct role_filter {
     struct stream_sink to;
     struct text line; /* what is not a whole line yet */
+    bool project;
 };
 
-struct stream_sink role_filter_begin(struct role_filter *filter, struct stream_sink to);
+struct stream_sink role_filter_begin(struct role_filter *filter, struct stream_sink to,
+                                     bool project);
 /* Passes on what is left when `result` is 0, and releases. The result, or -1. */
 int role_filter_finish(struct role_filter *filter, int result, struct err *err) MUST_USE;
 

@@ -197,6 +197,14 @@ static const char *const version_5[] = {
 static const char *const version_6[] = {"ALTER TABLE artifacts ADD COLUMN encoding TEXT;\n",
                                         NULL};
 
+/* Version 7. What a backup holds and what it cannot hold, where its dump does not show it. */
+static const char *const version_7[] = {
+    "CREATE TABLE contents ("
+    " artifact INTEGER NOT NULL REFERENCES artifacts ON DELETE RESTRICT,"
+    " position INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (artifact, position)) STRICT, WITHOUT ROWID;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -232,6 +240,7 @@ static const struct migration {
 } migrations[] = {
     {version_1, true, NULL},  {version_2, false, fill_version_2}, {version_3, false, NULL},
     {version_4, false, NULL}, {version_5, false, NULL},           {version_6, false, NULL},
+    {version_7, false, NULL},
 };
 
 /* The version this program writes. */

@@ -103,6 +103,7 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
         .no_owner = config_args_flag(ctx->args, "no-owner"),
         .no_privileges = config_args_flag(ctx->args, "no-privileges"),
         .no_role_passwords = config_args_flag(ctx->args, "no-role-passwords"),
+        .project = config_args_text(ctx->args, "profile") != NULL,
         .disable_triggers = config_args_flag(ctx->args, "disable-triggers"),
         .search_path = config_args_text(ctx->args, "search-path"),
         .parallel = (unsigned)config_args_number(ctx->args, "parallel", 0),
@@ -172,6 +173,9 @@ const struct command cmd_restore = {
         "server allows nothing else. --run brings all of one run to a server, roles\n"
         "first, then each database under its own name; what is there already must be\n"
         "empty. What could not be brought back is said, and the exit status is 8.\n"
+        "\n"
+        "--profile supabase restores into a Supabase project: schemas, extensions and\n"
+        "rights that its platform has made stay as they are, their rows come.\n"
         "\n"
         "  pgkeep restore latest:nightly --to \"host=db dbname=shop_copy\" --create\n"
         "  pgkeep restore 01JD7XK2M4 --to dbname=scratch --table 'sales.ord*'\n"

@@ -253,7 +253,7 @@ int ledger_begin(struct ledger *ledger, const char *options, const char *choice,
 
 int ledger_user_tables(struct ledger *ledger, uint64_t *count, struct err *err)
 {
-    return server_user_tables(ledger->server, count, err);
+    return server_user_tables(ledger->server, NULL, count, err);
 }
 
 /* ---- steps ---- */

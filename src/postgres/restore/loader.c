@@ -5,6 +5,7 @@
 #include "postgres/restore/loader.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "postgres/hint.h"
 #include "postgres/server_query.h"
@@ -154,6 +155,12 @@ static int set_up(struct loader *loader, const struct loader_spec *spec, struct 
         err_context(err, "--disable-triggers");
         return err_hint(err, "it takes a superuser, or a role that was granted SET on "
                              "session_replication_role");
+    }
+    /* A project's tables have triggers and foreign keys already, and a dump's rows know no order. */
+    if (spec->replica_if_allowed) {
+        struct err denied = {0};
+        if (loader_statement(loader, "SET session_replication_role = replica", &denied) < 0)
+            log_warning("triggers of the target fire: %s", denied.text);
     }
     /* One flush at the end instead of one for each statement. */
     if (spec->fast && loader_statement(loader, "SET synchronous_commit = off", err) < 0)

@@ -18,6 +18,7 @@
 struct loader_spec {
     const char *conninfo;        /* of the target, with password */
     bool disable_triggers;       /* session_replication_role = replica */
+    bool replica_if_allowed;     /* the same where the role may; else a warning */
     bool fast;                   /* synchronous_commit = off; see loader_flush */
     int64_t maintenance_memory;  /* maintenance_work_mem in kB; 0: as the server has it */
     const struct cancel *cancel; /* NULL: the root */

@@ -310,7 +310,7 @@ START_TEST(a_target_with_tables_is_refused_unless_it_is_wanted_so)
 {
     struct restore_spec into = plain;
     programs("");
-    fake_libpq_answer(USER_TABLES, 1, "3", FAKE_LIBPQ_END);
+    fake_libpq_answer(USER_TABLES, 2, "public", "3", FAKE_LIBPQ_END);
     refused(&plain, ERR_DATABASE, "database \"shop_new\" is not empty: it has 3 tables");
     ck_assert_ptr_nonnull(strstr(world.err.text, "hint: restore into a new one"));
     assert_logged("psql", false);
@@ -538,7 +538,7 @@ START_TEST(globals_go_on_over_roles_that_are_there)
     ck_assert_int_eq(world_backup(&world, "nightly"), 0);
     id = world.backups.items[0].id;
     programs("say=psql:<stdin>:20:+ERROR:++42710:+role+\"app\"+already+exists");
-    fake_libpq_answer(USER_TABLES, 1, "3", FAKE_LIBPQ_END);
+    fake_libpq_answer(USER_TABLES, 2, "public", "3", FAKE_LIBPQ_END);
     const struct restore_spec to = {.conninfo = "host=db2"};
     restored(&to);
     assert_logged("ON_ERROR_STOP=0", true);

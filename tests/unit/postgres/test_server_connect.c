@@ -107,7 +107,7 @@ static const struct {
     {"db.abcdefghijklmnopqrst.supabase.co", "password authentication failed",
      "authentication", "~/.pgpass"},
     {"aws-0-eu.pooler.supabase.com port=6543", "whatever",
-     "port 6543 is transaction pooling", "port 5432"},
+     "port 6543 is transaction pooling", "port=5432 user=keeper"},
 };
 
 START_TEST(a_refusal_is_one_line_with_the_hint_that_fits)

@@ -1,3 +1,5 @@
+/* What is asked of a server before a dump. */
+#include "postgres/profile/supabase.h"
 #include "postgres/server.h"
 
 #include "postgres/dump.h"
@@ -179,8 +181,11 @@ START_TEST(numbers_of_the_server_are_read_whole)
     bool exists = true;
     ck_assert_int_eq(server_size(server, &number, &err), 0);
     ck_assert_uint_eq(number, 1000);
-    fake_libpq_answer("c.relkind IN ('r', 'p', 'f', 'm')", 1, "12", FAKE_LIBPQ_END);
-    ck_assert_int_eq(server_user_tables(server, &number, &err), 0);
+    fake_libpq_answer("c.relkind IN ('r', 'p', 'f', 'm')", 2, "public", "12", "auth", "5",
+                      FAKE_LIBPQ_END);
+    ck_assert_int_eq(server_user_tables(server, NULL, &number, &err), 0);
+    ck_assert_uint_eq(number, 17);
+    ck_assert_int_eq(server_user_tables(server, supabase_owns_schema, &number, &err), 0);
     ck_assert_uint_eq(number, 12);
     ck_assert_int_eq(server_database_exists(server, "shop", &exists, &err), 0);
     ck_assert(!exists);
@@ -194,7 +199,7 @@ START_TEST(numbers_of_the_server_are_read_whole)
     ck_assert_int_eq(server_size(server, &number, &err), -1);
     fake_libpq_break("datname = $1");
     ck_assert_int_eq(server_database_exists(server, "shop", &exists, &err), -1);
-    ck_assert_int_eq(server_user_tables(server, &number, &err), -1);
+    ck_assert_int_eq(server_user_tables(server, NULL, &number, &err), -1);
 }
 END_TEST
 

@@ -238,6 +238,7 @@ START_TEST(show_adds_what_else_is_known)
     artifact.table_count = 2;
     artifact.row_count = CATALOG_UNKNOWN_ROWS;
     catalog_pairs_add(&artifact.filters, "exclude_tables", "log.*");
+    catalog_pairs_add(&artifact.contents, "extension", "pgcrypto 1.3");
     catalog_artifact_add_table(&artifact, "public", "items", 10, 300);
     catalog_artifact_add_table(&artifact, "public", "big", CATALOG_UNKNOWN_ROWS, 0);
     assert_text(
@@ -246,7 +247,8 @@ START_TEST(show_adds_what_else_is_known)
         "\"hostname\":null,\"quarantined\":false,\"accepted\":null,\"versions\":{"
         "\"server\":\"15.8\","
         "\"pg_dump\":null,\"pgkeep\":null},\"filters\":[{\"option\":\"exclude_tables\","
-        "\"pattern\":\"log.*\"}],\"progress\":null,\"table_count\":2,\"row_count\":null,"
+        "\"pattern\":\"log.*\"}],\"contents\":[{\"kind\":\"extension\",\"text\":"
+        "\"pgcrypto 1.3\"}],\"progress\":null,\"table_count\":2,\"row_count\":null,"
         "\"tables\":[{\"schema\":\"public\",\"name\":\"items\",\"rows\":10,"
         "\"raw_bytes\":300},{\"schema\":\"public\",\"name\":\"big\",\"rows\":null,"
         "\"raw_bytes\":null}],\"verifications\":[{\"time\":\"2026-11-21T02:59:45Z\","
