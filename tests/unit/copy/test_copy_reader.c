@@ -2,6 +2,7 @@
 #include "copy/copy_reader.h"
 
 #include "base/memory.h"
+#include "stream/index.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/store_seam.h"
 #include "tests/support/world.h"
@@ -392,6 +393,48 @@ START_TEST(without_a_usable_index_the_whole_is_still_checked)
 }
 END_TEST
 
+/* Where the chunks of the stored object begin. */
+static size_t chunk_begins(uint64_t *at, size_t max)
+{
+    struct err err = {0};
+    struct index_entry entry = {0};
+    const struct text *bytes =
+        memory_store_bytes(nas(), world_key(&world, id, KEYS_KIND_INDEX));
+    struct index_reader *lines = index_reader_new(bytes->data, bytes->length, &err);
+    size_t count = 0;
+    while (count < max && index_reader_next(lines, &entry, &err) == 1) {
+        at[count++] = entry.stored.from;
+        index_entry_release(&entry);
+    }
+    index_reader_free(lines);
+    return count;
+}
+
+START_TEST(copies_that_lack_different_chunks_are_whole_together)
+{
+    uint64_t at[8];
+    const char *key = world_key(&world, id, KEYS_KIND_DATA);
+    size_t count = chunk_begins(at, 8);
+    ck_assert_uint_ge(count, 3);
+    for (size_t i = 0; i < count; i++)
+        memory_store_spoil(i % 2 == 0 ? nas() : world_store(&world, "offsite"), key, at[i]);
+    read_all(COPY_READER_DECODED);
+    ck_assert_uint_eq(got.length, whole.length);
+    ck_assert_mem_eq(got.data, whole.data, whole.length);
+    ck_assert_int_eq(
+        world_number(&world, "SELECT count(*) FROM copies WHERE state = 'damaged'"), 2);
+    /* One chunk that none of them has ends it. */
+    set_state("nas", "complete");
+    set_state("offsite", "complete");
+    memory_store_spoil(nas(), key, at[1]);
+    text_clear(&got);
+    ck_assert_int_eq(
+        world_read(&world, world_open(&world, id, &any), COPY_READER_DECODED, &got), -1);
+    assert_error(ERR_CORRUPT, "chunk 2");
+    ck_assert_uint_eq(got.length, at[1]); /* stored as it is */
+}
+END_TEST
+
 START_TEST(without_an_index_the_sum_of_all_decoded_bytes_must_be_right)
 {
     memory_store_drop(nas(), world_key(&world, id, KEYS_KIND_INDEX));
@@ -483,6 +526,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tcase, damage_in_compressed_bytes_never_passes, 0,
                         sizeof codecs / sizeof *codecs);
     tcase_add_loop_test(tcase, without_a_usable_index_the_whole_is_still_checked, 0, 3);
+    tcase_add_test(tcase, copies_that_lack_different_chunks_are_whole_together);
     tcase_add_test(tcase, without_an_index_the_sum_of_all_decoded_bytes_must_be_right);
     tcase_add_test(tcase, an_index_of_other_bytes_is_not_used);
     tcase_add_test(tcase, an_index_that_cannot_be_asked_for_comes_from_the_other_store);
