@@ -128,8 +128,12 @@ struct s3_put {
     size_t size;
     const char *content_type;
     bool if_absent;
+    bool looked; /* with if_absent: s3_head has just said that it is absent */
     bool *existed;
 };
+/* Would s3_put with if_absent look before it writes, also a small body? Then whoever knows the key
+ * in time looks himself, beside other work. */
+bool s3_put_looks(const struct s3_client *client);
 int s3_put(struct s3_client *client, const struct s3_put *put, struct err *err) MUST_USE;
 /* Whole small object into `out` (its ceiling is the limit). A missing key: *absent = true, 0. */
 int s3_get(struct s3_client *client, const char *key, struct text *out, bool *absent,

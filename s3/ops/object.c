@@ -296,6 +296,12 @@ static int put_once(struct put *put, struct err *err)
     return result;
 }
 
+bool s3_put_looks(const struct s3_client *client)
+{
+    const struct s3_provider *provider = s3_client_provider(client);
+    return provider->conditions_plain_only || !provider->put_if_absent;
+}
+
 /* Looks where a look saves something or is all there is, then writes, then proves it. */
 int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
 {
@@ -303,7 +309,8 @@ int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
     struct put put = {.client = client, .spec = spec};
     /* A look costs a request; it pays where a large body would be sent in vain, and where the
      * condition is not worth much. */
-    bool looks = spec->size >= LARGE_BODY || provider->conditions_plain_only;
+    bool looks =
+        !spec->looked && (spec->size >= LARGE_BODY || provider->conditions_plain_only);
     put.conditional = spec->if_absent && provider->put_if_absent;
     s3_multipart_token(put.token);
     if (spec->existed != NULL)
@@ -311,7 +318,8 @@ int s3_put(struct s3_client *client, const struct s3_put *spec, struct err *err)
 
     /* Twice where the provider's row promises the condition and the service has none. */
     for (unsigned tries = 0; tries < 2 && !put.done; tries++) {
-        if (spec->if_absent && (looks || !put.conditional) && look_before(&put, err) < 0)
+        bool blind = !put.conditional && !spec->looked;
+        if (spec->if_absent && (looks || blind) && look_before(&put, err) < 0)
             return -1;
         if (!put.done && put_once(&put, err) < 0)
             return -1;

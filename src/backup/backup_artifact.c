@@ -10,6 +10,7 @@
 #include "backup/backup_artifact.h"
 
 #include "backup/anomaly.h"
+#include "copy/ahead.h"
 #include "copy/commit.h"
 #include "repository/keys.h"
 #include "repository/manifest.h"
@@ -37,6 +38,7 @@ struct artifact_run {
     struct manifest_facts facts;
     uint64_t stored_estimate;
     struct fanout *fanout;
+    struct ahead *ahead;
     struct dump_run *dump;
     struct meter meter;
     struct commit commit;
@@ -258,11 +260,14 @@ static int in_order(struct artifact_run *r, struct err *err)
         start_dump(r, err) < 0)
         return -1;
     set_phase(r, "dump");
+    r->ahead = ahead_start(r->fanout, r->index_key, r->manifest_key);
     if (dump_run_read(r->dump, err) < 0 || /* to the end; all who wrote say it went well */
         dump_run_check_end(r->dump, err) < 0 || /* and the text ends as a whole dump does */
         fanout_end(r->fanout, err) < 0) /* every part is stored; nothing is visible yet */
         return -1;
     set_phase(r, "finish");
+    ahead_finish(r->ahead);
+    r->ahead = NULL;
     /* data, index, then manifest, store by store; then the catalog */
     return commit(r, err);
 }
@@ -287,6 +292,8 @@ static int in_order_again(struct artifact_run *r, struct err *err)
         /* The server first: meanwhile it holds locks for us. Then the uploads, all of them. */
         dump_run_free(r->dump);
         r->dump = NULL;
+        ahead_finish(r->ahead);
+        r->ahead = NULL;
         fanout_free(r->fanout);
         r->fanout = NULL;
         free(r->pending);
@@ -310,6 +317,8 @@ static void record_failure(struct artifact_run *r, const struct err *why)
      * snapshot and its locks. */
     dump_run_free(r->dump);
     r->dump = NULL;
+    ahead_finish(r->ahead);
+    r->ahead = NULL;
     /* Copies that failed on the way were undone then. */
     for (size_t i = 0; i < copy_count(r); i++) {
         if (r->copies[i].state == CATALOG_COPY_UPLOADING)
@@ -371,6 +380,7 @@ static void report_outcome(struct artifact_run *r, struct backup_result *result)
 static void release(struct artifact_run *r)
 {
     dump_run_free(r->dump);
+    ahead_finish(r->ahead);
     fanout_free(r->fanout);
     for (size_t i = 0; r->copies && i < copy_count(r); i++)
         catalog_copy_release(&r->copies[i]);

@@ -1,7 +1,7 @@
 /*
- * The steps go store by store within one step, not step by step within one store: whether
- * there are enough copies must be known before the first manifest makes the artifact
- * complete.
+ * All stores get data and index before any gets a manifest: whether there are enough copies must
+ * be known before the first manifest makes the artifact complete. Data and index need not wait
+ * for each other, as neither says anything without the manifest.
  *
  * What is undone here is what this very run may have made visible. It is removed even when
  * the process was cancelled, in bounded time (store_cleaner).
@@ -11,6 +11,7 @@
 #include "repository/repository_object.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 /* Everything of this copy that may be visible, the commit mark first: as long as that may
  * be there, so must be what it names. True: nothing is left; else the row tells it (`clean`), and
@@ -61,27 +62,79 @@ void commit_undo(struct commit *commit, size_t index, const struct err *why)
 /* One step for one store. */
 typedef int (*commit_step)(struct commit *commit, size_t index, struct err *err);
 
-/* For every store that is still in; who fails is out. Returns how many are left. */
-static size_t for_each(struct commit *commit, commit_step step)
+/* One step for one store, as it runs. */
+struct commit_work {
+    struct commit *commit;
+    commit_step step;
+    size_t index;
+    bool began; /* on a thread of its own */
+    pthread_t thread;
+    int result;
+    struct err err;
+};
+
+static void *run_work(void *context)
 {
-    size_t left = 0;
-    for (size_t i = 0; i < fanout_count(commit->fanout); i++) {
-        struct err why = {0};
+    struct commit_work *work = context;
+    work->result = work->step(work->commit, work->index, &work->err);
+    return NULL;
+}
+
+/* All steps for all stores that are still in. Those of buckets beside each other, as each costs
+ * round trips; those of a folder one after the other, up to the first that fails. */
+static void run_all(struct commit_work *works, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct commit_work *work = &works[i];
+        struct fanout_target *target = fanout_target(work->commit->fanout, work->index);
+        struct err ignored = {0}; /* without a thread it runs on this one */
+        work->began = store_is_remote(target->store) &&
+                      thread_start(&work->thread, run_work, work, &ignored) == 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct commit_work *work = &works[i];
+        bool goes_on = i == 0 || works[i - 1].index != work->index || works[i - 1].began ||
+                       works[i - 1].result == 0;
+        if (!work->began && goes_on)
+            run_work(work);
+        else if (!work->began)
+            work->result = -1;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (works[i].began)
+            pthread_join(works[i].thread, NULL);
+}
+
+/* Who fails is out. Returns how many stores are left. */
+static size_t for_each(struct commit *commit, const commit_step *steps, size_t step_count)
+{
+    size_t targets = fanout_count(commit->fanout), count = 0, left = 0;
+    struct commit_work *works = memory_array(targets * step_count, sizeof *works);
+    for (size_t i = 0; i < targets; i++) {
         if (commit->copies[i].state == CATALOG_COPY_FAILED ||
             fanout_target(commit->fanout, i)->failed.kind != ERR_NONE)
             continue;
-        if (step(commit, i, &why) == 0) {
-            left++;
-            continue;
-        }
-        /* The stream first, so that the store gets nothing more; then what it holds. */
-        fanout_drop(commit->fanout, i, &why);
-        commit_undo(commit, i, &why);
+        for (size_t s = 0; s < step_count; s++)
+            works[count++] =
+                (struct commit_work){.commit = commit, .step = steps[s], .index = i};
     }
+    run_all(works, count);
+    for (size_t i = 0; i < count; i += step_count) {
+        const struct err *why = NULL;
+        for (size_t s = 0; s < step_count && why == NULL; s++)
+            why = works[i + s].result < 0 ? &works[i + s].err : NULL;
+        left += why == NULL;
+        /* The stream first, so that the store gets nothing more; then what it holds. */
+        if (why != NULL) {
+            fanout_drop(commit->fanout, works[i].index, why);
+            commit_undo(commit, works[i].index, why);
+        }
+    }
+    free(works);
     return left;
 }
 
-/* Step 1: the object becomes visible under its key, whole or not at all. */
+/* Step 1, the data: the object becomes visible under its key, whole or not at all. */
 static int finish_data(struct commit *commit, size_t index, struct err *err)
 {
     struct fanout_target *target = fanout_target(commit->fanout, index);
@@ -102,7 +155,7 @@ static int finish_data(struct commit *commit, size_t index, struct err *err)
     return 0;
 }
 
-/* Step 2. Small, so that a failure here costs a moment. */
+/* Beside it. Small, so that a failure here costs a moment. */
 static int put_index(struct commit *commit, size_t index, struct err *err)
 {
     return store_put_new(fanout_target(commit->fanout, index)->store,
@@ -157,11 +210,10 @@ static void settle_dropped(struct commit *commit)
 int commit_run(struct commit *commit, struct err *err)
 {
     settle_dropped(commit);
-    /* All stores through one step before any takes the next: whether there are enough must
-     * be known before the first manifest. */
-    size_t data = for_each(commit, finish_data);
-    size_t indexed = data >= commit->min_copies ? for_each(commit, put_index) : 0;
-    size_t manifests = indexed >= commit->min_copies ? for_each(commit, put_manifest) : 0;
+    /* Whether there are enough must be known before the first manifest. */
+    static const commit_step parts[] = {finish_data, put_index}, marks[] = {put_manifest};
+    size_t stored = for_each(commit, parts, 2);
+    size_t manifests = stored >= commit->min_copies ? for_each(commit, marks, 1) : 0;
     /* One manifest is enough, whatever min_copies says: a backup that can be found and
      * restored is not taken back because its second mark could not be written. */
     commit->committed = manifests > 0;

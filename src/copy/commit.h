@@ -4,7 +4,7 @@
  * The order, for all stores together (PRODUCT 5, CONTRACT-NOTES 2):
  *
  *     1 data      each upload is finished: the data object becomes visible, verified
- *     2 index     beside it
+ *     2 index     at the same time: round trips are what a small backup takes
  *     3 enough?   fewer than min_copies stores hold both: all is removed again, failed
  *     4 manifest  store by store; the first one makes the artifact complete
  *

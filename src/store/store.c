@@ -87,6 +87,11 @@ bool store_is_dir(const struct store *store)
     return strcmp(store->ops->type, "dir") == 0;
 }
 
+bool store_is_remote(const struct store *store)
+{
+    return store->ops->s3_client != NULL;
+}
+
 int store_check(struct store *store, bool create, int64_t timeout_ms, struct err *err)
 {
     return named(store, store->ops->check(store, create, timeout_ms, err), err);
@@ -136,6 +141,12 @@ int store_put_new(struct store *store, const char *key, const void *data, size_t
 {
     struct store_put put = {.key = key, .data = data, .size = size};
     return put_object(store, &put, err);
+}
+
+void store_look_ahead(struct store *store, const char *key, int64_t timeout_ms)
+{
+    if (store->ops->look_ahead != NULL)
+        store->ops->look_ahead(store, key, timeout_ms);
 }
 
 int store_get(struct store *store, const char *key, struct text *out, bool *absent,

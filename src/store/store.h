@@ -37,6 +37,8 @@ void store_close(struct store *store); /* NULL-safe */
 const char *store_name(const struct store *store);
 const char *store_type_name(const struct store *store); /* "dir" "s3" */
 bool store_is_dir(const struct store *store);
+/* Each call is a round trip, and calls for different keys may run on several threads at once. */
+bool store_is_remote(const struct store *store);
 
 /* Is it there and may we use it? Bounded by timeout_ms. A dir: the folder exists, or with
  * `create` is made and is ours to write. A bucket is never made. */
@@ -65,6 +67,10 @@ int store_put(struct store *store, const char *key, const void *data, size_t siz
  * bytes is taken for ours (a PUT whose answer was lost). */
 int store_put_new(struct store *store, const char *key, const void *data, size_t size,
                   struct err *err) MUST_USE;
+/* Asks already now whether the key is free, where store_put_new would have to ask before it writes
+ * (buckets that know no conditions): that then costs no round trip. Nothing fails: what could not
+ * be asked within timeout_ms is asked later. Any thread. */
+void store_look_ahead(struct store *store, const char *key, int64_t timeout_ms);
 int store_get(struct store *store, const char *key, struct text *out, bool *absent,
               struct err *err) MUST_USE;
 

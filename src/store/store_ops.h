@@ -29,6 +29,8 @@ struct store_ops {
     struct store *(*cleaner)(struct store *store);
     int64_t (*clock_offset)(struct store *store, bool *known); /* may be NULL */
     int (*put)(struct store *store, const struct store_put *put, struct err *err);
+    void (*look_ahead)(struct store *store, const char *key,
+                       int64_t timeout_ms); /* may be NULL */
     int (*get)(struct store *store, const char *key, struct text *out, bool *absent,
                struct err *err);
     int (*stat)(struct store *store, const char *key, struct store_object *out,

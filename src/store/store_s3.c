@@ -24,9 +24,10 @@ struct store_s3 {
     struct s3_client *client;
     pthread_mutex_t lock; /* guards what follows */
     bool versioning_known;
-    bool versions;      /* the bucket has, or has had, versions */
-    char *mark;         /* NULL: there was none */
-    int64_t mark_at_ms; /* when it was read; 0: it is not to be used */
+    bool versions;         /* the bucket has, or has had, versions */
+    char *mark;            /* NULL: there was none */
+    int64_t mark_at_ms;    /* when it was read; 0: it is not to be used */
+    struct strlist absent; /* keys that a look ahead has found free */
 };
 
 static struct s3_client *client_of(const struct store *store)
@@ -54,6 +55,7 @@ static void close_s3(struct store *store)
     struct store_s3 *s3 = (struct store_s3 *)store;
     s3_client_free(s3->client);
     free(s3->mark);
+    strlist_release(&s3->absent);
     pthread_mutex_destroy(&s3->lock);
     free(store->name);
     free(s3);
@@ -193,14 +195,40 @@ static int resolve_existing(struct s3_client *client, const struct s3_put *put,
     return result;
 }
 
+/* Nobody but us makes keys with our ids, so what was free stays free until we write it. */
+static void look_ahead(struct store *store, const char *key, int64_t timeout_ms)
+{
+    struct store_s3 *s3 = (struct store_s3 *)store;
+    const struct s3_call call = {.retry_time_ms = timeout_ms};
+    struct s3_object object = {0};
+    struct err ignored = {0};
+    bool absent = false;
+    if (!s3_put_looks(s3->client))
+        return;
+    struct s3_client *bounded = s3_client_with(s3->client, &call);
+    int result = s3_head(bounded, key, &object, &absent, &ignored);
+    s3_client_free(bounded);
+    s3_object_release(&object);
+    if (result < 0 || !absent)
+        return;
+    pthread_mutex_lock(&s3->lock);
+    strlist_add(&s3->absent, key);
+    pthread_mutex_unlock(&s3->lock);
+}
+
 static int put(struct store *store, const struct store_put *object, struct err *err)
 {
+    struct store_s3 *s3 = (struct store_s3 *)store;
+    pthread_mutex_lock(&s3->lock);
+    bool looked = !object->overwrite && strlist_has(&s3->absent, object->key);
+    pthread_mutex_unlock(&s3->lock);
     bool existed = false;
     struct s3_put request = {.key = object->key,
                              .data = object->data,
                              .size = object->size,
                              .content_type = content_type_of(object->key),
                              .if_absent = !object->overwrite,
+                             .looked = looked,
                              .existed = &existed};
     /* A provider that knows no conditions writes over it; where that matters, at the mark,
      * store_mark.c reads behind its write. */
@@ -409,6 +437,7 @@ static const struct store_ops s3_ops = {
     .cleaner = cleaner,
     .clock_offset = clock_offset,
     .put = put,
+    .look_ahead = look_ahead,
     .get = get,
     .stat = stat_key,
     .list = list,
