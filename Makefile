@@ -12,8 +12,8 @@ TEST_PKG   := check
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
-                  stream/scan stream/codec stream postgres/profile postgres postgres/copy postgres/restore config store catalog/db catalog \
-                  repository session copy backup/restore backup prune repair doctor report serve cmd cmd/backups cmd/upkeep cmd/jobs
+                  stream/scan stream/codec stream postgres/profile postgres postgres/copy postgres/restore postgres/scratch config store catalog/db catalog \
+                  repository session copy backup/restore backup drill prune repair doctor report serve cmd cmd/backups cmd/upkeep cmd/jobs
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -36,6 +36,7 @@ SEES_postgres/profile := base
 SEES_postgres  := base stream postgres/profile
 SEES_postgres/copy := base stream $(POSTGRES)
 SEES_postgres/restore := base stream $(POSTGRES)
+SEES_postgres/scratch := base stream $(POSTGRES)
 SEES_config    := base base/zone schedule stream/codec stream $(POSTGRES)
 SEES_store     := base s3
 SEES_catalog/db := base
@@ -45,9 +46,10 @@ SEES_session   := $(SEES_repository) repository
 SEES_copy      := $(SEES_session) session stream/scan
 SEES_backup/restore := $(SEES_copy) retention copy postgres/restore
 SEES_backup    := $(SEES_backup/restore) backup/restore postgres/copy
+SEES_drill     := $(SEES_backup) backup postgres/scratch
 SEES_prune     := $(SEES_copy) retention copy
-SEES_repair    := $(SEES_copy) retention copy
-SEES_doctor    := $(SEES_backup) backup prune repair schedule
+SEES_repair    := $(SEES_drill) drill
+SEES_doctor    := $(SEES_drill) drill prune repair schedule
 SEES_report    := $(SEES_doctor) doctor
 SEES_serve     := $(SEES_report) report
 SEES_cmd       := $(SEES_report) report

@@ -302,7 +302,9 @@ static int carry(struct restore_run *r, struct meter *meter, struct err *err)
     if (begin_ledger(r, err) < 0)
         return -1;
     carry.ledger = r->ledger;
-    carry.target.maintenance_memory = MAINTENANCE_KB / r->sessions;
+    int64_t memory =
+        r->spec->memory > 0 ? (int64_t)(r->spec->memory / 1024) : MAINTENANCE_KB;
+    carry.target.maintenance_memory = memory / r->sessions;
     return parallel_carry(&carry, r->sessions, err);
 }
 

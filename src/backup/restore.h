@@ -38,6 +38,7 @@ struct restore_spec {
     const char *search_path; /* of the session, as SQL takes it; NULL: the dump's, empty */
     unsigned parallel;       /* connections; 0: as many as pay off */
     bool resume;             /* go on with the one that failed, with the same options */
+    uint64_t memory; /* bytes of all sessions together, for making indexes; 0: 512 MiB */
 };
 
 /* What was done; release it. */

@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ struct process {
     } listener;
     char *last_words;
     bool interrupt, survives; /* as in the spec */
+    int end_signal;
     const struct cancel *cancel;
 };
 
@@ -68,6 +70,8 @@ struct launch {
     int null_fd;
     pid_t parent;
     bool survives, merge_output;
+    int end_signal;
+    const struct process_user *user;
 };
 
 /* ---- in the child ---- */
@@ -80,15 +84,28 @@ static void fail_child(const struct launch *launch)
     _exit(127);
 }
 
+/* Somebody else from here on: no group of ours stays, and no folder that he may not enter. The system
+ * calls themselves, because the C library's would ask threads that are not there in a child. */
+static void become(const struct process_user *user)
+{
+    if (syscall(SYS_setgroups, 0, NULL) < 0 ||
+        syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
+        syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0 || chdir("/") < 0)
+        _exit(126);
+}
+
 /* Only async-signal-safe calls from here to execve. */
 static void run_child(const struct launch *launch)
 {
     struct sigaction normal = {.sa_handler = SIG_DFL};
     sigset_t none;
     assert(launch->path != NULL);
+    /* First, because the next line does not survive it (prctl(2)). */
+    if (launch->user != NULL)
+        become(launch->user);
     /* Should we die, it gets the signal that ends it, too. We may have died before prctl: then
      * that signal never comes. */
-    if (!launch->survives && prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+    if (!launch->survives && prctl(PR_SET_PDEATHSIG, launch->end_signal) < 0)
         fail_child(launch);
     if (!launch->survives && getppid() != launch->parent)
         _exit(127);
@@ -258,6 +275,8 @@ static int prepare(struct process *process, const struct process_spec *spec,
     launch->parent = getpid();
     launch->survives = spec->survives;
     launch->merge_output = spec->merge_output;
+    launch->end_signal = process->end_signal;
+    launch->user = spec->user;
     launch->given[0] = spec->stdin_fd;
     launch->given[1] = spec->stdout_fd;
     /* The environment: ours without what changes, then the changes that set something. */
@@ -323,6 +342,7 @@ struct process *process_start(const struct process_spec *spec, struct err *err)
     process->cancel = spec->cancel;
     process->interrupt = spec->interrupt;
     process->survives = spec->survives;
+    process->end_signal = spec->end_signal > 0 ? spec->end_signal : SIGTERM;
     process->pidfd = process->stdin_fd = process->stdout_fd = process->status = -1;
     process->listener.fd = process->listener.stop[0] = process->listener.stop[1] = -1;
     process->listener.on_line = spec->on_stderr;
@@ -370,6 +390,16 @@ int process_status(const struct process *process)
     return process->status;
 }
 
+bool process_ended(struct process *process)
+{
+    return process->status >= 0 || reap(process);
+}
+
+pid_t process_pid(const struct process *process)
+{
+    return process->pid;
+}
+
 const char *process_last_words(const struct process *process)
 {
     return process->last_words == NULL ? "" : process->last_words;
@@ -382,7 +412,7 @@ static void end_child(struct process *process)
     int64_t until = clock_monotonic_ms() + GRACE_MS;
     bool ended = false;
     do {
-        kill(-process->pid, process->interrupt ? SIGINT : SIGTERM);
+        kill(-process->pid, process->interrupt ? SIGINT : process->end_signal);
         int64_t next = process->interrupt ? clock_monotonic_ms() + INTERRUPT_MS : until;
         ended = await_end(process, next, false);
     } while (!ended && clock_monotonic_ms() < until);

@@ -17,7 +17,14 @@
 #include "base/cancel.h"
 #include "base/text.h"
 
+#include <sys/types.h>
+
 struct process;
+
+struct process_user {
+    uid_t uid;
+    gid_t gid;
+};
 
 struct process_spec {
     const char *const *argv; /* NULL-terminated; argv[0] is a path or found on PATH */
@@ -34,7 +41,11 @@ struct process_spec {
      * runs on the server only then, and not while it is between two statements. */
     bool interrupt;
     bool merge_output; /* stdout goes where stderr goes */
-    bool survives;     /* it goes on when we die or are cancelled, unlike all others */
+    /* What it is asked to end by, also when we die; 0: SIGTERM. */
+    int end_signal;
+    /* Root only: whom it runs as, in the folder `/` and without further groups; NULL: us. */
+    const struct process_user *user;
+    bool survives; /* it goes on when we die or are cancelled, unlike all others */
 };
 
 struct process *process_start(const struct process_spec *spec, struct err *err) MUST_USE;
@@ -42,6 +53,9 @@ int process_stdin(const struct process *process); /* fd, -1 when closed or not a
 /* fd of a pipe, enlarged to 1 MiB where allowed; -1 when closed or not asked for. */
 int process_stdout(const struct process *process);
 void process_close_stdin(struct process *process);
+/* Has it ended by now? Does not wait; process_finish tells how. */
+bool process_ended(struct process *process);
+pid_t process_pid(const struct process *process);
 /* Waits for the end. 0 when it exited with 0; otherwise -1, ERR_SYSTEM and one sentence that names
  * the program, "exit status N" or "signal N (NAME)", and its last stderr line. */
 int process_finish(struct process *process, struct err *err) MUST_USE;

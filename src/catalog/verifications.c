@@ -31,6 +31,7 @@ static const struct record_column columns[] = {
     {"v.message", RECORD_TEXT, 0, AT(message), 0, NULL},
     {"v.duration_ms", RECORD_INT, 0, AT(duration_ms), 0, NULL},
     {"v.bytes", RECORD_SIZE, 0, AT(bytes), 0, NULL},
+    {"v.report", RECORD_TEXT, 0, AT(report), 0, NULL},
 };
 static const struct record record = {columns, sizeof columns / sizeof *columns};
 
@@ -86,12 +87,12 @@ int catalog_verification_add(struct catalog *catalog,
     /* The history, of copies that are there to be checked. */
     sql_prepare(&sql, catalog,
                 "INSERT INTO verifications (copy, run, time, level, result, message,"
-                " duration_ms, bytes)"
-                " SELECT id, nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7 FROM copies"
-                " WHERE id = ?8 AND state IN ('complete', 'missing', 'damaged')",
+                " duration_ms, bytes, report)"
+                " SELECT id, nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM copies"
+                " WHERE id = ?9 AND state IN ('complete', 'missing', 'damaged')",
                 err);
-    sql_bind(&sql, "%jd %jd %d %s %s %jd %ju %jd", v->run, v->time, v->level,
-             results[v->result], v->message, v->duration_ms, v->bytes, v->copy);
+    sql_bind(&sql, "%jd %jd %d %s %s %jd %ju %s %jd", v->run, v->time, v->level,
+             results[v->result], v->message, v->duration_ms, v->bytes, v->report, v->copy);
     int result = copy_row_change(&sql, v->copy, "it cannot be verified any more");
     verification->id = sqlite3_last_insert_rowid(catalog->db);
     /* The store did not answer, or somebody ended it: nothing is known of the copy that
@@ -105,10 +106,11 @@ int catalog_verification_add(struct catalog *catalog,
     sql_bind(&sql, "%jd %d %s %jd %jd", v->time, v->level,
              v->result == CATALOG_GOOD ? NULL : message, clock_now(), v->copy);
     result = sql_run(&sql, &changed);
-    if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_DRILL || changed == 0)
+    if (result < 0 || v->result != CATALOG_GOOD || v->level < CATALOG_DRILL || !v->sense ||
+        changed == 0)
         return sql_finish(catalog, result, err);
 
-    /* A drill has restored it and found what should be in it. Any lower level proves
+    /* A drill has restored it and found what should be in it. Whatever asks for less proves
      * bytes, and a dump of a database that somebody emptied has good bytes (RETENTION
      * section 6). */
     sql_prepare(&sql, catalog,
@@ -166,6 +168,22 @@ int catalog_verification_longest(struct catalog *catalog, const char *job,
     sql_bind(&sql, "%s %d", job, level);
     if (sql_row(&sql))
         sql_chars(&sql, id, ULID_SIZE);
+    return sql_end(&sql);
+}
+
+int catalog_verification_drilled(struct catalog *catalog, const char *artifact,
+                                 int64_t *time, struct err *err)
+{
+    struct sql sql;
+    *time = 0;
+    sql_prepare(&sql, catalog,
+                "SELECT coalesce(max(v.time), 0) FROM verifications v"
+                " JOIN copies c ON c.id = v.copy JOIN artifacts a ON a.number = c.artifact"
+                " WHERE a.id = ? AND v.level = ?",
+                err);
+    sql_bind(&sql, "%s %d", artifact, CATALOG_DRILL);
+    if (sql_row(&sql))
+        *time = sql_int(&sql);
     return sql_end(&sql);
 }
 

@@ -27,6 +27,10 @@ struct catalog_verification {
     char *message; /* what was wrong; NULL: nothing */
     int64_t duration_ms;
     uint64_t bytes; /* read */
+    char *report; /* of a drill: what was compared, JSON (drill/report.h); NULL: nothing */
+    /* Written only: what is in it was held against what should be (`drill_checks`), so a good drill
+     * clears `suspect`. */
+    bool sense;
 };
 struct catalog_verifications {
     struct catalog_verification *items;
@@ -40,7 +44,7 @@ void catalog_verifications_release(struct catalog_verifications *verifications);
  *
  * Adds it to the history and, in the same transaction, updates the copy: state, verified*,
  * proven* (a good check of level full or drill proves it; being found missing or damaged
- * unproves it). A good drill clears `suspect` of the artifact, the other levels do not.
+ * unproves it). A good drill that asked for sense clears `suspect` of the artifact, nothing else here does.
  * ERR_UNSAFE when the copy is neither complete, missing nor damaged any more. Gives id. */
 int catalog_verification_add(struct catalog *catalog,
                              struct catalog_verification *verification,
@@ -55,6 +59,9 @@ int catalog_verifications_of(struct catalog *catalog, const char *artifact, int6
 int catalog_verification_longest(struct catalog *catalog, const char *job,
                                  enum catalog_level level, char id[ULID_SIZE],
                                  struct err *err) MUST_USE;
+/* When a drill of it ended last, whatever it found; 0: never. */
+int catalog_verification_drilled(struct catalog *catalog, const char *artifact,
+                                 int64_t *time, struct err *err) MUST_USE;
 /* Forgets those made before, but for the newest of each copy. */
 int catalog_verifications_purge(struct catalog *catalog, int64_t before,
                                 struct err *err) MUST_USE;

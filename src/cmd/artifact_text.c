@@ -10,6 +10,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "report/artifact_json.h"
 #include "report/artifact_name.h"
 #include "report/name_text.h"
 
@@ -423,8 +424,12 @@ static void print_verifications(const struct catalog_verifications *verification
         output_table_cell(&table, catalog_level_name(one->level));
         /* A full check takes as long as a restore: good to know before one is needed. */
         output_table_cell(&table, text_duration(took, one->duration_ms));
+        /* What a good drill compared; of a bad one what differs matters more. */
+        char *drill = artifact_drill_text(one);
+        const char *more = one->message != NULL ? one->message : drill;
         output_table_cellf(&table, "%s%s%s", catalog_result_name(one->result),
-                           one->message ? ": " : "", one->message ? one->message : "");
+                           more != NULL ? ": " : "", more != NULL ? more : "");
+        free(drill);
     }
     output_text("\n");
     output_table_print(&table);

@@ -113,6 +113,10 @@ struct job_settings {
     int64_t retries, retry_delay_s;        /* of a scheduled run that failed */
     int64_t verify_every_s, drill_every_s; /* 0: never by itself */
     enum verify_level verify_level;
+    struct secret drill_to;       /* conninfo of a server; empty: a throw-away cluster */
+    struct strlist drill_checks;  /* SQL that must be true */
+    struct strlist drill_command; /* argument list */
+    uint64_t drill_memory;        /* bytes; 1 GiB */
 };
 
 /* One effective value as a reader may see it (secrets hidden), for `config`. */

@@ -147,6 +147,23 @@ static int record(const struct verify_spec *spec, struct catalog_verification *o
     return 0;
 }
 
+int verify_look(struct store *store, const struct verify_spec *spec, struct err *err)
+{
+    bool of_chunks;
+    return check_quick(store, spec, &of_chunks, err);
+}
+
+int verify_record(const struct verify_spec *spec, struct copy_reader *reader,
+                  struct catalog_verification *found, struct err *why, struct err *err)
+{
+    int result = record(spec, found, why, err);
+    /* Also for other machines that read this store. */
+    if (result == 0 && reader != NULL && found->result != CATALOG_UNDECIDED)
+        state_sync_try_push(session_catalog(spec->session), copy_reader_repository(reader),
+                            spec->artifact->id);
+    return result;
+}
+
 int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
                 struct err *why, struct err *err)
 {
@@ -199,11 +216,7 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
     if (err_is_fatal(why->kind))
         *err = *why;
     else
-        result = record(spec, out, why, err);
-    /* Also for other machines that read this store. */
-    if (result == 0 && reader && out->result != CATALOG_UNDECIDED)
-        state_sync_try_push(session_catalog(spec->session), copy_reader_repository(reader),
-                            spec->artifact->id);
+        result = verify_record(spec, reader, out, why, err);
     copy_reader_close(reader);
     text_release(&index);
     return result;
@@ -213,5 +226,6 @@ void verify_release(struct catalog_verification *verification)
 {
     free(verification->message);
     free(verification->store);
+    free(verification->report);
     *verification = (struct catalog_verification){0};
 }

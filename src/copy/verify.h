@@ -24,6 +24,15 @@ struct verify_spec {
  * reason in why). -1: it could not be recorded, or was cancelled. Release *out. */
 int verify_copy(const struct verify_spec *spec, struct catalog_verification *out,
                 struct err *why, struct err *err) MUST_USE;
+/* What `quick` looks at, of a copy that is open; nothing is recorded. ERR_NOT_FOUND, ERR_CORRUPT,
+ * and what a store answers. */
+int verify_look(struct store *store, const struct verify_spec *spec,
+                struct err *err) MUST_USE;
+/* Writes down what was found about a copy; one that was removed meanwhile is undecided then, with
+ * `why`. Adds it to the state file, too, unless it is undecided or reader is NULL. */
+int verify_record(const struct verify_spec *spec, struct copy_reader *reader,
+                  struct catalog_verification *found, struct err *why,
+                  struct err *err) MUST_USE;
 void verify_release(struct catalog_verification *verification);
 
 #endif

@@ -23,6 +23,7 @@ struct candidate {
 
 struct search {
     int wanted;             /* major; 0: any */
+    bool server;            /* only where a server can be run */
     struct candidate best;  /* of those that may dump the server */
     struct candidate older; /* the newest of those that may not: for the error */
     struct err trouble; /* of the first one that is there and cannot be asked: as well */
@@ -51,6 +52,16 @@ static bool is_given(const char *bin_dir)
     return bin_dir != NULL && *bin_dir != '\0';
 }
 
+/* Debian's client packages bring pg_dump without a server. */
+static bool has_server(const char *folder)
+{
+    char *initdb = file_join(folder, "initdb"), *server = file_join(folder, "postgres");
+    bool both = access(initdb, X_OK) == 0 && access(server, X_OK) == 0;
+    free(initdb);
+    free(server);
+    return both;
+}
+
 /* Asks the pg_dump of this folder, if there is one, and remembers it where it belongs. */
 static void look_into(struct search *search, const char *folder)
 {
@@ -61,7 +72,7 @@ static void look_into(struct search *search, const char *folder)
     const char *argv[] = {program, "--version", NULL};
     struct process_spec spec = {.argv = argv};
     text_init(&line, 4096);
-    if (access(program, X_OK) < 0)
+    if (access(program, X_OK) < 0 || (search->server && !has_server(folder)))
         goto cleanup;
     /* The first failure is told: others in later places are most often the same. */
     if (process_run(&spec, &line, &failed) < 0) {
@@ -245,6 +256,29 @@ int programs_find(const char *bin_dir, int server_version_num, struct programs *
 {
     const struct programs_places places = {bin_dir, SYSTEM_FOLDER};
     return programs_find_in(&places, server_version_num, out, err);
+}
+
+char *programs_find_server(const char *bin_dir, int server_version_num, struct err *err)
+{
+    struct search search = {.wanted = server_version_num / MAJOR, .server = true};
+    char *folder = NULL;
+    /* What pg_bin_dir lacks may be elsewhere: it is set for the clients. */
+    if (is_given(bin_dir))
+        look_below(&search, bin_dir);
+    look_on_path(&search);
+    look_below(&search, SYSTEM_FOLDER);
+    if (search.best.folder != NULL) {
+        folder = memory_strdup(search.best.folder);
+    } else {
+        err_set(err, ERR_DATABASE,
+                "no server programs (initdb, postgres) of version %d or newer",
+                search.wanted);
+        err_hint(err, "install the package postgresql-%d, or drill on a server with --to",
+                 search.wanted);
+    }
+    release_candidate(&search.best);
+    release_candidate(&search.older);
+    return folder;
 }
 
 void programs_release(struct programs *programs)

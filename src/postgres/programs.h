@@ -25,6 +25,10 @@ struct programs {
 int programs_find(const char *bin_dir, int server_version_num, struct programs *out,
                   struct err *err) MUST_USE;
 void programs_release(struct programs *programs);
+/* The folder of server programs (initdb, postgres) of this major or the nearest newer one, in the
+ * same places; heap. NULL: ERR_DATABASE naming the package to install. */
+char *programs_find_server(const char *bin_dir, int server_version_num,
+                           struct err *err) MUST_USE;
 
 /* The same, with the folder of the packages elsewhere: for tests. */
 struct programs_places {

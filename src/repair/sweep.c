@@ -152,7 +152,11 @@ int sweep_run(const struct sweep_spec *spec, struct sweep_report *report, struct
 {
     struct catalog *catalog = session_catalog(spec->session);
     *report = (struct sweep_report){0};
-    int result = open_stores(spec, report, err);
+    /* Elsewhere than in stores; first, because a store may be away for long. */
+    int result =
+        spec->store == NULL ? target_sweep(spec->session, &report->drills, err) : 0;
+    if (result == 0)
+        result = open_stores(spec, report, err);
     /* What each store came to is needed again for its orphans, after all others were
      * settled. */
     size_t count = report->stores.count;
@@ -191,7 +195,7 @@ enum outcome sweep_outcome(const struct sweep_report *report, struct err *why)
 {
     size_t missed = repository_list_required_failures(&report->stores);
     /* Locked and foreign things are no undone work: they wait for a date, or their owner. */
-    bool undone = report->failed + report->recovered.failed > 0;
+    bool undone = report->failed + report->recovered.failed + report->drills.failed > 0;
     for (size_t i = 0; i < report->removed.count; i++)
         undone |= report->removed.items[i].outcome == REMOVE_BLOCKED ||
                   report->removed.items[i].outcome == REMOVE_LATER;

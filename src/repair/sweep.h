@@ -16,6 +16,9 @@
  *   4 objects under keys of ours that neither a row here nor a manifest there speaks for,
  *     older than SWEEP_AGE_S, and only while no upload is open there and no backup runs
  *
+ * Before all of it, where no store was named: clusters and databases of drills whose process is gone
+ * (drill/target.h).
+ *
  * Never touched: what keys_parse does not take for ours, what lies outside of the store's
  * prefix, what a live process owns, and any store that is not surely the one it should be
  * (G8). A listing that broke off, or that is empty where copies are known, decides nothing
@@ -29,6 +32,7 @@
 #include "session/session.h"
 #include "copy/recover.h"
 #include "copy/remove.h"
+#include "drill/target.h"
 
 #define SWEEP_AGE_S (INT64_C(7) * 86400)
 
@@ -48,9 +52,10 @@ struct sweep_report {
     size_t left_uploads; /* of others, or younger than SWEEP_AGE_S */
     size_t orphans;      /* objects removed */
     uint64_t orphan_bytes;
-    size_t young_orphans; /* that may become some */
-    size_t unknown;       /* manifests of backups that this catalog does not know */
-    size_t failed;        /* steps that a store did not let us take */
+    size_t young_orphans;        /* that may become some */
+    size_t unknown;              /* manifests of backups that this catalog does not know */
+    struct target_counts drills; /* what drills left elsewhere; not with a store */
+    size_t failed;               /* steps that a store did not let us take */
 };
 void sweep_report_release(struct sweep_report *report);
 

@@ -238,6 +238,33 @@ static json_t *tables_json(const struct catalog_artifact *artifact)
     return list;
 }
 
+/* The document that the catalog keeps (drill/drill.c). */
+json_t *artifact_json_drill(const struct catalog_verification *verification)
+{
+    struct err ignored = {0};
+    json_t *report =
+        verification->report != NULL
+            ? json_parse(verification->report, strlen(verification->report), &ignored)
+            : NULL;
+    return report != NULL ? report : json_null();
+}
+
+char *artifact_drill_text(const struct catalog_verification *verification)
+{
+    json_t *report = artifact_json_drill(verification);
+    long long tables = json_integer_value(json_object_get(report, "tables"));
+    long long rows = json_integer_value(json_object_get(report, "rows"));
+    long long sequences = json_integer_value(json_object_get(report, "sequences"));
+    long long checks = json_integer_value(json_object_get(report, "checks"));
+    char *text =
+        json_is_object(report)
+            ? memory_format("%lld tables with %lld rows, %lld sequences, %lld checks",
+                            tables, rows, sequences, checks)
+            : NULL;
+    json_decref(report);
+    return text;
+}
+
 /* The history, of every copy. */
 static json_t *verifications_json(const struct catalog_verifications *verifications)
 {
@@ -253,6 +280,8 @@ static json_t *verifications_json(const struct catalog_verifications *verificati
         set_text(object, "message", one->message);
         set_int(object, "duration_ms", one->duration_ms);
         set_bytes(object, "bytes", one->bytes, true);
+        if (one->level == CATALOG_DRILL)
+            json_set(object, "drill", artifact_json_drill(one));
         (void)json_array_append_new(list, object);
     }
     return list;

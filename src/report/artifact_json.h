@@ -59,4 +59,9 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
                              const struct catalog_verifications *verifications,
                              const struct artifact_view *view) MUST_USE;
 
+/* What a drill compared; null of another level. New reference. */
+json_t *artifact_json_drill(const struct catalog_verification *verification) MUST_USE;
+/* The same as one sentence, heap; NULL of another level. */
+char *artifact_drill_text(const struct catalog_verification *verification) MUST_USE;
+
 #endif

@@ -4,6 +4,8 @@
  */
 #include "report/run_json.h"
 
+#include "report/artifact_json.h"
+
 #include "base/json.h"
 
 /* Both stores by the names that the catalog has for them, also where URLs were given. */
@@ -83,12 +85,16 @@ json_t *run_json_verified(const struct catalog_artifact *artifact,
                           const struct catalog_copy *copy,
                           const struct catalog_verification *verification)
 {
-    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:s?}", "id", artifact->id,
-                     "database", json_bytes(artifact->database), "store", copy->store,
-                     "level", catalog_level_name(verification->level), "result",
-                     catalog_result_name(verification->result), "duration_ms",
-                     (json_int_t)verification->duration_ms, "bytes",
-                     (json_int_t)verification->bytes, "message", verification->message);
+    json_t *object =
+        json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:s?}", "id", artifact->id,
+                  "database", json_bytes(artifact->database), "store", copy->store, "level",
+                  catalog_level_name(verification->level), "result",
+                  catalog_result_name(verification->result), "duration_ms",
+                  (json_int_t)verification->duration_ms, "bytes",
+                  (json_int_t)verification->bytes, "message", verification->message);
+    if (verification->level == CATALOG_DRILL)
+        json_set(object, "drill", artifact_json_drill(verification));
+    return object;
 }
 
 /* As it is after the command, whichever of the two it was. */

@@ -44,8 +44,9 @@ void upkeep_sweep_figures(const struct sweep_report *report,
         {"young_orphans", "orphans younger than 7 days", report->young_orphans},
         {"unknown", "backups that only the store knows (`pgkeep catalog sync`)",
          report->unknown},
+        {"drills", "databases and clusters of drills removed", report->drills.removed},
         {"failed", "things that could not be done",
-         report->failed + report->recovered.failed},
+         report->failed + report->recovered.failed + report->drills.failed},
     };
     memcpy(out, rows, sizeof rows);
 }

@@ -23,7 +23,7 @@ struct upkeep_figure {
     const char *key, *text; /* for programs; for people */
     size_t count;
 };
-enum { UPKEEP_SWEEP_FIGURES = 14 };
+enum { UPKEEP_SWEEP_FIGURES = 15 };
 void upkeep_sweep_figures(const struct sweep_report *report,
                           struct upkeep_figure out[UPKEEP_SWEEP_FIGURES]);
 

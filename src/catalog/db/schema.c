@@ -205,6 +205,17 @@ static const char *const version_7[] = {
     " PRIMARY KEY (artifact, position)) STRICT, WITHOUT ROWID;\n",
     NULL};
 
+/* Version 8. What a drill compared, as a document (verifications.h), and what it made elsewhere and
+ * must not be left behind (db/scratches.h). */
+static const char *const version_8[] = {
+    "ALTER TABLE verifications ADD COLUMN report TEXT;\n"
+    "CREATE TABLE scratches ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN"
+    " ('cluster', 'database')), place TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT "
+    "NULL,"
+    " created INTEGER NOT NULL) STRICT;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -240,7 +251,7 @@ static const struct migration {
 } migrations[] = {
     {version_1, true, NULL},  {version_2, false, fill_version_2}, {version_3, false, NULL},
     {version_4, false, NULL}, {version_5, false, NULL},           {version_6, false, NULL},
-    {version_7, false, NULL},
+    {version_7, false, NULL}, {version_8, false, NULL},
 };
 
 /* The version this program writes. */

@@ -8,6 +8,7 @@
 #include "backup/verify_all.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cmd/backups/drill_command.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "report/artifact_name.h"
@@ -82,15 +83,16 @@ static int work(struct cmd_context *ctx, struct session *session, struct err *er
 static int run(struct cmd_context *ctx, struct err *err)
 {
     const struct config_args *args = ctx->args;
-    const char *level = config_args_text(args, "level");
     const struct verify_all_spec wish = {.job = config_args_text(args, "job"),
                                          .longest =
                                              config_args_flag(args, "longest-unverified"),
                                          .run = config_args_number(args, "run", 0)};
     const struct session_spec spec = verify_all_session(&wish);
-    if ((level && strcmp(level, "drill") == 0) || config_args_has(args, "to"))
-        return err_set(err, ERR_USAGE,
-                       "--level drill: drills are not part of this version");
+    if (drill_command_is_meant(ctx))
+        return drill_command(ctx, err);
+    if (config_args_has(args, "to") || config_args_has(args, "against") ||
+        config_args_has(args, "budget"))
+        return cmd_usage(ctx, err, "--to, --against and --budget go with --level drill");
     /* One of the three ways to choose, so that nobody takes a part for all of it. */
     if ((args->positional.count > 0) + config_args_flag(args, "all") +
             config_args_has(args, "job") !=
@@ -110,13 +112,24 @@ static int run(struct cmd_context *ctx, struct err *err)
 
 const struct command cmd_verify = {
     .name = "verify",
-    .usage = "ID... | --all | --job NAME [--level quick|full] [--store NAME]",
+    .usage = "ID... | --all | --job NAME [--level quick|full|drill] [--store NAME]",
     .summary = "prove that backups are still what was stored",
     .about =
         "quick: the manifest is there and the same, data and index have the right size.\n"
         "full (default): all of it is downloaded, hashed and decoded to its end. What is\n"
         "found is remembered: a broken copy is no longer read from, and never counts as\n"
         "a good one for retention.\n"
+        "drill: it is restored into a throw-away cluster (or, with --to, into a database "
+        "of\n"
+        "its own on that server), and what came is compared with what the backup says it\n"
+        "holds: rows of every table, tables, indexes, constraints, functions, values of\n"
+        "sequences, large objects; then the job's drill_checks and drill_command. "
+        "Whatever\n"
+        "was made for it is removed. Without ids, the newest backup of every job and\n"
+        "database (or of --job); --all: all of them, the longest undrilled first, none\n"
+        "begun after --budget. --against compares every row with a live database, too.\n"
+        "A restore that the server refuses decides nothing about the backup (exit 4): an\n"
+        "extension may be missing there.\n"
         "\n"
         "--longest-unverified: of --job, only the one whose turn it is. The job's key\n"
         "`verify_every` has `serve` and `run --due` do that by themselves.\n"
@@ -124,7 +137,9 @@ const struct command cmd_verify = {
         "Exit status 6: a copy is missing or damaged; 5: a store did not answer.\n"
         "\n"
         "  pgkeep verify latest:nightly\n"
-        "  pgkeep verify --all --level quick\n",
+        "  pgkeep verify --all --level quick\n"
+        "  pgkeep verify --level drill --job nightly\n"
+        "  pgkeep verify latest --level drill --to host=db3 --against host=db1\n",
     .max_args = SIZE_MAX,
     .run = run,
 };

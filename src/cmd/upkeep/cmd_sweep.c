@@ -58,8 +58,9 @@ const struct command cmd_sweep = {
     .about =
         "Half uploads become complete when their manifest is there and are undone when\n"
         "it is not; half deletions are finished; uploads in buckets that nobody owns are\n"
-        "aborted, those that this catalog does not know only after 7 days. What a running\n"
-        "pgkeep owns is left alone.\n"
+        "aborted, those that this catalog does not know only after 7 days; clusters and\n"
+        "databases of drills that were killed are removed. What a running pgkeep owns is\n"
+        "left alone.\n"
         "\n"
         "--orphans also removes objects of our own naming, older than 7 days, that\n"
         "neither the catalog nor a manifest speaks for; never while anything is uploaded.\n"

@@ -87,7 +87,7 @@ START_TEST(checks_move_the_copy_as_the_table_says)
 END_TEST
 
 /* A dump of a database that somebody emptied has good bytes. */
-START_TEST(only_a_drill_clears_suspect)
+START_TEST(only_a_drill_that_asks_for_sense_clears_suspect)
 {
     OK(catalog_artifact_set_suspect(here.catalog, catalogs_id(1), true, &here.err));
     ck_assert_int_eq(add(100, CATALOG_QUICK, CATALOG_GOOD), 0);
@@ -100,8 +100,20 @@ START_TEST(only_a_drill_clears_suspect)
     ck_assert_int_eq(catalog_rig_number("SELECT suspect FROM artifacts"), 1);
     ck_assert_int_eq(add(104, CATALOG_FULL, CATALOG_GOOD), 0);
     ck_assert_int_eq(catalog_rig_number("SELECT suspect FROM artifacts"), 1);
+    /* Nor does one that only counted. */
     ck_assert_int_eq(add(105, CATALOG_DRILL, CATALOG_GOOD), 0);
+    ck_assert_int_eq(catalog_rig_number("SELECT suspect FROM artifacts"), 1);
+    struct catalog_verification asked = {.copy = copy_id,
+                                         .time = 106,
+                                         .level = CATALOG_DRILL,
+                                         .result = CATALOG_GOOD,
+                                         .report = (char *)(uintptr_t) "{}",
+                                         .sense = true};
+    OK(catalog_verification_add(here.catalog, &asked, &here.err));
     ck_assert_int_eq(catalog_rig_number("SELECT suspect FROM artifacts"), 0);
+    int64_t drilled = 0;
+    OK(catalog_verification_drilled(here.catalog, catalogs_id(1), &drilled, &here.err));
+    ck_assert_int_eq(drilled, 106);
 }
 END_TEST
 
@@ -214,7 +226,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, catalog_rig_end);
     tcase_add_loop_test(tcase, checks_move_the_copy_as_the_table_says, 0,
                         sizeof rows / sizeof *rows);
-    tcase_add_test(tcase, only_a_drill_clears_suspect);
+    tcase_add_test(tcase, only_a_drill_that_asks_for_sense_clears_suspect);
     tcase_add_test(tcase, the_history_is_kept_newest_first);
     tcase_add_test(tcase, whose_turn_it_is_is_who_was_longest_unchecked);
     tcase_add_test(tcase, a_refused_check_leaves_no_history);

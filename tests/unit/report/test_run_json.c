@@ -148,7 +148,7 @@ START_TEST(a_sweep_tells_every_figure_and_what_was_not_reached)
         upkeep_json_swept(&report),
         "{\"completed\":0,\"cleaned\":2,\"left\":0,\"ended\":0,\"deleted\":1,\"locked\":0,"
         "\"blocked\":0,\"later\":1,\"aborted\":0,\"foreign\":0,\"orphans\":0,"
-        "\"young_orphans\":0,\"unknown\":0,\"failed\":2,\"orphan_bytes\":12,"
+        "\"young_orphans\":0,\"unknown\":0,\"drills\":0,\"failed\":2,\"orphan_bytes\":12,"
         "\"skipped\":[{\"store\":\"nas\",\"error\":\"no answer\"}]}");
 }
 END_TEST
