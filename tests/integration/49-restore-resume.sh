@@ -100,6 +100,7 @@ shop=$(whole shop)
 value postgres "ALTER ROLE clerk RENAME TO gone"
 run "$pgkeep" restore "$id" --to "$to=r8" --create --parallel 3 --table small --table big
 is "an error" "$status" 4
+like "is told of the statement, one of many that were sent at once" "$err" 'privileges of public.small: role "clerk" does not exist'
 run "$pgkeep" restore "$id" --to "$to=r8" --create --parallel 3 --resume
 is "other options than before" "$status" 2
 like "are refused" "$err" 'begun with other options'

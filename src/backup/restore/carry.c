@@ -10,7 +10,10 @@
 #include "base/memory.h"
 
 /* Of a COPY: at most 1,600 columns of 63 bytes, each byte doubled in quotes. */
-enum { SQL_MAX = 4 << 20 };
+enum {
+    SQL_MAX = 4 << 20,
+    BATCH_BYTES = 256 * 1024 /* of small statements in one query */
+};
 
 #define PIECE_SIZE ((uint64_t)64 << 20) /* raw bytes of one COPY */
 
@@ -25,6 +28,17 @@ static int set_search_path(const struct carry_spec *spec, struct loader *loader,
     int result = loader_statement(loader, sql, err);
     free(sql);
     return result < 0 ? err_context(err, "--search-path") : 0;
+}
+
+/* Which statement it was, for the reader; a cancel is nobody's fault. */
+static int about_statement(const struct statement *statement, struct err *err)
+{
+    if (err->kind != ERR_CANCELLED) {
+        char *label = statement_label(statement);
+        err_context(err, "%s", label);
+        free(label);
+    }
+    return -1;
 }
 
 int carry_text(const struct carry_spec *spec, struct loader *loader,
@@ -44,15 +58,7 @@ int carry_text(const struct carry_spec *spec, struct loader *loader,
         result = loader_statement(loader, sql.data, err);
         text_release(&sql);
     }
-    if (result == 0)
-        return 0;
-    /* Which statement it was, for the reader; a cancel is nobody's fault. */
-    if (err->kind != ERR_CANCELLED) {
-        char *label = statement_label(statement);
-        err_context(err, "%s", label);
-        free(label);
-    }
-    return -1;
+    return result == 0 ? 0 : about_statement(statement, err);
 }
 
 int carry_statement(const struct carry_spec *spec, struct loader *loader,
@@ -64,6 +70,86 @@ int carry_statement(const struct carry_spec *spec, struct loader *loader,
         return set_search_path(spec, loader, err);
     struct carry_text text = {statement, statement->text, LEDGER_STATEMENT};
     return carry_text(spec, loader, &text, err);
+}
+
+/* ---- many statements ---- */
+
+/* Nothing that takes time, ends the transaction, or may want one of its own. */
+static bool goes_along(const struct statement *statement)
+{
+    switch (statement->action) {
+    case STATEMENT_OWNED_BY:
+    case STATEMENT_DEFAULT:
+    case STATEMENT_COMMENT:
+    case STATEMENT_OWNER:
+    case STATEMENT_PRIVILEGES:
+    case STATEMENT_SEQUENCE_SET:
+        return true;
+    case STATEMENT_ALTER:
+        return statement->subject != STATEMENT_OF_DATABASE;
+    case STATEMENT_CREATE:
+    case STATEMENT_ATTACH:
+        /* Tables are empty then. Extensions run scripts, and what else is of the whole database
+         * (subscriptions) may be particular. */
+        return statement->section == SECTION_PRE_DATA &&
+               statement->subject != STATEMENT_OF_DATABASE;
+    case STATEMENT_ADD:
+        return strcmp(statement->type, "index") != 0 &&
+               strcmp(statement->type, "constraint") != 0;
+    case STATEMENT_OTHER:
+    case STATEMENT_STATE:
+    case STATEMENT_FOREIGN_KEY:
+    case STATEMENT_REFRESH:
+    case STATEMENT_ROWS:
+    case STATEMENT_COPY:
+    case STATEMENT_TRIGGERS:
+        return false;
+    }
+    return false;
+}
+
+int carry_batch_end(struct carry_batch *batch, struct err *err)
+{
+    const struct statement *first = batch->spec->script->outline.items;
+    size_t marks = 0, done = 0;
+    struct text sql;
+    if (batch->count == 0)
+        return 0;
+    text_init(&sql, SQL_MAX + batch->bytes);
+    /* What it tells the ledger stands in front: a mark for each run of numbers. */
+    for (size_t i = 0, run = 1; batch->spec->ledger != NULL && i < batch->count; i += run) {
+        for (run = 1;
+             i + run < batch->count && batch->items[i + run] == batch->items[i] + run;)
+            run++;
+        ledger_add(batch->spec->ledger, &sql, LEDGER_STATEMENT,
+                   (size_t)(batch->items[i] - first), run);
+        marks++;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        text_add_bytes(&sql, batch->items[i]->text, batch->items[i]->size);
+        text_add_char(&sql, '\n');
+    }
+    int result = loader_statements(batch->loader, sql.data, &done, err);
+    text_release(&sql);
+    /* The first that did not go well; a lost connection may have been any. */
+    if (result < 0 && done >= marks && done - marks < batch->count)
+        (void)about_statement(batch->items[done - marks], err);
+    batch->count = batch->bytes = 0;
+    return result;
+}
+
+int carry_batch_add(struct carry_batch *batch, const struct statement *statement,
+                    struct err *err)
+{
+    bool along = goes_along(statement) && statement->size < BATCH_BYTES;
+    if ((!along || batch->count == CARRY_BATCH || batch->bytes >= BATCH_BYTES) &&
+        carry_batch_end(batch, err) < 0)
+        return -1;
+    if (!along)
+        return carry_statement(batch->spec, batch->loader, statement, err);
+    batch->items[batch->count++] = statement;
+    batch->bytes += statement->size + 1;
+    return 0;
 }
 
 /* A trigger or a rule may swallow rows; then the table is not what was backed up. */

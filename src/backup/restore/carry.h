@@ -46,6 +46,19 @@ struct carry_text {
 };
 int carry_text(const struct carry_spec *spec, struct loader *loader,
                const struct carry_text *text, struct err *err) MUST_USE;
+/* Statements that follow each other and take no time, gathered into one query, which is one
+ * transaction: a dump of many tables is not a round trip and a commit for each of them. What it does
+ * not gather is carried out at once, behind what it has. carry_batch_end sends the rest. */
+enum { CARRY_BATCH = 64 };
+struct carry_batch {
+    const struct carry_spec *spec;
+    struct loader *loader;
+    const struct statement *items[CARRY_BATCH];
+    size_t count, bytes;
+};
+int carry_batch_add(struct carry_batch *batch, const struct statement *statement,
+                    struct err *err) MUST_USE;
+int carry_batch_end(struct carry_batch *batch, struct err *err) MUST_USE;
 /* `count` chunks of one table, from a border on, in one COPY. */
 int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t first,
                size_t count, struct err *err) MUST_USE;

@@ -155,16 +155,17 @@ static int carry_range(const struct carry_spec *spec, const struct task_plan *pl
                        struct err *err)
 {
     const struct script *script = spec->script;
+    struct carry_batch batch = {.spec = spec, .loader = loader};
     for (size_t i = 0; i < script->outline.count; i++) {
         const struct statement *statement = &script->outline.items[i];
         /* In one pass over all: sections do not overlap, and settings stand among them. */
         if (!script->selection.statements[i] || !sections[statement->section] ||
             task_plan_has(plan, i) || ledger_has(spec->ledger, LEDGER_STATEMENT, i))
             continue;
-        if (carry_statement(spec, loader, statement, err) < 0)
+        if (carry_batch_add(&batch, statement, err) < 0)
             return -1;
     }
-    return 0;
+    return carry_batch_end(&batch, err);
 }
 
 /* Rows, indexes and keys: by threads of their own, and by this one, which first sees to what else

@@ -113,8 +113,9 @@ static int next_result(struct loader *loader, PGresult **result, struct err *err
     return 0;
 }
 
-/* To the end of what runs; the first error counts. *rows: of the last command that has any. */
-static int finish(struct loader *loader, uint64_t *rows, struct err *err)
+/* To the end of what runs; the first error counts. *rows: of the last command that has any; *done:
+ * how many went well. Both may be NULL. */
+static int finish(struct loader *loader, uint64_t *rows, size_t *done, struct err *err)
 {
     int outcome = 0;
     for (;;) {
@@ -132,6 +133,8 @@ static int finish(struct loader *loader, uint64_t *rows, struct err *err)
             outcome = err_set(err, ERR_DATABASE, "a statement of the dump wants rows");
         if (rows != NULL && status == PGRES_COMMAND_OK)
             *rows = strtoull(PQcmdTuples(result), NULL, 10);
+        if (done != NULL && (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK))
+            (*done)++;
         PQclear(result);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT)
             return -1;
@@ -198,11 +201,16 @@ struct loader *loader_open(const struct loader_spec *spec, struct err *err)
 
 int loader_statement(struct loader *loader, const char *sql, struct err *err)
 {
+    return loader_statements(loader, sql, NULL, err);
+}
+
+int loader_statements(struct loader *loader, const char *sql, size_t *done, struct err *err)
+{
     loader->running = true;
     /* The simple protocol: its text may hold several statements. */
     if (PQsendQuery(loader->conn, sql) == 0)
         return connection_lost(loader, err);
-    return flush(loader, err) < 0 ? -1 : finish(loader, NULL, err);
+    return flush(loader, err) < 0 ? -1 : finish(loader, NULL, done, err);
 }
 
 int loader_copy_begin(struct loader *loader, const char *sql, struct err *err)
@@ -231,7 +239,7 @@ int loader_copy_begin(struct loader *loader, const char *sql, struct err *err)
         return 0;
     /* What is left of the failed statement is read off, so that the session can be used. */
     struct err ignored = {0};
-    (void)finish(loader, NULL, &ignored);
+    (void)finish(loader, NULL, NULL, &ignored);
     return outcome;
 }
 
@@ -264,7 +272,7 @@ int loader_copy_end(struct loader *loader, uint64_t *rows, struct err *err)
             return -1;
     if (put < 0)
         return connection_lost(loader, err);
-    return flush(loader, err) < 0 ? -1 : finish(loader, rows, err);
+    return flush(loader, err) < 0 ? -1 : finish(loader, rows, NULL, err);
 }
 
 int loader_flush(struct loader *loader, struct err *err)

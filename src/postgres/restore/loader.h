@@ -29,6 +29,9 @@ struct loader *loader_open(const struct loader_spec *spec, struct err *err) MUST
 /* One statement, or several; what they return is thrown away. The text is in the session's
  * client_encoding, NUL-terminated. */
 int loader_statement(struct loader *loader, const char *sql, struct err *err) MUST_USE;
+/* The same; *done: how many of its statements went well, so that one knows which did not. */
+int loader_statements(struct loader *loader, const char *sql, size_t *done,
+                      struct err *err) MUST_USE;
 /* sql: COPY … FROM stdin; other statements may stand in front of it, in the same transaction. */
 int loader_copy_begin(struct loader *loader, const char *sql, struct err *err) MUST_USE;
 int loader_copy_put(struct loader *loader, const void *data, size_t size,
