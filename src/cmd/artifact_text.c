@@ -404,6 +404,21 @@ static void print_tables(const struct catalog_artifact *artifact)
     output_table_release(&table);
 }
 
+/* Of the newest drill, where several things differed: the table above has only the first. */
+static void print_differences(const struct catalog_verifications *verifications)
+{
+    struct strlist differences = {0};
+    for (size_t i = 0; i < verifications->count; i++) {
+        if (verifications->items[i].level != CATALOG_DRILL)
+            continue;
+        artifact_drill_differences(&verifications->items[i], &differences);
+        break;
+    }
+    for (size_t i = 0; differences.count > 1 && i < differences.count; i++)
+        output_linef("  %s", differences.items[i]);
+    strlist_release(&differences);
+}
+
 /* Every check of every copy: a copy that was broken once is worth a second look. */
 static void print_verifications(const struct catalog_verifications *verifications)
 {
@@ -434,6 +449,7 @@ static void print_verifications(const struct catalog_verifications *verification
     output_text("\n");
     output_table_print(&table);
     output_table_release(&table);
+    print_differences(verifications);
 }
 
 /* What it is, what became of it, where it lies, what is in it, how it was checked. */

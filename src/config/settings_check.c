@@ -302,9 +302,11 @@ static int check_job(const struct layer *layer, const char *name, struct err *er
     /* A promise that nobody keeps is worse than none. */
     const struct layer_value *drill = value_of(&subject, "drill_every");
     if (drill != NULL) {
-        err_set(err, ERR_CONFIG, "%s: drill_every: drills are not part of this version",
+        err_set(err, ERR_CONFIG,
+                "%s: drill_every: no drill begins by itself in this version",
                 drill->origin);
-        return err_hint(err, "verify_every proves that the stored bytes are whole");
+        return err_hint(
+            err, "`pgkeep verify --level drill --job %s` does it, from cron for one", name);
     }
     /* Without one the policy "default" is meant, if there is such. */
     const struct layer_value *policy = value_of(&subject, "retention");

@@ -241,7 +241,8 @@ void target_close(struct target *target)
     bool cluster = target->scratch.kind == CATALOG_SCRATCH_CLUSTER;
     /* Also when all is being ended: the session is there and has a moment (server_query.c). */
     if (!cluster && target->made && target->server != NULL)
-        result = database_drop(target->server, target->database, &trouble);
+        result = database_drop(target->server, target->server_conninfo, target->database,
+                               &trouble);
     server_free(target->server);
     cluster_stop(target->cluster);
     if (cluster && target->scratch.id != 0)
@@ -285,8 +286,8 @@ static int remove_one(struct session *session, const struct catalog_scratch *scr
         return cluster_remove(scratch->place, err);
     char *conninfo = conninfo_of(session, scratch->place);
     struct server *server = server_connect_any(conninfo, session_cancel(session), err);
+    int result = server == NULL ? -1 : database_drop(server, conninfo, scratch->name, err);
     wipe(conninfo);
-    int result = server == NULL ? -1 : database_drop(server, scratch->name, err);
     server_free(server);
     return result;
 }

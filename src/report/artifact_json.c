@@ -249,6 +249,19 @@ json_t *artifact_json_drill(const struct catalog_verification *verification)
     return report != NULL ? report : json_null();
 }
 
+void artifact_drill_differences(const struct catalog_verification *verification,
+                                struct strlist *out)
+{
+    json_t *report = artifact_json_drill(verification);
+    const json_t *first = json_object_get(report, "first");
+    for (size_t i = 0; i < json_array_size(first); i++) {
+        const char *text = json_string_value(json_array_get(first, i));
+        if (text != NULL)
+            strlist_add(out, text);
+    }
+    json_decref(report);
+}
+
 char *artifact_drill_text(const struct catalog_verification *verification)
 {
     json_t *report = artifact_json_drill(verification);

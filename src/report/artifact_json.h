@@ -61,6 +61,9 @@ json_t *artifact_json_detail(const struct catalog_artifact *artifact,
 
 /* What a drill compared; null of another level. New reference. */
 json_t *artifact_json_drill(const struct catalog_verification *verification) MUST_USE;
+/* What differed in it, the first ones; adds nothing where nothing did. */
+void artifact_drill_differences(const struct catalog_verification *verification,
+                                struct strlist *out);
 /* The same as one sentence, heap; NULL of another level. */
 char *artifact_drill_text(const struct catalog_verification *verification) MUST_USE;
 

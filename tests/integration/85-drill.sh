@@ -112,7 +112,7 @@ is "a server that is away decides nothing" "$status:$(last)" "4:3|undecided"
 is "and leaves nothing" "$(left)" 0000
 
 # ---- at random: what it is made as, and what is done to it ----
-rounds=${PGKEEP_DRILLS:-${test_long:+50}}
+rounds=${TEST_DRILLS:-${test_long:+50}}
 keys=('compress = "gzip";' 'compress = "zstd";' 'compress = "bzip2";' 'compress = "none";' 'parallel = 1;' 'format = "custom";'
     'parallel = 2; compress = "zstd";' 'format = "custom"; compress = "none";')
 filters=("" "" "--exclude-table-data public.lines" "--exclude-schema nothing*" "--type schema" "--schema sales")

@@ -73,13 +73,53 @@ static int find(struct server *server, const char *name, struct err *err)
     return found;
 }
 
-int database_drop(struct server *server, const char *name, struct err *err)
+/* They keep a database from being dropped, and what they name at their publisher is not ours: it is
+ * let go of. Only sessions of the database itself can drop them. */
+static int drop_subscriptions(struct server *server, const char *conninfo, const char *name,
+                              struct err *err)
+{
+    int64_t count = server_query_count(
+        server, "subscriptions",
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription s JOIN "
+        "pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = $1",
+        name, err);
+    if (count <= 0)
+        return (int)count;
+    struct server *inside = server_connect(conninfo, name, server->cancel, err);
+    PGresult *rows =
+        inside == NULL
+            ? NULL
+            : server_query(inside, "subscriptions",
+                           "SELECT subname FROM pg_catalog.pg_subscription s JOIN "
+                           "pg_catalog.pg_database d ON d.oid = s.subdbid WHERE "
+                           "d.datname = pg_catalog.current_database()",
+                           NULL, err);
+    int result = rows == NULL ? -1 : 0;
+    for (int i = 0; result == 0 && i < PQntuples(rows); i++) {
+        static const char *const rest[] = {" DISABLE", " SET (slot_name = NONE)"};
+        const char *subscription = PQgetvalue(rows, i, 0);
+        for (size_t j = 0; result == 0 && j < sizeof rest / sizeof *rest; j++)
+            result = run(inside, "a subscription", "ALTER SUBSCRIPTION ", subscription,
+                         rest[j], err);
+        if (result == 0)
+            result =
+                run(inside, "a subscription", "DROP SUBSCRIPTION ", subscription, "", err);
+    }
+    PQclear(rows);
+    server_free(inside);
+    return result;
+}
+
+int database_drop(struct server *server, const char *conninfo, const char *name,
+                  struct err *err)
 {
     if (!text_starts_with(name, SCRATCH_PREFIX))
         return err_set(err, ERR_DATABASE, "database \"%s\" is none of a drill", name);
     int found = find(server, name, err);
     if (found <= 0)
         return found;
+    if (drop_subscriptions(server, conninfo, name, err) < 0)
+        return -1;
     /* Before 13 there is no FORCE: those who are in it are ended one by one. */
     bool force = server_version(server) >= FORCE_FROM;
     if (!force) {

@@ -15,7 +15,9 @@ void database_add_tablespace(struct server *server, const char *name, const char
 void database_add_schema(struct server *server, const char *name); /* in this database */
 /* One that has another comment, or whose name is none of ours, stays: ERR_DATABASE. Without any
  * comment (we died before it was set) the name is enough: it is random. That it is not there is
- * success. Sessions in it are ended. */
-int database_drop(struct server *server, const char *name, struct err *err) MUST_USE;
+ * success. Sessions in it are ended; subscriptions in it, which were never connected, go first.
+ * conninfo: how one connects to this server. */
+int database_drop(struct server *server, const char *conninfo, const char *name,
+                  struct err *err) MUST_USE;
 
 #endif
