@@ -104,7 +104,9 @@ static int check_options(struct restore_run *r, struct err *err)
         return err_hint(err, "begin anew in an empty database");
     }
     if (r->format != DUMP_PLAIN && spec->parallel > 1)
-        log_info("a backup of format custom is restored by one connection");
+        log_info("a backup of format custom is restored by one connection; fetch --decode "
+                 "gives a file for pg_restore -j %u",
+                 spec->parallel);
     if (r->globals && (r->by_script || spec->parallel > 1))
         return err_set(err, ERR_USAGE,
                        "globals are restored as a whole, by one connection");
@@ -369,22 +371,6 @@ static int check(struct restore_run *r, struct err *err)
     return 0;
 }
 
-/* A database that is half there must not look like one that is whole. */
-static int say_incomplete(const struct restore_run *r, struct err *err)
-{
-    if (r->globals)
-        return err_context(err, "roles and tablespaces may be incomplete now");
-    if (r->ledger != NULL)
-        return err_context(
-            err,
-            "database \"%s\" is incomplete now (the same command with --resume goes on)",
-            r->database);
-    bool made = r->created && !r->exists;
-    return err_context(err, "database \"%s\" %s", r->database,
-                       made ? "was created and is incomplete (drop it before trying again)"
-                            : "may be incomplete now");
-}
-
 static int run(struct restore_run *r, struct err *err)
 {
     const char *conninfo = r->spec->conninfo;
@@ -417,7 +403,11 @@ static int run(struct restore_run *r, struct err *err)
                      : -1;
     }
     if (result < 0)
-        return say_incomplete(r, err);
+        return restore_hint_left(&(struct restore_left){.database = r->database,
+                                                        .globals = r->globals,
+                                                        .resumable = r->ledger != NULL,
+                                                        .made = r->created && !r->exists},
+                                 err);
     resume_end(r->ledger, r->database);
     return 0;
 }

@@ -98,3 +98,15 @@ void restore_hint(const struct restore_spec *spec, struct err *err)
     err_hint(err, "%s", hint);
     free(hint);
 }
+
+int restore_hint_left(const struct restore_left *left, struct err *err)
+{
+    if (left->globals)
+        return err_context(err, "roles and tablespaces may be incomplete now");
+    const char *state = "may be incomplete now";
+    if (left->resumable)
+        state = "is incomplete now (the same command with --resume goes on)";
+    else if (left->made)
+        state = "was created and is incomplete (drop it before trying again)";
+    return err_context(err, "database \"%s\" %s", left->database, state);
+}
