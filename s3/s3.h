@@ -97,6 +97,12 @@ void s3_client_set_retry_time(struct s3_client *client, int64_t retry_time_ms);
 void s3_client_free(struct s3_client *client);
 /* Server's Date minus ours, from the last answer, in seconds; *known false before any. */
 int64_t s3_client_clock_offset(struct s3_client *client, bool *known);
+/* Bytes of request bodies so far, of all handles of this client: those that arrived, and those that
+ * were sent in vain and had to be sent again. Any thread. */
+struct s3_sent {
+    uint64_t arrived, lost;
+};
+struct s3_sent s3_client_sent(const struct s3_client *client);
 /* The configured prefix as it is put in front of keys: "" or "p/q/". */
 const char *s3_client_prefix(const struct s3_client *client);
 /* After how many hours the service removes an upload that is not finished; 0: never. */

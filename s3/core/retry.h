@@ -34,7 +34,7 @@ int64_t s3_retry_after_ms(const char *value, int64_t date);
 
 /* What is sent in vain. It limits nothing, but whoever pays for the line should know. */
 struct s3_retransmitted {
-    uint64_t arrived, lost; /* bytes of bodies */
+    _Atomic uint64_t arrived, lost; /* bytes of bodies; read by any thread */
     bool told;
 };
 /* An attempt has ended. True once: when more was lost than `allowed` and a quarter of what

@@ -64,6 +64,12 @@ int64_t s3_client_clock_offset(struct s3_client *client, bool *known)
     return offset;
 }
 
+struct s3_sent s3_client_sent(const struct s3_client *client)
+{
+    const struct s3_retransmitted *all = &client->engine->retransmitted;
+    return (struct s3_sent){.arrived = all->arrived, .lost = all->lost};
+}
+
 /* ---- keys and addresses ---- */
 
 const char *s3_client_prefix(const struct s3_client *client)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "catalog/artifacts.h"
 #include "catalog/copy_row.h"
+#include "catalog/db/totals.h"
 #include "catalog/leases.h"
 
 /* What is on its way out already is resumed, not marked again. */
@@ -153,6 +154,23 @@ int catalog_deletion_gone(struct catalog *catalog, int64_t copy, unsigned what,
     return sql_end_change(&sql, copy_row_change(&sql, copy, "it is not being deleted"));
 }
 
+/* By job and store: copies and their bytes. */
+static int count_deleted(struct catalog *catalog, int64_t copy, struct err *err)
+{
+    struct sql sql;
+    sql_prepare(&sql, catalog,
+                "INSERT INTO totals (name, job, label, value)"
+                " SELECT w.name, a.job, s.name, CASE w.name WHEN ?1 THEN 1 ELSE c.bytes END"
+                " FROM copies c JOIN artifacts a ON a.number = c.artifact"
+                " JOIN stores s ON s.id = c.store"
+                " JOIN (SELECT ?1 AS name UNION ALL SELECT ?2) w WHERE c.id = ?3"
+                " ON CONFLICT (name, job, label) DO UPDATE SET value = value +"
+                " excluded.value",
+                err);
+    sql_bind(&sql, "%s %s %jd", TOTALS_DELETED, TOTALS_DELETED_BYTES, copy);
+    return sql_run(&sql, NULL);
+}
+
 int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
                           struct err *err)
 {
@@ -166,6 +184,9 @@ int catalog_deletion_done(struct catalog *catalog, int64_t copy, bool *last,
         err);
     sql_bind(&sql, "%jd %jd", clock_now(), copy);
     int result = copy_row_change(&sql, copy, "it is not being deleted");
+    /* Its tombstone goes one day, too: what only grows is counted beside it. */
+    if (result == 0)
+        result = count_deleted(catalog, copy, err);
 
     /* The row stays as a tombstone; the artifact becomes one with its last copy. */
     if (result == 0)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "catalog/db/record.h"
+#include "catalog/db/totals.h"
 
 static const char *const state_names[CATALOG_RUN_STATES] = {
     [CATALOG_RUN_PENDING] = "pending",     [CATALOG_RUN_RUNNING] = "running",
@@ -358,13 +359,17 @@ int catalog_runs_count(struct catalog *catalog, const char *kind, const char *jo
 {
     struct sql sql;
     *out = (struct catalog_run_counts){0};
-    /* Without a row sum() is NULL, and what was never run is 0. */
+    /* Without a row sum() is NULL, and what was never run is 0. Those that were purged stand as
+     * "KIND STATE" beside the rows. */
     sql_prepare(&sql, catalog,
-                "SELECT count(*), coalesce(sum(state = 'complete'), 0),"
-                " coalesce(sum(state = 'failed'), 0), coalesce(sum(state = 'cancelled'), 0)"
-                " FROM runs WHERE job = ? AND kind = ? AND ended > 0",
+                "SELECT coalesce(sum(n), 0), coalesce(sum(n * (state = 'complete')), 0),"
+                " coalesce(sum(n * (state = 'failed')), 0),"
+                " coalesce(sum(n * (state = 'cancelled')), 0)"
+                " FROM (SELECT state, 1 AS n FROM runs WHERE job = ?1 AND kind = ?2"
+                " AND ended > 0 UNION ALL SELECT substr(label, length(?2) + 2), value"
+                " FROM totals WHERE name = ?3 AND job = ?1 AND label LIKE ?2 || ' %')",
                 err);
-    sql_bind(&sql, "%s %s", job, kind);
+    sql_bind(&sql, "%s %s %s", job, kind, TOTALS_RUNS);
     if (sql_row(&sql)) {
         out->total = sql_int(&sql);
         out->complete = sql_int(&sql);
@@ -374,15 +379,31 @@ int catalog_runs_count(struct catalog *catalog, const char *kind, const char *jo
     return sql_end(&sql);
 }
 
+/* What is about to be removed, and what is counted of it before: the same rows. */
+#define PURGED                                                                             \
+    "ended > 0 AND ended < ?1"                                                             \
+    " AND NOT EXISTS (SELECT 1 FROM copies WHERE delete_run = runs.id)"                    \
+    " AND NOT EXISTS (SELECT 1 FROM verifications WHERE run = runs.id)"
+
 int catalog_runs_purge(struct catalog *catalog, int64_t before, struct err *err)
 {
     struct sql sql;
-    /* One that is named by a tombstone or a check stays until that goes, too. */
+    /* Statistics of a job are of all its runs. */
     sql_begin_change(&sql, catalog,
-                     "DELETE FROM runs WHERE ended > 0 AND ended < ?"
-                     " AND NOT EXISTS (SELECT 1 FROM copies WHERE delete_run = runs.id)"
-                     " AND NOT EXISTS (SELECT 1 FROM verifications WHERE run = runs.id)",
+                     "INSERT INTO totals (name, job, label, value)"
+                     " SELECT ?2, job, kind || ' ' || state, count(*) FROM runs"
+                     " WHERE job IS NOT NULL AND " PURGED " GROUP BY job, kind, state"
+                     " ON CONFLICT (name, job, label) DO UPDATE SET value = value +"
+                     " excluded.value",
                      err);
-    sql_bind_int(&sql, before);
-    return sql_end_change(&sql, sql_run(&sql, NULL));
+    sql_bind(&sql, "%jd %s", before, TOTALS_RUNS);
+    int result = sql_run(&sql, NULL);
+    /* One that is named by a tombstone or a check stays until that goes, too. */
+    if (result == 0) {
+        struct sql purge;
+        sql_prepare(&purge, catalog, "DELETE FROM runs WHERE " PURGED, err);
+        sql_bind_int(&purge, before);
+        result = sql_run(&purge, NULL);
+    }
+    return sql_end_change(&sql, result);
 }

@@ -133,7 +133,7 @@ int catalog_run_load(struct catalog *catalog, int64_t id, struct catalog_runs *o
 int catalog_run_of_artifact(struct catalog *catalog, const char *artifact, int64_t *id,
                             struct err *err) MUST_USE;
 
-/* Of the runs of a kind of a job that are kept (CATALOG_HISTORY_S) and have ended. */
+/* Of the runs of a kind of a job that have ended, ever: also those whose rows are gone by now. */
 struct catalog_run_counts {
     int64_t total, complete, failed, cancelled;
 };
@@ -142,7 +142,8 @@ int catalog_runs_count(struct catalog *catalog, const char *kind, const char *jo
 
 /* How long runs and verifications are kept (as tombstones are, deletions.h). */
 #define CATALOG_HISTORY_S (INT64_C(400) * 86400)
-/* Removes those that ended before, and to which no copy and no verification refers. */
+/* Removes those that ended before, and to which no copy and no verification refers; they stay counted
+ * (db/totals.h). */
 int catalog_runs_purge(struct catalog *catalog, int64_t before, struct err *err) MUST_USE;
 
 #endif

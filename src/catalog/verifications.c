@@ -187,6 +187,37 @@ int catalog_verification_drilled(struct catalog *catalog, const char *artifact,
     return sql_end(&sql);
 }
 
+void catalog_drills_release(struct catalog_drills *drills)
+{
+    for (size_t i = 0; i < drills->count; i++) {
+        free(drills->items[i].job);
+        free(drills->items[i].database);
+    }
+    free(drills->items);
+    *drills = (struct catalog_drills){0};
+}
+
+int catalog_drills_last(struct catalog *catalog, struct catalog_drills *out,
+                        struct err *err)
+{
+    struct sql sql;
+    /* From the history: what a copy remembers is its last proof, of whatever level. */
+    sql_prepare(&sql, catalog,
+                "SELECT a.job, a.database, max(v.time) FROM verifications v"
+                " JOIN copies c ON c.id = v.copy JOIN artifacts a ON a.number = c.artifact"
+                " WHERE v.level = ? AND v.result = 'good' GROUP BY a.job, a.database",
+                err);
+    sql_bind_int(&sql, CATALOG_DRILL);
+    while (sql_row(&sql)) {
+        struct catalog_drill *drill =
+            memory_append(&out->items, &out->count, &out->capacity, sizeof *drill);
+        drill->job = sql_text(&sql);
+        drill->database = sql_text(&sql);
+        drill->time = sql_int(&sql);
+    }
+    return sql_end(&sql);
+}
+
 int catalog_verifications_purge(struct catalog *catalog, int64_t before, struct err *err)
 {
     struct sql sql;

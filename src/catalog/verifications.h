@@ -62,6 +62,18 @@ int catalog_verification_longest(struct catalog *catalog, const char *job,
 /* When a drill of it ended last, whatever it found; 0: never. */
 int catalog_verification_drilled(struct catalog *catalog, const char *artifact,
                                  int64_t *time, struct err *err) MUST_USE;
+/* When a backup of a database of a job last stood a drill. */
+struct catalog_drill {
+    char *job, *database;
+    int64_t time;
+};
+struct catalog_drills {
+    struct catalog_drill *items;
+    size_t count, capacity;
+};
+void catalog_drills_release(struct catalog_drills *drills);
+int catalog_drills_last(struct catalog *catalog, struct catalog_drills *out,
+                        struct err *err) MUST_USE;
 /* Forgets those made before, but for the newest of each copy. */
 int catalog_verifications_purge(struct catalog *catalog, int64_t before,
                                 struct err *err) MUST_USE;

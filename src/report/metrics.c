@@ -5,6 +5,8 @@
 #include "report/metrics.h"
 
 #include "base/memory.h"
+#include "postgres/conninfo.h"
+#include "report/artifact_name.h"
 
 enum { METRICS_LABEL_MAX = 1 << 16 };
 
@@ -41,7 +43,7 @@ static void add_group(struct text *out, const char *name, const struct health_jo
 {
     text_addf(out, "%s{", name);
     add_label(out, "", "job", job->name);
-    add_label(out, ",", "database", group->database);
+    add_label(out, ",", "database", artifact_name_of_database(group->database));
     add_label(out, ",", "type", group->type);
     text_addf(out, "} %lld\n", (long long)value);
 }
@@ -107,6 +109,19 @@ static int64_t last_proven(const struct metrics_input *input,
     return proven;
 }
 
+/* A proof of more than bytes: it was restored. */
+static int64_t last_drilled(const struct metrics_input *input,
+                            const struct health_group *group)
+{
+    for (size_t i = 0; i < input->drills->count; i++) {
+        const struct catalog_drill *drill = &input->drills->items[i];
+        if (text_equal(drill->job, group->good->job) &&
+            strcmp(drill->database, group->database) == 0)
+            return drill->time;
+    }
+    return -1;
+}
+
 /* Only what the job itself makes: a dump of one table by hand is no backup of the database. And
  * only what somebody waits for, as `status` has it: a database that is gone or left out by now, or
  * a job that left the configuration, would be too old for ever. */
@@ -116,18 +131,43 @@ static bool is_told(const struct health_job *job, const struct health_group *gro
            (group->expected || (!job->run_known && group->good != NULL));
 }
 
+/* A job that never came so far as to know its databases would ring for nobody: it gets a sample
+ * under the name that its source gives, or under none. */
+static void add_unknown(const struct metrics_input *input, const char *name,
+                        const struct health_job *job, struct text *out)
+{
+    const struct job_settings *configured = settings_job(input->settings, job->name);
+    const struct source_settings *source =
+        configured != NULL && configured->source != NULL
+            ? settings_source(input->settings, configured->source)
+            : NULL;
+    char *database = NULL;
+    /* With patterns, what it connects to is not what is backed up. */
+    if (source != NULL && source->databases.count == 0)
+        database = conninfo_own_database(source->conninfo.text);
+    const struct health_group group = {
+        .database = database != NULL ? database : "(unknown)", .type = job->type};
+    add_group(out, name, job, &group, 0);
+    free(database);
+}
+
 static void add_groups(const struct metrics_input *input, const char *name,
                        metrics_value *value, struct text *out)
 {
     for (size_t i = 0; i < input->health->job_count; i++) {
         const struct health_job *job = &input->health->jobs[i];
+        bool any = false;
         for (size_t j = 0; j < job->group_count; j++) {
             const struct health_group *group = &job->groups[j];
             bool known = group->good != NULL || value == last_success;
             int64_t number = known && is_told(job, group) ? value(input, group) : -1;
+            any = any || group->gone ||
+                  (is_told(job, group) && strcmp(group->type, job->type) == 0);
             if (number >= 0)
                 add_group(out, name, job, group, number);
         }
+        if (!any && value == last_success && job->configured)
+            add_unknown(input, name, job, out);
     }
 }
 
@@ -179,6 +219,23 @@ static void add_copy_bytes(const struct metrics_input *input, const char *name,
     add_copies(input, name, out, true);
 }
 
+/* ---- what only grows ---- */
+
+/* By job and store, of rows that the catalog keeps for this alone. */
+static void add_totals(const struct metrics_input *input, const char *name,
+                       const char *total, struct text *out)
+{
+    for (size_t i = 0; i < input->totals->count; i++) {
+        const struct catalog_total *row = &input->totals->items[i];
+        if (strcmp(row->name, total) != 0)
+            continue;
+        text_addf(out, "%s{", name);
+        add_label(out, "", "job", row->job);
+        add_label(out, ",", "store", row->label);
+        text_addf(out, "} %lld\n", (long long)row->value);
+    }
+}
+
 /* ---- problems ---- */
 
 static void add_problems(const struct metrics_input *input, const char *name,
@@ -215,7 +272,7 @@ static void add_kind(struct text *out, const char *name, const struct jobs_row *
     text_addf(out, ",kind=\"%s\"} %lld\n", jobs_kind_name(row->kind), (long long)value);
 }
 
-/* They only grow, until the history is purged: rate() takes that for a restart. */
+/* They only grow: what is purged stays counted. */
 static void add_runs(const struct metrics_input *input, const char *name, struct text *out)
 {
     for (size_t i = 0; i < input->jobs->count; i++) {
@@ -280,6 +337,19 @@ static void add_lag(const struct metrics_input *input, const char *name, struct 
     }
 }
 
+/* From when it was due to when its process began: waiting for room, or for somebody to look. */
+static void add_delay(const struct metrics_input *input, const char *name, struct text *out)
+{
+    for (size_t i = 0; i < input->jobs->count; i++) {
+        const struct jobs_row *row = &input->jobs->items[i];
+        if (row->last != NULL && row->last->due > 0 && row->last->started > 0)
+            add_kind(out, name, row,
+                     row->last->started > row->last->due
+                         ? row->last->started - row->last->due
+                         : 0);
+    }
+}
+
 /* A gauge of 1, as is the custom: its labels are the message, and its absence says that nothing
  * is told any more. */
 static void add_build(const struct metrics_input *input, const char *name, struct text *out)
@@ -294,6 +364,7 @@ static const struct metric {
     const char *name, *type, *help;
     void (*add)(const struct metrics_input *input, const char *name, struct text *out);
     metrics_value *value; /* instead of `add`: by database */
+    const char *total;    /* instead of both: a sum of catalog/db/totals.h */
 } metrics[] = {
     {"pgkeep_build_info", "gauge", "The version of pgkeep, always 1.", .add = add_build},
     {"pgkeep_backup_last_success_timestamp_seconds", "gauge",
@@ -309,9 +380,21 @@ static const struct metric {
     {"pgkeep_backup_last_verified_timestamp_seconds", "gauge",
      "When bytes of a backup of the database were last proven to be whole.",
      .value = last_proven},
+    {"pgkeep_backup_last_drilled_timestamp_seconds", "gauge",
+     "When a backup of the database was last restored and compared.",
+     .value = last_drilled},
     {"pgkeep_copies", "gauge", "Copies in a store by their state.", .add = add_copy_count},
     {"pgkeep_copies_bytes", "gauge",
      "Stored bytes of the copies in a store by their state.", .add = add_copy_bytes},
+    {"pgkeep_uploaded_bytes_total", "counter",
+     "Bytes that were stored, by the job that did it and where.", .total = TOTALS_UPLOADED},
+    {"pgkeep_repeated_bytes_total", "counter",
+     "Bytes that were sent in vain and sent again.", .total = TOTALS_REPEATED},
+    {"pgkeep_deleted_copies_total", "counter",
+     "Copies that prune, delete and sweep removed, by the job that had made them.",
+     .total = TOTALS_DELETED},
+    {"pgkeep_deleted_bytes_total", "counter", "Stored bytes of those copies.",
+     .total = TOTALS_DELETED_BYTES},
     {"pgkeep_problems", "gauge", "What a person should look at (pgkeep status).",
      .add = add_problems},
     {"pgkeep_runs_total", "counter",
@@ -327,6 +410,8 @@ static const struct metric {
      .add = add_next},
     {"pgkeep_schedule_lag_seconds", "gauge", "How long the job has been due without a run.",
      .add = add_lag},
+    {"pgkeep_run_last_delay_seconds", "gauge",
+     "How long after its time the last scheduled run began.", .add = add_delay},
 };
 
 /* Everything at one moment; names are a contract with alert rules. */
@@ -337,6 +422,8 @@ void metrics_add(const struct metrics_input *input, struct text *out)
         text_init(&samples, SIZE_MAX / 2);
         if (metrics[i].value != NULL)
             add_groups(input, metrics[i].name, metrics[i].value, &samples);
+        else if (metrics[i].total != NULL)
+            add_totals(input, metrics[i].name, metrics[i].total, &samples);
         else
             metrics[i].add(input, metrics[i].name, &samples);
         if (samples.length > 0)

@@ -8,6 +8,8 @@
 #ifndef PGKEEP_REPORT_METRICS_H
 #define PGKEEP_REPORT_METRICS_H
 
+#include "catalog/db/totals.h"
+#include "catalog/verifications.h"
 #include "report/health.h"
 #include "report/jobs.h"
 
@@ -15,6 +17,9 @@ struct metrics_input {
     const struct health *health;
     const struct jobs *jobs;
     const struct catalog_artifacts *artifacts; /* with copies */
+    const struct catalog_totals *totals;
+    const struct catalog_drills *drills;
+    const struct settings *settings;
 };
 
 void metrics_add(const struct metrics_input *input, struct text *out);

@@ -170,6 +170,7 @@ int session_end(struct session *session, enum outcome outcome, const struct err 
     const struct err *told = why != NULL && why->kind != ERR_NONE ? why : NULL;
     int status =
         exit_status_of(outcome, told != NULL ? told->kind : ERR_NONE, session->cancel);
+    session_stores_count(session);
     /* The record first: whoever hears of the end may read it. That it cannot be written
      * does not change what became of the run. */
     if (session->run != 0) {

@@ -46,6 +46,8 @@ struct session_watch *session_watch_start(struct session *session,
 void session_watch_stop(struct session_watch *watch); /* NULL-safe; waits for its thread */
 
 void session_stores_init(struct session *session);
+/* Adds what went out through each to the catalog's totals; at the end, by the session's thread. */
+void session_stores_count(struct session *session);
 void session_stores_release(struct session *session); /* closes them */
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "catalog/artifact_list.h"
+#include "catalog/db/totals.h"
 
 /* So long it is taken for granted that an open store is still the one it was. */
 enum { FRESH_MS = 5000 };
@@ -31,6 +32,31 @@ void session_stores_release(struct session *session)
     free(session->entries);
     catalog_close(session->others_catalog);
     pthread_mutex_destroy(&session->lock);
+}
+
+void session_stores_count(struct session *session)
+{
+    char *job = memory_strdup(session->spec.job != NULL ? session->spec.job : "");
+    bool writes =
+        session->spec.catalog == SESSION_WRITE || session->spec.catalog == SESSION_CREATE;
+    for (size_t i = 0; writes && i < session->entry_count; i++) {
+        struct session_entry *entry = &session->entries[i];
+        if (entry->repository == NULL)
+            continue;
+        struct store_traffic traffic = store_traffic(entry->repository->store);
+        char uploaded[] = TOTALS_UPLOADED, repeated[] = TOTALS_REPEATED;
+        const struct catalog_total totals[] = {
+            {uploaded, job, entry->repository->name, (int64_t)traffic.uploaded},
+            {repeated, job, entry->repository->name, (int64_t)traffic.repeated}};
+        /* A figure that is lost is no reason to fail, nor to wait for the catalog twice. */
+        struct err ignored = {0};
+        if (catalog_total_add(session->catalog, &totals[0], &ignored) < 0 ||
+            catalog_total_add(session->catalog, &totals[1], &ignored) < 0) {
+            log_debug("bytes that were sent are not counted: %s", ignored.text);
+            break;
+        }
+    }
+    free(job);
 }
 
 /* ---- one store ---- */

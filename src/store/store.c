@@ -108,6 +108,13 @@ struct store *store_cleaner(struct store *store)
     return store->ops->cleaner(store);
 }
 
+struct store_traffic store_traffic(const struct store *store)
+{
+    /* What is written to a file is written once. */
+    return store->ops->traffic != NULL ? store->ops->traffic(store)
+                                       : (struct store_traffic){.uploaded = store->written};
+}
+
 int64_t store_clock_offset(struct store *store, bool *known)
 {
     *known = false;
@@ -126,7 +133,10 @@ struct s3_client *store_s3_client(struct store *store)
 static int put_object(struct store *store, const struct store_put *put, struct err *err)
 {
     bool may = store_check_key(put->key, false, err) == 0;
-    return named(store, may ? store->ops->put(store, put, err) : -1, err);
+    int result = named(store, may ? store->ops->put(store, put, err) : -1, err);
+    if (result == 0)
+        store->written += put->size;
+    return result;
 }
 
 int store_put(struct store *store, const char *key, const void *data, size_t size,
@@ -246,7 +256,11 @@ struct store_upload *store_upload_resume(struct store *store,
 int store_upload_part(struct store_upload *upload, struct part *part, struct err *err)
 {
     struct store *store = upload->store;
-    return named(store, store->ops->upload_part(upload, part, err), err);
+    size_t size = part->size;
+    int result = named(store, store->ops->upload_part(upload, part, err), err);
+    if (result == 0)
+        store->written += size;
+    return result;
 }
 
 int store_upload_wait(struct store_upload *upload, struct err *err)

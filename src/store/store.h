@@ -56,6 +56,13 @@ void store_set_retry_time(struct store *store, int64_t retry_time_ms);
  * is cancelled, each within 60 s, after a signal all of them within 3 s (a dir is not held up by a
  * cancel). Other handles stay as they are. To be closed before the first one. */
 struct store *store_cleaner(struct store *store) MUST_USE;
+/* What went out through this place so far, of all its handles: bodies of requests, or bytes written
+ * to files. Any thread. */
+struct store_traffic {
+    uint64_t uploaded; /* bytes that arrived */
+    uint64_t repeated; /* sent in vain, and sent again */
+};
+struct store_traffic store_traffic(const struct store *store);
 /* Server clock minus ours in seconds; *known false for a dir. */
 int64_t store_clock_offset(struct store *store, bool *known);
 

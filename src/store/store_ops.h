@@ -67,11 +67,14 @@ struct store_ops {
     char *(*presign)(struct store *store, const char *key, int64_t seconds,
                      int64_t *expires, struct err *err);
     struct s3_client *(*s3_client)(struct store *store); /* may be NULL */
+    struct store_traffic (*traffic)(
+        const struct store *store); /* may be NULL: `written` is all */
 };
 
 struct store {
     const struct store_ops *ops;
     char *name;
+    _Atomic uint64_t written; /* bytes that were taken (store.c) */
 };
 struct store_upload {
     struct store *store;

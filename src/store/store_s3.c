@@ -133,6 +133,13 @@ static bool take_mark(struct store_s3 *s3, struct text *out, bool *absent)
 }
 
 /* By the Date header of its answers: guard G4 of retention asks for it. */
+/* By the client, which knows what a broken connection had taken. */
+static struct store_traffic traffic(const struct store *store)
+{
+    struct s3_sent sent = s3_client_sent(client_of(store));
+    return (struct store_traffic){.uploaded = sent.arrived, .repeated = sent.lost};
+}
+
 static int64_t clock_offset(struct store *store, bool *known)
 {
     return s3_client_clock_offset(client_of(store), known);
@@ -436,6 +443,7 @@ static const struct store_ops s3_ops = {
     .set_retry_time = set_retry_time,
     .cleaner = cleaner,
     .clock_offset = clock_offset,
+    .traffic = traffic,
     .put = put,
     .look_ahead = look_ahead,
     .get = get,

@@ -121,21 +121,32 @@ is "and not run then" "$(count "job = 'often'")" "$before"
 run "$pgkeep" disable by_hand
 is "one of the main file is left alone" "$status" 3
 like "and the place is named" "$err" "by_hand.* stands in $PGKEEP_CONFIG"
-rm "$work"/conf.d/*.conf
 
 # ---- metrics ----
 run "$pgkeep" metrics
 like "metrics tell of the last good backup" "$out" 'pgkeep_backup_last_success_timestamp_seconds\{job="by_hand",database="postgres",type="full"\} [0-9]{10}'
 like "and count copies" "$out" "pgkeep_copies\\{store=\"nas\",state=\"complete\"\\} [1-9]"
+like "bytes that were stored" "$out" 'pgkeep_uploaded_bytes_total\{job="by_hand",store="nas"\} [1-9]'
+like "how late the last run was" "$out" 'pgkeep_run_last_delay_seconds\{job="often",kind="backup"\} [0-9]'
+like "and ring of a job that never had a good one" "$out" 'pgkeep_backup_last_success_timestamp_seconds\{job="fails",database="nowhere",type="full"\} 0'
+run "$pgkeep" --json metrics
+is "their format is their own" "$status:$(jq -r .error.kind <<<"$out")" "2:usage"
 "$pgkeep" metrics --output "$work/pgkeep.prom"
 is "a file is written as a whole, for others to read" "$(stat -c %a "$work/pgkeep.prom"):$(find "$work" -name 'pgkeep.prom.*')" "644:"
 promtool=$(command -v promtool || echo "${PROMTOOL:-}")
+# By ourselves where promtool is not: each name once, its HELP and TYPE before its samples, and no sample twice.
+is "each metric has its HELP and TYPE, each sample its own labels" "$(awk '
+    /^# HELP / { help[$3]++; next }
+    /^# TYPE / { if (help[$3] != 1 || type[$3]++) print "TYPE", $3; if ($4 == "counter" && $3 !~ /_total$/) print "counter", $3; next }
+    { name = $1; sub(/[{].*/, "", name); if (!type[name]) print "sample", $0; sub(/ [^ ]*$/, ""); if (seen[$0]++) print "twice", $0 }
+    !/^[a-z_]+([{]([a-z]+="([^"\\]|\\.)*",?)+[}])?( -?[0-9.e+]+)?$/ { print "form", $0 }' "$work/pgkeep.prom")" ""
 if [ -n "$promtool" ]; then
     ok "promtool finds nothing wrong" sh -c "'$promtool' check metrics <'$work/pgkeep.prom'"
     ok "nor with the alerts" "$promtool" check rules "$top/conf/examples/alerts.yml"
 else
     skip "promtool finds nothing wrong" "promtool is not installed (package prometheus)"
 fi
+rm "$work"/conf.d/*.conf
 
 # ---- cancel ----
 # A dump that waits for a table that somebody holds.

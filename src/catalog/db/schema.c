@@ -216,6 +216,13 @@ static const char *const version_8[] = {
     " created INTEGER NOT NULL) STRICT;\n",
     NULL};
 
+/* Version 9. What only grows: of things that leave no row, or whose rows are purged (totals.h). */
+static const char *const version_9[] = {
+    "CREATE TABLE totals ("
+    " name TEXT NOT NULL, job TEXT NOT NULL, label TEXT NOT NULL, value INTEGER NOT NULL,"
+    " PRIMARY KEY (name, job, label)) STRICT, WITHOUT ROWID;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -251,7 +258,7 @@ static const struct migration {
 } migrations[] = {
     {version_1, true, NULL},  {version_2, false, fill_version_2}, {version_3, false, NULL},
     {version_4, false, NULL}, {version_5, false, NULL},           {version_6, false, NULL},
-    {version_7, false, NULL}, {version_8, false, NULL},
+    {version_7, false, NULL}, {version_8, false, NULL},           {version_9, false, NULL},
 };
 
 /* The version this program writes. */

@@ -17,12 +17,18 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
     /* Each is released whether it was filled or not. */
     struct health_input facts = {0};
     struct jobs jobs = {0};
+    struct catalog_totals totals = {0};
+    struct catalog_drills drills = {0};
     int64_t now = clock_now();
     int result = jobs_load(&jobs, ctx->settings, catalog, now, err);
     if (result == 0)
         result = jobs_load_history(&jobs, catalog, err);
     if (result == 0)
         result = health_input_load(&facts, catalog, err);
+    if (result == 0 && catalog != NULL)
+        result = catalog_totals_list(catalog, NULL, &totals, err);
+    if (result == 0 && catalog != NULL)
+        result = catalog_drills_last(catalog, &drills, err);
     /* From here on no I/O: what is told is of one moment. */
     if (result == 0) {
         struct health health = {0};
@@ -32,11 +38,18 @@ static int collect(struct cmd_context *ctx, struct catalog *catalog, struct text
                                    .runs = &facts.runs,
                                    .run_databases = &facts.run_databases};
         health_init(&health, &facts.artifacts, &spec);
-        const struct metrics_input input = {&health, &jobs, &facts.artifacts};
+        const struct metrics_input input = {.health = &health,
+                                            .jobs = &jobs,
+                                            .artifacts = &facts.artifacts,
+                                            .totals = &totals,
+                                            .drills = &drills,
+                                            .settings = ctx->settings};
         metrics_add(&input, out);
         health_release(&health);
         result = text_check(out, "the metrics", err);
     }
+    catalog_drills_release(&drills);
+    catalog_totals_release(&totals);
     jobs_release(&jobs);
     health_input_release(&facts);
     return result;
@@ -55,8 +68,13 @@ static int run(struct cmd_context *ctx, struct err *err)
 {
     const char *path = config_args_text(ctx->args, "output");
     struct session_spec spec = {.kind = "metrics", .catalog = SESSION_READ_IF_ANY};
-    struct session *session = cmd_begin(ctx, &spec, err);
     struct text text;
+    /* Its format is Prometheus' own; `jobs` and `status` tell the same as JSON. */
+    if (ctx->settings->json)
+        return cmd_usage(ctx, err,
+                         "metrics are text for Prometheus: `pgkeep --json status` and "
+                         "`pgkeep --json jobs` are documents");
+    struct session *session = cmd_begin(ctx, &spec, err);
     if (session == NULL)
         return -1;
     /* As a whole before any of it goes out. */
@@ -76,8 +94,9 @@ const struct command cmd_metrics = {
     .usage = "[--output FILE]",
     .summary = "print what is known as metrics for Prometheus",
     .about =
-        "Age, size and duration of the last good backup of each database, copies by\n"
-        "state, runs by result, how long a job has been due. --output writes a file in\n"
+        "Age, size, duration, last proof of the last good backup of each database, copies\n"
+        "by state, runs by result, how long a job has been due, bytes that were sent and\n"
+        "sent again, what was deleted. --output writes a file in\n"
         "one step, for the textfile collector of node_exporter. Only the catalog is\n"
         "read.\n"
         "\n"

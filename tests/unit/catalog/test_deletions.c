@@ -241,6 +241,14 @@ START_TEST(removal_is_written_down_step_by_step_and_steps_repeat)
     ck_assert_int_eq(mark(end.id, CATALOG_COPY_COMPLETE, false), CATALOG_MARKED);
     OK(catalog_deletion_done(here.catalog, end.id, &last, &here.err));
     ck_assert(last);
+    /* Both are counted for ever, each at its store. */
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM totals WHERE job = 'nightly'"
+                                        " AND name = 'deleted_copies' AND value = 1"),
+                     2);
+    ck_assert_int_eq(
+        catalog_rig_number("SELECT coalesce(sum(value), 0) FROM totals WHERE name ="
+                           " 'deleted_bytes'"),
+        catalog_rig_number("SELECT sum(bytes) FROM copies WHERE state = 'deleted'"));
     ck_assert_int_eq(catalog_deletion_done(here.catalog, end.id, NULL, &here.err), -1);
     ck_assert_int_eq(here.err.kind, ERR_UNSAFE);
 }

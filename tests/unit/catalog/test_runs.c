@@ -108,6 +108,27 @@ START_TEST(old_runs_go_unless_something_refers_to_them)
 }
 END_TEST
 
+START_TEST(runs_that_were_purged_stay_counted)
+{
+    struct catalog_run_counts counts;
+    for (int i = 0; i < 2; i++) {
+        static const int ends[] = {0, 4, 143};
+        for (size_t j = 0; j < 3; j++)
+            OK(catalog_run_end(here.catalog, begin("backup", "nightly"), ends[j], NULL,
+                               &here.err));
+        OK(catalog_run_end(here.catalog, begin("verify", "nightly"), 0, NULL, &here.err));
+        OK(catalog_runs_purge(here.catalog, clock_now() + 10, &here.err));
+    }
+    ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM runs"), 0);
+    OK(catalog_run_end(here.catalog, begin("backup", "nightly"), 0, NULL, &here.err));
+    OK(catalog_runs_count(here.catalog, "backup", "nightly", &counts, &here.err));
+    ck_assert_int_eq(counts.total, 7);
+    ck_assert_int_eq(counts.complete, 3);
+    ck_assert_int_eq(counts.failed, 2);
+    ck_assert_int_eq(counts.cancelled, 2);
+}
+END_TEST
+
 START_TEST(the_highest_time_only_grows_until_the_user_resets_it)
 {
     static const int64_t steps[][2] = {{100, 100}, {50, 100}, {200, 200}};
@@ -324,6 +345,7 @@ int main(void)
     tcase_add_test(tcase, a_run_is_not_ended_for_one_who_looked_before_another_began_it);
     tcase_add_test(tcase, the_last_64_kib_of_a_log_are_kept);
     tcase_add_test(tcase, old_runs_go_unless_something_refers_to_them);
+    tcase_add_test(tcase, runs_that_were_purged_stay_counted);
     tcase_add_test(tcase, the_highest_time_only_grows_until_the_user_resets_it);
     tcase_add_test(tcase, small_facts_are_set_replaced_and_removed);
     suite_add_tcase(suite, tcase);

@@ -164,6 +164,8 @@ START_TEST(metrics_have_their_labels_and_what_is_unknown_has_no_sample)
 {
     struct catalog_artifacts artifacts = {0};
     const struct catalog_filter all = {0};
+    struct catalog_totals totals = {0};
+    struct catalog_drills drills = {0};
     struct health health;
     struct text text;
     catalogs_complete(catalogs.catalog, 1, catalogs_store(catalogs.catalog, "nas"),
@@ -175,9 +177,18 @@ START_TEST(metrics_have_their_labels_and_what_is_unknown_has_no_sample)
     const struct health_spec spec = {
         .settings = &settings, .max_age_s = HEALTH_NO_LIMIT, .now = 101 * DAY};
     health_init(&health, &artifacts, &spec);
-    const struct metrics_input input = {&health, &loaded, &artifacts};
+    OK(catalog_totals_list(catalogs.catalog, NULL, &totals, &err));
+    OK(catalog_drills_last(catalogs.catalog, &drills, &err));
+    const struct metrics_input input = {.health = &health,
+                                        .jobs = &loaded,
+                                        .artifacts = &artifacts,
+                                        .totals = &totals,
+                                        .drills = &drills,
+                                        .settings = &settings};
     text_init(&text, 1 << 20);
     metrics_add(&input, &text);
+    catalog_totals_release(&totals);
+    catalog_drills_release(&drills);
     static const char *const lines[] = {
         "# TYPE pgkeep_backup_last_success_timestamp_seconds gauge\n",
         "pgkeep_backup_last_success_timestamp_seconds{job=\"nightly\",database=\"shop\","
@@ -212,6 +223,8 @@ static char *metrics_of(struct catalog_run_databases *databases)
 {
     struct catalog_artifacts artifacts = {0};
     const struct catalog_filter all = {0};
+    struct catalog_totals totals = {0};
+    struct catalog_drills drills = {0};
     struct health health;
     struct text text;
     (void)row_of(0, 101 * DAY);
@@ -222,9 +235,18 @@ static char *metrics_of(struct catalog_run_databases *databases)
                                      .now = 101 * DAY,
                                      .run_databases = databases};
     health_init(&health, &artifacts, &spec);
-    const struct metrics_input input = {&health, &loaded, &artifacts};
+    OK(catalog_totals_list(catalogs.catalog, NULL, &totals, &err));
+    OK(catalog_drills_last(catalogs.catalog, &drills, &err));
+    const struct metrics_input input = {.health = &health,
+                                        .jobs = &loaded,
+                                        .artifacts = &artifacts,
+                                        .totals = &totals,
+                                        .drills = &drills,
+                                        .settings = &settings};
     text_init(&text, 1 << 20);
     metrics_add(&input, &text);
+    catalog_totals_release(&totals);
+    catalog_drills_release(&drills);
     health_release(&health);
     catalog_artifacts_release(&artifacts);
     return text_finish(&text);
@@ -259,6 +281,56 @@ START_TEST(metrics_tell_of_what_is_waited_for_and_of_nothing_else)
 }
 END_TEST
 
+START_TEST(metrics_of_a_job_that_never_knew_its_databases_ring_too)
+{
+    char source[] = "pg", info[] = "host=nowhere dbname=shop", all[] = "*";
+    char *databases[] = {all};
+    struct source_settings sources[] = {{.name = source, .conninfo = {info}}};
+    settings.sources = sources;
+    settings.source_count = 1;
+    jobs[0].source = source;
+    jobs[0].type = jobs[1].type = jobs[2].type = DUMP_FULL;
+    char *text = metrics_of(NULL);
+    ck_assert_ptr_nonnull(strstr(text, "success_timestamp_seconds{job=\"nightly\","
+                                       "database=\"shop\",type=\"full\"} 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "job=\"hand\",database=\"(unknown)\""));
+    free(text);
+    /* What a pattern finds only the server knows; globals have a name that people know. */
+    sources[0].databases = (struct strlist){.items = databases, .count = 1};
+    sources[0].globals = true;
+    text = metrics_of(NULL);
+    ck_assert_ptr_nonnull(strstr(text, "job=\"nightly\",database=\"(unknown)\""));
+    ck_assert_ptr_nonnull(strstr(text, "database=\"(globals)\",type=\"globals\"} 0\n"));
+    free(text);
+}
+END_TEST
+
+START_TEST(metrics_count_what_only_grows_and_the_last_delay_and_drill)
+{
+    char name[] = TOTALS_REPEATED, label[] = "s3";
+    const struct catalog_total total = {name, nightly, label, 77};
+    OK(catalog_total_add(catalogs.catalog, &total, &err));
+    OK(catalog_total_add(catalogs.catalog, &total, &err));
+    catalogs_complete(catalogs.catalog, 1, catalogs_store(catalogs.catalog, "nas"),
+                      100 * DAY);
+    catalogs_sql(&catalogs, "INSERT INTO verifications (copy, time, level, result,"
+                            " duration_ms, bytes) VALUES (1, 8640500, 3, 'good', 1, 1)");
+    ran("nightly", "complete", "schedule", 100 * DAY);
+    catalogs_sql(&catalogs, "UPDATE runs SET due = started - 42");
+    jobs[0].type = DUMP_FULL;
+    char *text = metrics_of(NULL);
+    static const char *const lines[] = {
+        "# TYPE pgkeep_repeated_bytes_total counter\n",
+        "pgkeep_repeated_bytes_total{job=\"nightly\",store=\"s3\"} 154\n",
+        "pgkeep_run_last_delay_seconds{job=\"nightly\",kind=\"backup\"} 42\n",
+        "pgkeep_backup_last_drilled_timestamp_seconds{job=\"nightly\",database=\"shop\","
+        "type=\"full\"} 8640500\n"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        ck_assert_msg(strstr(text, lines[i]) != NULL, "%s is not in\n%s", lines[i], text);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jobs");
@@ -272,6 +344,8 @@ int main(void)
     tcase_add_test(tcase, what_a_job_verifies_by_itself_has_a_row_behind_its_backups);
     tcase_add_test(tcase, metrics_have_their_labels_and_what_is_unknown_has_no_sample);
     tcase_add_test(tcase, metrics_tell_of_what_is_waited_for_and_of_nothing_else);
+    tcase_add_test(tcase, metrics_of_a_job_that_never_knew_its_databases_ring_too);
+    tcase_add_test(tcase, metrics_count_what_only_grows_and_the_last_delay_and_drill);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -130,6 +130,10 @@ START_TEST(much_that_was_sent_in_vain_is_told_once)
                       .op = "UploadPart", .part = 1, .times = 6, .action = FAKE_STATUS});
     ck_assert_msg(s3_rig_upload(3) == 0, "%s", rig.err.text);
     ck_assert_uint_eq(times_heard("sent again"), 1);
+    /* And counted for whoever asks: six times a part in vain, two uploads that arrived. */
+    struct s3_sent sent = s3_client_sent(rig.client);
+    ck_assert_uint_eq(sent.lost, 6 * PART);
+    ck_assert_uint_ge(sent.arrived, 4 * PART);
     stop();
 }
 END_TEST
