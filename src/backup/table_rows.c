@@ -7,6 +7,7 @@
 
 #include "backup/restore/name_pattern.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "copy/chunk_reader.h"
 #include "stream/decode.h"
@@ -338,6 +339,10 @@ static int run_plain(struct printing *printing, struct copy_reader *copy, struct
             (void)sql_map_add(&tables, plain.places[i].table->schema,
                               plain.places[i].table->name, i);
     int result = choose_table(printing->spec, &tables, &wanted, err);
+    /* As quiet as any filter, unless asked. */
+    char memory[32];
+    log_debug("memory for buffers: %s at most, for %u threads that decode",
+              text_size(memory, chunk_reader_memory(reader, sink.threads)), sink.threads);
     for (size_t at = 0; at < count && result == 0 && !printing->full;) {
         const struct dump_table *table = plain.places[at].table;
         size_t end = at + 1;

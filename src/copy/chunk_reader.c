@@ -146,6 +146,11 @@ const struct chunk_place *chunk_reader_chunks(const struct chunk_reader *reader,
     return reader->places;
 }
 
+uint64_t chunk_reader_memory(const struct chunk_reader *reader, unsigned threads)
+{
+    return decode_memory(reader->codec, threads);
+}
+
 void chunk_reader_close(struct chunk_reader *reader)
 {
     if (reader == NULL)

@@ -50,6 +50,8 @@ struct chunk_sink {
  * caller's own thread. */
 int chunk_reader_run(struct chunk_reader *reader, size_t first, size_t count,
                      struct chunk_sink sink, struct meter *meter, struct err *err) MUST_USE;
+/* Bytes of chunks that one run holds at most, with so many threads that decode for it. */
+uint64_t chunk_reader_memory(const struct chunk_reader *reader, unsigned threads);
 void chunk_reader_close(struct chunk_reader *reader); /* NULL-safe */
 
 #endif

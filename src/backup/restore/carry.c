@@ -7,6 +7,7 @@
  */
 #include "backup/restore/carry.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 /* Of a COPY: at most 1,600 columns of 63 bytes, each byte doubled in quotes. */
@@ -423,9 +424,15 @@ int carry_late(const struct carry_spec *spec, struct loader *loader, struct err 
 
 int carry_out(const struct carry_spec *spec, struct err *err)
 {
+    char memory[32];
     struct loader *loader = loader_open(&spec->target, err);
     if (loader == NULL)
         return -1;
+    if (spec->script->chunks != NULL)
+        log_info(
+            "memory for buffers: %s at most, for %u threads that decode",
+            text_size(memory, chunk_reader_memory(spec->script->chunks, spec->threads)),
+            spec->threads);
     int result = carry_schemas(spec, loader, err);
     if (result == 0)
         result = spec->script->chunks != NULL ? carry_plain(spec, loader, err)

@@ -210,10 +210,15 @@ int parallel_carry(const struct carry_spec *given, unsigned sessions, struct err
     struct carry_spec spec = *given;
     struct crew crew = {.spec = &spec};
     struct worker *workers = memory_array(sessions, sizeof *workers);
+    char memory[32];
     int result = -1;
     pthread_mutex_init(&crew.lock, NULL);
     thread_cond_init(&crew.changed);
     crew.plan = task_plan_new(spec.script, spec.ledger, PIECE_SIZE);
+    log_info("memory for buffers: %s at most, for %u sessions that decode",
+             text_size(memory,
+                       sessions * chunk_reader_memory(spec.script->chunks, spec.threads)),
+             sessions);
     /* Below the run's own, so that a signal reaches all and a failure only these. */
     crew.cancel = cancel_new(spec.parent, 0, err);
     spec.target.cancel = crew.cancel;

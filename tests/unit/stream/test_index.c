@@ -234,6 +234,23 @@ START_TEST(an_index_larger_than_the_buffers_is_read)
     ck_assert_int_eq(index_writer_finish(writer, NULL, &gz, &err), 0);
     ck_assert_uint_gt(gz.length, 65536);
     ck_assert_int_eq(read_all(gz.data, gz.length, &err), 0);
+    /* It has several members by now: what ends with one of them is cut all the same, and
+     * what goes on behind the last line is damage. */
+    size_t members = 0;
+    for (size_t at = 1; at + 3 < gz.length; at++) {
+        if (memcmp(gz.data + at, "\x1f\x8b\x08", 3) != 0)
+            continue;
+        members++;
+        ck_assert_int_eq(read_all(gz.data, at, &err), -1);
+        ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    }
+    ck_assert_uint_ge(members, 1);
+    char *twice = memory_alloc(2 * gz.length);
+    memcpy(twice, gz.data, gz.length);
+    memcpy(twice + gz.length, gz.data, gz.length);
+    ck_assert_int_eq(read_all(twice, 2 * gz.length, &err), -1);
+    ck_assert_int_eq(err.kind, ERR_CORRUPT);
+    free(twice);
     index_writer_free(writer);
     dump_table_release(table);
     text_release(&gz);
