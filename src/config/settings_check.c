@@ -299,15 +299,6 @@ static int check_job(const struct layer *layer, const char *name, struct err *er
     static const struct rule rules[] = {{"schedule", "every", false}};
     if (check_rules(&subject, rules, 1) < 0)
         return -1;
-    /* A promise that nobody keeps is worse than none. */
-    const struct layer_value *drill = value_of(&subject, "drill_every");
-    if (drill != NULL) {
-        err_set(err, ERR_CONFIG,
-                "%s: drill_every: no drill begins by itself in this version",
-                drill->origin);
-        return err_hint(
-            err, "`pgkeep verify --level drill --job %s` does it, from cron for one", name);
-    }
     /* Without one the policy "default" is meant, if there is such. */
     const struct layer_value *policy = value_of(&subject, "retention");
     if (policy &&

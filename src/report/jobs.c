@@ -12,7 +12,7 @@
 
 #include <unistd.h>
 
-static const char *const kind_names[JOBS_KINDS] = {"backup", "verify"};
+static const char *const kind_names[JOBS_KINDS] = {"backup", "verify", "drill"};
 
 const char *jobs_kind_name(enum jobs_kind kind)
 {
@@ -45,6 +45,10 @@ static struct schedule_spec spec_of(const struct job_settings *job, enum jobs_ki
         break;
     case JOBS_VERIFY:
         spec.every_s = job->verify_every_s;
+        *has = spec.every_s > 0;
+        break;
+    case JOBS_DRILL:
+        spec.every_s = job->drill_every_s;
         *has = spec.every_s > 0;
         break;
     case JOBS_KINDS:
@@ -105,9 +109,9 @@ static int load_runs(struct jobs_row *row, struct catalog *catalog, struct err *
     row->handled += row->handled != 0 ? jobs_delay(row) : 0;
     /* By its number, not by its time: a clock that went back hides no run. */
     row->last = row->runs.count > 0 ? &row->runs.items[0] : NULL;
-    if (row->kind != JOBS_VERIFY)
+    if (row->kind == JOBS_BACKUP)
         return 0;
-    /* Before its first backup a job has nothing to verify; its turn comes as soon as it has. */
+    /* Before its first backup a job has nothing to prove; its turn comes as soon as it has. */
     char id[ULID_SIZE];
     int result = catalog_verification_longest(catalog, name, CATALOG_QUICK, id, err);
     row->idle = *id == '\0';
@@ -296,23 +300,24 @@ static json_t *job_json(const struct jobs_row *row)
 {
     const struct job_settings *job = row->settings;
     json_t *every = job->every_s > 0 ? json_integer((json_int_t)job->every_s) : json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:n}", "name",
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:n, s:n}", "name",
                      json_bytes(job->name), "schedule", json_bytes(job->schedule), "every",
                      every, "timezone", json_bytes(job->timezone), "enabled", job->enabled,
                      "busy", row->busy, "next_run", next_json(row), "last_run",
                      last_json(row), "last_artifact",
                      json_bytes(*row->artifact != 0 ? row->artifact : NULL), "runs",
-                     counts_json(row), "verify");
+                     counts_json(row), "verify", "drill");
 }
 
 /* What it does by itself besides. */
 static json_t *proof_json(const struct jobs_row *row)
 {
-    bool quick = row->settings->verify_level == VERIFY_LEVEL_QUICK;
+    const char *level = row->kind == JOBS_DRILL                             ? "drill"
+                        : row->settings->verify_level == VERIFY_LEVEL_QUICK ? "quick"
+                                                                            : "full";
     return json_pack("{s:I, s:s, s:o, s:o, s:o}", "every",
-                     (json_int_t)schedule_every(row->schedule), "level",
-                     quick ? "quick" : "full", "next_run", next_json(row), "last_run",
-                     last_json(row), "runs", counts_json(row));
+                     (json_int_t)schedule_every(row->schedule), "level", level, "next_run",
+                     next_json(row), "last_run", last_json(row), "runs", counts_json(row));
 }
 
 /* An object around the list, as everywhere. */

@@ -22,9 +22,10 @@
 enum jobs_kind {
     JOBS_BACKUP, /* schedule, every */
     JOBS_VERIFY, /* verify_every: nothing is due before there is a backup */
+    JOBS_DRILL,  /* drill_every: the same */
     JOBS_KINDS
 };
-/* "backup" "verify", as `kind` of catalog/runs.h has it. */
+/* "backup" "verify" "drill", as `kind` of catalog/runs.h has it. */
 const char *jobs_kind_name(enum jobs_kind kind);
 /* False: runs of this kind are no schedule's. */
 bool jobs_kind_find(const char *name, enum jobs_kind *kind);
@@ -71,7 +72,7 @@ struct due_job jobs_due(const struct jobs_row *row);
 const char *jobs_schedule(const struct jobs_row *row, char out[64]);
 /* {"jobs":[{name,schedule,every,timezone,enabled,busy,next_run,last_run,last_artifact,
  *  runs{total,successful,failed,cancelled},verify{every,level,next_run,last_run,runs{…}}}]};
- * `every` in seconds; next_run null: never; verify null: not by itself. */
+ * `every` in seconds; next_run null: never; verify null: not by itself; drill as verify. */
 json_t *jobs_json(const struct jobs *jobs) MUST_USE;
 /* last_run of it: {id,kind,job,state,trigger,requested,started,ended,exit_status,message} */
 json_t *jobs_run_json(const struct catalog_run *run) MUST_USE;

@@ -104,6 +104,10 @@ static void add_command(struct strlist *words, const struct settings *settings,
     }
     strlist_add(words, "verify");
     strlist_addf(words, "--job=%s", run->job);
+    if (strcmp(run->kind, jobs_kind_name(JOBS_DRILL)) == 0) {
+        strlist_add(words, "--level=drill");
+        return;
+    }
     strlist_add(words, "--longest-unverified");
     if (job != NULL && job->verify_level == VERIFY_LEVEL_QUICK)
         strlist_add(words, "--level=quick");

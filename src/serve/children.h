@@ -1,6 +1,6 @@
 /*
  * children - runs under way as processes of their own: `pgkeep backup JOB --run ID`, or `pgkeep
- * verify --job JOB --longest-unverified --run ID`, for each pending row, never two of one job, at most so many at once.
+ * verify --job JOB --longest-unverified --run ID`, or with --level drill instead, for each pending row, never two of one job, at most so many at once.
  *
  *     children_new -> children_launch, children_reap whenever children_fd is readable
  *     -> children_free, which waits for all

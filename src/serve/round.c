@@ -41,7 +41,9 @@ static int request(struct catalog *catalog, const struct jobs_row *row,
                  (long long)wish.retry, (long long)row->settings->retries, (long long)id);
     else
         log_info("job \"%s\"%s is due since %s: run %lld", row->settings->name,
-                 row->kind == JOBS_VERIFY ? ": a verification" : "",
+                 row->kind == JOBS_BACKUP   ? ""
+                 : row->kind == JOBS_VERIFY ? ": a verification"
+                                            : ": a drill",
                  clock_local(time, due->time), (long long)id);
     int64_t *last = memory_append(&out->requested, &out->requested_count,
                                   &out->requested_capacity, sizeof *last);

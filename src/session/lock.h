@@ -21,7 +21,7 @@ struct lock;
 
 enum lock_kind {
     LOCK_JOB,    /* taking a backup of this job */
-    LOCK_CHECK,  /* verifying a backup of this job by its schedule */
+    LOCK_CHECK,  /* verifying a backup of this job by its schedule, or a drill */
     LOCK_SERVE,  /* running what is due */
     LOCK_REMOVAL /* prune, delete, sweep; a rebuild holds it and every LOCK_JOB */
 };

@@ -15,7 +15,7 @@ static bool lock_of(const struct catalog_run *run, enum lock_kind *kind)
     static const struct {
         const char *kind;
         enum lock_kind lock;
-    } rows[] = {{"backup", LOCK_JOB}, {"verify", LOCK_CHECK}};
+    } rows[] = {{"backup", LOCK_JOB}, {"verify", LOCK_CHECK}, {"drill", LOCK_CHECK}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(run->kind, rows[i].kind) != 0)
             continue;

@@ -115,7 +115,15 @@ run "$pgkeep" verify --longest-unverified
 is "whose turn it is is asked of a job" "$status" 2
 run "$pgkeep" --json verify --job nightly --longest-unverified
 is "by hand it is one backup as well" "$status:$(jq '.verifications | length' <<<"$out")" "0:1"
+
+# ---- drill_every ----
 config 'drill_every = "7d";'
-run "$pgkeep" jobs
-is "drills are not promised yet" "$status" 3
+newest=$("$pgkeep" -q backup nightly)
+run "$pgkeep" run --due
+is "drill_every restores and compares" "$status:$(sql "SELECT kind, job, state, cause FROM runs ORDER BY id DESC LIMIT 1")" "0:drill|nightly|complete|schedule"
+is "the newest" "$(checked):$(sql "SELECT level, result FROM verifications ORDER BY id DESC LIMIT 1")" "$newest:3|good"
+run "$pgkeep" run --due
+is "once" "$(sql "SELECT count(*) FROM runs WHERE kind = 'drill'")" 1
+run "$pgkeep" metrics
+like "its age is a metric" "$out" 'pgkeep_backup_last_drilled_timestamp_seconds\{job="nightly",database="postgres",type="full"\} [0-9]+'
 finished

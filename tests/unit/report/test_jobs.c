@@ -127,7 +127,8 @@ START_TEST(all_of_it_is_a_document)
         "\"1970-04-11T00:00:00Z\",\"started\":\"1970-04-11T00:00:00Z\",\"ended\":"
         "\"1970-04-11T00:01:00Z\",\"exit_status\":4,\"message\":null},\"last_"
         "artifact\":null,\"runs\":{"
-        "\"total\":1,\"successful\":0,\"failed\":1,\"cancelled\":0},\"verify\":null}");
+        "\"total\":1,\"successful\":0,\"failed\":1,\"cancelled\":0},\"verify\":null,"
+        "\"drill\":null}");
     free(text);
     json_decref(document);
 }
