@@ -13,6 +13,9 @@
 #include <openssl/hmac.h>
 #include <pthread.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 /* No look-up by name: these two are what S3 and our own files are made of. */
 static const EVP_MD *algorithm(enum digest_kind kind)
@@ -169,10 +172,44 @@ int digest_from_base64(const char *text, unsigned char *out, size_t size)
 #define REFLECTED 0x9A6C9329AC4BC9B5U
 #define SLICES 8
 
+/* Polynomials modulo the CRC's own, reflected: the top bit is x^0. */
+#define X_TO_THE_0 ((uint64_t)1 << 63)
+#define X_TO_THE_1 ((uint64_t)1 << 62)
+
+/* Blocks that are folded at once: so far apart that no product waits for the one before. */
+enum { LANES = 4, LANE = 16 };
+
 static struct {
     pthread_once_t once;
     uint64_t table[SLICES][256];
+    bool multiplies; /* the processor does, without carry */
+    uint64_t far[2]; /* what moves a block on by all lanes, its first half and its second */
+    uint64_t near[2]; /* by one */
 } crc = {.once = PTHREAD_ONCE_INIT};
+
+/* As long multiplication: b times each x^k of a, b moved on by one x at a time. */
+static uint64_t multiply(uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+    for (uint64_t bit = X_TO_THE_0; bit != 0; bit >>= 1) {
+        if ((a & bit) != 0)
+            product ^= b;
+        b = (b >> 1) ^ ((b & 1) != 0 ? REFLECTED : 0);
+    }
+    return product;
+}
+
+/* x^exponent, by repeated squaring. */
+static uint64_t power(uint64_t exponent)
+{
+    uint64_t result = X_TO_THE_0;
+    for (uint64_t square = X_TO_THE_1; exponent > 0; exponent >>= 1) {
+        if ((exponent & 1) != 0)
+            result = multiply(result, square);
+        square = multiply(square, square);
+    }
+    return result;
+}
 
 /* table[0] is the usual one, a byte at a time. table[k] is what the same byte adds when k more
  * bytes have followed it, so that eight bytes cost eight look-ups and no shifts. */
@@ -189,13 +226,20 @@ static void fill_tables(void)
             uint64_t before = crc.table[slice - 1][byte];
             crc.table[slice][byte] = (before >> 8) ^ crc.table[0][before & 255];
         }
+    /* The product of two reflected halves comes out one x too high. The first half of a block
+     * stands 64 bits further from its end. */
+    for (unsigned half = 0; half < 2; half++) {
+        crc.far[half] = power(8 * LANE * LANES + 64 * (1 - half) - 1);
+        crc.near[half] = power(8 * LANE + 64 * (1 - half) - 1);
+    }
+#ifdef __x86_64__
+    crc.multiplies = __builtin_cpu_supports("pclmul") != 0;
+#endif
 }
 
-uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
+/* Without the inversions at both ends. */
+static uint64_t by_table(uint64_t value, const unsigned char *p, size_t size)
 {
-    const unsigned char *p = data;
-    uint64_t value = ~start;
-    pthread_once(&crc.once, fill_tables);
     /* Eight bytes in a round, read as little endian whatever the machine is. */
     for (; size >= 8; size -= 8, p += 8) {
         uint64_t mixed = value;
@@ -208,23 +252,65 @@ uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
     /* The rest, a byte at a time. */
     for (; size > 0; size--, p++)
         value = (value >> 8) ^ crc.table[0][(value ^ *p) & 255];
-    return ~value;
+    return value;
 }
 
-/* Polynomials modulo the CRC's own, reflected: the top bit is x^0. */
-#define X_TO_THE_0 ((uint64_t)1 << 63)
-#define X_TO_THE_8 ((uint64_t)1 << 55)
-
-/* As long multiplication: b times each x^k of a, b moved on by one x at a time. */
-static uint64_t multiply(uint64_t a, uint64_t b)
+#ifdef __x86_64__
+/* The block, moved on, and what stands there added. */
+__attribute__((target("pclmul"))) static inline __m128i fold(__m128i block, __m128i by,
+                                                             __m128i there)
 {
-    uint64_t product = 0;
-    for (uint64_t bit = X_TO_THE_0; bit != 0; bit >>= 1) {
-        if ((a & bit) != 0)
-            product ^= b;
-        b = (b >> 1) ^ ((b & 1) != 0 ? REFLECTED : 0);
+    __m128i first = _mm_clmulepi64_si128(block, by, 0x00);
+    __m128i second = _mm_clmulepi64_si128(block, by, 0x11);
+    return _mm_xor_si128(_mm_xor_si128(first, second), there);
+}
+
+/* Folding (Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ",
+ * Intel 2009): blocks are added up as polynomials, and only what is left is divided. Takes all
+ * whole rounds of *size and moves *p behind them. */
+__attribute__((target("pclmul"))) static uint64_t
+by_multiplying(uint64_t value, const unsigned char **p, size_t *size)
+{
+    const __m128i far = _mm_set_epi64x((int64_t)crc.far[1], (int64_t)crc.far[0]);
+    const __m128i near = _mm_set_epi64x((int64_t)crc.near[1], (int64_t)crc.near[0]);
+    unsigned char left[LANE];
+    __m128i lanes[LANES];
+    for (unsigned i = 0; i < LANES; i++)
+        lanes[i] = _mm_loadu_si128((const __m128i *)(const void *)(*p + LANE * i));
+    /* What came before counts as if it stood in front of the first bytes. */
+    lanes[0] = _mm_xor_si128(lanes[0], _mm_set_epi64x(0, (int64_t)value));
+    for (;;) {
+        *p += LANE * LANES;
+        *size -= LANE * LANES;
+        if (*size < LANE * LANES)
+            break;
+        for (unsigned i = 0; i < LANES; i++)
+            lanes[i] =
+                fold(lanes[i], far,
+                     _mm_loadu_si128((const __m128i *)(const void *)(*p + LANE * i)));
     }
-    return product;
+    for (unsigned i = 1; i < LANES; i++)
+        lanes[i] = fold(lanes[i - 1], near, lanes[i]);
+    _mm_storeu_si128((__m128i *)(void *)left, lanes[LANES - 1]);
+    return by_table(0, left, sizeof left);
+}
+#else
+static uint64_t by_multiplying(uint64_t value, const unsigned char **p, size_t *size)
+{
+    (void)p;
+    (void)size;
+    return value;
+}
+#endif
+
+uint64_t digest_crc64nvme(uint64_t start, const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    uint64_t value = ~start;
+    pthread_once(&crc.once, fill_tables);
+    if (crc.multiplies && size >= LANE * LANES)
+        value = by_multiplying(value, &p, &size);
+    return ~by_table(value, p, size);
 }
 
 uint64_t digest_crc64nvme_combine(uint64_t first, uint64_t second, uint64_t second_size)
@@ -232,7 +318,7 @@ uint64_t digest_crc64nvme_combine(uint64_t first, uint64_t second, uint64_t seco
     /* A CRC is a remainder: each byte that follows multiplies it by x^8, and the inversions
      * at both ends cancel out. The power by repeated squaring. */
     uint64_t shift = X_TO_THE_0;
-    uint64_t square = X_TO_THE_8;
+    uint64_t square = power(8);
     for (; second_size > 0; second_size >>= 1) {
         if ((second_size & 1) != 0)
             shift = multiply(shift, square);

@@ -115,11 +115,38 @@ END_TEST
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
+/* Bit by bit, as the definition says. */
+static uint64_t slow_crc(uint64_t crc, const unsigned char *data, size_t size)
+{
+    crc = ~crc;
+    for (; size > 0; size--) {
+        crc ^= *data++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x9A6C9329AC4BC9B5U : 0);
+    }
+    return ~crc;
+}
+
+START_TEST(the_fast_crc64_is_the_slow_one_for_every_length_and_start)
+{
+    unsigned char data[600];
+    uint64_t start = 0;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)((i * 2654435761U) >> 13);
+    for (size_t size = 0; size < sizeof data - 3; size++) {
+        const unsigned char *from = data + size % 3;
+        ck_assert_uint_eq(digest_crc64nvme(start, from, size), slow_crc(start, from, size));
+        start = start * 6364136223846793005U + 1;
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("digest");
     TCase *tcase = tcase_create("digest");
     tcase_add_loop_test(tcase, a_hash_does_not_depend_on_the_pieces, 0, COUNT(hashes));
+    tcase_add_test(tcase, the_fast_crc64_is_the_slow_one_for_every_length_and_start);
     tcase_add_test(tcase, one_call_hashes_the_same);
     tcase_add_test(tcase, an_abandoned_hash_may_be_released_twice);
     tcase_add_test(tcase, hex_comes_back_and_nothing_else_is_hex);
