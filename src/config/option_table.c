@@ -32,7 +32,7 @@ const struct option option_table[] = {
      .help = "folder of pg_dump, pg_restore and psql, looked into before PATH and "
              "/usr/lib/postgresql/*/bin; the server's own major goes before any newer one",
      .example = "/usr/lib/postgresql/17/bin"},
-    {OPTION_TOP, OPTION_SIZE, "part_budget", "128MiB", IN_TOP(part_budget), .min = 16 * MIB,
+    {OPTION_TOP, OPTION_SIZE, "part_budget", "96MiB", IN_TOP(part_budget), .min = 16 * MIB,
      .max = 65536 * MIB, .help = "memory for parts on their way to the stores",
      .example = "256MiB"},
     /* The words of these three are in the order of their enums. */

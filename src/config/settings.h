@@ -132,7 +132,7 @@ enum progress_choice { PROGRESS_CHOICE_AUTO, PROGRESS_CHOICE_JSON, PROGRESS_CHOI
 struct settings {
     char *catalog;        /* path */
     char *pg_bin_dir;     /* NULL: search */
-    uint64_t part_budget; /* bytes of part buffers; 128 MiB */
+    uint64_t part_budget; /* bytes of part buffers; 96 MiB */
     char *include_dir;    /* as written; NULL: none */
     bool editable;        /* its files may be written by us */
     int64_t max_concurrent, stop_grace_s;

@@ -7,7 +7,7 @@
  *     s3 presign KEY SECONDS
  *
  * Environment: S3_BUCKET, S3_ENDPOINT, S3_PROVIDER, S3_STYLE (path, virtual), S3_SIGNING,
- * S3_ESTIMATE (bytes of the stream), S3_MEMORY (MiB of part buffers, 128), S3_PARALLEL and
+ * S3_ESTIMATE (bytes of the stream), S3_MEMORY (MiB of part buffers, 96), S3_PARALLEL and
  * S3_RANGE (of get), S3_RETRY_MS, S3_LIMIT_RATE, S3_MAX_PARTS, S3_SSE, S3_SSE_C_KEY_FILE,
  * S3_STORAGE_CLASS; keys as everywhere (s3/credentials.h).
  */
@@ -163,7 +163,7 @@ static int put(struct s3_client *client, char **argv, struct err *err)
     struct feed feed = {
         .rules = {rules.min_size, rules.max_size, rules.max_parts, rules.uniform},
         .estimate = (uint64_t)number("S3_ESTIMATE", 0),
-        .memory = (uint64_t)number("S3_MEMORY", 128) << 20};
+        .memory = (uint64_t)number("S3_MEMORY", 96) << 20};
     struct s3_object object;
     unsigned char token[16];
 
