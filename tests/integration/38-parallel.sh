@@ -9,7 +9,7 @@ export PGKEEP_CATALOG=$work/catalog.db
 # All of a database as text, the order of rows aside; without the token that each pg_dump chooses anew.
 everything() { "$bin/pg_dump" "$1" | LC_ALL=C grep -avE '^\\(un)?restrict ' | LC_ALL=C sort | sha256sum; }
 # The text of a backup, what only says where a piece of a table begins and ends aside.
-text_of() { gunzip <"$(find "$folder/data" -name "*$1.sql*")" | LC_ALL=C grep -avE '^(|COPY .*|\\\.|\\(un)?restrict .*|SET .*|--.*)$' | LC_ALL=C sort | sha256sum; }
+text_of() { gunzip <"$(find "$folder/data" -name "*$1.sql*")" | LC_ALL=C grep -avE '^(|COPY .*|.* FROM stdin;|\\\.|\\(un)?restrict .*|SET .*|--.*)$' | LC_ALL=C sort | sha256sum; }
 tables_of() { "$pgkeep" show "$1" --json | jq -c '[.tables[] | {schema, name, rows}] | sort'; }
 backup() {
     run "$pgkeep" backup --source "$server dbname=torture" --store "dir:$folder" "$@"

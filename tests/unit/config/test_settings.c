@@ -188,7 +188,7 @@ START_TEST(the_file_of_the_contract_loads)
     const struct policy_settings *policy = settings_policy(&settings, "standard");
     const struct job_settings *job = settings_job(&settings, "nightly");
     ck_assert_str_eq(settings.catalog, "/var/lib/pgkeep/catalog.db");
-    ck_assert_uint_eq(settings.part_budget, 128U << 20);
+    ck_assert_uint_eq(settings.part_budget, 96U << 20);
     ck_assert_uint_eq(settings.source_count, 2);
     ck_assert(cluster->globals);
     ck_assert_str_eq(cluster->exclude_databases.items[0], "template*");
