@@ -92,6 +92,61 @@ int include_read(const char *config_file, const char *dir, struct layer *out,
     return result;
 }
 
+/* ---- has anything changed? ---- */
+
+/* FNV-1a, of what stat tells. */
+static void stamp_file(uint64_t *hash, const char *path)
+{
+    struct stat status;
+    int64_t facts[7] = {0};
+    /* Through links, since Kubernetes changes what a link leads to. */
+    if (stat(path, &status) == 0) {
+        const int64_t there[] = {1,
+                                 (int64_t)status.st_dev,
+                                 (int64_t)status.st_ino,
+                                 (int64_t)status.st_size,
+                                 (int64_t)status.st_mtim.tv_sec,
+                                 (int64_t)status.st_mtim.tv_nsec,
+                                 (int64_t)status.st_mode};
+        memcpy(facts, there, sizeof facts);
+    }
+    const unsigned char *bytes = (const unsigned char *)facts;
+    for (size_t i = 0; i < sizeof facts; i++)
+        *hash = (*hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    for (const char *at = path; *at != '\0'; at++)
+        *hash = (*hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+}
+
+uint64_t include_stamp(const struct settings *settings, struct strlist *folders)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    struct err ignored = {0};
+    if (settings->config_file == NULL)
+        return hash;
+    stamp_file(&hash, settings->config_file);
+    char *folder = file_folder(settings->config_file);
+    if (folders != NULL)
+        strlist_add(folders, folder);
+    free(folder);
+    if (settings->include_dir == NULL)
+        return hash;
+    /* Each by its name and in their order: one that came or went is a change as well. */
+    folder = include_folder(settings->config_file, settings->include_dir);
+    struct strlist names = {0};
+    if (list_files(folder, &names, &ignored) == 0) {
+        for (size_t i = 0; i < names.count; i++) {
+            char *path = file_join(folder, names.items[i]);
+            stamp_file(&hash, path);
+            free(path);
+        }
+    }
+    if (folders != NULL)
+        strlist_add(folders, folder);
+    strlist_release(&names);
+    free(folder);
+    return hash;
+}
+
 /* ---- enabled ---- */
 
 /* "FILE:LINE" of a value of a job, or of the job itself (key NULL). */

@@ -17,6 +17,11 @@ struct job_settings;
 int include_read(const char *config_file, const char *dir, struct layer *out,
                  struct err *err) MUST_USE;
 
+/* A number that is another one when a file that the configuration was read from, or the list of
+ * those files, has changed: by device, inode, size and times, without reading any. What is not
+ * there counts as that. The folders to watch for changes are added to `folders` (may be NULL). */
+uint64_t include_stamp(const struct settings *settings, struct strlist *folders);
+
 /* Writes `enabled` of a job into the file of include_dir where the job stands, keeping all else
  * of it, by way of a second file and rename; *changed false: it said so already. ERR_CONFIG where
  * the job stands in a file that is not pgkeep's to write (editable, include_dir); the text says

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "config/include.h"
 #include "report/jobs.h"
 #include "serve/children.h"
 #include "serve/round.h"
@@ -19,12 +20,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 enum {
-    FOREIGN_MS = 2000,  /* how often runs are looked at whose end nobody tells */
+    FOREIGN_MS = 2000, /* how often runs are looked at whose end nobody tells */
+    SETTLE_MS = 500, /* so long a changed configuration must rest: an editor may be at it */
     TROUBLE_MS = 30000, /* a catalog that does not answer is asked again */
     ASKED_MS = 3000,    /* runs that were asked to end get a signal after this … */
     STOP_MS = 20000     /* … and are waited for so long in all */
@@ -39,6 +42,12 @@ struct serve {
     struct round round;
     size_t under_way, waiting;
     int signals, timer;
+    int files; /* inotify; readable when something in the configuration's folders changed */
+    uint64_t
+        stamp; /* of the configuration as it was read, or tried to be (include_stamp) */
+    uint64_t
+        seen; /* another one that was seen: read when it is still the same SETTLE_MS later */
+    int64_t seen_ms; /* monotonic */
     int64_t
         look_ms; /* monotonic: when to look though nothing was heard; INT64_MAX: never */
     int64_t watchdog_ms;
@@ -80,6 +89,72 @@ static int arm(const struct serve *serve, int64_t at)
     return -1;
 }
 
+/* ---- the configuration ---- */
+
+/* Its folders, so that a change is heard of without asking for it. Where that cannot be had, a change
+ * is seen by the next look. */
+static void watch_files(struct serve *serve)
+{
+    struct strlist folders = {0};
+    (void)include_stamp(serve->settings, &folders);
+    for (size_t i = 0; serve->files >= 0 && i < folders.count; i++) {
+        const char *folder = *folders.items[i] != '\0' ? folders.items[i] : ".";
+        if (inotify_add_watch(serve->files, folder,
+                              IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0)
+            log_debug("cannot watch %s for changes", folder);
+    }
+    strlist_release(&folders);
+}
+
+static void reload(struct serve *serve)
+{
+    /* Into settings of their own: until all of it is good, nothing has changed. */
+    struct settings fresh;
+    struct err err = {0};
+    /* Before it is read: what changes meanwhile is another change. A bad file is tried once. */
+    serve->stamp = serve->seen = include_stamp(serve->settings, NULL);
+    systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)clock_monotonic_ms() * 1000);
+    if (settings_load(&fresh, serve->args, &err) < 0) {
+        err_context(&err, "the configuration stays as it was");
+        log_err(&err);
+        settings_release(&fresh);
+    } else if (strcmp(fresh.catalog, session_settings(serve->session)->catalog) != 0) {
+        log_error("the configuration stays as it was: another catalog needs a new start");
+        settings_release(&fresh);
+    } else {
+        /* Children have read theirs already; nobody else holds on to these. */
+        settings_release(&serve->own);
+        serve->own = fresh;
+        serve->settings = &serve->own;
+        log_info("read the configuration again: %zu jobs", fresh.job_count);
+        watch_files(serve);
+    }
+    systemd_notify("READY=1");
+}
+
+/* Reads it again when it has changed. True: it is changing at this very moment, and nothing should
+ * begin by either of both. */
+static bool is_changing(struct serve *serve)
+{
+    uint64_t stamp = include_stamp(serve->settings, NULL);
+    if (stamp == serve->stamp)
+        return false;
+    int64_t now_ms = clock_monotonic_ms();
+    if (stamp != serve->seen) {
+        serve->seen = stamp;
+        serve->seen_ms = now_ms;
+    }
+    if (now_ms - serve->seen_ms >= SETTLE_MS) {
+        reload(serve);
+        return false;
+    }
+    /* What is due meanwhile is half a second late. */
+    serve->look_ms = serve->seen_ms + SETTLE_MS;
+    serve->round.next = INT64_MAX;
+    return true;
+}
+
 /* ---- one look ---- */
 
 static void tell_status(const struct serve *serve)
@@ -106,7 +181,7 @@ static int look(struct serve *serve, struct err *err)
     serve->waiting = 0;
     if (children_reap(serve->children, catalog, &serve->under_way, err) < 0)
         return -1;
-    if (serve->stopping)
+    if (serve->stopping || is_changing(serve))
         return 0;
     /* Who stops begins nothing more, but still reaps. */
     struct round *round = &serve->round;
@@ -130,30 +205,6 @@ static int look(struct serve *serve, struct err *err)
 }
 
 /* ---- signals ---- */
-
-static void reload(struct serve *serve)
-{
-    /* Into settings of their own: until all of it is good, nothing has changed. */
-    struct settings fresh;
-    struct err err = {0};
-    systemd_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
-                   (long long)clock_monotonic_ms() * 1000);
-    if (settings_load(&fresh, serve->args, &err) < 0) {
-        err_context(&err, "the configuration stays as it was");
-        log_err(&err);
-        settings_release(&fresh);
-    } else if (strcmp(fresh.catalog, session_settings(serve->session)->catalog) != 0) {
-        log_error("the configuration stays as it was: another catalog needs a new start");
-        settings_release(&fresh);
-    } else {
-        /* Children have read theirs already; nobody else holds on to these. */
-        settings_release(&serve->own);
-        serve->own = fresh;
-        serve->settings = &serve->own;
-        log_info("read the configuration again: %zu jobs", fresh.job_count);
-    }
-    systemd_notify("READY=1");
-}
 
 static void begin_to_stop(struct serve *serve, int number)
 {
@@ -203,6 +254,14 @@ static bool still_stopping(struct serve *serve)
 
 /* ---- the loop ---- */
 
+/* What it was does not matter. */
+static void drain_files(const struct serve *serve)
+{
+    char events[4096];
+    while (read(serve->files, events, sizeof events) > 0)
+        ;
+}
+
 static int wait_ms(const struct serve *serve)
 {
     int64_t until = serve->look_ms;
@@ -236,11 +295,12 @@ static int loop(struct serve *serve, struct err *err)
             return 0;
         if (arm(serve, serve->round.next) < 0)
             return err_errno(err, ERR_SYSTEM, "cannot set a timer");
-        /* Idle, only these three and the watchdog end the sleep. */
-        struct pollfd fds[3] = {{.fd = serve->signals, .events = POLLIN},
+        /* Idle, only these and the watchdog end the sleep. */
+        struct pollfd fds[4] = {{.fd = serve->signals, .events = POLLIN},
                                 {.fd = serve->timer, .events = POLLIN},
-                                {.fd = children_fd(serve->children), .events = POLLIN}};
-        int ready = poll(fds, 3, wait_ms(serve));
+                                {.fd = children_fd(serve->children), .events = POLLIN},
+                                {.fd = serve->files, .events = POLLIN}};
+        int ready = poll(fds, 4, wait_ms(serve));
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "cannot wait");
         alive(serve);
@@ -249,6 +309,14 @@ static int loop(struct serve *serve, struct err *err)
         (void)size; /* it expired, or the clock was set: both are a reason to look */
         if (fds[0].revents != 0)
             take_signals(serve);
+        /* Of any file in those folders: it is the stamp that tells whether it is ours. */
+        if (fds[3].revents != 0) {
+            drain_files(serve);
+            ready = fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents == 0 &&
+                            include_stamp(serve->settings, NULL) == serve->stamp
+                        ? 0
+                        : ready;
+        }
         /* By the clock, not by how long the wait was: waking for a sign of life alone is no
          * reason, and must not lose one. */
         due = ready > 0 || clock_monotonic_ms() >= serve->look_ms || serve->stopping;
@@ -261,6 +329,7 @@ int serve_run(struct session *session, const struct config_args *args, struct er
                           .args = args,
                           .settings = session_settings(session),
                           .signals = -1,
+                          .files = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
                           .look_ms = INT64_MAX,
                           .watchdog_ms = systemd_watchdog_ms()};
     sigset_t set;
@@ -275,6 +344,8 @@ int serve_run(struct session *session, const struct config_args *args, struct er
         log_info("serving %zu jobs of %s", serve.settings->job_count,
                  serve.settings->catalog);
         systemd_notify("READY=1");
+        serve.stamp = serve.seen = include_stamp(serve.settings, NULL);
+        watch_files(&serve);
         result = loop(&serve, err);
     }
     /* What goes on by itself is not waited for: its thread ends with us. */
@@ -283,6 +354,7 @@ int serve_run(struct session *session, const struct config_args *args, struct er
     round_release(&serve.round);
     file_close(&serve.signals);
     file_close(&serve.timer);
+    file_close(&serve.files);
     settings_release(&serve.own);
     return result;
 }

@@ -7,6 +7,7 @@
  * catches up as each job says. Idle, it wakes for the next due time, a clock that is set, a signal,
  * the end of a child, and the watchdog.
  *
+ *     a changed file   is read again as soon as it rests, before anything else begins
  *     SIGHUP           reads the configuration again; a bad one changes nothing and is logged
  *     SIGTERM, SIGINT  begins nothing more, lets runs end for stop_grace, then cancels them; a
  *                      second one cancels at once

@@ -75,10 +75,13 @@ ok "after all of that jobs go on" until_is 20 "SELECT count(*) >= 6 FROM runs WH
 
 # ---- reload, stop ----
 config 'other: { source = "pg"; stores = [ "nas" ]; every = "1h"; };'
+ok "a changed configuration is read by itself" until_is 10 "SELECT state FROM runs WHERE job = 'other'" complete
+config 'other: { source = "pg"; stores = [ "nas" ]; every = "1h"; }; third: { source = "pg"; stores = [ "nas" ]; every = "1h"; };'
 kill -HUP "$serve"
-ok "SIGHUP brings another configuration" until_is 10 "SELECT state FROM runs WHERE job = 'other'" complete
+ok "SIGHUP brings it at once" until_is 10 "SELECT state FROM runs WHERE job = 'third'" complete
+"$pgkeep" -q run --due
+is "beside run --due neither counts anew" "$(sql "SELECT count(*) FROM runs WHERE job IN ('other', 'third')")" 2
 echo "nonsense" >>"$PGKEEP_CONFIG"
-kill -HUP "$serve"
 for ((i = 0; i < 50; i++)); do grep -q "stays as it was" "$work/serve.err" && break; sleep 0.1; done
 ok "a bad one changes nothing and is logged" grep -q "the configuration stays as it was" "$work/serve.err"
 ok "and serve is there" kill -0 "$serve"

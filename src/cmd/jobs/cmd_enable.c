@@ -1,5 +1,4 @@
 /* Configuration has one home, files: what is switched here is a word in one of them. */
-#include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "config/include.h"
@@ -19,9 +18,7 @@ static int set(struct cmd_context *ctx, bool enabled, struct err *err)
     else
         output_linef("job \"%s\" %s %s", job->name, changed ? "is" : "was already",
                      enabled ? "enabled" : "disabled");
-    /* `run --due` reads the files each time and needs no word. */
-    if (changed)
-        log_info("a running `pgkeep serve` reads it with SIGHUP");
+    /* `run --due` reads the files each time, and a running `serve` sees that they changed. */
     return 0;
 }
 

@@ -203,6 +203,33 @@ START_TEST(what_cannot_be_a_schedule_is_refused_with_its_line)
 }
 END_TEST
 
+START_TEST(a_stamp_changes_with_each_file_and_with_nothing_else)
+{
+    char file[SCRATCH_SIZE + 16], dir[] = "conf.d";
+    (void)snprintf(file, sizeof file, "%s/main.conf", folder);
+    const struct settings read = {.config_file = file, .include_dir = dir};
+    struct strlist folders = {0};
+    put("main.conf", "a = 1;");
+    put("conf.d/a.conf", "jobs: {};");
+    uint64_t first = include_stamp(&read, &folders);
+    ck_assert_uint_eq(folders.count, 2);
+    ck_assert_str_eq(folders.items[0], folder);
+    /* What is no file of the configuration. */
+    put("conf.d/.a.conf.swp", "x");
+    put("catalog.db", "x");
+    ck_assert(include_stamp(&read, NULL) == first);
+    put("conf.d/b.conf", "jobs: {};");
+    uint64_t second = include_stamp(&read, NULL);
+    ck_assert(second != first);
+    put("conf.d/a.conf", "jobs: { };");
+    ck_assert(include_stamp(&read, NULL) != second);
+    second = include_stamp(&read, NULL);
+    put("main.conf", "a = 12;");
+    ck_assert(include_stamp(&read, NULL) != second);
+    strlist_release(&folders);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("include");
@@ -213,6 +240,7 @@ int main(void)
     tcase_add_test(tcase, a_top_level_key_belongs_into_the_main_file);
     tcase_add_test(tcase, a_folder_that_is_not_there_is_an_error);
     tcase_add_test(tcase, a_job_is_switched_and_nothing_else_of_its_file_changes);
+    tcase_add_test(tcase, a_stamp_changes_with_each_file_and_with_nothing_else);
     tcase_add_test(tcase, a_job_that_stands_elsewhere_is_left_to_its_owner);
     tcase_add_loop_test(tcase, what_cannot_be_a_schedule_is_refused_with_its_line, 0,
                         (int)(sizeof wrong / sizeof *wrong));
