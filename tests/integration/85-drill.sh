@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goal: a drill proves what can be restored, finds what is not as the backup says, and leaves nothing anywhere, also
 # when it is killed.
+# shellcheck disable=SC2016,SC2034 # conditions are evaluated later
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 command -v sqlite3 >/dev/null || skip_all "sqlite3 is not installed (package sqlite3)"
@@ -29,7 +30,7 @@ left() { # everything a drill could leave: folders, databases, processes, rows
 object() { find "$work/store/data" -name "*$1.sql*" -o -name "*$1.dump*"; }
 
 createdb shop
-psql -qX shop >/dev/null <<'END'
+psql -qX -v ON_ERROR_STOP=1 shop >/dev/null 2>"$work/setup" <<'END' || { diag "$(cat "$work/setup")" && exit 1; }
 CREATE ROLE drill_app; CREATE ROLE "drill Odd role";
 CREATE SCHEMA sales AUTHORIZATION drill_app;
 CREATE TYPE sales.mood AS ENUM ('a', 'b');
@@ -60,6 +61,7 @@ CREATE AGGREGATE ag(int) (SFUNC = int4pl, STYPE = int);
 CREATE TABLE child (extra text) INHERITS (lines);
 INSERT INTO child (id, o, extra) VALUES (1, 3, 'x');
 SELECT lo_from_bytea(4711, 'large');
+CREATE SUBSCRIPTION sub CONNECTION 'dbname=nowhere' PUBLICATION pub WITH (connect = false, slot_name = NONE);
 ALTER DATABASE shop SET search_path = sales, public;
 COMMENT ON DATABASE shop IS 'of others';
 END
