@@ -6,14 +6,14 @@ BUILD      ?= build
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 CC         ?= cc
-PKG        := libcurl libxml-2.0 libpq sqlite3 libdeflate libssl libcrypto libconfig libisal libzstd jansson
+PKG        := libcurl libxml-2.0 libpq sqlite3 libdeflate libssl libcrypto libconfig libisal libzstd jansson libmicrohttpd libcrypt
 TEST_PKG   := check
 
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
                   stream/scan stream/codec stream postgres/profile postgres postgres/copy postgres/restore postgres/scratch config store catalog/db catalog \
-                  repository session copy backup/restore backup drill prune repair doctor report serve cmd cmd/backups cmd/upkeep cmd/jobs
+                  repository session copy backup/restore backup drill prune repair doctor report api serve cmd cmd/backups cmd/upkeep cmd/jobs
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -51,11 +51,12 @@ SEES_prune     := $(SEES_copy) retention copy
 SEES_repair    := $(SEES_drill) drill
 SEES_doctor    := $(SEES_drill) drill prune repair schedule
 SEES_report    := $(SEES_doctor) doctor
+SEES_api       := $(SEES_report) report
 SEES_serve     := $(SEES_report) report
 SEES_cmd       := $(SEES_report) report
 SEES_cmd/backups := $(SEES_cmd) cmd
 SEES_cmd/upkeep := $(SEES_cmd) cmd
-SEES_cmd/jobs  := $(SEES_cmd) serve cmd
+SEES_cmd/jobs  := $(SEES_cmd) api serve cmd
 folder = $(if $(filter s3% retention,$1),$1,src/$1)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -121,6 +122,16 @@ $(call archive,$1): $(call objects,$1)
 	ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$l)))
+
+# The dashboard's files become a C array; the list of them is part of what is looked at.
+PAGES := $(shell find src/api/pages -type f 2>/dev/null)
+$(BUILD)/gen/pages.c: scripts/embed-pages $(PAGES) $(wildcard src/api/pages src/api/pages/*)
+	@mkdir -p $(@D)
+	@scripts/embed-pages src/api/pages >$@.new && mv $@.new $@
+$(BUILD)/obj/gen/pages.o: $(BUILD)/gen/pages.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(call archive,api): $(BUILD)/obj/gen/pages.o
 
 $(BUILD)/libsupport.a: $(SUPPORT)
 	@rm -f $@

@@ -121,6 +121,7 @@ extern const struct command cmd_disable;
 extern const struct command cmd_cancel;
 extern const struct command cmd_serve;
 extern const struct command cmd_metrics;
+extern const struct command cmd_password;
 extern const struct command cmd_config;
 extern const struct command cmd_help;
 

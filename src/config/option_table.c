@@ -62,6 +62,10 @@ const struct option option_table[] = {
      .max = DAY,
      .help = "how long `serve` lets runs go on after SIGTERM before it cancels them",
      .example = "10min"},
+    {OPTION_TOP, OPTION_LIST, "listen", NULL, offsetof(struct settings, listen),
+     .help = "where `serve` answers HTTP: loopback addresses and unix sockets (default: "
+             "nowhere)",
+     .example = "127.0.0.1:8432|unix:/run/pgkeep/http.sock"},
 
     /* ---- sources: what libpq and pg_dump are told ----
      * Nothing here has a second way to say the same, so that what libpq knows (PG*, service

@@ -136,6 +136,7 @@ struct settings {
     char *include_dir;    /* as written; NULL: none */
     bool editable;        /* its files may be written by us */
     int64_t max_concurrent, stop_grace_s;
+    struct strlist listen; /* where `serve` answers HTTP; empty: nowhere */
     enum log_level log_level;
     enum log_format log_format;
     bool json, quiet;

@@ -48,6 +48,7 @@ struct serve {
     uint64_t
         seen; /* another one that was seen: read when it is still the same SETTLE_MS later */
     int64_t seen_ms; /* monotonic */
+    int wake;        /* -1: nobody wakes us */
     int64_t
         look_ms; /* monotonic: when to look though nothing was heard; INT64_MAX: never */
     int64_t watchdog_ms;
@@ -296,23 +297,28 @@ static int loop(struct serve *serve, struct err *err)
         if (arm(serve, serve->round.next) < 0)
             return err_errno(err, ERR_SYSTEM, "cannot set a timer");
         /* Idle, only these and the watchdog end the sleep. */
-        struct pollfd fds[4] = {{.fd = serve->signals, .events = POLLIN},
+        struct pollfd fds[5] = {{.fd = serve->signals, .events = POLLIN},
                                 {.fd = serve->timer, .events = POLLIN},
                                 {.fd = children_fd(serve->children), .events = POLLIN},
-                                {.fd = serve->files, .events = POLLIN}};
-        int ready = poll(fds, 4, wait_ms(serve));
+                                {.fd = serve->files, .events = POLLIN},
+                                {.fd = serve->wake, .events = POLLIN}};
+        int ready = poll(fds, 5, wait_ms(serve));
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "cannot wait");
         alive(serve);
         uint64_t ignored;
         ssize_t size = read(serve->timer, &ignored, sizeof ignored);
-        (void)size; /* it expired, or the clock was set: both are a reason to look */
+        if (fds[4].revents != 0)
+            size = read(serve->wake, &ignored, sizeof ignored);
+        (void)
+            size; /* it expired, the clock was set, or a run was asked for: reasons to look */
         if (fds[0].revents != 0)
             take_signals(serve);
         /* Of any file in those folders: it is the stamp that tells whether it is ours. */
         if (fds[3].revents != 0) {
             drain_files(serve);
             ready = fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents == 0 &&
+                            fds[4].revents == 0 &&
                             include_stamp(serve->settings, NULL) == serve->stamp
                         ? 0
                         : ready;
@@ -323,13 +329,15 @@ static int loop(struct serve *serve, struct err *err)
     }
 }
 
-int serve_run(struct session *session, const struct config_args *args, struct err *err)
+int serve_run(struct session *session, const struct config_args *args, int wake,
+              struct err *err)
 {
     struct serve serve = {.session = session,
                           .args = args,
                           .settings = session_settings(session),
                           .signals = -1,
                           .files = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
+                          .wake = wake,
                           .look_ms = INT64_MAX,
                           .watchdog_ms = systemd_watchdog_ms()};
     sigset_t set;

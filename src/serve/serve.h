@@ -21,8 +21,9 @@
 int serve_block_signals(struct err *err) MUST_USE;
 
 /* Until a signal ends it. The session holds SESSION_LOCK_SERVE and a catalog; args are those of the
- * command line, by which the settings are read again. 0, or -1 when it cannot go on. */
-int serve_run(struct session *session, const struct config_args *args,
+ * command line, by which the settings are read again; wake: an eventfd of somebody who asks for
+ * runs in the catalog, borrowed, or -1. 0, or -1 when it cannot go on. */
+int serve_run(struct session *session, const struct config_args *args, int wake,
               struct err *err) MUST_USE;
 
 /* One round: what is due (jobs NULL) or these jobs, each as a run of its own with its end waited

@@ -1,6 +1,7 @@
 /* The face of serve/: a session that holds the one lock, and the loop. */
 #include "serve/serve.h"
 
+#include "api/http.h"
 #include "cmd/cmd.h"
 
 /* In the foreground, until a signal: systemd or a container keeps it. */
@@ -15,7 +16,16 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (session == NULL)
         return -1;
     /* What was cancelled at its end is told by the runs; serve itself did what it should. */
-    return cmd_end(session, serve_run(session, ctx->args, err), err);
+    /* With threads of its own, beside the loop; it asks for runs in the catalog and wakes it. */
+    struct http *http = NULL;
+    int result = 0;
+    if (ctx->settings->listen.count > 0 &&
+        (http = http_new(ctx->settings, ctx->args, err)) == NULL)
+        result = -1;
+    if (result == 0)
+        result = serve_run(session, ctx->args, http_wake_fd(http), err);
+    http_free(http);
+    return cmd_end(session, result, err);
 }
 
 const struct command cmd_serve = {
@@ -32,6 +42,9 @@ const struct command cmd_serve = {
         "here and is logged (a run that begins reads the file itself, and fails).\n"
         "SIGTERM lets runs end for `stop_grace`, then cancels them; twice: at once. Under\n"
         "systemd it is Type=notify, with watchdog.\n"
+        "\n"
+        "With `listen` it answers HTTP there: what --json prints at /api/v1/…, and the\n"
+        "dashboard; `pgkeep password` sets the password that it asks for.\n"
         "\n"
         "  pgkeep serve\n",
     .flags = CMD_OWN_SIGNALS | CMD_NO_STORES,

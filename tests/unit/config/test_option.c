@@ -158,10 +158,10 @@ END_TEST
 START_TEST(no_command_has_an_option_twice)
 {
     static const char *const commands[] = {
-        "backup",  "list",   "show",   "restore", "fetch",  "cat",    "diff",
-        "verify",  "prune",  "pin",    "unpin",   "accept", "delete", "copy",
-        "catalog", "sweep",  "doctor", "status",  "jobs",   "run",    "enable",
-        "disable", "cancel", "serve",  "metrics", "config", "help"};
+        "backup",  "list",   "show",   "restore", "fetch",    "cat",    "diff",
+        "verify",  "prune",  "pin",    "unpin",   "accept",   "delete", "copy",
+        "catalog", "sweep",  "doctor", "status",  "jobs",     "run",    "enable",
+        "disable", "cancel", "serve",  "metrics", "password", "config", "help"};
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
         for (size_t c = 0; c < sizeof(commands) / sizeof(commands[0]); c++) {
