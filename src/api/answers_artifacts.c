@@ -8,7 +8,7 @@
 #include "report/artifact_json.h"
 #include "report/health_input.h"
 #include "report/health_json.h"
-#include "report/metrics.h"
+#include "report/metrics_input.h"
 
 enum { PAGE = 50, PAGE_MOST = 1000, RECENT_RUNS = 20, RETRY_MS = 2000 };
 
@@ -71,47 +71,31 @@ int answers_artifact(struct request *request, struct err *err)
     return result;
 }
 
-/* Both want the same of the catalog; `status` has the document, /metrics the text. */
-static int answer_health(struct request *request, bool metrics, struct err *err)
+int answers_status(struct request *request, struct err *err)
 {
-    struct catalog *catalog = session_catalog(request->session);
     struct health_input input = {0};
-    struct health health = {0};
-    struct jobs jobs = {0};
-    int result = health_input_load(&input, catalog, err);
+    int result = health_input_load(&input, session_catalog(request->session), err);
     if (result == 0) {
+        struct health health;
         const struct health_spec spec = {.settings = request->settings,
                                          .max_age_s = HEALTH_NO_LIMIT,
                                          .now = request->now,
                                          .runs = &input.runs,
                                          .run_databases = &input.run_databases};
         health_init(&health, &input.artifacts, &spec);
-    }
-    if (result == 0 && metrics)
-        result = jobs_load(&jobs, request->settings, catalog, request->now, err);
-    if (result == 0 && metrics)
-        result = jobs_load_history(&jobs, catalog, err);
-    if (result == 0 && metrics) {
-        const struct metrics_input all = {&health, &jobs, &input.artifacts};
-        metrics_add(&all, &request->text);
-        request->type = "text/plain; version=0.0.4";
-    } else if (result == 0) {
         request->document = health_json(&health);
+        health_release(&health);
     }
-    jobs_release(&jobs);
-    health_release(&health);
     health_input_release(&input);
     return result;
 }
 
-int answers_status(struct request *request, struct err *err)
-{
-    return answer_health(request, false, err);
-}
-
+/* The text that `metrics` prints. */
 int answers_metrics(struct request *request, struct err *err)
 {
-    return answer_health(request, true, err);
+    request->type = "text/plain; version=0.0.4";
+    return metrics_collect(request->settings, session_catalog(request->session),
+                           &request->text, err);
 }
 
 /* A browser that asks again with the id of what it saw last gets an event when that has changed

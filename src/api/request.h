@@ -45,5 +45,7 @@ int request_number(const struct request *request, const char *name, int64_t fall
                    int64_t most, int64_t *out, struct err *err) MUST_USE;
 /* Like parameter, but an empty one is absent. */
 const char *request_text(const struct request *request, const char *name);
+/* What the answer and the segments hold; not what was borrowed. */
+void request_release(struct request *request);
 
 #endif

@@ -5,12 +5,9 @@
 #include "api/route.h"
 
 #include "api/answers.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/parse.h"
-#include "catalog/db/facts.h"
 
 const struct route route_table[] = {
     {"GET", "session", ROUTE_OPEN, "who is logged in", answers_session},
@@ -151,29 +148,4 @@ void route_answer(struct request *request)
     if (strcmp(request->method, "GET") != 0)
         log_info("api: %s %s from %s: %u", request->method, request->path, request->address,
                  request->status);
-}
-
-void request_release(struct request *request)
-{
-    for (size_t i = 0; i < REQUEST_SEGMENTS; i++)
-        free(request->segments[i]);
-    json_decref(request->document);
-    text_release(&request->text);
-}
-
-const char *request_text(const struct request *request, const char *name)
-{
-    const char *value = request->parameter(request->where, name);
-    return value != NULL && *value != '\0' ? value : NULL;
-}
-
-int request_number(const struct request *request, const char *name, int64_t fallback,
-                   int64_t most, int64_t *out, struct err *err)
-{
-    const char *value = request_text(request, name);
-    *out = fallback;
-    if (value == NULL || parse_int(value, 0, most, out, err) == 0)
-        return 0;
-    err->kind = ERR_USAGE;
-    return err_context(err, "%s", name);
 }

@@ -34,6 +34,5 @@ bool route_fits(const char *pattern, const char *path, char *segments[REQUEST_SE
 void route_answer(struct request *request);
 /* The status of an error. */
 unsigned route_status(enum err_kind kind);
-void request_release(struct request *request);
 
 #endif
