@@ -307,11 +307,11 @@ static int loop(struct serve *serve, struct err *err)
             return err_errno(err, ERR_SYSTEM, "cannot wait");
         alive(serve);
         uint64_t ignored;
+        /* It expired, the clock was set, or a run was asked for: all are a reason to look. */
         ssize_t size = read(serve->timer, &ignored, sizeof ignored);
         if (fds[4].revents != 0)
             size = read(serve->wake, &ignored, sizeof ignored);
-        (void)
-            size; /* it expired, the clock was set, or a run was asked for: reasons to look */
+        (void)size;
         if (fds[0].revents != 0)
             take_signals(serve);
         /* Of any file in those folders: it is the stamp that tells whether it is ours. */
