@@ -226,6 +226,11 @@ lint: layers
 format-check:
 	@clang-format --dry-run -Werror $(SOURCES)
 
+## screenshots: pictures of all pages of the dashboard, into build/screenshots
+screenshots: $(PROGRAM)
+	@mkdir -p $(BUILD)/screenshots
+	@BUILD=$(BUILD) BROWSER_DAYS=40 BROWSER_PICTURES=$(abspath $(BUILD)/screenshots) bash tests/integration/87-browser.sh
+
 UNITS := pgkeep.service pgkeep-due.service pgkeep-due.timer
 ## install: program, manual page, example configuration, units of systemd
 install: $(PROGRAM)
@@ -265,5 +270,5 @@ print-layers:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: all tests check check-unit check-integration check-fault bench fuzz coverage layers lint format-check install uninstall dist clean help FORCE
+.PHONY: all tests screenshots check check-unit check-integration check-fault bench fuzz coverage layers lint format-check install uninstall dist clean help FORCE
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
