@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "catalog/artifact_find.h"
+#include "config/include.h"
 #include "report/jobs.h"
 
 enum { RUNS = 50, RUNS_MOST = 1000 };
@@ -35,6 +37,34 @@ int answers_run_job(struct request *request, struct err *err)
     request->status = 202;
     request->document = json_pack("{s:I}", "run", (json_int_t)id);
     return 0;
+}
+
+/* Into the file where the job stands, as the command does; serve sees that it changed. */
+static int set_enabled(struct request *request, bool enabled, struct err *err)
+{
+    const struct job_settings *job = settings_job(request->settings, request->segments[0]);
+    bool changed = false;
+    if (job == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no job \"%.80s\"",
+                       request->segments[0]);
+    if (include_set_enabled(request->settings, job, enabled, &changed, err) < 0) {
+        /* A file that is not ours to write is no failure of ours. */
+        request->status = err->kind == ERR_CONFIG ? 409 : request->status;
+        return -1;
+    }
+    request->document = json_pack("{s:s, s:b, s:b}", "name", job->name, "enabled",
+                                  (int)enabled, "changed", (int)changed);
+    return 0;
+}
+
+int answers_enable(struct request *request, struct err *err)
+{
+    return set_enabled(request, true, err);
+}
+
+int answers_disable(struct request *request, struct err *err)
+{
+    return set_enabled(request, false, err);
 }
 
 /* {runs[],limit}: the newest. */
@@ -86,21 +116,42 @@ int answers_run(struct request *request, struct err *err)
     return result;
 }
 
+/* The run hears it in the catalog; one that is pending has ended by it. */
+static int cancel_run(struct request *request, int64_t id, struct err *err)
+{
+    enum catalog_run_state state = CATALOG_RUN_PENDING;
+    if (catalog_run_cancel(session_catalog(request->session), id, &state, err) < 0)
+        return -1;
+    request->status = 202;
+    request->document = json_pack("{s:I, s:s}", "run", (json_int_t)id, "state",
+                                  catalog_run_state_name(state));
+    return 0;
+}
+
 int answers_cancel(struct request *request, struct err *err)
 {
     struct catalog_runs runs = {0};
-    enum catalog_run_state state = CATALOG_RUN_PENDING;
     int result = load_run(request, &runs, err);
     if (result == 0)
-        result = catalog_run_cancel(session_catalog(request->session), runs.items[0].id,
-                                    &state, err);
-    if (result == 0) {
-        request->status = 202;
-        request->document = json_pack("{s:I, s:s}", "run", (json_int_t)runs.items[0].id,
-                                      "state", catalog_run_state_name(state));
-    }
+        result = cancel_run(request, runs.items[0].id, err);
     catalog_runs_release(&runs);
     return result;
+}
+
+int answers_cancel_artifact(struct request *request, struct err *err)
+{
+    struct catalog *catalog = session_catalog(request->session);
+    const struct catalog_choice choice = {.text = request->segments[0]};
+    char artifact[ULID_SIZE];
+    int64_t id = 0;
+    if (catalog_artifact_find(catalog, &choice, artifact, err) < 0 ||
+        catalog_run_of_artifact(catalog, artifact, &id, err) < 0)
+        return -1;
+    if (id != 0)
+        return cancel_run(request, id, err);
+    /* It may be complete by now. */
+    request->status = 409;
+    return err_set(err, ERR_NOT_FOUND, "backup %s is not under way", artifact);
 }
 
 /* ---- sections ---- */

@@ -4,7 +4,8 @@
  *     GET  session            who is logged in        POST, DELETE   log in, log out
  *     GET  artifacts[/ID]     list, one               GET  status jobs runs[/N] metrics events
  *     GET  sources stores policies                    secrets hidden
- *     POST jobs/NAME/run, runs/N/cancel               with the session's X-CSRF-Token
+ *     POST jobs/NAME/run|enable|disable, artifacts/ID/cancel, runs/N/cancel
+ *                                                     with the session's X-CSRF-Token
  *
  * All but the log-in want a session, all that write also its CSRF word. Documents are those of
  * report/, as --json prints them; failures are problem documents (RFC 9457) with the error's kind.

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 pg_up main
 psql -qX -c "CREATE TABLE t AS SELECT generate_series(1, 1000) AS n" || exit 1
-mkdir "$work/store"
+mkdir "$work/store" "$work/conf.d"
 port=$(free_port)
 export PGKEEP_CONFIG=$work/pgkeep.conf
 cat >"$PGKEEP_CONFIG" <<END
@@ -14,9 +14,12 @@ stop_grace = "1s";
 listen = [ "127.0.0.1:$port", "unix:$work/http.sock" ];
 sources: { pg: { conninfo = "dbname=postgres"; password = "hunter2hunter2"; }; };
 stores: { nas: { type = "dir"; path = "$work/store"; }; };
+include_dir = "conf.d";
+editable = true;
 jobs: { nightly: { source = "pg"; stores = [ "nas" ]; }; };
 END
-chmod 600 "$PGKEEP_CONFIG"
+echo 'jobs: { weekly: { source = "pg"; stores = [ "nas" ]; schedule = "@weekly"; }; };' >"$work/conf.d/weekly.conf"
+chmod 600 "$PGKEEP_CONFIG" "$work/conf.d/weekly.conf"
 base=http://127.0.0.1:$port/api/v1
 # ask CURL-ARGUMENTS: the status into $code, the body into $body
 ask() { code=$(curl -sS -m 20 -o "$work/body" -w '%{http_code}' "$@") && body=$(cat "$work/body"); }
@@ -76,6 +79,16 @@ as_user "$base/artifacts/$artifact"
 is "one is what show --json prints" "$(jq -Sc . <<<"$body")" "$("$pgkeep" show "$artifact" --json | jq -Sc .)"
 as_user "$base/artifacts/01JZZZZZZZZZZZZZZZZZZZZZZZ"
 is "one that is not there" "$code" 404
+as_user -X POST "$base/artifacts/$artifact/cancel"
+is "what is over cannot be cancelled" "$code" 409
+as_user -X POST "$base/jobs/weekly/disable"
+is "a job is switched off" "$code:$(jq -c '[.enabled, .changed]' <<<"$body")" "200:[false,true]"
+as_user "$base/jobs"
+is "in its file" "$(jq '.jobs[] | select(.name == "weekly").enabled' <<<"$body"):$(grep -c 'enabled = false' "$work/conf.d/weekly.conf")" false:1
+as_user -X POST "$base/jobs/weekly/enable"
+is "and on again" "$code" 200
+as_user -X POST "$base/jobs/nightly/disable"
+is "not one whose file is not ours to write" "$code:$(jq -r .kind <<<"$body")" 409:config
 as_user "$base/jobs"
 is "jobs as jobs --json" "$(jq -Sc . <<<"$body")" "$("$pgkeep" jobs --json | jq -Sc .)"
 as_user "$base/status"
