@@ -55,6 +55,7 @@ int err_errno(struct err *err, enum err_kind kind, const char *format, ...) PRIN
 /* Puts "CONTEXT: " in front of the text, unless it begins so already. Returns -1. */
 int err_context(struct err *err, const char *format, ...) PRINTF(2, 3);
 
+#define ERR_HINT_MARK "\nhint: "
 /* Adds "\nhint: ..." behind the text, unless there is a hint already. Returns -1. */
 int err_hint(struct err *err, const char *format, ...) PRINTF(2, 3);
 

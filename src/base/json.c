@@ -60,6 +60,23 @@ json_t *json_bytes(const char *string)
     return object;
 }
 
+json_t *json_sentence(const char *text)
+{
+    const char *hint = text != NULL ? strstr(text, ERR_HINT_MARK) : NULL;
+    if (hint == NULL)
+        return json_bytes(text);
+    char *sentence = memory_format("%.*s", (int)(hint - text), text);
+    json_t *string = json_bytes(sentence);
+    free(sentence);
+    return string;
+}
+
+json_t *json_hint(const char *text)
+{
+    const char *hint = text != NULL ? strstr(text, ERR_HINT_MARK) : NULL;
+    return json_bytes(hint != NULL ? hint + sizeof ERR_HINT_MARK - 1 : NULL);
+}
+
 json_t *json_strings(const struct strlist *list)
 {
     json_t *array = must(json_array());

@@ -20,6 +20,9 @@ char *json_text(const json_t *value, bool indent) MUST_USE;
 
 /* Takes the value. A key that is there gets another value and keeps its place. */
 void json_set(json_t *object, const char *key, json_t *value);
+/* The text of an error (err.h) in two: what happened, and the hint behind it or null. NULL: null. */
+json_t *json_sentence(const char *text) MUST_USE;
+json_t *json_hint(const char *text) MUST_USE;
 /* A string, or {"hex": ...} when the bytes are no UTF-8; json null for NULL. New reference. */
 json_t *json_bytes(const char *string) MUST_USE;
 /* An array of them. New reference. */

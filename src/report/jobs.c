@@ -268,13 +268,13 @@ json_t *jobs_run_json(const struct catalog_run *run)
     /* -1 is none yet, in rows; in documents that is null. */
     json_t *exit_status =
         run->exit_status < 0 ? json_null() : json_integer((json_int_t)run->exit_status);
-    return json_pack("{s:I, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id",
+    return json_pack("{s:I, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
                      (json_int_t)run->id, "kind", run->kind, "job", json_bytes(run->job),
                      "state", catalog_run_state_name(run->state), "trigger",
                      catalog_run_cause_name(run->cause), "requested",
                      json_time(run->requested), "started", json_time(run->started), "ended",
                      json_time(run->ended), "exit_status", exit_status, "message",
-                     json_bytes(run->message));
+                     json_sentence(run->message), "hint", json_hint(run->message));
 }
 
 static json_t *counts_json(const struct jobs_row *row)

@@ -74,7 +74,7 @@ const char *jobs_schedule(const struct jobs_row *row, char out[64]);
  *  runs{total,successful,failed,cancelled},verify{every,level,next_run,last_run,runs{…}}}]};
  * `every` in seconds; next_run null: never; verify null: not by itself; drill as verify. */
 json_t *jobs_json(const struct jobs *jobs) MUST_USE;
-/* last_run of it: {id,kind,job,state,trigger,requested,started,ended,exit_status,message} */
+/* last_run of it: {id,kind,job,state,trigger,requested,started,ended,exit_status,message,hint} */
 json_t *jobs_run_json(const struct catalog_run *run) MUST_USE;
 
 #endif

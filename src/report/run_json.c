@@ -160,9 +160,10 @@ json_t *run_json_deleted(const struct delete_outcome *outcome, bool dry_run,
                           dry_run ? json_null() : json_string(one.result), "error",
                           json_bytes(one.reason)));
     }
-    return json_pack("{s:s, s:o, s:s, s:b, s:b, s:s?, s:o}", "id", outcome->artifact.id,
+    return json_pack("{s:s, s:o, s:s, s:b, s:b, s:o, s:o, s:o}", "id", outcome->artifact.id,
                      "database", json_bytes(outcome->artifact.database), "plan_hash",
                      outcome->hash, "dry_run", (int)dry_run, "last_good",
-                     (int)outcome->last_good, "refused", refused ? refused->text : NULL,
-                     "copies", copies);
+                     (int)outcome->last_good, "refused",
+                     json_sentence(refused ? refused->text : NULL), "hint",
+                     json_hint(refused ? refused->text : NULL), "copies", copies);
 }

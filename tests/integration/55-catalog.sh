@@ -193,7 +193,8 @@ found() { jq -c '[.stores[].findings[] | [.kind, .id]] | sort' "$work/out"; }
 key() { "$pgkeep" --config "$work/one.conf" show "$1" --json | jq -r ".copies[] | select(.store == \"nas\") | .$2"; }
 files() { find "$folder" -type f -printf '%P %s\n' | sort; }
 one catalog check
-is "check: clean" "$status$out" 0
+is "check: clean" "$status" 0
+like "check: and what was compared is the result" "$out" "no findings|0 findings"
 one catalog check --store nas --json
 is "check: a clean store" "$status $(found)" "0 []"
 third=$("$pgkeep" --config "$work/one.conf" list --store nas --json | jq -r '.artifacts[-3].id')

@@ -63,11 +63,12 @@ static int run(struct backup_hooks *hooks, const char *name,
     if (*error != '\0')
         strlist_addf(&facts, "PGKEEP_ERROR=%s", error);
     /* As JSON: the same, and each artifact as `backup --json` tells it. */
-    json_t *document = json_pack(
-        "{s:s, s:o, s:I, s:o, s:o, s:O}", "hook", name, "job", json_bytes(hooks->job->name),
-        "run", (json_int_t)hooks->run, "exit_status",
-        exit_status >= 0 ? json_integer(exit_status) : json_null(), "error",
-        json_bytes(*error != '\0' ? error : NULL), "artifacts", hooks->artifacts);
+    json_t *document =
+        json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:O}", "hook", name, "job",
+                  json_bytes(hooks->job->name), "run", (json_int_t)hooks->run,
+                  "exit_status", exit_status >= 0 ? json_integer(exit_status) : json_null(),
+                  "error", json_sentence(*error != '\0' ? error : NULL), "hint",
+                  json_hint(*error != '\0' ? error : NULL), "artifacts", hooks->artifacts);
     char *text = json_text(document, false);
     const struct hook_spec spec = {.name = name,
                                    .arguments = arguments,

@@ -45,11 +45,12 @@ static void tell(void *context, const struct restore_all_one *one)
     const char *word = one->done ? "restored" : one->artifact ? "failed" : "missing";
     if (told->list != NULL)
         (void)json_array_append_new(
-            told->list,
-            json_pack("{s:o, s:s, s:s?, s:s?, s:o}", "database", json_bytes(one->database),
-                      "result", word, "id", one->artifact ? one->artifact->id : NULL,
-                      "store", one->done ? one->done->store : NULL, "error",
-                      one->err ? json_bytes(one->err->text) : json_null()));
+            told->list, json_pack("{s:o, s:s, s:s?, s:s?, s:o, s:o}", "database",
+                                  json_bytes(one->database), "result", word, "id",
+                                  one->artifact ? one->artifact->id : NULL, "store",
+                                  one->done ? one->done->store : NULL, "error",
+                                  json_sentence(one->err ? one->err->text : NULL), "hint",
+                                  json_hint(one->err ? one->err->text : NULL)));
     if (one->err != NULL && one->artifact != NULL) {
         struct err failure = *one->err;
         char *name = artifact_name_of(one->artifact);

@@ -115,7 +115,7 @@ static int sync_one(void *context, struct repository *repository, bool *doubtful
 static const struct output_column columns[] = {
     {"STORE", OUTPUT_LEFT}, {"WHAT", OUTPUT_LEFT}, {"KEY", OUTPUT_LEFT}, {"", OUTPUT_LEFT}};
 
-/* Findings are the result, on stdout; how much was compared is for the log. */
+/* Findings are the result, and so is how much was compared: all of it on stdout. */
 static void print_compared(struct showing *v, const char *name,
                            const struct check_result *result)
 {
@@ -130,14 +130,14 @@ static void print_compared(struct showing *v, const char *name,
         output_table_cell(&v->table, finding->key);
         output_table_cell(&v->table, finding->note);
     }
-    /* What was compared, in the log: "no finding" of nothing compared is no good news. */
+    /* What was compared: "no finding" of nothing compared is no good news. */
     char copies[64], objects[64], others[64], uploads[64], findings[64];
-    log_info("store \"%s\": %s, %s of ours, %s, %s under way: %s", name,
-             text_count(copies, result->copies, "copy", "copies"),
-             text_count(objects, result->objects, "object", "objects"),
-             text_count(others, result->others, "other", "others"),
-             text_count(uploads, result->uploading, "upload", "uploads"),
-             text_count(findings, result->count, "finding", "findings"));
+    output_linef("store \"%s\": %s, %s of ours, %s, %s under way: %s", name,
+                 text_count(copies, result->copies, "copy", "copies"),
+                 text_count(objects, result->objects, "object", "objects"),
+                 text_count(others, result->others, "other", "others"),
+                 text_count(uploads, result->uploading, "upload", "uploads"),
+                 text_count(findings, result->count, "finding", "findings"));
 }
 
 /* What does not fit is a finding; what cannot be read is a failure of the store. */

@@ -125,7 +125,7 @@ START_TEST(all_of_it_is_a_document)
         "\"job\":"
         "\"nightly\",\"state\":\"failed\",\"trigger\":\"schedule\",\"requested\":"
         "\"1970-04-11T00:00:00Z\",\"started\":\"1970-04-11T00:00:00Z\",\"ended\":"
-        "\"1970-04-11T00:01:00Z\",\"exit_status\":4,\"message\":null},\"last_"
+        "\"1970-04-11T00:01:00Z\",\"exit_status\":4,\"message\":null,\"hint\":null},\"last_"
         "artifact\":null,\"runs\":{"
         "\"total\":1,\"successful\":0,\"failed\":1,\"cancelled\":0},\"verify\":null,"
         "\"drill\":null}");

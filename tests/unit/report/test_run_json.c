@@ -119,7 +119,7 @@ START_TEST(a_deletion_tells_each_copy_that_goes)
     assert_document(run_json_deleted(&outcome, false, NULL),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
                     "\"plan_hash\":\"0123456789abcdef\",\"dry_run\":false,\"last_good\":"
-                    "false,\"refused\":null,\"copies\":["
+                    "false,\"refused\":null,\"hint\":null,\"copies\":["
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":9,"
                     "\"result\":\"blocked\",\"error\":\"no\"},"
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":0,"
@@ -129,7 +129,7 @@ START_TEST(a_deletion_tells_each_copy_that_goes)
     assert_document(run_json_deleted(&outcome, true, NULL),
                     "{\"id\":\"01JD7XK2M40000000000000001\",\"database\":\"shop\","
                     "\"plan_hash\":\"0123456789abcdef\",\"dry_run\":true,\"last_good\":"
-                    "false,\"refused\":null,\"copies\":["
+                    "false,\"refused\":null,\"hint\":null,\"copies\":["
                     "{\"store\":\"nas\",\"key\":\"data/a.sql.gz\",\"bytes\":9,"
                     "\"result\":null,\"error\":null}]}");
 }
