@@ -12,8 +12,8 @@ TEST_PKG   := check
 # Layers are folders, lowest first, and what each may see (scripts/check-layers reads these lines too).
 # `s3` is the library's public face: headers only, implemented by the folders below it.
 LAYERS         := base base/zone schedule s3/http s3/auth s3/core s3/ops s3/probe retention \
-                  stream/scan stream/codec stream postgres/profile postgres postgres/copy postgres/restore postgres/scratch config store catalog/db catalog \
-                  repository session copy backup/restore backup drill prune repair doctor report api serve cmd cmd/backups cmd/upkeep cmd/jobs
+                  stream/scan stream/codec stream postgres/profile postgres postgres/copy postgres/restore postgres/scratch config/events config store catalog/db catalog \
+                  repository session copy backup/restore backup drill prune repair doctor report notify api serve cmd cmd/backups cmd/upkeep cmd/jobs
 S3             := s3 s3/http s3/auth s3/core s3/ops s3/probe
 SEES_base      :=
 SEES_s3        := base
@@ -37,7 +37,8 @@ SEES_postgres  := base stream postgres/profile
 SEES_postgres/copy := base stream $(POSTGRES)
 SEES_postgres/restore := base stream $(POSTGRES)
 SEES_postgres/scratch := base stream $(POSTGRES)
-SEES_config    := base base/zone schedule stream/codec stream $(POSTGRES)
+SEES_config/events := base
+SEES_config    := config/events base base/zone schedule stream/codec stream $(POSTGRES)
 SEES_store     := base s3
 SEES_catalog/db := base
 SEES_catalog   := base catalog/db
@@ -51,9 +52,10 @@ SEES_prune     := $(SEES_copy) retention copy
 SEES_repair    := $(SEES_drill) drill
 SEES_doctor    := $(SEES_drill) drill prune repair schedule
 SEES_report    := $(SEES_doctor) doctor
+SEES_notify    := $(SEES_report) config/events report
 SEES_api       := $(SEES_report) report
-SEES_serve     := $(SEES_report) report
-SEES_cmd       := $(SEES_report) report
+SEES_serve     := $(SEES_notify) notify
+SEES_cmd       := $(SEES_notify) notify
 SEES_cmd/backups := $(SEES_cmd) cmd
 SEES_cmd/upkeep := $(SEES_cmd) cmd
 SEES_cmd/jobs  := $(SEES_cmd) api serve cmd

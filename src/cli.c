@@ -17,11 +17,11 @@
 
 /* In the order of `pgkeep help`. */
 static const struct command *const commands[] = {
-    &cmd_backup,  &cmd_list,     &cmd_show,    &cmd_restore, &cmd_fetch,  &cmd_cat,
-    &cmd_diff,    &cmd_verify,   &cmd_prune,   &cmd_pin,     &cmd_unpin,  &cmd_accept,
-    &cmd_delete,  &cmd_copy,     &cmd_catalog, &cmd_sweep,   &cmd_doctor, &cmd_status,
-    &cmd_jobs,    &cmd_run,      &cmd_enable,  &cmd_disable, &cmd_cancel, &cmd_serve,
-    &cmd_metrics, &cmd_password, &cmd_config,  &cmd_help,
+    &cmd_backup, &cmd_list,    &cmd_show,     &cmd_restore, &cmd_fetch,  &cmd_cat,
+    &cmd_diff,   &cmd_verify,  &cmd_prune,    &cmd_pin,     &cmd_unpin,  &cmd_accept,
+    &cmd_delete, &cmd_copy,    &cmd_catalog,  &cmd_sweep,   &cmd_doctor, &cmd_status,
+    &cmd_jobs,   &cmd_run,     &cmd_enable,   &cmd_disable, &cmd_cancel, &cmd_serve,
+    &cmd_notify, &cmd_metrics, &cmd_password, &cmd_config,  &cmd_help,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 

@@ -122,6 +122,7 @@ extern const struct command cmd_cancel;
 extern const struct command cmd_serve;
 extern const struct command cmd_metrics;
 extern const struct command cmd_password;
+extern const struct command cmd_notify;
 extern const struct command cmd_config;
 extern const struct command cmd_help;
 

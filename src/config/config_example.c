@@ -143,6 +143,7 @@ void config_example_print(struct text *out)
     static const struct sample stores[] = {{OPTION_STORE, "nas", OPTION_ONLY_DIR},
                                            {OPTION_STORE, "offsite", OPTION_ONLY_S3}};
     static const struct sample policies[] = {{OPTION_POLICY, "standard", OPTION_ANY}};
+    static const struct sample notifiers[] = {{OPTION_NOTIFIER, "ops", OPTION_ANY}};
     static const struct sample jobs[] = {{OPTION_JOB, "nightly", OPTION_ANY}};
     text_add(
         out,
@@ -162,5 +163,9 @@ void config_example_print(struct text *out)
               "What is kept how long. Absent is off; a policy in which nothing is on keeps "
               "everything. `pgkeep prune` shows what would go and why.",
               policies, sizeof(policies) / sizeof(policies[0]));
+    add_group(out,
+              "Who is told when something changes, and how; `notify` of a job names them. "
+              "`pgkeep notify NAME --test` tries one.",
+              notifiers, sizeof(notifiers) / sizeof(notifiers[0]));
     add_group(out, "What `pgkeep backup NAME` does.", jobs, sizeof(jobs) / sizeof(jobs[0]));
 }

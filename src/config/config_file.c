@@ -270,7 +270,7 @@ static int read_top(const struct reader *reader, const config_setting_t *setting
     const char *name = config_setting_name(setting);
     const char *names[NAMES_MAX];
     size_t count = 0;
-    /* sources, stores, policies, jobs: the four groups come first in the enum's order. */
+    /* sources, stores, policies, notifiers, jobs: the groups come first in the enum's order. */
     for (int i = OPTION_SOURCE; i <= OPTION_JOB; i++) {
         enum option_scope scope = (enum option_scope)i;
         names[count++] = option_scope_group(scope);

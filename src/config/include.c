@@ -67,7 +67,7 @@ static int read_one(const char *path, struct layer *out, struct err *err)
         if (one.values[i].option->scope == OPTION_TOP)
             result = err_set(err, ERR_CONFIG,
                              "%s: \"%s\" belongs into the main file; here stand sources, "
-                             "stores, policies and jobs",
+                             "stores, policies, notifiers and jobs",
                              one.values[i].origin, one.values[i].option->key);
     }
     if (result == 0)

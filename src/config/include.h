@@ -1,6 +1,6 @@
 /*
  * include - include_dir: a folder of small configuration files beside the main one, NAME.conf,
- * which hold sources, stores, policies and jobs; and the one change that pgkeep itself makes
+ * which hold sources, stores, policies, notifiers and jobs; and the one change that pgkeep itself makes
  * there.
  */
 #ifndef PGKEEP_CONFIG_INCLUDE_H

@@ -20,6 +20,7 @@ static const struct {
     [OPTION_SOURCE] = {"sources", "source"},
     [OPTION_STORE] = {"stores", "store"},
     [OPTION_POLICY] = {"policies", "policy"},
+    [OPTION_NOTIFIER] = {"notifiers", "notifier"},
     [OPTION_JOB] = {"jobs", "job"},
     [OPTION_ARGUMENT] = {"", ""},
 };

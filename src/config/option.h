@@ -19,6 +19,7 @@ enum option_scope {
     OPTION_SOURCE,   /* key of a group in `sources` */
     OPTION_STORE,    /* key of a group in `stores`, and of the query of a store's URL */
     OPTION_POLICY,   /* key of a group in `policies` */
+    OPTION_NOTIFIER, /* key of a group in `notifiers` */
     OPTION_JOB,      /* key of a group in `jobs` */
     OPTION_ARGUMENT, /* command line only */
     OPTION_SCOPE_COUNT
@@ -122,7 +123,7 @@ const char *option_value_name(const struct option *option);
 int option_check(const struct option *option, const char *label, const char *text,
                  struct err *err) MUST_USE;
 /* Checks, then writes into the struct of the row's scope: `target` points at a settings,
- * source_settings, store_settings, policy_settings or job_settings. Lists grow by one item
+ * source_settings, store_settings, policy_settings, notifier_settings or job_settings. Lists grow by one item
  * (a tag replaces one with the same KEY), other values replace. Not for OPTION_ARGUMENT. */
 int option_assign(const struct option *option, void *target, const char *text,
                   struct err *err) MUST_USE;

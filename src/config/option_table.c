@@ -49,8 +49,8 @@ const struct option option_table[] = {
      .example = "none"},
 
     {OPTION_TOP, OPTION_TEXT, "include_dir", NULL, offsetof(struct settings, include_dir),
-     .help = "folder of more files, NAME.conf, that hold sources, stores, policies and "
-             "jobs; relative to this file",
+     .help = "folder of more files, NAME.conf, that hold sources, stores, policies, "
+             "notifiers and jobs; relative to this file",
      .example = "conf.d"},
     {OPTION_TOP, OPTION_BOOL, "editable", "false", offsetof(struct settings, editable),
      .help = "pgkeep may write the files of include_dir (enable, disable)",
@@ -380,6 +380,8 @@ const struct option option_table[] = {
      .help = "kept with every artifact; those of --tag are added",
      .example = "team=shop|env=prod"},
 #include "config/option_schedule.inc"
+
+#include "config/option_notify.inc"
 
 #include "config/option_arguments.inc"
 };

@@ -5,6 +5,7 @@
 #include "config/resolve.h"
 #include "base/file.h"
 
+#include <arpa/inet.h>
 #include <sys/stat.h>
 
 enum { SECRET_MAX = 65536 };
@@ -110,4 +111,101 @@ int resolve_source(const struct source_settings *source, struct secret *password
     *password = (struct secret){0};
     return read_secret(&secret, err) == 0 ? 0
                                           : err_context(err, "source \"%s\"", source->name);
+}
+
+/* The host of "scheme://[user@]host[:port]/…" into out; false when there is none, or it is too long. */
+static bool host_of(const char *url, char *out, size_t size)
+{
+    const char *begin = strstr(url, "://");
+    if (begin == NULL)
+        return false;
+    begin += 3;
+    size_t length = strcspn(begin, "/?#");
+    /* Who reads the last '@' as the end of a name cannot be led elsewhere by an earlier one. */
+    for (size_t i = length; i-- > 0;) {
+        if (begin[i] == '@') {
+            begin += i + 1;
+            length -= i + 1;
+            break;
+        }
+    }
+    size_t host = *begin == '[' ? strcspn(begin, "]") + 1 : strcspn(begin, ":/?#");
+    if (host > length || host == 0 || host >= size)
+        return false;
+    memcpy(out, begin, host);
+    out[host] = '\0';
+    text_lower(out);
+    return true;
+}
+
+bool resolve_is_loopback(const char *url)
+{
+    char host[256];
+    unsigned char ignored[4];
+    if (!host_of(url, host, sizeof host))
+        return false;
+    /* "127.evil.example" is a name like any other. */
+    return strcmp(host, "localhost") == 0 || text_ends_with(host, ".localhost") ||
+           strcmp(host, "[::1]") == 0 ||
+           (text_starts_with(host, "127.") && inet_pton(AF_INET, host, ignored) == 1);
+}
+
+/* The text of an address is never told: whoever knows it may write there. */
+static int check_address(const struct notifier_settings *notifier, const char *url,
+                         struct err *err)
+{
+    char host[256];
+    bool plain = text_starts_with(url, "http://");
+    if (!plain && !text_starts_with(url, "https://"))
+        return err_set(err, ERR_CONFIG, "its address does not begin with https://");
+    if (text_has_control(url) || strpbrk(url, " \"<>\\") != NULL ||
+        !host_of(url, host, sizeof host))
+        return err_set(err, ERR_CONFIG, "its address is not a URL");
+    if (!plain || notifier->allow_insecure || resolve_is_loopback(url))
+        return 0;
+    err_set(err, ERR_CONFIG, "plain http to %s", host);
+    return err_hint(err, "use https, or set allow_insecure = true");
+}
+
+/* STARTTLS is left out on loopback alone, unless somebody wants it so. */
+static int check_server(const struct notifier_settings *notifier, struct err *err)
+{
+    const char *server = notifier->server;
+    bool tls = text_starts_with(server, "smtps://") || notifier->starttls != STARTTLS_NEVER;
+    char host[256];
+    if (!host_of(server, host, sizeof host))
+        return err_set(err, ERR_CONFIG, "\"server\" names no host");
+    if (tls || notifier->allow_insecure || resolve_is_loopback(server))
+        return 0;
+    err_set(err, ERR_CONFIG, "a mail server without TLS beyond loopback");
+    return err_hint(err, "leave starttls = \"never\" out, or set allow_insecure = true");
+}
+
+int resolve_notifier(const struct notifier_settings *notifier, struct notifier_secrets *out,
+                     struct err *err)
+{
+    static const struct secret none = {0};
+    const struct resolve_secret url = {&out->url, &none, notifier->url_env,
+                                       notifier->url_file, "url"};
+    const struct resolve_secret secret = {&out->secret, &none, notifier->secret_env,
+                                          notifier->secret_file, "secret"};
+    *out = (struct notifier_secrets){0};
+    int result = read_secret(&url, err);
+    if (result == 0)
+        result = read_secret(&secret, err);
+    if (result == 0)
+        result =
+            notifier->type == NOTIFIER_EMAIL
+                ? check_server(notifier, err)
+                : check_address(notifier, out->url.text != NULL ? out->url.text : "", err);
+    if (result == 0)
+        return 0;
+    resolve_notifier_release(out);
+    return err_context(err, "notifier \"%s\"", notifier->name);
+}
+
+void resolve_notifier_release(struct notifier_secrets *secrets)
+{
+    secret_release(&secrets->url);
+    secret_release(&secrets->secret);
 }

@@ -23,4 +23,17 @@ void resolve_store_release(struct store_secrets *secrets); /* wipes; twice is fi
 int resolve_source(const struct source_settings *source, struct secret *password,
                    struct err *err) MUST_USE;
 
+struct notifier_secrets {
+    struct secret url;    /* text NULL: of an email */
+    struct secret secret; /* text NULL: none */
+};
+
+/* Address and secret of a notifier; the address is held against what it may be: http(s), and plain
+ * http, or a mail server without TLS, only to loopback unless allow_insecure. */
+int resolve_notifier(const struct notifier_settings *notifier, struct notifier_secrets *out,
+                     struct err *err) MUST_USE;
+void resolve_notifier_release(struct notifier_secrets *secrets); /* wipes; twice is fine */
+/* Does such an address lead to this machine? By its name alone: localhost, 127.0.0.0/8, ::1. */
+bool resolve_is_loopback(const char *url);
+
 #endif

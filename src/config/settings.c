@@ -152,9 +152,10 @@ struct array {
 _Static_assert(offsetof(struct source_settings, name) == 0, "name first");
 _Static_assert(offsetof(struct store_settings, name) == 0, "name first");
 _Static_assert(offsetof(struct policy_settings, name) == 0, "name first");
+_Static_assert(offsetof(struct notifier_settings, name) == 0, "name first");
 _Static_assert(offsetof(struct job_settings, name) == 0, "name first");
 
-/* The four kinds of sections differ only in their structs; this keeps the loops below one
+/* The kinds of sections differ only in their structs; this keeps the loops below one
  * each. */
 static struct array array_of(const struct settings *settings, enum option_scope scope)
 {
@@ -168,6 +169,9 @@ static struct array array_of(const struct settings *settings, enum option_scope 
     case OPTION_POLICY:
         return (struct array){settings->policies, settings->policy_count,
                               sizeof(*settings->policies)};
+    case OPTION_NOTIFIER:
+        return (struct array){settings->notifiers, settings->notifier_count,
+                              sizeof(*settings->notifiers)};
     case OPTION_JOB:
         return (struct array){settings->jobs, settings->job_count, sizeof(*settings->jobs)};
     case OPTION_TOP:
@@ -178,7 +182,7 @@ static struct array array_of(const struct settings *settings, enum option_scope 
     return (struct array){0};
 }
 
-/* By its size alone; what lies there is one of four structs. */
+/* By its size alone; what lies there is one of these structs. */
 static void *item_of(const struct array *array, size_t i)
 {
     return (char *)array->items + i * array->size;
@@ -252,10 +256,13 @@ static int build(struct settings *settings, const struct layer *merged, struct e
     settings->source_count = count_sections(merged, OPTION_SOURCE);
     settings->store_count = count_sections(merged, OPTION_STORE);
     settings->policy_count = count_sections(merged, OPTION_POLICY);
+    settings->notifier_count = count_sections(merged, OPTION_NOTIFIER);
     settings->job_count = count_sections(merged, OPTION_JOB);
     settings->sources = memory_array(settings->source_count, sizeof(*settings->sources));
     settings->stores = memory_array(settings->store_count, sizeof(*settings->stores));
     settings->policies = memory_array(settings->policy_count, sizeof(*settings->policies));
+    settings->notifiers =
+        memory_array(settings->notifier_count, sizeof(*settings->notifiers));
     settings->jobs = memory_array(settings->job_count, sizeof(*settings->jobs));
 
     if (section_assign(merged, OPTION_TOP, NULL, settings, err) < 0)
@@ -465,6 +472,12 @@ const struct policy_settings *settings_policy(const struct settings *settings,
     return find(settings, OPTION_POLICY, name);
 }
 
+const struct notifier_settings *settings_notifier(const struct settings *settings,
+                                                  const char *name)
+{
+    return find(settings, OPTION_NOTIFIER, name);
+}
+
 const struct job_settings *settings_job(const struct settings *settings, const char *name)
 {
     return find(settings, OPTION_JOB, name);
@@ -480,6 +493,12 @@ const struct store_settings *settings_require_store(const struct settings *setti
                                                     const char *name, struct err *err)
 {
     return require(settings, OPTION_STORE, name, err);
+}
+
+const struct notifier_settings *settings_require_notifier(const struct settings *settings,
+                                                          const char *name, struct err *err)
+{
+    return require(settings, OPTION_NOTIFIER, name, err);
 }
 
 const struct job_settings *settings_require_job(const struct settings *settings,

@@ -74,6 +74,33 @@ struct policy_settings {
     struct strlist keys, values; /* same count */
 };
 
+/* In the order of notify/kind.h. */
+enum notifier_type {
+    NOTIFIER_WEBHOOK,
+    NOTIFIER_SLACK,
+    NOTIFIER_DISCORD,
+    NOTIFIER_NTFY,
+    NOTIFIER_HEALTHCHECKS,
+    NOTIFIER_EMAIL,
+    NOTIFIER_TYPES
+};
+
+enum starttls { STARTTLS_AUTO, STARTTLS_ALWAYS, STARTTLS_NEVER };
+
+struct notifier_settings {
+    char *name;
+    enum notifier_type type;
+    char *url_file, *url_env;       /* all but email: one of them */
+    char *secret_file, *secret_env; /* key of a signature, token, password; or neither */
+    char *server;                   /* email: smtp://HOST[:PORT] or smtps://… */
+    char *from, *user;
+    struct strlist to;
+    enum starttls starttls;
+    char *ca_file;
+    bool allow_insecure;
+    struct strlist on; /* events; empty: those of its type */
+};
+
 /* What a suspect backup does to the exit status. */
 enum anomaly_action { ANOMALY_WARN, ANOMALY_FAIL };
 
@@ -117,6 +144,9 @@ struct job_settings {
     struct strlist drill_checks;  /* SQL that must be true */
     struct strlist drill_command; /* argument list */
     uint64_t drill_memory;        /* bytes; 1 GiB */
+    struct strlist notify;        /* names of notifiers */
+    int64_t max_age_s;            /* older good backups are stale; 0: never */
+    int64_t remind_s;             /* what is still wrong is told again; 0: never */
 };
 
 /* One effective value as a reader may see it (secrets hidden), for `config`. */
@@ -148,17 +178,19 @@ struct settings {
     size_t store_count;
     struct policy_settings *policies;
     size_t policy_count;
+    struct notifier_settings *notifiers;
+    size_t notifier_count;
     struct job_settings *jobs;
     size_t job_count;
     bool adhoc; /* `backup --source … --store …`: source and job "adhoc", its stores */
     struct settings_value *values;
-    size_t value_count; /* top, sources, stores, policies, jobs */
+    size_t value_count; /* top, sources, stores, policies, notifiers, jobs */
 };
 
 #define SETTINGS_ADHOC "adhoc" /* reserved as a name of sources and jobs */
 
 /* Reads file, environment and arguments, checks everything and each against each (a job's
- * source, stores and policies exist, min_copies can be met, keys fit the store's type).
+ * source, stores, policies and notifiers exist, min_copies can be met, keys fit the store's type).
  * ERR_CONFIG with FILE:LINE, or ERR_USAGE for arguments. No secret is fetched from files or
  * variables yet. Release it after an error too. */
 int settings_load(struct settings *settings, const struct config_args *args,
@@ -179,6 +211,9 @@ const struct source_settings *settings_require_source(const struct settings *set
 const struct store_settings *settings_require_store(const struct settings *settings,
                                                     const char *name,
                                                     struct err *err) MUST_USE;
+const struct notifier_settings *settings_require_notifier(const struct settings *settings,
+                                                          const char *name,
+                                                          struct err *err) MUST_USE;
 const struct job_settings *settings_require_job(const struct settings *settings,
                                                 const char *name, struct err *err) MUST_USE;
 
@@ -192,6 +227,8 @@ const struct store_settings *settings_store(const struct settings *settings,
                                             const char *name);
 const struct policy_settings *settings_policy(const struct settings *settings,
                                               const char *name);
+const struct notifier_settings *settings_notifier(const struct settings *settings,
+                                                  const char *name);
 const struct job_settings *settings_job(const struct settings *settings, const char *name);
 /* s3://bucket/prefix?endpoint=…&region=…&path_style=true or dir:/path; query keys are the
  * store keys of the option table. ERR_USAGE when malformed. Release with

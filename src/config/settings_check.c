@@ -5,6 +5,7 @@
 #include "config/settings_check.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "config/events/notifier_event.h"
 #include "config/section.h"
 #include "postgres/conninfo.h"
 
@@ -284,6 +285,78 @@ static int check_store_retention(const struct subject *subject)
     return 0;
 }
 
+/* Which keys a type of notifier has, beside those that all have. Only an address or a server leads
+ * anywhere; what a type does not know would be ignored for ever, unnoticed. */
+static int check_notifier_keys(const struct subject *subject, bool email)
+{
+    static const char *const mail[] = {"server", "from", "to", "user", "starttls"};
+    static const char *const http[] = {"url_file", "url_env"};
+    const char *const *foreign = email ? http : mail;
+    size_t count = email ? sizeof http / sizeof *http : sizeof mail / sizeof *mail;
+    for (size_t i = 0; i < count; i++) {
+        if (given(subject, foreign[i]))
+            return refuse(subject, foreign[i], "\"%s\" is %s", foreign[i],
+                          email ? "no key of type \"email\""
+                                : "a key of type \"email\" alone");
+    }
+    /* What it cannot do without. */
+    for (size_t i = 0; email && i < 3; i++) {
+        if (!given(subject, mail[i]))
+            return refuse(subject, NULL, "\"%s\" is missing", mail[i]);
+    }
+    if (!email && given(subject, "url_file") == given(subject, "url_env"))
+        return refuse(subject, NULL, "its address is given by one of url_file and url_env");
+    if (given(subject, "secret_file") && given(subject, "secret_env"))
+        return refuse(subject, "secret_file", "only one of secret_file and secret_env");
+    bool secret = given(subject, "secret_file") || given(subject, "secret_env");
+    bool takes_secret =
+        email || equals(subject, "type", "webhook") || equals(subject, "type", "ntfy");
+    if (secret && !takes_secret)
+        return refuse(subject, NULL, "such a notifier knows no secret beside its address");
+    if (email && secret != given(subject, "user"))
+        return refuse(subject, NULL,
+                      "logging in needs \"user\", and a secret_file or secret_env");
+    return 0;
+}
+
+/* Where it leads is checked when it is used: an address stands in a file. */
+static int check_notifier(const struct layer *layer, const char *name, struct err *err)
+{
+    struct subject subject = {layer, OPTION_NOTIFIER, name, err};
+    if (check_required(&subject) < 0 ||
+        check_notifier_keys(&subject, equals(&subject, "type", "email")) < 0)
+        return -1;
+    /* A user name in it would stand in errors. */
+    const struct layer_value *server = value_of(&subject, "server");
+    if (server != NULL && option_is_secret(server->option, server->items.items[0]))
+        return refuse(&subject, "server", "no user name or password in a server");
+    if (server != NULL && !text_starts_with(server->items.items[0], "smtp://") &&
+        !text_starts_with(server->items.items[0], "smtps://"))
+        return refuse(&subject, "server", "it must begin with smtp:// or smtps://");
+    /* They become words of a mail's head. */
+    static const char *const addresses[] = {"from", "to"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct layer_value *value = value_of(&subject, addresses[i]);
+        for (size_t j = 0; value != NULL && j < value->items.count; j++) {
+            if (*value->items.items[j] == '\0' || text_has_control(value->items.items[j]) ||
+                strpbrk(value->items.items[j], " <>,;:\"\\") != NULL)
+                return refuse(&subject, addresses[i], "\"%s\" wants a bare address",
+                              addresses[i]);
+        }
+    }
+    const struct layer_value *on = value_of(&subject, "on");
+    for (size_t i = 0; on != NULL && i < on->items.count; i++) {
+        enum notifier_event event;
+        const char *word = on->items.items[i];
+        if (notifier_event_from_name(word, &event))
+            continue;
+        (void)refuse(&subject, "on", "\"%.40s\" is no event", word);
+        const char *nearest = notifier_event_nearest(word);
+        return nearest != NULL ? err_hint(err, "did you mean \"%s\"?", nearest) : -1;
+    }
+    return 0;
+}
+
 /* A job is where the sections meet: whatever it names must be there. */
 static int check_job(const struct layer *layer, const char *name, struct err *err)
 {
@@ -299,6 +372,11 @@ static int check_job(const struct layer *layer, const char *name, struct err *er
     static const struct rule rules[] = {{"schedule", "every", false}};
     if (check_rules(&subject, rules, 1) < 0)
         return -1;
+    const struct layer_value *notify = value_of(&subject, "notify");
+    for (size_t i = 0; notify != NULL && i < notify->items.count; i++) {
+        if (check_name(&subject, "notify", notify->items.items[i], OPTION_NOTIFIER) < 0)
+            return -1;
+    }
     /* Without one the policy "default" is meant, if there is such. */
     const struct layer_value *policy = value_of(&subject, "retention");
     if (policy &&
@@ -314,6 +392,7 @@ int settings_check_all(const struct layer *layer, struct err *err)
                                                    struct err *) = {
         [OPTION_SOURCE] = check_source,
         [OPTION_STORE] = settings_check_store,
+        [OPTION_NOTIFIER] = check_notifier,
         [OPTION_JOB] = check_job,
     };
     /* The first mistake ends it: those that follow may only come from it. */

@@ -337,6 +337,54 @@ static void add_lag(const struct metrics_input *input, const char *name, struct 
     }
 }
 
+/* ---- notifiers ---- */
+
+static void add_notifier(struct text *out, const char *name,
+                         const struct catalog_notifier *notifier, int64_t value)
+{
+    text_addf(out, "%s{", name);
+    add_label(out, "", "notifier", notifier->name);
+    text_addf(out, "} %lld\n", (long long)value);
+}
+
+static size_t notifier_count(const struct metrics_input *input)
+{
+    return input->notifiers != NULL ? input->notifiers->count : 0;
+}
+
+/* Over minutes: its service is away. */
+static void add_waiting(const struct metrics_input *input, const char *name,
+                        struct text *out)
+{
+    for (size_t i = 0; i < notifier_count(input); i++)
+        add_notifier(out, name, &input->notifiers->items[i],
+                     input->notifiers->items[i].waiting);
+}
+
+static void add_sent(const struct metrics_input *input, const char *name, struct text *out)
+{
+    for (size_t i = 0; i < notifier_count(input); i++)
+        add_notifier(out, name, &input->notifiers->items[i],
+                     input->notifiers->items[i].sent);
+}
+
+/* Tries, of which a message has many. */
+static void add_failures(const struct metrics_input *input, const char *name,
+                         struct text *out)
+{
+    for (size_t i = 0; i < notifier_count(input); i++)
+        add_notifier(out, name, &input->notifiers->items[i],
+                     input->notifiers->items[i].failures);
+}
+
+static void add_given_up(const struct metrics_input *input, const char *name,
+                         struct text *out)
+{
+    for (size_t i = 0; i < notifier_count(input); i++)
+        add_notifier(out, name, &input->notifiers->items[i],
+                     input->notifiers->items[i].given_up);
+}
+
 /* From when it was due to when its process began: waiting for room, or for somebody to look. */
 static void add_delay(const struct metrics_input *input, const char *name, struct text *out)
 {
@@ -412,6 +460,14 @@ static const struct metric {
      .add = add_lag},
     {"pgkeep_run_last_delay_seconds", "gauge",
      "How long after its time the last scheduled run began.", .add = add_delay},
+    {"pgkeep_notifications_waiting", "gauge", "Messages that wait to be taken.",
+     .add = add_waiting},
+    {"pgkeep_notifications_sent_total", "counter", "Messages that were taken.",
+     .add = add_sent},
+    {"pgkeep_notification_failures_total", "counter",
+     "Tries of sending a message that failed.", .add = add_failures},
+    {"pgkeep_notifications_given_up_total", "counter", "Messages that nobody took in time.",
+     .add = add_given_up},
 };
 
 /* Everything at one moment; names are a contract with alert rules. */

@@ -10,6 +10,7 @@
 
 #include "catalog/db/totals.h"
 #include "catalog/verifications.h"
+#include "catalog/db/outbox.h"
 #include "report/health.h"
 #include "report/jobs.h"
 
@@ -20,6 +21,7 @@ struct metrics_input {
     const struct catalog_totals *totals;
     const struct catalog_drills *drills;
     const struct settings *settings;
+    const struct catalog_notifiers *notifiers; /* NULL: none are known */
 };
 
 void metrics_add(const struct metrics_input *input, struct text *out);

@@ -14,6 +14,7 @@ int metrics_collect(const struct settings *settings, struct catalog *catalog,
     struct jobs jobs = {0};
     struct catalog_totals totals = {0};
     struct catalog_drills drills = {0};
+    struct catalog_notifiers notifiers = {0};
     int64_t now = clock_now();
     int result = jobs_load(&jobs, settings, catalog, now, err);
     if (result == 0)
@@ -24,6 +25,8 @@ int metrics_collect(const struct settings *settings, struct catalog *catalog,
         result = catalog_totals_list(catalog, NULL, &totals, err);
     if (result == 0 && catalog != NULL)
         result = catalog_drills_last(catalog, &drills, err);
+    if (result == 0 && catalog != NULL)
+        result = catalog_notifiers_list(catalog, &notifiers, err);
     /* From here on no I/O: what is told is of one moment. */
     if (result == 0) {
         struct health health = {0};
@@ -38,11 +41,13 @@ int metrics_collect(const struct settings *settings, struct catalog *catalog,
                                             .artifacts = &facts.artifacts,
                                             .totals = &totals,
                                             .drills = &drills,
+                                            .notifiers = &notifiers,
                                             .settings = settings};
         metrics_add(&input, out);
         health_release(&health);
         result = text_check(out, "the metrics", err);
     }
+    catalog_notifiers_release(&notifiers);
     catalog_drills_release(&drills);
     catalog_totals_release(&totals);
     jobs_release(&jobs);

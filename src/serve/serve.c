@@ -11,10 +11,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/include.h"
+#include "notify/tell.h"
 #include "report/jobs.h"
 #include "serve/children.h"
 #include "serve/round.h"
 #include "serve/systemd.h"
+#include "serve/teller.h"
 #include "session/settle.h"
 
 #include <errno.h>
@@ -39,6 +41,7 @@ struct serve {
     struct settings own; /* read again; else empty */
     const struct settings *settings;
     struct children *children;
+    struct teller teller;
     struct round round;
     size_t under_way, waiting;
     int signals, timer;
@@ -128,6 +131,7 @@ static void reload(struct serve *serve)
         settings_release(&serve->own);
         serve->own = fresh;
         serve->settings = &serve->own;
+        serve->teller.next = 0;
         log_info("read the configuration again: %zu jobs", fresh.job_count);
         watch_files(serve);
     }
@@ -178,12 +182,14 @@ static void alive(const struct serve *serve)
 static int look(struct serve *serve, struct err *err)
 {
     struct catalog *catalog = session_catalog(serve->session);
+    size_t before = serve->under_way;
     serve->look_ms = INT64_MAX;
     serve->waiting = 0;
     if (children_reap(serve->children, catalog, &serve->under_way, err) < 0)
         return -1;
     if (serve->stopping || is_changing(serve))
         return 0;
+    bool ended = serve->under_way < before;
     /* Who stops begins nothing more, but still reaps. */
     struct round *round = &serve->round;
     alive(serve);
@@ -201,6 +207,11 @@ static int look(struct serve *serve, struct err *err)
     /* Runs of others end unheard, and make room for what waits. */
     if (wish.waiting > 0 || wish.foreign > 0)
         serve->look_ms = clock_monotonic_ms() + FOREIGN_MS;
+    /* Whoever should know of what has ended is told by another process. */
+    alive(serve);
+    int64_t next = teller_look(&serve->teller, serve->settings, catalog, ended);
+    if (next < round->next)
+        round->next = next;
     tell_status(serve);
     return 0;
 }
@@ -297,12 +308,13 @@ static int loop(struct serve *serve, struct err *err)
         if (arm(serve, serve->round.next) < 0)
             return err_errno(err, ERR_SYSTEM, "cannot set a timer");
         /* Idle, only these and the watchdog end the sleep. */
-        struct pollfd fds[5] = {{.fd = serve->signals, .events = POLLIN},
-                                {.fd = serve->timer, .events = POLLIN},
-                                {.fd = children_fd(serve->children), .events = POLLIN},
-                                {.fd = serve->files, .events = POLLIN},
-                                {.fd = serve->wake, .events = POLLIN}};
-        int ready = poll(fds, 5, wait_ms(serve));
+        struct pollfd fds[] = {{.fd = serve->signals, .events = POLLIN},
+                               {.fd = serve->timer, .events = POLLIN},
+                               {.fd = children_fd(serve->children), .events = POLLIN},
+                               {.fd = serve->files, .events = POLLIN},
+                               {.fd = serve->wake, .events = POLLIN},
+                               {.fd = teller_fd(&serve->teller), .events = POLLIN}};
+        int ready = poll(fds, sizeof fds / sizeof *fds, wait_ms(serve));
         if (ready < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, "cannot wait");
         alive(serve);
@@ -356,6 +368,8 @@ int serve_run(struct session *session, const struct config_args *args, int wake,
         watch_files(&serve);
         result = loop(&serve, err);
     }
+    if (serve.children != NULL)
+        teller_release(&serve.teller, serve.settings, session_catalog(session));
     /* What goes on by itself is not waited for: its thread ends with us. */
     if (serve.under_way == 0)
         children_free(serve.children);

@@ -34,6 +34,13 @@ static void add_secrets(const struct settings *settings, struct strlist *env)
                 strlist_add(env, names[j]);
         }
     }
+    for (size_t i = 0; i < settings->notifier_count; i++) {
+        const struct notifier_settings *notifier = &settings->notifiers[i];
+        if (notifier->url_env != NULL)
+            strlist_add(env, notifier->url_env);
+        if (notifier->secret_env != NULL)
+            strlist_add(env, notifier->secret_env);
+    }
 }
 
 /* In memory, so that a hook which does not read it holds nobody up. */

@@ -223,6 +223,26 @@ static const char *const version_9[] = {
     " PRIMARY KEY (name, job, label)) STRICT, WITHOUT ROWID;\n",
     NULL};
 
+/* Version 10. What was told last of each job (notices.h), what waits to be told (outbox.h), and how
+ * that went, since rows that were sent do not stay. */
+static const char *const version_10[] = {
+    "CREATE TABLE notices ("
+    " job TEXT NOT NULL, what TEXT NOT NULL, subject TEXT NOT NULL, since INTEGER NOT NULL,"
+    " told INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (job, what, subject))"
+    " STRICT, WITHOUT ROWID;\n",
+    "CREATE TABLE outbox ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, notifier TEXT NOT NULL, job TEXT NOT NULL,"
+    " event TEXT NOT NULL, document TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN"
+    " ('waiting', 'sent', 'given up')), created INTEGER NOT NULL,"
+    " next_try INTEGER NOT NULL, attempts INTEGER NOT NULL, owner TEXT,"
+    " claimed INTEGER NOT NULL, ended INTEGER NOT NULL, error TEXT) STRICT;\n"
+    "CREATE INDEX outbox_waiting ON outbox (notifier, id) WHERE state = 'waiting';\n",
+    "CREATE TABLE notifiers ("
+    " name TEXT PRIMARY KEY NOT NULL, sent INTEGER NOT NULL, failures INTEGER NOT NULL,"
+    " given_up INTEGER NOT NULL, last_sent INTEGER NOT NULL, last_failed INTEGER NOT NULL,"
+    " last_error TEXT) STRICT, WITHOUT ROWID;\n",
+    NULL};
+
 /* Of the rows that were there before, from the filters that their manifest named. */
 static int fill_version_2(struct catalog *catalog, struct err *err)
 {
@@ -256,9 +276,10 @@ static const struct migration {
     /* what SQL alone cannot do; may be NULL */
     int (*fill)(struct catalog *catalog, struct err *err);
 } migrations[] = {
-    {version_1, true, NULL},  {version_2, false, fill_version_2}, {version_3, false, NULL},
-    {version_4, false, NULL}, {version_5, false, NULL},           {version_6, false, NULL},
-    {version_7, false, NULL}, {version_8, false, NULL},           {version_9, false, NULL},
+    {version_1, true, NULL},   {version_2, false, fill_version_2}, {version_3, false, NULL},
+    {version_4, false, NULL},  {version_5, false, NULL},           {version_6, false, NULL},
+    {version_7, false, NULL},  {version_8, false, NULL},           {version_9, false, NULL},
+    {version_10, false, NULL},
 };
 
 /* The version this program writes. */

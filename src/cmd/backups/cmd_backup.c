@@ -14,6 +14,7 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "notify/tell.h"
 #include "report/artifact_name.h"
 
 /* The line under way. */
@@ -133,7 +134,9 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
 {
     const struct job_settings *job = settings_require_job(b->ctx->settings, name, err);
     struct observer observer = progress_observer(b->progress);
-    struct session_spec base = {.settings = b->ctx->settings, .observer = &observer};
+    struct tell tell;
+    tell_init(&tell, b->ctx->settings, &observer);
+    struct session_spec base = {.settings = b->ctx->settings, .observer = &tell.observer};
     struct backup_spec spec = {.job = name,
                                .name = config_args_text(b->ctx->args, "name"),
                                .run = config_args_number(b->ctx->args, "run", 0),
@@ -166,6 +169,7 @@ static int run_job(struct backing *b, const char *name, int *status, struct err 
         any_good |= results.items[i].outcome != BACKUP_FAILED;
     if (done == 0 && job->prune_after_backup && any_good)
         prune_after(b, name);
+    tell_finish(&tell, spec.run != 0);
     backup_hooks_release(&b->hooks);
     backup_results_release(&results);
     return done;

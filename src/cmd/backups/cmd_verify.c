@@ -13,6 +13,7 @@
 #include "cmd/output.h"
 #include "report/artifact_name.h"
 #include "report/run_json.h"
+#include "notify/tell.h"
 
 /* What was found so far: a list or a table, never both. */
 struct verifying {
@@ -107,7 +108,9 @@ static int run(struct cmd_context *ctx, struct err *err)
         return cmd_usage(ctx, err, "--longest-unverified goes with --job NAME alone");
     if (wish.run != 0 && !wish.longest)
         return cmd_usage(ctx, err, "--run goes with --longest-unverified");
-    return cmd_run_shown(ctx, &spec, work, err);
+    int status = cmd_run_shown(ctx, &spec, work, err);
+    tell_now(ctx->settings); /* of what is damaged, or whole again */
+    return status;
 }
 
 const struct command cmd_verify = {

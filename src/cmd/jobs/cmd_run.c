@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "notify/tell.h"
 #include "report/jobs.h"
 #include "serve/serve.h"
 
@@ -67,6 +68,8 @@ static int run(struct cmd_context *ctx, struct err *err)
     if (!config_args_flag(ctx->args, "due"))
         once.jobs = &ctx->args->positional;
     json_t *list = ctx->settings->json ? json_array() : NULL;
+    /* Before and after: a round may take hours, and what is stale need not wait for it. */
+    tell_now(ctx->settings);
     int result = serve_once(session, &once, err);
     if (result == 0)
         result = add_up(session_catalog(session), &once, list, &status, err);
@@ -76,6 +79,7 @@ static int run(struct cmd_context *ctx, struct err *err)
         output_json(json_pack("{s:O}", "runs", list));
     json_decref(list);
     free(once.runs);
+    tell_now(ctx->settings);
     /* The session's own end says only whether we could do our part. */
     int ended = cmd_end(session, result, err);
     return result == 0 ? status : ended;

@@ -11,6 +11,7 @@
 #include "cmd/output.h"
 #include "cmd/prune_text.h"
 #include "report/plan_json.h"
+#include "notify/tell.h"
 
 /* As it was given, quoted for a shell: the line is meant to be pasted. */
 static void add_option(struct text *line, const struct config_args *args, const char *name)
@@ -117,7 +118,11 @@ static int run(struct cmd_context *ctx, struct err *err)
             refuse(prune, ctx->args, &why, err);
     }
     prune_free(prune);
-    return session_end(session, outcome, &why);
+    int status = session_end(session, outcome, &why);
+    /* A refusal of a plan that was to be carried out. */
+    if (yes)
+        tell_now(ctx->settings);
+    return status;
 }
 
 const struct command cmd_prune = {

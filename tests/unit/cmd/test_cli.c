@@ -6,10 +6,10 @@
 #include <check.h>
 
 static const char *const commands[] = {
-    "backup",  "list",   "show",   "restore", "fetch",    "cat",    "diff",
-    "verify",  "prune",  "pin",    "unpin",   "accept",   "delete", "copy",
-    "catalog", "sweep",  "doctor", "status",  "jobs",     "run",    "enable",
-    "disable", "cancel", "serve",  "metrics", "password", "config", "help"};
+    "backup", "list",    "show",     "restore", "fetch",  "cat",     "diff",    "verify",
+    "prune",  "pin",     "unpin",    "accept",  "delete", "copy",    "catalog", "sweep",
+    "doctor", "status",  "jobs",     "run",     "enable", "disable", "cancel",  "serve",
+    "notify", "metrics", "password", "config",  "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static struct cli_said said;

@@ -50,7 +50,7 @@ START_TEST(a_new_catalog_is_private_and_sound)
     OK(catalog_check(here.catalog, &here.err));
     ck_assert_str_eq(catalog_path(here.catalog), here.files.path);
     ck_assert_int_eq(catalog_rig_number("PRAGMA application_id"), 0x70676b70);
-    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 9);
+    ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 10);
     ck_assert_int_eq(catalog_rig_number("SELECT count(*) FROM pragma_journal_mode"
                                         " WHERE journal_mode = 'wal'"),
                      1);
@@ -170,7 +170,7 @@ START_TEST(an_older_catalog_is_brought_up_to_date_in_every_mode)
         struct catalog *catalog = catalog_open(here.files.path, modes[i], &here.err);
         ck_assert_msg(catalog != NULL, "%s", here.err.text);
         OK(catalog_check(catalog, &here.err));
-        ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 9);
+        ck_assert_int_eq(catalog_rig_number("PRAGMA user_version"), 10);
         OK(catalog_artifacts_list(catalog, &all, CATALOG_WITH_COPIES, &list, &here.err));
         ck_assert_uint_eq(list.count, 4);
         ck_assert_uint_eq(list.items[3].copy_count, 2);
