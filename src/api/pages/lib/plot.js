@@ -43,6 +43,9 @@ export function plot(series, { label, format, height = 170, binary = true } = {}
   return h("figure", {}, series.length > 1 ? legend(series) : "", figure);
 }
 
+// Lists know whole seconds: of what takes less than a few of them a plot would only show rounding.
+export const took_long = (list, took) => list.some((one) => took(one) >= 5000);
+
 // A suspect is a triangle and larger, so that it is seen without its colour.
 function mark(point, x, y, index, format) {
   const title = svg("title", {}, `${point.title ?? ""} ${format(point.value)}${point.mark ? `, ${point.mark}` : ""}`.trim());

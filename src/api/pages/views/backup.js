@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { page, rateOf } from "../lib/page.js";
 import { badge, time, ago, bytes, panel, table, facts, progress, input, select } from "../lib/parts.js";
-import { plot } from "../lib/plot.js";
+import { plot, took_long } from "../lib/plot.js";
 import { marks } from "./backups.js";
 
 const SHOWN = 200; // tables at once; more after a word of the search
@@ -76,7 +76,7 @@ function plots(one, group) {
   const took = (other) => other.duration_ms ?? (other.finished ? new Date(other.finished) - new Date(other.started) : null);
   return h("div", { class: "two" },
     panel("Stored size over time", "", plot([{ name: "stored", points: points((other) => other.stored_bytes) }], { label: "Stored size over time", format: f.size })),
-    panel("Duration over time", "", plot([{ name: "duration", points: points(took) }], { label: "Duration over time", format: f.duration, binary: false })));
+    took_long(good, took) ? panel("Duration over time", "", plot([{ name: "duration", points: points(took) }], { label: "Duration over time", format: f.duration, binary: false })) : "");
 }
 
 export function open(place, here) {

@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { page } from "../lib/page.js";
 import { badge, time, bytes, idLink, panel, table, emptyNote, select, field, link } from "../lib/parts.js";
-import { plot } from "../lib/plot.js";
+import { plot, took_long } from "../lib/plot.js";
 
 const LIMIT = 50;
 const FILTERS = ["job", "database", "type", "store", "status"];
@@ -53,7 +53,7 @@ function plots(list) {
   const took = (one) => one.duration_ms ?? (one.finished && one.started ? new Date(one.finished) - new Date(one.started) : null);
   return h("div", { class: "two" },
     panel("Stored size", "", plot(series((one) => one.stored_bytes), { label: "Stored size over time", format: f.size })),
-    panel("Duration", "", plot(series(took), { label: "Duration over time", format: f.duration, binary: false })));
+    took_long(good, took) ? panel("Duration", "", plot(series(took), { label: "Duration over time", format: f.duration, binary: false })) : "");
 }
 
 export function open(place, here) {

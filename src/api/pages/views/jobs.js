@@ -1,6 +1,6 @@
 // jobs.js - each job: when it runs, how it went, and what can be done with it.
 import { h } from "../lib/dom.js";
-import { get, create, may, segment } from "../lib/api.js";
+import { get, send, create, may, segment } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { page } from "../lib/page.js";
 import { badge, ago, until, panel, table, emptyNote, link, act } from "../lib/parts.js";
@@ -24,7 +24,9 @@ function statistics({ total, successful, failed, cancelled }) {
 
 function buttons(job, again) {
   if (!may("backup")) return "";
-  return h("button", { type: "button", disabled: job.busy, onclick: () => act(() => create(`jobs/${segment(job.name)}/run`, {}), `${job.name} has been asked to run`).then(again) }, job.busy ? "running" : "Run now");
+  const path = `jobs/${segment(job.name)}`;
+  return h("div", { class: "row tight end" }, h("button", { type: "button", disabled: job.busy, onclick: () => act(() => create(`${path}/run`, {}), `${job.name} has been asked to run`).then(again) }, job.busy ? "running" : "Run now"),
+    h("button", { type: "button", onclick: () => act(() => send("POST", `${path}/${job.enabled ? "disable" : "enable"}`, {}), job.enabled ? `${job.name} is paused` : `${job.name} runs by its schedule again`).then(again) }, job.enabled ? "Pause" : "Resume"));
 }
 
 const columns = (again) => [
@@ -43,7 +45,7 @@ export function open(place) {
       h("div", { class: "row head" }, h("h1", {}, "Jobs")),
       h("section", { class: "panel" }, jobs.length ? table(columns(() => view.refresh()), jobs, { key: (job) => job.name, label: "Jobs" })
         : emptyNote("There is no job yet. A job is a source, its stores, and when it runs.")),
-      h("p", { class: "faint small" }, "Jobs stand in the configuration file; ", h("code", {}, "pgkeep disable JOB"), " pauses one where the file says ", h("code", {}, "editable = true"), "."),
+      h("p", { class: "faint small" }, "Jobs stand in the configuration file; ", "those in files of ", h("code", {}, "include_dir"), " can be paused here where it says ", h("code", {}, "editable = true"), "."),
     ],
   });
   return view;

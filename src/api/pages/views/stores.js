@@ -21,7 +21,7 @@ export function open(place) {
         status.stores_left.length ? panel("Not configured any more", "", h("ul", { class: "plain" }, status.stores_left.map((one) => h("li", {}, badge(f.name(one.store), "warn"), ` ${f.plural(one.copies, "copy", "copies")} in the catalog`)))) : "",
         panel("Sources", "", table([
           { label: "Source", cell: (one) => h("b", {}, one.name) }, { label: "Connection", cell: (one) => h("span", { class: "mono small break" }, setting(one, "conninfo") ?? "–") },
-          { label: "Databases", cell: (one) => [setting(one, "databases") ?? h("span", { class: "faint" }, "the one of the connection")].flat().join?.(", ") }], sources.sources, { key: (one) => one.name, label: "Sources", empty: "There is no source yet." })),
+          { label: "Databases", cell: (one) => setting(one, "databases") ? [setting(one, "databases")].flat().join(", ") : h("span", { class: "faint" }, "the one of the connection") }], sources.sources, { key: (one) => one.name, label: "Sources", empty: "There is no source yet." })),
         panel("Policies of retention", "", table([
           { label: "Policy", cell: (one) => h("b", {}, one.name) }, { label: "Keeps", cell: (one) => Object.entries(one.settings ?? {}).filter(([key]) => /^(keep_|min_)/.test(key)).map(([key, value]) => h("span", { class: "chip" }, `${key.replace("keep_", "")} ${value}`)) },
           { label: "Zone", cell: (one) => setting(one, "timezone") ?? "UTC" }], policies.policies, { key: (one) => one.name, label: "Policies", empty: "There is no policy: nothing is ever pruned." })),
