@@ -134,12 +134,12 @@ struct s3_put {
     size_t size;
     const char *content_type;
     bool if_absent;
-    bool looked; /* with if_absent: s3_head has just said that it is absent */
+    bool looked; /* with if_absent: s3_put_look has found it free */
     bool *existed;
 };
-/* Would s3_put with if_absent look before it writes, also a small body? Then whoever knows the key
- * in time looks himself, beside other work. */
-bool s3_put_looks(const struct s3_client *client);
+/* Where s3_put with if_absent would look before it writes: looks now, for whoever knows the key in
+ * time, beside other work. True: it is free (`looked` may be set). */
+bool s3_put_look(struct s3_client *client, const char *key);
 int s3_put(struct s3_client *client, const struct s3_put *put, struct err *err) MUST_USE;
 /* Whole small object into `out` (its ceiling is the limit). A missing key: *absent = true, 0. */
 int s3_get(struct s3_client *client, const char *key, struct text *out, bool *absent,

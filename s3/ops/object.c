@@ -296,10 +296,19 @@ static int put_once(struct put *put, struct err *err)
     return result;
 }
 
-bool s3_put_looks(const struct s3_client *client)
+/* Without the question for the bucket: the PUT will name it when it is missing. */
+bool s3_put_look(struct s3_client *client, const char *key)
 {
     const struct s3_provider *provider = s3_client_provider(client);
-    return provider->conditions_plain_only || !provider->put_if_absent;
+    struct s3_object object;
+    struct err ignored = {0};
+    bool missing = false;
+    if (provider->put_if_absent && !provider->conditions_plain_only)
+        return false;
+    if (head(client, &(struct s3_version){key, NULL}, &object, &missing, &ignored) < 0)
+        return false;
+    s3_object_release(&object);
+    return missing;
 }
 
 /* Looks where a look saves something or is all there is, then writes, then proves it. */

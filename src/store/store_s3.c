@@ -207,16 +207,10 @@ static void look_ahead(struct store *store, const char *key, int64_t timeout_ms)
 {
     struct store_s3 *s3 = (struct store_s3 *)store;
     const struct s3_call call = {.retry_time_ms = timeout_ms};
-    struct s3_object object = {0};
-    struct err ignored = {0};
-    bool absent = false;
-    if (!s3_put_looks(s3->client))
-        return;
     struct s3_client *bounded = s3_client_with(s3->client, &call);
-    int result = s3_head(bounded, key, &object, &absent, &ignored);
+    bool is_free = s3_put_look(bounded, key);
     s3_client_free(bounded);
-    s3_object_release(&object);
-    if (result < 0 || !absent)
+    if (!is_free)
         return;
     pthread_mutex_lock(&s3->lock);
     strlist_add(&s3->absent, key);
