@@ -33,6 +33,7 @@ static const struct {
     [DIAGNOSE_WRITE] = {"write", "writing, reading, removing"},
     [DIAGNOSE_UPLOADS] = {"uploads", "open uploads"},
     [DIAGNOSE_RETENTION] = {"retention", "retention"},
+    [DIAGNOSE_HOOKS] = {"hooks", "hooks"},
 };
 
 const char *diagnose_verdict_name(enum diagnose_verdict verdict)

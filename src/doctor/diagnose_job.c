@@ -4,6 +4,7 @@
  */
 #include "doctor/diagnose_work.h"
 
+#include "base/file.h"
 #include "prune/policies.h"
 
 enum { TEXT_MAX = 512 };
@@ -30,7 +31,37 @@ static void report_policy(struct diagnose *d, const struct policy *policy,
     text_release(&text);
 }
 
-/* What prune would go by, before it does. */
+/* A `before` that cannot be run fails every backup; the others would be missed on the one day that
+ * somebody waits for their word. */
+static void report_hooks(struct diagnose *d, const struct job_settings *job)
+{
+    const struct {
+        const char *key;
+        const struct strlist *words;
+    } hooks[] = {{"before", &job->before},
+                 {"after_success", &job->after_success},
+                 {"after_failure", &job->after_failure},
+                 {"after_prune", &job->after_prune}};
+    size_t found = 0;
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        if (hooks[i].words->count == 0)
+            continue;
+        const char *program = hooks[i].words->items[0];
+        char *path = file_find_program(program);
+        found += path != NULL;
+        if (path == NULL) {
+            struct err err = {0};
+            err_set(&err, ERR_CONFIG, "%s: %s cannot be run", hooks[i].key, program);
+            err_hint(&err, "is it there, executable for this user, and named by its path?");
+            diagnose_fail(d, DIAGNOSE_HOOKS, &err);
+        }
+        free(path);
+    }
+    if (found > 0)
+        diagnose_report(d, DIAGNOSE_HOOKS, DIAGNOSE_OK, NULL, "%zu can be run", found);
+}
+
+/* What prune would go by, before it does; and whether its programs are there. */
 void diagnose_job(struct diagnose *d, const struct job_settings *job)
 {
     /* By the very function that prune asks, so that what is told here is what will happen */
@@ -55,4 +86,5 @@ void diagnose_job(struct diagnose *d, const struct job_settings *job)
         first = first == NULL ? policy : first;
     }
     policies_free(policies);
+    report_hooks(d, job);
 }

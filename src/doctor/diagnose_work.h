@@ -7,7 +7,7 @@
  *     diagnose_source.c   servers, programs, rights
  *     diagnose_store.c    reached, mark, folder
  *     diagnose_s3.c       a service against its row, open uploads
- *     diagnose_job.c      retention
+ *     diagnose_job.c      retention, hooks
  */
 #ifndef PGKEEP_DOCTOR_DIAGNOSE_WORK_H
 #define PGKEEP_DOCTOR_DIAGNOSE_WORK_H
@@ -34,6 +34,7 @@ enum diagnose_what {
     DIAGNOSE_WRITE,
     DIAGNOSE_UPLOADS,
     DIAGNOSE_RETENTION,
+    DIAGNOSE_HOOKS,
     DIAGNOSE_WHATS
 };
 

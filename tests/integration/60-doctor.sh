@@ -165,6 +165,11 @@ like "configured: no policy" "$out" 'warning  retention: no policy: everything i
 like "configured: databases of all" "$out" 'database "shop"'
 is "configured: nothing is left" "$(left_in versions | xargs)" "$before"
 is "configured: nothing in the folder" "$(find "$work/nas" -name '*probe*')" ""
+sed 's|retention = "nothing";|& before = [ "/nowhere/hook" ]; after_failure = [ "true" ];|' "$PGKEEP_CONFIG" >"$work/hooks.conf"
+run "$pgkeep" --config "$work/hooks.conf" doctor
+is "a hook that is not there: exit status" "$status" 3
+like "and its name" "$out" 'failed   hooks: before: /nowhere/hook cannot be run'
+like "one that is there" "$out" 'ok       hooks: 1 can be run'
 
 mv "$work/nas" "$work/unmounted"
 run "$pgkeep" doctor
