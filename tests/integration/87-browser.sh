@@ -8,7 +8,7 @@
 . "$top/tests/browser/life.sh"
 "$pgkeep" help password >/dev/null 2>&1 || skip_all "this pgkeep has no dashboard"
 chromium=$(command -v chromium) || skip_all "no browser is installed (package chromium)"
-command -v node >/dev/null && command -v npm >/dev/null || skip_all "node is not installed (packages nodejs npm)"
+{ command -v node && command -v npm; } >/dev/null || skip_all "node is not installed (packages nodejs npm)"
 # What drives it is kept outside of the repository.
 modules=${BROWSER_MODULES:-$(getent passwd "$(id -u)" | cut -d: -f6)/.cache/pgkeep/browser}
 [ -d "$modules/node_modules/playwright-core" ] && [ -d "$modules/node_modules/axe-core" ] ||

@@ -8,7 +8,6 @@
 pg_up source
 psql -qX -d postgres -f "$top/tests/support/project.sql" >"$work/setup" 2>&1 || { cat "$work/setup" >&2 && exit 1; }
 psql -qX -d postgres -f "$top/tests/support/project_content.sql" >"$work/setup" 2>&1 || { cat "$work/setup" >&2 && exit 1; }
-from="host=$PGHOST port=$PGPORT user=owner dbname=postgres password=only-a-test"
 export PGKEEP_CATALOG=$work/catalog.db
 cat >"$work/pgkeep.conf" <<END
 sources: { project: { conninfo = "host=$PGHOST port=$PGPORT user=owner dbname=postgres"; password = "only-a-test"; profile = "supabase"; }; };
