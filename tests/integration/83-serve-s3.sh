@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Goal: on a real S3 service `serve` loses no run and leaves no ghost, whatever is killed; `cancel` at random moments
-# leaves nothing behind, in no store and on no server. PGKEEP_LONG=1: ten minutes and twenty moments.
+# leaves nothing behind, in no store and on no server. PGKEEP_LONG=1: ten minutes of a backup every five seconds, with a
+# kill every half minute; and twenty moments.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 command -v sqlite3 >/dev/null || skip_all "sqlite3 is not installed (package sqlite3)"
-seconds=${test_long:+600} moments=${test_long:+20}
-seconds=${seconds:-6} moments=${moments:-4}
+seconds=${test_long:+600} moments=${test_long:+20} every=${test_long:+5s} pause=${test_long:+29}
+seconds=${seconds:-6} moments=${moments:-4} every=${every:-2s} pause=${pause:-1}
 RANDOM=$((${test_seed:-20261130} % 32768))
 pg_up main
 rgw_up
@@ -33,11 +34,12 @@ serve_up() {
 }
 
 # ---- kills ----
-config often 'every = "2s";'
+config often "every = \"$every\";"
 serve_up
-end=$((SECONDS + seconds)) kills=0
+end=$((SECONDS + seconds)) kills=0 zombies=0
 while [ "$SECONDS" -lt "$end" ]; do
-    sleep "$((1 + RANDOM % 2)).$((RANDOM % 10))"
+    sleep "$((pause + RANDOM % 2)).$((RANDOM % 10))"
+    zombies=$((zombies + $(ps -o stat= --ppid "$serve" | grep -c '^Z')))
     if ((RANDOM % 2)); then
         child=$(sql "SELECT owner FROM runs WHERE state = 'running' LIMIT 1" 2>/dev/null)
         [ -z "$child" ] || { kill -9 "${child%%:*}" 2>/dev/null && kills=$((kills + 1)); }
@@ -61,6 +63,7 @@ ok "each successful run has its backup" test "$(sql "SELECT count(*) FROM runs W
 run "$pgkeep" --json jobs
 is "statistics equal a count" "$(jq -r '.jobs[0].runs | [.total, .successful, .failed, .cancelled] | @csv' <<<"$out")" \
     "$(sql "SELECT count(*), sum(state = 'complete'), sum(state = 'failed'), sum(state = 'cancelled') FROM runs WHERE kind = 'backup'" | tr '|' ',')"
+is "no child stayed a zombie" "$zombies" 0
 is "no child is left" "$(pgrep -f "$pgkeep backup often" | wc -l)" 0
 
 # ---- cancel at any moment ----
