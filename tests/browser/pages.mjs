@@ -1,4 +1,5 @@
-// pages.mjs - the dashboard in a real browser: BASE PASSWORD [FOLDER for pictures]. TAP on stdout.
+// pages.mjs - the dashboard in a real browser: BASE PASSWORD [FOLDER for pictures]. TAP on stdout; "STOP" and "START" on
+// it ask whoever runs this to do that to the server, and wait for a line on stdin.
 // What a console or the content policy says of a page is a failure of that page.
 import { createRequire } from "node:module";
 const require = createRequire(`${process.env.BROWSER_MODULES}/`);
@@ -14,6 +15,10 @@ const ok = (good, name, detail = "") => {
   console.log(`${good ? "ok" : "not ok"} ${count} - ${name}`);
   if (!good && detail) console.error(`# ${String(detail).slice(0, 1500)}`);
 };
+
+// One line of stdin: it is done.
+const lines = require("node:readline").createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const line = () => lines.next();
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 for (const colorScheme of SCHEMES) {
@@ -64,6 +69,24 @@ for (const colorScheme of SCHEMES) {
     await page.waitForFunction((known) => fetch("api/v1/artifacts?limit=1&status=complete").then((answer) => answer.json()).then((list) => list.total >= 1 && list.artifacts[0].status === "complete" && list.total), before, { timeout: 20000 });
     const after = await page.waitForFunction((known) => fetch("api/v1/artifacts?limit=1").then((answer) => answer.json()).then((list) => list.total > known ? list.total : 0), before, { timeout: 20000 }).catch(() => null);
     ok(Boolean(after), "a job that is run in the browser makes a backup");
+    const other = await context.newPage();
+    await other.goto(`${base}/#/overview`);
+    ok(Boolean(await other.waitForSelector(".page h1")), "a second tab is logged in as well");
+    console.log("STOP");
+    await line();
+    await page.goto(`${base}/#/activity`).catch(() => {});
+    ok(Boolean(await other.waitForSelector(".offline, .note.broken", { timeout: 25000 }).catch(() => null)), "a page says that the server is away");
+    ok(Boolean(await other.$(".page table")), "and keeps what it had read");
+    console.log("START");
+    await line();
+    // Who was logged in is forgotten by a new process: both tabs ask for the password again.
+    ok(Boolean(await other.waitForSelector("input[name=password]", { timeout: 25000 }).catch(() => null)), "the server is back: the page finds it by itself");
+    await other.fill("input[name=password]", password);
+    await other.click("button[type=submit]");
+    ok(Boolean(await other.waitForSelector(".page h1")), "and goes on after the password");
+    await page.goto(`${base}/#/jobs`);
+    await page.reload();
+    await page.waitForSelector("nav");
     await page.click("text=Log out");
     await page.waitForSelector("input[name=password]");
     ok(true, "logged out");

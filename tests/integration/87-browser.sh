@@ -23,19 +23,34 @@ life_config
 life_days "${BROWSER_DAYS:-3}" || exit 1
 life_marks
 echo 'correct horse battery' | "$pgkeep" -q password || exit 1
-"$pgkeep" serve 2>"$work/serve.log" &
-serve=$!
-at_exit+=("kill $serve 2>/dev/null; wait $serve 2>/dev/null")
-for ((n = 0; n < 100; n++)); do curl -sf "http://127.0.0.1:$port/api/v1/session" >/dev/null && break; sleep 0.1; done
+serve_up() {
+    "$pgkeep" serve 2>>"$work/serve.log" &
+    serve=$!
+    disown "$serve"
+    at_exit+=("kill $serve 2>/dev/null")
+    for ((n = 0; n < 100; n++)); do curl -sf "http://127.0.0.1:$port/api/v1/session" >/dev/null && break; sleep 0.1; done
+}
+serve_down() {
+    kill "$serve"
+    for ((n = 0; n < 100; n++)); do kill -0 "$serve" 2>/dev/null || break; sleep 0.1; done
+}
+serve_up
 
-BROWSER_MODULES=$modules CHROMIUM=$chromium timeout 170 node "$top/tests/browser/pages.mjs" "http://127.0.0.1:$port" \
-    'correct horse battery' ${BROWSER_PICTURES:+"$BROWSER_PICTURES"} >"$work/tap" 2>"$work/told"
-while read -r line; do
+coproc browser {
+    BROWSER_MODULES=$modules CHROMIUM=$chromium exec timeout 170 node "$top/tests/browser/pages.mjs" "http://127.0.0.1:$port" \
+        'correct horse battery' ${BROWSER_PICTURES:+"$BROWSER_PICTURES"} 2>"$work/told"
+}
+exec {told}<&"${browser[0]}" {asked}>&"${browser[1]}"
+ended=
+while read -r line <&"$told"; do
     case $line in
     "ok "*) pass "${line#ok * - }" ;;
     "not ok "*) fail "${line#not ok * - }" ;;
+    STOP) serve_down && echo done >&"$asked" ;;
+    START) serve_up && echo done >&"$asked" ;;
+    1..*) ended=yes ;;
     esac
-done <"$work/tap"
-ok "the browser got to the end" grep -q '^1\.\.' "$work/tap"
+done
+is "the browser got to the end" "$ended" yes
 [ ! -s "$work/told" ] || diag "$(cat "$work/told")"
 finished

@@ -1,7 +1,7 @@
 // app.js - the frame around all pages: who is there, where they are (the part behind "#"), whether the server answers.
 import { h, render } from "./lib/dom.js";
 import { me, may, on, session, send } from "./lib/api.js";
-import { connect, disconnect, onStream, listen } from "./lib/live.js";
+import { connect, disconnect, onStream } from "./lib/live.js";
 import { broken, loading, act } from "./lib/parts.js";
 
 // Address, name in the menu (none: reached from elsewhere), module, the scope that it needs.
@@ -15,7 +15,8 @@ const ROUTES = [
   [/^run\/([^/]+)$/, null, "run"],
 ];
 const root = document.getElementById("app");
-let current = null, banner = null;
+const PROBE_MS = 3000;
+let current = null, banner = null, probing = 0;
 
 // "#/backups?job=nightly" -> the page, its arguments and its parameters.
 function place() {
@@ -64,6 +65,19 @@ function streaming(yes) {
   const sign = document.getElementById("stream");
   if (sign) render(sign, yes ? "● live" : "○ not live");
   if (yes) reachable(true);
+  else void probe();
+}
+
+// The stream is silent: is the server away, or is it a new one, for which this session is none?
+async function probe() {
+  clearTimeout(probing);
+  try {
+    await session();
+  } catch {
+    probing = setTimeout(probe, PROBE_MS);
+    return;
+  }
+  if (me.authenticated) connect(); else void alone("login");
 }
 
 async function show() {
@@ -89,6 +103,7 @@ async function show() {
 // Alone on the page: logging in.
 async function alone(module) {
   disconnect();
+  clearTimeout(probing);
   current?.stop?.();
   current = null;
   root.replaceChildren();
@@ -115,9 +130,5 @@ async function begin() {
 on("unauthorized", () => { if (me.authenticated) { me.authenticated = false; void alone("login"); } });
 on("reachable", reachable);
 onStream(streaming);
-// A server that came back may be a new one, for which this session is none.
-let was_away = false;
-listen(({ type }) => { if (type === "open" && was_away) void session().then(() => { if (!me.authenticated) void alone("login"); }, () => {}); was_away = type !== "open" && was_away; });
-window.addEventListener("offline", () => { was_away = true; });
 window.addEventListener("hashchange", () => { if (me.authenticated) void show().then(() => document.getElementById("main")?.focus({ preventScroll: true })); });
 void begin();

@@ -5,7 +5,7 @@
 
 const listeners = new Set();
 // A server that holds no connection ends each answer and is asked again at once: only a longer silence is one.
-const SILENCE_MS = 8000;
+const SILENCE_MS = 5000;
 let source = null, wait = 1000, timer = 0, silence = 0, gone = true, onState = () => {};
 const KINDS = ["artifact", "run", "progress", "config", "jobs", "status", "message"];
 
@@ -36,7 +36,7 @@ export function connect() {
     gone = false;
   };
   source.onerror = () => {
-    silence ||= setTimeout(() => { gone = true; onState(false); }, SILENCE_MS);
+    silence ||= setTimeout(() => { gone = true; silence = 0; onState(false); }, SILENCE_MS);
     if (source.readyState !== EventSource.CLOSED) return;
     timer = setTimeout(connect, wait);
     wait = Math.min(wait * 2, 15000);
@@ -45,6 +45,8 @@ export function connect() {
 
 export function disconnect() {
   clearTimeout(timer);
+  clearTimeout(silence);
+  silence = 0;
   if (source) source.close();
   source = null;
 }

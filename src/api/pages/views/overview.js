@@ -1,7 +1,7 @@
 // overview.js - is everything all right? The age of the last good backup of each job and database, what runs now, and what
 // somebody should look at; nothing else.
 import { h } from "../lib/dom.js";
-import { get, may, create, segment } from "../lib/api.js";
+import { get, send, may, create, segment } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { page, rateOf } from "../lib/page.js";
 import { badge, ago, until, bytes, idLink, panel, table, emptyNote, progress, act, link } from "../lib/parts.js";
@@ -54,7 +54,8 @@ const columns = (data) => [
 
 function running(list) {
   return list.map((one) => h("article", { class: "running", data: { key: one.id } },
-    h("header", {}, badge("running"), " ", h("b", {}, f.name(one.database)), h("span", { class: "faint" }, one.job ? ` of ${f.name(one.job)}` : " by hand"), h("span", { class: "grow" }), ago(one.started)),
+    h("header", {}, badge("running"), " ", h("b", {}, f.name(one.database)), h("span", { class: "faint" }, one.job ? ` of ${f.name(one.job)}` : " by hand"), h("span", { class: "grow" }), ago(one.started),
+      may("backup") ? h("button", { type: "button", class: "quiet", onclick: () => act(() => send("POST", `artifacts/${one.id}/cancel`, {}), "It is being cancelled") }, "Cancel") : ""),
     progress(one, one.bytes_per_second ?? rateOf(one.id, one.raw_bytes)),
     one.owner === "dead" ? h("p", { class: "small" }, badge("its process is gone", "bad"), " ", h("code", {}, "pgkeep sweep"), " clears it away.") : ""));
 }
