@@ -168,7 +168,7 @@ static void tell_status(const struct serve *serve)
     int64_t at = serve->round.next;
     systemd_notify("STATUS=%zu running, %zu waiting; next look %s", serve->under_way,
                    serve->waiting,
-                   at == INT64_MAX ? "when something happens" : clock_rfc3339(next, at));
+                   at == INT64_MAX ? "when something happens" : clock_local(next, at));
 }
 
 /* Between the steps of a look, too: each may wait half a minute for the catalog. */

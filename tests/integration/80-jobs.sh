@@ -133,7 +133,7 @@ run "$pgkeep" --json metrics
 is "their format is their own" "$status:$(jq -r .error.kind <<<"$out")" "2:usage"
 "$pgkeep" metrics --output "$work/pgkeep.prom"
 is "a file is written as a whole, for others to read" "$(stat -c %a "$work/pgkeep.prom"):$(find "$work" -name 'pgkeep.prom.*')" "644:"
-promtool=$(command -v promtool || echo "${PROMTOOL:-}")
+promtool=$(command -v promtool || command -v "${TEST_SERVICES_BIN:-/nowhere}/promtool")
 # By ourselves where promtool is not: each name once, its HELP and TYPE before its samples, and no sample twice.
 is "each metric has its HELP and TYPE, each sample its own labels" "$(awk '
     /^# HELP / { help[$3]++; next }
@@ -144,7 +144,7 @@ if [ -n "$promtool" ]; then
     ok "promtool finds nothing wrong" sh -c "'$promtool' check metrics <'$work/pgkeep.prom'"
     ok "nor with the alerts" "$promtool" check rules "$top/conf/examples/alerts.yml"
 else
-    skip "promtool finds nothing wrong" "promtool is not installed (package prometheus)"
+    skip "promtool finds nothing wrong" "promtool is not installed (scripts/install-services promtool)"
 fi
 rm "$work"/conf.d/*.conf
 
