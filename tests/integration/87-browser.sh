@@ -46,8 +46,8 @@ while read -r line <&"$told"; do
     case $line in
     "ok "*) pass "${line#ok * - }" ;;
     "not ok "*) fail "${line#not ok * - }" ;;
-    STOP) serve_down && echo done >&"$asked" ;;
-    START) serve_up && echo done >&"$asked" ;;
+    STOP) serve_down && echo "done" >&"$asked" ;;
+    START) serve_up && echo "done" >&"$asked" ;;
     1..*) ended=yes ;;
     esac
 done
