@@ -108,7 +108,7 @@ int answers_run(struct request *request, struct err *err)
 {
     struct catalog_runs runs = {0};
     int result = load_run(request, &runs, err);
-    if (result == 0) {
+    if (result == 0 && runs.count > 0) {
         request->document = jobs_run_json(&runs.items[0]);
         json_set(request->document, "log", json_bytes(runs.items[0].log));
     }
@@ -132,7 +132,7 @@ int answers_cancel(struct request *request, struct err *err)
 {
     struct catalog_runs runs = {0};
     int result = load_run(request, &runs, err);
-    if (result == 0)
+    if (result == 0 && runs.count > 0)
         result = cancel_run(request, runs.items[0].id, err);
     catalog_runs_release(&runs);
     return result;

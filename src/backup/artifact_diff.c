@@ -257,18 +257,19 @@ static void collect(struct things *things, const struct outline *outline)
             continue;
         /* The first of a thing opens it, later ones (a default for each column) add to it. */
         char *label = statement_label(statement);
-        size_t *at = sql_map_find(&things->by_label, "", label);
+        const size_t *at = sql_map_find(&things->by_label, "", label);
+        struct text *text;
         if (at == NULL) {
             (void)sql_map_add(&things->by_label, "", label, things->count);
             struct thing *added = memory_append(&things->items, &things->count,
                                                 &things->capacity, sizeof *things->items);
             *added = (struct thing){.label = label, .first = statement};
-            text_init(&added->text, TEXT_MAX);
-            at = sql_map_find(&things->by_label, "", label);
+            text = &added->text;
+            text_init(text, TEXT_MAX);
         } else {
+            text = &things->items[*at].text;
             free(label);
         }
-        struct text *text = &things->items[*at].text;
         if (text->length > 0)
             text_add_char(text, '\n');
         text_add_bytes(text, statement->text, statement->size);
@@ -317,13 +318,14 @@ static void compare_definitions(struct artifact_diff *diff, const struct side si
     for (size_t i = 0; i < things[NOW].count; i++) {
         const struct thing *now = &things[NOW].items[i];
         size_t *at = sql_map_find(&things[BEFORE].by_label, "", now->label);
-        const struct thing *before = at != NULL ? &things[BEFORE].items[*at] : NULL;
-        if (before == NULL || strcmp(before->text.data, now->text.data) != 0)
-            add_definition(diff, before, now);
+        const struct thing *old = at != NULL ? &things[BEFORE].items[*at] : NULL;
+        if (old == NULL || strcmp(old->text.data, now->text.data) != 0)
+            add_definition(diff, old, now);
     }
-    for (size_t i = 0; i < things[BEFORE].count; i++)
-        if (sql_map_find(&things[NOW].by_label, "", things[BEFORE].items[i].label) == NULL)
-            add_definition(diff, &things[BEFORE].items[i], NULL);
+    const struct thing *before = things[BEFORE].items;
+    for (size_t i = 0; before != NULL && i < things[BEFORE].count; i++)
+        if (sql_map_find(&things[NOW].by_label, "", before[i].label) == NULL)
+            add_definition(diff, &before[i], NULL);
     for (int i = 0; i < 2; i++)
         release_things(&things[i]);
 }

@@ -5,9 +5,8 @@
 #include "drill/expectation.h"
 
 #include "base/memory.h"
+#include "base/parse.h"
 #include "postgres/dump.h"
-
-#include <stdio.h>
 
 /* Which statements make which kind of thing. */
 static const struct made {
@@ -50,14 +49,23 @@ static void add_sequence(struct expectation *out, const struct statement *statem
 {
     struct sql_cursor cursor;
     struct sql_token token;
-    long long value = 0;
-    char called[8] = "";
+    int64_t value = 0;
+    struct err ignored = {0};
     sql_cursor_init(&cursor, statement->text, statement->size);
     do
         token = sql_next(&cursor);
     while (token.kind != SQL_STRING && token.kind != SQL_END);
-    if (token.kind == SQL_END || statement->of.name == NULL ||
-        sscanf(cursor.at, " , %lld , %5[a-z]", &value, called) != 2)
+    if (token.kind == SQL_END || statement->of.name == NULL || !sql_mark(&cursor, ','))
+        return;
+    /* The sign is a mark of its own; a number is a word. */
+    const char *sign = sql_mark(&cursor, '-') ? "-" : "";
+    char *digits = sql_identifier(&cursor);
+    char *number = memory_format("%s%s", sign, digits != NULL ? digits : "");
+    bool read = parse_int(number, INT64_MIN, INT64_MAX, &value, &ignored) == 0 &&
+                sql_mark(&cursor, ',');
+    free(number);
+    free(digits);
+    if (!read)
         return;
     struct inspect_sequence *one =
         memory_append(&out->sequences.items, &out->sequences.count,
@@ -65,7 +73,7 @@ static void add_sequence(struct expectation *out, const struct statement *statem
     *one = (struct inspect_sequence){.schema = memory_strdup(statement->of.schema),
                                      .name = memory_strdup(statement->of.name),
                                      .value = value,
-                                     .called = strcmp(called, "true") == 0};
+                                     .called = sql_keyword(&cursor, "true")};
 }
 
 static void add_tables(struct expectation *out, const struct catalog_artifact *artifact)

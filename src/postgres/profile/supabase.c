@@ -39,17 +39,18 @@ const char *const supabase_tables_without_rows[] = {
     "auth.schema_migrations",  "storage.migrations",     "supabase_functions.migrations",
     "storage.buckets_vectors", "storage.vector_indexes", NULL};
 
+/* In brackets where a sentence goes on: one without its comma would be part of the next. */
 const char *const supabase_left_out[] = {
-    "schemas of the platform: _analytics, _realtime, _supavisor, etl, graphql, "
-    "graphql_public, pgbouncer, pgsodium, pgsodium_masks, pgtle, realtime, repack, tiger, "
-    "tiger_data, timescaledb, topology, vault",
-    "rows of auth.schema_migrations, storage.migrations, supabase_functions.migrations, "
-    "storage.buckets_vectors, storage.vector_indexes",
+    ("schemas of the platform: _analytics, _realtime, _supavisor, etl, graphql, "
+     "graphql_public, pgbouncer, pgsodium, pgsodium_masks, pgtle, realtime, repack, tiger, "
+     "tiger_data, timescaledb, topology, vault"),
+    ("rows of auth.schema_migrations, storage.migrations, supabase_functions.migrations, "
+     "storage.buckets_vectors, storage.vector_indexes"),
     NULL};
 
 const char *const supabase_elsewhere[] = {
-    "files of storage: only their rows in storage.objects are here; copy the buckets by "
-    "the project's S3 endpoint",
+    ("files of storage: only their rows in storage.objects are here; copy the buckets by "
+     "the project's S3 endpoint"),
     "secrets of the vault, and the root key that reads them",
     "passwords of roles: set them again after a restore",
     "settings of the project outside of its database (auth providers, functions, domains)",
