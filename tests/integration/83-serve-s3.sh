@@ -39,7 +39,7 @@ serve_up
 end=$((SECONDS + seconds)) kills=0 zombies=0
 while [ "$SECONDS" -lt "$end" ]; do
     sleep "$((pause + RANDOM % 2)).$((RANDOM % 10))"
-    zombies=$((zombies + $(ps -o stat= --ppid "$serve" | grep -c '^Z')))
+    zombies=$((zombies + $(pgrep -c -P "$serve" -r Z)))
     if ((RANDOM % 2)); then
         child=$(sql "SELECT owner FROM runs WHERE state = 'running' LIMIT 1" 2>/dev/null)
         [ -z "$child" ] || { kill -9 "${child%%:*}" 2>/dev/null && kills=$((kills + 1)); }
