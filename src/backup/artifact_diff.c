@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "postgres/programs.h"
 
+#include <assert.h>
+
 enum { MAJOR = 10000, BEFORE = 0, NOW = 1 };
 #define TEXT_MAX ((size_t)1 << 30) /* of one thing: a view, at most */
 
@@ -267,6 +269,7 @@ static void collect(struct things *things, const struct outline *outline)
             text = &added->text;
             text_init(text, TEXT_MAX);
         } else {
+            assert(things->items != NULL);
             text = &things->items[*at].text;
             free(label);
         }
