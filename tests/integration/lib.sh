@@ -21,7 +21,7 @@ case $build in /*) ;; *) build=$top/$build ;; esac
 # shellcheck disable=SC2034 # for the tests
 pgkeep=$build/pgkeep
 pg_password=only-a-test
-export LC_ALL=C.UTF-8 TZ=UTC
+export LC_ALL=C.UTF-8 TZ=UTC PATH=$PATH:/usr/sbin:/sbin
 # shellcheck disable=SC2034 # for the tests
 test_long=${PGKEEP_LONG:-} test_seed=${PGKEEP_SEED:-}
 # Nothing of the caller's set-up may reach a test.

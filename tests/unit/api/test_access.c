@@ -70,8 +70,8 @@ START_TEST(guesses_of_one_address_wait_and_those_of_all_too)
     ck_assert_int_eq(access_wait_s(access, "127.0.0.1", 1010), 0);
     ck_assert_int_eq(access_wait_s(access, "::1", 1000 + ACCESS_WINDOW_S), 0);
     for (int i = 0; i < ACCESS_TRIES_ALL; i++) {
-        char address[16];
-        (void)snprintf(address, sizeof address, "10.0.0.%d", i);
+        char address[32];
+        (void)snprintf(address, sizeof address, "10.0.0.%u", (unsigned)i & 255U);
         access_failed(access, address, 1010);
     }
     ck_assert_int_gt(access_wait_s(access, "10.1.1.1", 1011), 0);
