@@ -323,6 +323,9 @@ static int loop(struct serve *serve, struct err *err)
         ssize_t size = read(serve->timer, &ignored, sizeof ignored);
         if (fds[4].revents != 0)
             size = read(serve->wake, &ignored, sizeof ignored);
+        /* Not every look comes as far as the teller: what stayed readable would end each wait. */
+        if (fds[5].revents != 0)
+            size = read(fds[5].fd, &ignored, sizeof ignored);
         (void)size;
         if (fds[0].revents != 0)
             take_signals(serve);
@@ -330,7 +333,7 @@ static int loop(struct serve *serve, struct err *err)
         if (fds[3].revents != 0) {
             drain_files(serve);
             ready = fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents == 0 &&
-                            fds[4].revents == 0 &&
+                            fds[4].revents == 0 && fds[5].revents == 0 &&
                             include_stamp(serve->settings, NULL) == serve->stamp
                         ? 0
                         : ready;

@@ -43,6 +43,7 @@ class Hook(BaseHTTPRequestHandler):
             open(plan, "w").write("\n".join(lines[1:]))
         if status == "hang":
             time.sleep(30); return
+        if status == "late": time.sleep(2.5); status = "200"
         with open(work + "/got/" + name, "a") as out:
             out.write(json.dumps({"path": self.path, "status": int(status), "body": body,
                                   "headers": {k.lower(): v for k, v in self.headers.items()}}) + "\n")
@@ -194,6 +195,23 @@ begin=$SECONDS
 run "$pgkeep" -q backup nightly
 ok "a hanging receiver delays a command by seconds" test $((SECONDS - begin)) -lt 20
 is "and the others not at all" "$(jq -r '.body | fromjson | .event' "$work/got/hook")" failure
+
+# ---- notifiers that are taken away while serve is telling one ----
+echo late >"$work/got/slow.plan"
+sqlite3 "$catalog" "UPDATE outbox SET next_try = 0"
+"$pgkeep" -q serve 2>>"$work/serve.err" &
+serve=$!
+disown "$serve"
+at_exit+=("kill -9 $serve 2>/dev/null")
+for ((i = 0; i < 100; i++)); do grep -q late "$work/got/slow.plan" || break; sleep 0.1; done
+sed -i '/^notifiers:/,/^};/d; s/notify = [^;]*;//' "$PGKEEP_CONFIG"
+ok "what was under way arrives" until_is 10 1 sqlite3 "$catalog" "SELECT count(*) FROM outbox WHERE notifier = 'slow' AND state = 'sent'"
+ticks() { awk '{ print $14 + $15 }' "/proc/$serve/stat"; }
+sleep 0.5
+before=$(ticks)
+sleep 1
+ok "and serve sleeps after it: $(($(ticks) - before)) ticks in a second" test $(($(ticks) - before)) -lt 20
+kill -TERM "$serve"
 
 # ---- stale, though nothing runs ----
 config postgres 'notify = [ "order" ]; max_age = "1s";'
