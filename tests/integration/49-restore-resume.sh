@@ -152,4 +152,23 @@ pg_start main
 run "$pgkeep" restore "$id" --to "$to=rb" --parallel 2 --resume
 is "and on" "$status $(whole rb)" "0 $shop"
 [ "$status" = 0 ] || diag "$err"
+
+# Rows that a trigger of the target swallows: the piece is not taken for done.
+createdb rc
+run "$pgkeep" restore "$id" --to "$to=rc" --section pre-data --parallel 2
+is "definitions alone" "$status" 0
+psql -qX -v ON_ERROR_STOP=1 -d rc <<'SQL'
+CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN NEW.id <> 7 THEN NEW END; END $$;
+CREATE TRIGGER swallow BEFORE INSERT ON small FOR EACH ROW EXECUTE FUNCTION swallow();
+SQL
+run "$pgkeep" restore "$id" --to "$to=rc" --section data --into-nonempty --parallel 2
+is "a swallowed row" "$status" 4
+like "is missed" "$err" '20000 rows were sent, the server took 19999'
+run "$pgkeep" restore "$id" --to "$to=rc" --section data --into-nonempty --parallel 2 --resume
+is "and missed again" "$status" 4
+value rc "DROP TRIGGER swallow ON small"
+run "$pgkeep" restore "$id" --to "$to=rc" --section data --into-nonempty --parallel 2 --resume
+is "until nothing swallows it" "$status" 0
+[ "$status" = 0 ] || diag "$err"
+is "then all rows are there, once" "$(value rc 'SELECT count(*), count(DISTINCT id) FROM small')" "20000|20000"
 finished

@@ -204,6 +204,10 @@ int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t firs
     uint64_t wanted = 0, got = 0;
     struct text sql;
     text_init(&sql, SQL_MAX);
+    /* With a ledger the piece is committed when it was counted: its mark must not outlast rows that
+     * something swallowed, or a restore that goes on would pass them over. */
+    if (spec->ledger != NULL)
+        text_add(&sql, "BEGIN; ");
     ledger_add(spec->ledger, &sql, LEDGER_ROWS, first, count);
     add_copy(&sql, table);
     /* What the dump's own stream was found to hold when it was taken. */
@@ -218,6 +222,9 @@ int carry_rows(const struct carry_spec *spec, struct loader *loader, size_t firs
         result = loader_copy_end(loader, &got, err);
     if (result == 0)
         result = check_rows(wanted, got, err);
+    /* After a failure the session is ended, and with it the transaction. */
+    if (result == 0 && spec->ledger != NULL)
+        result = loader_statement(loader, "COMMIT", err);
     if (result == 0 && spec->meter != NULL)
         atomic_fetch_add(&spec->meter->rows, got);
     if (result < 0 && err->kind != ERR_CANCELLED) {
