@@ -277,6 +277,7 @@ static int begin_ledger(struct restore_run *r, struct err *err)
                                  .chosen = &r->chosen,
                                  .search_path = spec->search_path,
                                  .disable_triggers = spec->disable_triggers,
+                                 .project = spec->project,
                                  .create = spec->create,
                                  .into_nonempty = spec->into_nonempty,
                                  .again = spec->resume};
@@ -366,6 +367,12 @@ static int check(struct restore_run *r, struct err *err)
     if (r->by_script) {
         /* Found anew for this server: the text is poured once more. */
         r->script.pg_restore = r->programs.pg_restore;
+        /* Rows as INSERTs, in an order that only one session keeps: that is told of nowhere. */
+        if (r->spec->resume && !parallel_fits(&r->script)) {
+            err_set(err, ERR_USAGE,
+                    "this backup is restored by one connection, which cannot go on");
+            return err_hint(err, "begin anew in an empty database");
+        }
         return select_script(r, err);
     }
     return 0;

@@ -33,6 +33,9 @@ static char *hash_options(const struct resume_spec *spec)
               spec->search_path != NULL ? spec->search_path : "");
     text_addf(&text, "%d%d%d%d\n", chosen->no_owner, chosen->no_privileges,
               spec->disable_triggers, spec->create);
+    /* It says whether triggers fire; without it the text is as it was. */
+    if (spec->project)
+        text_add(&text, "project\n");
     /* How many connections is not among them: fewer may be free now. */
     digest_sha256(text.data, text.length, hash);
     text_release(&text);
@@ -81,7 +84,7 @@ static int go_on(const struct resume_spec *spec, struct ledger *ledger, const ch
     if (strcmp(ledger_options(ledger), options) != 0) {
         err_set(err, ERR_USAGE, "the restore was begun with other options");
         return err_hint(err, "--resume takes the options of the first one: patterns, "
-                             "sections, owners, --create");
+                             "sections, owners, --profile, --create");
     }
     /* The same artifact and options: now its choice takes the place of ours. */
     if (read_choice(script, ledger_choice(ledger), err) < 0)

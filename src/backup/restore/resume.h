@@ -16,7 +16,8 @@ struct resume_spec {
     const struct selection_spec *chosen;
     const char *search_path;
     bool disable_triggers;
-    bool create; /* the database is made by this restore */
+    bool project; /* the target is a Supabase project */
+    bool create;  /* the database is made by this restore */
     bool into_nonempty;
     bool again; /* it goes on */
 };
