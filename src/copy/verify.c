@@ -153,6 +153,14 @@ int verify_look(struct store *store, const struct verify_spec *spec, struct err 
     return check_quick(store, spec, &of_chunks, err);
 }
 
+void verify_doubt(struct copy_reader *reader, struct err *why)
+{
+    struct err other = {0};
+    if ((why->kind == ERR_NOT_FOUND || why->kind == ERR_CORRUPT) &&
+        repository_check_identity(copy_reader_repository(reader), &other) < 0)
+        *why = other;
+}
+
 int verify_record(const struct verify_spec *spec, struct copy_reader *reader,
                   struct catalog_verification *found, struct err *why, struct err *err)
 {
@@ -199,11 +207,7 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
         out->bytes = checked == 0 ? spec->artifact->stored_bytes : 0;
     }
     if (checked < 0) {
-        /* What is not there, or other than it was, is so only in the store that it should be. */
-        struct err other = {0};
-        if ((why->kind == ERR_NOT_FOUND || why->kind == ERR_CORRUPT) &&
-            repository_check_identity(copy_reader_repository(reader), &other) < 0)
-            *why = other;
+        verify_doubt(reader, why);
         out->result = result_of(why->kind);
     }
     observer_artifact_end(observer);

@@ -28,6 +28,9 @@ int verify_copy(const struct verify_spec *spec, struct catalog_verification *out
  * and what a store answers. */
 int verify_look(struct store *store, const struct verify_spec *spec,
                 struct err *err) MUST_USE;
+/* What is not there, or other than it was, is so only in the store that it should be: of another one
+ * (unmounted, its mark gone) *why becomes that, and says nothing of the copy. */
+void verify_doubt(struct copy_reader *reader, struct err *why);
 /* Writes down what was found about a copy; one that was removed meanwhile is undecided then, with
  * `why`. Adds it to the state file, too, unless it is undecided or reader is NULL. */
 int verify_record(const struct verify_spec *spec, struct copy_reader *reader,

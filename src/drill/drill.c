@@ -447,6 +447,9 @@ int drill_run(const struct drill_spec *spec, struct drill_result *out, struct er
     /* What fails while all is being ended may say so in other words. */
     if (result < 0 && cancel_requested(session_cancel(spec->session)))
         result = cancel_check(session_cancel(spec->session), why);
+    /* A difference is no error yet: what was restored was read, and each chunk was right. */
+    if (result < 0)
+        verify_doubt(d.reader, why);
     judge(&d, result, why);
     /* Gone before it is recorded: what is good leaves nothing. */
     struct target *target = d.target;
