@@ -177,11 +177,14 @@ int against_run(const struct against_spec *spec, struct comparison *out,
                         .lock = PTHREAD_MUTEX_INITIALIZER};
 
     /* As many as can be started; one is enough. */
+    struct err none = {0};
     while (result == 0 && started < workers &&
-           thread_start(&threads[started], compare, &work, err) == 0)
+           thread_start(&threads[started], compare, &work, &none) == 0)
         started++;
-    if (result == 0 && started == 0)
+    if (result == 0 && started == 0) {
+        *err = none;
         result = -1;
+    }
     for (unsigned i = 0; i < started; i++)
         (void)pthread_join(threads[i], NULL);
     if (result == 0 && work.err.kind != ERR_NONE) {

@@ -90,7 +90,8 @@ static int make_folder(const struct cluster *cluster, const char *path, struct e
 {
     if (mkdir(path, 0700) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot make %s", path);
-    if (cluster->other && chown(path, cluster->user.uid, cluster->user.gid) < 0)
+    /* Never through a link: the folder it lies in may be that user's already. */
+    if (cluster->other && lchown(path, cluster->user.uid, cluster->user.gid) < 0)
         return err_errno(err, ERR_SYSTEM, "cannot give %s away", path);
     return 0;
 }
