@@ -19,13 +19,10 @@
 #include "repository/repository_object.h"
 #include "stream/decode.h"
 
-#include <unistd.h>
-
 enum {
     MAJOR = 10000,
     MAINTENANCE_KB = 512 * 1024 /* of all sessions together, for making indexes */
 };
-#define PARALLEL_FROM ((uint64_t)32 << 20) /* raw bytes */
 
 struct restore_run {
     const struct restore_spec *spec;
@@ -51,11 +48,6 @@ struct restore_run {
 
 /* ---- before anything is touched ---- */
 
-static bool is_given(const struct strlist *list)
-{
-    return list != NULL && list->count > 0;
-}
-
 /* As many as were asked for, else as many as pay off: one session of psql is as fast for what
  * is small, and archives come through one pipe. */
 static unsigned sessions_of(const struct restore_run *r)
@@ -67,11 +59,8 @@ static unsigned sessions_of(const struct restore_run *r)
     if (strcmp(r->artifact->type, dump_type_name(DUMP_DATA)) == 0 &&
         !r->spec->disable_triggers)
         return 1;
-    if (r->spec->parallel > 0)
-        return r->spec->parallel;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned most = cores > 4 ? 4 : cores < 2 ? 2 : (unsigned)cores;
-    return r->artifact->raw_bytes < PARALLEL_FROM ? 1 : most;
+    return r->spec->parallel > 0 ? r->spec->parallel
+                                 : parallel_pays(r->artifact->raw_bytes);
 }
 
 /* Which way: psql and pg_restore take all of a dump as it is, pg_restore also without owners and
@@ -79,7 +68,8 @@ static unsigned sessions_of(const struct restore_run *r)
 static int check_options(struct restore_run *r, struct err *err)
 {
     const struct restore_spec *spec = r->spec;
-    bool part = is_given(spec->tables) || is_given(spec->schemas) || spec->section != NULL;
+    bool part = selection_is_given(spec->tables) || selection_is_given(spec->schemas) ||
+                spec->section != NULL;
     if (!dump_format_from_name(r->artifact->format, &r->format))
         return err_set(err, ERR_CORRUPT, "unknown format \"%s\"", r->artifact->format);
     bool filtered = spec->no_owner || spec->no_privileges;
@@ -205,6 +195,17 @@ static void add_present(void *context, const char *schema, const char *name)
     (void)sql_map_add(&r->present, schema, name, 0);
 }
 
+/* By patterns and, for a project, by what its platform has: the same for a list and a restore. */
+static int choose(struct restore_run *r, struct err *err)
+{
+    const struct outline *outline = &r->script.outline;
+    if (selection_make(outline, &r->chosen, &r->script.selection, err) < 0)
+        return -1;
+    if (r->spec->project)
+        project_narrow(outline, &r->script.selection);
+    return 0;
+}
+
 /* What of it comes; what is there already need not come along. */
 static int select_script(struct restore_run *r, struct err *err)
 {
@@ -217,10 +218,8 @@ static int select_script(struct restore_run *r, struct err *err)
             return -1;
         r->chosen.present = &r->present;
     }
-    if (selection_make(&r->script.outline, &r->chosen, &r->script.selection, err) < 0)
+    if (choose(r, err) < 0)
         return -1;
-    if (r->spec->project)
-        project_narrow(&r->script.outline, &r->script.selection);
     /* It was said when the restore began, of a target that had less. */
     if (r->spec->resume)
         return 0;
@@ -439,11 +438,10 @@ static void end(struct restore_run *r)
     free(r->database);
 }
 
-/* Moves. */
+/* The caller's from now on. */
 static void take_lists(struct restore_run *r, struct strlist *left_out,
                        struct strlist *brought)
 {
-    /* The caller's from now on. */
     *left_out = r->script.selection.left_out;
     *brought = r->script.selection.brought;
     r->script.selection.left_out = (struct strlist){0};
@@ -492,7 +490,7 @@ int restore_list(const struct restore_spec *spec, struct listing *listing, struc
     else if (check_options(&r, err) == 0)
         r.retrieve = copy_reader_open(&r.from, err);
     if (r.retrieve != NULL && read_script(&r, err) == 0)
-        result = selection_make(&r.script.outline, &r.chosen, &r.script.selection, err);
+        result = choose(&r, err);
     if (result == 0) {
         listing_fill(listing, &r.script, &r.chosen);
         take_lists(&r, &listing->left_out, &listing->brought);

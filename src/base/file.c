@@ -149,7 +149,7 @@ ssize_t file_read_all(int fd, void *data, size_t size)
     return (ssize_t)done;
 }
 
-/* Whether there is something to look at; what may be done with it only the attempt can tell. */
+/* Written beside it, then renamed over it: who reads finds the old one or the new one. */
 int file_replace(const char *path, const struct file_content *content, struct err *err)
 {
     /* A name of this process: two that write at once do not mix. One of ours that died is written
@@ -173,6 +173,7 @@ int file_replace(const char *path, const struct file_content *content, struct er
     return result;
 }
 
+/* Whether there is something to look at; what may be done with it only the attempt can tell. */
 bool file_exists(const char *path)
 {
     struct stat status;

@@ -11,6 +11,7 @@
 #include "config/include.h"
 #include "config/section.h"
 #include "config/settings_check.h"
+#include "config/source_settings.h"
 #include "config/store_settings.h"
 #include "postgres/conninfo.h"
 
@@ -283,54 +284,6 @@ static int build(struct settings *settings, const struct layer *merged, struct e
     return 0;
 }
 
-static void add_all(struct strlist *out, const struct strlist *own, const char *const *more)
-{
-    for (size_t i = 0; i < own->count; i++)
-        strlist_add(out, own->items[i]);
-    for (; more != NULL && *more != NULL; more++)
-        strlist_add(out, *more);
-}
-
-/* The user's own, and what of a project is the platform's. */
-static void narrow_to_project(struct source_settings *source)
-{
-    const struct dump_filters *own = &source->filters;
-    struct dump_filters *out = &source->dumped;
-    add_all(&out->schemas, &own->schemas, NULL);
-    add_all(&out->exclude_schemas, &own->exclude_schemas, supabase_schemas_not_dumped);
-    add_all(&out->tables, &own->tables, NULL);
-    add_all(&out->exclude_tables, &own->exclude_tables, NULL);
-    add_all(&out->exclude_table_data, &own->exclude_table_data,
-            supabase_tables_without_rows);
-}
-
-static void release_filters(struct dump_filters *filters)
-{
-    strlist_release(&filters->schemas);
-    strlist_release(&filters->exclude_schemas);
-    strlist_release(&filters->tables);
-    strlist_release(&filters->exclude_tables);
-    strlist_release(&filters->exclude_table_data);
-}
-
-/* Whoever asks later need not know where it was said. A project has its roles beside the database,
- * and shows nobody their passwords. */
-static void apply_profiles(struct settings *settings)
-{
-    for (size_t i = 0; i < settings->source_count; i++) {
-        struct source_settings *source = &settings->sources[i];
-        char *host = conninfo_value(source->conninfo.text, "host");
-        bool project = supabase_is_meant(source->profile, host);
-        source->profile = project ? PROFILE_SUPABASE : PROFILE_NONE;
-        if (project) {
-            source->globals = true;
-            source->no_role_passwords = true;
-            narrow_to_project(source);
-        }
-        free(host);
-    }
-}
-
 /* Gather, check, build; of the layers nothing is left but the list of values. */
 int settings_load(struct settings *settings, const struct config_args *args,
                   struct err *err)
@@ -342,7 +295,8 @@ int settings_load(struct settings *settings, const struct config_args *args,
     if (result == 0)
         result = build(settings, &merged, err);
     if (result == 0)
-        apply_profiles(settings);
+        for (size_t i = 0; i < settings->source_count; i++)
+            source_settings_apply_profile(&settings->sources[i]);
     layer_release(&merged); /* with every secret that was in it */
     /* Known even after an error, for whoever has to report it. */
     settings->json = config_args_flag(args, "json");
@@ -356,7 +310,7 @@ void settings_release(struct settings *settings)
     if (!settings)
         return;
     for (size_t i = 0; i < settings->source_count; i++)
-        release_filters(&settings->sources[i].dumped);
+        source_settings_release_profile(&settings->sources[i]);
     for (int scope = OPTION_SOURCE; scope <= OPTION_JOB; scope++) {
         struct array array = array_of(settings, (enum option_scope)scope);
         for (size_t i = 0; i < array.count; i++) {
@@ -390,11 +344,6 @@ char *settings_default_catalog(void)
     if (state && *state == '/')
         return file_join(state, "pgkeep/catalog.db");
     return file_join(home && *home == '/' ? home : "/", ".local/state/pgkeep/catalog.db");
-}
-
-const struct dump_filters *settings_filters(const struct source_settings *source)
-{
-    return source->profile == PROFILE_SUPABASE ? &source->dumped : &source->filters;
 }
 
 /* ---- looking up ---- */

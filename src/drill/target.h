@@ -5,7 +5,7 @@
  *     target_open -> target_conninfo ... -> target_close          target_sweep, after a crash
  *
  * The catalog knows of it before it is made and until it is gone (catalog/db/scratches.h). A database
- * has a random name and our comment, and is dropped only while it has both. One thread.
+ * has a random name and our comment, and is dropped only while no other comment is on it. One thread.
  */
 #ifndef PGKEEP_DRILL_TARGET_H
 #define PGKEEP_DRILL_TARGET_H

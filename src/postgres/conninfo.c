@@ -286,41 +286,35 @@ char *conninfo_public(const char *conninfo, struct err *err)
     return result;
 }
 
-/* The last password of a conninfo counts, but two of them in it would be one too many. */
-char *conninfo_with_password(const char *conninfo, const char *password, struct err *err)
+/* All its words, secrets too, with this one in the place of its own. */
+static char *with_word(const char *conninfo, const char *keyword, const char *value,
+                       struct err *err)
 {
     struct text words;
-    if (password == NULL)
-        return memory_strdup(conninfo);
     PQconninfoOption *options = parse_options(conninfo, err);
     if (options == NULL)
         return NULL;
     text_init(&words, WORDS_MAX);
     for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
-        if (option->val != NULL && strcmp(option->keyword, "password") != 0)
+        if (option->val != NULL && strcmp(option->keyword, keyword) != 0)
             add_word(&words, option->keyword, option->val, true);
-    add_word(&words, "password", password, true);
+    add_word(&words, keyword, value, true);
     release_options(options);
     char *result = text_take(&words);
     text_release(&words);
     return result;
 }
 
+/* The last password of a conninfo counts, but two of them in it would be one too many. */
+char *conninfo_with_password(const char *conninfo, const char *password, struct err *err)
+{
+    return password == NULL ? memory_strdup(conninfo)
+                            : with_word(conninfo, "password", password, err);
+}
+
 char *conninfo_with_database(const char *conninfo, const char *database, struct err *err)
 {
-    struct text words;
-    PQconninfoOption *options = parse_options(conninfo, err);
-    if (options == NULL)
-        return NULL;
-    text_init(&words, WORDS_MAX);
-    for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
-        if (option->val != NULL && strcmp(option->keyword, "dbname") != 0)
-            add_word(&words, option->keyword, option->val, true);
-    add_word(&words, "dbname", database, true);
-    release_options(options);
-    char *result = text_take(&words);
-    text_release(&words);
-    return result;
+    return with_word(conninfo, "dbname", database, err);
 }
 
 /* What a missing dbname becomes depends on service files, PGDATABASE, the user and the
@@ -365,32 +359,34 @@ char *conninfo_database(const char *conninfo, struct err *err)
     return result;
 }
 
-char *conninfo_value(const char *conninfo, const char *keyword)
+/* A word of it, or with `from_env` else what libpq's variable for it says; NULL: neither. */
+static char *word_of(const char *conninfo, const char *keyword, bool from_env)
 {
     struct err ignored = {0};
-    char *value = NULL;
+    const char *said = NULL;
     PQconninfoOption *options = parse_options(conninfo, &ignored);
     for (const PQconninfoOption *option = options;
-         option != NULL && option->keyword != NULL && value == NULL; option++) {
+         option != NULL && option->keyword != NULL; option++) {
         if (strcmp(option->keyword, keyword) != 0 || is_secret(option))
             continue;
-        const char *from_env = option->envvar != NULL ? getenv(option->envvar) : NULL;
-        const char *said = option->val != NULL ? option->val : from_env;
-        value = said != NULL && *said != '\0' ? memory_strdup(said) : NULL;
+        said = option->val;
+        if (said == NULL && from_env && option->envvar != NULL)
+            said = getenv(option->envvar);
     }
+    char *word = said != NULL && *said != '\0' ? memory_strdup(said) : NULL;
     release_options(options);
-    return value;
+    return word;
 }
 
+char *conninfo_value(const char *conninfo, const char *keyword)
+{
+    return word_of(conninfo, keyword, true);
+}
+
+/* Neither the environment nor a service counts: nobody typed those for this command. */
 char *conninfo_own_database(const char *conninfo)
 {
-    struct err ignored = {0};
-    PQconninfoOption *options = parse_options(conninfo, &ignored);
-    /* Neither the environment nor a service counts: nobody typed those for this command. */
-    const char *name = options != NULL ? option_value(options, "dbname") : NULL;
-    char *own = name != NULL && *name != '\0' ? memory_strdup(name) : NULL;
-    release_options(options);
-    return own;
+    return word_of(conninfo, "dbname", false);
 }
 
 /* For a restore, where the user's own name as a database is more likely an omission. */

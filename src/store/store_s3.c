@@ -132,7 +132,6 @@ static bool take_mark(struct store_s3 *s3, struct text *out, bool *absent)
     return fresh;
 }
 
-/* By the Date header of its answers: guard G4 of retention asks for it. */
 /* By the client, which knows what a broken connection had taken. */
 static struct store_traffic traffic(const struct store *store)
 {
@@ -140,6 +139,7 @@ static struct store_traffic traffic(const struct store *store)
     return (struct store_traffic){.uploaded = sent.arrived, .repeated = sent.lost};
 }
 
+/* By the Date header of its answers: guard G4 of retention asks for it. */
 static int64_t clock_offset(struct store *store, bool *known)
 {
     return s3_client_clock_offset(client_of(store), known);

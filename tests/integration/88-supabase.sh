@@ -42,6 +42,11 @@ unlike "no password of a role is in the artifact of roles" "$out" "PASSWORD"
 pg catalog rebuild
 is "a catalog made anew knows the same" "$("$pgkeep" --config "$work/pgkeep.conf" show "$id" --json | jq '.contents | length')" 7
 
+pg restore "$id" --list --profile supabase
+unlike "--list shows no table of the platform" "$out" 'table auth\.users'
+like "but its rows, and what users hang on it" "$out" 'rows auth\.users.*500'
+like "policies of users among it" "$out" 'policy "?avatars are public'
+
 # --- into another project
 pg_up target
 psql -qX -d postgres -f "$top/tests/support/project.sql" >"$work/setup" 2>&1 || { cat "$work/setup" >&2 && exit 1; }

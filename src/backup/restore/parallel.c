@@ -11,9 +11,13 @@
 #include "base/memory.h"
 #include "base/thread.h"
 
+#include <unistd.h>
+
 /* Raw bytes of one COPY: large enough that its begin and end do not count, small enough that the
  * last ones end together. */
 #define PIECE_SIZE ((uint64_t)16 << 20)
+/* Below it one session of psql is as fast. */
+#define PARALLEL_FROM ((uint64_t)32 << 20)
 
 struct crew {
     const struct carry_spec *spec;
@@ -31,6 +35,13 @@ struct worker {
     size_t setting; /* statement that is in force */
     pthread_t thread;
 };
+
+unsigned parallel_pays(uint64_t raw_bytes)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned most = cores > 4 ? 4 : cores < 2 ? 2 : (unsigned)cores;
+    return raw_bytes < PARALLEL_FROM ? 1 : most;
+}
 
 /* ---- one session ---- */
 

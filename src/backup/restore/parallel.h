@@ -14,6 +14,9 @@
  * go on with fewer sessions than it began with. */
 int parallel_carry(const struct carry_spec *spec, unsigned sessions,
                    struct err *err) MUST_USE;
+/* How many sessions pay off for so many raw bytes on this machine: one for what is small, else
+ * two to four. */
+unsigned parallel_pays(uint64_t raw_bytes);
 /* Does it pay, and can it be done? Rows by INSERT and triggers switched in the dump's own text
  * are left to one session. */
 bool parallel_fits(const struct script *script);

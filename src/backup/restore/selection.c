@@ -8,7 +8,7 @@
 #include "backup/restore/selection_work.h"
 #include "base/memory.h"
 
-static bool is_given(const struct strlist *list)
+bool selection_is_given(const struct strlist *list)
 {
     return list != NULL && list->count > 0;
 }
@@ -91,7 +91,8 @@ static int choose(struct selection_work *work, struct err *err)
     const struct outline *outline = work->outline;
     /* Schemas first: tables may be looked for in them alone. */
     bool *chosen = work->out->relations;
-    bool by_table = is_given(spec->tables), by_schema = is_given(spec->schemas);
+    bool by_table = selection_is_given(spec->tables),
+         by_schema = selection_is_given(spec->schemas);
     work->out->partial = by_table || by_schema;
     for (size_t i = 0; by_schema && i < spec->schemas->count; i++)
         if (choose_schemas(work, spec->schemas->items[i], err) < 0)
@@ -207,7 +208,7 @@ static bool takes_schema(const struct selection_work *work,
     if (sql_map_find(&work->schemas, schema, "") == NULL)
         return false;
     if (strcmp(statement->type, "default privileges") == 0)
-        return is_given(work->spec->schemas);
+        return selection_is_given(work->spec->schemas);
     return !selection_has_present(work->spec, schema, "");
 }
 

@@ -39,6 +39,9 @@ struct selection {
     struct strlist schemas;  /* made though the dump has no CREATE SCHEMA of them */
 };
 
+/* Does this list of patterns (may be NULL) choose anything? */
+bool selection_is_given(const struct strlist *list);
+
 /* ERR_NOT_FOUND: a pattern fits nothing; names near ones. */
 int selection_make(const struct outline *outline, const struct selection_spec *spec,
                    struct selection *out, struct err *err) MUST_USE;

@@ -5,7 +5,7 @@
  */
 #include "cmd/cmd.h"
 #include "cmd/output.h"
-#include "config/config_example.h"
+#include "cmd/upkeep/config_example.h"
 
 enum { EXAMPLE_MAX = 1 << 20 };
 

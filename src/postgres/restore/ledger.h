@@ -45,7 +45,7 @@ const char *ledger_choice(const struct ledger *ledger);
 /* Begins it anew; what an earlier restore of this artifact left of its own is forgotten. */
 int ledger_begin(struct ledger *ledger, const char *options, const char *choice,
                  struct err *err) MUST_USE;
-/* How many tables the target has, ours not counted. */
+/* How many user tables the target has (server_user_tables), those of other ledgers among them. */
 int ledger_user_tables(struct ledger *ledger, uint64_t *count, struct err *err) MUST_USE;
 
 /* Was it done before? NULL-safe: then nothing was. */

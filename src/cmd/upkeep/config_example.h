@@ -1,8 +1,8 @@
 /*
  * config_example - conf/pgkeep.conf.example and `pgkeep config --example`, from the table.
  */
-#ifndef PGKEEP_CONFIG_CONFIG_EXAMPLE_H
-#define PGKEEP_CONFIG_CONFIG_EXAMPLE_H
+#ifndef PGKEEP_CMD_UPKEEP_CONFIG_EXAMPLE_H
+#define PGKEEP_CMD_UPKEEP_CONFIG_EXAMPLE_H
 
 #include "base/text.h"
 

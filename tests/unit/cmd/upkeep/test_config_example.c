@@ -1,4 +1,4 @@
-#include "config/config_example.h"
+#include "cmd/upkeep/config_example.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "config/config_file.h"

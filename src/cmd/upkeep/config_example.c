@@ -3,7 +3,7 @@
  * be edited, all else as a comment, so that the file loads as it is and no default is
  * frozen into it.
  */
-#include "config/config_example.h"
+#include "cmd/upkeep/config_example.h"
 #include "config/option.h"
 
 enum { WIDTH = 90 };
