@@ -219,6 +219,20 @@ void file_close(int *fd)
     errno = reason;
 }
 
+char *file_own_program(struct err *err)
+{
+    char path[PATH_MAX] = "";
+    if (readlink("/proc/self/exe", path, sizeof path - 1) <= 0) {
+        err_errno(err, ERR_SYSTEM, "cannot find our own program");
+        return NULL;
+    }
+    /* The kernel says so of a file that was replaced while we run. */
+    char *gone = strstr(path, " (deleted)");
+    if (gone != NULL)
+        *gone = '\0';
+    return memory_strdup(path);
+}
+
 char *file_find_program(const char *name)
 {
     const char *path = getenv("PATH");

@@ -46,6 +46,9 @@ char *file_join(const char *folder, const char *name) MUST_USE; /* heap */
  * ERR_SYSTEM: there is no current folder any more. */
 char *file_absolute(const char *path, struct err *err) MUST_USE;
 void file_close(int *fd); /* closes if >= 0, sets -1, keeps errno */
+/* Path of the program that runs us, as it lies there now: an update counts for whoever is started by
+ * it. Heap; NULL with ERR_SYSTEM. */
+char *file_own_program(struct err *err) MUST_USE;
 /* Path of a program on PATH, heap; NULL when absent. A name with a slash is a path. */
 char *file_find_program(const char *name) MUST_USE;
 

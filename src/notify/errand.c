@@ -12,7 +12,6 @@
 #include "base/thread.h"
 #include "catalog/db/outbox.h"
 
-#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -64,18 +63,10 @@ static void *wait_for(void *argument)
 static struct process *start(const struct settings *settings, int64_t limit_s,
                              struct err *err)
 {
-    char program[PATH_MAX] = "";
     struct strlist words = {0};
-    struct process *process = NULL;
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0) {
-        err_errno(err, ERR_SYSTEM, "cannot find our own program");
+    char *program = file_own_program(err);
+    if (program == NULL)
         return NULL;
-    }
-    /* The kernel says so of a file that was replaced while we run. */
-    char *gone = strstr(program, " (deleted)");
-    if (gone != NULL)
-        *gone = '\0';
     strlist_add(&words, program);
     strlist_add(&words, "notify");
     strlist_addf(&words, "--deliver=%llds", (long long)limit_s);
@@ -87,8 +78,9 @@ static struct process *start(const struct settings *settings, int64_t limit_s,
     const struct process_spec spec = {.argv = (const char *const *)strlist_argv(&words),
                                       .on_stderr = pass_line,
                                       .survives = true};
-    process = process_start(&spec, err);
+    struct process *process = process_start(&spec, err);
     strlist_release(&words);
+    free(program);
     return process;
 }
 

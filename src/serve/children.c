@@ -18,7 +18,6 @@
 #include "session/settle.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -38,24 +37,20 @@ struct children {
     struct child *first;
     int fd;
     bool results;
-    char program[PATH_MAX];
+    char *program; /* by its path, so that an update of it counts for the next run */
 };
 
 struct children *children_new(bool results, struct err *err)
 {
     struct children *children = memory_zalloc(sizeof *children);
     children->results = results;
-    /* By its path, so that an update of the program counts for the next run. */
-    ssize_t length = readlink("/proc/self/exe", children->program, PATH_MAX - 1);
+    children->program = file_own_program(err);
     children->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (length > 0 && children->fd >= 0) {
-        /* The kernel says so of a file that was replaced while we run. */
-        char *gone = strstr(children->program, " (deleted)");
-        if (gone != NULL)
-            *gone = '\0';
+    if (children->program != NULL && children->fd >= 0)
         return children;
-    }
-    err_errno(err, ERR_SYSTEM, "cannot prepare for child processes");
+    if (children->fd < 0)
+        err_errno(err, ERR_SYSTEM, "cannot prepare for child processes");
+    free(children->program);
     file_close(&children->fd);
     free(children);
     return NULL;
@@ -356,5 +351,6 @@ void children_free(struct children *children)
         free_child(child);
     }
     file_close(&children->fd);
+    free(children->program);
     free(children);
 }

@@ -7,6 +7,7 @@
 #include "postgres/profile/supabase.h"
 
 #include <ctype.h>
+#include <fnmatch.h>
 
 enum { REFERENCE = 20 };
 
@@ -86,16 +87,11 @@ static const char *const extensions_of_platform[] = {
 
 static const char *const publications_of_platform[] = {"supabase_realtime*", NULL};
 
-/* A name that ends in '*' is a beginning. */
 static bool is_in(const char *const *list, const char *name)
 {
-    for (; *list != NULL; list++) {
-        size_t length = strcspn(*list, "*");
-        bool same = strncmp(*list, name, length) == 0;
-        if (same && ((*list)[length] == '*' || name[length] == '\0'))
-            return true;
-    }
-    return false;
+    while (*list != NULL && fnmatch(*list, name, 0) != 0)
+        list++;
+    return *list != NULL;
 }
 
 bool supabase_owns_schema(const char *schema)

@@ -142,6 +142,15 @@ START_TEST(a_file_is_replaced_whole_or_stays)
 }
 END_TEST
 
+START_TEST(our_own_program_is_found_by_its_path)
+{
+    char *program = file_own_program(&err);
+    ck_assert_ptr_nonnull(program);
+    ck_assert(text_ends_with(program, "/test_file"));
+    free(program);
+}
+END_TEST
+
 START_TEST(every_path_has_a_folder)
 {
     char *got = file_folder(folders[_i].path);
@@ -225,6 +234,7 @@ int main(void)
     tcase_add_test(tcase, a_file_in_the_way_is_no_folder);
     tcase_add_test(tcase, the_folder_of_a_name_is_brought_to_disk);
     tcase_add_test(tcase, a_file_is_replaced_whole_or_stays);
+    tcase_add_test(tcase, our_own_program_is_found_by_its_path);
     tcase_add_loop_test(tcase, every_path_has_a_folder, 0,
                         (int)(sizeof folders / sizeof *folders));
     tcase_add_loop_test(tcase, a_joined_path_has_one_slash, 0,
